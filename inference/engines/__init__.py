@@ -1,0 +1,1 @@
+"""The engines: one folder each, found through the catalogue by their dotted path."""

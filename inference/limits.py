@@ -1,0 +1,35 @@
+"""The ranges that the site accepts. The command line takes more: see `inference.requests`."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Number = TypeVar("Number", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Range(Generic[Number]):
+    """A closed interval; `value in range` asks whether it holds the value."""
+
+    minimum: Number
+    maximum: Number
+
+    def __contains__(self, value: Number) -> bool:
+        return self.minimum <= value <= self.maximum
+
+    def __str__(self) -> str:
+        return f"{self.minimum}..{self.maximum}"
+
+
+PROMPT_LENGTH = Range(1, 1000)
+"""Code points."""
+PROMPT_TOKENS = 77
+"""CLIP reads no further, its two end marks included; what follows has no effect."""
+NUM_FRAMES = Range(8, 32)
+FPS = Range(4, 24)
+STEPS = Range(10, 100)
+GUIDANCE_SCALE = Range(1.0, 20.0)
+SEED = Range(0, 2**63 - 1)
+
+PICTURE_PIXELS = 25_000_000
+PICTURE_SIDE = 8192
+"""Pixels along the longer side."""

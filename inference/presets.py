@@ -1,0 +1,27 @@
+"""Named settings that fill in what a request leaves open."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """`resolution` is a key of `inference.sizes.RESOLUTIONS`; `priority` is low, normal or high."""
+
+    name: str
+    resolution: str
+    num_frames: int
+    steps: int
+    guidance_scale: float
+    priority: str = "normal"
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset("fast", resolution="512p", num_frames=8, steps=30, guidance_scale=9.0),
+        Preset("standard", resolution="512p", num_frames=16, steps=50, guidance_scale=9.0),
+        Preset("high", resolution="768p", num_frames=24, steps=80, guidance_scale=10.0),
+        Preset("batch", resolution="512p", num_frames=16, steps=50, guidance_scale=9.0, priority="low"),
+    )
+}
+DEFAULT_PRESET = PRESETS["standard"]

@@ -1,0 +1,61 @@
+"""Frame sizes: a resolution is a pixel budget, an aspect ratio spends it."""
+
+import math
+import re
+
+from inference.errors import RequestError
+
+RESOLUTIONS = {"256p": 256, "512p": 512, "768p": 768, "1024p": 1024}
+"""Name to the side of a square with the same number of pixels."""
+
+ASPECT_RATIOS = {"1:1": (1, 1), "16:9": (16, 9), "9:16": (9, 16), "4:3": (4, 3), "3:4": (3, 4)}
+AUTO_ASPECT_RATIO = "auto"
+SIDE_MULTIPLE = 8
+"""The image autoencoder of the diffusion model shrinks each side by this much."""
+
+_SIZE = re.compile(r"([1-9]\d{0,4})[xX]([1-9]\d{0,4})", re.ASCII)
+
+
+def nearest_aspect_ratio(width: int, height: int) -> str:
+    """The name in ASPECT_RATIOS whose shape is closest to width:height, by ratio and not by difference."""
+    wanted = math.log(width / height)
+    return min(ASPECT_RATIOS, key=lambda name: abs(math.log(ASPECT_RATIOS[name][0] / ASPECT_RATIOS[name][1]) - wanted))
+
+
+def frame_size(resolution: str, aspect_ratio: str, picture_width: int, picture_height: int) -> tuple[int, int]:
+    """(width, height) in pixels within the budget of `resolution`, sides rounded down to multiples of 8.
+
+    `aspect_ratio` "auto" takes the picture's own, nearest of ASPECT_RATIOS. Raises RequestError.
+    """
+    side = RESOLUTIONS.get(resolution)
+    if side is None:
+        raise RequestError("resolution", f"Choose a resolution out of {', '.join(RESOLUTIONS)}.")
+    if aspect_ratio == AUTO_ASPECT_RATIO:
+        aspect_ratio = nearest_aspect_ratio(picture_width, picture_height)
+    ratio = ASPECT_RATIOS.get(aspect_ratio)
+    if ratio is None:
+        raise RequestError("aspect_ratio", f"Choose an aspect ratio out of auto, {', '.join(ASPECT_RATIOS)}.")
+    across, down = ratio
+    return _down(math.sqrt(side * side * across / down)), _down(math.sqrt(side * side * down / across))
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """`512x768` as (width, height). Raises RequestError unless both are multiples of 8."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise RequestError("size", "Write the size as WIDTHxHEIGHT in pixels, such as 512x768.")
+    width, height = int(match[1]), int(match[2])
+    if width % SIDE_MULTIPLE or height % SIDE_MULTIPLE:
+        nearest = f"{max(8, _down(width))}x{max(8, _down(height))}"
+        raise RequestError("size", f"Both sides must be multiples of {SIDE_MULTIPLE}, such as {nearest}.")
+    return width, height
+
+
+def resolution_label(width: int, height: int) -> str:
+    """The resolution whose pixel budget is nearest to width x height, for display and for prices."""
+    side = math.sqrt(width * height)
+    return min(RESOLUTIONS, key=lambda name: abs(math.log(RESOLUTIONS[name] / side)))
+
+
+def _down(side: float) -> int:
+    return int(side) // SIDE_MULTIPLE * SIDE_MULTIPLE
