@@ -1,0 +1,104 @@
+"""Who is asking, and for which team: from an API key or from the browser's session."""
+
+import hmac
+import ipaddress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import F, Q
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import ApiKey, Membership, Team, User
+from accounts.roles import SCOPES_OF_ROLE, Role, Scope
+from accounts.services import ensure_personal_team, hash_secret
+from common.errors import Forbidden, Unauthenticated
+
+# Last use is written at most this often: a poll a second must not write a row a second.
+_LAST_USE_GRANULARITY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Principal:
+    """The team that is asking, the person (or the key's creator), and what they may do."""
+
+    team: Team
+    user: User
+    role: Role
+    scopes: frozenset[Scope]
+    api_key: ApiKey | None = None
+
+    def require(self, scope: Scope) -> None:
+        """Raises Forbidden without the scope."""
+        if scope in self.scopes:
+            return
+        if self.api_key is not None:
+            raise Forbidden(f"This key lacks the scope {scope.value!r}. Use a key that has it.", code="missing_scope")
+        raise Forbidden(f"Your role in this team ({self.role.label}) does not allow this.", code="role_too_low")
+
+
+def principal_for_key(clear_text: str, *, client_ip: str) -> Principal:
+    """The principal behind `mts_<prefix>_<secret>`, in one query. Raises Unauthenticated."""
+    parts = clear_text.split("_", 2)
+    key = _find_key(parts[1]) if len(parts) == 3 and parts[0] == "mts" else None
+    # Hash and compare even without a row, so that timing does not tell which prefixes exist.
+    given = hash_secret(parts[-1])
+    if not hmac.compare_digest(bytes(key.secret_sha256) if key else b"\0" * 32, given) or key is None:
+        raise Unauthenticated("No such API key. Check it, or make a new one on the API keys page.", code="invalid_key")
+    _check_usable(key, client_ip)
+    role = Role(key.creator_role)  # type: ignore[attr-defined]
+    _note_use(key)
+    scopes = frozenset(Scope(scope) for scope in key.scopes) & SCOPES_OF_ROLE[role]
+    return Principal(team=key.team, user=key.creator, role=role, scopes=scopes, api_key=key)
+
+
+def _find_key(prefix: str) -> ApiKey | None:
+    """The key with its team, its creator and the creator's role in the team; None without a membership."""
+    if "\0" in prefix:
+        return None
+    return (
+        ApiKey.objects.select_related("team", "creator")
+        .filter(Q(team__memberships__user=F("creator")), prefix=prefix)
+        .annotate(creator_role=F("team__memberships__role"))
+        .first()
+    )
+
+
+def _check_usable(key: ApiKey, client_ip: str) -> None:
+    if key.revoked_at is not None:
+        raise Unauthenticated("This API key was revoked. Make a new one on the API keys page.", code="revoked_key")
+    if key.expires_at is not None and key.expires_at <= timezone.now():
+        raise Unauthenticated("This API key has expired. Make a new one on the API keys page.", code="expired_key")
+    if not key.creator.is_active:
+        raise Unauthenticated("The account behind this API key is closed.", code="inactive_account")
+    if key.allowed_networks and not _within(client_ip, key.allowed_networks):
+        raise Unauthenticated("This API key may not be used from your address.", code="address_not_allowed")
+
+
+def _within(client_ip: str, networks: list[str]) -> bool:
+    try:
+        address = ipaddress.ip_address(client_ip)
+    except ValueError:
+        return False
+    return any(address in ipaddress.ip_network(network) for network in networks)
+
+
+def _note_use(key: ApiKey) -> None:
+    now = timezone.now()
+    if key.last_used_at is None or now - key.last_used_at > _LAST_USE_GRANULARITY:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+
+
+def principal_for_session(request: HttpRequest) -> Principal | None:
+    """The principal of a browser session: the signed-in user in the present team. None when nobody is signed in."""
+    user = request.user
+    if not isinstance(user, User) or not user.is_active:
+        return None
+    memberships = Membership.objects.select_related("team").filter(user=user)
+    chosen = request.session.get("team")
+    membership = memberships.filter(team_id=chosen).first() if chosen else None
+    membership = membership or memberships.filter(team__personal_of=user).first()
+    if membership is None:
+        membership = memberships.get(team=ensure_personal_team(user=user))
+    role = Role(membership.role)
+    return Principal(team=membership.team, user=user, role=role, scopes=SCOPES_OF_ROLE[role])

@@ -1,0 +1,74 @@
+"""Money: each function changes a wallet and writes the ledger row that explains it, in the caller's transaction.
+
+The wallet row's lock serialises a team's movements; the CHECKs and the partial unique indexes refuse what code overlooks.
+"""
+
+import uuid
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from accounts.models import Team, User
+from accounts.quota.models import LedgerEntry, Plan, Wallet
+from common.errors import LimitExceeded
+
+Kind = LedgerEntry.Kind
+STANDARD_PLAN = "standard"
+
+
+@transaction.atomic
+def open_wallet(*, team: Team) -> Wallet:
+    """A wallet on the standard plan, with the starting credits of the settings."""
+    plan, _ = Plan.objects.get_or_create(name=STANDARD_PLAN)
+    wallet = Wallet.objects.create(team=team, plan=plan)
+    if settings.STARTING_CREDITS:
+        grant(team=team, credits=settings.STARTING_CREDITS, reason="starting credits")
+    return wallet
+
+
+@transaction.atomic
+def grant(*, team: Team, credits: int, reason: str, actor: User | None = None) -> None:  # noqa: A002 (the product's word)
+    """Adds credits to the free balance."""
+    Wallet.objects.filter(team=team).update(balance=F("balance") + credits)
+    LedgerEntry.objects.create(
+        team=team, kind=Kind.GRANT, balance_delta=credits, reserved_delta=0, reason=reason, actor=actor
+    )
+
+
+@transaction.atomic
+def reserve(*, team: Team, job_id: uuid.UUID, credits: int) -> None:  # noqa: A002
+    """Promises credits to a job. Raises LimitExceeded (`quota_exceeded`) where the free balance does not reach."""
+    changed = Wallet.objects.filter(team=team, balance__gte=credits).update(
+        balance=F("balance") - credits, reserved=F("reserved") + credits
+    )
+    if not changed:
+        left = Wallet.objects.values_list("balance", flat=True).get(team=team)
+        raise LimitExceeded(
+            f"This video needs {credits} credits and the team has {left} left. "
+            "Choose a smaller preset, or ask for more credits.",
+            code="quota_exceeded",
+            extra={"scope": "team", "limit": credits, "remaining": left, "reset": None},
+        )
+    LedgerEntry.objects.create(
+        team=team, kind=Kind.RESERVE, job_id=job_id, balance_delta=-credits, reserved_delta=credits
+    )
+
+
+@transaction.atomic
+def settle(*, team_id: int, job_id: uuid.UUID, reserved: int, charged: int) -> None:
+    """Closes a job's reserve with a charge of at most the reserve; the rest returns to the balance."""
+    back = reserved - charged
+    Wallet.objects.filter(team_id=team_id).update(reserved=F("reserved") - reserved, balance=F("balance") + back)
+    LedgerEntry.objects.create(
+        team_id=team_id, kind=Kind.SETTLE, job_id=job_id, balance_delta=back, reserved_delta=-reserved
+    )
+
+
+@transaction.atomic
+def release(*, team_id: int, job_id: uuid.UUID, reserved: int) -> None:
+    """Closes a job's reserve without a charge."""
+    Wallet.objects.filter(team_id=team_id).update(reserved=F("reserved") - reserved, balance=F("balance") + reserved)
+    LedgerEntry.objects.create(
+        team_id=team_id, kind=Kind.RELEASE, job_id=job_id, balance_delta=reserved, reserved_delta=-reserved
+    )

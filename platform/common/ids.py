@@ -1,0 +1,28 @@
+"""Identifiers: UUIDv7 in the database (sorted by time), a prefix and 32 hex digits in public."""
+
+import uuid
+
+import uuid_utils
+
+from common.errors import NotFound
+
+
+def new_id() -> uuid.UUID:
+    """A fresh UUIDv7 as the standard library's type."""
+    return uuid.UUID(int=uuid_utils.uuid7().int)
+
+
+def public_id(prefix: str, identifier: uuid.UUID) -> str:
+    """`vid` and a UUID give `vid_0197…`."""
+    return f"{prefix}_{identifier.hex}"
+
+
+def parse_public_id(prefix: str, text: str) -> uuid.UUID:
+    """The UUID behind `vid_0197…`. Raises NotFound for any other text, so that a wrong id looks like an absent one."""
+    head, _, digits = text.partition("_")
+    if head != prefix or len(digits) != 32 or digits != digits.lower():
+        raise NotFound(f"No {prefix} with the id {text!r}.")
+    try:
+        return uuid.UUID(hex=digits)
+    except ValueError:
+        raise NotFound(f"No {prefix} with the id {text!r}.") from None

@@ -1,0 +1,75 @@
+"""Per-request context: an id in every answer and every log line, the client's address, one line when it is done."""
+
+import ipaddress
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import structlog
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+log = structlog.get_logger(__name__)
+
+# A caller's own id is kept when it is harmless to print.
+_ACCEPTED_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+# Probes come every few seconds and say nothing.
+_QUIET_PATHS = ("/livez", "/readyz", "/health", "/metrics", "/static/")
+
+
+def client_address(request: HttpRequest) -> str:
+    """The address of the client, behind as many proxies as the settings trust; never what a client merely claims."""
+    hops = [request.META.get("REMOTE_ADDR") or ""]
+    if settings.TRUSTED_PROXIES:
+        forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+        hops = [hop.strip() for hop in forwarded if hop.strip()][-settings.TRUSTED_PROXIES :] or hops
+    try:
+        return str(ipaddress.ip_address(hops[0]))
+    except ValueError:
+        return "unknown"
+
+
+class RequestContextMiddleware:
+    """Binds request_id and client_ip to the log context, answers with X-Request-Id, logs the outcome."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if iscoroutinefunction(self):
+            return self._answer_async(request)
+        started = self._begin(request)
+        return self._end(request, cast("HttpResponseBase", self.get_response(request)), started)
+
+    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
+        started = self._begin(request)
+        return self._end(request, await cast("Awaitable[HttpResponseBase]", self.get_response(request)), started)
+
+    def _begin(self, request: HttpRequest) -> float:
+        given = request.headers.get("X-Request-Id", "")
+        request.request_id = given if _ACCEPTED_ID.match(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
+        request.client_ip = client_address(request)  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request.request_id, client_ip=request.client_ip)  # type: ignore[attr-defined]
+        return time.monotonic()
+
+    def _end(self, request: HttpRequest, response: HttpResponseBase, started: float) -> HttpResponseBase:
+        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        if not request.path.startswith(_QUIET_PATHS):
+            log.info(
+                "request",
+                method=request.method,
+                path=request.path,
+                status=response.status_code,
+                ms=round((time.monotonic() - started) * 1000, 1),
+            )
+        return response
