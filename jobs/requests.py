@@ -1,0 +1,285 @@
+"""A request for a video: its fields and their rules, for API bodies and the page's form alike.
+
+`VideoRequestSerializer` checks what was sent, field by field; `resolve` fills in what was left open and gives a
+`VideoRequest` that can be priced and submitted.
+"""
+
+import base64
+import binascii
+import re
+import secrets
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from common.errors import Detail, InvalidField, MutoscopeError, TooLarge, UnsupportedPicture
+from inference import limits
+from inference.catalogue import MODELS, ModelSpec
+from inference.errors import InferenceError, PictureError, PictureFault, RequestError
+from inference.pictures import decode_picture, encode_png
+from inference.presets import PRESETS
+from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size, parse_size, resolution_label
+from jobs.models import Priority
+
+# Sources are kept no larger than the largest frame can use, a slow zoom included.
+_STORED_SIDE = 2048
+_LARGEST_PIXELS = max(RESOLUTIONS.values()) ** 2
+_SMALLEST_SIDE, _LARGEST_SIDE = 64, 2048
+_DATA_URI = re.compile(r"^data:image/[a-z+.-]+;base64,", re.IGNORECASE)
+_FRACTION = re.compile(r"^\d{1,3}(\.\d{1,3})?$", re.ASCII)
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+_METADATA_KEYS, _METADATA_LENGTH = 16, 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoRequest:
+    """Everything that a job needs to know. `picture_png` is the normalised source picture."""
+
+    spec: ModelSpec
+    picture_png: bytes = field(repr=False)
+    prompt: str
+    negative_prompt: str
+    preset: str
+    resolution: str
+    width: int
+    height: int
+    num_frames: int
+    fps: int
+    steps: int
+    guidance_scale: float
+    seed: int
+    output_format: str
+    priority: Priority
+    metadata: dict[str, str]
+    deadline: timedelta | None = None
+    warnings: tuple[str, ...] = ()
+
+    def as_log(self) -> dict[str, Any]:
+        """The parameters for a log line: no picture, and of the words only how many."""
+        names = ("resolution", "width", "height", "num_frames", "fps", "steps", "guidance_scale", "seed", "output_format")
+        return {"model": self.spec.name, "prompt_length": len(self.prompt), **{name: getattr(self, name) for name in names}}
+
+
+class TextField(serializers.CharField):
+    """Text that Postgres and UTF-8 can hold: no NUL, no half of a surrogate pair."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("Must be a string.", code="wrong_type")
+        if _NOT_TEXT.search(data):
+            message = "Holds a character that is not text (NUL or half of a surrogate pair). Remove it."
+            raise serializers.ValidationError(message, code="not_text")
+        return super().to_internal_value(data)
+
+
+class WholeNumberField(serializers.IntegerField):
+    """A whole number, as JSON writes it or as a form sends it; `true` and `8.5` are none."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or (isinstance(data, float) and not data.is_integer()):
+            raise serializers.ValidationError("Must be a whole number.", code="wrong_type")
+        return super().to_internal_value(data)
+
+
+class NumberField(serializers.FloatField):
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool):
+            raise serializers.ValidationError("Must be a number.", code="wrong_type")
+        number = super().to_internal_value(data)
+        if number != number or number in {float("inf"), float("-inf")}:  # noqa: PLR0124 (NaN is not itself)
+            raise serializers.ValidationError("Must be a finite number.", code="not_finite")
+        return number
+
+
+class SecondsField(TextField):
+    """Length of the video, written as text as in OpenAI's API; a plain number is taken too."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = str(data) if isinstance(data, int | float) and not isinstance(data, bool) else super().to_internal_value(data)
+        if not _FRACTION.match(text):
+            raise serializers.ValidationError('Write the length in seconds, such as "2" or "1.5".', code="malformed")
+        return text
+
+
+class MetadataField(serializers.DictField):
+    """A flat object of up to 16 short texts, returned as it was sent."""
+
+    child = TextField(max_length=_METADATA_LENGTH, allow_blank=True)
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        values: dict[str, str] = super().to_internal_value(data)
+        if len(values) > _METADATA_KEYS:
+            raise serializers.ValidationError(f"Holds {len(values)} keys; at most {_METADATA_KEYS} are kept.", code="too_many")
+        if any(_NOT_TEXT.search(key) or not 1 <= len(key) <= 64 for key in values):
+            raise serializers.ValidationError("Keys must be text of 1 to 64 characters.", code="malformed")
+        return values
+
+
+def _whole(allowed: limits.Range[int], help_text: str) -> WholeNumberField:
+    return WholeNumberField(
+        min_value=allowed.minimum, max_value=allowed.maximum, required=False, help_text=f"{help_text}, {allowed}"
+    )
+
+
+class VideoRequestSerializer(serializers.Serializer[dict[str, Any]]):
+    """The body of a submit. Unknown fields are refused by name: a misspelt one would silently do nothing."""
+
+    image_base64 = serializers.CharField(
+        required=False, trim_whitespace=False, help_text="PNG, JPEG or WebP, plain base64 or a data URI"
+    )
+    image = serializers.FileField(required=False, help_text="the picture as a file, in multipart bodies")
+    input_reference = serializers.FileField(required=False, help_text="the same, as OpenAI's SDK names it")
+    prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, help_text="what should move, and how")
+    negative_prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, required=False, allow_blank=True)
+    model = TextField(max_length=60, required=False, help_text="a name from /v1/models")
+    preset = serializers.ChoiceField(choices=sorted(PRESETS), required=False, help_text="fills what is not given")
+    resolution = serializers.ChoiceField(choices=list(RESOLUTIONS), required=False, help_text="the pixel budget")
+    aspect_ratio = serializers.ChoiceField(choices=[AUTO_ASPECT_RATIO, *ASPECT_RATIOS], required=False)
+    size = TextField(required=False, help_text="WIDTHxHEIGHT, multiples of 8, instead of resolution and aspect_ratio")
+    num_frames = _whole(limits.NUM_FRAMES, "frames of the video")
+    fps = _whole(limits.FPS, "frames a second")
+    seconds = SecondsField(required=False, help_text="length of the video, instead of num_frames")
+    steps = _whole(limits.STEPS, "denoising steps")
+    num_inference_steps = _whole(limits.STEPS, "another name for steps")
+    guidance_scale = NumberField(
+        min_value=limits.GUIDANCE_SCALE.minimum, max_value=limits.GUIDANCE_SCALE.maximum, required=False
+    )
+    seed = _whole(limits.SEED, "drawn and returned if absent")
+    output_format = serializers.ChoiceField(choices=["mp4", "gif"], required=False)
+    priority = serializers.ChoiceField(choices=[name.label for name in Priority], required=False)
+    metadata = MetadataField(required=False)
+
+    _ALTERNATIVES = (
+        ("image_base64", "image", "input_reference"),
+        ("size", "resolution"),
+        ("size", "aspect_ratio"),
+        ("seconds", "num_frames"),
+        ("steps", "num_inference_steps"),
+    )
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if isinstance(data, dict):
+            unknown = sorted(str(name) for name in data.keys() - self.fields.keys())
+            if unknown:
+                message = f"There is no such field. Known: {', '.join(self.fields)}."
+                raise serializers.ValidationError(
+                    {name[:60]: [serializers.ErrorDetail(message, code="unknown_field")] for name in unknown}
+                )
+        values: dict[str, Any] = super().to_internal_value(data)
+        return values
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for names in self._ALTERNATIVES:
+            given = [name for name in names if name in attrs]
+            if len(given) > 1:
+                message = f"Give {given[0]} or {given[1]}, not both."
+                raise serializers.ValidationError({given[1]: [serializers.ErrorDetail(message, code="conflict")]})
+        if not attrs.keys() & {"image_base64", "image", "input_reference"}:
+            raise serializers.ValidationError({"image_base64": "Send a picture: image_base64, or image in a form."}, "required")
+        return attrs
+
+
+def resolve(values: dict[str, Any], *, cancel_after_seconds: int | None = None) -> VideoRequest:
+    """The request behind checked fields: picture decoded, preset and model applied, seed drawn.
+
+    Raises InvalidField, UnsupportedPicture or TooLarge.
+    """
+    spec = _model(values.get("model", settings.DEFAULT_MODEL))
+    preset = PRESETS.get(values.get("preset", ""), spec.defaults)
+    picture_field, data = _picture_bytes(values)
+    try:
+        picture = decode_picture(data)
+        if "size" in values:
+            width, height = _checked_size(*parse_size(values["size"]))
+            resolution = resolution_label(width, height)
+        else:
+            resolution = values.get("resolution", preset.resolution)
+            width, height = frame_size(resolution, values.get("aspect_ratio", AUTO_ASPECT_RATIO), *picture.size)
+    except InferenceError as error:
+        raise _as_client_error(error, picture_field) from error
+    if resolution not in spec.resolutions:
+        raise _invalid("resolution", f"{spec.name} makes {', '.join(spec.resolutions)}.")
+    picture.thumbnail((_STORED_SIDE, _STORED_SIDE))
+    fps = values.get("fps", spec.default_fps)
+    return VideoRequest(
+        spec=spec,
+        picture_png=encode_png(picture),
+        prompt=values["prompt"],
+        negative_prompt=values.get("negative_prompt", ""),
+        preset=values.get("preset", ""),
+        resolution=resolution,
+        width=width,
+        height=height,
+        num_frames=_num_frames(values, fps, preset.num_frames),
+        fps=fps,
+        steps=values.get("steps", values.get("num_inference_steps", preset.steps)),
+        guidance_scale=values.get("guidance_scale", preset.guidance_scale),
+        seed=values.get("seed", secrets.randbits(63)),
+        output_format=values.get("output_format", "mp4"),
+        priority=Priority[values.get("priority", preset.priority).upper()],
+        metadata=values.get("metadata", {}),
+        deadline=None if cancel_after_seconds is None else timedelta(seconds=cancel_after_seconds),
+        warnings=tuple(_warnings(spec, values["prompt"])),
+    )
+
+
+def _model(name: str) -> ModelSpec:
+    if name not in settings.MODELS_ENABLED or name not in MODELS:
+        raise _invalid("model", f"There is no model {name!r} here. Choose one of: {', '.join(settings.MODELS_ENABLED)}.")
+    return MODELS[name]
+
+
+def _picture_bytes(values: dict[str, Any]) -> tuple[str, bytes]:
+    """The field that the picture came in, and its bytes."""
+    for name in ("image", "input_reference"):
+        if name in values:
+            return name, values[name].read()
+    text = _DATA_URI.sub("", values["image_base64"], count=1)
+    try:
+        # Line breaks are common in base64; everything else outside the alphabet is a sign of damage.
+        return "image_base64", base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        message = "This is not base64. Encode the picture's bytes, without a file name or quotes around them."
+        raise _invalid("image_base64", message, kind="not_base64") from None
+
+
+def _checked_size(width: int, height: int) -> tuple[int, int]:
+    if not (_SMALLEST_SIDE <= min(width, height) and max(width, height) <= _LARGEST_SIDE):
+        raise RequestError("size", f"Both sides must be {_SMALLEST_SIDE} to {_LARGEST_SIDE} pixels.")
+    if width * height > _LARGEST_PIXELS:
+        raise RequestError("size", f"At most {_LARGEST_PIXELS} pixels a frame, as 1024x1024 has.")
+    return width, height
+
+
+def _num_frames(values: dict[str, Any], fps: int, default: int) -> int:
+    if "seconds" not in values:
+        return int(values.get("num_frames", default))
+    frames = round(float(values["seconds"]) * fps)
+    if frames not in limits.NUM_FRAMES:
+        message = f"{values['seconds']} s at {fps} frames a second are {frames} frames; {limits.NUM_FRAMES} are allowed."
+        raise _invalid("seconds", message)
+    return frames
+
+
+def _warnings(spec: ModelSpec, prompt: str) -> list[str]:
+    # The site has no tokenizer: words and signs are the least that CLIP's makes of a text.
+    if spec.prompt_tokens and len(re.findall(r"[^\W\d_]+|\d|[^\w\s]", prompt)) > spec.prompt_tokens - 2:
+        return [f"The prompt is longer than the {spec.prompt_tokens} tokens that {spec.name} reads; its end has no effect."]
+    return []
+
+
+def _invalid(name: str, message: str, *, kind: str = "invalid") -> InvalidField:
+    return InvalidField(f"{name}: {message}", param=name, details=(Detail((name,), message, kind),))
+
+
+def _as_client_error(error: InferenceError, picture_field: str) -> MutoscopeError:
+    if isinstance(error, PictureError):
+        details = (Detail((picture_field,), error.message, error.code),)
+        family = TooLarge if error.code == PictureFault.TOO_LARGE else UnsupportedPicture
+        return family(f"{picture_field}: {error.message}", code=error.code, param=picture_field, details=details)
+    if isinstance(error, RequestError):
+        return _invalid(error.field, error.message)
+    raise error

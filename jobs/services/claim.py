@@ -1,0 +1,87 @@
+"""Claims the next job of a pool for a worker: the fairest team first, then priority, then age.
+
+Start-time fair queueing over teams: a job's start tag is max(pool's virtual time, its team's finish tag), the smallest
+start tag wins, and claiming moves the team's finish tag on by predicted cost / weight. A team with 20,000 queued jobs
+therefore delays another team's single job by at most the jobs that are running now.
+(P. Goyal, H. Vin, H. Cheng: Start-time Fair Queuing, 1996.)
+"""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from jobs.models import Job
+from jobs.services.events import record_event
+
+# Claims of one pool come one after another. The team list is a loose index scan (one index probe per team with work),
+# the head of each team's line is one more probe: the cost grows with teams, not with queued jobs.
+_NEXT_JOB = """
+WITH RECURSIVE waiting(team_id) AS (
+    (SELECT team_id FROM jobs_job WHERE state = 'queued' AND pool = %(pool)s ORDER BY team_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT next.team_id FROM jobs_job next
+            WHERE next.state = 'queued' AND next.pool = %(pool)s AND next.team_id > waiting.team_id
+            ORDER BY next.team_id LIMIT 1)
+    FROM waiting WHERE waiting.team_id IS NOT NULL
+)
+SELECT head.id, head.team_id,
+       GREATEST(COALESCE(share.finish_tag, 0), pool.virtual_time) AS start_tag,
+       head.quoted_credits::float / plan.weight AS cost
+FROM waiting
+JOIN quota_wallet wallet ON wallet.team_id = waiting.team_id
+JOIN quota_plan plan ON plan.id = wallet.plan_id
+JOIN jobs_pool pool ON pool.name = %(pool)s
+LEFT JOIN jobs_teamshare share ON share.team_id = waiting.team_id AND share.pool = %(pool)s
+CROSS JOIN LATERAL (
+    SELECT count(*) AS jobs FROM jobs_job WHERE state = 'in_progress' AND team_id = waiting.team_id
+) running
+CROSS JOIN LATERAL (
+    SELECT id, team_id, quoted_credits FROM jobs_job
+    WHERE state = 'queued' AND pool = %(pool)s AND team_id = waiting.team_id
+      AND model = ANY(%(models)s) AND vram_mb <= %(vram_mb)s
+      AND (not_before IS NULL OR not_before <= clock_timestamp())
+      AND (deadline_at IS NULL OR deadline_at > clock_timestamp())
+    ORDER BY priority DESC, id LIMIT 1
+) head
+WHERE running.jobs < plan.max_running
+ORDER BY start_tag, head.id
+LIMIT 1
+"""
+
+_TAKE = """
+UPDATE jobs_job SET state = 'in_progress', attempt = attempt + 1, lease_owner = %(worker)s, steps_done = 0,
+       lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s),
+       started_at = COALESCE(started_at, clock_timestamp())
+WHERE id = %(job)s AND state = 'queued'
+"""
+
+_ADVANCE_TEAM = """
+INSERT INTO jobs_teamshare (pool, team_id, finish_tag) VALUES (%(pool)s, %(team)s, %(finish)s)
+ON CONFLICT (pool, team_id) DO UPDATE SET finish_tag = EXCLUDED.finish_tag
+"""
+
+
+@transaction.atomic
+def claim_job(*, pool: str, worker_id: uuid.UUID, models: Sequence[str], vram_mb: int) -> Job | None:
+    """Leases the next runnable job to a worker, or returns None.
+
+    models: what the worker has resident. vram_mb: the device memory that it can offer to one job, in MiB.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('claim:' || %s, 0))", [pool])
+        cursor.execute("INSERT INTO jobs_pool (name, virtual_time) VALUES (%s, 0) ON CONFLICT DO NOTHING", [pool])
+        cursor.execute(_NEXT_JOB, {"pool": pool, "models": list(models), "vram_mb": vram_mb})
+        found: tuple[Any, ...] | None = cursor.fetchone()
+        if found is None:
+            return None
+        job_id, team_id, start_tag, cost = found
+        cursor.execute(_TAKE, {"job": job_id, "worker": worker_id, "lease_seconds": settings.LEASE_SECONDS})
+        if not cursor.rowcount:
+            return None  # a cancel got there first; the worker asks again
+        cursor.execute(_ADVANCE_TEAM, {"pool": pool, "team": team_id, "finish": start_tag + cost})
+        cursor.execute("UPDATE jobs_pool SET virtual_time = %s WHERE name = %s", [start_tag, pool])
+    record_event(job_id, "started")
+    return Job.objects.get(pk=job_id)

@@ -1,0 +1,146 @@
+"""Ends jobs: state, money and event in one transaction, fenced by the attempt for everything a worker says."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+
+from accounts.quota import services as quota
+from common.clock import DatabaseNow
+from jobs.models import Job
+from jobs.services import doorbell
+from jobs.services.events import record_event
+from jobs.services.lease import Fence, held_by
+from jobs.states import State
+
+log = structlog.get_logger(__name__)
+
+# Pause before the next attempt after a crash, growing with each: a poisoned job must not keep killing engines.
+_PAUSE_AFTER_CRASH_SECONDS = (1, 10, 60)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What an attempt made and stored, under its own keys."""
+
+    result_key: str
+    poster_key: str
+    result_bytes: int
+    gpu_seconds: float
+
+
+@transaction.atomic
+def complete_job(*, fence: Fence, published: Published) -> bool:
+    """Publishes a result and charges for it. Returns False when the attempt was fenced off: drop what it made.
+
+    A cancel that came too late, after the result was made, loses: the user has the video and pays for it.
+    """
+    job = held_by(fence).select_for_update().first()
+    if job is None:
+        return False
+    charged = min(job.quoted_credits, max(1, round(published.gpu_seconds)))
+    _close(
+        held_by(fence),
+        State.COMPLETED,
+        steps_done=job.steps,
+        result_key=published.result_key,
+        poster_key=published.poster_key,
+        result_bytes=published.result_bytes,
+        gpu_seconds=published.gpu_seconds,
+        charged_credits=charged,
+        expires_at=DatabaseNow() + timedelta(days=settings.RETENTION_DAYS) if settings.RETENTION_DAYS else None,
+    )
+    quota.settle(team_id=job.team_id, job_id=job.id, reserved=job.quoted_credits, charged=charged)
+    record_event(job.id, "completed")
+    log.info("job_completed", task_id=job.public_id, team=job.team_id, attempt=job.attempt, charged_credits=charged)
+    return True
+
+
+@transaction.atomic
+def fail_job(*, fence: Fence, code: str, message: str) -> bool:
+    """Ends a job that cannot be made; nothing is charged. Returns False when the attempt was fenced off."""
+    return _end_unpaid(held_by(fence), State.FAILED, error_code=code, error_message=message)
+
+
+@transaction.atomic
+def confirm_cancel(*, fence: Fence) -> bool:
+    """Ends a running job whose owner withdrew it. Returns False when the attempt was fenced off."""
+    return _end_unpaid(held_by(fence), State.CANCELED)
+
+
+@transaction.atomic
+def expire_job(*, job: Job) -> bool:
+    """Ends a queued job whose deadline has passed. Returns False when a worker got there first."""
+    waiting = Job.objects.filter(pk=job.pk, state=State.QUEUED, deadline_at__lte=DatabaseNow())
+    message = "It could not be started before its deadline."
+    return _end_unpaid(waiting, State.EXPIRED, error_code="deadline_passed", error_message=message)
+
+
+@transaction.atomic
+def crash_job(*, fence: Fence, code: str, message: str) -> bool:
+    """Counts a crashed attempt: back to the queue after a pause, or failed once `max_attempts` have crashed.
+
+    A job whose cancel was asked for meanwhile ends as canceled. Returns False when the attempt was fenced off.
+    """
+    job = held_by(fence).select_for_update().first()
+    if job is None:
+        return False
+    if job.cancel_requested_at is not None:
+        return confirm_cancel(fence=fence)
+    crashes = job.crash_count + 1
+    log.warning("attempt_crashed", task_id=job.public_id, attempt=job.attempt, crashes=crashes, code=code)
+    if crashes >= job.max_attempts:
+        held_by(fence).update(crash_count=crashes)
+        return fail_job(fence=fence, code=code, message=f"{message} It was tried {crashes} times.")
+    pause = _PAUSE_AFTER_CRASH_SECONDS[min(crashes, len(_PAUSE_AFTER_CRASH_SECONDS)) - 1]
+    held_by(fence).update(
+        state=State.QUEUED,
+        lease_owner=None,
+        lease_until=None,
+        steps_done=0,
+        crash_count=crashes,
+        not_before=DatabaseNow() + timedelta(seconds=pause),
+    )
+    doorbell.ring_after_commit(doorbell.pool_queue(job.pool))
+    return True
+
+
+@transaction.atomic
+def hand_back(*, fence: Fence) -> bool:
+    """Returns an unfinished job to the queue without counting the attempt against it (drain, storage outage).
+
+    A job whose cancel was asked for meanwhile ends as canceled. Returns False when the attempt was fenced off.
+    """
+    job = held_by(fence).select_for_update().first()
+    if job is None:
+        return False
+    if job.cancel_requested_at is not None:
+        return confirm_cancel(fence=fence)
+    held_by(fence).update(state=State.QUEUED, lease_owner=None, lease_until=None, steps_done=0)
+    log.info("job_handed_back", task_id=job.public_id, attempt=job.attempt)
+    doorbell.ring_after_commit(doorbell.pool_queue(job.pool))
+    return True
+
+
+@transaction.atomic
+def cancel_queued(*, job: Job) -> bool:
+    """Ends a job that has not started. Returns False when a worker got there first."""
+    return _end_unpaid(Job.objects.filter(pk=job.pk, state=State.QUEUED), State.CANCELED)
+
+
+def _end_unpaid(rows: QuerySet[Job], state: State, **columns: str) -> bool:
+    job = rows.select_for_update().first()
+    if job is None:
+        return False
+    _close(rows, state, **columns)
+    quota.release(team_id=job.team_id, job_id=job.id, reserved=job.quoted_credits)
+    record_event(job.id, state.value)
+    log.info("job_closed", task_id=job.public_id, team=job.team_id, state=state.value, **columns)
+    return True
+
+
+def _close(rows: QuerySet[Job], state: State, **columns: object) -> None:
+    rows.update(state=state, finished_at=DatabaseNow(), lease_owner=None, lease_until=None, **columns)

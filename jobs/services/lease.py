@@ -1,0 +1,51 @@
+"""A worker's hold on a job between claim and close. Every write here is fenced: it names the attempt."""
+
+import uuid
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import QuerySet
+
+from jobs.models import Job
+from jobs.states import State
+
+
+@dataclass(frozen=True)
+class Fence:
+    """One attempt at one job: the pair that every message and every write of a worker carries."""
+
+    job_id: uuid.UUID
+    attempt: int
+
+    @classmethod
+    def of(cls, job: Job) -> "Fence":
+        return cls(job.id, job.attempt)
+
+
+def held_by(fence: Fence) -> QuerySet[Job]:
+    """The job's row while this attempt still holds it; no row once the attempt has been fenced off."""
+    return Job.objects.filter(pk=fence.job_id, attempt=fence.attempt, state=State.IN_PROGRESS)
+
+
+@dataclass(frozen=True)
+class Beat:
+    """What a renewal found: whether the attempt still holds the job, and whether its owner has withdrawn it."""
+
+    held: bool
+    cancel_requested: bool = False
+
+
+def beat(*, fence: Fence, steps_done: int) -> Beat:
+    """Renews the lease by LEASE_SECONDS of the database's clock and publishes the progress."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE jobs_job SET lease_until = clock_timestamp() + make_interval(secs => %s), steps_done = %s
+            WHERE id = %s AND attempt = %s AND state = 'in_progress'
+            RETURNING cancel_requested_at IS NOT NULL
+            """,
+            [settings.LEASE_SECONDS, steps_done, fence.job_id, fence.attempt],
+        )
+        row = cursor.fetchone()
+    return Beat(held=False) if row is None else Beat(held=True, cancel_requested=row[0])

@@ -1,0 +1,68 @@
+"""What nobody else would notice: dead workers, passed deadlines, lost doorbells, files left to delete.
+
+Two copies may run: rows that the other one holds are skipped.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+from django.db import transaction
+
+from common.clock import DatabaseNow
+from inference.catalogue import MODELS
+from jobs.models import Job, Worker
+from jobs.services import doorbell
+from jobs.services.close import crash_job, expire_job
+from jobs.services.lease import Fence
+from jobs.states import State
+
+log = structlog.get_logger(__name__)
+
+_BATCH = 100
+# A worker that has not beaten for this many seconds is dead: its row goes.
+FORGET_WORKER_SECONDS = 60
+
+
+def reconcile() -> None:
+    """One round of everything. A part that fails is logged and does not keep the others from running."""
+    parts: tuple[Callable[[], int], ...] = (recover_expired_leases, expire_deadlines, ring_waiting_pools, forget_workers)
+    for part in parts:
+        try:
+            count = part()
+        except Exception:
+            log.exception("reconcile_failed", part=part.__name__)
+        else:
+            if count:
+                log.info("reconciled", part=part.__name__, count=count)
+    doorbell.ring(doorbell.SIDE_QUEUE)
+
+
+@transaction.atomic
+def recover_expired_leases() -> int:
+    """Takes jobs back from workers that stopped renewing; counts as a crash of the attempt."""
+    expired = Job.objects.filter(state=State.IN_PROGRESS, lease_until__lt=DatabaseNow())
+    jobs = list(expired.select_for_update(skip_locked=True)[:_BATCH])
+    message = "The worker that was making it went away."
+    return sum(crash_job(fence=Fence.of(job), code="worker_lost", message=message) for job in jobs)
+
+
+@transaction.atomic
+def expire_deadlines() -> int:
+    """Ends queued jobs whose deadline passed before a worker took them."""
+    late = Job.objects.filter(state=State.QUEUED, deadline_at__lte=DatabaseNow())
+    return sum(expire_job(job=job) for job in late.select_for_update(skip_locked=True)[:_BATCH])
+
+
+def ring_waiting_pools() -> int:
+    """Rings for every pool with queued jobs: the bell of one of them may have been lost."""
+    for pool in {spec.pool for spec in MODELS.values()}:
+        if Job.objects.filter(state=State.QUEUED, pool=pool).exists():
+            doorbell.ring(doorbell.pool_queue(pool))
+    return 0
+
+
+def forget_workers() -> int:
+    """Deletes the rows of workers that have not beaten for a long time."""
+    gone, _ = Worker.objects.filter(last_beat_at__lt=DatabaseNow() - timedelta(seconds=FORGET_WORKER_SECONDS)).delete()
+    return gone

@@ -1,0 +1,42 @@
+"""Where a job's files lie in the storage, by key.
+
+Every attempt writes below a key of its own: a worker that was fenced off can never overwrite what its successor published.
+"""
+
+import uuid
+
+from django.core.files.storage import default_storage
+
+MIME_TYPES = {"mp4": "video/mp4", "gif": "image/gif", "jpg": "image/jpeg", "png": "image/png"}
+
+
+def job_folder(team_id: int, job_id: uuid.UUID) -> str:
+    return f"teams/{team_id}/videos/{job_id.hex}"
+
+
+def source_key(team_id: int, job_id: uuid.UUID) -> str:
+    """The normalised source picture."""
+    return f"{job_folder(team_id, job_id)}/source.png"
+
+
+def attempt_key(team_id: int, job_id: uuid.UUID, attempt: int, name: str) -> str:
+    """A result of one attempt, such as `video.mp4`."""
+    return f"{job_folder(team_id, job_id)}/{attempt}/{name}"
+
+
+def mime_type(key: str) -> str:
+    return MIME_TYPES.get(key.rpartition(".")[2], "application/octet-stream")
+
+
+def delete_folder(folder: str) -> None:
+    """Deletes every object below a folder. Deleting what is gone already is no error."""
+    try:
+        folders, files = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in files:
+        default_storage.delete(f"{folder}/{name}")
+    for name in folders:
+        delete_folder(f"{folder}/{name}")
+    # Local folders stay behind empty, object stores have none: deleting the name serves both.
+    default_storage.delete(folder)

@@ -1,0 +1,85 @@
+"""Accepts a video: reserve, ledger row, job row and event row in one transaction; then the doorbell."""
+
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from accounts.principals import Principal
+from accounts.quota import services as quota_services
+from common.clock import DatabaseNow
+from common.ids import new_id
+from jobs.models import Job
+from jobs.requests import VideoRequest
+from jobs.services import doorbell
+from jobs.services.events import record_event
+from jobs.services.quote import quote
+from jobs.services.storage import source_key
+
+log = structlog.get_logger(__name__)
+
+
+def submit_job(*, principal: Principal, request: VideoRequest) -> Job:
+    """The accepted job, paid for in advance. Raises LimitExceeded; then nothing was written.
+
+    The picture is stored before the transaction, so that no database connection waits for the storage.
+    """
+    job_id = new_id()
+    key = default_storage.save(source_key(principal.team.pk, job_id), ContentFile(request.picture_png))
+    try:
+        return _accept(principal=principal, request=request, job=_job(principal, request, job_id, key))
+    except Exception:
+        default_storage.delete(key)
+        raise
+
+
+@transaction.atomic
+def _accept(*, principal: Principal, request: VideoRequest, job: Job) -> Job:
+    quota_services.reserve(team=principal.team, job_id=job.id, credits=job.quoted_credits)
+    job.save(force_insert=True)
+    if request.deadline is not None:
+        Job.objects.filter(pk=job.pk).update(deadline_at=DatabaseNow() + request.deadline)
+    record_event(job.id, "queued")
+    doorbell.ring_after_commit(doorbell.pool_queue(job.pool))
+    log.info("job_accepted", task_id=job.public_id, team=principal.team.pk, params=request.as_log())
+    return job
+
+
+def _job(principal: Principal, request: VideoRequest, job_id: UUID, key: str) -> Job:
+    price = quote(
+        spec=request.spec,
+        width=request.width,
+        height=request.height,
+        num_frames=request.num_frames,
+        steps=request.steps,
+    )
+    return Job(
+        id=job_id,
+        team=principal.team,
+        user=principal.user,
+        api_key=principal.api_key,
+        model=request.spec.name,
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        preset=request.preset,
+        resolution=request.resolution,
+        width=request.width,
+        height=request.height,
+        num_frames=request.num_frames,
+        fps=request.fps,
+        steps=request.steps,
+        guidance_scale=request.guidance_scale,
+        seed=request.seed,
+        output_format=request.output_format,
+        source_key=key,
+        metadata=request.metadata,
+        warnings=list(request.warnings),
+        pool=request.spec.pool,
+        priority=request.priority,
+        vram_mb=price.vram_mb,
+        max_attempts=settings.MAX_ATTEMPTS,
+        quoted_credits=price.credits,
+    )
