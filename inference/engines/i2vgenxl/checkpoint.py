@@ -1,0 +1,107 @@
+"""The files of a checkpoint, found and checked before anything heavy is read."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inference.errors import ModelIncomplete, ModelNotFound
+
+INDEX = "model_index.json"
+CONFIGS = (
+    INDEX,
+    "feature_extractor/preprocessor_config.json",
+    "image_encoder/config.json",
+    "scheduler/scheduler_config.json",
+    "text_encoder/config.json",
+    "tokenizer/merges.txt",
+    "tokenizer/vocab.json",
+    "unet/config.json",
+    "vae/config.json",
+)
+OPTIONAL = ("tokenizer/special_tokens_map.json", "tokenizer/tokenizer_config.json")
+WEIGHTS = {
+    "image_encoder": "model",
+    "text_encoder": "model",
+    "unet": "diffusion_pytorch_model",
+    "vae": "diffusion_pytorch_model",
+}
+HALF = "fp16"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A folder with all that is needed. variants: for each network the variant of its weights file, or None."""
+
+    folder: Path
+    variants: dict[str, str | None]
+
+    def read_json(self, file: str) -> dict[str, Any]:
+        """A configuration file. Raises ModelIncomplete when it is not JSON."""
+        try:
+            content: dict[str, Any] = json.loads((self.folder / file).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ModelIncomplete(file, f"{file} of the checkpoint is not readable as JSON: {error}.") from error
+        return content
+
+
+def find_checkpoint(source: str, *, half: bool) -> Checkpoint:
+    """The checkpoint in a folder or, by way of the hub's cache, in a hub repository.
+
+    half: prefer weights stored in half precision, where there are any. Raises ModelNotFound and ModelIncomplete.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        folder = _download(source, half=half)
+    there = {path.relative_to(folder).as_posix() for path in folder.glob("**/*") if path.is_file()}
+    return Checkpoint(folder, choose_variants(there, source, half=half))
+
+
+def choose_variants(there: set[str], source: str, *, half: bool) -> dict[str, str | None]:
+    """For each network, which variant of its weights to load. Raises ModelIncomplete, which names the first gap."""
+    for file in CONFIGS:
+        if file not in there:
+            raise ModelIncomplete(file, f"The checkpoint {source} has no {file}.")
+    return {part: _choose_variant(there, source, part, half=half) for part in WEIGHTS}
+
+
+def weights_file(part: str, variant: str | None) -> str:
+    """Path of a network's weights inside the checkpoint."""
+    return f"{part}/{WEIGHTS[part]}{f'.{variant}' if variant else ''}.safetensors"
+
+
+def _choose_variant(there: set[str], source: str, part: str, *, half: bool) -> str | None:
+    full = weights_file(part, None)
+    for variant in (HALF, None) if half else (None, HALF):
+        if weights_file(part, variant) in there:
+            return variant
+    raise ModelIncomplete(full, f"The checkpoint {source} has no {full}, nor its {HALF} variant.")
+
+
+def _download(repository: str, *, half: bool) -> Path:
+    """The repository's folder in the hub's cache, fetched where needed; only the files that will be read."""
+    from huggingface_hub import HfApi, snapshot_download  # noqa: PLC0415 - checkpoints in folders need no hub
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
+
+    try:
+        there = set(HfApi().list_repo_files(repository))
+        variants = choose_variants(there, repository, half=half)
+        wanted = [*CONFIGS, *OPTIONAL, *(weights_file(part, variant) for part, variant in variants.items())]
+        return Path(snapshot_download(repository, allow_patterns=wanted))
+    except HFValidationError as error:
+        raise ModelNotFound(f"{repository!r} is neither a folder here nor the name of a hub repository.") from error
+    except (HfHubHTTPError, OSError) as error:
+        return _cached(repository, error)
+
+
+def _cached(repository: str, error: Exception) -> Path:
+    """Without a connection a checkpoint that was fetched before will do."""
+    from huggingface_hub import snapshot_download  # noqa: PLC0415
+    from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415
+
+    try:
+        return Path(snapshot_download(repository, local_files_only=True))
+    except LocalEntryNotFoundError:
+        raise ModelNotFound(
+            f"{repository} is not a folder here, not in the hub's cache, and could not be fetched: {error}"
+        ) from error

@@ -1,0 +1,68 @@
+"""From encoded prompt and picture to what the denoiser needs at every step."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inference.engines.i2vgenxl.denoiser import Conditioning, Denoiser
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """What is asked of the clip, encoded. The first axis is 2 with guidance (without, with the prompt), else 1.
+
+    text: (clips, 77, width). image_embedding: (clips, 1, width), zero for the half without the prompt.
+    image_latent: (1, 4, height/8, width/8), scaled.
+    """
+
+    text: Tensor
+    image_embedding: Tensor
+    image_latent: Tensor
+    fps: int
+    num_frames: int
+
+
+def prepare(unet: Any, denoiser: Denoiser, guide: Guide, timesteps: Tensor) -> Conditioning:
+    """Everything that the stock forward pass would recompute at every step. timesteps: (steps,)."""
+    embedding = time_embedding(unet, timesteps, guide.fps)
+    context = join_context(unet, guide)
+    units = denoiser.units
+    return Conditioning(
+        image_features=image_features(unet, guide.image_latent, guide.num_frames),
+        keys_values=[
+            unit.spatial_attention.cross_attention.keys_values(context) for unit in units if unit.spatial_attention
+        ],
+        shifts=[unit.resnet.shifts(embedding) for unit in units],
+        num_frames=guide.num_frames,
+        dtype=unet.dtype,
+    )
+
+
+def time_embedding(unet: Any, timesteps: Tensor, fps: int) -> Tensor:
+    """(steps, embedding): sinusoids of each timestep and of the frame rate, each through its own small network."""
+    device, dtype = unet.device, unet.dtype
+    steps: Tensor = unet.time_embedding(unet.time_proj(timesteps.to(device)).to(dtype))
+    rate: Tensor = unet.fps_embedding(unet.time_proj(torch.tensor([fps], device=device)).to(dtype))
+    return steps + rate
+
+
+def join_context(unet: Any, guide: Guide) -> Tensor:
+    """(clips, tokens, width): the text's tokens, 64 that the image latent gives, 4 that its embedding gives."""
+    clips, _, width = guide.text.shape
+    latent_tokens = unet.image_latents_context_embedding(guide.image_latent).flatten(2).transpose(1, 2)
+    embedding_tokens = unet.context_embedding(guide.image_embedding).view(clips, -1, width)
+    return torch.cat([guide.text, latent_tokens.expand(clips, -1, -1), embedding_tokens], dim=1)
+
+
+def image_features(unet: Any, image_latent: Tensor, num_frames: int) -> Tensor:
+    """(frames, 4, height, width): frame 0 shows the picture; each later one only says how far along the clip it is."""
+    _, channels, height, width = image_latent.shape
+    progress = torch.linspace(0, 1, max(num_frames, 2), device=image_latent.device, dtype=torch.float32)[:num_frames]
+    frames = progress.to(image_latent.dtype).view(-1, 1, 1, 1).repeat(1, channels, height, width)
+    frames[0] = image_latent[0]
+    features = unet.image_latents_proj_in(frames)
+    pixels = features.permute(2, 3, 0, 1).reshape(height * width, num_frames, channels)
+    encoded: Tensor = unet.image_latents_temporal_encoder(pixels)
+    return encoded.view(height, width, num_frames, channels).permute(2, 3, 0, 1)

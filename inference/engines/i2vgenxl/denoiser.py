@@ -1,0 +1,133 @@
+"""The denoising network: one forward pass over the weights of a diffusers I2VGenXLUNet.
+
+It computes what the stock forward pass computes, but
+- what no step changes is made once (`Conditioning`): context keys and values, time shifts, image features;
+- the two halves of classifier-free guidance share all work up to the first look at the text;
+- activations stay channels-last, which turns most of the stock pass's copies into views.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from inference.engines.i2vgenxl.attention import KeysValues, SpatialTransformer, TemporalTransformer
+from inference.engines.i2vgenxl.layers import ResnetLayer, TemporalConvolution, norm_silu, upsample
+
+
+@dataclass(frozen=True, slots=True)
+class Conditioning:
+    """What stays the same over the steps of one clip.
+
+    image_features: (frames, channels, height, width), joined to the noisy latents. keys_values: one entry for each
+    spatial transformer in the order of the pass. shifts: one (steps, channels) for each residual layer.
+    """
+
+    image_features: Tensor
+    keys_values: list[KeysValues]
+    shifts: list[Tensor]
+    num_frames: int
+    dtype: torch.dtype
+
+
+class Unit:
+    """A residual layer with what follows it: time, and, where the block has them, the two transformers."""
+
+    def __init__(self, resnet: Any, temporal: Any, spatial_attention: Any, temporal_attention: Any) -> None:
+        self.resnet = ResnetLayer(resnet)
+        self.temporal = TemporalConvolution(temporal)
+        self.spatial_attention = SpatialTransformer(spatial_attention) if spatial_attention is not None else None
+        self.temporal_attention = TemporalTransformer(temporal_attention) if temporal_attention is not None else None
+
+
+class Pass:
+    """One walk through the network at one step; hands out the constants in the order in which they are needed."""
+
+    def __init__(self, conditioning: Conditioning, step: int) -> None:
+        self.num_frames = conditioning.num_frames
+        self._shifts = iter([shift[step] for shift in conditioning.shifts])
+        self._keys_values = iter(conditioning.keys_values)
+
+    def run(self, unit: Unit, x: Tensor) -> Tensor:
+        """x through the unit."""
+        x = unit.temporal(unit.resnet(x, next(self._shifts)), self.num_frames)
+        if unit.spatial_attention is None or unit.temporal_attention is None:
+            return x
+        x = unit.spatial_attention(x, next(self._keys_values), self.num_frames)
+        return unit.temporal_attention(x, self.num_frames)
+
+
+class Denoiser:
+    """Callable network; `units` are in the order of the pass."""
+
+    def __init__(self, unet: Any) -> None:
+        self.conv_in: nn.Conv2d = unet.conv_in
+        self.transformer_in = TemporalTransformer(unet.transformer_in)
+        self.down = [(_units(block), _only(block.downsamplers)) for block in unet.down_blocks]
+        self.middle = _middle_units(unet.mid_block)
+        self.up = [(_units(block), _only(block.upsamplers)) for block in unet.up_blocks]
+        self.norm_out: nn.GroupNorm = unet.conv_norm_out
+        self.conv_out: nn.Conv2d = unet.conv_out
+
+    @property
+    def units(self) -> list[Unit]:
+        """All units, in the order in which a pass runs them."""
+        blocks = [*(units for units, _ in self.down), self.middle, *(units for units, _ in self.up)]
+        return [unit for units in blocks for unit in units]
+
+    def __call__(self, latents: Tensor, step: int, conditioning: Conditioning) -> Tensor:
+        """Latents (frames, channels, height, width) to a prediction (clips * frames, channels, height, width).
+
+        clips is 2 with guidance (first without the prompt, then with it) and 1 without.
+        """
+        walk = Pass(conditioning, step)
+        x = torch.cat([latents.to(conditioning.dtype), conditioning.image_features], dim=1)
+        x = self.conv_in(x.contiguous(memory_format=torch.channels_last))
+        x = self.transformer_in(x, walk.num_frames)
+        skips = [x]
+        for units, downsampler in self.down:
+            for unit in units:
+                x = walk.run(unit, x)
+                skips.append(x)
+            if downsampler is not None:
+                x = downsampler.conv(x)
+                skips.append(x)
+        for unit in self.middle:
+            x = walk.run(unit, x)
+        for units, upsampler in self.up:
+            for unit in units:
+                x = walk.run(unit, _join(x, skips.pop()))
+            if upsampler is not None:
+                x = upsample(upsampler, x, skips[-1])
+        prediction: Tensor = self.conv_out(norm_silu(self.norm_out, x))
+        return prediction
+
+
+def _join(x: Tensor, skip: Tensor) -> Tensor:
+    """Skips from before the first look at the text serve both halves of guidance."""
+    if len(skip) < len(x):
+        skip = skip.repeat(len(x) // len(skip), 1, 1, 1)
+    return torch.cat([x, skip], dim=1)
+
+
+def _units(block: Any) -> list[Unit]:
+    attentions = zip(block.attentions, block.temp_attentions, strict=True) if hasattr(block, "attentions") else ()
+    pairs = list(attentions) or [(None, None)] * len(block.resnets)
+    return [
+        Unit(resnet, temporal, *pair)
+        for resnet, temporal, pair in zip(block.resnets, block.temp_convs, pairs, strict=True)
+    ]
+
+
+def _middle_units(block: Any) -> list[Unit]:
+    """The middle block has one residual layer before its attention and one behind it: the attention joins the first."""
+    first, second = zip(block.resnets, block.temp_convs, strict=True)
+    return [Unit(*first, _only(block.attentions), _only(block.temp_attentions)), Unit(*second, None, None)]
+
+
+def _only(modules: Any) -> Any:
+    if modules is None:
+        return None
+    (module,) = modules
+    return module

@@ -1,0 +1,125 @@
+"""The sampling loop."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL.Image import Image
+from torch import Tensor
+
+from inference.engines.base import Frames, LatentEngine, OnStep
+from inference.engines.i2vgenxl.checkpoint import find_checkpoint
+from inference.engines.i2vgenxl.conditioning import Guide, prepare
+from inference.engines.i2vgenxl.failures import device_failures
+from inference.engines.i2vgenxl.loading import Parts, load_parts, make_scheduler
+from inference.engines.i2vgenxl.prompts import encode_prompts, guidance_prompts, guide_prediction
+from inference.engines.i2vgenxl.stills import embed_picture, encode_picture
+from inference.errors import ModelNotFound
+from inference.requests import GenerationRequest
+
+LATENT_CHANNELS = 4
+VAE_FACTOR = 8
+DECODE_PIXELS = 1024 * 1024
+"""Decoded at a time: the decoder's widest layers hold some 2 kB a pixel."""
+
+
+class I2VGenXLEngine(LatentEngine):
+    """I2VGen-XL on the CPU in float32, or on CUDA in half precision."""
+
+    def __init__(self, source: str | None, device: str, dtype: torch.dtype | None = None) -> None:
+        """dtype: float16 on CUDA and float32 on the CPU unless told; bfloat16 works where the GPU has it."""
+        super().__init__(source, device)
+        self.dtype = dtype or (torch.float16 if device.startswith("cuda") else torch.float32)
+        self._parts: Parts | None = None
+
+    @property
+    def parts(self) -> Parts:
+        """The loaded networks."""
+        if self._parts is None:
+            raise RuntimeError("load() comes before generate()")
+        return self._parts
+
+    def load(self) -> None:
+        if self.source is None:
+            raise ModelNotFound("Say which folder or hub repository holds the checkpoint.")
+        checkpoint = find_checkpoint(self.source, half=self.dtype != torch.float32)
+        with device_failures(self.device):
+            self._parts = load_parts(checkpoint, self.device, self.dtype)
+
+    def denoise(self, request: GenerationRequest, picture: Image, on_step: OnStep) -> NDArray[np.float32]:
+        parts, guided = self.parts, request.guidance_scale > 1
+        total = self.total_steps(request)
+        with self._running():
+            scheduler = make_scheduler(parts.scheduler_config, request.steps)
+            conditioning = prepare(parts.unet, parts.denoiser, self.guide(request, picture), scheduler.timesteps)
+            latents = initial_noise(request).to(self.device) * scheduler.init_noise_sigma
+            for step, timestep in enumerate(scheduler.timesteps.tolist()):
+                prediction = parts.denoiser(latents, step, conditioning).float()
+                prediction = guide_prediction(prediction, request.guidance_scale, guided=guided)
+                latents = scheduler.step(prediction, timestep, latents, return_dict=False)[0]
+                self._report(on_step, step + 1, total)
+            final: NDArray[np.float32] = latents.transpose(0, 1).unsqueeze(0).cpu().numpy()
+        return final
+
+    def decode(self, latents: NDArray[np.float32], request: GenerationRequest, on_step: OnStep) -> Frames:
+        vae, total, done = self.parts.vae, self.total_steps(request), request.steps
+        frames = np.empty((request.num_frames, request.height, request.width, 3), np.uint8)
+        chunk = frames_per_chunk(request)
+        with self._running():
+            scaled = torch.from_numpy(latents)[0].transpose(0, 1) / vae.config.scaling_factor
+            for number, part in enumerate(scaled.split(chunk)):
+                pixels = vae.decode(part.to(self.device, self.dtype), return_dict=False)[0]
+                frames[number * chunk :][: len(part)] = to_bytes(pixels)
+                self._report(on_step, done + number + 1, total)
+        return frames
+
+    def total_steps(self, request: GenerationRequest) -> int:
+        """What progress is counted in: the denoising steps, then the chunks of the decoder."""
+        return request.steps + -(-request.num_frames // frames_per_chunk(request))
+
+    def guide(self, request: GenerationRequest, picture: Image) -> Guide:
+        """Prompt and picture, encoded."""
+        parts, guided = self.parts, request.guidance_scale > 1
+        prompts = guidance_prompts(request.prompt, request.negative_prompt, guided=guided)
+        embedding = embed_picture(parts.image_encoder, parts.clip_input, picture, request.width)
+        return Guide(
+            text=encode_prompts(parts.tokenizer, parts.text_encoder, prompts),
+            image_embedding=torch.cat([torch.zeros_like(embedding), embedding]) if guided else embedding,
+            image_latent=encode_picture(parts.vae, picture, request.width, request.height),
+            fps=request.fps,
+            num_frames=request.num_frames,
+        )
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        with torch.inference_mode(), torch.backends.cudnn.flags(benchmark=True), device_failures(self.device):
+            yield
+
+    def _report(self, on_step: Callable[[int, int], None], step: int, total: int) -> None:
+        """CUDA runs behind: without waiting, progress would be told, and a cancel seen, many steps too late."""
+        if self.device.startswith("cuda"):
+            torch.cuda.synchronize(self.device)
+        on_step(step, total)
+
+
+def initial_noise(request: GenerationRequest) -> Tensor:
+    """(frames, 4, height/8, width/8) float32, the same on every device.
+
+    Drawn on the CPU as (1, 4, frames, height/8, width/8), as the reference does.
+    """
+    shape = (1, LATENT_CHANNELS, request.num_frames, request.height // VAE_FACTOR, request.width // VAE_FACTOR)
+    noise = torch.randn(shape, generator=torch.Generator("cpu").manual_seed(request.seed))
+    return noise[0].transpose(0, 1)
+
+
+def frames_per_chunk(request: GenerationRequest) -> int:
+    """How many frames are decoded together."""
+    return max(1, DECODE_PIXELS // (request.width * request.height))
+
+
+def to_bytes(pixels: Tensor) -> NDArray[np.uint8]:
+    """(frames, 3, height, width) in -1..1 to (frames, height, width, 3) in 0..255."""
+    scaled = (pixels.float() / 2 + 0.5).clamp_(0, 1).mul_(255).round_()
+    return scaled.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

@@ -1,0 +1,129 @@
+"""Untrusted bytes to a plain RGB picture, and a picture to the shape of a frame.
+
+The header is judged before anything is decoded: a few kilobytes can announce gigabytes.
+"""
+
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.Image import Resampling
+
+from inference.errors import PictureError, PictureFault
+from inference.limits import PICTURE_PIXELS, PICTURE_SIDE
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+BACKDROP = (255, 255, 255)
+"""What transparent pixels are laid on."""
+
+_SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, MemoryError)
+"""What Pillow's decoders raise on broken files (SyntaxError: a broken PNG)."""
+
+
+def decode_picture(data: bytes) -> Image.Image:
+    """The RGB picture in `data`, upright, without metadata. Raises PictureError.
+
+    Reads PNG, JPEG and WebP, told by content, up to 25 megapixels and 8192 pixels a side. Greyscale, palette, CMYK and
+    16-bit pictures become 8-bit RGB; transparency is laid on white.
+    """
+    image_format = _recognise(data)
+    with _strict_pillow():
+        image = _open(data, image_format)
+        _check_header(image)
+        try:
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+            return _plain_rgb(upright)
+        except (*_DAMAGE, struct.error, zlib.error) as error:
+            raise _damaged(error) from error
+
+
+def encode_png(image: Image.Image) -> bytes:
+    """The picture as PNG, quickly rather than small; decode_picture gives the same pixels back."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def fit_picture(image: Image.Image, width: int, height: int, resample: Resampling = Resampling.LANCZOS) -> Image.Image:
+    """The middle of the picture at exactly width x height: scaled until it covers the frame, then cropped evenly."""
+    scale = min(image.width / width, image.height / height)
+    covering = (max(width, int(image.width // scale)), max(height, int(image.height // scale)))
+    scaled = image.resize(covering, resample)
+    left, top = (covering[0] - width) // 2, (covering[1] - height) // 2
+    return scaled.crop((left, top, left + width, top + height))
+
+
+def _recognise(data: bytes) -> str:
+    """The format by its first bytes, whatever the file is called."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    for signature, image_format in _SIGNATURES.items():
+        if data.startswith(signature):
+            return image_format
+    if not data:
+        raise PictureError(PictureFault.UNREADABLE, "The file is empty. Send a PNG, JPEG or WebP picture.")
+    raise PictureError(PictureFault.UNSUPPORTED, "This is not a PNG, JPEG or WebP picture, whatever its name says.")
+
+
+@contextmanager
+def _strict_pillow() -> Iterator[None]:
+    """Pillow warns of bombs and odd metadata; our own limits decide, so its warnings must reach nobody."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _open(data: bytes, image_format: str) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=[image_format])
+    except Image.DecompressionBombError as error:
+        raise PictureError(PictureFault.TOO_LARGE, _TOO_LARGE) from error
+    except UnidentifiedImageError as error:
+        raise PictureError(PictureFault.UNREADABLE, f"The {image_format} file has no readable header.") from error
+    except (*_DAMAGE, struct.error, zlib.error) as error:
+        raise _damaged(error) from error
+
+
+_TOO_LARGE = f"The picture is too large: at most {PICTURE_PIXELS // 10**6} megapixels and {PICTURE_SIDE} pixels a side."
+
+
+def _check_header(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > PICTURE_PIXELS or max(width, height) > PICTURE_SIDE:
+        raise PictureError(PictureFault.TOO_LARGE, f"{_TOO_LARGE} It has {width} x {height}; make it smaller.")
+    if getattr(image, "is_animated", False):
+        raise PictureError(PictureFault.ANIMATED, "The picture is animated. Send a still one.")
+
+
+def _damaged(error: Exception) -> PictureError:
+    if isinstance(error, MemoryError):
+        return PictureError(PictureFault.TOO_LARGE, "The picture needs more memory than there is; make it smaller.")
+    reason = str(error).lower()
+    if any(sign in reason for sign in ("truncat", "incomplete", "not enough", "unexpected end", "broken data")):
+        return PictureError(PictureFault.TRUNCATED, "The picture is cut off before its end. Send the whole file.")
+    return PictureError(PictureFault.UNREADABLE, "The picture is damaged and cannot be read. Save it again.")
+
+
+def _plain_rgb(image: Image.Image) -> Image.Image:
+    """A copy that holds pixels and nothing else."""
+    if image.mode.startswith("I"):
+        image = _from_16_bits(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        backdrop = Image.new("RGBA", image.size, (*BACKDROP, 255))
+        image = Image.alpha_composite(backdrop, image)
+    plain = Image.new("RGB", image.size)
+    plain.paste(image.convert("RGB"))
+    return plain
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    """Pillow's own conversion clips 16-bit grey to white instead of scaling it."""
+    return Image.fromarray((np.asarray(image).astype(np.uint32) // 257).clip(0, 255).astype(np.uint8))
