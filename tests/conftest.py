@@ -1,0 +1,27 @@
+"""Starts PostgreSQL and Valkey for the run, once, in the process that xdist's workers come from."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from portal.embedded import EmbeddedServers
+
+_servers: EmbeddedServers | None = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    global _servers  # noqa: PLW0603 (pytest has no better place between these two hooks)
+    is_worker = hasattr(config, "workerinput")
+    if is_worker or config.option.collectonly or config.option.help:
+        return
+    _servers = EmbeddedServers(Path(os.environ["TEST_SERVERS_DIR"]), durable=False)
+    _servers.start()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _servers:
+        _servers.stop()
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop("TEST_SERVERS_DIR"), ignore_errors=True)

@@ -1,0 +1,29 @@
+"""The site's settings, with servers and folders that belong to this test run.
+
+The addresses are fixed before the servers run: the first process picks a folder, xdist's workers inherit its name, and
+`conftest.py` starts the servers in it.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from portal.embedded import addresses
+
+if "TEST_SERVERS_DIR" not in os.environ:
+    # A short name: it becomes part of the path of Unix sockets.
+    os.environ["TEST_SERVERS_DIR"] = tempfile.mkdtemp(prefix="mts-")
+SERVERS = Path(os.environ["TEST_SERVERS_DIR"])
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+_found = addresses(SERVERS)
+# pytest-django gives each worker a database of its own; in Redis they are numbered.
+_found["REDIS_URL"] = _found["REDIS_URL"].replace("db=0", f"db={int(_worker.removeprefix('gw'))}")
+os.environ.update(_found, SECRET_KEY="only-for-tests", VAR_DIR=str(SERVERS / _worker), EMBEDDED="0", DEBUG="0")
+
+from portal.settings import *  # noqa: E402, F403 (reads the variables set above)
+from portal.settings import STORAGES  # noqa: E402
+
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES |= {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+(SERVERS / _worker / "static").mkdir(parents=True, exist_ok=True)
