@@ -6,41 +6,47 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
+from inference.engines.i2vgenxl.products import attention, linear
+
 KeysValues = tuple[Tensor, Tensor]
 """Each (clips, heads, tokens, channels of a head)."""
 
 
-def _linear_weight(layer: Any) -> Tensor:
-    """The matrix of a linear layer, or of the 1 x 1 convolution that some checkpoints have in its place."""
-    weight: Tensor = layer.weight.detach()
-    return weight.flatten(1)
+class Projection:
+    """A linear layer, or the 1 x 1 convolution that some checkpoints have in its place."""
+
+    def __init__(self, layer: Any) -> None:
+        self.weight: Tensor = layer.weight.detach().flatten(1)
+        self.bias: Tensor | None = layer.bias
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight, self.bias)
 
 
 class SelfAttention:
     """Tokens (batch, tokens, channels) attending to each other; one matrix product makes queries, keys and values."""
 
-    def __init__(self, attention: Any) -> None:
-        self.heads: int = attention.heads
-        self.qkv = torch.cat([layer.weight.detach() for layer in (attention.to_q, attention.to_k, attention.to_v)])
-        self.out: nn.Linear = attention.to_out[0]
+    def __init__(self, layer: Any) -> None:
+        self.heads: int = layer.heads
+        self.qkv = torch.cat([part.weight.detach() for part in (layer.to_q, layer.to_k, layer.to_v)])
+        self.out = Projection(layer.to_out[0])
 
     def __call__(self, x: Tensor) -> Tensor:
         batch, tokens, _ = x.shape
-        q, k, v = F.linear(x, self.qkv).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        h = F.scaled_dot_product_attention(q, k, v)
-        output: Tensor = self.out(h.transpose(1, 2).reshape(batch, tokens, -1))
-        return output
+        q, k, v = linear(x, self.qkv).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        h = attention(q, k, v)
+        return self.out(h.transpose(1, 2).reshape(batch, tokens, -1))
 
 
 class CrossAttention:
     """Pixels attending to the context, whose keys and values every frame of a clip and every step share."""
 
-    def __init__(self, attention: Any) -> None:
-        self.heads: int = attention.heads
-        self.to_q: nn.Linear = attention.to_q
-        self.to_k: nn.Linear = attention.to_k
-        self.to_v: nn.Linear = attention.to_v
-        self.out: nn.Linear = attention.to_out[0]
+    def __init__(self, layer: Any) -> None:
+        self.heads: int = layer.heads
+        self.to_q = Projection(layer.to_q)
+        self.to_k = Projection(layer.to_k)
+        self.to_v = Projection(layer.to_v)
+        self.out = Projection(layer.to_out[0])
 
     def keys_values(self, context: Tensor) -> KeysValues:
         """Of a context (clips, tokens, channels), once for all frames and steps."""
@@ -50,9 +56,8 @@ class CrossAttention:
         """x: (clips or 1, all pixels of all frames, channels); the one of x meets the context of every clip."""
         keys, values = keys_values
         queries = self._split(self.to_q(x)).expand(len(keys), -1, -1, -1)
-        h = F.scaled_dot_product_attention(queries, keys, values)
-        output: Tensor = self.out(h.transpose(1, 2).flatten(2))
-        return output
+        h = attention(queries, keys, values)
+        return self.out(h.transpose(1, 2).flatten(2))
 
     def _split(self, x: Tensor) -> Tensor:
         return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
@@ -62,12 +67,11 @@ class GatedFeedForward:
     """A diffusers FeedForward with GEGLU: half of the hidden channels gate the other half."""
 
     def __init__(self, feed_forward: Any) -> None:
-        self.project, self.out = feed_forward.net[0].proj, feed_forward.net[-1]
+        self.project, self.out = Projection(feed_forward.net[0].proj), Projection(feed_forward.net[-1])
 
     def __call__(self, x: Tensor) -> Tensor:
         hidden, gate = self.project(x).chunk(2, dim=-1)
-        output: Tensor = self.out(F.gelu(gate).mul_(hidden))
-        return output
+        return self.out(F.gelu(gate).mul_(hidden))
 
 
 class SpatialTransformer:
@@ -76,8 +80,8 @@ class SpatialTransformer:
     def __init__(self, model: Any) -> None:
         (block,) = model.transformer_blocks
         self.norm: nn.GroupNorm = model.norm
-        self.project_in = (_linear_weight(model.proj_in), model.proj_in.bias)
-        self.project_out = (_linear_weight(model.proj_out), model.proj_out.bias)
+        self.project_in = Projection(model.proj_in)
+        self.project_out = Projection(model.proj_out)
         self.norm1, self.norm2, self.norm3 = block.norm1, block.norm2, block.norm3
         self.self_attention = SelfAttention(block.attn1)
         self.cross_attention = CrossAttention(block.attn2)
@@ -88,12 +92,12 @@ class SpatialTransformer:
         height, width = x.shape[2:]
         residual = x.permute(0, 2, 3, 1).flatten(1, 2)
         h = F.group_norm(x, self.norm.num_groups, self.norm.weight, self.norm.bias, self.norm.eps)
-        h = F.linear(h.permute(0, 2, 3, 1).flatten(1, 2), *self.project_in)
+        h = self.project_in(h.permute(0, 2, 3, 1).flatten(1, 2))
         h = self.self_attention(self.norm1(h)).add_(h)
         h = h.view(-1, num_frames * height * width, h.shape[-1])
         h = self.cross_attention(self.norm2(h), keys_values).add_(h)
         h = self.feed_forward(self.norm3(h)).add_(h)
-        h = F.linear(h, *self.project_out).add_(residual.reshape(-1, num_frames * height * width, x.shape[1]))
+        h = self.project_out(h).add_(residual.reshape(-1, num_frames * height * width, x.shape[1]))
         return h.view(-1, height, width, h.shape[-1]).permute(0, 3, 1, 2)
 
 
@@ -103,8 +107,8 @@ class TemporalTransformer:
     def __init__(self, model: Any) -> None:
         (block,) = model.transformer_blocks
         self.norm: nn.GroupNorm = model.norm
-        self.project_in: nn.Linear = model.proj_in
-        self.project_out: nn.Linear = model.proj_out
+        self.project_in = Projection(model.proj_in)
+        self.project_out = Projection(model.proj_out)
         self.norm1, self.norm2, self.norm3 = block.norm1, block.norm2, block.norm3
         self.attention1, self.attention2 = SelfAttention(block.attn1), SelfAttention(block.attn2)
         self.feed_forward = GatedFeedForward(block.ff)
@@ -119,4 +123,4 @@ class TemporalTransformer:
         h = self.attention2(self.norm2(h)).add_(h)
         h = self.feed_forward(self.norm3(h)).add_(h)
         h = self.project_out(h).view(clips, pixels, num_frames, channels).transpose(1, 2)
-        return x + h.reshape(clips * num_frames, height, width, channels).permute(0, 3, 1, 2)
+        return h.reshape(clips * num_frames, height, width, channels).permute(0, 3, 1, 2) + x
