@@ -14,7 +14,18 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     from django.core.management import execute_from_command_line  # noqa: PLC0415 (needs the path above)
 
-    execute_from_command_line(sys.argv)
+    from portal import environment  # noqa: PLC0415
+
+    command, *arguments = sys.argv[1:] or ["help"]
+    if command in environment.COMMANDS:
+        environment.prepare(arguments)
+    try:
+        execute_from_command_line(sys.argv)
+    except Exception as error:
+        advice = environment.explain(error)
+        if advice is None:
+            raise
+        sys.exit(advice)
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ class Postgres(Server):
             words = (
                 "--username=postgres --auth=trust --encoding=UTF8 --locale-provider=builtin --locale=C.UTF-8 --no-sync"
             )
-            command = [self._programs / "initdb", "-D", fresh, *words.split(), "--no-instructions"]
+            command: list[str | Path] = [self._programs / "initdb", "-D", fresh, *words.split(), "--no-instructions"]
             with self.log.open("ab") as log:
                 code = spawn(command, death_signal=signal.SIGTERM, output=log, user=user).wait()
             if code:

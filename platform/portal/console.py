@@ -1,0 +1,50 @@
+"""The one log of `manage.py up`: every line with the name of the process that wrote it."""
+
+import os
+import sys
+from pathlib import Path
+
+_COLOURS = (36, 32, 35, 33, 34, 96, 92, 95)
+_LARGEST_LOG_BYTES = 10_000_000
+
+
+class Console:
+    """Prints lines to the terminal and keeps them in a file; `hushed`, only in the file."""
+
+    def __init__(self, file: Path, *, hushed: bool = False) -> None:
+        if file.exists() and file.stat().st_size > _LARGEST_LOG_BYTES:
+            file.replace(file.with_suffix(".old.log"))
+        self.path = file
+        self.hushed = hushed
+        self._file = file.open("a", encoding="utf-8", buffering=1)
+        self._coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._names: list[str] = []
+
+    def line(self, name: str, text: str) -> None:
+        self._file.write(f"{name:<13}| {text}\n")
+        if self.hushed:
+            return
+        label = f"{name:<13}|"
+        if self._coloured:
+            label = f"\033[{self._colour(name)}m{label}\033[0m"
+        self._print(f"{label} {text}")
+
+    def say(self, text: str) -> None:
+        """The portal's own words: shown to a person even when the log is hushed."""
+        self._file.write(f"{text}\n")
+        self._print(text)
+
+    def last_lines(self, count: int) -> str:
+        return "\n".join(self.path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
+
+    def _colour(self, name: str) -> int:
+        if name not in self._names:
+            self._names.append(name)
+        return _COLOURS[self._names.index(name) % len(_COLOURS)]
+
+    def _print(self, text: str) -> None:
+        try:
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
+        except (BrokenPipeError, OSError):
+            self.hushed = True  # the terminal is gone; the file stays

@@ -1,0 +1,113 @@
+"""The first video: asks the running portal for one as any client would, and shows how it comes along.
+
+`manage.py demo` runs this beside the portal; it uses nothing of the site but its public HTTP API.
+"""
+
+import argparse
+import base64
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any, cast
+
+import av
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+PROMPT = "The camera slowly zooms in on the cat and drifts to the left"
+POLL_SECONDS = 0.25
+
+
+class DemoFailed(Exception):
+    """The portal did not make the video; the message says what it answered."""
+
+
+class Client:
+    """The few calls of the public API that the demo needs."""
+
+    def __init__(self, site: str, key: str) -> None:
+        self._site = site
+        self._key = key
+
+    def submit(self, *, picture: Path, prompt: str, model: str) -> dict[str, Any]:
+        body = {"image_base64": base64.b64encode(picture.read_bytes()).decode(), "prompt": prompt, "model": model}
+        return cast("dict[str, Any]", json.loads(self._call("/v1/videos", body=json.dumps(body).encode())))
+
+    def video(self, video_id: str) -> dict[str, Any]:
+        return cast("dict[str, Any]", json.loads(self._call(f"/v1/videos/{video_id}")))
+
+    def content(self, video_id: str) -> bytes:
+        return self._call(f"/v1/videos/{video_id}/content")
+
+    def _call(self, path: str, *, body: bytes | None = None) -> bytes:
+        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self._site + path, data=body, headers=headers)  # noqa: S310 (our own site)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+                return cast("bytes", answer.read())
+        except urllib.error.HTTPError as error:
+            raise DemoFailed(f"{path} answered {error.code}: {error.read().decode(errors='replace')[:2000]}") from None
+        except OSError as error:
+            raise DemoFailed(f"{path} could not be reached: {error}") from None
+
+
+def wait_for(client: Client, video: dict[str, Any], *, patience_seconds: float) -> dict[str, Any]:
+    """Follows the video with a progress bar until it is completed."""
+    give_up_at = time.monotonic() + patience_seconds
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns) as bar:
+        task = bar.add_task("queued", total=100)
+        while video["status"] in {"queued", "in_progress"}:
+            if time.monotonic() > give_up_at:
+                raise DemoFailed(f"The video is still {video['status']} after {patience_seconds:.0f} seconds.")
+            time.sleep(POLL_SECONDS)
+            video = client.video(video["id"])
+            bar.update(task, completed=video["progress"], description=video["status"].replace("_", " "))
+    if video["status"] != "completed":
+        reason = (video.get("error") or {}).get("message", "")
+        raise DemoFailed(f"The video {video['status']}. {reason}")
+    return video
+
+
+def describe(file: Path) -> str:
+    """Size, length and rate of a video file, all of whose frames were decoded. Raises DemoFailed if it has none."""
+    try:
+        with av.open(file) as container:
+            stream = container.streams.video[0]
+            frames = sum(1 for _ in container.decode(stream))
+            rate = float(stream.average_rate or 0)
+            return f"{stream.width}x{stream.height}, {frames} frames, {rate:g} a second"
+    except (av.FFmpegError, IndexError) as error:
+        raise DemoFailed(f"{file} is not a playable video: {error}") from None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("site", "picture", "model", "out"):
+        parser.add_argument(name)
+    options = parser.parse_args()
+    screen, out = Console(), Path(options.out)
+    client = Client(options.site, os.environ["MUTOSCOPE_API_KEY"])
+    # A large model is loaded, and the first time fetched, before its first video.
+    patience_seconds = 120 if options.model == "camera" else 3600
+    try:
+        screen.print(f"Making a video from {options.picture} with the model {options.model}")
+        video = client.submit(picture=Path(options.picture), prompt=PROMPT, model=options.model)
+        video = wait_for(client, video, patience_seconds=patience_seconds)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(client.content(video["id"]))
+        description = describe(out)
+    except DemoFailed as error:
+        screen.print(f"[red]The demo failed.[/red] {error}", highlight=False)
+        return 1
+    screen.print(f"\n  The file      {out} ({description})", highlight=False, soft_wrap=True)
+    screen.print(f"  Its page      {options.site}/videos/{video['id']}", highlight=False, soft_wrap=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""`manage.py up`: the whole portal on one machine, from nothing to ready."""
+
+import errno
+import fcntl
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connections
+
+from portal import environment
+from portal.children import Child
+from portal.console import Console
+from portal.embedded import EmbeddedServerError, EmbeddedServers, addresses
+from portal.supervisor import Supervisor
+
+# Threads of the web process that may use the database at once.
+WEB_POOL_SIZE = "10"
+
+
+class Portal:
+    """The embedded portal at one address. `demo` extends what happens when it is ready."""
+
+    def __init__(self, *, host: str, port: int, hushed: bool = False) -> None:
+        self.host, self.port = host, port
+        self.folder: Path = settings.VAR_DIR
+        self._hushed = hushed
+
+    def run(self) -> int:
+        """Serves until a signal comes; returns the exit code."""
+        # Until the supervisor counts signals itself, one interrupts whatever is being prepared.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+        try:
+            _make_folder(self.folder)
+            with _alone(self.folder, url=settings.SITE_URL):
+                _refuse_taken_port(self.host, self.port)
+                return self._serve()
+        except EmbeddedServerError as error:
+            raise CommandError(str(error)) from None
+        except KeyboardInterrupt:
+            return 130
+
+    def _serve(self) -> int:
+        console = Console(self.folder / "log" / "portal.log", hushed=self._hushed)
+        own = addresses(self.folder)
+        servers = EmbeddedServers(
+            self.folder,
+            postgres=os.environ.get("DATABASE_URL") == own["DATABASE_URL"],
+            valkey=os.environ.get("REDIS_URL") == own["REDIS_URL"],
+        )
+        environment.write_file(self.folder)
+        if servers.servers:
+            console.say(f"Starting PostgreSQL and Valkey in {self.folder}")
+        with servers:
+            self.prepare(console)
+            supervisor = Supervisor(
+                self._children(console),
+                servers=servers,
+                console=console,
+                address=("127.0.0.1" if self.host == "0.0.0.0" else self.host, self.port),  # noqa: S104 (compared)
+                on_ready=lambda: self.welcome(console),
+                on_guest_end=lambda code: self.farewell(console, code),
+            )
+            code = supervisor.run()
+        console.say("Stopped.")
+        return code
+
+    def prepare(self, console: Console) -> None:
+        """Brings database and static files to the state of this code."""
+        console.say("Preparing the database and the static files")
+        for command, options in (("migrate", {"interactive": False}), ("collectstatic", {"interactive": False})):
+            said = io.StringIO()
+            call_command(command, stdout=said, stderr=said, verbosity=1, **options)
+            for line in said.getvalue().splitlines():
+                console.line(command, line)
+        connections.close_all()
+
+    def welcome(self, console: Console) -> subprocess.Popen[bytes] | None:
+        console.say(f"Mutoscope is ready: {settings.SITE_URL}")
+        return None
+
+    def farewell(self, console: Console, code: int) -> bool:
+        """Whether the portal ends with its guest."""
+        return False
+
+    def _children(self, console: Console) -> list[Child]:
+        env = {"DJANGO_SETTINGS_MODULE": "portal.settings"}
+        # Streams and waiting answers stay open: they must not hold up the end.
+        uvicorn = "uvicorn portal.asgi:application --http httptools --loop asyncio --log-level warning"
+        web = [*uvicorn.split(), "--timeout-graceful-shutdown", "3", "--host", self.host, "--port", str(self.port)]
+        commands = {"reconciler": ["reconciler"], "sideworker": ["sideworker"]}
+        commands |= {model: ["gpuworker", "--model", model] for model in settings.MODELS_ENABLED}
+        python = [sys.executable, "-m"]
+        return [
+            Child("web", [*python, *web], console=console, env={**env, "DATABASE_POOL_SIZE": WEB_POOL_SIZE}),
+            *(Child(name, [*python, "django", *words], console=console, env=env) for name, words in commands.items()),
+        ]
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        (folder / "log").mkdir(parents=True, exist_ok=True)
+        (folder / "log" / ".writable").touch()
+        (folder / "log" / ".writable").unlink()
+    except PermissionError:
+        raise CommandError(
+            f"{folder} cannot be written. It may belong to another user: remove it, or set VAR_DIR to another folder."
+        ) from None
+
+
+@contextmanager
+def _alone(folder: Path, *, url: str) -> Iterator[None]:
+    """Holds the folder's lock, which the kernel frees however this process ends."""
+    with (folder / "up.lock").open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise CommandError(
+                f"A portal is running in {folder} already ({file.read().strip()}). "
+                "Stop it first, or set VAR_DIR to another folder for a second one."
+            ) from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()}, {url}\n")
+        file.flush()
+        yield
+
+
+def _refuse_taken_port(host: str, port: int, *, patience_seconds: float = 1.0) -> None:
+    """Raises before anything is started. A portal that was just killed may hold the port for a moment longer."""
+    give_up_at = time.monotonic() + patience_seconds
+    while (trouble := _bind_error(host, port)) is not None:
+        if trouble.errno != errno.EADDRINUSE:
+            raise CommandError(
+                f"Cannot listen on {host} port {port}: {trouble.strerror}. Set --host or --port (or PORT)."
+            )
+        if time.monotonic() > give_up_at:
+            raise CommandError(f"Port {port} is in use by another program. Choose another with --port N or PORT=N.")
+        time.sleep(0.1)
+
+
+def _bind_error(host: str, port: int) -> OSError | None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error
+    return None
