@@ -1,0 +1,171 @@
+"""Frames to files that browsers play, one frame at a time: MP4 (H.264), GIF, and a JPEG poster."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.filter import Graph
+from av.filter.context import FilterContext
+from av.video.format import VideoFormat
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace
+from numpy.typing import NDArray
+from PIL import Image
+
+from inference.errors import EncodingFailed
+
+Frames = NDArray[np.uint8]
+"""(num_frames, height, width, 3), RGB; may be a memory map, since it is read frame by frame."""
+
+H264_OPTIONS = {"crf": "18", "preset": "medium"}
+FASTSTART = {"movflags": "+faststart"}
+BT709 = 1
+"""The number of BT.709 in H.264's tables of primaries, transfer and matrix."""
+POSTER_QUALITY = 88
+
+
+@dataclass(frozen=True, slots=True)
+class FilmInfo:
+    """What a film file holds. fps is exact; frames are counted by decoding them."""
+
+    width: int
+    height: int
+    num_frames: int
+    fps: Fraction
+    duration_seconds: float
+    codec: str
+    pixel_format: str
+
+
+def write_mp4(frames: Frames, fps: int, path: Path) -> None:
+    """H.264, yuv420p, BT.709, index first: what every browser plays while it loads. Raises EncodingFailed.
+
+    4:2:0 needs even sides: an odd one is made even by repeating its last row or column.
+    """
+    height, width = (side + side % 2 for side in frames.shape[1:3])
+    with _encoding(path), av.open(str(path), "w", format="mp4", options=dict(FASTSTART)) as film:
+        stream = film.add_stream("libx264", rate=fps, options=dict(H264_OPTIONS))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        context = stream.codec_context
+        context.color_primaries = context.color_trc = context.colorspace = BT709
+        context.color_range = ColorRange.MPEG
+        for frame in _even_frames(frames, fps):
+            yuv = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
+            film.mux(stream.encode(yuv))
+        film.mux(stream.encode(None))
+
+
+def write_gif(frames: Frames, fps: int, path: Path) -> None:
+    """An endless GIF with one palette of 256 colours made for it. Raises EncodingFailed.
+
+    GIF counts in hundredths of a second; delays alternate where the rate does not divide them.
+    """
+    height, width = frames.shape[1:3]
+    with _encoding(path), av.open(str(path), "w", format="gif", options={"loop": "0"}) as film:
+        stream = film.add_stream("gif", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = width, height, "pal8"
+        for frame in _in_palette(frames, fps, _palette(frames, fps)):
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode(None))
+
+
+def write_poster(frame: NDArray[np.uint8], path: Path) -> None:
+    """One frame (height, width, 3) as a progressive JPEG. Raises EncodingFailed."""
+    with _encoding(path):
+        Image.fromarray(np.ascontiguousarray(frame)).save(
+            path, "JPEG", quality=POSTER_QUALITY, optimize=True, progressive=True
+        )
+
+
+def probe(path: Path) -> FilmInfo:
+    """What is in a film file. Raises EncodingFailed when it is none."""
+    with _encoding(path, reading=True), av.open(str(path)) as film:
+        if not film.streams.video:
+            raise EncodingFailed(f"{path.name} holds no film.")
+        stream = film.streams.video[0]
+        rate = stream.average_rate or Fraction(0)
+        num_frames = sum(1 for _ in film.decode(stream))
+        return FilmInfo(
+            width=stream.width,
+            height=stream.height,
+            num_frames=num_frames,
+            fps=rate,
+            duration_seconds=film.duration / av.time_base if film.duration else 0.0,
+            codec=stream.codec_context.name,
+            pixel_format=stream.codec_context.pix_fmt or "",
+        )
+
+
+@contextmanager
+def _encoding(path: Path, *, reading: bool = False) -> Iterator[None]:
+    try:
+        yield
+    except (av.FFmpegError, OSError, ValueError) as error:
+        if not reading:
+            path.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or error
+        raise EncodingFailed(f"{path.name} could not be {'read' if reading else 'written'}: {reason}.") from error
+
+
+def _video_frames(frames: Iterable[NDArray[np.uint8]], fps: int) -> Iterator[VideoFrame]:
+    for number, pixels in enumerate(frames):
+        frame = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        frame.pts, frame.time_base = number, Fraction(1, fps)
+        yield frame
+
+
+def _even_frames(frames: Frames, fps: int) -> Iterator[VideoFrame]:
+    odd_rows, odd_columns = frames.shape[1] % 2, frames.shape[2] % 2
+    padding = ((0, odd_rows), (0, odd_columns), (0, 0))
+    return _video_frames((np.pad(frame, padding, mode="edge") for frame in frames), fps)
+
+
+def _palette(frames: Frames, fps: int) -> VideoFrame:
+    """The 256 colours that serve all frames best."""
+    graph = Graph()
+    source, sink = _source(graph, frames, fps), graph.add("buffersink")
+    graph.link_nodes(source, graph.add("palettegen"), sink).configure()
+    for frame in _video_frames(frames, fps):
+        source.push(frame)
+    source.push(None)
+    (palette,) = _ready(sink)
+    return palette
+
+
+def _in_palette(frames: Frames, fps: int, palette: VideoFrame) -> Iterator[VideoFrame]:
+    graph = Graph()
+    source, use, sink = _source(graph, frames, fps), graph.add("paletteuse"), graph.add("buffersink")
+    colours = graph.add_buffer(
+        width=palette.width, height=palette.height, format=palette.format, time_base=Fraction(1, fps)
+    )
+    source.link_to(use, 0, 0)
+    colours.link_to(use, 0, 1)
+    use.link_to(sink)
+    graph.configure()
+    colours.push(palette)
+    colours.push(None)
+    for frame in _video_frames(frames, fps):
+        source.push(frame)
+        yield from _ready(sink)
+    source.push(None)
+    yield from _ready(sink)
+
+
+def _source(graph: Graph, frames: Frames, fps: int) -> FilterContext:
+    _, height, width, _ = frames.shape
+    return graph.add_buffer(width=width, height=height, format=VideoFormat("rgb24"), time_base=Fraction(1, fps))
+
+
+def _ready(sink: FilterContext) -> Iterator[VideoFrame]:
+    """What has come out so far."""
+    while True:
+        try:
+            frame = sink.pull()
+        except (BlockingIOError, EOFError):
+            return
+        if isinstance(frame, VideoFrame):
+            yield frame
