@@ -59,14 +59,14 @@ class ModelError(InferenceError):
     """The model cannot be loaded as it stands; an operator has to act."""
 
 
-class ModelNotFound(ModelError):  # noqa: N818 - the names say the fact, as in the tree above
+class ModelNotFound(ModelError):
     """No model of this name, folder or hub repository."""
 
     def __init__(self, message: str) -> None:
         super().__init__("model_not_found", message, permanent=True)
 
 
-class ModelIncomplete(ModelError):  # noqa: N818
+class ModelIncomplete(ModelError):
     """A file of the checkpoint is missing or cannot be used; `file` is its path inside the checkpoint."""
 
     def __init__(self, file: str, message: str) -> None:
@@ -78,35 +78,35 @@ class DeviceError(InferenceError):
     """The device, not the request, is the obstacle."""
 
 
-class DeviceNotFound(DeviceError):  # noqa: N818
+class DeviceNotFound(DeviceError):
     """The device that was asked for does not exist here."""
 
     def __init__(self, message: str) -> None:
         super().__init__("device_not_found", message, permanent=True)
 
 
-class DeviceBroken(DeviceError):  # noqa: N818
+class DeviceBroken(DeviceError):
     """The accelerator failed and its context cannot be trusted: the process must be replaced."""
 
     def __init__(self, message: str) -> None:
         super().__init__("device_broken", message, permanent=False)
 
 
-class OutOfMemory(DeviceError):  # noqa: N818
+class OutOfMemory(DeviceError):
     """Not enough memory for this clip now; the engine stays usable."""
 
     def __init__(self, message: str) -> None:
         super().__init__("out_of_memory", message, permanent=False)
 
 
-class Canceled(InferenceError):  # noqa: N818
+class Canceled(InferenceError):
     """Raised by an `on_step` callback to stop a run; the engine stays usable."""
 
     def __init__(self, message: str = "The run was canceled.") -> None:
         super().__init__("canceled", message, permanent=True)
 
 
-class EncodingFailed(InferenceError):  # noqa: N818
+class EncodingFailed(InferenceError):
     """The frames could not be written as a film."""
 
     def __init__(self, message: str) -> None:

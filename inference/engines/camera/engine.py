@@ -1,0 +1,26 @@
+"""The camera as an engine."""
+
+import numpy as np
+from PIL.Image import Image
+
+from inference.engines.base import Engine, Frames, OnStep
+from inference.engines.camera.motion import read_move
+from inference.engines.camera.shot import Shot, plan_poses
+from inference.requests import GenerationRequest
+
+
+class CameraEngine(Engine):
+    """Moves over the still. The request's steps and guidance mean nothing here; progress counts frames."""
+
+    def load(self) -> None:
+        """There is nothing to load."""
+
+    def generate(self, request: GenerationRequest, picture: Image, on_step: OnStep) -> Frames:
+        move = read_move(request.prompt, request.seed, request.duration_seconds)
+        poses = plan_poses(move, request.num_frames, request.fps, request.seed)
+        shot = Shot(picture, request.width, request.height, poses)
+        frames = np.empty((request.num_frames, request.height, request.width, 3), np.uint8)
+        for number in range(request.num_frames):
+            frames[number] = shot.frame(number)
+            on_step(number + 1, request.num_frames)
+        return frames

@@ -1,0 +1,111 @@
+"""The picture seen by the moving camera, frame by frame.
+
+Every frame is the picture drawn through a mesh of small quadrilaterals, whose corners the camera and the depth guess
+move by fractions of a pixel.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from inference.engines.camera.depth import guess_depth
+from inference.engines.camera.motion import ease
+from inference.engines.camera.moves import Move
+from inference.pictures import fit_picture
+
+CELL = 16
+"""Pixels a side of a mesh cell."""
+PARALLAX = 0.022
+"""How far, as a share of the frame, the nearest and farthest things shift against the middle at full strength."""
+SWAY = 0.006
+OVERSIZE = 1.15
+"""The picture is kept this much larger than the frame, so that a closer view still finds detail."""
+
+Corners = NDArray[np.float64]
+"""(rows, columns, 2): x and y, in units of the frame's height, from its middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """The view at one moment: the move so far, and the tremble of the hand."""
+
+    move: Move
+    shake_x: float
+    shake_y: float
+
+
+def plan_poses(move: Move, num_frames: int, fps: int, seed: int) -> list[Pose]:
+    """One pose a frame. Half of the move lies before the picture's own framing and half behind, except for zooms."""
+    progress = ease(np.linspace(0, 1, num_frames) if num_frames > 1 else np.zeros(1))
+    time = np.arange(num_frames) / fps
+    phases = np.random.default_rng([seed, 1]).uniform(0, 2 * math.pi, 4)
+    shake_x = np.sin(2.1 * math.pi * time + phases[0]) + 0.6 * np.sin(4.7 * math.pi * time + phases[1])
+    shake_y = np.sin(2.9 * math.pi * time + phases[2]) + 0.6 * np.sin(5.3 * math.pi * time + phases[3])
+    strength = SWAY * move.sway
+    poses = []
+    for share, x, y in zip(progress, shake_x, shake_y, strict=True):
+        centred = move * (share - 0.5)
+        poses.append(Pose(centred, float(strength * x), float(strength * y)))
+    return poses
+
+
+class Shot:
+    """A picture, a frame size and the poses of the whole clip, which together decide how far in the view must stay."""
+
+    def __init__(self, picture: Image.Image, width: int, height: int, poses: list[Pose]) -> None:
+        self.width, self.height, self.poses = width, height, poses
+        self.columns, self.rows = -(-width // CELL), -(-height // CELL)
+        self.source = fit_picture(picture, round(width * OVERSIZE), round(height * OVERSIZE))
+        self.grid = self._grid()
+        self.nearness = guess_depth(self.source, self.columns + 1, self.rows + 1)
+        self.margin = self._margin()
+
+    def frame(self, number: int) -> NDArray[np.uint8]:
+        """(height, width, 3), RGB."""
+        corners = self._look(self.poses[number]) * self.margin
+        half = np.array([self.source.width, self.source.height]) / 2
+        pixels = corners * self.source.height + half
+        # Rounding may leave a corner a hair outside, where Pillow would paint black.
+        pixels = np.clip(pixels, 0.0, np.nextafter(half * 2, 0))
+        image = self.source.transform(
+            (self.width, self.height), Image.Transform.MESH, self._mesh(pixels), Image.Resampling.BICUBIC
+        )
+        return np.asarray(image)
+
+    def _grid(self) -> Corners:
+        """The mesh's corners in the frame."""
+        x = np.minimum(np.arange(self.columns + 1) * CELL, self.width) / self.height - self.width / self.height / 2
+        y = np.minimum(np.arange(self.rows + 1) * CELL, self.height) / self.height - 0.5
+        return np.stack(np.meshgrid(x, y), axis=2)
+
+    def _look(self, pose: Pose) -> Corners:
+        """Where each corner looks: parallax first, which belongs to the scene, then the view's own motion."""
+        move = pose.move
+        near = self.nearness[..., None]
+        corners = self.grid * (1 - PARALLAX * 2 * move.dolly * near)
+        corners = corners + near * np.array([PARALLAX * -move.track, 0.0])
+        cosine, sine = math.cos(move.roll), math.sin(move.roll)
+        corners = corners @ np.array([[cosine, -sine], [sine, cosine]]) * math.exp(-move.zoom)
+        view: Corners = corners + np.array([move.pan + pose.shake_x, move.tilt + pose.shake_y])
+        return view
+
+    def _margin(self) -> float:
+        """The largest scale at which no frame looks beyond the picture."""
+        bounds = np.array([self.width / self.height / 2, 0.5])
+        furthest = max(float((np.abs(self._look(pose)) / bounds).max()) for pose in self.poses)
+        return 1 / max(furthest, 1.0)
+
+    def _mesh(self, pixels: Corners) -> list[tuple[tuple[int, int, int, int], tuple[float, ...]]]:
+        """Pillow's form: a box of the frame, and the quadrilateral of the source (NW, SW, SE, NE) that fills it."""
+        quads = np.concatenate([pixels[:-1, :-1], pixels[1:, :-1], pixels[1:, 1:], pixels[:-1, 1:]], axis=2)
+        return [
+            (
+                (column * CELL, row * CELL, min((column + 1) * CELL, self.width), min((row + 1) * CELL, self.height)),
+                tuple(quads[row, column].tolist()),
+            )
+            for row in range(self.rows)
+            for column in range(self.columns)
+        ]
