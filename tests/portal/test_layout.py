@@ -1,0 +1,69 @@
+"""What holds the house together: paths, imports, production settings."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_python(code: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Runs code in a fresh interpreter under the site's own settings; an empty change removes a variable."""
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "platform")])
+    env = {**os.environ, "PYTHONPATH": paths, "DJANGO_SETTINGS_MODULE": "portal.settings", **changes}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={name: value for name, value in env.items() if value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_folder_platform_is_no_package() -> None:
+    assert not (ROOT / "platform" / "__init__.py").exists()
+
+
+def test_platform_is_the_standard_library_s() -> None:
+    assert platform.__file__ == os.path.join(os.path.dirname(os.__file__), "platform.py")  # noqa: PTH118, PTH120
+
+
+@pytest.mark.parametrize("entry", ["portal.asgi", "portal.wsgi"])
+def test_web_processes_never_import_the_model_s_packages(entry: str) -> None:
+    code = f"""
+import sys, platform
+import {entry}
+from django.urls import get_resolver
+assert get_resolver().url_patterns
+loaded = {{"torch", "diffusers", "transformers", "inference.engines.i2vgenxl"}} & set(sys.modules)
+assert not loaded, loaded
+assert hasattr(platform, "python_version")
+"""
+    done = run_python(code)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_production_settings_pass_the_deployment_checks() -> None:
+    code = "from django.core.management import execute_from_command_line as run; "
+    code += "run(['', 'check', '--deploy', '--fail-level=WARNING'])"
+    done = run_python(
+        code,
+        SITE_URL="https://video.example.com",
+        ALLOWED_HOSTS="video.example.com",
+        SECRET_KEY="k7" + "x!3Zq-" * 12,
+        EMBEDDED="0",
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_outside_the_embedded_mode_the_secret_key_is_demanded() -> None:
+    done = run_python("from django.conf import settings; settings.DEBUG", SECRET_KEY="")
+
+    assert done.returncode != 0
+    assert "SECRET_KEY" in done.stderr
