@@ -92,7 +92,7 @@ VOCABULARY = (
         Move(track=0.6, tilt=-0.03, zoom=0.05),
     ),
 )
-"""Every phrase that is said adds to the move. "Counterclockwise" says "clockwise" too when hyphenated: it outweighs it."""
+"""Every phrase that is said adds to the move; counter-clockwise, which also says clockwise, outweighs it."""
 
 PACES = (
     (r"slow(?:ly)?|gent(?:le|ly)|subt(?:le|ly)|soft(?:ly)?|calm(?:ly)?", "慢|轻轻|微微|缓缓", 0.6),

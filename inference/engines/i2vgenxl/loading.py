@@ -10,6 +10,7 @@ from diffusers.models.unets.unet_i2vgen_xl import I2VGenXLUNet
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer, CLIPVisionModelWithProjection
+from transformers.utils.logging import disable_progress_bar
 
 from inference.engines.i2vgenxl.checkpoint import Checkpoint, weights_file
 from inference.engines.i2vgenxl.denoiser import Denoiser
@@ -33,6 +34,9 @@ class Parts:
 
 def load_parts(checkpoint: Checkpoint, device: str, dtype: torch.dtype) -> Parts:
     """Raises ModelIncomplete, which names the file, when one of them does not hold what it should."""
+
+    quiet: Callable[[], None] = disable_progress_bar
+    quiet()  # transformers draws a bar for each network, over whatever the caller draws
 
     def network(part: str, build: Callable[..., Any], **options: Any) -> Any:
         variant = checkpoint.variants[part]

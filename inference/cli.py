@@ -1,0 +1,170 @@
+"""`python -m inference`: make a clip, or list the models, without the site."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL.Image import Image
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from inference.catalogue import MODELS
+from inference.encoding import write_gif, write_mp4
+from inference.engines.base import Engine, Frames, LatentEngine, OnStep, create_engine
+from inference.errors import InferenceError, ModelNotFound, PictureError, RequestError
+from inference.pictures import decode_picture
+from inference.presets import DEFAULT_PRESET
+from inference.requests import GenerationRequest
+from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size
+
+USAGE, FAILURE = 2, 1
+WRITERS = {".mp4": write_mp4, ".gif": write_gif}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit code: 0, 1 when it could not be done, 2 when it was asked for wrongly."""
+    options = _parser().parse_args(arguments)
+    console = Console(stderr=True)
+    try:
+        command = _list_models if options.command == "models" else _generate
+        command(options, console)
+    except (RequestError, PictureError, ModelNotFound) as error:
+        _say(console, f"error: {error.message}")
+        return USAGE
+    except InferenceError as error:
+        _say(console, f"failed: {error.message} ({error.code})")
+        return FAILURE
+    except KeyboardInterrupt:
+        _say(console, "stopped")
+        return FAILURE
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m inference", description="Turn a picture and a sentence into a clip."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("models", help="list the models")
+    make = commands.add_parser("generate", help="make a clip")
+    make.add_argument("--model", default="camera", help="a name out of `models`, or a checkpoint folder (%(default)s)")
+    make.add_argument("--image", type=Path, required=True, help="PNG, JPEG or WebP")
+    make.add_argument("--prompt", required=True, help="what should move, and how")
+    make.add_argument("--negative-prompt", default="", help="what to stay away from")
+    make.add_argument("--width", type=int, help="of a frame in pixels, a multiple of 8; with --height")
+    make.add_argument("--height", type=int)
+    make.add_argument("--resolution", choices=RESOLUTIONS, help=f"instead of both ({DEFAULT_PRESET.resolution})")
+    make.add_argument("--aspect-ratio", choices=[AUTO_ASPECT_RATIO, *ASPECT_RATIOS], default=AUTO_ASPECT_RATIO)
+    make.add_argument("--frames", type=int, default=DEFAULT_PRESET.num_frames, help="%(default)s")
+    make.add_argument("--fps", type=int, default=8, help="%(default)s")
+    make.add_argument("--steps", type=int, default=DEFAULT_PRESET.steps, help="%(default)s")
+    make.add_argument("--guidance-scale", type=float, default=DEFAULT_PRESET.guidance_scale, help="%(default)s")
+    make.add_argument("--seed", type=int, default=0, help="%(default)s")
+    make.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (%(default)s)")
+    make.add_argument("--save-latents", type=Path, metavar="F.safetensors", help="also write the final latents")
+    make.add_argument("--out", type=Path, required=True, help="F.mp4 or F.gif")
+    return parser
+
+
+def _say(console: Console, text: str) -> None:
+    """As it stands: paths may hold what rich takes for markup, and scripts may read lines."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _list_models(_options: argparse.Namespace, _console: Console) -> None:
+    width = max(len(spec.name) for spec in MODELS.values())
+    for spec in MODELS.values():
+        note = " (tests only)" if spec.test_only else ""
+        sys.stdout.write(f"{spec.name:{width}}  {spec.description}{note}\n")
+
+
+def _generate(options: argparse.Namespace, console: Console) -> None:
+    writer = WRITERS.get(options.out.suffix.lower())
+    if writer is None:
+        raise RequestError(
+            "out", f"--out must end in {' or '.join(WRITERS)}, not in {options.out.suffix or 'nothing'}."
+        )
+    for path in filter(None, (options.out, options.save_latents)):
+        if not path.absolute().parent.is_dir():
+            raise RequestError("out", f"The folder {path.absolute().parent} does not exist.")
+    picture = decode_picture(_read(options.image))
+    request = _request(options, picture.width, picture.height)
+    engine = create_engine(options.model, device=options.device)
+    if options.save_latents and not isinstance(engine, LatentEngine):
+        raise RequestError("save_latents", f"{options.model} has no latents to save.")
+    with console.status(f"Loading {options.model} on {engine.device}"):
+        engine.load()
+    with _progress(console) as progress:
+        task = progress.add_task(f"{request.width}x{request.height}, {request.num_frames} frames", total=None)
+        frames = _run(engine, request, picture, options.save_latents, _bar(progress, task))
+    writer(frames, request.fps, options.out)
+    _say(console, f"Wrote {options.out}")
+
+
+def _run(
+    engine: Engine, request: GenerationRequest, picture: Image, latents_path: Path | None, on_step: OnStep
+) -> Frames:
+    if latents_path is None or not isinstance(engine, LatentEngine):
+        return engine.generate(request, picture, on_step)
+    latents = engine.denoise(request, picture, on_step)
+    from safetensors.numpy import save_file  # noqa: PLC0415 - installed with the gpu extra, as the engine is
+
+    save_file({"latents": np.ascontiguousarray(latents)}, latents_path)
+    return engine.decode(latents, request, on_step)
+
+
+def _request(options: argparse.Namespace, picture_width: int, picture_height: int) -> GenerationRequest:
+    width, height = options.width, options.height
+    if (width is None) != (height is None):
+        raise RequestError("size", "Give both --width and --height, or --resolution instead.")
+    if width is not None and options.resolution is not None:
+        raise RequestError("size", "Give either --width and --height, or --resolution, not both.")
+    if width is None:
+        resolution = options.resolution or DEFAULT_PRESET.resolution
+        width, height = frame_size(resolution, options.aspect_ratio, picture_width, picture_height)
+    return GenerationRequest(
+        prompt=options.prompt,
+        negative_prompt=options.negative_prompt,
+        width=width,
+        height=height,
+        num_frames=options.frames,
+        fps=options.fps,
+        steps=options.steps,
+        guidance_scale=options.guidance_scale,
+        seed=options.seed,
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RequestError("image", f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _progress(console: Console) -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console)
+
+
+def _bar(progress: Progress, task: TaskID) -> OnStep:
+    def on_step(step: int, total: int) -> None:
+        progress.update(task, completed=step, total=total)
+
+    return on_step
