@@ -13,6 +13,7 @@ from django.db.models import F, Q
 
 from accounts.models import ApiKey, Team, User
 from common.ids import new_id, public_id
+from jobs.fence import Fence
 from jobs.states import ACTIVE, TERMINAL, State
 
 
@@ -167,6 +168,11 @@ class Job(models.Model):
     @property
     def public_id(self) -> str:
         return public_id("vid", self.id)
+
+    @property
+    def fence(self) -> Fence:
+        """The attempt that holds this row, as it was read."""
+        return Fence(self.id, self.attempt)
 
     @property
     def is_terminal(self) -> bool:

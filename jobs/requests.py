@@ -22,6 +22,7 @@ from inference.errors import InferenceError, PictureError, PictureFault, Request
 from inference.pictures import decode_picture, encode_png
 from inference.presets import PRESETS
 from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size, parse_size, resolution_label
+from jobs.fields import MetadataField, NumberField, SecondsField, TextField, WholeNumberField
 from jobs.models import Priority
 
 # Sources are kept no larger than the largest frame can use, a slow zoom included.
@@ -29,9 +30,6 @@ _STORED_SIDE = 2048
 _LARGEST_PIXELS = max(RESOLUTIONS.values()) ** 2
 _SMALLEST_SIDE, _LARGEST_SIDE = 64, 2048
 _DATA_URI = re.compile(r"^data:image/[a-z+.-]+;base64,", re.IGNORECASE)
-_FRACTION = re.compile(r"^\d{1,3}(\.\d{1,3})?$", re.ASCII)
-_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
-_METADATA_KEYS, _METADATA_LENGTH = 16, 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,63 +57,22 @@ class VideoRequest:
 
     def as_log(self) -> dict[str, Any]:
         """The parameters for a log line: no picture, and of the words only how many."""
-        names = ("resolution", "width", "height", "num_frames", "fps", "steps", "guidance_scale", "seed", "output_format")
-        return {"model": self.spec.name, "prompt_length": len(self.prompt), **{name: getattr(self, name) for name in names}}
-
-
-class TextField(serializers.CharField):
-    """Text that Postgres and UTF-8 can hold: no NUL, no half of a surrogate pair."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            raise serializers.ValidationError("Must be a string.", code="wrong_type")
-        if _NOT_TEXT.search(data):
-            message = "Holds a character that is not text (NUL or half of a surrogate pair). Remove it."
-            raise serializers.ValidationError(message, code="not_text")
-        return super().to_internal_value(data)
-
-
-class WholeNumberField(serializers.IntegerField):
-    """A whole number, as JSON writes it or as a form sends it; `true` and `8.5` are none."""
-
-    def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, bool) or (isinstance(data, float) and not data.is_integer()):
-            raise serializers.ValidationError("Must be a whole number.", code="wrong_type")
-        return super().to_internal_value(data)
-
-
-class NumberField(serializers.FloatField):
-    def to_internal_value(self, data: Any) -> float:
-        if isinstance(data, bool):
-            raise serializers.ValidationError("Must be a number.", code="wrong_type")
-        number = super().to_internal_value(data)
-        if number != number or number in {float("inf"), float("-inf")}:  # noqa: PLR0124 (NaN is not itself)
-            raise serializers.ValidationError("Must be a finite number.", code="not_finite")
-        return number
-
-
-class SecondsField(TextField):
-    """Length of the video, written as text as in OpenAI's API; a plain number is taken too."""
-
-    def to_internal_value(self, data: Any) -> str:
-        text = str(data) if isinstance(data, int | float) and not isinstance(data, bool) else super().to_internal_value(data)
-        if not _FRACTION.match(text):
-            raise serializers.ValidationError('Write the length in seconds, such as "2" or "1.5".', code="malformed")
-        return text
-
-
-class MetadataField(serializers.DictField):
-    """A flat object of up to 16 short texts, returned as it was sent."""
-
-    child = TextField(max_length=_METADATA_LENGTH, allow_blank=True)
-
-    def to_internal_value(self, data: Any) -> dict[str, str]:
-        values: dict[str, str] = super().to_internal_value(data)
-        if len(values) > _METADATA_KEYS:
-            raise serializers.ValidationError(f"Holds {len(values)} keys; at most {_METADATA_KEYS} are kept.", code="too_many")
-        if any(_NOT_TEXT.search(key) or not 1 <= len(key) <= 64 for key in values):
-            raise serializers.ValidationError("Keys must be text of 1 to 64 characters.", code="malformed")
-        return values
+        names = (
+            "resolution",
+            "width",
+            "height",
+            "num_frames",
+            "fps",
+            "steps",
+            "guidance_scale",
+            "seed",
+            "output_format",
+        )
+        return {
+            "model": self.spec.name,
+            "prompt_length": len(self.prompt),
+            **{name: getattr(self, name) for name in names},
+        }
 
 
 def _whole(allowed: limits.Range[int], help_text: str) -> WholeNumberField:
@@ -178,7 +135,9 @@ class VideoRequestSerializer(serializers.Serializer[dict[str, Any]]):
                 message = f"Give {given[0]} or {given[1]}, not both."
                 raise serializers.ValidationError({given[1]: [serializers.ErrorDetail(message, code="conflict")]})
         if not attrs.keys() & {"image_base64", "image", "input_reference"}:
-            raise serializers.ValidationError({"image_base64": "Send a picture: image_base64, or image in a form."}, "required")
+            raise serializers.ValidationError(
+                {"image_base64": "Send a picture: image_base64, or image in a form."}, "required"
+            )
         return attrs
 
 
@@ -228,7 +187,9 @@ def resolve(values: dict[str, Any], *, cancel_after_seconds: int | None = None) 
 
 def _model(name: str) -> ModelSpec:
     if name not in settings.MODELS_ENABLED or name not in MODELS:
-        raise _invalid("model", f"There is no model {name!r} here. Choose one of: {', '.join(settings.MODELS_ENABLED)}.")
+        raise _invalid(
+            "model", f"There is no model {name!r} here. Choose one of: {', '.join(settings.MODELS_ENABLED)}."
+        )
     return MODELS[name]
 
 
@@ -247,7 +208,7 @@ def _picture_bytes(values: dict[str, Any]) -> tuple[str, bytes]:
 
 
 def _checked_size(width: int, height: int) -> tuple[int, int]:
-    if not (_SMALLEST_SIDE <= min(width, height) and max(width, height) <= _LARGEST_SIDE):
+    if min(width, height) < _SMALLEST_SIDE or max(width, height) > _LARGEST_SIDE:
         raise RequestError("size", f"Both sides must be {_SMALLEST_SIDE} to {_LARGEST_SIDE} pixels.")
     if width * height > _LARGEST_PIXELS:
         raise RequestError("size", f"At most {_LARGEST_PIXELS} pixels a frame, as 1024x1024 has.")
@@ -259,7 +220,9 @@ def _num_frames(values: dict[str, Any], fps: int, default: int) -> int:
         return int(values.get("num_frames", default))
     frames = round(float(values["seconds"]) * fps)
     if frames not in limits.NUM_FRAMES:
-        message = f"{values['seconds']} s at {fps} frames a second are {frames} frames; {limits.NUM_FRAMES} are allowed."
+        message = (
+            f"{values['seconds']} s at {fps} frames a second are {frames} frames; {limits.NUM_FRAMES} are allowed."
+        )
         raise _invalid("seconds", message)
     return frames
 
@@ -267,7 +230,9 @@ def _num_frames(values: dict[str, Any], fps: int, default: int) -> int:
 def _warnings(spec: ModelSpec, prompt: str) -> list[str]:
     # The site has no tokenizer: words and signs are the least that CLIP's makes of a text.
     if spec.prompt_tokens and len(re.findall(r"[^\W\d_]+|\d|[^\w\s]", prompt)) > spec.prompt_tokens - 2:
-        return [f"The prompt is longer than the {spec.prompt_tokens} tokens that {spec.name} reads; its end has no effect."]
+        return [
+            f"The prompt is longer than the {spec.prompt_tokens} tokens that {spec.name} reads; its end has no effect."
+        ]
     return []
 
 

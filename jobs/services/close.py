@@ -10,10 +10,11 @@ from django.db.models import QuerySet
 
 from accounts.quota import services as quota
 from common.clock import DatabaseNow
+from jobs.fence import Fence
 from jobs.models import Job
 from jobs.services import doorbell
 from jobs.services.events import record_event
-from jobs.services.lease import Fence, held_by
+from jobs.services.lease import held_by
 from jobs.states import State
 
 log = structlog.get_logger(__name__)
@@ -37,10 +38,11 @@ def complete_job(*, fence: Fence, published: Published) -> bool:
     """Publishes a result and charges for it. Returns False when the attempt was fenced off: drop what it made.
 
     A cancel that came too late, after the result was made, loses: the user has the video and pays for it.
+    Saying it twice is no harm: the answer to a commit may be lost on the way, and the worker asks again.
     """
     job = held_by(fence).select_for_update().first()
     if job is None:
-        return False
+        return Job.objects.filter(pk=fence.job_id, attempt=fence.attempt, state=State.COMPLETED).exists()
     charged = min(job.quoted_credits, max(1, round(published.gpu_seconds)))
     _close(
         held_by(fence),
@@ -96,30 +98,24 @@ def crash_job(*, fence: Fence, code: str, message: str) -> bool:
         held_by(fence).update(crash_count=crashes)
         return fail_job(fence=fence, code=code, message=f"{message} It was tried {crashes} times.")
     pause = _PAUSE_AFTER_CRASH_SECONDS[min(crashes, len(_PAUSE_AFTER_CRASH_SECONDS)) - 1]
-    held_by(fence).update(
-        state=State.QUEUED,
-        lease_owner=None,
-        lease_until=None,
-        steps_done=0,
-        crash_count=crashes,
-        not_before=DatabaseNow() + timedelta(seconds=pause),
-    )
+    _requeue(fence, pause_seconds=pause, crash_count=crashes)
     doorbell.ring_after_commit(doorbell.pool_queue(job.pool))
     return True
 
 
 @transaction.atomic
-def hand_back(*, fence: Fence) -> bool:
+def hand_back(*, fence: Fence, pause_seconds: float = 0) -> bool:
     """Returns an unfinished job to the queue without counting the attempt against it (drain, storage outage).
 
-    A job whose cancel was asked for meanwhile ends as canceled. Returns False when the attempt was fenced off.
+    It is not claimed again before `pause_seconds` have passed. A job whose cancel was asked for meanwhile ends as
+    canceled. Returns False when the attempt was fenced off.
     """
     job = held_by(fence).select_for_update().first()
     if job is None:
         return False
     if job.cancel_requested_at is not None:
         return confirm_cancel(fence=fence)
-    held_by(fence).update(state=State.QUEUED, lease_owner=None, lease_until=None, steps_done=0)
+    _requeue(fence, pause_seconds=pause_seconds)
     log.info("job_handed_back", task_id=job.public_id, attempt=job.attempt)
     doorbell.ring_after_commit(doorbell.pool_queue(job.pool))
     return True
@@ -129,6 +125,13 @@ def hand_back(*, fence: Fence) -> bool:
 def cancel_queued(*, job: Job) -> bool:
     """Ends a job that has not started. Returns False when a worker got there first."""
     return _end_unpaid(Job.objects.filter(pk=job.pk, state=State.QUEUED), State.CANCELED)
+
+
+def _requeue(fence: Fence, *, pause_seconds: float, **columns: object) -> None:
+    not_before = DatabaseNow() + timedelta(seconds=pause_seconds) if pause_seconds else None
+    held_by(fence).update(
+        state=State.QUEUED, lease_owner=None, lease_until=None, steps_done=0, not_before=not_before, **columns
+    )
 
 
 def _end_unpaid(rows: QuerySet[Job], state: State, **columns: str) -> bool:

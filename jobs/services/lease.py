@@ -1,26 +1,14 @@
 """A worker's hold on a job between claim and close. Every write here is fenced: it names the attempt."""
 
-import uuid
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
 
+from jobs.fence import Fence
 from jobs.models import Job
 from jobs.states import State
-
-
-@dataclass(frozen=True)
-class Fence:
-    """One attempt at one job: the pair that every message and every write of a worker carries."""
-
-    job_id: uuid.UUID
-    attempt: int
-
-    @classmethod
-    def of(cls, job: Job) -> "Fence":
-        return cls(job.id, job.attempt)
 
 
 def held_by(fence: Fence) -> QuerySet[Job]:

@@ -14,7 +14,6 @@ from inference.catalogue import MODELS
 from jobs.models import Job, Worker
 from jobs.services import doorbell
 from jobs.services.close import crash_job, expire_job
-from jobs.services.lease import Fence
 from jobs.states import State
 
 log = structlog.get_logger(__name__)
@@ -26,7 +25,12 @@ FORGET_WORKER_SECONDS = 60
 
 def reconcile() -> None:
     """One round of everything. A part that fails is logged and does not keep the others from running."""
-    parts: tuple[Callable[[], int], ...] = (recover_expired_leases, expire_deadlines, ring_waiting_pools, forget_workers)
+    parts: tuple[Callable[[], int], ...] = (
+        recover_expired_leases,
+        expire_deadlines,
+        ring_waiting_pools,
+        forget_workers,
+    )
     for part in parts:
         try:
             count = part()
@@ -44,7 +48,7 @@ def recover_expired_leases() -> int:
     expired = Job.objects.filter(state=State.IN_PROGRESS, lease_until__lt=DatabaseNow())
     jobs = list(expired.select_for_update(skip_locked=True)[:_BATCH])
     message = "The worker that was making it went away."
-    return sum(crash_job(fence=Fence.of(job), code="worker_lost", message=message) for job in jobs)
+    return sum(crash_job(fence=job.fence, code="worker_lost", message=message) for job in jobs)
 
 
 @transaction.atomic

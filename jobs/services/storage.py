@@ -1,6 +1,7 @@
 """Where a job's files lie in the storage, by key.
 
-Every attempt writes below a key of its own: a worker that was fenced off can never overwrite what its successor published.
+Every attempt writes below a key of its own: a worker that was fenced off can never overwrite what its successor
+published.
 """
 
 import uuid

@@ -15,6 +15,7 @@ from common.ids import new_id
 from jobs.models import Job
 from jobs.requests import VideoRequest
 from jobs.services import doorbell
+from jobs.services.admission import check_memory
 from jobs.services.events import record_event
 from jobs.services.quote import quote
 from jobs.services.storage import source_key
@@ -23,10 +24,11 @@ log = structlog.get_logger(__name__)
 
 
 def submit_job(*, principal: Principal, request: VideoRequest) -> Job:
-    """The accepted job, paid for in advance. Raises LimitExceeded; then nothing was written.
+    """The accepted job, paid for in advance. Raises LimitExceeded or GpuMemoryImpossible; then nothing was written.
 
     The picture is stored before the transaction, so that no database connection waits for the storage.
     """
+    check_memory(request)
     job_id = new_id()
     key = default_storage.save(source_key(principal.team.pk, job_id), ContentFile(request.picture_png))
     try:

@@ -201,7 +201,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["jobs.api.permissions.HasScope"],
     "DEFAULT_PARSER_CLASSES": [
         "jobs.api.parsers.StrictJSONParser",
-        "rest_framework.parsers.MultiPartParser",
+        "jobs.api.parsers.BoundedMultiPartParser",
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

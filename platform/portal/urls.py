@@ -1,5 +1,19 @@
 """The site's one map of addresses; `web` and `live` processes share it."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from portal import health
+
+urlpatterns = [
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("health", health.health, name="health"),
+    path("accounts/", include("allauth.urls")),
+    path("", include("jobs.api.urls")),
+    path("", include("accounts.urls")),
+    path("", include("jobs.pages.urls")),
+]
+
+handler400 = "portal.faults.bad_request"
+handler404 = "portal.faults.page_not_found"
+handler500 = "portal.faults.server_error"

@@ -1,0 +1,75 @@
+"""/v1/models and /v1/presets: what can be asked for, within which limits, at what price."""
+
+from dataclasses import asdict
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.roles import Scope
+from inference import limits
+from inference.catalogue import MODELS, ModelSpec
+from inference.presets import PRESETS, Preset
+from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS
+from jobs.services.quote import quote
+
+_LIST = {
+    "type": "object",
+    "properties": {"object": {"type": "string"}, "data": {"type": "array", "items": {"type": "object"}}},
+}
+
+
+class ModelsView(APIView):
+    scopes = {"GET": Scope.VIDEOS_READ}
+
+    @extend_schema(operation_id="models_list", summary="List models", responses={200: _LIST})
+    def get(self, request: Request) -> Response:
+        specs = [MODELS[name] for name in settings.MODELS_ENABLED]
+        return Response({"object": "list", "data": [_model_as_json(spec) for spec in specs]})
+
+
+class PresetsView(APIView):
+    scopes = {"GET": Scope.VIDEOS_READ}
+
+    @extend_schema(operation_id="presets_list", summary="List presets", responses={200: _LIST})
+    def get(self, request: Request) -> Response:
+        return Response({"object": "list", "data": [preset_as_json(preset) for preset in PRESETS.values()]})
+
+
+def _model_as_json(spec: ModelSpec) -> dict[str, Any]:
+    return {
+        "id": spec.name,
+        "object": "model",
+        "title": spec.title,
+        "description": spec.description,
+        "default": spec.name == settings.DEFAULT_MODEL,
+        "resolutions": list(spec.resolutions),
+        "aspect_ratios": [AUTO_ASPECT_RATIO, *ASPECT_RATIOS],
+        "limits": {
+            "num_frames": asdict(limits.NUM_FRAMES),
+            "fps": asdict(limits.FPS),
+            "steps": asdict(limits.STEPS),
+            "guidance_scale": asdict(limits.GUIDANCE_SCALE),
+            "seed": asdict(limits.SEED),
+            "prompt_length": asdict(limits.PROMPT_LENGTH),
+        },
+        "prices": {name: preset_credits(preset, spec) for name, preset in PRESETS.items()},
+    }
+
+
+def preset_as_json(preset: Preset) -> dict[str, Any]:
+    """A preset's settings, with its price in credits for each model served here, at a square size."""
+    return {
+        "id": preset.name,
+        "object": "preset",
+        **{name: value for name, value in asdict(preset).items() if name != "name"},
+        "prices": {name: preset_credits(preset, MODELS[name]) for name in settings.MODELS_ENABLED},
+    }
+
+
+def preset_credits(preset: Preset, spec: ModelSpec) -> int:
+    side = RESOLUTIONS[preset.resolution]
+    return quote(spec=spec, width=side, height=side, num_frames=preset.num_frames, steps=preset.steps).credits

@@ -1,0 +1,143 @@
+"""Every error of the API leaves through here, in one of two envelopes: that of /v1, and that of the old /generate."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import structlog
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+
+from common.errors import (
+    Detail,
+    Forbidden,
+    InvalidField,
+    Malformed,
+    MutoscopeError,
+    NotFound,
+    Overloaded,
+    TooLarge,
+    Unauthenticated,
+)
+
+log = structlog.get_logger(__name__)
+
+
+class MethodNotAllowed(MutoscopeError):
+    status, type, default_code = 405, "invalid_request_error", "method_not_allowed"
+
+
+class UnsupportedMediaType(MutoscopeError):
+    status, type, default_code = 415, "invalid_request_error", "unsupported_media_type"
+
+
+class NotAcceptable(MutoscopeError):
+    status, type, default_code = 406, "invalid_request_error", "not_acceptable"
+
+
+def as_mutoscope_error(error: Exception) -> MutoscopeError | None:
+    """Any error that a client may see as one of our tree; None for a fault of ours."""
+    if isinstance(error, MutoscopeError):
+        return error
+    if isinstance(error, drf.ValidationError):
+        details = tuple(_details(error.detail))
+        first = details[0]
+        return InvalidField(f"{'.'.join(first.loc)}: {first.msg}", param=first.loc[0], details=details)
+    if isinstance(error, OperationalError | InterfaceError):
+        log.warning("database_unavailable", reason=str(error).strip())
+        return Overloaded("The database does not answer. Try again in a moment.", retry_after_seconds=2)
+    simple: dict[type[Exception] | tuple[type[Exception], ...], MutoscopeError] = {
+        (Http404, drf.NotFound): NotFound("There is nothing at this address."),
+        drf.MethodNotAllowed: MethodNotAllowed("This address does not take that method."),
+        drf.UnsupportedMediaType: UnsupportedMediaType("Send application/json or multipart/form-data."),
+        drf.NotAcceptable: NotAcceptable("The answer can only be JSON."),
+        (drf.NotAuthenticated, drf.AuthenticationFailed): Unauthenticated("Sign in, or send an API key."),
+        RequestDataTooBig: TooLarge("The body is too large. Send a smaller picture.", code="body_too_large"),
+        (drf.ParseError, TooManyFieldsSent, TooManyFilesSent): Malformed("The body cannot be parsed."),
+        (drf.PermissionDenied, PermissionDenied): Forbidden(str(getattr(error, "detail", "")) or "Not allowed."),
+        SuspiciousOperation: Malformed("The request is malformed."),
+    }
+    return next((answer for kinds, answer in simple.items() if isinstance(error, kinds)), None)
+
+
+def _details(detail: Any, loc: tuple[str, ...] = ()) -> Iterator[Detail]:
+    """DRF's nested complaints, flattened."""
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            yield from _details(inner, (*loc, str(name)) if name != "non_field_errors" else loc)
+    elif isinstance(detail, list):
+        for inner in detail:
+            yield from _details(inner, loc)
+    else:
+        yield Detail(loc or ("body",), str(detail), getattr(detail, "code", "invalid"))
+
+
+def envelope(error: MutoscopeError, request_id: str) -> dict[str, Any]:
+    """The body of an error of /v1."""
+    return {
+        "error": {
+            "type": error.type,
+            "code": error.code,
+            "message": error.message,
+            "param": error.param,
+            "request_id": request_id,
+            "details": [detail.as_json() for detail in error.details],
+            **error.extra,
+        }
+    }
+
+
+def legacy_envelope(error: MutoscopeError, task_id: str | None = None) -> dict[str, Any]:
+    """The body of an error of /generate."""
+    return {"task_id": task_id, "status": "failed", "error": error.message, "code": legacy_code(error)}
+
+
+def legacy_code(error: MutoscopeError) -> str:
+    """The old endpoint's word for an error."""
+    by_code = {"gpu_memory_impossible": "RESOURCE_EXHAUSTED", "quota_exceeded": "QUOTA_EXCEEDED"}
+    by_status = {
+        401: "UNAUTHENTICATED",
+        403: "PERMISSION_DENIED",
+        429: "RATE_LIMITED",
+        500: "INTERNAL",
+        503: "INTERNAL",
+    }
+    return by_code.get(error.code) or by_status.get(error.status, "INVALID_ARGUMENT")
+
+
+def legacy_status(error: MutoscopeError) -> int:
+    """As in /v1, but for memory: the old endpoint always said 429 for it."""
+    return 429 if error.code == "gpu_memory_impossible" else error.status
+
+
+def retry_headers(error: MutoscopeError) -> dict[str, str]:
+    return {} if error.retry_after_seconds is None else {"Retry-After": str(error.retry_after_seconds)}
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's handler for /v1. What is nobody's fault but ours goes on to Django and becomes a 500."""
+    known = as_mutoscope_error(error)
+    if known is None:
+        return None
+    headers = retry_headers(known)
+    if known.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    request = context["request"]
+    return Response(envelope(known, request._request.request_id), status=known.status, headers=headers)
+
+
+def json_error(request: HttpRequest, error: MutoscopeError) -> JsonResponse:
+    """An error outside any view of ours, such as an address that does not exist."""
+    if request.path.endswith("/generate"):
+        body = legacy_envelope(error)
+    else:
+        body = envelope(error, getattr(request, "request_id", ""))
+    return JsonResponse(body, status=error.status)

@@ -1,0 +1,182 @@
+"""The old one-call endpoint: send a picture, wait, get the video in the answer.
+
+It makes an ordinary job. A client that goes away cancels nothing; one that is told to wait finds its video later.
+"""
+
+import base64
+import re
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.roles import Scope
+from common.errors import Conflict, MutoscopeError
+from jobs.api.authentication import principal_of
+from jobs.api.content import download_link
+from jobs.api.errors import as_mutoscope_error, legacy_envelope, legacy_status, retry_headers
+from jobs.api.ratelimit import hit
+from jobs.api.videos import checked_body
+from jobs.models import Job
+from jobs.requests import VideoRequestSerializer, resolve
+from jobs.services.admission import GpuMemoryImpossible
+from jobs.services.submit import submit_job
+from jobs.services.waiting import wait_until_closed
+from jobs.states import State
+
+_PREFER_WAIT = re.compile(r"\bwait=(\d{1,4})\b")
+_RETRY_AFTER_SECONDS = 5
+
+
+class GenerateResultSerializer(serializers.Serializer[Any]):
+    task_id = serializers.CharField(allow_null=True)
+    status = serializers.ChoiceField(choices=["success", "pending", "failed"])
+    video_base64 = serializers.CharField(required=False, allow_null=True)
+    download_url = serializers.URLField(required=False)
+    inference_time_s = serializers.FloatField(required=False)
+    parameters = serializers.DictField(required=False)
+
+
+class PendingSerializer(serializers.Serializer[Any]):
+    task_id = serializers.CharField()
+    status = serializers.ChoiceField(choices=["pending"])
+    status_url = serializers.URLField()
+
+
+class LegacyErrorSerializer(serializers.Serializer[Any]):
+    task_id = serializers.CharField(allow_null=True)
+    status = serializers.ChoiceField(choices=["failed"])
+    error = serializers.CharField()
+    code = serializers.CharField()
+
+
+class GenerateView(APIView):
+    """Asynchronous: hundreds of calls may wait here, each for more than a minute."""
+
+    http_method_names = ["post"]
+    scopes = {"POST": Scope.VIDEOS_WRITE}
+
+    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        """DRF's dispatch with the handler awaited; everything that asks the database runs in a thread."""
+        self.args, self.kwargs, self.headers = args, kwargs, self.default_response_headers
+        self.request = self.initialize_request(request, *args, **kwargs)
+        try:
+            await sync_to_async(self.initial)(self.request, *args, **kwargs)
+            if request.method != "POST":
+                self.http_method_not_allowed(self.request)
+            response = await self.post(self.request)
+        except Exception as error:
+            response = self.handle_exception(error)
+        return self.finalize_response(self.request, response, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # Before the key is looked at: guessing keys costs calls, too.
+        hit(settings.GENERATE_RATE_LIMIT, scope="address", caller=request._request.client_ip)  # type: ignore[attr-defined]
+        super().initial(request, *args, **kwargs)
+        principal = principal_of(request)
+        caller = f"key {principal.api_key.pk}" if principal.api_key else f"user {principal.user.pk}"
+        hit(settings.GENERATE_RATE_LIMIT, scope="key", caller=caller)
+
+    @extend_schema(
+        operation_id="generate",
+        summary="Make a video in one call",
+        description="Waits up to 85 seconds. A slower video is answered with 202 and an address to ask at.",
+        request={"application/json": VideoRequestSerializer, "multipart/form-data": VideoRequestSerializer},
+        responses={
+            200: GenerateResultSerializer,
+            202: PendingSerializer,
+            "4XX": OpenApiResponse(LegacyErrorSerializer),
+            "5XX": OpenApiResponse(LegacyErrorSerializer),
+        },
+        parameters=[
+            OpenApiParameter("Prefer", str, "header", description="wait=N: answer after N seconds at the latest")
+        ],
+    )
+    async def post(self, request: Request) -> Response:
+        job = await sync_to_async(_submit)(request)
+        job = await wait_until_closed(job.id, seconds=_patience(request))
+        return await sync_to_async(_answer)(request, job)
+
+    def get_exception_handler(self) -> Any:
+        return _legacy_handler
+
+
+@extend_schema_view(post=extend_schema(operation_id="generate_unversioned"))
+class UnversionedGenerateView(GenerateView):
+    """The same at its first address, /generate."""
+
+
+def _legacy_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    known = as_mutoscope_error(error)
+    if known is None:
+        return None
+    return Response(legacy_envelope(known), status=legacy_status(known), headers=retry_headers(known))
+
+
+def _submit(request: Request) -> Job:
+    values = checked_body(VideoRequestSerializer, request.data)
+    return submit_job(principal=principal_of(request), request=resolve(values))
+
+
+def _patience(request: Request) -> float:
+    """Seconds to wait: the site's, or fewer where the caller prefers."""
+    preferred = _PREFER_WAIT.search(request.headers.get("Prefer", ""))
+    longest: float = settings.GENERATE_WAIT_SECONDS
+    return min(longest, float(preferred[1])) if preferred else longest
+
+
+def _answer(request: Request, job: Job) -> Response:
+    http = request._request
+    if job.state == State.COMPLETED:
+        return Response(_success(http, job))
+    if not job.is_terminal:
+        status_url = http.build_absolute_uri(reverse("api:video", args=[job.public_id]))
+        pending = {"task_id": job.public_id, "status": "pending", "status_url": status_url}
+        return Response(pending, status=202, headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
+    error = _why_not(job)
+    return Response(legacy_envelope(error, task_id=job.public_id), status=legacy_status(error))
+
+
+def _why_not(job: Job) -> MutoscopeError:
+    """Why a closed job has no video."""
+    if job.state == State.CANCELED:
+        return Conflict("The video was canceled.", code="canceled")
+    if job.error_code == "out_of_memory":
+        return GpuMemoryImpossible(job.error_message)
+    return MutoscopeError(job.error_message, code=job.error_code)
+
+
+def _success(http: HttpRequest, job: Job) -> dict[str, Any]:
+    inline = (job.result_bytes or 0) <= settings.INLINE_VIDEO_BYTES
+    return {
+        "task_id": job.public_id,
+        "status": "success",
+        "video_base64": _as_base64(job.result_key) if inline else None,
+        "download_url": download_link(http, job),
+        "inference_time_s": round(job.gpu_seconds or 0, 3),
+        "parameters": {
+            "resolution": job.resolution,
+            "width": job.width,
+            "height": job.height,
+            "num_frames": job.num_frames,
+            "fps": job.fps,
+            "steps": job.steps,
+            "guidance_scale": job.guidance_scale,
+            "seed": job.seed,
+            "model": job.model,
+            "output_format": job.output_format,
+        },
+    }
+
+
+def _as_base64(key: str) -> str:
+    with default_storage.open(key) as file:
+        return base64.b64encode(file.read()).decode("ascii")

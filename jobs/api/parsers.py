@@ -1,0 +1,64 @@
+"""Bodies that are hostile or broken get a 400 that says so, before anything else looks at them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from rest_framework.parsers import BaseParser, MultiPartParser
+
+from common.errors import Malformed, TooLarge
+
+
+class StrictJSONParser(BaseParser):
+    """RFC 8259 and no more: no NaN, no doubled names, no depth that overflows the stack, UTF-8 only."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        raw: bytes = stream.read(most + 1)
+        if len(raw) > most:
+            raise _body_too_large()
+        try:
+            body = json.loads(raw.decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_unique)
+        except RecursionError:
+            raise Malformed("The JSON is nested too deeply. Send one flat object.") from None
+        except UnicodeDecodeError:
+            raise Malformed("The body is not UTF-8.") from None
+        except ValueError as error:
+            raise Malformed(f"The body is not JSON: {error}") from None
+        if not isinstance(body, dict):
+            raise Malformed("The body must be a JSON object.")
+        return body
+
+
+class BoundedMultiPartParser(MultiPartParser):
+    """A form with a picture. Django bounds the fields of a form, but not its files."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        announced = stream.META.get("CONTENT_LENGTH") if hasattr(stream, "META") else None
+        if announced and announced.isdigit() and int(announced) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise _body_too_large()
+        form = super().parse(stream, media_type=media_type, parser_context=parser_context)
+        files: Iterable[UploadedFile] = form.files.values()
+        if sum(file.size or 0 for file in files) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise _body_too_large()
+        return form
+
+
+def _body_too_large() -> TooLarge:
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000
+    return TooLarge(f"The body is larger than {most} MB. Send a smaller picture.", code="body_too_large")
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a JSON number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name appears twice in one object")
+    return found

@@ -1,0 +1,23 @@
+"""Addresses of the API. Included at the root, so that /generate keeps its place."""
+
+from django.urls import path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+
+from jobs.api.catalogue import ModelsView, PresetsView
+from jobs.api.content import ContentView
+from jobs.api.generate import GenerateView, UnversionedGenerateView
+from jobs.api.videos import CancelView, VideosView, VideoView
+
+app_name = "api"
+urlpatterns = [
+    path("v1/videos", VideosView.as_view(), name="videos"),
+    path("v1/videos/<str:video_id>", VideoView.as_view(), name="video"),
+    path("v1/videos/<str:video_id>/content", ContentView.as_view(), name="video-content"),
+    path("v1/videos/<str:video_id>/cancel", CancelView.as_view(), name="video-cancel"),
+    path("v1/models", ModelsView.as_view(), name="models"),
+    path("v1/presets", PresetsView.as_view(), name="presets"),
+    path("v1/generate", GenerateView.as_view(), name="generate"),
+    path("generate", UnversionedGenerateView.as_view(), name="generate-unversioned"),
+    path("v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="api:openapi"), name="docs"),
+]

@@ -1,0 +1,152 @@
+"""/v1/videos: submit, list, look, cancel, delete."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import Team
+from accounts.roles import Scope
+from common.errors import NotFound
+from common.ids import parse_public_id, public_id
+from common.pagination import keyset_page
+from jobs.api.authentication import principal_of
+from jobs.api.schema import ERRORS, video_list_schema
+from jobs.api.serializers import VideoSerializer, video_as_json
+from jobs.fields import TextField
+from jobs.models import Job
+from jobs.requests import VideoRequestSerializer, resolve
+from jobs.services.cancel import cancel_job, delete_job
+from jobs.services.submit import submit_job
+from jobs.states import State
+
+_LONGEST_DEADLINE_SECONDS = 7 * 24 * 3600
+
+
+def find_video(team: Team, identifier: str) -> Job:
+    """A team's video by its public id. Raises NotFound, for another team's exactly as for an absent one."""
+    job = Job.objects.for_team(team).filter(pk=parse_public_id("vid", identifier)).first()
+    if job is None:
+        raise NotFound(f"No vid with the id {identifier!r}.")
+    return job
+
+
+def checked_body(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
+    """What a serializer makes of a body. Raises ValidationError, one detail for each field that is wrong."""
+    bound = serializer(data=data.dict() if hasattr(data, "getlist") else data)
+    bound.is_valid(raise_exception=True)
+    values: dict[str, Any] = bound.validated_data
+    return values
+
+
+class ListQuerySerializer(serializers.Serializer[Any]):
+    after = TextField(required=False, help_text="the last id of the page before")
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+    order = serializers.ChoiceField(choices=["asc", "desc"], default="desc")
+    status = serializers.ChoiceField(choices=State.values, required=False)
+    model = TextField(required=False)
+    q = TextField(required=False, max_length=200, help_text="words in the prompt")
+
+
+class CancelAfterSerializer(serializers.Serializer[Any]):
+    cancel_after = serializers.IntegerField(min_value=1, max_value=_LONGEST_DEADLINE_SECONDS, required=False)
+
+
+class VideosView(APIView):
+    scopes = {"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}
+
+    @extend_schema(
+        operation_id="videos_create",
+        summary="Make a video",
+        request={"application/json": VideoRequestSerializer, "multipart/form-data": VideoRequestSerializer},
+        responses={202: VideoSerializer, **ERRORS},
+        parameters=[
+            OpenApiParameter("Cancel-After", int, "header", description="Seconds in which it must have started")
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        principal = principal_of(request)
+        values = checked_body(VideoRequestSerializer, request.data)
+        job = submit_job(
+            principal=principal, request=resolve(values, cancel_after_seconds=_cancel_after(request._request))
+        )
+        body = video_as_json(job, request)
+        headers = {"Location": body["urls"]["self"], "Retry-After": "1"}
+        return Response(body, status=202, headers=headers)
+
+    @extend_schema(
+        operation_id="videos_list",
+        summary="List videos",
+        parameters=[ListQuerySerializer],
+        responses={200: video_list_schema(), **ERRORS},
+    )
+    def get(self, request: Request) -> Response:
+        query = checked_body(ListQuerySerializer, request.query_params)
+        rows = Job.objects.for_team(principal_of(request).team)
+        if "status" in query:
+            rows = rows.filter(state=query["status"])
+        if "model" in query:
+            rows = rows.filter(model=query["model"])
+        if "q" in query:
+            rows = rows.filter(prompt__icontains=query["q"])
+        after = parse_public_id("vid", query["after"]) if "after" in query else None
+        page = keyset_page(rows, after=after, limit=query["limit"], newest_first=query["order"] == "desc")
+        return Response(
+            {
+                "object": "list",
+                "data": [video_as_json(job, request, with_queue=False) for job in page.rows],
+                "first_id": page.rows[0].public_id if page.rows else None,
+                "last_id": page.rows[-1].public_id if page.rows else None,
+                "has_more": page.has_more,
+            }
+        )
+
+
+def _cancel_after(request: HttpRequest) -> int | None:
+    given = request.headers.get("Cancel-After")
+    if given is None:
+        return None
+    seconds: int = checked_body(CancelAfterSerializer, {"cancel_after": given})["cancel_after"]
+    return seconds
+
+
+class VideoView(APIView):
+    scopes = {"GET": Scope.VIDEOS_READ, "DELETE": Scope.VIDEOS_DELETE}
+
+    @extend_schema(
+        operation_id="videos_retrieve", summary="Look at a video", responses={200: VideoSerializer, **ERRORS}
+    )
+    def get(self, request: Request, video_id: str) -> Response:
+        return Response(video_as_json(find_video(principal_of(request).team, video_id), request))
+
+    @extend_schema(
+        operation_id="videos_delete",
+        summary="Delete a video",
+        description="One that is not finished is canceled first. What was charged stays on the books.",
+        responses={200: {"type": "object", "properties": {"id": {"type": "string"}}}, **ERRORS},
+    )
+    def delete(self, request: Request, video_id: str) -> Response:
+        job = find_video(principal_of(request).team, video_id)
+        delete_job(job=job)
+        return Response({"id": public_id("vid", job.id), "object": "video.deleted", "deleted": True})
+
+
+class CancelView(APIView):
+    scopes = {"POST": Scope.VIDEOS_WRITE}
+
+    @extend_schema(
+        operation_id="videos_cancel",
+        summary="Cancel a video",
+        description="Queued: at once. In progress: after the present step. Closed: no effect. Nothing is charged.",
+        request=None,
+        responses={200: VideoSerializer, **ERRORS},
+    )
+    def post(self, request: Request, video_id: str) -> Response:
+        job = find_video(principal_of(request).team, video_id)
+        cancel_job(job=job)
+        job.refresh_from_db()
+        return Response(video_as_json(job, request))

@@ -1,0 +1,72 @@
+"""Serializer fields stricter than the framework's: what they accept, Postgres, UTF-8 and the engines can hold."""
+
+import math
+import re
+from typing import Any
+
+from rest_framework import serializers
+
+_FRACTION = re.compile(r"^\d{1,3}(\.\d{1,3})?$", re.ASCII)
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+_METADATA_KEYS, _METADATA_LENGTH = 16, 500
+
+
+class TextField(serializers.CharField):
+    """Text that Postgres and UTF-8 can hold: no NUL, no half of a surrogate pair."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("Must be a string.", code="wrong_type")
+        if _NOT_TEXT.search(data):
+            message = "Holds a character that is not text (NUL or half of a surrogate pair). Remove it."
+            raise serializers.ValidationError(message, code="not_text")
+        return super().to_internal_value(data)
+
+
+class WholeNumberField(serializers.IntegerField):
+    """A whole number, as JSON writes it or as a form sends it; `true` and `8.5` are none."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or (isinstance(data, float) and not data.is_integer()):
+            raise serializers.ValidationError("Must be a whole number.", code="wrong_type")
+        return super().to_internal_value(data)
+
+
+class NumberField(serializers.FloatField):
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool):
+            raise serializers.ValidationError("Must be a number.", code="wrong_type")
+        number = super().to_internal_value(data)
+        if not math.isfinite(number):
+            raise serializers.ValidationError("Must be a finite number.", code="not_finite")
+        return number
+
+
+class SecondsField(TextField):
+    """Length of the video, written as text as in OpenAI's API; a plain number is taken too."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = (
+            str(data)
+            if isinstance(data, int | float) and not isinstance(data, bool)
+            else super().to_internal_value(data)
+        )
+        if not _FRACTION.match(text):
+            raise serializers.ValidationError('Write the length in seconds, such as "2" or "1.5".', code="malformed")
+        return text
+
+
+class MetadataField(serializers.DictField):
+    """A flat object of up to 16 short texts, returned as it was sent."""
+
+    child = TextField(max_length=_METADATA_LENGTH, allow_blank=True)
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        values: dict[str, str] = super().to_internal_value(data)
+        if len(values) > _METADATA_KEYS:
+            raise serializers.ValidationError(
+                f"Holds {len(values)} keys; at most {_METADATA_KEYS} are kept.", code="too_many"
+            )
+        if any(_NOT_TEXT.search(key) or not 1 <= len(key) <= 64 for key in values):
+            raise serializers.ValidationError("Keys must be text of 1 to 64 characters.", code="malformed")
+        return values

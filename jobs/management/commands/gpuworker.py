@@ -1,0 +1,29 @@
+"""`manage.py gpuworker`: one worker on one device with one resident model."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from inference.catalogue import get_model
+from inference.devices import choose_device
+from inference.errors import InferenceError
+from jobs.worker.gpu import GpuWorker
+
+
+class Command(BaseCommand):
+    help = "Runs a worker that makes videos: claims jobs from Postgres, keeps its model resident. SIGTERM drains it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--model", default=settings.DEFAULT_MODEL, help="a name from the catalogue")
+        parser.add_argument("--source", default=None, help="checkpoint folder or hub id, where it is not the usual one")
+        parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+        parser.add_argument("--pool", default=None, help="the queue to serve (default: the model's own)")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            spec = get_model(options["model"])
+            device = "cpu" if spec.pool == "cpu" else str(choose_device(options["device"]))
+        except InferenceError as error:
+            raise CommandError(error.message) from None
+        GpuWorker(spec=spec, pool=options["pool"] or spec.pool, device=device, source=options["source"]).run()

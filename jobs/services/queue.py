@@ -1,0 +1,54 @@
+"""What a waiting job waits for, and about how long."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Count, Q, QuerySet, Sum
+
+from accounts.quota.models import Plan
+from common.clock import DatabaseNow
+from jobs.models import Job, Worker
+from jobs.states import State
+
+# A worker that has not beaten for this long is not counted on.
+LIVE_WORKER_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Wait:
+    """position: jobs that start earlier. reason: capacity, team_concurrency, model_loading; None when running."""
+
+    position: int
+    eta_seconds: float | None
+    reason: str | None
+
+
+def live_workers(pool: str) -> QuerySet[Worker]:
+    """Workers of a pool that beat lately."""
+    return Worker.objects.filter(pool=pool, last_beat_at__gte=DatabaseNow() - timedelta(seconds=LIVE_WORKER_SECONDS))
+
+
+def describe_wait(job: Job) -> Wait:
+    """An estimate: jobs ahead in the pool by priority and age, shared among its workers at their quoted seconds."""
+    if job.state == State.IN_PROGRESS:
+        left = job.quoted_credits * (1 - job.steps_done / max(1, job.steps))
+        return Wait(0, round(left, 1), None)
+    if job.state != State.QUEUED:
+        return Wait(0, None, None)
+    earlier = Q(priority__gt=job.priority) | Q(priority=job.priority, id__lt=job.id)
+    ahead = Job.objects.filter(earlier, state=State.QUEUED, pool=job.pool).aggregate(
+        n=Count("id"), s=Sum("quoted_credits")
+    )
+    workers = [worker.state for worker in live_workers(job.pool).filter(model=job.model).only("state")]
+    able = len(workers) - workers.count(Worker.State.UNHEALTHY) - workers.count(Worker.State.DRAINING)
+    eta = (ahead["s"] or 0) / able + job.quoted_credits if able else None
+    return Wait(ahead["n"], None if eta is None else round(eta, 1), _reason(job, workers))
+
+
+def _reason(job: Job, workers: list[str]) -> str:
+    running = Job.objects.filter(team=job.team_id, state=State.IN_PROGRESS).count()
+    if running and running >= Plan.objects.values_list("max_running", flat=True).get(wallets__team=job.team_id):
+        return "team_concurrency"
+    if workers and all(state == Worker.State.STARTING for state in workers):
+        return "model_loading"
+    return "capacity"

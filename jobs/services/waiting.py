@@ -1,0 +1,34 @@
+"""Waits for a job to close without holding a thread, a transaction or a database connection."""
+
+import asyncio
+import time
+import uuid
+
+from asgiref.sync import sync_to_async
+from django.db import connections
+
+from jobs.models import Job
+
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 1.0
+
+
+async def wait_until_closed(job_id: uuid.UUID, *, seconds: float) -> Job:
+    """The job as it stands once it is closed, or after so many seconds."""
+    deadline = time.monotonic() + seconds
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        job = await sync_to_async(_read)(job_id)
+        left = deadline - time.monotonic()
+        if job.is_terminal or left <= 0:
+            return job
+        await asyncio.sleep(min(pause, left))
+        pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+
+
+def _read(job_id: uuid.UUID) -> Job:
+    try:
+        return Job.objects.get(pk=job_id)
+    finally:
+        # Back to the pool: a hundred waiting calls must not hold a hundred connections.
+        if not connections["default"].in_atomic_block:
+            connections["default"].close()

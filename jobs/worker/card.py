@@ -1,0 +1,55 @@
+"""The row in which a worker tells the site what it is, what it can hold and how it is."""
+
+import time
+import uuid
+from importlib.metadata import version
+
+from django.conf import settings
+
+from common.clock import DatabaseNow
+from common.ids import new_id
+from inference.devices import choose_device
+from jobs.models import Worker
+
+
+class WorkerCard:
+    """This process's row in the table of workers."""
+
+    def __init__(self, *, name: str, pool: str, model: str, device: str) -> None:
+        self.id: uuid.UUID = new_id()
+        self.trouble = ""
+        self.jobs_done = 0
+        self._facts = {"name": name, "pool": pool, "model": model, "device": device, "version": version("mutoscope")}
+        self._state: str | None = None
+        self._published_at = 0.0
+        self._device = choose_device(device)
+
+    @property
+    def vram_for_a_job_mb(self) -> int:
+        """The memory that one job may count on, MiB: all of it, since a worker runs one job at a time."""
+        return self._device.total_mb
+
+    def publish_when_due(self, state: Worker.State) -> bool:
+        """Writes the row every BEAT_SECONDS and at every change of state. Returns whether it did."""
+        now = time.monotonic()
+        if state == self._state and now - self._published_at < settings.BEAT_SECONDS:
+            return False
+        self._device = choose_device(str(self._device))
+        facts = {
+            **self._facts,
+            "state": state,
+            "trouble": self.trouble[:300],
+            "device": str(self._device),
+            "device_name": self._device.name,
+            "vram_total_mb": self._device.total_mb,
+            "vram_free_mb": self._device.free_mb,
+            "jobs_done": self.jobs_done,
+            "last_beat_at": DatabaseNow(),
+        }
+        if not Worker.objects.filter(pk=self.id).update(**facts):
+            Worker.objects.bulk_create([Worker(pk=self.id, **facts)], ignore_conflicts=True)
+        self._state, self._published_at = state, now
+        return True
+
+    def remove(self) -> None:
+        Worker.objects.filter(pk=self.id).delete()

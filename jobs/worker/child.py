@@ -1,0 +1,90 @@
+"""The engine child: loads the model once, then makes one clip after the other for its worker.
+
+It lives in a process of its own because a hung or crashed CUDA call cannot be mended from within. It imports neither
+Django nor Redis. Run by `multiprocessing`'s spawn method.
+"""
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+import time
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from inference.engines.base import Engine, load_engine
+from inference.errors import Canceled, DeviceBroken, InferenceError, OutOfMemory
+from inference.pictures import decode_picture
+from jobs.fence import Fence
+from jobs.worker.messages import Cancel, Failed, Generate, LoadFailed, Made, Order, Ready, Report, Step, Stopped
+
+log = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG = 1
+
+
+def run_engine(pipe: "Connection[Report, Order]", parent_pid: int, model: str, device: str, source: str | None) -> None:
+    """The child's main function. Returns when the worker closes the pipe or the engine is beyond repair."""
+    _tie_to_parent(parent_pid)
+    started = time.monotonic()
+    try:
+        engine = load_engine(model, device=device, source=source)
+    except InferenceError as error:
+        pipe.send(LoadFailed(error.code, error.message))
+        return
+    pipe.send(Ready(time.monotonic() - started))
+    healthy = True
+    while healthy:
+        try:
+            order = pipe.recv()
+        except EOFError:
+            return
+        # A cancel that finds no run came after its run was over: nothing to do.
+        if isinstance(order, Generate):
+            report = _make(engine, order, pipe)
+            healthy = not (isinstance(report, Failed) and report.broken)
+            pipe.send(report)
+
+
+def _make(engine: Engine, order: Generate, pipe: "Connection[Report, Order]") -> Made | Stopped | Failed:
+    def on_step(step: int, total: int) -> None:
+        while pipe.poll():
+            if _is_cancel_of(pipe.recv(), order.fence):
+                raise Canceled
+        pipe.send(Step(order.fence, step, total))
+
+    started = time.monotonic()
+    try:
+        picture = decode_picture(order.picture_path.read_bytes())
+        frames = engine.generate(order.request, picture, on_step)
+        gpu_seconds = time.monotonic() - started
+        np.save(order.frames_path, frames, allow_pickle=False)
+    except Canceled:
+        return Stopped(order.fence)
+    except MemoryError:
+        error = OutOfMemory("The machine's memory does not suffice for this clip. Choose a smaller one.")
+        return Failed(order.fence, error.code, error.message, permanent=False, broken=False)
+    except InferenceError as error:
+        broken = isinstance(error, DeviceBroken)
+        return Failed(order.fence, error.code, error.message, permanent=error.permanent, broken=broken)
+    except Exception:
+        log.exception("The engine failed unexpectedly.")
+        # Whatever it was, the state that it left behind is not to be trusted.
+        return Failed(order.fence, "engine_failed", "The engine failed.", permanent=False, broken=True)
+    return Made(order.fence, gpu_seconds)
+
+
+def _is_cancel_of(order: Order, fence: Fence) -> bool:
+    return isinstance(order, Cancel) and order.fence == fence
+
+
+def _tie_to_parent(parent_pid: int) -> None:
+    """Dies with the worker; leaves SIGTERM and Ctrl-C, which reach the whole group, for the worker to decide."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:  # it died before the line above
+        os._exit(1)

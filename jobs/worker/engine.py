@@ -1,0 +1,88 @@
+"""The worker's end of its engine child: start, talk, notice its death, replace it."""
+
+import multiprocessing
+import os
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.context import SpawnProcess
+
+from jobs.worker.child import run_engine
+from jobs.worker.messages import Order, Report
+
+# Spawned, not forked: a CUDA context does not survive a fork, and the child must not inherit database connections.
+_context = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True)
+class Died:
+    """The child is gone without having said so. `exitcode` is negative for a signal."""
+
+    exitcode: int | None
+
+
+class EngineProcess:
+    """One resident engine, restartable. Knows nothing of jobs."""
+
+    def __init__(self, *, model: str, device: str, source: str | None) -> None:
+        self._model, self._device, self._source = model, device, source
+        self._process: SpawnProcess | None = None
+        self._pipe: connection.Connection[Order, Report] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
+    def start(self) -> None:
+        """Starts a fresh child. Call it from the main thread only: the child dies with the thread that started it."""
+        ours, theirs = _context.Pipe()
+        self._process = _context.Process(
+            target=run_engine,
+            args=(theirs, os.getpid(), self._model, self._device, self._source),
+            name=f"engine {self._model}",
+            daemon=True,
+        )
+        self._process.start()
+        theirs.close()
+        self._pipe = ours
+
+    def send(self, order: Order) -> None:
+        """Sends an order; a child that died meanwhile is noticed by the next `reports`."""
+        try:
+            if self._pipe is not None:
+                self._pipe.send(order)
+        except OSError:
+            pass
+
+    def reports(self, *, timeout_seconds: float) -> list[Report | Died]:
+        """What the child has said, waiting for the first word; at last Died, once, when it is gone."""
+        if self._process is None or self._pipe is None:
+            return []
+        connection.wait([self._pipe, self._process.sentinel], timeout_seconds)
+        heard: list[Report | Died] = []
+        try:
+            while self._pipe.poll():
+                heard.append(self._pipe.recv())
+        except (EOFError, OSError):
+            self._process.join(timeout=1)
+        if not self._process.is_alive():
+            heard.append(Died(self._process.exitcode))
+            self._forget()
+        return heard
+
+    def stop(self) -> None:
+        """Ends the child at once, whatever it does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._pipe is not None:
+            self._pipe.close()
+        if self._process is not None:
+            self._process.close()
+        self._process = self._pipe = None

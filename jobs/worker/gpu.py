@@ -1,0 +1,257 @@
+"""The GPU worker: claims jobs from Postgres, has its engine child make them, publishes them.
+
+This process never touches CUDA. It can therefore watch the child, kill it, and keep its promises to Postgres while a
+kernel hangs. One thread does it all; only publishing has a thread of its own.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import FrameType
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
+
+from inference.catalogue import ModelSpec
+from jobs.fence import Fence
+from jobs.models import Job, Worker
+from jobs.services.claim import claim_job
+from jobs.services.close import confirm_cancel, crash_job, fail_job, hand_back
+from jobs.services.doorbell import pool_queue
+from jobs.worker.bell import BellWorker
+from jobs.worker.card import WorkerCard
+from jobs.worker.engine import Died, EngineProcess
+from jobs.worker.hold import Hold
+from jobs.worker.messages import Cancel, Failed, LoadFailed, Made, Ready, Report, Step, Stopped
+from jobs.worker.publish import publish
+from jobs.worker.scratch import Scratch
+
+log = structlog.get_logger(__name__)
+
+# While a clip is encoded and stored the next one is made; a third waits for neither.
+_MAX_PUBLISHING = 2
+_TICK_SECONDS = 0.25
+_RELOAD_PAUSE_SECONDS = 30
+
+
+class GpuWorker(BellWorker):
+    """One worker, one device, one resident model."""
+
+    def __init__(self, *, spec: ModelSpec, pool: str, device: str, source: str | None) -> None:
+        super().__init__(pool_queue(pool))
+        self.spec, self.pool = spec, pool
+        self.engine = EngineProcess(model=spec.name, device=device, source=source)
+        self.card = WorkerCard(name=self.name, pool=pool, model=spec.name, device=device)
+        self.scratch = Scratch()
+        self.publisher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish")
+        self.engine_is_ready = False
+        self.running: Hold | None = None
+        self.publishing: dict[Fence, tuple[Hold, Future[None]]] = {}
+        self.load_again_at = 0.0
+        self.drain_until = float("inf")
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """SIGTERM means drain: no new claim; finish what fits into DRAIN_SECONDS, hand back the rest."""
+        if not self.stopping:
+            self.drain_until = time.monotonic() + settings.DRAIN_SECONDS
+        super().request_stop(signum, frame)
+
+    def run(self) -> None:
+        """Works until told to stop."""
+        self._install_signal_handlers()
+        self.show_in_registry()
+        try:
+            while not self.finished:
+                try:
+                    self.turn()
+                except (OperationalError, InterfaceError) as error:
+                    log.warning("database_lost", reason=str(error).strip())
+                    close_old_connections()
+                    time.sleep(1)
+        finally:
+            self.leave()
+
+    def turn(self) -> None:
+        """One round of the loop."""
+        self.keep_engine()
+        for report in self.engine.reports(timeout_seconds=0 if self.is_idle else _TICK_SECONDS):
+            self.hear(report)
+        self.keep_holds()
+        self.keep_card()
+        if self.is_idle:
+            self.claim_or_wait()
+
+    @property
+    def is_idle(self) -> bool:
+        """Ready for a job and allowed to claim one."""
+        free = self.running is None and len(self.publishing) < _MAX_PUBLISHING
+        return self.engine_is_ready and free and not self.stopping
+
+    @property
+    def finished(self) -> bool:
+        """Told to stop, and nothing is in hand any more or the time for it is over."""
+        in_hand = self.running is not None or self.publishing
+        return self.stopping and (not in_hand or time.monotonic() > self.drain_until)
+
+    def keep_engine(self) -> None:
+        """Starts a child where there is none, unless the last one just failed to load."""
+        if not self.engine.is_running and not self.stopping and time.monotonic() >= self.load_again_at:
+            self.engine_is_ready = False
+            self.engine.start()
+
+    def claim_or_wait(self) -> None:
+        """The next job if there is one, else waits for the bell."""
+        job = self.claim()
+        if job is None and self.wait_for_bell():
+            job = self.claim()
+            if job is None:
+                # All bells so far rang for jobs that are taken; one that rings after this is for a job still to come.
+                self.silence_bell()
+                job = self.claim()
+        if job is not None:
+            self.start(job)
+
+    def claim(self) -> Job | None:
+        return claim_job(
+            pool=self.pool, worker_id=self.card.id, models=[self.spec.name], vram_mb=self.card.vram_for_a_job_mb
+        )
+
+    def start(self, job: Job) -> None:
+        """Hands a claimed job to the engine."""
+        hold = Hold(job=job, folder=self.scratch.folder(job.fence))
+        self.running = hold
+        log.info("job_started", task_id=job.public_id, attempt=job.attempt, model=job.model)
+        try:
+            order = hold.prepare()
+        except FileNotFoundError:
+            self.end_running(lambda: fail_job(fence=job.fence, code="source_missing", message="Its picture is gone."))
+        except OSError as error:
+            log.error("storage_failed", task_id=job.public_id, reason=str(error))
+            self.end_running(lambda: hand_back(fence=job.fence, pause_seconds=10))
+        else:
+            self.engine.send(order)
+
+    def hear(self, report: Report | Died) -> None:
+        """Acts on one word of the child. What it says of a run that is not the present one is dropped."""
+        match report:
+            case Ready():
+                self.engine_is_ready = True
+                self.card.trouble = ""
+                log.info("engine_ready", model=self.spec.name, seconds=round(report.load_seconds, 1))
+            case LoadFailed():
+                self.load_again_at = time.monotonic() + _RELOAD_PAUSE_SECONDS
+                self.card.trouble = report.message
+                log.error("engine_not_loaded", model=self.spec.name, code=report.code, reason=report.message)
+            case Died():
+                self.bury_engine(report)
+            case _ if self.running is None or report.fence != self.running.fence:
+                log.warning("stray_report", report=type(report).__name__)
+            case Step():
+                self.running.note_step(report.step, report.total)
+            case Made():
+                self.publish_running(report.gpu_seconds)
+            case Stopped():
+                fence = report.fence
+                self.end_running(lambda: confirm_cancel(fence=fence))
+            case Failed():
+                self.note_failure(report)
+
+    def bury_engine(self, report: Died) -> None:
+        """The child is gone: the job that it held counts a crash, the next turn starts a successor."""
+        self.engine_is_ready = False
+        log.warning("engine_died", exitcode=report.exitcode)
+        if self.running is not None:
+            fence = self.running.fence
+            self.end_running(lambda: crash_job(fence=fence, code="engine_crashed", message="The engine crashed."))
+
+    def note_failure(self, report: Failed) -> None:
+        fence, code, message = report.fence, report.code, report.message
+        log.warning("run_failed", job=fence.job_id.hex, attempt=fence.attempt, code=code, reason=message)
+        close = fail_job if report.permanent else crash_job
+        self.end_running(lambda: close(fence=fence, code=code, message=message))
+        if report.broken:
+            self.recycle_engine()
+
+    def recycle_engine(self) -> None:
+        """Ends the child, whatever it does; the next turn starts a fresh one."""
+        self.engine.stop()
+        self.engine_is_ready = False
+
+    def publish_running(self, gpu_seconds: float) -> None:
+        hold = self.running
+        assert hold is not None  # noqa: S101 (`hear` has checked it)
+        self.running = None
+        future = self.publisher.submit(publish, hold.job, folder=hold.folder, gpu_seconds=gpu_seconds)
+        self.publishing[hold.fence] = (hold, future)
+
+    def keep_holds(self) -> None:
+        """Renews leases, passes cancels on, ends runs that hang; forgets what is published."""
+        for fence, (hold, future) in list(self.publishing.items()):
+            if not future.done():
+                hold.beat_when_due()
+                continue
+            del self.publishing[fence]
+            self.scratch.forget(fence)
+            self.card.jobs_done += 1
+            if (error := future.exception()) is not None:
+                log.error("publish_failed", task_id=hold.job.public_id, reason=repr(error))
+        if self.running is not None:
+            self.keep_running(self.running)
+
+    def keep_running(self, hold: Hold) -> None:
+        hold.beat_when_due()
+        if hold.is_lost:
+            log.warning("fenced_off", task_id=hold.job.public_id, attempt=hold.job.attempt)
+            self.recycle_engine()
+            self.end_running(lambda: False)
+        elif hold.trouble is not None:
+            code, message = hold.trouble
+            self.recycle_engine()
+            self.end_running(lambda: crash_job(fence=hold.fence, code=code, message=message))
+        elif hold.cancel_requested and not hold.cancel_sent:
+            hold.cancel_sent = True
+            self.engine.send(Cancel(hold.fence))
+
+    def end_running(self, close: Callable[[], bool]) -> None:
+        """Says in Postgres how the present run ended, then lets go of it."""
+        hold = self.running
+        assert hold is not None  # noqa: S101 (callers have checked it)
+        try:
+            close()
+        except DatabaseError as error:
+            # The lease will run out and the reconciler will see to the job.
+            log.error("close_failed", task_id=hold.job.public_id, reason=str(error).strip())
+        self.running = None
+        self.scratch.forget(hold.fence)
+
+    def keep_card(self) -> None:
+        """Tells the site what this worker is and does."""
+        state = Worker.State.READY
+        if self.stopping:
+            state = Worker.State.DRAINING
+        elif self.card.trouble:
+            state = Worker.State.UNHEALTHY
+        elif not self.engine_is_ready:
+            state = Worker.State.STARTING
+        elif self.running is not None:
+            state = Worker.State.BUSY
+        if self.card.publish_when_due(state):
+            self.show_in_registry()
+
+    def leave(self) -> None:
+        """Hands back what is not finished, and takes its name off the door."""
+        self.engine.stop()
+        unfinished = [hold for hold, future in self.publishing.values() if not future.done()]
+        if self.running is not None:
+            unfinished.append(self.running)
+        try:
+            for hold in unfinished:
+                hand_back(fence=hold.fence)
+            self.card.remove()
+        except DatabaseError as error:
+            log.error("not_handed_back", reason=str(error).strip(), consequence="the leases will run out")
+        self.publisher.shutdown(wait=False, cancel_futures=True)
+        self.leave_registry()
+        self.scratch.remove()
+        log.info("worker_stopped", jobs_done=self.card.jobs_done)

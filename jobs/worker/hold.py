@@ -1,0 +1,92 @@
+"""What a worker holds of one job between claim and close: its lease, its files, its progress."""
+
+import time
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import DatabaseError, close_old_connections
+
+from inference.requests import GenerationRequest
+from jobs.models import Job
+from jobs.services.lease import beat
+from jobs.worker.messages import Generate
+
+# Progress is published at most this often, besides the regular beat.
+_PROGRESS_SECONDS = 1.0
+# Stop this long before the lease can pass to another: the two clocks may run apart a little.
+_SAFETY_SECONDS = 3.0
+
+
+class Hold:
+    """One attempt in this worker's hands.
+
+    The lease is counted on this machine's monotonic clock, from before the renewal was sent: it ends here no later than
+    it ends in Postgres, also when Postgres cannot be reached.
+    """
+
+    def __init__(self, *, job: Job, folder: Path) -> None:
+        self.job, self.folder, self.fence = job, folder, job.fence
+        now = time.monotonic()
+        self._started = self._last_step = self._last_beat = now
+        self._lease_ends = now + settings.LEASE_SECONDS
+        self._steps_done = self._steps_told = 0
+        self._fenced_off = False
+        self.cancel_requested = self.cancel_sent = False
+
+    def prepare(self) -> Generate:
+        """Fetches the picture and writes the order for the engine. Raises OSError when the storage does not answer."""
+        picture_path = self.folder / "source.png"
+        with default_storage.open(self.job.source_key) as source:
+            picture_path.write_bytes(source.read())
+        request = GenerationRequest(
+            prompt=self.job.prompt,
+            negative_prompt=self.job.negative_prompt,
+            width=self.job.width,
+            height=self.job.height,
+            num_frames=self.job.num_frames,
+            fps=self.job.fps,
+            steps=self.job.steps,
+            guidance_scale=self.job.guidance_scale,
+            seed=self.job.seed,
+        )
+        return Generate(self.fence, request, picture_path, self.folder / "frames.npy")
+
+    def note_step(self, step: int, total: int) -> None:
+        """Progress of the engine, told in the job's own steps: engines count the decoding too, or frames."""
+        self._last_step = time.monotonic()
+        self._steps_done = self.job.steps * step // max(1, total)
+
+    @property
+    def is_lost(self) -> bool:
+        """Another attempt may hold the job: nothing that this one makes will be taken."""
+        return self._fenced_off or time.monotonic() > self._lease_ends - _SAFETY_SECONDS
+
+    @property
+    def trouble(self) -> tuple[str, str] | None:
+        """Why the run must be ended by force: code and message, or None."""
+        now = time.monotonic()
+        if now - self._last_step > settings.ENGINE_SILENCE_SECONDS:
+            return "engine_hung", "The engine made no progress."
+        if now - self._started > settings.ATTEMPT_SECONDS:
+            return "attempt_timeout", "It took longer than an attempt may take."
+        return None
+
+    def beat_when_due(self) -> None:
+        """Renews the lease every BEAT_SECONDS, sooner when there is progress to tell."""
+        now = time.monotonic()
+        pause = _PROGRESS_SECONDS if self._steps_done != self._steps_told else settings.BEAT_SECONDS
+        if self._fenced_off or now - self._last_beat < min(pause, settings.BEAT_SECONDS):
+            return
+        self._last_beat = now
+        try:
+            answer = beat(fence=self.fence, steps_done=self._steps_done)
+        except DatabaseError:
+            # Tried again a beat later; `is_lost` ends the run before the lease can pass to another.
+            close_old_connections()
+            return
+        self._steps_told = self._steps_done
+        self._fenced_off = not answer.held
+        self.cancel_requested = answer.cancel_requested
+        if answer.held:
+            self._lease_ends = now + settings.LEASE_SECONDS

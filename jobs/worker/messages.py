@@ -1,0 +1,82 @@
+"""What the worker and its engine child say to each other.
+
+Each message about a run carries its fence, (job, attempt): a cancel that arrives late must never hit the next job, nor
+a result of a job that was taken away be published as another's.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.requests import GenerationRequest
+from jobs.fence import Fence
+
+
+@dataclass(frozen=True)
+class Generate:
+    """To the child: make this clip and leave its frames at `frames_path`."""
+
+    fence: Fence
+    request: GenerationRequest
+    picture_path: Path
+    frames_path: Path
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """To the child: stop this run after the present step."""
+
+    fence: Fence
+
+
+@dataclass(frozen=True)
+class Ready:
+    """From the child: the model is loaded."""
+
+    load_seconds: float
+
+
+@dataclass(frozen=True)
+class LoadFailed:
+    """From the child, before it exits: the model cannot be loaded."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """From the child: `step` of `total` pieces of work are done."""
+
+    fence: Fence
+    step: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Made:
+    """From the child: the frames lie at the path it was given, (num_frames, height, width, 3) uint8 as .npy."""
+
+    fence: Fence
+    gpu_seconds: float
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """From the child: the run was canceled; the engine is well."""
+
+    fence: Fence
+
+
+@dataclass(frozen=True)
+class Failed:
+    """From the child: the run failed. permanent: it would fail again. broken: the child exits, start a successor."""
+
+    fence: Fence
+    code: str
+    message: str
+    permanent: bool
+    broken: bool
+
+
+Order = Generate | Cancel
+Report = Ready | LoadFailed | Step | Made | Stopped | Failed

@@ -1,0 +1,47 @@
+"""Scratch files of a worker: one folder a process, one below it an attempt."""
+
+import os
+import shutil
+from pathlib import Path
+
+import psutil
+from django.conf import settings
+
+from jobs.fence import Fence
+
+
+class Scratch:
+    """`SCRATCH_DIR/<pid>-<start time>/`. Folders of workers that were killed are swept when the next one starts."""
+
+    def __init__(self) -> None:
+        root = Path(settings.SCRATCH_DIR)
+        root.mkdir(parents=True, exist_ok=True)
+        for folder in root.iterdir():
+            if not _is_alive(folder.name):
+                shutil.rmtree(folder, ignore_errors=True)
+        # A pid alone may belong to another process by now.
+        self.root = root / f"{os.getpid()}-{int(psutil.Process().create_time())}"
+        self.root.mkdir(exist_ok=True)
+
+    def folder(self, fence: Fence) -> Path:
+        """A fresh folder for one attempt."""
+        path = self._path(fence)
+        path.mkdir()
+        return path
+
+    def forget(self, fence: Fence) -> None:
+        shutil.rmtree(self._path(fence), ignore_errors=True)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def _path(self, fence: Fence) -> Path:
+        return self.root / f"{fence.job_id.hex}-{fence.attempt}"
+
+
+def _is_alive(folder_name: str) -> bool:
+    pid, _, started = folder_name.partition("-")
+    try:
+        return int(psutil.Process(int(pid)).create_time()) == int(started)
+    except (ValueError, psutil.NoSuchProcess):
+        return False

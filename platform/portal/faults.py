@@ -1,0 +1,31 @@
+"""Answers to what no view caught: pages for people, the error envelope for API clients."""
+
+from django.http import HttpRequest, HttpResponse
+from django.views import defaults
+
+from common.errors import Malformed, MutoscopeError, NotFound
+from jobs.api.errors import as_mutoscope_error, json_error
+
+_API_PREFIXES = ("/v1/", "/generate")
+
+
+def _is_api(request: HttpRequest) -> bool:
+    return request.path.startswith(_API_PREFIXES)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_api(request):
+        return json_error(request, as_mutoscope_error(exception) or Malformed("The request is malformed."))
+    return defaults.bad_request(request, exception)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_api(request):
+        return json_error(request, NotFound("There is nothing at this address."))
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if _is_api(request):
+        return json_error(request, MutoscopeError("Something went wrong on our side. Try again; quote the request_id."))
+    return defaults.server_error(request)

@@ -1,0 +1,230 @@
+"""POST /v1/videos: what is accepted, what is refused and how, and that a refusal leaves nothing behind."""
+
+import base64
+import io
+import struct
+import time
+import zlib
+from typing import Any
+
+import pytest
+from django.core.files.storage import default_storage
+from PIL import Image
+
+from accounts.quota.models import LedgerEntry
+from accounts.roles import Scope
+from jobs.models import Job, JobEvent
+
+
+def test_it_accepts_reserves_and_rings(as_alice, alice, body, django_capture_on_commit_callbacks):
+    from jobs.services.doorbell import short_redis
+
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = as_alice.post("/v1/videos", body(seed=7, metadata={"shot": "12"}))
+    assert answer.status_code == 202
+    video = answer.json()
+    assert answer["Location"].endswith(f"/v1/videos/{video['id']}")
+    assert answer["Retry-After"] == "1"
+    assert (video["object"], video["status"], video["progress"]) == ("video", "queued", 0)
+    assert (video["resolution"], video["num_frames"], video["fps"], video["steps"]) == ("256p", 8, 8, 50)
+    assert (video["seed"], video["metadata"], video["seconds"]) == (7, {"shot": "12"}, "1")
+    assert video["size"] == "288x216"  # 96 x 64 is nearest to 4:3
+    job = Job.objects.get()
+    assert alice.wallet.reserved == job.quoted_credits == video["usage"]["credits_reserved"] > 0
+    assert list(LedgerEntry.objects.filter(job_id=job.id).values_list("kind", flat=True)) == ["reserve"]
+    assert list(JobEvent.objects.values_list("kind", flat=True)) == ["queued"]
+    with default_storage.open(job.source_key) as file:
+        assert Image.open(file).size == (96, 64)
+    assert short_redis().llen("rq:queue:pool.cpu") == 1
+
+
+def test_multipart_with_the_names_of_openai_works_too(alice, client, db):
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(picture, "WEBP")
+    picture.seek(0)
+    picture.name = "still.webp"
+    form = {"input_reference": picture, "prompt": "zoom in", "size": "512x512", "seconds": "2", "fps": "8"}
+    answer = client.post("/v1/videos", form, headers=alice.headers)
+    assert answer.status_code == 202, answer.content
+    assert (answer.json()["size"], answer.json()["num_frames"]) == ("512x512", 16)
+
+
+def test_presets_fill_what_is_not_given(as_alice, body):
+    video = as_alice.post("/v1/videos", body(preset="high", resolution=..., num_frames=..., steps=33)).json()
+    assert (video["resolution"], video["num_frames"], video["steps"]) == ("768p", 24, 33)
+    assert video["guidance_scale"] == 10.0
+    video = as_alice.post("/v1/videos", body(preset="batch")).json()
+    assert video["priority"] == "low"
+
+
+def _bomb() -> bytes:
+    """A PNG of 10 kB that says it is 30,000 x 30,000."""
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 1, 0, 0, 0, 0)
+    rows = zlib.compress(b"\0" * 3751 * 2_000, 9)
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def _animation() -> bytes:
+    buffer = io.BytesIO()
+    frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "blue")]
+    frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:])
+    return buffer.getvalue()
+
+
+REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
+    "no picture": ({"image_base64": ...}, 422, "image_base64"),
+    "no prompt": ({"prompt": ...}, 422, "prompt"),
+    "empty prompt": ({"prompt": "  "}, 422, "prompt"),
+    "long prompt": ({"prompt": "x" * 1001}, 422, "prompt"),
+    "prompt of another type": ({"prompt": 12}, 422, "prompt"),
+    "NUL": ({"prompt": "a\0b"}, 422, "prompt"),
+    "half of a surrogate pair": ({"prompt": "a\ud800b"}, 422, "prompt"),
+    "unknown field": ({"framez": 3}, 422, "framez"),
+    "too few frames": ({"num_frames": 7}, 422, "num_frames"),
+    "too many frames": ({"num_frames": 33}, 422, "num_frames"),
+    "frames as words": ({"num_frames": "many"}, 422, "num_frames"),
+    "frames as truth": ({"num_frames": True}, 422, "num_frames"),
+    "half a frame": ({"num_frames": 8.5}, 422, "num_frames"),
+    "slow": ({"fps": 3}, 422, "fps"),
+    "fast": ({"fps": 25}, 422, "fps"),
+    "few steps": ({"steps": 9}, 422, "steps"),
+    "many steps": ({"steps": 101}, 422, "steps"),
+    "steps twice": ({"steps": 20, "num_inference_steps": 20}, 422, "num_inference_steps"),
+    "guidance": ({"guidance_scale": 20.5}, 422, "guidance_scale"),
+    "negative seed": ({"seed": -1}, 422, "seed"),
+    "huge seed": ({"seed": 2**63}, 422, "seed"),
+    "resolution": ({"resolution": "4k"}, 422, "resolution"),
+    "aspect": ({"aspect_ratio": "2:1"}, 422, "aspect_ratio"),
+    "size and resolution": ({"size": "512x512"}, 422, "resolution"),
+    "odd size": ({"size": "500x501", "resolution": ...}, 422, "size"),
+    "huge size": ({"size": "4096x4096", "resolution": ...}, 422, "size"),
+    "seconds": ({"seconds": "60", "num_frames": ...}, 422, "seconds"),
+    "format": ({"output_format": "avi"}, 422, "output_format"),
+    "model": ({"model": "sora"}, 422, "model"),
+    "preset": ({"preset": "ultra"}, 422, "preset"),
+    "priority": ({"priority": "urgent"}, 422, "priority"),
+    "nested metadata": ({"metadata": {"a": {"b": 1}}}, 422, "metadata"),
+    "much metadata": ({"metadata": {str(n): "x" for n in range(17)}}, 422, "metadata"),
+    "broken base64": ({"image_base64": "@@@"}, 422, "image_base64"),
+    "text as a picture": ({"image_base64": base64.b64encode(b"just text").decode()}, 415, "image_base64"),
+    "bomb": ({"image_base64": base64.b64encode(_bomb()).decode()}, 413, "image_base64"),
+    "animation": ({"image_base64": base64.b64encode(_animation()).decode()}, 415, "image_base64"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("path", ["/v1/videos", "/v1/generate"])
+def test_it_refuses_by_name_and_leaves_nothing(case, path, as_alice, alice, body, tmp_path, settings):
+    settings.GENERATE_RATE_LIMIT = "1000/minute"
+    changes, status, field = REFUSED[case]
+    before = _stored_files()
+    started = time.monotonic()
+    answer = as_alice.post(path, body(**changes))
+    assert time.monotonic() - started < 1
+    assert answer.status_code == status, answer.content
+    if path == "/v1/videos":
+        error = answer.json()["error"]
+        assert error["param"] == field
+        assert error["details"][0]["loc"][0] == field
+        assert error["request_id"] == answer["X-Request-Id"]
+        message = error["message"]
+    else:
+        assert answer.json()["status"] == "failed"
+        assert answer.json()["code"] == "INVALID_ARGUMENT"
+        message = answer.json()["error"]
+    assert message.startswith(field)
+    assert not Job.objects.exists()
+    assert (alice.wallet.balance, alice.wallet.reserved) == (1000, 0)
+    assert LedgerEntry.objects.count() == 1  # the starting credits
+    assert _stored_files() == before
+
+
+def _stored_files() -> int:
+    from pathlib import Path
+
+    return sum(1 for path in Path(default_storage.location).rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"{",
+        b"[]",
+        b'"text"',
+        b'{"fps": NaN}',
+        b'{"fps": Infinity}',
+        b'{"a": 1, "a": 2}',
+        b"\xff\xfe{}",
+        b'{"seed": ' + b"9" * 5000 + b"}",
+        b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        b"[" * 100_000,
+    ],
+    ids=["cut", "list", "string", "NaN", "Infinity", "twice", "not UTF-8", "long number", "deep", "deep list"],
+)
+def test_a_body_that_is_not_a_json_object_is_malformed(raw, as_alice):
+    started = time.monotonic()
+    answer = as_alice.post("/v1/videos", raw)
+    assert time.monotonic() - started < 1
+    assert answer.status_code == 400, answer.content[:200]
+    assert answer.json()["error"]["code"] == "malformed_body"
+    assert not Job.objects.exists()
+
+
+def test_other_content_types_and_oversize_bodies_have_their_own_errors(alice, client, settings):
+    answer = client.post("/v1/videos", b"prompt=x", content_type="text/plain", headers=alice.headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_media_type")
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+    answer = client.post("/v1/videos", b"{" + b" " * 200 + b"}", content_type="application/json", headers=alice.headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+    answer = client.post("/v1/videos", {"prompt": "x", "image": io.BytesIO(b"x" * 200)}, headers=alice.headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+
+
+def test_credits_that_do_not_suffice(as_alice, alice, body):
+    from accounts.quota.models import Wallet
+
+    Wallet.objects.filter(team=alice.team).update(balance=0)
+    answer = as_alice.post("/v1/videos", body())
+    assert answer.status_code == 429
+    error = answer.json()["error"]
+    assert (error["code"], error["scope"], error["remaining"]) == ("quota_exceeded", "team", 0)
+    assert not Job.objects.exists()
+    assert as_alice.post("/v1/generate", body()).json()["code"] == "QUOTA_EXCEEDED"
+
+
+def test_who_may_submit(as_bob, as_nobody, limited_key, body):
+    assert as_nobody.post("/v1/videos", body()).status_code == 401
+    assert as_bob.post("/v1/videos", body()).status_code == 403
+    answer = limited_key(Scope.VIDEOS_READ).post("/v1/videos", body())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "missing_scope")
+    assert limited_key(Scope.VIDEOS_WRITE).post("/v1/videos", body()).status_code == 202
+
+
+def test_a_deadline_is_taken_from_the_header(as_alice, body):
+    answer = as_alice.post("/v1/videos", body(), **{"Cancel-After": "60"})
+    job = Job.objects.get(pk=answer.json()["id"].removeprefix("vid_"))
+    assert 55 < (job.deadline_at - job.created_at).total_seconds() < 65
+    answer = as_alice.post("/v1/videos", body(), **{"Cancel-After": "soon"})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "cancel_after")
+
+
+def test_memory_that_no_gpu_here_has(as_alice, alice, body, settings, db):
+    from django.utils import timezone
+
+    from jobs.models import Worker
+
+    settings.MODELS_ENABLED = ["camera", "i2vgen-xl"]
+    Worker.objects.create(
+        name="w", pool="gpu", model="i2vgen-xl", device="cuda:0", vram_total_mb=16_384, last_beat_at=timezone.now()
+    )
+    large = body(model="i2vgen-xl", resolution="1024p", num_frames=32)
+    answer = as_alice.post("/v1/videos", large)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "gpu_memory_impossible")
+    suggestion = answer.json()["error"]["suggestions"][0]
+    answer = as_alice.post("/v1/generate", large)
+    assert (answer.status_code, answer.json()["code"]) == (429, "RESOURCE_EXHAUSTED")
+    assert as_alice.post("/v1/videos", body(model="i2vgen-xl", **suggestion)).status_code == 202

@@ -1,0 +1,288 @@
+"""Claim, beat, close, cancel, crash: states, money and events move together, and only for who holds the fence."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from accounts.quota.models import LedgerEntry, Plan, Wallet
+from jobs.fence import Fence
+from jobs.models import Job, JobEvent, Priority
+from jobs.services import reconcile
+from jobs.services.cancel import cancel_job, delete_job
+from jobs.services.claim import claim_job
+from jobs.services.close import Published, complete_job, confirm_cancel, crash_job, fail_job, hand_back
+from jobs.services.lease import beat
+from jobs.states import TERMINAL, State
+
+WORKER = uuid.uuid4()
+PUBLISHED = Published(result_key="r.mp4", poster_key="p.jpg", result_bytes=9, gpu_seconds=0.4)
+
+
+def claim(models: tuple[str, ...] = ("camera",), vram_mb: int = 0) -> Job | None:
+    return claim_job(pool="cpu", worker_id=WORKER, models=models, vram_mb=vram_mb)
+
+
+def claimed(submit) -> Job:
+    submit()
+    job = claim()
+    assert job is not None
+    return job
+
+
+def money(team) -> tuple[int, int]:
+    wallet = Wallet.objects.get(team=team)
+    entries = LedgerEntry.objects.filter(team=team)
+    sums = sum(entry.balance_delta for entry in entries), sum(entry.reserved_delta for entry in entries)
+    assert sums == (wallet.balance, wallet.reserved)
+    return sums
+
+
+def kinds(job: Job) -> list[str]:
+    return list(JobEvent.objects.filter(job=job).order_by("id").values_list("kind", flat=True))
+
+
+def test_claim_leases_the_job(submit):
+    job = claimed(submit)
+    assert (job.state, job.attempt, job.lease_owner) == (State.IN_PROGRESS, 1, WORKER)
+    assert 25 < (job.lease_until - timezone.now()).total_seconds() < 31
+    assert kinds(job) == ["queued", "started"]
+    assert claim() is None
+
+
+def test_success_is_charged_at_most_the_quote(submit, alice):
+    job = claimed(submit)
+    expensive = Published(result_key="r.mp4", poster_key="p.jpg", result_bytes=9, gpu_seconds=1e6)
+    assert complete_job(fence=job.fence, published=expensive)
+    job.refresh_from_db()
+    assert (job.state, job.progress, job.charged_credits) == (State.COMPLETED, 100, job.quoted_credits)
+    assert money(alice.team) == (1000 - job.quoted_credits, 0)
+    assert kinds(job) == ["queued", "started", "completed"]
+
+
+def test_closing_twice_charges_once_and_still_says_yes(submit, alice):
+    job = claimed(submit)
+    assert complete_job(fence=job.fence, published=PUBLISHED)
+    after = money(alice.team)
+    assert complete_job(fence=job.fence, published=PUBLISHED)
+    assert money(alice.team) == after
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda fence: complete_job(fence=fence, published=PUBLISHED),
+        lambda fence: fail_job(fence=fence, code="x", message="x"),
+        lambda fence: crash_job(fence=fence, code="x", message="x"),
+        lambda fence: confirm_cancel(fence=fence),
+        lambda fence: hand_back(fence=fence),
+        lambda fence: beat(fence=fence, steps_done=3).held,
+    ],
+    ids=["complete", "fail", "crash", "cancel", "hand back", "beat"],
+)
+def test_a_fenced_off_attempt_writes_nothing(write, submit, alice):
+    first = claimed(submit)
+    hand_back(fence=first.fence)
+    second = claim()
+    assert second is not None
+    assert second.attempt == 2
+    before = money(alice.team), Job.objects.values().get()
+    assert write(first.fence) is False
+    assert (money(alice.team), Job.objects.values().get()) == before
+
+
+@pytest.mark.parametrize("end", [fail_job, None], ids=["failed", "canceled"])
+def test_anything_but_success_costs_nothing(end, submit, alice):
+    job = claimed(submit)
+    if end:
+        assert end(fence=job.fence, code="out_of_memory", message="Too large.")
+    else:
+        cancel_job(job=job)
+        assert beat(fence=job.fence, steps_done=1).cancel_requested
+        assert confirm_cancel(fence=job.fence)
+    job.refresh_from_db()
+    assert job.state == (State.FAILED if end else State.CANCELED)
+    assert job.charged_credits is None
+    assert money(alice.team) == (1000, 0)
+
+
+def test_three_crashes_fail_the_job(submit, alice):
+    submit()
+    for crashes in (1, 2, 3):
+        Job.objects.filter(state=State.QUEUED).update(not_before=None)
+        job = claim()
+        assert job is not None
+        assert crash_job(fence=job.fence, code="engine_crashed", message="The engine crashed.")
+        job.refresh_from_db()
+        assert (job.crash_count, job.attempt) == (crashes, crashes)
+        if crashes < 3:
+            assert (job.state, claim()) == (State.QUEUED, None)  # it pauses first
+    assert (job.state, job.error_code) == (State.FAILED, "engine_crashed")
+    assert money(alice.team) == (1000, 0)
+
+
+def test_handing_back_counts_no_crash(submit, alice):
+    job = claimed(submit)
+    assert hand_back(fence=job.fence)
+    job.refresh_from_db()
+    assert (job.state, job.crash_count, job.steps_done) == (State.QUEUED, 0, 0)
+    assert claim() is not None
+
+
+def test_cancel_of_a_queued_job_is_at_once_and_repeatable(submit, alice):
+    job = submit()
+    cancel_job(job=job)
+    cancel_job(job=job)
+    job.refresh_from_db()
+    assert job.state == State.CANCELED
+    assert money(alice.team) == (1000, 0)
+    assert claim() is None
+
+
+def test_a_cancel_that_was_asked_for_survives_a_crash_and_a_drain(submit):
+    for end in (lambda fence: crash_job(fence=fence, code="x", message="x"), lambda fence: hand_back(fence=fence)):
+        job = claimed(submit)
+        cancel_job(job=job)
+        assert end(job.fence)
+        job.refresh_from_db()
+        assert job.state == State.CANCELED
+
+
+def test_a_lease_that_ran_out_goes_back_to_the_queue(submit):
+    job = claimed(submit)
+    assert reconcile.recover_expired_leases() == 0
+    Job.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert reconcile.recover_expired_leases() == 1
+    job.refresh_from_db()
+    assert (job.state, job.crash_count) == (State.QUEUED, 1)
+    assert not complete_job(fence=job.fence, published=PUBLISHED)
+
+
+def test_a_passed_deadline_expires_the_job(submit, alice):
+    job = submit()
+    Job.objects.update(deadline_at=timezone.now() - timedelta(seconds=1))
+    assert claim() is None
+    assert reconcile.expire_deadlines() == 1
+    job.refresh_from_db()
+    assert (job.state, job.error_code) == (State.EXPIRED, "deadline_passed")
+    assert money(alice.team) == (1000, 0)
+
+
+def test_a_worker_takes_only_what_it_can_do(submit):
+    submit()
+    assert claim(models=("i2vgen-xl",)) is None
+    Job.objects.update(vram_mb=16_000)
+    assert claim(vram_mb=8_000) is None
+    assert claim(vram_mb=16_000) is not None
+
+
+def test_priority_then_age_within_a_team(submit):
+    first, second, urgent = submit(), submit(), submit()
+    Job.objects.filter(pk=urgent.pk).update(priority=Priority.HIGH)
+    Plan.objects.update(max_running=10)
+    assert [claim().pk for _ in range(3)] == [urgent.pk, first.pk, second.pk]
+
+
+def test_a_flood_of_one_team_does_not_hold_up_another(submit, as_charlie, body):
+    Plan.objects.update(max_running=100)
+    for _ in range(10):
+        submit()
+    for _ in range(3):
+        claim()
+    assert as_charlie.post("/v1/videos", body()).status_code == 202
+    late = Job.objects.latest("id")
+    assert claim().pk == late.pk
+
+
+def test_weights_share_the_claims(submit, as_charlie, charlie, body):
+    heavy = Plan.objects.create(name="heavy", weight=3, max_running=100)
+    Plan.objects.update(max_running=100)
+    Wallet.objects.filter(team=charlie.team).update(plan=heavy)
+    for _ in range(8):
+        submit()
+        as_charlie.post("/v1/videos", body())
+    teams = [claim().team_id for _ in range(8)]
+    assert teams.count(charlie.team.pk) == 6
+
+
+def test_max_running_of_the_plan_holds(submit):
+    Plan.objects.update(max_running=2)
+    for _ in range(3):
+        submit()
+    assert [claim() is not None for _ in range(3)] == [True, True, False]
+
+
+def test_deleting_cancels_first_and_keeps_the_books(submit, alice, as_alice):
+    job = submit()
+    delete_job(job=job)
+    job.refresh_from_db()
+    assert (job.state, job.deleted_at is not None) == (State.CANCELED, True)
+    assert as_alice.get(f"/v1/videos/{job.public_id}").status_code == 404
+
+
+@pytest.mark.parametrize("state", TERMINAL)
+def test_the_database_refuses_to_change_a_closed_job(state, submit):
+    job = submit()
+    done = {"state": state, "finished_at": timezone.now()}
+    if state == State.COMPLETED:
+        done |= {"result_key": "r.mp4", "charged_credits": 1}
+    Job.objects.filter(pk=job.pk).update(**done)
+    with pytest.raises(Exception, match="terminal_rows_are_immutable|Cannot update"), transaction.atomic():
+        Job.objects.filter(pk=job.pk).update(prompt="another")
+    with pytest.raises(Exception, match="Cannot delete"), transaction.atomic():
+        Job.objects.filter(pk=job.pk).delete()
+    assert Job.objects.filter(pk=job.pk).update(deleted_at=timezone.now()) == 1
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"state": "in_progress"},
+        {"lease_owner": WORKER},
+        {"state": "failed"},
+        {"finished_at": timezone.now()},
+        {"state": "completed", "finished_at": timezone.now(), "charged_credits": 1},
+        {"result_key": "x"},
+        {"charged_credits": 1},
+        {"state": "sleeping"},
+    ],
+    ids=lambda columns: "+".join(columns) + columns.get("state", ""),
+)
+def test_the_database_refuses_impossible_rows(columns, submit):
+    job = submit()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Job.objects.filter(pk=job.pk).update(**columns)
+
+
+def test_the_ledger_is_append_only_and_closes_once(submit, alice):
+    job = claimed(submit)
+    complete_job(fence=job.fence, published=PUBLISHED)
+    with pytest.raises(Exception, match="Cannot update"), transaction.atomic():
+        LedgerEntry.objects.update(balance_delta=0)
+    with pytest.raises(Exception, match="Cannot delete"), transaction.atomic():
+        LedgerEntry.objects.all().delete()
+    for kind in ("reserve", "settle", "release"):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            LedgerEntry.objects.create(team=alice.team, kind=kind, job_id=job.id, balance_delta=0, reserved_delta=0)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Wallet.objects.filter(team=alice.team).update(balance=-1)
+
+
+def test_the_claim_reads_by_index_alone(submit):
+    submit()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(
+            "EXPLAIN SELECT id FROM jobs_job WHERE state = 'queued' AND pool = 'cpu' AND team_id = 1"
+            " ORDER BY priority DESC, id LIMIT 1"
+        )
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "job_queue" in plan
+    assert "Sort" not in plan
+
+
+def test_a_fence_is_a_value():
+    job_id = uuid.uuid4()
+    assert Fence(job_id, 1) == Fence(job_id, 1) != Fence(job_id, 2)
