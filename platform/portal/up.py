@@ -38,9 +38,10 @@ class Portal:
 
     def run(self) -> int:
         """Serves until a signal comes; returns the exit code."""
-        # Until the supervisor counts signals itself, one interrupts whatever is being prepared.
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+        # Until the supervisor counts signals itself, one interrupts whatever is being prepared. SIGINT is named too:
+        # a shell starts background jobs with it ignored.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _interrupt)
         try:
             _make_folder(self.folder)
             with _alone(self.folder, url=settings.SITE_URL):
@@ -106,6 +107,10 @@ class Portal:
             Child("web", [*python, *web], console=console, env={**env, "DATABASE_POOL_SIZE": WEB_POOL_SIZE}),
             *(Child(name, [*python, "django", *words], console=console, env=env) for name, words in commands.items()),
         ]
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _make_folder(folder: Path) -> None:
