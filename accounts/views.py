@@ -1,0 +1,83 @@
+"""The API keys page: list, create, revoke. A key's clear text is in one answer and nowhere else."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.forms import DEFAULT_SCOPES, NewKeyForm
+from accounts.models import ApiKey
+from accounts.pages import is_htmx, team_page
+from accounts.principals import Principal
+from accounts.roles import may_create_keys, may_manage_team
+from accounts.services import create_api_key, revoke_api_key
+from common.errors import Forbidden, NotFound
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@team_page()
+def api_keys(request: HttpRequest, principal: Principal) -> HttpResponseBase:
+    """The keys that this member may see, and the form for a new one."""
+    if request.method != "POST":
+        return _page(request, principal, form=_empty_form(principal))
+    if not may_create_keys(principal.role):
+        raise Forbidden("Your role in this team does not allow making keys.", code="role_too_low")
+    form = NewKeyForm(request.POST, scopes=principal.scopes)
+    if not form.is_valid():
+        return _page(request, principal, form=form, status=422)
+    key, clear_text = create_api_key(
+        team=principal.team,
+        creator=principal.user,
+        name=form.cleaned_data["name"],
+        scopes=form.cleaned_data["scopes"],
+        expires_at=form.expires_at(),
+    )
+    return _page(request, principal, form=_empty_form(principal), new_key=key, clear_text=clear_text, status=201)
+
+
+@require_POST
+@team_page()
+def revoke(request: HttpRequest, principal: Principal, prefix: str) -> HttpResponseBase:
+    """Ends a key of this team: one's own, or anybody's for those who manage the team."""
+    key = _visible(principal).filter(prefix=prefix).first()
+    if key is None:
+        raise NotFound("No such key.")
+    if revoke_api_key(key=key):
+        messages.success(request, _("The key “%(name)s” is revoked. It stopped working at once.") % {"name": key.name})
+    if not is_htmx(request):
+        return redirect("api_keys")
+    response = HttpResponse(status=204)
+    response["HX-Redirect"] = reverse("api_keys")
+    return response
+
+
+def _visible(principal: Principal) -> Any:
+    keys = ApiKey.objects.filter(team=principal.team).select_related("creator")
+    return keys if may_manage_team(principal.role) else keys.filter(creator=principal.user)
+
+
+def _empty_form(principal: Principal) -> NewKeyForm:
+    return NewKeyForm(scopes=principal.scopes, initial={"scopes": DEFAULT_SCOPES, "expires": "90"})
+
+
+def _page(request: HttpRequest, principal: Principal, *, status: int = 200, **context: Any) -> HttpResponse:
+    now = timezone.now()
+    keys = list(_visible(principal).order_by("-id"))
+    for key in keys:
+        expired = key.expires_at is not None and key.expires_at <= now
+        key.state = "revoked" if key.revoked_at else "expired" if expired else "live"
+    # Those that still work come first; within each group the newest.
+    keys.sort(key=lambda key: key.state != "live")
+    context |= {
+        "keys": keys,
+        "may_create": may_create_keys(principal.role),
+        "sees_all": may_manage_team(principal.role),
+    }
+    template = "accounts/api_keys_answer.html" if is_htmx(request) else "accounts/api_keys.html"
+    return render(request, template, context, status=status)

@@ -1,0 +1,72 @@
+"""The History page: the team's videos, newest first, by state and by words of the prompt."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.pages import is_htmx, team_page
+from accounts.principals import Principal
+from accounts.roles import Scope
+from common.errors import NotFound
+from common.ids import parse_public_id
+from common.pagination import keyset_page
+from jobs.models import Job
+from jobs.pages.videos import with_looks
+from jobs.states import State
+
+_PAGE = 24
+_LONGEST_SEARCH = 200
+
+
+@require_safe
+@team_page(Scope.VIDEOS_READ)
+def history(request: HttpRequest, principal: Principal) -> HttpResponseBase:
+    """The page; for htmx its results alone; with `after`, the cards that follow."""
+    after = request.GET.get("after", "")
+    state = request.GET.get("state", "")
+    words = request.GET.get("q", "").replace("\0", "")[:_LONGEST_SEARCH].strip()
+    rows = Job.objects.for_team(principal.team)
+    if state in State.values:
+        rows = rows.filter(state=state)
+    else:
+        state = ""
+    if words:
+        rows = rows.filter(prompt__icontains=words)
+    page = keyset_page(rows, after=parse_public_id("vid", after) if after else None, limit=_PAGE, newest_first=True)
+    context: dict[str, Any] = {
+        "cards": with_looks(page.rows),
+        "running_ids": ",".join(job.public_id for job in page.rows if not job.is_terminal),
+        "state": state,
+        "states": State.choices,
+        "q": words,
+        "filters": urlencode({name: value for name, value in (("state", state), ("q", words)) if value}),
+        "more_after": page.rows[-1].public_id if page.has_more else "",
+        "may_write": Scope.VIDEOS_WRITE in principal.scopes,
+    }
+    template = "jobs/history.html"
+    if is_htmx(request):
+        template = "jobs/history_more.html" if after else "jobs/history_results.html"
+    return render(request, template, context)
+
+
+@require_safe
+@team_page(Scope.VIDEOS_READ)
+def running(request: HttpRequest, principal: Principal) -> HttpResponseBase:
+    """Fresh cards for those that were running, and the question to ask next."""
+    identifiers = []
+    for text in request.GET.get("ids", "").split(",")[:_PAGE]:
+        try:
+            identifiers.append(parse_public_id("vid", text))
+        except NotFound:
+            continue
+    jobs = list(Job.objects.for_team(principal.team).filter(pk__in=identifiers).order_by("-id"))
+    context = {
+        "cards": with_looks(jobs),
+        "running_ids": ",".join(job.public_id for job in jobs if not job.is_terminal),
+        "may_write": Scope.VIDEOS_WRITE in principal.scopes,
+    }
+    return render(request, "jobs/history_running.html", context)

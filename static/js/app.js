@@ -1,0 +1,103 @@
+/* What every page shares: theme switch, dialogs, copying, toasts, and what happens when a request fails. */
+const words = document.getElementById("words").dataset;
+const toasts = document.getElementById("toasts");
+const TOAST_SECONDS = 6;
+
+function dismissLater(toast) {
+  if (["error", "warning"].includes(toast.dataset.level)) return; // errors stay until they are read
+  setTimeout(() => toast.remove(), TOAST_SECONDS * 1000);
+}
+
+function say(text, level = "info") {
+  const toast = document.getElementById("toast-pattern").content.firstElementChild.cloneNode(true);
+  toast.dataset.level = level;
+  toast.querySelector("p").textContent = text;
+  for (const other of toasts.children) if (other.textContent.trim() === text) other.remove();
+  toasts.append(toast);
+  dismissLater(toast);
+  return toast;
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // Plain http on another host than localhost has no clipboard API.
+    const area = Object.assign(document.createElement("textarea"), { value: text, readOnly: true });
+    const holder = document.querySelector("dialog[open]") || document.body;
+    holder.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+  }
+}
+
+function showTheme() {
+  const now = window.mutoscopeTheme.read();
+  for (const button of document.querySelectorAll("[data-set-theme]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.setTheme === now));
+  }
+}
+
+document.addEventListener("click", async (event) => {
+  const target = event.target.closest("[data-set-theme], [data-opens], [data-closes], [data-copy], [data-dismiss]");
+  if (!target) {
+    // A click on the backdrop is a click on the dialog itself.
+    if (event.target instanceof HTMLDialogElement && !event.target.hasAttribute("data-keep")) event.target.close();
+    return;
+  }
+  if ("setTheme" in target.dataset) {
+    window.mutoscopeTheme.set(target.dataset.setTheme);
+    showTheme();
+  } else if (target.dataset.opens) {
+    document.getElementById(target.dataset.opens).showModal();
+  } else if ("closes" in target.dataset) {
+    target.closest("dialog").close();
+  } else if ("dismiss" in target.dataset) {
+    target.closest(".toast").remove();
+  } else if ("copy" in target.dataset) {
+    const done = await copy(target.dataset.copy || document.getElementById(target.dataset.copyFrom).textContent.trim());
+    say(done ? words.copied : words.copyFailed, done ? "info" : "error");
+  }
+});
+
+// Fields that the answer complains about are marked, and the first of them gets the focus.
+function markErrors(andFocus) {
+  let first = null;
+  for (const error of document.querySelectorAll(".field-error[id]")) {
+    const control = document.querySelector(`[aria-describedby~="${error.id}"]`);
+    if (!control) continue;
+    const wrong = error.textContent.trim() !== "";
+    if (wrong) control.setAttribute("aria-invalid", "true");
+    else control.removeAttribute("aria-invalid");
+    if (wrong && !first) first = control;
+  }
+  if (!first || !andFocus) return;
+  first.closest("details")?.setAttribute("open", "");
+  first.focus({ preventScroll: true });
+  first.closest(".field, fieldset")?.scrollIntoView({ block: "center" });
+}
+
+let offline = null;
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.xhr?.status) {
+    offline?.remove();
+    offline = null;
+  }
+  markErrors(event.detail.requestConfig?.verb === "post" && event.detail.xhr?.status >= 400);
+});
+document.addEventListener("htmx:sendError", () => {
+  if (!offline?.isConnected) offline = say(words.offline, "error");
+});
+document.addEventListener("htmx:responseError", (event) => {
+  // What is polled was deleted elsewhere: the page itself says so better than a toast.
+  if (event.detail.xhr.status === 404 && event.detail.requestConfig.verb === "get") location.reload();
+  else if (event.detail.xhr.status < 500 || event.detail.requestConfig.verb !== "get") say(words.failed, "error");
+});
+
+for (const toast of toasts.children) dismissLater(toast);
+for (const dialog of document.querySelectorAll("dialog[data-open-now]")) dialog.showModal();
+showTheme();
+markErrors(false);
