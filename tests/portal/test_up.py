@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -18,8 +19,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
-# These share two cores with the rest: one after another, in one worker.
-pytestmark = pytest.mark.xdist_group("up")
 
 
 def free_port() -> int:
@@ -84,7 +83,8 @@ class Portal:
     def clear(self) -> None:
         everything = self.tree()
         for process in everything:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it ended with its parent
+                process.kill()
         psutil.wait_procs(everything, timeout=10)
 
 
