@@ -86,6 +86,8 @@ def _visible_handles() -> list["pynvml.c_nvmlDevice_t"]:
     handles = []
     for entry in (part.strip() for part in visible.split(",")):
         try:
+            if not entry:
+                break
             named = int(entry) if entry.lstrip("-").isdigit() else None
             if named is not None and not 0 <= named < count:
                 break  # CUDA, too, ignores everything from the first invalid entry on

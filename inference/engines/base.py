@@ -69,9 +69,10 @@ def create_engine(model: str, *, device: str = "auto", source: str | None = None
     Raises ModelNotFound and DeviceNotFound.
     """
     spec, source = _resolve(model, source)
+    device = "cpu" if spec.pool == "cpu" else str(choose_device(device))
     module, _, name = spec.engine.partition(":")
     engine_class: type[Engine] = getattr(import_module(module), name)
-    return engine_class(source, "cpu" if spec.pool == "cpu" else str(choose_device(device)))
+    return engine_class(source, device)
 
 
 def load_engine(model: str, *, device: str = "auto", source: str | None = None) -> Engine:

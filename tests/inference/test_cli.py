@@ -1,0 +1,99 @@
+"""`python -m inference` as a person types it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+from inference.encoding import probe
+
+ROOT = Path(__file__).parents[2]
+CAT = str(ROOT / "samples" / "cat.jpg")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "inference", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=120)
+
+
+def generate(out: Path, **options: str) -> subprocess.CompletedProcess[str]:
+    given = {"image": CAT, "prompt": "the cat turns its head", "width": "64", "height": "48", "frames": "4"} | options
+    flags = [part for name, value in given.items() if value for part in (f"--{name.replace('_', '-')}", value)]
+    return run("generate", *flags, "--out", str(out))
+
+
+def test_models_are_listed() -> None:
+    done = run("models")
+    assert done.returncode == 0
+    assert {line.split()[0] for line in done.stdout.splitlines()} == {"i2vgen-xl", "i2vgen-xl-tiny", "camera"}
+
+
+def test_camera_end_to_end(tmp_path: Path) -> None:
+    done = generate(tmp_path / "film.mp4", fps="5", width="", height="", resolution="256p")
+    assert done.returncode == 0, done.stderr
+    assert "4/4" in done.stderr
+    info = probe(tmp_path / "film.mp4")
+    assert (info.width, info.height, info.num_frames, info.fps) == (288, 216, 4, 5)
+
+
+def test_checkpoint_folder_end_to_end(tmp_path: Path, checkpoint: Path, reference: Path) -> None:
+    done = generate(
+        tmp_path / "film.gif",
+        model=str(checkpoint),
+        save_latents=str(tmp_path / "latents.safetensors"),
+        prompt="steam rises from the cup",
+        image=str(ROOT / "samples" / "coffee.jpg"),
+        width="128",
+        height="128",
+        frames="8",
+        steps="4",
+        guidance_scale="1",
+        seed="3",
+        device="cpu",
+    )
+    assert done.returncode == 0, done.stderr
+    latents = load_file(tmp_path / "latents.safetensors")["latents"]
+    golden = load_file(reference / "no_guidance.safetensors")["latents"]
+    assert (latents.shape, latents.dtype) == (golden.shape, golden.dtype)
+    assert abs(latents - golden).max() < 1e-3
+    assert probe(tmp_path / "film.gif").num_frames == 8
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": "sora"}, "neither a model"),
+        ({"image": str(ROOT / "pyproject.toml")}, "not a PNG, JPEG or WebP"),
+        ({"image": "/no/such/cat.jpg"}, "cannot be read"),
+        ({"prompt": " "}, "what should move"),
+        ({"frames": "0"}, "num_frames"),
+        ({"width": "65"}, "multiple of 8"),
+        ({"height": ""}, "both --width and --height"),
+        ({"resolution": "512p"}, "not both"),
+        ({"fps": "quick"}, "invalid int value"),
+        ({"save_latents": "latents.safetensors"}, "no latents"),
+        ({"guidance_scale": "nan"}, "guidance_scale"),
+    ],
+)
+def test_mistakes_are_explained_without_a_traceback(tmp_path: Path, options: dict[str, str], message: str) -> None:
+    done = generate(tmp_path / "film.mp4", **options)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "film.mp4").exists()
+
+
+def test_unknown_endings_and_folders(tmp_path: Path) -> None:
+    done = generate(tmp_path / "film.avi")
+    assert (done.returncode, ".mp4 or .gif" in done.stderr) == (2, True)
+    done = generate(tmp_path / "nowhere" / "film.mp4")
+    assert (done.returncode, "does not exist" in done.stderr) == (2, True)
+
+
+def test_a_device_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
+    done = generate(tmp_path / "film.mp4", model="i2vgen-xl", device="cuda:99")
+    assert done.returncode == 1
+    assert "device_not_found" in done.stderr
+    assert "Traceback" not in done.stderr

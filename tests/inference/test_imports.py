@@ -1,0 +1,73 @@
+"""What the site imports brings no torch; what is declared as errors is documented."""
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+from inference import errors
+
+ROOT = Path(__file__).parents[2]
+LIGHT = [
+    "inference.catalogue",
+    "inference.cli",
+    "inference.costs",
+    "inference.devices",
+    "inference.encoding",
+    "inference.engines.base",
+    "inference.engines.camera.engine",
+    "inference.errors",
+    "inference.limits",
+    "inference.pictures",
+    "inference.presets",
+    "inference.requests",
+    "inference.sizes",
+]
+HEAVY = ("torch", "diffusers", "transformers", "django", "redis", "rq")
+
+
+def test_no_torch_outside_the_diffusion_engine() -> None:
+    program = (
+        f"import sys, {', '.join(LIGHT)}\n"
+        f"loaded = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "assert not loaded, loaded\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
+
+
+def test_the_list_above_is_complete() -> None:
+    package = ROOT / "inference"
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in package.rglob("*.py")
+        if path.name not in {"__init__.py", "__main__.py"} and "i2vgenxl" not in path.parts
+    }
+    parts_of_camera = {name for name in modules if ".camera." in name}
+    assert modules - parts_of_camera == set(LIGHT) - parts_of_camera
+
+
+def test_the_camera_runs_without_torch() -> None:
+    program = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({HEAVY!r}))\n"  # None there makes the import fail
+        "from PIL import Image\n"
+        "from inference.engines.base import load_engine\n"
+        "from inference.requests import GenerationRequest\n"
+        "request = GenerationRequest(prompt='zoom in', width=64, height=64, num_frames=2, fps=8, steps=1,"
+        " guidance_scale=1.0, seed=0)\n"
+        "load_engine('camera').generate(request, Image.new('RGB', (80, 80)), lambda step, total: None)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
+
+
+def test_every_error_is_in_the_tree() -> None:
+    assert errors.__doc__
+    classes = [
+        name
+        for name, thing in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(thing, errors.InferenceError) and thing.__module__ == errors.__name__
+    ]
+    assert len(classes) > 8
+    assert [name for name in classes if name not in errors.__doc__] == []
+    codes = [error.code for error in (errors.Canceled(), errors.OutOfMemory(""), errors.DeviceBroken(""))]
+    assert all(code in errors.__doc__ for code in codes)
