@@ -74,7 +74,9 @@ class Portal:
         )
 
     def tree(self) -> list[psutil.Process]:
-        return [self.process, *self.process.children(recursive=True)] if self.process else []
+        if self.process is None or self.process.poll() is not None:
+            return []
+        return [self.process, *self.process.children(recursive=True)]
 
     def web(self) -> psutil.Process:
         (web,) = [process for process in self.tree() if "uvicorn" in process.cmdline()]
