@@ -2,7 +2,6 @@
 
 import time
 import uuid
-from importlib.metadata import version
 
 from django.conf import settings
 
@@ -19,7 +18,7 @@ class WorkerCard:
         self.id: uuid.UUID = new_id()
         self.trouble = ""
         self.jobs_done = 0
-        self._facts = {"name": name, "pool": pool, "model": model, "device": device, "version": version("mutoscope")}
+        self._facts = {"name": name, "pool": pool, "model": model, "device": device, "version": settings.VERSION}
         self._state: str | None = None
         self._published_at = 0.0
         self._device = choose_device(device)

@@ -10,11 +10,14 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from portal import __version__
 from portal.logs import structlog_configuration
 
 ROOT = Path(__file__).resolve().parents[2]
 # Wheels carry templates and static files inside the package; a checkout has them at the top.
 _ASSETS = ROOT if (ROOT / "manage.py").exists() else Path(__file__).resolve().parent
+
+VERSION = __version__
 
 env = environ.FileAwareEnv()
 

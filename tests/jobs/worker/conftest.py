@@ -1,0 +1,101 @@
+"""Real workers as processes of their own, against this test's database."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psutil
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from jobs.models import Job
+
+
+class WorkerProcess:
+    """A running `manage.py gpuworker`."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path) -> None:
+        self.log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "gpuworker", "--device", "cpu", *arguments],
+                cwd=settings.ROOT,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def engine(self) -> psutil.Process:
+        """The engine child."""
+        children = psutil.Process(self.process.pid).children()
+        return next(child for child in children if "spawn_main" in " ".join(child.cmdline()))
+
+    def wait_for(self, event: str, seconds: float = 30) -> None:
+        """Waits until the worker has logged an event."""
+        wait_until(lambda: event in self.log.read_text() or self.process.poll() is not None, seconds, self.log.read_text)
+        assert event in self.log.read_text(), self.log.read_text()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 30, explain: Callable[[], str] = str) -> Any:
+    """Polls until the condition holds and returns what it gave; fails with an explanation after so many seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"it did not happen within {seconds} s: {explain()}")
+
+
+def wait_for_state(job: Job, *states: str, seconds: float = 40) -> Job:
+    """The job once it is in one of the states."""
+
+    def look() -> bool:
+        job.refresh_from_db()
+        return job.state in states
+
+    wait_until(look, seconds, lambda: f"it is {job.state}: {job.error_message}")
+    return job
+
+
+@pytest.fixture
+def start_worker(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
+    """Starts workers; environment variables by keyword. All are killed after the test."""
+    started: list[WorkerProcess] = []
+    address = urlsplit(os.environ["DATABASE_URL"])
+    database_url = urlunsplit(address._replace(path="/" + str(connection.settings_dict["NAME"])))
+
+    def start(*arguments: str, wait: str = "engine_ready", **variables: Any) -> WorkerProcess:
+        environment = {
+            **os.environ,
+            "DATABASE_URL": database_url,
+            "LOG_JSON": "1",
+            "SCRATCH_DIR": str(tmp_path / "scratch"),
+            **{name: str(value) for name, value in variables.items()},
+        }
+        environment.pop("DJANGO_SETTINGS_MODULE", None)
+        log = tmp_path / f"worker-{len(started)}.log"
+        started.append(WorkerProcess(list(arguments) or ["--model", "camera"], environment, log))
+        if wait:
+            started[-1].wait_for(wait)
+        return started[-1]
+
+    yield start
+    for worker in started:
+        if worker.process.poll() is None:
+            children = psutil.Process(worker.process.pid).children(recursive=True)
+            worker.process.kill()
+            worker.process.wait()
+            psutil.wait_procs(children, timeout=5)

@@ -1,0 +1,201 @@
+"""The worker and its engine child as real processes: they work, and they are killed while they do."""
+
+import pickle
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from django.conf import settings
+from django.core.files.storage import default_storage
+from PIL import Image
+
+from accounts.quota.models import LedgerEntry
+from inference.encoding import probe
+from jobs.models import JobEvent, Worker
+from jobs.services import reconcile
+from jobs.services.cancel import cancel_job
+from jobs.services.doorbell import short_redis
+from jobs.states import State
+from tests.jobs.worker.conftest import wait_for_state, wait_until
+
+pytestmark = pytest.mark.xdist_group("processes")
+
+# Some seconds of work for the camera: time to be killed in.
+LONG = {"resolution": "1024p", "num_frames": 32}
+SHORT_LEASE = {"LEASE_SECONDS": 5, "BEAT_SECONDS": 0.5}
+TINY = Path(settings.ROOT) / "tests" / "reference" / "i2vgen-xl-tiny"
+
+
+def charged_once(job) -> bool:
+    kinds = sorted(LedgerEntry.objects.filter(job_id=job.id).values_list("kind", flat=True))
+    return kinds == ["reserve", "settle"] and job.charged_credits <= job.quoted_credits
+
+
+def released(job) -> bool:
+    kinds = sorted(LedgerEntry.objects.filter(job_id=job.id).values_list("kind", flat=True))
+    return kinds == ["release", "reserve"] and job.charged_credits is None
+
+
+def published(job) -> dict[str, object]:
+    film = probe(Path(default_storage.path(job.result_key)))
+    return {"width": film.width, "height": film.height, "frames": film.frames, "fps": film.fps}
+
+
+def in_the_middle(job) -> bool:
+    job.refresh_from_db()
+    return job.state == State.IN_PROGRESS and job.steps_done > 0
+
+
+def test_it_makes_publishes_and_charges(submit, start_worker, as_alice):
+    worker = start_worker()
+    job = wait_for_state(submit(num_frames=9, fps=5), State.COMPLETED, State.FAILED)
+    assert published(job) == {"width": job.width, "height": job.height, "frames": 9, "fps": 5}
+    assert charged_once(job)
+    with default_storage.open(job.poster_key) as file:
+        assert Image.open(file).size == (job.width, job.height)
+    assert list(JobEvent.objects.order_by("id").values_list("kind", flat=True)) == ["queued", "started", "completed"]
+    video = as_alice.get(f"/v1/videos/{job.public_id}").json()
+    assert (video["status"], video["progress"], video["attempt"]) == ("completed", 100, 1)
+    health = as_alice.get("/health").json()
+    assert (health["status"], health["model_loaded"], health["workers"]) == ("healthy", True, 1)
+    assert worker.stop() == 0
+    assert not Worker.objects.exists()
+    assert list((worker.log.parent / "scratch").iterdir()) == []
+
+
+def test_gif(submit, start_worker):
+    start_worker()
+    job = wait_for_state(submit(output_format="gif"), State.COMPLETED, State.FAILED)
+    with default_storage.open(job.result_key) as file:
+        gif = Image.open(file)
+        assert (gif.format, gif.n_frames, gif.size) == ("GIF", 8, (job.width, job.height))
+
+
+def test_kill_9_of_the_engine_child_in_mid_job(submit, start_worker):
+    worker = start_worker()
+    job = submit(**LONG)
+    wait_until(lambda: in_the_middle(job))
+    worker.engine.kill()
+    killed = time.monotonic()
+    wait_until(lambda: "engine_died" in worker.log.read_text(), 5)
+    assert time.monotonic() - killed < 1.5
+    wait_for_state(job, State.COMPLETED, State.FAILED)
+    assert (job.state, job.attempt, job.crash_count) == (State.COMPLETED, 2, 1)
+    assert f"/{job.attempt}/" in job.result_key
+    assert charged_once(job)
+
+
+def test_kill_9_of_the_worker_in_mid_job(submit, start_worker):
+    worker = start_worker(**SHORT_LEASE)
+    job = submit(**LONG)
+    wait_until(lambda: in_the_middle(job))
+    engine = worker.engine
+    worker.process.kill()
+    wait_until(lambda: not engine.is_running() or engine.status() == psutil.STATUS_ZOMBIE, 5)
+    worker.process.wait()
+    start_worker(**SHORT_LEASE)
+    wait_until(reconcile.recover_expired_leases, 15)
+    wait_for_state(job, State.COMPLETED, State.FAILED)
+    assert (job.state, job.attempt, job.crash_count) == (State.COMPLETED, 2, 1)
+    assert charged_once(job)
+
+
+def test_a_worker_that_was_frozen_beyond_its_lease_changes_nothing(submit, start_worker):
+    """SIGSTOP: the job goes to another worker, and the zombie that wakes up is fenced off."""
+    zombie = start_worker(**SHORT_LEASE)
+    job = submit(**LONG)
+    wait_until(lambda: in_the_middle(job))
+    engine = zombie.engine
+    zombie.process.send_signal(signal.SIGSTOP)
+    engine.suspend()
+    wait_until(reconcile.recover_expired_leases, 15)
+    start_worker(**SHORT_LEASE)
+    wait_until(lambda: job.refresh_from_db() or job.attempt == 2, 15)
+    zombie.process.send_signal(signal.SIGCONT)
+    engine.resume()
+    zombie.wait_for("fenced_off")
+    wait_for_state(job, State.COMPLETED, State.FAILED)
+    assert (job.state, job.attempt) == (State.COMPLETED, 2)
+    assert charged_once(job)
+
+
+def test_cancel_of_a_running_job(submit, start_worker):
+    worker = start_worker(BEAT_SECONDS=0.5)
+    job = submit(**LONG)
+    wait_until(lambda: in_the_middle(job))
+    engine = worker.engine.pid
+    asked = time.monotonic()
+    cancel_job(job=job)
+    wait_for_state(job, State.CANCELED, State.COMPLETED)
+    assert job.state == State.CANCELED
+    assert time.monotonic() - asked < 4
+    assert released(job)
+    after = wait_for_state(submit(), State.COMPLETED, State.FAILED)
+    assert after.state == State.COMPLETED
+    assert worker.engine.pid == engine  # the same child, unharmed
+
+
+def test_sigterm_lets_it_finish_what_it_holds(submit, start_worker):
+    worker = start_worker(DRAIN_SECONDS=60)
+    job, later = submit(**LONG), submit()
+    wait_until(lambda: in_the_middle(job))
+    assert worker.stop() == 0
+    job.refresh_from_db()
+    later.refresh_from_db()
+    assert (job.state, job.attempt, later.state) == (State.COMPLETED, 1, State.QUEUED)
+    assert charged_once(job)
+
+
+def test_sigterm_hands_back_what_does_not_fit_and_counts_no_crash(submit, start_worker):
+    worker = start_worker(DRAIN_SECONDS=0.2)
+    job = submit(**LONG)
+    wait_until(lambda: in_the_middle(job))
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.stop() == 0  # a second SIGTERM does no harm
+    job.refresh_from_db()
+    assert (job.state, job.attempt, job.crash_count) == (State.QUEUED, 1, 0)
+    start_worker()
+    wait_for_state(job, State.COMPLETED, State.FAILED)
+    assert (job.state, job.attempt) == (State.COMPLETED, 2)
+    assert charged_once(job)
+
+
+def test_forged_doorbells_do_nothing(submit, start_worker, tmp_path):
+    """Entries that name a function or hold a pickle ring the bell, and that is all."""
+    proof = tmp_path / "owned"
+    worker = start_worker()
+    redis, queue = short_redis(), "rq:queue:pool.cpu"
+
+    class Bomb:
+        def __reduce__(self):
+            return (__import__("os").system, (f"touch {proof}",))
+
+    for number, data in enumerate(
+        (b'["os.system", null, ["touch %s"], {}]' % str(proof).encode(), pickle.dumps(Bomb()), b"\x80\x05.")
+    ):
+        redis.hset(f"rq:job:forged{number}", mapping={"data": data, "origin": "pool.cpu", "status": "queued"})
+        redis.lpush(queue, f"forged{number}")
+    redis.lpush(queue, pickle.dumps(Bomb()))
+    job = wait_for_state(submit(), State.COMPLETED, State.FAILED)
+    assert job.state == State.COMPLETED
+    assert worker.process.poll() is None
+    assert redis.llen(queue) == 0
+    assert not proof.exists()
+
+
+def test_a_model_that_is_not_there_makes_the_worker_unhealthy_and_says_why(start_worker, tmp_path):
+    start_worker("--model", "i2vgen-xl-tiny", "--source", str(tmp_path), wait="engine_not_loaded")
+    found = wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first(), 10)
+    assert "model_index.json" in found.trouble
+
+
+def test_the_diffusion_model_on_its_tiny_checkpoint(submit, start_worker, settings):
+    settings.MODELS_ENABLED = ["i2vgen-xl-tiny"]
+    settings.DEFAULT_MODEL = "i2vgen-xl-tiny"
+    start_worker("--model", "i2vgen-xl-tiny", "--source", str(TINY), wait="engine_ready")
+    job = submit(size="128x128", steps=10, resolution=...)
+    wait_for_state(job, State.COMPLETED, State.FAILED)
+    assert published(job) == {"width": 128, "height": 128, "frames": 8, "fps": 8}
+    assert charged_once(job)
