@@ -1,0 +1,60 @@
+"""Our engine as a process that answers one JSON line with another, in the terms of engine_peer.py.
+
+engine_ours.py FOLDER DEVICE
+"""
+
+import json
+import statistics
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from inference.engines.i2vgenxl.engine import I2VGenXLEngine
+from inference.pictures import decode_picture
+from inference.requests import GenerationRequest
+
+
+def serve(folder: str, device: str) -> None:
+    engine = I2VGenXLEngine(folder, device)
+    engine.load()
+    answer({"ready": True})
+    for line in sys.stdin:
+        fields = json.loads(line)
+        image, out = fields.pop("image"), fields.pop("out")
+        answer(run(engine, GenerationRequest(**fields), image, out))
+
+
+def run(engine: I2VGenXLEngine, request: GenerationRequest, image: str, out: str | None) -> dict[str, Any]:
+    picture = decode_picture(Path(image).read_bytes())
+    on_cuda = engine.device.startswith("cuda")
+    if on_cuda:
+        torch.cuda.reset_peak_memory_stats()
+    times: list[float] = []
+    start = time.perf_counter()
+    latents = engine.denoise(request, picture, lambda _step, _total: times.append(time.perf_counter()))
+    denoised = time.perf_counter()
+    frames = engine.decode(latents, request, lambda _step, _total: None)
+    end = time.perf_counter()
+    if out:
+        np.savez(out, latents=latents, frames=frames)
+    return {
+        "seconds": end - start,
+        "decode_seconds": end - denoised,
+        "step_seconds": statistics.median(b - a for a, b in pairwise(times)) if len(times) > 1 else None,
+        "before_second_step_seconds": times[0] - start,
+        "peak_mb": torch.cuda.max_memory_allocated() >> 20 if on_cuda else 0,
+    }
+
+
+def answer(message: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:])
