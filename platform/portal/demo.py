@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import av
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 PROMPT = "The camera slowly zooms in on the cat and drifts to the left"
@@ -102,7 +103,7 @@ def main() -> int:
         out.write_bytes(client.content(video["id"]))
         description = describe(out)
     except DemoFailed as error:
-        screen.print(f"[red]The demo failed.[/red] {error}", highlight=False)
+        screen.print(f"[red]The demo failed.[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
     screen.print(f"\n  The file      {out} ({description})", highlight=False, soft_wrap=True)
     screen.print(f"  Its page      {options.site}/videos/{video['id']}", highlight=False, soft_wrap=True)

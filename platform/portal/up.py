@@ -115,7 +115,8 @@ def _interrupt(*_: object) -> None:
 
 def _make_folder(folder: Path) -> None:
     try:
-        (folder / "log").mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # pictures and videos are nobody else's business
+        (folder / "log").mkdir(exist_ok=True)
         (folder / "log" / ".writable").touch()
         (folder / "log" / ".writable").unlink()
     except PermissionError:
