@@ -1,7 +1,7 @@
 """Forms of the account's pages."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils import timezone
@@ -35,9 +35,8 @@ class NewKeyForm(forms.Form):
 
     def __init__(self, *args: Any, scopes: frozenset[Scope], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["scopes"]
-        assert isinstance(field, forms.TypedMultipleChoiceField)
-        field.choices = [(scope.value, scope.label) for scope in Scope if scope in scopes]
+        choices = [(scope.value, scope.label) for scope in Scope if scope in scopes]
+        cast("forms.TypedMultipleChoiceField", self.fields["scopes"]).choices = choices
 
     def expires_at(self) -> datetime | None:
         """When the key ends; None for never."""

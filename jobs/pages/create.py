@@ -86,7 +86,7 @@ def _like(principal: Principal, identifier: str) -> Job | None:
         return None
 
 
-def _source_picture(like: Job | None) -> File[bytes] | None:
+def _source_picture(like: Job | None) -> "File[bytes] | None":
     if like is None or like.files_deleted_at is not None:
         return None
     try:
@@ -142,6 +142,8 @@ def _choices(values: form.Values, found: form.Price | None) -> dict[str, Any]:
         "aspect_ratios": [AUTO_ASPECT_RATIO, *ASPECT_RATIOS],
         "limits": limits,
         "picture_bytes": form.PICTURE_BYTES,
+        "picture_megabytes": form.PICTURE_BYTES // 1024**2,
+        "picture_megapixels": limits.PICTURE_PIXELS // 10**6,
         "ideas": [
             _("slowly zooms in"),
             _("pans from left to right"),

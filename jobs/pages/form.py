@@ -44,8 +44,14 @@ _PRICED = tuple(name for name in FIELDS if name not in {"prompt", "negative_prom
 # Where a message may stand: beside a field, beside the price, or above the button.
 PLACES = (*FIELDS, "image", "price", "form")
 _PICTURE_FIELDS = ("image", "image_base64", "input_reference")
-# A file of this size still fits into a JSON body as base64: one limit for pages and API.
-PICTURE_BYTES = settings.DATA_UPLOAD_MAX_MEMORY_SIZE * 3 // 4
+# As base64 a file of this size still fits into the body of an API call: one limit for both.
+PICTURE_BYTES = 32 * 1024 * 1024
+_RANGES: dict[str, limits.Range[int] | limits.Range[float]] = {
+    "num_frames": limits.NUM_FRAMES,
+    "fps": limits.FPS,
+    "steps": limits.STEPS,
+    "guidance_scale": limits.GUIDANCE_SCALE,
+}
 
 Values = dict[str, str]
 Errors = dict[str, str]
@@ -104,7 +110,7 @@ def checked_request(values: Values, picture: "File[bytes] | None") -> tuple[Vide
         errors["image"] = _("Choose a picture first.")
     elif (picture.size or 0) > PICTURE_BYTES:
         errors["image"] = _("The file is larger than %(limit)s MB. Save a smaller copy and choose that.") % {
-            "limit": PICTURE_BYTES // 1_000_000
+            "limit": PICTURE_BYTES // 1024**2
         }
     if errors:
         return None, errors
@@ -135,6 +141,14 @@ def _message(name: str, problem: Any) -> str:
     code = getattr(problem, "code", "")
     if name == "prompt" and code in {"required", "blank"}:
         return _("Say in a sentence what should move.")
+    if name in _RANGES and code in {"min_value", "max_value", "invalid", "wrong_type"}:
+        allowed = _RANGES[name]
+        return _("Choose a number from %(minimum)s to %(maximum)s.") % {
+            "minimum": f"{allowed.minimum:g}",
+            "maximum": f"{allowed.maximum:g}",
+        }
+    if name == "seed" and code in {"min_value", "max_value", "invalid", "wrong_type", "max_string_length"}:
+        return _("A seed is a whole number from 0 to %(maximum)s.") % {"maximum": limits.SEED.maximum}
     if name == "image" and code == "empty":
         return _("The file is empty. Choose another one.")
     return str(problem)

@@ -20,7 +20,7 @@ let address = null;
 
 function setError(name, text) {
   const place = document.getElementById(`error-${name}`);
-  place.textContent = text;
+  place.replaceChildren(...(text ? [Object.assign(document.createElement("span"), { textContent: text })] : []));
   const control = document.querySelector(`[aria-describedby~="error-${name}"]`);
   if (text) control.setAttribute("aria-invalid", "true");
   else control.removeAttribute("aria-invalid");
