@@ -8,6 +8,8 @@ import pytest
 
 from portal.embedded import EmbeddedServers
 
+pytest_plugins = ["tests.workers"]
+
 _servers: EmbeddedServers | None = None
 
 

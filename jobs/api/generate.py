@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -109,9 +109,12 @@ class GenerateView(APIView):
         return _legacy_handler
 
 
-@extend_schema_view(post=extend_schema(operation_id="generate_unversioned"))
 class UnversionedGenerateView(GenerateView):
     """The same at its first address, /generate."""
+
+    @extend_schema(operation_id="generate_unversioned")
+    async def post(self, request: Request) -> Response:
+        return await super().post(request)
 
 
 def _legacy_handler(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -229,7 +229,7 @@ def test_the_database_refuses_to_change_a_closed_job(state, submit):
     if state == State.COMPLETED:
         done |= {"result_key": "r.mp4", "charged_credits": 1}
     Job.objects.filter(pk=job.pk).update(**done)
-    with pytest.raises(Exception, match="terminal_rows_are_immutable|Cannot update"), transaction.atomic():
+    with pytest.raises(Exception, match="Cannot update"), transaction.atomic():
         Job.objects.filter(pk=job.pk).update(prompt="another")
     with pytest.raises(Exception, match="Cannot delete"), transaction.atomic():
         Job.objects.filter(pk=job.pk).delete()

@@ -18,7 +18,7 @@ from jobs.services import reconcile
 from jobs.services.cancel import cancel_job
 from jobs.services.doorbell import short_redis
 from jobs.states import State
-from tests.jobs.worker.conftest import wait_for_state, wait_until
+from tests.workers import wait_for_state, wait_until
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -40,7 +40,7 @@ def released(job) -> bool:
 
 def published(job) -> dict[str, object]:
     film = probe(Path(default_storage.path(job.result_key)))
-    return {"width": film.width, "height": film.height, "frames": film.frames, "fps": film.fps}
+    return {"width": film.width, "height": film.height, "frames": film.num_frames, "fps": film.fps}
 
 
 def in_the_middle(job) -> bool:

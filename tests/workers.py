@@ -41,7 +41,9 @@ class WorkerProcess:
 
     def wait_for(self, event: str, seconds: float = 30) -> None:
         """Waits until the worker has logged an event."""
-        wait_until(lambda: event in self.log.read_text() or self.process.poll() is not None, seconds, self.log.read_text)
+        wait_until(
+            lambda: event in self.log.read_text() or self.process.poll() is not None, seconds, self.log.read_text
+        )
         assert event in self.log.read_text(), self.log.read_text()
 
     def stop(self) -> int:
@@ -72,7 +74,7 @@ def wait_for_state(job: Job, *states: str, seconds: float = 40) -> Job:
 
 @pytest.fixture
 def start_worker(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
-    """Starts workers; environment variables by keyword. All are killed after the test."""
+    """Starts workers (by default of the camera); environment variables by keyword. All are killed after the test."""
     started: list[WorkerProcess] = []
     address = urlsplit(os.environ["DATABASE_URL"])
     database_url = urlunsplit(address._replace(path="/" + str(connection.settings_dict["NAME"])))

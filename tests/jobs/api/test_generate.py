@@ -1,0 +1,108 @@
+"""The old endpoint, as its existing clients call it."""
+
+import base64
+import io
+from concurrent.futures import ThreadPoolExecutor
+
+import av
+import httpx
+import pytest
+from asgiref.sync import async_to_sync
+from django.test import AsyncClient
+
+from jobs.models import Job
+from jobs.services.cancel import cancel_job
+from jobs.states import State
+from tests.jobs.conftest import SAMPLES
+from tests.workers import wait_until
+
+LEGACY_BODY = {
+    "image_base64": base64.b64encode((SAMPLES / "cat.jpg").read_bytes()).decode(),
+    "prompt": "the camera zooms in slowly",
+    "resolution": "512p",
+    "num_frames": 16,
+    "fps": 8,
+    "steps": 50,
+    "guidance_scale": 9.0,
+    "output_format": "mp4",
+}
+
+
+@pytest.mark.xdist_group("processes")
+def test_an_existing_client_works_with_only_a_key_added(live_server, alice, start_worker, settings):
+    start_worker()
+    answer = httpx.post(live_server.url + "/v1/generate", json=LEGACY_BODY, headers=alice.headers, timeout=90)
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["status"] == "success"
+    assert body["task_id"].startswith("vid_")
+    assert body["inference_time_s"] > 0
+    asked = {name: LEGACY_BODY[name] for name in ("resolution", "num_frames", "fps", "steps", "guidance_scale")}
+    assert body["parameters"].items() >= asked.items()
+    film = base64.b64decode(body["video_base64"])
+    with av.open(io.BytesIO(film)) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.average_rate) == ("h264", 8)
+        assert (stream.width, stream.height) == (body["parameters"]["width"], body["parameters"]["height"])
+        assert sum(1 for _ in container.decode(stream)) == 16
+    assert httpx.get(body["download_url"]).content == film  # without a key
+    assert httpx.get(body["download_url"] + "x").status_code == 401
+    settings.INLINE_VIDEO_BYTES = 10
+    body = httpx.post(live_server.url + "/generate", json=LEGACY_BODY, headers=alice.headers, timeout=90).json()
+    assert (body["status"], body["video_base64"]) == ("success", None)
+    assert httpx.get(body["download_url"]).status_code == 200
+
+
+def test_a_slow_video_is_answered_with_an_address(as_alice, body):
+    answer = as_alice.post("/generate", body(), Prefer="wait=1")
+    assert answer.status_code == 202
+    assert answer["Retry-After"]
+    pending = answer.json()
+    assert pending["status"] == "pending"
+    job = Job.objects.get()
+    assert (pending["task_id"], job.state) == (job.public_id, State.QUEUED)
+    assert pending["status_url"].endswith(f"/v1/videos/{job.public_id}")
+
+
+def test_a_canceled_video_ends_the_wait(live_server, alice, as_alice, body):
+    with ThreadPoolExecutor() as pool:
+        call = pool.submit(httpx.post, live_server.url + "/generate", json=body(), headers=alice.headers, timeout=30)
+        job = wait_until(Job.objects.first)
+        cancel_job(job=job)
+        answer = call.result()
+    assert (answer.status_code, answer.json()["status"]) == (409, "failed")
+    assert answer.json()["task_id"] == job.public_id
+
+
+def test_a_client_that_goes_away_cancels_nothing(live_server, alice, as_alice, body):
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(live_server.url + "/generate", json=body(), headers=alice.headers, timeout=1)
+    assert Job.objects.get().state == State.QUEUED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_answers_under_asgi_as_well_in_the_old_envelope():
+    answer = async_to_sync(AsyncClient().post)("/generate", {}, content_type="application/json")
+    assert answer.status_code == 401
+    assert answer.json() == {
+        "task_id": None,
+        "status": "failed",
+        "error": "Send an API key: Authorization: Bearer mts_…",
+        "code": "UNAUTHENTICATED",
+    }
+
+
+def test_ten_calls_a_minute_by_key_and_by_address(as_alice, as_charlie, body):
+    statuses = [as_alice.post("/v1/generate", {}).status_code for _ in range(11)]
+    assert statuses == [422] * 10 + [429]
+    answer = as_alice.post("/generate", {})
+    assert answer.json()["code"] == "RATE_LIMITED"
+    assert 1 <= int(answer["Retry-After"]) <= 60
+    # The address is spent, too, whoever calls from it.
+    assert as_charlie.post("/generate", {}).status_code == 429
+    assert as_charlie.get("/v1/models").status_code == 200
+
+
+def test_who_may_call(as_nobody, as_bob, body):
+    assert (as_nobody.post("/generate", body()).status_code, as_bob.post("/generate", body()).status_code) == (401, 403)
+    assert as_bob.get("/generate").status_code == 405

@@ -1,0 +1,255 @@
+"""Reading, canceling and deleting videos; and that another team's are as absent as absent ones."""
+
+import uuid
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from accounts.models import ApiKey
+from accounts.roles import Scope
+from accounts.services import revoke_api_key
+from jobs.models import Job
+from jobs.services.claim import claim_job
+from jobs.services.cleanup import delete_due_files
+from jobs.services.close import Published, complete_job
+from jobs.services.storage import attempt_key
+from jobs.states import State
+
+FILM = bytes(range(256)) * 8
+
+
+@pytest.fixture
+def finished(submit) -> Job:
+    """A completed video of Alice's with 2,048 known bytes."""
+    submit()
+    job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
+    keys = [
+        default_storage.save(attempt_key(job.team_id, job.id, job.attempt, name), ContentFile(content))
+        for name, content in (("video.mp4", FILM), ("poster.jpg", b"poster"))
+    ]
+    published = Published(result_key=keys[0], poster_key=keys[1], result_bytes=len(FILM), gpu_seconds=1)
+    assert complete_job(fence=job.fence, published=published)
+    job.refresh_from_db()
+    return job
+
+
+def test_a_queued_video_says_what_it_waits_for(submit, as_alice):
+    submit()
+    video = as_alice.get(f"/v1/videos/{submit().public_id}").json()
+    assert video["queue"] == {"position": 1, "eta_seconds": None, "wait_reason": "capacity"}
+    assert video["urls"]["self"].endswith(f"/v1/videos/{video['id']}")
+
+
+def test_a_finished_video(finished, as_alice):
+    video = as_alice.get(f"/v1/videos/{finished.public_id}").json()
+    assert (video["status"], video["progress"], video["queue"]) == ("completed", 100, None)
+    assert video["usage"] == {"credits_reserved": 1, "credits_charged": 1, "gpu_seconds": 1.0}
+    assert video["completed_at"] >= video["started_at"] >= video["created_at"]
+
+
+def test_content_whole_and_in_ranges(finished, as_alice):
+    url = f"/v1/videos/{finished.public_id}/content"
+    whole = as_alice.get(url)
+    assert (whole.status_code, whole.content, whole["Content-Type"]) == (200, FILM, "video/mp4")
+    assert whole["Accept-Ranges"] == "bytes"
+    assert whole["X-Content-Type-Options"] == "nosniff"
+    for given, status, content_range, content in [
+        ("bytes=0-99", 206, "bytes 0-99/2048", FILM[:100]),
+        ("bytes=2000-", 206, "bytes 2000-2047/2048", FILM[2000:]),
+        ("bytes=-10", 206, "bytes 2038-2047/2048", FILM[-10:]),
+        ("bytes=2000-9999", 206, "bytes 2000-2047/2048", FILM[2000:]),
+        ("bytes=5000-", 416, "bytes */2048", b""),
+        ("bytes=0-1,5-6", 200, None, FILM),
+        ("nonsense", 200, None, FILM),
+    ]:
+        answer = as_alice.get(url, Range=given)
+        assert (answer.status_code, answer.get("Content-Range"), answer.content) == (status, content_range, content), (
+            given
+        )
+    assert as_alice.get(url, Range="bytes=0-9", **{"If-Range": '"another"'}).status_code == 200
+    assert as_alice.get(url, **{"If-None-Match": whole["ETag"]}).status_code == 304
+    head = as_alice.client.head(url, headers=as_alice.headers)
+    assert (head.status_code, head["Content-Length"], head.content) == (200, "2048", b"")
+    assert as_alice.get(url + "?download=1")["Content-Disposition"].startswith("attachment")
+    assert as_alice.get(url + "?variant=thumbnail").content == b"poster"
+    assert as_alice.get(url + "?variant=hologram").status_code == 422
+
+
+def test_content_that_is_not_there(submit, finished, as_alice):
+    answer = as_alice.get(f"/v1/videos/{submit().public_id}/content")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_ready")
+    Job.objects.filter(pk=finished.pk).update(expires_at=timezone.now())
+    assert delete_due_files() == 1
+    answer = as_alice.get(f"/v1/videos/{finished.public_id}/content")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (410, "expired")
+    assert as_alice.get(f"/v1/videos/{finished.public_id}").json()["status"] == "completed"
+
+
+def test_cancel_can_be_repeated(submit, as_alice):
+    url = f"/v1/videos/{submit().public_id}/cancel"
+    for _ in range(2):
+        answer = as_alice.post(url)
+        assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
+
+
+def test_delete_hides_the_video_and_removes_its_files(finished, as_alice):
+    url = f"/v1/videos/{finished.public_id}"
+    assert as_alice.delete(url).json() == {"id": finished.public_id, "object": "video.deleted", "deleted": True}
+    assert as_alice.get(url).status_code == 404
+    assert as_alice.delete(url).status_code == 404
+    assert as_alice.get("/v1/videos").json()["data"] == []
+    assert delete_due_files() == 1
+    for key in (finished.result_key, finished.poster_key, finished.source_key):
+        assert not default_storage.exists(key)
+    assert Job.objects.get().charged_credits == 1
+
+
+def test_list_pages_and_filters(submit, as_alice):
+    jobs = [submit(prompt=f"take {number}") for number in range(5)]
+    newest_first = [job.public_id for job in reversed(jobs)]
+    page = as_alice.get("/v1/videos?limit=2").json()
+    assert ([video["id"] for video in page["data"]], page["has_more"]) == (newest_first[:2], True)
+    assert (page["first_id"], page["last_id"]) == (newest_first[0], newest_first[1])
+    rest = as_alice.get(f"/v1/videos?after={page['last_id']}").json()
+    assert ([video["id"] for video in rest["data"]], rest["has_more"]) == (newest_first[2:], False)
+    oldest = as_alice.get("/v1/videos?order=asc&limit=1").json()
+    assert oldest["data"][0]["id"] == newest_first[-1]
+    assert len(as_alice.get("/v1/videos?q=TAKE 3").json()["data"]) == 1
+    assert as_alice.get("/v1/videos?status=completed").json()["data"] == []
+    assert len(as_alice.get("/v1/videos?status=queued&model=camera").json()["data"]) == 5
+    for query in ("limit=0", "limit=101", "order=up", "status=lost"):
+        assert as_alice.get(f"/v1/videos?{query}").status_code == 422
+    assert as_alice.get("/v1/videos?after=vid_0").status_code == 404
+
+
+def test_a_list_costs_as_many_queries_for_five_as_for_one(submit, as_alice, django_assert_num_queries):
+    submit()
+    as_alice.get("/v1/videos")  # notes the key's first use
+    with django_assert_num_queries(2):
+        as_alice.get("/v1/videos")
+    for _ in range(4):
+        submit()
+    with django_assert_num_queries(2):
+        as_alice.get("/v1/videos")
+
+
+ROUTES = [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/content"), ("GET", "/content?variant=thumbnail")]
+
+
+@pytest.mark.parametrize(("method", "rest"), ROUTES)
+def test_another_teams_video_is_absent(method, rest, finished, as_charlie, as_nobody, alice):
+    def ask(api, identifier):
+        return api.client.generic(method, f"/v1/videos/{identifier}{rest}", headers=api.headers)
+
+    absent = "vid_" + "0" * 32
+    foreign, missing = ask(as_charlie, finished.public_id), ask(as_charlie, absent)
+    assert foreign.status_code == missing.status_code == 404
+    same = [answer.json()["error"] for answer in (foreign, missing)]
+    for error, identifier in zip(same, (finished.public_id, absent), strict=True):
+        error.pop("request_id")
+        error["message"] = error["message"].replace(identifier, "…")
+    assert same[0] == same[1]
+    assert ask(as_nobody, finished.public_id).status_code == 401
+    finished.refresh_from_db()
+    assert (finished.state, finished.deleted_at) == (State.COMPLETED, None)
+
+
+def test_scopes_and_roles(finished, as_bob, limited_key):
+    url = f"/v1/videos/{finished.public_id}"
+    assert as_bob.get(url).status_code == as_bob.get(url + "/content").status_code == 200
+    assert as_bob.post(url + "/cancel").status_code == as_bob.delete(url).status_code == 403
+    reader = limited_key(Scope.VIDEOS_READ)
+    assert reader.get(url).status_code == 200
+    assert reader.delete(url).status_code == 403
+    assert limited_key(Scope.VIDEOS_DELETE).get(url).status_code == 403
+
+
+def test_keys_that_do_not_open(alice, as_alice, client, db):
+    def ask(key: str, **headers: str) -> tuple[int, str]:
+        answer = client.get("/v1/models", headers={"Authorization": f"Bearer {key}", **headers})
+        return answer.status_code, answer.json().get("error", {}).get("code", "")
+
+    assert ask(alice.key)[0] == 200
+    assert ask(alice.key + "x") == (401, "invalid_key")
+    for wrong in ("mts_", "mts_a_b", "sk-123", "mts_\0_x", "ключ"):
+        assert ask(wrong.encode().decode("latin-1"))[0] == 401
+    ApiKey.objects.update(allowed_networks=["10.0.0.0/8"])
+    assert ask(alice.key) == (401, "address_not_allowed")
+    ApiKey.objects.update(allowed_networks=["127.0.0.0/8"])
+    assert ask(alice.key)[0] == 200
+    ApiKey.objects.update(expires_at=timezone.now())
+    assert ask(alice.key) == (401, "expired_key")
+    ApiKey.objects.update(expires_at=None)
+    revoke_api_key(key=ApiKey.objects.get())
+    assert ask(alice.key) == (401, "revoked_key")
+
+
+def test_a_key_never_reads_cookies_and_a_session_needs_csrf(alice, charlie, body, finished):
+    from django.test import Client
+
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(alice.user)
+    assert browser.get(f"/v1/videos/{finished.public_id}").status_code == 200
+    assert browser.get(f"/v1/videos/{finished.public_id}", headers=charlie.headers).status_code == 404
+    assert browser.get("/v1/models", headers={"Authorization": "Bearer mts_x_y"}).status_code == 401
+    answer = browser.post("/v1/videos", body(), content_type="application/json")
+    assert answer.status_code == 403
+    browser.get("/accounts/password/change/")
+    token = browser.cookies["csrftoken"].value
+    answer = browser.post("/v1/videos", body(), content_type="application/json", headers={"X-CSRFToken": token})
+    assert answer.status_code == 202
+
+
+def test_every_error_is_the_envelope(as_alice, finished):
+    for method, path, status, code in [
+        ("GET", "/v1/nothing", 404, "not_found"),
+        ("GET", "/v1/videos/garbage", 404, "not_found"),
+        ("GET", "/v1/videos/vid_%00", 404, "not_found"),
+        ("PUT", "/v1/videos", 405, "method_not_allowed"),
+        ("DELETE", "/v1/models", 405, "method_not_allowed"),
+    ]:
+        answer = as_alice.client.generic(method, path, headers=as_alice.headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), path
+        assert answer.json()["error"]["request_id"] == answer["X-Request-Id"]
+
+
+def test_a_fault_of_ours_is_a_500_without_its_innards(as_alice, monkeypatch):
+    monkeypatch.setattr("jobs.api.videos.keyset_page", lambda *_, **__: 1 / 0)
+    answer = as_alice.get("/v1/videos")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    assert "division" not in answer.content.decode()
+
+
+def test_models_and_presets(as_alice, as_nobody):
+    models = as_alice.get("/v1/models").json()["data"]
+    assert [(model["id"], model["default"]) for model in models] == [("camera", True)]
+    assert models[0]["prices"]["standard"] >= 1
+    presets = {preset["id"]: preset for preset in as_alice.get("/v1/presets").json()["data"]}
+    assert (presets["high"]["resolution"], presets["high"]["steps"]) == ("768p", 80)
+    assert as_nobody.get("/v1/models").status_code == 401
+
+
+def test_the_description_is_valid_and_names_every_route(client, db):
+    from django.urls import get_resolver
+    from drf_spectacular.validation import validate_schema
+
+    schema = client.get("/v1/openapi.json").json()
+    validate_schema(schema)
+    assert schema["openapi"].startswith("3.1")
+    routes = {
+        "/" + str(pattern.pattern).replace("<str:video_id>", "{video_id}")
+        for pattern in get_resolver("jobs.api.urls").url_patterns
+    }
+    assert routes - {"/docs", "/v1/openapi.json"} == set(schema["paths"])
+    page = client.get("/docs")
+    assert page.status_code == 200
+
+
+def test_probes(client, db):
+    assert client.get("/livez").content == b"ok"
+    assert client.get("/readyz").json()["checks"] == {"database": True, "redis": True, "storage": True}
+    health = client.get("/health").json()
+    assert (health["status"], health["model_loaded"], health["queue_depth"]) == ("degraded", False, 0)
+    assert health["timestamp"].endswith("Z")
