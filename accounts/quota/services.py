@@ -1,6 +1,6 @@
 """Money: each function changes a wallet and writes the ledger row that explains it, in the caller's transaction.
 
-The wallet row's lock serialises a team's movements; the CHECKs and the partial unique indexes refuse what code overlooks.
+The wallet row's lock serialises a team's movements; CHECKs and partial unique indexes refuse what code overlooks.
 """
 
 import uuid

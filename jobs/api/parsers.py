@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -42,7 +42,7 @@ class BoundedMultiPartParser(MultiPartParser):
         if announced and announced.isdigit() and int(announced) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise _body_too_large()
         form = super().parse(stream, media_type=media_type, parser_context=parser_context)
-        files: Iterable[UploadedFile] = form.files.values()
+        files = cast("Iterable[UploadedFile]", form.files.values())
         if sum(file.size or 0 for file in files) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise _body_too_large()
         return form

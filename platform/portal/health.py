@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import redis
 import structlog
-from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
 from django.db.models import Sum
@@ -87,6 +86,6 @@ def _storage_answers() -> bool:
     try:
         default_storage.exists("readyz")
     except OSError as error:
-        log.warning("storage_not_ready", reason=str(error), backend=settings.STORAGES["default"]["BACKEND"])
+        log.warning("storage_not_ready", reason=str(error), backend=type(default_storage).__name__)
         return False
     return True
