@@ -2,7 +2,10 @@
 
 import os
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
+from servestatic import ServeStaticASGI
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-application = get_asgi_application()
+# Around Django, not among its middleware: one class there that is not asynchronous costs each waiting call a thread.
+application = ServeStaticASGI(get_asgi_application(), **settings.STATIC_SERVER)
