@@ -78,7 +78,7 @@ def _nvml() -> Iterator[bool]:
 
 
 def _visible_handles() -> list["pynvml.c_nvmlDevice_t"]:
-    """NVML knows nothing of CUDA_VISIBLE_DEVICES, which hides and renumbers: numbers, or beginnings of UUIDs."""
+    """NVML knows nothing of CUDA_VISIBLE_DEVICES, which hides and renumbers. Its entries are numbers or UUIDs."""
     count = pynvml.nvmlDeviceGetCount()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:

@@ -5,10 +5,7 @@ The header is judged before anything is decoded: a few kilobytes can announce gi
 
 import io
 import struct
-import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -17,12 +14,24 @@ from PIL.Image import Resampling
 from inference.errors import PictureError, PictureFault
 from inference.limits import PICTURE_PIXELS, PICTURE_SIDE
 
-FORMATS = ("PNG", "JPEG", "WEBP")
 BACKDROP = (255, 255, 255)
 """What transparent pixels are laid on."""
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, MemoryError)
+_TOO_LARGE = f"The picture is too large: at most {PICTURE_PIXELS // 10**6} megapixels and {PICTURE_SIDE} pixels a side."
+_DAMAGE = (
+    struct.error,
+    zlib.error,
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+)
 """What Pillow's decoders raise on broken files (SyntaxError: a broken PNG)."""
 
 
@@ -33,15 +42,13 @@ def decode_picture(data: bytes) -> Image.Image:
     16-bit pictures become 8-bit RGB; transparency is laid on white.
     """
     image_format = _recognise(data)
-    with _strict_pillow():
-        image = _open(data, image_format)
-        _check_header(image)
-        try:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            return _plain_rgb(upright)
-        except (*_DAMAGE, struct.error, zlib.error) as error:
-            raise _damaged(error) from error
+    image = _open(data, image_format)
+    _check_header(image)
+    try:
+        image.load()
+        return _plain_rgb(_upright(image))
+    except _DAMAGE as error:
+        raise _damaged(error) from error
 
 
 def encode_png(image: Image.Image) -> bytes:
@@ -72,26 +79,15 @@ def _recognise(data: bytes) -> str:
     raise PictureError(PictureFault.UNSUPPORTED, "This is not a PNG, JPEG or WebP picture, whatever its name says.")
 
 
-@contextmanager
-def _strict_pillow() -> Iterator[None]:
-    """Pillow warns of bombs and odd metadata; our own limits decide, so its warnings must reach nobody."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def _open(data: bytes, image_format: str) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=[image_format])
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(PictureFault.TOO_LARGE, _TOO_LARGE) from error
     except UnidentifiedImageError as error:
         raise PictureError(PictureFault.UNREADABLE, f"The {image_format} file has no readable header.") from error
-    except (*_DAMAGE, struct.error, zlib.error) as error:
+    except _DAMAGE as error:
         raise _damaged(error) from error
-
-
-_TOO_LARGE = f"The picture is too large: at most {PICTURE_PIXELS // 10**6} megapixels and {PICTURE_SIDE} pixels a side."
 
 
 def _check_header(image: Image.Image) -> None:
@@ -109,6 +105,14 @@ def _damaged(error: Exception) -> PictureError:
     if any(sign in reason for sign in ("truncat", "incomplete", "not enough", "unexpected end", "broken data")):
         return PictureError(PictureFault.TRUNCATED, "The picture is cut off before its end. Send the whole file.")
     return PictureError(PictureFault.UNREADABLE, "The picture is damaged and cannot be read. Save it again.")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its camera was held. Broken metadata, of which Pillow warns or raises, spoils no good picture."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except (*_DAMAGE, Warning):
+        return image
 
 
 def _plain_rgb(image: Image.Image) -> Image.Image:

@@ -15,7 +15,7 @@ GPUS = [("GPU-aaaa", 24_000, 3_000), ("GPU-bbbb", 80_000, 70_000), ("GPU-cccc", 
 def driver(monkeypatch: pytest.MonkeyPatch) -> None:
     def by_uuid(uuid: str) -> int:
         for index, (name, _, _) in enumerate(GPUS):
-            if name.startswith(uuid):
+            if name == uuid:
                 return index
         raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
 
@@ -68,7 +68,7 @@ def test_auto_takes_the_emptiest_gpu() -> None:
     ("visible", "names"),
     [
         ("2,0", ["GPU-cccc", "GPU-aaaa"]),
-        ("GPU-bb", ["GPU-bbbb"]),
+        ("GPU-bbbb", ["GPU-bbbb"]),
         ("", []),
         ("-1", []),
         ("1,7,0", ["GPU-bbbb"]),

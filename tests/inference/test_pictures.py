@@ -100,6 +100,14 @@ def test_exif_orientation_is_applied_and_metadata_dropped(orientation: int, size
         assert np.abs(upper_left - np.asarray(gradient())[-4:, :4].mean(axis=(0, 1))).max() < 30
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_broken_metadata_spoils_no_picture() -> None:
+    data = saved(gradient(), "JPEG")
+    broken = b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01"
+    segment = b"\xff\xe1" + struct.pack(">H", len(broken) + 2) + broken
+    assert decode_picture(data[:2] + segment + data[2:]).size == (40, 24)
+
+
 def test_refuses_what_is_no_picture() -> None:
     assert refused(b"") == "picture_unreadable"
     assert refused(b"just a text file, named cat.png") == "picture_unsupported"

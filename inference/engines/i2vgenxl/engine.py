@@ -64,14 +64,13 @@ class I2VGenXLEngine(LatentEngine):
         return final
 
     def decode(self, latents: NDArray[np.float32], request: GenerationRequest, on_step: OnStep) -> Frames:
-        vae, total, done = self.parts.vae, self.total_steps(request), request.steps
+        total, done = self.total_steps(request), request.steps
         frames = np.empty((request.num_frames, request.height, request.width, 3), np.uint8)
         chunk = frames_per_chunk(request)
         with self._running():
-            scaled = torch.from_numpy(latents)[0].transpose(0, 1) / vae.config.scaling_factor
-            for number, part in enumerate(scaled.split(chunk)):
-                pixels = vae.decode(part.to(self.device, self.dtype), return_dict=False)[0]
-                frames[number * chunk :][: len(part)] = to_bytes(pixels)
+            scaled = torch.from_numpy(latents)[0].transpose(0, 1) / self.parts.vae.config.scaling_factor
+            for number, part in enumerate(torch.split(scaled, chunk)):
+                frames[number * chunk :][: len(part)] = self._decode_chunk(part)
                 self._report(on_step, done + number + 1, total)
         return frames
 
@@ -91,6 +90,12 @@ class I2VGenXLEngine(LatentEngine):
             fps=request.fps,
             num_frames=request.num_frames,
         )
+
+    def _decode_chunk(self, latents: Tensor) -> Frames:
+        """Together on a GPU; one by one on a CPU, whose cache holds no more."""
+        at_once = 1 if self.device == "cpu" else len(latents)
+        batches = torch.split(latents.to(self.device, self.dtype), at_once)
+        return np.concatenate([to_bytes(self.parts.vae.decode(batch, return_dict=False)[0]) for batch in batches])
 
     @contextmanager
     def _running(self) -> Iterator[None]:
