@@ -1,0 +1,73 @@
+"""A real browser beside the test.
+
+Playwright keeps an event loop running in its thread, and Django rightly refuses its database there. So what the browser
+does is written as functions of a page, and runs in a thread of its own, while the test's thread keeps the database.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+
+Result = TypeVar("Result")
+DESK = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+class Browser:
+    """Headless Chromium. `complaints`: errors and warnings of its console, violations of the CSP among them."""
+
+    def __init__(self, executable: str) -> None:
+        self._executable = executable
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="browser")
+        self.complaints: list[str] = []
+
+    def __enter__(self) -> Self:
+        self._thread.submit(self._start).result()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.submit(self._stop).result()
+        self._thread.shutdown()
+
+    def _start(self) -> None:
+        self._playwright = sync_playwright().start()
+        self._browser = self._playwright.chromium.launch(executable_path=self._executable, args=["--no-sandbox"])
+
+    def _stop(self) -> None:
+        self._browser.close()
+        self._playwright.stop()
+
+    def run(
+        self,
+        base_url: str,
+        scenario: Callable[[Page], Result],
+        *,
+        session: str | None = None,
+        viewport: dict[str, int] = DESK,
+        **options: Any,
+    ) -> Result:
+        """What the scenario returns. session: the cookie of somebody who is signed in."""
+
+        def play() -> Result:
+            context = self._browser.new_context(base_url=base_url, viewport=viewport, locale="en-US", **options)
+            context.set_default_timeout(10_000)
+            if session:
+                context.add_cookies([{"name": "sessionid", "value": session, "url": base_url}])
+            page = context.new_page()
+            page.on("console", self._listen)
+            page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+            try:
+                return scenario(page)
+            finally:
+                context.close()
+
+        return self._thread.submit(play).result()
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url')})")
