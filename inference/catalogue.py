@@ -94,6 +94,16 @@ MODELS = {
             cost=FrameCost(base_seconds=0.2, seconds_per_megapixel=0.2),
             memory=NoMemory(),
         ),
+        ModelSpec(
+            name="scripted",
+            title="Scripted",
+            description="Does what its prompt says: takes its time, fails, hangs, crashes. For tests.",
+            engine="inference.engines.scripted.engine:ScriptedEngine",
+            pool="cpu",
+            cost=FrameCost(base_seconds=1, seconds_per_megapixel=0),
+            memory=NoMemory(),
+            test_only=True,
+        ),
     )
 }
 

@@ -107,7 +107,7 @@ class Denoiser:
 def _join(x: Tensor, skip: Tensor) -> Tensor:
     """Skips from before the first look at the text serve both halves of guidance."""
     if len(skip) < len(x):
-        skip = skip.repeat(len(x) // len(skip), 1, 1, 1)
+        skip = torch.cat([skip] * (len(x) // len(skip)))
     return torch.cat([x, skip], dim=1)
 
 

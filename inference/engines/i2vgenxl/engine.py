@@ -99,7 +99,11 @@ class I2VGenXLEngine(LatentEngine):
 
     @contextmanager
     def _running(self) -> Iterator[None]:
-        with torch.inference_mode(), torch.backends.cudnn.flags(benchmark=True), device_failures(self.device):
+        with (
+            torch.inference_mode(),
+            torch.backends.cudnn.flags(enabled=True, benchmark=True),
+            device_failures(self.device),
+        ):
             yield
 
     def _report(self, on_step: Callable[[int, int], None], step: int, total: int) -> None:
