@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
+from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -69,6 +70,7 @@ def sign_in(user: User, team: Team) -> Person:
 def _fresh_redis() -> None:
     """Doorbells and rate limits of an earlier test are not this one's."""
     short_redis().flushdb()
+    cache.clear()
 
 
 @pytest.fixture(autouse=True)

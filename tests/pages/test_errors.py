@@ -1,0 +1,50 @@
+"""Error pages: in our look, without leaking what failed, and without needing what may have failed."""
+
+from typing import Any
+
+import pytest
+from django.template.loader import render_to_string
+from django.test import Client
+
+from tests.pages.conftest import Person
+
+
+@pytest.mark.parametrize("code", ["400", "403", "404", "429", "500", "403_csrf"])
+def test_they_render_without_request_and_database(code: str) -> None:
+    page = render_to_string(f"{code}.html")
+    assert "entrance-card" in page
+    assert f">{code[:3]}<" in page.replace("\n", "").replace(" ", "")
+
+
+def test_an_unknown_address(mia: Person) -> None:
+    answer = mia.get("/no/such/page")
+    assert answer.status_code == 404
+    assert b"There is nothing here" in answer.content
+
+
+def test_a_failure_of_ours_says_nothing_of_its_cause(mia: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: Any, **_options: Any) -> None:
+        raise RuntimeError("the secret cause")
+
+    monkeypatch.setattr("jobs.pages.history.keyset_page", fail)
+    answer = mia.get("/history")
+    assert answer.status_code == 500
+    assert b"Something broke on our side" in answer.content
+    assert b"secret cause" not in answer.content
+
+
+def test_a_form_without_its_token(mia: Person) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.cookies = mia.client.cookies
+    answer = client.post("/api-keys", {"name": "x"})
+    assert answer.status_code == 403
+    assert b"open for too long" in answer.content
+
+
+def test_pages_carry_a_strict_policy_and_keep_to_it(mia: Person) -> None:
+    answer = mia.get("/")
+    policy = answer["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    page = answer.content.decode()
+    for forbidden in (" style=", " onclick=", " onload=", "http://", "hx-on", "javascript:"):
+        assert forbidden not in page.replace("http://www.w3.org", "")

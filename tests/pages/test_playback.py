@@ -1,0 +1,68 @@
+"""A picture goes in, a real worker makes the video, and it plays on its page."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from playwright.sync_api import Page, expect
+
+from jobs.models import Job
+from jobs.states import State
+from tests.pages.browser import Browser
+from tests.pages.conftest import SAMPLES, Person, make_user, sign_in
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture
+def _own_media(tmp_path: Path) -> None:
+    """The worker is another process: it stores where the settings say."""
+
+
+def test_the_video_is_made_and_plays(
+    live_server: Any, transactional_db: None, start_worker: Callable[..., Any], browser: Browser
+) -> None:
+    from accounts.services import ensure_personal_team
+
+    user = make_user("alice@example.com")
+    member: Person = sign_in(user, ensure_personal_team(user=user))
+    start_worker("--model", "camera")
+
+    def scenario(page: Page) -> dict[str, float]:
+        page.goto("/")
+        page.set_input_files("#image", SAMPLES / "cat.jpg")
+        page.get_by_label("What should move?").fill("the camera zooms in and pans to the right")
+        page.get_by_role("button", name="Make video").click()
+        page.wait_for_url("**/videos/vid_*")
+        # No reload from here on: the page itself has to find out.
+        expect(page.locator("video.result")).to_be_visible(timeout=60_000)
+        # Playwright's own waiting evaluates strings in the page, which the site's policy forbids.
+        for _ in range(200):
+            if page.evaluate("document.querySelector('video.result').currentTime") > 0.2:
+                break
+            page.wait_for_timeout(50)
+        facts: dict[str, float] = page.evaluate(
+            "(({ videoWidth, videoHeight, duration, paused, currentTime }) =>"
+            " ({ videoWidth, videoHeight, duration, paused, currentTime }))"
+            "(document.querySelector('video.result'))"
+        )
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download").click()
+        assert download.value.suggested_filename.endswith(".mp4")
+        expect(page.locator(".facts")).to_contain_text("Made in")
+        page.goto("/history")
+        expect(page.locator(".poster img")).to_have_js_property("complete", value=True)
+        assert page.evaluate("document.querySelector('.poster img').naturalWidth") > 0
+        return facts
+
+    cookie = member.client.cookies["sessionid"].value
+    facts = browser.run(live_server.url, scenario, session=cookie, accept_downloads=True)
+    job = Job.objects.get()
+    assert job.state == State.COMPLETED
+    assert (facts["videoWidth"], facts["videoHeight"]) == (job.width, job.height)
+    assert facts["duration"] == pytest.approx(job.seconds, abs=0.2)
+    assert facts["currentTime"] > 0.2
+    assert not facts["paused"]
+    assert django_settings.MODELS_ENABLED == ["camera"]
