@@ -1,4 +1,4 @@
-"""Claims the next job of a pool for a worker: the fairest team first, then priority, then age.
+"""Claims the next job of a pool for a worker: the fairest team first, then priority with ageing, then age.
 
 Start-time fair queueing over teams: a job's start tag is max(pool's virtual time, its team's finish tag), the smallest
 start tag wins, and claiming moves the team's finish tag on by predicted cost / weight. A team with 20,000 queued jobs
@@ -13,11 +13,11 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from jobs.models import Job
+from jobs.models import Job, Priority
 from jobs.services.events import record_event
 
 # Claims of one pool come one after another. The team list is a loose index scan (one index probe per team with work),
-# the head of each team's line is one more probe: the cost grows with teams, not with queued jobs.
+# the oldest job of each priority is one more probe: the cost grows with teams, not with queued jobs.
 _NEXT_JOB = """
 WITH RECURSIVE waiting(team_id) AS (
     (SELECT team_id FROM jobs_job WHERE state = 'queued' AND pool = %(pool)s ORDER BY team_id LIMIT 1)
@@ -39,12 +39,18 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS jobs FROM jobs_job WHERE state = 'in_progress' AND team_id = waiting.team_id
 ) running
 CROSS JOIN LATERAL (
-    SELECT id, team_id, quoted_credits FROM jobs_job
-    WHERE state = 'queued' AND pool = %(pool)s AND team_id = waiting.team_id
-      AND model = ANY(%(models)s) AND vram_mb <= %(vram_mb)s
-      AND (not_before IS NULL OR not_before <= clock_timestamp())
-      AND (deadline_at IS NULL OR deadline_at > clock_timestamp())
-    ORDER BY priority DESC, id LIMIT 1
+    SELECT oldest.* FROM unnest(%(priorities)s) AS level(priority)
+    CROSS JOIN LATERAL (
+        SELECT id, team_id, quoted_credits, priority, queued_at FROM jobs_job
+        WHERE state = 'queued' AND pool = %(pool)s AND team_id = waiting.team_id AND priority = level.priority
+          AND model = ANY(%(models)s) AND vram_mb <= %(vram_mb)s
+          AND (not_before IS NULL OR not_before <= clock_timestamp())
+          AND (deadline_at IS NULL OR deadline_at > clock_timestamp())
+        ORDER BY id LIMIT 1
+    ) oldest
+    ORDER BY oldest.priority + EXTRACT(EPOCH FROM clock_timestamp() - oldest.queued_at) / %(ageing_seconds)s DESC,
+             oldest.id
+    LIMIT 1
 ) head
 WHERE running.jobs < plan.max_running
 ORDER BY start_tag, head.id
@@ -73,7 +79,16 @@ def claim_job(*, pool: str, worker_id: uuid.UUID, models: Sequence[str], vram_mb
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('claim:' || %s, 0))", [pool])
         cursor.execute("INSERT INTO jobs_pool (name, virtual_time) VALUES (%s, 0) ON CONFLICT DO NOTHING", [pool])
-        cursor.execute(_NEXT_JOB, {"pool": pool, "models": list(models), "vram_mb": vram_mb})
+        cursor.execute(
+            _NEXT_JOB,
+            {
+                "pool": pool,
+                "models": list(models),
+                "vram_mb": vram_mb,
+                "priorities": Priority.values,
+                "ageing_seconds": settings.AGEING_SECONDS,
+            },
+        )
         found: tuple[Any, ...] | None = cursor.fetchone()
         if found is None:
             return None

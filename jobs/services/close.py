@@ -21,6 +21,9 @@ log = structlog.get_logger(__name__)
 
 # Pause before the next attempt after a crash, growing with each: a poisoned job must not keep killing engines.
 _PAUSE_AFTER_CRASH_SECONDS = (1, 10, 60)
+OUT_OF_MEMORY = "out_of_memory"
+# What does not fit into the memory of two fresh engines will not fit into a third.
+_MOST_CRASHES = {OUT_OF_MEMORY: 2}
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def crash_job(*, fence: Fence, code: str, message: str) -> bool:
         return confirm_cancel(fence=fence)
     crashes = job.crash_count + 1
     log.warning("attempt_crashed", task_id=job.public_id, attempt=job.attempt, crashes=crashes, code=code)
-    if crashes >= job.max_attempts:
+    if crashes >= min(job.max_attempts, _MOST_CRASHES.get(code, job.max_attempts)):
         held_by(fence).update(crash_count=crashes)
         return fail_job(fence=fence, code=code, message=f"{message} It was tried {crashes} times.")
     pause = _PAUSE_AFTER_CRASH_SECONDS[min(crashes, len(_PAUSE_AFTER_CRASH_SECONDS)) - 1]

@@ -6,7 +6,6 @@ kernel hangs. One thread does it all; only publishing has a thread of its own.
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from types import FrameType
 
 import structlog
@@ -14,23 +13,21 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
 
 from inference.catalogue import ModelSpec
-from jobs.fence import Fence
 from jobs.models import Job, Worker
 from jobs.services.claim import claim_job
-from jobs.services.close import confirm_cancel, crash_job, fail_job, hand_back
+from jobs.services.close import OUT_OF_MEMORY, confirm_cancel, crash_job, fail_job, hand_back
 from jobs.services.doorbell import pool_queue
 from jobs.worker.bell import BellWorker
 from jobs.worker.card import WorkerCard
 from jobs.worker.engine import Died, EngineProcess
 from jobs.worker.hold import Hold
 from jobs.worker.messages import Cancel, Failed, LoadFailed, Made, Ready, Report, Step, Stopped
-from jobs.worker.publish import publish
+from jobs.worker.publish import Publisher
 from jobs.worker.scratch import Scratch
 
 log = structlog.get_logger(__name__)
 
-# While a clip is encoded and stored the next one is made; a third waits for neither.
-_MAX_PUBLISHING = 2
+_RUNNING_BEAT_SECONDS = 1.0
 _TICK_SECONDS = 0.25
 _RELOAD_PAUSE_SECONDS = 30
 
@@ -44,10 +41,10 @@ class GpuWorker(BellWorker):
         self.engine = EngineProcess(model=spec.name, device=device, source=source)
         self.card = WorkerCard(name=self.name, pool=pool, model=spec.name, device=device)
         self.scratch = Scratch()
-        self.publisher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish")
+        self.publisher = Publisher()
         self.engine_is_ready = False
         self.running: Hold | None = None
-        self.publishing: dict[Fence, tuple[Hold, Future[None]]] = {}
+        self.engine_trouble = ""
         self.load_again_at = 0.0
         self.drain_until = float("inf")
 
@@ -85,13 +82,13 @@ class GpuWorker(BellWorker):
     @property
     def is_idle(self) -> bool:
         """Ready for a job and allowed to claim one."""
-        free = self.running is None and len(self.publishing) < _MAX_PUBLISHING
-        return self.engine_is_ready and free and not self.stopping
+        free = self.running is None and not self.publisher.is_full
+        return self.engine_is_ready and free and not self.stopping and not self.card.trouble
 
     @property
     def finished(self) -> bool:
         """Told to stop, and nothing is in hand any more or the time for it is over."""
-        in_hand = self.running is not None or self.publishing
+        in_hand = self.running is not None or self.publisher.holds
         return self.stopping and (not in_hand or time.monotonic() > self.drain_until)
 
     def keep_engine(self) -> None:
@@ -137,11 +134,11 @@ class GpuWorker(BellWorker):
         match report:
             case Ready():
                 self.engine_is_ready = True
-                self.card.trouble = ""
+                self.engine_trouble = ""
                 log.info("engine_ready", model=self.spec.name, seconds=round(report.load_seconds, 1))
             case LoadFailed():
                 self.load_again_at = time.monotonic() + _RELOAD_PAUSE_SECONDS
-                self.card.trouble = report.message
+                self.engine_trouble = report.message
                 log.error("engine_not_loaded", model=self.spec.name, code=report.code, reason=report.message)
             case Died():
                 self.bury_engine(report)
@@ -170,7 +167,8 @@ class GpuWorker(BellWorker):
         log.warning("run_failed", job=fence.job_id.hex, attempt=fence.attempt, code=code, reason=message)
         close = fail_job if report.permanent else crash_job
         self.end_running(lambda: close(fence=fence, code=code, message=message))
-        if report.broken:
+        # After running out of memory, too: the next try deserves a child whose memory is not fragmented.
+        if report.broken or code == OUT_OF_MEMORY:
             self.recycle_engine()
 
     def recycle_engine(self) -> None:
@@ -182,25 +180,19 @@ class GpuWorker(BellWorker):
         hold = self.running
         assert hold is not None  # noqa: S101 (`hear` has checked it)
         self.running = None
-        future = self.publisher.submit(publish, hold.job, folder=hold.folder, gpu_seconds=gpu_seconds)
-        self.publishing[hold.fence] = (hold, future)
+        self.publisher.take(hold, gpu_seconds=gpu_seconds)
 
     def keep_holds(self) -> None:
         """Renews leases, passes cancels on, ends runs that hang; forgets what is published."""
-        for fence, (hold, future) in list(self.publishing.items()):
-            if not future.done():
-                hold.beat_when_due()
-                continue
-            del self.publishing[fence]
-            self.scratch.forget(fence)
+        for hold in self.publisher.keep():
+            self.scratch.forget(hold.fence)
             self.card.jobs_done += 1
-            if (error := future.exception()) is not None:
-                log.error("publish_failed", task_id=hold.job.public_id, reason=repr(error))
         if self.running is not None:
             self.keep_running(self.running)
 
     def keep_running(self, hold: Hold) -> None:
-        hold.beat_when_due()
+        # Oftener than the lease needs: a cancel should be seen within a second.
+        hold.beat_when_due(min(_RUNNING_BEAT_SECONDS, settings.BEAT_SECONDS))
         if hold.is_lost:
             log.warning("fenced_off", task_id=hold.job.public_id, attempt=hold.job.attempt)
             self.recycle_engine()
@@ -227,6 +219,7 @@ class GpuWorker(BellWorker):
 
     def keep_card(self) -> None:
         """Tells the site what this worker is and does."""
+        self.card.trouble = self.engine_trouble or self.publisher.trouble or self.scratch.trouble
         state = Worker.State.READY
         if self.stopping:
             state = Worker.State.DRAINING
@@ -242,7 +235,8 @@ class GpuWorker(BellWorker):
     def leave(self) -> None:
         """Hands back what is not finished, and takes its name off the door."""
         self.engine.stop()
-        unfinished = [hold for hold, future in self.publishing.values() if not future.done()]
+        self.publisher.abandon()
+        unfinished = self.publisher.holds
         if self.running is not None:
             unfinished.append(self.running)
         try:
@@ -251,7 +245,6 @@ class GpuWorker(BellWorker):
             self.card.remove()
         except DatabaseError as error:
             log.error("not_handed_back", reason=str(error).strip(), consequence="the leases will run out")
-        self.publisher.shutdown(wait=False, cancel_futures=True)
         self.leave_registry()
         self.scratch.remove()
         log.info("worker_stopped", jobs_done=self.card.jobs_done)

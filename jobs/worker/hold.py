@@ -12,8 +12,6 @@ from jobs.models import Job
 from jobs.services.lease import beat
 from jobs.worker.messages import Generate
 
-# Progress is published at most this often, besides the regular beat.
-_PROGRESS_SECONDS = 1.0
 # Stop this long before the lease can pass to another: the two clocks may run apart a little.
 _SAFETY_SECONDS = 3.0
 
@@ -30,7 +28,7 @@ class Hold:
         now = time.monotonic()
         self._started = self._last_step = self._last_beat = now
         self._lease_ends = now + settings.LEASE_SECONDS
-        self._steps_done = self._steps_told = 0
+        self._steps_done = 0
         self._fenced_off = False
         self.cancel_requested = self.cancel_sent = False
 
@@ -72,11 +70,10 @@ class Hold:
             return "attempt_timeout", "It took longer than an attempt may take."
         return None
 
-    def beat_when_due(self) -> None:
-        """Renews the lease every BEAT_SECONDS, sooner when there is progress to tell."""
+    def beat_when_due(self, every_seconds: float) -> None:
+        """Renews the lease, publishes the progress and asks for a cancel, if the last time is so long ago."""
         now = time.monotonic()
-        pause = _PROGRESS_SECONDS if self._steps_done != self._steps_told else settings.BEAT_SECONDS
-        if self._fenced_off or now - self._last_beat < min(pause, settings.BEAT_SECONDS):
+        if self._fenced_off or now - self._last_beat < every_seconds:
             return
         self._last_beat = now
         try:
@@ -85,7 +82,6 @@ class Hold:
             # Tried again a beat later; `is_lost` ends the run before the lease can pass to another.
             close_old_connections()
             return
-        self._steps_told = self._steps_done
         self._fenced_off = not answer.held
         self.cancel_requested = answer.cancel_requested
         if answer.held:

@@ -1,11 +1,17 @@
 """From frames to a published video: encode, store under the attempt's key, close the job.
 
-Runs in a thread of the worker, so that the GPU already makes the next clip meanwhile.
+It has a thread of its own, so that the engine already makes the next clip meanwhile. A storage that is down is waited
+for while the leases are kept; what was made is not thrown away for an outage of minutes.
 """
 
+import errno
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, repeat
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import structlog
@@ -13,55 +19,104 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
-from inference.encoding import write_gif, write_mp4, write_poster
 
+from inference.encoding import write_gif, write_mp4, write_poster
 from inference.errors import EncodingFailed
+from jobs.fence import Fence
 from jobs.models import Job
 from jobs.services.close import Published, complete_job, crash_job, hand_back
 from jobs.services.storage import attempt_key
+from jobs.worker.hold import Hold
 
 log = structlog.get_logger(__name__)
 
-# A storage that is down is tried again for this long while the lease is kept, then the job goes back uncounted.
-STORAGE_PATIENCE_SECONDS = 600
-_PAUSES_SECONDS = (1, 2, 5, 10, 30)
+Result = TypeVar("Result")
+# While one clip is encoded and stored the next one is made; a third waits for neither.
+_MOST_HELD = 2
+_PAUSES_SECONDS = (1, 2, 5, 10)
 
 
-def publish(job: Job, *, folder: Path, gpu_seconds: float) -> None:
-    """Publishes what one attempt made, or hands the job back. `folder` holds frames.npy and is left as scratch."""
-    close_old_connections()
-    try:
-        video, poster = _encode(job, folder)
-        result_key, poster_key = _store(job, video), _store(job, poster)
-    except EncodingFailed as error:
-        crash_job(fence=job.fence, code=error.code, message=error.message)
-    except OSError as error:
-        log.error("storage_failed", task_id=job.public_id, reason=str(error))
-        hand_back(fence=job.fence, pause_seconds=_PAUSES_SECONDS[-1])
-    else:
-        published = Published(
-            result_key=result_key, poster_key=poster_key, result_bytes=video.stat().st_size, gpu_seconds=gpu_seconds
-        )
-        if not _complete(job, published):
-            log.warning("fenced_off", task_id=job.public_id, attempt=job.attempt)
-            default_storage.delete(result_key)
-            default_storage.delete(poster_key)
-    finally:
+class Publisher:
+    """Publishes what the engine made, one after the other. `trouble` says what keeps it from doing so, or is empty."""
+
+    def __init__(self) -> None:
+        self.trouble = ""
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish")
+        self._held: dict[Fence, tuple[Hold, Future[None]]] = {}
+        self._abandoned = threading.Event()
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._held) >= _MOST_HELD
+
+    @property
+    def holds(self) -> list[Hold]:
+        """What is not published yet."""
+        return [hold for hold, _ in self._held.values()]
+
+    def take(self, hold: Hold, *, gpu_seconds: float) -> None:
+        """Takes over a job whose frames are made."""
+        self._held[hold.fence] = (hold, self._thread.submit(self._publish, hold, gpu_seconds))
+
+    def keep(self) -> list[Hold]:
+        """Renews the leases of what is in hand; returns what is done with, whatever came of it."""
+        done = [hold for hold, future in self._held.values() if future.done()]
+        for hold in done:
+            _, future = self._held.pop(hold.fence)
+            if (error := future.exception()) is not None:
+                log.error("publish_failed", task_id=hold.job.public_id, reason=repr(error))
+        for hold in self.holds:
+            hold.beat_when_due(settings.BEAT_SECONDS)
+        return done
+
+    def abandon(self) -> None:
+        """Stops waiting for whatever is down. What is not published is the caller's to hand back."""
+        self._abandoned.set()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _publish(self, hold: Hold, gpu_seconds: float) -> None:
         close_old_connections()
-
-
-def _complete(job: Job, published: Published) -> bool:
-    """Closes the job; asks again on a fresh connection while the database is away, for as long as a lease may last."""
-    give_up = time.monotonic() + settings.LEASE_SECONDS
-    while True:
+        job = hold.job
         try:
-            return complete_job(fence=job.fence, published=published)
-        except (OperationalError, InterfaceError) as error:
-            if time.monotonic() > give_up:
-                raise
-            log.warning("database_retry", task_id=job.public_id, reason=str(error))
-            connection.close()
-            time.sleep(_PAUSES_SECONDS[0])
+            video, poster = self._patiently(hold, lambda: _encode(job, hold.folder))
+            result_key = self._patiently(hold, lambda: _store(job, video))
+            poster_key = self._patiently(hold, lambda: _store(job, poster))
+            published = Published(
+                result_key=result_key, poster_key=poster_key, result_bytes=video.stat().st_size, gpu_seconds=gpu_seconds
+            )
+            if not self._patiently(hold, lambda: complete_job(fence=job.fence, published=published)):
+                log.warning("fenced_off", task_id=job.public_id, attempt=job.attempt)
+                default_storage.delete(result_key)
+                default_storage.delete(poster_key)
+        except EncodingFailed as error:
+            crash_job(fence=job.fence, code=error.code, message=error.message)
+        except OSError as error:
+            log.error("storage_given_up", task_id=job.public_id, reason=str(error))
+            hand_back(fence=job.fence, pause_seconds=_PAUSES_SECONDS[-1])
+        finally:
+            close_old_connections()
+
+    def _patiently(self, hold: Hold, work: Callable[[], Result]) -> Result:
+        """Does the work, again and again while storage or database are down, for as long as the lease is kept.
+
+        Raises what the work raised last once patience, lease or this worker's time is over.
+        """
+        give_up = time.monotonic() + settings.STORAGE_PATIENCE_SECONDS
+        for pause in chain(_PAUSES_SECONDS, repeat(_PAUSES_SECONDS[-1])):
+            try:
+                result = work()
+            except (OSError, OperationalError, InterfaceError) as error:
+                full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+                self.trouble = "There is no space left on the disk." if full else f"Cannot publish: {error}"
+                log.warning("publish_retry", task_id=hold.job.public_id, reason=str(error).strip(), pause_seconds=pause)
+                if not isinstance(error, OSError):
+                    connection.close()
+                if hold.is_lost or time.monotonic() + pause > give_up or self._abandoned.wait(pause):
+                    raise
+            else:
+                self.trouble = ""
+                return result
+        raise AssertionError("the pauses never end")
 
 
 def _encode(job: Job, folder: Path) -> tuple[Path, Path]:
@@ -74,16 +129,8 @@ def _encode(job: Job, folder: Path) -> tuple[Path, Path]:
 
 
 def _store(job: Job, path: Path) -> str:
-    """The key it was stored under. Raises OSError when the storage stays away beyond our patience."""
-    give_up = time.monotonic() + STORAGE_PATIENCE_SECONDS
+    """The key it was stored under. A half-written object of a failed try is removed first."""
     key = attempt_key(job.team_id, job.id, job.attempt, path.name)
-    for pause in chain(_PAUSES_SECONDS, repeat(_PAUSES_SECONDS[-1])):
-        try:
-            with path.open("rb") as file:
-                return default_storage.save(key, File(file))
-        except OSError as error:
-            if time.monotonic() + pause > give_up:
-                raise
-            log.warning("storage_retry", task_id=job.public_id, reason=str(error), pause_seconds=pause)
-            time.sleep(pause)
-    raise AssertionError("the pauses never end")
+    default_storage.delete(key)
+    with path.open("rb") as file:
+        return default_storage.save(key, File(file))

@@ -23,6 +23,14 @@ class Scratch:
         self.root = root / f"{os.getpid()}-{int(psutil.Process().create_time())}"
         self.root.mkdir(exist_ok=True)
 
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the disk, or nothing: a worker that cannot write should not claim."""
+        free = shutil.disk_usage(self.root).free
+        if free >= settings.SCRATCH_RESERVE_BYTES:
+            return ""
+        return f"Only {free // 1_000_000} MB are left on the disk for scratch files."
+
     def folder(self, fence: Fence) -> Path:
         """A fresh folder for one attempt."""
         path = self._path(fence)

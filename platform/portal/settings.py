@@ -184,7 +184,13 @@ ENGINE_SILENCE_SECONDS = env.float("ENGINE_SILENCE_SECONDS", default=600)
 ATTEMPT_SECONDS = env.float("ATTEMPT_SECONDS", default=3600)
 # How long a worker that is told to stop may go on with what it holds.
 DRAIN_SECONDS = env.float("DRAIN_SECONDS", default=8 if EMBEDDED else 120)
+# A storage that is down is waited for so long before a finished video goes back to the queue.
+STORAGE_PATIENCE_SECONDS = env.float("STORAGE_PATIENCE_SECONDS", default=600)
+# With less space than this left for scratch files a worker claims nothing.
+SCRATCH_RESERVE_BYTES = env.int("SCRATCH_RESERVE_BYTES", default=512_000_000)
 RECONCILE_SECONDS = env.float("RECONCILE_SECONDS", default=5)
+# Waiting this long lifts a job by one priority: low ones are late, but not for ever.
+AGEING_SECONDS = env.float("AGEING_SECONDS", default=900)
 # Days that a finished video is kept; 0 keeps it for good.
 RETENTION_DAYS = env.int("RETENTION_DAYS", default=0)
 SCRATCH_DIR = env.str("SCRATCH_DIR", default=str(VAR_DIR / "scratch"))

@@ -185,6 +185,16 @@ def test_priority_then_age_within_a_team(submit):
     assert [claim().pk for _ in range(3)] == [urgent.pk, first.pk, second.pk]
 
 
+def test_waiting_lifts_the_priority(submit, settings):
+    settings.AGEING_SECONDS = 60
+    low, high = submit(priority="low"), submit(priority="high")
+    Job.objects.filter(pk=low.pk).update(queued_at=timezone.now() - timedelta(seconds=100))
+    assert claim().pk == high.pk  # 0 + 1.7 < 2
+    another = submit(priority="high")
+    Job.objects.filter(pk=low.pk).update(queued_at=timezone.now() - timedelta(seconds=130))
+    assert [claim().pk, claim().pk] == [low.pk, another.pk]
+
+
 def test_a_flood_of_one_team_does_not_hold_up_another(submit, as_charlie, body):
     Plan.objects.update(max_running=100)
     for _ in range(10):

@@ -1,6 +1,7 @@
 """The worker and its engine child as real processes: they work, and they are killed while they do."""
 
 import pickle
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -13,19 +14,26 @@ from PIL import Image
 
 from accounts.quota.models import LedgerEntry
 from inference.encoding import probe
-from jobs.models import JobEvent, Worker
+from jobs.models import Job, JobEvent, Worker
 from jobs.services import reconcile
 from jobs.services.cancel import cancel_job
 from jobs.services.doorbell import short_redis
-from jobs.states import State
+from jobs.services.storage import job_folder
+from jobs.states import TERMINAL, State
 from tests.workers import wait_for_state, wait_until
 
 pytestmark = pytest.mark.xdist_group("processes")
 
-# Some seconds of work for the camera: time to be killed in.
-LONG = {"resolution": "1024p", "num_frames": 32}
+# Two seconds of work: time to be killed in.
+LONG = {"model": "scripted", "prompt": "delay=0.2", "steps": 10}
+SCRIPTED = ("--model", "scripted")
 SHORT_LEASE = {"LEASE_SECONDS": 5, "BEAT_SECONDS": 0.5}
 TINY = Path(settings.ROOT) / "tests" / "reference" / "i2vgen-xl-tiny"
+
+
+@pytest.fixture(autouse=True)
+def all_models(settings):
+    settings.MODELS_ENABLED = ["camera", "scripted", "i2vgen-xl-tiny"]
 
 
 def charged_once(job) -> bool:
@@ -74,7 +82,7 @@ def test_gif(submit, start_worker):
 
 
 def test_kill_9_of_the_engine_child_in_mid_job(submit, start_worker):
-    worker = start_worker()
+    worker = start_worker(*SCRIPTED)
     job = submit(**LONG)
     wait_until(lambda: in_the_middle(job))
     worker.engine.kill()
@@ -88,14 +96,14 @@ def test_kill_9_of_the_engine_child_in_mid_job(submit, start_worker):
 
 
 def test_kill_9_of_the_worker_in_mid_job(submit, start_worker):
-    worker = start_worker(**SHORT_LEASE)
+    worker = start_worker(*SCRIPTED, **SHORT_LEASE)
     job = submit(**LONG)
     wait_until(lambda: in_the_middle(job))
     engine = worker.engine
     worker.process.kill()
     wait_until(lambda: not engine.is_running() or engine.status() == psutil.STATUS_ZOMBIE, 5)
     worker.process.wait()
-    start_worker(**SHORT_LEASE)
+    start_worker(*SCRIPTED, **SHORT_LEASE)
     wait_until(reconcile.recover_expired_leases, 15)
     wait_for_state(job, State.COMPLETED, State.FAILED)
     assert (job.state, job.attempt, job.crash_count) == (State.COMPLETED, 2, 1)
@@ -104,14 +112,14 @@ def test_kill_9_of_the_worker_in_mid_job(submit, start_worker):
 
 def test_a_worker_that_was_frozen_beyond_its_lease_changes_nothing(submit, start_worker):
     """SIGSTOP: the job goes to another worker, and the zombie that wakes up is fenced off."""
-    zombie = start_worker(**SHORT_LEASE)
+    zombie = start_worker(*SCRIPTED, **SHORT_LEASE)
     job = submit(**LONG)
     wait_until(lambda: in_the_middle(job))
     engine = zombie.engine
     zombie.process.send_signal(signal.SIGSTOP)
     engine.suspend()
     wait_until(reconcile.recover_expired_leases, 15)
-    start_worker(**SHORT_LEASE)
+    start_worker(*SCRIPTED, **SHORT_LEASE)
     wait_until(lambda: job.refresh_from_db() or job.attempt == 2, 15)
     zombie.process.send_signal(signal.SIGCONT)
     engine.resume()
@@ -122,7 +130,7 @@ def test_a_worker_that_was_frozen_beyond_its_lease_changes_nothing(submit, start
 
 
 def test_cancel_of_a_running_job(submit, start_worker):
-    worker = start_worker(BEAT_SECONDS=0.5)
+    worker = start_worker(*SCRIPTED, BEAT_SECONDS=0.5)
     job = submit(**LONG)
     wait_until(lambda: in_the_middle(job))
     engine = worker.engine.pid
@@ -132,14 +140,14 @@ def test_cancel_of_a_running_job(submit, start_worker):
     assert job.state == State.CANCELED
     assert time.monotonic() - asked < 4
     assert released(job)
-    after = wait_for_state(submit(), State.COMPLETED, State.FAILED)
+    after = wait_for_state(submit(**LONG), State.COMPLETED, State.FAILED)
     assert after.state == State.COMPLETED
     assert worker.engine.pid == engine  # the same child, unharmed
 
 
 def test_sigterm_lets_it_finish_what_it_holds(submit, start_worker):
-    worker = start_worker(DRAIN_SECONDS=60)
-    job, later = submit(**LONG), submit()
+    worker = start_worker(*SCRIPTED, DRAIN_SECONDS=60)
+    job, later = submit(**LONG), submit(**LONG)
     wait_until(lambda: in_the_middle(job))
     assert worker.stop() == 0
     job.refresh_from_db()
@@ -149,14 +157,14 @@ def test_sigterm_lets_it_finish_what_it_holds(submit, start_worker):
 
 
 def test_sigterm_hands_back_what_does_not_fit_and_counts_no_crash(submit, start_worker):
-    worker = start_worker(DRAIN_SECONDS=0.2)
+    worker = start_worker(*SCRIPTED, DRAIN_SECONDS=0.2)
     job = submit(**LONG)
     wait_until(lambda: in_the_middle(job))
     worker.process.send_signal(signal.SIGTERM)
     assert worker.stop() == 0  # a second SIGTERM does no harm
     job.refresh_from_db()
     assert (job.state, job.attempt, job.crash_count) == (State.QUEUED, 1, 0)
-    start_worker()
+    start_worker(*SCRIPTED)
     wait_for_state(job, State.COMPLETED, State.FAILED)
     assert (job.state, job.attempt) == (State.COMPLETED, 2)
     assert charged_once(job)
@@ -191,11 +199,66 @@ def test_a_model_that_is_not_there_makes_the_worker_unhealthy_and_says_why(start
     assert "model_index.json" in found.trouble
 
 
-def test_the_diffusion_model_on_its_tiny_checkpoint(submit, start_worker, settings):
-    settings.MODELS_ENABLED = ["i2vgen-xl-tiny"]
-    settings.DEFAULT_MODEL = "i2vgen-xl-tiny"
+def test_the_diffusion_model_on_its_tiny_checkpoint(submit, start_worker):
     start_worker("--model", "i2vgen-xl-tiny", "--source", str(TINY), wait="engine_ready")
-    job = submit(size="128x128", steps=10, resolution=...)
+    job = submit(model="i2vgen-xl-tiny", size="128x128", steps=10, resolution=...)
     wait_for_state(job, State.COMPLETED, State.FAILED)
     assert published(job) == {"width": 128, "height": 128, "frames": 8, "fps": 8}
+    assert charged_once(job)
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "crashes", "restarts"),
+    [
+        ("fail_at=3", "scripted_failure", 0, False),
+        ("oom_at=3", "out_of_memory", 2, True),
+        ("segfault_at=3", "engine_crashed", 3, True),
+        ("raise_at=3", "engine_failed", 3, True),
+        ("break_at=3", "device_broken", 3, True),
+        ("hang_at=3", "engine_hung", 3, True),
+    ],
+)
+def test_what_an_engine_can_suffer(script, code, crashes, restarts, submit, start_worker):
+    """The job fails with its reason, for free, after as many tries as make sense; the next job is unharmed."""
+    worker = start_worker(*SCRIPTED, ENGINE_SILENCE_SECONDS=1)
+    engine = worker.engine.pid
+    job = submit(model="scripted", prompt=script, steps=10)
+    while not job.is_terminal:
+        wait_for_state(job, State.QUEUED, *TERMINAL)
+        Job.objects.filter(pk=job.pk, state=State.QUEUED).update(not_before=None)
+        time.sleep(0.1)
+    assert (job.state, job.error_code, job.crash_count) == (State.FAILED, code, crashes)
+    assert released(job)
+    after = wait_for_state(submit(model="scripted", prompt="fine", steps=10), State.COMPLETED, State.FAILED)
+    assert after.state == State.COMPLETED
+    assert (worker.engine.pid != engine) is restarts
+
+
+def test_a_disk_without_space_stops_the_claims(submit, start_worker):
+    start_worker(wait="engine_ready", SCRATCH_RESERVE_BYTES=10**18)
+    job = submit()
+    found = wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first(), 10)
+    assert "left on the disk" in found.trouble
+    job.refresh_from_db()
+    assert (job.state, job.attempt) == (State.QUEUED, 0)
+
+
+def test_a_storage_that_is_away_for_a_while_costs_nothing(submit, start_worker, tmp_path):
+    """The worker keeps what it made, says what is wrong, and publishes once the storage is back."""
+    media = Path(default_storage.location)
+    worker = start_worker(*SCRIPTED)
+    job = submit(**LONG)
+    wait_until(lambda: in_the_middle(job))
+    folder = media / job_folder(job.team_id, job.id)
+    source = folder / "source.png"
+    kept = source.read_bytes()
+    shutil.rmtree(folder)
+    folder.write_text("a file where a folder should be")
+    worker.wait_for("publish_retry")
+    wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).exists(), 10)
+    folder.unlink()
+    folder.mkdir()
+    source.write_bytes(kept)
+    wait_for_state(job, State.COMPLETED, State.FAILED)
+    assert (job.state, job.attempt, job.crash_count) == (State.COMPLETED, 1, 0)
     assert charged_once(job)

@@ -1,0 +1,75 @@
+"""An engine that does what its prompt says: takes its time, fails, hangs, crashes. For tests of everything around it.
+
+The prompt is a script of words `name=value`; other words are ignored.
+
+| word | does |
+|---|---|
+| `delay=S` | takes S seconds a step |
+| `load=S` (in the source) | takes S seconds to load |
+| `fail_at=N` | fails for good at step N |
+| `oom_at=N` | runs out of memory at step N |
+| `break_at=N` | loses its device at step N |
+| `raise_at=N` | raises what no engine should |
+| `segfault_at=N` | dies of SIGSEGV at step N |
+| `hang_at=N` | reports nothing any more from step N on |
+| `leak_mb=N` | keeps N MiB of memory for good |
+| `chance=P` | what is to happen at a step happens with probability P only (default 1) |
+"""
+
+import os
+import random
+import signal
+import time
+
+import numpy as np
+from PIL.Image import Image
+
+from inference.engines.base import Engine, Frames, OnStep
+from inference.errors import DeviceBroken, InferenceError, OutOfMemory
+from inference.requests import GenerationRequest
+
+
+class ScriptedEngine(Engine):
+    """Follows the script in the prompt; its frames have one colour, drawn from the seed."""
+
+    def load(self) -> None:
+        time.sleep(_script(self.source or "").get("load", 0.0))
+        self._leaked: list[bytearray] = []
+
+    def generate(self, request: GenerationRequest, picture: Image, on_step: OnStep) -> Frames:
+        script = _script(request.prompt)
+        strikes = random.random() < script.get("chance", 1.0)  # noqa: S311 (luck, not secrecy)
+        self._leaked.append(bytearray(int(script.get("leak_mb", 0)) << 20))
+        for step in range(1, request.steps + 1):
+            time.sleep(script.get("delay", 0.0))
+            if strikes:
+                _act(script, step)
+            on_step(step, request.steps)
+        frames = np.empty((request.num_frames, request.height, request.width, 3), np.uint8)
+        frames[:] = colour_of(request.seed)
+        return frames
+
+
+def colour_of(seed: int) -> tuple[int, int, int]:
+    """The colour of every pixel of the clip with this seed, (red, green, blue)."""
+    return seed & 0xFF, seed >> 8 & 0xFF, seed >> 16 & 0xFF
+
+
+def _script(text: str) -> dict[str, float]:
+    pairs = (word.split("=", 1) for word in text.split() if "=" in word)
+    return {name: float(value) for name, value in pairs}
+
+
+def _act(script: dict[str, float], step: int) -> None:
+    if script.get("fail_at") == step:
+        raise InferenceError("scripted_failure", "The script says that this fails.", permanent=True)
+    if script.get("oom_at") == step:
+        raise OutOfMemory("The script says that memory has run out.")
+    if script.get("break_at") == step:
+        raise DeviceBroken("The script says that the device is lost.")
+    if script.get("raise_at") == step:
+        raise RuntimeError("The script says so.")
+    if script.get("segfault_at") == step:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    while script.get("hang_at") == step:
+        time.sleep(1)
