@@ -144,10 +144,11 @@ def _choices(values: form.Values, found: form.Price | None) -> dict[str, Any]:
         "picture_bytes": form.PICTURE_BYTES,
         "picture_megabytes": form.PICTURE_BYTES // 1024**2,
         "picture_megapixels": limits.PICTURE_PIXELS // 10**6,
+        # Shown in the reader's language, inserted in the one that the models read.
         "ideas": [
-            _("slowly zooms in"),
-            _("pans from left to right"),
-            _("drifts closer, with depth"),
-            _("tilts up and turns a little"),
+            (_("slowly zooms in"), "slowly zooms in"),
+            (_("pans from left to right"), "pans from left to right"),
+            (_("drifts closer, with depth"), "drifts closer, with depth"),
+            (_("tilts up and turns a little"), "tilts up and turns a little"),
         ],
     }

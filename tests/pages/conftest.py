@@ -31,6 +31,7 @@ from tests.pages.browser import Browser
 
 SAMPLES = Path(settings.ROOT) / "samples"
 PASSWORD = "reel-of-cards-1894"
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 @dataclass(frozen=True)

@@ -59,9 +59,7 @@ def test_sign_up_confirm_sign_out_sign_in_reset(anonymous: Client) -> None:
     answer = anonymous.get(found[1], follow=True)
     assert "Choose a new password" in text_of(answer)
     new = "another-reel-1895"
-    answer = anonymous.post(
-        answer.redirect_chain[-1][0], {"password1": new, "password2": new}, follow=True
-    )
+    answer = anonymous.post(answer.redirect_chain[-1][0], {"password1": new, "password2": new}, follow=True)
     assert "Password changed" in text_of(answer)
     used = anonymous.get(found[1], follow=True)
     assert "does not work any more" in text_of(used)
@@ -75,7 +73,9 @@ def test_after_signing_in_one_is_where_one_wanted_to_be(anonymous: Client) -> No
     assert 'name="next"' in page
     answer = anonymous.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD, "next": "/history"})
     assert answer["Location"] == "/history"
-    outside = anonymous.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD, "next": "https://evil.example/"})
+    outside = anonymous.post(
+        "/accounts/login/", {"login": EMAIL, "password": PASSWORD, "next": "https://evil.example/"}
+    )
     assert outside["Location"] == "/"
 
 
@@ -114,7 +114,9 @@ def test_who_guesses_passwords_is_stopped(anonymous: Client) -> None:
     assert "Too many" in text_of(log_in(anonymous))
 
 
-@pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/accounts/inactive/"])
+@pytest.mark.parametrize(
+    "path", ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/accounts/inactive/"]
+)
 def test_the_entrance_wears_our_look(path: str, anonymous: Client) -> None:
     page = anonymous.get(path).content.decode()
     assert "entrance-card" in page

@@ -82,7 +82,9 @@ def test_a_viewer_makes_no_key(bob: Person) -> None:
 def test_members_see_their_own_keys_and_managers_all_of_the_team(alice: Person, mia: Person, charlie: Person) -> None:
     keys = {}
     for person in (alice, mia, charlie):
-        keys[person.user.email], _ = create_api_key(team=person.team, creator=person.user, name=f"of {person.user.email}")
+        keys[person.user.email], _ = create_api_key(
+            team=person.team, creator=person.user, name=f"of {person.user.email}"
+        )
 
     def names(answer: Any) -> set[str]:
         return {key.name for key in answer.context["keys"]}

@@ -12,9 +12,13 @@ COLOURS = {
     for name, light, dark in re.findall(r"--([a-z-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", TOKENS)
 }
 GROUNDS = ("paper", "surface", "wash", "accent-wash")
-TEXT = [(text, ground) for text in ("ink", "muted", "accent", "accent-strong", "good", "warn", "bad") for ground in GROUNDS]
+TEXT = [
+    (text, ground) for text in ("ink", "muted", "accent", "accent-strong", "good", "warn", "bad") for ground in GROUNDS
+]
 TEXT += [("on-accent", "accent"), ("on-accent", "accent-strong"), ("on-bad", "bad")]
-TEXT += [(name, f"{name}-wash") for name in ("good", "warn", "bad")] + [("ink", f"{name}-wash") for name in ("good", "warn", "bad")]
+TEXT += [(name, f"{name}-wash") for name in ("good", "warn", "bad")] + [
+    ("ink", f"{name}-wash") for name in ("good", "warn", "bad")
+]
 CONTROLS = [("edge", ground) for ground in ("paper", "surface")] + [("accent", ground) for ground in GROUNDS]
 
 

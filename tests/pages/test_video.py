@@ -50,7 +50,9 @@ def test_a_gif_is_shown_as_a_picture(mia: Person, make_job: Make) -> None:
         (State.EXPIRED, {}, "deadline passed"),
     ],
 )
-def test_every_state_says_what_is(state: State, columns: dict[str, Any], says: str, mia: Person, make_job: Make) -> None:
+def test_every_state_says_what_is(
+    state: State, columns: dict[str, Any], says: str, mia: Person, make_job: Make
+) -> None:
     job = make_job(mia, state, **columns)
     page = page_of(mia, job)
     assert says in page
@@ -82,7 +84,9 @@ def test_the_live_fragment_turns_into_the_whole_content_when_the_job_is_closed(m
 def test_what_a_waiting_job_waits_for_is_said(mia: Person, make_job: Make) -> None:
     first, second = make_job(mia), make_job(mia)
     assert "No worker is running" in page_of(mia, first)
-    Worker.objects.create(name="w", pool="cpu", model="camera", state="ready", device="cpu", last_beat_at=timezone.now())
+    Worker.objects.create(
+        name="w", pool="cpu", model="camera", state="ready", device="cpu", last_beat_at=timezone.now()
+    )
     assert "It is next" in page_of(mia, first)
     assert "1 video is before it" in page_of(mia, second)
 
