@@ -56,7 +56,9 @@ class Team(models.Model):
     personal_of = models.OneToOneField(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="personal_team"
     )
-    members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(User, through="Membership", related_name="teams")
+    members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(
+        User, through="Membership", related_name="teams"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -58,6 +58,22 @@ class LegacyErrorSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
 
 
+_SCHEMA: dict[str, Any] = {
+    "summary": "Make a video in one call",
+    "description": "Waits up to 85 seconds. A slower video is answered with 202 and an address to ask at.",
+    "request": {"application/json": VideoRequestSerializer, "multipart/form-data": VideoRequestSerializer},
+    "responses": {
+        200: GenerateResultSerializer,
+        202: PendingSerializer,
+        "4XX": OpenApiResponse(LegacyErrorSerializer),
+        "5XX": OpenApiResponse(LegacyErrorSerializer),
+    },
+    "parameters": [
+        OpenApiParameter("Prefer", str, "header", description="wait=N: answer after N seconds at the latest")
+    ],
+}
+
+
 class GenerateView(APIView):
     """Asynchronous: hundreds of calls may wait here, each for more than a minute."""
 
@@ -85,21 +101,7 @@ class GenerateView(APIView):
         caller = f"key {principal.api_key.pk}" if principal.api_key else f"user {principal.user.pk}"
         hit(settings.GENERATE_RATE_LIMIT, scope="key", caller=caller)
 
-    @extend_schema(
-        operation_id="generate",
-        summary="Make a video in one call",
-        description="Waits up to 85 seconds. A slower video is answered with 202 and an address to ask at.",
-        request={"application/json": VideoRequestSerializer, "multipart/form-data": VideoRequestSerializer},
-        responses={
-            200: GenerateResultSerializer,
-            202: PendingSerializer,
-            "4XX": OpenApiResponse(LegacyErrorSerializer),
-            "5XX": OpenApiResponse(LegacyErrorSerializer),
-        },
-        parameters=[
-            OpenApiParameter("Prefer", str, "header", description="wait=N: answer after N seconds at the latest")
-        ],
-    )
+    @extend_schema(operation_id="generate", **_SCHEMA)
     async def post(self, request: Request) -> Response:
         job = await sync_to_async(_submit)(request)
         job = await wait_until_closed(job.id, seconds=_patience(request))
@@ -112,7 +114,7 @@ class GenerateView(APIView):
 class UnversionedGenerateView(GenerateView):
     """The same at its first address, /generate."""
 
-    @extend_schema(operation_id="generate_unversioned")
+    @extend_schema(operation_id="generate_unversioned", **_SCHEMA)
     async def post(self, request: Request) -> Response:
         return await super().post(request)
 

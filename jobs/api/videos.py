@@ -21,6 +21,7 @@ from jobs.fields import TextField
 from jobs.models import Job
 from jobs.requests import VideoRequestSerializer, resolve
 from jobs.services.cancel import cancel_job, delete_job
+from jobs.services.idempotency import idempotency_of
 from jobs.services.submit import submit_job
 from jobs.states import State
 
@@ -65,15 +66,16 @@ class VideosView(APIView):
         request={"application/json": VideoRequestSerializer, "multipart/form-data": VideoRequestSerializer},
         responses={202: VideoSerializer, **ERRORS},
         parameters=[
-            OpenApiParameter("Cancel-After", int, "header", description="Seconds in which it must have started")
+            OpenApiParameter("Cancel-After", int, "header", description="Seconds in which it must have started"),
+            OpenApiParameter("Idempotency-Key", str, "header", description="Sent again within 24 h: the same video"),
         ],
     )
     def post(self, request: Request) -> Response:
         principal = principal_of(request)
         values = checked_body(VideoRequestSerializer, request.data)
-        job = submit_job(
-            principal=principal, request=resolve(values, cancel_after_seconds=_cancel_after(request._request))
-        )
+        video_request = resolve(values, cancel_after_seconds=_cancel_after(request._request))
+        idempotency = idempotency_of(request.headers.get("Idempotency-Key"), values)
+        job = submit_job(principal=principal, request=video_request, idempotency=idempotency)
         body = video_as_json(job, request)
         headers = {"Location": body["urls"]["self"], "Retry-After": "1"}
         return Response(body, status=202, headers=headers)

@@ -13,7 +13,9 @@ from common.clock import DatabaseNow
 from inference.catalogue import MODELS
 from jobs.models import Job, Worker
 from jobs.services import doorbell
+from jobs.services.audit import find_money_drifts
 from jobs.services.close import crash_job, expire_job
+from jobs.services.idempotency import forget_old_keys
 from jobs.states import State
 
 log = structlog.get_logger(__name__)
@@ -24,13 +26,18 @@ FORGET_WORKER_SECONDS = 60
 
 
 def reconcile() -> None:
-    """One round of everything. A part that fails is logged and does not keep the others from running."""
-    parts: tuple[Callable[[], int], ...] = (
-        recover_expired_leases,
-        expire_deadlines,
-        ring_waiting_pools,
-        forget_workers,
-    )
+    """One round of what cannot wait."""
+    _run(recover_expired_leases, expire_deadlines, ring_waiting_pools, forget_workers)
+    doorbell.ring(doorbell.SIDE_QUEUE)
+
+
+def reconcile_slowly() -> None:
+    """One round of what reads whole tables."""
+    _run(forget_old_keys, audit_money)
+
+
+def _run(*parts: Callable[[], int]) -> None:
+    """A part that fails is logged and does not keep the others from running."""
     for part in parts:
         try:
             count = part()
@@ -39,7 +46,14 @@ def reconcile() -> None:
         else:
             if count:
                 log.info("reconciled", part=part.__name__, count=count)
-    doorbell.ring(doorbell.SIDE_QUEUE)
+
+
+def audit_money() -> int:
+    """Says loudly when wallets and ledger do not agree; mends nothing, since it cannot know which is right."""
+    drifts = list(find_money_drifts())
+    for drift in drifts:
+        log.error("money_drift", rule=drift.rule, where=drift.where)
+    return len(drifts)
 
 
 @transaction.atomic

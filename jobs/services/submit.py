@@ -17,33 +17,46 @@ from jobs.requests import VideoRequest
 from jobs.services import doorbell
 from jobs.services.admission import check_memory
 from jobs.services.events import record_event
+from jobs.services.idempotency import Idempotency, remember, replay
 from jobs.services.quote import quote
 from jobs.services.storage import source_key
 
 log = structlog.get_logger(__name__)
 
 
-def submit_job(*, principal: Principal, request: VideoRequest) -> Job:
+class _SentTwice(Exception):
+    """Another submit with the same key committed first; this one is rolled back and answers with its job."""
+
+
+def submit_job(*, principal: Principal, request: VideoRequest, idempotency: Idempotency | None = None) -> Job:
     """The accepted job, paid for in advance. Raises LimitExceeded or GpuMemoryImpossible; then nothing was written.
 
+    With a key that made a job already, that job. Raises Conflict when the key came with another body.
     The picture is stored before the transaction, so that no database connection waits for the storage.
     """
+    if idempotency and (job := replay(team_id=principal.team.pk, idempotency=idempotency)):
+        return job
     check_memory(request)
     job_id = new_id()
     key = default_storage.save(source_key(principal.team.pk, job_id), ContentFile(request.picture_png))
     try:
-        return _accept(principal=principal, request=request, job=_job(principal, request, job_id, key))
+        return _accept(principal, request, _job(principal, request, job_id, key), idempotency)
+    except _SentTwice:
+        default_storage.delete(key)
+        return submit_job(principal=principal, request=request, idempotency=idempotency)
     except Exception:
         default_storage.delete(key)
         raise
 
 
 @transaction.atomic
-def _accept(*, principal: Principal, request: VideoRequest, job: Job) -> Job:
+def _accept(principal: Principal, request: VideoRequest, job: Job, idempotency: Idempotency | None) -> Job:
     quota_services.reserve(team=principal.team, job_id=job.id, credits=job.quoted_credits)
     job.save(force_insert=True)
     if request.deadline is not None:
         Job.objects.filter(pk=job.pk).update(deadline_at=DatabaseNow() + request.deadline)
+    if idempotency and not remember(job=job, idempotency=idempotency):
+        raise _SentTwice
     record_event(job.id, "queued")
     doorbell.ring_after_commit(doorbell.pool_queue(job.pool))
     log.info("job_accepted", task_id=job.public_id, team=principal.team.pk, params=request.as_log())

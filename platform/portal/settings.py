@@ -189,6 +189,8 @@ STORAGE_PATIENCE_SECONDS = env.float("STORAGE_PATIENCE_SECONDS", default=600)
 # With less space than this left for scratch files a worker claims nothing.
 SCRATCH_RESERVE_BYTES = env.int("SCRATCH_RESERVE_BYTES", default=512_000_000)
 RECONCILE_SECONDS = env.float("RECONCILE_SECONDS", default=5)
+# Between two audits of wallets against the ledger.
+AUDIT_SECONDS = env.float("AUDIT_SECONDS", default=600)
 # Waiting this long lifts a job by one priority: low ones are late, but not for ever.
 AGEING_SECONDS = env.float("AGEING_SECONDS", default=900)
 # Days that a finished video is kept; 0 keeps it for good.

@@ -202,7 +202,7 @@ def test_a_model_that_is_not_there_makes_the_worker_unhealthy_and_says_why(start
 def test_the_diffusion_model_on_its_tiny_checkpoint(submit, start_worker):
     start_worker("--model", "i2vgen-xl-tiny", "--source", str(TINY), wait="engine_ready")
     job = submit(model="i2vgen-xl-tiny", size="128x128", steps=10, resolution=...)
-    wait_for_state(job, State.COMPLETED, State.FAILED)
+    wait_for_state(job, State.COMPLETED, State.FAILED, seconds=120)
     assert published(job) == {"width": 128, "height": 128, "frames": 8, "fps": 8}
     assert charged_once(job)
 

@@ -1,0 +1,68 @@
+"""Compares the books with each other: wallets with the ledger, jobs with their rows, results with the storage."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.core.files.storage import default_storage
+from django.db import connection
+
+from jobs.models import Job
+from jobs.states import State
+
+# Each finds rows that must not exist; the first column names the row.
+_DRIFTS = {
+    "wallet is not the sum of its ledger": """
+        SELECT 'team ' || w.team_id || ': wallet ' || w.balance || '/' || w.reserved || ', ledger '
+               || COALESCE(l.balance, 0) || '/' || COALESCE(l.reserved, 0)
+        FROM quota_wallet w
+        LEFT JOIN (SELECT team_id, SUM(balance_delta) AS balance, SUM(reserved_delta) AS reserved
+                   FROM quota_ledgerentry GROUP BY team_id) l USING (team_id)
+        WHERE w.balance <> COALESCE(l.balance, 0) OR w.reserved <> COALESCE(l.reserved, 0)""",
+    "job without its one reserve": """
+        SELECT j.id::text FROM jobs_job j
+        WHERE (SELECT count(*) FROM quota_ledgerentry e WHERE e.job_id = j.id AND e.kind = 'reserve') <> 1""",
+    "closed job without its one closing row": """
+        SELECT j.id::text || ' ' || j.state FROM jobs_job j
+        WHERE j.finished_at IS NOT NULL
+          AND (SELECT count(*) FROM quota_ledgerentry e
+               WHERE e.job_id = j.id AND e.kind IN ('settle', 'release')) <> 1""",
+    "open job with a closing row": """
+        SELECT j.id::text || ' ' || j.state FROM jobs_job j JOIN quota_ledgerentry e ON e.job_id = j.id
+        WHERE j.finished_at IS NULL AND e.kind IN ('settle', 'release')""",
+    "settled but not completed, or the reverse": """
+        SELECT j.id::text || ' ' || j.state || ' ' || e.kind FROM jobs_job j JOIN quota_ledgerentry e ON e.job_id = j.id
+        WHERE e.kind IN ('settle', 'release') AND (e.kind = 'settle') <> (j.state = 'completed')""",
+    "charge is not what was settled": """
+        SELECT j.id::text FROM jobs_job j JOIN quota_ledgerentry e ON e.job_id = j.id
+        WHERE e.kind = 'settle' AND (e.reserved_delta <> -j.quoted_credits
+                                     OR j.charged_credits <> j.quoted_credits - e.balance_delta)""",
+    "ledger row of a job that does not exist": """
+        SELECT DISTINCT e.job_id::text FROM quota_ledgerentry e LEFT JOIN jobs_job j ON j.id = e.job_id
+        WHERE e.job_id IS NOT NULL AND j.id IS NULL""",
+}
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Something that must not be: which rule it breaks, and where."""
+
+    rule: str
+    where: str
+
+
+def find_money_drifts() -> Iterator[Drift]:
+    """Everything wrong between wallets, ledger and jobs; nothing in a healthy system."""
+    with connection.cursor() as cursor:
+        for rule, sql in _DRIFTS.items():
+            cursor.execute(sql)
+            for (where,) in cursor.fetchall():
+                yield Drift(rule, where)
+
+
+def find_missing_results() -> Iterator[Drift]:
+    """Completed jobs whose published files are not in the storage."""
+    kept = Job.objects.filter(state=State.COMPLETED, deleted_at=None, files_deleted_at=None)
+    for job in kept.only("id", "result_key", "poster_key").iterator():
+        for key in (job.result_key, job.poster_key):
+            if not default_storage.exists(key):
+                yield Drift("published file is missing", f"{job.id} {key}")

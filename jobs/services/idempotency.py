@@ -1,0 +1,72 @@
+"""A submit that is sent twice makes one job: the client's key is written in the transaction that accepts the job."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from common.clock import DatabaseNow
+from common.errors import Conflict, InvalidField
+from jobs.models import IdempotencyRecord, Job
+
+KEPT = timedelta(hours=24)
+_LONGEST_KEY = 255
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """The client's key, good for 24 hours in its team, and a SHA-256 of what it was sent with."""
+
+    key: str
+    fingerprint: bytes
+
+
+def idempotency_of(key: str | None, values: Mapping[str, Any]) -> Idempotency | None:
+    """From the header and the checked fields of the body. Raises InvalidField for a key that we would not keep."""
+    if key is None:
+        return None
+    if not 1 <= len(key) <= _LONGEST_KEY or not key.isprintable():
+        message = f"Idempotency-Key must be 1 to {_LONGEST_KEY} printable characters."
+        raise InvalidField(message, code="idempotency_key_invalid", param="Idempotency-Key")
+    digest = hashlib.sha256()
+    for name, value in sorted(values.items()):
+        digest.update(f"{name}\n".encode())
+        digest.update(_file_digest(value) if hasattr(value, "chunks") else json.dumps(value, sort_keys=True).encode())
+    return Idempotency(key, digest.digest())
+
+
+def _file_digest(file: Any) -> bytes:
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    file.seek(0)
+    return digest.digest()
+
+
+def replay(*, team_id: int, idempotency: Idempotency) -> Job | None:
+    """The job that this key made already, or None. Raises Conflict when it came with another body."""
+    records = IdempotencyRecord.objects.filter(team_id=team_id, key=idempotency.key)
+    record = records.filter(created_at__gt=DatabaseNow() - KEPT).select_related("job").first()
+    if record is None:
+        return None
+    if bytes(record.fingerprint) != idempotency.fingerprint:
+        message = "This Idempotency-Key was used with another body. Send the same body, or a new key."
+        raise Conflict(message, code="idempotency_conflict", param="Idempotency-Key")
+    return record.job
+
+
+def remember(*, job: Job, idempotency: Idempotency) -> bool:
+    """Writes the key down, in the transaction of the submit. Returns False when another submit was first."""
+    own = IdempotencyRecord.objects.filter(team_id=job.team_id, key=idempotency.key)
+    own.filter(created_at__lte=DatabaseNow() - KEPT).delete()
+    record = IdempotencyRecord(team_id=job.team_id, key=idempotency.key, fingerprint=idempotency.fingerprint, job=job)
+    # Waits for another submit with this key to commit or roll back, then knows.
+    IdempotencyRecord.objects.bulk_create([record], ignore_conflicts=True)
+    return own.filter(job=job).exists()
+
+
+def forget_old_keys() -> int:
+    """Deletes what is older than 24 hours."""
+    return IdempotencyRecord.objects.filter(created_at__lte=DatabaseNow() - KEPT).delete()[0]
