@@ -8,65 +8,136 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Plan',
+            name="Plan",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60, unique=True)),
-                ('weight', models.PositiveIntegerField(default=1)),
-                ('max_running', models.PositiveIntegerField(default=4)),
-                ('max_queued', models.PositiveIntegerField(default=1000)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=60, unique=True)),
+                ("weight", models.PositiveIntegerField(default=1)),
+                ("max_running", models.PositiveIntegerField(default=4)),
+                ("max_queued", models.PositiveIntegerField(default=1000)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('weight__gte', 1)), name='plan_weight_at_least_one')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("weight__gte", 1)), name="plan_weight_at_least_one")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Wallet',
+            name="Wallet",
             fields=[
-                ('team', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='wallet', serialize=False, to='accounts.team')),
-                ('balance', models.BigIntegerField(default=0)),
-                ('reserved', models.BigIntegerField(default=0)),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='wallets', to='quota.plan')),
+                (
+                    "team",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="wallet",
+                        serialize=False,
+                        to="accounts.team",
+                    ),
+                ),
+                ("balance", models.BigIntegerField(default=0)),
+                ("reserved", models.BigIntegerField(default=0)),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="wallets", to="quota.plan"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LedgerEntry',
+            name="LedgerEntry",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('grant', 'given to the team'), ('reserve', 'promised to a job at submit'), ('settle', 'a job succeeded: charged, the rest given back'), ('release', 'a job ended otherwise: all given back'), ('adjust', 'corrected by an administrator')], max_length=8)),
-                ('balance_delta', models.BigIntegerField()),
-                ('reserved_delta', models.BigIntegerField()),
-                ('job_id', models.UUIDField(null=True)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ledger', to='accounts.team')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("grant", "given to the team"),
+                            ("reserve", "promised to a job at submit"),
+                            ("settle", "a job succeeded: charged, the rest given back"),
+                            ("release", "a job ended otherwise: all given back"),
+                            ("adjust", "corrected by an administrator"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("balance_delta", models.BigIntegerField()),
+                ("reserved_delta", models.BigIntegerField()),
+                ("job_id", models.UUIDField(null=True)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="ledger", to="accounts.team"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['team', '-id'], name='ledger_of_team')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('kind', 'reserve')), fields=('job_id',), name='ledger_one_reserve_per_job'), models.UniqueConstraint(condition=models.Q(('kind__in', ('settle', 'release'))), fields=('job_id',), name='ledger_one_closing_per_job'), models.CheckConstraint(condition=models.Q(models.Q(('job_id', None), ('kind__in', ('grant', 'adjust'))), models.Q(('job_id__isnull', False), ('kind__in', ('reserve', 'settle', 'release'))), _connector='OR'), name='ledger_job_rows_name_their_job')],
+                "indexes": [models.Index(fields=["team", "-id"], name="ledger_of_team")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("kind", "reserve")), fields=("job_id",), name="ledger_one_reserve_per_job"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("kind__in", ("settle", "release"))),
+                        fields=("job_id",),
+                        name="ledger_one_closing_per_job",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("job_id", None), ("kind__in", ("grant", "adjust"))),
+                            models.Q(("job_id__isnull", False), ("kind__in", ("reserve", "settle", "release"))),
+                            _connector="OR",
+                        ),
+                        name="ledger_job_rows_name_their_job",
+                    ),
+                ],
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='ledgerentry',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='a3feeaab2049fcc31b14b47ac65d037493947fc4', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_537df', table='quota_ledgerentry', when='BEFORE')),
+            model_name="ledgerentry",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="a3feeaab2049fcc31b14b47ac65d037493947fc4",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_537df",
+                    table="quota_ledgerentry",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('balance__gte', 0)), name='wallet_balance_not_negative'),
+            model_name="wallet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("balance__gte", 0)), name="wallet_balance_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('reserved__gte', 0)), name='wallet_reserved_not_negative'),
+            model_name="wallet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reserved__gte", 0)), name="wallet_reserved_not_negative"
+            ),
         ),
     ]

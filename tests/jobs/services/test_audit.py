@@ -23,6 +23,7 @@ def completed(submit) -> Job:
     default_storage.save("audit/r.mp4", ContentFile(b"x"))
     published = Published(result_key="audit/r.mp4", poster_key="audit/r.mp4", result_bytes=1, gpu_seconds=0.1)
     assert complete_job(fence=job.fence, published=published)
+    job.refresh_from_db()
     yield job
     default_storage.delete("audit/r.mp4")
 
