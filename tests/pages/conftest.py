@@ -1,4 +1,4 @@
-"""Four people at their browsers: Alice owns the team, Mia makes videos in it, Bob may only look, Charlie is elsewhere."""
+"""Four people at their browsers: Alice owns the team, Mia makes videos in it, Bob may only look, Charlie is outside."""
 
 import os
 import shutil

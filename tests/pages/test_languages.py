@@ -1,4 +1,4 @@
-"""English and Simplified Chinese are equals: every text of the pages is in the catalogue, and the catalogue is compiled."""
+"""English and Simplified Chinese are equals: every text of the pages is in the catalogue, and that is compiled."""
 
 import ast
 import gettext
