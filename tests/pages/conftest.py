@@ -116,6 +116,17 @@ def anonymous(db: None) -> Client:
     return Client(raise_request_exception=False)
 
 
+@pytest.fixture
+def member(transactional_db: None, request: pytest.FixtureRequest) -> Person:
+    """Alice, in a database that the server's threads see too."""
+    person: Person = request.getfixturevalue("alice")
+    return person
+
+
+def cookie(person: Person) -> str:
+    return person.client.cookies["sessionid"].value
+
+
 def picture(size: tuple[int, int] = (96, 64), name: str = "still.png", kind: str = "PNG") -> SimpleUploadedFile:
     """A picture as a browser uploads it."""
     buffer = BytesIO()

@@ -24,7 +24,7 @@ def log_in(client: Client, password: str = PASSWORD) -> Any:
 def test_sign_up_confirm_sign_out_sign_in_reset(anonymous: Client) -> None:
     answer = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD}, follow=True)
     assert answer.redirect_chain[-1][0] == "/accounts/confirm-email/"
-    assert "Confirm your e-mail address" in text_of(answer)
+    assert "Confirm your email address" in text_of(answer)
     assert EMAIL in text_of(answer)
     message = mail.outbox[-1]
     found = re.search(r"^ {4}(\S+)$", str(message.body), re.MULTILINE)

@@ -118,6 +118,16 @@ def test_the_price_follows_the_settings(mia: Person) -> None:
     assert re.search(r'id="price-high"\s+hx-swap-oob', large)
 
 
+def test_with_several_models_one_is_chosen_and_priced(mia: Person, settings: Any) -> None:
+    settings.MODELS_ENABLED, settings.DEFAULT_MODEL = ["i2vgen-xl", "camera"], "i2vgen-xl"
+    page = mia.get("/").content.decode()
+    assert re.search(r'<option\s+value="i2vgen-xl"\s+selected', page)
+    assert "53 credits" in page
+    assert "2 credits" in mia.htmx("/price?model=camera&preset=standard").content.decode()
+    mia.post("/", fields(model="camera"))
+    assert Job.objects.get().model == "camera"
+
+
 @pytest.mark.parametrize("query", ["fps=999", "num_frames=x", "resolution=9p", "model=sora", "preset=%00"])
 def test_a_price_that_cannot_be_known_says_which_setting(query: str, mia: Person) -> None:
     answer = mia.htmx(f"/price?{query}")

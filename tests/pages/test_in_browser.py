@@ -8,21 +8,10 @@ from playwright.sync_api import Page, expect
 from jobs.models import Job
 from jobs.states import State
 from tests.pages.browser import DESK, PHONE, Browser
-from tests.pages.conftest import PASSWORD, SAMPLES, TIMES, Person
+from tests.pages.conftest import PASSWORD, SAMPLES, TIMES, Person, cookie
 
 # They share two cores with whatever else is tested.
 pytestmark = pytest.mark.xdist_group("browser")
-
-
-@pytest.fixture
-def member(transactional_db: None, request: pytest.FixtureRequest) -> Person:
-    """Alice, in a database that the server's threads see too."""
-    person: Person = request.getfixturevalue("alice")
-    return person
-
-
-def cookie(person: Person) -> str:
-    return person.client.cookies["sessionid"].value
 
 
 def drop(page: Page, path: Any, kind: str = "image/jpeg") -> None:
@@ -224,6 +213,8 @@ def test_on_a_phone_the_button_is_in_reach_and_targets_are_large(
         page.goto("/")
         button = page.locator("#submit").bounding_box()
         bar = page.locator(".bottombar").bounding_box()
+        expect(page.get_by_text("Choose a picture", exact=True)).to_be_visible()
+        expect(page.get_by_text("Drop a picture here")).to_be_hidden()
         assert button
         assert bar
         assert button["y"] + button["height"] <= bar["y"] <= PHONE["height"]
@@ -253,65 +244,3 @@ def test_signing_in_and_out_in_the_browser(live_server: Any, member: Person, bro
         expect(page.get_by_text("You are signed out.")).to_be_visible()
 
     browser.run(live_server.url, scenario)
-
-
-def test_history_is_searched_filtered_and_continued_without_a_reload(
-    live_server: Any, member: Person, browser: Browser, make_job: Any
-) -> None:
-    for number in range(26):
-        make_job(member, State.FAILED, prompt=f"clip {number}")
-    make_job(member, State.COMPLETED, prompt="the cat purrs", output_format="gif")
-
-    def scenario(page: Page) -> None:
-        page.goto("/history")
-        page.evaluate("window.sameDocument = true")
-        cards = page.locator(".poster")
-        expect(cards).to_have_count(24)
-        page.get_by_role("link", name="Load more").click()
-        expect(cards).to_have_count(27)
-        expect(page.get_by_role("link", name="Load more")).to_have_count(0)
-        page.get_by_role("searchbox").press_sequentially("purrs")
-        expect(cards).to_have_count(1)
-        page.get_by_role("radio", name="Failed").check(force=True)
-        expect(page.get_by_text("Nothing matches")).to_be_visible()
-        assert page.evaluate("window.sameDocument")
-        assert "q=purrs" in page.url
-        assert "state=failed" in page.url
-
-    browser.run(live_server.url, scenario, session=cookie(member))
-
-
-def test_a_card_follows_its_job_until_it_is_closed(
-    live_server: Any, member: Person, browser: Browser, make_job: Any
-) -> None:
-    job = make_job(member, State.QUEUED)
-
-    def scenario(page: Page) -> None:
-        page.goto("/history")
-        expect(page.locator(".poster .chip")).to_have_text("Queued")
-        elsewhere = page.context.new_page()
-        elsewhere.goto(f"/videos/{job.public_id}")
-        elsewhere.get_by_role("button", name="Cancel").click()
-        expect(page.locator(".poster .chip")).to_have_text("Canceled")
-        expect(page.locator("[hx-get*='/history/running']")).to_have_count(0)
-
-    browser.run(live_server.url, scenario, session=cookie(member))
-
-
-def test_a_video_that_is_deleted_elsewhere_turns_into_the_page_that_says_so(
-    live_server: Any, member: Person, browser: Browser, make_job: Any
-) -> None:
-    job = make_job(member, State.QUEUED)
-
-    def scenario(page: Page) -> None:
-        page.goto(f"/videos/{job.public_id}")
-        elsewhere = page.context.new_page()
-        elsewhere.goto(f"/videos/{job.public_id}")
-        elsewhere.get_by_role("button", name="Delete video").click()
-        elsewhere.locator("#delete-video").get_by_role("button", name="Delete video").click()
-        expect(elsewhere.get_by_text("The video is deleted.")).to_be_visible()
-        expect(page.get_by_text("There is nothing here")).to_be_visible()
-
-    browser.run(live_server.url, scenario, session=cookie(member))
-    assert [text for text in browser.complaints if "404" not in text] == []
-    browser.complaints.clear()

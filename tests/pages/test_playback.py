@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
 from playwright.sync_api import Page, expect
 
 from jobs.models import Job
 from jobs.states import State
 from tests.pages.browser import Browser
-from tests.pages.conftest import SAMPLES, Person, make_user, sign_in
+from tests.pages.conftest import SAMPLES, Person, cookie
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -22,12 +21,8 @@ def _own_media(tmp_path: Path) -> None:
 
 
 def test_the_video_is_made_and_plays(
-    live_server: Any, transactional_db: None, start_worker: Callable[..., Any], browser: Browser
+    live_server: Any, member: Person, start_worker: Callable[..., Any], browser: Browser
 ) -> None:
-    from accounts.services import ensure_personal_team
-
-    user = make_user("alice@example.com")
-    member: Person = sign_in(user, ensure_personal_team(user=user))
     start_worker("--model", "camera")
 
     def scenario(page: Page) -> dict[str, float]:
@@ -57,12 +52,10 @@ def test_the_video_is_made_and_plays(
         assert page.evaluate("document.querySelector('.poster img').naturalWidth") > 0
         return facts
 
-    cookie = member.client.cookies["sessionid"].value
-    facts = browser.run(live_server.url, scenario, session=cookie, accept_downloads=True)
+    facts = browser.run(live_server.url, scenario, session=cookie(member), accept_downloads=True)
     job = Job.objects.get()
     assert job.state == State.COMPLETED
     assert (facts["videoWidth"], facts["videoHeight"]) == (job.width, job.height)
     assert facts["duration"] == pytest.approx(job.seconds, abs=0.2)
     assert facts["currentTime"] > 0.2
     assert not facts["paused"]
-    assert django_settings.MODELS_ENABLED == ["camera"]

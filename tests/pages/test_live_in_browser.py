@@ -1,0 +1,74 @@
+"""Pages that follow their jobs by themselves, in a browser."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from jobs.states import State
+from tests.pages.browser import Browser
+from tests.pages.conftest import Person, cookie
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+def test_history_is_searched_filtered_and_continued_without_a_reload(
+    live_server: Any, member: Person, browser: Browser, make_job: Any
+) -> None:
+    for number in range(26):
+        make_job(member, State.FAILED, prompt=f"clip {number}")
+    make_job(member, State.COMPLETED, prompt="the cat purrs", output_format="gif")
+
+    def scenario(page: Page) -> None:
+        page.goto("/history")
+        page.evaluate("window.sameDocument = true")
+        cards = page.locator(".poster")
+        expect(cards).to_have_count(24)
+        page.get_by_role("link", name="Load more").click()
+        expect(cards).to_have_count(27)
+        expect(page.get_by_role("link", name="Load more")).to_have_count(0)
+        page.get_by_role("searchbox").press_sequentially("purrs")
+        expect(cards).to_have_count(1)
+        page.get_by_role("radio", name="Failed").check(force=True)
+        expect(page.get_by_text("Nothing matches")).to_be_visible()
+        assert page.evaluate("window.sameDocument")
+        assert "q=purrs" in page.url
+        assert "state=failed" in page.url
+
+    browser.run(live_server.url, scenario, session=cookie(member))
+
+
+def test_a_card_follows_its_job_until_it_is_closed(
+    live_server: Any, member: Person, browser: Browser, make_job: Any
+) -> None:
+    job = make_job(member, State.QUEUED)
+
+    def scenario(page: Page) -> None:
+        page.goto("/history")
+        expect(page.locator(".poster .chip")).to_have_text("Queued")
+        elsewhere = page.context.new_page()
+        elsewhere.goto(f"/videos/{job.public_id}")
+        elsewhere.get_by_role("button", name="Cancel").click()
+        expect(page.locator(".poster .chip")).to_have_text("Canceled")
+        expect(page.locator("[hx-get*='/history/running']")).to_have_count(0)
+
+    browser.run(live_server.url, scenario, session=cookie(member))
+
+
+def test_a_video_that_is_deleted_elsewhere_turns_into_the_page_that_says_so(
+    live_server: Any, member: Person, browser: Browser, make_job: Any
+) -> None:
+    job = make_job(member, State.QUEUED)
+
+    def scenario(page: Page) -> None:
+        page.goto(f"/videos/{job.public_id}")
+        elsewhere = page.context.new_page()
+        elsewhere.goto(f"/videos/{job.public_id}")
+        elsewhere.get_by_role("button", name="Delete video").click()
+        elsewhere.locator("#delete-video").get_by_role("button", name="Delete video").click()
+        expect(elsewhere.get_by_text("The video is deleted.")).to_be_visible()
+        expect(page.get_by_text("There is nothing here")).to_be_visible()
+
+    browser.run(live_server.url, scenario, session=cookie(member))
+    assert [text for text in browser.complaints if "404" not in text] == []
+    browser.complaints.clear()
