@@ -14,6 +14,8 @@ from accounts.quota.models import LedgerEntry, Plan, Wallet
 from common.errors import LimitExceeded
 
 Kind = LedgerEntry.Kind
+# Joins the caller's transaction without a savepoint of its own: two round trips less for each movement.
+_joined = transaction.atomic(savepoint=False)
 STANDARD_PLAN = "standard"
 
 
@@ -27,7 +29,7 @@ def open_wallet(*, team: Team) -> Wallet:
     return wallet
 
 
-@transaction.atomic
+@_joined
 def grant(*, team: Team, credits: int, reason: str, actor: User | None = None) -> None:  # noqa: A002 (the product's word)
     """Adds credits to the free balance."""
     Wallet.objects.filter(team=team).update(balance=F("balance") + credits)
@@ -36,7 +38,7 @@ def grant(*, team: Team, credits: int, reason: str, actor: User | None = None) -
     )
 
 
-@transaction.atomic
+@_joined
 def reserve(*, team: Team, job_id: uuid.UUID, credits: int) -> None:  # noqa: A002
     """Promises credits to a job. Raises LimitExceeded (`quota_exceeded`) where the free balance does not reach."""
     changed = Wallet.objects.filter(team=team, balance__gte=credits).update(
@@ -55,7 +57,7 @@ def reserve(*, team: Team, job_id: uuid.UUID, credits: int) -> None:  # noqa: A0
     )
 
 
-@transaction.atomic
+@_joined
 def settle(*, team_id: int, job_id: uuid.UUID, reserved: int, charged: int) -> None:
     """Closes a job's reserve with a charge of at most the reserve; the rest returns to the balance."""
     back = reserved - charged
@@ -65,7 +67,7 @@ def settle(*, team_id: int, job_id: uuid.UUID, reserved: int, charged: int) -> N
     )
 
 
-@transaction.atomic
+@_joined
 def release(*, team_id: int, job_id: uuid.UUID, reserved: int) -> None:
     """Closes a job's reserve without a charge."""
     Wallet.objects.filter(team_id=team_id).update(reserved=F("reserved") - reserved, balance=F("balance") + reserved)

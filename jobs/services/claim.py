@@ -8,13 +8,11 @@ therefore delays another team's single job by at most the jobs that are running 
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from jobs.models import Job, Priority
-from jobs.services.events import record_event
 
 # Claims of one pool come one after another. The team list is a loose index scan (one index probe per team with work),
 # the oldest job of each priority is one more probe: the cost grows with teams, not with queued jobs.
@@ -27,13 +25,13 @@ WITH RECURSIVE waiting(team_id) AS (
             ORDER BY next.team_id LIMIT 1)
     FROM waiting WHERE waiting.team_id IS NOT NULL
 )
-SELECT head.id, head.team_id,
-       GREATEST(COALESCE(share.finish_tag, 0), pool.virtual_time) AS start_tag,
+SELECT head.id,
+       GREATEST(share.finish_tag, pool.virtual_time, 0) AS start_tag,
        head.quoted_credits::float / plan.weight AS cost
 FROM waiting
 JOIN quota_wallet wallet ON wallet.team_id = waiting.team_id
 JOIN quota_plan plan ON plan.id = wallet.plan_id
-JOIN jobs_pool pool ON pool.name = %(pool)s
+LEFT JOIN jobs_pool pool ON pool.name = %(pool)s
 LEFT JOIN jobs_teamshare share ON share.team_id = waiting.team_id AND share.pool = %(pool)s
 CROSS JOIN LATERAL (
     SELECT count(*) AS jobs FROM jobs_job WHERE state = 'in_progress' AND team_id = waiting.team_id
@@ -57,16 +55,26 @@ ORDER BY start_tag, head.id
 LIMIT 1
 """
 
+# One round trip. Everything hangs on the first part: where a cancel got there first, nothing else happens either.
 _TAKE = """
-UPDATE jobs_job SET state = 'in_progress', attempt = attempt + 1, lease_owner = %(worker)s, steps_done = 0,
-       lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s),
-       started_at = COALESCE(started_at, clock_timestamp())
-WHERE id = %(job)s AND state = 'queued'
-"""
-
-_ADVANCE_TEAM = """
-INSERT INTO jobs_teamshare (pool, team_id, finish_tag) VALUES (%(pool)s, %(team)s, %(finish)s)
-ON CONFLICT (pool, team_id) DO UPDATE SET finish_tag = EXCLUDED.finish_tag
+WITH taken AS (
+    UPDATE jobs_job SET state = 'in_progress', attempt = attempt + 1, lease_owner = %(worker)s, steps_done = 0,
+           lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s),
+           started_at = COALESCE(started_at, clock_timestamp())
+    WHERE id = %(job)s AND state = 'queued'
+    RETURNING *
+), share AS (
+    INSERT INTO jobs_teamshare (pool, team_id, finish_tag)
+    SELECT pool, team_id, %(start_tag)s + %(cost)s FROM taken
+    ON CONFLICT (pool, team_id) DO UPDATE SET finish_tag = EXCLUDED.finish_tag
+), clock AS (
+    INSERT INTO jobs_pool (name, virtual_time) SELECT pool, %(start_tag)s FROM taken
+    ON CONFLICT (name) DO UPDATE SET virtual_time = EXCLUDED.virtual_time
+), event AS (
+    INSERT INTO jobs_jobevent (job_id, kind, created_at) SELECT id, 'started', clock_timestamp() FROM taken
+    ON CONFLICT DO NOTHING
+)
+SELECT * FROM taken
 """
 
 
@@ -76,27 +84,26 @@ def claim_job(*, pool: str, worker_id: uuid.UUID, models: Sequence[str], vram_mb
 
     models: what the worker has resident. vram_mb: the device memory that it can offer to one job, in MiB.
     """
+    wanted = {
+        "pool": pool,
+        "models": list(models),
+        "vram_mb": vram_mb,
+        "priorities": Priority.values,
+        "ageing_seconds": settings.AGEING_SECONDS,
+    }
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('claim:' || %s, 0))", [pool])
-        cursor.execute("INSERT INTO jobs_pool (name, virtual_time) VALUES (%s, 0) ON CONFLICT DO NOTHING", [pool])
-        cursor.execute(
-            _NEXT_JOB,
-            {
-                "pool": pool,
-                "models": list(models),
-                "vram_mb": vram_mb,
-                "priorities": Priority.values,
-                "ageing_seconds": settings.AGEING_SECONDS,
-            },
-        )
-        found: tuple[Any, ...] | None = cursor.fetchone()
-        if found is None:
-            return None
-        job_id, team_id, start_tag, cost = found
-        cursor.execute(_TAKE, {"job": job_id, "worker": worker_id, "lease_seconds": settings.LEASE_SECONDS})
-        if not cursor.rowcount:
-            return None  # a cancel got there first; the worker asks again
-        cursor.execute(_ADVANCE_TEAM, {"pool": pool, "team": team_id, "finish": start_tag + cost})
-        cursor.execute("UPDATE jobs_pool SET virtual_time = %s WHERE name = %s", [start_tag, pool])
-    record_event(job_id, "started")
-    return Job.objects.get(pk=job_id)
+        cursor.execute(_NEXT_JOB, wanted)
+        found: tuple[uuid.UUID, float, float] | None = cursor.fetchone()
+    if found is None:
+        return None
+    job_id, start_tag, cost = found
+    taking = {
+        "job": job_id,
+        "worker": worker_id,
+        "start_tag": start_tag,
+        "cost": cost,
+        "lease_seconds": settings.LEASE_SECONDS,
+    }
+    # No row where a cancel got there first; the worker asks again.
+    return next(iter(Job.objects.raw(_TAKE, taking)), None)

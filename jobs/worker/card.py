@@ -10,6 +10,8 @@ from common.ids import new_id
 from inference.devices import choose_device
 from jobs.models import Worker
 
+_CHANGE_SECONDS = 1.0
+
 
 class WorkerCard:
     """This process's row in the table of workers."""
@@ -29,9 +31,11 @@ class WorkerCard:
         return self._device.total_mb
 
     def publish_when_due(self, state: Worker.State) -> bool:
-        """Writes the row every BEAT_SECONDS and at every change of state. Returns whether it did."""
+        """Writes the row every BEAT_SECONDS, a change of state within a second. Returns whether it did."""
         now = time.monotonic()
-        if state == self._state and now - self._published_at < settings.BEAT_SECONDS:
+        # Between short jobs a worker is ready for milliseconds: not worth a row each time.
+        pause = settings.BEAT_SECONDS if state == self._state else min(_CHANGE_SECONDS, settings.BEAT_SECONDS)
+        if self._state is not None and now - self._published_at < pause:
             return False
         self._device = choose_device(str(self._device))
         facts = {

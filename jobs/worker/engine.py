@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import socket
 from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
@@ -57,11 +58,15 @@ class EngineProcess:
         except OSError:
             pass
 
-    def reports(self, *, timeout_seconds: float) -> list[Report | Died]:
-        """What the child has said, waiting for the first word; at last Died, once, when it is gone."""
+    def reports(self, *, timeout_seconds: float, or_when: socket.socket) -> list[Report | Died]:
+        """What the child has said; at last Died, once, when it is gone.
+
+        Waits for the first word, or until the socket has something to read, or so many seconds.
+        """
         if self._process is None or self._pipe is None:
+            connection.wait([or_when], timeout_seconds)
             return []
-        connection.wait([self._pipe, self._process.sentinel], timeout_seconds)
+        connection.wait([self._pipe, self._process.sentinel, or_when], timeout_seconds)
         heard: list[Report | Died] = []
         try:
             while self._pipe.poll():

@@ -72,7 +72,8 @@ class GpuWorker(BellWorker):
     def turn(self) -> None:
         """One round of the loop."""
         self.keep_engine()
-        for report in self.engine.reports(timeout_seconds=0 if self.is_idle else _TICK_SECONDS):
+        tick = 0 if self.is_idle else _TICK_SECONDS
+        for report in self.engine.reports(timeout_seconds=tick, or_when=self.publisher.done_signal):
             self.hear(report)
         self.keep_holds()
         self.keep_card()

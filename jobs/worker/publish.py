@@ -5,10 +5,12 @@ for while the leases are kept; what was made is not thrown away for an outage of
 """
 
 import errno
+import socket
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TypeVar
@@ -44,6 +46,9 @@ class Publisher:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish")
         self._held: dict[Fence, tuple[Hold, Future[None]]] = {}
         self._abandoned = threading.Event()
+        # Readable when something is done with, so that the worker can wait for that and its engine at once.
+        self.done_signal, self._signal = socket.socketpair()
+        self.done_signal.setblocking(False)
 
     @property
     def is_full(self) -> bool:
@@ -56,10 +61,14 @@ class Publisher:
 
     def take(self, hold: Hold, *, gpu_seconds: float) -> None:
         """Takes over a job whose frames are made."""
-        self._held[hold.fence] = (hold, self._thread.submit(self._publish, hold, gpu_seconds))
+        future = self._thread.submit(self._publish, hold, gpu_seconds)
+        future.add_done_callback(lambda _: self._signal.send(b"."))
+        self._held[hold.fence] = (hold, future)
 
     def keep(self) -> list[Hold]:
         """Renews the leases of what is in hand; returns what is done with, whatever came of it."""
+        with suppress(BlockingIOError):
+            self.done_signal.recv(4096)
         done = [hold for hold, future in self._held.values() if future.done()]
         for hold in done:
             _, future = self._held.pop(hold.fence)
