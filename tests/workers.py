@@ -84,6 +84,8 @@ def start_worker(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..
             **os.environ,
             "DATABASE_URL": database_url,
             "LOG_JSON": "1",
+            # torch's threads spin while they wait for each other: on two busy cores that takes minutes.
+            "OMP_NUM_THREADS": "1",
             "SCRATCH_DIR": str(tmp_path / "scratch"),
             **{name: str(value) for name, value in variables.items()},
         }

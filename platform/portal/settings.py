@@ -39,6 +39,11 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[SITE_URL])
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
 INSTALLED_APPS = [
+    # First: the first catalogue that translates a word wins.
+    "portal",
+    "accounts",
+    "accounts.quota",
+    "jobs",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -55,10 +60,6 @@ INSTALLED_APPS = [
     "lucide",
     "pgtrigger",
     "rest_framework",
-    "portal",
-    "accounts",
-    "accounts.quota",
-    "jobs",
 ]
 
 MIDDLEWARE = [
@@ -117,6 +118,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.str("REDIS_URL")
 # A web request never waits longer than this for Redis.
 REDIS_TIMEOUT_SECONDS = env.float("REDIS_TIMEOUT_SECONDS", default=0.25)
+
+# Counts failed logins. In the database, so that all processes count together and an absent Redis locks nobody out.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
 
 STORAGES = {
     "default": {

@@ -68,7 +68,7 @@ def sign_in(user: User, team: Team) -> Person:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_redis() -> None:
+def _fresh_redis(db: None) -> None:
     """Doorbells and rate limits of an earlier test are not this one's."""
     short_redis().flushdb()
     cache.clear()
