@@ -1,0 +1,86 @@
+"""Redis and Postgres going away: what a client sees of it."""
+
+import os
+import signal
+import time
+
+import pytest
+from django.db import connection
+
+from jobs.api import ratelimit
+from jobs.models import Job
+from jobs.services import doorbell
+from jobs.states import State
+from portal.embedded import Valkey
+from portal.processes import running_in
+from tests.workers import wait_for_state
+
+
+@pytest.fixture
+def own_valkey(tmp_path_factory, settings):
+    """A Valkey that only this test uses, and may freeze."""
+    folder = tmp_path_factory.mktemp("v")
+    server = Valkey(folder, durable=False)
+    server.start()
+    settings.REDIS_URL = f"unix://{server.socket}?db=0"
+    _forget_clients()
+    yield server
+    server.stop()
+    _forget_clients()
+
+
+def process_of(server: Valkey) -> int:
+    return next(process.pid for process in running_in(server.data, program=server.program))
+
+
+def _forget_clients() -> None:
+    doorbell.short_redis.cache_clear()
+    ratelimit._limiter.cache_clear()
+    doorbell._silent_until = 0.0
+
+
+@pytest.mark.parametrize("outage", ["frozen", "gone"])
+def test_a_submit_without_redis_is_accepted_within_a_second(outage, own_valkey, as_alice, body):
+    if outage == "frozen":
+        os.kill(process_of(own_valkey), signal.SIGSTOP)
+    else:
+        own_valkey.stop()
+    try:
+        for path in ("/v1/videos", "/v1/videos", "/v1/generate"):
+            started = time.monotonic()
+            answer = as_alice.post(path, body(), Prefer="wait=0")
+            assert answer.status_code == 202, answer.content
+            assert time.monotonic() - started < 1
+        assert as_alice.get("/readyz").json() == {
+            "ready": True,
+            "checks": {"database": True, "redis": False, "storage": True},
+        }
+    finally:
+        if outage == "frozen":
+            os.kill(process_of(own_valkey), signal.SIGCONT)
+    assert Job.objects.filter(state=State.QUEUED).count() == 3
+
+
+def test_a_worker_without_redis_finds_its_work_in_postgres(own_valkey, submit, start_worker, settings):
+    start_worker("--model", "camera", REDIS_URL=settings.REDIS_URL)
+    own_valkey.stop()
+    job = wait_for_state(submit(), State.COMPLETED, State.FAILED)
+    assert (job.state, job.attempt) == (State.COMPLETED, 1)
+
+
+def test_without_the_database_the_answer_is_503_in_the_envelope(as_alice, transactional_db, monkeypatch):
+    as_alice.get("/v1/models")
+    real = connection.settings_dict["NAME"]
+    connection.close()
+    connection.settings_dict["NAME"] = "no_such_database"
+    try:
+        answer = as_alice.get("/v1/models")
+        health = as_alice.get("/health")
+        ready = as_alice.get("/readyz")
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = real
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
+    assert answer["Retry-After"]
+    assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
+    assert (ready.status_code, ready.json()["checks"]["database"]) == (503, False)
