@@ -5,14 +5,18 @@ published.
 """
 
 import uuid
+from collections.abc import Set
 
 from django.core.files.storage import default_storage
 
 MIME_TYPES = {"mp4": "video/mp4", "gif": "image/gif", "jpg": "image/jpeg", "png": "image/png"}
 
 
+TEAMS_FOLDER = "teams"
+
+
 def job_folder(team_id: int, job_id: uuid.UUID) -> str:
-    return f"teams/{team_id}/videos/{job_id.hex}"
+    return f"{TEAMS_FOLDER}/{team_id}/videos/{job_id.hex}"
 
 
 def source_key(team_id: int, job_id: uuid.UUID) -> str:
@@ -31,13 +35,20 @@ def mime_type(key: str) -> str:
 
 def delete_folder(folder: str) -> None:
     """Deletes every object below a folder. Deleting what is gone already is no error."""
+    prune_folder(folder, keep=set())
+
+
+def prune_folder(folder: str, *, keep: Set[str]) -> int:
+    """Deletes every object below a folder but the keys to keep; returns how many there were."""
     try:
         folders, files = default_storage.listdir(folder)
     except FileNotFoundError:
-        return
-    for name in files:
-        default_storage.delete(f"{folder}/{name}")
-    for name in folders:
-        delete_folder(f"{folder}/{name}")
+        return 0
+    gone = [key for name in files if (key := f"{folder}/{name}") not in keep]
+    for key in gone:
+        default_storage.delete(key)
+    count = len(gone) + sum(prune_folder(f"{folder}/{name}", keep=keep) for name in folders)
     # Local folders stay behind empty, object stores have none: deleting the name serves both.
-    default_storage.delete(folder)
+    if not any(key.startswith(f"{folder}/") for key in keep):
+        default_storage.delete(folder)
+    return count

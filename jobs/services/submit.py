@@ -1,16 +1,18 @@
 """Accepts a video: reserve, ledger row, job row and event row in one transaction; then the doorbell."""
 
+from contextlib import suppress
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.principals import Principal
 from accounts.quota import services as quota_services
 from common.clock import DatabaseNow
+from common.errors import Overloaded
 from common.ids import new_id
 from jobs.models import Job
 from jobs.requests import VideoRequest
@@ -32,21 +34,40 @@ def submit_job(*, principal: Principal, request: VideoRequest, idempotency: Idem
     """The accepted job, paid for in advance. Raises LimitExceeded or GpuMemoryImpossible; then nothing was written.
 
     With a key that made a job already, that job. Raises Conflict when the key came with another body.
-    The picture is stored before the transaction, so that no database connection waits for the storage.
+    Raises Overloaded when the storage does not answer. The picture is stored before the transaction, so that no
+    database connection waits for the storage.
     """
     if idempotency and (job := replay(team_id=principal.team.pk, idempotency=idempotency)):
         return job
     check_memory(request)
     job_id = new_id()
-    key = default_storage.save(source_key(principal.team.pk, job_id), ContentFile(request.picture_png))
+    key = _store(source_key(principal.team.pk, job_id), request.picture_png)
     try:
         return _accept(principal, request, _job(principal, request, job_id, key), idempotency)
     except _SentTwice:
-        default_storage.delete(key)
+        _drop(key)
         return submit_job(principal=principal, request=request, idempotency=idempotency)
-    except Exception:
-        default_storage.delete(key)
+    except (OperationalError, InterfaceError):
+        # Perhaps it is committed, and only the answer was lost: then the job needs its picture. If it is not, the
+        # sweep of orphans takes the picture away.
         raise
+    except Exception:
+        _drop(key)
+        raise
+
+
+def _store(key: str, content: bytes) -> str:
+    try:
+        return default_storage.save(key, ContentFile(content))
+    except OSError as error:
+        log.error("storage_failed", reason=str(error))
+        raise Overloaded("The storage does not answer. Try again in a moment.", retry_after_seconds=2) from error
+
+
+def _drop(key: str) -> None:
+    """Deletes a picture that no job refers to; what cannot be deleted now is left to the sweep of orphans."""
+    with suppress(OSError):
+        default_storage.delete(key)
 
 
 @transaction.atomic

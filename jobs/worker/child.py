@@ -11,14 +11,27 @@ import signal
 import sys
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import numpy as np
 
-from inference.engines.base import Engine, load_engine
+from inference.engines.base import Engine, Frames, load_engine
 from inference.errors import Canceled, DeviceBroken, InferenceError, OutOfMemory
 from inference.pictures import decode_picture
 from jobs.fence import Fence
-from jobs.worker.messages import Cancel, Failed, Generate, LoadFailed, Made, Order, Ready, Report, Step, Stopped
+from jobs.worker.messages import (
+    SCRATCH_FAILED,
+    Cancel,
+    Failed,
+    Generate,
+    LoadFailed,
+    Made,
+    Order,
+    Ready,
+    Report,
+    Step,
+    Stopped,
+)
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +73,7 @@ def _make(engine: Engine, order: Generate, pipe: "Connection[Report, Order]") ->
         picture = decode_picture(order.picture_path.read_bytes())
         frames = engine.generate(order.request, picture, on_step)
         gpu_seconds = time.monotonic() - started
-        np.save(order.frames_path, frames, allow_pickle=False)
+        _keep(frames, order.frames_path)
     except Canceled:
         return Stopped(order.fence)
     except MemoryError:
@@ -74,6 +87,13 @@ def _make(engine: Engine, order: Generate, pipe: "Connection[Report, Order]") ->
         # Whatever it was, the state that it left behind is not to be trusted.
         return Failed(order.fence, "engine_failed", "The engine failed.", permanent=False, broken=True)
     return Made(order.fence, gpu_seconds)
+
+
+def _keep(frames: Frames, path: Path) -> None:
+    try:
+        np.save(path, frames, allow_pickle=False)
+    except OSError as error:
+        raise InferenceError(SCRATCH_FAILED, f"The frames could not be written: {error}", permanent=False) from error
 
 
 def _is_cancel_of(order: Order, fence: Fence) -> bool:

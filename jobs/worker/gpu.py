@@ -10,7 +10,8 @@ from types import FrameType
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
+from django.db import Error as AnyDatabaseError
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from inference.catalogue import ModelSpec
 from jobs.models import Job, Worker
@@ -21,7 +22,7 @@ from jobs.worker.bell import BellWorker
 from jobs.worker.card import WorkerCard
 from jobs.worker.engine import Died, EngineProcess
 from jobs.worker.hold import Hold
-from jobs.worker.messages import Cancel, Failed, LoadFailed, Made, Ready, Report, Step, Stopped
+from jobs.worker.messages import SCRATCH_FAILED, Cancel, Failed, LoadFailed, Made, Ready, Report, Step, Stopped
 from jobs.worker.publish import Publisher
 from jobs.worker.scratch import Scratch
 
@@ -30,6 +31,8 @@ log = structlog.get_logger(__name__)
 _RUNNING_BEAT_SECONDS = 1.0
 _TICK_SECONDS = 0.25
 _RELOAD_PAUSE_SECONDS = 30
+# A job that could not be read from the storage or written to the disk: not claimed again before.
+_DISK_PAUSE_SECONDS = 10
 
 
 class GpuWorker(BellWorker):
@@ -126,7 +129,7 @@ class GpuWorker(BellWorker):
             self.end_running(lambda: fail_job(fence=job.fence, code="source_missing", message="Its picture is gone."))
         except OSError as error:
             log.error("storage_failed", task_id=job.public_id, reason=str(error))
-            self.end_running(lambda: hand_back(fence=job.fence, pause_seconds=10))
+            self.end_running(lambda: hand_back(fence=job.fence, pause_seconds=_DISK_PAUSE_SECONDS))
         else:
             self.engine.send(order)
 
@@ -166,8 +169,11 @@ class GpuWorker(BellWorker):
     def note_failure(self, report: Failed) -> None:
         fence, code, message = report.fence, report.code, report.message
         log.warning("run_failed", job=fence.job_id.hex, attempt=fence.attempt, code=code, reason=message)
-        close = fail_job if report.permanent else crash_job
-        self.end_running(lambda: close(fence=fence, code=code, message=message))
+        if code == SCRATCH_FAILED:
+            self.end_running(lambda: hand_back(fence=fence, pause_seconds=_DISK_PAUSE_SECONDS))
+        else:
+            close = fail_job if report.permanent else crash_job
+            self.end_running(lambda: close(fence=fence, code=code, message=message))
         # After running out of memory, too: the next try deserves a child whose memory is not fragmented.
         if report.broken or code == OUT_OF_MEMORY:
             self.recycle_engine()
@@ -212,7 +218,7 @@ class GpuWorker(BellWorker):
         assert hold is not None  # noqa: S101 (callers have checked it)
         try:
             close()
-        except DatabaseError as error:
+        except AnyDatabaseError as error:
             # The lease will run out and the reconciler will see to the job.
             log.error("close_failed", task_id=hold.job.public_id, reason=str(error).strip())
         self.running = None
@@ -244,7 +250,7 @@ class GpuWorker(BellWorker):
             for hold in unfinished:
                 hand_back(fence=hold.fence)
             self.card.remove()
-        except DatabaseError as error:
+        except AnyDatabaseError as error:
             log.error("not_handed_back", reason=str(error).strip(), consequence="the leases will run out")
         self.leave_registry()
         self.scratch.remove()

@@ -5,15 +5,16 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as AnyDatabaseError
+from django.db import close_old_connections
 
 from inference.requests import GenerationRequest
 from jobs.models import Job
 from jobs.services.lease import beat
 from jobs.worker.messages import Generate
 
-# Stop this long before the lease can pass to another: the two clocks may run apart a little.
-_SAFETY_SECONDS = 3.0
+# Stop this share of the lease before it can pass to another: the two clocks may run apart a little.
+_SAFETY_SHARE = 0.1
 
 
 class Hold:
@@ -33,7 +34,8 @@ class Hold:
         self.cancel_requested = self.cancel_sent = False
 
     def prepare(self) -> Generate:
-        """Fetches the picture and writes the order for the engine. Raises OSError when the storage does not answer."""
+        """Fetches the picture and writes the order for the engine. Raises OSError where storage or disk fail."""
+        self.folder.mkdir(parents=True)
         picture_path = self.folder / "source.png"
         with default_storage.open(self.job.source_key) as source:
             picture_path.write_bytes(source.read())
@@ -58,7 +60,7 @@ class Hold:
     @property
     def is_lost(self) -> bool:
         """Another attempt may hold the job: nothing that this one makes will be taken."""
-        return self._fenced_off or time.monotonic() > self._lease_ends - _SAFETY_SECONDS
+        return self._fenced_off or time.monotonic() > self._lease_ends - settings.LEASE_SECONDS * _SAFETY_SHARE
 
     @property
     def trouble(self) -> tuple[str, str] | None:
@@ -78,7 +80,7 @@ class Hold:
         self._last_beat = now
         try:
             answer = beat(fence=self.fence, steps_done=self._steps_done)
-        except DatabaseError:
+        except AnyDatabaseError:
             # Tried again a beat later; `is_lost` ends the run before the lease can pass to another.
             close_old_connections()
             return

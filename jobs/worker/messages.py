@@ -6,6 +6,7 @@ a result of a job that was taken away be published as another's.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from inference.requests import GenerationRequest
 from jobs.fence import Fence
@@ -65,6 +66,10 @@ class Stopped:
     """From the child: the run was canceled; the engine is well."""
 
     fence: Fence
+
+
+SCRATCH_FAILED: Final = "scratch_failed"
+"""The code of a run whose frames could not be written: the disk's fault, neither the job's nor the engine's."""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ Result = TypeVar("Result")
 # While one clip is encoded and stored the next one is made; a third waits for neither.
 _MOST_HELD = 2
 _PAUSES_SECONDS = (1, 2, 5, 10)
+_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 
 class Publisher:
@@ -103,6 +104,8 @@ class Publisher:
             log.error("storage_given_up", task_id=job.public_id, reason=str(error))
             hand_back(fence=job.fence, pause_seconds=_PAUSES_SECONDS[-1])
         finally:
+            # Also after giving up: the next job shows whether it still is so.
+            self.trouble = ""
             close_old_connections()
 
     def _patiently(self, hold: Hold, work: Callable[[], Result]) -> Result:
@@ -132,8 +135,14 @@ def _encode(job: Job, folder: Path) -> tuple[Path, Path]:
     frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
     video, poster = folder / f"video.{job.output_format}", folder / "poster.jpg"
     write = write_gif if job.output_format == "gif" else write_mp4
-    write(frames, job.fps, video)
-    write_poster(frames[0], poster)
+    try:
+        write(frames, job.fps, video)
+        write_poster(frames[0], poster)
+    except EncodingFailed as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno in _OF_THE_DISK:
+            raise cause from None  # not the clip's fault: worth another try
+        raise
     return video, poster
 
 

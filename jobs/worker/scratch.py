@@ -32,10 +32,8 @@ class Scratch:
         return f"Only {free // 1_000_000} MB are left on the disk for scratch files."
 
     def folder(self, fence: Fence) -> Path:
-        """A fresh folder for one attempt."""
-        path = self._path(fence)
-        path.mkdir()
-        return path
+        """Where one attempt may keep its files; not made yet."""
+        return self._path(fence)
 
     def forget(self, fence: Fence) -> None:
         shutil.rmtree(self._path(fence), ignore_errors=True)

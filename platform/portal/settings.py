@@ -199,6 +199,8 @@ AUDIT_SECONDS = env.float("AUDIT_SECONDS", default=600)
 AGEING_SECONDS = env.float("AGEING_SECONDS", default=900)
 # Days that a finished video is kept; 0 keeps it for good.
 RETENTION_DAYS = env.int("RETENTION_DAYS", default=0)
+# Objects that no job refers to are deleted at this age, and looked for as often. Longer than any upload lasts.
+ORPHAN_SECONDS = env.float("ORPHAN_SECONDS", default=3600)
 SCRATCH_DIR = env.str("SCRATCH_DIR", default=str(VAR_DIR / "scratch"))
 # `/generate` answers with the video inside up to this size, and waits this long for it.
 INLINE_VIDEO_BYTES = env.int("INLINE_VIDEO_BYTES", default=25_000_000)

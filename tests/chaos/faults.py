@@ -1,0 +1,304 @@
+"""The faults, by name. Each breaks something at once; what must be mended later it leaves to the injector."""
+
+import os
+import pickle
+import resource
+import shutil
+import signal
+import time
+from collections.abc import Callable
+
+import psutil
+import redis
+
+from portal.embedded import Server
+from tests.chaos.injector import Fault, Injector, revive
+from tests.chaos.processes import Process
+from tests.chaos.world import LEASE_SECONDS
+
+QUEUES = ("rq:queue:pool.cpu", "rq:queue:side")
+
+
+def kill_worker(injector: Injector) -> str:
+    worker = injector.a_worker()
+    injector.note_held(worker)
+    worker.kill()
+    return worker.name
+
+
+def kill_engine(injector: Injector) -> str | None:
+    worker = injector.a_worker()
+    engine = worker.engine()
+    if engine is None:
+        return None
+    engine.kill()
+    return worker.name
+
+
+def kill_both(injector: Injector) -> str:
+    worker = injector.a_worker()
+    injector.note_held(worker)
+    if (engine := worker.engine()) is not None:
+        engine.kill()
+    worker.kill()
+    return worker.name
+
+
+def _kill(name: str) -> Callable[[Injector], str]:
+    def kill(injector: Injector) -> str:
+        names = [known for known in injector.world.processes if known.startswith(name)]
+        chosen = injector.dice.choice(names)
+        injector.world.processes[chosen].kill()
+        return chosen
+
+    return kill
+
+
+def _freeze(*, child_too: bool) -> Callable[[Injector], str | None]:
+    """SIGSTOP beyond the lease, then SIGCONT: a zombie wakes up."""
+
+    def freeze(injector: Injector) -> str | None:
+        worker = injector.a_worker()
+        if worker.frozen or not worker.alive:
+            return None
+        seconds = LEASE_SECONDS + injector.dice.uniform(1, 2.5)
+        engine = worker.engine() if child_too else None
+        worker.freeze(seconds)
+        if engine is not None:
+            _quietly(engine.suspend)
+
+        def thaw() -> None:
+            if engine is not None:
+                _quietly(engine.resume)
+            worker.thaw()
+
+        injector.later(seconds, f"frozen {worker.name}", thaw)
+        return worker.name
+
+    return freeze
+
+
+def _quietly(action: Callable[[], None]) -> None:
+    try:
+        action()
+    except psutil.Error:
+        return
+
+
+def sigterm_storm(injector: Injector) -> str:
+    """All workers are told to stop, again and again."""
+    for pause in (0, 0.2, 0.5):
+        injector.later(pause, "storm", lambda: [worker.send(signal.SIGTERM) for worker in injector.world.workers])
+    return "all workers"
+
+
+def valkey_killed(injector: Injector) -> str | None:
+    """Killed, and its data with it."""
+    valkey = injector.world.valkey
+    if injector.is_broken("valkey"):
+        return None
+    injector.world.lost_servers.add(valkey.name)
+    _send(valkey, signal.SIGKILL)
+    shutil.rmtree(valkey.data, ignore_errors=True)
+
+    def back() -> None:
+        injector.world.lost_servers.discard(valkey.name)
+        revive(valkey)
+
+    injector.later(injector.dice.uniform(0.5, 3), "valkey", back)
+    return valkey.name
+
+
+def valkey_frozen(injector: Injector) -> str | None:
+    valkey = injector.world.valkey
+    if injector.is_broken("valkey"):
+        return None
+    _send(valkey, signal.SIGSTOP)
+    injector.later(injector.dice.uniform(1, 4), "valkey", lambda: _send(valkey, signal.SIGCONT))
+    return valkey.name
+
+
+def _send(server: Server, number: signal.Signals) -> None:
+    if server._process is not None:
+        server._process.send_signal(number)
+
+
+def postgres_immediate(injector: Injector) -> str:
+    """What `pg_ctl stop -m immediate` does: every session is cut, the next start replays the log."""
+    return _postgres(injector, signal.SIGQUIT)
+
+
+def postgres_killed(injector: Injector) -> str:
+    return _postgres(injector, signal.SIGKILL)
+
+
+def _postgres(injector: Injector, number: signal.Signals) -> str:
+    postgres = injector.world.postgres
+    _send(postgres, number)
+    postgres._process.wait()
+    time.sleep(injector.dice.uniform(0, 1))
+    revive(postgres)
+    return postgres.name
+
+
+def _line(injector: Injector) -> str:
+    return injector.dice.choice(list(injector.world.lines))
+
+
+def connections_cut(injector: Injector) -> str:
+    for line in injector.world.lines.values():
+        injector.world.proxies.cut(line)
+    return "all lines"
+
+
+def commit_swallowed(injector: Injector) -> str:
+    """The next COMMIT of a process is done, and the process is not told."""
+    name = _line(injector)
+    injector.world.lines[name].swallow_commits += 1
+    return name
+
+
+def commit_swallowed_on_web(injector: Injector) -> str:
+    injector.world.lines["web"].swallow_commits += 1
+    return "web"
+
+
+def _partition(*, silent: bool) -> Callable[[Injector], str]:
+    """One worker cannot reach the database for longer than its lease: refused, or never answered."""
+
+    def partition(injector: Injector) -> str:
+        worker = injector.a_worker()
+        line = injector.world.lines[worker.name]
+        until = time.monotonic() + LEASE_SECONDS + injector.dice.uniform(1, 3)
+        if silent:
+            line.silent_until = until
+        else:
+            line.refuse_until = until
+            injector.world.proxies.cut(line)
+        return worker.name
+
+    return partition
+
+
+def bells_lost(injector: Injector) -> str:
+    _redis(injector, lambda client: client.delete(*QUEUES))
+    return "all queues"
+
+
+def bells_doubled(injector: Injector) -> str:
+    words = [injector.dice.randbytes(16).hex() for _ in range(20)]
+    _redis(injector, lambda client: [client.rpush(queue, *words) for queue in QUEUES])
+    return "all queues"
+
+
+class _Bomb:
+    def __init__(self, proof: str) -> None:
+        self.proof = proof
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self.proof}",)
+
+
+def bells_forged(injector: Injector) -> str:
+    """Entries that name a function or hold a pickle: they ring, and that is all."""
+    proof = injector.world.folder / "owned"
+
+    def forge(client: redis.Redis) -> None:
+        named = b'["os.system", null, ["touch %s"], {}]' % str(proof).encode()
+        for number, data in enumerate((named, pickle.dumps(_Bomb(str(proof))), b"\x80\x05.")):
+            client.hset(f"rq:job:forged{number}", mapping={"data": data, "origin": "pool.cpu", "status": "queued"})
+            for queue in QUEUES:
+                client.lpush(queue, f"forged{number}", pickle.dumps(_Bomb(str(proof))))
+
+    _redis(injector, forge)
+    return "all queues"
+
+
+def _redis(injector: Injector, use: Callable[[redis.Redis], object]) -> None:
+    client = redis.Redis(unix_socket_path=str(injector.world.valkey.socket), socket_timeout=0.5, retry=None)
+    try:
+        use(client)
+    except redis.RedisError:
+        injector.skipped["a bell while Valkey was away"] += 1
+    finally:
+        client.close()
+
+
+def disk_full(injector: Injector) -> str | None:
+    """No worker and no web process can write another byte to a file (RLIMIT_FSIZE: needs no root, and no real disk).
+
+    A limit of some hundred bytes gives half-written objects first.
+    """
+    if injector.is_broken("disk"):
+        return None
+    limit = injector.dice.choice([0, 700])
+    targets = [*injector.world.workers, injector.world.processes["web"]]
+    _limit_files(targets, limit)
+    injector.later(injector.dice.uniform(1, 4), "disk", lambda: _limit_files(targets, resource.RLIM_INFINITY))
+    return "workers and web"
+
+
+def _limit_files(targets: list[Process], size: int) -> None:
+    for target in targets:
+        engine = target.engine()
+        for pid in (target.pid, engine.pid if engine else 0):
+            if pid:
+                try:
+                    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+                except (ProcessLookupError, PermissionError):
+                    continue
+
+
+def storage_away(injector: Injector) -> str | None:
+    """The media folder is away; what stands in its place cannot hold a file. Root is not stopped by modes."""
+    if injector.is_broken("storage"):
+        return None
+    media, aside = injector.world.media, injector.world.folder / "media-aside"
+    media.rename(aside)
+    media.write_text("a file where a folder should be")
+
+    def back() -> None:
+        media.unlink()
+        aside.rename(media)
+
+    # Longer than a worker's patience, at times.
+    injector.later(injector.dice.uniform(1, 9), "storage", back)
+    return "media"
+
+
+FAULTS: dict[str, Fault] = {
+    "kill worker": kill_worker,
+    "kill engine": kill_engine,
+    "kill worker and engine": kill_both,
+    "kill reconciler": _kill("rec"),
+    "kill web": _kill("web"),
+    "kill side worker": _kill("side"),
+    "zombie": _freeze(child_too=True),
+    "zombie parent": _freeze(child_too=False),
+    "SIGTERM storm": sigterm_storm,
+    "Valkey killed with its data": valkey_killed,
+    "Valkey frozen": valkey_frozen,
+    "Postgres stopped at once": postgres_immediate,
+    "Postgres killed": postgres_killed,
+    "connections cut": connections_cut,
+    "answer to COMMIT lost": commit_swallowed,
+    "answer to COMMIT lost (web)": commit_swallowed_on_web,
+    "worker cut off": _partition(silent=False),
+    "worker never answered": _partition(silent=True),
+    "bells lost": bells_lost,
+    "bells doubled": bells_doubled,
+    "bells forged": bells_forged,
+    "disk full": disk_full,
+    "storage away": storage_away,
+}
+# How often each comes in one pass through the deck: 16 kills, 21 others.
+DECK = {
+    **dict.fromkeys(FAULTS, 1),
+    "kill worker": 4,
+    "kill engine": 4,
+    "kill worker and engine": 2,
+    "kill reconciler": 2,
+    "kill web": 3,
+    "answer to COMMIT lost": 3,
+    "answer to COMMIT lost (web)": 2,
+}

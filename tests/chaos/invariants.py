@@ -1,0 +1,257 @@
+"""What must hold once everything is quiet. Each check is named, and yields what violates it.
+
+Written apart from the product's own audit, in SQL of its own: a bug should not be able to hide in code that both share.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import psycopg
+
+from inference.engines.scripted.engine import colour_of
+from jobs.services.audit import find_missing_results, find_money_drifts
+from jobs.states import TRANSITIONS
+from tests.chaos.clients import Client, Order
+from tests.chaos.watch import Watch
+from tests.chaos.world import World
+
+# H.264 and a palette do not keep a colour exactly; the harness's colours lie 32 apart.
+_COLOUR_TOLERANCE = 12
+# Nothing else may fail a job here: attempts are plenty, so every fault of ours has to be survived.
+EXPECTED_ERRORS = {"fails": {"scripted_failure"}, "deadline": {"deadline_passed"}}
+
+
+@dataclass
+class Evidence:
+    world: World
+    watch: Watch
+    clients: list[Client]
+    db: psycopg.Connection
+
+    @property
+    def orders(self) -> list[Order]:
+        return [order for client in self.clients for order in client.orders]
+
+    def rows(self, sql: str) -> list[tuple]:
+        return self.db.execute(sql).fetchall()
+
+
+Check = Callable[[Evidence], Iterator[str]]
+CHECKS: dict[str, Check] = {}
+
+
+def invariant(name: str) -> Callable[[Check], Check]:
+    def register(check: Check) -> Check:
+        CHECKS[name] = check
+        return check
+
+    return register
+
+
+def violations(evidence: Evidence) -> dict[str, list[str]]:
+    """By the invariant's name; empty in a healthy run."""
+    found = {name: list(check(evidence)) for name, check in CHECKS.items()}
+    return {name: wrong for name, wrong in found.items() if wrong}
+
+
+@invariant("every submit was accepted in the end")
+def _accepted(evidence: Evidence) -> Iterator[str]:
+    for order in evidence.orders:
+        if not order.ids:
+            yield f"{order.key}: {order.refused or 'never answered'}"
+
+
+@invariant("every accepted job is in a terminal state")
+def _terminal(evidence: Evidence) -> Iterator[str]:
+    states = dict(evidence.rows("SELECT 'vid_' || replace(id::text, '-', ''), state FROM jobs_job"))
+    for public_id, state in states.items():
+        if state not in {"completed", "failed", "canceled", "expired"}:
+            yield f"{public_id} is {state}"
+    for order in evidence.orders:
+        yield from (f"{public_id} is lost" for public_id in order.ids - set(states))
+
+
+@invariant("one job for one Idempotency-Key")
+def _idempotent(evidence: Evidence) -> Iterator[str]:
+    for key, count in evidence.rows("SELECT metadata->>'key', count(*) FROM jobs_job GROUP BY 1 HAVING count(*) > 1"):
+        yield f"{key} made {count} jobs"
+    for order in evidence.orders:
+        if len(order.ids) > 1:
+            yield f"{order.key} was answered with {sorted(order.ids)}"
+
+
+@invariant("a job ends as its script says")
+def _outcome(evidence: Evidence) -> Iterator[str]:
+    sql = "SELECT id::text, metadata->>'wish', state, error_code, error_message FROM jobs_job"
+    allowed = {
+        "deadline": {"completed", "expired"},
+        "fails": {"failed"},
+        "canceled": {"completed", "canceled"},
+        "canceled late": {"completed", "canceled"},
+        "deleted": {"completed", "canceled"},
+    }
+    for job, wish, state, code, message in evidence.rows(sql):
+        if state not in allowed.get(wish, {"completed"}) or (code and code not in EXPECTED_ERRORS.get(wish, ())):
+            yield f"{job} ({wish}) ended as {state} {code} {message}"
+
+
+@invariant("one reserve and one closing row for each job")
+def _rows_of_job(evidence: Evidence) -> Iterator[str]:
+    yield from (
+        f"{job} {state}: {reserves} reserves, {closings} closing rows"
+        for job, state, reserves, closings in evidence.rows("""
+            SELECT j.id::text, j.state, count(*) FILTER (WHERE e.kind = 'reserve'),
+                   count(*) FILTER (WHERE e.kind IN ('settle', 'release'))
+            FROM jobs_job j LEFT JOIN quota_ledgerentry e ON e.job_id = j.id GROUP BY j.id, j.state
+            HAVING count(*) FILTER (WHERE e.kind = 'reserve') <> 1
+                OR count(*) FILTER (WHERE e.kind IN ('settle', 'release')) <> 1""")
+    )
+
+
+@invariant("settled exactly when completed; a canceled job is never charged")
+def _settled(evidence: Evidence) -> Iterator[str]:
+    yield from (
+        f"{job} {state}: {kind}, charged {charged}"
+        for job, state, kind, charged in evidence.rows("""
+            SELECT j.id::text, j.state, e.kind, j.charged_credits
+            FROM jobs_job j JOIN quota_ledgerentry e ON e.job_id = j.id AND e.kind <> 'reserve'
+            WHERE (j.state = 'completed') <> (e.kind = 'settle')
+               OR (j.state = 'completed') <> (j.charged_credits IS NOT NULL)
+               OR e.reserved_delta <> -j.quoted_credits
+               OR e.balance_delta <> j.quoted_credits - COALESCE(j.charged_credits, 0)""")
+    )
+
+
+@invariant("a wallet is the sum of its ledger and nothing stays reserved")
+def _wallets(evidence: Evidence) -> Iterator[str]:
+    yield from (
+        f"team {team}: wallet {balance}/{reserved}, ledger {rows}"
+        for team, balance, reserved, rows in evidence.rows("""
+            SELECT w.team_id, w.balance, w.reserved, (SUM(e.balance_delta), SUM(e.reserved_delta))::text
+            FROM quota_wallet w JOIN quota_ledgerentry e USING (team_id) GROUP BY w.team_id, w.balance, w.reserved
+            HAVING w.balance <> SUM(e.balance_delta) OR w.reserved <> SUM(e.reserved_delta) OR w.reserved <> 0""")
+    )
+
+
+@invariant("the product's own audit finds nothing")
+def _audit(_: Evidence) -> Iterator[str]:
+    for drift in (*find_money_drifts(), *find_missing_results()):
+        yield f"{drift.rule}: {drift.where}"
+
+
+@invariant("the published result is playable, this job's, and the final attempt's")
+def _results(evidence: Evidence) -> Iterator[str]:
+    sql = """SELECT id::text, attempt, seed, num_frames, result_key, poster_key FROM jobs_job
+             WHERE state = 'completed' AND files_deleted_at IS NULL"""
+    for job, attempt, seed, frames, result, poster in evidence.rows(sql):
+        for key in (result, poster):
+            if f"/{job.replace('-', '')}/{attempt}/" not in key:
+                yield f"{job}: attempt {attempt} published {key}"
+        if wrong := _look_at(evidence.world.media / result, frames, colour_of(seed)):
+            yield f"{job}: {wrong}"
+
+
+def _look_at(path: Path, frames: int, colour: tuple[int, int, int]) -> str:
+    try:
+        with av.open(str(path)) as film:
+            pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    except (av.FFmpegError, OSError, IndexError) as error:
+        return f"cannot be played: {error}"
+    if len(pictures) != frames:
+        return f"{len(pictures)} frames instead of {frames}"
+    seen = np.mean(pictures, axis=(0, 1, 2))
+    return "" if np.abs(seen - colour).max() <= _COLOUR_TOLERANCE else f"colour {seen.round()} instead of {colour}"
+
+
+@invariant("states change only as the vocabulary allows, and a claim takes only what is queued")
+def _journal(evidence: Evidence) -> Iterator[str]:
+    sql = "SELECT job::text, old_state, new_state, old_attempt, new_attempt FROM chaos_journal ORDER BY id"
+    for job, old, new, before, after in evidence.rows(sql):
+        claimed = (old, new, after) == ("queued", "in_progress", before + 1)
+        if not claimed and (before != after or old == new or new not in TRANSITIONS[old] or new == "in_progress"):
+            yield f"{job}: {old} {before} -> {new} {after}"
+
+
+@invariant("no engine goes on with a job that passed to another attempt")
+def _two_holders(evidence: Evidence) -> Iterator[str]:
+    yield from evidence.watch.lasting_overlaps
+    if evidence.watch.died:
+        yield f"the watch fell asleep: {evidence.watch.died}"
+
+
+@invariant("one event for each job and kind, the right ones")
+def _events(evidence: Evidence) -> Iterator[str]:
+    sql = "SELECT job_id::text, kind, count(*) FROM jobs_jobevent GROUP BY 1, 2 HAVING count(*) > 1"
+    yield from (f"{job}: {count} times {kind}" for job, kind, count in evidence.rows(sql))
+    yield from (
+        f"{job} is {state}, its events are {kinds}"
+        for job, state, kinds in evidence.rows("""
+            SELECT j.id::text, j.state, array_agg(e.kind ORDER BY e.id) FROM jobs_job j
+            LEFT JOIN jobs_jobevent e ON e.job_id = j.id GROUP BY j.id, j.state
+            HAVING NOT 'queued' = ANY(array_agg(e.kind)) OR NOT j.state = ANY(array_agg(e.kind))
+                OR (j.attempt > 0) <> ('started' = ANY(array_agg(e.kind)))
+                OR count(*) <> 2 + (j.attempt > 0)::int""")
+    )
+
+
+@invariant("no process is left")
+def _processes(evidence: Evidence) -> Iterator[str]:
+    for process in evidence.world.marked_processes():
+        yield f"{process.pid} {' '.join(process.cmdline())}"
+
+
+@invariant("no scratch file is left")
+def _scratch(evidence: Evidence) -> Iterator[str]:
+    yield from (str(path) for path in evidence.world.scratch.rglob("*"))
+
+
+@invariant("no object is left that no job refers to")
+def _orphans(evidence: Evidence) -> Iterator[str]:
+    sql = """SELECT source_key, result_key, poster_key FROM jobs_job
+             WHERE files_deleted_at IS NULL"""
+    known = {key for keys in evidence.rows(sql) for key in keys if key}
+    media = evidence.world.media
+    found = (str(path.relative_to(media)) for path in media.rglob("*") if path.is_file())
+    yield from (key for key in found if key not in known)
+
+
+@invariant("every source picture is kept while its job is")
+def _sources(evidence: Evidence) -> Iterator[str]:
+    sql = "SELECT id::text, source_key FROM jobs_job WHERE files_deleted_at IS NULL"
+    for job, key in evidence.rows(sql):
+        if not (evidence.world.media / key).is_file():
+            yield f"{job}: {key}"
+
+
+@invariant("a deleted video's files are gone")
+def _deleted(evidence: Evidence) -> Iterator[str]:
+    sql = "SELECT id::text FROM jobs_job WHERE deleted_at IS NOT NULL AND files_deleted_at IS NULL"
+    yield from (job for (job,) in evidence.rows(sql))
+
+
+@invariant("an outage is answered with 503, never with 500")
+def _answers(evidence: Evidence) -> Iterator[str]:
+    for client in evidence.clients:
+        if count := client.answers.get("500"):
+            yield f"team {client.team.id} got {count}"
+
+
+@invariant("every worker recovers by itself")
+def _recovered(evidence: Evidence) -> Iterator[str]:
+    yield from evidence.watch.unwell
+
+
+@invariant("a forged doorbell does nothing")
+def _forged(evidence: Evidence) -> Iterator[str]:
+    if (evidence.world.folder / "owned").exists():
+        yield "the bomb went off"
+
+
+@invariant("no process ended by itself with an error")
+def _ended_badly(evidence: Evidence) -> Iterator[str]:
+    for process in evidence.world.processes.values():
+        if process.ended_badly:
+            yield f"{process.name}: exit codes {process.ended_badly}"

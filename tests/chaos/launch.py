@@ -1,0 +1,42 @@
+"""Starts one of the portal's processes with something bent: its wall clock, or a protection taken out.
+
+    CHAOS_SKEW_SECONDS=600 CHAOS_MUTANTS=fence python -m tests.chaos.launch gpuworker --model scripted
+
+Nothing of this is in the product: the patches are made here, before `manage.py` runs.
+"""
+
+import importlib
+import os
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def skew_clock(seconds: float) -> None:
+    """This process's wall clock is wrong by so much; its monotonic clock is right, as after a bad `date --set`."""
+    from django.utils import timezone
+
+    true_time, true_now = time.time, timezone.now
+    time.time = lambda: true_time() + seconds
+    timezone.now = lambda: true_now() + timedelta(seconds=seconds)
+
+
+def main() -> None:
+    sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
+    os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+    import django
+    from django.core.management import execute_from_command_line
+
+    if skew := float(os.environ.get("CHAOS_SKEW_SECONDS", "0")):
+        skew_clock(skew)
+    django.setup()
+    for name in filter(None, os.environ.get("CHAOS_MUTANTS", "").split(",")):
+        getattr(importlib.import_module("tests.chaos.patches"), name)()
+    execute_from_command_line(["manage.py", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""A relay in front of PostgreSQL that can cut connections, swallow the answer to a COMMIT, or fall silent.
+
+One listener a client process, each a Unix socket in a folder of its own, so that one worker can be cut off while the
+others go on. All of them live in one thread with an event loop.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from urllib.parse import quote
+
+_CHUNK = 1 << 16
+# Longer messages that hold the word are somebody's text, not the end of a transaction.
+_LONGEST_COMMIT = 120
+SOCKET = ".s.PGSQL.5432"
+
+
+class Line:
+    """The way of one client process to PostgreSQL, and what is wrong with it."""
+
+    def __init__(self, folder: Path, server: Path) -> None:
+        self.folder, self.server = folder, server
+        self.swallow_commits = 0
+        self.swallowed = 0
+        self.silent_until = 0.0
+        self.refuse_until = 0.0
+        self.pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
+
+    def url(self, database: str) -> str:
+        return f"postgres://postgres@/{database}?host={quote(str(self.folder), safe='')}"
+
+    async def serve(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        await asyncio.start_unix_server(self._meet, str(self.folder / SOCKET))
+
+    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if time.monotonic() < self.refuse_until:
+            writer.close()
+            return
+        try:
+            far_reader, far_writer = await asyncio.open_unix_connection(str(self.server / SOCKET))
+        except OSError:
+            writer.close()
+            return
+        pair = (writer, far_writer)
+        self.pairs.add(pair)
+        lost = asyncio.Event()
+        try:
+            await asyncio.gather(
+                self._relay(reader, far_writer, lost, watch=True), self._relay(far_reader, writer, lost)
+            )
+        except OSError:
+            pass
+        finally:
+            self.pairs.discard(pair)
+            for end in pair:
+                end.transport.abort()
+
+    async def _relay(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: asyncio.Event, *, watch: bool = False
+    ) -> None:
+        """Copies one direction. With `watch`, a COMMIT may be marked: the answer to it then ends the connection."""
+        try:
+            while data := await reader.read(_CHUNK):
+                while (silence := self.silent_until - time.monotonic()) > 0:
+                    await asyncio.sleep(min(silence, 0.2))
+                if watch and self.swallow_commits and len(data) < _LONGEST_COMMIT and b"COMMIT" in data:
+                    self.swallow_commits -= 1
+                    lost.set()
+                elif not watch and lost.is_set():
+                    # The server has committed and said so; the client will never hear it.
+                    self.swallowed += 1
+                    raise ConnectionResetError
+                writer.write(data)
+                await writer.drain()
+        finally:
+            writer.close()
+
+    def cut(self) -> None:
+        for pair in list(self.pairs):
+            for end in pair:
+                end.transport.abort()
+
+
+class Proxies:
+    """All lines, served by one thread."""
+
+    def __init__(self, server: Path) -> None:
+        self.server = server
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxies", daemon=True)
+        self._thread.start()
+
+    def open(self, folder: Path) -> Line:
+        line = Line(folder, self.server)
+        self._run(line.serve())
+        return line
+
+    def cut(self, line: Line) -> None:
+        self._loop.call_soon_threadsafe(line.cut)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)

@@ -1,0 +1,187 @@
+"""The portal that is to be broken: servers, processes, teams with API keys, all below one temporary folder."""
+
+import os
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+import psutil
+
+from portal.embedded import DATABASE, EmbeddedServers, addresses
+from tests.chaos.processes import Process
+from tests.chaos.proxy import Line, Proxies
+
+LEASE_SECONDS = 4.0
+DRAIN_SECONDS = 2.0
+CREDITS = 1_000_000
+MARK = "MUTOSCOPE_CHAOS"
+PYTHON = sys.executable
+LAUNCH = [PYTHON, "-m", "tests.chaos.launch"]
+
+
+@dataclass(frozen=True)
+class Team:
+    id: int
+    key: str
+
+
+class World:
+    """A context manager: inside it the servers run; `start` adds the processes."""
+
+    def __init__(self) -> None:
+        # A short name: it becomes part of the path of Unix sockets.
+        self.folder = Path(tempfile.mkdtemp(prefix="mtc-"))
+        self.run_id = secrets.token_hex(8)
+        self.servers = EmbeddedServers(self.folder / "s", durable=True)
+        self.postgres, self.valkey = self.servers.servers
+        self.media, self.scratch = self.folder / "media", self.folder / "scratch"
+        self.port = _free_port()
+        self.site = f"http://127.0.0.1:{self.port}"
+        self.proxies = Proxies(self.postgres.sockets)
+        self.lines: dict[str, Line] = {}
+        self.processes: dict[str, Process] = {}
+        self.teams: list[Team] = []
+        self.lost_servers: set[str] = set()
+        self.keep = False
+
+    @property
+    def workers(self) -> list[Process]:
+        return [process for name, process in self.processes.items() if name.startswith("gpu")]
+
+    def __enter__(self) -> Self:
+        (self.folder / "s").mkdir()
+        self.folder.chmod(0o711)  # PostgreSQL runs as a user of its own when we are root
+        for folder in (self.media, self.folder / "static", self.folder / "log"):
+            folder.mkdir()
+        self.servers.start()
+        os.environ.update(self.environment())
+        os.environ.pop("DATABASE_POOL_SIZE", None)
+        os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        call_command("migrate", interactive=False, verbosity=0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self.processes.values():
+            process.kill()
+        self.proxies.stop()
+        self.servers.stop()
+        if kind is None and not self.keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **addresses(self.folder / "s"),
+            "SECRET_KEY": "only-for-tests",
+            "VAR_DIR": str(self.folder),
+            "MEDIA_ROOT": str(self.media),
+            "SCRATCH_DIR": str(self.scratch),
+            "STATIC_ROOT": str(self.folder / "static"),
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "MODELS_ENABLED": "scripted",
+            "EMBEDDED": "0",
+            "DEBUG": "0",
+            "LOG_JSON": "1",
+            "STARTING_CREDITS": str(CREDITS),
+            "LEASE_SECONDS": str(LEASE_SECONDS),
+            "BEAT_SECONDS": "0.5",
+            "RECONCILE_SECONDS": "0.5",
+            "AUDIT_SECONDS": "10",
+            "DRAIN_SECONDS": str(DRAIN_SECONDS),
+            "ENGINE_SILENCE_SECONDS": "6",
+            "ATTEMPT_SECONDS": "60",
+            "STORAGE_PATIENCE_SECONDS": "6",
+            "ORPHAN_SECONDS": "60",
+            "SCRATCH_RESERVE_BYTES": "1000000",
+            # Faults of ours must not use up a job's attempts: one that fails nevertheless is a finding.
+            "MAX_ATTEMPTS": "1000",
+            "PYTHONPATH": os.pathsep.join([str(Path.cwd()), str(Path.cwd() / "platform")]),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def add(self, name: str, argv: list[str], **env: str) -> Process:
+        """A process with its own way to the database; not started yet."""
+        line = self.lines[name] = self.proxies.open(self.folder / "p" / name)
+        own = {**self.environment(), "DATABASE_URL": line.url(DATABASE), MARK: self.run_id, **env}
+        own["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+        process = Process(name, argv, env=own, log=self.folder / "log" / f"{name}.log")
+        self.processes[name] = process
+        return process
+
+    def add_web(self) -> Process:
+        uvicorn = "-m uvicorn portal.asgi:application --http httptools --loop asyncio --log-level warning"
+        address = f"--timeout-graceful-shutdown 3 --host 127.0.0.1 --port {self.port}"
+        return self.add("web", [PYTHON, *uvicorn.split(), *address.split()], DATABASE_POOL_SIZE="8")
+
+    def add_worker(self, name: str, **env: str) -> Process:
+        return self.add(name, [*LAUNCH, "gpuworker", "--model", "scripted", "--device", "cpu"], **env)
+
+    def add_reconciler(self, name: str, **env: str) -> Process:
+        return self.add(name, [*LAUNCH, "reconciler"], **env)
+
+    def add_side(self) -> Process:
+        return self.add("side", [*LAUNCH, "sideworker"])
+
+    def add_everything(self, *, workers: int) -> None:
+        """The whole portal; some of its processes live in the past or the future."""
+        skews = ("0", "600", "-600")
+        self.add_web()
+        self.add_side()
+        for number in range(2):
+            self.add_reconciler(f"rec{number}", CHAOS_SKEW_SECONDS=skews[number])
+        for number in range(workers):
+            self.add_worker(f"gpu{number}", CHAOS_SKEW_SECONDS=skews[number % 3])
+
+    def add_teams(self, count: int) -> None:
+        from accounts.models import User
+        from accounts.services import create_api_key, ensure_personal_team
+
+        for number in range(count):
+            user = User.objects.create_user(f"team{number}@example.com")
+            team = ensure_personal_team(user=user)
+            self.teams.append(Team(team.pk, create_api_key(team=team, creator=user, name="chaos")[1]))
+
+    def start(self) -> None:
+        for process in self.processes.values():
+            process.start()
+
+    def wait_for_web(self, seconds: float = 30) -> None:
+        give_up = time.monotonic() + seconds
+        while time.monotonic() < give_up:
+            try:
+                if httpx.get(f"{self.site}/readyz", timeout=2).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.1)
+        raise TimeoutError("web does not answer: " + self.processes["web"].log.read_text()[-3000:])
+
+    def marked_processes(self) -> list[psutil.Process]:
+        """Every living process that this world started, or that one of those started."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get(MARK) == self.run_id and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
