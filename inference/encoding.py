@@ -1,5 +1,10 @@
-"""Frames to files that browsers play, one frame at a time: MP4 (H.264), GIF, and a JPEG poster."""
+"""Frames to files that browsers play, one frame at a time: MP4 (H.264), GIF, and a JPEG poster.
 
+A disk that is full or broken is an OSError, everything else that goes wrong an EncodingFailed.
+"""
+
+import errno
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,6 +105,10 @@ def probe(path: Path) -> FilmInfo:
         )
 
 
+# Not the frames' fault: the same clip can be written once there is space again.
+_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+
+
 @contextmanager
 def _encoding(path: Path, *, reading: bool = False) -> Iterator[None]:
     try:
@@ -107,6 +116,8 @@ def _encoding(path: Path, *, reading: bool = False) -> Iterator[None]:
     except (av.FFmpegError, OSError, ValueError) as error:
         if not reading:
             path.unlink(missing_ok=True)
+        if getattr(error, "errno", None) in _DISK_FAULTS:
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         reason = getattr(error, "strerror", None) or error
         raise EncodingFailed(f"{path.name} could not be {'read' if reading else 'written'}: {reason}.") from error
 

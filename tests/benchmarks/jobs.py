@@ -21,9 +21,11 @@ SCRIPTED = ("--model", "scripted")
 
 def claim() -> None:
     """Time of one claim with 25,000 and 250,000 jobs queued by 50 teams."""
+    from accounts.quota.models import Plan
     from jobs.services.claim import claim_job
 
     teams = [team_of(f"claim{number}") for number in range(50)]
+    Plan.objects.update(max_running=1_000)
     queued = 0
     for depth in (25_000, 250_000):
         fill(teams, depth - queued)

@@ -107,3 +107,16 @@ def test_failures_name_the_file_and_leave_nothing(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no film")
     with pytest.raises(EncodingFailed, match=r"text\.mp4 could not be read"):
         probe(tmp_path / "text.mp4")
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.gif", "poster.jpg"])
+def test_a_full_disk_is_not_the_frames_fault(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.symlink_to("/dev/full")
+    frames = np.random.default_rng(1).integers(0, 256, (8, 128, 128, 3), np.uint8)
+    with pytest.raises(OSError, match="No space left"):
+        {"mp4": lambda: write_mp4(frames, 8, path), "gif": lambda: write_gif(frames, 8, path)}.get(
+            name[-3:], lambda: write_poster(frames[0], path)
+        )()
+    assert not path.is_symlink()
+    assert Path("/dev/full").exists()
