@@ -86,10 +86,6 @@ def _make(engine: Engine, order: Generate, pipe: "Connection[Report, Order]") ->
         log.exception("The engine failed unexpectedly.")
         # Whatever it was, the state that it left behind is not to be trusted.
         return Failed(order.fence, "engine_failed", "The engine failed.", permanent=False, broken=True)
-    try:
-        np.save(order.frames_path, frames, allow_pickle=False)
-    except OSError as error:
-        return Failed(order.fence, SCRATCH_FAILED, str(error), permanent=False, broken=False)
     return Made(order.fence, gpu_seconds)
 
 

@@ -31,7 +31,6 @@ log = structlog.get_logger(__name__)
 _RUNNING_BEAT_SECONDS = 1.0
 _TICK_SECONDS = 0.25
 _RELOAD_PAUSE_SECONDS = 30
-_DISK_PAUSE_SECONDS = 10
 # A job that could not be read from the storage or written to the disk: not claimed again before.
 _DISK_PAUSE_SECONDS = 10
 

@@ -11,9 +11,6 @@ from typing import Final
 from inference.requests import GenerationRequest
 from jobs.fence import Fence
 
-SCRATCH_FAILED = "scratch_failed"
-"""Code of a failure that is the disk's and not the job's: it does not count as a crash."""
-
 
 @dataclass(frozen=True)
 class Generate:
