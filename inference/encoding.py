@@ -106,7 +106,7 @@ def probe(path: Path) -> FilmInfo:
 
 
 # Not the frames' fault: the same clip can be written once there is space again.
-_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 
 
 @contextmanager

@@ -36,7 +36,6 @@ Result = TypeVar("Result")
 # While one clip is encoded and stored the next one is made; a third waits for neither.
 _MOST_HELD = 2
 _PAUSES_SECONDS = (1, 2, 5, 10)
-_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 
 class Publisher:
@@ -135,14 +134,8 @@ def _encode(job: Job, folder: Path) -> tuple[Path, Path]:
     frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
     video, poster = folder / f"video.{job.output_format}", folder / "poster.jpg"
     write = write_gif if job.output_format == "gif" else write_mp4
-    try:
-        write(frames, job.fps, video)
-        write_poster(frames[0], poster)
-    except EncodingFailed as error:
-        cause = error.__cause__
-        if isinstance(cause, OSError) and cause.errno in _OF_THE_DISK:
-            raise cause from None  # not the clip's fault: worth another try
-        raise
+    write(frames, job.fps, video)
+    write_poster(frames[0], poster)
     return video, poster
 
 

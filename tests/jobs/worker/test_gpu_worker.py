@@ -66,8 +66,8 @@ def test_it_makes_publishes_and_charges(submit, start_worker, as_alice):
     assert list(JobEvent.objects.order_by("id").values_list("kind", flat=True)) == ["queued", "started", "completed"]
     video = as_alice.get(f"/v1/videos/{job.public_id}").json()
     assert (video["status"], video["progress"], video["attempt"]) == ("completed", 100, 1)
-    health = as_alice.get("/health").json()
-    assert (health["status"], health["model_loaded"], health["workers"]) == ("healthy", True, 1)
+    health = wait_until(lambda: (seen := as_alice.get("/health").json())["status"] == "healthy" and seen, 5)
+    assert (health["model_loaded"], health["workers"]) == (True, 1)
     assert worker.stop() == 0
     assert not Worker.objects.exists()
     assert list((worker.log.parent / "scratch").iterdir()) == []
