@@ -11,7 +11,6 @@ from django.core.exceptions import (
     TooManyFieldsSent,
     TooManyFilesSent,
 )
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
@@ -27,6 +26,7 @@ from common.errors import (
     TooLarge,
     Unauthenticated,
 )
+from common.outages import is_outage
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +51,7 @@ def as_mutoscope_error(error: Exception) -> MutoscopeError | None:
         details = tuple(_details(error.detail))
         first = details[0]
         return InvalidField(f"{'.'.join(first.loc)}: {first.msg}", param=first.loc[0], details=details)
-    if isinstance(error, OperationalError | InterfaceError):
+    if is_outage(error):
         log.warning("database_unavailable", reason=str(error).strip())
         return Overloaded("The database does not answer. Try again in a moment.", retry_after_seconds=2)
     simple: dict[type[Exception] | tuple[type[Exception], ...], MutoscopeError] = {

@@ -7,13 +7,14 @@ import structlog
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
 from accounts.principals import Principal
 from accounts.quota import services as quota_services
 from common.clock import DatabaseNow
 from common.errors import Overloaded
 from common.ids import new_id
+from common.outages import is_outage
 from jobs.models import Job
 from jobs.requests import VideoRequest
 from jobs.services import doorbell
@@ -47,12 +48,11 @@ def submit_job(*, principal: Principal, request: VideoRequest, idempotency: Idem
     except _SentTwice:
         _drop(key)
         return submit_job(principal=principal, request=request, idempotency=idempotency)
-    except (OperationalError, InterfaceError):
-        # Perhaps it is committed, and only the answer was lost: then the job needs its picture. If it is not, the
-        # sweep of orphans takes the picture away.
-        raise
-    except Exception:
-        _drop(key)
+    except Exception as error:
+        # In an outage it is perhaps committed, and only the answer was lost: then the job needs its picture. If it is
+        # not, the sweep of orphans takes the picture away.
+        if not is_outage(error):
+            _drop(key)
         raise
 
 

@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import socket
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
@@ -77,6 +79,17 @@ class EngineProcess:
             heard.append(Died(self._process.exitcode))
             self._forget()
         return heard
+
+    def ender(self) -> Callable[[], None]:
+        """Ends the child that runs now, and never a later one. May be called from any thread and at any time."""
+        process = self._process
+
+        def end() -> None:
+            with suppress(ValueError):  # it is gone, and its handle closed
+                if process is not None:
+                    process.kill()
+
+        return end
 
     def stop(self) -> None:
         """Ends the child at once, whatever it does."""

@@ -11,8 +11,9 @@ from types import FrameType
 import structlog
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import close_old_connections
 
+from common.outages import is_outage
 from inference.catalogue import ModelSpec
 from jobs.models import Job, Worker
 from jobs.services.claim import claim_job
@@ -21,6 +22,7 @@ from jobs.services.doorbell import pool_queue
 from jobs.worker.bell import BellWorker
 from jobs.worker.card import WorkerCard
 from jobs.worker.engine import Died, EngineProcess
+from jobs.worker.guard import Guard
 from jobs.worker.hold import Hold
 from jobs.worker.messages import SCRATCH_FAILED, Cancel, Failed, LoadFailed, Made, Ready, Report, Step, Stopped
 from jobs.worker.publish import Publisher
@@ -45,6 +47,7 @@ class GpuWorker(BellWorker):
         self.card = WorkerCard(name=self.name, pool=pool, model=spec.name, device=device)
         self.scratch = Scratch()
         self.publisher = Publisher()
+        self.guard = Guard(lambda: self.running)
         self.engine_is_ready = False
         self.running: Hold | None = None
         self.engine_trouble = ""
@@ -61,11 +64,14 @@ class GpuWorker(BellWorker):
         """Works until told to stop."""
         self._install_signal_handlers()
         self.show_in_registry()
+        self.guard.start()
         try:
             while not self.finished:
                 try:
                     self.turn()
-                except (OperationalError, InterfaceError) as error:
+                except AnyDatabaseError as error:
+                    if not is_outage(error):
+                        raise
                     log.warning("database_lost", reason=str(error).strip())
                     close_old_connections()
                     time.sleep(1)
@@ -120,7 +126,7 @@ class GpuWorker(BellWorker):
 
     def start(self, job: Job) -> None:
         """Hands a claimed job to the engine."""
-        hold = Hold(job=job, folder=self.scratch.folder(job.fence))
+        hold = Hold(job=job, folder=self.scratch.folder(job.fence), end_engine=self.engine.ender())
         self.running = hold
         log.info("job_started", task_id=job.public_id, attempt=job.attempt, model=job.model)
         try:
@@ -241,6 +247,7 @@ class GpuWorker(BellWorker):
 
     def leave(self) -> None:
         """Hands back what is not finished, and takes its name off the door."""
+        self.guard.stop()
         self.engine.stop()
         self.publisher.abandon()
         unfinished = self.publisher.holds

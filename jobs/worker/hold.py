@@ -1,6 +1,7 @@
 """What a worker holds of one job between claim and close: its lease, its files, its progress."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
@@ -24,8 +25,9 @@ class Hold:
     it ends in Postgres, also when Postgres cannot be reached.
     """
 
-    def __init__(self, *, job: Job, folder: Path) -> None:
+    def __init__(self, *, job: Job, folder: Path, end_engine: Callable[[], None]) -> None:
         self.job, self.folder, self.fence = job, folder, job.fence
+        self.end_engine = end_engine
         now = time.monotonic()
         self._started = self._last_step = self._last_beat = now
         self._lease_ends = now + settings.LEASE_SECONDS

@@ -20,8 +20,10 @@ import structlog
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import Error as AnyDatabaseError
+from django.db import close_old_connections, connection
 
+from common.outages import is_outage
 from inference.encoding import write_gif, write_mp4, write_poster
 from inference.errors import EncodingFailed
 from jobs.fence import Fence
@@ -116,7 +118,9 @@ class Publisher:
         for pause in chain(_PAUSES_SECONDS, repeat(_PAUSES_SECONDS[-1])):
             try:
                 result = work()
-            except (OSError, OperationalError, InterfaceError) as error:
+            except (OSError, AnyDatabaseError) as error:
+                if not isinstance(error, OSError) and not is_outage(error):
+                    raise
                 full = isinstance(error, OSError) and error.errno == errno.ENOSPC
                 self.trouble = "There is no space left on the disk." if full else f"Cannot publish: {error}"
                 log.warning("publish_retry", task_id=hold.job.public_id, reason=str(error).strip(), pause_seconds=pause)

@@ -104,10 +104,24 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 # --- Servers
 DATABASES = {"default": env.db("DATABASE_URL")}
 DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+_options = DATABASES["default"].setdefault("OPTIONS", {})
+# A process that is frozen in mid-transaction holds locks that others wait for: its session ends long before a lease.
+DATABASE_IDLE_TRANSACTION_SECONDS = env.float("DATABASE_IDLE_TRANSACTION_SECONDS", default=10)
+_options.setdefault(
+    "options", f"-c idle_in_transaction_session_timeout={round(DATABASE_IDLE_TRANSACTION_SECONDS * 1000)}"
+)
+# A route that has died is noticed within half a minute; the kernel's own patience is hours.
+for _name, _value in {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}.items():
+    _options.setdefault(_name, _value)
 # Under ASGI every request runs in a thread of its own: connections come from a pool. Pre-forked sync workers keep one.
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=0)
 if DATABASE_POOL_SIZE:
-    _options = DATABASES["default"].setdefault("OPTIONS", {})
     _options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5}
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)

@@ -7,7 +7,7 @@ import base64
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
@@ -53,31 +53,41 @@ WISHES = {
 
 def draw_order(dice: random.Random, *, team: Team, number: int) -> Order:
     wish = dice.choices(list(WISHES), list(WISHES.values()))[0]
-    colour = [dice.choice(_COLOURS) for _ in range(3)]
-    # The low bytes are the clip's colour, the others make the seed this job's alone.
-    seed = colour[0] | colour[1] << 8 | colour[2] << 16 | (team.id << 16 | number) << 24
     prompt = f"delay={dice.choice([0, 0.005, 0.02, 0.05, 0.1])}"
     prompt += {
         "fails": " fail_at=3",
         "crashes once in a while": " segfault_at=4 chance=0.4",
         "hangs once in a while": " hang_at=4 chance=0.5",
     }.get(wish, "")
+    order = make_order(team=team, number=number, wish=wish, prompt=prompt, colours=dice.choices(_COLOURS, k=3))
+    order.body |= {
+        "steps": dice.choice([10, 12, 20]),
+        "output_format": "gif" if dice.random() < 0.1 else "mp4",
+        "priority": dice.choice(["low", "normal", "normal", "high"]),
+    }
+    if wish == "deadline":
+        order.headers["Cancel-After"] = str(dice.randint(1, 3))
+    return order
+
+
+def make_order(
+    *, team: Team, number: int, wish: str, prompt: str, colours: Sequence[int] = (16, 80, 208), steps: int = 10
+) -> Order:
+    red, green, blue = colours
+    # The low bytes are the clip's colour, the others make the seed this job's alone.
+    seed = red | green << 8 | blue << 16 | (team.id << 16 | number) << 24
     key = f"{team.id}-{number}"
     body = {
         "model": "scripted",
         "image_base64": _PICTURE,
         "prompt": prompt,
         "size": "128x128",
-        "steps": dice.choice([10, 12, 20]),
+        "steps": steps,
         "num_frames": 8,
         "seed": seed,
-        "output_format": "gif" if dice.random() < 0.1 else "mp4",
-        "priority": dice.choice(["low", "normal", "normal", "high"]),
         "metadata": {"key": key, "wish": wish},
     }
     headers = {"Authorization": f"Bearer {team.key}", "Idempotency-Key": key}
-    if wish == "deadline":
-        headers["Cancel-After"] = str(dice.randint(1, 3))
     return Order(key, team, seed, wish, body, headers)
 
 
@@ -118,13 +128,16 @@ class Client:
             if order.wish == "sent twice":
                 twin = threading.Thread(target=self._submit, args=(order, self._http_too), daemon=True)
                 twin.start()
-            self._submit(order, self._http)
+            self.submit(order)
             if twin:
                 twin.join()
             if order.ids:
                 self._follow_up(order, late)
         for timer in self._extra:
             timer.join()
+
+    def submit(self, order: Order) -> None:
+        self._submit(order, self._http)
 
     def _submit(self, order: Order, http: httpx.Client) -> None:
         answer = self._insist(http, "POST", "/v1/videos", headers=order.headers, json=order.body)
@@ -143,6 +156,9 @@ class Client:
         timer.daemon = True
         timer.start()
         self._extra.append(timer)
+
+    def cancel(self, order: Order) -> None:
+        self._withdraw(order)
 
     def _withdraw(self, order: Order) -> None:
         (public,) = list(order.ids)[:1]

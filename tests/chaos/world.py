@@ -98,6 +98,7 @@ class World:
             "STARTING_CREDITS": str(CREDITS),
             "LEASE_SECONDS": str(LEASE_SECONDS),
             "BEAT_SECONDS": "0.5",
+            "DATABASE_IDLE_TRANSACTION_SECONDS": "1",
             "RECONCILE_SECONDS": "0.5",
             "AUDIT_SECONDS": "10",
             "DRAIN_SECONDS": str(DRAIN_SECONDS),
@@ -126,8 +127,9 @@ class World:
         address = f"--timeout-graceful-shutdown 3 --host 127.0.0.1 --port {self.port}"
         return self.add("web", [PYTHON, *uvicorn.split(), *address.split()], DATABASE_POOL_SIZE="8")
 
-    def add_worker(self, name: str, **env: str) -> Process:
-        return self.add(name, [*LAUNCH, "gpuworker", "--model", "scripted", "--device", "cpu"], **env)
+    def add_worker(self, name: str, *, pool: str = "cpu", **env: str) -> Process:
+        words = ["gpuworker", "--model", "scripted", "--device", "cpu", "--pool", pool]
+        return self.add(name, [*LAUNCH, *words], **env)
 
     def add_reconciler(self, name: str, **env: str) -> Process:
         return self.add(name, [*LAUNCH, "reconciler"], **env)
