@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 from urllib.parse import urlencode
 
+import structlog
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -31,6 +32,7 @@ def team_page(scope: Scope | None = None) -> Callable[[PageView[P]], Callable[..
             principal = principal_for_session(request)
             if principal is None:
                 return _to_login(request)
+            structlog.contextvars.bind_contextvars(team=principal.team.pk)
             try:
                 if scope is not None:
                     principal.require(scope)

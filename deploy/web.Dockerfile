@@ -20,13 +20,16 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DJANGO_SETTINGS_MODULE=portal.settings \
     VAR_DIR=/var/lib/mutoscope \
-    STATIC_ROOT=/venv/static
+    STATIC_ROOT=/venv/static \
+    WEB_CONCURRENCY=5
 # The settings demand servers and a key even to collect files; none of the three is used or kept.
 RUN SECRET_KEY=build DATABASE_URL=postgres:///build REDIS_URL=redis://build django-admin collectstatic --no-input
 USER mutoscope
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://localhost:8000/livez', timeout=2)"]
-# One worker per core and one to spare; sync workers, because requests here are short and a proxy buffers slow clients.
+# Sync workers, because requests here are short and a proxy buffers slow clients. As many as suit four cores; for another
+# number add WEB_CONCURRENCY to production.env: gunicorn reads it.
 CMD ["gunicorn", "portal.wsgi:application", "--bind", "0.0.0.0:8000", "--worker-class", "sync", \
-     "--workers", "5", "--max-requests", "20000", "--max-requests-jitter", "2000", "--worker-tmp-dir", "/dev/shm"]
+     "--max-requests", "20000", "--max-requests-jitter", "2000", "--worker-tmp-dir", "/dev/shm", \
+     "--logger-class", "portal.gunicorn_logs.Logger"]

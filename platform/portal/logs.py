@@ -1,10 +1,11 @@
 """Structured logs: one JSON object a line in production, columns for a person's eye in a terminal.
 
 Every line carries timestamp, level and event; request_id, client_ip and team come from the context that the request
-middleware binds, task_id and params from the call. Standard-library loggers (Django, uvicorn, RQ) go through the same
-processors.
+middleware binds, task_id and params from the call. Standard-library loggers (Django, uvicorn, gunicorn, RQ) go through
+the same processors. Tracebacks show no local variables: those hold passwords, keys and pictures.
 """
 
+import logging
 import logging.config
 import sys
 from typing import Any
@@ -22,6 +23,13 @@ def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     return event
 
 
+def soften_disallowed_host(record: logging.LogRecord) -> bool:
+    """A scanner that names another host is no error of ours: one warning line, no traceback."""
+    record.levelno, record.levelname = logging.WARNING, "WARNING"
+    record.exc_info = record.exc_text = None
+    return True
+
+
 def structlog_configuration(*, json_lines: bool, level: str) -> None:
     """Sends every log line of this process to standard error through one chain of processors."""
     shared: list[Any] = [
@@ -33,9 +41,18 @@ def structlog_configuration(*, json_lines: bool, level: str) -> None:
         hide_secrets,
     ]
     renderers: list[Any] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        [
+            structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
         if json_lines
-        else [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=28)]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                pad_event_to=28,
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -58,11 +75,16 @@ def structlog_configuration(*, json_lines: bool, level: str) -> None:
             "handlers": {
                 "stream": {"class": "logging.StreamHandler", "formatter": "structured", "stream": "ext://sys.stderr"}
             },
+            "filters": {"soften_disallowed_host": {"()": lambda: soften_disallowed_host}},
             "root": {"handlers": ["stream"], "level": level},
             "loggers": {
                 # Our own middleware writes one line a request, with more in it.
                 "uvicorn.access": {"level": "WARNING"},
                 "gunicorn.access": {"level": "WARNING"},
+                # Both bring handlers of their own, whose lines would not be ours.
+                "uvicorn": {"handlers": [], "propagate": True},
+                "gunicorn.error": {"handlers": [], "propagate": True},
+                "django.security.DisallowedHost": {"filters": ["soften_disallowed_host"]},
                 "django.request": {"level": "ERROR"},
                 "django.server": {"level": "WARNING"},
                 "rq.worker": {"level": "WARNING"},
