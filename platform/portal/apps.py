@@ -5,3 +5,6 @@ class PortalConfig(AppConfig):
     """The composition root: settings, URLs, servers, and the management commands that run them."""
 
     name = "portal"
+
+    def ready(self) -> None:
+        from portal import checks  # noqa: F401, PLC0415 (registers them; it needs the models to be loaded)

@@ -51,9 +51,17 @@ class Client:
             with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
                 return cast("bytes", answer.read())
         except urllib.error.HTTPError as error:
-            raise DemoFailed(f"{path} answered {error.code}: {error.read().decode(errors='replace')[:2000]}") from None
+            raise DemoFailed(f"{path} answered {error.code}: {said(error.read())}") from None
         except OSError as error:
             raise DemoFailed(f"{path} could not be reached: {error}") from None
+
+
+def said(body: bytes) -> str:
+    """The message of an error envelope; of another answer its beginning."""
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, LookupError, TypeError):
+        return body.decode(errors="replace")[:300]
 
 
 def wait_for(client: Client, video: dict[str, Any], *, patience_seconds: float) -> dict[str, Any]:

@@ -191,7 +191,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Mutoscope <mutoscope
 # --- Jobs
 # Models that this deployment serves, and the one that a request without `model` gets.
 MODELS_ENABLED = env.list("MODELS_ENABLED", default=["camera"])
-DEFAULT_MODEL = env.str("DEFAULT_MODEL", default=MODELS_ENABLED[0])
+DEFAULT_MODEL = env.str("DEFAULT_MODEL", default=next(iter(MODELS_ENABLED), ""))
 LEASE_SECONDS = env.float("LEASE_SECONDS", default=30)
 BEAT_SECONDS = env.float("BEAT_SECONDS", default=5)
 # Attempts that may end in a crash before a job is failed.
@@ -226,6 +226,8 @@ DOWNLOAD_LINK_SECONDS = env.int("DOWNLOAD_LINK_SECONDS", default=3600)
 # --- Requests
 # A 25 megapixel PNG in base64 fits.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=48_000_000)
+# Longest time for such a body to arrive; `live` keeps it on its disk meanwhile.
+BODY_SECONDS = env.float("BODY_SECONDS", default=120)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
 DATA_UPLOAD_MAX_NUMBER_FILES = 2

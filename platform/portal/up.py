@@ -19,6 +19,7 @@ from django.core.management.base import CommandError
 from django.db import connections
 
 from portal import environment
+from portal.checks import wrong_models
 from portal.children import Child
 from portal.console import Console
 from portal.embedded import EmbeddedServerError, EmbeddedServers, addresses
@@ -42,6 +43,7 @@ class Portal:
         # a shell starts background jobs with it ignored.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
+        _refuse_unknown_models()
         try:
             _make_folder(self.folder)
             with _alone(self.folder, url=settings.SITE_URL):
@@ -113,15 +115,28 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def _refuse_unknown_models() -> None:
+    """Before anything is started: a worker of no model would only crash again and again."""
+    wish = os.environ.get("MODEL")
+    if sentences := wrong_models():
+        said = " ".join(sentences)
+        # The wish was put among MODELS_ENABLED: name the variable that the person wrote.
+        raise CommandError(said.replace(f"MODELS_ENABLED names {wish!r}", f"MODEL is {wish!r}"))
+    if wish and wish not in settings.MODELS_ENABLED:
+        enabled = ", ".join(settings.MODELS_ENABLED)
+        raise CommandError(f"MODEL is {wish!r}, which is not in MODELS_ENABLED ({enabled}).")
+
+
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # pictures and videos are nobody else's business
         (folder / "log").mkdir(exist_ok=True)
         (folder / "log" / ".writable").touch()
         (folder / "log" / ".writable").unlink()
-    except PermissionError:
+    except OSError as error:
         raise CommandError(
-            f"{folder} cannot be written. It may belong to another user: remove it, or set VAR_DIR to another folder."
+            f"{folder} cannot be written ({error.strerror}). "
+            "Set VAR_DIR to another folder, or remove this one if it belongs to another user."
         ) from None
 
 

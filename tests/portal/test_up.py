@@ -198,3 +198,25 @@ def test_commands_without_servers_say_what_to_start() -> None:
     assert nothing.returncode == 1
     assert "manage.py up" in nothing.stderr
     assert "Traceback" not in nothing.stderr
+
+
+@pytest.mark.parametrize(
+    ("env", "sentence"),
+    [
+        ({"MODEL": "camra", "MODELS_ENABLED": ""}, "MODEL is 'camra', which is no model. Known models: "),
+        ({"MODEL": "i2vgen-xl"}, "MODEL is 'i2vgen-xl', which is not in MODELS_ENABLED (camera)."),
+        ({"MODELS_ENABLED": "camera,dolly"}, "MODELS_ENABLED names 'dolly', which is no model. Known models: "),
+        ({"DEFAULT_MODEL": "i2vgen-xl"}, "DEFAULT_MODEL is 'i2vgen-xl', which is not in MODELS_ENABLED (camera)."),
+        ({"VAR_DIR": "/proc/x"}, "/proc/x cannot be written"),
+    ],
+)
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_a_wrong_setting_is_refused_before_anything_starts(command: str, env: dict[str, str], sentence: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="mts-up-") as folder:
+        refused = Portal(Path(folder)).run(command, f"--port={free_port()}", **env)
+        assert list(Path(folder).iterdir()) == []
+
+    assert refused.returncode == 1
+    assert sentence in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert refused.stdout == ""

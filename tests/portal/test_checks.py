@@ -1,0 +1,24 @@
+"""The settings that name models."""
+
+import pytest
+
+from portal.checks import models_are_known
+
+
+def test_what_is_enabled_here_is_known():
+    assert models_are_known() == []
+
+
+@pytest.mark.parametrize(
+    ("enabled", "default", "words"),
+    [
+        (["camera", "dolly"], "camera", "MODELS_ENABLED names 'dolly'"),
+        ([], "", "MODELS_ENABLED is empty"),
+        (["camera"], "i2vgen-xl", "DEFAULT_MODEL is 'i2vgen-xl'"),
+    ],
+)
+def test_others_are_refused_by_name(enabled, default, words, settings):
+    settings.MODELS_ENABLED, settings.DEFAULT_MODEL = enabled, default
+    (error,) = models_are_known()
+    assert words in error.msg
+    assert "camera" in error.msg
