@@ -5,6 +5,7 @@
     ├── PictureError            picture_*            not a picture that we read
     ├── ModelError
     │   ├── ModelNotFound       model_not_found      no such name, folder or hub repository
+    │   ├── EngineMissing       engine_missing       packages that the model needs are not installed
     │   └── ModelIncomplete     model_incomplete     a file of the checkpoint is missing or broken
     ├── DeviceError
     │   ├── DeviceNotFound      device_not_found     the device that was asked for is not there
@@ -64,6 +65,13 @@ class ModelNotFound(ModelError):
 
     def __init__(self, message: str) -> None:
         super().__init__("model_not_found", message, permanent=True)
+
+
+class EngineMissing(ModelError):
+    """The packages that run the model are not installed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("engine_missing", message, permanent=True)
 
 
 class ModelIncomplete(ModelError):

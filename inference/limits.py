@@ -33,3 +33,8 @@ SEED = Range(0, 2**63 - 1)
 PICTURE_PIXELS = 25_000_000
 PICTURE_SIDE = 8192
 """Pixels along the longer side."""
+PICTURE_ASPECT = 20
+"""Longer side over shorter side."""
+
+FRAME_SIDE = Range(64, 2048)
+"""Pixels along each side of a clip."""

@@ -41,6 +41,8 @@ class GenerationRequest:
             side = getattr(self, field)
             if side < SIDE_MULTIPLE or side % SIDE_MULTIPLE:
                 raise RequestError(field, f"{field} must be a positive multiple of {SIDE_MULTIPLE}, not {side}.")
+            if side > limits.FRAME_SIDE.maximum:
+                raise RequestError(field, f"{field} must be at most {limits.FRAME_SIDE.maximum} pixels, not {side}.")
         if not isfinite(self.guidance_scale) or self.guidance_scale < 0:
             raise RequestError("guidance_scale", "guidance_scale must be a number from 0 up.")
         if self.seed not in limits.SEED:

@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 import pgtrigger
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 from accounts.models import ApiKey, Team, User
 from common.ids import new_id, public_id
@@ -177,6 +178,12 @@ class Job(models.Model):
     @property
     def is_terminal(self) -> bool:
         return self.state in TERMINAL
+
+    @property
+    def is_gone(self) -> bool:
+        """Its files are deleted, or due to be: the content answers 410."""
+        outlived = self.expires_at is not None and self.expires_at <= timezone.now()
+        return self.files_deleted_at is not None or outlived
 
     @property
     def progress(self) -> int:

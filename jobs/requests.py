@@ -8,6 +8,7 @@ import base64
 import binascii
 import re
 import secrets
+import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from common.errors import Detail, InvalidField, MutoscopeError, TooLarge, UnsupportedPicture
+from common.errors import Detail, InvalidField, MutoscopeError, Overloaded, TooLarge, UnsupportedPicture
 from inference import limits
 from inference.catalogue import MODELS, ModelSpec
 from inference.errors import InferenceError, PictureError, PictureFault, RequestError
@@ -28,7 +29,9 @@ from jobs.models import Priority
 # Sources are kept no larger than the largest frame can use, a slow zoom included.
 _STORED_SIDE = 2048
 _LARGEST_PIXELS = max(RESOLUTIONS.values()) ** 2
-_SMALLEST_SIDE, _LARGEST_SIDE = 64, 2048
+# A decoder may hold some 300 MB for a 25 megapixel picture: so many at once, the others wait, and not for long.
+_DECODERS = threading.BoundedSemaphore(2)
+_DECODER_PATIENCE_SECONDS = 10
 _DATA_URI = re.compile(r"^data:image/[a-z+.-]+;base64,", re.IGNORECASE)
 
 
@@ -144,28 +147,27 @@ class VideoRequestSerializer(serializers.Serializer[dict[str, Any]]):
 def resolve(values: dict[str, Any], *, cancel_after_seconds: int | None = None) -> VideoRequest:
     """The request behind checked fields: picture decoded, preset and model applied, seed drawn.
 
-    Raises InvalidField, UnsupportedPicture or TooLarge.
+    Raises InvalidField, UnsupportedPicture, TooLarge or Overloaded.
     """
     spec = _model(values.get("model", settings.DEFAULT_MODEL))
     preset = PRESETS.get(values.get("preset", ""), spec.defaults)
     picture_field, data = _picture_bytes(values)
     try:
-        picture = decode_picture(data)
+        picture_png, picture_size = _decode(data)
         if "size" in values:
             width, height = _checked_size(*parse_size(values["size"]))
             resolution = resolution_label(width, height)
         else:
             resolution = values.get("resolution", preset.resolution)
-            width, height = frame_size(resolution, values.get("aspect_ratio", AUTO_ASPECT_RATIO), *picture.size)
+            width, height = frame_size(resolution, values.get("aspect_ratio", AUTO_ASPECT_RATIO), *picture_size)
     except InferenceError as error:
         raise _as_client_error(error, picture_field) from error
     if resolution not in spec.resolutions:
         raise _invalid("resolution", f"{spec.name} makes {', '.join(spec.resolutions)}.")
-    picture.thumbnail((_STORED_SIDE, _STORED_SIDE))
     fps = values.get("fps", spec.default_fps)
     return VideoRequest(
         spec=spec,
-        picture_png=encode_png(picture),
+        picture_png=picture_png,
         prompt=values["prompt"],
         negative_prompt=values.get("negative_prompt", ""),
         preset=values.get("preset", ""),
@@ -207,9 +209,21 @@ def _picture_bytes(values: dict[str, Any]) -> tuple[str, bytes]:
         raise _invalid("image_base64", message, kind="not_base64") from None
 
 
+def _decode(data: bytes) -> tuple[bytes, tuple[int, int]]:
+    """The picture as the worker gets it, and its size. Raises PictureError, or Overloaded when too many come."""
+    if not _DECODERS.acquire(timeout=_DECODER_PATIENCE_SECONDS):
+        raise Overloaded("Too many pictures are being read at once. Try again in a moment.", retry_after_seconds=2)
+    try:
+        picture = decode_picture(data)
+        picture.thumbnail((_STORED_SIDE, _STORED_SIDE))
+        return encode_png(picture), picture.size
+    finally:
+        _DECODERS.release()
+
+
 def _checked_size(width: int, height: int) -> tuple[int, int]:
-    if min(width, height) < _SMALLEST_SIDE or max(width, height) > _LARGEST_SIDE:
-        raise RequestError("size", f"Both sides must be {_SMALLEST_SIDE} to {_LARGEST_SIDE} pixels.")
+    if width not in limits.FRAME_SIDE or height not in limits.FRAME_SIDE:
+        raise RequestError("size", f"Both sides must be {limits.FRAME_SIDE} pixels.")
     if width * height > _LARGEST_PIXELS:
         raise RequestError("size", f"At most {_LARGEST_PIXELS} pixels a frame, as 1024x1024 has.")
     return width, height

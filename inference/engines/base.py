@@ -11,7 +11,7 @@ from PIL.Image import Image
 
 from inference.catalogue import MODELS, ModelSpec, get_model
 from inference.devices import choose_device
-from inference.errors import ModelNotFound
+from inference.errors import EngineMissing, ModelNotFound
 from inference.requests import GenerationRequest
 
 Frames = NDArray[np.uint8]
@@ -66,12 +66,18 @@ def create_engine(model: str, *, device: str = "auto", source: str | None = None
     """The engine of a catalogue name, or of a checkpoint folder, not loaded yet.
 
     device: "auto", "cpu", "cuda" or "cuda:N". source: overrides where the catalogue loads the weights from.
-    Raises ModelNotFound and DeviceNotFound.
+    Raises ModelNotFound, DeviceNotFound and EngineMissing.
     """
     spec, source = _resolve(model, source)
     device = "cpu" if spec.pool == "cpu" else str(choose_device(device))
     module, _, name = spec.engine.partition(":")
-    engine_class: type[Engine] = getattr(import_module(module), name)
+    try:
+        engine_class: type[Engine] = getattr(import_module(module), name)
+    except ImportError as error:
+        raise EngineMissing(
+            f"{spec.name} needs packages that are not installed here ({error.name or error}): "
+            "install mutoscope[gpu], as the GPU image and `make` on a machine with a GPU do."
+        ) from error
     return engine_class(source, device)
 
 

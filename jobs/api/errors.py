@@ -30,6 +30,8 @@ from common.outages import is_outage
 
 log = structlog.get_logger(__name__)
 
+_LONGEST_QUOTE = 300
+
 
 class MethodNotAllowed(MutoscopeError):
     status, type, default_code = 405, "invalid_request_error", "method_not_allowed"
@@ -77,7 +79,13 @@ def _details(detail: Any, loc: tuple[str, ...] = ()) -> Iterator[Detail]:
         for inner in detail:
             yield from _details(inner, loc)
     else:
-        yield Detail(loc or ("body",), str(detail), getattr(detail, "code", "invalid"))
+        place = tuple(_printable(part) for part in loc) or ("body",)
+        yield Detail(place, _printable(str(detail)), getattr(detail, "code", "invalid"))
+
+
+def _printable(text: str) -> str:
+    """Complaints quote what was sent: half a surrogate pair would not go into UTF-8, five megabytes help nobody."""
+    return text[:_LONGEST_QUOTE].encode("utf-8", "replace").decode()
 
 
 def envelope(error: MutoscopeError, request_id: str) -> dict[str, Any]:

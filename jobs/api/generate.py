@@ -28,6 +28,7 @@ from jobs.api.videos import checked_body
 from jobs.models import Job
 from jobs.requests import VideoRequestSerializer, resolve
 from jobs.services.admission import GpuMemoryImpossible
+from jobs.services.idempotency import idempotency_of
 from jobs.services.submit import submit_job
 from jobs.services.waiting import wait_until_closed
 from jobs.states import State
@@ -128,7 +129,8 @@ def _legacy_handler(error: Exception, context: dict[str, Any]) -> Response | Non
 
 def _submit(request: Request) -> Job:
     values = checked_body(VideoRequestSerializer, request.data)
-    return submit_job(principal=principal_of(request), request=resolve(values))
+    idempotency = idempotency_of(request.headers.get("Idempotency-Key"), values)
+    return submit_job(principal=principal_of(request), request=resolve(values), idempotency=idempotency)
 
 
 def _patience(request: Request) -> float:

@@ -10,6 +10,8 @@ from rest_framework.parsers import BaseParser, MultiPartParser
 
 from common.errors import Malformed, TooLarge
 
+_MOST_DIGITS = 40
+
 
 class StrictJSONParser(BaseParser):
     """RFC 8259 and no more: no NaN, no doubled names, no depth that overflows the stack, UTF-8 only."""
@@ -22,7 +24,8 @@ class StrictJSONParser(BaseParser):
         if len(raw) > most:
             raise _body_too_large()
         try:
-            body = json.loads(raw.decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_unique)
+            text = raw.decode("utf-8-sig")
+            body = json.loads(text, parse_constant=_refuse, parse_int=_bounded, object_pairs_hook=_unique)
         except RecursionError:
             raise Malformed("The JSON is nested too deeply. Send one flat object.") from None
         except UnicodeDecodeError:
@@ -51,6 +54,12 @@ class BoundedMultiPartParser(MultiPartParser):
 def _body_too_large() -> TooLarge:
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000
     return TooLarge(f"The body is larger than {most} MB. Send a smaller picture.", code="body_too_large")
+
+
+def _bounded(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number has more than {_MOST_DIGITS} digits")
+    return int(digits)
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -16,9 +16,10 @@ class HasScope(BasePermission):
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         principal = principal_of(request)
-        scope = getattr(view, "scopes", {}).get(request.method)
+        method = "GET" if request.method == "HEAD" else request.method
+        scope = getattr(view, "scopes", {}).get(method)
         if scope is None:
             # A method that the view lacks goes on to its 405; one that it has but names no scope for is closed.
-            return request.method == "OPTIONS" or not hasattr(view, (request.method or "").lower())
+            return method == "OPTIONS" or not hasattr(view, (method or "").lower())
         principal.require(scope)
         return True

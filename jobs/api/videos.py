@@ -112,6 +112,8 @@ def _cancel_after(request: HttpRequest) -> int | None:
     given = request.headers.get("Cancel-After")
     if given is None:
         return None
+    if not (given.isascii() and given.isdigit()):
+        given = "not a number"  # int() would take 1_0 and +5
     seconds: int = checked_body(CancelAfterSerializer, {"cancel_after": given})["cancel_after"]
     return seconds
 

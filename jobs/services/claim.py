@@ -16,6 +16,7 @@ from jobs.models import Job, Priority
 
 # Claims of one pool come one after another. The team list is a loose index scan (one index probe per team with work),
 # the oldest job of each priority is one more probe: the cost grows with teams, not with queued jobs.
+# max_running counts all pools: two pools that claim for one team at the same moment may exceed it by one.
 _NEXT_JOB = """
 WITH RECURSIVE waiting(team_id) AS (
     (SELECT team_id FROM jobs_job WHERE state = 'queued' AND pool = %(pool)s ORDER BY team_id LIMIT 1)
@@ -43,7 +44,7 @@ CROSS JOIN LATERAL (
         WHERE state = 'queued' AND pool = %(pool)s AND team_id = waiting.team_id AND priority = level.priority
           AND model = ANY(%(models)s) AND vram_mb <= %(vram_mb)s
           AND (not_before IS NULL OR not_before <= clock_timestamp())
-          AND (deadline_at IS NULL OR deadline_at > clock_timestamp())
+          AND (deadline_at IS NULL OR started_at IS NOT NULL OR deadline_at > clock_timestamp())
         ORDER BY id LIMIT 1
     ) oldest
     ORDER BY oldest.priority + EXTRACT(EPOCH FROM clock_timestamp() - oldest.queued_at) / %(ageing_seconds)s DESC,

@@ -1,7 +1,6 @@
 """Deletes the files of videos that were deleted or have outlived their retention."""
 
 import structlog
-from django.db import transaction
 from django.db.models import Q
 
 from common.clock import DatabaseNow
@@ -13,23 +12,24 @@ log = structlog.get_logger(__name__)
 
 
 def delete_due_files() -> int:
-    """Deletes what is due; returns of how many videos. Several processes may run it at once."""
-    done = 0
-    while _delete_one():
-        done += 1
-    return done
+    """Deletes what is due; returns of how many videos. Several processes may run it at once.
 
-
-@transaction.atomic
-def _delete_one() -> bool:
+    What cannot be deleted is left for the next time, and keeps nothing else from being deleted.
+    """
     # A job that still runs may still write files: its turn comes when it is closed.
     due = Job.objects.filter(
         Q(deleted_at__isnull=False) | Q(expires_at__lte=DatabaseNow()), state__in=TERMINAL, files_deleted_at=None
     )
-    job = due.select_for_update(skip_locked=True).only("id", "team_id").first()
-    if job is None:
+    return sum(_delete_files(job) for job in due.only("id", "team_id").iterator())
+
+
+def _delete_files(job: Job) -> bool:
+    try:
+        # No lock and no transaction meanwhile: a storage may take its time, and deleting twice is no harm.
+        delete_folder(job_folder(job.team_id, job.id))
+    except OSError as error:
+        log.warning("files_not_deleted", task_id=job.public_id, reason=str(error))
         return False
-    delete_folder(job_folder(job.team_id, job.id))
-    Job.objects.filter(pk=job.pk).update(files_deleted_at=DatabaseNow())
+    Job.objects.filter(pk=job.pk, files_deleted_at=None).update(files_deleted_at=DatabaseNow())
     log.info("files_deleted", task_id=job.public_id, team=job.team_id)
     return True

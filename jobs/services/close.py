@@ -79,7 +79,7 @@ def confirm_cancel(*, fence: Fence) -> bool:
 @transaction.atomic
 def expire_job(*, job: Job) -> bool:
     """Ends a queued job whose deadline has passed. Returns False when a worker got there first."""
-    waiting = Job.objects.filter(pk=job.pk, state=State.QUEUED, deadline_at__lte=DatabaseNow())
+    waiting = Job.objects.filter(pk=job.pk, state=State.QUEUED, started_at=None, deadline_at__lte=DatabaseNow())
     message = "It could not be started before its deadline."
     return _end_unpaid(waiting, State.EXPIRED, error_code="deadline_passed", error_message=message)
 

@@ -54,6 +54,9 @@ def replay(*, team_id: int, idempotency: Idempotency) -> Job | None:
     if bytes(record.fingerprint) != idempotency.fingerprint:
         message = "This Idempotency-Key was used with another body. Send the same body, or a new key."
         raise Conflict(message, code="idempotency_conflict", param="Idempotency-Key")
+    if record.job.deleted_at is not None:
+        message = "This Idempotency-Key made a video that was deleted since. Send a new key to make another."
+        raise Conflict(message, code="idempotency_conflict", param="Idempotency-Key")
     return record.job
 
 

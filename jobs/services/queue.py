@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 
 from accounts.quota.models import Plan
@@ -16,7 +17,7 @@ LIVE_WORKER_SECONDS = 20
 
 @dataclass(frozen=True)
 class Wait:
-    """position: jobs that start earlier. reason: capacity, team_concurrency, model_loading; None when running."""
+    """An estimate. position: about how many jobs start earlier. reason: capacity, team_concurrency, model_loading."""
 
     position: int
     eta_seconds: float | None
@@ -29,20 +30,42 @@ def live_workers(pool: str) -> QuerySet[Worker]:
 
 
 def describe_wait(job: Job) -> Wait:
-    """An estimate: jobs ahead in the pool by priority and age, shared among its workers at their quoted seconds."""
+    """For each of the team's own jobs ahead of this one, the fair share gives one to every other waiting team.
+
+    Weights and other teams' lengths are left out: a promise to the second would be wrong anyway.
+    """
     if job.state == State.IN_PROGRESS:
         left = job.quoted_credits * (1 - job.steps_done / max(1, job.steps))
         return Wait(0, round(left, 1), None)
     if job.state != State.QUEUED:
         return Wait(0, None, None)
     earlier = Q(priority__gt=job.priority) | Q(priority=job.priority, id__lt=job.id)
-    ahead = Job.objects.filter(earlier, state=State.QUEUED, pool=job.pool).aggregate(
-        n=Count("id"), s=Sum("quoted_credits")
-    )
+    own = Job.objects.filter(earlier, team=job.team_id, state=State.QUEUED, pool=job.pool)
+    ahead = own.aggregate(n=Count("id"), s=Sum("quoted_credits"))
+    teams = _waiting_teams(job.pool) if ahead["n"] else 1
     workers = [worker.state for worker in live_workers(job.pool).filter(model=job.model).only("state")]
     able = len(workers) - workers.count(Worker.State.UNHEALTHY) - workers.count(Worker.State.DRAINING)
-    eta = (ahead["s"] or 0) / able + job.quoted_credits if able else None
-    return Wait(ahead["n"], None if eta is None else round(eta, 1), _reason(job, workers))
+    eta = (ahead["s"] or 0) * teams / able + job.quoted_credits if able else None
+    return Wait(ahead["n"] * teams, None if eta is None else round(eta, 1), _reason(job, workers))
+
+
+def _waiting_teams(pool: str) -> int:
+    """How many teams have queued jobs: one index probe a team, however long their lines are."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH RECURSIVE waiting(team_id) AS (
+                SELECT min(team_id) FROM jobs_job WHERE state = 'queued' AND pool = %(pool)s
+                UNION ALL
+                SELECT (SELECT min(team_id) FROM jobs_job
+                        WHERE state = 'queued' AND pool = %(pool)s AND team_id > waiting.team_id)
+                FROM waiting WHERE waiting.team_id IS NOT NULL
+            )
+            SELECT count(team_id) FROM waiting
+            """,
+            {"pool": pool},
+        )
+        return int(cursor.fetchone()[0])
 
 
 def _reason(job: Job, workers: list[str]) -> str:

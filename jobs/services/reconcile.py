@@ -68,7 +68,7 @@ def recover_expired_leases() -> int:
 @transaction.atomic
 def expire_deadlines() -> int:
     """Ends queued jobs whose deadline passed before a worker took them."""
-    late = Job.objects.filter(state=State.QUEUED, deadline_at__lte=DatabaseNow())
+    late = Job.objects.filter(state=State.QUEUED, started_at=None, deadline_at__lte=DatabaseNow())
     return sum(expire_job(job=job) for job in late.select_for_update(skip_locked=True)[:_BATCH])
 
 

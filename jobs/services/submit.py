@@ -9,10 +9,12 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from accounts.models import Team
 from accounts.principals import Principal
 from accounts.quota import services as quota_services
+from accounts.quota.models import Plan
 from common.clock import DatabaseNow
-from common.errors import Overloaded
+from common.errors import LimitExceeded, Overloaded
 from common.ids import new_id
 from common.outages import is_outage
 from jobs.models import Job
@@ -22,7 +24,8 @@ from jobs.services.admission import check_memory
 from jobs.services.events import record_event
 from jobs.services.idempotency import Idempotency, remember, replay
 from jobs.services.quote import quote
-from jobs.services.storage import source_key
+from jobs.services.storage import delete_folder, job_folder, source_key
+from jobs.states import State
 
 log = structlog.get_logger(__name__)
 
@@ -46,13 +49,13 @@ def submit_job(*, principal: Principal, request: VideoRequest, idempotency: Idem
     try:
         return _accept(principal, request, _job(principal, request, job_id, key), idempotency)
     except _SentTwice:
-        _drop(key)
+        _drop(job_folder(principal.team.pk, job_id))
         return submit_job(principal=principal, request=request, idempotency=idempotency)
     except Exception as error:
         # In an outage it is perhaps committed, and only the answer was lost: then the job needs its picture. If it is
         # not, the sweep of orphans takes the picture away.
         if not is_outage(error):
-            _drop(key)
+            _drop(job_folder(principal.team.pk, job_id))
         raise
 
 
@@ -64,15 +67,16 @@ def _store(key: str, content: bytes) -> str:
         raise Overloaded("The storage does not answer. Try again in a moment.", retry_after_seconds=2) from error
 
 
-def _drop(key: str) -> None:
+def _drop(folder: str) -> None:
     """Deletes a picture that no job refers to; what cannot be deleted now is left to the sweep of orphans."""
     with suppress(OSError):
-        default_storage.delete(key)
+        delete_folder(folder)
 
 
 @transaction.atomic
 def _accept(principal: Principal, request: VideoRequest, job: Job, idempotency: Idempotency | None) -> Job:
     quota_services.reserve(team=principal.team, job_id=job.id, credits=job.quoted_credits)
+    _check_queue(principal.team)
     job.save(force_insert=True)
     if request.deadline is not None:
         Job.objects.filter(pk=job.pk).update(deadline_at=DatabaseNow() + request.deadline)
@@ -82,6 +86,16 @@ def _accept(principal: Principal, request: VideoRequest, job: Job, idempotency: 
     doorbell.ring_after_commit(doorbell.pool_queue(job.pool))
     log.info("job_accepted", task_id=job.public_id, team=principal.team.pk, params=request.as_log())
     return job
+
+
+def _check_queue(team: Team) -> None:
+    """Raises LimitExceeded when the plan allows no more queued jobs; exact, since the reserve locked the wallet."""
+    queued = Job.objects.filter(team=team, state=State.QUEUED).count()
+    most = Plan.objects.values_list("max_queued", flat=True).get(wallets__team=team)
+    if queued >= most:
+        message = f"The team has {queued} videos waiting, and its plan allows {most}. Try again when some are done."
+        extra = {"scope": "team", "limit": most, "remaining": 0, "reset": None}
+        raise LimitExceeded(message, code="queue_full", extra=extra, retry_after_seconds=30)
 
 
 def _job(principal: Principal, request: VideoRequest, job_id: UUID, key: str) -> Job:

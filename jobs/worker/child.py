@@ -47,6 +47,10 @@ def run_engine(pipe: "Connection[Report, Order]", parent_pid: int, model: str, d
     except InferenceError as error:
         pipe.send(LoadFailed(error.code, error.message))
         return
+    except Exception as error:
+        log.exception("The model could not be loaded.")
+        pipe.send(LoadFailed("engine_failed", f"The model could not be loaded: {error}"))
+        return
     pipe.send(Ready(time.monotonic() - started))
     healthy = True
     while healthy:

@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 _RUNNING_BEAT_SECONDS = 1.0
 _TICK_SECONDS = 0.25
-_RELOAD_PAUSE_SECONDS = 30
+_LONGEST_RELOAD_PAUSE_SECONDS = 30
 # A job that could not be read from the storage or written to the disk: not claimed again before.
 _DISK_PAUSE_SECONDS = 10
 
@@ -51,7 +51,7 @@ class GpuWorker(BellWorker):
         self.engine_is_ready = False
         self.running: Hold | None = None
         self.engine_trouble = ""
-        self.load_again_at = 0.0
+        self.load_again_at, self.failed_loads = 0.0, 0
         self.drain_until = float("inf")
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
@@ -145,9 +145,9 @@ class GpuWorker(BellWorker):
             case Ready():
                 self.engine_is_ready = True
                 self.engine_trouble = ""
+                self.failed_loads = 0
                 log.info("engine_ready", model=self.spec.name, seconds=round(report.load_seconds, 1))
             case LoadFailed():
-                self.load_again_at = time.monotonic() + _RELOAD_PAUSE_SECONDS
                 self.engine_trouble = report.message
                 log.error("engine_not_loaded", model=self.spec.name, code=report.code, reason=report.message)
             case Died():
@@ -166,8 +166,12 @@ class GpuWorker(BellWorker):
 
     def bury_engine(self, report: Died) -> None:
         """The child is gone: the job that it held counts a crash, the next turn starts a successor."""
-        self.engine_is_ready = False
         log.warning("engine_died", exitcode=report.exitcode)
+        if not self.engine_is_ready:
+            self.failed_loads += 1
+            self.load_again_at = time.monotonic() + min(2**self.failed_loads, _LONGEST_RELOAD_PAUSE_SECONDS)
+            self.engine_trouble = self.engine_trouble or "The engine dies while it loads its model."
+        self.engine_is_ready = False
         if self.running is not None:
             fence = self.running.fence
             self.end_running(lambda: crash_job(fence=fence, code="engine_crashed", message="The engine crashed."))

@@ -103,6 +103,13 @@ def test_ten_calls_a_minute_by_key_and_by_address(as_alice, as_charlie, body):
     assert as_charlie.get("/v1/models").status_code == 200
 
 
+def test_a_call_that_is_repeated_with_its_key_makes_one_video(as_alice, body):
+    for _ in range(2):
+        answer = as_alice.post("/generate", body(), Prefer="wait=0", **{"Idempotency-Key": "again"})
+        assert answer.status_code == 202
+    assert Job.objects.count() == 1
+
+
 def test_who_may_call(as_nobody, as_bob, body):
     assert (as_nobody.post("/generate", body()).status_code, as_bob.post("/generate", body()).status_code) == (401, 403)
     assert as_bob.get("/generate").status_code == 405

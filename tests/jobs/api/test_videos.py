@@ -59,6 +59,7 @@ def test_content_whole_and_in_ranges(finished, as_alice):
         ("bytes=0-99", 206, "bytes 0-99/2048", FILM[:100]),
         ("bytes=2000-", 206, "bytes 2000-2047/2048", FILM[2000:]),
         ("bytes=-10", 206, "bytes 2038-2047/2048", FILM[-10:]),
+        ("bytes=-9999", 206, "bytes 0-2047/2048", FILM),
         ("bytes=2000-9999", 206, "bytes 2000-2047/2048", FILM[2000:]),
         ("bytes=5000-", 416, "bytes */2048", b""),
         ("bytes=0-1,5-6", 200, None, FILM),
@@ -209,6 +210,7 @@ def test_every_error_is_the_envelope(as_alice, finished):
         ("GET", "/v1/videos/vid_%00", 404, "not_found"),
         ("PUT", "/v1/videos", 405, "method_not_allowed"),
         ("DELETE", "/v1/models", 405, "method_not_allowed"),
+        ("GET", "/v1/videos?limit=x", 422, "invalid_field"),
     ]:
         answer = as_alice.client.generic(method, path, headers=as_alice.headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), path
@@ -220,6 +222,13 @@ def test_a_fault_of_ours_is_a_500_without_its_innards(as_alice, monkeypatch):
     answer = as_alice.get("/v1/videos")
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
     assert "division" not in answer.content.decode()
+
+
+def test_head_needs_what_get_needs(finished, as_alice, as_nobody):
+    for path in ("/v1/videos", f"/v1/videos/{finished.public_id}", "/v1/models"):
+        head = as_alice.client.head(path, headers=as_alice.headers)
+        assert (head.status_code, head.content) == (200, b"")
+        assert as_nobody.client.head(path).status_code == 401
 
 
 def test_models_and_presets(as_alice, as_nobody):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.quota.models import LedgerEntry, Plan, Wallet
 from jobs.fence import Fence
 from jobs.models import Job, JobEvent, Priority
-from jobs.services import reconcile
+from jobs.services import cleanup, reconcile
 from jobs.services.cancel import cancel_job, delete_job
 from jobs.services.claim import claim_job
 from jobs.services.close import Published, complete_job, confirm_cancel, crash_job, fail_job, hand_back
@@ -296,3 +296,49 @@ def test_the_claim_reads_by_index_alone(submit):
 def test_a_fence_is_a_value():
     job_id = uuid.uuid4()
     assert Fence(job_id, 1) == Fence(job_id, 1) != Fence(job_id, 2)
+
+
+def test_a_deadline_is_for_starting(submit):
+    """A job that started in time and came back to the queue is still made."""
+    job = submit()
+    Job.objects.update(deadline_at=timezone.now() + timedelta(seconds=60))
+    first = claim()
+    hand_back(fence=first.fence)
+    Job.objects.update(deadline_at=timezone.now() - timedelta(seconds=1))
+    assert reconcile.expire_deadlines() == 0
+    assert claim().pk == job.pk
+
+
+def test_no_more_queued_jobs_than_the_plan_allows(submit, as_alice, alice, body):
+    Plan.objects.update(max_queued=2)
+    submit()
+    submit()
+    answer = as_alice.post("/v1/videos", body())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "queue_full")
+    assert (Job.objects.count(), alice.wallet.reserved) == (2, 2)
+
+
+def test_the_position_is_that_of_the_fair_share(submit, as_charlie, body):
+    """Another team's backlog is no line to stand in: it gets one turn for each of one's own."""
+    for _ in range(5):
+        submit()
+    late = as_charlie.post("/v1/videos", body()).json()
+    assert late["queue"]["position"] == 0
+    assert as_charlie.post("/v1/videos", body()).json()["queue"]["position"] == 2
+
+
+def test_a_folder_that_cannot_be_deleted_keeps_nothing_else_from_it(submit, monkeypatch):
+    first, second = submit(), submit()
+    for job in (first, second):
+        delete_job(job=job)
+    real = cleanup.delete_folder
+
+    def fails_for_the_first(folder: str) -> None:
+        if first.id.hex in folder:
+            raise PermissionError(folder)
+        real(folder)
+
+    monkeypatch.setattr(cleanup, "delete_folder", fails_for_the_first)
+    assert cleanup.delete_due_files() == 1
+    second.refresh_from_db()
+    assert second.files_deleted_at is not None
