@@ -116,8 +116,9 @@ def _encoding(path: Path, *, reading: bool = False) -> Iterator[None]:
     except (av.FFmpegError, OSError, ValueError) as error:
         if not reading:
             path.unlink(missing_ok=True)
-        if getattr(error, "errno", None) in _DISK_FAULTS:
-            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        number = getattr(error, "errno", None)
+        if number in _DISK_FAULTS:
+            raise OSError(number, os.strerror(number), str(path)) from error
         reason = getattr(error, "strerror", None) or error
         raise EncodingFailed(f"{path.name} could not be {'read' if reading else 'written'}: {reason}.") from error
 
