@@ -6,6 +6,8 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from servestatic import ServeStaticASGI
 
+from portal.edge import AsgiEdge
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 # Around Django, not among its middleware: one class there that is not asynchronous costs each waiting call a thread.
-application = ServeStaticASGI(get_asgi_application(), **settings.STATIC_SERVER)
+application = ServeStaticASGI(AsgiEdge(get_asgi_application()), **settings.STATIC_SERVER)

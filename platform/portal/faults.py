@@ -10,7 +10,14 @@ _API_PREFIXES = ("/v1/", "/generate")
 
 
 def _is_api(request: HttpRequest) -> bool:
-    return request.path.startswith(_API_PREFIXES)
+    return request.path == "/v1" or request.path.startswith(_API_PREFIXES)
+
+
+def api_or_plain(request: HttpRequest, error: MutoscopeError) -> HttpResponse:
+    """The answer to a request that was refused before Django made anything of it: no session, no template."""
+    if _is_api(request):
+        return json_error(request, error)
+    return HttpResponse(error.message, status=error.status, content_type="text/plain; charset=utf-8")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

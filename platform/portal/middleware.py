@@ -33,6 +33,11 @@ def client_address(request: HttpRequest) -> str:
         return "unknown"
 
 
+def request_id(given: str) -> str:
+    """The caller's own id of a request where it may be kept, else a new one."""
+    return given if _ACCEPTED_ID.match(given) else uuid.uuid4().hex
+
+
 class RequestContextMiddleware:
     """Binds request_id and client_ip to the log context, answers with X-Request-Id, logs the outcome."""
 
@@ -56,8 +61,7 @@ class RequestContextMiddleware:
         return self._end(request, await cast("Awaitable[HttpResponseBase]", self.get_response(request)), started)
 
     def _begin(self, request: HttpRequest) -> float:
-        given = request.headers.get("X-Request-Id", "")
-        request.request_id = given if _ACCEPTED_ID.match(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
+        request.request_id = request_id(request.headers.get("X-Request-Id", ""))  # type: ignore[attr-defined]
         request.client_ip = client_address(request)  # type: ignore[attr-defined]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request.request_id, client_ip=request.client_ip)  # type: ignore[attr-defined]

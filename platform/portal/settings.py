@@ -175,6 +175,10 @@ ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+# The adapter's key is address and account: five wrong passwords lock out the address that sent them, and its owner can
+# sign in from any other. Guessing from many addresses is thereby slowed only per address; the rules for passwords have
+# to withstand it. The limit per address alone is wide enough for an office behind one.
+ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,5/5m/key"}
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SITE_URL.startswith("https") else "http"
 # Credits that a new team finds in its wallet.
 STARTING_CREDITS = env.int("STARTING_CREDITS", default=1000)
@@ -229,6 +233,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=48_000_000)
 # Longest time for such a body to arrive; `live` keeps it on its disk meanwhile.
 BODY_SECONDS = env.float("BODY_SECONDS", default=120)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+if EMBEDDED:
+    # On a shared machine the files are the owner's alone. In production the containers that share them may have
+    # different users.
+    FILE_UPLOAD_PERMISSIONS = 0o600
+    FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
 DATA_UPLOAD_MAX_NUMBER_FILES = 2
 
@@ -270,6 +279,7 @@ TIME_ZONE = "UTC"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
+SESSION_ENGINE = "portal.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

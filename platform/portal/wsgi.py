@@ -6,5 +6,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from servestatic import ServeStatic
 
+from portal.edge import WsgiEdge
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-application = ServeStatic(get_wsgi_application(), **settings.STATIC_SERVER)
+application = ServeStatic(WsgiEdge(get_wsgi_application()), **settings.STATIC_SERVER)

@@ -1,0 +1,138 @@
+"""Refuses what no middleware can: Django would fail on it, or store it, before it asks any."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.http import parse_header_parameters
+
+from common.errors import Malformed, MutoscopeError, TooLarge
+from jobs.api.errors import UnsupportedMediaType
+from portal.faults import api_or_plain
+from portal.middleware import request_id
+
+log = structlog.get_logger(__name__)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Environ = dict[str, Any]
+
+
+class LengthRequired(MutoscopeError):
+    status, type, default_code = 411, "invalid_request_error", "length_required"
+
+
+class TooSlow(MutoscopeError):
+    status, type, default_code = 408, "invalid_request_error", "body_too_slow"
+
+
+def _refusal(headers: Mapping[str, str]) -> MutoscopeError | None:
+    """Why a request is not even begun: a body of unknown or too great length, or in a charset that we do not read."""
+    # Without a length WSGI takes the body for empty, and ASGI stores whatever comes: the same answer from both.
+    if "transfer-encoding" in headers:
+        return LengthRequired("Send the body with a Content-Length, not chunked.")
+    length = headers.get("content-length") or "0"
+    # No more than the servers let through; int() would also take "+1" and "1_000".
+    if not (length.isascii() and length.isdigit()):
+        return Malformed("Content-Length is not a number.", code="malformed_headers")
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    # A length of thousands of digits is too long for int() itself.
+    if len(length) > 18 or int(length) > most:
+        return TooLarge(f"The body is larger than {most // 1_000_000} MB. Send a smaller one.", code="body_too_large")
+    try:
+        _kind, parameters = parse_header_parameters(headers.get("content-type") or "")
+    except (LookupError, ValueError):  # `x*=hex''…` names a codec too
+        return Malformed("The Content-Type cannot be parsed.", code="malformed_headers")
+    # Python knows codecs that are no charset at all ("hex", "undefined"), on which reading the request fails.
+    if parameters.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
+        return UnsupportedMediaType("Send text as UTF-8.", code="unsupported_charset")
+    return None
+
+
+def _answer(error: MutoscopeError, *, method: str, path: str, given_id: str) -> HttpResponse:
+    request = HttpRequest()
+    request.method, request.path = method, path
+    request.request_id = kept_id = request_id(given_id)  # type: ignore[attr-defined]
+    log.info("request_refused", request_id=kept_id, method=method, path=path, status=error.status, code=error.code)
+    response = api_or_plain(request, error)
+    response["X-Request-Id"] = kept_id
+    response["Content-Length"] = str(len(response.content))
+    return response
+
+
+class AsgiEdge:
+    """Around Django's ASGI application, which stores a whole body on disk before any middleware sees the request."""
+
+    def __init__(self, application: Callable[..., Awaitable[None]]) -> None:
+        self.application = application
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.application(scope, receive, send)
+            return
+        headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
+        error = _refusal(headers)
+        if error is None:
+            body = _TimedBody(receive, seconds=settings.BODY_SECONDS)
+            await self.application(scope, body.receive, send)
+            if not body.late:
+                return
+            error = TooSlow("The body took too long to arrive. Try again over a faster connection.")
+        response = _answer(error, method=scope["method"], path=scope["path"], given_id=headers.get("x-request-id", ""))
+        if error.status == 408:  # what may still come of that body must not be read as a request
+            response["Connection"] = "close"
+        lines = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in response.items()]
+        await send({"type": "http.response.start", "status": error.status, "headers": lines})
+        await send({"type": "http.response.body", "body": response.content})
+
+
+class _TimedBody:
+    """A `receive` that gives up on a body that is not there in time. Django then leaves without an answer."""
+
+    def __init__(self, receive: Receive, *, seconds: float) -> None:
+        self.late = False
+        self._receive = receive
+        self._complete = False
+        self._deadline = asyncio.get_running_loop().time() + seconds
+
+    async def receive(self) -> Message:
+        if self._complete:
+            return await self._receive()  # waits for the client's leaving, as long as the answer takes
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            self.late = True
+            return {"type": "http.disconnect"}
+        self._complete = not message.get("more_body", False)
+        return message
+
+
+class WsgiEdge:
+    """Around Django's WSGI application. The proxy in front bounds the time that a body takes."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self.application = application
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        names = {
+            "transfer-encoding": "HTTP_TRANSFER_ENCODING",
+            "content-length": "CONTENT_LENGTH",
+            "content-type": "CONTENT_TYPE",
+        }
+        error = _refusal({name: environ[key] for name, key in names.items() if key in environ})
+        if error is None:
+            return self.application(environ, start_response)
+        response = _answer(
+            error,
+            method=environ["REQUEST_METHOD"],
+            path=environ.get("PATH_INFO", ""),
+            given_id=environ.get("HTTP_X_REQUEST_ID", ""),
+        )
+        start_response(f"{error.status} {HTTPStatus(error.status).phrase}", list(response.items()))
+        return [response.content]
