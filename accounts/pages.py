@@ -59,7 +59,10 @@ def _to_login(request: HttpRequest) -> HttpResponseBase:
     if not is_htmx(request):
         return redirect_to_login(request.get_full_path())
     # htmx would follow a redirect and put the login page into a corner of this one.
-    came_from = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+    try:
+        came_from = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+    except ValueError:  # "http://[" is no address
+        came_from = "/"
     response = HttpResponse(status=204)
     response["HX-Redirect"] = f"{resolve_url('account_login')}?{urlencode({'next': came_from})}"
     return response

@@ -8,6 +8,7 @@ from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
 
 from common.clock import DatabaseNow
 from jobs.models import Job, Worker
@@ -18,11 +19,13 @@ from jobs.states import State
 log = structlog.get_logger(__name__)
 
 
+@require_safe
 def livez(_request: HttpRequest) -> HttpResponse:
     """The process answers."""
     return HttpResponse("ok", content_type="text/plain")
 
 
+@require_safe
 def readyz(_request: HttpRequest) -> JsonResponse:
     """Database, Redis and storage can be reached; 503 names what cannot."""
     checks = {"database": _database_answers(), "redis": _redis_answers(), "storage": _storage_answers()}
@@ -31,6 +34,7 @@ def readyz(_request: HttpRequest) -> JsonResponse:
     return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
 
 
+@require_safe
 def health(_request: HttpRequest) -> JsonResponse:
     """The state of the whole for dashboards: healthy, degraded (works, but look) or unhealthy (cannot work)."""
     try:
