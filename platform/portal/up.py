@@ -27,6 +27,8 @@ from portal.supervisor import Supervisor
 
 # Threads of the web process that may use the database at once.
 WEB_POOL_SIZE = "10"
+# The data folder's parts that this user's processes alone open.
+_PRIVATE = ("log", "mail", "media", "scratch", "static", "valkey")
 
 
 class Portal:
@@ -44,6 +46,7 @@ class Portal:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
         _refuse_unknown_models()
+        os.umask(0o077)  # for the children too
         try:
             _make_folder(self.folder)
             with _alone(self.folder, url=settings.SITE_URL):
@@ -101,6 +104,8 @@ class Portal:
         env = {"DJANGO_SETTINGS_MODULE": "portal.settings"}
         # Streams and waiting answers stay open: they must not hold up the end.
         uvicorn = "uvicorn portal.asgi:application --http httptools --loop asyncio --log-level warning"
+        # It would believe any X-Forwarded-For from this machine; whom to believe is for TRUSTED_PROXIES to say.
+        uvicorn += " --no-proxy-headers"
         web = [*uvicorn.split(), "--timeout-graceful-shutdown", "3", "--host", self.host, "--port", str(self.port)]
         commands = {"reconciler": ["reconciler"], "sideworker": ["sideworker"]}
         commands |= {model: ["gpuworker", "--model", model] for model in settings.MODELS_ENABLED}
@@ -129,8 +134,12 @@ def _refuse_unknown_models() -> None:
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # pictures and videos are nobody else's business
-        (folder / "log").mkdir(exist_ok=True)
+        # Pictures, videos and mails are nobody else's business. As root the database's user has to pass through the
+        # folder itself, and so may everybody: each inside is closed by itself, also where an earlier version made it.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in _PRIVATE:
+            (folder / name).mkdir(exist_ok=True)
+            (folder / name).chmod(0o700)
         (folder / "log" / ".writable").touch()
         (folder / "log" / ".writable").unlink()
     except OSError as error:
