@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import redis
 import structlog
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
 from django.db.models import Sum
@@ -54,16 +55,17 @@ def health(_request: HttpRequest) -> JsonResponse:
 
 def _facts() -> dict[str, object]:
     live = Worker.objects.filter(last_beat_at__gte=DatabaseNow() - timedelta(seconds=LIVE_WORKER_SECONDS))
-    states = list(live.values_list("state", flat=True))
-    loaded = any(state in {Worker.State.READY, Worker.State.BUSY} for state in states)
+    workers = list(live.values_list("model", "state"))
+    loaded = {model for model, state in workers if state in {Worker.State.READY, Worker.State.BUSY}}
     memory = live.exclude(device="cpu").aggregate(total=Sum("vram_total_mb"), free=Sum("vram_free_mb"))
     used_mb = (memory["total"] or 0) - (memory["free"] or 0)
-    well = loaded and _redis_answers() and Worker.State.UNHEALTHY not in states
+    unhealthy = any(state == Worker.State.UNHEALTHY for _, state in workers)
+    well = loaded >= set(settings.MODELS_ENABLED) and _redis_answers() and not unhealthy
     return {
         "status": "healthy" if well else "degraded",
-        "model_loaded": loaded,
+        "model_loaded": bool(loaded),
         "gpu_memory_used_gb": round(used_mb / 1024, 1),
-        "workers": len(states),
+        "workers": len(workers),
         "queue_depth": Job.objects.filter(state=State.QUEUED).count(),
     }
 

@@ -56,7 +56,8 @@ def in_the_middle(job) -> bool:
     return job.state == State.IN_PROGRESS and job.steps_done > 0
 
 
-def test_it_makes_publishes_and_charges(submit, start_worker, as_alice):
+def test_it_makes_publishes_and_charges(submit, start_worker, as_alice, settings):
+    settings.MODELS_ENABLED = ["camera"]
     worker = start_worker()
     job = wait_for_state(submit(num_frames=9, fps=5), State.COMPLETED, State.FAILED)
     assert published(job) == {"width": job.width, "height": job.height, "frames": 9, "fps": 5}
