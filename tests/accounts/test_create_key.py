@@ -35,7 +35,16 @@ def test_again_it_adds_a_key_and_credits_to_the_same_team(db, capsys):
     assert list(LedgerEntry.objects.order_by("id").values_list("balance_delta", flat=True)) == [1000, 50]
 
 
-@pytest.mark.parametrize("arguments", [["--email", "nobody"], ["--email", "a@example.com", "--credits", "-1"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--email", "nobody"],
+        ["--email", "a@" + "b." * 130 + "example.com"],
+        ["--email", "a@example.com", "--credits", "-1"],
+        ["--email", "a@example.com", "--credits", "9999999999999999999999"],
+        ["--email", "a@example.com", "--name", "n" * 81],
+    ],
+)
 def test_bad_arguments_make_nothing(arguments, db):
     with pytest.raises(CommandError):
         call_command("create_key", *arguments)
