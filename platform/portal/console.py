@@ -3,25 +3,30 @@
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 _COLOURS = (36, 32, 35, 33, 34, 96, 92, 95)
 _LARGEST_LOG_BYTES = 10_000_000
+
+
+def set_aside_when_large(file: Path) -> None:
+    """Starts a log anew that has grown large; its predecessor is kept, as `*.old.log`."""
+    if file.exists() and file.stat().st_size > _LARGEST_LOG_BYTES:
+        file.replace(file.with_suffix(".old.log"))
 
 
 class Console:
     """Prints lines to the terminal and keeps them in a file; `hushed`, only in the file."""
 
     def __init__(self, file: Path, *, hushed: bool = False) -> None:
-        if file.exists() and file.stat().st_size > _LARGEST_LOG_BYTES:
-            file.replace(file.with_suffix(".old.log"))
         self.path = file
         self.hushed = hushed
-        self._file = file.open("a", encoding="utf-8", buffering=1)
+        self._file = self._open()
         self._coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self._names: list[str] = []
 
     def line(self, name: str, text: str) -> None:
-        self._file.write(f"{name:<13}| {text}\n")
+        self._keep(f"{name:<13}| {text}")
         if self.hushed:
             return
         label = f"{name:<13}|"
@@ -31,11 +36,21 @@ class Console:
 
     def say(self, text: str) -> None:
         """The portal's own words: shown to a person even when the log is hushed."""
-        self._file.write(f"{text}\n")
+        self._keep(text)
         self._print(text)
 
     def last_lines(self, count: int) -> str:
         return "\n".join(self.path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
+
+    def _open(self) -> TextIO:
+        set_aside_when_large(self.path)
+        return self.path.open("a", encoding="utf-8", buffering=1)
+
+    def _keep(self, text: str) -> None:
+        if self._file.tell() > _LARGEST_LOG_BYTES:
+            self._file.close()
+            self._file = self._open()
+        self._file.write(f"{text}\n")
 
     def _colour(self, name: str) -> int:
         if name not in self._names:
@@ -46,5 +61,5 @@ class Console:
         try:
             sys.stdout.write(f"{text}\n")
             sys.stdout.flush()
-        except (BrokenPipeError, OSError):
+        except OSError:
             self.hushed = True  # the terminal is gone; the file stays

@@ -98,6 +98,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("site", "picture", "model", "out"):
         parser.add_argument(name)
+    parser.add_argument("--keeps-serving", action="store_true", help="the site stays, so tell the video's address")
     options = parser.parse_args()
     screen, out = Console(), Path(options.out)
     client = Client(options.site, os.environ["MUTOSCOPE_API_KEY"])
@@ -114,7 +115,8 @@ def main() -> int:
         screen.print(f"[red]The demo failed.[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
     screen.print(f"\n  The file      {out} ({description})", highlight=False, soft_wrap=True)
-    screen.print(f"  Its page      {options.site}/videos/{video['id']}", highlight=False, soft_wrap=True)
+    if options.keeps_serving:
+        screen.print(f"  Its page      {options.site}/videos/{video['id']}", highlight=False, soft_wrap=True)
     return 0
 
 

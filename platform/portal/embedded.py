@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -22,6 +23,7 @@ import psycopg
 import redis
 
 from portal import system_user
+from portal.console import set_aside_when_large
 from portal.processes import end_all, running_in, spawn
 
 DATABASE = "mutoscope"
@@ -69,6 +71,8 @@ class Server:
         earlier = running_in(self.data, program=self.program)
         end_all(earlier, signals=[(self.stop_signal, 10), (signal.SIGQUIT, 3), (signal.SIGKILL, 3)])
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        # At the start alone: while they run the servers say a few lines an hour.
+        set_aside_when_large(self.log)
         log_begin = self.log.stat().st_size if self.log.exists() else 0
         self._process = self.spawn()
         give_up_at = time.monotonic() + START_SECONDS
@@ -90,7 +94,9 @@ class Server:
                 process.wait(timeout=5)
             except subprocess.TimeoutExpired:
                 continue
-            return
+            break
+        if not self.sockets.is_relative_to(self.data.parent):  # under /tmp: nothing else clears it away
+            shutil.rmtree(self.sockets, ignore_errors=True)
 
     def crashed(self) -> bool:
         """Whether the server was started and has ended by itself."""

@@ -6,6 +6,7 @@ import secrets
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -13,12 +14,17 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connections
 
+from accounts.principals import principal_for_key
+from accounts.quota.services import grant
+from accounts.roles import Scope
+from common.errors import MutoscopeError
 from portal.console import Console
 from portal.environment import ROOT, add_arguments, site_url
 from portal.processes import spawn
 from portal.up import Portal
 
 EMAIL = "demo@example.com"
+LOW_BALANCE, TOP_UP = 200, 1000
 
 
 class DemoPortal(Portal):
@@ -31,15 +37,15 @@ class DemoPortal(Portal):
 
     def prepare(self, console: Console) -> None:
         super().prepare(console)
-        said = io.StringIO()
-        call_command("create_key", email=EMAIL, credits=1000, name="demo", password=self._password(), stdout=said)
-        self._key = said.getvalue().strip()
+        self._key = self._working_key()
         connections.close_all()
 
     def welcome(self, console: Console) -> subprocess.Popen[bytes]:
-        super().welcome(console)
+        console.say(f"Mutoscope is ready: {settings.SITE_URL}")
         model = os.environ.get("MODEL") or settings.DEFAULT_MODEL
         words = [site_url(self.host, self.port), ROOT / "samples" / "cat.jpg", model, self.folder / "demo" / "cat.mp4"]
+        if not self._stop_after:
+            words.append("--keeps-serving")
         return spawn(
             [sys.executable, "-m", "portal.demo", *words],
             death_signal=signal.SIGKILL,
@@ -54,18 +60,42 @@ class DemoPortal(Portal):
         if self._stop_after:
             return True
         console.say(f"  Sign in       {settings.SITE_URL} as {EMAIL}, password {self._password()}")
-        console.say(f"  The API       {settings.SITE_URL}/docs\n\nThe portal goes on serving; Ctrl-C ends it.\n")
+        console.say(f"  The API       {settings.SITE_URL}/docs")
+        self.say_where_mails_are(console)
+        console.say("\nThe portal goes on serving; Ctrl-C ends it.\n")
         console.hushed = False
         return False
 
     def _password(self) -> str:
         """The demo account's password, drawn once."""
-        file = self.folder / "demo" / "password"
-        if not file.exists():
-            file.parent.mkdir(exist_ok=True)
-            file.touch(mode=0o600)
-            file.write_text(secrets.token_urlsafe(9))
+        file = self._file("password")
+        return file.read_text() or _write(file, secrets.token_urlsafe(9))
+
+    def _working_key(self) -> str:
+        """The demo account's one key, made anew where it is missing or was revoked; its wallet is kept from empty."""
+        file = self._file("key")
+        try:
+            principal = principal_for_key(file.read_text(), client_ip="127.0.0.1")
+            principal.require(Scope.VIDEOS_WRITE)
+        except MutoscopeError:
+            said = io.StringIO()
+            call_command("create_key", email=EMAIL, name="demo", password=self._password(), stdout=said)
+            principal = principal_for_key(_write(file, said.getvalue().strip()), client_ip="127.0.0.1")
+        if principal.team.wallet.balance < LOW_BALANCE:
+            grant(team=principal.team, credits=TOP_UP, reason="granted by the demo")
         return file.read_text()
+
+    def _file(self, name: str) -> Path:
+        """A file for the owner's eyes alone."""
+        file = self.folder / "demo" / name
+        file.parent.mkdir(exist_ok=True)
+        file.touch(mode=0o600)
+        return file
+
+
+def _write(file: Path, text: str) -> str:
+    file.write_text(text)
+    return text
 
 
 class Command(BaseCommand):
