@@ -18,6 +18,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connections
 
+from common.clock import DatabaseNow
+from jobs.models import Job
+from jobs.states import State
 from portal import environment
 from portal.checks import wrong_models
 from portal.children import Child
@@ -70,6 +73,9 @@ class Portal:
             console.say(f"Starting PostgreSQL and Valkey in {self.folder}")
         with servers:
             self.prepare(console)
+            if own["DATABASE_URL"] == os.environ.get("DATABASE_URL"):
+                end_old_leases()
+                connections.close_all()
             supervisor = Supervisor(
                 self._children(console),
                 servers=servers,
@@ -94,7 +100,12 @@ class Portal:
 
     def welcome(self, console: Console) -> subprocess.Popen[bytes] | None:
         console.say(f"Mutoscope is ready: {settings.SITE_URL}")
+        self.say_where_mails_are(console)
         return None
+
+    def say_where_mails_are(self, console: Console) -> None:
+        if settings.EMBEDDED:
+            console.say(f"  Its mails     sign-up codes are printed here and kept in {settings.EMAIL_FILE_PATH}")
 
     def farewell(self, console: Console, code: int) -> bool:
         """Whether the portal ends with its guest."""
@@ -118,6 +129,14 @@ class Portal:
 
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def end_old_leases() -> None:
+    """After a kill -9 of everything the jobs of then need not wait out their leases.
+
+    Nobody can hold one: the database is this folder's, the folder is locked, and workers die with their portal.
+    """
+    Job.objects.filter(state=State.IN_PROGRESS).update(lease_until=DatabaseNow())
 
 
 def _refuse_unknown_models() -> None:
