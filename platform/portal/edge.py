@@ -46,7 +46,7 @@ def _refusal(headers: Mapping[str, str]) -> MutoscopeError | None:
         return TooLarge(f"The body is larger than {most // 1_000_000} MB. Send a smaller one.", code="body_too_large")
     try:
         _kind, parameters = parse_header_parameters(headers.get("content-type") or "")
-    except (LookupError, ValueError):  # `x*=hex''…` names a codec too
+    except (LookupError, ValueError):  # `x*=undefined''…` names a codec too
         return Malformed("The Content-Type cannot be parsed.", code="malformed_headers")
     # Python knows codecs that are no charset at all ("hex", "undefined"), on which reading the request fails.
     if parameters.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
