@@ -16,7 +16,7 @@ import httpx
 import psutil
 
 from portal.embedded import DATABASE, EmbeddedServers, addresses
-from tests.chaos.processes import Process
+from tests.chaos.processes import ROOT, Process
 from tests.chaos.proxy import Line, Proxies
 
 LEASE_SECONDS = 4.0
@@ -109,7 +109,7 @@ class World:
             "SCRATCH_RESERVE_BYTES": "1000000",
             # Faults of ours must not use up a job's attempts: one that fails nevertheless is a finding.
             "MAX_ATTEMPTS": "1000",
-            "PYTHONPATH": os.pathsep.join([str(Path.cwd()), str(Path.cwd() / "platform")]),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "platform")]),
             "PYTHONUNBUFFERED": "1",
         }
 

@@ -1,0 +1,344 @@
+"""A simple model of the job system beside the real one on PostgreSQL: hypothesis plays them against each other.
+
+About 1,000 steps in a normal run; `HYPOTHESIS_PROFILE=nightly` makes it 10,000. Every step is followed by a comparison
+of every job, wallet, ledger and event with what the model says.
+"""
+
+import os
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import run_state_machine_as_test as play
+
+from accounts.models import User
+from accounts.principals import Principal
+from accounts.quota.models import LedgerEntry, Plan, Wallet
+from accounts.roles import Role, Scope
+from accounts.services import ensure_personal_team
+from common.errors import LimitExceeded
+from inference.catalogue import MODELS
+from jobs.fence import Fence
+from jobs.models import Job, JobEvent, Priority
+from jobs.requests import VideoRequest
+from jobs.services import reconcile as reconciler
+from jobs.services.audit import find_money_drifts
+from jobs.services.cancel import cancel_job, delete_job
+from jobs.services.claim import claim_job
+from jobs.services.close import Published, complete_job, confirm_cancel, crash_job, fail_job, hand_back
+from jobs.services.idempotency import Idempotency
+from jobs.services.lease import beat
+from jobs.services.quote import quote
+from jobs.services.submit import submit_job
+
+STEPS = {"default": (25, 40), "nightly": (200, 50)}[os.environ.get("HYPOTHESIS_PROFILE", "default")]
+SPEC = MODELS["i2vgen-xl"]
+BALANCE, MAX_RUNNING, MAX_CRASHES = 400, 2, 3
+ACTIVE = {"queued", "in_progress"}
+WORDS = ["beat", "complete", "fail", "stop", "crash", "out of memory", "hand back", "pause"]
+DEEDS = [*WORDS, "hand back", "crash", "submit", "submit", *["claim"] * 5, "withdraw", "time", "time", "reconcile"]
+
+
+@dataclass
+class ModelJob:
+    """What the model knows of a job."""
+
+    team: int
+    quoted: int
+    state: str = "queued"
+    attempt: int = 0
+    crashes: int = 0
+    paused: bool = False
+    cancel_requested: bool = False
+    deadline: bool = False
+    late: bool = False
+    lease_over: bool = False
+    charged: int | None = None
+    closing: str = ""
+
+    def holds(self, fence: Fence) -> bool:
+        return self.state == "in_progress" and self.attempt == fence.attempt
+
+    def hear(self, word: str, gpu_seconds: float) -> None:
+        """What follows from a worker's word, if it holds the job."""
+        match word:
+            case "beat":
+                self.lease_over = False
+            case "complete":
+                self.end("completed", charged=min(self.quoted, max(1, round(gpu_seconds))))
+            case "fail":
+                self.end("failed")
+            case "stop":
+                self.end("canceled")
+            case "crash" | "out of memory":
+                self.crash(2 if word == "out of memory" else MAX_CRASHES)
+            case _:
+                self.requeue(paused=word == "pause")
+
+    def end(self, state: str, charged: int | None = None) -> None:
+        self.state, self.charged = state, charged
+        self.closing = "release" if charged is None else "settle"
+
+    def requeue(self, *, paused: bool) -> None:
+        if self.cancel_requested:
+            self.end("canceled")
+        else:
+            self.state, self.paused, self.lease_over = "queued", paused, False
+
+    def crash(self, most: int) -> None:
+        if self.cancel_requested:
+            self.end("canceled")
+            return
+        self.crashes += 1
+        if self.crashes >= most:
+            self.end("failed")
+        else:
+            self.requeue(paused=True)
+
+
+class JobSystem(RuleBasedStateMachine):
+    """Two teams, one pool, any number of workers that live, crash, freeze and come back with stale fences."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Each example is undone at its end: on the next one's queue lies nothing.
+        self.undone = transaction.atomic()
+        self.undone.__enter__()
+        Plan.objects.update_or_create(name="standard", defaults={"max_running": MAX_RUNNING})
+        self.principals = {}
+        for name in ("a", "b"):
+            user = User.objects.create_user(f"{name}-{uuid.uuid4().hex}@example.com")
+            team = ensure_personal_team(user=user)
+            self.principals[team.pk] = Principal(team, user, Role.OWNER, frozenset(Scope))
+        self.teams = list(self.principals)
+        self.model: dict[uuid.UUID, ModelJob] = {}
+        self.keys: dict[tuple[int, str], uuid.UUID] = {}
+        self.fences: list[Fence] = []
+
+    def teardown(self) -> None:
+        assert list(find_money_drifts()) == []
+        transaction.set_rollback(True)
+        self.undone.__exit__(None, None, None)
+
+    @rule(
+        deed=st.sampled_from(DEEDS),
+        pick=st.integers(0, 9),
+        team=st.sampled_from([0, 1]),
+        frames=st.sampled_from([8, 16, 32]),
+        key=st.sampled_from([None, "k1", "k2", "k3"]),
+        gpu_seconds=st.sampled_from([0.0, 0.4, 7.5, 300.0]),
+        coin=st.booleans(),
+    )
+    def go_on(self, deed, pick, team, frames, key, gpu_seconds, coin):
+        """One rule for all: hypothesis would leave some rules out of an example, and most need the others."""
+        if deed == "submit" or not self.model:
+            self.submit(self.teams[team], frames, key, deadline=coin)
+        elif deed == "claim" or (deed in WORDS and not self.fences):
+            self.claim()
+        elif deed == "reconcile":
+            self.reconcile()
+        elif deed in WORDS:
+            self.hear_a_worker(self.fences[-1 - pick % len(self.fences)], deed, gpu_seconds)
+        else:
+            job = list(self.model)[-1 - pick % len(self.model)]
+            self.withdraw(job, forever=coin) if deed == "withdraw" else self.let_time_pass(job, long=coin)
+
+    def submit(self, team, frames, key, *, deadline):
+        request = _request(frames, deadline=deadline)
+        idempotency = Idempotency(key, b"same body") if key else None
+        free, _ = self._money(team)
+        known = self.keys.get((team, key)) if key else None
+        try:
+            job = submit_job(principal=self.principals[team], request=request, idempotency=idempotency)
+        except LimitExceeded:
+            assert known is None
+            assert free < _price(frames)
+            return
+        if known:
+            assert job.pk == known
+            return
+        assert free >= job.quoted_credits
+        self.model[job.pk] = ModelJob(team=team, quoted=job.quoted_credits, deadline=deadline)
+        if key:
+            self.keys[team, key] = job.pk
+
+    def claim(self):
+        job = claim_job(pool=SPEC.pool, worker_id=uuid.uuid4(), models=[SPEC.name], vram_mb=10**6)
+        running = Counter(job.team for job in self.model.values() if job.state == "in_progress")
+        claimable = {
+            pk
+            for pk, job in self.model.items()
+            if job.state == "queued" and not job.paused and not job.late and running[job.team] < MAX_RUNNING
+        }
+        if job is None:
+            assert claimable == set()
+            return
+        assert job.pk in claimable
+        mine = self.model[job.pk]
+        mine.state, mine.attempt, mine.lease_over = "in_progress", mine.attempt + 1, False
+        assert job.fence == Fence(job.pk, mine.attempt)
+        self.fences.append(job.fence)
+
+    def hear_a_worker(self, fence, word, gpu_seconds):
+        """Any attempt may say anything at any time; only the one that holds the job is heard."""
+        mine = self.model[fence.job_id]
+        held = mine.holds(fence)
+        # A success that was published is confirmed again: the answer to a COMMIT may have been lost.
+        again = word == "complete" and mine.state == "completed" and mine.attempt == fence.attempt
+        heard = self._say(fence, word, gpu_seconds)
+        assert heard == (held or again)
+        if held:
+            mine.hear(word, gpu_seconds)
+            self._hold_the_pauses()
+
+    def _say(self, fence, word, gpu_seconds):
+        published = Published(f"{fence.attempt}/v.mp4", f"{fence.attempt}/p.jpg", 9, gpu_seconds)
+        match word:
+            case "beat":
+                answer = beat(fence=fence, steps_done=1)
+                assert answer.cancel_requested == (answer.held and self.model[fence.job_id].cancel_requested)
+                return answer.held
+            case "complete":
+                return complete_job(fence=fence, published=published)
+            case "fail":
+                return fail_job(fence=fence, code="x", message="x")
+            case "stop":
+                return confirm_cancel(fence=fence)
+            case "crash" | "out of memory":
+                code = "out_of_memory" if word == "out of memory" else "engine_crashed"
+                return crash_job(fence=fence, code=code, message="x")
+        return hand_back(fence=fence, pause_seconds=60 if word == "pause" else 0)
+
+    def withdraw(self, job, *, forever):
+        (delete_job if forever else cancel_job)(job=Job.objects.get(pk=job))
+        mine = self.model[job]
+        if mine.state == "queued":
+            mine.end("canceled")
+        elif mine.state == "in_progress":
+            mine.cancel_requested = True
+
+    def let_time_pass(self, job, *, long):
+        """For one job: its pause is over; after a long time its lease and its deadline too."""
+        mine, past = self.model[job], timezone.now() - timedelta(hours=1)
+        row = Job.objects.filter(pk=job)
+        if mine.state == "queued":
+            row.update(not_before=None)
+            mine.paused = False
+        if long and mine.state == "in_progress":
+            row.update(lease_until=past)
+            mine.lease_over = True
+        if long and mine.deadline and mine.state in ACTIVE:
+            row.update(deadline_at=past)
+            mine.late = True
+
+    def reconcile(self):
+        over = [job for job in self.model.values() if job.state == "in_progress" and job.lease_over]
+        assert reconciler.recover_expired_leases() == len(over)
+        for job in over:
+            job.crash(MAX_CRASHES)
+        self._hold_the_pauses()
+        late = [job for job in self.model.values() if job.state == "queued" and job.late]
+        assert reconciler.expire_deadlines() == len(late)
+        for job in late:
+            job.end("expired")
+
+    @invariant()
+    def every_job_is_as_the_model_says(self):
+        columns = ("state", "attempt", "crash_count", "charged_credits")
+        found = {pk: tuple(row) for pk, *row in Job.objects.filter(team__in=self.teams).values_list("pk", *columns)}
+        assert found == {pk: (job.state, job.attempt, job.crashes, job.charged) for pk, job in self.model.items()}
+        for pk, attempt, key in Job.objects.filter(pk__in=found, state="completed").values_list(
+            "pk", "attempt", "result_key"
+        ):
+            assert key == f"{attempt}/v.mp4", pk
+
+    @invariant()
+    def the_books_agree(self):
+        rows = Counter(LedgerEntry.objects.filter(job_id__in=self.model).values_list("job_id", "kind"))
+        wanted = [(pk, "reserve") for pk in self.model] + [(pk, j.closing) for pk, j in self.model.items() if j.closing]
+        assert rows == Counter(wanted)
+        for team in self.teams:
+            wallet = Wallet.objects.get(team=team)
+            entries = list(LedgerEntry.objects.filter(team=team).values_list("balance_delta", "reserved_delta"))
+            sums = sum(balance for balance, _ in entries), sum(reserved for _, reserved in entries)
+            assert sums == (wallet.balance, wallet.reserved) == self._money(team)
+
+    @invariant()
+    def each_event_was_told_once(self):
+        found = Counter(JobEvent.objects.filter(job__in=self.model).values_list("job_id", "kind"))
+        wanted = Counter()
+        for pk, job in self.model.items():
+            kinds = {"queued", *(["started"] if job.attempt else []), *({job.state} - ACTIVE)}
+            wanted.update((pk, kind) for kind in kinds)
+        assert found == wanted
+
+    def _money(self, team: int) -> tuple[int, int]:
+        mine = [job for job in self.model.values() if job.team == team]
+        reserved = sum(job.quoted for job in mine if job.state in ACTIVE)
+        return BALANCE - reserved - sum(job.charged or 0 for job in mine), reserved
+
+    def _hold_the_pauses(self) -> None:
+        """Pauses end by rule, not by the clock: the test is the same on a slow machine."""
+        paused = [pk for pk, job in self.model.items() if job.state == "queued" and job.paused]
+        Job.objects.filter(pk__in=paused).update(not_before=timezone.now() + timedelta(hours=1))
+
+
+def _request(frames: int, *, deadline: bool) -> VideoRequest:
+    return VideoRequest(
+        spec=SPEC,
+        picture_png=b"png",
+        prompt="a",
+        negative_prompt="",
+        preset="",
+        resolution="256p",
+        width=256,
+        height=256,
+        num_frames=frames,
+        fps=8,
+        steps=50,
+        guidance_scale=9.0,
+        seed=1,
+        output_format="mp4",
+        priority=Priority.NORMAL,
+        metadata={},
+        deadline=timedelta(hours=1) if deadline else None,
+    )
+
+
+def _price(frames: int) -> int:
+    return quote(spec=SPEC, width=256, height=256, num_frames=frames, steps=50).credits
+
+
+def test_the_job_system_does_what_its_model_does(db, settings):
+    settings.STARTING_CREDITS, settings.MAX_ATTEMPTS = BALANCE, MAX_CRASHES
+    examples, steps = STEPS
+    play(JobSystem, settings=_profile(examples, steps))
+    assert connection.in_atomic_block
+
+
+def _profile(examples: int, steps: int, phases: tuple[Phase, ...] = tuple(Phase)) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=phases,
+    )
+
+
+def test_the_model_can_disagree(db, settings, monkeypatch):
+    """Without the fence the model notices: the comparison is not empty."""
+    settings.STARTING_CREDITS, settings.MAX_ATTEMPTS = BALANCE, MAX_CRASHES
+    for module in ("jobs.services.close", "jobs.services.lease"):
+        monkeypatch.setattr(f"{module}.held_by", lambda fence: Job.objects.filter(pk=fence.job_id, state="in_progress"))
+    with pytest.raises(AssertionError):
+        play(JobSystem, settings=_profile(25, 40, phases=(Phase.generate,)))
