@@ -1,7 +1,5 @@
 """The faults, by name. Each breaks something at once; what must be mended later it leaves to the injector."""
 
-import os
-import pickle
 import resource
 import shutil
 import signal
@@ -9,14 +7,12 @@ import time
 from collections.abc import Callable
 
 import psutil
-import redis
 
 from portal.embedded import Server
+from tests.chaos.bells import bells_doubled, bells_forged, bells_lost
 from tests.chaos.injector import Fault, Injector, revive
 from tests.chaos.processes import Process
 from tests.chaos.world import LEASE_SECONDS
-
-QUEUES = ("rq:queue:pool.cpu", "rq:queue:side")
 
 
 def kill_worker(injector: Injector) -> str:
@@ -178,50 +174,6 @@ def _partition(*, silent: bool) -> Callable[[Injector], str]:
         return worker.name
 
     return partition
-
-
-def bells_lost(injector: Injector) -> str:
-    _redis(injector, lambda client: client.delete(*QUEUES))
-    return "all queues"
-
-
-def bells_doubled(injector: Injector) -> str:
-    words = [injector.dice.randbytes(16).hex() for _ in range(20)]
-    _redis(injector, lambda client: [client.rpush(queue, *words) for queue in QUEUES])
-    return "all queues"
-
-
-class _Bomb:
-    def __init__(self, proof: str) -> None:
-        self.proof = proof
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, (f"touch {self.proof}",)
-
-
-def bells_forged(injector: Injector) -> str:
-    """Entries that name a function or hold a pickle: they ring, and that is all."""
-    proof = injector.world.folder / "owned"
-
-    def forge(client: redis.Redis) -> None:
-        named = b'["os.system", null, ["touch %s"], {}]' % str(proof).encode()
-        for number, data in enumerate((named, pickle.dumps(_Bomb(str(proof))), b"\x80\x05.")):
-            client.hset(f"rq:job:forged{number}", mapping={"data": data, "origin": "pool.cpu", "status": "queued"})
-            for queue in QUEUES:
-                client.lpush(queue, f"forged{number}", pickle.dumps(_Bomb(str(proof))))
-
-    _redis(injector, forge)
-    return "all queues"
-
-
-def _redis(injector: Injector, use: Callable[[redis.Redis], object]) -> None:
-    client = redis.Redis(unix_socket_path=str(injector.world.valkey.socket), socket_timeout=0.5, retry=None)
-    try:
-        use(client)
-    except redis.RedisError:
-        injector.skipped["a bell while Valkey was away"] += 1
-    finally:
-        client.close()
 
 
 def disk_full(injector: Injector) -> str | None:

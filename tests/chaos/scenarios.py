@@ -13,8 +13,8 @@ from pathlib import Path
 import psycopg
 import redis
 
+from tests.chaos.bells import QUEUES
 from tests.chaos.clients import Client, make_order
-from tests.chaos.faults import QUEUES
 from tests.chaos.processes import Process
 from tests.chaos.watch import Watch
 from tests.chaos.world import Team, World

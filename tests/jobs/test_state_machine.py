@@ -7,7 +7,6 @@ of every job, wallet, ledger and event with what the model says.
 import os
 import uuid
 from collections import Counter
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -37,70 +36,13 @@ from jobs.services.idempotency import Idempotency
 from jobs.services.lease import beat
 from jobs.services.quote import quote
 from jobs.services.submit import submit_job
+from tests.jobs.model import ACTIVE, MAX_CRASHES, ModelJob
 
 STEPS = {"default": (25, 40), "nightly": (200, 50)}[os.environ.get("HYPOTHESIS_PROFILE", "default")]
 SPEC = MODELS["i2vgen-xl"]
-BALANCE, MAX_RUNNING, MAX_CRASHES = 400, 2, 3
-ACTIVE = {"queued", "in_progress"}
+BALANCE, MAX_RUNNING = 400, 2
 WORDS = ["beat", "complete", "fail", "stop", "crash", "out of memory", "hand back", "pause"]
 DEEDS = [*WORDS, "hand back", "crash", "submit", "submit", *["claim"] * 5, "withdraw", "time", "time", "reconcile"]
-
-
-@dataclass
-class ModelJob:
-    """What the model knows of a job."""
-
-    team: int
-    quoted: int
-    state: str = "queued"
-    attempt: int = 0
-    crashes: int = 0
-    paused: bool = False
-    cancel_requested: bool = False
-    deadline: bool = False
-    late: bool = False
-    lease_over: bool = False
-    charged: int | None = None
-    closing: str = ""
-
-    def holds(self, fence: Fence) -> bool:
-        return self.state == "in_progress" and self.attempt == fence.attempt
-
-    def hear(self, word: str, gpu_seconds: float) -> None:
-        """What follows from a worker's word, if it holds the job."""
-        match word:
-            case "beat":
-                self.lease_over = False
-            case "complete":
-                self.end("completed", charged=min(self.quoted, max(1, round(gpu_seconds))))
-            case "fail":
-                self.end("failed")
-            case "stop":
-                self.end("canceled")
-            case "crash" | "out of memory":
-                self.crash(2 if word == "out of memory" else MAX_CRASHES)
-            case _:
-                self.requeue(paused=word == "pause")
-
-    def end(self, state: str, charged: int | None = None) -> None:
-        self.state, self.charged = state, charged
-        self.closing = "release" if charged is None else "settle"
-
-    def requeue(self, *, paused: bool) -> None:
-        if self.cancel_requested:
-            self.end("canceled")
-        else:
-            self.state, self.paused, self.lease_over = "queued", paused, False
-
-    def crash(self, most: int) -> None:
-        if self.cancel_requested:
-            self.end("canceled")
-            return
-        self.crashes += 1
-        if self.crashes >= most:
-            self.end("failed")
-        else:
-            self.requeue(paused=True)
 
 
 class JobSystem(RuleBasedStateMachine):

@@ -1,0 +1,88 @@
+"""Objects that no job refers to are swept, and nothing else is."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from common.ids import new_id
+from jobs.models import Job
+from jobs.services.claim import claim_job
+from jobs.services.cleanup import delete_due_files
+from jobs.services.close import Published, complete_job, fail_job, hand_back
+from jobs.services.orphans import sweep_orphans
+from jobs.services.storage import attempt_key, job_folder, source_key
+
+NOW = timedelta(0)
+AN_HOUR = timedelta(hours=1)
+
+
+def store(key: str) -> str:
+    return default_storage.save(key, ContentFile(b"x"))
+
+
+def claim() -> Job:
+    job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
+    assert job is not None
+    return job
+
+
+@pytest.fixture(autouse=True)
+def empty_storage(db) -> None:
+    """The files of earlier tests are orphans, too: their rows are gone."""
+    sweep_orphans(older_than=NOW)
+
+
+def test_what_an_earlier_attempt_left_goes_and_what_is_published_stays(submit):
+    submit()
+    job = claim()
+    left = store(attempt_key(job.team_id, job.id, 1, "video.mp4"))
+    hand_back(fence=job.fence)
+    job = claim()
+    kept = [store(attempt_key(job.team_id, job.id, 2, name)) for name in ("video.mp4", "poster.jpg")]
+    assert sweep_orphans(older_than=NOW) == 0  # it still runs
+    complete_job(fence=job.fence, published=Published(*kept, result_bytes=1, gpu_seconds=1))
+    assert sweep_orphans(older_than=AN_HOUR) == 0  # too young
+    assert sweep_orphans(older_than=NOW) == 1
+    assert not default_storage.exists(left)
+    assert all(default_storage.exists(key) for key in [*kept, job.source_key])
+    assert sweep_orphans(older_than=NOW) == 0
+
+
+def test_a_failed_job_keeps_its_picture_alone(submit):
+    submit()
+    job = claim()
+    left = store(attempt_key(job.team_id, job.id, 1, "video.mp4"))
+    fail_job(fence=job.fence, code="x", message="x")
+    sweep_orphans(older_than=NOW)
+    assert (default_storage.exists(left), default_storage.exists(job.source_key)) == (False, True)
+
+
+def test_a_submit_that_never_came_to_be(alice):
+    key = store(source_key(alice.team.pk, new_id()))
+    sweep_orphans(older_than=AN_HOUR)
+    assert default_storage.exists(key)
+    sweep_orphans(older_than=NOW)
+    assert not default_storage.exists(key)
+
+
+def test_what_a_zombie_wrote_after_the_files_were_deleted(submit):
+    job = submit()
+    claimed = claim()
+    fail_job(fence=claimed.fence, code="x", message="x")
+    Job.objects.filter(pk=job.pk).update(deleted_at=timezone.now())
+    delete_due_files()
+    assert not default_storage.exists(job_folder(job.team_id, job.id))
+    late = store(attempt_key(job.team_id, job.id, 1, "video.mp4"))
+    sweep_orphans(older_than=NOW)
+    assert not default_storage.exists(late)
+
+
+def test_what_is_not_ours_is_left_alone(alice):
+    key = store(f"teams/{alice.team.pk}/videos/notes/readme.txt")
+    sweep_orphans(older_than=NOW)
+    assert default_storage.exists(key)
+    default_storage.delete(key)
