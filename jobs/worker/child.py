@@ -36,6 +36,8 @@ from jobs.worker.messages import (
 log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
+# Steps are told at most so often: an engine that makes a thousand a second would keep its worker busy listening.
+_STEP_SECONDS = 0.05
 
 
 def run_engine(pipe: "Connection[Report, Order]", parent_pid: int, model: str, device: str, source: str | None) -> None:
@@ -66,13 +68,18 @@ def run_engine(pipe: "Connection[Report, Order]", parent_pid: int, model: str, d
 
 
 def _make(engine: Engine, order: Generate, pipe: "Connection[Report, Order]") -> Made | Stopped | Failed:
+    started = told_at = time.monotonic()
+
     def on_step(step: int, total: int) -> None:
+        nonlocal told_at
         while pipe.poll():
             if _is_cancel_of(pipe.recv(), order.fence):
                 raise Canceled
-        pipe.send(Step(order.fence, step, total))
+        now = time.monotonic()
+        if now - told_at >= _STEP_SECONDS:
+            told_at = now
+            pipe.send(Step(order.fence, step, total))
 
-    started = time.monotonic()
     try:
         picture = decode_picture(order.picture_path.read_bytes())
         frames = engine.generate(order.request, picture, on_step)
