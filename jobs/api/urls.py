@@ -1,6 +1,7 @@
 """Addresses of the API. Included at the root, so that /generate keeps its place."""
 
 from django.urls import path
+from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from jobs.api.catalogue import ModelsView, PresetsView
@@ -19,5 +20,5 @@ urlpatterns = [
     path("v1/generate", GenerateView.as_view(), name="generate"),
     path("generate", UnversionedGenerateView.as_view(), name="generate-unversioned"),
     path("v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
-    path("docs", SpectacularSwaggerSplitView.as_view(url_name="api:openapi"), name="docs"),
+    path("docs", require_safe(SpectacularSwaggerSplitView.as_view(url_name="api:openapi")), name="docs"),
 ]
