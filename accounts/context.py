@@ -1,7 +1,9 @@
 """What every page's template may know about who is looking."""
 
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
@@ -13,3 +15,9 @@ def team(request: HttpRequest) -> dict[str, Any]:
     if not hasattr(request, "user") or not request.user.is_authenticated:
         return {"principal": None}
     return {"principal": SimpleLazyObject(lambda: principal_for_session(request))}
+
+
+def mail_folder(_request: HttpRequest) -> dict[str, Any]:
+    """`mail_folder`: where the embedded mode keeps its mails, for who waits for a code; empty with a mail server."""
+    path = settings.EMAIL_FILE_PATH
+    return {"mail_folder": f"{Path(path).parent.name}/{Path(path).name}/" if path else ""}

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from allauth.account.forms import LoginForm
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +17,14 @@ EXPIRES = [
     ("", _("Never")),
 ]
 DEFAULT_SCOPES = [Scope.VIDEOS_READ, Scope.VIDEOS_WRITE, Scope.VIDEOS_DELETE]
+
+
+class SignInForm(LoginForm):  # type: ignore[misc]
+    """allauth's, with its check box in our spelling."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["remember"].label = _("Remember me")
 
 
 class NewKeyForm(forms.Form):

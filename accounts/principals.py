@@ -90,10 +90,21 @@ def _note_use(key: ApiKey) -> None:
 
 
 def principal_for_session(request: HttpRequest) -> Principal | None:
-    """The principal of a browser session: the signed-in user in the present team. None when nobody is signed in."""
+    """The principal of a browser session: the signed-in user in the present team. None when nobody is signed in.
+
+    Looked up once a request: a view and its template both ask.
+    """
     user = request.user
     if not isinstance(user, User) or not user.is_active:
         return None
+    known: Principal | None = getattr(request, "_principal", None)
+    if known is None or known.user.pk != user.pk:  # signing in changes the user in mid-request
+        known = _present_principal(request, user)
+        request._principal = known  # type: ignore[attr-defined]
+    return known
+
+
+def _present_principal(request: HttpRequest, user: User) -> Principal:
     memberships = Membership.objects.select_related("team").filter(user=user)
     chosen = request.session.get("team")
     membership = memberships.filter(team_id=chosen).first() if chosen else None

@@ -82,7 +82,7 @@ def structlog_configuration(*, json_lines: bool, level: str) -> None:
                 "uvicorn.access": {"level": "WARNING"},
                 "gunicorn.access": {"level": "WARNING"},
                 # Both bring handlers of their own, whose lines would not be ours.
-                "uvicorn": {"handlers": [], "propagate": True},
+                "uvicorn": {"handlers": [], "propagate": True, "level": "WARNING"},
                 "gunicorn.error": {"handlers": [], "propagate": True},
                 "django.security.DisallowedHost": {"filters": ["soften_disallowed_host"]},
                 "django.request": {"level": "ERROR"},

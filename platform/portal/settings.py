@@ -95,6 +95,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
                 "accounts.context.team",
+                "accounts.context.mail_folder",
             ],
         },
     }
@@ -152,6 +153,8 @@ STATIC_SERVER = {
     "prefix": STATIC_URL,
     "immutable_file_test": r"\.[0-9a-f]{12}\.",
     "allow_all_origins": False,
+    # It answers around Django, whose SecurityMiddleware says the same for pages.
+    "add_headers_function": lambda headers, _path, _url: headers.add_header("X-Content-Type-Options", "nosniff"),
 }
 
 # --- Accounts
@@ -174,6 +177,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_FORMS = {"login": "accounts.forms.SignInForm"}
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 # The adapter's key is address and account: five wrong passwords lock out the address that sent them, and its owner can
 # sign in from any other. Guessing from many addresses is thereby slowed only per address; the rules for passwords have

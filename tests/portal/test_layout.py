@@ -48,6 +48,22 @@ assert hasattr(platform, "python_version")
     assert done.returncode == 0, done.stderr
 
 
+def test_static_files_are_not_sniffed(tmp_path: Path) -> None:
+    (tmp_path / "a.css").write_text("a {}")
+    code = """
+from wsgiref.util import setup_testing_defaults
+from portal.wsgi import application
+environ = {"PATH_INFO": "/static/a.css"}
+setup_testing_defaults(environ)
+body = application(environ, lambda status, headers: print(status, dict(headers)["X-Content-Type-Options"]))
+list(body)
+body.close()
+"""
+    done = run_python(code, STATIC_ROOT=str(tmp_path))
+
+    assert done.stdout == "200 OK nosniff\n", done.stderr
+
+
 def test_production_settings_pass_the_deployment_checks() -> None:
     code = "from django.core.management import execute_from_command_line as run; "
     code += "run(['', 'check', '--deploy', '--fail-level=WARNING'])"

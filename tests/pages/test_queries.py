@@ -1,0 +1,39 @@
+"""Pages ask the database a fixed number of questions, however much they show; who is asking is one of them."""
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jobs.models import Job
+from jobs.states import State
+from tests.pages.conftest import Person
+
+
+@pytest.mark.parametrize("jobs", [1, 5])
+def test_the_history_page(jobs: int, mia: Person, make_job: Callable[..., Job], django_assert_num_queries: Any) -> None:
+    for _ in range(jobs):
+        make_job(mia, State.COMPLETED)
+    with django_assert_num_queries(5):  # session, user, membership with team, wallet, jobs
+        assert mia.get("/history").status_code == 200
+
+
+def test_the_api_keys_page(mia: Person, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(5):  # session, user, membership with team, wallet, keys
+        mia.get("/api-keys")
+
+
+def test_the_log_line_of_a_page_names_the_team(mia: Person) -> None:
+    lines: list[str] = []
+    keep = logging.Handler()
+    keep.setFormatter(logging.getLogger().handlers[0].formatter)
+    keep.emit = lambda record: lines.append(keep.format(record))  # type: ignore[method-assign]
+    logging.getLogger().addHandler(keep)
+    try:
+        mia.get("/api-keys")
+    finally:
+        logging.getLogger().removeHandler(keep)
+    (request,) = [line for line in map(json.loads, lines) if line["event"] == "request"]
+    assert request["team"] == mia.team.pk
