@@ -1,6 +1,7 @@
 """Answers to what no view caught: pages for people, the error envelope for API clients."""
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.views import defaults
 
 from common.errors import Malformed, MutoscopeError, NotFound
@@ -29,7 +30,18 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_api(request):
         return json_error(request, NotFound("There is nothing at this address."))
-    return defaults.page_not_found(request, exception)
+    return _page(request, 404)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 403)
+
+
+def _page(request: HttpRequest, status: int) -> HttpResponse:
+    """Who is signed in keeps the navigation."""
+    signed_in = hasattr(request, "user") and request.user.is_authenticated
+    context = {"error_page": "error_in_app.html"} if signed_in else {}
+    return render(request, f"{status}.html", context, status=status)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -20,6 +20,16 @@ def test_an_unknown_address(mia: Person) -> None:
     answer = mia.get("/no/such/page")
     assert answer.status_code == 404
     assert b"There is nothing here" in answer.content
+    assert b"bottombar" in answer.content
+
+
+def test_who_is_signed_in_keeps_the_navigation(mia: Person, bob: Person, anonymous: Client) -> None:
+    assert b"bottombar" in mia.get("/videos/vid_nothing").content
+    refused = bob.htmx("/price")
+    assert refused.status_code == 403
+    assert b"You may not open this" in refused.content
+    assert b"bottombar" in refused.content
+    assert b"bottombar" not in anonymous.get("/no/such/page").content
 
 
 def test_a_failure_of_ours_says_nothing_of_its_cause(mia: Person, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,17 @@ def drop(page: Page, path: Any, kind: str = "image/jpeg") -> None:
     )
 
 
+def test_the_api_guide_keeps_to_the_policy_and_leads_back(live_server: Any, browser: Browser) -> None:
+    def scenario(page: Page) -> None:
+        page.goto("/docs")
+        page.locator(".opblock-summary").first.click()
+        expect(page.get_by_role("button", name="Try it out")).to_be_visible()
+        page.get_by_role("link", name="Back to the portal").click()
+        page.wait_for_url("**/accounts/login/**")
+
+    browser.run(live_server.url, scenario)
+
+
 def test_a_dropped_picture_and_a_sentence_lead_to_the_videos_page(
     live_server: Any, member: Person, browser: Browser
 ) -> None:

@@ -111,9 +111,9 @@ def test_delete_takes_it_out_of_sight(mia: Person, make_job: Make) -> None:
     job = make_job(mia, State.COMPLETED)
     answer = mia.post(f"/videos/{job.public_id}/delete")
     assert (answer.status_code, answer["Location"]) == (302, "/history")
-    assert mia.get(f"/videos/{job.public_id}").status_code == 404
     history = mia.get("/history").content.decode()
     assert "The video is deleted." in history
+    assert mia.get(f"/videos/{job.public_id}").status_code == 404
     assert job.public_id not in history
 
 
