@@ -22,6 +22,7 @@ from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS
 from jobs.models import Job
 from jobs.pages import form
 from jobs.pages.videos import find_video, with_looks
+from jobs.pages.words import PRESET_TITLES
 from jobs.services.submit import submit_job
 
 _RECENT = 3
@@ -123,10 +124,10 @@ def _page(
 def _choices(values: form.Values, found: form.Price | None) -> dict[str, Any]:
     """What there is to choose from, and the limits, which the page's script checks before anything is sent."""
     words = {
-        "fast": (_("Fast"), _("A quick draft to try the words."), "zap"),
-        "standard": (_("Standard"), _("Two seconds, for most things."), "clapperboard"),
-        "high": (_("High"), _("Finer and longer, for the final cut."), "gem"),
-        "batch": (_("Batch"), _("Like standard, after urgent work."), "layers"),
+        "fast": (PRESET_TITLES["fast"], _("A quick draft to try the words."), "zap"),
+        "standard": (PRESET_TITLES["standard"], _("Two seconds, for most things."), "clapperboard"),
+        "high": (PRESET_TITLES["high"], _("Finer and longer, for the final cut."), "gem"),
+        "batch": (PRESET_TITLES["batch"], _("Like standard, after urgent work."), "layers"),
     }
     presets = []
     for preset in PRESETS.values():

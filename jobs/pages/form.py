@@ -21,6 +21,7 @@ from inference.errors import InferenceError, PictureFault
 from inference.presets import PRESETS
 from inference.sizes import AUTO_ASPECT_RATIO, frame_size, nearest_aspect_ratio
 from jobs.models import Job, Priority
+from jobs.pages.words import translated
 from jobs.requests import VideoRequest, VideoRequestSerializer, resolve
 from jobs.services.queue import describe_wait
 from jobs.services.quote import quote
@@ -52,6 +53,8 @@ _RANGES: dict[str, limits.Range[int] | limits.Range[float]] = {
     "steps": limits.STEPS,
     "guidance_scale": limits.GUIDANCE_SCALE,
 }
+
+_NO_NUMBER = {"min_value", "max_value", "invalid", "wrong_type", "not_finite", "max_string_length"}
 
 Values = dict[str, str]
 Errors = dict[str, str]
@@ -127,8 +130,8 @@ def errors_of(error: MutoscopeError) -> Errors:
     if error.code in set(PictureFault):
         return {"image": _picture_message(error)}
     if error.details:
-        return {_place(detail.loc[0]): detail.msg for detail in error.details}
-    return {_place(error.param or "form"): error.message}
+        return {_place(detail.loc[0]): translated(detail.msg, code=detail.type) for detail in error.details}
+    return {_place(error.param or "form"): translated(error.message, code=error.code)}
 
 
 def _place(name: str) -> str:
@@ -141,17 +144,17 @@ def _message(name: str, problem: Any) -> str:
     code = getattr(problem, "code", "")
     if name == "prompt" and code in {"required", "blank"}:
         return _("Say in a sentence what should move.")
-    if name in _RANGES and code in {"min_value", "max_value", "invalid", "wrong_type"}:
+    if name in _RANGES and code in _NO_NUMBER:
         allowed = _RANGES[name]
         return _("Choose a number from %(minimum)s to %(maximum)s.") % {
             "minimum": f"{allowed.minimum:g}",
             "maximum": f"{allowed.maximum:g}",
         }
-    if name == "seed" and code in {"min_value", "max_value", "invalid", "wrong_type", "max_string_length"}:
+    if name == "seed" and code in _NO_NUMBER:
         return _("A seed is a whole number from 0 to %(maximum)s.") % {"maximum": limits.SEED.maximum}
     if name == "image" and code == "empty":
         return _("The file is empty. Choose another one.")
-    return str(problem)
+    return translated(str(problem), code=code)
 
 
 def _no_credits(needed: int, left: int) -> str:
@@ -162,6 +165,9 @@ def _no_credits(needed: int, left: int) -> str:
 
 
 def _picture_message(error: MutoscopeError) -> str:
+    said = error.details[0].msg if error.details else ""
+    if said.startswith("The picture is too narrow"):  # it shares its code with what is no picture
+        return translated(said)
     known = {
         PictureFault.UNSUPPORTED: _("This is not a PNG, JPEG or WebP picture, whatever its name says."),
         PictureFault.ANIMATED: _("The picture is animated. Choose a still one."),

@@ -23,6 +23,7 @@ from common.ids import parse_public_id
 from inference.catalogue import MODELS
 from inference.sizes import nearest_aspect_ratio
 from jobs.models import Job
+from jobs.pages.words import PRESET_TITLES, translated
 from jobs.services.cancel import cancel_job, delete_job
 from jobs.services.queue import describe_wait
 from jobs.states import State
@@ -126,6 +127,9 @@ def _context(principal: Principal, job: Job) -> dict[str, Any]:
         "job": job,
         "aspect": nearest_aspect_ratio(job.width, job.height),
         "model_title": spec.title if spec else job.model,
+        "preset_title": PRESET_TITLES.get(job.preset, job.preset),
+        "failure": translated(job.error_message, code=job.error_code),
+        "warnings": [translated(warning) for warning in job.warnings],
         "wait": None if job.is_terminal else describe_wait(job),
         "is_gone": job.state == State.COMPLETED and _is_gone(job),
         "took_seconds": took.total_seconds() if took else None,
