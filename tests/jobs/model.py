@@ -22,6 +22,7 @@ class ModelJob:
     deadline: bool = False
     late: bool = False
     lease_over: bool = False
+    deleted: bool = False
     charged: int | None = None
     closing: str = ""
 
