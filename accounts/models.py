@@ -87,10 +87,6 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def for_team(self, team: Team) -> "ApiKeyQuerySet":
         return self.filter(team=team)
 
-    def live(self) -> "ApiKeyQuerySet":
-        """Neither revoked nor expired."""
-        return self.filter(revoked_at=None).exclude(expires_at__lte=timezone.now())
-
 
 class ApiKey(models.Model):
     """A secret that speaks for a team. Only its hash is kept; the prefix finds the row."""
@@ -111,3 +107,10 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} (mts_{self.prefix}_…)"
+
+    @property
+    def state(self) -> str:
+        """`live`, `revoked` or `expired`."""
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at and self.expires_at <= timezone.now() else "live"

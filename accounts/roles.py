@@ -43,9 +43,3 @@ def may_manage_team(role: Role) -> bool:
 
 def may_create_keys(role: Role) -> bool:
     return role != Role.VIEWER
-
-
-def may_grant(role: Role, other: Role) -> bool:
-    """Nobody gives a role above their own."""
-    order = list(Role)
-    return may_manage_team(role) and order.index(other) >= order.index(role)

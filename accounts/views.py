@@ -7,7 +7,6 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -58,7 +57,7 @@ def revoke(request: HttpRequest, principal: Principal, prefix: str) -> HttpRespo
 
 
 def _visible(principal: Principal) -> Any:
-    keys = ApiKey.objects.filter(team=principal.team).select_related("creator")
+    keys = ApiKey.objects.for_team(principal.team).select_related("creator")
     return keys if may_manage_team(principal.role) else keys.filter(creator=principal.user)
 
 
@@ -67,13 +66,8 @@ def _empty_form(principal: Principal) -> NewKeyForm:
 
 
 def _page(request: HttpRequest, principal: Principal, *, status: int = 200, **context: Any) -> HttpResponse:
-    now = timezone.now()
-    keys = list(_visible(principal).order_by("-id"))
-    for key in keys:
-        expired = key.expires_at is not None and key.expires_at <= now
-        key.state = "revoked" if key.revoked_at else "expired" if expired else "live"
     # Those that still work come first; within each group the newest.
-    keys.sort(key=lambda key: key.state != "live")
+    keys = sorted(_visible(principal).order_by("-id"), key=lambda key: key.state != "live")
     context |= {
         "keys": keys,
         "may_create": may_create_keys(principal.role),

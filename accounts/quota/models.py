@@ -5,7 +5,6 @@ one transaction. The audit compares them.
 """
 
 import uuid
-from typing import ClassVar
 
 import pgtrigger
 from django.db import models
@@ -68,8 +67,6 @@ class LedgerEntry(models.Model):
     reason = models.CharField(max_length=200, blank=True)
     actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
-
-    CLOSING: ClassVar[tuple[str, str]] = ("settle", "release")
 
     class Meta:
         indexes = [models.Index(fields=["team", "-id"], name="ledger_of_team")]
