@@ -28,12 +28,16 @@ if (VAR_DIR / "embedded.env").exists() and "DATABASE_URL" not in env.ENVIRON:
 
 # The embedded mode serves everything from one process on one machine, over plain HTTP.
 EMBEDDED = env.bool("EMBEDDED", default=False)
+# Django's error pages with source and settings, for developing alone.
 DEBUG = env.bool("DEBUG", default=False)
+# Signs sessions and download links: a new one signs everybody out. Keep it secret.
 SECRET_KEY = env.str("SECRET_KEY")
 
 # Where the site is reached from outside; links in mails and API answers start with it.
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
+# Host names that the site answers to; requests for others get 400.
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+# Origins whose pages may send our forms: where the site is reached, when that is another than SITE_URL too.
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[SITE_URL])
 # Number of reverse proxies whose X-Forwarded-For entries are to be believed.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
@@ -103,6 +107,7 @@ TEMPLATES = [
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- Servers
+# DATABASE_URL: the PostgreSQL that keeps everything, as postgres://user:password@host/name.
 DATABASES = {"default": env.db("DATABASE_URL")}
 DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
 _options = DATABASES["default"].setdefault("OPTIONS", {})
@@ -125,6 +130,7 @@ DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=0)
 if DATABASE_POOL_SIZE:
     _options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5}
 else:
+    # Seconds that a process keeps its connection.
     DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -140,11 +146,13 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", 
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
+        # Where pictures and videos lie; web and workers have to share it.
         "OPTIONS": {"location": env.str("MEDIA_ROOT", default=str(VAR_DIR / "media"))},
     },
     "staticfiles": {"BACKEND": "servestatic.storage.CompressedManifestStaticFilesStorage"},
 }
 STATIC_URL = "/static/"
+# Where collectstatic puts style sheets and scripts, and the web processes find them.
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(VAR_DIR / "static"))
 STATICFILES_DIRS = [_ASSETS / "static"]
 # Names with a content hash never change what they stand for.
@@ -193,14 +201,19 @@ if EMBEDDED:
     EMAIL_BACKEND = "portal.mail.ConsoleAndFileBackend"
     EMAIL_FILE_PATH = str(VAR_DIR / "mail")
 else:
+    # EMAIL_URL: the mail server, as smtp+tls://user:password@host:587.
     vars().update(env.email("EMAIL_URL", default="smtp://localhost:25"))
+# Who the mails come from.
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Mutoscope <mutoscope@localhost>")
 
 # --- Jobs
-# Models that this deployment serves, and the one that a request without `model` gets.
+# Models that this deployment serves, separated by commas: `camera`, `i2vgen-xl`.
 MODELS_ENABLED = env.list("MODELS_ENABLED", default=["camera"])
+# The one that a request without `model` gets.
 DEFAULT_MODEL = env.str("DEFAULT_MODEL", default=next(iter(MODELS_ENABLED), ""))
+# A worker that renews its lease for this long no more is taken for dead, and its job goes to another.
 LEASE_SECONDS = env.float("LEASE_SECONDS", default=30)
+# Between two renewals; several must fit into a lease.
 BEAT_SECONDS = env.float("BEAT_SECONDS", default=5)
 # Attempts that may end in a crash before a job is failed.
 MAX_ATTEMPTS = env.int("MAX_ATTEMPTS", default=3)
@@ -214,6 +227,7 @@ DRAIN_SECONDS = env.float("DRAIN_SECONDS", default=8 if EMBEDDED else 120)
 STORAGE_PATIENCE_SECONDS = env.float("STORAGE_PATIENCE_SECONDS", default=600)
 # With less space than this left for scratch files a worker claims nothing.
 SCRATCH_RESERVE_BYTES = env.int("SCRATCH_RESERVE_BYTES", default=512_000_000)
+# Between two looks for expired leases, passed deadlines and unheard doorbells.
 RECONCILE_SECONDS = env.float("RECONCILE_SECONDS", default=5)
 # Between two audits of wallets against the ledger.
 AUDIT_SECONDS = env.float("AUDIT_SECONDS", default=600)
@@ -223,16 +237,19 @@ AGEING_SECONDS = env.float("AGEING_SECONDS", default=900)
 RETENTION_DAYS = env.int("RETENTION_DAYS", default=0)
 # Objects that no job refers to are deleted at this age, and looked for as often. Longer than any upload lasts.
 ORPHAN_SECONDS = env.float("ORPHAN_SECONDS", default=3600)
+# Where workers write films before they are published: a fast local disk.
 SCRATCH_DIR = env.str("SCRATCH_DIR", default=str(VAR_DIR / "scratch"))
-# `/generate` answers with the video inside up to this size, and waits this long for it.
+# `/generate` answers with the video inside up to this size.
 INLINE_VIDEO_BYTES = env.int("INLINE_VIDEO_BYTES", default=25_000_000)
+# `/generate` waits this long for its video; stay below the proxy's own limit.
 GENERATE_WAIT_SECONDS = env.float("GENERATE_WAIT_SECONDS", default=85)
+# Calls of `/generate` that one key, and one address, may make.
 GENERATE_RATE_LIMIT = env.str("GENERATE_RATE_LIMIT", default="10/minute")
 # Seconds that a signed download link works.
 DOWNLOAD_LINK_SECONDS = env.int("DOWNLOAD_LINK_SECONDS", default=3600)
 
 # --- Requests
-# A 25 megapixel PNG in base64 fits.
+# MAX_BODY_BYTES: larger requests are refused. A 25 megapixel PNG in base64 fits.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=48_000_000)
 # Longest time for such a body to arrive; `live` keeps it on its disk meanwhile.
 BODY_SECONDS = env.float("BODY_SECONDS", default=120)
@@ -301,9 +318,11 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 if SITE_URL.startswith("https"):
+    # Sends plain HTTP to HTTPS; the probes below excepted.
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
     SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^health$", r"^metrics$"]
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+    # Browsers keep to HTTPS for this long after a visit.
     SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
@@ -311,7 +330,9 @@ if SITE_URL.startswith("https"):
     CSRF_COOKIE_SECURE = True
 
 # --- Logs
+# One JSON object a line, or columns for a person's eye.
 LOG_JSON = env.bool("LOG_JSON", default=not EMBEDDED)
+# The least severe lines that are written: DEBUG, INFO, WARNING, ERROR.
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = None
 structlog_configuration(json_lines=LOG_JSON, level=LOG_LEVEL)

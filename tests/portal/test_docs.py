@@ -1,0 +1,35 @@
+"""What is promised about settings and words is there."""
+
+import re
+from pathlib import Path
+
+from django.conf import settings
+
+ROOT = Path(settings.ROOT)
+READ = re.compile(r"""\benv\.\w+\(\s*"([A-Z_]+)\"""")
+
+
+def test_every_variable_that_the_settings_read_has_a_line_on_what_it_changes() -> None:
+    lines = (ROOT / "platform" / "portal" / "settings.py").read_text().splitlines()
+    read = [(number, name) for number, line in enumerate(lines) for name in READ.findall(line)]
+    assert len(read) > 30
+    bare = [
+        name for number, name in read if "#" not in lines[number] and not lines[number - 1].lstrip().startswith("# ")
+    ]
+    assert bare == []
+
+
+def test_the_variables_of_the_example_are_read() -> None:
+    known = set(READ.findall((ROOT / "platform" / "portal" / "settings.py").read_text()))
+    known |= {"WEB_CONCURRENCY"}  # gunicorn's
+    example = (ROOT / "deploy" / "production.env.example").read_text()
+    assert set(re.findall(r"^#?\s*([A-Z_]+)=", example, re.MULTILINE)) - known == set()
+
+
+def test_the_commands_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    readme = (ROOT / "README.md").read_text()
+    for target in re.findall(r"^make (\w+)", readme, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for path in re.findall(r"\]\(([^)#:]+)[^)]*\)", readme):
+        assert (ROOT / path).exists(), path
