@@ -10,7 +10,7 @@ from jobs.requests import MODELS  # type: ignore[attr-defined] # portal may not 
 
 def wrong_models() -> list[str]:
     """What is wrong with the settings that name models, a sentence each."""
-    known = f"Known models: {', '.join(MODELS)}."
+    known = f"Known models: {', '.join(spec.name for spec in MODELS.values() if not spec.test_only)}."
     unknown = [name for name in settings.MODELS_ENABLED if name not in MODELS]
     sentences = [f"MODELS_ENABLED names {name!r}, which is no model. {known}" for name in unknown]
     if not settings.MODELS_ENABLED:
