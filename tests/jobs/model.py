@@ -29,6 +29,11 @@ class ModelJob:
     def holds(self, fence: Fence) -> bool:
         return self.state == "in_progress" and self.attempt == fence.attempt
 
+    @property
+    def has_expired(self) -> bool:
+        """A deadline is for starting: a job that was started once may come back late."""
+        return self.state == "queued" and self.late and self.attempt == 0
+
     def hear(self, word: str, gpu_seconds: float) -> None:
         """What follows from a worker's word, if it holds the job."""
         match word:

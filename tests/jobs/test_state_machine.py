@@ -121,7 +121,7 @@ class JobSystem(RuleBasedStateMachine):
         claimable = {
             pk
             for pk, job in self.model.items()
-            if job.state == "queued" and not job.paused and not job.late and running[job.team] < MAX_RUNNING
+            if job.state == "queued" and not job.paused and not job.has_expired and running[job.team] < MAX_RUNNING
         }
         if job is None:
             assert claimable == set()
@@ -191,7 +191,7 @@ class JobSystem(RuleBasedStateMachine):
         for job in over:
             job.crash(MAX_CRASHES)
         self._hold_the_pauses()
-        late = [job for job in self.model.values() if job.state == "queued" and job.late]
+        late = [job for job in self.model.values() if job.has_expired]
         assert reconciler.expire_deadlines() == len(late)
         for job in late:
             job.end("expired")
