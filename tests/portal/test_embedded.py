@@ -16,7 +16,7 @@ import psycopg
 import pytest
 import redis
 
-from portal.embedded import EmbeddedServers, addresses
+from portal.embedded import EmbeddedServers, addresses, socket_folder
 from portal.processes import running_in
 
 HOLD_SERVERS = """
@@ -138,3 +138,12 @@ def test_a_crash_is_noticed(folder: Path) -> None:
         while not valkey.crashed() and time.monotonic() < give_up_at:
             time.sleep(0.01)
         assert valkey.crashed()
+
+
+def test_a_folder_with_a_long_path_leaves_nothing_under_tmp(folder: Path) -> None:
+    deep = folder / ("long" * 25)
+    with EmbeddedServers(deep, postgres=False, durable=False):
+        sockets = socket_folder(deep, "valkey")
+        assert not sockets.is_relative_to(folder)
+        assert sockets.exists()
+    assert not sockets.exists()
