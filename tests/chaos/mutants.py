@@ -31,10 +31,10 @@ FIRST = {
 }
 SECOND = {
     "zombie, no fence at all, no closing index": Case("zombie in mid-publish", "slow_store,every_fence"),
-    "bell unheard": Case("bell unheard", common_pool=True),
 }
-# Alone: any other submit would ring for it.
-THIRD = {"bell unheard, no top-up and no polling": Case("bell unheard", "doorbell", common_pool=True)}
+# Each alone: any other submit would ring for it, and its workers would take any other job before it has its pool.
+THIRD = {"bell unheard": Case("bell unheard", common_pool=True)}
+FOURTH = {"bell unheard, no top-up and no polling": Case("bell unheard", "doorbell", common_pool=True)}
 
 
 def main() -> int:
@@ -47,6 +47,7 @@ def main() -> int:
         stage.sql("DROP INDEX ledger_one_closing_per_job")
         found |= stage.tell(SECOND)
         found |= stage.tell(THIRD)
+        found |= stage.tell(FOURTH)
     print(json.dumps(found, indent=1), flush=True)
     return 0
 

@@ -3,6 +3,7 @@
 Each shows that the harness would notice if the product lost that protection.
 """
 
+import os
 import time
 
 from django.db.models import QuerySet
@@ -14,8 +15,6 @@ from jobs.states import State
 from jobs.worker import publish
 from jobs.worker.gpu import GpuWorker
 from jobs.worker.hold import Hold
-
-SLOW_STORE_SECONDS = 1.0
 
 
 def fence() -> None:
@@ -57,7 +56,7 @@ def slow_store() -> None:
     true_store = publish._store
 
     def store(*arguments: object) -> str:
-        time.sleep(SLOW_STORE_SECONDS)
+        time.sleep(float(os.environ["CHAOS_STORE_SECONDS"]))
         return true_store(*arguments)
 
     publish._store = store

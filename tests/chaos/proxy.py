@@ -51,7 +51,7 @@ class Line:
             await asyncio.gather(
                 self._relay(reader, far_writer, lost, watch=True), self._relay(far_reader, writer, lost)
             )
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             pass
         finally:
             self.pairs.discard(pair)

@@ -64,7 +64,11 @@ class Stage:
     def _scene(self, name: str, case: Case) -> Scene:
         number = len(self.scenes)
         pool = "cpu" if case.common_pool else f"scene{number}"
-        workers = [self.world.add_worker(f"gpu{number}{letter}", pool=pool, **self._bent(case)) for letter in "ab"]
+        # The successor stores slowly: the zombie, once awake, has its say before it.
+        workers = [
+            self.world.add_worker(f"gpu{number}{letter}", pool=pool, CHAOS_STORE_SECONDS=seconds, **self._bent(case))
+            for letter, seconds in (("a", "1"), ("b", "3"))
+        ]
         for worker in workers:
             worker.start()
         scene = Scene(name, self.world, self.watch, self.world.teams[number], *workers, pool)
