@@ -122,8 +122,8 @@ def test_a_worker_that_was_frozen_beyond_its_lease_changes_nothing(submit, start
     wait_until(reconcile.recover_expired_leases, 15)
     start_worker(*SCRIPTED, **SHORT_LEASE)
     wait_until(lambda: job.refresh_from_db() or job.attempt == 2, 15)
+    engine.resume()  # first: the worker ends it as soon as it wakes
     zombie.process.send_signal(signal.SIGCONT)
-    engine.resume()
     zombie.wait_for("fenced_off")
     wait_for_state(job, State.COMPLETED, State.FAILED)
     assert (job.state, job.attempt) == (State.COMPLETED, 2)
