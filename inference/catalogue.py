@@ -32,7 +32,6 @@ class ModelSpec:
     cost: CostModel
     memory: MemoryModel
     source: str | None = None
-    needs_gpu: bool = False
     resolutions: tuple[str, ...] = tuple(RESOLUTIONS)
     defaults: Preset = DEFAULT_PRESET
     default_fps: int = 8
@@ -69,7 +68,6 @@ MODELS = {
             engine=_I2VGEN_ENGINE,
             source="ali-vilab/i2vgen-xl",
             pool="gpu",
-            needs_gpu=True,
             cost=_I2VGEN_COST,
             memory=_I2VGEN_MEMORY,
             prompt_tokens=PROMPT_TOKENS,

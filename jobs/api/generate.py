@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import Scope
-from common.errors import Conflict, MutoscopeError
+from common.errors import Conflict, Gone, MutoscopeError
 from jobs.api.authentication import principal_of
 from jobs.api.content import download_link
 from jobs.api.errors import as_mutoscope_error, legacy_envelope, legacy_status, retry_headers
@@ -185,5 +185,9 @@ def _success(http: HttpRequest, job: Job) -> dict[str, Any]:
 
 
 def _as_base64(key: str) -> str:
-    with default_storage.open(key) as file:
-        return base64.b64encode(file.read()).decode("ascii")
+    """Raises Gone: a repeated call may find a video that was deleted meanwhile."""
+    try:
+        with default_storage.open(key) as file:
+            return base64.b64encode(file.read()).decode("ascii")
+    except FileNotFoundError:
+        raise Gone("The video's file is not there any more.") from None

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import av
@@ -12,6 +13,8 @@ from django.test import AsyncClient
 
 from jobs.models import Job
 from jobs.services.cancel import cancel_job
+from jobs.services.claim import claim_job
+from jobs.services.close import Published, complete_job
 from jobs.states import State
 from tests.jobs.conftest import SAMPLES
 from tests.workers import wait_until
@@ -108,6 +111,16 @@ def test_a_call_that_is_repeated_with_its_key_makes_one_video(as_alice, body):
         answer = as_alice.post("/generate", body(), Prefer="wait=0", **{"Idempotency-Key": "again"})
         assert answer.status_code == 202
     assert Job.objects.count() == 1
+
+
+def test_a_repeated_call_whose_video_is_gone_is_told_so(as_alice, body):
+    key = {"Idempotency-Key": "later"}
+    as_alice.post("/generate", body(), Prefer="wait=0", **key)
+    job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
+    published = Published(result_key="not/there.mp4", poster_key="not/there.jpg", result_bytes=1, gpu_seconds=1)
+    assert complete_job(fence=job.fence, published=published)
+    answer = as_alice.post("/generate", body(), **key)
+    assert (answer.status_code, answer.json()["status"]) == (410, "failed")
 
 
 def test_who_may_call(as_nobody, as_bob, body):

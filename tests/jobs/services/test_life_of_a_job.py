@@ -12,7 +12,7 @@ from jobs.fence import Fence
 from jobs.models import Job, JobEvent, Priority
 from jobs.services import cleanup, reconcile
 from jobs.services.cancel import cancel_job, delete_job
-from jobs.services.claim import claim_job
+from jobs.services.claim import _NEXT_JOB, claim_job
 from jobs.services.close import Published, complete_job, confirm_cancel, crash_job, fail_job, hand_back
 from jobs.services.lease import beat
 from jobs.states import TERMINAL, State
@@ -280,7 +280,7 @@ def test_the_ledger_is_append_only_and_closes_once(submit, alice):
         Wallet.objects.filter(team=alice.team).update(balance=-1)
 
 
-def test_the_claim_reads_by_index_alone(submit):
+def test_the_queue_is_read_by_index_alone(submit):
     submit()
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
@@ -291,6 +291,19 @@ def test_the_claim_reads_by_index_alone(submit):
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "job_queue" in plan
     assert "Sort" not in plan
+
+
+def test_the_claims_own_statement_never_reads_the_whole_table(submit):
+    job = submit()
+    columns = {field.attname: getattr(job, field.attname) for field in Job._meta.concrete_fields if field.name != "id"}
+    Job.objects.bulk_create(Job(**columns) for _ in range(3_000))
+    wanted = {"pool": "cpu", "models": ["camera"], "vram_mb": 0, "priorities": Priority.values, "ageing_seconds": 900}
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE jobs_job")
+        cursor.execute("EXPLAIN " + _NEXT_JOB, wanted)
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "on jobs_job" in plan
+    assert "Seq Scan on jobs_job" not in plan
 
 
 def test_a_fence_is_a_value():
