@@ -1,6 +1,6 @@
-"""Users, teams, memberships and API keys."""
+"""Users, teams, memberships, invitations and API keys."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Role, Scope
+
+Owned_co = TypeVar("Owned_co", bound=models.Model, covariant=True)
 
 
 class UserManager(BaseUserManager["User"]):
@@ -60,9 +62,20 @@ class Team(models.Model):
         User, through="Membership", related_name="teams"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    # Its owner asked for its end: until this moment it can be kept, after it the reconciler closes it for good.
+    closing_at = models.DateTimeField(null=True, blank=True)
+    # Closed for good. The row stays, since the ledger points at it.
+    closed_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.name
+
+
+class TeamOwnedQuerySet(models.QuerySet[Owned_co]):
+    """Of a table whose rows belong to one team each. Every read on behalf of a client starts with `for_team`."""
+
+    def for_team(self, team: Team) -> Self:
+        return self.filter(team=team)
 
 
 class Membership(models.Model):
@@ -72,6 +85,9 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     created_at = models.DateTimeField(auto_now_add=True)
+    # What this person may use of the team's credits and days; None leaves it to the team's own limits.
+    credits_per_month = models.PositiveIntegerField(null=True, blank=True)
+    videos_per_day = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -83,9 +99,35 @@ class Membership(models.Model):
         return f"{self.user} in {self.team}: {self.role}"
 
 
-class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    def for_team(self, team: Team) -> "ApiKeyQuerySet":
-        return self.filter(team=team)
+class Invitation(models.Model):
+    """Asks a person by mail to join a team. The link's secret is sent once and kept as a hash; it works once."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField(_("e-mail address"))
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
+    secret_sha256 = models.BinaryField(max_length=32, unique=True, editable=False)
+    inviter = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[models.Manager["Invitation"]] = TeamOwnedQuerySet["Invitation"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "team",
+                Lower("email"),
+                condition=models.Q(accepted_at=None, revoked_at=None),
+                name="invitation_open_once_per_address",
+            ),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="invitation_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} to {self.team} as {self.role}"
 
 
 class ApiKey(models.Model):
@@ -102,8 +144,15 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_ip = models.GenericIPAddressField(null=True, blank=True)
+    # The key that this one replaces; that one works until its `expires_at`.
+    rotated_from = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    # What this key may use; None leaves it to the limits of its creator and the team.
+    credits_per_month = models.PositiveIntegerField(null=True, blank=True)
+    videos_per_day = models.PositiveIntegerField(null=True, blank=True)
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
 
-    objects: ClassVar[models.Manager["ApiKey"]] = ApiKeyQuerySet.as_manager()
+    objects: ClassVar[models.Manager["ApiKey"]] = TeamOwnedQuerySet["ApiKey"].as_manager()
 
     def __str__(self) -> str:
         return f"{self.name} (mts_{self.prefix}_…)"

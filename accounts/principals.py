@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import ApiKey, Membership, Team, User
-from accounts.roles import SCOPES_OF_ROLE, Role, Scope
+from accounts.roles import RIGHTS_OF_ROLE, SCOPES_OF_ROLE, Right, Role, Scope
 from accounts.services import ensure_personal_team, hash_secret
 from common.errors import Forbidden, Unauthenticated
 
@@ -34,7 +34,18 @@ class Principal:
             return
         if self.api_key is not None:
             raise Forbidden(f"This key lacks the scope {scope.value!r}. Use a key that has it.", code="missing_scope")
-        raise Forbidden(f"Your role in this team ({self.role.label}) does not allow this.", code="role_too_low")
+        raise self._role_too_low()
+
+    def may(self, right: Right) -> bool:
+        return right in RIGHTS_OF_ROLE[self.role]
+
+    def require_right(self, right: Right) -> None:
+        """Raises Forbidden when the role lacks the right."""
+        if not self.may(right):
+            raise self._role_too_low()
+
+    def _role_too_low(self) -> Forbidden:
+        return Forbidden(f"Your role in this team ({self.role.label}) does not allow this.", code="role_too_low")
 
 
 def principal_for_key(clear_text: str, *, client_ip: str) -> Principal:

@@ -36,10 +36,24 @@ SCOPES_OF_ROLE: dict[Role, frozenset[Scope]] = {
 }
 
 
-def may_manage_team(role: Role) -> bool:
-    """Invite, remove and re-role members; see and revoke everyone's keys."""
-    return role in {Role.OWNER, Role.ADMIN}
+class Right(models.TextChoices):
+    """What a role may do on the pages beside what scopes say."""
+
+    MAKE_KEYS = "make_keys", _("Make API keys")
+    MANAGE_KEYS = "manage_keys", _("See, cap and revoke everyone's API keys")
+    SEE_TEAM_USAGE = "see_team_usage", _("See what each member uses")
+    SEE_AUDIT_LOG = "see_audit_log", _("Read the audit log")
+    MANAGE_MEMBERS = "manage_members", _("Invite, remove and cap members, change roles")
+    MANAGE_TEAM = "manage_team", _("Rename the team and change its settings")
+    CURATE_GALLERY = "curate_gallery", _("Curate everyone's entries in the gallery")
+    OWN_TEAM = "own_team", _("Hand the team over or close it; make owners")
 
 
-def may_create_keys(role: Role) -> bool:
-    return role != Role.VIEWER
+_RIGHTS_OF_ADMIN = frozenset(Right) - {Right.OWN_TEAM}
+
+RIGHTS_OF_ROLE: dict[Role, frozenset[Right]] = {
+    Role.OWNER: frozenset(Right),
+    Role.ADMIN: _RIGHTS_OF_ADMIN,
+    Role.MEMBER: frozenset({Right.MAKE_KEYS}),
+    Role.VIEWER: frozenset(),
+}

@@ -14,9 +14,9 @@ from accounts.forms import DEFAULT_SCOPES, NewKeyForm
 from accounts.models import ApiKey
 from accounts.pages import is_htmx, team_page
 from accounts.principals import Principal
-from accounts.roles import may_create_keys, may_manage_team
+from accounts.roles import Right
 from accounts.services import create_api_key, revoke_api_key
-from common.errors import Forbidden, NotFound
+from common.errors import NotFound
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -25,8 +25,7 @@ def api_keys(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """The keys that this member may see, and the form for a new one."""
     if request.method != "POST":
         return _page(request, principal, form=_empty_form(principal))
-    if not may_create_keys(principal.role):
-        raise Forbidden("Your role in this team does not allow making keys.", code="role_too_low")
+    principal.require_right(Right.MAKE_KEYS)
     form = NewKeyForm(request.POST, scopes=principal.scopes)
     if not form.is_valid():
         return _page(request, principal, form=form, status=422)
@@ -58,7 +57,7 @@ def revoke(request: HttpRequest, principal: Principal, prefix: str) -> HttpRespo
 
 def _visible(principal: Principal) -> Any:
     keys = ApiKey.objects.for_team(principal.team).select_related("creator")
-    return keys if may_manage_team(principal.role) else keys.filter(creator=principal.user)
+    return keys if principal.may(Right.MANAGE_KEYS) else keys.filter(creator=principal.user)
 
 
 def _empty_form(principal: Principal) -> NewKeyForm:
@@ -70,8 +69,8 @@ def _page(request: HttpRequest, principal: Principal, *, status: int = 200, **co
     keys = sorted(_visible(principal).order_by("-id"), key=lambda key: key.state != "live")
     context |= {
         "keys": keys,
-        "may_create": may_create_keys(principal.role),
-        "sees_all": may_manage_team(principal.role),
+        "may_create": principal.may(Right.MAKE_KEYS),
+        "sees_all": principal.may(Right.MANAGE_KEYS),
     }
     template = "accounts/api_keys_answer.html" if is_htmx(request) else "accounts/api_keys.html"
     return render(request, template, context, status=status)

@@ -7,26 +7,72 @@ one transaction. The audit compares them.
 import uuid
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import Team, User
+from accounts.models import ApiKey, Team, User
 
 
-class Plan(models.Model):
-    """What a team on this plan may use at once."""
+class Limits(models.Model):
+    """What a team may use. In a plan None means without limit; in an override it means as the plan says."""
+
+    # Share of the GPUs against other teams when all are busy.
+    weight = models.PositiveIntegerField(null=True, blank=True)
+    max_running = models.PositiveIntegerField(null=True, blank=True)
+    max_queued = models.PositiveIntegerField(null=True, blank=True)
+    # Credits given at the start of each month (UTC), and whether what is left of them lives on after it.
+    monthly_credits = models.PositiveIntegerField(null=True, blank=True)
+    rollover = models.BooleanField(null=True, blank=True)
+    # The pixel budget of a frame as the side of a square: 512 allows what the API calls 512p.
+    max_resolution = models.PositiveSmallIntegerField(null=True, blank=True)
+    max_frames = models.PositiveSmallIntegerField(null=True, blank=True)
+    max_steps = models.PositiveSmallIntegerField(null=True, blank=True)
+    allowed_formats = ArrayField(models.CharField(max_length=8), null=True, blank=True)
+    allowed_priorities = ArrayField(models.CharField(max_length=8), null=True, blank=True)
+    allowed_models = ArrayField(models.CharField(max_length=60), null=True, blank=True)
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    videos_per_day = models.PositiveIntegerField(null=True, blank=True)
+    gpu_seconds_per_month = models.PositiveIntegerField(null=True, blank=True)
+    storage_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    # Days that a finished video is kept; None keeps it for as long as the site does.
+    retention_days = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Plan(Limits):
+    """A set of limits that teams are put on."""
 
     name = models.CharField(max_length=60, unique=True)
-    # Share of the GPUs against other teams when all are busy.
     weight = models.PositiveIntegerField(default=1)
     max_running = models.PositiveIntegerField(default=4)
     max_queued = models.PositiveIntegerField(default=1000)
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True, default=600)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(weight__gte=1), name="plan_weight_at_least_one")]
 
     def __str__(self) -> str:
         return self.name
+
+
+class PlanOverride(Limits):
+    """What one team may use otherwise than its plan says."""
+
+    team = models.OneToOneField(Team, on_delete=models.CASCADE, primary_key=True, related_name="plan_override")
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(weight=None) | Q(weight__gte=1), name="plan_override_weight_at_least_one"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"override for {self.team}"
 
 
 class Wallet(models.Model):
@@ -66,6 +112,8 @@ class LedgerEntry(models.Model):
     job_id: "models.UUIDField[uuid.UUID | None, uuid.UUID | None]" = models.UUIDField(null=True)
     reason = models.CharField(max_length=200, blank=True)
     actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    # The first day of the month that a monthly grant is for.
+    period = models.DateField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -74,6 +122,9 @@ class LedgerEntry(models.Model):
             models.UniqueConstraint(fields=["job_id"], condition=Q(kind="reserve"), name="ledger_one_reserve_per_job"),
             models.UniqueConstraint(
                 fields=["job_id"], condition=Q(kind__in=("settle", "release")), name="ledger_one_closing_per_job"
+            ),
+            models.UniqueConstraint(
+                fields=["team", "period"], condition=Q(kind="grant"), name="ledger_one_monthly_grant"
             ),
             models.CheckConstraint(
                 condition=Q(kind__in=("grant", "adjust"), job_id=None)
@@ -85,3 +136,47 @@ class LedgerEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.balance_delta:+d} for {self.team}"
+
+
+class UsageDay(models.Model):
+    """What was used on one day (UTC), by person, key and model: counted in the transactions that move the credits.
+
+    A video counts on the day of its submit, whenever it ends. `credits` are those promised or charged: the wallet's
+    lock, under which they change, makes caps on them exact.
+    """
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="usage")
+    day = models.DateField()
+    # Without a constraint in the database: a count outlives what it is about.
+    user = models.ForeignKey(User, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+")
+    api_key = models.ForeignKey(ApiKey, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+")
+    model = models.CharField(max_length=60)
+    credits = models.BigIntegerField(default=0)
+    videos = models.IntegerField(default=0)
+    completed = models.IntegerField(default=0)
+    gpu_seconds = models.FloatField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "day", "user", "api_key", "model"], name="usage_once", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.team}, {self.day}: {self.credits} credits"
+
+
+class QuotaWarning(models.Model):
+    """A mail that was sent: `percent` of the month's credits were used. Once a month and level."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    period = models.DateField()
+    percent = models.PositiveSmallIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "period", "percent"], name="warning_once_a_month")]
+
+    def __str__(self) -> str:
+        return f"{self.team}: {self.percent} % of {self.period:%Y-%m}"
