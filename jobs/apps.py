@@ -1,7 +1,15 @@
 from django.apps import AppConfig
 
+from accounts.signals import access_ended, team_closed
+
 
 class JobsConfig(AppConfig):
     """The life of a video job, from submit to the published result."""
 
     name = "jobs"
+
+    def ready(self) -> None:
+        from jobs.services.access import cancel_jobs_of_member, delete_jobs_of_team  # noqa: PLC0415 (models load first)
+
+        access_ended.connect(cancel_jobs_of_member)
+        team_closed.connect(delete_jobs_of_team)

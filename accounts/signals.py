@@ -1,0 +1,11 @@
+"""What the rooms above accounts have to hear: they hold work and files that end with somebody's access.
+
+Both are sent inside the transaction that makes it so: a receiver that fails undoes it all.
+"""
+
+from django.dispatch import Signal
+
+# `team`, `user`: the person left the team, was removed, or was closed. What they have in the works there ends.
+access_ended = Signal()
+# `team`: it is closed for good. Everything that it made goes.
+team_closed = Signal()

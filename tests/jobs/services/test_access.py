@@ -1,0 +1,64 @@
+"""Who loses access to a team loses the work in hand there; a closed team loses all it made."""
+
+from collections.abc import Callable
+from typing import Any
+
+from accounts.access import end_access, end_access_everywhere
+from accounts.models import ApiKey, Membership
+from accounts.quota.models import LedgerEntry
+from accounts.roles import Role
+from accounts.services import create_api_key
+from accounts.signals import team_closed
+from common.ids import new_id
+from jobs.models import Job
+from jobs.services.claim import claim_job
+from jobs.services.close import hand_back
+from jobs.states import State
+from tests.jobs.conftest import Api, Person
+
+
+def claimed() -> Job:
+    job = claim_job(pool="cpu", worker_id=new_id(), models=["camera"], vram_mb=0)
+    assert job
+    return job
+
+
+def state(job: Job) -> str:
+    return Job.objects.get(pk=job.pk).state
+
+
+def test_the_persons_keys_and_jobs_end_and_nobody_elses(
+    alice: Person, charlie: Person, submit: Callable[..., Job], body: Callable[..., dict[str, Any]]
+) -> None:
+    running = submit()
+    assert claimed().pk == running.pk
+    queued = submit()
+    Membership.objects.create(team=alice.team, user=charlie.user, role=Role.MEMBER)
+    _, key = create_api_key(team=alice.team, creator=charlie.user, name="in the team")
+    answer = Api({"X-API-Key": key}).post("/v1/videos", body())
+    theirs = Job.objects.get(pk=answer.json()["id"].removeprefix("vid_"))
+
+    end_access(team=alice.team, user=alice.user)
+
+    assert (state(queued), state(running), state(theirs)) == (State.CANCELED, State.IN_PROGRESS, State.QUEUED)
+    fence = Job.objects.get(pk=running.pk).fence
+    assert hand_back(fence=fence)
+    assert state(running) == State.CANCELED
+    assert LedgerEntry.objects.filter(kind="release", job_id__in=[queued.pk, running.pk]).count() == 2
+    assert Api(alice.headers).get("/v1/videos").json()["error"]["code"] == "revoked_key"
+    assert Api({"X-API-Key": key}).get("/v1/videos").status_code == 200
+
+
+def test_everywhere_means_every_team(alice: Person, charlie: Person) -> None:
+    Membership.objects.create(team=alice.team, user=charlie.user, role=Role.MEMBER)
+    create_api_key(team=alice.team, creator=charlie.user, name="in the other team")
+    end_access_everywhere(user=charlie.user)
+    assert set(ApiKey.objects.filter(revoked_at=None).values_list("creator", flat=True)) == {alice.user.pk}
+
+
+def test_a_closed_team_loses_its_videos(alice: Person, charlie: Person, submit: Callable[..., Job]) -> None:
+    job = submit()
+    team_closed.send(sender=type(alice.team), team=alice.team)
+    assert not Job.objects.for_team(alice.team).exists()
+    assert state(job) == State.CANCELED
+    assert alice.wallet.reserved == 0
