@@ -99,6 +99,10 @@ class Membership(models.Model):
         return f"{self.user} in {self.team}: {self.role}"
 
 
+class InvitationQuerySet(TeamOwnedQuerySet["Invitation"]):
+    pass
+
+
 class Invitation(models.Model):
     """Asks a person by mail to join a team. The link's secret is sent once and kept as a hash; it works once."""
 
@@ -113,7 +117,7 @@ class Invitation(models.Model):
     accepted_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     revoked_at = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar[models.Manager["Invitation"]] = TeamOwnedQuerySet["Invitation"].as_manager()
+    objects: ClassVar[models.Manager["Invitation"]] = InvitationQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -128,6 +132,10 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email} to {self.team} as {self.role}"
+
+
+class ApiKeyQuerySet(TeamOwnedQuerySet["ApiKey"]):
+    pass
 
 
 class ApiKey(models.Model):
@@ -152,7 +160,7 @@ class ApiKey(models.Model):
     videos_per_day = models.PositiveIntegerField(null=True, blank=True)
     requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
 
-    objects: ClassVar[models.Manager["ApiKey"]] = TeamOwnedQuerySet["ApiKey"].as_manager()
+    objects: ClassVar[models.Manager["ApiKey"]] = ApiKeyQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.name} (mts_{self.prefix}_…)"
