@@ -1,56 +1,97 @@
-"""English and Simplified Chinese are equals: every text of the pages is in the catalogue, and that is compiled."""
+"""English and Simplified Chinese are equals: every text of the site is in a catalogue, and that is compiled."""
 
 import ast
 import gettext
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from django.conf import settings
+from django.utils import dates, translation
+from django.utils.translation.template import templatize
+from django.utils.translation.trans_real import translation as loaded_catalogue
 
 from tests.pages.conftest import Person
 
-CATALOGUE = Path(settings.ROOT) / "platform" / "portal" / "locale" / "zh_Hans" / "LC_MESSAGES"
-TEXT = re.compile(r'^(msgid|msgstr(?:\[0\])?) ((?:".*"\n?)+)', re.MULTILINE)
+ROOT = Path(settings.ROOT)
+ROOMS = ("accounts", "jobs", "inference", "platform")
+CATALOGUES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("zh_Hans/LC_MESSAGES/django.po"))
+TEMPLATES = sorted([*(ROOT / "templates").rglob("*.html"), *(ROOT / "templates").rglob("*.txt")])
+ENTRY = re.compile(r'^(msgctxt|msgid|msgid_plural|msgstr(?:\[\d\])?) ((?:".*"\n?)+)', re.MULTILINE)
+PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
+# Template tags as templatize() writes them: one call a text.
+STRING = r"""u?("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"""
+IN_TEMPLATE = re.compile(rf"\b(?:_|gettext|ngettext)\({STRING}")
+FUNCTIONS = {"_", "gettext", "gettext_lazy", "gettext_noop", "noop", "ngettext", "ngettext_lazy", "pgettext"}
 
 
-def written() -> dict[str, str]:
-    """msgid to msgstr, as the source of the catalogue has them."""
-    found: dict[str, str] = {}
-    identifier = ""
-    for kind, lines in TEXT.findall((CATALOGUE / "django.po").read_text()):
-        text = "".join(ast.literal_eval(line) for line in lines.strip().split("\n"))
+def entries(catalogue: Path) -> Iterator[tuple[str, str]]:
+    """(text, translation) as the source of a catalogue has them."""
+    text = ""
+    for kind, lines in ENTRY.findall(catalogue.read_text()):
+        words = "".join(ast.literal_eval(line) for line in lines.strip().split("\n"))
         if kind == "msgid":
-            identifier = text
-        else:
-            found[identifier] = text
-    del found[""]
-    return found
+            text = words
+        elif kind.startswith("msgstr") and text:
+            yield text, words
 
 
-def test_every_text_is_translated_and_keeps_its_placeholders() -> None:
-    for text, translation in written().items():
-        assert translation, text
-        assert sorted(re.findall(r"%\(\w+\)s", text)) == sorted(re.findall(r"%\(\w+\)s", translation)), text
+def texts_of_template(path: Path) -> set[str]:
+    return {ast.literal_eval(found) for found in IN_TEMPLATE.findall(templatize(path.read_text()))}
 
 
-def test_every_text_of_the_templates_is_in_the_catalogue() -> None:
-    known = written()
-    templates = [
-        *(Path(settings.ROOT) / "templates").rglob("*.html"),
-        *(Path(settings.ROOT) / "templates").rglob("*.txt"),
-    ]
-    for template in templates:
-        for text in re.findall(r'{% translate "([^"]+)" %}', template.read_text()):
-            assert text in known, f"{template.name}: run makemessages for {text!r}"
+def texts_of_module(path: Path) -> set[str]:
+    """The constant first arguments of calls to gettext and its kin."""
+    return {
+        call.args[0].value
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in FUNCTIONS and call.args
+        if isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str)
+    }
 
 
-def test_the_compiled_catalogue_is_that_of_the_source() -> None:
-    with (CATALOGUE / "django.mo").open("rb") as file:
+def untranslated(texts: set[str]) -> list[str]:
+    """Those that no loaded catalogue knows: ours, Django's and allauth's."""
+    known = loaded_catalogue("zh-hans")._catalog
+    return sorted(text for text in texts if not known.get(text) and not known.get((text, 0)))
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.parents[3].name)
+def test_every_entry_is_translated_and_keeps_its_placeholders(catalogue: Path) -> None:
+    for text, words in entries(catalogue):
+        assert words, text
+        assert sorted(PLACEHOLDER.findall(text)) == sorted(PLACEHOLDER.findall(words)), text
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.parents[3].name)
+def test_the_compiled_catalogue_is_that_of_the_source(catalogue: Path) -> None:
+    with catalogue.with_suffix(".mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
-    for text, translation in written().items():
-        assert translation in {compiled.gettext(text), compiled.ngettext(text, text, 1)}, (
-            f"run compilemessages: {text!r}"
-        )
+    for text, words in entries(catalogue):
+        assert words in {compiled.gettext(text), compiled.ngettext(text, text, 1)}, f"run msgfmt: {text!r}"
+
+
+def test_every_text_of_the_templates_is_translated() -> None:
+    missing = {path.name: found for path in TEMPLATES if (found := untranslated(texts_of_template(path)))}
+    assert not missing
+
+
+def test_every_text_of_the_code_is_translated() -> None:
+    modules = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    missing = {path.name: found for path in modules if (found := untranslated(texts_of_module(path)))}
+    assert not missing
+
+
+def test_a_text_without_translation_is_found(tmp_path: Path) -> None:
+    template, module = tmp_path / "page.html", tmp_path / "module.py"
+    template.write_text(
+        '{% load i18n %}{% translate "No such words" %}{{ _("Nor these") }}'
+        "{% blocktranslate trimmed %}\n  And {{ these }}\n  neither\n{% endblocktranslate %}"
+    )
+    module.write_text('message = _("Nothing like it %(here)s")')
+    assert untranslated(texts_of_template(template)) == ["And %(these)s neither", "No such words", "Nor these"]
+    assert untranslated(texts_of_module(module)) == ["Nothing like it %(here)s"]
 
 
 def test_pages_and_messages_speak_chinese(mia: Person) -> None:
@@ -59,12 +100,8 @@ def test_pages_and_messages_speak_chinese(mia: Person) -> None:
     assert "制作视频" in page
     assert 'data-idea="slowly zooms in"' in page
     assert "请先选择一张图片" in mia.htmx("/", {"fps": "99"}).content.decode()
-    assert "五月" in _month(5)
 
 
-def _month(number: int) -> str:
-    """Our words must not displace Django's own, such as the name of a month."""
-    from django.utils import dates, translation
-
+def test_our_words_do_not_displace_those_of_django() -> None:
     with translation.override("zh-hans"):
-        return str(dates.MONTHS[number])
+        assert "五月" in str(dates.MONTHS[5])
