@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal import __version__
 from portal.logs import structlog_configuration
+from portal.oidc import oidc_origins, oidc_providers
 
 ROOT = Path(__file__).resolve().parents[2]
 # Wheels carry templates and static files inside the package; a checkout has them at the top.
@@ -30,8 +31,11 @@ if (VAR_DIR / "embedded.env").exists() and "DATABASE_URL" not in env.ENVIRON:
 EMBEDDED = env.bool("EMBEDDED", default=False)
 # Django's error pages with source and settings, for developing alone.
 DEBUG = env.bool("DEBUG", default=False)
-# Signs sessions and download links: a new one signs everybody out. Keep it secret.
+# Signs sessions and download links, encrypts the secrets of authenticator apps. Keep it secret.
 SECRET_KEY = env.str("SECRET_KEY")
+# Earlier secret keys, separated by commas: what they signed and encrypted stays good. Without them a new key signs
+# everybody out and makes authenticator apps and recovery codes useless.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 
 # Where the site is reached from outside; links in mails and API answers start with it.
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
@@ -57,6 +61,10 @@ INSTALLED_APPS = [
     "django.forms",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "csp",
     "django_htmx",
     "drf_spectacular",
@@ -185,13 +193,50 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_FORMS = {"login": "accounts.forms.SignInForm"}
+ACCOUNT_FORMS = {"login": "accounts.forms.SignInForm", "signup": "accounts.forms.SignUpForm"}
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 # The adapter's key is address and account: five wrong passwords lock out the address that sent them, and its owner can
 # sign in from any other. Guessing from many addresses is thereby slowed only per address; the rules for passwords have
 # to withstand it. The limit per address alone is wide enough for an office behind one.
 ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,5/5m/key"}
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SITE_URL.startswith("https") else "http"
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# Whoever changes a password, an address or a second factor is told so by mail.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+# Who may make an account: `open` anybody, `invite` who was invited, `domains` addresses of SIGNUP_DOMAINS, `closed`
+# nobody.
+SIGNUP_MODE = env.str("SIGNUP_MODE", default="open")
+# Domains of the addresses that may make an account with SIGNUP_MODE=domains, separated by commas.
+SIGNUP_DOMAINS = [domain.lower() for domain in env.list("SIGNUP_DOMAINS", default=[])]
+
+# --- Second factors
+MFA_ADAPTER = "accounts.adapter.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Mutoscope"
+# A clock may be wrong by half a minute.
+MFA_TOTP_TOLERANCE = 1
+# Browsers offer passkeys over HTTPS alone, and on localhost; the library knows only the first.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = EMBEDDED and not SITE_URL.startswith("https")
+
+# --- Signing in with the company's accounts (OpenID Connect)
+# Address of the identity provider, where /.well-known/openid-configuration is found. Empty: nothing is offered.
+OIDC_ISSUER = env.str("OIDC_ISSUER", default="")
+# What the button calls it: "Sign in with …".
+OIDC_NAME = env.str("OIDC_NAME", default="OpenID Connect")
+# What the provider knows this site by; its redirect address is SITE_URL/accounts/oidc/company/login/callback/.
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
+# The secret that belongs to it.
+OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", default="")
+# Whether addresses that the provider calls verified open the account that has them already. Only for a provider whose
+# word about addresses you trust as much as your own.
+OIDC_TRUST_EMAIL = env.bool("OIDC_TRUST_EMAIL", default=False)
+SOCIALACCOUNT_FORMS = {"signup": "accounts.forms.SocialSignUpForm"}
+SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAccountAdapter"
+SOCIALACCOUNT_PROVIDERS = oidc_providers(
+    issuer=OIDC_ISSUER, name=OIDC_NAME, client_id=OIDC_CLIENT_ID, secret=OIDC_CLIENT_SECRET
+)
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = OIDC_TRUST_EMAIL
 # Credits that a new team finds in its wallet.
 STARTING_CREDITS = env.int("STARTING_CREDITS", default=1000)
 
@@ -313,7 +358,8 @@ CONTENT_SECURITY_POLICY = {
         "media-src": [SELF, "blob:"],
         "object-src": [NONE],
         "base-uri": [NONE],
-        "form-action": [SELF],
+        # The button that leads to the identity provider is a form, and browsers follow the redirect by this rule.
+        "form-action": [SELF, *oidc_origins(OIDC_ISSUER)],
         "frame-ancestors": [NONE],
     }
 }
