@@ -20,10 +20,10 @@ from rest_framework.views import APIView
 
 from accounts.roles import Scope
 from common.errors import Conflict, Gone, MutoscopeError
+from common.ratelimit import hit
 from jobs.api.authentication import principal_of
 from jobs.api.content import download_link
 from jobs.api.errors import as_mutoscope_error, legacy_envelope, legacy_status, retry_headers
-from jobs.api.ratelimit import hit
 from jobs.api.videos import checked_body
 from jobs.models import Job
 from jobs.requests import VideoRequestSerializer, resolve

@@ -7,7 +7,7 @@ import time
 import pytest
 from django.db import connection
 
-from jobs.api import ratelimit
+from common import ratelimit
 from jobs.models import Job
 from jobs.services import doorbell
 from jobs.states import State
