@@ -1,10 +1,10 @@
-"""Ends what a person may do in a team, at once."""
+"""Ends what a person may do in a team, and teams themselves, at once."""
 
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import ApiKey, Team, User
-from accounts.signals import access_ended
+from accounts.models import ApiKey, Invitation, Membership, Team, User
+from accounts.signals import access_ended, team_closed
 
 
 @transaction.atomic
@@ -19,3 +19,19 @@ def end_access_everywhere(*, user: User) -> None:
     """The same in every team of a person whose account is closed or deactivated."""
     for team in Team.objects.filter(memberships__user=user).order_by("pk"):
         end_access(team=team, user=user)
+
+
+@transaction.atomic
+def close_team(*, team: Team) -> bool:
+    """Ends a team for good: nobody is in it, no key opens it, what it made is deleted. The row stays for the ledger.
+
+    Returns False when it was closed already.
+    """
+    if not Team.objects.filter(pk=team.pk, closed_at=None).update(closed_at=timezone.now(), closing_at=None):
+        return False
+    now = timezone.now()
+    ApiKey.objects.filter(team=team, revoked_at=None).update(revoked_at=now)
+    Invitation.objects.filter(team=team, accepted_at=None, revoked_at=None).update(revoked_at=now)
+    team_closed.send(sender=Team, team=team)
+    Membership.objects.filter(team=team).delete()
+    return True

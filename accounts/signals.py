@@ -1,6 +1,6 @@
 """What the rooms above accounts have to hear: they hold work and files that end with somebody's access.
 
-Both are sent inside the transaction that makes it so: a receiver that fails undoes it all.
+All are sent inside the transaction that makes it so: a receiver that fails undoes it all.
 """
 
 from django.dispatch import Signal
@@ -9,3 +9,5 @@ from django.dispatch import Signal
 access_ended = Signal()
 # `team`: it is closed for good. Everything that it made goes.
 team_closed = Signal()
+# `user`: the account is closed for good. What was kept for this person alone goes.
+account_closed = Signal()

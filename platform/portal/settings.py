@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     # First: the first catalogue that translates a word wins.
     "portal",
     "accounts",
+    "accounts.people",
     "accounts.quota",
     "jobs",
     "django.contrib.auth",

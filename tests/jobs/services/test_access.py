@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from accounts.access import end_access, end_access_everywhere
+from accounts.access import close_team, end_access, end_access_everywhere
 from accounts.models import ApiKey, Membership
 from accounts.quota.models import LedgerEntry
 from accounts.roles import Role
 from accounts.services import create_api_key
-from accounts.signals import team_closed
 from common.ids import new_id
 from jobs.models import Job
 from jobs.services.claim import claim_job
@@ -56,9 +55,12 @@ def test_everywhere_means_every_team(alice: Person, charlie: Person) -> None:
     assert set(ApiKey.objects.filter(revoked_at=None).values_list("creator", flat=True)) == {alice.user.pk}
 
 
-def test_a_closed_team_loses_its_videos(alice: Person, charlie: Person, submit: Callable[..., Job]) -> None:
+def test_a_closed_team_loses_its_videos_and_everybody_in_it(alice: Person, submit: Callable[..., Job]) -> None:
     job = submit()
-    team_closed.send(sender=type(alice.team), team=alice.team)
+    assert close_team(team=alice.team)
+    assert not close_team(team=alice.team)
+    assert not Membership.objects.filter(team=alice.team).exists()
+    assert Api(alice.headers).get("/v1/videos").status_code == 401
     assert not Job.objects.for_team(alice.team).exists()
     assert state(job) == State.CANCELED
     assert alice.wallet.reserved == 0
