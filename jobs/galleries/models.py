@@ -1,0 +1,194 @@
+"""What a team shows: publications, collections of them, favourites, links to share, and its public page.
+
+Every row names its team. A trigger on the videos' table (migration 0002) takes a publication out of the gallery and
+ends the links to a video in the statement that deletes the video or records that its files are gone.
+"""
+
+import unicodedata
+import uuid
+from typing import ClassVar, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from accounts.models import Team, TeamOwnedQuerySet, User
+from common.ids import new_id, public_id
+from jobs.models import Job
+
+LONGEST_CAPTION = 500
+LONGEST_TAG = 30
+MOST_TAGS = 10
+
+
+def searchable(*texts: str) -> str:
+    """Texts as the search compares them: one form for letters of any case and width."""
+    return unicodedata.normalize("NFKC", "\n".join(texts)).casefold()
+
+
+class PublicationQuerySet(TeamOwnedQuerySet["Publication"]):
+    def for_team(self, team: Team) -> Self:
+        """A team's publications, without those whose video has outlived its retention this very moment."""
+        return super().for_team(team).filter(Q(job__expires_at=None) | Q(job__expires_at__gt=timezone.now()))
+
+
+class Publication(models.Model):
+    """A finished video in its team's gallery. Its id is ordered by the time of publishing."""
+
+    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="publications")
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="publication")
+    publisher = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="publications")
+    caption = models.TextField(blank=True)
+    tags = ArrayField(models.CharField(max_length=LONGEST_TAG), default=list, blank=True)
+    # Whether the team's public page shows it, where the team has one.
+    is_public = models.BooleanField(default=False)
+    published_at = models.DateTimeField(auto_now_add=True)
+    # Copies: the video's model never changes, and the words are searched through one index.
+    model = models.CharField(max_length=60, editable=False)
+    search_text = models.TextField(editable=False)
+
+    objects: ClassVar[models.Manager["Publication"]] = PublicationQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["team", "-id"], name="gallery_newest"),
+            models.Index(fields=["team", "model", "-id"], name="gallery_by_model"),
+            models.Index(fields=["team", "publisher", "-id"], name="gallery_by_publisher"),
+            models.Index(fields=["team", "-id"], condition=Q(is_public=True), name="gallery_public"),
+            GinIndex(fields=["tags"], name="gallery_by_tag"),
+            GinIndex(OpClass(F("search_text"), name="gin_trgm_ops"), name="gallery_by_words"),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def public_id(self) -> str:
+        return public_id("pub", self.id)
+
+    def words(self) -> str:
+        """What `search_text` has to be for the present caption and tags."""
+        return searchable(self.caption, self.job.prompt, *self.tags)
+
+
+class Collection(models.Model):
+    """A named choice of a team's publications. Collections stand in the order of `position`, then of their making."""
+
+    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="collections")
+    name = models.CharField(max_length=80)
+    description = models.CharField(max_length=500, blank=True)
+    position = models.PositiveIntegerField(default=0)
+    publications: "models.ManyToManyField[Publication, CollectionItem]" = models.ManyToManyField(
+        Publication, through="CollectionItem", related_name="collections"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[models.Manager["Collection"]] = TeamOwnedQuerySet["Collection"].as_manager()
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [models.UniqueConstraint("team", Lower("name"), name="collection_name_once_per_team")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def public_id(self) -> str:
+        return public_id("col", self.id)
+
+
+class CollectionItem(models.Model):
+    """A publication's place in a collection."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="items")
+    publication = models.ForeignKey(Publication, on_delete=models.CASCADE, related_name="items")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["collection", "publication"], name="collected_once")]
+
+    def __str__(self) -> str:
+        return f"{self.publication_id} in {self.collection_id}"
+
+
+class Favourite(models.Model):
+    """A person's mark on a publication; nobody else sees it."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="favourites")
+    publication = models.ForeignKey(Publication, on_delete=models.CASCADE, related_name="favourites")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "publication"], name="favourite_once")]
+
+    def __str__(self) -> str:
+        return f"{self.publication_id} of {self.user_id}"
+
+
+class ShareLinkQuerySet(TeamOwnedQuerySet["ShareLink"]):
+    def live(self) -> Self:
+        """Those that still open something."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
+
+
+class ShareLink(models.Model):
+    """An address that shows one video or one collection to whoever has it, without an account.
+
+    The token is kept in clear: its makers want to copy the address again, and what it opens lies in the same database.
+    """
+
+    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="share_links")
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, null=True, related_name="share_links")
+    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, null=True, related_name="share_links")
+    creator = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="share_links")
+    token = models.CharField(max_length=43, unique=True, editable=False)
+    # A slow hash; empty for a link that asks for none.
+    password = models.CharField(max_length=128, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    view_count = models.PositiveIntegerField(default=0)
+
+    objects: ClassVar[models.Manager["ShareLink"]] = ShareLinkQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["team", "-id"], name="share_link_of_team")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(job=None, collection__isnull=False) | Q(job__isnull=False, collection=None),
+                name="share_link_to_one_thing",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def public_id(self) -> str:
+        return public_id("shr", self.id)
+
+    @property
+    def state(self) -> str:
+        """`live`, `revoked` or `expired`."""
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at and self.expires_at <= timezone.now() else "live"
+
+
+class PublicPage(models.Model):
+    """The page that shows a team's public publications to everybody, while the team has it switched on."""
+
+    team = models.OneToOneField(Team, on_delete=models.CASCADE, primary_key=True, related_name="public_page")
+    slug = models.SlugField(max_length=60, unique=True)
+    is_on = models.BooleanField(default=False)
+
+    objects: ClassVar[models.Manager["PublicPage"]] = TeamOwnedQuerySet["PublicPage"].as_manager()
+
+    def __str__(self) -> str:
+        return self.slug

@@ -1,0 +1,70 @@
+"""Which publications a person asks for: words, a tag, a model, a person, a collection, the own favourites."""
+
+import re
+import uuid
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import Exists, OuterRef, QuerySet
+
+from accounts.models import Team, User
+from common.pagination import Page
+from jobs.galleries.models import Favourite, Publication, searchable
+
+_MOST_WORDS = 8
+_SPECIAL = re.compile(r"([\\%_])")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a list of publications is narrowed to; None does not narrow."""
+
+    words: str = ""
+    tag: str | None = None
+    model: str | None = None
+    publisher_id: int | None = None
+    collection_id: uuid.UUID | None = None
+    favourite_of: int | None = None
+    public_only: bool = False
+
+
+def find_publications(
+    *, team: Team, wanted: Wanted, viewer: User | None, after: uuid.UUID | None, limit: int
+) -> Page[Publication]:
+    """The page of at most `limit` publications that follows `after`, newest first, in two queries."""
+    found = _find_ids(team, wanted, after, limit + 1)
+    rows = with_favourites(Publication.objects.for_team(team), viewer).filter(pk__in=found).order_by("-pk")
+    return Page(list(rows.select_related("job", "publisher"))[:limit], len(found) > limit)
+
+
+def with_favourites(rows: QuerySet[Publication], viewer: User | None) -> QuerySet[Publication]:
+    """Publications with `is_favourite` of the one who looks."""
+    marks = Favourite.objects.filter(publication=OuterRef("pk"), user=viewer, team=OuterRef("team"))
+    return rows.annotate(is_favourite=Exists(marks))
+
+
+def _find_ids(team: Team, wanted: Wanted, after: uuid.UUID | None, most: int) -> list[uuid.UUID]:
+    """See migration 0002 for why this is a function of the database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT found FROM galleries_find(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                team.pk,
+                _patterns(wanted.words),
+                wanted.tag,
+                wanted.model,
+                wanted.publisher_id,
+                wanted.collection_id,
+                wanted.favourite_of,
+                wanted.public_only,
+                after,
+                most,
+            ],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _patterns(words: str) -> list[str] | None:
+    """A LIKE pattern for each word, the longest first: it is the one that an index looks up."""
+    escaped = [_SPECIAL.sub(r"\\\1", word) for word in searchable(words).split()[:_MOST_WORDS]]
+    return [f"%{word}%" for word in sorted(escaped, key=len, reverse=True)] or None

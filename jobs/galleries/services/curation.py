@@ -1,0 +1,97 @@
+"""What owners and admins arrange: collections, what is in them, and whether the team has a public page."""
+
+import secrets
+
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from accounts.principals import Principal
+from accounts.roles import Right, Scope
+from common.errors import Conflict, NotFound
+from jobs.galleries.models import Collection, CollectionItem, Publication, PublicPage
+
+MOST_COLLECTIONS = 200
+_SLUG_LENGTH = 40
+
+
+def may_curate(principal: Principal) -> bool:
+    return Scope.GALLERY_WRITE in principal.scopes and principal.may(Right.CURATE_GALLERY)
+
+
+def require_curator(principal: Principal) -> None:
+    """Raises Forbidden for everybody below admin, and for keys without the scope."""
+    principal.require(Scope.GALLERY_WRITE)
+    principal.require_right(Right.CURATE_GALLERY)
+
+
+def create_collection(*, principal: Principal, name: str, description: str = "", position: int = 0) -> Collection:
+    """Raises Conflict when the team has one of that name, whatever its case."""
+    require_curator(principal)
+    if Collection.objects.filter(team=principal.team).count() >= MOST_COLLECTIONS:
+        raise Conflict(f"A team can have {MOST_COLLECTIONS} collections. Delete one first.", code="too_many")
+    try:
+        with transaction.atomic():
+            return Collection.objects.create(team=principal.team, name=name, description=description, position=position)
+    except IntegrityError:
+        raise _name_taken(name) from None
+
+
+def edit_collection(
+    *,
+    principal: Principal,
+    collection: Collection,
+    name: str | None = None,
+    description: str | None = None,
+    position: int | None = None,
+) -> None:
+    """Changes what is given."""
+    require_curator(principal)
+    given = {"name": name, "description": description, "position": position}
+    changes = {field: value for field, value in given.items() if value is not None}
+    for field, value in changes.items():
+        setattr(collection, field, value)
+    try:
+        with transaction.atomic():
+            rows = Collection.objects.filter(team=principal.team, pk=collection.pk)
+            if changes and not rows.update(**changes):
+                raise _gone(collection)
+    except IntegrityError:
+        raise _name_taken(str(name)) from None
+
+
+def delete_collection(*, principal: Principal, collection: Collection) -> None:
+    """Its publications stay in the gallery; links to the collection end."""
+    require_curator(principal)
+    Collection.objects.filter(team=principal.team, pk=collection.pk).delete()
+
+
+def set_collected(*, principal: Principal, collection: Collection, publication: Publication, wanted: bool) -> None:
+    """Puts a publication into a collection or takes it out. Doing it twice changes nothing."""
+    require_curator(principal)
+    place = {"team": principal.team, "collection": collection, "publication": publication}
+    if not wanted:
+        CollectionItem.objects.filter(**place).delete()
+        return
+    try:
+        with transaction.atomic():
+            CollectionItem.objects.bulk_create([CollectionItem(**place)], ignore_conflicts=True)
+    except IntegrityError:  # one of the two was deleted between the look and this
+        raise _gone(collection) from None
+
+
+def switch_public_page(*, principal: Principal, on: bool) -> PublicPage:
+    """Opens or closes the team's public page; its address stays the same."""
+    require_curator(principal)
+    name = slugify(principal.team.name)[:_SLUG_LENGTH].strip("-") or "team"
+    page, _ = PublicPage.objects.get_or_create(team=principal.team, defaults={"slug": f"{name}-{secrets.token_hex(3)}"})
+    PublicPage.objects.filter(pk=page.pk).update(is_on=on)
+    page.is_on = on
+    return page
+
+
+def _gone(collection: Collection) -> NotFound:
+    return NotFound(f"No col with the id {collection.public_id!r}.")
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict(f"The team has a collection named {name!r} already. Choose another name.", code="name_taken")
