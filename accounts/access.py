@@ -6,6 +6,9 @@ from django.utils import timezone
 from accounts.models import ApiKey, Invitation, Membership, Team, User
 from accounts.signals import access_ended, team_closed
 
+# A name may be a person's: it goes with the team.
+CLOSED_NAME = "(closed)"
+
 
 @transaction.atomic
 def end_access(*, team: Team, user: User) -> None:
@@ -21,13 +24,16 @@ def end_access_everywhere(*, user: User) -> None:
         end_access(team=team, user=user)
 
 
+
 @transaction.atomic
 def close_team(*, team: Team) -> bool:
     """Ends a team for good: nobody is in it, no key opens it, what it made is deleted. The row stays for the ledger.
 
     Returns False when it was closed already.
     """
-    if not Team.objects.filter(pk=team.pk, closed_at=None).update(closed_at=timezone.now(), closing_at=None):
+    if not Team.objects.filter(pk=team.pk, closed_at=None).update(
+        name=CLOSED_NAME, closed_at=timezone.now(), closing_at=None
+    ):
         return False
     now = timezone.now()
     ApiKey.objects.filter(team=team, revoked_at=None).update(revoked_at=now)

@@ -63,6 +63,8 @@ class Team(models.Model):
     members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(
         User, through="Membership", related_name="teams"
     )
+    # The model of a request that names none; empty for the site's.
+    default_model = models.CharField(_("default model"), max_length=60, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     # Its owner asked for its end: until this moment it can be kept, after it the reconciler closes it for good.
     closing_at = models.DateTimeField(null=True, blank=True)

@@ -12,6 +12,11 @@ class Role(models.TextChoices):
     MEMBER = "member", _("Member")
     VIEWER = "viewer", _("Viewer")
 
+    def covers(self, other: "Role") -> bool:
+        """Whether this role stands at or above the other one."""
+        ranks = list(Role)
+        return ranks.index(self) <= ranks.index(other)
+
 
 class Scope(models.TextChoices):
     """What an API key may be allowed."""

@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
+from accounts.models import Team
 from common.errors import Detail, InvalidField, MutoscopeError, Overloaded, TooLarge, UnsupportedPicture
 from inference import limits
 from inference.catalogue import MODELS, ModelSpec
@@ -144,12 +145,17 @@ class VideoRequestSerializer(serializers.Serializer[dict[str, Any]]):
         return attrs
 
 
-def resolve(values: dict[str, Any], *, cancel_after_seconds: int | None = None) -> VideoRequest:
+def default_model(team: Team) -> str:
+    """The model of a request that names none: the team's, while this site still offers it, else the site's."""
+    return team.default_model if team.default_model in settings.MODELS_ENABLED else settings.DEFAULT_MODEL
+
+
+def resolve(values: dict[str, Any], *, team: Team, cancel_after_seconds: int | None = None) -> VideoRequest:
     """The request behind checked fields: picture decoded, preset and model applied, seed drawn.
 
     Raises InvalidField, UnsupportedPicture, TooLarge or Overloaded.
     """
-    spec = _model(values.get("model", settings.DEFAULT_MODEL))
+    spec = _model(values.get("model", default_model(team)))
     preset = PRESETS.get(values.get("preset", ""), spec.defaults)
     picture_field, data = _picture_bytes(values)
     try:

@@ -14,6 +14,8 @@ from inference import limits
 from inference.catalogue import MODELS, ModelSpec
 from inference.presets import PRESETS, Preset
 from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS
+from jobs.api.authentication import principal_of
+from jobs.requests import default_model
 from jobs.services.quote import quote
 
 _LIST = {
@@ -27,8 +29,9 @@ class ModelsView(APIView):
 
     @extend_schema(operation_id="models_list", summary="List models", responses={200: _LIST})
     def get(self, request: Request) -> Response:
+        default = default_model(principal_of(request).team)
         specs = [MODELS[name] for name in settings.MODELS_ENABLED]
-        return Response({"object": "list", "data": [_model_as_json(spec) for spec in specs]})
+        return Response({"object": "list", "data": [_model_as_json(spec, default) for spec in specs]})
 
 
 class PresetsView(APIView):
@@ -39,13 +42,13 @@ class PresetsView(APIView):
         return Response({"object": "list", "data": [preset_as_json(preset) for preset in PRESETS.values()]})
 
 
-def _model_as_json(spec: ModelSpec) -> dict[str, Any]:
+def _model_as_json(spec: ModelSpec, default: str) -> dict[str, Any]:
     return {
         "id": spec.name,
         "object": "model",
         "title": spec.title,
         "description": spec.description,
-        "default": spec.name == settings.DEFAULT_MODEL,
+        "default": spec.name == default,
         "resolutions": list(spec.resolutions),
         "aspect_ratios": [AUTO_ASPECT_RATIO, *ASPECT_RATIOS],
         "limits": {

@@ -128,9 +128,11 @@ def _legacy_handler(error: Exception, context: dict[str, Any]) -> Response | Non
 
 
 def _submit(request: Request) -> Job:
+    principal = principal_of(request)
     values = checked_body(VideoRequestSerializer, request.data)
     idempotency = idempotency_of(request.headers.get("Idempotency-Key"), values)
-    return submit_job(principal=principal_of(request), request=resolve(values), idempotency=idempotency)
+    video_request = resolve(values, team=principal.team)
+    return submit_job(principal=principal, request=video_request, idempotency=idempotency)
 
 
 def _patience(request: Request) -> float:

@@ -73,7 +73,7 @@ class VideosView(APIView):
     def post(self, request: Request) -> Response:
         principal = principal_of(request)
         values = checked_body(VideoRequestSerializer, request.data)
-        video_request = resolve(values, cancel_after_seconds=_cancel_after(request._request))
+        video_request = resolve(values, team=principal.team, cancel_after_seconds=_cancel_after(request._request))
         idempotency = idempotency_of(request.headers.get("Idempotency-Key"), values)
         job = submit_job(principal=principal, request=video_request, idempotency=idempotency)
         body = video_as_json(job, request)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse
@@ -23,6 +22,7 @@ from jobs.models import Job
 from jobs.pages import form
 from jobs.pages.videos import find_video, with_looks
 from jobs.pages.words import PRESET_TITLES
+from jobs.requests import default_model
 from jobs.services.submit import submit_job
 
 _RECENT = 3
@@ -37,7 +37,7 @@ def create(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     if Scope.VIDEOS_WRITE not in principal.scopes:
         return render(request, "jobs/create_viewer.html")
     like = _like(principal, request.GET.get("like", ""))
-    return _page(request, principal, values=form.initial_values(like), like=like)
+    return _page(request, principal, values=form.initial_values(principal.team, like), like=like)
 
 
 @require_safe
@@ -56,7 +56,7 @@ def _submit(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     like = _like(principal, request.POST.get("like", ""))
     values = form.typed_values(request.POST)
     picture: File[bytes] | None = form.uploaded(request.FILES) or _source_picture(like)
-    wanted, errors = form.checked_request(values, picture)
+    wanted, errors = form.checked_request(values, picture, principal.team)
     if wanted is not None:
         try:
             job = submit_job(principal=principal, request=wanted)
@@ -116,12 +116,12 @@ def _page(
         "like": like,
         "like_has_picture": like is not None and like.files_deleted_at is None,
         "recent": with_looks(recent),
-        **_choices(values, found),
+        **_choices(principal, values, found),
     }
     return render(request, "jobs/create.html", context, status=status)
 
 
-def _choices(values: form.Values, found: form.Price | None) -> dict[str, Any]:
+def _choices(principal: Principal, values: form.Values, found: form.Price | None) -> dict[str, Any]:
     """What there is to choose from, and the limits, which the page's script checks before anything is sent."""
     words = {
         "fast": (PRESET_TITLES["fast"], _("A quick draft to try the words."), "zap"),
@@ -138,7 +138,7 @@ def _choices(values: form.Values, found: form.Price | None) -> dict[str, Any]:
         "presets": presets,
         "models": form.enabled_models(),
         "model": next((spec for spec in form.enabled_models() if spec.name == values.get("model")), None),
-        "default_model": settings.DEFAULT_MODEL,
+        "default_model": default_model(principal.team),
         "resolutions": list(RESOLUTIONS),
         "aspect_ratios": [AUTO_ASPECT_RATIO, *ASPECT_RATIOS],
         "limits": limits,

@@ -13,6 +13,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
+from accounts.models import Team
 from accounts.principals import Principal
 from common.errors import LimitExceeded, MutoscopeError
 from inference import limits
@@ -22,7 +23,7 @@ from inference.presets import PRESETS
 from inference.sizes import AUTO_ASPECT_RATIO, frame_size, nearest_aspect_ratio
 from jobs.models import Job, Priority
 from jobs.pages.words import translated
-from jobs.requests import VideoRequest, VideoRequestSerializer, resolve
+from jobs.requests import VideoRequest, VideoRequestSerializer, default_model, resolve
 from jobs.services.queue import describe_wait
 from jobs.services.quote import quote
 from jobs.states import State
@@ -64,9 +65,9 @@ def enabled_models() -> list[ModelSpec]:
     return [MODELS[name] for name in settings.MODELS_ENABLED if name in MODELS]
 
 
-def initial_values(like: Job | None) -> Values:
+def initial_values(team: Team, like: Job | None) -> Values:
     """The defaults, or the settings of a video that another is to resemble; the seed stays open, to vary it."""
-    spec = MODELS[settings.DEFAULT_MODEL]
+    spec = MODELS[default_model(team)]
     preset = spec.defaults
     if like is None:
         return {
@@ -100,7 +101,7 @@ def typed_values(query: QueryDict) -> Values:
     return {name: query.get(name, "") for name in FIELDS}
 
 
-def checked_request(values: Values, picture: "File[bytes] | None") -> tuple[VideoRequest | None, Errors]:
+def checked_request(values: Values, picture: "File[bytes] | None", team: Team) -> tuple[VideoRequest | None, Errors]:
     """The request that the form describes, or what is wrong, field by field."""
     data: dict[str, Any] = {name: text for name, text in values.items() if text.strip()}
     if picture is not None:
@@ -118,7 +119,7 @@ def checked_request(values: Values, picture: "File[bytes] | None") -> tuple[Vide
     if errors:
         return None, errors
     try:
-        return resolve(serializer.validated_data), {}
+        return resolve(serializer.validated_data, team=team), {}
     except MutoscopeError as error:
         return None, errors_of(error)
 
@@ -209,7 +210,7 @@ def price_of(principal: Principal, values: Values, picture_size: tuple[int, int]
     checked, errors = _checked_settings(values)
     if errors:
         return None, errors
-    spec = MODELS[checked.get("model", settings.DEFAULT_MODEL)]
+    spec = MODELS[checked.get("model", default_model(principal.team))]
     preset = PRESETS.get(checked.get("preset", ""), spec.defaults)
     aspect = checked.get("aspect_ratio", AUTO_ASPECT_RATIO)
     steps = checked.get("steps", preset.steps)

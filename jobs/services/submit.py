@@ -14,7 +14,7 @@ from accounts.principals import Principal
 from accounts.quota import services as quota_services
 from accounts.quota.models import Plan
 from common.clock import DatabaseNow
-from common.errors import LimitExceeded, Overloaded
+from common.errors import Conflict, LimitExceeded, Overloaded
 from common.ids import new_id
 from common.outages import is_outage
 from jobs.models import Job
@@ -37,12 +37,14 @@ class _SentTwice(Exception):
 def submit_job(*, principal: Principal, request: VideoRequest, idempotency: Idempotency | None = None) -> Job:
     """The accepted job, paid for in advance. Raises LimitExceeded or GpuMemoryImpossible; then nothing was written.
 
-    With a key that made a job already, that job. Raises Conflict when the key came with another body.
+    With a key that made a job already, that job. Raises Conflict when the key came with another body, or the team is
+    being closed.
     Raises Overloaded when the storage does not answer. The picture is stored before the transaction, so that no
     database connection waits for the storage.
     """
     if idempotency and (job := replay(team_id=principal.team.pk, idempotency=idempotency)):
         return job
+    _check_open(principal.team)
     check_memory(request)
     job_id = new_id()
     key = _store(source_key(principal.team.pk, job_id), request.picture_png)
@@ -57,6 +59,13 @@ def submit_job(*, principal: Principal, request: VideoRequest, idempotency: Idem
         if not is_outage(error):
             _drop(job_folder(principal.team.pk, job_id))
         raise
+
+
+def _check_open(team: Team) -> None:
+    """Raises Conflict in the days in which an owner may still keep a team that is to be closed."""
+    if team.closing_at:
+        message = "This team is being closed and makes no more videos. An owner can keep it on the Team page."
+        raise Conflict(message, code="team_closing")
 
 
 def _store(key: str, content: bytes) -> str:

@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "accounts",
     "accounts.people",
     "accounts.quota",
+    "accounts.teams",
     "jobs",
     "jobs.galleries",
     "django.contrib.auth",

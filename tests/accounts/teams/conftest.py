@@ -1,0 +1,12 @@
+"""The people of the tests of pages."""
+
+from tests.pages.conftest import (  # noqa: F401 (fixtures are found by their names here)
+    _fresh_redis,
+    _own_media,
+    alice,
+    anonymous,
+    bob,
+    charlie,
+    make_job,
+    mia,
+)
