@@ -24,7 +24,6 @@ def end_access_everywhere(*, user: User) -> None:
         end_access(team=team, user=user)
 
 
-
 @transaction.atomic
 def close_team(*, team: Team) -> bool:
     """Ends a team for good: nobody is in it, no key opens it, what it made is deleted. The row stays for the ledger.
