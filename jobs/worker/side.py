@@ -1,45 +1,57 @@
 """The side worker: slow chores that would hold up the reconciler or a request."""
 
 import time
-from datetime import timedelta
+from collections.abc import Callable, Sequence
 
 import structlog
-from django.conf import settings
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 
-from jobs.services.cleanup import delete_due_files
 from jobs.services.doorbell import SIDE_QUEUE
-from jobs.services.orphans import sweep_orphans
 from jobs.worker.bell import BellWorker
 
 log = structlog.get_logger(__name__)
 
+Chore = Callable[[], object]
+
 
 class SideWorker(BellWorker):
-    """Rung for every deletion; finds in Postgres what there is to do."""
+    """Rung when there may be something to do, and looks once a second anyway; chores find their work in Postgres."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, chores: Sequence[Chore]) -> None:
         super().__init__(SIDE_QUEUE)
-        self._sweep_at = time.monotonic() + settings.ORPHAN_SECONDS
+        self.chores = chores
 
     def run(self) -> None:
         """Works until told to stop."""
         self._install_signal_handlers()
         while not self.stopping:
             self.show_in_registry()
-            try:
-                delete_due_files()
-                self._sweep_when_due()
-            except (AnyDatabaseError, OSError) as error:
-                log.warning("chores_failed", reason=str(error).strip())
-                close_old_connections()
-                time.sleep(1)
+            for chore in self.chores:
+                self._do(chore)
             if self.wait_for_bell():
                 self.silence_bell()
         self.leave_registry()
 
-    def _sweep_when_due(self) -> None:
-        if time.monotonic() >= self._sweep_at:
-            sweep_orphans(older_than=timedelta(seconds=settings.ORPHAN_SECONDS))
-            self._sweep_at = time.monotonic() + settings.ORPHAN_SECONDS
+    def _do(self, chore: Chore) -> None:
+        """One that cannot be done now keeps no other from being done."""
+        try:
+            chore()
+        except (AnyDatabaseError, OSError) as error:
+            log.warning(
+                "chore_failed", chore=getattr(chore, "__name__", type(chore).__name__), reason=str(error).strip()
+            )
+            close_old_connections()
+
+
+class Seldom:
+    """A chore that reads much: done once in so many seconds, the first time after the first of them."""
+
+    def __init__(self, seconds: float, chore: Chore) -> None:
+        self._seconds, self._chore = seconds, chore
+        self._due_at = time.monotonic() + seconds
+
+    def __call__(self) -> None:
+        if time.monotonic() >= self._due_at:
+            self._chore()
+            self._due_at = time.monotonic() + self._seconds

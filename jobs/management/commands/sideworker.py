@@ -1,14 +1,23 @@
 """`manage.py sideworker`: chores that wait for nobody, such as deleting files."""
 
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from jobs.worker.side import SideWorker
+from jobs.services.cleanup import delete_due_files
+from jobs.services.orphans import sweep_orphans
+from jobs.worker.side import Seldom, SideWorker
 
 
 class Command(BaseCommand):
     help = "Runs the worker for side jobs: deletes the files of deleted and outlived videos."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        SideWorker().run()
+        SideWorker(chores=[delete_due_files, Seldom(settings.ORPHAN_SECONDS, sweep_old_orphans)]).run()
+
+
+def sweep_old_orphans() -> None:
+    """Deletes objects that no job refers to and that are too old to be an upload."""
+    sweep_orphans(older_than=timedelta(seconds=settings.ORPHAN_SECONDS))
