@@ -5,6 +5,7 @@ never changes again (trigger), and that an event of a kind happens once per job 
 """
 
 import uuid
+from datetime import UTC
 from typing import ClassVar, Self
 
 import pgtrigger
@@ -13,6 +14,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.models import ApiKey, Team, User
+from accounts.quota.usage import Use
 from common.ids import new_id, public_id
 from jobs.fence import Fence
 from jobs.states import ACTIVE, TERMINAL, State
@@ -91,7 +93,8 @@ class Job(models.Model):
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.TextField(blank=True)
 
-    created_at = models.DateTimeField(auto_now_add=True)
+    # Known before the row is written: the use is counted on this day in the same transaction, and first.
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
     queued_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -174,6 +177,17 @@ class Job(models.Model):
     def fence(self) -> Fence:
         """The attempt that holds this row, as it was read."""
         return Fence(self.id, self.attempt)
+
+    @property
+    def use(self) -> Use:
+        """What it counts as in the team's usage."""
+        return Use(
+            team_id=self.team_id,
+            user_id=self.user_id,
+            api_key_id=self.api_key_id,
+            model=self.model,
+            day=self.created_at.astimezone(UTC).date(),
+        )
 
     @property
     def is_terminal(self) -> bool:

@@ -82,6 +82,8 @@ class Wallet(models.Model):
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="wallets")
     balance = models.BigIntegerField(default=0)
     reserved = models.BigIntegerField(default=0)
+    # Size of the results that are kept.
+    stored_bytes = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [

@@ -11,6 +11,7 @@ from django.db.models import F
 
 from accounts.models import Team, User
 from accounts.quota.models import LedgerEntry, Plan, Wallet
+from accounts.quota.usage import Use, count
 from common.errors import LimitExceeded
 
 Kind = LedgerEntry.Kind
@@ -39,13 +40,13 @@ def grant(*, team: Team, credits: int, reason: str, actor: User | None = None) -
 
 
 @_joined
-def reserve(*, team: Team, job_id: uuid.UUID, credits: int) -> None:  # noqa: A002
+def reserve(*, use: Use, job_id: uuid.UUID, credits: int) -> None:  # noqa: A002
     """Promises credits to a job. Raises LimitExceeded (`quota_exceeded`) where the free balance does not reach."""
-    changed = Wallet.objects.filter(team=team, balance__gte=credits).update(
+    changed = Wallet.objects.filter(team=use.team_id, balance__gte=credits).update(
         balance=F("balance") - credits, reserved=F("reserved") + credits
     )
     if not changed:
-        left = Wallet.objects.values_list("balance", flat=True).get(team=team)
+        left = Wallet.objects.values_list("balance", flat=True).get(team=use.team_id)
         raise LimitExceeded(
             f"This video needs {credits} credits and the team has {left} left. "
             "Choose a smaller preset, or ask for more credits.",
@@ -53,24 +54,35 @@ def reserve(*, team: Team, job_id: uuid.UUID, credits: int) -> None:  # noqa: A0
             extra={"scope": "team", "limit": credits, "remaining": left, "reset": None},
         )
     LedgerEntry.objects.create(
-        team=team, kind=Kind.RESERVE, job_id=job_id, balance_delta=-credits, reserved_delta=credits
+        team_id=use.team_id, kind=Kind.RESERVE, job_id=job_id, balance_delta=-credits, reserved_delta=credits
     )
+    count(use=use, credits=credits, videos=1)
 
 
 @_joined
-def settle(*, team_id: int, job_id: uuid.UUID, reserved: int, charged: int) -> None:
+def settle(*, use: Use, job_id: uuid.UUID, reserved: int, charged: int, gpu_seconds: float, stored_bytes: int) -> None:
     """Closes a job's reserve with a charge of at most the reserve; the rest returns to the balance."""
     back = reserved - charged
-    Wallet.objects.filter(team_id=team_id).update(reserved=F("reserved") - reserved, balance=F("balance") + back)
-    LedgerEntry.objects.create(
-        team_id=team_id, kind=Kind.SETTLE, job_id=job_id, balance_delta=back, reserved_delta=-reserved
+    Wallet.objects.filter(team=use.team_id).update(
+        reserved=F("reserved") - reserved, balance=F("balance") + back, stored_bytes=F("stored_bytes") + stored_bytes
     )
+    LedgerEntry.objects.create(
+        team_id=use.team_id, kind=Kind.SETTLE, job_id=job_id, balance_delta=back, reserved_delta=-reserved
+    )
+    count(use=use, credits=-back, completed=1, gpu_seconds=gpu_seconds)
 
 
 @_joined
-def release(*, team_id: int, job_id: uuid.UUID, reserved: int) -> None:
-    """Closes a job's reserve without a charge."""
-    Wallet.objects.filter(team_id=team_id).update(reserved=F("reserved") - reserved, balance=F("balance") + reserved)
+def release(*, use: Use, job_id: uuid.UUID, reserved: int) -> None:
+    """Closes a job's reserve without a charge; the video counts as none."""
+    Wallet.objects.filter(team=use.team_id).update(reserved=F("reserved") - reserved, balance=F("balance") + reserved)
     LedgerEntry.objects.create(
-        team_id=team_id, kind=Kind.RELEASE, job_id=job_id, balance_delta=reserved, reserved_delta=-reserved
+        team_id=use.team_id, kind=Kind.RELEASE, job_id=job_id, balance_delta=reserved, reserved_delta=-reserved
     )
+    count(use=use, credits=-reserved, videos=-1)
+
+
+@_joined
+def free_storage(*, team_id: int, stored_bytes: int) -> None:
+    """Says that a result was deleted."""
+    Wallet.objects.filter(team=team_id).update(stored_bytes=F("stored_bytes") - stored_bytes)

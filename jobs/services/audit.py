@@ -39,6 +39,30 @@ _DRIFTS = {
     "ledger row of a job that does not exist": """
         SELECT DISTINCT e.job_id::text FROM quota_ledgerentry e LEFT JOIN jobs_job j ON j.id = e.job_id
         WHERE e.job_id IS NOT NULL AND j.id IS NULL""",
+    # By person and key it may differ: a job forgets those that were deleted, the count does not.
+    "usage by day is not the sum of its jobs": """
+        SELECT 'team ' || team_id || ' on ' || day || ' with ' || model || ': counted '
+               || concat_ws('/', u.credits, u.videos, u.completed, u.gpu_seconds) || ', jobs '
+               || concat_ws('/', j.credits, j.videos, j.completed, j.gpu_seconds)
+        FROM (SELECT team_id, day, model, SUM(credits) AS credits, SUM(videos) AS videos, SUM(completed) AS completed,
+                     SUM(gpu_seconds) AS gpu_seconds FROM quota_usageday GROUP BY team_id, day, model) u
+        FULL JOIN (
+            SELECT team_id, (created_at AT TIME ZONE 'UTC')::date AS day, model,
+                   SUM(COALESCE(charged_credits, quoted_credits)) FILTER (WHERE counts) AS credits,
+                   count(*) FILTER (WHERE counts) AS videos, count(*) FILTER (WHERE state = 'completed') AS completed,
+                   SUM(gpu_seconds) FILTER (WHERE state = 'completed') AS gpu_seconds
+            FROM (SELECT *, state IN ('queued', 'in_progress', 'completed') AS counts FROM jobs_job) every
+            GROUP BY 1, 2, 3
+        ) j USING (team_id, day, model)
+        WHERE COALESCE(u.credits, 0) <> COALESCE(j.credits, 0) OR COALESCE(u.videos, 0) <> COALESCE(j.videos, 0)
+           OR COALESCE(u.completed, 0) <> COALESCE(j.completed, 0)
+           OR abs(COALESCE(u.gpu_seconds, 0) - COALESCE(j.gpu_seconds, 0)) > 0.001 * (1 + COALESCE(j.videos, 0))""",
+    "stored bytes are not the sum of the results": """
+        SELECT 'team ' || w.team_id || ': wallet ' || w.stored_bytes || ', results ' || COALESCE(j.bytes, 0)
+        FROM quota_wallet w
+        LEFT JOIN (SELECT team_id, SUM(result_bytes) AS bytes FROM jobs_job
+                   WHERE state = 'completed' AND files_deleted_at IS NULL GROUP BY team_id) j USING (team_id)
+        WHERE w.stored_bytes <> COALESCE(j.bytes, 0)""",
 }
 
 

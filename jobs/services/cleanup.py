@@ -1,8 +1,10 @@
 """Deletes the files of videos that were deleted or have outlived their retention."""
 
 import structlog
+from django.db import transaction
 from django.db.models import Q
 
+from accounts.quota.services import free_storage
 from common.clock import DatabaseNow
 from jobs.models import Job
 from jobs.services.storage import delete_folder, job_folder
@@ -20,7 +22,7 @@ def delete_due_files() -> int:
     due = Job.objects.filter(
         Q(deleted_at__isnull=False) | Q(expires_at__lte=DatabaseNow()), state__in=TERMINAL, files_deleted_at=None
     )
-    return sum(_delete_files(job) for job in due.only("id", "team_id").iterator())
+    return sum(_delete_files(job) for job in due.only("id", "team_id", "result_bytes").iterator())
 
 
 def _delete_files(job: Job) -> bool:
@@ -30,6 +32,13 @@ def _delete_files(job: Job) -> bool:
     except OSError as error:
         log.warning("files_not_deleted", task_id=job.public_id, reason=str(error))
         return False
-    Job.objects.filter(pk=job.pk, files_deleted_at=None).update(files_deleted_at=DatabaseNow())
+    _note_deleted(job)
     log.info("files_deleted", task_id=job.public_id, team=job.team_id)
     return True
+
+
+@transaction.atomic
+def _note_deleted(job: Job) -> None:
+    first = Job.objects.filter(pk=job.pk, files_deleted_at=None).update(files_deleted_at=DatabaseNow())
+    if first and job.result_bytes:
+        free_storage(team_id=job.team_id, stored_bytes=job.result_bytes)

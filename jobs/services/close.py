@@ -58,7 +58,14 @@ def complete_job(*, fence: Fence, published: Published) -> bool:
         charged_credits=charged,
         expires_at=DatabaseNow() + timedelta(days=settings.RETENTION_DAYS) if settings.RETENTION_DAYS else None,
     )
-    quota.settle(team_id=job.team_id, job_id=job.id, reserved=job.quoted_credits, charged=charged)
+    quota.settle(
+        use=job.use,
+        job_id=job.id,
+        reserved=job.quoted_credits,
+        charged=charged,
+        gpu_seconds=published.gpu_seconds,
+        stored_bytes=published.result_bytes,
+    )
     record_event(job.id, "completed")
     log.info("job_completed", task_id=job.public_id, team=job.team_id, attempt=job.attempt, charged_credits=charged)
     return True
@@ -142,7 +149,7 @@ def _end_unpaid(rows: QuerySet[Job], state: State, **columns: str) -> bool:
     if job is None:
         return False
     _close(rows, state, **columns)
-    quota.release(team_id=job.team_id, job_id=job.id, reserved=job.quoted_credits)
+    quota.release(use=job.use, job_id=job.id, reserved=job.quoted_credits)
     record_event(job.id, state.value)
     log.info("job_closed", task_id=job.public_id, team=job.team_id, state=state.value, **columns)
     return True

@@ -84,7 +84,7 @@ def _drop(folder: str) -> None:
 
 @transaction.atomic
 def _accept(principal: Principal, request: VideoRequest, job: Job, idempotency: Idempotency | None) -> Job:
-    quota_services.reserve(team=principal.team, job_id=job.id, credits=job.quoted_credits)
+    quota_services.reserve(use=job.use, job_id=job.id, credits=job.quoted_credits)
     _check_queue(principal.team)
     job.save(force_insert=True)
     if request.deadline is not None:

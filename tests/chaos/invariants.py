@@ -136,6 +136,24 @@ def _wallets(evidence: Evidence) -> Iterator[str]:
     )
 
 
+@invariant("usage by day, person, key and model is what the jobs add up to")
+def _usage(evidence: Evidence) -> Iterator[str]:
+    counted = """SELECT team_id, day, COALESCE(user_id, 0), COALESCE(api_key_id, 0), model, credits, videos, completed
+                 FROM quota_usageday
+                 WHERE (credits, videos, completed) <> (0, 0, 0)"""
+    made = """SELECT team_id, (created_at AT TIME ZONE 'UTC')::date, COALESCE(user_id, 0), COALESCE(api_key_id, 0),
+                     model, SUM(charged_credits), count(*), count(*)
+              FROM jobs_job WHERE state = 'completed' GROUP BY 1, 2, 3, 4, 5"""
+    for row in set(evidence.rows(counted)) ^ set(evidence.rows(made)):
+        yield str(row)
+    for team, counter, stored in evidence.rows("""
+            SELECT w.team_id, w.stored_bytes, COALESCE(SUM(j.result_bytes), 0)
+            FROM quota_wallet w LEFT JOIN jobs_job j
+                 ON j.team_id = w.team_id AND j.state = 'completed' AND j.files_deleted_at IS NULL
+            GROUP BY w.team_id HAVING w.stored_bytes <> COALESCE(SUM(j.result_bytes), 0)"""):
+        yield f"team {team}: {counter} bytes counted, {stored} stored"
+
+
 @invariant("the product's own audit finds nothing")
 def _audit(_: Evidence) -> Iterator[str]:
     for drift in (*find_money_drifts(), *find_missing_results()):

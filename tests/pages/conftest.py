@@ -175,7 +175,7 @@ def make_job() -> Callable[..., Job]:
         else:
             grant(team=person.team, credits=job.quoted_credits, reason="for the test")
             if not job.is_terminal:
-                reserve(team=person.team, job_id=job.pk, credits=job.quoted_credits)
+                reserve(use=job.use, job_id=job.pk, credits=job.quoted_credits)
         job.save(force_insert=True)
         job.refresh_from_db()
         return job

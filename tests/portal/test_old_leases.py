@@ -28,7 +28,7 @@ def test_a_running_job_of_the_last_time_is_queued_at_once(db):
         **words,
         **numbers,
     )
-    reserve(team=team, job_id=job.pk, credits=1)
+    reserve(use=job.use, job_id=job.pk, credits=1)
 
     end_old_leases()
     recover_expired_leases()

@@ -8,7 +8,7 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from accounts.quota.models import LedgerEntry, Wallet
+from accounts.quota.models import LedgerEntry, UsageDay, Wallet
 from jobs.models import Job
 from jobs.services.audit import find_missing_results, find_money_drifts
 from jobs.services.claim import claim_job
@@ -47,8 +47,19 @@ def test_a_healthy_system_has_no_drift(completed, capsys):
             lambda job: _sql("UPDATE quota_ledgerentry SET job_id = gen_random_uuid() WHERE kind = 'settle'"),
             "not exist",
         ),
+        (lambda job: UsageDay.objects.update(credits=7), "usage by day"),
+        (lambda job: UsageDay.objects.update(videos=7), "usage by day"),
+        (lambda job: UsageDay.objects.update(completed=7), "usage by day"),
+        (lambda job: UsageDay.objects.update(gpu_seconds=7), "usage by day"),
+        (lambda job: UsageDay.objects.update(model="another"), "usage by day"),
+        (lambda job: UsageDay.objects.update(day="2020-02-02"), "usage by day"),
+        (lambda job: UsageDay.objects.all().delete(), "usage by day"),
+        (lambda job: Wallet.objects.update(stored_bytes=7), "stored bytes"),
     ],
-    ids=["balance", "reserved", "reserve", "settle", "release", "charge", "early close", "unknown job"],
+    ids=[
+        *("balance", "reserved", "reserve", "settle", "release", "charge", "early close", "unknown job"),
+        *("credits used", "videos", "completed", "GPU", "model", "day", "nothing counted", "stored"),
+    ],
 )
 def test_every_drift_is_found(tamper, rule, completed):
     tamper(completed)

@@ -1,0 +1,53 @@
+"""What a team may use at present: its plan, with the team's override laid over it."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from accounts.models import Team
+from accounts.quota.models import Wallet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allowance:
+    """The limits in force. None is without limit; units are those of `Limits`, whose columns bear the same names."""
+
+    plan: str
+    weight: int
+    max_running: int
+    max_queued: int
+    monthly_credits: int | None
+    rollover: bool
+    max_resolution: int | None
+    max_frames: int | None
+    max_steps: int | None
+    allowed_formats: tuple[str, ...] | None
+    allowed_priorities: tuple[str, ...] | None
+    allowed_models: tuple[str, ...] | None
+    requests_per_minute: int | None
+    videos_per_day: int | None
+    gpu_seconds_per_month: int | None
+    storage_bytes: int | None
+    retention_days: int | None
+
+
+_COLUMNS = tuple(field.name for field in fields(Allowance) if field.name != "plan")
+
+
+def allowance_of(team: Team) -> Allowance:
+    """The team's limits, in one query."""
+    return allowance_of_wallet(Wallet.objects.select_related("plan", "team__plan_override").get(team=team))
+
+
+def allowance_of_wallet(wallet: Wallet) -> Allowance:
+    """The limits behind a wallet that was read with `plan` and `team__plan_override`."""
+    override = getattr(wallet.team, "plan_override", None)
+    return Allowance(plan=wallet.plan.name, **{name: _in_force(wallet.plan, override, name) for name in _COLUMNS})
+
+
+def _in_force(plan: object, override: object | None, name: str) -> Any:
+    value = getattr(override, name, None)
+    if value is None:
+        value = getattr(plan, name)
+    if name == "rollover":
+        return bool(value)
+    return tuple(value) if isinstance(value, list) else value
