@@ -21,3 +21,13 @@ def mail_folder(_request: HttpRequest) -> dict[str, Any]:
     """`mail_folder`: where the embedded mode keeps its mails, for who waits for a code; empty with a mail server."""
     path = settings.EMAIL_FILE_PATH
     return {"mail_folder": f"{Path(path).parent.name}/{Path(path).name}/" if path else ""}
+
+
+def signup(_request: HttpRequest) -> dict[str, Any]:
+    """`signup_mode`, `signup_domains` in words, and `signup_offered`: whether anybody may try."""
+    mode = settings.SIGNUP_MODE
+    return {
+        "signup_mode": mode,
+        "signup_domains": ", ".join(settings.SIGNUP_DOMAINS),
+        "signup_offered": mode in {"open", "domains"},
+    }

@@ -112,6 +112,7 @@ TEMPLATES = [
                 "csp.context_processors.nonce",
                 "accounts.context.team",
                 "accounts.context.mail_folder",
+                "accounts.context.signup",
             ],
         },
     }
