@@ -22,13 +22,11 @@ from accounts.people.closing import close_account
 from accounts.quota.models import LedgerEntry
 from accounts.roles import Role
 from accounts.services import create_api_key, create_team
+from accounts.signals import account_closed
 from common.errors import Conflict
 from jobs.models import Job
 from jobs.states import State
-from tests.pages.conftest import PASSWORD, Person, make_user, sign_in
-
-# Fixtures of the pages' tests: people at their browsers.
-from tests.pages.conftest import _fresh_redis, _own_media, alice, bob, charlie, make_job, mia  # noqa: F401
+from tests.pages.conftest import PASSWORD, Person, make_user
 
 
 def confirmed(person: Person) -> Client:
@@ -142,8 +140,6 @@ def test_a_member_leaves_and_the_work_for_the_team_stays(
 
 
 def test_a_failing_receiver_undoes_it_all(charlie: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    from accounts.signals import account_closed
-
     def fail(**_: Any) -> None:
         raise Conflict("not now")
 
