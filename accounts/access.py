@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import tenancy
 from accounts.models import ApiKey, Invitation, Membership, Team, User
 from accounts.signals import access_ended, team_closed
 
@@ -10,6 +11,7 @@ from accounts.signals import access_ended, team_closed
 CLOSED_NAME = "(closed)"
 
 
+@tenancy.outside()  # perhaps not the team for which this request runs
 @transaction.atomic
 def end_access(*, team: Team, user: User) -> None:
     """Revokes the person's keys in the team and stops their work there. The membership is the caller's to end."""
@@ -17,6 +19,7 @@ def end_access(*, team: Team, user: User) -> None:
     access_ended.send(sender=Team, team=team, user=user)
 
 
+@tenancy.outside()
 @transaction.atomic
 def end_access_everywhere(*, user: User) -> None:
     """The same in every team of a person whose account is closed or deactivated."""
@@ -24,6 +27,7 @@ def end_access_everywhere(*, user: User) -> None:
         end_access(team=team, user=user)
 
 
+@tenancy.outside()
 @transaction.atomic
 def close_team(*, team: Team) -> bool:
     """Ends a team for good: nobody is in it, no key opens it, what it made is deleted. The row stays for the ledger.

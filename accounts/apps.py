@@ -1,7 +1,17 @@
 from django.apps import AppConfig
+from django.core.signals import request_finished
+from django.db.models.signals import post_migrate
+
+from accounts import tenancy
 
 
 class AccountsConfig(AppConfig):
     """Who the users are, which teams they form, and the keys that speak for them."""
 
     name = "accounts"
+
+    def ready(self) -> None:
+        from accounts.tenancy.walls import raise_walls  # noqa: PLC0415 (models load first)
+
+        post_migrate.connect(raise_walls, sender=self)
+        request_finished.connect(tenancy.leave)

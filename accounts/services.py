@@ -8,11 +8,13 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import tenancy
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.quota.services import open_wallet
 from accounts.roles import Role, Scope
 
 
+@tenancy.outside()  # the new team is not the one for which this request runs
 @transaction.atomic
 def create_team(*, name: str, owner: User, personal: bool = False) -> Team:
     """A team with its owner and an opened wallet."""

@@ -2,10 +2,12 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from accounts import tenancy
 from portal.embedded import EmbeddedServers
 
 pytest_plugins = ["tests.workers"]
@@ -27,3 +29,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         _servers.stop()
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ.pop("TEST_SERVERS_DIR"), ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_standing() -> Iterator[None]:
+    """A test that asks for a principal without a request stands behind no team's wall afterwards."""
+    yield
+    tenancy.leave()

@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 
+from accounts import tenancy
 from accounts.quota.models import Plan
 from common.clock import DatabaseNow
 from jobs.models import Job, Worker
@@ -49,6 +50,7 @@ def describe_wait(job: Job) -> Wait:
     return Wait(ahead["n"] * teams, None if eta is None else round(eta, 1), _reason(job, workers))
 
 
+@tenancy.outside()  # a count of teams alone leaves this function
 def _waiting_teams(pool: str) -> int:
     """How many teams have queued jobs: one index probe a team, however long their lines are."""
     with connection.cursor() as cursor:

@@ -13,6 +13,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from accounts import tenancy
+
 log = structlog.get_logger(__name__)
 
 # A caller's own id is kept when it is harmless to print.
@@ -63,6 +65,7 @@ class RequestContextMiddleware:
     def _begin(self, request: HttpRequest) -> float:
         request.request_id = request_id(request.headers.get("X-Request-Id", ""))  # type: ignore[attr-defined]
         request.client_ip = client_address(request)  # type: ignore[attr-defined]
+        tenancy.begin(request)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request.request_id, client_ip=request.client_ip)  # type: ignore[attr-defined]
         return time.monotonic()

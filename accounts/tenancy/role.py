@@ -1,0 +1,96 @@
+"""The role that a request takes on behind its team's wall: it may use all tables, under row-level security."""
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import InternalError, ProgrammingError, transaction
+from psycopg import errors, sql
+
+_MAKE_ROLE = """
+DO $$ BEGIN
+    CREATE ROLE {role} NOLOGIN NOSUPERUSER NOBYPASSRLS;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- another database's migrate made it this moment
+END $$;
+"""
+_JOIN_ROLE = "GRANT {role} TO CURRENT_USER"
+_GRANTS = """
+GRANT USAGE ON SCHEMA {schema} TO {role};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
+ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role};
+ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT USAGE ON SEQUENCES TO {role};
+"""
+# Tables and sequences that the role may not use yet; a role that is dangerous; whether SET ROLE is allowed.
+_LACKING = """
+SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND (
+    relkind IN ('r', 'p') AND NOT (
+        has_table_privilege(%(role)s, oid, 'SELECT') AND has_table_privilege(%(role)s, oid, 'INSERT')
+        AND has_table_privilege(%(role)s, oid, 'UPDATE') AND has_table_privilege(%(role)s, oid, 'DELETE'))
+    OR relkind = 'S' AND NOT has_sequence_privilege(%(role)s, oid, 'USAGE'))
+"""
+_MOST_TRIES = 20
+
+
+def ensure_role(cursor: Any, role: str) -> None:
+    """Makes the role where it is missing and grants it what it needs. Idempotent.
+
+    Raises ImproperlyConfigured where this database user may not do it, with the SQL for an operator, and where the role
+    could see through every wall.
+    """
+    names = {"role": sql.Identifier(role), "schema": sql.Identifier(_schema(cursor))}
+    try:
+        if not _exists(cursor, role):
+            cursor.execute(sql.SQL(_MAKE_ROLE).format(**names))
+        _refuse_if_all_seeing(cursor, role)
+        if not _may_take_on(cursor, role):
+            _run(cursor, sql.SQL(_JOIN_ROLE).format(**names))
+        cursor.execute(_LACKING, {"role": role})
+        if cursor.fetchone()[0]:
+            _run(cursor, sql.SQL(_GRANTS).format(**names))
+    except ProgrammingError as error:
+        if not isinstance(error.__cause__, errors.InsufficientPrivilege):
+            raise
+        cursor.execute("SELECT current_user")
+        user = sql.Identifier(cursor.fetchone()[0]).as_string(None)
+        raise ImproperlyConfigured(
+            f"The database user {user} may not make the role that keeps teams apart. As a superuser, run:\n"
+            f"    CREATE ROLE {names['role'].as_string(None)} NOLOGIN NOSUPERUSER NOBYPASSRLS;\n"
+            f"    GRANT {names['role'].as_string(None)} TO {user};\n"
+            "and migrate again."
+        ) from error
+
+
+def _run(cursor: Any, statements: sql.Composed) -> None:
+    """Roles are the whole cluster's: of two databases' migrates that grant at the same moment, one fails."""
+    for attempt in range(1, _MOST_TRIES + 1):
+        try:
+            with transaction.atomic(using=cursor.db.alias):
+                cursor.execute(statements)
+        except InternalError:  # "tuple concurrently updated"
+            if attempt == _MOST_TRIES:
+                raise
+        else:
+            return
+
+
+def _schema(cursor: Any) -> str:
+    cursor.execute("SELECT current_schema()")
+    return str(cursor.fetchone()[0])
+
+
+def _exists(cursor: Any, role: str) -> bool:
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
+    return cursor.fetchone() is not None
+
+
+def _refuse_if_all_seeing(cursor: Any, role: str) -> None:
+    cursor.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = %s", [role])
+    if cursor.fetchone()[0]:
+        raise ImproperlyConfigured(f"TENANT_ROLE is {role!r}, which bypasses row-level security. Name another role.")
+
+
+def _may_take_on(cursor: Any, role: str) -> bool:
+    # Since version 16 a member may lack the right to SET ROLE.
+    right = "SET" if cursor.db.connection.info.server_version >= 160000 else "MEMBER"
+    cursor.execute("SELECT pg_has_role(current_user, %s, %s)", [role, right])
+    return bool(cursor.fetchone()[0])

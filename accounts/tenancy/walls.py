@@ -1,0 +1,93 @@
+"""The second wall: row-level security, so that a forgotten filter still shows no other team's row.
+
+`raise_walls` runs after each `migrate` and brings role, grants and policies to what is declared here. Rows are walled
+for the tenant role alone, which a request takes on once its team is known; the tables' owner (workers, commands, the
+administrator's desk) is not subject to it. It guards against mistakes in views, not against SQL injection: who may
+send any statement may also leave the role.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.apps import apps
+from django.conf import settings
+from django.db import connections, models, transaction
+from psycopg import sql
+
+from accounts.models import Team
+from accounts.tenancy.role import ensure_role
+
+# Tables with a team that are not walled, and why.
+EXEMPT = {
+    "accounts.Membership": "read before the team is known, and by the list of a person's teams",
+    "accounts.Invitation": "found by its secret, by a person who is not in the team yet",
+}
+# Tables whose rows belong to a team through the row that this column names: seen where that row is seen.
+THROUGH = {
+    "jobs.JobEvent": "job",
+}
+_OWN_TEAM = "team_id = (SELECT NULLIF(current_setting('mutoscope.team', true), '')::bigint)"
+
+
+@dataclass(frozen=True)
+class Wall:
+    """A policy of a table. Its name holds a digest of its rule, so that a changed rule replaces it."""
+
+    table: str
+    rule: str
+
+    @property
+    def name(self) -> str:
+        return f"team_wall_{hashlib.sha256(self.rule.encode()).hexdigest()[:12]}"
+
+
+def team_column(model: type[models.Model]) -> str | None:
+    """The column by which a row names its team, or None."""
+    found = (
+        field.column
+        for field in model._meta.concrete_fields
+        if isinstance(field, models.ForeignKey) and field.remote_field.model is Team and field.name == "team"
+    )
+    return next(found, None)
+
+
+def walls() -> Iterator[Wall]:
+    """One for each table that belongs to a team, those of models that are added later included."""
+    for model in apps.get_models(include_auto_created=True):
+        label, table = model._meta.label, model._meta.db_table
+        if not model._meta.managed or model._meta.proxy or label in EXEMPT:
+            continue
+        if label in THROUGH:
+            field = model._meta.get_field(THROUGH[label])
+            parent = field.remote_field.model._meta  # type: ignore[union-attr]
+            # The parent's own wall hides other teams' rows from this look, too.
+            rule = f"EXISTS (SELECT 1 FROM {parent.db_table} p WHERE p.{parent.pk.column} = {table}.{field.column})"  # type: ignore[union-attr] # noqa: S608
+            yield Wall(table, rule)
+        elif team_column(model):
+            yield Wall(table, _OWN_TEAM)
+
+
+def raise_walls(using: str, **_: object) -> None:
+    """Receives `post_migrate`. Changes nothing where all is as declared; runs often, in tests after each flush."""
+    connection = connections[using]
+    role = settings.TENANT_ROLE
+    with connection.cursor() as cursor:
+        ensure_role(cursor, role)
+        cursor.execute("SELECT tablename, policyname FROM pg_policies WHERE schemaname = current_schema()")
+        standing: set[tuple[str, str]] = set(cursor.fetchall())
+        declared = {(wall.table, wall.name): wall for wall in walls()}
+        with transaction.atomic(using=using):
+            for table, name in sorted(standing - declared.keys()):
+                if name.startswith("team_wall_"):
+                    cursor.execute(_compose("DROP POLICY {} ON {}", name, table))
+            for key in sorted(declared.keys() - standing):
+                wall = declared[key]
+                cursor.execute(_compose("ALTER TABLE {} ENABLE ROW LEVEL SECURITY", wall.table))
+                policy = _compose("CREATE POLICY {} ON {} TO {}", wall.name, wall.table, role)
+                rule = sql.SQL(wall.rule)
+                cursor.execute(sql.SQL("{} USING ({}) WITH CHECK ({})").format(policy, rule, rule))
+
+
+def _compose(template: str, *names: str) -> sql.Composed:
+    return sql.SQL(template).format(*map(sql.Identifier, names))
