@@ -17,6 +17,8 @@ def main() -> None:
     from portal import environment  # noqa: PLC0415
 
     command, *arguments = sys.argv[1:] or ["help"]
+    # How PostgreSQL knows this process: its list of sessions and the audit log say which command wrote.
+    os.environ["PGAPPNAME"] = f"mutoscope {command}"[:63]
     if command in environment.COMMANDS:
         environment.prepare(arguments)
     try:

@@ -5,10 +5,14 @@ import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.core.cache import cache
 from django.db.models import F, Q
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts import tenancy
+from accounts.audit.models import Verb
+from accounts.audit.services import record
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.roles import RIGHTS_OF_ROLE, SCOPES_OF_ROLE, Right, Role, Scope
 from accounts.services import ensure_personal_team, hash_secret
@@ -49,7 +53,10 @@ class Principal:
 
 
 def principal_for_key(clear_text: str, *, client_ip: str) -> Principal:
-    """The principal behind `mts_<prefix>_<secret>`, in one query. Raises Unauthenticated."""
+    """The principal behind `mts_<prefix>_<secret>`, in one query; puts the request behind its team's wall.
+
+    Raises Unauthenticated.
+    """
     parts = clear_text.split("_", 2)
     key = _find_key(parts[1]) if len(parts) == 3 and parts[0] == "mts" else None
     # Hash and compare even without a row, so that timing does not tell which prefixes exist.
@@ -60,6 +67,7 @@ def principal_for_key(clear_text: str, *, client_ip: str) -> Principal:
     role = Role(key.creator_role)  # type: ignore[attr-defined]
     _note_use(key)
     scopes = frozenset(Scope(scope) for scope in key.scopes) & SCOPES_OF_ROLE[role]
+    tenancy.enter(team_id=key.team_id, user_id=key.creator_id, api_key_id=key.pk)
     return Principal(team=key.team, user=key.creator, role=role, scopes=scopes, api_key=key)
 
 
@@ -83,7 +91,14 @@ def _check_usable(key: ApiKey, client_ip: str) -> None:
     if not key.creator.is_active:
         raise Unauthenticated("The account behind this API key is closed.", code="inactive_account")
     if key.allowed_networks and not _within(client_ip, key.allowed_networks):
+        _record_refusal(key, client_ip)
         raise Unauthenticated("This API key may not be used from your address.", code="address_not_allowed")
+
+
+def _record_refusal(key: ApiKey, client_ip: str) -> None:
+    """In the team's audit log, at most once a minute: whoever has the key could fill the log with it."""
+    if cache.add(f"refusal:{key.pk}:{client_ip}", True, timeout=60):
+        record(Verb.KEY_REFUSED, team=key.team, api_key=key, about=key)
 
 
 def _within(client_ip: str, networks: list[str]) -> bool:
@@ -103,14 +118,16 @@ def _note_use(key: ApiKey) -> None:
 def principal_for_session(request: HttpRequest) -> Principal | None:
     """The principal of a browser session: the signed-in user in the present team. None when nobody is signed in.
 
-    Looked up once a request: a view and its template both ask.
+    Looked up once a request: a view and its template both ask. Puts the request behind the team's wall.
     """
     user = request.user
     if not isinstance(user, User) or not user.is_active:
         return None
     known: Principal | None = getattr(request, "_principal", None)
     if known is None or known.user.pk != user.pk:  # signing in changes the user in mid-request
-        known = _present_principal(request, user)
+        with tenancy.outside():  # the request may stand behind another team's wall, whose visitor just signed in here
+            known = _present_principal(request, user)
+        tenancy.enter(team_id=known.team.pk, user_id=user.pk)
         request._principal = known  # type: ignore[attr-defined]
     return known
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 import structlog
 from django.db import transaction
 
+from accounts.audit.services import purge as purge_audit_log
 from common.clock import DatabaseNow
 from inference.catalogue import MODELS
 from jobs.models import Job, Worker
@@ -33,7 +34,7 @@ def reconcile() -> None:
 
 def reconcile_slowly() -> None:
     """One round of what reads whole tables."""
-    _run(forget_old_keys, audit_money)
+    _run(forget_old_keys, audit_money, purge_audit_log)
 
 
 def _run(*parts: Callable[[], int]) -> None:

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     # First: the first catalogue that translates a word wins.
     "portal",
     "accounts",
+    "accounts.audit",
     "accounts.people",
     "accounts.quota",
     "accounts.teams",
@@ -122,7 +123,10 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 # --- Servers
 # DATABASE_URL: the PostgreSQL that keeps everything, as postgres://user:password@host/name.
 DATABASES = {"default": env.db("DATABASE_URL")}
-DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+# Django's PostgreSQL backend, with each team's requests behind a wall of their own.
+DATABASES["default"]["ENGINE"] = "accounts.tenancy.postgres"
+# The database role behind that wall: `migrate` makes it. Roles are the whole cluster's; its sites may share this one.
+TENANT_ROLE = env.str("TENANT_ROLE", default="mutoscope_tenant")
 _options = DATABASES["default"].setdefault("OPTIONS", {})
 # A process that is frozen in mid-transaction holds locks that others wait for: its session ends long before a lease.
 DATABASE_IDLE_TRANSACTION_SECONDS = env.float("DATABASE_IDLE_TRANSACTION_SECONDS", default=10)
@@ -281,6 +285,8 @@ SCRATCH_RESERVE_BYTES = env.int("SCRATCH_RESERVE_BYTES", default=512_000_000)
 RECONCILE_SECONDS = env.float("RECONCILE_SECONDS", default=5)
 # Between two audits of wallets against the ledger.
 AUDIT_SECONDS = env.float("AUDIT_SECONDS", default=600)
+# Days that the audit log is kept; 0 keeps it for good.
+AUDIT_DAYS = env.int("AUDIT_DAYS", default=365)
 # Waiting this long lifts a job by one priority: low ones are late, but not for ever.
 AGEING_SECONDS = env.float("AGEING_SECONDS", default=900)
 # Days that a finished video is kept; 0 keeps it for good.

@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class AuditConfig(AppConfig):
+    """Who changed what, when and from where: an append-only log, written by the database itself."""
+
+    name = "accounts.audit"
+    label = "audit"
+
+    def ready(self) -> None:
+        from accounts.audit import events  # noqa: F401, PLC0415 (connects its receivers; models load first)
+        from accounts.audit.watch import watch_tables  # noqa: PLC0415
+
+        post_migrate.connect(watch_tables, sender=self)

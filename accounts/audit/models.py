@@ -1,0 +1,96 @@
+"""The audit log: one row for each change to a security-relevant table, and for each event that changes none.
+
+Changes are written by a trigger (`accounts.audit.watch`), so that `.update()`, bulk writes and plain SQL are in it too.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import pgtrigger
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import ApiKey, Team, User
+
+# What the log shows for the content of a secret column: that it is another now.
+CHANGED = "changed"
+
+
+class Verb(models.TextChoices):
+    """What happened. The first three are the trigger's words."""
+
+    INSERT = "insert", _("Added")
+    UPDATE = "update", _("Changed")
+    DELETE = "delete", _("Removed")
+    SIGN_IN = "sign_in", _("Signed in")
+    SIGN_IN_FAILED = "sign_in_failed", _("Sign-in failed")
+    SECOND_FACTOR = "second_factor", _("Second factor used")
+    SECOND_FACTOR_FAILED = "second_factor_failed", _("Second factor refused")
+    SIGN_OUT = "sign_out", _("Signed out")
+    KEY_REFUSED = "key_refused", _("API key refused for its address")
+    IMPERSONATION_BEGAN = "impersonation_began", _("Acting as another person")
+    IMPERSONATION_ENDED = "impersonation_ended", _("No longer acting as another person")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A column's content before and after. Of a secret one nothing is known but that it changed."""
+
+    column: str
+    old: Any
+    new: Any
+    secret: bool = False
+
+
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    def for_team(self, team: Team) -> Self:
+        """What happened in a team; what people do to their own accounts belongs to none."""
+        return self.filter(team=team)
+
+
+def _reference(to: type[models.Model]) -> Any:
+    """Without a constraint in the database: the log outlives what it is about."""
+    return models.ForeignKey(to, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+")
+
+
+class AuditEntry(models.Model):
+    """Who did what, from where. Rows are never changed, and deleted by `purge` alone."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(auto_now_add=True)
+    team = _reference(Team)
+    actor = _reference(User)
+    api_key = _reference(ApiKey)
+    # The administrator who acted as `actor`.
+    impersonator = _reference(User)
+    ip = models.GenericIPAddressField(null=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    # The process that wrote where no request did: `mutoscope create_key`.
+    system = models.CharField(max_length=64, blank=True)
+    verb = models.CharField(max_length=24, choices=Verb.choices)
+    # The model's label, `accounts.ApiKey`, and the row's key. Empty where no row is meant.
+    model = models.CharField(max_length=80, blank=True)
+    row_id = models.CharField(max_length=64, blank=True)
+    # {column: [old, new]}; of a secret column {column: "changed"}.
+    changes = models.JSONField(default=dict)
+
+    objects: ClassVar[AuditQuerySet] = AuditQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["team", "-id"], name="audit_of_team"),
+            models.Index(fields=["actor", "-id"], name="audit_of_actor"),
+            models.Index(fields=["at"], name="audit_by_time"),
+        ]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.model} {self.row_id}".rstrip()
+
+    @property
+    def differences(self) -> list[Difference]:
+        """The changes by column, for showing."""
+        return [
+            Difference(column, None, None, secret=True) if pair == CHANGED else Difference(column, *pair)
+            for column, pair in sorted(self.changes.items())
+        ]

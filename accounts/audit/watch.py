@@ -1,0 +1,95 @@
+"""Which tables are watched, and the triggers that do it; `migrate` brings the database to what is declared here."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from django.apps import apps
+from django.db import connections, models, transaction
+from psycopg import sql
+
+from accounts.models import Team
+from accounts.tenancy.walls import team_column
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A model's columns that make no entry when they change, and those whose content is never shown."""
+
+    ignored: frozenset[str] = field(default_factory=frozenset)
+    hidden: frozenset[str] = field(default_factory=frozenset)
+
+
+def _watched(*, ignored: str = "", hidden: str = "") -> Watched:
+    return Watched(frozenset(ignored.split()), frozenset(hidden.split()))
+
+
+WATCHED = {
+    "accounts.User": _watched(ignored="last_login", hidden="password"),
+    "accounts.Team": _watched(),
+    "accounts.Membership": _watched(),
+    "accounts.Invitation": _watched(hidden="secret_sha256"),
+    "accounts.ApiKey": _watched(ignored="last_used_at last_used_ip", hidden="secret_sha256"),
+    "quota.Plan": _watched(),
+    "quota.PlanOverride": _watched(),
+    "quota.Wallet": _watched(ignored="balance reserved"),  # the ledger tells about credits
+    "account.EmailAddress": _watched(),
+    "mfa.Authenticator": _watched(ignored="last_used_at", hidden="data"),
+    "socialaccount.SocialAccount": _watched(ignored="last_login", hidden="extra_data"),
+}
+# Names of columns that nobody may list above without hiding them.
+SUSPICIOUS = re.compile(r"password|secret|token|sha256|hash", re.IGNORECASE)
+
+_TRIGGERS = """
+SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = current_schema()::regnamespace AND t.tgname LIKE 'audit_watch_%'
+"""
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """On one table. Its name holds a digest of its arguments, so that a changed declaration replaces it."""
+
+    table: str
+    arguments: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"audit_watch_{hashlib.sha256(repr(self.arguments).encode()).hexdigest()[:12]}"
+
+
+def triggers() -> Iterator[Trigger]:
+    """Arguments: the model, the columns of its key and of its team, those to ignore and to hide."""
+    for label, watched in WATCHED.items():
+        model = apps.get_model(label)
+        columns = (_key(model), "id" if model is Team else team_column(model) or "")
+        lists = (",".join(sorted(names)) for names in (watched.ignored, watched.hidden))
+        yield Trigger(model._meta.db_table, (label, *columns, *lists))
+
+
+def _key(model: type[models.Model]) -> str:
+    return model._meta.pk.column
+
+
+def watch_tables(using: str, **_: object) -> None:
+    """Receives `post_migrate`. Changes nothing where all is as declared; runs often, in tests after each flush."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(_TRIGGERS.replace("%", "%%"), [])
+        standing: set[tuple[str, str]] = set(cursor.fetchall())
+        declared = {(trigger.table, trigger.name): trigger for trigger in triggers()}
+        with transaction.atomic(using=using):
+            for table, name in sorted(standing - declared.keys()):
+                cursor.execute(sql.SQL("DROP TRIGGER {} ON {}").format(sql.Identifier(name), sql.Identifier(table)))
+            for key in sorted(declared.keys() - standing):
+                cursor.execute(_create(declared[key]))
+
+
+def _create(trigger: Trigger) -> sql.Composed:
+    return sql.SQL(
+        "CREATE TRIGGER {} AFTER INSERT OR UPDATE OR DELETE ON {} FOR EACH ROW EXECUTE FUNCTION mutoscope_audit({})"
+    ).format(
+        sql.Identifier(trigger.name),
+        sql.Identifier(trigger.table),
+        sql.SQL(", ").join(map(sql.Literal, trigger.arguments)),
+    )

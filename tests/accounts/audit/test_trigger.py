@@ -1,0 +1,163 @@
+"""The database records each change of a watched row by itself, whoever makes it and by whatever means."""
+
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import Error, connection, transaction
+from django.db.models import BinaryField
+from django.test import Client
+
+from accounts.audit.models import CHANGED, AuditEntry, Difference, Verb
+from accounts.audit.services import purge, record
+from accounts.audit.watch import SUSPICIOUS, WATCHED
+from accounts.models import ApiKey, Membership, Team, User
+from accounts.quota.models import Plan, Wallet
+from accounts.quota.services import grant
+from accounts.roles import Role
+from accounts.services import create_api_key, ensure_personal_team
+
+PASSWORD = "reel-of-cards-1894"
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return User.objects.create_user("alice@example.com", PASSWORD)
+
+
+@pytest.fixture
+def team(alice: User) -> Team:
+    return ensure_personal_team(user=alice)
+
+
+def entries(model: type[Any], verb: Verb = Verb.UPDATE) -> Any:
+    return AuditEntry.objects.filter(model=model._meta.label, verb=verb).order_by("id")
+
+
+def test_save_update_bulk_and_plain_sql_are_all_recorded(team: Team) -> None:
+    team.name = "By save"
+    team.save()
+    Team.objects.filter(pk=team.pk).update(name="By update")
+    team.name = "By bulk"
+    Team.objects.bulk_update([team], ["name"])
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE accounts_team SET name = 'By hand' WHERE id = %s", [team.pk])
+    names = ["alice", "By save", "By update", "By bulk", "By hand"]
+    assert [entry.changes for entry in entries(Team)] == [{"name": list(pair)} for pair in pairwise(names)]
+    assert {(entry.team_id, entry.row_id) for entry in entries(Team)} == {(team.pk, str(team.pk))}
+
+
+def test_an_added_and_a_removed_row_are_recorded_whole(team: Team) -> None:
+    bob = User.objects.create_user("bob@example.com", PASSWORD)
+    Membership.objects.bulk_create([Membership(team=team, user=bob, role=Role.VIEWER)])
+    added = entries(Membership, Verb.INSERT).get(changes__user_id__1=bob.pk)
+    assert (added.team_id, added.changes["role"]) == (team.pk, [None, "viewer"])
+    Membership.objects.filter(user=bob).delete()
+    removed = entries(Membership, Verb.DELETE).get()
+    assert (removed.team_id, removed.row_id, removed.changes["role"]) == (team.pk, added.row_id, ["viewer", None])
+
+
+def test_noise_makes_no_entry(team: Team, alice: User) -> None:
+    key, _ = create_api_key(team=team, creator=alice, name="test")
+    before = AuditEntry.objects.count()
+    ApiKey.objects.filter(pk=key.pk).update(last_used_at=key.created_at, last_used_ip="10.0.0.1")
+    User.objects.update(last_login=key.created_at)
+    grant(team=team, credits=5, reason="test")
+    Team.objects.update(name=team.name)
+    assert AuditEntry.objects.count() == before
+
+
+def test_a_changed_plan_of_a_wallet_is_recorded_in_its_team(team: Team) -> None:
+    old, plan = Wallet.objects.get(team=team).plan_id, Plan.objects.create(name="large")
+    Wallet.objects.filter(team=team).update(plan=plan, balance=0)
+    entry = entries(Wallet).get()
+    assert (entry.team_id, entry.changes) == (team.pk, {"plan_id": [old, plan.pk]})
+
+
+def test_no_secret_is_in_the_log(team: Team, alice: User) -> None:
+    key, clear = create_api_key(team=team, creator=alice, name="test")
+    alice.set_password("another-long-password")
+    alice.save()
+    hashes = [alice.password, bytes(ApiKey.objects.get(pk=key.pk).secret_sha256).hex()]
+    written = repr(list(AuditEntry.objects.values()))
+    for secret in [PASSWORD, "another-long-password", clear, clear.split("_", 2)[2], *hashes]:
+        assert secret not in written
+    entry = entries(User).get()
+    assert entry.changes == {"password": CHANGED}
+    assert entry.differences == [Difference("password", None, None, secret=True)]
+
+
+@pytest.mark.parametrize("label", WATCHED)
+def test_every_column_that_looks_secret_is_declared_so(label: str) -> None:
+    columns = apps.get_model(label)._meta.concrete_fields
+    hidden = {field.column for field in columns if SUSPICIOUS.search(field.name) or isinstance(field, BinaryField)}
+    assert hidden <= WATCHED[label].hidden
+    assert WATCHED[label].hidden | WATCHED[label].ignored <= {field.column for field in columns}
+
+
+def test_what_a_session_does_names_the_person_and_the_address(team: Team, alice: User) -> None:
+    client = Client()
+    client.force_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
+    form = {"name": "new", "scopes": ["videos:read"], "expires": "90"}
+    client.post("/api-keys", form, headers={"X-Request-Id": "request-1"}, REMOTE_ADDR="9.9.9.9")
+    key = ApiKey.objects.get()
+    entry = entries(ApiKey, Verb.INSERT).get()
+    assert (entry.team, entry.actor, entry.api_key_id) == (team, alice, None)
+    assert (entry.ip, entry.request_id, entry.system) == ("9.9.9.9", "request-1", "")
+    client.post(f"/api-keys/{key.prefix}/revoke", REMOTE_ADDR="8.8.8.8")
+    assert (entries(ApiKey).get().ip, list(entries(ApiKey).get().changes)) == ("8.8.8.8", ["revoked_at"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_command_does_names_the_command() -> None:
+    address = urlsplit(os.environ["DATABASE_URL"])
+    url = urlunsplit(address._replace(path="/" + str(connection.settings_dict["NAME"])))
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    subprocess.run(
+        [sys.executable, "manage.py", "create_key", "--email", "new@example.com"],
+        cwd=settings.ROOT,
+        env=environment | {"DATABASE_URL": url},
+        check=True,
+        capture_output=True,
+    )
+    assert {entry.system for entry in AuditEntry.objects.all()} == {"mutoscope create_key"}
+    assert {entry.actor for entry in AuditEntry.objects.all()} == {None}
+
+
+def test_nobody_changes_or_deletes_an_entry(team: Team) -> None:
+    for write in (
+        lambda: AuditEntry.objects.update(verb="x"),
+        lambda: AuditEntry.objects.all().delete(),
+        lambda: AuditEntry.objects.first().delete(),
+    ):
+        with pytest.raises(Error, match="append_only"), transaction.atomic():
+            write()
+
+
+def test_the_purge_takes_what_is_too_old_and_nothing_else(team: Team, settings: Any) -> None:
+    settings.AUDIT_DAYS = 30
+    kept = AuditEntry.objects.count()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audit_auditentry (at, verb, model, row_id, request_id, system, changes)"
+            " VALUES (now() - interval '31 days', 'sign_in', '', '', '', '', '{}')"
+        )
+    assert purge() == 1
+    assert (AuditEntry.objects.count(), purge()) == (kept, 0)
+    with pytest.raises(Error, match="append_only"), transaction.atomic():
+        AuditEntry.objects.all().delete()
+    settings.AUDIT_DAYS = 0
+    assert purge() == 0
+
+
+def test_a_team_sees_its_own_log(team: Team) -> None:
+    other = ensure_personal_team(user=User.objects.create_user("charlie@example.com", PASSWORD))
+    record(Verb.IMPERSONATION_BEGAN, team=other)
+    assert {entry.team for entry in AuditEntry.objects.for_team(team)} == {team}
+    assert AuditEntry.objects.for_team(other).filter(verb=Verb.IMPERSONATION_BEGAN).count() == 1
