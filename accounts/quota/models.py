@@ -5,13 +5,14 @@ one transaction. The audit compares them.
 """
 
 import uuid
+from typing import ClassVar
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import ApiKey, Team, User
+from accounts.models import ApiKey, Team, TeamOwnedQuerySet, User
 
 
 class Limits(models.Model):
@@ -84,6 +85,8 @@ class Wallet(models.Model):
     reserved = models.BigIntegerField(default=0)
     # Size of the results that are kept.
     stored_bytes = models.BigIntegerField(default=0)
+    # The last month (its first day) that is settled as to monthly credits; months after it are still to be granted.
+    granted_through = models.DateField(null=True)
 
     class Meta:
         constraints = [
@@ -93,6 +96,10 @@ class Wallet(models.Model):
 
     def __str__(self) -> str:
         return f"{self.team}: {self.balance} free, {self.reserved} reserved"
+
+
+class LedgerEntryQuerySet(TeamOwnedQuerySet["LedgerEntry"]):
+    pass
 
 
 class LedgerEntry(models.Model):
@@ -114,12 +121,20 @@ class LedgerEntry(models.Model):
     job_id: "models.UUIDField[uuid.UUID | None, uuid.UUID | None]" = models.UUIDField(null=True)
     reason = models.CharField(max_length=200, blank=True)
     actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-    # The first day of the month that a monthly grant is for.
+    # Of a monthly grant, and of the end of what it left: the first day of its month.
     period = models.DateField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects: ClassVar[models.Manager["LedgerEntry"]] = LedgerEntryQuerySet.as_manager()
+
     class Meta:
-        indexes = [models.Index(fields=["team", "-id"], name="ledger_of_team")]
+        indexes = [
+            models.Index(fields=["team", "-id"], name="ledger_of_team"),
+            # What administrators and months did, among the many rows of jobs.
+            models.Index(
+                fields=["team", "created_at"], condition=Q(kind__in=("grant", "adjust")), name="ledger_without_jobs"
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["job_id"], condition=Q(kind="reserve"), name="ledger_one_reserve_per_job"),
             models.UniqueConstraint(
@@ -140,6 +155,10 @@ class LedgerEntry(models.Model):
         return f"{self.kind} {self.balance_delta:+d} for {self.team}"
 
 
+class UsageDayQuerySet(TeamOwnedQuerySet["UsageDay"]):
+    pass
+
+
 class UsageDay(models.Model):
     """What was used on one day (UTC), by person, key and model: counted in the transactions that move the credits.
 
@@ -158,6 +177,8 @@ class UsageDay(models.Model):
     completed = models.IntegerField(default=0)
     gpu_seconds = models.FloatField(default=0)
 
+    objects: ClassVar[models.Manager["UsageDay"]] = UsageDayQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -170,14 +191,24 @@ class UsageDay(models.Model):
 
 
 class QuotaWarning(models.Model):
-    """A mail that was sent: `percent` of the month's credits were used. Once a month and level."""
+    """`percent` of the month's credits were used: owners and admins are told by mail, once a month and level.
+
+    The row is written first and the mails follow, so that a mail server that is away delays them and loses none.
+    """
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     period = models.DateField()
     percent = models.PositiveSmallIntegerField()
     created_at = models.DateTimeField(auto_now_add=True)
+    # Ids of the users who have their mail.
+    sent_to = ArrayField(models.BigIntegerField(), default=list)
+    # Whoever sends the mails has until then; after it another may try.
+    try_after = models.DateTimeField(null=True)
+    # All mails are sent, or a higher level made this one needless.
+    done_at = models.DateTimeField(null=True)
 
     class Meta:
+        indexes = [models.Index(fields=["id"], condition=Q(done_at=None), name="warning_to_send")]
         constraints = [models.UniqueConstraint(fields=["team", "period", "percent"], name="warning_once_a_month")]
 
     def __str__(self) -> str:

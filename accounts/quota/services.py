@@ -4,6 +4,8 @@ The wallet row's lock serialises a team's movements; CHECKs and partial unique i
 """
 
 import uuid
+from datetime import date
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -12,7 +14,7 @@ from django.db.models import F
 from accounts.models import Team, User
 from accounts.quota.models import LedgerEntry, Plan, Wallet
 from accounts.quota.usage import Use, count
-from common.errors import LimitExceeded
+from common.errors import Conflict, LimitExceeded
 
 Kind = LedgerEntry.Kind
 # Joins the caller's transaction without a savepoint of its own: two round trips less for each movement.
@@ -31,12 +33,36 @@ def open_wallet(*, team: Team) -> Wallet:
 
 
 @_joined
-def grant(*, team: Team, credits: int, reason: str, actor: User | None = None) -> None:  # noqa: A002 (the product's word)
-    """Adds credits to the free balance."""
+def grant(
+    *,
+    team: Team,
+    credits: int,  # noqa: A002 (the product's word)
+    reason: str,
+    actor: User | None = None,
+    period: date | None = None,
+) -> None:
+    """Adds credits to the free balance. period: the first day of the month, where they are that month's."""
     Wallet.objects.filter(team=team).update(balance=F("balance") + credits)
-    LedgerEntry.objects.create(
-        team=team, kind=Kind.GRANT, balance_delta=credits, reserved_delta=0, reason=reason, actor=actor
-    )
+    _write(team=team, kind=Kind.GRANT, balance_delta=credits, reason=reason, actor=actor, period=period)
+
+
+@_joined
+def adjust(
+    *,
+    team: Team,
+    credits: int,  # noqa: A002
+    reason: str,
+    actor: User | None = None,
+    period: date | None = None,
+) -> None:
+    """Corrects the free balance, up or down. Raises Conflict where it would fall below nothing."""
+    if not Wallet.objects.filter(team=team, balance__gte=-credits).update(balance=F("balance") + credits):
+        raise Conflict(f"The team has fewer than {-credits} credits left. Take away less.", code="balance_too_low")
+    _write(team=team, kind=Kind.ADJUST, balance_delta=credits, reason=reason, actor=actor, period=period)
+
+
+def _write(**columns: Any) -> None:
+    LedgerEntry.objects.create(reserved_delta=0, **columns)
 
 
 @_joined

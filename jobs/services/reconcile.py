@@ -10,6 +10,8 @@ import structlog
 from django.db import transaction
 
 from accounts.audit.services import purge as purge_audit_log
+from accounts.quota.grants import grant_due_months
+from accounts.quota.warnings import note_due_warnings
 from common.clock import DatabaseNow
 from inference.catalogue import MODELS
 from jobs.models import Job, Worker
@@ -30,6 +32,11 @@ def reconcile() -> None:
     """One round of what cannot wait."""
     _run(recover_expired_leases, expire_deadlines, ring_waiting_pools, forget_workers)
     doorbell.ring(doorbell.SIDE_QUEUE)
+
+
+def keep_quotas() -> None:
+    """One round of what the calendar brings: nobody waits for it by the second, nor for ten minutes."""
+    _run(grant_due_months, note_due_warnings)
 
 
 def reconcile_slowly() -> None:

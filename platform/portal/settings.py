@@ -114,6 +114,7 @@ TEMPLATES = [
                 "accounts.context.team",
                 "accounts.context.mail_folder",
                 "accounts.context.signup",
+                "accounts.quota.context.purse",
             ],
         },
     }
@@ -257,6 +258,8 @@ if EMBEDDED:
 else:
     # EMAIL_URL: the mail server, as smtp+tls://user:password@host:587.
     vars().update(env.email("EMAIL_URL", default="smtp://localhost:25"))
+# A mail server that takes longer to answer is taken for away.
+EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT_SECONDS", default=10)
 # Who the mails come from.
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Mutoscope <mutoscope@localhost>")
 
@@ -283,6 +286,8 @@ STORAGE_PATIENCE_SECONDS = env.float("STORAGE_PATIENCE_SECONDS", default=600)
 SCRATCH_RESERVE_BYTES = env.int("SCRATCH_RESERVE_BYTES", default=512_000_000)
 # Between two looks for expired leases, passed deadlines and unheard doorbells.
 RECONCILE_SECONDS = env.float("RECONCILE_SECONDS", default=5)
+# Between two looks for months that turned and credits that run out.
+QUOTA_SECONDS = env.float("QUOTA_SECONDS", default=60)
 # Between two audits of wallets against the ledger.
 AUDIT_SECONDS = env.float("AUDIT_SECONDS", default=600)
 # Days that the audit log is kept; 0 keeps it for good.

@@ -9,7 +9,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
-from jobs.services.reconcile import reconcile, reconcile_slowly
+from jobs.services.reconcile import keep_quotas, reconcile, reconcile_slowly
+
+# What is done, and the seconds until it is done again.
+_ROUNDS = {
+    reconcile: 0.0,  # with every turn of the loop
+    keep_quotas: settings.QUOTA_SECONDS,
+    reconcile_slowly: settings.AUDIT_SECONDS,
+}
 
 
 class Command(BaseCommand):
@@ -19,11 +26,11 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        slow_at = 0.0
+        due = dict.fromkeys(_ROUNDS, 0.0)
         while not stop.is_set():
-            reconcile()
-            if time.monotonic() >= slow_at:
-                reconcile_slowly()
-                slow_at = time.monotonic() + settings.AUDIT_SECONDS
+            for work, pause_seconds in _ROUNDS.items():
+                if time.monotonic() >= due[work]:
+                    work()
+                    due[work] = time.monotonic() + pause_seconds
             close_old_connections()
             stop.wait(settings.RECONCILE_SECONDS)

@@ -1,0 +1,99 @@
+"""The credits of each month: given once to every open team whose plan has some.
+
+Monthly credits are spent before all others. Without rollover, what a month's grant leaves ends in the transaction that
+gives the next one; starting credits and what administrators gave are never taken. A promise that comes back after the
+month's turn first makes good what it took beyond that month's grant; the rest of it ends with the next turn.
+
+A grant is for the month, not for the plan: a team that changes from one plan with monthly credits to another gets the
+new amount from the next month on.
+"""
+
+from datetime import date, datetime
+
+import structlog
+from django.db import transaction
+from django.db.models import Q, QuerySet, Sum
+from django.utils import timezone
+
+from accounts.quota.allowance import allowance_of_wallet
+from accounts.quota.models import LedgerEntry, Wallet
+from accounts.quota.months import month_before, month_of, months_between
+from accounts.quota.services import Kind, adjust, grant
+from accounts.quota.standing import MONTHLY_CREDITS
+
+log = structlog.get_logger(__name__)
+
+
+def grant_due_months(*, now: datetime | None = None) -> int:
+    """Gives every team what is due to it since the last run. Returns to how many teams.
+
+    Any number of processes may run it, at any time: the wallet's lock lets one through for each team.
+    """
+    month = month_of(now or timezone.now())
+    _pass_over_plans_without(month)
+    due = _not_granted(month).filter(team__closed_at=None).alias(monthly=MONTHLY_CREDITS).filter(monthly__gt=0)
+    return sum(_grant_to(team_id, month) for team_id in list(due.values_list("pk", flat=True)))
+
+
+def _not_granted(month: date) -> QuerySet[Wallet]:
+    return Wallet.objects.filter(Q(granted_through=None) | Q(granted_through__lt=month))
+
+
+def _pass_over_plans_without(month: date) -> None:
+    """Months that a team spends on a plan without monthly credits are not missed, and never made up for."""
+    before = month_before(month)
+    without = Wallet.objects.alias(monthly=MONTHLY_CREDITS).filter(Q(monthly=None) | Q(monthly=0))
+    passed = list(without.filter(granted_through__lt=before).values_list("pk", flat=True))
+    Wallet.objects.filter(pk__in=passed, granted_through__lt=before).update(granted_through=before)
+
+
+@transaction.atomic
+def _grant_to(team_id: int, month: date) -> bool:
+    """False when another process was faster, or the plan has changed meanwhile."""
+    locked = _not_granted(month).filter(pk=team_id).select_for_update(of=("self",))
+    wallet = locked.select_related("plan", "team__plan_override").first()
+    if wallet is None:
+        return False
+    allowance = allowance_of_wallet(wallet)
+    if not allowance.monthly_credits:
+        return False
+    if not allowance.rollover:
+        _end_last_month(wallet)
+    missed_since = wallet.granted_through if allowance.rollover else None
+    for period in months_between(missed_since or month_before(month), month):
+        reason = f"credits of {period:%Y-%m}"
+        grant(team=wallet.team, credits=allowance.monthly_credits, reason=reason, period=period)
+        log.info("month_granted", team=team_id, period=str(period), credits=allowance.monthly_credits)
+    Wallet.objects.filter(pk=team_id).update(granted_through=month)
+    return True
+
+
+def _end_last_month(wallet: Wallet) -> None:
+    """Takes back what the last monthly grant left."""
+    grants = LedgerEntry.objects.for_team(wallet.team).filter(kind=Kind.GRANT, period__isnull=False).order_by("-id")
+    if not (newest := list(grants[:2])):
+        return
+    last, *earlier = newest
+    left = _unspent(last)
+    for before in earlier:
+        # Promises of the month before it that came back after the turn.
+        left += _unspent(before, until=last) - _unspent(before, until=last, as_of=last)
+    ending = min(left, wallet.balance)
+    if ending > 0:
+        reason = f"unspent credits of {last.period:%Y-%m}"
+        adjust(team=wallet.team, credits=-ending, reason=reason, period=last.period)
+
+
+def _unspent(given: LedgerEntry, *, until: LedgerEntry | None = None, as_of: LedgerEntry | None = None) -> int:
+    """What a grant has left after the jobs that were submitted from it on, `until` another row.
+
+    as_of: as it was when that row was written. Ids are in the order of time, since all are written under one lock.
+    """
+    rows = LedgerEntry.objects.for_team(given.team).filter(id__gt=given.id)
+    reserves = rows.filter(kind=Kind.RESERVE)
+    if until:
+        reserves = reserves.filter(id__lt=until.id)
+    if as_of:
+        rows = rows.filter(id__lt=as_of.id)
+    spent = rows.filter(job_id__in=reserves.values("job_id")).aggregate(total=Sum("balance_delta"))["total"] or 0
+    return max(0, given.balance_delta + spent)

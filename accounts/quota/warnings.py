@@ -1,0 +1,113 @@
+"""Tells a team's owners and admins by mail that 80 or 100 % of the month's credits are used.
+
+Two steps, so that none is lost and, as far as SMTP allows, none comes twice: `note_due_warnings` writes a row for each
+month and level, `send_due_warnings` mails it, and tries again while the mail server is away.
+"""
+
+from datetime import datetime, timedelta
+from smtplib import SMTPRecipientsRefused
+
+import structlog
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db.models import Q, QuerySet
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import override
+
+from accounts.models import User
+from accounts.quota.models import QuotaWarning
+from accounts.quota.months import month_of
+from accounts.quota.standing import LEVELS, Standing, standings
+from accounts.roles import Role
+
+log = structlog.get_logger(__name__)
+
+# Who sends a warning has so long for each mail; a mail server that is away is asked again as seldom.
+_TRY_AGAIN = timedelta(minutes=5)
+_BATCH = 50
+
+
+def note_due_warnings(*, now: datetime | None = None) -> int:
+    """Writes down which teams are to be warned. Returns how many mails that makes due."""
+    now = now or timezone.now()
+    month = month_of(now)
+    known = set(QuotaWarning.objects.filter(period=month).values_list("team_id", "percent"))
+    rows: list[QuotaWarning] = []
+    for team_id, standing in standings(month).items():
+        new = [level for level in LEVELS if standing.percent >= level and (team_id, level) not in known]
+        for level in new:
+            # Who is told of 100 % need not hear of 80 % in the same minute.
+            done_at = None if level == new[-1] else now
+            rows.append(QuotaWarning(team_id=team_id, period=month, percent=level, done_at=done_at))
+    # Another process may note the same: the first one's rows stand.
+    QuotaWarning.objects.bulk_create(rows, ignore_conflicts=True)
+    return sum(row.done_at is None for row in rows)
+
+
+def send_due_warnings(*, now: datetime | None = None) -> int:
+    """Sends what is noted and not sent. Returns how many mails went out."""
+    now = now or timezone.now()
+    # What the month's end overtook tells nobody anything.
+    QuotaWarning.objects.filter(done_at=None, period__lt=month_of(now)).update(done_at=now)
+    due = _due(now).select_related("team").order_by("id")[:_BATCH]
+    return sum(_send(warning) for warning in due if _claim(warning, now))
+
+
+def _due(now: datetime) -> QuerySet[QuotaWarning]:
+    return QuotaWarning.objects.filter(Q(try_after=None) | Q(try_after__lte=now), done_at=None)
+
+
+def _claim(warning: QuotaWarning, now: datetime) -> bool:
+    """Whether this process sends it, and no other for a while."""
+    return bool(_due(now).filter(pk=warning.pk).update(try_after=now + _TRY_AGAIN))
+
+
+def _send(warning: QuotaWarning) -> int:
+    row = QuotaWarning.objects.filter(pk=warning.pk)
+    standing = standings(warning.period, team_ids=[warning.team_id]).get(warning.team_id)
+    if standing is None or standing.percent < warning.percent:
+        row.delete()  # credits came in before the mail went out: it may become true again
+        return 0
+    managers = User.objects.filter(
+        memberships__team=warning.team, memberships__role__in=(Role.OWNER, Role.ADMIN), is_active=True
+    )
+    left = list(managers.exclude(pk__in=warning.sent_to).order_by("pk"))
+    done = 0
+    for user in left:
+        if not _mail(user, warning, standing):
+            return done  # the mail server is away: the others' turn comes with this one's
+        done += 1
+        warning.sent_to.append(user.pk)
+        row.update(sent_to=warning.sent_to, try_after=timezone.now() + _TRY_AGAIN)
+    row.update(done_at=timezone.now())
+    return done
+
+
+def _mail(user: User, warning: QuotaWarning, standing: Standing) -> bool:
+    """Whether it is out of our hands: taken by the mail server, or refused for good."""
+    message = EmailMessage(*_words(user, warning, standing), to=[user.email])
+    try:
+        message.send()
+    except (SMTPRecipientsRefused, ValueError) as error:  # no such address there, or none that could be
+        log.warning("quota_warning_refused", team=warning.team_id, user=user.pk, kind=type(error).__name__)
+    except OSError as error:  # smtplib's errors are OSErrors; what they say may name the person
+        log.error("mail_not_sent", mail="quota_warning", kind=type(error).__name__)
+        return False
+    return True
+
+
+def _words(user: User, warning: QuotaWarning, standing: Standing) -> tuple[str, str]:
+    """Subject and text, in the person's language."""
+    context = {
+        "team": warning.team.name,
+        "warning": warning,
+        "standing": standing,
+        "resets_on": standing.resets_on(warning.period),
+        "address": f"{settings.SITE_URL}{reverse('usage')}",
+        "site": settings.SITE_URL,
+    }
+    with override(user.language or settings.LANGUAGE_CODE):
+        subject = render_to_string("quota/mail/warning_subject.txt", context)
+        return " ".join(subject.split()), render_to_string("quota/mail/warning_message.txt", context)
