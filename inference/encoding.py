@@ -17,7 +17,7 @@ from av.filter import Graph
 from av.filter.context import FilterContext
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -58,8 +58,12 @@ def write_mp4(frames: Frames, fps: int, path: Path) -> None:
         context = stream.codec_context
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = ColorRange.MPEG
+        # One for the film, on this thread alone: setting up a pool of threads a frame took longer than all the rest.
+        reformatter = VideoReformatter()
         for frame in _even_frames(frames, fps):
-            yuv = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
+            yuv = reformatter.reformat(
+                frame, format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG, threads=1
+            )
             film.mux(stream.encode(yuv))
         film.mux(stream.encode(None))
 
@@ -132,6 +136,8 @@ def _video_frames(frames: Iterable[NDArray[np.uint8]], fps: int) -> Iterator[Vid
 
 def _even_frames(frames: Frames, fps: int) -> Iterator[VideoFrame]:
     odd_rows, odd_columns = frames.shape[1] % 2, frames.shape[2] % 2
+    if not odd_rows and not odd_columns:
+        return _video_frames(frames, fps)
     padding = ((0, odd_rows), (0, odd_columns), (0, 0))
     return _video_frames((np.pad(frame, padding, mode="edge") for frame in frames), fps)
 

@@ -1,6 +1,6 @@
 """Ends jobs: state, money and event in one transaction, fenced by the attempt for everything a worker says."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 import structlog
@@ -26,6 +26,24 @@ OUT_OF_MEMORY = "out_of_memory"
 _MOST_CRASHES = {OUT_OF_MEMORY: 2}
 
 
+# One round trip. Everything hangs on the first part: an attempt that was fenced off closes nothing, tells nothing.
+_COMPLETE = """
+WITH closed AS (
+    UPDATE jobs_job SET state = 'completed', finished_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL,
+           steps_done = steps, result_key = %(result_key)s, poster_key = %(poster_key)s,
+           result_bytes = %(result_bytes)s, gpu_seconds = %(gpu_seconds)s,
+           charged_credits = LEAST(quoted_credits, GREATEST(1, round(%(gpu_seconds)s))),
+           expires_at = clock_timestamp() + make_interval(days => NULLIF(%(retention_days)s, 0))
+    WHERE id = %(job_id)s AND attempt = %(attempt)s AND state = 'in_progress'
+    RETURNING id, team_id, user_id, api_key_id, model, created_at, quoted_credits, charged_credits
+), event AS (
+    INSERT INTO jobs_jobevent (job_id, kind, created_at) SELECT id, 'completed', clock_timestamp() FROM closed
+    ON CONFLICT DO NOTHING
+)
+SELECT * FROM closed
+"""
+
+
 @dataclass(frozen=True)
 class Published:
     """What an attempt made and stored, under its own keys."""
@@ -43,21 +61,12 @@ def complete_job(*, fence: Fence, published: Published) -> bool:
     A cancel that came too late, after the result was made, loses: the user has the video and pays for it.
     Saying it twice is no harm: the answer to a commit may be lost on the way, and the worker asks again.
     """
-    job = held_by(fence).select_for_update().first()
+    closing = asdict(fence) | asdict(published) | {"retention_days": settings.RETENTION_DAYS}
+    job = next(iter(Job.objects.raw(_COMPLETE, closing)), None)
     if job is None:
         return Job.objects.filter(pk=fence.job_id, attempt=fence.attempt, state=State.COMPLETED).exists()
-    charged = min(job.quoted_credits, max(1, round(published.gpu_seconds)))
-    _close(
-        held_by(fence),
-        State.COMPLETED,
-        steps_done=job.steps,
-        result_key=published.result_key,
-        poster_key=published.poster_key,
-        result_bytes=published.result_bytes,
-        gpu_seconds=published.gpu_seconds,
-        charged_credits=charged,
-        expires_at=DatabaseNow() + timedelta(days=settings.RETENTION_DAYS) if settings.RETENTION_DAYS else None,
-    )
+    charged = job.charged_credits
+    assert charged is not None  # noqa: S101 (the statement has set it)
     quota.settle(
         use=job.use,
         job_id=job.id,
@@ -66,8 +75,7 @@ def complete_job(*, fence: Fence, published: Published) -> bool:
         gpu_seconds=published.gpu_seconds,
         stored_bytes=published.result_bytes,
     )
-    record_event(job.id, "completed")
-    log.info("job_completed", task_id=job.public_id, team=job.team_id, attempt=job.attempt, charged_credits=charged)
+    log.info("job_completed", task_id=job.public_id, team=job.team_id, attempt=fence.attempt, charged_credits=charged)
     return True
 
 
@@ -148,12 +156,8 @@ def _end_unpaid(rows: QuerySet[Job], state: State, **columns: str) -> bool:
     job = rows.select_for_update().first()
     if job is None:
         return False
-    _close(rows, state, **columns)
+    rows.update(state=state, finished_at=DatabaseNow(), lease_owner=None, lease_until=None, **columns)
     quota.release(use=job.use, job_id=job.id, reserved=job.quoted_credits)
     record_event(job.id, state.value)
     log.info("job_closed", task_id=job.public_id, team=job.team_id, state=state.value, **columns)
     return True
-
-
-def _close(rows: QuerySet[Job], state: State, **columns: object) -> None:
-    rows.update(state=state, finished_at=DatabaseNow(), lease_owner=None, lease_until=None, **columns)

@@ -1,7 +1,7 @@
 """The GPU worker: claims jobs from Postgres, has its engine child make them, publishes them.
 
 This process never touches CUDA. It can therefore watch the child, kill it, and keep its promises to Postgres while a
-kernel hangs. One thread does it all; only publishing has a thread of its own.
+kernel hangs. One thread does it all; only publishing has threads of its own.
 """
 
 import time
@@ -201,9 +201,7 @@ class GpuWorker(BellWorker):
 
     def keep_holds(self) -> None:
         """Renews leases, passes cancels on, ends runs that hang; forgets what is published."""
-        for hold in self.publisher.keep():
-            self.scratch.forget(hold.fence)
-            self.card.jobs_done += 1
+        self.card.jobs_done += self.publisher.keep()
         if self.running is not None:
             self.keep_running(self.running)
 
@@ -232,7 +230,7 @@ class GpuWorker(BellWorker):
             # The lease will run out and the reconciler will see to the job.
             log.error("close_failed", task_id=hold.job.public_id, reason=str(error).strip())
         self.running = None
-        self.scratch.forget(hold.fence)
+        hold.remove_files()
 
     def keep_card(self) -> None:
         """Tells the site what this worker is and does."""

@@ -1,5 +1,6 @@
 """What a worker holds of one job between claim and close: its lease, its files, its progress."""
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,10 @@ class Hold:
             seed=self.job.seed,
         )
         return Generate(self.fence, request, picture_path, self.folder / "frames.npy")
+
+    def remove_files(self) -> None:
+        """Empties its place on the disk; what is published lies in the storage."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def note_step(self, step: int, total: int) -> None:
         """Progress of the engine, told in the job's own steps: engines count the decoding too, or frames."""

@@ -1,6 +1,6 @@
 """From frames to a published video: encode, store under the attempt's key, close the job.
 
-It has a thread of its own, so that the engine already makes the next clip meanwhile. A storage that is down is waited
+It has threads of its own, so that the engine already makes the next clip meanwhile. A storage that is down is waited
 for while the leases are kept; what was made is not thrown away for an outage of minutes.
 """
 
@@ -35,18 +35,20 @@ from jobs.worker.hold import Hold
 log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
-# While one clip is encoded and stored the next one is made; a third waits for neither.
-_MOST_HELD = 2
+# One clip is encoded while another waits for storage or database.
+_THREADS = 2
+# While these are published the next one is made; beyond that the engine waits, and other workers get the jobs.
+_MOST_HELD = 3
 _PAUSES_SECONDS = (1, 2, 5, 10)
 
 
 class Publisher:
-    """Publishes what the engine made, one after the other. `trouble` says what keeps it from doing so, or is empty."""
+    """Publishes what the engine made. `trouble` says what keeps it from doing so, or is empty."""
 
     def __init__(self) -> None:
         self.trouble = ""
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish")
-        self._held: dict[Fence, tuple[Hold, Future[None]]] = {}
+        self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="publish")
+        self._held: dict[Fence, tuple[Hold, Future[bool]]] = {}
         self._abandoned = threading.Event()
         # Readable when something is done with, so that the worker can wait for that and its engine at once.
         self.done_signal, self._signal = socket.socketpair()
@@ -63,29 +65,33 @@ class Publisher:
 
     def take(self, hold: Hold, *, gpu_seconds: float) -> None:
         """Takes over a job whose frames are made."""
-        future = self._thread.submit(self._publish, hold, gpu_seconds)
+        future = self._threads.submit(self._publish, hold, gpu_seconds)
         future.add_done_callback(lambda _: self._signal.send(b"."))
         self._held[hold.fence] = (hold, future)
 
-    def keep(self) -> list[Hold]:
-        """Renews the leases of what is in hand; returns what is done with, whatever came of it."""
+    def keep(self) -> int:
+        """Renews the leases of what is in hand, forgets what is done with; returns how much of that was published."""
         with suppress(BlockingIOError):
             self.done_signal.recv(4096)
-        done = [hold for hold, future in self._held.values() if future.done()]
-        for hold in done:
-            _, future = self._held.pop(hold.fence)
+        published = 0
+        for hold, future in list(self._held.values()):
+            if not future.done():
+                hold.beat_when_due(settings.BEAT_SECONDS)
+                continue
+            del self._held[hold.fence]
             if (error := future.exception()) is not None:
                 log.error("publish_failed", task_id=hold.job.public_id, reason=repr(error))
-        for hold in self.holds:
-            hold.beat_when_due(settings.BEAT_SECONDS)
-        return done
+            elif future.result():
+                published += 1
+        return published
 
     def abandon(self) -> None:
         """Stops waiting for whatever is down. What is not published is the caller's to hand back."""
         self._abandoned.set()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _publish(self, hold: Hold, gpu_seconds: float) -> None:
+    def _publish(self, hold: Hold, gpu_seconds: float) -> bool:
+        """Returns whether the video is published: not where the attempt was fenced off, or had to be given up."""
         close_old_connections()
         job = hold.job
         try:
@@ -95,10 +101,11 @@ class Publisher:
             published = Published(
                 result_key=result_key, poster_key=poster_key, result_bytes=video.stat().st_size, gpu_seconds=gpu_seconds
             )
-            if not self._patiently(hold, lambda: complete_job(fence=job.fence, published=published)):
-                log.warning("fenced_off", task_id=job.public_id, attempt=job.attempt)
-                default_storage.delete(result_key)
-                default_storage.delete(poster_key)
+            if self._patiently(hold, lambda: complete_job(fence=job.fence, published=published)):
+                return True
+            log.warning("fenced_off", task_id=job.public_id, attempt=job.attempt)
+            default_storage.delete(result_key)
+            default_storage.delete(poster_key)
         except EncodingFailed as error:
             crash_job(fence=job.fence, code=error.code, message=error.message)
         except OSError as error:
@@ -107,7 +114,9 @@ class Publisher:
         finally:
             # Also after giving up: the next job shows whether it still is so.
             self.trouble = ""
+            hold.remove_files()
             close_old_connections()
+        return False
 
     def _patiently(self, hold: Hold, work: Callable[[], Result]) -> Result:
         """Does the work, again and again while storage or database are down, for as long as the lease is kept.
@@ -144,8 +153,7 @@ def _encode(job: Job, folder: Path) -> tuple[Path, Path]:
 
 
 def _store(job: Job, path: Path) -> str:
-    """The key it was stored under. A half-written object of a failed try is removed first."""
+    """The key it was stored under. A half-written object of a failed try is written over."""
     key = attempt_key(job.team_id, job.id, job.attempt, path.name)
-    default_storage.delete(key)
     with path.open("rb") as file:
         return default_storage.save(key, File(file))

@@ -33,16 +33,10 @@ class Scratch:
 
     def folder(self, fence: Fence) -> Path:
         """Where one attempt may keep its files; not made yet."""
-        return self._path(fence)
-
-    def forget(self, fence: Fence) -> None:
-        shutil.rmtree(self._path(fence), ignore_errors=True)
+        return self.root / f"{fence.job_id.hex}-{fence.attempt}"
 
     def remove(self) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
-
-    def _path(self, fence: Fence) -> Path:
-        return self.root / f"{fence.job_id.hex}-{fence.attempt}"
 
 
 def _is_alive(folder_name: str) -> bool:

@@ -24,6 +24,7 @@ def fence() -> None:
         return Job.objects.filter(pk=held.job_id, state=State.IN_PROGRESS)
 
     lease.held_by = close.held_by = held_by
+    close._COMPLETE = _without(" AND attempt = %(attempt)s")
 
 
 def every_fence() -> None:
@@ -33,6 +34,12 @@ def every_fence() -> None:
         return Job.objects.filter(pk=held.job_id)
 
     lease.held_by = close.held_by = held_by
+    close._COMPLETE = _without(" AND attempt = %(attempt)s AND state = 'in_progress'")
+
+
+def _without(words: str) -> str:
+    assert words in close._COMPLETE
+    return close._COMPLETE.replace(words, "")
 
 
 def self_check() -> None:
