@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "accounts.teams",
     "jobs",
     "jobs.galleries",
+    "jobs.exports",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -296,6 +297,8 @@ AUDIT_DAYS = env.int("AUDIT_DAYS", default=365)
 AGEING_SECONDS = env.float("AGEING_SECONDS", default=900)
 # Days that a finished video is kept; 0 keeps it for good.
 RETENTION_DAYS = env.int("RETENTION_DAYS", default=0)
+# Days that the file is kept which a person asked for to take their data along.
+EXPORT_DAYS = env.int("EXPORT_DAYS", default=7)
 # Objects that no job refers to are deleted at this age, and looked for as often. Longer than any upload lasts.
 ORPHAN_SECONDS = env.float("ORPHAN_SECONDS", default=3600)
 # Where workers write films before they are published: a fast local disk.

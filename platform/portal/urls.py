@@ -11,6 +11,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("", include("jobs.api.urls")),
     path("", include("accounts.urls")),
+    path("", include("jobs.exports.urls")),
     path("", include("jobs.pages.urls")),
 ]
 

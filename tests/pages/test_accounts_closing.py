@@ -17,6 +17,7 @@ from django.core import serializers
 from django.test import Client
 from django.utils import timezone
 
+from accounts.audit.models import AuditEntry
 from accounts.models import ApiKey, Invitation, Membership, Team, User
 from accounts.people.closing import close_account
 from accounts.quota.models import LedgerEntry
@@ -41,9 +42,9 @@ def close(person: Person) -> Any:
 
 
 def everything() -> Iterator[str]:
-    """All rows of all tables of ours and of the account's apps, as text."""
+    """All rows of all tables as text, but for sessions, which are signed, and the audit log, which has its own end."""
     for model in apps.get_models():
-        if model is not Session:
+        if model not in {Session, AuditEntry}:
             yield from (json.dumps(row) for row in json.loads(serializers.serialize("json", model._base_manager.all())))
 
 

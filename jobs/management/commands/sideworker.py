@@ -6,16 +6,18 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from jobs.exports.services import delete_old_exports, make_due_exports
 from jobs.services.cleanup import delete_due_files
 from jobs.services.orphans import sweep_orphans
 from jobs.worker.side import Seldom, SideWorker
 
 
 class Command(BaseCommand):
-    help = "Runs the worker for side jobs: deletes the files of deleted and outlived videos."
+    help = "Runs the worker for side jobs: deletes files that are not wanted any more, collects people's data."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        SideWorker(chores=[delete_due_files, Seldom(settings.ORPHAN_SECONDS, sweep_old_orphans)]).run()
+        sweep = Seldom(settings.ORPHAN_SECONDS, sweep_old_orphans)
+        SideWorker(chores=[delete_due_files, sweep, delete_old_exports, make_due_exports]).run()
 
 
 def sweep_old_orphans() -> None:

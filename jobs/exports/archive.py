@@ -1,0 +1,67 @@
+"""Writes a person's archive to a local file, piece by piece: nothing of it ever lies in memory as a whole."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+
+from django.core.files.storage import default_storage
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils import timezone
+
+from accounts.models import User
+from jobs.exports.records import records_of, visible_videos
+from jobs.models import Job
+
+_PIECE = 1 << 20
+
+
+def write_archive(*, user: User, path: Path, beat: Callable[[], None]) -> None:
+    """Writes everything about a person to `path` as a zip.
+
+    beat: called after each file, so that the caller can renew its lease; what it raises ends the work.
+    """
+    with ZipFile(path, "w", allowZip64=True) as archive:
+        for name, records in records_of(user):
+            _write_records(archive, name, records)
+            beat()
+        for job in visible_videos(user).iterator(500):
+            for name, key in _files_of(job):
+                _copy(archive, name, key)
+            beat()
+
+
+def _write_records(archive: ZipFile, name: str, records: Iterable[dict[str, Any]]) -> None:
+    with archive.open(_entry(name, ZIP_DEFLATED), "w", force_zip64=True) as file:
+        separator = b"[\n"
+        for record in records:
+            file.write(separator + json.dumps(record, cls=DjangoJSONEncoder, ensure_ascii=False).encode())
+            separator = b",\n"
+        file.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
+
+
+def _files_of(job: Job) -> Iterator[tuple[str, str]]:
+    """(name in the archive, key in the storage): the picture, and the video where there is one."""
+    if job.is_gone:
+        return
+    yield f"videos/{job.public_id}.picture.png", job.source_key
+    if job.result_key:
+        yield f"videos/{job.public_id}.{job.output_format}", job.result_key
+
+
+def _copy(archive: ZipFile, name: str, key: str) -> None:
+    try:
+        source = default_storage.open(key)
+    except FileNotFoundError:
+        return  # deleted since its row was read
+    # Films and pictures are compressed already.
+    with source, archive.open(_entry(name, ZIP_STORED), "w", force_zip64=True) as target:
+        shutil.copyfileobj(source, target, _PIECE)
+
+
+def _entry(name: str, compression: int) -> ZipInfo:
+    entry = ZipInfo(name, timezone.now().timetuple()[:6])
+    entry.compress_type = compression
+    return entry

@@ -1,0 +1,138 @@
+"""Exports: asked for on a page, made by a side worker, kept for some days."""
+
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from common.clock import DatabaseNow
+from common.errors import Conflict
+from jobs.exports.archive import write_archive
+from jobs.exports.mails import tell_ready
+from jobs.exports.models import Export
+from jobs.services import doorbell
+from jobs.services.storage import delete_folder, prune_folder
+
+log = structlog.get_logger(__name__)
+
+State = Export.State
+MOST_ATTEMPTS = 3
+# Renewed after every file; a worker that is killed holds an export up for so long.
+LEASE = timedelta(minutes=10)
+_PAUSE_AFTER_FAILURE = timedelta(minutes=1)
+
+
+class _LostLease(Exception):
+    """Another worker has it now, or nobody wants it any more."""
+
+
+def request_export(*, user: User) -> Export:
+    """Puts an export in the queue. Raises Conflict while the person's last one is still being made."""
+    try:
+        with transaction.atomic():
+            export = Export.objects.create(user=user)
+    except IntegrityError as error:
+        raise Conflict(_("Your data is being collected already. We write when it is ready."), code="waiting") from error
+    doorbell.ring_after_commit(doorbell.SIDE_QUEUE)
+    return export
+
+
+def make_due_exports() -> int:
+    """Makes what waits; returns how many got ready. Several processes may run it at once."""
+    count = 0
+    while export := _claim():
+        count += _make(export)
+    _give_up()
+    return count
+
+
+def delete_old_exports() -> int:
+    """Deletes the files of exports whose days are over; returns how many. Deleting twice is no harm."""
+    due = list(Export.objects.filter(state=State.READY, expires_at__lte=DatabaseNow()))
+    for export in due:
+        delete_folder(export.folder)
+        Export.objects.filter(pk=export.pk, state=State.READY).update(state=State.GONE, file_key="")
+    return len(due)
+
+
+def drop_exports(sender: object, *, user: User, **_: Any) -> None:
+    """Receives `account_closed`: nobody is left who may download them."""
+    exports = Export.objects.filter(user=user)
+    exports.filter(state=State.WAITING).update(state=State.FAILED)
+    exports.filter(state=State.READY).update(expires_at=DatabaseNow())
+    doorbell.ring_after_commit(doorbell.SIDE_QUEUE)
+
+
+def _claim() -> Export | None:
+    free = Q(lease_until=None) | Q(lease_until__lt=DatabaseNow())
+    waiting = Export.objects.filter(free, state=State.WAITING, attempt__lt=MOST_ATTEMPTS)
+    with transaction.atomic():
+        export = waiting.select_for_update(skip_locked=True).order_by("created_at").first()
+        if export is None:
+            return None
+        Export.objects.filter(pk=export.pk).update(attempt=F("attempt") + 1, lease_until=DatabaseNow() + LEASE)
+    return Export.objects.select_related("user").get(pk=export.pk)
+
+
+def _held(export: Export) -> QuerySet[Export]:
+    return Export.objects.filter(pk=export.pk, attempt=export.attempt, state=State.WAITING)
+
+
+def _renew(export: Export) -> None:
+    if not _held(export).update(lease_until=DatabaseNow() + LEASE):
+        raise _LostLease
+
+
+def _make(export: Export) -> bool:
+    Path(settings.SCRATCH_DIR).mkdir(parents=True, exist_ok=True)
+    try:
+        with TemporaryDirectory(dir=settings.SCRATCH_DIR, prefix="export-") as folder:
+            path = Path(folder) / "mutoscope.zip"
+            write_archive(user=export.user, path=path, beat=lambda: _renew(export))
+            with path.open("rb") as file:
+                key = default_storage.save(export.attempt_key, File(file))
+            done = _publish(export, key, path.stat().st_size)
+    except _LostLease:
+        return False
+    except OSError as error:
+        log.warning("export_failed", export=str(export.pk), attempt=export.attempt, reason=str(error))
+        _held(export).update(lease_until=DatabaseNow() + _PAUSE_AFTER_FAILURE)
+        return False
+    if not done:
+        default_storage.delete(key)
+        return False
+    prune_folder(export.folder, keep={key})  # what killed attempts left
+    log.info("export_ready", export=str(export.pk), user=export.user_id)
+    tell_ready(export.user)
+    return True
+
+
+@transaction.atomic
+def _publish(export: Export, key: str, size_bytes: int) -> bool:
+    """False when the lease was lost. Earlier exports give way to the new one."""
+    until = DatabaseNow() + timedelta(days=settings.EXPORT_DAYS)
+    ready = {"state": State.READY, "file_key": key, "size_bytes": size_bytes, "expires_at": until, "lease_until": None}
+    if not _held(export).update(**ready):
+        return False
+    older = Export.objects.filter(user=export.user, state=State.READY).exclude(pk=export.pk)
+    older.update(expires_at=DatabaseNow())
+    return True
+
+
+def _give_up() -> None:
+    """What three attempts did not make is told to the person, who may ask again."""
+    spent = Export.objects.filter(state=State.WAITING, attempt__gte=MOST_ATTEMPTS, lease_until__lt=DatabaseNow())
+    for export in spent:
+        if _held(export).update(state=State.FAILED, lease_until=None):
+            with suppress(OSError):  # a storage that is away took no file either
+                delete_folder(export.folder)

@@ -1,0 +1,11 @@
+"""Addresses of the page about a person's data."""
+
+from django.urls import path
+
+from jobs.exports import views
+
+urlpatterns = [
+    path("account/data", views.data, name="account_data"),
+    path("account/data/export", views.ask, name="request_export"),
+    path("account/data/<uuid:export_id>", views.download, name="download_export"),
+]
