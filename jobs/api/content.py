@@ -83,12 +83,13 @@ class ContentView(APIView):
             job = _job_of_token(query["token"], video_id)
         else:
             job = find_video(principal_of(request).team, video_id)
-        key = _key(job, query["variant"])
+        key = content_key(job, query["variant"])
         filename = f"{job.public_id}.{key.rpartition('.')[2]}"
         return file_response(request._request, key, filename=filename, as_attachment=query["download"])
 
 
-def _key(job: Job, variant: str) -> str:
+def content_key(job: Job, variant: str) -> str:
+    """Where the film or its poster is stored. Raises Conflict before it is made, Gone after its retention."""
     if job.state != State.COMPLETED:
         raise Conflict(f"There is no video yet: its status is {job.state}.", code="not_ready")
     if job.is_gone:

@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -33,6 +33,11 @@ class PublicationQuerySet(TeamOwnedQuerySet["Publication"]):
     def for_team(self, team: Team) -> Self:
         """A team's publications, without those whose video has outlived its retention this very moment."""
         return super().for_team(team).filter(Q(job__expires_at=None) | Q(job__expires_at__gt=timezone.now()))
+
+    def with_marks_of(self, viewer: User | None) -> Self:
+        """With `is_favourite` of the one who looks, and what a card or a body shows beside the row itself."""
+        marks = Favourite.objects.filter(publication=OuterRef("pk"), user=viewer, team=OuterRef("team"))
+        return self.annotate(is_favourite=Exists(marks)).select_related("job", "publisher")
 
 
 class Publication(models.Model):

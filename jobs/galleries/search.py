@@ -5,11 +5,10 @@ import uuid
 from dataclasses import dataclass
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import Team, User
 from common.pagination import Page
-from jobs.galleries.models import Favourite, Publication, searchable
+from jobs.galleries.models import Publication, searchable
 
 _MOST_WORDS = 8
 _SPECIAL = re.compile(r"([\\%_])")
@@ -33,14 +32,8 @@ def find_publications(
 ) -> Page[Publication]:
     """The page of at most `limit` publications that follows `after`, newest first, in two queries."""
     found = _find_ids(team, wanted, after, limit + 1)
-    rows = with_favourites(Publication.objects.for_team(team), viewer).filter(pk__in=found).order_by("-pk")
-    return Page(list(rows.select_related("job", "publisher"))[:limit], len(found) > limit)
-
-
-def with_favourites(rows: QuerySet[Publication], viewer: User | None) -> QuerySet[Publication]:
-    """Publications with `is_favourite` of the one who looks."""
-    marks = Favourite.objects.filter(publication=OuterRef("pk"), user=viewer, team=OuterRef("team"))
-    return rows.annotate(is_favourite=Exists(marks))
+    rows = Publication.objects.for_team(team).with_marks_of(viewer).filter(pk__in=found[:limit]).order_by("-pk")
+    return Page(list(rows), len(found) > limit)
 
 
 def _find_ids(team: Team, wanted: Wanted, after: uuid.UUID | None, most: int) -> list[uuid.UUID]:

@@ -10,9 +10,11 @@ urlpatterns = [
     path("health", health.health, name="health"),
     path("accounts/", include("allauth.urls")),
     path("", include("jobs.api.urls")),
+    path("", include("jobs.galleries.api.urls")),
     path("", include("accounts.urls")),
     path("", include("jobs.exports.urls")),
     path("", include("jobs.pages.urls")),
+    path("", include("jobs.galleries.pages.urls")),
 ]
 
 handler400 = "portal.faults.bad_request"

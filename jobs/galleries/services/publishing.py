@@ -101,9 +101,9 @@ def set_favourite(*, principal: Principal, publication: Publication, wanted: boo
         raise _gone(publication) from None
 
 
-def live_links(publication: Publication) -> int:
+def live_links(principal: Principal, job: Job) -> int:
     """How many links show this video to people outside, whether it is in the gallery or not."""
-    return ShareLink.objects.for_team(publication.team).live().filter(job=publication.job_id).count()
+    return ShareLink.objects.for_team(principal.team).live().filter(job=job).count()
 
 
 def tidy_tags(tags: Iterable[str]) -> list[str]:

@@ -4,13 +4,13 @@ import secrets
 from datetime import datetime
 
 from django.contrib.auth.hashers import check_password, make_password
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.principals import Principal
 from accounts.roles import Right, Scope
 from common.errors import Conflict, Forbidden
-from jobs.galleries.models import Collection, Publication, ShareLink
+from jobs.galleries.models import Collection, Publication, ShareLink, ShareLinkQuerySet
 from jobs.models import Job
 from jobs.states import State
 
@@ -26,7 +26,7 @@ def may_share(principal: Principal, target: Job | Collection) -> bool:
     return Publication.objects.for_team(principal.team).filter(job=target).exists()
 
 
-def visible_links(principal: Principal) -> QuerySet[ShareLink]:
+def visible_links(principal: Principal) -> ShareLinkQuerySet:
     """The links that one may see and revoke: one's own; for curators the team's."""
     links = ShareLink.objects.for_team(principal.team)
     return links if principal.may(Right.CURATE_GALLERY) else links.filter(creator=principal.user)

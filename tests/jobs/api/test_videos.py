@@ -1,5 +1,6 @@
 """Reading, canceling and deleting videos; and that another team's are as absent as absent ones."""
 
+import re
 import uuid
 
 import pytest
@@ -248,8 +249,9 @@ def test_the_description_is_valid_and_names_every_route(client, db):
     validate_schema(schema)
     assert schema["openapi"].startswith("3.1")
     routes = {
-        "/" + str(pattern.pattern).replace("<str:video_id>", "{video_id}")
-        for pattern in get_resolver("jobs.api.urls").url_patterns
+        "/" + re.sub(r"<str:(\w+)>", r"{\1}", str(pattern.pattern))
+        for rooms in ("jobs.api.urls", "jobs.galleries.api.urls")
+        for pattern in get_resolver(rooms).url_patterns
     }
     assert routes - {"/docs", "/v1/openapi.json"} == set(schema["paths"])
     assert client.get("/docs").status_code == 200

@@ -1,0 +1,140 @@
+"""/v1/collections: named choices of the team's publications."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.roles import Scope
+from common.ids import parse_public_id
+from common.pagination import keyset_page
+from jobs.api.authentication import principal_of
+from jobs.api.schema import ERRORS
+from jobs.api.videos import checked_body
+from jobs.fields import TextField
+from jobs.galleries.api.serializers import (
+    CollectionSerializer,
+    EditCollectionSerializer,
+    NewCollectionSerializer,
+    StrictSerializer,
+    collection_as_json,
+    list_as_json,
+    list_schema,
+)
+from jobs.galleries.lookups import find_collection, find_publication
+from jobs.galleries.models import Collection
+from jobs.galleries.services.curation import (
+    create_collection,
+    delete_collection,
+    edit_collection,
+    require_curator,
+    set_collected,
+)
+
+
+class PageQuerySerializer(StrictSerializer):
+    after = TextField(required=False, help_text="the last id of the page before")
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+
+
+class CollectionsView(APIView):
+    scopes = {"GET": Scope.VIDEOS_READ, "POST": Scope.GALLERY_WRITE}
+
+    @extend_schema(
+        operation_id="collections_list",
+        summary="List collections",
+        description="Newest first; `order` says how the pages sort them.",
+        parameters=[PageQuerySerializer],
+        responses={200: list_schema("CollectionList", CollectionSerializer), **ERRORS},
+    )
+    def get(self, request: Request) -> Response:
+        query = checked_body(PageQuerySerializer, request.query_params)
+        after = parse_public_id("col", query["after"]) if "after" in query else None
+        rows = Collection.objects.for_team(principal_of(request).team)
+        page = keyset_page(rows, after=after, limit=query["limit"])
+        return Response(list_as_json([collection_as_json(row) for row in page.rows], has_more=page.has_more))
+
+    @extend_schema(
+        operation_id="collections_create",
+        summary="Make a collection",
+        description="For owners and admins.",
+        request=NewCollectionSerializer,
+        responses={201: CollectionSerializer, **ERRORS},
+    )
+    def post(self, request: Request) -> Response:
+        principal = principal_of(request)
+        require_curator(principal)
+        values = checked_body(NewCollectionSerializer, request.data)
+        values["position"] = values.pop("order", 0)
+        collection = create_collection(principal=principal, **values)
+        return Response(collection_as_json(collection), status=201)
+
+
+class CollectionView(APIView):
+    scopes = {"GET": Scope.VIDEOS_READ, "PATCH": Scope.GALLERY_WRITE, "DELETE": Scope.GALLERY_WRITE}
+
+    @extend_schema(
+        operation_id="collections_retrieve",
+        summary="Look at a collection",
+        description="What is in it: `GET /v1/gallery?collection=col_…`.",
+        responses={200: CollectionSerializer, **ERRORS},
+    )
+    def get(self, request: Request, collection_id: str) -> Response:
+        return Response(collection_as_json(find_collection(principal_of(request), collection_id)))
+
+    @extend_schema(
+        operation_id="collections_edit",
+        summary="Rename, describe or move a collection",
+        request=EditCollectionSerializer,
+        responses={200: CollectionSerializer, **ERRORS},
+    )
+    def patch(self, request: Request, collection_id: str) -> Response:
+        principal = principal_of(request)
+        collection = find_collection(principal, collection_id)
+        require_curator(principal)
+        values = checked_body(EditCollectionSerializer, request.data)
+        if "order" in values:
+            values["position"] = values.pop("order")
+        edit_collection(principal=principal, collection=collection, **values)
+        return Response(collection_as_json(collection))
+
+    @extend_schema(
+        operation_id="collections_delete",
+        summary="Delete a collection",
+        description="Its publications stay in the gallery. Links that share the collection end.",
+        responses={200: {"type": "object", "properties": {"id": {"type": "string"}}}, **ERRORS},
+    )
+    def delete(self, request: Request, collection_id: str) -> Response:
+        principal = principal_of(request)
+        collection = find_collection(principal, collection_id)
+        delete_collection(principal=principal, collection=collection)
+        return Response({"id": collection_id, "object": "collection.deleted", "deleted": True})
+
+
+class CollectedView(APIView):
+    scopes = {"PUT": Scope.GALLERY_WRITE, "DELETE": Scope.GALLERY_WRITE}
+
+    @extend_schema(
+        operation_id="collections_add",
+        summary="Put a publication into a collection",
+        request=None,
+        responses={200: CollectionSerializer, **ERRORS},
+    )
+    def put(self, request: Request, collection_id: str, publication_id: str) -> Response:
+        return self._set(request, collection_id, publication_id, wanted=True)
+
+    @extend_schema(
+        operation_id="collections_remove",
+        summary="Take a publication out of a collection",
+        responses={200: CollectionSerializer, **ERRORS},
+    )
+    def delete(self, request: Request, collection_id: str, publication_id: str) -> Response:
+        return self._set(request, collection_id, publication_id, wanted=False)
+
+    def _set(self, request: Request, collection_id: str, publication_id: str, *, wanted: bool) -> Response:
+        principal = principal_of(request)
+        collection = find_collection(principal, collection_id)
+        publication = find_publication(principal, publication_id)
+        set_collected(principal=principal, collection=collection, publication=publication, wanted=wanted)
+        return Response(collection_as_json(collection))

@@ -1,0 +1,166 @@
+"""/v1/gallery: the team's published videos, and everybody's own favourites among them."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.principals import Principal
+from accounts.roles import Scope
+from common.ids import parse_public_id
+from jobs.api.authentication import principal_of
+from jobs.api.schema import ERRORS
+from jobs.api.videos import checked_body, find_video
+from jobs.fields import TextField
+from jobs.galleries.api.serializers import (
+    EditPublicationSerializer,
+    PublicationSerializer,
+    PublishSerializer,
+    StrictSerializer,
+    list_as_json,
+    list_schema,
+    publication_as_json,
+)
+from jobs.galleries.lookups import find_collection, find_publication
+from jobs.galleries.search import Wanted, find_publications
+from jobs.galleries.services.publishing import edit_publication, publish_video, set_favourite, unpublish
+
+
+class GalleryQuerySerializer(StrictSerializer):
+    after = TextField(required=False, help_text="the last id of the page before")
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+    q = TextField(required=False, max_length=200, help_text="words in captions, prompts and tags; all must be there")
+    tag = TextField(required=False)
+    model = TextField(required=False)
+    collection = TextField(required=False, help_text="col_…")
+    mine = serializers.BooleanField(default=False, help_text="what the caller published")
+    favourite = serializers.BooleanField(default=False, help_text="the caller's favourites")
+
+
+def _wanted(principal: Principal, query: dict[str, Any]) -> Wanted:
+    collection = find_collection(principal, query["collection"]) if "collection" in query else None
+    return Wanted(
+        words=query.get("q", ""),
+        tag=query["tag"].lower() if "tag" in query else None,
+        model=query.get("model"),
+        publisher_id=principal.user.pk if query["mine"] else None,
+        collection_id=collection.pk if collection else None,
+        favourite_of=principal.user.pk if query["favourite"] else None,
+    )
+
+
+class GalleryView(APIView):
+    scopes = {"GET": Scope.VIDEOS_READ, "POST": Scope.GALLERY_WRITE}
+
+    @extend_schema(
+        operation_id="gallery_list",
+        summary="List the gallery",
+        parameters=[GalleryQuerySerializer],
+        responses={200: list_schema("PublicationList", PublicationSerializer), **ERRORS},
+    )
+    def get(self, request: Request) -> Response:
+        principal = principal_of(request)
+        query = checked_body(GalleryQuerySerializer, request.query_params)
+        page = find_publications(
+            team=principal.team,
+            wanted=_wanted(principal, query),
+            viewer=principal.user,
+            after=parse_public_id("pub", query["after"]) if "after" in query else None,
+            limit=query["limit"],
+        )
+        rows = [publication_as_json(publication, request) for publication in page.rows]
+        return Response(list_as_json(rows, has_more=page.has_more))
+
+    @extend_schema(
+        operation_id="gallery_publish",
+        summary="Publish a video",
+        description="One's own; owners and admins publish everybody's.",
+        request=PublishSerializer,
+        responses={201: PublicationSerializer, **ERRORS},
+    )
+    def post(self, request: Request) -> Response:
+        principal = principal_of(request)
+        values = checked_body(PublishSerializer, request.data)
+        publication = publish_video(
+            principal=principal,
+            job=find_video(principal.team, values["video"]),
+            caption=values.get("caption", ""),
+            tags=values.get("tags", ()),
+            is_public=values.get("public", False),
+        )
+        body = publication_as_json(find_publication(principal, publication.public_id), request)
+        return Response(body, status=201, headers={"Location": body["urls"]["self"]})
+
+
+class PublicationView(APIView):
+    scopes = {"GET": Scope.VIDEOS_READ, "PATCH": Scope.GALLERY_WRITE, "DELETE": Scope.GALLERY_WRITE}
+
+    @extend_schema(
+        operation_id="gallery_retrieve",
+        summary="Look at a publication",
+        responses={200: PublicationSerializer, **ERRORS},
+    )
+    def get(self, request: Request, publication_id: str) -> Response:
+        return Response(publication_as_json(find_publication(principal_of(request), publication_id), request))
+
+    @extend_schema(
+        operation_id="gallery_edit",
+        summary="Change caption, tags and whether it is public",
+        request=EditPublicationSerializer,
+        responses={200: PublicationSerializer, **ERRORS},
+    )
+    def patch(self, request: Request, publication_id: str) -> Response:
+        principal = principal_of(request)
+        publication = find_publication(principal, publication_id)
+        values = checked_body(EditPublicationSerializer, request.data)
+        edit_publication(
+            principal=principal,
+            publication=publication,
+            caption=values.get("caption"),
+            tags=values.get("tags"),
+            is_public=values.get("public"),
+        )
+        return Response(publication_as_json(publication, request))
+
+    @extend_schema(
+        operation_id="gallery_unpublish",
+        summary="Take a video out of the gallery",
+        description="The video stays, and so do links that share it: revoke those apart.",
+        responses={200: {"type": "object", "properties": {"id": {"type": "string"}}}, **ERRORS},
+    )
+    def delete(self, request: Request, publication_id: str) -> Response:
+        principal = principal_of(request)
+        publication = find_publication(principal, publication_id)
+        unpublish(principal=principal, publication=publication)
+        return Response({"id": publication.public_id, "object": "publication.deleted", "deleted": True})
+
+
+class FavouriteView(APIView):
+    # A favourite is a person's own mark and changes nothing for the team: whoever may look may keep it.
+    scopes = {"PUT": Scope.VIDEOS_READ, "DELETE": Scope.VIDEOS_READ}
+
+    @extend_schema(
+        operation_id="gallery_favourite",
+        summary="Keep as a favourite",
+        request=None,
+        responses={200: PublicationSerializer, **ERRORS},
+    )
+    def put(self, request: Request, publication_id: str) -> Response:
+        return self._set(request, publication_id, wanted=True)
+
+    @extend_schema(
+        operation_id="gallery_unfavourite",
+        summary="Keep no longer as a favourite",
+        responses={200: PublicationSerializer, **ERRORS},
+    )
+    def delete(self, request: Request, publication_id: str) -> Response:
+        return self._set(request, publication_id, wanted=False)
+
+    def _set(self, request: Request, publication_id: str, *, wanted: bool) -> Response:
+        principal = principal_of(request)
+        publication = find_publication(principal, publication_id)
+        set_favourite(principal=principal, publication=publication, wanted=wanted)
+        return Response(publication_as_json(find_publication(principal, publication_id), request))

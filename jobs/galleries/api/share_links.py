@@ -1,0 +1,95 @@
+"""/v1/share-links: addresses that show a video or a collection to people without an account."""
+
+from datetime import UTC, datetime
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.roles import Scope
+from common.errors import NotFound
+from common.ids import parse_public_id
+from common.pagination import keyset_page
+from jobs.api.authentication import principal_of
+from jobs.api.schema import ERRORS
+from jobs.api.videos import checked_body
+from jobs.fields import TextField
+from jobs.galleries.api.serializers import (
+    NewShareLinkSerializer,
+    ShareLinkSerializer,
+    StrictSerializer,
+    link_as_json,
+    list_as_json,
+    list_schema,
+)
+from jobs.galleries.lookups import find_target
+from jobs.galleries.models import Collection
+from jobs.galleries.services.sharing import make_link, revoke_link, visible_links
+
+
+class LinksQuerySerializer(StrictSerializer):
+    after = TextField(required=False, help_text="the last id of the page before")
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+    target = TextField(required=False, help_text="vid_…, pub_… or col_…")
+
+
+class ShareLinksView(APIView):
+    # Who may not share has no links to see: a list for readers would hand out what opens without a key.
+    scopes = {"GET": Scope.GALLERY_WRITE, "POST": Scope.GALLERY_WRITE}
+
+    @extend_schema(
+        operation_id="share_links_list",
+        summary="List share links",
+        description="One's own, with those that ended; owners and admins see the team's.",
+        parameters=[LinksQuerySerializer],
+        responses={200: list_schema("ShareLinkList", ShareLinkSerializer), **ERRORS},
+    )
+    def get(self, request: Request) -> Response:
+        principal = principal_of(request)
+        query = checked_body(LinksQuerySerializer, request.query_params)
+        rows = visible_links(principal).select_related("creator")
+        if "target" in query:
+            target = find_target(principal, query["target"])
+            rows = rows.filter(collection=target) if isinstance(target, Collection) else rows.filter(job=target)
+        after = parse_public_id("shr", query["after"]) if "after" in query else None
+        page = keyset_page(rows, after=after, limit=query["limit"])
+        return Response(list_as_json([link_as_json(link, request) for link in page.rows], has_more=page.has_more))
+
+    @extend_schema(
+        operation_id="share_links_create",
+        summary="Share a video or a collection",
+        request=NewShareLinkSerializer,
+        responses={201: ShareLinkSerializer, **ERRORS},
+    )
+    def post(self, request: Request) -> Response:
+        principal = principal_of(request)
+        values = checked_body(NewShareLinkSerializer, request.data)
+        expires = values.get("expires_at")
+        link = make_link(
+            principal=principal,
+            target=find_target(principal, values["target"]),
+            expires_at=None if expires is None else datetime.fromtimestamp(expires, UTC),
+            password=values.get("password", ""),
+        )
+        return Response(link_as_json(link, request), status=201)
+
+
+class ShareLinkView(APIView):
+    scopes = {"DELETE": Scope.GALLERY_WRITE}
+
+    @extend_schema(
+        operation_id="share_links_revoke",
+        summary="Revoke a share link",
+        description="It ends at once. One that has ended already stays as it is.",
+        responses={200: ShareLinkSerializer, **ERRORS},
+    )
+    def delete(self, request: Request, link_id: str) -> Response:
+        links = visible_links(principal_of(request)).select_related("creator")
+        link = links.filter(pk=parse_public_id("shr", link_id)).first()
+        if link is None:
+            raise NotFound(f"No shr with the id {link_id!r}.")
+        revoke_link(link=link)
+        link.refresh_from_db()
+        return Response(link_as_json(link, request))

@@ -1,0 +1,134 @@
+"""The page of one publication, and what is done with it: publish, edit, withdraw, favourite, collect."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.pages import is_htmx, team_page
+from accounts.principals import Principal
+from accounts.roles import Scope
+from common.errors import Conflict
+from inference.catalogue import MODELS
+from jobs.api.videos import find_video
+from jobs.galleries.lookups import find_publication
+from jobs.galleries.models import Collection, Publication, PublicPage
+from jobs.galleries.pages.forms import PublicationForm, first_errors
+from jobs.galleries.pages.gallery import aspect
+from jobs.galleries.services import publishing
+from jobs.galleries.services.curation import may_curate, set_collected
+from jobs.galleries.services.sharing import may_share
+
+
+@require_safe
+@team_page(Scope.VIDEOS_READ)
+def publication(request: HttpRequest, principal: Principal, publication_id: str) -> HttpResponseBase:
+    return render(
+        request, "galleries/publication.html", _context(principal, find_publication(principal, publication_id))
+    )
+
+
+@require_POST
+@team_page(Scope.GALLERY_WRITE)
+def publish(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
+    """Publishes a video and opens its page; what is wrong with the words is marked in the dialog."""
+    job = find_video(principal.team, video_id)
+    form = PublicationForm(request.POST)
+    if not form.is_valid():
+        context = {"job": job, "values": request.POST, "errors": first_errors(form)}
+        return render(request, "galleries/publish_form.html", context, status=422)
+    try:
+        made = publishing.publish_video(principal=principal, job=job, **form.cleaned_data)
+    except Conflict as error:
+        if error.code != "already_published":
+            messages.error(request, _("Only a finished video whose file is still kept can be published."))
+            return go(request, reverse("video", args=[job.public_id]))
+        made = Publication.objects.for_team(principal.team).get(job=job)
+    else:
+        messages.success(request, _("The video is in the gallery."))
+    return go(request, reverse("publication", args=[made.public_id]))
+
+
+@require_POST
+@team_page(Scope.GALLERY_WRITE)
+def edit(request: HttpRequest, principal: Principal, publication_id: str) -> HttpResponseBase:
+    found = find_publication(principal, publication_id)
+    form = PublicationForm(request.POST)
+    if not form.is_valid():
+        context = {"publication": found, "values": request.POST, "errors": first_errors(form)}
+        return render(request, "galleries/edit_form.html", context, status=422)
+    publishing.edit_publication(principal=principal, publication=found, **form.cleaned_data)
+    messages.success(request, _("The changes are saved."))
+    return go(request, reverse("publication", args=[publication_id]))
+
+
+@require_POST
+@team_page(Scope.GALLERY_WRITE)
+def unpublish(request: HttpRequest, principal: Principal, publication_id: str) -> HttpResponseBase:
+    found = find_publication(principal, publication_id)
+    publishing.unpublish(principal=principal, publication=found)
+    messages.success(request, _("The video is out of the gallery. It is still in History."))
+    return go(request, reverse("video", args=[found.job.public_id]))
+
+
+@require_POST
+@team_page(Scope.VIDEOS_READ)
+def favourite(request: HttpRequest, principal: Principal, publication_id: str) -> HttpResponseBase:
+    """Marks or unmarks; htmx gets the star anew."""
+    found = find_publication(principal, publication_id)
+    wanted = request.POST.get("wanted") == "1"
+    publishing.set_favourite(principal=principal, publication=found, wanted=wanted)
+    if not is_htmx(request):
+        return redirect("publication", publication_id)
+    found.is_favourite = wanted  # type: ignore[attr-defined]
+    return render(request, "galleries/star.html", {"publication": found})
+
+
+@require_POST
+@team_page(Scope.GALLERY_WRITE)
+def collect(request: HttpRequest, principal: Principal, publication_id: str) -> HttpResponseBase:
+    """Puts the publication into exactly the collections that are ticked."""
+    found = find_publication(principal, publication_id)
+    ticked = set(request.POST.getlist("collections"))
+    inside = set(found.collections.values_list("pk", flat=True))
+    for collection in Collection.objects.for_team(principal.team):
+        wanted = collection.public_id in ticked
+        if wanted != (collection.pk in inside):
+            set_collected(principal=principal, collection=collection, publication=found, wanted=wanted)
+    messages.success(request, _("The changes are saved."))
+    return go(request, reverse("publication", args=[publication_id]))
+
+
+def go(request: HttpRequest, address: str) -> HttpResponseBase:
+    """Opens another page, whether the browser or htmx asked."""
+    if not is_htmx(request):
+        return redirect(address)
+    response = HttpResponse(status=204)
+    response["HX-Redirect"] = address
+    return response
+
+
+def _context(principal: Principal, found: Publication) -> dict[str, Any]:
+    spec = MODELS.get(found.model)
+    inside = list(found.collections.all())
+    curates = may_curate(principal)
+    return {
+        "publication": found,
+        "job": found.job,
+        "aspect": aspect(found),
+        "model_title": spec.title if spec else found.model,
+        "inside": inside,
+        "collections": Collection.objects.for_team(principal.team) if curates else [],
+        "values": {"caption": found.caption, "tags": ", ".join(found.tags), "is_public": found.is_public},
+        "may_edit": publishing.may_edit(principal, found),
+        "may_curate": curates,
+        "may_share": may_share(principal, found.job),
+        "may_make": Scope.VIDEOS_WRITE in principal.scopes,
+        "live_links": publishing.live_links(principal, found.job),
+        "public_page": PublicPage.objects.for_team(principal.team).filter(is_on=True).first(),
+    }

@@ -1,0 +1,28 @@
+"""Addresses of the gallery's pages, for members and for strangers."""
+
+from django.urls import path
+
+from jobs.galleries.pages import collections, gallery, public, publication, shared, sharing
+
+urlpatterns = [
+    path("gallery", gallery.gallery, name="gallery"),
+    path("gallery/collections", collections.collections, name="collections"),
+    path("gallery/collections/<str:collection_id>/edit", collections.edit, name="edit_collection"),
+    path("gallery/collections/<str:collection_id>/delete", collections.delete, name="delete_collection"),
+    path("gallery/sharing", sharing.sharing, name="sharing"),
+    path("gallery/sharing/public-page", sharing.public_page, name="public_page"),
+    path("gallery/share/<str:target_id>", sharing.share, name="share"),
+    path("gallery/links/<str:link_id>/revoke", sharing.revoke, name="revoke_link"),
+    path("gallery/publish/<str:video_id>", publication.publish, name="publish_video"),
+    path("gallery/<str:publication_id>", publication.publication, name="publication"),
+    path("gallery/<str:publication_id>/edit", publication.edit, name="edit_publication"),
+    path("gallery/<str:publication_id>/unpublish", publication.unpublish, name="unpublish"),
+    path("gallery/<str:publication_id>/favourite", publication.favourite, name="favourite"),
+    path("gallery/<str:publication_id>/collections", publication.collect, name="collect"),
+    path("s/<str:token>", shared.shared, name="shared"),
+    path("s/<str:token>/<str:video_id>", shared.shared_video, name="shared_video"),
+    path("s/<str:token>/<str:video_id>/content", shared.shared_content, name="shared_content"),
+    path("g/<slug:slug>", public.public_gallery, name="public_gallery"),
+    path("g/<slug:slug>/<str:video_id>", public.public_video, name="public_video"),
+    path("g/<slug:slug>/<str:video_id>/content", public.public_content, name="public_content"),
+]
