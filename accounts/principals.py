@@ -14,6 +14,7 @@ from accounts import tenancy
 from accounts.audit.models import Verb
 from accounts.audit.services import record
 from accounts.models import ApiKey, Membership, Team, User
+from accounts.quota.quotas import NO_CAPS, Caps
 from accounts.roles import RIGHTS_OF_ROLE, SCOPES_OF_ROLE, Right, Role, Scope
 from accounts.services import ensure_personal_team, hash_secret
 from common.errors import Forbidden, Unauthenticated
@@ -31,6 +32,13 @@ class Principal:
     role: Role
     scopes: frozenset[Scope]
     api_key: ApiKey | None = None
+    # Of the member that asks, and of the key where there is one.
+    member_caps: Caps = NO_CAPS
+
+    @property
+    def key_caps(self) -> Caps | None:
+        key = self.api_key
+        return None if key is None else Caps(key.credits_per_month, key.videos_per_day)
 
     def require(self, scope: Scope) -> None:
         """Raises Forbidden without the scope."""
@@ -68,17 +76,22 @@ def principal_for_key(clear_text: str, *, client_ip: str) -> Principal:
     _note_use(key)
     scopes = frozenset(Scope(scope) for scope in key.scopes) & SCOPES_OF_ROLE[role]
     tenancy.enter(team_id=key.team_id, user_id=key.creator_id, api_key_id=key.pk)
-    return Principal(team=key.team, user=key.creator, role=role, scopes=scopes, api_key=key)
+    caps = Caps(key.member_credits, key.member_videos)  # type: ignore[attr-defined]
+    return Principal(team=key.team, user=key.creator, role=role, scopes=scopes, api_key=key, member_caps=caps)
 
 
 def _find_key(prefix: str) -> ApiKey | None:
-    """The key with its team, its creator and the creator's role in the team; None without a membership."""
+    """The key with its team, its creator, the creator's role and caps in the team; None without a membership."""
     if "\0" in prefix:
         return None
     return (
         ApiKey.objects.select_related("team", "creator")
         .filter(Q(team__memberships__user=F("creator")), prefix=prefix)
-        .annotate(creator_role=F("team__memberships__role"))
+        .annotate(
+            creator_role=F("team__memberships__role"),
+            member_credits=F("team__memberships__credits_per_month"),
+            member_videos=F("team__memberships__videos_per_day"),
+        )
         .first()
     )
 
@@ -140,4 +153,5 @@ def _present_principal(request: HttpRequest, user: User) -> Principal:
     if membership is None:
         membership = memberships.get(team=ensure_personal_team(user=user))
     role = Role(membership.role)
-    return Principal(team=membership.team, user=user, role=role, scopes=SCOPES_OF_ROLE[role])
+    caps = Caps(membership.credits_per_month, membership.videos_per_day)
+    return Principal(team=membership.team, user=user, role=role, scopes=SCOPES_OF_ROLE[role], member_caps=caps)

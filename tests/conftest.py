@@ -10,7 +10,7 @@ import pytest
 from accounts import tenancy
 from portal.embedded import EmbeddedServers
 
-pytest_plugins = ["tests.workers"]
+pytest_plugins = ["tests.workers", "tests.webs"]
 
 _servers: EmbeddedServers | None = None
 

@@ -66,8 +66,11 @@ def _write(**columns: Any) -> None:
 
 
 @_joined
-def reserve(*, use: Use, job_id: uuid.UUID, credits: int) -> None:  # noqa: A002
-    """Promises credits to a job. Raises LimitExceeded (`quota_exceeded`) where the free balance does not reach."""
+def reserve(*, use: Use, job_id: uuid.UUID, credits: int, refill_seconds: int | None = None) -> None:  # noqa: A002
+    """Promises credits to a job. Raises LimitExceeded (`quota_exceeded`) where the free balance does not reach.
+
+    refill_seconds: until the team gets credits again, for those who are refused; None where that is not known.
+    """
     changed = Wallet.objects.filter(team=use.team_id, balance__gte=credits).update(
         balance=F("balance") - credits, reserved=F("reserved") + credits
     )
@@ -77,7 +80,14 @@ def reserve(*, use: Use, job_id: uuid.UUID, credits: int) -> None:  # noqa: A002
             f"This video needs {credits} credits and the team has {left} left. "
             "Choose a smaller preset, or ask for more credits.",
             code="quota_exceeded",
-            extra={"scope": "team", "limit": credits, "remaining": left, "reset": None},
+            extra={
+                "scope": "team",
+                "quota": "credits",
+                "limit": credits,
+                "remaining": left,
+                "reset": refill_seconds,
+            },
+            retry_after_seconds=refill_seconds,
         )
     LedgerEntry.objects.create(
         team_id=use.team_id, kind=Kind.RESERVE, job_id=job_id, balance_delta=-credits, reserved_delta=credits

@@ -28,10 +28,11 @@ WITH RECURSIVE waiting(team_id) AS (
 )
 SELECT head.id,
        GREATEST(share.finish_tag, pool.virtual_time, 0) AS start_tag,
-       head.quoted_credits::float / plan.weight AS cost
+       head.quoted_credits::float / COALESCE(override.weight, plan.weight) AS cost
 FROM waiting
 JOIN quota_wallet wallet ON wallet.team_id = waiting.team_id
 JOIN quota_plan plan ON plan.id = wallet.plan_id
+LEFT JOIN quota_planoverride override ON override.team_id = waiting.team_id
 LEFT JOIN jobs_pool pool ON pool.name = %(pool)s
 LEFT JOIN jobs_teamshare share ON share.team_id = waiting.team_id AND share.pool = %(pool)s
 CROSS JOIN LATERAL (
@@ -51,7 +52,7 @@ CROSS JOIN LATERAL (
              oldest.id
     LIMIT 1
 ) head
-WHERE running.jobs < plan.max_running
+WHERE running.jobs < COALESCE(override.max_running, plan.max_running)
 ORDER BY start_tag, head.id
 LIMIT 1
 """

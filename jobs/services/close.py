@@ -33,7 +33,12 @@ WITH closed AS (
            steps_done = steps, result_key = %(result_key)s, poster_key = %(poster_key)s,
            result_bytes = %(result_bytes)s, gpu_seconds = %(gpu_seconds)s,
            charged_credits = LEAST(quoted_credits, GREATEST(1, round(%(gpu_seconds)s))),
-           expires_at = clock_timestamp() + make_interval(days => NULLIF(%(retention_days)s, 0))
+           expires_at = clock_timestamp() + make_interval(days => (
+               -- The shorter of the site's and the plan's; LEAST leaves out what is NULL.
+               SELECT LEAST(NULLIF(%(retention_days)s, 0), COALESCE(override.retention_days, plan.retention_days))
+               FROM quota_wallet wallet JOIN quota_plan plan ON plan.id = wallet.plan_id
+               LEFT JOIN quota_planoverride override ON override.team_id = wallet.team_id
+               WHERE wallet.team_id = jobs_job.team_id))
     WHERE id = %(job_id)s AND attempt = %(attempt)s AND state = 'in_progress'
     RETURNING id, team_id, user_id, api_key_id, model, created_at, quoted_credits, charged_credits
 ), event AS (

@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 
 from accounts import tenancy
-from accounts.quota.models import Plan
+from accounts.quota.allowance import allowance_of
 from common.clock import DatabaseNow
 from jobs.models import Job, Worker
 from jobs.states import State
@@ -72,7 +72,7 @@ def _waiting_teams(pool: str) -> int:
 
 def _reason(job: Job, workers: list[str]) -> str:
     running = Job.objects.filter(team=job.team_id, state=State.IN_PROGRESS).count()
-    if running and running >= Plan.objects.values_list("max_running", flat=True).get(wallets__team=job.team_id):
+    if running and running >= allowance_of(job.team).max_running:
         return "team_concurrency"
     if workers and all(state == Worker.State.STARTING for state in workers):
         return "model_loading"

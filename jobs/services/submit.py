@@ -12,7 +12,8 @@ from django.db import transaction
 from accounts.models import Team
 from accounts.principals import Principal
 from accounts.quota import services as quota_services
-from accounts.quota.models import Plan
+from accounts.quota.allowance import Allowance, allowance_of
+from accounts.quota.quotas import check_quotas, seconds_until_next_month
 from common.clock import DatabaseNow
 from common.errors import Conflict, LimitExceeded, Overloaded
 from common.ids import new_id
@@ -23,6 +24,7 @@ from jobs.services import doorbell
 from jobs.services.admission import check_memory
 from jobs.services.events import record_event
 from jobs.services.idempotency import Idempotency, remember, replay
+from jobs.services.plans import check_plan
 from jobs.services.quote import quote
 from jobs.services.storage import delete_folder, job_folder, source_key
 from jobs.states import State
@@ -35,7 +37,9 @@ class _SentTwice(Exception):
 
 
 def submit_job(*, principal: Principal, request: VideoRequest, idempotency: Idempotency | None = None) -> Job:
-    """The accepted job, paid for in advance. Raises LimitExceeded or GpuMemoryImpossible; then nothing was written.
+    """The accepted job, paid for in advance.
+
+    Raises NotInPlan, GpuMemoryImpossible or LimitExceeded; then nothing was written.
 
     With a key that made a job already, that job. Raises Conflict when the key came with another body, or the team is
     being closed.
@@ -45,11 +49,13 @@ def submit_job(*, principal: Principal, request: VideoRequest, idempotency: Idem
     if idempotency and (job := replay(team_id=principal.team.pk, idempotency=idempotency)):
         return job
     _check_open(principal.team)
+    allowance = allowance_of(principal.team)
+    check_plan(request, allowance)
     check_memory(request)
     job_id = new_id()
     key = _store(source_key(principal.team.pk, job_id), request.picture_png)
     try:
-        return _accept(principal, request, _job(principal, request, job_id, key), idempotency)
+        return _accept(principal, allowance, request, _job(principal, request, job_id, key), idempotency)
     except _SentTwice:
         _drop(job_folder(principal.team.pk, job_id))
         return submit_job(principal=principal, request=request, idempotency=idempotency)
@@ -83,9 +89,11 @@ def _drop(folder: str) -> None:
 
 
 @transaction.atomic
-def _accept(principal: Principal, request: VideoRequest, job: Job, idempotency: Idempotency | None) -> Job:
-    quota_services.reserve(use=job.use, job_id=job.id, credits=job.quoted_credits)
-    _check_queue(principal.team)
+def _accept(
+    principal: Principal, allowance: Allowance, request: VideoRequest, job: Job, idempotency: Idempotency | None
+) -> Job:
+    _pay(principal, allowance, job)
+    _check_queue(principal.team, allowance)
     job.save(force_insert=True)
     if request.deadline is not None:
         Job.objects.filter(pk=job.pk).update(deadline_at=DatabaseNow() + request.deadline)
@@ -97,13 +105,21 @@ def _accept(principal: Principal, request: VideoRequest, job: Job, idempotency: 
     return job
 
 
-def _check_queue(team: Team) -> None:
+def _pay(principal: Principal, allowance: Allowance, job: Job) -> None:
+    """Reserves the credits, which locks the wallet; whatever is counted afterwards stays as it is until the commit."""
+    needed = job.quoted_credits
+    refill = None if allowance.monthly_credits is None else seconds_until_next_month(job.use.day)
+    quota_services.reserve(use=job.use, job_id=job.id, credits=needed, refill_seconds=refill)
+    check_quotas(use=job.use, credits=needed, allowance=allowance, member=principal.member_caps, key=principal.key_caps)
+
+
+def _check_queue(team: Team, allowance: Allowance) -> None:
     """Raises LimitExceeded when the plan allows no more queued jobs; exact, since the reserve locked the wallet."""
     queued = Job.objects.filter(team=team, state=State.QUEUED).count()
-    most = Plan.objects.values_list("max_queued", flat=True).get(wallets__team=team)
+    most = allowance.max_queued
     if queued >= most:
         message = f"The team has {queued} videos waiting, and its plan allows {most}. Try again when some are done."
-        extra = {"scope": "team", "limit": most, "remaining": 0, "reset": None}
+        extra = {"scope": "team", "quota": "max_queued", "limit": most, "remaining": 0, "reset": None}
         raise LimitExceeded(message, code="queue_full", extra=extra, retry_after_seconds=30)
 
 

@@ -1,19 +1,57 @@
-"""Many submits at once spend no credit twice."""
+"""200 submits at once through four web processes: of whatever there is enough of for 50, exactly 50 get it."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
+import pytest
 
-from accounts.quota.models import LedgerEntry, Wallet
+from accounts.models import ApiKey, Membership
+from accounts.quota.models import LedgerEntry, Plan, PlanOverride, UsageDay
+from accounts.quota.services import grant
 from jobs.models import Job
+from jobs.services.audit import find_money_drifts
+
+CAPS = {
+    "team's credits": (
+        lambda person: grant(team=person.team, credits=50 - person.wallet.balance, reason="for the test"),
+        ("quota_exceeded", "team", "credits"),
+    ),
+    "key's credits": (
+        lambda person: ApiKey.objects.update(credits_per_month=50),
+        ("quota_exceeded", "key", "credits_per_month"),
+    ),
+    "member's credits": (
+        lambda person: Membership.objects.update(credits_per_month=50),
+        ("quota_exceeded", "member", "credits_per_month"),
+    ),
+    "videos a day": (
+        lambda person: PlanOverride.objects.create(team=person.team, videos_per_day=50),
+        ("quota_exceeded", "team", "videos_per_day"),
+    ),
+    "GPU-seconds": (
+        lambda person: Plan.objects.update(gpu_seconds_per_month=50),
+        ("quota_exceeded", "team", "gpu_seconds_per_month"),
+    ),
+    "queue": (
+        lambda person: PlanOverride.objects.create(team=person.team, max_queued=50),
+        ("queue_full", "team", "max_queued"),
+    ),
+}
 
 
-def test_200_parallel_submits_against_credit_for_50(live_server, alice, body):
-    Wallet.objects.filter(team=alice.team).update(balance=50)
-    client = httpx.Client(base_url=live_server.url, headers=alice.headers, timeout=60)
-    with client, ThreadPoolExecutor(16) as pool:
+@pytest.mark.parametrize("name", CAPS)
+def test_exactly_50_of_200_are_accepted(name, web_processes, alice, body):
+    limit, refusal = CAPS[name]
+    limit(alice)
+    before = alice.wallet.balance
+    web = web_processes(4)
+    with web.client(alice.headers) as client, ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: client.post("/v1/videos", json=body()), range(200)))
-    statuses = [answer.status_code for answer in answers]
-    assert (statuses.count(202), statuses.count(429)) == (50, 150)
+    assert Counter(answer.status_code for answer in answers) == {202: 50, 429: 150}
+    errors = [answer.json()["error"] for answer in answers if answer.status_code == 429]
+    assert {(error["code"], error["scope"], error["quota"]) for error in errors} == {refusal}
     assert Job.objects.count() == LedgerEntry.objects.filter(kind="reserve").count() == 50
-    assert (alice.wallet.balance, alice.wallet.reserved) == (0, 50)
+    assert (alice.wallet.balance, alice.wallet.reserved) == (before - 50, 50)
+    usage = UsageDay.objects.get()
+    assert (usage.credits, usage.videos, usage.api_key.team) == (50, 50, alice.team)
+    assert not list(find_money_drifts())

@@ -1,0 +1,145 @@
+"""What can be used up, and how much of it is left: one list, from which submits are refused and clients are told.
+
+Days and months are those of UTC, and a video counts on the day of its submit.
+"""
+
+import datetime
+from dataclasses import dataclass
+
+from django.db.models import Q, Sum
+from django.utils import timezone
+
+from accounts.quota.allowance import Allowance
+from accounts.quota.models import UsageDay, Wallet
+from accounts.quota.months import month_after
+from accounts.quota.usage import Use
+from common.errors import LimitExceeded
+
+_DAY = datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What a member or a key may use of the team's; None leaves it to the team's own limits."""
+
+    credits_per_month: int | None = None
+    videos_per_day: int | None = None
+
+
+NO_CAPS = Caps()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """One of them. scope: `team`, `member` or `key`. limit, remaining: None without limit.
+
+    reset: seconds until it is whole again; None where that is not a matter of time.
+    """
+
+    scope: str
+    name: str
+    limit: int | None
+    used: int
+    remaining: int | None
+    reset: int | None
+
+
+def seconds_until_next_day(day: datetime.date) -> int:
+    return _seconds_until(day + _DAY)
+
+
+def seconds_until_next_month(day: datetime.date) -> int:
+    return _seconds_until(month_after(day.replace(day=1)))
+
+
+def _seconds_until(day: datetime.date) -> int:
+    start = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
+    return max(1, round((start - timezone.now()).total_seconds()))
+
+
+def quotas_of(*, use: Use, allowance: Allowance, member: Caps, key: Caps | None) -> list[Quota]:
+    """All quotas that bear on this use, in two queries."""
+    used = _used(use)
+    wallet = Wallet.objects.only("balance", "reserved", "stored_bytes").get(team=use.team_id)
+    day, month = seconds_until_next_day(use.day), seconds_until_next_month(use.day)
+
+    def quota(scope: str, name: str, limit: int | None, amount: int, reset: int | None) -> Quota:
+        left = None if limit is None else max(0, limit - amount)
+        return Quota(scope=scope, name=name, limit=limit, used=amount, remaining=left, reset=reset)
+
+    # 1 credit is 1 second of the reference GPU: what is promised counts until it is known better.
+    gpu_seconds = round(used["team_gpu_seconds"]) + wallet.reserved
+    found = [
+        Quota(
+            scope="team",
+            name="credits",
+            limit=allowance.monthly_credits,
+            used=used["team_credits"],
+            remaining=wallet.balance,
+            reset=None if allowance.monthly_credits is None else month,
+        ),
+        quota("team", "videos_per_day", allowance.videos_per_day, used["team_videos"], day),
+        quota("team", "gpu_seconds_per_month", allowance.gpu_seconds_per_month, gpu_seconds, month),
+        quota("team", "storage_bytes", allowance.storage_bytes, wallet.stored_bytes, None),
+    ]
+    for scope, caps in (("member", member), ("key", key)):
+        if caps is not None:
+            found += [
+                quota(scope, "credits_per_month", caps.credits_per_month, used[f"{scope}_credits"], month),
+                quota(scope, "videos_per_day", caps.videos_per_day, used[f"{scope}_videos"], day),
+            ]
+    return found
+
+
+def _used(use: Use) -> dict[str, int]:
+    """Credits of the month and videos of the day, by team, member and key."""
+    first = use.day.replace(day=1)
+    month = UsageDay.objects.filter(team=use.team_id, day__gte=first, day__lt=month_after(first))
+    sums = {"team_gpu_seconds": Sum("gpu_seconds")}
+    whose = {"team": Q(), "member": Q(user=use.user_id), "key": Q(api_key=use.api_key_id)}
+    for scope, rows in whose.items():
+        sums[f"{scope}_credits"] = Sum("credits", filter=rows)
+        sums[f"{scope}_videos"] = Sum("videos", filter=rows & Q(day=use.day))
+    return {name: value or 0 for name, value in month.aggregate(**sums).items()}
+
+
+def check_quotas(*, use: Use, credits: int, allowance: Allowance, member: Caps, key: Caps | None) -> None:  # noqa: A002
+    """Raises LimitExceeded (`quota_exceeded`) when a use that was just counted goes beyond a quota.
+
+    Exact under concurrency in the transaction of `reserve`: until it ends, the wallet's lock keeps the counts still.
+    The credits of the team are not asked for here, since `reserve` itself needs them.
+    """
+    limited = (allowance.videos_per_day, allowance.gpu_seconds_per_month, allowance.storage_bytes)
+    if {*limited} == {None} and member == NO_CAPS and key in {None, NO_CAPS}:
+        return
+    needs = {"credits_per_month": credits, "videos_per_day": 1, "gpu_seconds_per_month": credits}
+    for quota in quotas_of(use=use, allowance=allowance, member=member, key=key):
+        if quota.name == "credits" or quota.limit is None:
+            continue
+        before = quota.used - needs.get(quota.name, 0)
+        # How large a video becomes is known when it is made: the one that fills the storage is the last.
+        is_full = before >= quota.limit if quota.name == "storage_bytes" else quota.used > quota.limit
+        if is_full:
+            raise _exceeded(quota, before, needs.get(quota.name, 0))
+
+
+def _exceeded(quota: Quota, before: int, needed: int) -> LimitExceeded:
+    left = max(0, (quota.limit or 0) - before)
+    message = f"{_SUBJECTS[quota.scope]} {_COMPLAINTS[quota.name].format(limit=quota.limit, left=left, needed=needed)}"
+    extra = {"scope": quota.scope, "quota": quota.name, "limit": quota.limit, "remaining": left, "reset": quota.reset}
+    return LimitExceeded(message, code="quota_exceeded", extra=extra, retry_after_seconds=quota.reset)
+
+
+_SUBJECTS = {
+    "team": "The plan of your team allows",
+    "member": "An admin of your team allows you",
+    "key": "This API key is allowed",
+}
+_COMPLAINTS = {
+    "credits_per_month": "{limit} credits a month; {left} are left and this video needs {needed}. "
+    "Choose a smaller preset, or ask an admin of the team for more.",
+    "videos_per_day": "{limit} videos a day, and they are used up. Try again tomorrow (UTC).",
+    "gpu_seconds_per_month": "{limit} GPU-seconds a month; {left} are left and this video needs {needed}. "
+    "Choose a smaller preset, or wait for the next month.",
+    "storage_bytes": "{limit} bytes of stored videos, and they are used up. Delete videos that you do not need.",
+}

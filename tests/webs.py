@@ -1,0 +1,77 @@
+"""Real web processes, as production runs them: pre-forked sync workers, against this test's database."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+import psutil
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from tests.workers import wait_until
+
+
+class WebProcesses:
+    """gunicorn with so many workers, on a Unix socket."""
+
+    def __init__(self, count: int, folder: Path, environment: dict[str, str]) -> None:
+        self.socket, self.log = folder / "web", folder / "web.log"
+        command = ["-m", "gunicorn", "portal.wsgi:application", "--workers", str(count), "--worker-class", "sync"]
+        with self.log.open("wb") as output:
+            self.process = psutil.Popen(
+                [sys.executable, *command, "--bind", f"unix:{self.socket}", "--timeout", "120", "--no-control-socket"],
+                cwd=folder,
+                env=environment,
+                stdout=output,
+                stderr=output,
+            )
+        wait_until(lambda: self.log.read_text().count("Booting worker") == count, 60, self.log.read_text)
+        wait_until(self._answers, 60, self.log.read_text)
+
+    def client(self, headers: dict[str, str]) -> httpx.Client:
+        transport = httpx.HTTPTransport(uds=str(self.socket))
+        return httpx.Client(transport=transport, base_url="http://localhost", headers=headers, timeout=120)
+
+    def _answers(self) -> bool:
+        try:
+            with self.client({}) as client:
+                return client.get("/livez").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> None:
+        children = self.process.children(recursive=True)
+        self.process.terminate()
+        _, alive = psutil.wait_procs([self.process, *children], timeout=20)
+        for process in alive:
+            process.kill()
+
+
+@pytest.fixture
+def web_processes(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., WebProcesses]]:
+    """Starts web processes; environment variables by keyword."""
+    started: list[WebProcesses] = []
+    address = urlsplit(os.environ["DATABASE_URL"])
+    root = Path(settings.ROOT)
+
+    def start(count: int = 4, **variables: Any) -> WebProcesses:
+        environment = {
+            **os.environ,
+            "DATABASE_URL": urlunsplit(address._replace(path="/" + str(connection.settings_dict["NAME"]))),
+            "PYTHONPATH": os.pathsep.join([str(root), str(root / "platform")]),
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
+            **{name: str(value) for name, value in variables.items()},
+        }
+        folder = tmp_path / f"web-{len(started)}"
+        folder.mkdir()
+        started.append(WebProcesses(count, folder, environment))
+        return started[-1]
+
+    yield start
+    for web in started:
+        web.stop()
