@@ -5,21 +5,46 @@ from django.utils import timezone
 
 from accounts import tenancy
 from accounts.models import ApiKey, Invitation, Membership, Team, User
+from accounts.roles import SCOPES_OF_ROLE, Role, Scope
 from accounts.signals import access_ended, team_closed
+from common.errors import Forbidden
 
 # A name may be a person's: it goes with the team.
 CLOSED_NAME = "(closed)"
+
+
+def hold_access(*, team: Team, user: User, scope: Scope) -> None:
+    """Keeps the person's membership as it is until the transaction ends. Raises Forbidden where it does not (any more)
+    grant the scope.
+
+    Who ends an access and who uses it thus come one after the other: no job slips in behind the sweep that cancels.
+    """
+    memberships = Membership.objects.select_for_update(no_key=True, of=("self",)).select_related("user")
+    held = memberships.filter(team=team, user=user).first()
+    if held is None or not held.user.is_active or scope not in SCOPES_OF_ROLE[Role(held.role)]:
+        raise Forbidden("Your role in this team does not allow this (any more).", code="role_too_low")
 
 
 @tenancy.outside()  # perhaps not the team for which this request runs
 @transaction.atomic
 def end_access(*, team: Team, user: User) -> None:
     """Revokes the person's keys in the team and stops their work there. The membership is the caller's to end."""
+    Membership.objects.select_for_update(no_key=True).filter(team=team, user=user).first()  # see hold_access
     ApiKey.objects.filter(team=team, creator=user, revoked_at=None).update(revoked_at=timezone.now())
     access_ended.send(sender=Team, team=team, user=user)
 
 
 @tenancy.outside()
+@transaction.atomic
+def narrow_access(*, team: Team, user: User, role: Role) -> None:
+    """After a role was lowered: ends keys that claim more than it allows, and work where it may make none."""
+    allowed = SCOPES_OF_ROLE[role]
+    keys = ApiKey.objects.filter(team=team, creator=user, revoked_at=None)
+    keys.exclude(scopes__contained_by=sorted(allowed)).update(revoked_at=timezone.now())
+    if Scope.VIDEOS_WRITE not in allowed:
+        access_ended.send(sender=Team, team=team, user=user)
+
+
 @transaction.atomic
 def end_access_everywhere(*, user: User) -> None:
     """The same in every team of a person whose account is closed or deactivated."""

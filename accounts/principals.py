@@ -34,6 +34,8 @@ class Principal:
     api_key: ApiKey | None = None
     # Of the member that asks, and of the key where there is one.
     member_caps: Caps = NO_CAPS
+    # Of a person at a browser: all their teams, to switch between; a key knows its own alone.
+    teams: tuple[Team, ...] = ()
 
     @property
     def key_caps(self) -> Caps | None:
@@ -46,17 +48,23 @@ class Principal:
             return
         if self.api_key is not None:
             raise Forbidden(f"This key lacks the scope {scope.value!r}. Use a key that has it.", code="missing_scope")
-        raise self._role_too_low()
+        raise self.role_too_low()
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        """What the role may do beside what scopes say; templates ask it too."""
+        return RIGHTS_OF_ROLE[self.role]
 
     def may(self, right: Right) -> bool:
-        return right in RIGHTS_OF_ROLE[self.role]
+        return right in self.rights
 
     def require_right(self, right: Right) -> None:
         """Raises Forbidden when the role lacks the right."""
         if not self.may(right):
-            raise self._role_too_low()
+            raise self.role_too_low()
 
-    def _role_too_low(self) -> Forbidden:
+    def role_too_low(self) -> Forbidden:
+        """To raise where the role is not enough."""
         return Forbidden(f"Your role in this team ({self.role.label}) does not allow this.", code="role_too_low")
 
 
@@ -146,12 +154,15 @@ def principal_for_session(request: HttpRequest) -> Principal | None:
 
 
 def _present_principal(request: HttpRequest, user: User) -> Principal:
-    memberships = Membership.objects.select_related("team").filter(user=user)
+    memberships = Membership.objects.select_related("team").filter(user=user).order_by("team__name", "team")
     chosen = request.session.get("team")
-    membership = memberships.filter(team_id=chosen).first() if chosen else None
-    membership = membership or memberships.filter(team__personal_of=user).first()
-    if membership is None:
-        membership = memberships.get(team=ensure_personal_team(user=user))
-    role = Role(membership.role)
-    caps = Caps(membership.credits_per_month, membership.videos_per_day)
-    return Principal(team=membership.team, user=user, role=role, scopes=SCOPES_OF_ROLE[role], member_caps=caps)
+    known = {membership.team: membership for membership in memberships}
+    # A choice that is stale, since the person was removed or the team closed, falls back to the personal team.
+    team = next((team for team in known if team.pk == chosen), None)
+    team = team or next((team for team in known if team.personal_of_id == user.pk), None)
+    if team is None:
+        team = ensure_personal_team(user=user)
+        known[team] = Membership.objects.get(team=team, user=user)
+    role = Role(known[team].role)
+    caps = Caps(known[team].credits_per_month, known[team].videos_per_day)
+    return Principal(team=team, user=user, role=role, scopes=SCOPES_OF_ROLE[role], member_caps=caps, teams=tuple(known))

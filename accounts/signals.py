@@ -5,7 +5,8 @@ All are sent inside the transaction that makes it so: a receiver that fails undo
 
 from django.dispatch import Signal
 
-# `team`, `user`: the person left the team, was removed, or was closed. What they have in the works there ends.
+# `team`, `user`: the person left the team, was removed, was closed, or may make no videos there any more. What
+# they have in the works there ends.
 access_ended = Signal()
 # `team`: it is closed for good. Everything that it made goes.
 team_closed = Signal()

@@ -1,11 +1,12 @@
 """Addresses of the account's pages, beside those of allauth."""
 
-from django.urls import path
+from django.urls import include, path
 
 from accounts import views
 from accounts.people import views as people
 
 urlpatterns = [
+    path("", include("accounts.teams.urls")),
     path("api-keys", views.api_keys, name="api_keys"),
     path("api-keys/<slug:prefix>/revoke", views.revoke, name="revoke_api_key"),
     path("account", people.profile, name="account"),

@@ -12,6 +12,7 @@ from django.db import transaction
 from accounts.audit.services import purge as purge_audit_log
 from accounts.quota.grants import grant_due_months
 from accounts.quota.warnings import note_due_warnings
+from accounts.teams.services import close_due_teams
 from common.clock import DatabaseNow
 from inference.catalogue import MODELS
 from jobs.models import Job, Worker
@@ -41,7 +42,7 @@ def keep_quotas() -> None:
 
 def reconcile_slowly() -> None:
     """One round of what reads whole tables."""
-    _run(forget_old_keys, audit_money, purge_audit_log)
+    _run(forget_old_keys, close_due_teams, audit_money, purge_audit_log)
 
 
 def _run(*parts: Callable[[], int]) -> None:

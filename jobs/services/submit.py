@@ -9,11 +9,13 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from accounts.access import hold_access
 from accounts.models import Team
 from accounts.principals import Principal
 from accounts.quota import services as quota_services
 from accounts.quota.allowance import Allowance, allowance_of
 from accounts.quota.quotas import check_quotas, seconds_until_next_month
+from accounts.roles import Scope
 from common.clock import DatabaseNow
 from common.errors import Conflict, LimitExceeded, Overloaded
 from common.ids import new_id
@@ -92,6 +94,7 @@ def _drop(folder: str) -> None:
 def _accept(
     principal: Principal, allowance: Allowance, request: VideoRequest, job: Job, idempotency: Idempotency | None
 ) -> Job:
+    hold_access(team=principal.team, user=principal.user, scope=Scope.VIDEOS_WRITE)
     _pay(principal, allowance, job)
     _check_queue(principal.team, allowance)
     job.save(force_insert=True)

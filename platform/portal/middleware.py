@@ -40,6 +40,12 @@ def request_id(given: str) -> str:
     return given if _ACCEPTED_ID.match(given) else uuid.uuid4().hex
 
 
+def _path_for_log(request: HttpRequest) -> str:
+    """The path; without the secret that some addresses hold, such as those of invitations."""
+    found = request.resolver_match
+    return f"/{found.route}" if found and "secret" in found.kwargs else request.path
+
+
 class RequestContextMiddleware:
     """Binds request_id and client_ip to the log context, answers with X-Request-Id, logs the outcome."""
 
@@ -76,7 +82,7 @@ class RequestContextMiddleware:
             log.info(
                 "request",
                 method=request.method,
-                path=request.path,
+                path=_path_for_log(request),
                 status=response.status_code,
                 ms=round((time.monotonic() - started) * 1000, 1),
             )

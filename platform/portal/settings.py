@@ -248,6 +248,18 @@ SOCIALACCOUNT_PROVIDERS = oidc_providers(
     issuer=OIDC_ISSUER, name=OIDC_NAME, client_id=OIDC_CLIENT_ID, secret=OIDC_CLIENT_SECRET
 )
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = OIDC_TRUST_EMAIL
+# Days in which an owner may still keep a team that is to be closed; it makes no videos meanwhile.
+TEAM_GRACE_DAYS = env.int("TEAM_GRACE_DAYS", default=14)
+# Teams that one person may own, the personal one among them: each begins with the credits below.
+MAX_TEAMS_OWNED = env.int("MAX_TEAMS_OWNED", default=5)
+# Days that an invitation to a team can be accepted.
+INVITATION_DAYS = env.int("INVITATION_DAYS", default=7)
+# Invitations of a team that may be open at a time.
+MAX_OPEN_INVITATIONS = env.int("MAX_OPEN_INVITATIONS", default=100)
+# Mails with invitations that one team may send.
+INVITATION_RATE_LIMIT = env.str("INVITATION_RATE_LIMIT", default="30/hour")
+# Such mails that one address may get from all teams together.
+INVITATION_RATE_LIMIT_PER_ADDRESS = env.str("INVITATION_RATE_LIMIT_PER_ADDRESS", default="5/hour")
 # Credits that a new team finds in its wallet.
 STARTING_CREDITS = env.int("STARTING_CREDITS", default=1000)
 

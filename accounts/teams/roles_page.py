@@ -1,0 +1,18 @@
+"""The table of who may do what, straight from `accounts/roles.py`."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.roles import RIGHTS_OF_ROLE, SCOPES_OF_ROLE, Right, Role, Scope
+
+
+@require_safe
+def roles(request: HttpRequest) -> HttpResponse:
+    """For everybody: it holds nothing of any team's."""
+    rows = [
+        *((scope.label, scope.value, [scope in SCOPES_OF_ROLE[role] for role in Role]) for scope in Scope),
+        *((right.label, "", [right in RIGHTS_OF_ROLE[role] for role in Role]) for right in Right),
+    ]
+    page = "app.html" if request.user.is_authenticated else "allauth/layouts/entrance.html"
+    return render(request, "teams/roles.html", {"rows": rows, "roles": list(Role), "page": page})

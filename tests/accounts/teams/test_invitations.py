@@ -1,0 +1,284 @@
+"""Invitations: for people with and without an account, single use, revocable; and every refusal."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from allauth.account.models import EmailAddress
+from django.core import mail
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Invitation, Membership, Team, User
+from accounts.roles import Role
+from tests.accounts.teams.people import at, link_in_mail, role_of, studio, text_of
+from tests.pages.conftest import PASSWORD, Person, make_user, sign_in
+
+NEW = "nora@example.com"
+
+
+@pytest.fixture
+def team(alice: Person) -> Team:
+    return studio(alice.user, adam=Role.ADMIN, mo=Role.MEMBER, vera=Role.VIEWER)
+
+
+def send(by: Person, email: str = NEW, role: str = "member", **more: Any) -> Any:
+    return by.post("/team", {"email": email, "role": role, "days": "7", **more})
+
+
+@pytest.fixture
+def link(team: Team) -> str:
+    """Of an invitation to Nora, who has no account."""
+    assert send(at(team, "alice")).status_code == 302
+    return link_in_mail()
+
+
+def test_the_mail_says_who_invites_to_what_and_where(link: str) -> None:
+    (message,) = mail.outbox
+    assert message.to == [NEW]
+    assert message.subject == "alice@example.com invites you to Studio on Mutoscope"
+    assert "role: Member" in message.body
+    assert link in message.body
+    assert NEW in message.body
+    assert bytes(Invitation.objects.get().secret_sha256) not in link.encode()
+
+
+def test_the_mail_is_in_the_language_that_the_person_chose_else_in_the_inviters(team: Team) -> None:
+    there = at(team, "alice")
+    there.client.post("/language", {"language": "zh-hans"})
+    send(there)
+    assert "邀请你加入" in mail.outbox[-1].subject
+    assert "加入" in mail.outbox[-1].body
+    make_user("eve@example.com")
+    User.objects.filter(email="eve@example.com").update(language="en")
+    send(there, "eve@example.com")
+    assert "invites you to Studio" in mail.outbox[-1].subject
+
+
+def test_a_name_with_a_line_break_becomes_no_header(team: Team) -> None:
+    Team.objects.filter(pk=team.pk).update(name="Studio\nBcc: x@example.com")
+    send(at(team, "alice"))
+    assert mail.outbox[-1].recipients() == [NEW]
+    assert "\n" not in mail.outbox[-1].subject
+
+
+def sign_up(client: Client, link: str) -> Any:
+    """From the link through the sign-up page and the mailed code, back to the link."""
+    page = client.get(link).content.decode()
+    address = re.search(r'href="(/accounts/signup/\?[^"]+)"', page)
+    assert address
+    form = client.get(address[1].replace("&amp;", "&")).content.decode()
+    assert f'value="{NEW}"' in form
+    back = re.search(r'name="next"\s+value="([^"]+)"', form)
+    assert back
+    client.post("/accounts/signup/", {"email": NEW, "password1": PASSWORD, "next": back[1]}, follow=True)
+    code = re.search(r"^ {4}(\S+)$", str(mail.outbox[-1].body), re.MULTILINE)
+    assert code
+    return client.post("/accounts/confirm-email/", {"code": code[1]}, follow=True)
+
+
+@pytest.mark.parametrize("mode", ["open", "invite"])
+def test_somebody_without_an_account_signs_up_and_joins(
+    mode: str, link: str, team: Team, anonymous: Client, settings: Any
+) -> None:
+    settings.SIGNUP_MODE = mode
+    page = text_of(anonymous.get(link))
+    assert "alice@example.com invites you to the team Studio, with the role: Member" in page
+
+    answer = sign_up(anonymous, link)
+    assert answer.redirect_chain[-1][0] == link
+    assert "Join the team" in text_of(answer)
+    answer = anonymous.post(link, follow=True)
+    assert answer.redirect_chain[-1][0] == "/history"
+    assert "You are in the team Studio now" in text_of(answer)
+    assert role_of(team, "nora") == "member"
+    assert Invitation.objects.get().accepted_by == User.objects.get(email=NEW)
+
+
+def test_where_only_the_invited_sign_up_nobody_else_does(link: str, anonymous: Client, settings: Any) -> None:
+    settings.SIGNUP_MODE = "invite"
+    anonymous.get(link)
+    anonymous.post("/accounts/signup/", {"email": "eve@example.com", "password1": PASSWORD}, follow=True)
+    assert not User.objects.filter(email="eve@example.com").exists()
+
+
+def test_somebody_with_an_account_signs_in_and_joins(link: str, team: Team, anonymous: Client) -> None:
+    make_user(NEW)
+    page = anonymous.get(link).content.decode()
+    assert f"/accounts/login/?next={link}" in page
+    answer = anonymous.post("/accounts/login/", {"login": NEW, "password": PASSWORD, "next": link})
+    assert answer["Location"] == link
+    anonymous.post(link)
+    assert role_of(team, "nora") == "member"
+
+
+def test_a_signed_out_click_joins_nobody(link: str, team: Team, anonymous: Client) -> None:
+    assert "Sign in" in text_of(anonymous.post(link))
+    assert Membership.objects.filter(team=team).count() == 4
+
+
+def test_another_account_is_told_which_one_is_meant_and_how_to_switch(link: str, team: Team, charlie: Person) -> None:
+    page = charlie.get(link)
+    assert "You are signed in as charlie@example.com" in text_of(page)
+    assert "sign in as nora@example.com" in text_of(page)
+    assert 'action="/accounts/logout/"' in page.content.decode()
+    assert charlie.client.post(link, follow=True).redirect_chain[-1][0] == link
+    assert role_of(team, "charlie") is None
+    assert Invitation.objects.get().accepted_at is None
+    assert charlie.post("/accounts/logout/", {"next": link})["Location"] == link
+
+
+def test_an_address_that_is_not_confirmed_is_not_the_invited_one(link: str, team: Team, charlie: Person) -> None:
+    address = EmailAddress.objects.create(user=charlie.user, email=NEW, verified=False)
+    charlie.post(link)
+    assert role_of(team, "charlie") is None
+    address.verified = True
+    address.save()
+    charlie.post(link)
+    assert role_of(team, "charlie") == "member"
+
+
+def test_a_link_that_does_not_work_is_one_page_whatever_the_reason(team: Team, charlie: Person) -> None:
+    pages = {charlie.get("/join/never-sent"), charlie.get("/join/%00"), charlie.get("/join/%ED%A0%80")}
+    owner = at(team, "alice")
+
+    def invited() -> str:
+        send(owner, "charlie@example.com")
+        return link_in_mail()
+
+    used = invited()
+    charlie.post(used)
+    charlie.get("/")  # where the toast is shown
+    pages |= {charlie.get(used), charlie.post(used)}
+    Membership.objects.filter(user=charlie.user, team=team).delete()
+
+    withdrawn = invited()
+    owner.post(f"/team/invitations/{Invitation.objects.latest('pk').pk}/withdraw")
+    pages |= {charlie.get(withdrawn), charlie.post(withdrawn)}
+
+    renewed = invited()
+    owner.post(f"/team/invitations/{Invitation.objects.latest('pk').pk}/resend")
+    pages |= {charlie.get(renewed), charlie.post(renewed)}
+    Invitation.objects.update(expires_at=timezone.now())
+    expired = link_in_mail()
+    pages |= {charlie.get(expired), charlie.post(expired)}
+
+    closing = invited()
+    Team.objects.filter(pk=team.pk).update(closing_at=timezone.now() + timedelta(days=1))
+    pages |= {charlie.get(closing), charlie.post(closing)}
+
+    assert {page.status_code for page in pages} == {404}
+    seen = {re.sub(r'(csrf\w*|nonce|"X-CSRFToken")[^>]*|value="[^"]*"', "", page.content.decode()) for page in pages}
+    assert len(seen) == 1
+    assert "This invitation does not work any more" in seen.pop()
+    assert role_of(team, "charlie") is None
+
+
+def test_seven_days_are_the_rule_and_resending_starts_them_anew(team: Team) -> None:
+    owner = at(team, "alice")
+    owner.post("/team", {"email": NEW, "role": "member"})
+    invitation = Invitation.objects.get()
+    assert timedelta(days=6, hours=23) < invitation.expires_at - timezone.now() < timedelta(days=7, seconds=1)
+    first = link_in_mail()
+    with time_machine.travel(timezone.now() + timedelta(days=8)):
+        later = at(team, "alice")
+        assert later.post(f"/team/invitations/{invitation.pk}/resend").status_code == 302
+        second = link_in_mail()
+        assert Client().get(first).status_code == 404
+        assert Client().get(second).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("by", "role", "status"),
+    [
+        ("alice", "owner", 302),
+        ("adam", "admin", 302),
+        ("adam", "owner", 422),
+        ("mo", "viewer", 403),
+        ("vera", "viewer", 403),
+        ("alice", "king", 422),
+    ],
+)
+def test_who_may_invite_with_which_role(by: str, role: str, status: int, team: Team) -> None:
+    assert send(at(team, by), role=role).status_code == status
+    assert Invitation.objects.count() == (status == 302)
+
+
+@pytest.mark.parametrize("email", ["", "nobody", "a@b\0.com", "x" * 300 + "@example.com"])
+def test_what_is_no_address_is_refused(email: str, team: Team) -> None:
+    assert send(at(team, "alice"), email).status_code == 422
+    assert not mail.outbox
+
+
+def test_members_and_the_invited_are_not_invited_again(team: Team) -> None:
+    there = at(team, "alice")
+    assert "is in the team already" in text_of(send(there, "MO@example.com"))
+    send(there)
+    assert "is invited already" in text_of(send(there, NEW.upper()))
+    assert len(mail.outbox) == 1
+    Invitation.objects.update(expires_at=timezone.now())
+    assert send(there).status_code == 302
+
+
+def test_so_many_invitations_may_be_open(team: Team, settings: Any) -> None:
+    settings.MAX_OPEN_INVITATIONS = 2
+    there = at(team, "alice")
+    answers = [send(there, f"n{number}@example.com") for number in range(3)]
+    assert [answer.status_code for answer in answers] == [302, 302, 422]
+    assert "2 invitations are open" in text_of(answers[-1])
+
+
+def test_so_many_mails_leave_in_an_hour(team: Team, settings: Any) -> None:
+    settings.INVITATION_RATE_LIMIT = "2/hour"
+    there = at(team, "alice")
+    answers = [send(there, f"n{number}@example.com") for number in range(3)]
+    assert [answer.status_code for answer in answers] == [302, 302, 422]
+    assert "Too many invitations" in text_of(answers[-1])
+    first = Invitation.objects.earliest("pk")
+    assert "Too many" in text_of(there.client.post(f"/team/invitations/{first.pk}/resend", follow=True))
+    assert len(mail.outbox) == 2
+
+
+def test_teams_together_fill_nobodys_letter_box(team: Team, charlie: Person, settings: Any) -> None:
+    settings.INVITATION_RATE_LIMIT_PER_ADDRESS = "1/hour"
+    assert send(at(team, "alice")).status_code == 302
+    assert send(charlie).status_code == 422
+    assert len(mail.outbox) == 1
+
+
+def test_a_dead_mail_server_is_told(team: Team, settings: Any) -> None:
+    settings.EMAIL_BACKEND, settings.EMAIL_PORT = "django.core.mail.backends.smtp.EmailBackend", 1
+    answer = at(team, "alice").client.post("/team", {"email": NEW, "role": "member"}, follow=True)
+    assert "The mail could not be sent" in text_of(answer)
+    assert NEW in text_of(answer)
+
+
+def test_invitations_of_other_teams_are_not_there(link: str, charlie: Person, team: Team) -> None:
+    invitation = Invitation.objects.get()
+    for verb in ("resend", "withdraw"):
+        for key in (invitation.pk, 10**9, 10**30):
+            assert charlie.post(f"/team/invitations/{key}/{verb}").status_code == 404
+        assert at(team, "mo").post(f"/team/invitations/{invitation.pk}/{verb}").status_code == 403
+        assert Client().post(f"/team/invitations/{invitation.pk}/{verb}").status_code == 302
+    assert NEW not in text_of(charlie.get("/team"))
+    invitation.refresh_from_db()
+    assert invitation.revoked_at is None
+
+
+def test_whoever_is_in_the_team_keeps_the_role(team: Team) -> None:
+    mo = User.objects.get(email="mo@example.com")
+    EmailAddress.objects.create(user=mo, email=NEW, verified=True)
+    EmailAddress.objects.filter(user=mo, email=NEW).update(verified=False)
+    send(at(team, "alice"), role="viewer")
+    EmailAddress.objects.filter(user=mo, email=NEW).update(verified=True)
+    assert sign_in(mo, team).post(link_in_mail()).status_code == 302
+    assert role_of(team, "mo") == "member"
+
+
+def test_the_log_of_requests_holds_no_secret(link: str, anonymous: Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        anonymous.get(link)
+    assert caplog.records
+    assert link.removeprefix("/join/") not in caplog.text

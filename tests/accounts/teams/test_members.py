@@ -1,0 +1,224 @@
+"""Roles, caps, leaving and removing: who may do it to whom, and what ends with it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from accounts.models import ApiKey, Invitation, Membership, Team, User
+from accounts.quota.models import LedgerEntry, Wallet
+from accounts.roles import Role, Scope
+from accounts.services import create_api_key
+from accounts.teams.invitations import invite
+from common.ids import new_id
+from jobs.models import Job
+from jobs.services.claim import claim_job
+from jobs.services.close import hand_back
+from jobs.states import State
+from tests.accounts.teams.people import at, role_of, studio, text_of
+from tests.pages.conftest import Person, picture
+
+ROLES = {"adam": Role.ADMIN, "anna": Role.ADMIN, "mo": Role.MEMBER, "vera": Role.VIEWER}
+
+
+@pytest.fixture
+def team(alice: Person) -> Team:
+    return studio(alice.user, **ROLES)
+
+
+def change(by: Person, name: str, role: str, **caps: Any) -> Any:
+    user = User.objects.get(email=f"{name}@example.com")
+    return by.post(f"/team/members/{user.pk}", {"role": role, **caps})
+
+
+def remove(by: Person, name: str) -> Any:
+    return by.post(f"/team/members/{User.objects.get(email=f'{name}@example.com').pk}/remove")
+
+
+def test_everybody_in_the_team_sees_who_is_in_it_and_managers_more(team: Team) -> None:
+    for name in ("alice", "adam", "mo", "vera"):
+        page = text_of(at(team, name).get("/team"))
+        assert "anna@example.com" in page
+        assert ("Invite somebody" in page) == (name in {"alice", "adam"})
+        assert ("Last signed in" in page) == (name in {"alice", "adam"})
+
+
+@pytest.mark.parametrize(
+    ("by", "whom", "role", "status"),
+    [
+        ("alice", "mo", "owner", 302),
+        ("alice", "adam", "viewer", 302),
+        ("adam", "mo", "admin", 302),
+        ("adam", "anna", "member", 302),
+        ("adam", "adam", "viewer", 302),
+        ("adam", "mo", "owner", 422),
+        ("adam", "adam", "owner", 422),
+        ("adam", "alice", "viewer", 403),
+        ("mo", "vera", "member", 403),
+        ("mo", "mo", "admin", 403),
+        ("vera", "mo", "viewer", 403),
+        ("alice", "mo", "king", 422),
+        ("alice", "alice", "admin", 422),
+    ],
+)
+def test_who_may_give_which_role_to_whom(by: str, whom: str, role: str, status: int, team: Team) -> None:
+    before = role_of(team, whom)
+    assert change(at(team, by), whom, role).status_code == status
+    assert role_of(team, whom) == (role if status == 302 else before)
+
+
+def test_the_last_owner_is_told_why_not(team: Team, alice: Person) -> None:
+    there = at(team, "alice")
+    assert "The team needs an owner" in text_of(change(there, "alice", "member"))
+    assert "The team needs an owner" in text_of(there.client.post("/team/leave", follow=True))
+    assert role_of(team, "alice") == "owner"
+    change(there, "adam", "owner")
+    there.post("/team/leave")
+    assert role_of(team, "alice") is None
+    assert alice.team.name in there.get("/").content.decode()
+
+
+@pytest.mark.parametrize(("by", "whom", "status"), [("adam", "alice", 403), ("mo", "vera", 403), ("vera", "mo", 403)])
+def test_nobody_removes_who_stands_above_or_without_the_right(by: str, whom: str, status: int, team: Team) -> None:
+    assert remove(at(team, by), whom).status_code == status
+    assert role_of(team, whom)
+
+
+def test_foreign_and_absent_members_are_not_there(team: Team, charlie: Person) -> None:
+    there = at(team, "alice")
+    for user_id in (charlie.user.pk, 10**7, 10**30):
+        answers = [
+            there.get(f"/team/members/{user_id}"),
+            there.post(f"/team/members/{user_id}", {"role": "viewer"}),
+            there.post(f"/team/members/{user_id}/remove"),
+        ]
+        assert [answer.status_code for answer in answers] == [404] * 3
+    assert charlie.get(f"/team/members/{User.objects.get(email='mo@example.com').pk}").status_code == 404
+
+
+def test_the_person_whose_own_team_it_is_stays_its_owner(alice: Person, mia: Person) -> None:
+    change(alice, "mia", "owner")
+    assert "They stay its owner" in text_of(
+        mia.client.post(f"/team/members/{alice.user.pk}/remove", follow=True)
+    ).replace("they", "They")
+    assert change(mia, "alice", "viewer").status_code == 422
+    alice.post("/team/leave")
+    assert role_of(alice.team, "alice") == "owner"
+
+
+def test_caps_are_kept_and_nonsense_is_refused_beside_its_field(team: Team) -> None:
+    there = at(team, "adam")
+    assert change(there, "mo", "member", credits_per_month="500", videos_per_day="0").status_code == 302
+    mo = Membership.objects.get(team=team, user__email="mo@example.com")
+    assert (mo.credits_per_month, mo.videos_per_day) == (500, 0)
+    assert "500 credits a month" in text_of(there.get("/team"))
+    for wrong in ("-1", "many", "9" * 30, "1.5", "\0"):
+        assert change(there, "mo", "member", credits_per_month=wrong).status_code == 422
+    change(there, "mo", "member", credits_per_month="", videos_per_day="")
+    mo.refresh_from_db()
+    assert (mo.credits_per_month, mo.videos_per_day) == (None, None)
+
+
+def jobs_of(person: Person) -> tuple[Job, Job]:
+    """One that runs and one that waits."""
+    for _ in range(2):
+        assert person.post("/", {"prompt": "zoom", "image": picture(), "preset": "fast"}).status_code == 302
+    running = claim_job(pool="cpu", worker_id=new_id(), models=["camera"], vram_mb=0)
+    assert running
+    return running, Job.objects.get(user=person.user, state=State.QUEUED)
+
+
+@pytest.mark.parametrize("how", ["removed", "left", "viewer"])
+def test_what_a_lost_access_ends_at_once(how: str, team: Team) -> None:
+    mo = at(team, "mo")
+    running, queued = jobs_of(mo)
+    _, secret = create_api_key(team=team, creator=mo.user, name="k", scopes=[Scope.VIDEOS_READ, Scope.VIDEOS_WRITE])
+    _, reading = create_api_key(team=team, creator=mo.user, name="r", scopes=[Scope.VIDEOS_READ])
+    other = create_api_key(team=team, creator=at(team, "adam").user, name="other")[0]
+
+    if how == "removed":
+        assert remove(at(team, "alice"), "mo").status_code == 302
+    elif how == "left":
+        assert mo.post("/team/leave").status_code == 302
+    else:
+        assert change(at(team, "alice"), "mo", "viewer").status_code == 302
+
+    queued.refresh_from_db()
+    assert queued.state == State.CANCELED
+    assert hand_back(fence=running.fence)
+    running.refresh_from_db()
+    assert (running.state, running.charged_credits) == (State.CANCELED, None)
+    assert not LedgerEntry.objects.filter(kind="settle").exists()
+    assert Wallet.objects.get(team=team).reserved == 0
+    reader = mo.client.__class__()
+    assert reader.get("/v1/videos", headers={"X-API-Key": secret}).status_code == 401
+    reads = reader.get("/v1/videos", headers={"X-API-Key": reading}).status_code
+    assert reads == (200 if how == "viewer" else 401)
+    assert ApiKey.objects.get(pk=other.pk).revoked_at is None
+    page = mo.get(f"/videos/{running.public_id}")
+    assert page.status_code == (200 if how == "viewer" else 404)
+
+
+def test_a_removed_persons_session_is_in_the_own_team_on_the_next_request(team: Team) -> None:
+    mo = at(team, "mo")
+    assert "Studio" in text_of(mo.get("/team"))
+    remove(at(team, "alice"), "mo")
+    page = mo.get("/team")
+    assert page.status_code == 200
+    assert "Studio" not in text_of(page)
+    assert "adam@example.com" not in text_of(page)
+
+
+def test_no_job_slips_in_behind_the_removal(team: Team, make_job: Callable[..., Job]) -> None:
+    """A submit that knew the member a moment ago is refused in its own transaction."""
+    from accounts.principals import Principal
+    from accounts.roles import SCOPES_OF_ROLE
+    from common.errors import Forbidden
+    from jobs.requests import VideoRequestSerializer, resolve
+    from jobs.services.submit import submit_job
+
+    mo = at(team, "mo")
+    principal = Principal(team=team, user=mo.user, role=Role.MEMBER, scopes=SCOPES_OF_ROLE[Role.MEMBER])
+    checked = VideoRequestSerializer(data={"prompt": "zoom", "image": picture()})
+    assert checked.is_valid()
+    request = resolve(checked.validated_data, team=team)
+    remove(at(team, "alice"), "mo")
+    with pytest.raises(Forbidden):
+        submit_job(principal=principal, request=request)
+    assert not Job.objects.exists()
+    assert Wallet.objects.get(team=team).reserved == 0
+
+
+def test_invitations_that_one_could_not_send_any_more_end(team: Team) -> None:
+    alice, adam = (User.objects.get(email=f"{name}@example.com") for name in ("alice", "adam"))
+    for number, role in enumerate([Role.ADMIN, Role.VIEWER]):
+        invite(team=team, actor=adam, email=f"new{number}@example.com", role=role, days=7)
+    invite(team=team, actor=alice, email="other@example.com", role=Role.OWNER, days=7)
+    change(at(team, "alice"), "adam", "member")
+    assert list(Invitation.objects.filter(revoked_at=None).values_list("email", flat=True)) == ["other@example.com"]
+
+
+def test_ownership_is_handed_over(team: Team) -> None:
+    there = at(team, "alice")
+    user = User.objects.get(email="mo@example.com")
+    invite(team=team, actor=there.user, email="o@example.com", role=Role.OWNER, days=7)
+    invite(team=team, actor=there.user, email="m@example.com", role=Role.MEMBER, days=7)
+    assert there.post("/team/hand-over", {"user": user.pk}).status_code == 302
+    assert (role_of(team, "mo"), role_of(team, "alice")) == ("owner", "admin")
+    assert list(Invitation.objects.filter(revoked_at=None).values_list("email", flat=True)) == ["m@example.com"]
+
+
+def test_refusals_of_handing_over(team: Team, alice: Person, mia: Person, charlie: Person) -> None:
+    there = at(team, "alice")
+    mo = User.objects.get(email="mo@example.com")
+    assert at(team, "adam").post("/team/hand-over", {"user": mo.pk}).status_code == 403
+    for nonsense in ("", "x", "²", "\0", alice.user.pk):
+        assert "Choose another member" in text_of(there.client.post("/team/hand-over", {"user": nonsense}, follow=True))
+    assert there.post("/team/hand-over", {"user": charlie.user.pk}).status_code == 404
+    assert there.post("/team/hand-over", {"user": 10**30}).status_code == 404
+    User.objects.filter(pk=mo.pk).update(is_active=False)
+    assert "Choose another member" in text_of(there.client.post("/team/hand-over", {"user": mo.pk}, follow=True))
+    assert "personal team cannot be handed over" in text_of(
+        alice.client.post("/team/hand-over", {"user": mia.user.pk}, follow=True)
+    )
+    assert (role_of(team, "alice"), role_of(alice.team, "alice")) == ("owner", "owner")
