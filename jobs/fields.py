@@ -1,14 +1,31 @@
-"""Serializer fields stricter than the framework's: what they accept, Postgres, UTF-8 and the engines can hold."""
+"""Serializers and fields stricter than the framework's: what they accept, Postgres, UTF-8 and the engines can hold."""
 
 import math
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from rest_framework import serializers
 
 _FRACTION = re.compile(r"^\d{1,3}(\.\d{1,3})?$", re.ASCII)
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 _METADATA_KEYS, _METADATA_LENGTH = 16, 500
+_LONGEST_ADDRESS = 2000
+
+
+class StrictSerializer(serializers.Serializer[dict[str, Any]]):
+    """A body whose unknown fields are refused by name: a misspelt one would silently do nothing."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if isinstance(data, dict):
+            unknown = sorted(str(name) for name in data.keys() - self.fields.keys())
+            if unknown:
+                message = f"There is no such field. Known: {', '.join(self.fields)}."
+                raise serializers.ValidationError(
+                    {name[:60]: [serializers.ErrorDetail(message, code="unknown_field")] for name in unknown}
+                )
+        values: dict[str, Any] = super().to_internal_value(data)
+        return values
 
 
 class TextField(serializers.CharField):
@@ -21,6 +38,28 @@ class TextField(serializers.CharField):
             message = "Holds a character that is not text (NUL or half of a surrogate pair). Remove it."
             raise serializers.ValidationError(message, code="not_text")
         return super().to_internal_value(data)
+
+
+class AddressField(TextField):
+    """An http or https address with a host, and without a name and password in it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=_LONGEST_ADDRESS, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        try:
+            parts = urlsplit(text)
+            usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:  # "http://[" or a port of 99999
+            usable = False
+        if not usable or re.search(r"[\s\x00-\x1f\x7f]", text):
+            raise serializers.ValidationError(
+                "Write a whole address, such as https://example.com/hook.", code="malformed"
+            )
+        if "@" in parts.netloc:
+            raise serializers.ValidationError("Leave name and password out of the address.", code="malformed")
+        return text
 
 
 class WholeNumberField(serializers.IntegerField):

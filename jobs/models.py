@@ -64,6 +64,8 @@ class Job(models.Model):
     output_format = models.CharField(max_length=4)
     source_key = models.CharField(max_length=200)
     metadata = models.JSONField(default=dict)
+    # Where its end is told, beside the team's webhooks.
+    webhook_url = models.CharField(max_length=2000, blank=True)
     warnings = models.JSONField(default=list)
 
     # Where it stands in the queue
@@ -219,9 +221,12 @@ class JobEvent(models.Model):
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(max_length=20)
     created_at = models.DateTimeField(auto_now_add=True)
+    # When webhooks were made of it.
+    announced_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "kind"], name="event_once_per_job_and_kind")]
+        indexes = [models.Index(fields=["id"], condition=Q(announced_at=None), name="event_unannounced")]
 
     def __str__(self) -> str:
         return f"video.{self.kind} of {self.job_id}"

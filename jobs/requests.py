@@ -24,7 +24,15 @@ from inference.errors import InferenceError, PictureError, PictureFault, Request
 from inference.pictures import decode_picture, encode_png
 from inference.presets import PRESETS
 from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size, parse_size, resolution_label
-from jobs.fields import MetadataField, NumberField, SecondsField, TextField, WholeNumberField
+from jobs.fields import (
+    AddressField,
+    MetadataField,
+    NumberField,
+    SecondsField,
+    StrictSerializer,
+    TextField,
+    WholeNumberField,
+)
 from jobs.models import Priority
 
 # Sources are kept no larger than the largest frame can use, a slow zoom included.
@@ -56,6 +64,7 @@ class VideoRequest:
     output_format: str
     priority: Priority
     metadata: dict[str, str]
+    webhook_url: str = ""
     deadline: timedelta | None = None
     warnings: tuple[str, ...] = ()
 
@@ -85,8 +94,8 @@ def _whole(allowed: limits.Range[int], help_text: str) -> WholeNumberField:
     )
 
 
-class VideoRequestSerializer(serializers.Serializer[dict[str, Any]]):
-    """The body of a submit. Unknown fields are refused by name: a misspelt one would silently do nothing."""
+class VideoRequestSerializer(StrictSerializer):
+    """The body of a submit."""
 
     image_base64 = serializers.CharField(
         required=False, trim_whitespace=False, help_text="PNG, JPEG or WebP, plain base64 or a data URI"
@@ -112,6 +121,7 @@ class VideoRequestSerializer(serializers.Serializer[dict[str, Any]]):
     output_format = serializers.ChoiceField(choices=["mp4", "gif"], required=False)
     priority = serializers.ChoiceField(choices=[name.label for name in Priority], required=False)
     metadata = MetadataField(required=False)
+    webhook_url = AddressField(required=False, help_text="is sent the video once it has ended")
 
     _ALTERNATIVES = (
         ("image_base64", "image", "input_reference"),
@@ -120,17 +130,6 @@ class VideoRequestSerializer(serializers.Serializer[dict[str, Any]]):
         ("seconds", "num_frames"),
         ("steps", "num_inference_steps"),
     )
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        if isinstance(data, dict):
-            unknown = sorted(str(name) for name in data.keys() - self.fields.keys())
-            if unknown:
-                message = f"There is no such field. Known: {', '.join(self.fields)}."
-                raise serializers.ValidationError(
-                    {name[:60]: [serializers.ErrorDetail(message, code="unknown_field")] for name in unknown}
-                )
-        values: dict[str, Any] = super().to_internal_value(data)
-        return values
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         for names in self._ALTERNATIVES:
@@ -188,6 +187,7 @@ def resolve(values: dict[str, Any], *, team: Team, cancel_after_seconds: int | N
         output_format=values.get("output_format", "mp4"),
         priority=Priority[values.get("priority", preset.priority).upper()],
         metadata=values.get("metadata", {}),
+        webhook_url=values.get("webhook_url", ""),
         deadline=None if cancel_after_seconds is None else timedelta(seconds=cancel_after_seconds),
         warnings=tuple(_warnings(spec, values["prompt"])),
     )

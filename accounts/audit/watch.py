@@ -34,6 +34,7 @@ WATCHED = {
     "quota.Plan": _watched(),
     "quota.PlanOverride": _watched(),
     "quota.Wallet": _watched(ignored="balance reserved"),  # the ledger tells about credits
+    "webhooks.Endpoint": _watched(ignored="failing_since", hidden="secret former_secret"),
     "account.EmailAddress": _watched(),
     "mfa.Authenticator": _watched(ignored="last_used_at", hidden="data"),
     "socialaccount.SocialAccount": _watched(ignored="last_login", hidden="extra_data"),

@@ -1,7 +1,9 @@
 """The video as the API shows it."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -74,6 +76,15 @@ class VideoSerializer(serializers.Serializer[Any]):
 def video_as_json(job: Job, request: Request, *, with_queue: bool = True) -> dict[str, Any]:
     """What VideoSerializer describes. Lists leave `queue` null: it would cost queries for every line."""
     wait = describe_wait(job) if with_queue and not job.is_terminal else None
+    return _as_json(job, wait, request.build_absolute_uri)
+
+
+def video_for_event(job: Job) -> dict[str, Any]:
+    """The same for a webhook, which answers no request: addresses start with SITE_URL."""
+    return _as_json(job, None, lambda path: f"{settings.SITE_URL}{path}")
+
+
+def _as_json(job: Job, wait: Wait | None, absolute: Callable[[str], str]) -> dict[str, Any]:
     identifier = job.public_id
     return {
         "id": identifier,
@@ -109,7 +120,7 @@ def video_as_json(job: Job, request: Request, *, with_queue: bool = True) -> dic
         "warnings": job.warnings,
         "metadata": job.metadata,
         "urls": {
-            name: request.build_absolute_uri(reverse(f"api:{route}", args=[identifier]))
+            name: absolute(reverse(f"api:{route}", args=[identifier]))
             for name, route in (("self", "video"), ("content", "video-content"), ("cancel", "video-cancel"))
         },
     }

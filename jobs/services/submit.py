@@ -154,6 +154,7 @@ def _job(principal: Principal, request: VideoRequest, job_id: UUID, key: str) ->
         output_format=request.output_format,
         source_key=key,
         metadata=request.metadata,
+        webhook_url=request.webhook_url,
         warnings=list(request.warnings),
         pool=request.spec.pool,
         priority=request.priority,

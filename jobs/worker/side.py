@@ -27,21 +27,22 @@ class SideWorker(BellWorker):
         self._install_signal_handlers()
         while not self.stopping:
             self.show_in_registry()
-            for chore in self.chores:
-                self._do(chore)
-            if self.wait_for_bell():
+            # All of them, though one may have found something: then there may be more of it.
+            found = [self._do(chore) for chore in self.chores]
+            if not any(found) and self.wait_for_bell():
                 self.silence_bell()
         self.leave_registry()
 
-    def _do(self, chore: Chore) -> None:
-        """One that cannot be done now keeps no other from being done."""
+    def _do(self, chore: Chore) -> bool:
+        """Whether it found something to do. One that cannot be done now keeps no other from being done."""
         try:
-            chore()
+            return bool(chore())
         except (AnyDatabaseError, OSError) as error:
             log.warning(
                 "chore_failed", chore=getattr(chore, "__name__", type(chore).__name__), reason=str(error).strip()
             )
             close_old_connections()
+            return False
 
 
 class Seldom:

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "accounts.quota",
     "accounts.teams",
     "jobs",
+    "jobs.webhooks",
     "jobs.galleries",
     "jobs.exports",
     "django.contrib.auth",
@@ -323,6 +324,9 @@ GENERATE_WAIT_SECONDS = env.float("GENERATE_WAIT_SECONDS", default=85)
 GENERATE_RATE_LIMIT = env.str("GENERATE_RATE_LIMIT", default="10/minute")
 # Seconds that a signed download link works.
 DOWNLOAD_LINK_SECONDS = env.int("DOWNLOAD_LINK_SECONDS", default=3600)
+
+# Webhooks may go to private and loopback addresses: only where every team is trusted with the network behind this host.
+WEBHOOKS_TO_PRIVATE_ADDRESSES = env.bool("WEBHOOKS_TO_PRIVATE_ADDRESSES", default=False)
 
 # --- Requests
 # MAX_BODY_BYTES: larger requests are refused. A 25 megapixel PNG in base64 fits.

@@ -9,6 +9,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("health", health.health, name="health"),
     path("accounts/", include("allauth.urls")),
+    path("", include("jobs.webhooks.urls")),
     path("", include("jobs.api.urls")),
     path("", include("jobs.galleries.api.urls")),
     path("", include("accounts.urls")),

@@ -9,15 +9,24 @@ from django.core.management.base import BaseCommand
 from jobs.exports.services import delete_old_exports, make_due_exports
 from jobs.services.cleanup import delete_due_files
 from jobs.services.orphans import sweep_orphans
-from jobs.worker.side import Seldom, SideWorker
+from jobs.webhooks.delivery import Deliverer
+from jobs.webhooks.outbox import announce_events
+from jobs.worker.side import Chore, Seldom, SideWorker
 
 
 class Command(BaseCommand):
-    help = "Runs the worker for side jobs: deletes files that are not wanted any more, collects people's data."
+    help = "Runs the worker for side jobs: webhooks, files that are not wanted any more, people's data."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        sweep = Seldom(settings.ORPHAN_SECONDS, sweep_old_orphans)
-        SideWorker(chores=[delete_due_files, sweep, delete_old_exports, make_due_exports]).run()
+        chores: list[Chore] = [
+            announce_events,
+            Deliverer(),
+            delete_due_files,
+            Seldom(settings.ORPHAN_SECONDS, sweep_old_orphans),
+            delete_old_exports,
+            make_due_exports,
+        ]
+        SideWorker(chores=chores).run()
 
 
 def sweep_old_orphans() -> None:

@@ -1,0 +1,217 @@
+"""/v1/webhooks: endpoints, their secrets, and the log of deliveries."""
+
+from datetime import timedelta
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.roles import Scope
+from common.ids import parse_public_id
+from common.pagination import keyset_page
+from jobs.api.authentication import principal_of
+from jobs.api.schema import ERRORS
+from jobs.api.videos import checked_body
+from jobs.fields import StrictSerializer, TextField
+from jobs.webhooks.lookups import find_delivery, find_endpoint
+from jobs.webhooks.models import Delivery, Endpoint
+from jobs.webhooks.outbox import endpoint_of_jobs
+from jobs.webhooks.serializers import (
+    DeliverySerializer,
+    NewWebhookSerializer,
+    RotationSerializer,
+    WebhookChangesSerializer,
+    WebhookSerializer,
+    delivery_as_json,
+    webhook_as_json,
+)
+from jobs.webhooks.services import create_endpoint, ping, redeliver, rotate_secret, update_endpoint
+
+_ALL = dict.fromkeys(("GET", "POST", "PATCH", "DELETE"), Scope.WEBHOOKS_MANAGE)
+
+
+class PageQuerySerializer(StrictSerializer):
+    after = TextField(required=False, help_text="the last id of the page before")
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+
+
+class DeliveriesQuerySerializer(PageQuerySerializer):
+    state = serializers.ChoiceField(choices=Delivery.State.values, required=False)
+
+
+def _page_schema(name: str, item: type[serializers.Serializer[Any]]) -> Any:
+    return inline_serializer(
+        name,
+        {
+            "object": serializers.ChoiceField(choices=["list"]),
+            "data": item(many=True),
+            "first_id": serializers.CharField(allow_null=True),
+            "last_id": serializers.CharField(allow_null=True),
+            "has_more": serializers.BooleanField(),
+        },
+    )
+
+
+def _page(data: list[dict[str, Any]], *, has_more: bool) -> Response:
+    ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
+    return Response({"object": "list", "data": data, **ends, "has_more": has_more})
+
+
+class WebhooksView(APIView):
+    scopes = _ALL
+
+    @extend_schema(
+        operation_id="webhooks_list",
+        summary="List webhooks",
+        parameters=[PageQuerySerializer],
+        responses={200: _page_schema("WebhookList", WebhookSerializer), **ERRORS},
+    )
+    def get(self, request: Request) -> Response:
+        query = checked_body(PageQuerySerializer, request.query_params)
+        after = parse_public_id("whk", query["after"]) if "after" in query else None
+        rows: Any = Endpoint.objects.visible(principal_of(request).team)
+        page = keyset_page(rows, after=after, limit=query["limit"])
+        return _page([webhook_as_json(endpoint) for endpoint in page.rows], has_more=page.has_more)
+
+    @extend_schema(
+        operation_id="webhooks_create",
+        summary="Make a webhook",
+        description="The answer holds the secret that signs its deliveries; it is not shown again.",
+        request=NewWebhookSerializer,
+        responses={201: WebhookSerializer, **ERRORS},
+    )
+    def post(self, request: Request) -> Response:
+        values, principal = checked_body(NewWebhookSerializer, request.data), principal_of(request)
+        endpoint = create_endpoint(
+            team=principal.team,
+            creator=principal.user,
+            url=values["url"],
+            kinds=values["events"],
+            description=values.get("description", ""),
+        )
+        return Response(webhook_as_json(endpoint, with_secret=True), status=201)
+
+
+class WebhookView(APIView):
+    scopes = _ALL
+
+    @extend_schema(
+        operation_id="webhooks_retrieve", summary="Look at a webhook", responses={200: WebhookSerializer, **ERRORS}
+    )
+    def get(self, request: Request, webhook_id: str) -> Response:
+        return Response(webhook_as_json(find_endpoint(principal_of(request).team, webhook_id)))
+
+    @extend_schema(
+        operation_id="webhooks_update",
+        summary="Change a webhook, or switch it on or off",
+        request=WebhookChangesSerializer,
+        responses={200: WebhookSerializer, **ERRORS},
+    )
+    def patch(self, request: Request, webhook_id: str) -> Response:
+        endpoint = find_endpoint(principal_of(request).team, webhook_id)
+        changes = checked_body(WebhookChangesSerializer, request.data)
+        if "events" in changes:
+            changes["kinds"] = sorted(set(changes.pop("events")))
+        return Response(webhook_as_json(update_endpoint(endpoint=endpoint, changes=changes)))
+
+    @extend_schema(
+        operation_id="webhooks_delete",
+        summary="Delete a webhook with its log",
+        responses={
+            200: inline_serializer(
+                "WebhookDeleted",
+                {
+                    "id": serializers.CharField(),
+                    "object": serializers.ChoiceField(choices=["webhook.deleted"]),
+                    "deleted": serializers.BooleanField(),
+                },
+            ),
+            **ERRORS,
+        },
+    )
+    def delete(self, request: Request, webhook_id: str) -> Response:
+        find_endpoint(principal_of(request).team, webhook_id).delete()
+        return Response({"id": webhook_id, "object": "webhook.deleted", "deleted": True})
+
+
+class RotateView(APIView):
+    scopes = _ALL
+
+    @extend_schema(
+        operation_id="webhooks_rotate",
+        summary="Get a new secret",
+        description="For `overlap_hours` deliveries carry two signatures, so that receivers can change over in peace.",
+        request=RotationSerializer,
+        responses={200: WebhookSerializer, **ERRORS},
+    )
+    def post(self, request: Request, webhook_id: str) -> Response:
+        endpoint = find_endpoint(principal_of(request).team, webhook_id)
+        hours = checked_body(RotationSerializer, request.data)["overlap_hours"]
+        return Response(
+            webhook_as_json(rotate_secret(endpoint=endpoint, overlap=timedelta(hours=hours)), with_secret=True)
+        )
+
+
+class JobSecretView(APIView):
+    scopes = _ALL
+
+    @extend_schema(
+        operation_id="webhooks_job_secret",
+        summary="The secret for the webhook_url of single videos",
+        responses={200: inline_serializer("JobSecret", {"secret": serializers.CharField()}), **ERRORS},
+    )
+    def get(self, request: Request) -> Response:
+        return Response({"secret": endpoint_of_jobs(team_id=principal_of(request).team.pk).secret})
+
+
+class PingView(APIView):
+    scopes = _ALL
+
+    @extend_schema(
+        operation_id="webhooks_ping",
+        summary="Send a test event",
+        request=None,
+        responses={202: DeliverySerializer, **ERRORS},
+    )
+    def post(self, request: Request, webhook_id: str) -> Response:
+        delivery = ping(endpoint=find_endpoint(principal_of(request).team, webhook_id))
+        return Response(delivery_as_json(delivery), status=202)
+
+
+class DeliveriesView(APIView):
+    scopes = _ALL
+
+    @extend_schema(
+        operation_id="webhooks_deliveries",
+        summary="The log of deliveries, with what was answered",
+        parameters=[DeliveriesQuerySerializer],
+        responses={200: _page_schema("DeliveryList", DeliverySerializer), **ERRORS},
+    )
+    def get(self, request: Request, webhook_id: str) -> Response:
+        query = checked_body(DeliveriesQuerySerializer, request.query_params)
+        endpoint = find_endpoint(principal_of(request).team, webhook_id)
+        rows = endpoint.deliveries.select_related("job").prefetch_related("attempts")
+        if "state" in query:
+            rows = rows.filter(state=query["state"])
+        after = parse_public_id("dlv", query["after"]) if "after" in query else None
+        page = keyset_page(rows, after=after, limit=query["limit"])
+        return _page([delivery_as_json(delivery) for delivery in page.rows], has_more=page.has_more)
+
+
+class RedeliverView(APIView):
+    scopes = _ALL
+
+    @extend_schema(
+        operation_id="webhooks_redeliver",
+        summary="Send an event again",
+        description="Under the same event id, so that a receiver that had it already can tell.",
+        request=None,
+        responses={202: OpenApiResponse(DeliverySerializer), **ERRORS},
+    )
+    def post(self, request: Request, webhook_id: str, delivery_id: str) -> Response:
+        endpoint = find_endpoint(principal_of(request).team, webhook_id)
+        delivery = redeliver(delivery=find_delivery(endpoint, delivery_id))
+        return Response(delivery_as_json(delivery), status=202)

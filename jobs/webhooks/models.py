@@ -1,0 +1,147 @@
+"""Endpoints, and what is to be delivered to them.
+
+The outbox are the jobs' event rows, written in the jobs' own transactions. A delivery row is made of each event for
+each endpoint that wants it, and is tried until it is taken: everything survives a restart, nothing hangs on Redis.
+"""
+
+import uuid
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Team, TeamOwnedQuerySet, User
+from common.ids import new_id, public_id
+from jobs.models import Job
+
+
+class Kind(models.TextChoices):
+    """What can be told. `ping` is sent by hand only."""
+
+    COMPLETED = "video.completed"
+    FAILED = "video.failed"
+    CANCELED = "video.canceled"
+    EXPIRED = "video.expired"
+    STARTED = "video.started"
+    PING = "ping"
+
+
+# What an endpoint hears of when nothing else is said: the ends.
+ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.CANCELED, Kind.EXPIRED)
+
+
+class EndpointQuerySet(TeamOwnedQuerySet["Endpoint"]):
+    def visible(self, team: Team) -> "EndpointQuerySet":
+        """The endpoints that the team made; not the one that carries the secret for the addresses of single jobs."""
+        return self.for_team(team).filter(of_jobs=False)
+
+
+class Endpoint(models.Model):
+    """An address of the team that wants to hear of its videos."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="webhooks")
+    url = models.CharField(max_length=2000)
+    description = models.CharField(max_length=200, blank=True)
+    kinds = ArrayField(models.CharField(max_length=20, choices=Kind.choices))
+    # Signs the deliveries to the `webhook_url` of single jobs, and has no address of its own.
+    of_jobs = models.BooleanField(default=False)
+    # Not hashed: it has to sign. `whsec_` and base64, as Standard Webhooks has it.
+    secret = models.CharField(max_length=80, editable=False)
+    former_secret = models.CharField(max_length=80, blank=True, editable=False)
+    # Until then deliveries carry a signature by the former secret, too.
+    former_until = models.DateTimeField(null=True, blank=True)
+    creator = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    disabled_reason = models.CharField(max_length=200, blank=True)
+
+    objects: ClassVar[EndpointQuerySet] = EndpointQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team"], condition=Q(of_jobs=True), name="webhook_one_secret_for_jobs"),
+        ]
+
+    def __str__(self) -> str:
+        return self.url or f"addresses of jobs of {self.team}"
+
+    @property
+    def public_id(self) -> str:
+        return public_id("whk", self.id)
+
+
+class DeliveryQuerySet(TeamOwnedQuerySet["Delivery"]):
+    pass
+
+
+class Delivery(models.Model):
+    """One event on its way to one address, until it is taken or given up."""
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        DELIVERED = "delivered"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries")
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, null=True, related_name="+")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    # One per (job, kind), however often it is sent: receivers know by it what they had.
+    event_id = models.CharField(max_length=80)
+    url = models.CharField(max_length=2000)
+    # The bytes that are signed: a later try sends the same ones.
+    body = models.TextField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    tries = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[models.Manager["Delivery"]] = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "event_id"], name="delivery_once_per_event"),
+            models.CheckConstraint(
+                condition=Q(state="pending", next_try_at__isnull=False, finished_at=None)
+                | (~Q(state="pending") & Q(next_try_at=None, finished_at__isnull=False)),
+                name="delivery_pending_iff_next_try",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["next_try_at"], condition=Q(state="pending"), name="delivery_due"),
+            models.Index(fields=["endpoint", "-id"], name="delivery_of_endpoint"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} to {self.url}: {self.state}"
+
+    @property
+    def public_id(self) -> str:
+        return public_id("dlv", self.id)
+
+
+class Attempt(models.Model):
+    """One try of a delivery, and what was answered: the log that a receiver's developer reads."""
+
+    id = models.BigAutoField(primary_key=True)
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveSmallIntegerField()
+    at = models.DateTimeField(auto_now_add=True)
+    seconds = models.FloatField()
+    # None when there was no answer; `trouble` then says why.
+    status = models.PositiveSmallIntegerField(null=True)
+    answer = models.CharField(max_length=1000, blank=True)
+    trouble = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return f"try {self.number}: {self.status or self.trouble}"
+
+
+def event_id(job_id: uuid.UUID, kind: str) -> str:
+    """The same for every delivery of one event of one job."""
+    return f"evt_{job_id.hex}_{kind.replace('.', '_')}"

@@ -1,0 +1,74 @@
+"""Makes deliveries of the events that jobs left in the outbox."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+
+from django.db import transaction
+
+from common.clock import DatabaseNow
+from jobs.api.serializers import video_for_event
+from jobs.models import Job, JobEvent
+from jobs.webhooks.models import ENDS, Delivery, Endpoint, event_id
+from jobs.webhooks.signing import new_secret
+
+_BATCH = 200
+
+
+@transaction.atomic
+def announce_events() -> int:
+    """Turns a batch of unannounced events into deliveries; returns how many events there were.
+
+    Two copies may run: each takes rows that the other does not hold, and a delivery of an event exists once.
+    """
+    events = list(
+        JobEvent.objects.filter(announced_at=None)
+        .order_by("id")
+        .select_for_update(skip_locked=True, of=("self",))
+        .select_related("job")[:_BATCH]
+    )
+    teams = {event.job.team_id for event in events}
+    endpoints: dict[int, list[Endpoint]] = defaultdict(list)
+    for endpoint in Endpoint.objects.filter(team__in=teams, disabled_at=None, of_jobs=False):
+        endpoints[endpoint.team_id].append(endpoint)
+    deliveries = [made for event in events for made in _deliveries(event, endpoints[event.job.team_id])]
+    Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
+    JobEvent.objects.filter(pk__in=[event.pk for event in events]).update(announced_at=DatabaseNow())
+    return len(events)
+
+
+def _deliveries(event: JobEvent, endpoints: list[Endpoint]) -> Iterator[Delivery]:
+    kind = f"video.{event.kind}"
+    if event.job.webhook_url and kind in ENDS:
+        yield _delivery(event, endpoint_of_jobs(team_id=event.job.team_id), event.job.webhook_url)
+    for endpoint in endpoints:
+        if kind in endpoint.kinds:
+            yield _delivery(event, endpoint, endpoint.url)
+
+
+def _delivery(event: JobEvent, endpoint: Endpoint, url: str) -> Delivery:
+    kind = f"video.{event.kind}"
+    return Delivery(
+        team_id=event.job.team_id,
+        endpoint=endpoint,
+        job=event.job,
+        kind=kind,
+        event_id=event_id(event.job_id, kind),
+        url=url,
+        body=body_of(kind, event.created_at.isoformat(), event.job),
+        next_try_at=DatabaseNow(),
+    )
+
+
+def body_of(kind: str, timestamp: str, job: Job | None) -> str:
+    """The JSON that receivers get: type, timestamp, and the video as the API shows it."""
+    data = video_for_event(job) if job else {}
+    return json.dumps({"type": kind, "timestamp": timestamp, "data": data}, ensure_ascii=False)
+
+
+def endpoint_of_jobs(*, team_id: int) -> Endpoint:
+    """The one whose secret signs the deliveries to single jobs' `webhook_url`; made at first need."""
+    endpoint, _ = Endpoint.objects.get_or_create(
+        team_id=team_id, of_jobs=True, defaults={"url": "", "kinds": [], "secret": new_secret()}
+    )
+    return endpoint

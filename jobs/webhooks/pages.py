@@ -1,0 +1,122 @@
+"""The pages of webhooks: what there is, what was delivered, and the few things to do about it."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.pages import team_page
+from accounts.principals import Principal
+from accounts.roles import Scope
+from common.errors import Conflict, NotFound
+from common.pagination import keyset_page
+from jobs.webhooks.lookups import find_delivery, find_endpoint
+from jobs.webhooks.models import ENDS, Endpoint
+from jobs.webhooks.serializers import LISTENABLE, NewWebhookSerializer
+from jobs.webhooks.services import create_endpoint, ping, redeliver, rotate_secret, update_endpoint
+
+_OVERLAP = timedelta(hours=24)
+_DELIVERIES_A_PAGE = 30
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@team_page(Scope.WEBHOOKS_MANAGE)
+def webhooks(request: HttpRequest, principal: Principal) -> HttpResponseBase:
+    """The team's webhooks, and the form for a new one."""
+    given = {"url": "", "description": "", "events": [kind.value for kind in ENDS]}
+    errors: dict[str, Any] = {}
+    if request.method == "POST":
+        given = {
+            "url": request.POST.get("url", "").strip(),
+            "description": request.POST.get("description", ""),
+            "events": request.POST.getlist("events"),
+        }
+        form = NewWebhookSerializer(data=given)
+        if form.is_valid():
+            return _make(request, principal, form.validated_data)
+        errors = form.errors
+    context = {
+        "endpoints": Endpoint.objects.visible(principal.team).order_by("-id"),
+        "given": given,
+        "errors": {name: str(_first(complaint)) for name, complaint in errors.items()},
+        "listenable": LISTENABLE,
+    }
+    return render(request, "webhooks/webhooks.html", context, status=422 if errors else 200)
+
+
+def _first(complaint: Any) -> Any:
+    """Of one field; that of a list field is under the number of the wrong entry."""
+    return next(iter(complaint.values()))[0] if isinstance(complaint, dict) else complaint[0]
+
+
+def _make(request: HttpRequest, principal: Principal, values: dict[str, Any]) -> HttpResponseBase:
+    try:
+        endpoint = create_endpoint(
+            team=principal.team,
+            creator=principal.user,
+            url=values["url"],
+            kinds=values["events"],
+            description=values.get("description", ""),
+        )
+    except Conflict as error:
+        messages.error(request, error.message)
+        return redirect("webhooks")
+    return _page(request, endpoint, secret=endpoint.secret, status=201)
+
+
+@require_safe
+@team_page(Scope.WEBHOOKS_MANAGE)
+def webhook(request: HttpRequest, principal: Principal, webhook_id: str) -> HttpResponseBase:
+    """One webhook and its deliveries, newest first."""
+    return _page(request, find_endpoint(principal.team, webhook_id))
+
+
+@require_POST
+@team_page(Scope.WEBHOOKS_MANAGE)
+def act(request: HttpRequest, principal: Principal, webhook_id: str, action: str) -> HttpResponseBase:
+    """What the buttons do; each says on the next page what it did."""
+    endpoint = find_endpoint(principal.team, webhook_id)
+    if action == "rotate":
+        return _page(request, endpoint := rotate_secret(endpoint=endpoint, overlap=_OVERLAP), secret=endpoint.secret)
+    try:
+        if not _done(request, endpoint, action):
+            raise NotFound("No such action.")
+    except Conflict as error:
+        messages.error(request, error.message)
+    return redirect("webhooks") if action == "delete" else redirect("webhook", webhook_id)
+
+
+def _done(request: HttpRequest, endpoint: Endpoint, action: str) -> bool:
+    match action:
+        case "ping":
+            ping(endpoint=endpoint)
+            messages.success(request, _("A test event is on its way. Load this page again to see what was answered."))
+        case "redeliver":
+            redeliver(delivery=find_delivery(endpoint, request.POST.get("delivery", "")))
+            messages.success(request, _("The event is sent again."))
+        case "enable" | "disable":
+            update_endpoint(endpoint=endpoint, changes={"enabled": action == "enable"})
+            is_on = action == "enable"
+            messages.success(request, _("The webhook is on.") if is_on else _("The webhook is off."))
+        case "delete":
+            endpoint.delete()
+            messages.success(request, _("The webhook is deleted."))
+        case _:
+            return False
+    return True
+
+
+def _page(request: HttpRequest, endpoint: Endpoint, *, secret: str = "", status: int = 200) -> HttpResponseBase:
+    rows = endpoint.deliveries.select_related("job").prefetch_related("attempts")
+    context = {
+        "endpoint": endpoint,
+        "deliveries": keyset_page(rows, limit=_DELIVERIES_A_PAGE).rows,
+        "secret": secret,
+        "shown": _DELIVERIES_A_PAGE,
+    }
+    return render(request, "webhooks/webhook.html", context, status=status)

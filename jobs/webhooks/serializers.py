@@ -1,0 +1,120 @@
+"""Endpoints and deliveries as the API takes and shows them."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from common.clock import unix_seconds
+from jobs.fields import AddressField, StrictSerializer, TextField
+from jobs.webhooks.models import ENDS, Attempt, Delivery, Endpoint, Kind
+
+LISTENABLE = [kind.value for kind in Kind if kind != Kind.PING]
+_LONGEST_OVERLAP_HOURS = 7 * 24
+
+
+class NewWebhookSerializer(StrictSerializer):
+    url = AddressField(help_text="where events are sent")
+    events = serializers.ListField(
+        child=serializers.ChoiceField(choices=LISTENABLE),
+        allow_empty=False,
+        default=[kind.value for kind in ENDS],
+        help_text="which events; the ends of videos if absent",
+    )
+    description = TextField(max_length=200, required=False, allow_blank=True)
+
+
+class WebhookChangesSerializer(NewWebhookSerializer):
+    url = AddressField(required=False)
+    events = serializers.ListField(child=serializers.ChoiceField(choices=LISTENABLE), allow_empty=False, required=False)
+    enabled = serializers.BooleanField(required=False, help_text="true also after it was switched off for failing")
+
+
+class RotationSerializer(StrictSerializer):
+    overlap_hours = serializers.IntegerField(
+        min_value=0,
+        max_value=_LONGEST_OVERLAP_HOURS,
+        default=24,
+        help_text="for so long deliveries carry a signature by the former secret, too",
+    )
+
+
+class WebhookSerializer(serializers.Serializer[Any]):
+    """An endpoint. `secret` is there only in the answers that make it."""
+
+    id = serializers.CharField()
+    object = serializers.ChoiceField(choices=["webhook"])
+    url = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
+    events = serializers.ListField(child=serializers.ChoiceField(choices=LISTENABLE))
+    enabled = serializers.BooleanField()
+    disabled_reason = serializers.CharField(allow_null=True)
+    failing_since = serializers.IntegerField(allow_null=True)
+    former_secret_until = serializers.IntegerField(allow_null=True)
+    created_at = serializers.IntegerField()
+    secret = serializers.CharField(required=False)
+
+
+class AttemptSerializer(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    at = serializers.IntegerField()
+    seconds = serializers.FloatField()
+    status = serializers.IntegerField(allow_null=True)
+    answer = serializers.CharField(allow_blank=True)
+    trouble = serializers.CharField(allow_null=True)
+
+
+class DeliverySerializer(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    object = serializers.ChoiceField(choices=["webhook.delivery"])
+    event_id = serializers.CharField()
+    event = serializers.ChoiceField(choices=Kind.values)
+    video = serializers.CharField(allow_null=True)
+    state = serializers.ChoiceField(choices=Delivery.State.values)
+    tries = serializers.IntegerField()
+    created_at = serializers.IntegerField()
+    next_try_at = serializers.IntegerField(allow_null=True)
+    attempts = AttemptSerializer(many=True)
+
+
+def webhook_as_json(endpoint: Endpoint, *, with_secret: bool = False) -> dict[str, Any]:
+    """What WebhookSerializer describes."""
+    return {
+        "id": endpoint.public_id,
+        "object": "webhook",
+        "url": endpoint.url,
+        "description": endpoint.description,
+        "events": endpoint.kinds,
+        "enabled": endpoint.disabled_at is None,
+        "disabled_reason": endpoint.disabled_reason or None,
+        "failing_since": unix_seconds(endpoint.failing_since),
+        "former_secret_until": unix_seconds(endpoint.former_until),
+        "created_at": unix_seconds(endpoint.created_at),
+        **({"secret": endpoint.secret} if with_secret else {}),
+    }
+
+
+def delivery_as_json(delivery: Delivery) -> dict[str, Any]:
+    """What DeliverySerializer describes; expects `job` and `attempts` to be fetched."""
+    return {
+        "id": delivery.public_id,
+        "object": "webhook.delivery",
+        "event_id": delivery.event_id,
+        "event": delivery.kind,
+        "video": delivery.job.public_id if delivery.job else None,
+        "state": delivery.state,
+        "tries": delivery.tries,
+        "created_at": unix_seconds(delivery.created_at),
+        "next_try_at": unix_seconds(delivery.next_try_at),
+        "attempts": [_attempt(attempt) for attempt in delivery.attempts.all()],
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "at": unix_seconds(attempt.at),
+        "seconds": attempt.seconds,
+        "status": attempt.status,
+        "answer": attempt.answer,
+        "trouble": attempt.trouble or None,
+    }

@@ -1,0 +1,89 @@
+"""Writes to endpoints: make, change, rotate, ping, deliver again."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Team, User
+from common.clock import DatabaseNow
+from common.errors import Conflict
+from common.ids import new_id
+from jobs.services import doorbell
+from jobs.webhooks.models import Delivery, Endpoint, Kind
+from jobs.webhooks.outbox import body_of
+from jobs.webhooks.signing import new_secret
+
+MOST_ENDPOINTS = 20
+
+
+@transaction.atomic
+def create_endpoint(*, team: Team, creator: User, url: str, kinds: Iterable[str], description: str = "") -> Endpoint:
+    """A new endpoint with a fresh secret. Raises Conflict beyond MOST_ENDPOINTS."""
+    Team.objects.select_for_update().get(pk=team.pk)  # or two calls would pass the count together
+    if Endpoint.objects.visible(team).count() >= MOST_ENDPOINTS:
+        message = f"A team has at most {MOST_ENDPOINTS} webhooks. Delete one that is not used."
+        raise Conflict(message, code="too_many_webhooks")
+    return Endpoint.objects.create(
+        team=team, creator=creator, url=url, kinds=sorted(set(kinds)), description=description, secret=new_secret()
+    )
+
+
+@transaction.atomic
+def update_endpoint(*, endpoint: Endpoint, changes: dict[str, object]) -> Endpoint:
+    """Changes url, kinds, description, or `enabled`: switching on again forgets earlier failures."""
+    enabled = changes.pop("enabled", None)
+    if enabled is True:
+        changes |= {"disabled_at": None, "disabled_reason": "", "failing_since": None}
+    elif enabled is False and endpoint.disabled_at is None:
+        changes |= {"disabled_at": timezone.now(), "disabled_reason": "Switched off by hand."}
+    for name, value in changes.items():
+        setattr(endpoint, name, value)
+    endpoint.save(update_fields=list(changes))
+    if "url" in changes:
+        endpoint.deliveries.filter(state=Delivery.State.PENDING).update(url=endpoint.url)
+    return endpoint
+
+
+@transaction.atomic
+def rotate_secret(*, endpoint: Endpoint, overlap: timedelta) -> Endpoint:
+    """A fresh secret; for so long deliveries carry a signature by the former one, too."""
+    endpoint = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
+    endpoint.former_secret, endpoint.former_until = endpoint.secret, timezone.now() + overlap
+    endpoint.secret = new_secret()
+    endpoint.save(update_fields=["secret", "former_secret", "former_until"])
+    return endpoint
+
+
+@transaction.atomic
+def ping(*, endpoint: Endpoint) -> Delivery:
+    """Sends an event without a video, to see whether the address takes it and checks the signature."""
+    if endpoint.disabled_at is not None:
+        raise Conflict("This webhook is switched off. Switch it on first.", code="webhook_disabled")
+    identifier = new_id()
+    delivery = Delivery.objects.create(
+        id=identifier,
+        team_id=endpoint.team_id,
+        endpoint=endpoint,
+        kind=Kind.PING,
+        event_id=f"evt_{identifier.hex}_ping",
+        url=endpoint.url,
+        body=body_of(Kind.PING, timezone.now().isoformat(), None),
+        next_try_at=DatabaseNow(),
+    )
+    doorbell.ring_after_commit(doorbell.SIDE_QUEUE)
+    delivery.refresh_from_db()
+    return delivery
+
+
+@transaction.atomic
+def redeliver(*, delivery: Delivery) -> Delivery:
+    """Starts a closed delivery anew, under the same event id. One that is still tried is tried at once."""
+    # The endpoint may have moved since. That of single jobs has no address of its own.
+    url = delivery.endpoint.url or delivery.url
+    rows = Delivery.objects.filter(pk=delivery.pk)
+    rows.update(state=Delivery.State.PENDING, url=url, tries=0, next_try_at=DatabaseNow(), finished_at=None)
+    doorbell.ring_after_commit(doorbell.SIDE_QUEUE)
+    delivery.refresh_from_db()
+    return delivery

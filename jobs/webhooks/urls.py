@@ -1,0 +1,22 @@
+"""Addresses of the webhooks: of the API, and of their pages."""
+
+from django.urls import path
+
+from jobs.webhooks import api, pages
+
+urlpatterns = [
+    path("v1/webhooks", api.WebhooksView.as_view(), name="api_webhooks"),
+    path("v1/webhooks/job-secret", api.JobSecretView.as_view(), name="api_webhook_job_secret"),
+    path("v1/webhooks/<str:webhook_id>", api.WebhookView.as_view(), name="api_webhook"),
+    path("v1/webhooks/<str:webhook_id>/rotate", api.RotateView.as_view(), name="api_webhook_rotate"),
+    path("v1/webhooks/<str:webhook_id>/ping", api.PingView.as_view(), name="api_webhook_ping"),
+    path("v1/webhooks/<str:webhook_id>/deliveries", api.DeliveriesView.as_view(), name="api_webhook_deliveries"),
+    path(
+        "v1/webhooks/<str:webhook_id>/deliveries/<str:delivery_id>/redeliver",
+        api.RedeliverView.as_view(),
+        name="api_webhook_redeliver",
+    ),
+    path("webhooks", pages.webhooks, name="webhooks"),
+    path("webhooks/<str:webhook_id>", pages.webhook, name="webhook"),
+    path("webhooks/<str:webhook_id>/<slug:action>", pages.act, name="webhook_action"),
+]

@@ -1,0 +1,93 @@
+"""A receiver of webhooks on loopback that keeps what it was sent and answers as told."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from standardwebhooks import Webhook
+
+
+@dataclass
+class Call:
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    def verified(self, secret: str) -> dict:
+        """What the library makes of it. Raises WebhookVerificationError for a wrong signature."""
+        return Webhook(secret).verify(self.body, self.headers)
+
+
+@dataclass
+class Receiver:
+    url: str
+    calls: list[Call] = field(default_factory=list)
+    # What to do with a call: answers by itself.
+    answer: Callable[[BaseHTTPRequestHandler], None] = lambda handler: say(handler, 200, b"thank you")
+
+
+def say(handler: BaseHTTPRequestHandler, status: int, body: bytes = b"", **headers: str) -> None:
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name, value)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def drip(handler: BaseHTTPRequestHandler) -> None:
+    """An answer of a byte now and then, never quite late enough for a socket's timeout."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    for _ in range(300):
+        try:
+            handler.wfile.write(b"z")
+            handler.wfile.flush()
+        except OSError:
+            return
+        time.sleep(0.1)
+
+
+def flood(handler: BaseHTTPRequestHandler) -> None:
+    """A gigabyte."""
+    handler.send_response(500)
+    handler.end_headers()
+    try:
+        for _ in range(1024):
+            handler.wfile.write(b"x" * 1024 * 1024)
+    except OSError:
+        handler.server.cut_off = True
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    """A receiver that runs meanwhile."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            receiver.calls.append(Call(self.path, dict(self.headers), body))
+            receiver.answer(self)
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    receiver = Receiver(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield receiver
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def closed_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

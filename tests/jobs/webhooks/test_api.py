@@ -1,0 +1,113 @@
+"""/v1/webhooks: who may, what is shown, what is refused."""
+
+import pytest
+
+from accounts.models import Membership
+from accounts.roles import Role, Scope
+from jobs.webhooks.models import Delivery, Endpoint
+
+BODY = {"url": "https://example.com/hook"}
+
+
+def test_the_secret_is_shown_when_it_is_made_and_not_again(as_alice):
+    made = as_alice.post("/v1/webhooks", BODY)
+    assert made.status_code == 201
+    webhook = made.json()
+    assert webhook["secret"].startswith("whsec_")
+    assert webhook["events"] == ["video.canceled", "video.completed", "video.expired", "video.failed"]
+    seen = as_alice.get(f"/v1/webhooks/{webhook['id']}").json()
+    assert "secret" not in seen
+    listed = as_alice.get("/v1/webhooks").json()
+    assert listed["data"] == [seen]
+    rotated = as_alice.post(f"/v1/webhooks/{webhook['id']}/rotate", {}).json()
+    assert rotated["secret"] not in {webhook["secret"], ""}
+    assert rotated["former_secret_until"]
+
+
+def test_change_switch_and_delete(as_alice):
+    identifier = as_alice.post("/v1/webhooks", BODY).json()["id"]
+    path = f"/v1/webhooks/{identifier}"
+    changed = as_alice.client.patch(
+        path,
+        {"events": ["video.started"], "enabled": False, "description": "mine"},
+        content_type="application/json",
+        headers=as_alice.headers,
+    ).json()
+    assert (changed["events"], changed["enabled"], changed["description"]) == (["video.started"], False, "mine")
+    assert as_alice.post(f"{path}/ping").status_code == 409
+    assert as_alice.delete(path).json() == {"id": identifier, "object": "webhook.deleted", "deleted": True}
+    assert as_alice.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"url": "ftp://example.com"}, "url"),
+        ({"url": "http://["}, "url"),
+        ({"url": "https://name:secret@example.com"}, "url"),
+        ({"url": "https://exam ple.com/"}, "url"),
+        ({"url": "https://example.com:99999/"}, "url"),
+        ({"url": "x" * 3000}, "url"),
+        ({"url": 5}, "url"),
+        ({"url": "https://example.com/\x00"}, "url"),
+        ({"events": []}, "events"),
+        ({"events": ["video.born"]}, "events"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(as_alice, change, field):
+    answer = as_alice.post("/v1/webhooks", {**BODY, **change})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"][0]["loc"][0] == field
+    assert not Endpoint.objects.exists()
+
+
+def test_a_team_has_so_many_and_no_more(as_alice):
+    for _ in range(20):
+        assert as_alice.post("/v1/webhooks", BODY).status_code == 201
+    answer = as_alice.post("/v1/webhooks", BODY)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "too_many_webhooks")
+
+
+def test_ping_log_and_redelivery(as_alice):
+    identifier = as_alice.post("/v1/webhooks", BODY).json()["id"]
+    pinged = as_alice.post(f"/v1/webhooks/{identifier}/ping")
+    assert pinged.status_code == 202
+    Delivery.objects.update(state="failed", next_try_at=None, finished_at="2026-01-01T00:00:00Z", tries=10)
+    log = as_alice.get(f"/v1/webhooks/{identifier}/deliveries?state=failed").json()
+    [delivery] = log["data"]
+    assert (delivery["id"], delivery["event"]) == (pinged.json()["id"], "ping")
+    again = as_alice.post(f"/v1/webhooks/{identifier}/deliveries/{delivery['id']}/redeliver")
+    assert (again.status_code, again.json()["state"], again.json()["tries"]) == (202, "pending", 0)
+    assert again.json()["event_id"] == delivery["event_id"]
+
+
+def test_the_secret_of_single_jobs_stays_the_same_and_is_no_webhook_in_the_list(as_alice, as_charlie):
+    secret = as_alice.get("/v1/webhooks/job-secret").json()["secret"]
+    assert as_alice.get("/v1/webhooks/job-secret").json()["secret"] == secret
+    assert as_charlie.get("/v1/webhooks/job-secret").json()["secret"] != secret
+    assert as_alice.get("/v1/webhooks").json()["data"] == []
+
+
+def test_members_and_keys_without_the_scope_may_not(as_bob, bob, limited_key):
+    assert as_bob.post("/v1/webhooks", BODY).status_code == 403
+    Membership.objects.filter(user=bob.user).update(role=Role.MEMBER)
+    assert as_bob.get("/v1/webhooks").status_code == 403
+    assert limited_key(Scope.VIDEOS_WRITE).get("/v1/webhooks").status_code == 403
+    assert limited_key(Scope.WEBHOOKS_MANAGE).get("/v1/webhooks").status_code == 200
+
+
+@pytest.mark.parametrize("route", ["", "/ping", "/rotate", "/deliveries", "/deliveries/dlv_{zeros}/redeliver"])
+def test_foreign_ones_are_absent(as_alice, as_charlie, route):
+    identifier = as_alice.post("/v1/webhooks", BODY).json()["id"]
+    absent = "whk_" + "0" * 32
+    route = route.format(zeros="0" * 32)
+    ask = as_charlie.get if route in {"", "/deliveries"} else as_charlie.post
+    foreign, missing = (ask(f"/v1/webhooks/{known}{route}") for known in (identifier, absent))
+    assert foreign.status_code == missing.status_code == 404
+    assert foreign.json()["error"]["message"].replace(identifier, absent) == missing.json()["error"]["message"]
+
+
+def test_an_address_for_one_job_is_checked_like_any(as_alice, body):
+    answer = as_alice.post("/v1/videos", body(webhook_url="file:///etc/passwd"))
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "webhook_url")

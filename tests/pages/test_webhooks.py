@@ -1,0 +1,70 @@
+"""The pages of webhooks."""
+
+import pytest
+
+from jobs.webhooks.models import Delivery, Endpoint
+
+FORM = {"url": "https://example.com/hook", "description": "our shop", "events": ["video.completed"]}
+
+
+def make(person) -> Endpoint:
+    answer = person.post("/webhooks", FORM)
+    assert answer.status_code == 201
+    endpoint = Endpoint.objects.get()
+    assert endpoint.secret in answer.content.decode()
+    return endpoint
+
+
+def test_make_look_test_and_delete(alice):
+    endpoint = make(alice)
+    assert endpoint.url in alice.get("/webhooks").content.decode()
+    path = f"/webhooks/{endpoint.public_id}"
+    page = alice.get(path).content.decode()
+    assert endpoint.secret not in page
+    assert alice.post(f"{path}/ping").status_code == 302
+    assert "ping" in alice.get(path).content.decode()
+    delivery = Delivery.objects.get()
+    assert alice.post(f"{path}/redeliver", {"delivery": delivery.public_id}).status_code == 302
+    former = endpoint.secret
+    page = alice.post(f"{path}/rotate").content.decode()
+    endpoint.refresh_from_db()
+    assert endpoint.secret in page
+    assert former not in page
+    alice.post(f"{path}/disable")
+    endpoint.refresh_from_db()
+    assert endpoint.disabled_at
+    alice.post(f"{path}/enable")
+    alice.post(f"{path}/delete")
+    assert not Endpoint.objects.exists()
+
+
+def test_a_wrong_address_comes_back_with_what_to_change(alice):
+    answer = alice.post("/webhooks", FORM | {"url": "gopher://x", "events": []})
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert "Write a whole address" in page
+    assert "gopher://x" in page
+
+
+def test_what_a_receiver_answers_is_shown_as_text(alice):
+    endpoint = make(alice)
+    alice.post(f"/webhooks/{endpoint.public_id}/ping")
+    Delivery.objects.get().attempts.create(number=1, seconds=1, status=500, answer="<script>alert(1)</script>")
+    page = alice.get(f"/webhooks/{endpoint.public_id}").content.decode()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize("who", ["mia", "bob"])
+def test_members_may_not(request, who):
+    person = request.getfixturevalue(who)
+    assert person.get("/webhooks").status_code == 403
+    assert person.post("/webhooks", FORM).status_code == 403
+
+
+def test_foreign_and_unknown_ones_are_absent(alice, charlie):
+    endpoint = make(alice)
+    assert charlie.get(f"/webhooks/{endpoint.public_id}").status_code == 404
+    assert charlie.post(f"/webhooks/{endpoint.public_id}/delete").status_code == 404
+    assert alice.post(f"/webhooks/{endpoint.public_id}/explode").status_code == 404
+    assert Endpoint.objects.exists()
