@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from django.core.cache import cache
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -21,6 +22,8 @@ from common.errors import Forbidden, Unauthenticated
 
 # Last use is written at most this often: a poll a second must not write a row a second.
 _LAST_USE_GRANULARITY = timedelta(minutes=1)
+# As plan and override say together, read with the caller: counting a call costs no query.
+_TEAM_RATE = Coalesce("team__plan_override__requests_per_minute", "team__wallet__plan__requests_per_minute")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Principal:
     member_caps: Caps = NO_CAPS
     # Of a person at a browser: all their teams, to switch between; a key knows its own alone.
     teams: tuple[Team, ...] = ()
+    # API calls of the whole team; None without limit.
+    requests_per_minute: int | None = None
 
     @property
     def key_caps(self) -> Caps | None:
@@ -81,11 +86,19 @@ def principal_for_key(clear_text: str, *, client_ip: str) -> Principal:
         raise Unauthenticated("No such API key. Check it, or make a new one on the API keys page.", code="invalid_key")
     _check_usable(key, client_ip)
     role = Role(key.creator_role)  # type: ignore[attr-defined]
-    _note_use(key)
+    _note_use(key, client_ip)
     scopes = frozenset(Scope(scope) for scope in key.scopes) & SCOPES_OF_ROLE[role]
     tenancy.enter(team_id=key.team_id, user_id=key.creator_id, api_key_id=key.pk)
     caps = Caps(key.member_credits, key.member_videos)  # type: ignore[attr-defined]
-    return Principal(team=key.team, user=key.creator, role=role, scopes=scopes, api_key=key, member_caps=caps)
+    return Principal(
+        team=key.team,
+        user=key.creator,
+        role=role,
+        scopes=scopes,
+        api_key=key,
+        member_caps=caps,
+        requests_per_minute=key.team_rate,  # type: ignore[attr-defined]
+    )
 
 
 def _find_key(prefix: str) -> ApiKey | None:
@@ -99,6 +112,7 @@ def _find_key(prefix: str) -> ApiKey | None:
             creator_role=F("team__memberships__role"),
             member_credits=F("team__memberships__credits_per_month"),
             member_videos=F("team__memberships__videos_per_day"),
+            team_rate=_TEAM_RATE,
         )
         .first()
     )
@@ -123,17 +137,26 @@ def _record_refusal(key: ApiKey, client_ip: str) -> None:
 
 
 def _within(client_ip: str, networks: list[str]) -> bool:
+    address = _address(client_ip)
+    return address is not None and any(address in ipaddress.ip_network(network) for network in networks)
+
+
+def _address(client_ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """None where it is not known. An IPv4 caller on an IPv6 socket comes as ::ffff:192.0.2.1 and is meant as IPv4."""
     try:
         address = ipaddress.ip_address(client_ip)
     except ValueError:
-        return False
-    return any(address in ipaddress.ip_network(network) for network in networks)
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
-def _note_use(key: ApiKey) -> None:
-    now = timezone.now()
-    if key.last_used_at is None or now - key.last_used_at > _LAST_USE_GRANULARITY:
-        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+def _note_use(key: ApiKey, client_ip: str) -> None:
+    before = timezone.now() - _LAST_USE_GRANULARITY
+    if key.last_used_at is None or key.last_used_at < before:
+        # Of calls that come together one writes.
+        unnoted = ApiKey.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=before), pk=key.pk)
+        address = _address(client_ip)
+        unnoted.update(last_used_at=timezone.now(), last_used_ip=address and str(address))
 
 
 def principal_for_session(request: HttpRequest) -> Principal | None:
@@ -154,15 +177,23 @@ def principal_for_session(request: HttpRequest) -> Principal | None:
 
 
 def _present_principal(request: HttpRequest, user: User) -> Principal:
-    memberships = Membership.objects.select_related("team").filter(user=user).order_by("team__name", "team")
+    memberships = Membership.objects.select_related("team").annotate(team_rate=_TEAM_RATE).filter(user=user)
     chosen = request.session.get("team")
-    known = {membership.team: membership for membership in memberships}
+    known = {membership.team: membership for membership in memberships.order_by("team__name", "team")}
     # A choice that is stale, since the person was removed or the team closed, falls back to the personal team.
     team = next((team for team in known if team.pk == chosen), None)
     team = team or next((team for team in known if team.personal_of_id == user.pk), None)
     if team is None:
         team = ensure_personal_team(user=user)
-        known[team] = Membership.objects.get(team=team, user=user)
-    role = Role(known[team].role)
-    caps = Caps(known[team].credits_per_month, known[team].videos_per_day)
-    return Principal(team=team, user=user, role=role, scopes=SCOPES_OF_ROLE[role], member_caps=caps, teams=tuple(known))
+        known[team] = memberships.get(team=team)
+    membership = known[team]
+    role = Role(membership.role)
+    return Principal(
+        team=team,
+        user=user,
+        role=role,
+        scopes=SCOPES_OF_ROLE[role],
+        member_caps=Caps(membership.credits_per_month, membership.videos_per_day),
+        teams=tuple(known),
+        requests_per_minute=membership.team_rate,
+    )

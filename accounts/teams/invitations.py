@@ -17,7 +17,7 @@ from accounts.roles import Right, Role
 from accounts.services import hash_secret
 from accounts.teams.standing import Standing, lock_team
 from common.errors import Conflict, NotFound
-from common.ratelimit import hit
+from common.ratelimit import Limit, hit
 
 log = structlog.get_logger(__name__)
 
@@ -151,6 +151,10 @@ def _owners_of(email: str) -> QuerySet[User]:
 
 def _count_mail(team: Team, email: str) -> None:
     """Raises LimitExceeded: neither a team nor all of them together fill somebody's letter box."""
-    hit(settings.INVITATION_RATE_LIMIT, scope="invitations", caller=f"team-{team.pk}")
     address = hashlib.sha256(email.encode()).hexdigest()
-    hit(settings.INVITATION_RATE_LIMIT_PER_ADDRESS, scope="invitations", caller=f"to-{address}")
+    hit(
+        [
+            Limit("invitations", f"team-{team.pk}", settings.INVITATION_RATE_LIMIT),
+            Limit("invitations", f"to-{address}", settings.INVITATION_RATE_LIMIT_PER_ADDRESS),
+        ]
+    )

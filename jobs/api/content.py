@@ -64,6 +64,7 @@ class ContentQuerySerializer(serializers.Serializer[Any]):
 
 
 class ContentView(APIView):
+    part_of_pages = True
     scopes = {"GET": Scope.VIDEOS_READ}
     permission_classes = [HasScopeOrToken]
 

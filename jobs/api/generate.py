@@ -18,10 +18,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict, Gone, MutoscopeError
-from common.ratelimit import hit
+from common.ratelimit import Limit
 from jobs.api.authentication import principal_of
+from jobs.api.calls import count_call
 from jobs.api.content import download_link
 from jobs.api.errors import as_mutoscope_error, legacy_envelope, legacy_status, retry_headers
 from jobs.api.videos import checked_body
@@ -96,11 +98,14 @@ class GenerateView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         # Before the key is looked at: guessing keys costs calls, too.
-        hit(settings.GENERATE_RATE_LIMIT, scope="address", caller=request._request.client_ip)  # type: ignore[attr-defined]
+        address: str = request._request.client_ip  # type: ignore[attr-defined]
+        count_call(self, [Limit("address", address, settings.GENERATE_RATE_LIMIT)])
         super().initial(request, *args, **kwargs)
-        principal = principal_of(request)
+
+    def own_limits(self, principal: Principal) -> list[Limit]:
+        """Of this call, beside those of all calls."""
         caller = f"key {principal.api_key.pk}" if principal.api_key else f"user {principal.user.pk}"
-        hit(settings.GENERATE_RATE_LIMIT, scope="key", caller=caller)
+        return [Limit("generate", caller, settings.GENERATE_RATE_LIMIT)]
 
     @extend_schema(operation_id="generate", **_SCHEMA)
     async def post(self, request: Request) -> Response:

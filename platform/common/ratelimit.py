@@ -1,46 +1,125 @@
-"""Rate limits, counted in Redis by the `limits` library: exact under concurrency, since one script counts and decides.
+"""Rate limits, counted in Redis: exact under concurrency, since one script looks at all limits of a call and counts it.
 
 When Redis is away calls pass: credits and the queue still bound what a team can do, and an outage of the counter
-should not be an outage of the product.
+should not be an outage of the product. No call waits longer than REDIS_TIMEOUT_SECONDS for it, and after a failure
+none asks it for a moment.
 """
 
+import math
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import redis
 import structlog
 from django.conf import settings
-from limits import RateLimitItem, parse
-from limits.storage import storage_from_string
-from limits.strategies import MovingWindowRateLimiter
+from limits import parse
+from limits.storage import RedisStorage
+from redis.backoff import NoBackoff
+from redis.commands.core import Script
+from redis.retry import Retry
 
 from common.errors import LimitExceeded
 
 log = structlog.get_logger(__name__)
 
+_QUIET_AFTER_FAILURE_SECONDS = 2.0
+_passing_until = 0.0
+
+# A moving window: one list of the calls' times for each limit, the newest first, on the server's clock. A call that
+# one limit refuses counts against none. Gives (calls in the window, seconds until the oldest leaves it) for each.
+_COUNT = """
+local clock = redis.call('TIME')
+local now = clock[1] + clock[2] / 1000000
+local allowed = 1
+for i, key in ipairs(KEYS) do
+    local limit, window = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+    local oldest = redis.call('LINDEX', key, -1)
+    while oldest and tonumber(oldest) <= now - window do
+        redis.call('RPOP', key)
+        oldest = redis.call('LINDEX', key, -1)
+    end
+    if redis.call('LLEN', key) >= limit then allowed = 0 end
+end
+local found = {allowed}
+for i, key in ipairs(KEYS) do
+    local window = tonumber(ARGV[2 * i])
+    if allowed == 1 then
+        redis.call('LPUSH', key, string.format('%.6f', now))
+        redis.call('EXPIRE', key, window)
+    end
+    local oldest = redis.call('LINDEX', key, -1)
+    found[2 * i] = redis.call('LLEN', key)
+    found[2 * i + 1] = tostring(oldest and tonumber(oldest) + window - now or window)
+end
+return found
+"""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`rate`, such as "10/minute", of calls by one caller. `scope` says to the client whose limit it is."""
+
+    scope: str
+    caller: str
+    rate: str
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where a caller stands: `amount` calls in `seconds`; `reset`: seconds until the next one is free again."""
+
+    scope: str
+    amount: int
+    seconds: int
+    remaining: int
+    reset: int
+
+
+class RateLimited(LimitExceeded):
+    """Carries where the caller stands with each limit."""
+
+    def __init__(self, windows: Sequence[Window]) -> None:
+        self.windows = windows
+        full = max((window for window in windows if not window.remaining), key=lambda window: window.reset)
+        super().__init__(
+            f"More than {full.amount} calls in {full.seconds} seconds. Try again in {full.reset} seconds.",
+            extra={"scope": full.scope, "limit": full.amount, "remaining": 0, "reset": full.reset},
+            retry_after_seconds=full.reset,
+        )
+
+
+def hit(limits: Sequence[Limit]) -> list[Window]:
+    """Counts one call against all limits, or against none and raises RateLimited. Empty while Redis is away."""
+    global _passing_until  # noqa: PLW0603 (one breaker a process)
+    if not limits or time.monotonic() < _passing_until:
+        return []
+    items = [parse(limit.rate) for limit in limits]
+    keys = [f"rate:{item.key_for(limit.scope, limit.caller)}" for item, limit in zip(items, limits, strict=True)]
+    sizes = [size for item in items for size in (item.amount, item.get_expiry())]
+    try:
+        allowed, *found = _script()(keys, sizes)
+    except redis.RedisError as error:
+        _passing_until = time.monotonic() + _QUIET_AFTER_FAILURE_SECONDS
+        log.warning("rate_limit_not_counted", reason=str(error))
+        return []
+    windows = [
+        Window(limit.scope, item.amount, item.get_expiry(), max(0, item.amount - used), max(1, math.ceil(float(reset))))
+        for limit, item, used, reset in zip(limits, items, found[::2], found[1::2], strict=True)
+    ]
+    if not allowed:
+        raise RateLimited(windows)
+    return windows
+
 
 @cache
-def _limiter() -> MovingWindowRateLimiter:
+def _script() -> Script:
     # The library tells Redis over a Unix socket by a scheme of its own.
     address = settings.REDIS_URL.replace("unix://", "redis+unix://", 1)
     timeout = settings.REDIS_TIMEOUT_SECONDS
-    storage = storage_from_string(address, socket_timeout=timeout, socket_connect_timeout=timeout)
-    return MovingWindowRateLimiter(storage)
-
-
-def hit(limit: str, *, scope: str, caller: str) -> None:
-    """Counts one call of `caller` against `limit`, such as "10/minute". Raises LimitExceeded beyond it."""
-    item: RateLimitItem = parse(limit)
-    try:
-        if _limiter().hit(item, scope, caller):
-            return
-        resets_at, remaining = _limiter().get_window_stats(item, scope, caller)
-    except redis.RedisError as error:
-        log.warning("rate_limit_not_counted", scope=scope, reason=str(error))
-        return
-    wait = max(1, round(resets_at - time.time()))
-    raise LimitExceeded(
-        f"More than {item.amount} calls in {item.get_expiry()} seconds. Try again in {wait} seconds.",
-        extra={"scope": scope, "limit": item.amount, "remaining": remaining, "reset": wait},
-        retry_after_seconds=wait,
-    )
+    # Without the client's own retries, each of which would wait as long again.
+    retry = Retry(NoBackoff(), 0)
+    storage = RedisStorage(address, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry)
+    script: Script = storage.storage.register_script(_COUNT)  # type: ignore[assignment]
+    return script

@@ -35,8 +35,8 @@ def process_of(server: Valkey) -> int:
 
 def _forget_clients() -> None:
     doorbell.short_redis.cache_clear()
-    ratelimit._limiter.cache_clear()
-    doorbell._silent_until = 0.0
+    ratelimit._script.cache_clear()
+    doorbell._silent_until = ratelimit._passing_until = 0.0
 
 
 @pytest.mark.parametrize("outage", ["frozen", "gone"])

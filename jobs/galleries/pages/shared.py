@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from common.errors import LimitExceeded, MutoscopeError
 from common.ids import parse_public_id, public_id
-from common.ratelimit import hit
+from common.ratelimit import Limit, hit
 from jobs.galleries.models import Publication, ShareLink
 from jobs.galleries.pages.gallery import PAGE
 from jobs.galleries.pages.showing import (
@@ -144,8 +144,8 @@ def _ask(request: HttpRequest, link: ShareLink) -> HttpResponse:
     wait = None
     if request.method == "POST":
         try:
-            for limit, caller in zip(_TRIES, (f"{link.pk}:{request.client_ip}", str(link.pk)), strict=True):  # type: ignore[attr-defined]
-                hit(limit, scope="share-password", caller=caller)
+            callers = (f"{link.pk}:{request.client_ip}", str(link.pk))  # type: ignore[attr-defined]
+            hit([Limit("share-password", caller, rate) for rate, caller in zip(_TRIES, callers, strict=True)])
         except LimitExceeded as error:
             status, wait = 429, error.retry_after_seconds
         else:
