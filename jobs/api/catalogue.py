@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.quota.allowance import allowance_of
 from accounts.roles import Scope
 from inference import limits
 from inference.catalogue import MODELS, ModelSpec
@@ -29,9 +30,10 @@ class ModelsView(APIView):
 
     @extend_schema(operation_id="models_list", summary="List models", responses={200: _LIST})
     def get(self, request: Request) -> Response:
-        default = default_model(principal_of(request).team)
+        team = principal_of(request).team
+        default, allowed = default_model(team), allowance_of(team).allowed_models
         specs = [MODELS[name] for name in settings.MODELS_ENABLED]
-        return Response({"object": "list", "data": [_model_as_json(spec, default) for spec in specs]})
+        return Response({"object": "list", "data": [_model_as_json(spec, default, allowed) for spec in specs]})
 
 
 class PresetsView(APIView):
@@ -42,13 +44,15 @@ class PresetsView(APIView):
         return Response({"object": "list", "data": [preset_as_json(preset) for preset in PRESETS.values()]})
 
 
-def _model_as_json(spec: ModelSpec, default: str) -> dict[str, Any]:
+def _model_as_json(spec: ModelSpec, default: str, allowed: tuple[str, ...] | None) -> dict[str, Any]:
     return {
         "id": spec.name,
         "object": "model",
         "title": spec.title,
         "description": spec.description,
         "default": spec.name == default,
+        # Whether the team's plan has it; what else the plan allows is at /v1/limits.
+        "allowed": allowed is None or spec.name in allowed,
         "resolutions": list(spec.resolutions),
         "aspect_ratios": [AUTO_ASPECT_RATIO, *ASPECT_RATIOS],
         "limits": {

@@ -120,6 +120,6 @@ def _script() -> Script:
     timeout = settings.REDIS_TIMEOUT_SECONDS
     # Without the client's own retries, each of which would wait as long again.
     retry = Retry(NoBackoff(), 0)
-    storage = RedisStorage(address, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry)
-    script: Script = storage.storage.register_script(_COUNT)  # type: ignore[assignment]
+    storage = RedisStorage(address, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry)  # type: ignore[arg-type]
+    script: Script = storage.storage.register_script(_COUNT)
     return script
