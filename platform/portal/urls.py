@@ -2,12 +2,14 @@
 
 from django.urls import include, path
 
+from accounts.people import company
 from portal import health
 
 urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("health", health.health, name="health"),
+    path("accounts/oidc/<str:provider_id>/login/", company.sign_in),
     path("accounts/", include("allauth.urls")),
     path("", include("jobs.webhooks.urls")),
     path("", include("jobs.api.urls")),

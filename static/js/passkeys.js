@@ -2,7 +2,10 @@
 const trouble = document.getElementById("passkey-trouble");
 
 function tell(text) {
-  trouble.textContent = text;
+  // An element of its own: a field's error without one is not shown.
+  const words = document.createElement("span");
+  words.textContent = text;
+  trouble.replaceChildren(words);
 }
 
 document.addEventListener("allauth.error", (event) => {
