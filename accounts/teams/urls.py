@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.teams import join, roles_page, settings_views, views
+from accounts.teams import join, log, roles_page, settings_views, views
 
 urlpatterns = [
     path("team", views.team, name="team"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("team/hand-over", settings_views.hand_over, name="hand_over_team"),
     path("team/close", settings_views.close, name="close_team"),
     path("team/keep", settings_views.keep, name="keep_team"),
+    path("team/log", log.log, name="team_log"),
     path("join/<str:secret>", join.join, name="join"),
     path("docs/roles", roles_page.roles, name="roles"),
 ]
