@@ -33,6 +33,18 @@ def mime_type(key: str) -> str:
     return MIME_TYPES.get(key.rpartition(".")[2], "application/octet-stream")
 
 
+def storage_is_away() -> bool:
+    """Whether there is no storage at all, such as a mount that is absent: then an object that is not there is not gone.
+
+    An empty mount point is a storage that is away, too: somebody's picture must have been there.
+    """
+    try:
+        folders, _ = default_storage.listdir("")
+    except OSError:
+        return True
+    return TEAMS_FOLDER not in folders
+
+
 def delete_folder(folder: str) -> None:
     """Deletes every object below a folder. Deleting what is gone already is no error."""
     prune_folder(folder, keep=set())

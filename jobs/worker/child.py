@@ -4,17 +4,16 @@ It lives in a process of its own because a hung or crashed CUDA call cannot be m
 Django nor Redis. Run by `multiprocessing`'s spawn method.
 """
 
-import ctypes
 import logging
-import os
 import signal
-import sys
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
+from common.lifeline import tied_to_parent
 from inference.engines.base import Engine, Frames, load_engine
 from inference.errors import Canceled, DeviceBroken, InferenceError, OutOfMemory
 from inference.pictures import decode_picture
@@ -35,14 +34,25 @@ from jobs.worker.messages import (
 
 log = logging.getLogger(__name__)
 
-_PR_SET_PDEATHSIG = 1
 # Steps are told at most so often: an engine that makes a thousand a second would keep its worker busy listening.
 _STEP_SECONDS = 0.05
 
 
-def run_engine(pipe: "Connection[Report, Order]", parent_pid: int, model: str, device: str, source: str | None) -> None:
+def run_engine(
+    pipe: "Connection[Report, Order]",
+    *,
+    parent_pid: int,
+    configure_logs: Callable[[], None],
+    model: str,
+    device: str,
+    source: str | None,
+) -> None:
     """The child's main function. Returns when the worker closes the pipe or the engine is beyond repair."""
-    _tie_to_parent(parent_pid)
+    # SIGTERM and Ctrl-C reach the whole group: they are the worker's to decide about.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tied_to_parent(signal.SIGKILL, parent_pid=parent_pid)()
+    configure_logs()
     started = time.monotonic()
     try:
         engine = load_engine(model, device=device, source=source)
@@ -109,13 +119,3 @@ def _keep(frames: Frames, path: Path) -> None:
 
 def _is_cancel_of(order: Order, fence: Fence) -> bool:
     return isinstance(order, Cancel) and order.fence == fence
-
-
-def _tie_to_parent(parent_pid: int) -> None:
-    """Dies with the worker; leaves SIGTERM and Ctrl-C, which reach the whole group, for the worker to decide."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:  # it died before the line above
-        os._exit(1)

@@ -26,8 +26,8 @@ class Died:
 class EngineProcess:
     """One resident engine, restartable. Knows nothing of jobs."""
 
-    def __init__(self, *, model: str, device: str, source: str | None) -> None:
-        self._model, self._device, self._source = model, device, source
+    def __init__(self, *, model: str, device: str, source: str | None, configure_logs: Callable[[], None]) -> None:
+        self._facts = {"model": model, "device": device, "source": source, "configure_logs": configure_logs}
         self._process: SpawnProcess | None = None
         self._pipe: connection.Connection[Order, Report] | None = None
 
@@ -44,8 +44,9 @@ class EngineProcess:
         ours, theirs = _context.Pipe()
         self._process = _context.Process(
             target=run_engine,
-            args=(theirs, os.getpid(), self._model, self._device, self._source),
-            name=f"engine {self._model}",
+            args=(theirs,),
+            kwargs={"parent_pid": os.getpid(), **self._facts},
+            name=f"engine {self._facts['model']}",
             daemon=True,
         )
         self._process.start()

@@ -19,6 +19,7 @@ from jobs.models import Job, Worker
 from jobs.services.claim import claim_job
 from jobs.services.close import OUT_OF_MEMORY, confirm_cancel, crash_job, fail_job, hand_back
 from jobs.services.doorbell import pool_queue
+from jobs.services.storage import storage_is_away
 from jobs.worker.bell import BellWorker
 from jobs.worker.card import WorkerCard
 from jobs.worker.engine import Died, EngineProcess
@@ -43,7 +44,9 @@ class GpuWorker(BellWorker):
     def __init__(self, *, spec: ModelSpec, pool: str, device: str, source: str | None) -> None:
         super().__init__(pool_queue(pool))
         self.spec, self.pool = spec, pool
-        self.engine = EngineProcess(model=spec.name, device=device, source=source)
+        self.engine = EngineProcess(
+            model=spec.name, device=device, source=source, configure_logs=settings.CONFIGURE_LOGS
+        )
         self.card = WorkerCard(name=self.name, pool=pool, model=spec.name, device=device)
         self.scratch = Scratch()
         self.publisher = Publisher()
@@ -131,9 +134,11 @@ class GpuWorker(BellWorker):
         log.info("job_started", task_id=job.public_id, attempt=job.attempt, model=job.model)
         try:
             order = hold.prepare()
-        except FileNotFoundError:
-            self.end_running(lambda: fail_job(fence=job.fence, code="source_missing", message="Its picture is gone."))
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not storage_is_away():
+                missing = "Its picture is gone."
+                self.end_running(lambda: fail_job(fence=job.fence, code="source_missing", message=missing))
+                return
             log.error("storage_failed", task_id=job.public_id, reason=str(error))
             self.end_running(lambda: hand_back(fence=job.fence, pause_seconds=_DISK_PAUSE_SECONDS))
         else:

@@ -40,6 +40,7 @@ _THREADS = 2
 # While these are published the next one is made; beyond that the engine waits, and other workers get the jobs.
 _MOST_HELD = 3
 _PAUSES_SECONDS = (1, 2, 5, 10)
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Publisher:
@@ -130,7 +131,7 @@ class Publisher:
             except (OSError, AnyDatabaseError) as error:
                 if not isinstance(error, OSError) and not is_outage(error):
                     raise
-                full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+                full = isinstance(error, OSError) and error.errno in _FULL
                 self.trouble = "There is no space left on the disk." if full else f"Cannot publish: {error}"
                 log.warning("publish_retry", task_id=hold.job.public_id, reason=str(error).strip(), pause_seconds=pause)
                 if not isinstance(error, OSError):

@@ -1,18 +1,16 @@
 """Starting child processes that cannot outlive this one, and finding those of an earlier life."""
 
-import ctypes
 import os
 import pwd
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 import psutil
 
-_PR_SET_PDEATHSIG = 1
+from common.lifeline import tied_to_parent
 
 
 def spawn(
@@ -38,26 +36,11 @@ def spawn(
         cwd=cwd,
         start_new_session=True,
         # Runs after the change of user, which would clear the death signal.
-        preexec_fn=_tie_to_parent(death_signal),  # noqa: PLW1509 (this process has one thread)
+        preexec_fn=tied_to_parent(death_signal, parent_pid=os.getpid()),  # noqa: PLW1509 (this process has one thread)
         user=user.pw_uid if user else None,
         group=user.pw_gid if user else None,
         extra_groups=[] if user else None,
     )
-
-
-def _tie_to_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
-    """What the child runs between fork and exec; prepared before the fork, so that nothing is imported after it."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    parent = os.getpid()
-
-    def tie() -> None:
-        prctl(_PR_SET_PDEATHSIG, int(death_signal))
-        if os.getppid() != parent:  # it died before the line above
-            os._exit(1)
-
-    return tie
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

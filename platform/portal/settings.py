@@ -4,6 +4,7 @@ Every variable may also be given as a file (`SECRET_KEY_FILE=/run/secrets/key`),
 `manage.py up` writes what it started to `var/embedded.env`; other commands on the same machine pick it up from there.
 """
 
+from functools import partial
 from pathlib import Path
 
 import environ
@@ -418,4 +419,6 @@ LOG_JSON = env.bool("LOG_JSON", default=not EMBEDDED)
 # The least severe lines that are written: DEBUG, INFO, WARNING, ERROR.
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = None
-structlog_configuration(json_lines=LOG_JSON, level=LOG_LEVEL)
+# Engine children call it, too.
+CONFIGURE_LOGS = partial(structlog_configuration, json_lines=LOG_JSON, level=LOG_LEVEL)
+CONFIGURE_LOGS()

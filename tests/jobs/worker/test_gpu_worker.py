@@ -1,7 +1,7 @@
 """The worker and its engine child as real processes: they work, and they are killed while they do."""
 
+import json
 import pickle
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -18,7 +18,6 @@ from jobs.models import Job, JobEvent, Worker
 from jobs.services import reconcile
 from jobs.services.cancel import cancel_job
 from jobs.services.doorbell import short_redis
-from jobs.services.storage import job_folder
 from jobs.states import TERMINAL, State
 from tests.workers import wait_for_state, wait_until
 
@@ -235,31 +234,12 @@ def test_what_an_engine_can_suffer(script, code, crashes, restarts, submit, star
     assert (worker.engine.pid != engine) is restarts
 
 
-def test_a_disk_without_space_stops_the_claims(submit, start_worker):
-    start_worker(wait="engine_ready", SCRATCH_RESERVE_BYTES=10**18)
-    job = submit()
-    found = wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first(), 10)
-    assert "left on the disk" in found.trouble
-    job.refresh_from_db()
-    assert (job.state, job.attempt) == (State.QUEUED, 0)
-
-
-def test_a_storage_that_is_away_for_a_while_costs_nothing(submit, start_worker, tmp_path):
-    """The worker keeps what it made, says what is wrong, and publishes once the storage is back."""
-    media = Path(default_storage.location)
+def test_what_the_engine_child_logs_is_json_too(submit, start_worker):
     worker = start_worker(*SCRIPTED)
-    job = submit(**LONG)
-    wait_until(lambda: in_the_middle(job))
-    folder = media / job_folder(job.team_id, job.id)
-    source = folder / "source.png"
-    kept = source.read_bytes()
-    shutil.rmtree(folder)
-    folder.write_text("a file where a folder should be")
-    worker.wait_for("publish_retry")
-    wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).exists(), 10)
-    folder.unlink()
-    folder.mkdir()
-    source.write_bytes(kept)
-    wait_for_state(job, State.COMPLETED, State.FAILED)
-    assert (job.state, job.attempt, job.crash_count) == (State.COMPLETED, 1, 0)
-    assert charged_once(job)
+    wait_for_state(submit(model="scripted", prompt="raise_at=1"), State.QUEUED, State.FAILED)
+    worker.wait_for("The engine failed unexpectedly.")
+    worker.stop()
+    lines = [json.loads(line) for line in worker.log.read_text().splitlines()]
+    (failed,) = [line for line in lines if line["event"] == "The engine failed unexpectedly."]
+    assert (failed["logger"], failed["level"]) == ("jobs.worker.child", "error")
+    assert "The script says so." in json.dumps(failed["exception"])
