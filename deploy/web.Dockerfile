@@ -10,7 +10,7 @@ COPY jobs jobs
 COPY inference inference
 COPY templates templates
 COPY static static
-RUN /venv/bin/pip install --no-cache-dir -c constraints.txt .
+RUN /venv/bin/pip install --no-cache-dir -c constraints.txt '.[s3]'
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/mutoscope mutoscope \

@@ -172,6 +172,22 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "servestatic.storage.CompressedManifestStaticFilesStorage"},
 }
+# Pictures and videos lie in this bucket instead of MEDIA_ROOT: no disk is shared then. Needs the extra `s3`.
+if MEDIA_S3_BUCKET := env.str("MEDIA_S3_BUCKET", default=""):
+    STORAGES["default"] = {
+        "BACKEND": "common.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": MEDIA_S3_BUCKET,
+            # Where the server is; empty for Amazon's own.
+            "endpoint_url": env.str("MEDIA_S3_ENDPOINT", default="") or None,
+            # Needed by Amazon; other servers take any.
+            "region_name": env.str("MEDIA_S3_REGION", default="us-east-1"),
+            # Who reads, writes, lists and deletes in the bucket; empty takes what the machine's role gives.
+            "access_key": env.str("MEDIA_S3_ACCESS_KEY", default="") or None,
+            # The other half of it. Keep it secret.
+            "secret_key": env.str("MEDIA_S3_SECRET_KEY", default="") or None,
+        },
+    }
 STATIC_URL = "/static/"
 # Where collectstatic puts style sheets and scripts, and the web processes find them.
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(VAR_DIR / "static"))
