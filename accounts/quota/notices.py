@@ -17,7 +17,7 @@ from accounts.quota.standing import MONTHLY_CREDITS, Standing, level_of, percent
 
 @dataclass(frozen=True)
 class Notice:
-    """One warning. `key` changes with month and level: who has put it aside sees the next one."""
+    """One warning. `key` changes with team, month and level: who has put it aside sees the next one."""
 
     key: str
     is_own: bool
@@ -40,12 +40,12 @@ class Purse:
 def purse_of(principal: Principal, *, now: datetime | None = None) -> Purse:
     """In one query. Use is only summed for a team that was warned this month, or a person with a cap."""
     month = month_of(now or timezone.now())
-    found = _look(principal, month)
+    team_id, found = principal.team.pk, _look(principal, month)
     notices = []
     if found["used"] is not None:
-        notices.append(_of_team(Standing(found["used"], found["balance"], found["monthly"]), month))
+        notices.append(_of_team(team_id, Standing(found["used"], found["balance"], found["monthly"]), month))
     if found["own_used"] is not None:
-        notices.append(_of_person(found["own_used"], found["own_cap"], month))
+        notices.append(_of_person(team_id, found["own_used"], found["own_cap"], month))
     return Purse(found["balance"], tuple(notice for notice in notices if notice.level))
 
 
@@ -69,10 +69,10 @@ def _total(use: QuerySet[UsageDay]) -> Coalesce:
     return Coalesce(Subquery(use.order_by().values("team").annotate(total=Sum("credits")).values("total")), 0)
 
 
-def _of_team(standing: Standing, month: date) -> Notice:
+def _of_team(team_id: int, standing: Standing, month: date) -> Notice:
     level = level_of(standing.percent)
     return Notice(
-        key=f"{month:%Y-%m}-team-{level}",
+        key=f"{team_id}-{month:%Y-%m}-team-{level}",
         is_own=False,
         level=level,
         percent=standing.percent,
@@ -83,11 +83,11 @@ def _of_team(standing: Standing, month: date) -> Notice:
     )
 
 
-def _of_person(used: int, cap: int, month: date) -> Notice:
+def _of_person(team_id: int, used: int, cap: int, month: date) -> Notice:
     share = percent(used, cap) if cap else 100
     level = level_of(share)
     return Notice(
-        key=f"{month:%Y-%m}-own-{level}",
+        key=f"{team_id}-{month:%Y-%m}-own-{level}",
         is_own=True,
         level=level,
         percent=share,

@@ -20,6 +20,7 @@ Kind = LedgerEntry.Kind
 # Joins the caller's transaction without a savepoint of its own: two round trips less for each movement.
 _joined = transaction.atomic(savepoint=False)
 STANDARD_PLAN = "standard"
+STARTING_REASON = "starting credits"
 
 
 @transaction.atomic
@@ -28,7 +29,7 @@ def open_wallet(*, team: Team) -> Wallet:
     plan, _ = Plan.objects.get_or_create(name=STANDARD_PLAN)
     wallet = Wallet.objects.create(team=team, plan=plan)
     if settings.STARTING_CREDITS:
-        grant(team=team, credits=settings.STARTING_CREDITS, reason="starting credits")
+        grant(team=team, credits=settings.STARTING_CREDITS, reason=STARTING_REASON)
     return wallet
 
 

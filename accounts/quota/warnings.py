@@ -47,12 +47,20 @@ def note_due_warnings(*, now: datetime | None = None) -> int:
 
 
 def send_due_warnings(*, now: datetime | None = None) -> int:
-    """Sends what is noted and not sent. Returns how many mails went out."""
+    """Sends what is noted and not sent. Returns how many warnings are done with."""
     now = now or timezone.now()
     # What the month's end overtook tells nobody anything.
     QuotaWarning.objects.filter(done_at=None, period__lt=month_of(now)).update(done_at=now)
-    due = _due(now).select_related("team").order_by("id")[:_BATCH]
-    return sum(_send(warning) for warning in due if _claim(warning, now))
+    done = 0
+    for warning in _due(now).select_related("team").order_by("id")[:_BATCH]:
+        if not _claim(warning, now):
+            continue
+        if not _send(warning):
+            # The mail server is away: asking it for each of them would hold up the other chores.
+            _due(now).update(try_after=now + _TRY_AGAIN)
+            break
+        done += 1
+    return done
 
 
 def _due(now: datetime) -> QuerySet[QuotaWarning]:
@@ -64,25 +72,23 @@ def _claim(warning: QuotaWarning, now: datetime) -> bool:
     return bool(_due(now).filter(pk=warning.pk).update(try_after=now + _TRY_AGAIN))
 
 
-def _send(warning: QuotaWarning) -> int:
+def _send(warning: QuotaWarning) -> bool:
+    """False where the mail server is away; those who have their mail are remembered."""
     row = QuotaWarning.objects.filter(pk=warning.pk)
     standing = standings(warning.period, team_ids=[warning.team_id]).get(warning.team_id)
     if standing is None or standing.percent < warning.percent:
         row.delete()  # credits came in before the mail went out: it may become true again
-        return 0
+        return True
     managers = User.objects.filter(
         memberships__team=warning.team, memberships__role__in=(Role.OWNER, Role.ADMIN), is_active=True
     )
-    left = list(managers.exclude(pk__in=warning.sent_to).order_by("pk"))
-    done = 0
-    for user in left:
+    for user in list(managers.exclude(pk__in=warning.sent_to).order_by("pk")):
         if not _mail(user, warning, standing):
-            return done  # the mail server is away: the others' turn comes with this one's
-        done += 1
+            return False
         warning.sent_to.append(user.pk)
         row.update(sent_to=warning.sent_to, try_after=timezone.now() + _TRY_AGAIN)
     row.update(done_at=timezone.now())
-    return done
+    return True
 
 
 def _mail(user: User, warning: QuotaWarning, standing: Standing) -> bool:

@@ -8,6 +8,7 @@ from jobs.api.catalogue import ModelsView, PresetsView
 from jobs.api.content import ContentView
 from jobs.api.generate import GenerateView, UnversionedGenerateView
 from jobs.api.limits import LimitsView
+from jobs.api.usage import UsageView
 from jobs.api.videos import CancelView, VideosView, VideoView
 
 app_name = "api"
@@ -19,6 +20,7 @@ urlpatterns = [
     path("v1/models", ModelsView.as_view(), name="models"),
     path("v1/presets", PresetsView.as_view(), name="presets"),
     path("v1/limits", LimitsView.as_view(), name="limits"),
+    path("v1/usage", UsageView.as_view(), name="usage"),
     path("v1/generate", GenerateView.as_view(), name="generate"),
     path("generate", UnversionedGenerateView.as_view(), name="generate-unversioned"),
     path("v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),

@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "accounts.audit",
     "accounts.people",
     "accounts.quota",
+    "accounts.quota.pages",
     "accounts.teams",
     "jobs",
     "jobs.webhooks",

@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("jobs.galleries.api.urls")),
     path("", include("accounts.urls")),
     path("", include("jobs.exports.urls")),
+    path("", include("accounts.quota.pages.urls")),
     path("", include("jobs.pages.urls")),
     path("", include("jobs.galleries.pages.urls")),
 ]

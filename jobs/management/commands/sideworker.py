@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from accounts.quota.warnings import send_due_warnings
 from jobs.exports.services import delete_old_exports, make_due_exports
 from jobs.services.cleanup import delete_due_files
 from jobs.services.orphans import sweep_orphans
@@ -21,6 +22,7 @@ class Command(BaseCommand):
         chores: list[Chore] = [
             announce_events,
             Deliverer(),
+            send_due_warnings,
             delete_due_files,
             Seldom(settings.ORPHAN_SECONDS, sweep_old_orphans),
             delete_old_exports,
