@@ -103,7 +103,7 @@ def _answer_schema() -> Any:
         "data": UsageRowSerializer(many=True),
         "total": UsedSerializer(),
     }
-    return inline_serializer("Usage", fields)
+    return inline_serializer("UsageReport", fields)
 
 
 _USED = {"credits": 52, "videos": 3, "completed": 2, "gpu_seconds": 47.25}
