@@ -243,6 +243,13 @@ SIGNUP_DOMAINS = [domain.lower() for domain in env.list("SIGNUP_DOMAINS", defaul
 MFA_ADAPTER = "accounts.adapter.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {
+    "add_webauthn": "accounts.people.passkeys.AddForm",
+    "edit_webauthn": "accounts.people.passkeys.EditForm",
+    "login_webauthn": "accounts.people.passkeys.SignInForm",
+    "authenticate_webauthn": "accounts.people.passkeys.AuthenticateForm",
+    "reauthenticate_webauthn": "accounts.people.passkeys.ReauthenticateForm",
+}
 MFA_TOTP_ISSUER = "Mutoscope"
 # A clock may be wrong by half a minute.
 MFA_TOTP_TOLERANCE = 1
