@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
+import psycopg
 import structlog
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
@@ -37,7 +38,8 @@ class SideWorker(BellWorker):
         """Whether it found something to do. One that cannot be done now keeps no other from being done."""
         try:
             return bool(chore())
-        except (AnyDatabaseError, OSError) as error:
+        # Django leaves psycopg's own error as it is where closing a server-side cursor meets a lost connection.
+        except (AnyDatabaseError, psycopg.Error, OSError) as error:
             log.warning(
                 "chore_failed", chore=getattr(chore, "__name__", type(chore).__name__), reason=str(error).strip()
             )
