@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,8 +30,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(os.environ.pop("TEST_SERVERS_DIR"), ignore_errors=True)
 
 
-@pytest.fixture(autouse=True)
-def _no_standing() -> Iterator[None]:
-    """A test that asks for a principal without a request stands behind no team's wall afterwards."""
-    yield
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """A test that asks for a principal without a request stands behind no team's wall when its tables are emptied."""
     tenancy.leave()

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,15 +77,15 @@ class DatabaseWrapper(base.DatabaseWrapper):  # its stubs leave out what is over
     def _close(self) -> None:
         """No session goes back to the pool from behind a wall: one that cannot be brought out is ended."""
         session = self.connection
-        pooled = self.pool is not None  # type: ignore[attr-defined]
-        if pooled and session is not None and getattr(session, "place", Place()) != Place():
+        if self.pool is not None and session is not None and hasattr(session, "place"):  # type: ignore[attr-defined]
             try:
+                # The end of an open transaction may put it behind a wall again.
                 if session.info.transaction_status != TransactionStatus.IDLE:
-                    raise psycopg.OperationalError("in a transaction, whose end may put it behind a wall again")
-                _set_place(session, Place())
-            except psycopg.Error:
-                with suppress(psycopg.Error):
                     session.close()
+                elif session.place != Place():
+                    _set_place(session, Place())
+            except psycopg.Error:
+                session.close()
         super()._close()  # type: ignore[misc]
 
 

@@ -1,0 +1,30 @@
+"""Two teams that must not see each other: Alice's, with a person of every role, and Mallory's, who is hostile."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from jobs.services.doorbell import short_redis
+from tests.isolation.world import World, make_world
+
+
+@pytest.fixture(autouse=True)
+def _fresh_counters(db: None) -> None:
+    """Rate limits of an earlier test are not this one's."""
+    short_redis().flushdb()
+    cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _own_media(tmp_path: Path, settings: Any) -> Iterator[None]:
+    default = {**settings.STORAGES["default"], "OPTIONS": {"location": str(tmp_path / "media")}}
+    settings.STORAGES = {**settings.STORAGES, "default": default}
+    yield
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return make_world()

@@ -1,0 +1,205 @@
+"""A database session stands behind the wall of the code that uses it, at every statement, and leaves it clean."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from accounts import tenancy
+from accounts.models import ApiKey
+from accounts.tenancy.postgres.base import DatabaseWrapper
+from jobs.models import Job
+from tests.isolation.world import World
+
+WHERE = "SELECT current_user, COALESCE(current_setting('mutoscope.team', true), '')"
+OWNER, TENANT = "postgres", "mutoscope_tenant"
+
+
+def where(using: BaseDatabaseWrapper = connection) -> tuple[str, str]:
+    with using.cursor() as cursor:
+        cursor.execute(WHERE)
+        found: tuple[str, str] = cursor.fetchone()
+    return found
+
+
+def enter(team_id: int) -> None:
+    tenancy.enter(team_id=team_id, user_id=1)
+
+
+@pytest.fixture
+def pooled(transactional_db: None) -> Iterator[DatabaseWrapper]:
+    """A connection like those of `live`, from a pool that has one."""
+    options = connection.settings_dict["OPTIONS"] | {"pool": {"min_size": 1, "max_size": 1, "timeout": 5}}
+    settings = connection.settings_dict | {"OPTIONS": options, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False}
+    wrapper = DatabaseWrapper(settings, alias="default")  # Django looks types up under a known name
+    yield wrapper
+    wrapper.close()
+    wrapper.close_pool()
+
+
+def in_pool(wrapper: DatabaseWrapper) -> tuple[str, str]:
+    """Where the pool's one session stands, asked past all that would put it right."""
+    session = wrapper.pool.getconn()
+    try:
+        found: tuple[str, str] = psycopg.Connection.execute(session, WHERE).fetchone()
+    finally:
+        wrapper.pool.putconn(session)
+    return found
+
+
+def test_a_statement_runs_where_the_code_stands(db: None) -> None:
+    assert where() == (OWNER, "")
+    enter(7)
+    assert where() == (TENANT, "7")
+    with tenancy.outside():
+        assert where() == (OWNER, "")
+        enter(8)  # somebody signs in meanwhile
+        assert where() == (OWNER, "")
+    assert where() == (TENANT, "8")
+    tenancy.leave()
+    assert where() == (OWNER, "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rollback_does_not_take_the_wall_away() -> None:
+    """What was set within a transaction is taken back with it: a session that was let out would stay out."""
+    for fails in (False, True):
+        tenancy.leave()
+        with suppress(ZeroDivisionError), transaction.atomic():
+            assert where() == (OWNER, "")
+            enter(7)
+            assert where() == (TENANT, "7")
+            if fails:
+                raise ZeroDivisionError
+        assert where() == (TENANT, "7")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rollback_to_a_savepoint_does_not_either() -> None:
+    with transaction.atomic():
+        with suppress(ZeroDivisionError), transaction.atomic():
+            enter(7)
+            assert where() == (TENANT, "7")
+            raise ZeroDivisionError
+        assert where() == (TENANT, "7")
+    tenancy.leave()
+    with transaction.atomic():
+        with suppress(Exception), transaction.atomic(), connection.cursor() as cursor:
+            enter(7)
+            cursor.execute("SELECT 1 / 0")
+        assert where() == (TENANT, "7")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nor_does_the_commit_of_a_transaction_that_failed() -> None:
+    """The server answers it with a rollback, and Django hears no error."""
+    connection.set_autocommit(False)
+    try:
+        enter(7)
+        assert where() == (TENANT, "7")
+        with suppress(Exception), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+        connection.commit()
+        assert where() == (TENANT, "7")
+    finally:
+        connection.rollback()
+        connection.set_autocommit(True)
+
+
+def test_a_new_connection_within_a_request_is_behind_the_wall(pooled: DatabaseWrapper) -> None:
+    enter(7)
+    for _ in range(3):
+        assert where(pooled) == (TENANT, "7")
+        pooled.close()  # as /generate does while it waits
+        assert in_pool(pooled) == (OWNER, "")
+
+
+def test_an_open_transaction_does_not_reach_the_pool(pooled: DatabaseWrapper) -> None:
+    """Its end would put the session back to where it began."""
+    enter(7)
+    assert where(pooled) == (TENANT, "7")
+    pooled.set_autocommit(False)
+    with tenancy.outside():
+        assert where(pooled) == (OWNER, "")
+    pooled.close()
+    assert in_pool(pooled) == (OWNER, "")
+    tenancy.leave()
+    assert where(pooled) == (OWNER, "")
+
+
+def test_a_failed_transaction_does_not_reach_the_pool(pooled: DatabaseWrapper) -> None:
+    enter(7)
+    assert where(pooled) == (TENANT, "7")
+    pooled.set_autocommit(False)
+    with suppress(Exception), pooled.cursor() as cursor:
+        cursor.execute("SELECT 1 / 0")
+    pooled.close()
+    assert in_pool(pooled) == (OWNER, "")
+
+
+def test_a_session_that_cannot_be_brought_out_is_ended(pooled: DatabaseWrapper, db: None) -> None:
+    enter(7)
+    where(pooled)
+    session = pooled.connection
+    with connection.cursor() as cursor, tenancy.outside():
+        cursor.execute("SELECT pg_terminate_backend(%s)", [session.info.backend_pid])
+    pooled.close()
+    assert session.closed
+    assert in_pool(pooled) == (OWNER, "")
+
+
+def test_who_writes_is_known_to_the_session_and_who_reads_costs_nothing(world: World) -> None:
+    browser = world.mallory.browser()
+    browser.get("/history", headers={"X-Request-Id": "request-1"})
+    browser.get("/livez", headers={"X-Request-Id": "request-2"})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('mutoscope.actor', true)")
+        assert "request-2" not in cursor.fetchone()[0]
+
+
+def in_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Its result; the thread that asked the database for it closes its connection."""
+
+    async def run() -> Any:
+        try:
+            return await coroutine
+        finally:
+            await sync_to_async(connections.close_all)()
+
+    return asyncio.run(run())
+
+
+def test_two_requests_at_once_stand_each_for_itself(transactional_db: None) -> None:
+    async def request(team_id: int) -> set[tuple[str, str]]:
+        enter(team_id)
+        seen = set()
+        for _ in range(20):
+            seen.add(await sync_to_async(where)())
+            await asyncio.sleep(0)
+        return seen
+
+    async def both() -> list[set[tuple[str, str]]]:
+        return await asyncio.gather(request(7), request(8))
+
+    assert in_loop(both()) == [{(TENANT, "7")}, {(TENANT, "8")}]
+
+
+def test_a_wall_entered_in_a_thread_holds_in_the_coroutine_and_the_next_thread(transactional_db: None) -> None:
+    async def request() -> Any:
+        await sync_to_async(enter)(7)
+        return await sync_to_async(where)()
+
+    assert in_loop(request()) == (TENANT, "7")
+
+
+def test_rows_of_others_are_not_there(world: World) -> None:
+    enter(world.mallory.team.pk)
+    assert (Job.objects.count(), ApiKey.objects.count()) == (0, 0)
+    enter(world.owner.team.pk)
+    assert (Job.objects.count(), ApiKey.objects.count()) == (2, 1)

@@ -1,0 +1,121 @@
+"""The people of these tests and what they own; every text of Alice's team holds the marker that nobody else may see."""
+
+from dataclasses import dataclass, field
+from io import BytesIO
+
+from allauth.account.models import EmailAddress
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import Client
+from PIL import Image
+
+from accounts.models import ApiKey, Membership, Team, User
+from accounts.quota.services import grant, reserve
+from accounts.roles import Role, Scope
+from accounts.services import create_api_key, create_team, ensure_personal_team
+from common.clock import DatabaseNow
+from jobs.models import Job
+from jobs.services.storage import attempt_key, source_key
+from jobs.states import State
+
+PASSWORD = "reel-of-cards-1894"
+MARKER = "zanzibar"  # in everything that is Alice's team's
+
+
+@dataclass(frozen=True)
+class Person:
+    user: User
+    team: Team
+
+    def browser(self) -> Client:
+        """Signed in, with the team chosen."""
+        client = Client(raise_request_exception=False)
+        client.force_login(self.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        session = client.session
+        session["team"] = self.team.pk
+        session.save()
+        return client
+
+    def key(self, *scopes: Scope, name: str = "test") -> tuple[ApiKey, Client]:
+        key, clear = create_api_key(team=self.team, creator=self.user, name=name, scopes=scopes or tuple(Scope))
+        return key, Client(raise_request_exception=False, headers={"Authorization": f"Bearer {clear}"})
+
+
+@dataclass(frozen=True)
+class World:
+    owner: Person
+    admin: Person
+    member: Person
+    viewer: Person
+    mallory: Person  # owns another team
+    done: Job
+    queued: Job
+    key: ApiKey
+    secrets: list[str] = field(default_factory=list)  # texts that the other team must never be shown
+
+
+def person(name: str, *, team: Team | None = None, role: Role = Role.OWNER) -> Person:
+    user = User.objects.create_user(f"{name}@example.com", PASSWORD, name=name)
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    ensure_personal_team(user=user)
+    if team is None:
+        team = create_team(name=f"team of {name}", owner=user)
+    else:
+        Membership.objects.create(team=team, user=user, role=role)
+    return Person(user, team)
+
+
+def make_world() -> World:
+    owner = person(f"owner-{MARKER}")
+    admin = person(f"admin-{MARKER}", team=owner.team, role=Role.ADMIN)
+    member = person(f"member-{MARKER}", team=owner.team, role=Role.MEMBER)
+    viewer = person(f"viewer-{MARKER}", team=owner.team, role=Role.VIEWER)
+    mallory = person("mallory")
+    key, _ = create_api_key(team=owner.team, creator=owner.user, name=f"key {MARKER}")
+    done, queued = make_job(owner, State.COMPLETED), make_job(member, State.QUEUED)
+    secrets = [MARKER, key.prefix, done.id.hex, queued.id.hex]
+    return World(owner, admin, member, viewer, mallory, done, queued, key, secrets)
+
+
+def make_job(someone: Person, state: State, prompt: str = f"a {MARKER} at dusk") -> Job:
+    job = Job(
+        team=someone.team,
+        user=someone.user,
+        model="camera",
+        prompt=prompt,
+        preset="standard",
+        resolution="512p",
+        width=584,
+        height=440,
+        num_frames=16,
+        fps=8,
+        steps=50,
+        guidance_scale=9.0,
+        seed=7,
+        output_format="mp4",
+        pool="cpu",
+        quoted_credits=3,
+        state=state,
+        metadata={"note": prompt},
+    )
+    job.source_key = source_key(someone.team.pk, job.pk)
+    default_storage.save(job.source_key, ContentFile(_picture()))
+    if state == State.COMPLETED:
+        job.finished_at = job.started_at = DatabaseNow()
+        job.result_key = attempt_key(someone.team.pk, job.pk, 1, "video.mp4")
+        job.poster_key = attempt_key(someone.team.pk, job.pk, 1, "poster.jpg")
+        job.charged_credits, job.gpu_seconds, job.result_bytes = 2, 1.5, 4
+        default_storage.save(job.result_key, ContentFile(f"film of {MARKER}".encode()))
+        default_storage.save(job.poster_key, ContentFile(_picture()))
+    else:
+        grant(team=someone.team, credits=job.quoted_credits, reason="for the test")
+        reserve(use=job.use, job_id=job.pk, credits=job.quoted_credits)
+    job.save(force_insert=True)
+    job.refresh_from_db()
+    return job
+
+
+def _picture() -> bytes:
+    buffer = BytesIO()
+    Image.new("RGB", (96, 64), "teal").save(buffer, "PNG")
+    return buffer.getvalue()
