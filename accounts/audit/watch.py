@@ -35,6 +35,10 @@ WATCHED = {
     "quota.PlanOverride": _watched(),
     "quota.Wallet": _watched(ignored="balance reserved"),  # the ledger tells about credits
     "webhooks.Endpoint": _watched(ignored="failing_since", hidden="secret former_secret"),
+    "galleries.ShareLink": _watched(ignored="view_count", hidden="token password"),
+    "galleries.Publication": _watched(ignored="search_text"),
+    "galleries.Collection": _watched(),
+    "galleries.PublicPage": _watched(),
     "account.EmailAddress": _watched(),
     "mfa.Authenticator": _watched(ignored="last_used_at", hidden="data"),
     "socialaccount.SocialAccount": _watched(ignored="last_login", hidden="extra_data"),

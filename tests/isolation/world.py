@@ -1,22 +1,26 @@
 """The people of these tests and what they own; every text of Alice's team holds the marker that nobody else may see."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from io import BytesIO
 
 from allauth.account.models import EmailAddress
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
+from django.utils import timezone
 from PIL import Image
 
-from accounts.models import ApiKey, Membership, Team, User
+from accounts.models import ApiKey, Invitation, Membership, Team, User
 from accounts.quota.services import grant, reserve
 from accounts.roles import Role, Scope
 from accounts.services import create_api_key, create_team, ensure_personal_team
 from common.clock import DatabaseNow
+from jobs.galleries.models import Collection, CollectionItem, Publication, ShareLink
 from jobs.models import Job
 from jobs.services.storage import attempt_key, source_key
 from jobs.states import State
+from jobs.webhooks.models import Endpoint
 
 PASSWORD = "reel-of-cards-1894"
 MARKER = "zanzibar"  # in everything that is Alice's team's
@@ -36,9 +40,10 @@ class Person:
         session.save()
         return client
 
-    def key(self, *scopes: Scope, name: str = "test") -> tuple[ApiKey, Client]:
-        key, clear = create_api_key(team=self.team, creator=self.user, name=name, scopes=scopes or tuple(Scope))
-        return key, Client(raise_request_exception=False, headers={"Authorization": f"Bearer {clear}"})
+    def key(self, *scopes: Scope) -> dict[str, str]:
+        """Headers with a key of this person's, by default of every scope."""
+        _, clear = create_api_key(team=self.team, creator=self.user, name="test", scopes=scopes or tuple(Scope))
+        return {"Authorization": f"Bearer {clear}"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,11 @@ class World:
     done: Job
     queued: Job
     key: ApiKey
+    publication: Publication
+    collection: Collection
+    link: ShareLink
+    hook: Endpoint
+    invitation: Invitation
     secrets: list[str] = field(default_factory=list)  # texts that the other team must never be shown
 
 
@@ -73,8 +83,29 @@ def make_world() -> World:
     mallory = person("mallory")
     key, _ = create_api_key(team=owner.team, creator=owner.user, name=f"key {MARKER}")
     done, queued = make_job(owner, State.COMPLETED), make_job(member, State.QUEUED)
-    secrets = [MARKER, key.prefix, done.id.hex, queued.id.hex]
-    return World(owner, admin, member, viewer, mallory, done, queued, key, secrets)
+    shown = make_gallery(owner, done)
+    hook = Endpoint.objects.create(
+        team=owner.team, url=f"https://example.com/{MARKER}", kinds=[], secret=f"whsec_{MARKER}"
+    )
+    invitation = Invitation.objects.create(
+        team=owner.team,
+        email=f"guest-{MARKER}@example.com",
+        secret_sha256=bytes(32),
+        inviter=owner.user,
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+    secrets = [MARKER, key.prefix, done.id.hex, queued.id.hex, *(thing.id.hex for thing in (*shown, hook))]
+    return World(owner, admin, member, viewer, mallory, done, queued, key, *shown, hook, invitation, secrets)
+
+
+def make_gallery(someone: Person, job: Job) -> tuple[Publication, Collection, ShareLink]:
+    publication = Publication.objects.create(
+        team=someone.team, job=job, publisher=someone.user, caption=MARKER, model=job.model, search_text=MARKER
+    )
+    collection = Collection.objects.create(team=someone.team, name=f"reels of {MARKER}")
+    CollectionItem.objects.create(team=someone.team, collection=collection, publication=publication)
+    link = ShareLink.objects.create(team=someone.team, job=job, creator=someone.user, token=f"token-{MARKER}")
+    return publication, collection, link
 
 
 def make_job(someone: Person, state: State, prompt: str = f"a {MARKER} at dusk") -> Job:

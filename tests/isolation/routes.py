@@ -1,0 +1,227 @@
+"""Every address of the site, and who may do what there. A new address has to be entered here: see `ROUTES`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.roles import Right, Scope
+
+# What a method asks of the caller beyond being known: a scope, a right, or nothing.
+Need = Scope | Right | None
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+@dataclass(frozen=True)
+class Public:
+    """Anybody may ask, without an account. What is shown is nobody's."""
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A page of a person, not of a team: others are sent to the login page. API keys do not open it."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the present team: methods with what they need. Others are sent to the login page."""
+
+    needs: dict[str, Need] = field(default_factory=lambda: {"GET": None})
+    # Whose id is in the address: what another team has is as absent as what there is not.
+    of_team: bool = False
+    # What it is about is not there in this world, so that who may ask is told so.
+    hollow: bool = False
+    # What one must be allowed beside that, to change things that are not one's own: Alice's member owns none of these.
+    right: Right | None = None
+
+
+@dataclass(frozen=True)
+class Api:
+    """An address of the API: methods with their scopes. Keys and browsers may ask."""
+
+    needs: dict[str, Need]
+    of_team: bool = False
+    hollow: bool = False
+    right: Right | None = None
+
+
+@dataclass(frozen=True)
+class Staff:
+    """The administrators' desk: nobody else gets in."""
+
+
+Rule = Public | SignedIn | Page | Api | Staff
+
+HOOKS, SHOW = Scope.WEBHOOKS_MANAGE, Scope.GALLERY_WRITE
+
+ROUTES: dict[str, Rule] = {
+    "livez": Public(),
+    "readyz": Public(),
+    "health": Public(),
+    "language": Public(),
+    # The API
+    "v1/videos": Api({"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}),
+    "v1/videos/<str:video_id>": Api({"GET": Scope.VIDEOS_READ, "DELETE": Scope.VIDEOS_DELETE}, of_team=True),
+    "v1/videos/<str:video_id>/content": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
+    "v1/videos/<str:video_id>/cancel": Api({"POST": Scope.VIDEOS_WRITE}, of_team=True),
+    "v1/models": Api({"GET": Scope.VIDEOS_READ}),
+    "v1/presets": Api({"GET": Scope.VIDEOS_READ}),
+    "v1/generate": Api({"POST": Scope.VIDEOS_WRITE}),
+    "generate": Api({"POST": Scope.VIDEOS_WRITE}),
+    "v1/openapi.json": Public(),
+    "docs": Public(),
+    # Pages of a team
+    "": Page({"GET": None, "POST": Scope.VIDEOS_WRITE}),
+    "price": Page({"GET": Scope.VIDEOS_WRITE}),
+    "history": Page({"GET": Scope.VIDEOS_READ}),
+    "history/running": Page({"GET": Scope.VIDEOS_READ}),
+    "videos/<str:video_id>": Page({"GET": Scope.VIDEOS_READ}, of_team=True),
+    "videos/<str:video_id>/live": Page({"GET": Scope.VIDEOS_READ}, of_team=True),
+    "videos/<str:video_id>/picture": Page({"GET": Scope.VIDEOS_READ}, of_team=True),
+    "videos/<str:video_id>/cancel": Page({"POST": Scope.VIDEOS_WRITE}, of_team=True),
+    "videos/<str:video_id>/delete": Page({"POST": Scope.VIDEOS_DELETE}, of_team=True),
+    "api-keys": Page({"GET": None, "POST": Right.MAKE_KEYS}),
+    "api-keys/<slug:prefix>/revoke": Page({"POST": Right.MANAGE_KEYS}, of_team=True),
+    "v1/usage": Api({"GET": Scope.USAGE_READ}),
+    "v1/limits": Api({"GET": Scope.USAGE_READ}),
+    "v1/webhooks": Api({"GET": HOOKS, "POST": HOOKS}),
+    "v1/webhooks/job-secret": Api({"GET": HOOKS}),
+    "v1/webhooks/<str:webhook_id>": Api({"GET": HOOKS, "PATCH": HOOKS, "DELETE": HOOKS}, of_team=True),
+    "v1/webhooks/<str:webhook_id>/rotate": Api({"POST": HOOKS}, of_team=True),
+    "v1/webhooks/<str:webhook_id>/ping": Api({"POST": HOOKS}, of_team=True),
+    "v1/webhooks/<str:webhook_id>/deliveries": Api({"GET": HOOKS}, of_team=True),
+    "v1/webhooks/<str:webhook_id>/deliveries/<str:delivery_id>/redeliver": Api(
+        {"POST": HOOKS}, of_team=True, hollow=True
+    ),
+    "v1/gallery": Api({"GET": Scope.VIDEOS_READ, "POST": SHOW}),
+    "v1/gallery/<str:publication_id>": Api(
+        {"GET": Scope.VIDEOS_READ, "PATCH": SHOW, "DELETE": SHOW}, of_team=True, right=Right.CURATE_GALLERY
+    ),
+    "v1/gallery/<str:publication_id>/favourite": Api(
+        {"PUT": Scope.VIDEOS_READ, "DELETE": Scope.VIDEOS_READ}, of_team=True
+    ),
+    "v1/collections": Api({"GET": Scope.VIDEOS_READ, "POST": SHOW}, right=Right.CURATE_GALLERY),
+    "v1/collections/<str:collection_id>": Api(
+        {"GET": Scope.VIDEOS_READ, "PATCH": SHOW, "DELETE": SHOW}, of_team=True, right=Right.CURATE_GALLERY
+    ),
+    "v1/collections/<str:collection_id>/publications/<str:publication_id>": Api(
+        {"PUT": SHOW, "DELETE": SHOW}, of_team=True, right=Right.CURATE_GALLERY
+    ),
+    "v1/share-links": Api({"GET": SHOW, "POST": SHOW}),
+    "v1/share-links/<str:link_id>": Api({"DELETE": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
+    "webhooks": Page({"GET": HOOKS, "POST": HOOKS}),
+    "webhooks/<str:webhook_id>": Page({"GET": HOOKS}, of_team=True),
+    "webhooks/<str:webhook_id>/<slug:action>": Page({"POST": HOOKS}, of_team=True),
+    "gallery": Page({"GET": Scope.VIDEOS_READ}),
+    "gallery/collections": Page({"GET": Scope.VIDEOS_READ, "POST": SHOW}, right=Right.CURATE_GALLERY),
+    "gallery/collections/<str:collection_id>/edit": Page({"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
+    "gallery/collections/<str:collection_id>/delete": Page({"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
+    "gallery/sharing": Page({"GET": SHOW}),
+    "gallery/sharing/public-page": Page({"POST": Right.CURATE_GALLERY}),
+    "gallery/share/<str:target_id>": Page({"GET": SHOW, "POST": SHOW}, of_team=True),
+    "gallery/links/<str:link_id>/revoke": Page({"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
+    "gallery/publish/<str:video_id>": Page({"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
+    "gallery/<str:publication_id>": Page({"GET": Scope.VIDEOS_READ}, of_team=True),
+    "gallery/<str:publication_id>/edit": Page({"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
+    "gallery/<str:publication_id>/unpublish": Page({"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
+    "gallery/<str:publication_id>/favourite": Page({"POST": Scope.VIDEOS_READ}, of_team=True),
+    "gallery/<str:publication_id>/collections": Page({"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
+    # What a team shows to whoever has the address
+    "s/<str:token>": Public(),
+    "s/<str:token>/<str:video_id>": Public(),
+    "s/<str:token>/<str:video_id>/content": Public(),
+    "g/<slug:slug>": Public(),
+    "g/<slug:slug>/<str:video_id>": Public(),
+    "g/<slug:slug>/<str:video_id>/content": Public(),
+    # The team itself
+    "team": Page({"GET": None, "POST": Right.MANAGE_MEMBERS}),
+    "team/invitations/<int:invitation_id>/resend": Page({"POST": Right.MANAGE_MEMBERS}, of_team=True),
+    "team/invitations/<int:invitation_id>/withdraw": Page({"POST": Right.MANAGE_MEMBERS}, of_team=True),
+    "team/members/<int:user_id>": Page({"GET": Right.MANAGE_MEMBERS, "POST": Right.MANAGE_MEMBERS}, of_team=True),
+    "team/members/<int:user_id>/remove": Page({"POST": Right.MANAGE_MEMBERS}, of_team=True),
+    "team/log": Page({"GET": Right.SEE_AUDIT_LOG}),
+    "team/leave": Page({"POST": None}),
+    "team/new": Page({"GET": None, "POST": None}),
+    "team/switch": Page({"POST": None}, hollow=True),
+    "team/settings": Page({"GET": Right.MANAGE_TEAM, "POST": Right.MANAGE_TEAM}),
+    "team/hand-over": Page({"POST": Right.OWN_TEAM}, hollow=True),
+    "team/close": Page({"POST": Right.OWN_TEAM}),
+    "team/keep": Page({"POST": Right.OWN_TEAM}),
+    "join/<str:secret>": Public(),
+    "docs/roles": Public(),
+    "usage": Page({"GET": Scope.USAGE_READ}),
+    "usage.csv": Page({"GET": Scope.USAGE_READ}),
+    "usage/notices/<str:key>/dismiss": Page({"POST": None}),
+    # Pages of a person
+    "account/data": SignedIn(),
+    "account/data/export": SignedIn(),
+    "account/data/<uuid:export_id>": SignedIn(),
+    "account": SignedIn(),
+    "account/sessions/<int:session_id>/end": SignedIn(),
+    "account/close": SignedIn(),
+    "account/closed": Public(),
+    # allauth
+    "accounts/login/": Public(),
+    "accounts/logout/": Public(),
+    "accounts/inactive/": Public(),
+    "accounts/signup/": Public(),
+    "accounts/reauthenticate/": SignedIn(),
+    "accounts/email/": SignedIn(),
+    "accounts/confirm-email/": Public(),
+    "accounts/password/change/": SignedIn(),
+    "accounts/password/set/": SignedIn(),
+    "accounts/password/reset/": Public(),
+    "accounts/password/reset/done/": Public(),
+    "accounts/password/reset/key/done/": Public(),
+    "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": Public(),
+    "accounts/login/code/confirm/": Public(),
+    "accounts/2fa/": SignedIn(),
+    "accounts/2fa/authenticate/": Public(),
+    "accounts/2fa/reauthenticate/": SignedIn(),
+    "accounts/2fa/totp/activate/": SignedIn(),
+    "accounts/2fa/totp/deactivate/": SignedIn(),
+    "accounts/2fa/recovery-codes/": SignedIn(),
+    "accounts/2fa/recovery-codes/generate/": SignedIn(),
+    "accounts/2fa/recovery-codes/download/": SignedIn(),
+    "accounts/2fa/webauthn/": SignedIn(),
+    "accounts/2fa/webauthn/add/": SignedIn(),
+    "accounts/2fa/webauthn/reauthenticate/": SignedIn(),
+    "accounts/2fa/webauthn/keys/<int:pk>/remove/": SignedIn(),
+    "accounts/2fa/webauthn/keys/<int:pk>/edit/": SignedIn(),
+    "accounts/2fa/webauthn/login/": Public(),
+    "accounts/3rdparty/": SignedIn(),
+    "accounts/3rdparty/login/cancelled/": Public(),
+    "accounts/3rdparty/login/error/": Public(),
+    "accounts/3rdparty/signup/": Public(),
+    "accounts/social/login/cancelled/": Public(),
+    "accounts/social/login/error/": Public(),
+    "accounts/social/signup/": Public(),
+    "accounts/social/connections/": Public(),
+    "accounts/oidc/<str:provider_id>/login/": Public(),
+    "accounts/oidc/^(?P<provider_id>[^/]+)/login/": Public(),
+    "accounts/oidc/^(?P<provider_id>[^/]+)/login/callback/": Public(),
+    "accounts/sessions/": SignedIn(),
+}
+
+# Words after the address that name things of Alice's team, to be tried beside the bare address.
+QUERIES = {
+    "": "like={video_id}",
+    "price": "like={video_id}",
+    "history": "q=dusk&after={video_id}",
+    "history/running": "ids={video_id}",
+    "v1/videos": "q=dusk&after={video_id}",
+}
+
+
+def all_routes() -> list[str]:
+    """Every address in the URL configuration, as its patterns are written."""
+    return [route for route in _walk(get_resolver().url_patterns) if not route.startswith("admin/")]
+
+
+def _walk(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _walk(pattern.url_patterns, route)
+        else:
+            yield route

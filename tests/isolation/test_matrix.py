@@ -1,0 +1,228 @@
+"""Every address x every method x everybody: who is let in, and that nobody is shown what is another team's."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import ApiKey
+from accounts.roles import RIGHTS_OF_ROLE, SCOPES_OF_ROLE, Right, Role, Scope
+from common.ids import public_id
+from jobs.services.doorbell import short_redis
+from tests.isolation.routes import METHODS, QUERIES, ROUTES, Api, Need, Page, Public, Rule, SignedIn, Staff, all_routes
+from tests.isolation.world import Person, World
+
+PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>(?:[^()]|\([^()]*\))+\)")
+# What differs between two answers that say the same.
+NOISE = re.compile(
+    r"""csrfmiddlewaretoken" value="\w+"|"X-CSRFToken": ?"\w+"|nonce="[^"]+"|'nonce-[^']+'|"request_id": ?"[^"]*\""""
+)
+ROLES = {"owner": Role.OWNER, "admin": Role.ADMIN, "member": Role.MEMBER, "viewer": Role.VIEWER, "mallory": Role.OWNER}
+SERVED, LOGIN, UNKNOWN, FORBIDDEN, ABSENT, NO_METHOD = "served", "login", 401, 403, 404, 405
+
+
+class Caller:
+    """Somebody at a browser, or a program with a key."""
+
+    def __init__(self, name: str, *, person: Person | None = None, headers: dict[str, str] | None = None) -> None:
+        self.name, self.headers = name, headers
+        self.client = person.browser() if person else Client(raise_request_exception=False, headers=headers)
+        self.role = ROLES.get(name)
+
+    def ask(self, method: str, address: str, look: Callable[[], Any] = bool) -> Any:
+        """The answer; what the request wrote is taken back, once `look` has put what it finds into `seen`."""
+        short_redis().flushdb()  # rate limits
+        with transaction.atomic():
+            cookies = self.client.cookies.copy()
+            answer = self.client.generic(method, address, b"{}" if self.headers else b"", "application/json")
+            self.client.cookies = cookies
+            self.seen = look()
+            transaction.set_rollback(True)
+        return answer
+
+
+def callers(world: World, need: Need) -> list[Caller]:
+    """Those at browsers, then those with keys of the owner's: good, revoked, expired, and without the scope."""
+    keys = {name: world.owner.key() for name in ("key", "revoked", "expired")}
+    made = dict(zip(keys, ApiKey.objects.filter(name="test").order_by("id"), strict=True))
+    ApiKey.objects.filter(pk=made["revoked"].pk).update(revoked_at=timezone.now())
+    ApiKey.objects.filter(pk=made["expired"].pk).update(expires_at=timezone.now())
+    keys["scopeless"] = world.owner.key(*(set(Scope) - {need}))
+    people = [Caller(name, person=getattr(world, name)) for name in ROLES]
+    return [*people, Caller("anonymous"), *(Caller(name, headers=key) for name, key in keys.items())]
+
+
+def address_of(route: str, values: dict[str, Any]) -> str:
+    route = PARAMETER.sub(lambda found: str(values[found[1] or found[2]]), route)
+    return "/" + route.replace("^", "").replace("$", "")
+
+
+def of_alice(world: World) -> dict[str, Any]:
+    """What stands in addresses, by the parameter's name: things of Alice's team."""
+    return {
+        "video_id": world.done.public_id,
+        "prefix": world.key.prefix,
+        "publication_id": world.publication.public_id,
+        "collection_id": world.collection.public_id,
+        "link_id": world.link.public_id,
+        "target_id": world.publication.public_id,
+        "webhook_id": public_id("whk", world.hook.id),
+        "delivery_id": "dlv_" + "0" * 32,
+        "action": "ping",
+        "invitation_id": world.invitation.pk,
+        "user_id": world.member.user.pk,
+        # Those that open something to whoever has them are nobody's here.
+        "token": "t" * 43,
+        "slug": "no-such-page",
+        "secret": "s" * 43,
+        "export_id": UUID(int=0),
+        "session_id": 1,
+        "pk": 1,
+        "uidb36": "1",
+        "key": "c0ffee-c0ffee",
+        "provider_id": "company",
+    }
+
+
+def absent() -> dict[str, Any]:
+    """The like that nobody has, for those of the parameters that name a team's things."""
+    kinds = {
+        "video": "vid",
+        "publication": "pub",
+        "collection": "col",
+        "link": "shr",
+        "target": "pub",
+        "webhook": "whk",
+    }
+    named = {f"{name}_id": f"{prefix}_{'0' * 32}" for name, prefix in kinds.items()}
+    numbers = {"invitation_id": 10**9, "user_id": 10**9}
+    return {**named, **numbers, "prefix": "0" * 12, "delivery_id": "dlv_" + "0" * 32, "action": "ping"}
+
+
+def outcome(answer: Any) -> str | int:
+    assert answer.status_code < 500, answer.content
+    if answer.status_code == 302 and answer["Location"].startswith("/accounts/login/"):
+        return LOGIN
+    return answer.status_code if answer.status_code in {UNKNOWN, FORBIDDEN, ABSENT, NO_METHOD} else SERVED
+
+
+def holds(role: Role, need: Need) -> bool:
+    if isinstance(need, Right):
+        return need in RIGHTS_OF_ROLE[role]
+    return need is None or need in SCOPES_OF_ROLE[role]
+
+
+def expected(rule: Rule, method: str, caller: Caller) -> set[str | int]:
+    """The outcomes that the rule allows."""
+    by_kind: dict[type, Callable[..., set[str | int]]] = {Api: _of_api, Page: _of_page, SignedIn: _of_person}
+    if isinstance(rule, Staff):
+        return {LOGIN, FORBIDDEN, ABSENT}
+    if isinstance(rule, Public):
+        return {SERVED, LOGIN, UNKNOWN, FORBIDDEN, ABSENT, NO_METHOD}
+    return by_kind[type(rule)](rule, method, caller)
+
+
+def _of_api(rule: Api, method: str, caller: Caller) -> set[str | int]:
+    method = "GET" if method == "HEAD" and "GET" in rule.needs else method
+    if caller.name in {"revoked", "expired", "anonymous"}:
+        return {UNKNOWN}
+    if method not in rule.needs:
+        return {SERVED, NO_METHOD} if method == "OPTIONS" else {NO_METHOD}
+    if caller.name == "scopeless" or (caller.role and not holds(caller.role, rule.needs[method])):
+        return {FORBIDDEN}
+    return _where_let_in(rule, method, caller)
+
+
+def _of_page(rule: Page, method: str, caller: Caller) -> set[str | int]:
+    method = "GET" if method == "HEAD" and "GET" in rule.needs else method
+    if method not in rule.needs:
+        return {NO_METHOD}
+    if caller.role is None:
+        return {LOGIN}
+    if not holds(caller.role, rule.needs[method]):
+        return {FORBIDDEN, ABSENT}
+    return _where_let_in(rule, method, caller)
+
+
+def _where_let_in(rule: Api | Page, method: str, caller: Caller) -> set[str | int]:
+    """For one who holds what the method needs."""
+    if rule.of_team and caller.name == "mallory":
+        return {ABSENT}
+    if rule.right and caller.role and method not in {"GET", "HEAD"} and not holds(caller.role, rule.right):
+        return {FORBIDDEN, ABSENT}
+    return {SERVED, ABSENT} if rule.hollow else {SERVED}
+
+
+def _of_person(rule: SignedIn, method: str, caller: Caller) -> set[str | int]:
+    if caller.role is None:
+        return {LOGIN, NO_METHOD} if method in {"GET", "POST", "HEAD"} else {LOGIN, NO_METHOD, FORBIDDEN, SERVED}
+    return {SERVED, ABSENT, NO_METHOD, FORBIDDEN}
+
+
+def leaks(answer: Any, world: World, address: str) -> list[str]:
+    """What is of Alice's team in an answer, beyond the words that the caller sent."""
+    text = (answer.getvalue() if answer.streaming else answer.content).decode(errors="replace")
+    text += repr(sorted(answer.headers.items()))
+    for said in {*of_alice(world).values(), *address.partition("?")[2].split("&")}:
+        text = text.replace(str(said), "") if len(str(said)) > 8 else text
+    return [secret for secret in world.secrets if secret in text]
+
+
+def test_every_address_is_in_the_table() -> None:
+    found = all_routes()
+    new, gone = sorted(set(found) - set(ROUTES)), sorted(set(ROUTES) - set(found))
+    assert not new, (
+        f"Enter these addresses in ROUTES of tests/isolation/routes.py, with who may ask what: {new}. "
+        "Parameters that the tests do not know yet go into of_alice() and absent() of test_matrix.py."
+    )
+    assert not gone, f"These are no addresses any more: take them out of ROUTES in tests/isolation/routes.py: {gone}"
+
+
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_who_may_do_what(route: str, world: World) -> None:
+    rule = ROUTES[route]
+    needs = rule.needs if isinstance(rule, Api | Page) else {}
+    address = address_of(route, of_alice(world))
+    for need in set(needs.values()) or {None}:
+        methods = [method for method in METHODS if needs.get("GET" if method == "HEAD" else method) == need]
+        for caller in callers(world, need):
+            for method in methods:
+                answer = caller.ask(method, address)
+                who = f"{method} {address} as {caller.name}: {answer.status_code}"
+                assert outcome(answer) in expected(rule, method, caller), who
+                if caller.name in {"mallory", "anonymous", "revoked", "expired"}:
+                    assert leaks(answer, world, address) == [], who
+        ApiKey.objects.filter(name="test").delete()
+
+
+@pytest.mark.parametrize("route", sorted(QUERIES))
+def test_words_after_the_address_open_nothing(route: str, world: World) -> None:
+    address = f"{address_of(route, of_alice(world))}?{QUERIES[route].format(**of_alice(world))}"
+    for caller in callers(world, None):
+        if caller.name in {"mallory", "anonymous", "revoked", "expired"}:
+            assert leaks(caller.ask("GET", address), world, address) == [], caller.name
+
+
+def steady_headers(answer: Any) -> str:
+    """Those that have to be the same for the same answer; the policy's parts come in any order."""
+    unsteady = {"X-Request-Id", "Content-Length"}
+    return repr(sorted((name, sorted(value.split("; "))) for name, value in answer.items() if name not in unsteady))
+
+
+@pytest.mark.parametrize("route", sorted(route for route, rule in ROUTES.items() if getattr(rule, "of_team", False)))
+def test_what_is_anothers_answers_like_what_is_not_there(route: str, world: World) -> None:
+    for caller in (Caller("mallory", person=world.mallory), Caller("key", headers=world.mallory.key())):
+        for method in METHODS:
+            answers = []
+            for values in (of_alice(world), absent()):
+                answer = caller.ask(method, address_of(route, values))
+                text = NOISE.sub("", answer.content.decode(errors="replace") + steady_headers(answer))
+                for name in (found[1] or found[2] for found in PARAMETER.finditer(route)):
+                    text = text.replace(str(values[name]), "…") if len(str(values[name])) > 8 else text
+                answers.append((answer.status_code, text))
+            assert answers[0] == answers[1], f"{method} {route}"

@@ -1,0 +1,153 @@
+"""Requests that end in unusual ways leave nothing behind for the next: errors, streams, clients that hang up."""
+
+import base64
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+import pytest
+from asgiref.sync import async_to_sync
+from django.conf import settings as site
+from django.db import connection, transaction
+from django.http import HttpRequest, StreamingHttpResponse
+from django.test import AsyncClient, Client
+from django.urls import path
+
+from accounts.principals import principal_for_session
+from jobs.models import Job
+from jobs.states import State
+from portal.urls import handler404, handler500  # noqa: F401 (a URL configuration names them)
+from tests.isolation.test_sessions import OWNER, where
+from tests.isolation.world import MARKER, World, make_job
+from tests.workers import wait_until
+
+
+def _stream(request: HttpRequest) -> StreamingHttpResponse:
+    """The number of videos that the stream sees, five times, asked for while it is sent."""
+    principal_for_session(request)
+    return StreamingHttpResponse(f"{Job.objects.count()} " for _ in range(5))
+
+
+@transaction.atomic
+def _fail(request: HttpRequest) -> None:
+    principal_for_session(request)
+    Job.objects.count()
+    raise RuntimeError("in the middle of a transaction")
+
+
+def _count(_request: HttpRequest) -> StreamingHttpResponse:
+    """For nobody, so across all teams."""
+    return StreamingHttpResponse([str(Job.objects.count())])
+
+
+urlpatterns = [path("stream", _stream), path("fail", _fail), path("count", _count)]
+
+
+@pytest.mark.urls("tests.isolation.test_requests")
+def test_a_stream_is_made_behind_the_wall(world: World) -> None:
+    make_job(world.mallory, State.QUEUED, prompt="hers")
+    answer = world.mallory.browser().get("/stream")
+    assert b"".join(answer.streaming_content) == b"1 1 1 1 1 "
+    assert where()[0] == OWNER
+    assert b"".join(Client().get("/count").streaming_content) == b"3"
+
+
+@pytest.mark.urls("tests.isolation.test_requests")
+def test_a_stream_of_an_asynchronous_server_too(world: World) -> None:
+    cookie = world.mallory.browser().cookies["sessionid"].value
+
+    async def read() -> bytes:
+        client = AsyncClient()
+        client.cookies["sessionid"] = cookie
+        answer = await client.get("/stream")
+        return b"".join([part async for part in answer])
+
+    with pytest.warns(Warning, match="consume synchronous iterators"):
+        assert async_to_sync(read)() == b"0 0 0 0 0 "
+
+
+@pytest.mark.urls("tests.isolation.test_requests")
+@pytest.mark.django_db(transaction=True)
+def test_a_view_that_fails_leaves_no_wall(world: World) -> None:
+    assert world.mallory.browser().get("/fail").status_code == 500
+    assert where()[0] == OWNER
+    assert b"".join(Client().get("/count").streaming_content) == b"2"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(params=["live, one pooled connection", "web, a kept connection"])
+def server(request: pytest.FixtureRequest, transactional_db: None, tmp_path: Any) -> Iterator[str]:
+    """A server as in production, with a single connection that all requests share."""
+    port = _free_port()
+    command, variables = {
+        "live": (f"uvicorn portal.asgi:application --port {port} --log-level warning", {"DATABASE_POOL_SIZE": "1"}),
+        "web,": (f"gunicorn portal.wsgi:application --bind 127.0.0.1:{port}", {}),
+    }[request.param[:4]]
+    address = urlsplit(os.environ["DATABASE_URL"])
+    url = urlunsplit(address._replace(path="/" + str(connection.settings_dict["NAME"])))
+    paths = os.pathsep.join([str(site.ROOT), str(site.ROOT / "platform")])
+    environment = {**os.environ, **variables, "DATABASE_URL": url, "PYTHONPATH": paths}
+    environment |= {"DJANGO_SETTINGS_MODULE": "portal.settings", "MEDIA_ROOT": str(tmp_path / "media")}
+    environment |= {"VAR_DIR": str(tmp_path), "GENERATE_RATE_LIMIT": "1000/minute"}
+    environment["GENERATE_WAIT_SECONDS"] = "0.5"
+    (tmp_path / "static").mkdir()
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", *command.split()], env=environment, stdout=log, stderr=log)
+    base = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        with suppress(httpx.TransportError):
+            return httpx.get(f"{base}/livez", timeout=2).status_code == 200
+        return False
+
+    try:
+        wait_until(answers, 60, (tmp_path / "log").read_text)
+        yield base
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def test_many_requests_of_two_teams_over_one_connection(server: str, world: World) -> None:
+    """Listings, polls, wrong keys and calls that hang up, in any order: everybody gets their own."""
+    make_job(world.mallory, State.QUEUED, prompt="hers")
+    headers = {"alice": world.owner.key(), "mallory": world.mallory.key()}
+    cookie = {"sessionid": world.mallory.browser().cookies["sessionid"].value}
+    picture = base64.b64encode((Path(site.ROOT) / "samples" / "cat.jpg").read_bytes()).decode()
+    prompts = {"alice": f"a {MARKER} at dusk", "mallory": "hers"}
+
+    def one(number: int) -> list[str]:
+        name = ("alice", "mallory")[number % 2]
+        wrong = []
+        with httpx.Client(base_url=server, headers=headers[name], timeout=60) as api:
+            shown = api.get("/v1/videos").raise_for_status().json()["data"]
+            if {row["prompt"] for row in shown} != {prompts[name]}:
+                wrong.append(f"{name} was shown {shown}")
+            if (api.get(f"/v1/videos/{world.done.public_id}").status_code == 200) is not (name == "alice"):
+                wrong.append(f"{name} and a video of alice's")
+            if api.get("/v1/videos", headers={"Authorization": "Bearer mts_a_b"}).status_code != 401:
+                wrong.append("a wrong key was let in")
+            shown = httpx.get(f"{server}/v1/videos", cookies=cookie, timeout=60).raise_for_status().json()["data"]
+            if {row["prompt"] for row in shown} != {"hers"}:
+                wrong.append(f"mallory's browser was shown {shown}")
+            body = {"image_base64": picture, "prompt": prompts[name]}
+            with suppress(httpx.TransportError):  # hangs up: some at once, some while it waits for the video
+                api.post("/generate", json=body, timeout=0.05 * (number + 1))
+        return wrong
+
+    with ThreadPoolExecutor(3) as pool:
+        assert [wrong for found in pool.map(one, range(12)) for wrong in found] == []
