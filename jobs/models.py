@@ -12,6 +12,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiKey, Team, User
 from accounts.quota.usage import Use
@@ -109,6 +110,8 @@ class Job(models.Model):
     objects: ClassVar[models.Manager["Job"]] = JobQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("video")
+        verbose_name_plural = _("videos")
         constraints = [
             models.CheckConstraint(condition=Q(state__in=State.values), name="job_state_known"),
             models.CheckConstraint(
@@ -151,6 +154,13 @@ class Job(models.Model):
                 fields=["expires_at"],
                 condition=Q(expires_at__isnull=False, files_deleted_at=None),
                 name="job_retention",
+            ),
+            # The administrator's dashboard: what ended without a video, by state and error
+            models.Index(
+                fields=["finished_at"],
+                include=["state", "error_code"],
+                condition=Q(state__in=("failed", "canceled", "expired")),
+                name="job_ended_without_video",
             ),
             # History: a team's videos, newest first (ids are ordered by time)
             models.Index(fields=["team", "-id"], condition=Q(deleted_at=None), name="job_history"),
@@ -301,6 +311,12 @@ class Worker(models.Model):
     version = models.CharField(max_length=40, blank=True)
     started_at = models.DateTimeField(auto_now_add=True)
     last_beat_at = models.DateTimeField()
+    # An administrator's wish, which the worker reads with its beat: it claims nothing more while this is set.
+    drain_requested_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
 
     def __str__(self) -> str:
         return f"{self.name} ({self.state})"

@@ -30,6 +30,7 @@ class Verb(models.TextChoices):
     KEY_REFUSED = "key_refused", _("API key refused for its address")
     IMPERSONATION_BEGAN = "impersonation_began", _("Acting as another person")
     IMPERSONATION_ENDED = "impersonation_ended", _("No longer acting as another person")
+    DEED = "deed", _("Done at the administrator's desk")
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class AuditEntry(models.Model):
     objects: ClassVar[AuditQuerySet] = AuditQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit log")
         indexes = [
             models.Index(fields=["team", "-id"], name="audit_of_team"),
             models.Index(fields=["actor", "-id"], name="audit_of_actor"),

@@ -40,6 +40,10 @@ WATCHED = {
     "galleries.Collection": _watched(),
     "galleries.PublicPage": _watched(),
     "account.EmailAddress": _watched(),
+    "accounts.User_groups": _watched(),
+    "auth.Group": _watched(),
+    "auth.Group_permissions": _watched(),
+    "desk.Announcement": _watched(),
     "mfa.Authenticator": _watched(ignored="last_used_at", hidden="data"),
     "socialaccount.SocialAccount": _watched(ignored="last_login", hidden="extra_data"),
 }

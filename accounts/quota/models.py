@@ -11,6 +11,7 @@ import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiKey, Team, TeamOwnedQuerySet, User
 
@@ -53,6 +54,8 @@ class Plan(Limits):
     requests_per_minute = models.PositiveIntegerField(null=True, blank=True, default=600)
 
     class Meta:
+        verbose_name = _("plan")
+        verbose_name_plural = _("plans")
         constraints = [models.CheckConstraint(condition=Q(weight__gte=1), name="plan_weight_at_least_one")]
 
     def __str__(self) -> str:
@@ -66,6 +69,8 @@ class PlanOverride(Limits):
     reason = models.CharField(max_length=200, blank=True)
 
     class Meta:
+        verbose_name = _("override")
+        verbose_name_plural = _("overrides")
         constraints = [
             models.CheckConstraint(
                 condition=Q(weight=None) | Q(weight__gte=1), name="plan_override_weight_at_least_one"
@@ -128,12 +133,16 @@ class LedgerEntry(models.Model):
     objects: ClassVar[models.Manager["LedgerEntry"]] = LedgerEntryQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("ledger entry")
+        verbose_name_plural = _("ledger entries")
         indexes = [
             models.Index(fields=["team", "-id"], name="ledger_of_team"),
             # What administrators and months did, among the many rows of jobs.
             models.Index(
                 fields=["team", "created_at"], condition=Q(kind__in=("grant", "adjust")), name="ledger_without_jobs"
             ),
+            # What all teams were given, by day.
+            models.Index(fields=["created_at"], condition=Q(kind="grant"), name="ledger_grants"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["job_id"], condition=Q(kind="reserve"), name="ledger_one_reserve_per_job"),
@@ -180,6 +189,7 @@ class UsageDay(models.Model):
     objects: ClassVar[models.Manager["UsageDay"]] = UsageDayQuerySet.as_manager()
 
     class Meta:
+        indexes = [models.Index(fields=["day"], name="usage_of_day")]
         constraints = [
             models.UniqueConstraint(
                 fields=["team", "day", "user", "api_key", "model"], name="usage_once", nulls_distinct=False

@@ -21,6 +21,8 @@ Kind = LedgerEntry.Kind
 _joined = transaction.atomic(savepoint=False)
 STANDARD_PLAN = "standard"
 STARTING_REASON = "starting credits"
+# In one movement by hand; what is more is a slip of the finger.
+MOST_CREDITS = 1_000_000_000
 
 
 @transaction.atomic
@@ -64,6 +66,11 @@ def adjust(
 
 def _write(**columns: Any) -> None:
     LedgerEntry.objects.create(reserved_delta=0, **columns)
+
+
+def assign_plan(*, team: Team, plan: Plan) -> bool:
+    """Puts a team on a plan, from its next request on. Returns False when it is on it already."""
+    return bool(Wallet.objects.filter(team=team).exclude(plan=plan).update(plan=plan))
 
 
 @_joined

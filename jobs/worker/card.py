@@ -20,6 +20,8 @@ class WorkerCard:
         self.id: uuid.UUID = new_id()
         self.trouble = ""
         self.jobs_done = 0
+        # An administrator asked for it: the worker finishes what it holds and claims nothing more.
+        self.drain_requested = False
         self._facts = {"name": name, "pool": pool, "model": model, "device": device, "version": settings.VERSION}
         self._state: str | None = None
         self._published_at = 0.0
@@ -49,8 +51,10 @@ class WorkerCard:
             "jobs_done": self.jobs_done,
             "last_beat_at": DatabaseNow(),
         }
-        if not Worker.objects.filter(pk=self.id).update(**facts):
+        row = Worker.objects.filter(pk=self.id)
+        if not row.update(**facts):
             Worker.objects.bulk_create([Worker(pk=self.id, **facts)], ignore_conflicts=True)
+        self.drain_requested = row.filter(drain_requested_at__isnull=False).exists()
         self._state, self._published_at = state, now
         return True
 

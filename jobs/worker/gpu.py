@@ -96,7 +96,8 @@ class GpuWorker(BellWorker):
     def is_idle(self) -> bool:
         """Ready for a job and allowed to claim one."""
         free = self.running is None and not self.publisher.is_full
-        return self.engine_is_ready and free and not self.stopping and not self.card.trouble
+        may_claim = not self.stopping and not self.card.drain_requested and not self.card.trouble
+        return self.engine_is_ready and free and may_claim
 
     @property
     def finished(self) -> bool:
@@ -241,7 +242,7 @@ class GpuWorker(BellWorker):
         """Tells the site what this worker is and does."""
         self.card.trouble = self.engine_trouble or self.publisher.trouble or self.scratch.trouble
         state = Worker.State.READY
-        if self.stopping:
+        if self.stopping or self.card.drain_requested:
             state = Worker.State.DRAINING
         elif self.card.trouble:
             state = Worker.State.UNHEALTHY

@@ -12,6 +12,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from portal import __version__
+from portal.desk.look import UNFOLD  # noqa: F401 (Unfold reads it as a setting)
 from portal.logs import structlog_configuration
 from portal.oidc import oidc_origins, oidc_providers
 
@@ -60,6 +61,10 @@ INSTALLED_APPS = [
     "jobs.webhooks",
     "jobs.galleries",
     "jobs.exports",
+    "portal.desk.apps.DeskConfig",
+    # Its templates replace those of Django's admin.
+    "unfold.apps.BasicAppConfig",
+    "portal.desk.apps.DeskAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -93,6 +98,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "portal.desk.impersonation.ImpersonationMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -119,6 +125,7 @@ TEMPLATES = [
                 "accounts.context.mail_folder",
                 "accounts.context.signup",
                 "accounts.quota.context.purse",
+                "portal.desk.context.desk",
             ],
         },
     }

@@ -1,6 +1,8 @@
 """The site's one map of addresses; `web` and `live` processes share it."""
 
+from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from accounts.people import company
 from portal import health
@@ -12,6 +14,9 @@ urlpatterns = [
     path("accounts/oidc/<str:provider_id>/login/", company.sign_in),
     path("accounts/", include("allauth.urls")),
     path("", include("jobs.webhooks.urls")),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+    path("", include("portal.desk.urls")),
     path("", include("jobs.api.urls")),
     path("", include("jobs.galleries.api.urls")),
     path("", include("accounts.urls")),

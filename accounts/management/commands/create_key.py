@@ -9,11 +9,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 from django.db import transaction
 
-from accounts.models import ApiKey, User
-from accounts.quota.services import grant
+from accounts.management.commands._arguments import find_team, moment
+from accounts.models import ApiKey, Membership, Team, User
+from accounts.quota.services import MOST_CREDITS, grant
+from accounts.roles import SCOPES_OF_ROLE, Role, Scope
 from accounts.services import create_api_key, ensure_personal_team
 
-MOST_CREDITS = 1_000_000_000
 _LONGEST_EMAIL = User._meta.get_field("email").max_length or 0
 _LONGEST_NAME = ApiKey._meta.get_field("name").max_length or 0
 
@@ -25,6 +26,11 @@ class Command(BaseCommand):
         parser.add_argument("--email", required=True, help="whose account; made, already confirmed, if missing")
         parser.add_argument("--credits", type=int, default=0, help="credits to grant the team on top")
         parser.add_argument("--name", default="command line", help="the key's name on the API keys page")
+        parser.add_argument("--team", default=None, help="whose key: number or name (default: the personal team)")
+        parser.add_argument(
+            "--scopes", default=None, help=f"separated by commas, of {', '.join(Scope)} (default: all of the role)"
+        )
+        parser.add_argument("--expires", type=moment, default=None, help="when it ends, as 2027-01-31 (default: never)")
         parser.add_argument(
             "--password", default=None, help="password for an account that is made now (default: random)"
         )
@@ -40,10 +46,13 @@ class Command(BaseCommand):
         if user is None:
             user = User.objects.create_user(email, options["password"] or secrets.token_urlsafe(16))
             EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
-        team = ensure_personal_team(user=user)
+        team = find_team(options["team"]) if options["team"] else ensure_personal_team(user=user)
+        scopes = _checked_scopes(options["scopes"], _role(user, team))
         if options["credits"]:
             grant(team=team, credits=options["credits"], reason="granted by create_key")
-        _key, clear_text = create_api_key(team=team, creator=user, name=options["name"])
+        _key, clear_text = create_api_key(
+            team=team, creator=user, name=options["name"], scopes=scopes, expires_at=options["expires"]
+        )
         self.stdout.write(clear_text)
 
 
@@ -55,3 +64,20 @@ def _checked_email(email: str) -> str:
     except ValidationError as error:
         raise CommandError(f"--email {email!r}: {error.messages[0]}") from None
     return email
+
+
+def _role(user: User, team: Team) -> Role:
+    membership = Membership.objects.filter(user=user, team=team).first()
+    if membership is None:
+        raise CommandError(f"{user} is no member of {team}: a key speaks for its maker. Invite them first.")
+    return Role(membership.role)
+
+
+def _checked_scopes(text: str | None, role: Role) -> list[Scope]:
+    """The named scopes, which the role has to have; all scopes where none are named, as the role may grow."""
+    if text is None:
+        return list(Scope)
+    names = [name.strip() for name in text.split(",")]
+    if wrong := [name for name in names if name not in SCOPES_OF_ROLE[role]]:
+        raise CommandError(f"--scopes: a {role.label.lower()} has no {', '.join(wrong)}; known are {', '.join(Scope)}")
+    return [Scope(name) for name in names]

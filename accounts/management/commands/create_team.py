@@ -1,0 +1,26 @@
+"""`manage.py create_team NAME --owner EMAIL`: prints the new team's number."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.management.commands._arguments import find_user
+from accounts.models import Team
+from accounts.services import create_team
+
+_LONGEST_NAME = Team._meta.get_field("name").max_length or 0
+
+
+class Command(BaseCommand):
+    help = "Makes a team with its owner and an opened wallet; prints its number alone on standard output, for scripts."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="what the team is called")
+        parser.add_argument("--owner", required=True, metavar="EMAIL", help="whose it is; the account has to exist")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        name = options["name"].strip()
+        if not 0 < len(name) <= _LONGEST_NAME:
+            raise CommandError(f"the name must have 1 to {_LONGEST_NAME} characters")
+        team = create_team(name=name, owner=find_user(options["owner"]))
+        self.stdout.write(str(team.pk))

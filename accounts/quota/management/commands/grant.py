@@ -1,0 +1,34 @@
+"""`manage.py grant TEAM CREDITS --reason R`: gives a team credits, or takes some back."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.management.commands._arguments import find_team
+from accounts.quota.models import LedgerEntry, Wallet
+from accounts.quota.services import MOST_CREDITS, adjust, grant
+from common.errors import Conflict
+
+_LONGEST_REASON = LedgerEntry._meta.get_field("reason").max_length or 0
+
+
+class Command(BaseCommand):
+    help = "Grants credits to a team, or takes free ones back with a negative number; each is a row of the ledger."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("team", help="its number, its name, or the e-mail address of its person")
+        parser.add_argument("credits", type=int, help="how many; negative takes them back, never below zero")
+        parser.add_argument("--reason", required=True, help="what the ledger says of it")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        credits, reason = options["credits"], options["reason"].strip()  # noqa: A001 (the product's word)
+        if not 0 < abs(credits) <= MOST_CREDITS:
+            raise CommandError(f"credits must be from 1 to {MOST_CREDITS}, or as many taken back")
+        if not 0 < len(reason) <= _LONGEST_REASON:
+            raise CommandError(f"--reason must have 1 to {_LONGEST_REASON} characters")
+        team = find_team(options["team"])
+        try:
+            (grant if credits > 0 else adjust)(team=team, credits=credits, reason=reason)
+        except Conflict as error:
+            raise CommandError(error.message) from None
+        self.stdout.write(f"{team} has {Wallet.objects.get(team=team).balance} credits")

@@ -1,0 +1,76 @@
+"""What the desk's admin classes share: nothing is deleted or added unless a class says so."""
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db import connection
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from unfold.admin import ModelAdmin, TabularInline
+
+from portal.desk.deeds import Deeds
+
+
+class EstimatedPaginator(Paginator):  # type: ignore[type-arg] # of any rows
+    """Of a table with perhaps a million rows: unfiltered, their number is what the planner believes."""
+
+    @cached_property
+    def count(self) -> int:
+        query = self.object_list.query  # type: ignore[attr-defined] # a QuerySet
+        if query.where:
+            return super().count
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [query.model._meta.db_table]
+            )
+            estimate = int(cursor.fetchone()[0])
+        # A small table is counted: its estimate may be old, and the count is quick.
+        return estimate if estimate > 20_000 else super().count
+
+
+class DeskAdmin(Deeds, ModelAdmin):
+    """Rows are shown, and changed by deeds."""
+
+    list_per_page = 50
+    list_fullwidth = True
+    show_full_result_count = False
+    compressed_fields = True
+    warn_unsaved_form = True
+    # Money or history hangs on nearly every row.
+    may_add = False
+    may_change = False
+    may_delete = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.may_add and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may_change and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may_delete and super().has_delete_permission(request, obj)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        name = f"{self.opts.app_label}.view_{self.opts.model_name}"
+        return bool(request.user.has_perm(name)) or super().has_view_permission(request, obj)
+
+
+class DeskInline(TabularInline):
+    """Rows of another table on a row's page, to look at."""
+
+    extra = 0
+    max_num = 0
+    can_delete = False
+    tab = True
+    ordering = ["-id"]
+    show_change_link = True
+    per_page = 20
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,77 @@
+"""The desk's first page: what waits, who works, what is spent, what fails."""
+
+import json
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from jobs.states import State
+from portal.desk import figures
+from portal.desk.columns import ago
+from portal.desk.words import COLOURS, WORDS
+
+RANGES = {1: gettext_lazy("Today"), 7: gettext_lazy("7 days"), 30: gettext_lazy("30 days"), 90: gettext_lazy("90 days")}
+_STANDARD_DAYS = 7
+
+
+def dashboard(wanted: str) -> dict[str, Any]:
+    """The page's context. wanted: the range in days, as the address has it."""
+    days = int(wanted) if wanted in map(str, RANGES) else _STANDARD_DAYS
+    pools, by_day, ended = figures.pools(), figures.by_day(days), figures.ended_without_video(days)
+    return {
+        "ranges": [(number, label, number == days) for number, label in RANGES.items()],
+        "states": _states(pools, by_day, ended),
+        "pools": [(pool, ago(pool.oldest)) for pool in pools],
+        "workers": [
+            (worker, WORDS[worker.state], COLOURS[worker.state], _memory(worker)) for worker in figures.workers()
+        ],
+        "granted": sum(day.granted for day in by_day),
+        "spent": sum(day.credits for day in by_day),
+        "credits_chart": _chart(by_day, {"granted": _("Granted"), "credits": _("Spent")}),
+        "videos_chart": _chart(by_day, {"videos": _("Submitted"), "completed": _("Completed")}),
+        "failures": _shares([row for row in ended if row["state"] == State.FAILED][: figures.MOST_ERRORS], "jobs"),
+        "top_teams": _shares(figures.top_teams(days), "spent"),
+    }
+
+
+def _states(pools: list[figures.Pool], by_day: list[figures.Day], ended: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What waits and runs now; what ended within the range."""
+    count = {State.QUEUED: sum(pool.waiting for pool in pools), State.IN_PROGRESS: sum(pool.running for pool in pools)}
+    count[State.COMPLETED] = sum(day.completed for day in by_day)
+    for state in (State.FAILED, State.CANCELED, State.EXPIRED):
+        count[state] = sum(row["jobs"] for row in ended if row["state"] == state)
+    return [{"value": state.value, "label": state.label, "count": number} for state, number in count.items()]
+
+
+def _chart(by_day: list[figures.Day], lines: dict[str, str]) -> dict[str, Any]:
+    """For Chart.js as Unfold drives it, and the same numbers for a table."""
+    colours = ("var(--color-base-400)", "var(--color-primary-600)")
+    names = [date_format(day.date, "MONTH_DAY_FORMAT") for day in by_day]
+    datasets = [
+        {
+            "label": label,
+            "data": [getattr(day, name) for day in by_day],
+            "backgroundColor": colour,
+            "displayYAxis": True,
+            "maxTicksXLimit": 8,
+        }
+        for (name, label), colour in zip(lines.items(), colours, strict=True)
+    ]
+    rows = [(name, *(getattr(day, line) for line in lines)) for name, day in zip(names, by_day, strict=True)]
+    return {"data": json.dumps({"labels": names, "datasets": datasets}), "heads": list(lines.values()), "rows": rows}
+
+
+def _shares(rows: list[dict[str, Any]], of: str) -> list[tuple[dict[str, Any], int]]:
+    """Each with its percent of the largest, for its bar."""
+    largest = max((row[of] for row in rows), default=0) or 1
+    return [(row, max(1, round(100 * row[of] / largest))) for row in rows]
+
+
+def _memory(worker: Any) -> dict[str, Any] | None:
+    if not worker.vram_total_mb:
+        return None
+    used = worker.vram_total_mb - worker.vram_free_mb
+    text = f"{used / 1024:.1f} / {worker.vram_total_mb / 1024:.1f} GB"
+    return {"percent": round(100 * used / worker.vram_total_mb), "text": text}

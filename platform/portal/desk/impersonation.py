@@ -1,0 +1,142 @@
+"""Looking at the portal as another person: who may, from when to when, and what stays shut meanwhile.
+
+The session stays the administrator's own. While it names an open Impersonation, the middleware puts the person in the
+place of `request.user` and the administrator into `request.impersonator`; so it ends with the administrator's session,
+password or staff flag, and nobody's last sign-in is touched.
+"""
+
+from collections.abc import Callable
+
+import structlog
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import tenancy
+from accounts.audit.models import Verb
+from accounts.audit.services import record
+from accounts.models import User
+from common.errors import Conflict
+from portal.desk.models import Impersonation
+
+log = structlog.get_logger(__name__)
+
+_SESSION_KEY = "impersonation"
+_TEAM_KEY, _OWN_TEAM_KEY = "team", "impersonator_team"
+# Passwords, addresses, second factors and sessions show or change secrets already when they are looked at.
+_SHUT = ("/accounts/", "/admin/", "/account/", "/api-keys")
+_OPEN = ("/accounts/logout/",)
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+def may_be_viewed(person: User) -> bool:
+    return person.is_active and not person.is_staff and not person.is_superuser
+
+
+def begin_view(request: HttpRequest, person: User, *, reason: str) -> bool:
+    """From the next request on the session shows the portal as the person. Raises Conflict for staff."""
+    if not may_be_viewed(person):
+        raise Conflict("Staff and closed accounts cannot be viewed as.", code="not_viewable")
+    view = Impersonation.objects.create(
+        administrator=request.user,  # type: ignore[misc] # staff alone get here
+        person=person,
+        reason=reason,
+        client_ip=_address(request),
+    )
+    request.session.cycle_key()
+    request.session[_OWN_TEAM_KEY] = request.session.pop(_TEAM_KEY, None)
+    request.session[_SESSION_KEY] = view.pk
+    request.session[tenancy.IMPERSONATOR] = view.administrator_id
+    record(Verb.IMPERSONATION_BEGAN, actor=view.administrator, about=person, reason=reason)
+    log.info("impersonation_began", administrator=view.administrator_id, person=person.pk, view=view.pk)
+    return True
+
+
+def end_view(request: HttpRequest) -> bool:
+    """The session shows the portal as the administrator again. Returns False when it did already."""
+    key = request.session.pop(_SESSION_KEY, None)
+    if key is None:
+        return False
+    own_team = request.session.pop(_OWN_TEAM_KEY, None)
+    request.session.pop(_TEAM_KEY, None)
+    if own_team is not None:
+        request.session[_TEAM_KEY] = own_team
+    request.session.pop(tenancy.IMPERSONATOR, None)
+    request.session.cycle_key()
+    if Impersonation.objects.filter(pk=key, ended_at=None).update(ended_at=timezone.now()):
+        view = Impersonation.objects.select_related("administrator", "person").get(pk=key)
+        record(Verb.IMPERSONATION_ENDED, actor=view.administrator, about=view.person)
+    log.info("impersonation_ended", view=key)
+    return True
+
+
+def _address(request: HttpRequest) -> str | None:
+    address: str = request.client_ip  # type: ignore[attr-defined]
+    return None if address == "unknown" else address
+
+
+class ImpersonationMiddleware:
+    """After the middleware that finds out who is signed in."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request.impersonator = None  # type: ignore[attr-defined]
+        if self.is_async:
+            return self._answer_async(request)  # type: ignore[return-value]
+        return _take_place(request) or self.get_response(request)
+
+    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
+        refusal = await sync_to_async(_take_place)(request)
+        return refusal or await self.get_response(request)  # type: ignore[misc]
+
+
+def _take_place(request: HttpRequest) -> HttpResponseBase | None:
+    """Puts the person in the administrator's place; what stays shut, or the way back, is answered at once."""
+    if request.headers.get("Authorization") or request.headers.get("X-API-Key"):
+        return None  # a key never reads cookies
+    key = request.session.get(_SESSION_KEY)
+    if key is None:
+        return None
+    administrator = request.user
+    view = Impersonation.objects.select_related("person").filter(pk=key, administrator_id=administrator.pk).first()
+    person = view.person if view is not None and not view.is_over else None
+    if person is None or not may_be_viewed(person) or not _still_allowed(administrator):
+        end_view(request)
+        messages.info(request, _("You are yourself again: looking at the portal as somebody else has ended."))
+        return redirect("admin:index" if request.method in _SAFE else request.path)
+
+    async def auser() -> User:
+        return person
+
+    request.user = person
+    request.auser = auser
+    request.impersonator = administrator  # type: ignore[attr-defined]
+    structlog.contextvars.bind_contextvars(impersonator=administrator.pk)
+    return _refusal(request)
+
+
+def _still_allowed(administrator: object) -> bool:
+    return (
+        isinstance(administrator, User) and administrator.is_staff and administrator.has_perm("desk.add_impersonation")
+    )
+
+
+def _refusal(request: HttpRequest) -> HttpResponse | None:
+    shut = request.path.startswith(_SHUT) and not request.path.startswith(_OPEN)
+    # The list of keys shows no secret; making, changing and revoking one is the person's own affair.
+    harmless = request.path == "/api-keys" and request.method in _SAFE
+    if not shut or harmless:
+        return None
+    return render(request, "desk/refused.html", status=403)

@@ -1,0 +1,96 @@
+"""`grant`, `plan`, `create_team`, `create_key`, `drain_worker`: for scripts, with errors that say what to change."""
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts.models import Membership, Team, User
+from accounts.principals import principal_for_key
+from accounts.quota.models import LedgerEntry, Plan, Wallet
+from accounts.roles import Role
+from accounts.services import ensure_personal_team
+from common.clock import DatabaseNow
+from jobs.models import Worker
+
+
+@pytest.fixture
+def team(db):
+    return ensure_personal_team(user=User.objects.create_user("a@example.com", name="Ada"))
+
+
+def said(capsys, *words: str) -> str:
+    call_command(*words)
+    return capsys.readouterr().out.strip()
+
+
+def test_grant_gives_and_takes_back(team, capsys):
+    assert said(capsys, "grant", "a@example.com", "50", "--reason", "a gift") == "Ada has 1050 credits"
+    assert said(capsys, "grant", str(team.pk), "--reason", "a slip", "--", "-1050") == "Ada has 0 credits"
+    rows = LedgerEntry.objects.order_by("id").values_list("kind", "balance_delta", "reason")
+    assert list(rows)[1:] == [("grant", 50, "a gift"), ("adjust", -1050, "a slip")]
+    with pytest.raises(CommandError, match="credits"):
+        call_command("grant", "Ada", "--reason", "too much", "--", "-1")
+
+
+@pytest.mark.parametrize("words", [["0"], ["5", "--reason", " "], ["9999999999999999999"]])
+def test_grant_refuses_what_makes_no_sense(words, team):
+    with pytest.raises(CommandError):
+        call_command("grant", "Ada", *words, *([] if "--reason" in words else ["--reason", "x"]))
+    assert LedgerEntry.objects.count() == 1
+
+
+def test_a_plan_is_made_changed_shown_and_assigned(team, capsys):
+    shown = said(capsys, "plan", "studio", "--set", "max_running=8", "--set", "allowed_formats=mp4,gif")
+    assert "max_running=8" in shown
+    assert "allowed_formats=mp4,gif" in shown
+    assert "weight=2" in said(capsys, "plan", "studio", "--set", "weight=2", "--set", "allowed_formats=")
+    plan = Plan.objects.get(name="studio")
+    assert (plan.max_running, plan.weight, plan.allowed_formats) == (8, 2, None)
+    assert said(capsys, "plan", "studio", "--assign", "Ada") == "Ada is on studio"
+    assert Wallet.objects.get(team=team).plan == plan
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["unknown"], ["new", "--set", "colour=red"], ["new", "--set", "weight=0"], ["new", "--set", "max_running=many"]],
+)
+def test_plan_says_what_is_wrong(words, db):
+    with pytest.raises(CommandError, match=r"plan|FIELD=VALUE|weight|max_running"):
+        call_command("plan", *words)
+    assert not Plan.objects.filter(name="new").exists()
+
+
+def test_a_team_and_its_key(team, capsys):
+    number = said(capsys, "create_team", "Night shift", "--owner", "A@example.com")
+    made = Team.objects.get(pk=number)
+    assert made.memberships.get().role == Role.OWNER
+    words = ["create_key", "--email", "a@example.com", "--team", number, "--scopes", "videos:read,usage:read"]
+    principal = principal_for_key(said(capsys, *words, "--expires", "2999-01-01"), client_ip="127.0.0.1")
+    assert (principal.team, principal.scopes) == (made, {"videos:read", "usage:read"})
+    assert principal.api_key is not None
+    assert principal.api_key.expires_at.year == 2999
+
+
+@pytest.mark.parametrize(
+    "words", [["--team", "nobody"], ["--scopes", "all"], ["--expires", "2001-01-01"], ["--expires", "soon"]]
+)
+def test_create_key_says_what_is_wrong(words, team):
+    with pytest.raises(CommandError):
+        call_command("create_key", "--email", "a@example.com", *words)
+
+
+def test_a_key_is_for_members_and_within_their_role(team):
+    User.objects.create_user("b@example.com")
+    with pytest.raises(CommandError, match="no member"):
+        call_command("create_key", "--email", "b@example.com", "--team", str(team.pk))
+    Membership.objects.create(team=team, user=User.objects.get(email="b@example.com"), role=Role.VIEWER)
+    with pytest.raises(CommandError, match="viewer"):
+        call_command("create_key", "--email", "b@example.com", "--team", str(team.pk), "--scopes", "videos:write")
+
+
+def test_a_worker_is_drained_and_resumed(db, capsys):
+    worker = Worker.objects.create(name="w", pool="cpu", model="camera", device="cpu", last_beat_at=DatabaseNow())
+    assert said(capsys, "drain_worker", "w") == "w drains"
+    assert said(capsys, "drain_worker", str(worker.pk)) == "w drains already"
+    assert said(capsys, "drain_worker", "w", "--resume") == "w claims again"
+    with pytest.raises(CommandError, match="Registered: w"):
+        call_command("drain_worker", "unknown")

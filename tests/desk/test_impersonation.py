@@ -1,0 +1,95 @@
+"""Looking at the portal as a person: seen by all, recorded, short, and never at secrets."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.audit.models import AuditEntry, Verb
+from accounts.models import ApiKey, Team
+from portal.desk.models import Impersonation
+from tests.desk.conftest import do
+from tests.pages.conftest import Person
+
+
+def begin(administrator: Person, person: Person, reason: str = "a ticket") -> None:
+    do(administrator, f"/admin/accounts/user/{person.user.pk}/view_as/", reason=reason)
+
+
+def test_the_person_is_seen_with_a_banner_and_the_way_back(adele: Person, alice: Person) -> None:
+    before = adele.client.cookies["sessionid"].value
+    begin(adele, alice)
+    assert adele.client.cookies["sessionid"].value != before
+    page = adele.get("/history").content.decode()
+    assert "adele@example.com looks at the portal as" in " ".join(page.split())
+    assert "alice@example.com" in page
+    assert adele.get("/admin/").status_code == 403
+    during = adele.client.cookies["sessionid"].value
+    assert adele.post("/desk/stop-viewing")["Location"] == "/admin/"
+    assert adele.client.cookies["sessionid"].value != during
+    assert "looks at the portal as" not in adele.get("/history").content.decode()
+    assert adele.get("/admin/").status_code == 200
+    view = Impersonation.objects.get()
+    assert (view.administrator, view.person, view.reason) == (adele.user, alice.user, "a ticket")
+    assert view.ended_at is not None
+    verbs = AuditEntry.objects.filter(verb__startswith="impersonation").order_by("id")
+    assert [(row.verb, row.actor, row.row_id) for row in verbs] == [
+        (Verb.IMPERSONATION_BEGAN, adele.user, str(alice.user.pk)),
+        (Verb.IMPERSONATION_ENDED, adele.user, str(alice.user.pk)),
+    ]
+
+
+def test_what_is_done_meanwhile_carries_both_names(adele: Person, alice: Person) -> None:
+    begin(adele, alice)
+    Team.objects.filter(pk=alice.team.pk).update(name="before")
+    adele.post("/language", {"language": "zh-hans"})
+    adele.post("/team/settings", {"name": "Renamed meanwhile"})
+    row = AuditEntry.objects.filter(impersonator=adele.user, verb=Verb.UPDATE).first()
+    assert row is not None
+    assert (row.actor, row.impersonator) == (alice.user, adele.user)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/accounts/password/change/", "/accounts/2fa/", "/accounts/2fa/recovery-codes/", "/accounts/email/", "/admin/"],
+)
+def test_secrets_stay_shut(path: str, adele: Person, alice: Person) -> None:
+    begin(adele, alice)
+    assert adele.get(path).status_code == 403
+    assert adele.post(path, {"oldpassword": "x"}).status_code == 403
+
+
+def test_no_key_is_made_meanwhile(adele: Person, alice: Person) -> None:
+    begin(adele, alice)
+    assert adele.get("/api-keys").status_code == 200
+    assert adele.post("/api-keys", {"name": "mine", "scopes": ["videos:read"], "expires": "30"}).status_code == 403
+    assert not ApiKey.objects.exists()
+
+
+def test_an_hour_is_the_most(adele: Person, alice: Person) -> None:
+    begin(adele, alice)
+    Impersonation.objects.update(started_at=timezone.now() - timedelta(minutes=61))
+    assert adele.get("/history")["Location"] == "/admin/"
+    assert adele.get("/admin/").status_code == 200
+    assert Impersonation.objects.get().ended_at is not None
+
+
+def test_not_of_staff_nor_without_reason_nor_without_permission(
+    adele: Person, alice: Person, make_staff: Callable[..., Person]
+) -> None:
+    stan = make_staff("stan@example.com", "accounts.view_user", "accounts.change_user")
+    begin(adele, stan)
+    begin(adele, alice, reason=" ")
+    begin(stan, alice)
+    assert not Impersonation.objects.exists()
+    may = make_staff("may@example.com", "accounts.view_user", "desk.add_impersonation")
+    begin(may, alice)
+    assert Impersonation.objects.get().administrator == may.user
+
+
+def test_it_ends_with_the_administrators_standing(adele: Person, alice: Person) -> None:
+    begin(adele, alice)
+    type(adele.user).objects.filter(pk=adele.user.pk).update(is_staff=False)
+    adele.get("/history")
+    assert "looks at the portal as" not in adele.get("/history").content.decode()
