@@ -33,7 +33,7 @@ WATCHED = {
     "accounts.ApiKey": _watched(ignored="last_used_at last_used_ip", hidden="secret_sha256"),
     "quota.Plan": _watched(),
     "quota.PlanOverride": _watched(),
-    "quota.Wallet": _watched(ignored="balance reserved"),  # the ledger tells about credits
+    "quota.Wallet": _watched(ignored="balance reserved stored_bytes"),  # ledger and usage tell about them
     "webhooks.Endpoint": _watched(ignored="failing_since", hidden="secret former_secret"),
     "galleries.ShareLink": _watched(ignored="view_count", hidden="token password"),
     "galleries.Publication": _watched(ignored="search_text"),

@@ -2,12 +2,13 @@
 
 from urllib.parse import urlencode
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.audit.models import AuditEntry
+from accounts.audit.models import AuditEntry, Verb
 from accounts.models import User
 from accounts.pages import team_page
 from accounts.principals import Principal
@@ -25,7 +26,9 @@ def log(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """Newest first; `who` is a person's id, `what` a kind of thing, `after` the last entry of the page before."""
     principal.require_right(Right.SEE_AUDIT_LOG)
     who, what, after = (_filter(request, name) for name in ("who", "what", "after"))
-    entries = AuditEntry.objects.for_team(principal.team).select_related("actor", "api_key", "impersonator")
+    # Of a wallet the plan alone is of interest: the ledger tells about credits.
+    plan_stays = Q(model="quota.Wallet") & (Q(verb=Verb.INSERT) | ~Q(changes__has_key="plan_id"))
+    entries = AuditEntry.objects.for_team(principal.team).exclude(plan_stays).select_related("api_key")
     if number := _number(who):
         entries = entries.filter(actor=number)
     if what in KINDS:
