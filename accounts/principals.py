@@ -125,7 +125,7 @@ def _check_usable(key: ApiKey, client_ip: str) -> None:
         raise Unauthenticated("This API key has expired. Make a new one on the API keys page.", code="expired_key")
     if not key.creator.is_active:
         raise Unauthenticated("The account behind this API key is closed.", code="inactive_account")
-    if key.allowed_networks and not _within(client_ip, key.allowed_networks):
+    if key.allowed_networks and not is_within(client_ip, key.allowed_networks):
         _record_refusal(key, client_ip)
         raise Unauthenticated("This API key may not be used from your address.", code="address_not_allowed")
 
@@ -136,7 +136,8 @@ def _record_refusal(key: ApiKey, client_ip: str) -> None:
         record(Verb.KEY_REFUSED, team=key.team, api_key=key, about=key)
 
 
-def _within(client_ip: str, networks: list[str]) -> bool:
+def is_within(client_ip: str, networks: list[str]) -> bool:
+    """Whether a caller's address lies in one of the networks; not where it is unknown."""
     address = _address(client_ip)
     return address is not None and any(address in ipaddress.ip_network(network) for network in networks)
 

@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "accounts.quota",
     "accounts.quota.pages",
     "accounts.teams",
+    "accounts.keys",
     "jobs",
     "jobs.webhooks",
     "jobs.galleries",

@@ -79,7 +79,7 @@ def test_a_viewer_makes_no_key(bob: Person) -> None:
     assert not ApiKey.objects.exists()
 
 
-def test_members_see_their_own_keys_and_managers_all_of_the_team(alice: Person, mia: Person, charlie: Person) -> None:
+def test_everybody_sees_the_own_keys_and_managers_all_of_the_team(alice: Person, mia: Person, charlie: Person) -> None:
     keys = {}
     for person in (alice, mia, charlie):
         keys[person.user.email], _ = create_api_key(
@@ -89,7 +89,11 @@ def test_members_see_their_own_keys_and_managers_all_of_the_team(alice: Person, 
     def names(answer: Any) -> set[str]:
         return {key.name for key in answer.context["keys"]}
 
-    assert names(alice.get("/api-keys")) == {"of alice@example.com", "of mia@example.com"}
+    assert names(alice.get("/api-keys")) == {"of alice@example.com"}
+    assert names(alice.get("/api-keys/team")) == {"of alice@example.com", "of mia@example.com"}
+    assert "mia@example.com" in alice.get("/api-keys/team").content.decode()
+    assert mia.get("/api-keys/team").status_code == 403
+    assert names(charlie.get("/api-keys/team")) == {"of charlie@example.com"}
     assert names(mia.get("/api-keys")) == {"of mia@example.com"}
     assert names(charlie.get("/api-keys")) == {"of charlie@example.com"}
     theirs = keys["alice@example.com"].prefix
@@ -104,7 +108,7 @@ def test_an_expired_key_is_shown_as_expired(mia: Person) -> None:
     create_api_key(team=mia.team, creator=mia.user, name="old", expires_at=timezone.now())
     page = mia.get("/api-keys").content.decode()
     assert "Expired" in page
-    assert "/revoke" not in page
+    assert "/api-keys/" not in page.split("<tbody>")[1]
 
 
 def test_nobody_makes_or_revokes(anonymous: Client) -> None:

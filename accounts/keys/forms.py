@@ -1,0 +1,130 @@
+"""Forms of the API keys' pages."""
+
+import ipaddress
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, cast
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import ApiKey
+from accounts.roles import Scope
+
+EXPIRES = [
+    ("30", _("In 30 days")),
+    ("90", _("In 90 days")),
+    ("365", _("In a year")),
+    ("", _("Never")),
+]
+OVERLAPS = [
+    ("0", _("At once")),
+    ("1", _("For an hour")),
+    ("24", _("For a day")),
+    ("168", _("For a week")),
+    ("720", _("For 30 days")),
+]
+DEFAULT_SCOPES = [Scope.VIDEOS_READ, Scope.VIDEOS_WRITE, Scope.VIDEOS_DELETE]
+_LARGEST_CAP = 2**31 - 1
+_MOST_NETWORKS = 50
+_LONGEST_LIFE = timedelta(days=3650)
+
+
+class NetworksField(forms.CharField):
+    """Addresses and networks, one a line; empty for everywhere. Cleans to a list, each as `ipaddress` writes it."""
+
+    widget = forms.Textarea
+
+    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
+        words = str(value or "").replace(",", " ").split()
+        if len(words) > _MOST_NETWORKS:
+            raise forms.ValidationError(_("At most %(most)s lines.") % {"most": _MOST_NETWORKS}, code="too_many")
+        return list(dict.fromkeys(map(_network, words)))
+
+    def prepare_value(self, value: Any) -> str:
+        return "\n".join(value) if isinstance(value, list) else str(value or "")
+
+
+def _network(text: str) -> str:
+    try:
+        # A zone ("fe80::1%eth0") means something on one machine alone.
+        network = ipaddress.ip_network(text.replace("%", "/%"), strict=False)
+    except ValueError:
+        message = _("“%(text)s” is no address. Write one as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32.")
+        raise forms.ValidationError(message % {"text": text[:80]}, code="no_address") from None
+    # Callers are compared by their IPv4 address where they have one.
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is not None and network.prefixlen >= 96:
+        return str(ipaddress.ip_network(f"{mapped}/{network.prefixlen - 96}"))
+    return str(network)
+
+
+def _cap(label: Any) -> forms.IntegerField:
+    return forms.IntegerField(label=label, min_value=0, max_value=_LARGEST_CAP, required=False)
+
+
+class KeyForm(forms.Form):
+    """What can be changed of a key: its name, and from where it may be used."""
+
+    name = forms.CharField(
+        max_length=80,
+        label=_("Name"),
+        error_messages={"required": _("Give the key a name, such as the program that will use it.")},
+    )
+    allowed_networks = NetworksField(required=False, label=_("Allowed addresses"))
+
+
+class CapsForm(forms.Form):
+    """What a key may use; an empty field leaves it to the limits of its creator and the team."""
+
+    credits_per_month = _cap(_("Credits a month"))
+    videos_per_day = _cap(_("Videos a day"))
+    requests_per_minute = _cap(_("Requests a minute"))
+
+
+class ManagedKeyForm(KeyForm, CapsForm):
+    """For those who may cap other people's keys."""
+
+    @staticmethod
+    def of(key: ApiKey) -> dict[str, Any]:
+        """The key as it is now."""
+        return {name: getattr(key, name) for name in ManagedKeyForm.base_fields}
+
+
+class NewKeyForm(KeyForm, CapsForm):
+    """A name to know the key by, what it may do, from where, how much, and for how long."""
+
+    scopes = forms.TypedMultipleChoiceField(
+        coerce=Scope,
+        label=_("What it may do"),
+        error_messages={"required": _("Choose at least one.")},
+    )
+    expires = forms.ChoiceField(choices=EXPIRES, required=False, label=_("Expires"))
+    expires_on = forms.DateField(required=False, label=_("Or after the day (UTC)"))
+
+    def __init__(self, *args: Any, scopes: frozenset[Scope], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(scope.value, scope.label) for scope in Scope if scope in scopes]
+        cast("forms.TypedMultipleChoiceField", self.fields["scopes"]).choices = choices
+
+    def clean_expires_on(self) -> date | None:
+        day: date | None = self.cleaned_data["expires_on"]
+        today = timezone.now().date()
+        if day is not None and not today <= day <= today + _LONGEST_LIFE:
+            raise forms.ValidationError(_("Choose a day from today on, at most ten years away."), code="out_of_range")
+        return day
+
+    def expires_at(self) -> datetime | None:
+        """When the key ends; None for never. A day that was typed counts more than what stood chosen."""
+        if day := self.cleaned_data["expires_on"]:
+            return datetime.combine(day + timedelta(days=1), time(), UTC)
+        days = self.cleaned_data["expires"]
+        return timezone.now() + timedelta(days=int(days)) if days else None
+
+
+class RotateForm(forms.Form):
+    """How long the old key still works beside the new one."""
+
+    overlap = forms.TypedChoiceField(
+        choices=OVERLAPS, coerce=lambda hours: timedelta(hours=int(hours)), label=_("The old key works on")
+    )
