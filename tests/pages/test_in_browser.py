@@ -181,7 +181,7 @@ def test_a_key_is_made_copied_and_revoked(live_server: Any, member: Person, brow
         copied = page.evaluate("navigator.clipboard.readText()")
         assert copied == secret
         page.get_by_role("link", name="Done").click()
-        page.get_by_role("button", name="Revoke").click()
+        page.get_by_role("link", name="Manage from the browser").click()
         page.get_by_role("button", name="Revoke key").click()
         expect(page.get_by_text("is revoked")).to_be_visible()
         assert secret not in page.content()
