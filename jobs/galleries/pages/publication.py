@@ -86,7 +86,7 @@ def favourite(request: HttpRequest, principal: Principal, publication_id: str) -
     if not is_htmx(request):
         return redirect("publication", publication_id)
     found.is_favourite = wanted  # type: ignore[attr-defined]
-    return render(request, "galleries/star.html", {"publication": found})
+    return render(request, "galleries/star_answer.html", {"publication": found})
 
 
 @require_POST

@@ -1,0 +1,198 @@
+"""From a finished video to a stranger who plays it; and what axe says of the gallery's pages."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from inference.encoding import write_mp4
+from jobs.galleries.models import Publication, ShareLink
+from jobs.galleries.services.curation import switch_public_page
+from jobs.galleries.services.publishing import edit_publication
+from jobs.galleries.services.sharing import make_link
+from jobs.models import Job
+from jobs.states import State
+from tests.pages.browser import DESK, PHONE, Browser
+from tests.pages.conftest import SAMPLES, Person, cookie
+from tests.pages.test_gallery import collected, principal, published
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture
+def real_film(make_job: Callable[..., Job], tmp_path: Path) -> Callable[..., Job]:
+    """A finished video whose file is one: a photograph that slides by."""
+
+    def make(person: Person, photograph: str = "cat.jpg", **columns: Any) -> Job:
+        job = make_job(person, State.COMPLETED, width=256, height=192, **columns)
+        with Image.open(SAMPLES / photograph) as image:
+            wide = np.asarray(image.convert("RGB").resize((288, 192)))
+        frames = np.stack([wide[:, 2 * number : 256 + 2 * number] for number in range(16)])
+        write_mp4(frames, 8, tmp_path / "film.mp4")
+        Image.fromarray(frames[0]).save(tmp_path / "poster.jpg")
+        for key, name in ((job.result_key, "film.mp4"), (job.poster_key, "poster.jpg")):
+            default_storage.delete(key)
+            default_storage.save(key, ContentFile((tmp_path / name).read_bytes()))
+        return job
+
+    return make
+
+
+def played_seconds(page: Page) -> float:
+    """How far the video of the page has come, once it moves."""
+    for _ in range(400):
+        # Playwright's own waiting evaluates strings in the page, which the site's policy forbids.
+        seconds = float(page.evaluate("document.querySelector('video.result').currentTime"))
+        if seconds > 0.2:
+            return seconds
+        page.wait_for_timeout(50)
+    return 0
+
+
+def test_a_video_is_published_shared_and_played_by_a_stranger(
+    live_server: Any, member: Person, browser: Browser, real_film: Callable[..., Job]
+) -> None:
+    job = real_film(member, prompt="the secret prompt")
+
+    def publish_and_share(page: Page) -> str:
+        page.goto(f"/videos/{job.public_id}")
+        page.get_by_role("button", name="Publish").click()
+        page.get_by_label("Caption").fill("The cat looks up")
+        page.get_by_label("Tags").fill("cat, window")
+        page.get_by_role("dialog").get_by_role("button", name="Publish").click()
+        page.wait_for_url("**/gallery/pub_*")
+        page.get_by_role("button", name="Favourite").click()
+        expect(page.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "true")
+        page.goto("/gallery")
+        page.get_by_label("Search captions").fill("window looks")
+        expect(page.locator(".poster")).to_have_count(1)
+        page.get_by_label("My favourites").check()
+        expect(page.locator(".poster")).to_have_count(1)
+        page.get_by_text("The cat looks up").click()
+        page.wait_for_url("**/gallery/pub_*")
+        page.get_by_role("link", name="Share").click()
+        page.get_by_label("Password (optional)").fill("open sesame")
+        page.get_by_label("Works").select_option(label="For a week")
+        page.get_by_role("button", name="Make link").click()
+        expect(page.locator(".link[data-new]")).to_contain_text("with password")
+        page.get_by_role("button", name="Copy").click()
+        return str(page.evaluate("navigator.clipboard.readText()"))
+
+    permissions = ["clipboard-read", "clipboard-write"]
+    address = browser.run(live_server.url, publish_and_share, session=cookie(member), permissions=permissions)
+    assert Publication.objects.get().tags == ["cat", "window"]
+    assert address == f"{live_server.url}/s/{ShareLink.objects.get().token}"
+
+    def open_as_a_stranger(page: Page) -> tuple[float, list[str]]:
+        page.goto(address)
+        page.get_by_label("Password").fill("open sesame")
+        page.get_by_role("button", name="Open").click()
+        expect(page.get_by_role("heading", name="The cat looks up")).to_be_visible()
+        assert "secret prompt" not in page.content()
+        seconds = played_seconds(page)
+        return seconds, [each["name"] for each in page.context.cookies()]
+
+    seconds, cookies = browser.run(live_server.url, open_as_a_stranger)
+    assert seconds > 0.2
+    assert cookies == ["share"]
+
+    def revoke(page: Page) -> None:
+        page.goto("/gallery/sharing")
+        expect(page.locator(".link")).to_contain_text("1 view")
+        page.get_by_role("button", name="Revoke").click()
+        expect(page.get_by_text("The link is revoked")).to_be_visible()
+
+    browser.run(live_server.url, revoke, session=cookie(member))
+
+    def open_too_late(page: Page) -> None:
+        page.goto(address)
+        expect(page.get_by_role("heading", name="This link shows nothing")).to_be_visible()
+
+    browser.run(live_server.url, open_too_late)
+    # The browser itself notes the 404.
+    assert [text for text in browser.complaints if "404" not in text] == []
+    browser.complaints.clear()
+
+
+def test_a_shared_collection_is_looked_through(
+    live_server: Any, member: Person, browser: Browser, real_film: Callable[..., Job]
+) -> None:
+    rows = []
+    for name in ("cat", "coffee"):
+        answer = member.post(f"/gallery/publish/{real_film(member, f'{name}.jpg').public_id}", {"caption": name})
+        rows.append(Publication.objects.get(pk=answer["Location"].rpartition("pub_")[2]))
+    link = make_link(principal=principal(member), target=collected(member, "Best", *rows))
+
+    def scenario(page: Page) -> float:
+        page.goto(f"/s/{link.token}")
+        expect(page.locator(".poster")).to_have_count(2)
+        page.get_by_text("coffee").click()
+        expect(page.get_by_role("heading", name="coffee")).to_be_visible()
+        seconds = played_seconds(page)
+        page.get_by_role("link", name="Best").click()
+        expect(page.locator(".poster")).to_have_count(2)
+        return seconds
+
+    assert browser.run(live_server.url, scenario) > 0.2
+
+
+def faults(page: Page) -> list[str]:
+    """What axe finds serious or critical on the page, and whether it is wider than its window."""
+    found = [
+        f"{page.url}: {violation['id']}: {node['html'][:160]}"
+        for violation in Axe().run(page).response["violations"]
+        if violation["impact"] in {"serious", "critical"}
+        for node in violation["nodes"]
+    ]
+    width = page.evaluate("document.documentElement.scrollWidth")
+    return found + ([f"{page.url} is {width} wide"] if width > page.viewport_size["width"] else [])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(
+    theme: str, viewport: dict[str, int], live_server: Any, member: Person, browser: Browser, make_job: Any
+) -> None:
+    long = "a_very_long_word" * 20
+    row = published(member, make_job, {"caption": long, "tags": ["x" * 30, "sky"], "is_public": True}, prompt=long)
+    published(member, make_job)
+    collection = collected(member, "N" * 80, row)
+    link = make_link(principal=principal(member), target=row.job)
+    album = make_link(principal=principal(member), target=collection)
+    locked = make_link(principal=principal(member), target=row.job, password="open sesame")
+    public = switch_public_page(principal=principal(member), on=True)
+    edit_publication(principal=principal(member), publication=row, tags=["<b>", "مرحبا"])
+    dialogs = {
+        f"/gallery/{row.public_id}": ["edit", "unpublish", "collect", "share"],
+        f"/videos/{make_job(member, State.COMPLETED).public_id}": ["publish"],
+        "/gallery/collections": ["new-collection", f"edit-{collection.public_id}", f"delete-{collection.public_id}"],
+    }
+    pages = ["/gallery", f"/gallery?collection={collection.public_id}", "/gallery?q=nothing", "/gallery/sharing"]
+    outside = [f"/s/{link.token}", f"/s/{album.token}", f"/s/{locked.token}", f"/g/{public.slug}"]
+    outside += [f"/g/{public.slug}/{row.job.public_id}", "/s/nothing"]
+
+    def scenario(page: Page) -> list[str]:
+        found = []
+        for path in [*pages, f"/gallery/share/{row.public_id}", *outside]:
+            page.goto(path)
+            found += faults(page)
+        for path, openers in dialogs.items():
+            for opener in openers:
+                page.goto(path)
+                page.locator(f"[data-opens={opener}]").first.click()
+                expect(page.locator("dialog[open]")).to_be_visible()
+                expect(page.locator("dialog[open] .skeleton")).to_have_count(0)
+                found += faults(page)
+        return found
+
+    options = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce", "bypass_csp": True}
+    found = browser.run(live_server.url, scenario, session=cookie(member), **options)
+    browser.complaints.clear()  # files that are no films, and one 404; the other tests listen
+    assert found == []
