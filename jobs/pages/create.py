@@ -16,10 +16,10 @@ from accounts.principals import Principal
 from accounts.roles import Scope
 from common.errors import MutoscopeError, NotFound
 from inference import limits
-from inference.presets import PRESETS
-from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS
+from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO
 from jobs.models import Job
 from jobs.pages import form
+from jobs.pages.offer import Offer, offer_to
 from jobs.pages.videos import find_video, with_looks
 from jobs.pages.words import PRESET_TITLES
 from jobs.requests import default_model
@@ -37,7 +37,7 @@ def create(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     if Scope.VIDEOS_WRITE not in principal.scopes:
         return render(request, "jobs/create_viewer.html")
     like = _like(principal, request.GET.get("like", ""))
-    return _page(request, principal, values=form.initial_values(principal.team, like), like=like)
+    return _page(request, principal, values=form.initial_values(principal.team, like), like=like, is_fresh=True)
 
 
 @require_safe
@@ -47,7 +47,11 @@ def price(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     found, errors = form.price_of(principal, form.typed_values(request.GET), form.picture_size(request.GET))
     # Settings are checked while one types; the words and the picture only when they are sent.
     places = [name for name in form.PLACES if name not in {"prompt", "negative_prompt", "image", "form"}]
-    context = {"price": found, "marks": [(name, errors.get(name, "")) for name in places]}
+    offered = {preset.name for preset in offer_to(principal.team).presets}
+    # Of presets that the page does not offer it has no place for the price.
+    prices = {name: cost for name, cost in found.presets.items() if name in offered} if found else {}
+    marks = [(name, errors.get(name, "")) for name in places]
+    context = {"price": found, "preset_prices": prices, "marks": marks}
     return render(request, "jobs/create_price_answer.html", context)
 
 
@@ -104,8 +108,12 @@ def _page(
     values: form.Values,
     like: Job | None,
     errors: form.Errors | None = None,
+    is_fresh: bool = False,
     status: int = 200,
 ) -> HttpResponse:
+    offer = offer_to(principal.team)
+    if is_fresh:
+        values = offer.clamped(values)
     size = (like.width, like.height) if like else form.picture_size(request.POST)
     found, wrong = form.price_of(principal, values, size)
     recent = Job.objects.for_team(principal.team).order_by("-id")[:_RECENT]
@@ -116,12 +124,12 @@ def _page(
         "like": like,
         "like_has_picture": like is not None and like.files_deleted_at is None,
         "recent": with_looks(recent),
-        **_choices(principal, values, found),
+        **_choices(principal, offer, values, found),
     }
     return render(request, "jobs/create.html", context, status=status)
 
 
-def _choices(principal: Principal, values: form.Values, found: form.Price | None) -> dict[str, Any]:
+def _choices(principal: Principal, offer: Offer, values: form.Values, found: form.Price | None) -> dict[str, Any]:
     """What there is to choose from, and the limits, which the page's script checks before anything is sent."""
     words = {
         "fast": (PRESET_TITLES["fast"], _("A quick draft to try the words."), "zap"),
@@ -130,16 +138,15 @@ def _choices(principal: Principal, values: form.Values, found: form.Price | None
         "batch": (PRESET_TITLES["batch"], _("Like standard, after urgent work."), "layers"),
     }
     presets = []
-    for preset in PRESETS.values():
+    for preset in offer.presets:
         title, text, icon = words[preset.name]
         cost = found.presets[preset.name] if found else None
         presets.append({"preset": preset, "title": title, "text": text, "icon": icon, "credits": cost})
     return {
         "presets": presets,
-        "models": form.enabled_models(),
+        "offer": offer,
         "model": next((spec for spec in form.enabled_models() if spec.name == values.get("model")), None),
         "default_model": default_model(principal.team),
-        "resolutions": list(RESOLUTIONS),
         "aspect_ratios": [AUTO_ASPECT_RATIO, *ASPECT_RATIOS],
         "limits": limits,
         "picture_bytes": form.PICTURE_BYTES,

@@ -19,6 +19,25 @@ _VARYING = (
         "Choose a lower resolution or fewer frames."
     ),
     noop("The team has %(waiting)s videos waiting, and its plan allows %(most)s. Try again when some are done."),
+    noop("The plan of your team allows frames of up to %(pixels)s pixels, as %(size)s has."),
+    noop("The plan of your team allows up to %(most)s frames."),
+    noop("The plan of your team allows up to %(most)s steps."),
+    noop("The plan of your team allows %(limit)s videos a day, and they are used up. Try again tomorrow (UTC)."),
+    noop(
+        "The plan of your team allows %(limit)s GPU-seconds a month; %(left)s are left and this video "
+        "needs %(needed)s. Choose a smaller preset, or wait for the next month."
+    ),
+    noop(
+        "The plan of your team allows %(limit)s bytes of stored videos, and they are used up. "
+        "Delete videos that you do not need."
+    ),
+    noop(
+        "An admin of your team allows you %(limit)s credits a month; %(left)s are left and this video "
+        "needs %(needed)s. Choose a smaller preset, or ask an admin of the team for more."
+    ),
+    noop("An admin of your team allows you %(limit)s videos a day, and they are used up. Try again tomorrow (UTC)."),
+    # Last: whatever else it allows.
+    noop("The plan of your team allows %(choices)s."),
 )
 _TRIED_AGAIN = re.compile(r"(?P<sentence>.*) It was tried (?P<count>\d+) times\.", re.DOTALL)
 # For those that vary too much, or come from below: what their code means.
