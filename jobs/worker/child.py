@@ -68,7 +68,7 @@ def run_engine(
     while healthy:
         try:
             order = pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):  # closed, or the worker was killed
             return
         # A cancel that finds no run came after its run was over: nothing to do.
         if isinstance(order, Generate):
