@@ -52,7 +52,16 @@ def test_what_is_done_meanwhile_carries_both_names(adele: Person, alice: Person)
 
 @pytest.mark.parametrize(
     "path",
-    ["/accounts/password/change/", "/accounts/2fa/", "/accounts/2fa/recovery-codes/", "/accounts/email/", "/admin/"],
+    [
+        "/v1/webhooks/job-secret",
+        "/accounts/password/change/",
+        "/accounts/2fa/",
+        "/accounts/2fa/recovery-codes/",
+        "/accounts/email/",
+        "/admin/",
+        "/account",
+        "/webhooks",
+    ],
 )
 def test_secrets_stay_shut(path: str, adele: Person, alice: Person) -> None:
     begin(adele, alice)

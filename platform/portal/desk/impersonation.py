@@ -27,8 +27,18 @@ log = structlog.get_logger(__name__)
 
 _SESSION_KEY = "impersonation"
 _TEAM_KEY, _OWN_TEAM_KEY = "team", "impersonator_team"
-# Passwords, addresses, second factors and sessions show or change secrets already when they are looked at.
-_SHUT = ("/accounts/", "/admin/", "/account/", "/api-keys")
+# Passwords, second factors, sessions, keys and the secrets of webhooks show or change what is the person's own already
+# when they are looked at; handing over, closing and leaving a team are theirs to decide.
+_SHUT = (
+    "/account",
+    "/admin/",
+    "/api-keys",
+    "/webhooks",
+    "/v1/webhooks",
+    "/team/hand-over",
+    "/team/close",
+    "/team/leave",
+)
 _OPEN = ("/accounts/logout/",)
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
