@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.core.signals import request_finished
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 from accounts import tenancy
 
@@ -9,6 +10,7 @@ class AccountsConfig(AppConfig):
     """Who the users are, which teams they form, and the keys that speak for them."""
 
     name = "accounts"
+    verbose_name = _("Accounts")
 
     def ready(self) -> None:
         from accounts.tenancy.walls import raise_walls  # noqa: PLC0415 (models load first)

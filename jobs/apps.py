@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 from accounts.signals import access_ended, team_closed
 
@@ -7,6 +8,7 @@ class JobsConfig(AppConfig):
     """The life of a video job, from submit to the published result."""
 
     name = "jobs"
+    verbose_name = _("Videos")
 
     def ready(self) -> None:
         from jobs.services.access import cancel_jobs_of_member, delete_jobs_of_team  # noqa: PLC0415 (models load first)

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class QuotaConfig(AppConfig):
@@ -6,3 +7,4 @@ class QuotaConfig(AppConfig):
 
     name = "accounts.quota"
     label = "quota"
+    verbose_name = _("Plans and credits")

@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import SimpleAdminConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class DeskConfig(AppConfig):
@@ -7,6 +8,7 @@ class DeskConfig(AppConfig):
 
     name = "portal.desk"
     label = "desk"
+    verbose_name = _("House")
 
     def ready(self) -> None:
         # Named here, and found by no search: other packages' admin classes would put their tables on the desk.

@@ -34,7 +34,7 @@ class DeskAdmin(Deeds, ModelAdmin):
     list_per_page = 50
     list_fullwidth = True
     show_full_result_count = False
-    compressed_fields = True
+    compressed_fields = False
     warn_unsaved_form = True
     # Money or history hangs on nearly every row.
     may_add = False

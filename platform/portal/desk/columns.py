@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
@@ -26,7 +27,9 @@ def fact(path: str, description: Any, **options: Any) -> Column:
 
     @display(description=description, ordering=options.pop("ordering", path), **options)
     def show(_admin: Any, row: Any) -> Any:
-        return _reach(row, path)
+        value = _reach(row, path)
+        # A row's page, unlike the list, would print it to the microsecond.
+        return localize(timezone.localtime(value)) if isinstance(value, datetime) else value
 
     return show
 

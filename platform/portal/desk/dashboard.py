@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -48,13 +47,16 @@ def _states(pools: list[figures.Pool], by_day: list[figures.Day], ended: list[di
 def _chart(by_day: list[figures.Day], lines: dict[str, str]) -> dict[str, Any]:
     """For Chart.js as Unfold drives it, and the same numbers for a table."""
     colours = ("var(--color-base-400)", "var(--color-primary-600)")
-    names = [date_format(day.date, "MONTH_DAY_FORMAT") for day in by_day]
+    names = [f"{day.date:%m-%d}" for day in by_day]
     datasets = [
         {
             "label": label,
             "data": [getattr(day, name) for day in by_day],
             "backgroundColor": colour,
             "displayYAxis": True,
+            "grouped": True,
+            "maxBarThickness": 14,
+            "borderRadius": 3,
             "maxTicksXLimit": 8,
         }
         for (name, label), colour in zip(lines.items(), colours, strict=True)

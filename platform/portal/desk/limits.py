@@ -79,9 +79,11 @@ def _several(name: str) -> forms.MultipleChoiceField:
 
 
 class LimitsForm(forms.ModelForm):  # type: ignore[type-arg] # of plans and overrides alike
-    """`nothing` is what an empty field means."""
+    """`nothing` is what an empty field means, `otherwise` where it means something else."""
 
     nothing: Any = ""
+    otherwise: dict[str, Any] = {}
+    left_open: tuple[tuple[str, Any], ...] = ()
     required: tuple[str, ...] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -92,7 +94,7 @@ class LimitsForm(forms.ModelForm):  # type: ignore[type-arg] # of plans and over
         own["rollover"] = forms.TypedChoiceField(
             label=_("Credits left over"),
             help_text=_("What becomes of a month's grant when the month ends."),
-            choices=[("", self.nothing), ("True", _("live on")), ("False", _("end with the month"))],
+            choices=[*self.left_open, ("False", _("end with the month")), ("True", _("live on"))],
             coerce=lambda text: text == "True",
             empty_value=None,
             required=False,
@@ -111,8 +113,9 @@ class LimitsForm(forms.ModelForm):  # type: ignore[type-arg] # of plans and over
             if name not in self.fields:  # a page without the permission to change shows no fields
                 continue
             field.required = name in self.required
+            field.initial = self.fields[name].initial  # the model's default
             if not field.required:
-                field.widget.attrs.setdefault("placeholder", self.nothing)
+                field.widget.attrs.setdefault("placeholder", self.otherwise.get(name, self.nothing))
             self.fields[name] = field
 
     def clean(self) -> dict[str, Any]:
@@ -123,6 +126,7 @@ class LimitsForm(forms.ModelForm):  # type: ignore[type-arg] # of plans and over
 
 class PlanForm(LimitsForm):
     nothing = _("without limit")
+    otherwise = {"monthly_credits": _("none")}
     required = ("weight", "max_running", "max_queued")
 
     class Meta:
@@ -134,6 +138,7 @@ class PlanForm(LimitsForm):
 
 class OverrideForm(LimitsForm):
     nothing = _("as the plan says")
+    left_open = (("", nothing),)
 
     class Meta:
         model = PlanOverride
