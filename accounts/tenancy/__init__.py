@@ -61,8 +61,8 @@ def begin(request: HttpRequest) -> None:
     _standing.set(Standing(request=request))
 
 
-def enter(*, team_id: int, user_id: int, api_key_id: int | None = None) -> None:
-    """From here on the database shows this team's rows alone."""
+def enter(*, team_id: int, user_id: int | None = None, api_key_id: int | None = None) -> None:
+    """From here on the database shows this team's rows alone. Without a user for a stranger with a link."""
     _standing.set(replace(present(), team_id=team_id, user_id=user_id, api_key_id=api_key_id))
 
 

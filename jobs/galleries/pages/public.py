@@ -8,6 +8,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from accounts import tenancy
 from common.errors import MutoscopeError
 from common.ids import parse_public_id
 from jobs.galleries.models import Publication, PublicPage
@@ -28,6 +29,7 @@ def public_page(view: PublicView) -> PublicView:
         try:
             if found is None:
                 raise gone()
+            tenancy.enter(team_id=found.team.pk)
             shown = Shown(
                 team=found.team, home=reverse("public_gallery", args=[slug]), title=found.team.name, is_private=False
             )

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import tenancy
 from common.errors import LimitExceeded, MutoscopeError
 from common.ids import parse_public_id, public_id
 from common.ratelimit import Limit, hit
@@ -49,6 +50,7 @@ def link_page(view: LinkView) -> LinkView:
         try:
             if link is None:
                 raise gone()
+            tenancy.enter(team_id=link.team.pk)
             if link.password and not _unlocked(request, link):
                 return _ask(request, link)
             return view(request, link, **kwargs)

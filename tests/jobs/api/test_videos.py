@@ -250,10 +250,11 @@ def test_the_description_is_valid_and_names_every_route(client, db):
     assert schema["openapi"].startswith("3.1")
     routes = {
         "/" + re.sub(r"<str:(\w+)>", r"{\1}", str(pattern.pattern))
-        for rooms in ("jobs.api.urls", "jobs.galleries.api.urls")
-        for pattern in get_resolver(rooms).url_patterns
+        for room in get_resolver().url_patterns
+        for pattern in getattr(room, "url_patterns", [])
     }
-    assert routes - {"/docs", "/v1/openapi.json"} == set(schema["paths"])
+    of_the_api = {route for route in routes if route.startswith(("/v1/", "/generate"))}
+    assert of_the_api - {"/v1/openapi.json"} == set(schema["paths"])
     assert client.get("/docs").status_code == 200
     assert client.options("/docs").status_code == 405
 
