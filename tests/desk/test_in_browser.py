@@ -101,7 +101,7 @@ def test_an_administrators_morning(
     assert api.get("/v1/videos").status_code == 401
     wallet = Wallet.objects.get(team=alice.team)
     assert wallet.plan.name == "studio"
-    assert f"{wallet.balance:,} credits left" in alice.get("/").content.decode()
+    assert f"{wallet.balance:,}" in alice.get("/usage").content.decode()
 
     def drains() -> bool:
         worker.refresh_from_db()
