@@ -123,6 +123,7 @@ class VideoRequestSerializer(StrictSerializer):
     metadata = MetadataField(required=False)
     webhook_url = AddressField(required=False, help_text="is sent the video once it has ended")
 
+    needs_picture = True
     _ALTERNATIVES = (
         ("image_base64", "image", "input_reference"),
         ("size", "resolution"),
@@ -137,7 +138,7 @@ class VideoRequestSerializer(StrictSerializer):
             if len(given) > 1:
                 message = f"Give {given[0]} or {given[1]}, not both."
                 raise serializers.ValidationError({given[1]: [serializers.ErrorDetail(message, code="conflict")]})
-        if not attrs.keys() & {"image_base64", "image", "input_reference"}:
+        if self.needs_picture and not attrs.keys() & {"image_base64", "image", "input_reference"}:
             raise serializers.ValidationError(
                 {"image_base64": "Send a picture: image_base64, or image in a form."}, "required"
             )

@@ -18,7 +18,9 @@ _worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 _found = addresses(SERVERS)
 # pytest-django gives each worker a database of its own; in Redis they are numbered.
 _found["REDIS_URL"] = _found["REDIS_URL"].replace("db=0", f"db={int(_worker.removeprefix('gw'))}")
-os.environ.update(_found, SECRET_KEY="only-for-tests", VAR_DIR=str(SERVERS / _worker), EMBEDDED="0", DEBUG="0")
+os.environ.update(
+    _found, SECRET_KEY="only-for-tests", VAR_DIR=str(SERVERS / _worker), EMBEDDED="0", DEBUG="0", HOLDS_ANSWERS="1"
+)
 
 from portal.settings import *  # noqa: E402, F403 (reads the variables set above)
 from portal.settings import STORAGES  # noqa: E402

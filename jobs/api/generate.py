@@ -10,18 +10,18 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict, Gone, MutoscopeError
 from common.ratelimit import Limit
+from jobs.api.asynchronous import AsyncAPIView
 from jobs.api.authentication import principal_of
 from jobs.api.calls import count_call
 from jobs.api.content import download_link
@@ -77,24 +77,11 @@ _SCHEMA: dict[str, Any] = {
 }
 
 
-class GenerateView(APIView):
+class GenerateView(AsyncAPIView):
     """Asynchronous: hundreds of calls may wait here, each for more than a minute."""
 
     http_method_names = ["post"]
     scopes = {"POST": Scope.VIDEOS_WRITE}
-
-    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
-        """DRF's dispatch with the handler awaited; everything that asks the database runs in a thread."""
-        self.args, self.kwargs, self.headers = args, kwargs, self.default_response_headers
-        self.request = self.initialize_request(request, *args, **kwargs)
-        try:
-            await sync_to_async(self.initial)(self.request, *args, **kwargs)
-            if request.method != "POST":
-                self.http_method_not_allowed(self.request)
-            response = await self.post(self.request)
-        except Exception as error:
-            response = self.handle_exception(error)
-        return self.finalize_response(self.request, response, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         # Before the key is looked at: guessing keys costs calls, too.

@@ -1,5 +1,6 @@
 """Addresses of the API. Included at the root, so that /generate keeps its place."""
 
+from django.conf import settings
 from django.urls import path
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
@@ -8,15 +9,21 @@ from jobs.api.catalogue import ModelsView, PresetsView
 from jobs.api.content import ContentView
 from jobs.api.generate import GenerateView, UnversionedGenerateView
 from jobs.api.limits import LimitsView
+from jobs.api.quote import QuoteView
+from jobs.api.remix import RemixView
 from jobs.api.usage import UsageView
-from jobs.api.videos import CancelView, VideosView, VideoView
+from jobs.api.videos import CancelView, VideosView, VideoView, WaitingVideoView
 
 app_name = "api"
+# A process that may not wait answers `?wait=` at once.
+video = WaitingVideoView if settings.HOLDS_ANSWERS else VideoView
 urlpatterns = [
     path("v1/videos", VideosView.as_view(), name="videos"),
-    path("v1/videos/<str:video_id>", VideoView.as_view(), name="video"),
+    path("v1/videos/quote", QuoteView.as_view(), name="video-quote"),
+    path("v1/videos/<str:video_id>", video.as_view(), name="video"),
     path("v1/videos/<str:video_id>/content", ContentView.as_view(), name="video-content"),
     path("v1/videos/<str:video_id>/cancel", CancelView.as_view(), name="video-cancel"),
+    path("v1/videos/<str:video_id>/remix", RemixView.as_view(), name="video-remix"),
     path("v1/models", ModelsView.as_view(), name="models"),
     path("v1/presets", PresetsView.as_view(), name="presets"),
     path("v1/limits", LimitsView.as_view(), name="limits"),

@@ -1,7 +1,10 @@
 """/v1/videos: submit, list, look, cancel, delete."""
 
+import hashlib
+import json
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -12,20 +15,25 @@ from rest_framework.views import APIView
 from accounts.models import Team
 from accounts.roles import Scope
 from common.errors import NotFound
-from common.ids import parse_public_id, public_id
+from common.ids import first_id_at, parse_public_id, public_id
 from common.pagination import keyset_page
+from jobs.api.asynchronous import AsyncAPIView
 from jobs.api.authentication import principal_of
 from jobs.api.schema import ERRORS, video_list_schema
 from jobs.api.serializers import VideoSerializer, video_as_json
-from jobs.fields import TextField
+from jobs.fields import StrictSerializer, TextField, WholeNumberField
 from jobs.models import Job
 from jobs.requests import VideoRequestSerializer, resolve
 from jobs.services.cancel import cancel_job, delete_job
 from jobs.services.idempotency import idempotency_of
 from jobs.services.submit import submit_job
+from jobs.services.waiting import wait_until_changed
 from jobs.states import State
 
 _LONGEST_DEADLINE_SECONDS = 7 * 24 * 3600
+_LONGEST_WAIT_SECONDS = 60
+# As far as the ids' 48 bits of milliseconds reach.
+_LAST_MOMENT = 2**48 // 1000 - 1
 
 
 def find_video(team: Team, identifier: str) -> Job:
@@ -51,6 +59,12 @@ class ListQuerySerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=State.values, required=False)
     model = TextField(required=False)
     q = TextField(required=False, max_length=200, help_text="words in the prompt")
+    created_after = WholeNumberField(
+        required=False, min_value=0, max_value=_LAST_MOMENT, help_text="seconds since 1970, this one included"
+    )
+    created_before = WholeNumberField(
+        required=False, min_value=0, max_value=_LAST_MOMENT, help_text="seconds since 1970, this one not included"
+    )
 
 
 class CancelAfterSerializer(serializers.Serializer[Any]):
@@ -95,6 +109,10 @@ class VideosView(APIView):
             rows = rows.filter(model=query["model"])
         if "q" in query:
             rows = rows.filter(prompt__icontains=query["q"])
+        if "created_after" in query:
+            rows = rows.filter(id__gte=first_id_at(query["created_after"]))
+        if "created_before" in query:
+            rows = rows.filter(id__lt=first_id_at(query["created_before"]))
         after = parse_public_id("vid", query["after"]) if "after" in query else None
         page = keyset_page(rows, after=after, limit=query["limit"], newest_first=query["order"] == "desc")
         return Response(
@@ -118,14 +136,29 @@ def _cancel_after(request: HttpRequest) -> int | None:
     return seconds
 
 
+class WaitSerializer(StrictSerializer):
+    wait = WholeNumberField(
+        min_value=0,
+        max_value=_LONGEST_WAIT_SECONDS,
+        default=0,
+        help_text="seconds that the answer may be held back until the status changes",
+    )
+
+
 class VideoView(APIView):
+    """For processes that answer at once; see WaitingVideoView."""
+
     scopes = {"GET": Scope.VIDEOS_READ, "DELETE": Scope.VIDEOS_DELETE}
 
     @extend_schema(
-        operation_id="videos_retrieve", summary="Look at a video", responses={200: VideoSerializer, **ERRORS}
+        operation_id="videos_retrieve",
+        summary="Look at a video",
+        parameters=[WaitSerializer],
+        responses={200: VideoSerializer, 304: None, **ERRORS},
     )
     def get(self, request: Request, video_id: str) -> Response:
-        return Response(video_as_json(find_video(principal_of(request).team, video_id), request))
+        checked_body(WaitSerializer, request.query_params)
+        return _state(request, find_video(principal_of(request).team, video_id))
 
     @extend_schema(
         operation_id="videos_delete",
@@ -137,6 +170,30 @@ class VideoView(APIView):
         job = find_video(principal_of(request).team, video_id)
         delete_job(job=job)
         return Response({"id": public_id("vid", job.id), "object": "video.deleted", "deleted": True})
+
+
+class WaitingVideoView(AsyncAPIView, VideoView):
+    """The same where answers may be held back (`settings.HOLDS_ANSWERS`)."""
+
+    async def get(self, request: Request, video_id: str) -> Response:  # type: ignore[override]
+        seconds = checked_body(WaitSerializer, request.query_params)["wait"]
+        job = await sync_to_async(find_video)(principal_of(request).team, video_id)
+        if seconds and not job.is_terminal:
+            job = await wait_until_changed(job, seconds=seconds)
+        return await sync_to_async(_state)(request, job)
+
+    async def delete(self, request: Request, video_id: str) -> Response:  # type: ignore[override]
+        return await sync_to_async(super().delete)(request, video_id)
+
+
+def _state(request: Request, job: Job) -> Response:
+    """The video; 304 where the caller has it as it is."""
+    body = video_as_json(job, request)
+    etag = f'"{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if etag in request.headers.get("If-None-Match", ""):
+        return Response(status=304, headers=headers)
+    return Response(body, headers=headers)
 
 
 class CancelView(APIView):

@@ -57,7 +57,7 @@ def submit_job(*, principal: Principal, request: VideoRequest, idempotency: Idem
     job_id = new_id()
     key = _store(source_key(principal.team.pk, job_id), request.picture_png)
     try:
-        return _accept(principal, allowance, request, _job(principal, request, job_id, key), idempotency)
+        return _accept(principal, allowance, request, job_of(principal, request, job_id, key), idempotency)
     except _SentTwice:
         _drop(job_folder(principal.team.pk, job_id))
         return submit_job(principal=principal, request=request, idempotency=idempotency)
@@ -126,7 +126,8 @@ def _check_queue(team: Team, allowance: Allowance) -> None:
         raise LimitExceeded(message, code="queue_full", extra=extra, retry_after_seconds=30)
 
 
-def _job(principal: Principal, request: VideoRequest, job_id: UUID, key: str) -> Job:
+def job_of(principal: Principal, request: VideoRequest, job_id: UUID, key: str) -> Job:
+    """The job that a request would be, priced and not saved. key: of its picture."""
     price = quote(
         spec=request.spec,
         width=request.width,

@@ -1,8 +1,9 @@
-"""Waits for a job to close without holding a thread, a transaction or a database connection."""
+"""Waits for a job to change or to close, without holding a thread, a transaction or a database connection."""
 
 import asyncio
 import time
 import uuid
+from collections.abc import Callable
 
 from asgiref.sync import sync_to_async
 from django.db import connections
@@ -14,12 +15,21 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 1.0
 
 async def wait_until_closed(job_id: uuid.UUID, *, seconds: float) -> Job:
     """The job as it stands once it is closed, or after so many seconds."""
+    return await _wait(job_id, until=lambda job: job.is_terminal, seconds=seconds)
+
+
+async def wait_until_changed(job: Job, *, seconds: float) -> Job:
+    """The job once it is in another state than it was, or after so many seconds."""
+    return await _wait(job.id, until=lambda seen: seen.state != job.state, seconds=seconds)
+
+
+async def _wait(job_id: uuid.UUID, *, until: Callable[[Job], bool], seconds: float) -> Job:
     deadline = time.monotonic() + seconds
     pause = _FIRST_PAUSE_SECONDS
     while True:
         job = await sync_to_async(_read)(job_id)
         left = deadline - time.monotonic()
-        if job.is_terminal or left <= 0:
+        if until(job) or left <= 0:
             return job
         await asyncio.sleep(min(pause, left))
         pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)

@@ -12,6 +12,11 @@ def new_id() -> uuid.UUID:
     return uuid.UUID(int=uuid_utils.uuid7().int)
 
 
+def first_id_at(unix_seconds: int) -> uuid.UUID:
+    """The least UUIDv7 of a moment: ids are ordered by time, so a filter by time can use the index of the ids."""
+    return uuid.UUID(int=(unix_seconds * 1000) << 80)
+
+
 def public_id(prefix: str, identifier: uuid.UUID) -> str:
     """`vid` and a UUID give `vid_0197…`."""
     return f"{prefix}_{identifier.hex}"

@@ -353,6 +353,8 @@ SCRATCH_DIR = env.str("SCRATCH_DIR", default=str(VAR_DIR / "scratch"))
 INLINE_VIDEO_BYTES = env.int("INLINE_VIDEO_BYTES", default=25_000_000)
 # `/generate` waits this long for its video; stay below the proxy's own limit.
 GENERATE_WAIT_SECONDS = env.float("GENERATE_WAIT_SECONDS", default=85)
+# Whether this process may hold answers back: `portal.asgi` says so, pre-forked processes must not.
+HOLDS_ANSWERS = env.bool("HOLDS_ANSWERS", default=False)
 # Calls of `/generate` that one key, and one address, may make.
 GENERATE_RATE_LIMIT = env.str("GENERATE_RATE_LIMIT", default="10/minute")
 # Seconds that a signed download link works.

@@ -1,0 +1,27 @@
+"""DRF's views for what waits: hundreds of calls may wait at once, each without a thread and a database connection."""
+
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse
+from rest_framework.views import APIView
+
+
+class AsyncAPIView(APIView):
+    """A view whose handlers are coroutines; what asks the database runs in a thread."""
+
+    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        """DRF's dispatch, with the handler awaited."""
+        self.args, self.kwargs, self.headers = args, kwargs, self.default_response_headers
+        self.request = self.initialize_request(request, *args, **kwargs)
+        method = (request.method or "").lower()
+        handler = getattr(self, method, None) if method in self.http_method_names else None
+        try:
+            await sync_to_async(self.initial)(self.request, *args, **kwargs)
+            if handler is None:
+                self.http_method_not_allowed(self.request)
+            else:
+                response = await handler(self.request, *args, **kwargs)
+        except Exception as error:
+            response = self.handle_exception(error)
+        return self.finalize_response(self.request, response, *args, **kwargs)

@@ -1,0 +1,128 @@
+"""Asking for the price, making another from the same picture, and being told when something changes."""
+
+import time
+
+import pytest
+
+from accounts.quota.models import LedgerEntry, Plan
+from jobs.models import Job, Worker
+from jobs.services.storage import source_key
+from jobs.states import State
+
+
+def test_a_quote_says_what_the_submit_reserves_and_writes_nothing(as_alice, alice, body):
+    before = alice.wallet.balance
+    quote = as_alice.post("/v1/videos/quote", body(steps=20)).json()
+    assert not Job.objects.exists()
+    assert not LedgerEntry.objects.filter(kind="reserve").exists()
+    assert alice.wallet.balance == before
+    video = as_alice.post("/v1/videos", body(steps=20)).json()
+    assert quote["credits"] == video["usage"]["credits_reserved"]
+    assert (quote["size"], quote["fits"], quote["suggestions"]) == (video["size"], True, [])
+
+
+def test_a_quote_counts_what_is_ahead(as_alice, body, submit):
+    Worker.objects.create(
+        name="w", pool="cpu", model="camera", state="ready", device="cpu", last_beat_at="2099-01-01T00:00:00Z"
+    )
+    first = as_alice.post("/v1/videos/quote", body()).json()
+    submit()
+    second = as_alice.post("/v1/videos/quote", body()).json()
+    assert (first["position"], second["position"]) == (0, 1)
+    assert second["eta_seconds"] > first["eta_seconds"] > 0
+
+
+def test_a_quote_beyond_the_plan_is_refused_like_the_submit(as_alice, body):
+    Plan.objects.update(max_frames=8)
+    answer = as_alice.post("/v1/videos/quote", body(num_frames=16))
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "num_frames")
+
+
+@pytest.mark.parametrize("path", ["/v1/videos/quote", "/v1/videos"])
+def test_viewers_may_neither_submit_nor_quote(as_bob, body, path):
+    assert as_bob.post(path, body()).status_code == 403
+
+
+def test_a_remix_keeps_what_is_not_changed(as_alice, submit):
+    first = submit(prompt="first", steps=20, fps=10, seed=7)
+    answer = as_alice.post(f"/v1/videos/{first.public_id}/remix", {"prompt": "second"})
+    assert answer.status_code == 202, answer.content
+    second = Job.objects.get(pk=answer.json()["id"].removeprefix("vid_"))
+    assert second.prompt == "second"
+    for name in ("width", "height", "num_frames", "fps", "steps", "guidance_scale", "model", "output_format"):
+        assert getattr(second, name) == getattr(first, name), name
+    assert second.seed != first.seed
+    assert second.source_key == source_key(second.team_id, second.id)
+
+
+def test_a_change_displaces_what_it_contradicts(as_alice, submit):
+    first = submit(num_frames=8, steps=20)
+    path = f"/v1/videos/{first.public_id}/remix"
+    changed = as_alice.post(path, {"resolution": "512p", "seconds": "2", "num_inference_steps": 30}).json()
+    assert (changed["resolution"], changed["num_frames"], changed["steps"]) == ("512p", 16, 30)
+    assert changed["prompt"] == first.prompt
+    preset = as_alice.post(path, {"preset": "fast"}).json()
+    assert (preset["steps"], preset["num_frames"], preset["resolution"]) == (30, 8, "512p")
+
+
+def test_a_remix_sent_twice_is_one_video(as_alice, submit):
+    path = f"/v1/videos/{submit().public_id}/remix"
+    once = as_alice.post(path, {"prompt": "x"}, **{"Idempotency-Key": "k"}).json()
+    again = as_alice.post(path, {"prompt": "x"}, **{"Idempotency-Key": "k"}).json()
+    assert once["id"] == again["id"]
+    assert as_alice.post(path, {"prompt": "y"}, **{"Idempotency-Key": "k"}).status_code == 409
+
+
+@pytest.mark.parametrize("change", [{"image_base64": "aaaa"}, {"colour": "red"}, {"fps": 99}, {"prompt": ""}])
+def test_a_remix_refuses_what_a_submit_refuses(as_alice, submit, change):
+    answer = as_alice.post(f"/v1/videos/{submit().public_id}/remix", change)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, next(iter(change)))
+
+
+def test_a_foreign_video_cannot_be_remixed(as_charlie, submit):
+    video = submit().public_id
+    absent = "vid_" + "0" * 32
+    foreign, missing = (as_charlie.post(f"/v1/videos/{known}/remix", {"prompt": "x"}) for known in (video, absent))
+    assert foreign.status_code == missing.status_code == 404
+    assert foreign.json()["error"]["message"].replace(video, absent) == missing.json()["error"]["message"]
+
+
+def test_a_remix_of_what_outlived_its_retention_is_gone(as_alice, submit):
+    first = submit()
+    Job.objects.filter(pk=first.pk).update(expires_at="2026-01-01T00:00:00Z")
+    assert as_alice.post(f"/v1/videos/{first.public_id}/remix", {"prompt": "x"}).status_code == 410
+
+
+def test_the_list_is_narrowed_by_time(as_alice, submit):
+    first = submit()
+    moment = int(first.created_at.timestamp())
+    assert len(as_alice.get(f"/v1/videos?created_after={moment}").json()["data"]) == 1
+    assert as_alice.get(f"/v1/videos?created_after={moment + 3600}").json()["data"] == []
+    assert as_alice.get(f"/v1/videos?created_before={moment}").json()["data"] == []
+    assert len(as_alice.get(f"/v1/videos?created_before={moment + 3600}").json()["data"]) == 1
+    assert as_alice.get("/v1/videos?created_after=-1").status_code == 422
+    assert as_alice.get(f"/v1/videos?created_before={2**63}").status_code == 422
+
+
+def test_an_unchanged_video_is_not_sent_again(as_alice, submit):
+    path = f"/v1/videos/{submit().public_id}"
+    etag = as_alice.get(path)["ETag"]
+    again = as_alice.get(path, **{"If-None-Match": etag})
+    assert (again.status_code, again.content) == (304, b"")
+    as_alice.post(f"{path}/cancel")
+    assert as_alice.get(path, **{"If-None-Match": etag}).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_is_held_back_until_the_state_changes(as_alice, submit):
+    job = submit()
+    path = f"/v1/videos/{job.public_id}"
+    started = time.monotonic()
+    assert as_alice.get(f"{path}?wait=1").json()["status"] == "queued"
+    assert time.monotonic() - started >= 1
+    Job.objects.filter(pk=job.pk).update(state=State.CANCELED, finished_at=job.created_at)
+    started = time.monotonic()
+    assert as_alice.get(f"{path}?wait=60").json()["status"] == "canceled"
+    assert time.monotonic() - started < 30
+    assert as_alice.get(f"{path}?wait=61").status_code == 422
+    assert as_alice.get(f"{path}?wiat=1").status_code == 422
