@@ -4,6 +4,7 @@ The library copies and serialises an XML tree for every icon, and a page has som
 """
 
 from functools import cache
+from typing import cast
 
 from django import template
 from django.utils.safestring import SafeString
@@ -20,5 +21,4 @@ def lucide(name: str, *, size: int = 24, **attributes: str | int) -> SafeString:
 
 @cache
 def _draw(name: str, size: int, attributes: tuple[tuple[str, str | int], ...]) -> SafeString:
-    drawn: SafeString = library.lucide(name, size=size, **dict(attributes))
-    return drawn
+    return cast("SafeString", library.lucide(name, size=size, **dict(attributes)))
