@@ -33,16 +33,20 @@ def mime_type(key: str) -> str:
     return MIME_TYPES.get(key.rpartition(".")[2], "application/octet-stream")
 
 
-def storage_is_away() -> bool:
-    """Whether there is no storage at all, such as a mount that is absent: then an object that is not there is not gone.
+def is_gone(key: str) -> bool:
+    """Whether an object is missing from a storage that is there, before and after the look.
 
-    An empty mount point is a storage that is away, too: somebody's picture must have been there.
+    An absent mount loses nothing, and one may come back between a failed read and the question why it failed.
     """
     try:
-        folders, _ = default_storage.listdir("")
+        return _is_there() and not default_storage.exists(key) and _is_there()
     except OSError:
-        return True
-    return TEAMS_FOLDER not in folders
+        return False
+
+
+def _is_there() -> bool:
+    """An empty mount point is none: somebody's picture must have been in the storage."""
+    return TEAMS_FOLDER in default_storage.listdir("")[0]
 
 
 def delete_folder(folder: str) -> None:

@@ -19,7 +19,7 @@ from jobs.models import Job, Worker
 from jobs.services.claim import claim_job
 from jobs.services.close import OUT_OF_MEMORY, confirm_cancel, crash_job, fail_job, hand_back
 from jobs.services.doorbell import pool_queue
-from jobs.services.storage import storage_is_away
+from jobs.services.storage import is_gone
 from jobs.worker.bell import BellWorker
 from jobs.worker.card import WorkerCard
 from jobs.worker.engine import Died, EngineProcess
@@ -136,7 +136,7 @@ class GpuWorker(BellWorker):
         try:
             order = hold.prepare()
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and not storage_is_away():
+            if isinstance(error, FileNotFoundError) and is_gone(job.source_key):
                 missing = "Its picture is gone."
                 self.end_running(lambda: fail_job(fence=job.fence, code="source_missing", message=missing))
                 return

@@ -15,7 +15,7 @@ from accounts.quota.models import LedgerEntry
 from inference.encoding import probe
 from jobs.models import Job, Worker
 from jobs.services.close import hand_back
-from jobs.services.storage import job_folder
+from jobs.services.storage import is_gone, job_folder
 from jobs.states import State
 from tests.workers import WorkerProcess, wait_for_state, wait_until
 
@@ -146,6 +146,25 @@ def test_a_picture_that_is_gone_fails_its_job(submit, start_worker):
     wait_for_state(kept, State.COMPLETED, State.FAILED)
     job.refresh_from_db()
     assert (job.state, job.error_code, kept.state) == (State.FAILED, "source_missing", State.COMPLETED)
+
+
+def test_gone_is_what_a_storage_that_is_there_does_not_have(submit):
+    job = submit()
+    media = Path(default_storage.location)
+    away = media.with_name("media-away")
+    assert not is_gone(job.source_key)  # it was away when it was read, and is back
+    assert is_gone(job.source_key + "x")
+    media.rename(away)
+    try:
+        assert not is_gone(job.source_key + "x")
+        media.mkdir()
+        assert not is_gone(job.source_key + "x")
+        media.rmdir()
+        media.write_text("a file where a folder should be")
+        assert not is_gone(job.source_key + "x")
+        media.unlink()
+    finally:
+        away.rename(media)
 
 
 def test_only_what_is_published_counts_as_done(submit, start_worker):
