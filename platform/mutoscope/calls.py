@@ -1,0 +1,107 @@
+"""The calls of the API as data: what to send, without sending it. Both clients are thin around this."""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+import os
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote as in_path
+
+from mutoscope.errors import MutoscopeError
+
+Picture = str | os.PathLike[str] | bytes | IO[bytes]
+
+_MOST_IN_A_PAGE = 100
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request. `repeatable` ones may be sent again after a fault: they do the same thing once."""
+
+    method: str
+    path: str
+    params: dict[str, Any] = field(default_factory=dict)
+    json: Any = None
+    data: dict[str, Any] | None = None
+    files: dict[str, Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    repeatable: bool = True
+    # Seconds that the server may hold the answer back.
+    patience: float = 0.0
+
+
+def create(
+    image: Picture, prompt: str, *, idempotency_key: str | None, cancel_after: int | None, options: dict[str, Any]
+) -> Call:
+    """A submit. With a key of its own for each call it may be sent again without making a second video."""
+    headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+    if cancel_after is not None:
+        headers["Cancel-After"] = str(cancel_after)
+    return Call("POST", "/v1/videos", **_picture(image, prompt, options), headers=headers)
+
+
+def quote(image: Picture, prompt: str, *, options: dict[str, Any]) -> Call:
+    return Call("POST", "/v1/videos/quote", **_picture(image, prompt, options))
+
+
+def _picture(image: Picture, prompt: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The parts of a form, or of a JSON body where a field is more than a text."""
+    name, content = _content(image)
+    given = {key: value for key, value in options.items() if value is not None}
+    if "metadata" in given:
+        return {"json": {"image_base64": base64.b64encode(content).decode(), "prompt": prompt, **given}}
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return {"data": {"prompt": prompt, **given}, "files": {"image": (name, content, kind)}}
+
+
+def _content(image: Picture) -> tuple[str, bytes]:
+    """A name and the bytes. Read whole, so that the call can be sent again."""
+    if isinstance(image, bytes):
+        return "picture", image
+    if isinstance(image, str | os.PathLike):
+        path = Path(image)
+        try:
+            return path.name, path.read_bytes()
+        except OSError as error:
+            raise MutoscopeError(f"Cannot read the picture {path}: {error.strerror}.") from error
+    return "picture", image.read()
+
+
+def get(video_id: str, *, wait: float = 0) -> Call:
+    params = {"wait": int(wait)} if wait >= 1 else {}
+    return Call("GET", _video(video_id), params=params, patience=wait)
+
+
+def videos(after: str | None, filters: dict[str, Any]) -> Call:
+    params = {"limit": _MOST_IN_A_PAGE, "after": after, **filters}
+    return Call("GET", "/v1/videos", params={key: value for key, value in params.items() if value is not None})
+
+
+def cancel(video_id: str) -> Call:
+    return Call("POST", f"{_video(video_id)}/cancel")
+
+
+def remix(video_id: str, changes: dict[str, Any], *, idempotency_key: str | None) -> Call:
+    headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+    return Call("POST", f"{_video(video_id)}/remix", json=changes, headers=headers)
+
+
+def delete(video_id: str) -> Call:
+    return Call("DELETE", _video(video_id))
+
+
+def content(video_id: str, variant: str) -> Call:
+    return Call("GET", f"{_video(video_id)}/content", params={"variant": variant})
+
+
+def catalogue(name: str, **params: Any) -> Call:
+    """A GET of `models`, `presets`, `usage`, `limits`."""
+    return Call("GET", f"/v1/{name}", params={key: value for key, value in params.items() if value is not None})
+
+
+def _video(video_id: str) -> str:
+    return f"/v1/videos/{in_path(video_id, safe='')}"
