@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 from werkzeug.http import parse_range_header
 
+from accounts import tenancy
 from accounts.roles import Scope
 from common.errors import Conflict, Gone, NotFound, Unauthenticated
 from jobs.api.authentication import principal_of
@@ -44,6 +45,7 @@ def _job_of_token(token: str, video_id: str) -> Job:
         raise Unauthenticated("This link has run out. Ask for a new one.", code="link_expired") from None
     except signing.BadSignature:
         raise Unauthenticated("This link is not valid.", code="link_invalid") from None
+    tenancy.enter(team_id=int(team_id))  # who opens the link may be signed in to another team
     job = Job.objects.filter(team_id=team_id, deleted_at=None, pk=identifier.removeprefix("vid_")).first()
     if identifier != video_id or job is None:
         raise NotFound(f"No vid with the id {video_id!r}.")
