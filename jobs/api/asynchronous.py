@@ -4,6 +4,8 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 
@@ -25,3 +27,7 @@ class AsyncAPIView(APIView):
         except Exception as error:
             response = self.handle_exception(error)
         return self.finalize_response(self.request, response, *args, **kwargs)
+
+    async def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]
+        """DRF's own is a plain method, which cannot be awaited."""
+        return await sync_to_async(super().options)(request, *args, **kwargs)
