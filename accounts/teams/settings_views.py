@@ -66,10 +66,11 @@ def settings(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @team_action(back_to="team_settings")
 def hand_over(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     principal.require_right(Right.OWN_TEAM)
-    heir = request.POST.get("user", "")
-    if not heir.isdecimal() or not heir.isascii():
-        raise Conflict(_("Choose another member of the team."), code="no_heir")
-    members.transfer_ownership(team=principal.team, actor=principal.user, user_id=int(heir))
+    try:
+        heir = int(request.POST.get("user", ""))
+    except ValueError:  # also for thousands of digits
+        raise Conflict(_("Choose another member of the team."), code="no_heir") from None
+    members.transfer_ownership(team=principal.team, actor=principal.user, user_id=heir)
     messages.success(request, _("The team has a new owner. You are an admin now."))
     return redirect("team")
 
