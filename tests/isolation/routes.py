@@ -1,5 +1,6 @@
 """Every address of the site, and who may do what there. A new address has to be entered here: see `ROUTES`."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from accounts.roles import Right, Scope
 
 # What a method asks of the caller beyond being known: a scope, a right, or nothing.
 Need = Scope | Right | None
+PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>(?:[^()]|\([^()]*\))+\)")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -20,6 +22,9 @@ class Public:
 @dataclass(frozen=True)
 class SignedIn:
     """A page of a person, not of a team: others are sent to the login page. API keys do not open it."""
+
+    # Whose id is in the address: what is another person's is as absent as what there is not.
+    of_person: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ ROUTES: dict[str, Rule] = {
     "v1/videos/<str:video_id>": Api({"GET": Scope.VIDEOS_READ, "DELETE": Scope.VIDEOS_DELETE}, of_team=True),
     "v1/videos/<str:video_id>/content": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
     "v1/videos/<str:video_id>/cancel": Api({"POST": Scope.VIDEOS_WRITE}, of_team=True),
+    "v1/videos/quote": Api({"POST": Scope.VIDEOS_WRITE}),
+    "v1/videos/<str:video_id>/remix": Api({"POST": Scope.VIDEOS_WRITE}, of_team=True),
     "v1/models": Api({"GET": Scope.VIDEOS_READ}),
     "v1/presets": Api({"GET": Scope.VIDEOS_READ}),
     "v1/generate": Api({"POST": Scope.VIDEOS_WRITE}),
@@ -84,6 +91,10 @@ ROUTES: dict[str, Rule] = {
     "videos/<str:video_id>/cancel": Page({"POST": Scope.VIDEOS_WRITE}, of_team=True),
     "videos/<str:video_id>/delete": Page({"POST": Scope.VIDEOS_DELETE}, of_team=True),
     "api-keys": Page({"GET": None, "POST": Right.MAKE_KEYS}),
+    "api-keys/team": Page({"GET": Right.MANAGE_KEYS}),
+    "api-keys/<slug:prefix>": Page({"GET": Right.MANAGE_KEYS, "POST": Right.MANAGE_KEYS}, of_team=True),
+    # Of the creator alone: this one is the owner's.
+    "api-keys/<slug:prefix>/rotate": Page({"POST": Right.MAKE_KEYS}, of_team=True, right=Right.OWN_TEAM),
     "api-keys/<slug:prefix>/revoke": Page({"POST": Right.MANAGE_KEYS}, of_team=True),
     "v1/usage": Api({"GET": Scope.USAGE_READ}),
     "v1/limits": Api({"GET": Scope.USAGE_READ}),
@@ -93,9 +104,7 @@ ROUTES: dict[str, Rule] = {
     "v1/webhooks/<str:webhook_id>/rotate": Api({"POST": HOOKS}, of_team=True),
     "v1/webhooks/<str:webhook_id>/ping": Api({"POST": HOOKS}, of_team=True),
     "v1/webhooks/<str:webhook_id>/deliveries": Api({"GET": HOOKS}, of_team=True),
-    "v1/webhooks/<str:webhook_id>/deliveries/<str:delivery_id>/redeliver": Api(
-        {"POST": HOOKS}, of_team=True, hollow=True
-    ),
+    "v1/webhooks/<str:webhook_id>/deliveries/<str:delivery_id>/redeliver": Api({"POST": HOOKS}, of_team=True),
     "v1/gallery": Api({"GET": Scope.VIDEOS_READ, "POST": SHOW}),
     "v1/gallery/<str:publication_id>": Api(
         {"GET": Scope.VIDEOS_READ, "PATCH": SHOW, "DELETE": SHOW}, of_team=True, right=Right.CURATE_GALLERY
@@ -154,13 +163,13 @@ ROUTES: dict[str, Rule] = {
     "docs/roles": Public(),
     "usage": Page({"GET": Scope.USAGE_READ}),
     "usage.csv": Page({"GET": Scope.USAGE_READ}),
-    "usage/notices/<str:key>/dismiss": Page({"POST": None}),
+    "usage/notices/<str:key>/dismiss": Page({"POST": None}, hollow=True),
     # Pages of a person
     "account/data": SignedIn(),
     "account/data/export": SignedIn(),
-    "account/data/<uuid:export_id>": SignedIn(),
+    "account/data/<uuid:export_id>": SignedIn(of_person=True),
     "account": SignedIn(),
-    "account/sessions/<int:session_id>/end": SignedIn(),
+    "account/sessions/<int:session_id>/end": SignedIn(of_person=True),
     "account/close": SignedIn(),
     "account/closed": Public(),
     # allauth
@@ -189,8 +198,8 @@ ROUTES: dict[str, Rule] = {
     "accounts/2fa/webauthn/": SignedIn(),
     "accounts/2fa/webauthn/add/": SignedIn(),
     "accounts/2fa/webauthn/reauthenticate/": SignedIn(),
-    "accounts/2fa/webauthn/keys/<int:pk>/remove/": SignedIn(),
-    "accounts/2fa/webauthn/keys/<int:pk>/edit/": SignedIn(),
+    "accounts/2fa/webauthn/keys/<int:pk>/remove/": SignedIn(of_person=True),
+    "accounts/2fa/webauthn/keys/<int:pk>/edit/": SignedIn(of_person=True),
     "accounts/2fa/webauthn/login/": Public(),
     "accounts/3rdparty/": SignedIn(),
     "accounts/3rdparty/login/cancelled/": Public(),

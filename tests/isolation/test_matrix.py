@@ -14,10 +14,22 @@ from accounts.models import ApiKey
 from accounts.roles import RIGHTS_OF_ROLE, SCOPES_OF_ROLE, Right, Role, Scope
 from common.ids import public_id
 from jobs.services.doorbell import short_redis
-from tests.isolation.routes import METHODS, QUERIES, ROUTES, Api, Need, Page, Public, Rule, SignedIn, Staff, all_routes
+from tests.isolation.routes import (
+    METHODS,
+    PARAMETER,
+    QUERIES,
+    ROUTES,
+    Api,
+    Need,
+    Page,
+    Public,
+    Rule,
+    SignedIn,
+    Staff,
+    all_routes,
+)
 from tests.isolation.world import Person, World
 
-PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>(?:[^()]|\([^()]*\))+\)")
 # What differs between two answers that say the same.
 NOISE = re.compile(
     r"""csrfmiddlewaretoken" value="\w+"|"X-CSRFToken": ?"\w+"|nonce="[^"]+"|'nonce-[^']+'|"request_id": ?"[^"]*\""""
@@ -72,7 +84,7 @@ def of_alice(world: World) -> dict[str, Any]:
         "link_id": world.link.public_id,
         "target_id": world.publication.public_id,
         "webhook_id": public_id("whk", world.hook.id),
-        "delivery_id": "dlv_" + "0" * 32,
+        "delivery_id": world.delivery.public_id,
         "action": "ping",
         "invitation_id": world.invitation.pk,
         "user_id": world.member.user.pk,

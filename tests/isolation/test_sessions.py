@@ -154,13 +154,20 @@ def test_a_session_that_cannot_be_brought_out_is_ended(pooled: DatabaseWrapper, 
     assert in_pool(pooled) == (OWNER, "")
 
 
-def test_who_writes_is_known_to_the_session_and_who_reads_costs_nothing(world: World) -> None:
-    browser = world.mallory.browser()
-    browser.get("/history", headers={"X-Request-Id": "request-1"})
-    browser.get("/livez", headers={"X-Request-Id": "request-2"})
+def test_who_writes_is_known_to_the_session_and_who_reads_costs_nothing(db: None, rf: Any) -> None:
+    enter(7)
+    assert where() == (TENANT, "7")
+    stands = connection.connection.place
+    request = rf.get("/")
+    request.request_id = "request-1"
+    tenancy.begin(request)
+    enter(7)
+    assert where() == (TENANT, "7")
+    assert connection.connection.place is stands  # reading set nothing anew: no round trip
+    Job.objects.update(prompt="nobody's")
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('mutoscope.actor', true)")
-        assert "request-2" not in cursor.fetchone()[0]
+        assert "request-1" in cursor.fetchone()[0]
 
 
 def in_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -20,7 +20,7 @@ from jobs.galleries.models import Collection, CollectionItem, Publication, Share
 from jobs.models import Job
 from jobs.services.storage import attempt_key, source_key
 from jobs.states import State
-from jobs.webhooks.models import Endpoint
+from jobs.webhooks.models import Delivery, Endpoint
 
 PASSWORD = "reel-of-cards-1894"
 MARKER = "zanzibar"  # in everything that is Alice's team's
@@ -60,6 +60,7 @@ class World:
     collection: Collection
     link: ShareLink
     hook: Endpoint
+    delivery: Delivery
     invitation: Invitation
     secrets: list[str] = field(default_factory=list)  # texts that the other team must never be shown
 
@@ -87,6 +88,17 @@ def make_world() -> World:
     hook = Endpoint.objects.create(
         team=owner.team, url=f"https://example.com/{MARKER}", kinds=[], secret=f"whsec_{MARKER}"
     )
+    delivery = Delivery.objects.create(
+        team=owner.team,
+        endpoint=hook,
+        job=done,
+        kind="video.completed",
+        event_id=f"evt_{MARKER}",
+        url=hook.url,
+        body=MARKER,
+        state=Delivery.State.FAILED,
+        finished_at=timezone.now(),
+    )
     invitation = Invitation.objects.create(
         team=owner.team,
         email=f"guest-{MARKER}@example.com",
@@ -94,8 +106,8 @@ def make_world() -> World:
         inviter=owner.user,
         expires_at=timezone.now() + timedelta(days=1),
     )
-    secrets = [MARKER, key.prefix, done.id.hex, queued.id.hex, *(thing.id.hex for thing in (*shown, hook))]
-    return World(owner, admin, member, viewer, mallory, done, queued, key, *shown, hook, invitation, secrets)
+    secrets = [MARKER, key.prefix, done.id.hex, queued.id.hex, *(thing.id.hex for thing in (*shown, hook, delivery))]
+    return World(owner, admin, member, viewer, mallory, done, queued, key, *shown, hook, delivery, invitation, secrets)
 
 
 def make_gallery(someone: Person, job: Job) -> tuple[Publication, Collection, ShareLink]:
