@@ -44,6 +44,10 @@ WATCHED = {
     "auth.Group": _watched(),
     "auth.Group_permissions": _watched(),
     "desk.Announcement": _watched(),
+    # A beat every few seconds is no deed; a drain is.
+    "jobs.Worker": _watched(
+        ignored="state trouble device device_name vram_total_mb vram_free_mb jobs_done last_beat_at"
+    ),
     "mfa.Authenticator": _watched(ignored="last_used_at", hidden="data"),
     "socialaccount.SocialAccount": _watched(ignored="last_login", hidden="extra_data"),
 }
