@@ -232,8 +232,10 @@ def test_what_is_anothers_answers_like_what_is_not_there(route: str, world: Worl
         for method in METHODS:
             answers = []
             for values in (of_alice(world), absent()):
-                answer = caller.ask(method, address_of(route, values))
+                address = address_of(route, values)
+                answer = caller.ask(method, address)
                 text = NOISE.sub("", answer.content.decode(errors="replace") + steady_headers(answer))
+                text = text.replace(address, "…")  # pages lead back to themselves, whatever the number in it
                 for name in (found[1] or found[2] for found in PARAMETER.finditer(route)):
                     text = text.replace(str(values[name]), "…") if len(str(values[name])) > 8 else text
                 answers.append((answer.status_code, text))
