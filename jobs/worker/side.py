@@ -1,5 +1,6 @@
 """The side worker: slow chores that would hold up the reconciler or a request."""
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 
@@ -43,8 +44,11 @@ class SideWorker(BellWorker):
             log.warning(
                 "chore_failed", chore=getattr(chore, "__name__", type(chore).__name__), reason=str(error).strip()
             )
-            close_old_connections()
-            return False
+        close_old_connections()
+        # A read that broke off leaves its cursor in a reference cycle. Were that collected in the midst of a later
+        # statement, closing the cursor would wait for a lock that this very thread holds.
+        gc.collect()
+        return False
 
 
 class Seldom:
