@@ -53,6 +53,20 @@ def test_neither_do_they_see_more_of_what_is_not_shown(world: World, addresses: 
         assert said(browser.get(address)) == stranger, address
 
 
+def test_strangers_look_from_behind_the_wall_of_the_team_that_shows(
+    world: World, addresses: list[str], careless: None
+) -> None:
+    """With every filter by team taken out, a page of Alice's team still shows none of Mallory's public videos."""
+    hers = make_job(world.mallory, State.COMPLETED, prompt="hers")
+    Publication.objects.create(
+        team=world.mallory.team, job=hers, publisher=world.mallory.user, is_public=True, model="camera", search_text="x"
+    )
+    for browser in (Client(), world.mallory.browser()):
+        assert browser.get(f"/g/{SLUG}/{world.done.public_id}").status_code == 200
+        assert browser.get(f"/g/{SLUG}/{hers.public_id}").status_code == 404
+        assert browser.get(f"/g/{SLUG}/{hers.public_id}/content").status_code == 404
+
+
 def test_a_signed_link_works_for_whoever_has_it(world: World, rf: Any) -> None:
     """Signed in to another team, or with a key of another team, as well as without any account."""
     address = download_link(rf.get("/"), world.done)

@@ -7,31 +7,13 @@ from django.apps import apps
 from django.db import Error, connection, models, transaction
 
 from accounts import tenancy
-from accounts.audit.models import AuditQuerySet
-from accounts.models import Team, TeamOwnedQuerySet
+from accounts.models import Team
 from accounts.quota.models import LedgerEntry
 from accounts.tenancy.walls import EXEMPT, THROUGH, team_column, walls
-from jobs.models import Job, JobEvent, JobQuerySet
+from jobs.models import Job, JobEvent
 from tests.isolation.routes import METHODS, QUERIES, ROUTES
 from tests.isolation.test_matrix import Caller, address_of, leaks, of_alice
 from tests.isolation.world import MARKER, World
-
-
-def no_filter(rows: Any, team: Team) -> Any:
-    """What a careless programmer left of `for_team`."""
-    return rows.all()
-
-
-@pytest.fixture
-def careless(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [JobQuerySet, TeamOwnedQuerySet, AuditQuerySet]
-    found += [kind for kind in _below(TeamOwnedQuerySet) if "for_team" in vars(kind)]
-    for kind in found:
-        monkeypatch.setattr(kind, "for_team", no_filter)
-
-
-def _below(kind: type) -> list[type]:
-    return [found for child in kind.__subclasses__() for found in (child, *_below(child))]
 
 
 def rows_of(team: Team) -> dict[str, list[Any]]:
