@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from accounts.audit.models import AuditEntry, Verb
 from accounts.models import ApiKey, Invitation, Membership, User
 from accounts.roles import Role
+from accounts.teams import log_shown
 
 KINDS = {
     "accounts.Membership": gettext_lazy("Members"),
@@ -18,6 +19,7 @@ KINDS = {
     "accounts.Team": gettext_lazy("Team"),
     "quota.Wallet": gettext_lazy("Plan"),
     "quota.PlanOverride": gettext_lazy("Limits"),
+    **log_shown.KINDS,
 }
 Words = dict[str, str]
 
@@ -75,6 +77,8 @@ def sentences(entry: AuditEntry, names: Names) -> list[str]:
         return [_("The key “%(key)s” was refused: its list does not have this address") % words]
     say = _SAY.get(entry.model)
     said = list(say(entry, names, words)) if say else []
+    if shown := log_shown.sentence_about_showing(entry, words["who"]):
+        said.append(shown)
     return said or [_("%(who)s changed a detail: %(kind)s") % {**words, "kind": KINDS.get(entry.model, entry.model)}]
 
 

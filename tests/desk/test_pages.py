@@ -1,5 +1,6 @@
 """Every page of the desk opens, says what it should, and asks the database a fixed number of questions."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from django.contrib import admin
 from django.urls import reverse
 
-from accounts.audit.models import AuditEntry
+from accounts.audit.models import AuditEntry, Verb
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.quota.models import LedgerEntry, Plan, PlanOverride
 from accounts.services import create_api_key
@@ -129,3 +130,12 @@ def test_a_video_is_found_by_its_public_id(adele: Person, everything: None) -> N
     page = adele.get(f"/admin/jobs/job/?q={job.public_id}").content.decode()
     assert job.public_id in page
     assert other.public_id not in page
+
+
+def test_every_link_of_a_list_has_words_and_every_value_too(adele: Person, alice: Person) -> None:
+    assert alice.team.name in (page := adele.get("/admin/accounts/membership/").content.decode())
+    assert not re.search(r"<a [^>]*>\s*</a>", page)
+    AuditEntry.objects.create(verb=Verb.SIGN_IN, actor=alice.user)
+    page = adele.get("/admin/audit/auditentry/").content.decode()
+    assert re.search(r">\s*Signed in\s*<", page)
+    assert not re.search(r">\s*sign_in\s*<", page)

@@ -1,5 +1,6 @@
 """Columns and facts of the desk's tables: with a translated name, and links to what they are about."""
 
+from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
@@ -56,8 +57,10 @@ def link(path: str, description: Any) -> Column:
 
 def label(path: str, description: Any, colours: dict[str, str]) -> Column:
     """A choice in its own words, on the colour of its value."""
+    # Of a value without a colour the theme would print the stored name.
+    colour_of = defaultdict(str, colours)
 
-    @display(description=description, ordering=path, label=colours)
+    @display(description=description, ordering=path, label=colour_of)
     def show(_admin: Any, row: Any) -> tuple[str, str]:
         return getattr(row, path), getattr(row, f"get_{path}_display")()
 

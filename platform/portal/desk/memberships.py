@@ -16,6 +16,8 @@ class MembershipAdmin(DeskAdmin):
     list_display = ["person", "where", "as_what", "credits", "videos", "since"]
     list_filter = ["role"]
     list_select_related = ["team", "user"]
+    # The first columns are links to other rows, and a link in a link is none.
+    list_display_links = ["since"]
     fields = [("person", "where", "as_what"), ("credits", "videos", "since")]
 
     person = link("user", _("Person"))

@@ -65,6 +65,20 @@ def test_who_did_what_from_where(team: Team, settings: Any) -> None:
         assert hidden not in shown
 
 
+def test_what_the_team_shows_and_where_it_sends_events(team: Team) -> None:
+    there = at(team, "alice")
+    there.post("/gallery/collections", {"name": "Autumn reel"})
+    there.post("/gallery/sharing/public-page", {"on": "1"})
+    there.post("/webhooks", {"url": "https://example.com/token-4711", "events": ["video.completed"]})
+    text = text_of(there.get("/team/log"))
+    assert "alice@example.com made a collection" in text
+    assert "alice@example.com switched the public page on" in text
+    assert "alice@example.com made a webhook" in text
+    assert "token-4711" not in text
+    assert "changed a detail" not in text
+    assert "made a webhook" not in text_of(there.get("/team/log?what=galleries.Collection"))
+
+
 @pytest.mark.parametrize(("name", "status"), [("alice", 200), ("adam", 200), ("mo", 403), ("vera", 403)])
 def test_who_reads_it(name: str, status: int, team: Team) -> None:
     assert at(team, name).get("/team/log").status_code == status
