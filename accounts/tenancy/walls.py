@@ -21,7 +21,6 @@ from accounts.tenancy.role import ensure_role
 # Tables with a team that are not walled, and why.
 EXEMPT = {
     "accounts.Membership": "read before the team is known, and by the list of a person's teams",
-    "accounts.Invitation": "found by its secret, by a person who is not in the team yet",
 }
 # Tables whose rows belong to a team through the row that this column names: seen where that row is seen.
 THROUGH = {
