@@ -67,9 +67,14 @@ class World:
         os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
         import django
         from django.core.management import call_command
+        from django.db import connection
 
         django.setup()
+        # On a busy machine two migrations may be further apart than the workers' patience with a frozen process.
+        with connection.cursor() as cursor:
+            cursor.execute("SET idle_in_transaction_session_timeout = 0")
         call_command("migrate", interactive=False, verbosity=0)
+        connection.close()
         return self
 
     def __exit__(
