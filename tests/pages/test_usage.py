@@ -181,7 +181,6 @@ def test_queries(people: int, alice: Person, django_assert_num_queries: Any) -> 
         Membership.objects.create(team=alice.team, user=user)
         key, _ = create_api_key(team=alice.team, creator=user, name=f"key {number}")
         count(alice, datetime.now(UTC).date(), 5, user_id=user.pk, api_key=key)
-    alice.get("/api-keys")  # a process remembers the announcements for a while
     # Session, user, membership with team, purse; sums by day, member, key and model, names of people and keys, wallet,
     # ledger.
     with django_assert_num_queries(12):
