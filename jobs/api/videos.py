@@ -145,27 +145,31 @@ class WaitSerializer(StrictSerializer):
     )
 
 
+_RETRIEVE = extend_schema(
+    operation_id="videos_retrieve",
+    summary="Look at a video",
+    parameters=[WaitSerializer],
+    responses={200: VideoSerializer, 304: None, **ERRORS},
+)
+_DELETE = extend_schema(
+    operation_id="videos_delete",
+    summary="Delete a video",
+    description="One that is not finished is canceled first. What was charged stays on the books.",
+    responses={200: {"type": "object", "properties": {"id": {"type": "string"}}}, **ERRORS},
+)
+
+
 class VideoView(APIView):
     """For processes that answer at once; see WaitingVideoView."""
 
     scopes = {"GET": Scope.VIDEOS_READ, "DELETE": Scope.VIDEOS_DELETE}
 
-    @extend_schema(
-        operation_id="videos_retrieve",
-        summary="Look at a video",
-        parameters=[WaitSerializer],
-        responses={200: VideoSerializer, 304: None, **ERRORS},
-    )
+    @_RETRIEVE
     def get(self, request: Request, video_id: str) -> Response:
         checked_body(WaitSerializer, request.query_params)
         return _state(request, find_video(principal_of(request).team, video_id))
 
-    @extend_schema(
-        operation_id="videos_delete",
-        summary="Delete a video",
-        description="One that is not finished is canceled first. What was charged stays on the books.",
-        responses={200: {"type": "object", "properties": {"id": {"type": "string"}}}, **ERRORS},
-    )
+    @_DELETE
     def delete(self, request: Request, video_id: str) -> Response:
         job = find_video(principal_of(request).team, video_id)
         delete_job(job=job)
@@ -175,6 +179,7 @@ class VideoView(APIView):
 class WaitingVideoView(AsyncAPIView, VideoView):
     """The same where answers may be held back (`settings.HOLDS_ANSWERS`)."""
 
+    @_RETRIEVE
     async def get(self, request: Request, video_id: str) -> Response:  # type: ignore[override]
         seconds = checked_body(WaitSerializer, request.query_params)["wait"]
         job = await sync_to_async(find_video)(principal_of(request).team, video_id)
@@ -182,6 +187,7 @@ class WaitingVideoView(AsyncAPIView, VideoView):
             job = await wait_until_changed(job, seconds=seconds)
         return await sync_to_async(_state)(request, job)
 
+    @_DELETE
     async def delete(self, request: Request, video_id: str) -> Response:  # type: ignore[override]
         return await sync_to_async(super().delete)(request, video_id)
 

@@ -11,8 +11,6 @@ from accounts.services import create_api_key, ensure_personal_team
 from mutoscope import AsyncMutoscope, Mutoscope
 from tests.webs import WebProcesses
 
-pytest_plugins = ["tests.webs"]
-
 
 @pytest.fixture
 def web(web_processes: Callable[..., WebProcesses]) -> WebProcesses:
