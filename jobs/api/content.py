@@ -24,8 +24,9 @@ from common.errors import Conflict, Gone, NotFound, Unauthenticated
 from jobs.api.authentication import principal_of
 from jobs.api.permissions import HasScope
 from jobs.api.schema import ERRORS
-from jobs.api.videos import checked_body, find_video
+from jobs.api.videos import checked_body
 from jobs.models import Job
+from jobs.services.lookups import find_video
 from jobs.services.storage import mime_type
 from jobs.states import State
 

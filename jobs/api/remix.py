@@ -15,11 +15,12 @@ from inference import limits
 from jobs.api.authentication import principal_of
 from jobs.api.schema import ERRORS
 from jobs.api.serializers import VideoSerializer, video_as_json
-from jobs.api.videos import checked_body, find_video
+from jobs.api.videos import checked_body
 from jobs.fields import TextField
 from jobs.models import Job
 from jobs.requests import VideoRequestSerializer, resolve
 from jobs.services.idempotency import idempotency_of
+from jobs.services.lookups import find_video
 from jobs.services.submit import submit_job
 
 # What a change of the one makes void of the other.

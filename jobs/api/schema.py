@@ -3,11 +3,10 @@
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.utils import OpenApiResponse, inline_serializer
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
 from jobs.api.authentication import ApiKeyAuthentication, SessionAuthentication
-from jobs.api.serializers import VideoSerializer
 
 
 class DetailSerializer(serializers.Serializer[Any]):
@@ -33,20 +32,6 @@ ERRORS: dict[str, Any] = {
     "4XX": OpenApiResponse(ErrorSerializer, description="The message says what to change."),
     "5XX": OpenApiResponse(ErrorSerializer, description="Our fault; try again later."),
 }
-
-
-def video_list_schema() -> Any:
-    """A keyset page of videos."""
-    return inline_serializer(
-        "VideoList",
-        {
-            "object": serializers.ChoiceField(choices=["list"]),
-            "data": VideoSerializer(many=True),
-            "first_id": serializers.CharField(allow_null=True),
-            "last_id": serializers.CharField(allow_null=True),
-            "has_more": serializers.BooleanField(),
-        },
-    )
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -19,7 +19,7 @@ from accounts.roles import Scope
 from jobs.api.authentication import principal_of
 from jobs.api.schema import ERRORS
 from jobs.api.videos import checked_body
-from jobs.fields import TextField
+from jobs.fields import StrictSerializer, TextField
 
 _MOST_DAYS = 366
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -40,22 +40,13 @@ class DayField(TextField):
         raise serializers.ValidationError("Write a day that exists as YYYY-MM-DD, such as 2026-03-31.", code="no_date")
 
 
-class UsageQuerySerializer(serializers.Serializer[Any]):
+class UsageQuerySerializer(StrictSerializer):
     """Unknown names are refused: a misspelt `from` would silently ask for another time."""
 
     group_by = serializers.ChoiceField(choices=_GROUPS, default="day")
 
     def get_fields(self) -> dict[str, Any]:
         return {"from": DayField(required=False), "to": DayField(required=False), **super().get_fields()}
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        if unknown := sorted(str(name)[:60] for name in data.keys() - self.fields.keys()):
-            message = f"There is no such parameter. Known: {', '.join(self.fields)}."
-            raise serializers.ValidationError(
-                {name: [serializers.ErrorDetail(message, code="unknown_field")] for name in unknown}
-            )
-        values: dict[str, Any] = super().to_internal_value(data)
-        return values
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Fills in what is not given: to today, from the first of that day's month."""

@@ -12,20 +12,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import Team
 from accounts.roles import Scope
-from common.errors import NotFound
 from common.ids import first_id_at, parse_public_id, public_id
 from common.pagination import keyset_page
 from jobs.api.asynchronous import AsyncAPIView
 from jobs.api.authentication import principal_of
-from jobs.api.schema import ERRORS, video_list_schema
+from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
+from jobs.api.schema import ERRORS
 from jobs.api.serializers import VideoSerializer, video_as_json
 from jobs.fields import StrictSerializer, TextField, WholeNumberField
 from jobs.models import Job
 from jobs.requests import VideoRequestSerializer, resolve
 from jobs.services.cancel import cancel_job, delete_job
 from jobs.services.idempotency import idempotency_of
+from jobs.services.lookups import find_video
 from jobs.services.submit import submit_job
 from jobs.services.waiting import wait_until_changed
 from jobs.states import State
@@ -36,14 +36,6 @@ _LONGEST_WAIT_SECONDS = 60
 _LAST_MOMENT = 2**48 // 1000 - 1
 
 
-def find_video(team: Team, identifier: str) -> Job:
-    """A team's video by its public id. Raises NotFound, for another team's exactly as for an absent one."""
-    job = Job.objects.for_team(team).filter(pk=parse_public_id("vid", identifier)).first()
-    if job is None:
-        raise NotFound(f"No vid with the id {identifier!r}.")
-    return job
-
-
 def checked_body(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
     """What a serializer makes of a body. Raises ValidationError, one detail for each field that is wrong."""
     bound = serializer(data=data.dict() if hasattr(data, "getlist") else data)
@@ -52,9 +44,7 @@ def checked_body(serializer: type[serializers.Serializer[Any]], data: Any) -> di
     return values
 
 
-class ListQuerySerializer(serializers.Serializer[Any]):
-    after = TextField(required=False, help_text="the last id of the page before")
-    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+class ListQuerySerializer(PageQuerySerializer):
     order = serializers.ChoiceField(choices=["asc", "desc"], default="desc")
     status = serializers.ChoiceField(choices=State.values, required=False)
     model = TextField(required=False)
@@ -98,7 +88,7 @@ class VideosView(APIView):
         operation_id="videos_list",
         summary="List videos",
         parameters=[ListQuerySerializer],
-        responses={200: video_list_schema(), **ERRORS},
+        responses={200: list_schema("VideoList", VideoSerializer), **ERRORS},
     )
     def get(self, request: Request) -> Response:
         query = checked_body(ListQuerySerializer, request.query_params)
@@ -115,15 +105,8 @@ class VideosView(APIView):
             rows = rows.filter(id__lt=first_id_at(query["created_before"]))
         after = parse_public_id("vid", query["after"]) if "after" in query else None
         page = keyset_page(rows, after=after, limit=query["limit"], newest_first=query["order"] == "desc")
-        return Response(
-            {
-                "object": "list",
-                "data": [video_as_json(job, request, with_queue=False) for job in page.rows],
-                "first_id": page.rows[0].public_id if page.rows else None,
-                "last_id": page.rows[-1].public_id if page.rows else None,
-                "has_more": page.has_more,
-            }
-        )
+        videos = [video_as_json(job, request, with_queue=False) for job in page.rows]
+        return Response(list_as_json(videos, has_more=page.has_more))
 
 
 def _cancel_after(request: HttpRequest) -> int | None:

@@ -1,27 +1,20 @@
 """A team's rows by their public ids. What is not the team's is as absent as what never was: NotFound, same words."""
 
 from accounts.principals import Principal
-from common.errors import NotFound
-from common.ids import parse_public_id
-from jobs.api.videos import find_video
+from common.lookups import find_by_public_id
 from jobs.galleries.models import Collection, Publication
 from jobs.models import Job
+from jobs.services.lookups import find_video
 
 
 def find_publication(principal: Principal, identifier: str) -> Publication:
     """With its video, its publisher and whether it is the caller's favourite."""
     rows = Publication.objects.for_team(principal.team).with_marks_of(principal.user)
-    publication = rows.filter(pk=parse_public_id("pub", identifier)).first()
-    if publication is None:
-        raise NotFound(f"No pub with the id {identifier!r}.")
-    return publication
+    return find_by_public_id(rows, "pub", identifier)
 
 
 def find_collection(principal: Principal, identifier: str) -> Collection:
-    collection = Collection.objects.for_team(principal.team).filter(pk=parse_public_id("col", identifier)).first()
-    if collection is None:
-        raise NotFound(f"No col with the id {identifier!r}.")
-    return collection
+    return find_by_public_id(Collection.objects.for_team(principal.team), "col", identifier)
 
 
 def find_target(principal: Principal, identifier: str) -> Job | Collection:

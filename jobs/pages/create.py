@@ -20,9 +20,10 @@ from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO
 from jobs.models import Job
 from jobs.pages import form
 from jobs.pages.offer import Offer, offer_to
-from jobs.pages.videos import find_video, with_looks
+from jobs.pages.videos import with_looks
 from jobs.pages.words import PRESET_TITLES
 from jobs.requests import default_model
+from jobs.services.lookups import find_video
 from jobs.services.submit import submit_job
 
 _RECENT = 3
@@ -86,7 +87,7 @@ def _go(request: HttpRequest, address: str) -> HttpResponse:
 def _like(principal: Principal, identifier: str) -> Job | None:
     """The video to resemble. One that is gone is no reason to lose what was typed."""
     try:
-        return find_video(principal, identifier) if identifier else None
+        return find_video(principal.team, identifier) if identifier else None
     except NotFound:
         return None
 

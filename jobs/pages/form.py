@@ -24,9 +24,8 @@ from inference.sizes import AUTO_ASPECT_RATIO, frame_size, nearest_aspect_ratio
 from jobs.models import Job, Priority
 from jobs.pages.words import translated
 from jobs.requests import VideoRequest, VideoRequestSerializer, default_model, resolve
-from jobs.services.queue import describe_wait
+from jobs.services.queue import describe_wait_of_new
 from jobs.services.quote import quote
-from jobs.states import State
 
 FIELDS = (
     "prompt",
@@ -219,14 +218,8 @@ def price_of(principal: Principal, values: Values, picture_size: tuple[int, int]
     frames = checked.get("num_frames", preset.num_frames)
     width, height = frame_size(checked.get("resolution", preset.resolution), aspect, *picture_size)
     credits_needed = quote(spec=spec, width=width, height=height, num_frames=frames, steps=steps).credits
-    waiting = Job(
-        team=principal.team,
-        model=spec.name,
-        pool=spec.pool,
-        priority=Priority[preset.priority.upper()],
-        quoted_credits=credits_needed,
-        state=State.QUEUED,
-    )
+    priority = Priority[preset.priority.upper()]
+    wait = describe_wait_of_new(team=principal.team, spec=spec, priority=priority, credits=credits_needed)
     price = Price(
         credits=credits_needed,
         balance=principal.team.wallet.balance,
@@ -234,7 +227,7 @@ def price_of(principal: Principal, values: Values, picture_size: tuple[int, int]
         height=height,
         num_frames=frames,
         fps=checked.get("fps", spec.default_fps),
-        ready_seconds=describe_wait(waiting).eta_seconds,
+        ready_seconds=wait.eta_seconds,
         presets=_preset_prices(spec, aspect, picture_size),
     )
     return price, {} if price.left >= 0 else {"price": _no_credits(price.credits, price.balance)}

@@ -19,25 +19,17 @@ from accounts.pages import is_htmx, team_page
 from accounts.principals import Principal
 from accounts.roles import Scope
 from common.errors import NotFound
-from common.ids import parse_public_id
 from inference.catalogue import MODELS
 from inference.sizes import nearest_aspect_ratio
 from jobs.models import Job
 from jobs.pages.words import PRESET_TITLES, translated
 from jobs.services.cancel import cancel_job, delete_job
+from jobs.services.lookups import find_video
 from jobs.services.queue import describe_wait
 from jobs.states import State
 
 # The still behind a running job's progress, and the preview of "make another".
 _PICTURE_SIDE, _PICTURE_QUALITY = 1024, 85
-
-
-def find_video(principal: Principal, identifier: str) -> Job:
-    """The team's video. Raises NotFound, for another team's exactly as for an absent one."""
-    job = Job.objects.for_team(principal.team).filter(pk=parse_public_id("vid", identifier)).first()
-    if job is None:
-        raise NotFound(f"No vid with the id {identifier!r}.")
-    return job
 
 
 def with_looks(jobs: Iterable[Job]) -> list[dict[str, Any]]:
@@ -56,21 +48,21 @@ def with_looks(jobs: Iterable[Job]) -> list[dict[str, Any]]:
 @require_safe
 @team_page(Scope.VIDEOS_READ)
 def video(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
-    return render(request, "jobs/video.html", _context(principal, find_video(principal, video_id)))
+    return render(request, "jobs/video.html", _context(principal, find_video(principal.team, video_id)))
 
 
 @require_safe
 @team_page(Scope.VIDEOS_READ)
 def live(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
     """The stage of a running job, asked for about once a second; once it is closed, the page's whole content."""
-    job = find_video(principal, video_id)
+    job = find_video(principal.team, video_id)
     return _answer(request, _context(principal, job) | {"seen": request.GET.get("seen", "")})
 
 
 @require_POST
 @team_page(Scope.VIDEOS_WRITE)
 def cancel(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
-    job = find_video(principal, video_id)
+    job = find_video(principal.team, video_id)
     cancel_job(job=job)
     if not is_htmx(request):
         return redirect("video", video_id)
@@ -81,7 +73,7 @@ def cancel(request: HttpRequest, principal: Principal, video_id: str) -> HttpRes
 @require_POST
 @team_page(Scope.VIDEOS_DELETE)
 def delete(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
-    delete_job(job=find_video(principal, video_id))
+    delete_job(job=find_video(principal.team, video_id))
     messages.success(request, _("The video is deleted."))
     return redirect("history")
 
@@ -90,7 +82,7 @@ def delete(request: HttpRequest, principal: Principal, video_id: str) -> HttpRes
 @team_page(Scope.VIDEOS_READ)
 def picture(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
     """The still that the video is made from, at the size of a preview."""
-    job = find_video(principal, video_id)
+    job = find_video(principal.team, video_id)
     try:
         with default_storage.open(job.source_key) as file, Image.open(file) as image:
             image.thumbnail((_PICTURE_SIDE, _PICTURE_SIDE))

@@ -7,9 +7,11 @@ from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 
 from accounts import tenancy
+from accounts.models import Team
 from accounts.quota.allowance import allowance_of
 from common.clock import DatabaseNow
-from jobs.models import Job, Worker
+from inference.catalogue import ModelSpec
+from jobs.models import Job, Priority, Worker
 from jobs.states import State
 
 # A worker that has not beaten for this long is not counted on.
@@ -28,6 +30,12 @@ class Wait:
 def live_workers(pool: str) -> QuerySet[Worker]:
     """Workers of a pool that beat lately."""
     return Worker.objects.filter(pool=pool, last_beat_at__gte=DatabaseNow() - timedelta(seconds=LIVE_WORKER_SECONDS))
+
+
+def describe_wait_of_new(*, team: Team, spec: ModelSpec, priority: Priority, credits: int) -> Wait:  # noqa: A002
+    """How long a video would wait that were submitted now."""
+    new = Job(team=team, model=spec.name, pool=spec.pool, priority=priority, quoted_credits=credits, state=State.QUEUED)
+    return describe_wait(new)
 
 
 def describe_wait(job: Job) -> Wait:

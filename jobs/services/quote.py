@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from inference.catalogue import ModelSpec
+from jobs.requests import VideoRequest
 
 
 @dataclass(frozen=True)
@@ -22,4 +23,15 @@ def quote(*, spec: ModelSpec, width: int, height: int, num_frames: int, steps: i
         credits=max(1, math.ceil(seconds)),
         gpu_seconds=round(seconds, 1),
         vram_mb=spec.vram_mb(width, height, num_frames),
+    )
+
+
+def quote_request(request: VideoRequest) -> Quote:
+    """The price of a whole request."""
+    return quote(
+        spec=request.spec,
+        width=request.width,
+        height=request.height,
+        num_frames=request.num_frames,
+        steps=request.steps,
     )

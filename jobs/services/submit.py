@@ -27,7 +27,7 @@ from jobs.services.admission import check_memory
 from jobs.services.events import record_event
 from jobs.services.idempotency import Idempotency, remember, replay
 from jobs.services.plans import check_plan
-from jobs.services.quote import quote
+from jobs.services.quote import quote_request
 from jobs.services.storage import delete_folder, job_folder, source_key
 from jobs.states import State
 
@@ -57,7 +57,7 @@ def submit_job(*, principal: Principal, request: VideoRequest, idempotency: Idem
     job_id = new_id()
     key = _store(source_key(principal.team.pk, job_id), request.picture_png)
     try:
-        return _accept(principal, allowance, request, job_of(principal, request, job_id, key), idempotency)
+        return _accept(principal, allowance, request, _job(principal, request, job_id, key), idempotency)
     except _SentTwice:
         _drop(job_folder(principal.team.pk, job_id))
         return submit_job(principal=principal, request=request, idempotency=idempotency)
@@ -126,15 +126,8 @@ def _check_queue(team: Team, allowance: Allowance) -> None:
         raise LimitExceeded(message, code="queue_full", extra=extra, retry_after_seconds=30)
 
 
-def job_of(principal: Principal, request: VideoRequest, job_id: UUID, key: str) -> Job:
-    """The job that a request would be, priced and not saved. key: of its picture."""
-    price = quote(
-        spec=request.spec,
-        width=request.width,
-        height=request.height,
-        num_frames=request.num_frames,
-        steps=request.steps,
-    )
+def _job(principal: Principal, request: VideoRequest, job_id: UUID, key: str) -> Job:
+    price = quote_request(request)
     return Job(
         id=job_id,
         team=principal.team,

@@ -1,7 +1,6 @@
 """/v1/webhooks: endpoints, their secrets, and the log of deliveries."""
 
 from datetime import timedelta
-from typing import Any
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
@@ -13,9 +12,9 @@ from accounts.roles import Scope
 from common.ids import parse_public_id
 from common.pagination import keyset_page
 from jobs.api.authentication import principal_of
+from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
 from jobs.api.schema import ERRORS
 from jobs.api.videos import checked_body
-from jobs.fields import StrictSerializer, TextField
 from jobs.webhooks.lookups import find_delivery, find_endpoint
 from jobs.webhooks.models import Delivery, Endpoint
 from jobs.webhooks.outbox import endpoint_of_jobs
@@ -33,31 +32,8 @@ from jobs.webhooks.services import create_endpoint, ping, redeliver, rotate_secr
 _ALL = dict.fromkeys(("GET", "POST", "PATCH", "DELETE"), Scope.WEBHOOKS_MANAGE)
 
 
-class PageQuerySerializer(StrictSerializer):
-    after = TextField(required=False, help_text="the last id of the page before")
-    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
-
-
 class DeliveriesQuerySerializer(PageQuerySerializer):
     state = serializers.ChoiceField(choices=Delivery.State.values, required=False)
-
-
-def _page_schema(name: str, item: type[serializers.Serializer[Any]]) -> Any:
-    return inline_serializer(
-        name,
-        {
-            "object": serializers.ChoiceField(choices=["list"]),
-            "data": item(many=True),
-            "first_id": serializers.CharField(allow_null=True),
-            "last_id": serializers.CharField(allow_null=True),
-            "has_more": serializers.BooleanField(),
-        },
-    )
-
-
-def _page(data: list[dict[str, Any]], *, has_more: bool) -> Response:
-    ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
-    return Response({"object": "list", "data": data, **ends, "has_more": has_more})
 
 
 class WebhooksView(APIView):
@@ -67,14 +43,14 @@ class WebhooksView(APIView):
         operation_id="webhooks_list",
         summary="List webhooks",
         parameters=[PageQuerySerializer],
-        responses={200: _page_schema("WebhookList", WebhookSerializer), **ERRORS},
+        responses={200: list_schema("WebhookList", WebhookSerializer), **ERRORS},
     )
     def get(self, request: Request) -> Response:
         query = checked_body(PageQuerySerializer, request.query_params)
         after = parse_public_id("whk", query["after"]) if "after" in query else None
-        rows: Any = Endpoint.objects.visible(principal_of(request).team)
+        rows = Endpoint.objects.visible(principal_of(request).team)
         page = keyset_page(rows, after=after, limit=query["limit"])
-        return _page([webhook_as_json(endpoint) for endpoint in page.rows], has_more=page.has_more)
+        return Response(list_as_json([webhook_as_json(endpoint) for endpoint in page.rows], has_more=page.has_more))
 
     @extend_schema(
         operation_id="webhooks_create",
@@ -188,7 +164,7 @@ class DeliveriesView(APIView):
         operation_id="webhooks_deliveries",
         summary="The log of deliveries, with what was answered",
         parameters=[DeliveriesQuerySerializer],
-        responses={200: _page_schema("DeliveryList", DeliverySerializer), **ERRORS},
+        responses={200: list_schema("DeliveryList", DeliverySerializer), **ERRORS},
     )
     def get(self, request: Request, webhook_id: str) -> Response:
         query = checked_body(DeliveriesQuerySerializer, request.query_params)
@@ -198,7 +174,7 @@ class DeliveriesView(APIView):
             rows = rows.filter(state=query["state"])
         after = parse_public_id("dlv", query["after"]) if "after" in query else None
         page = keyset_page(rows, after=after, limit=query["limit"])
-        return _page([delivery_as_json(delivery) for delivery in page.rows], has_more=page.has_more)
+        return Response(list_as_json([delivery_as_json(delivery) for delivery in page.rows], has_more=page.has_more))
 
 
 class RedeliverView(APIView):

@@ -15,6 +15,7 @@ from django.utils import timezone
 from common.clock import DatabaseNow
 from jobs.webhooks.models import Attempt, Delivery, Endpoint
 from jobs.webhooks.notices import tell_owners
+from jobs.webhooks.services import switch_off
 from jobs.webhooks.signing import signed_headers
 from jobs.webhooks.transport import Answer, post
 
@@ -69,7 +70,7 @@ class Deliverer:
         of_team = Counter(delivery.team_id for delivery in held)
         due = (
             Delivery.objects.filter(state=Delivery.State.PENDING, next_try_at__lte=DatabaseNow())
-            .exclude(endpoint__in={delivery.endpoint_id for delivery in held})
+            .exclude(url__in={delivery.url for delivery in held})
             .exclude(team__in=[team for team, count in of_team.items() if count >= _AT_ONCE_OF_A_TEAM])
             .order_by("next_try_at")
             .select_for_update(skip_locked=True, of=("self",))
@@ -124,8 +125,5 @@ def _note_failure(endpoint: Endpoint, *, gone: bool, now: datetime) -> None:
         reason, over = "It answered 410: gone.", rows
     else:
         reason, over = "It took nothing for a day.", rows.filter(failing_since__lte=now - _PATIENCE_WITH_ENDPOINT)
-    if over.update(disabled_at=DatabaseNow(), disabled_reason=reason):
-        Delivery.objects.filter(endpoint=endpoint, state=Delivery.State.PENDING).update(
-            state=Delivery.State.FAILED, next_try_at=None, finished_at=DatabaseNow()
-        )
+    if switch_off(over, reason=reason):
         transaction.on_commit(lambda: tell_owners(endpoint, reason))

@@ -27,9 +27,12 @@ def announce_events() -> int:
         .select_for_update(skip_locked=True, of=("self",))
         .select_related("job")[:_BATCH]
     )
-    teams = {event.job.team_id for event in events}
+    # The secrets for the addresses of single jobs are made where they are missing, and then read with the others.
+    for team_id in {event.job.team_id for event in events if event.job.webhook_url}:
+        endpoint_of_jobs(team_id=team_id)
     endpoints: dict[int, list[Endpoint]] = defaultdict(list)
-    for endpoint in Endpoint.objects.filter(team__in=teams, disabled_at=None, of_jobs=False):
+    teams = {event.job.team_id for event in events}
+    for endpoint in Endpoint.objects.filter(team__in=teams, disabled_at=None):
         endpoints[endpoint.team_id].append(endpoint)
     deliveries = [made for event in events for made in _deliveries(event, endpoints[event.job.team_id])]
     Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
@@ -39,10 +42,10 @@ def announce_events() -> int:
 
 def _deliveries(event: JobEvent, endpoints: list[Endpoint]) -> Iterator[Delivery]:
     kind = f"video.{event.kind}"
-    if event.job.webhook_url and kind in ENDS:
-        yield _delivery(event, endpoint_of_jobs(team_id=event.job.team_id), event.job.webhook_url)
     for endpoint in endpoints:
-        if kind in endpoint.kinds:
+        if endpoint.of_jobs and event.job.webhook_url and kind in ENDS:
+            yield _delivery(event, endpoint, event.job.webhook_url)
+        elif kind in endpoint.kinds:
             yield _delivery(event, endpoint, endpoint.url)
 
 

@@ -117,6 +117,5 @@ def _page(request: HttpRequest, endpoint: Endpoint, *, secret: str = "", status:
         "endpoint": endpoint,
         "deliveries": keyset_page(rows, limit=_DELIVERIES_A_PAGE).rows,
         "secret": secret,
-        "shown": _DELIVERIES_A_PAGE,
     }
     return render(request, "webhooks/webhook.html", context, status=status)

@@ -1,9 +1,10 @@
-"""Writes to endpoints: make, change, rotate, ping, deliver again."""
+"""Writes to endpoints: make, change, switch off, rotate, ping, deliver again."""
 
 from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import Team, User
@@ -31,13 +32,24 @@ def create_endpoint(*, team: Team, creator: User, url: str, kinds: Iterable[str]
 
 
 @transaction.atomic
+def switch_off(endpoints: QuerySet[Endpoint], *, reason: str) -> int:
+    """Ends deliveries to those of the endpoints that are on, also what is on its way; returns how many there were."""
+    ids = list(endpoints.filter(disabled_at=None).select_for_update().values_list("pk", flat=True))
+    Endpoint.objects.filter(pk__in=ids).update(disabled_at=DatabaseNow(), disabled_reason=reason)
+    Delivery.objects.filter(endpoint__in=ids, state=Delivery.State.PENDING).update(
+        state=Delivery.State.FAILED, next_try_at=None, finished_at=DatabaseNow()
+    )
+    return len(ids)
+
+
+@transaction.atomic
 def update_endpoint(*, endpoint: Endpoint, changes: dict[str, object]) -> Endpoint:
     """Changes url, kinds, description, or `enabled`: switching on again forgets earlier failures."""
     enabled = changes.pop("enabled", None)
     if enabled is True:
         changes |= {"disabled_at": None, "disabled_reason": "", "failing_since": None}
-    elif enabled is False and endpoint.disabled_at is None:
-        changes |= {"disabled_at": timezone.now(), "disabled_reason": "Switched off by hand."}
+    elif enabled is False and switch_off(Endpoint.objects.filter(pk=endpoint.pk), reason="Switched off by hand."):
+        endpoint.refresh_from_db(fields=["disabled_at", "disabled_reason"])
     for name, value in changes.items():
         setattr(endpoint, name, value)
     endpoint.save(update_fields=list(changes))
@@ -59,8 +71,7 @@ def rotate_secret(*, endpoint: Endpoint, overlap: timedelta) -> Endpoint:
 @transaction.atomic
 def ping(*, endpoint: Endpoint) -> Delivery:
     """Sends an event without a video, to see whether the address takes it and checks the signature."""
-    if endpoint.disabled_at is not None:
-        raise Conflict("This webhook is switched off. Switch it on first.", code="webhook_disabled")
+    _require_on(endpoint)
     identifier = new_id()
     delivery = Delivery.objects.create(
         id=identifier,
@@ -80,6 +91,7 @@ def ping(*, endpoint: Endpoint) -> Delivery:
 @transaction.atomic
 def redeliver(*, delivery: Delivery) -> Delivery:
     """Starts a closed delivery anew, under the same event id. One that is still tried is tried at once."""
+    _require_on(delivery.endpoint)
     # The endpoint may have moved since. That of single jobs has no address of its own.
     url = delivery.endpoint.url or delivery.url
     rows = Delivery.objects.filter(pk=delivery.pk)
@@ -87,3 +99,9 @@ def redeliver(*, delivery: Delivery) -> Delivery:
     doorbell.ring_after_commit(doorbell.SIDE_QUEUE)
     delivery.refresh_from_db()
     return delivery
+
+
+def _require_on(endpoint: Endpoint) -> None:
+    """Raises Conflict."""
+    if endpoint.disabled_at is not None:
+        raise Conflict("This webhook is switched off. Switch it on first.", code="webhook_disabled")

@@ -217,11 +217,11 @@ def fill(teams: list[Any], count: int, **changes: Any) -> None:
     from accounts.quota.models import LedgerEntry, Wallet
     from common.ids import new_id
     from jobs.models import Job
-    from jobs.services.submit import job_of
+    from jobs.services.submit import _job
 
     request = request_for(**changes)
     key = default_storage.save("benchmark/source.png", ContentFile(request.picture_png))
-    jobs = [job_of(teams[number % len(teams)], request, new_id(), key) for number in range(count)]
+    jobs = [_job(teams[number % len(teams)], request, new_id(), key) for number in range(count)]
     with transaction.atomic():
         Job.objects.bulk_create(jobs, batch_size=5_000)
         LedgerEntry.objects.bulk_create(

@@ -1,7 +1,6 @@
 """/v1/collections: named choices of the team's publications."""
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -10,17 +9,14 @@ from accounts.roles import Scope
 from common.ids import parse_public_id
 from common.pagination import keyset_page
 from jobs.api.authentication import principal_of
+from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
 from jobs.api.schema import ERRORS
 from jobs.api.videos import checked_body
-from jobs.fields import TextField
 from jobs.galleries.api.serializers import (
     CollectionSerializer,
     EditCollectionSerializer,
     NewCollectionSerializer,
-    StrictSerializer,
     collection_as_json,
-    list_as_json,
-    list_schema,
 )
 from jobs.galleries.lookups import find_collection, find_publication
 from jobs.galleries.models import Collection
@@ -31,11 +27,6 @@ from jobs.galleries.services.curation import (
     require_curator,
     set_collected,
 )
-
-
-class PageQuerySerializer(StrictSerializer):
-    after = TextField(required=False, help_text="the last id of the page before")
-    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
 
 
 class CollectionsView(APIView):

@@ -12,26 +12,23 @@ from accounts.principals import Principal
 from accounts.roles import Scope
 from common.ids import parse_public_id
 from jobs.api.authentication import principal_of
+from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
 from jobs.api.schema import ERRORS
-from jobs.api.videos import checked_body, find_video
+from jobs.api.videos import checked_body
 from jobs.fields import TextField
 from jobs.galleries.api.serializers import (
     EditPublicationSerializer,
     PublicationSerializer,
     PublishSerializer,
-    StrictSerializer,
-    list_as_json,
-    list_schema,
     publication_as_json,
 )
 from jobs.galleries.lookups import find_collection, find_publication
 from jobs.galleries.search import Wanted, find_publications
 from jobs.galleries.services.publishing import edit_publication, publish_video, set_favourite, unpublish
+from jobs.services.lookups import find_video
 
 
-class GalleryQuerySerializer(StrictSerializer):
-    after = TextField(required=False, help_text="the last id of the page before")
-    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+class GalleryQuerySerializer(PageQuerySerializer):
     q = TextField(required=False, max_length=200, help_text="words in captions, prompts and tags; all must be there")
     tag = TextField(required=False)
     model = TextField(required=False)

@@ -3,27 +3,15 @@
 from typing import Any
 
 from django.urls import reverse
-from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from common.clock import unix_seconds
 from common.ids import public_id
-from jobs.fields import TextField
+from jobs.fields import StrictSerializer, TextField
 from jobs.galleries.models import LONGEST_CAPTION, LONGEST_TAG, MOST_TAGS, Collection, Publication, ShareLink
 
 LONGEST_PASSWORD = 128
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses what it does not know, by name."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict) and (unknown := sorted(str(name) for name in data if name not in self.fields)):
-            raise serializers.ValidationError(
-                {name: [serializers.ErrorDetail("There is no such field.", code="unknown_field")] for name in unknown}
-            )
-        return super().to_internal_value(data)
 
 
 def _tags_field() -> serializers.ListField:
@@ -104,30 +92,6 @@ class ShareLinkSerializer(serializers.Serializer[Any]):
     creator = serializers.CharField(allow_null=True)
     created_at = serializers.IntegerField()
     expires_at = serializers.IntegerField(allow_null=True)
-
-
-def list_schema(name: str, row: type[serializers.Serializer[Any]]) -> Any:
-    """A keyset page of such rows."""
-    return inline_serializer(
-        name,
-        {
-            "object": serializers.ChoiceField(choices=["list"]),
-            "data": row(many=True),
-            "first_id": serializers.CharField(allow_null=True),
-            "last_id": serializers.CharField(allow_null=True),
-            "has_more": serializers.BooleanField(),
-        },
-    )
-
-
-def list_as_json(rows: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
-    return {
-        "object": "list",
-        "data": rows,
-        "first_id": rows[0]["id"] if rows else None,
-        "last_id": rows[-1]["id"] if rows else None,
-        "has_more": has_more,
-    }
 
 
 def publication_as_json(publication: Publication, request: Request) -> dict[str, Any]:

@@ -3,35 +3,30 @@
 from datetime import UTC, datetime
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import Scope
-from common.errors import NotFound
 from common.ids import parse_public_id
+from common.lookups import find_by_public_id
 from common.pagination import keyset_page
 from jobs.api.authentication import principal_of
+from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
 from jobs.api.schema import ERRORS
 from jobs.api.videos import checked_body
 from jobs.fields import TextField
 from jobs.galleries.api.serializers import (
     NewShareLinkSerializer,
     ShareLinkSerializer,
-    StrictSerializer,
     link_as_json,
-    list_as_json,
-    list_schema,
 )
 from jobs.galleries.lookups import find_target
 from jobs.galleries.models import Collection
 from jobs.galleries.services.sharing import make_link, revoke_link, visible_links
 
 
-class LinksQuerySerializer(StrictSerializer):
-    after = TextField(required=False, help_text="the last id of the page before")
-    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+class LinksQuerySerializer(PageQuerySerializer):
     target = TextField(required=False, help_text="vid_…, pub_… or col_…")
 
 
@@ -87,9 +82,7 @@ class ShareLinkView(APIView):
     )
     def delete(self, request: Request, link_id: str) -> Response:
         links = visible_links(principal_of(request)).select_related("creator")
-        link = links.filter(pk=parse_public_id("shr", link_id)).first()
-        if link is None:
-            raise NotFound(f"No shr with the id {link_id!r}.")
+        link = find_by_public_id(links, "shr", link_id)
         revoke_link(link=link)
         link.refresh_from_db()
         return Response(link_as_json(link, request))

@@ -15,7 +15,6 @@ from accounts.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict
 from inference.catalogue import MODELS
-from jobs.api.videos import find_video
 from jobs.galleries.lookups import find_publication
 from jobs.galleries.models import Collection, Publication, PublicPage
 from jobs.galleries.pages.forms import PublicationForm, first_errors
@@ -23,6 +22,7 @@ from jobs.galleries.pages.gallery import aspect
 from jobs.galleries.services import publishing
 from jobs.galleries.services.curation import may_curate, set_collected
 from jobs.galleries.services.sharing import may_share
+from jobs.services.lookups import find_video
 
 
 @require_safe

@@ -13,8 +13,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.pages import is_htmx, team_page
 from accounts.principals import Principal
 from accounts.roles import Scope
-from common.errors import Conflict, NotFound
+from common.errors import Conflict
 from common.ids import parse_public_id
+from common.lookups import find_by_public_id
 from common.pagination import keyset_page
 from jobs.galleries.lookups import find_target
 from jobs.galleries.models import Collection, PublicPage, ShareLink
@@ -55,9 +56,7 @@ def share(request: HttpRequest, principal: Principal, target_id: str) -> HttpRes
 def revoke(request: HttpRequest, principal: Principal, link_id: str) -> HttpResponseBase:
     """Ends a link; htmx gets the dialog anew."""
     rows = visible_links(principal).select_related("job", "collection")
-    link = rows.filter(pk=parse_public_id("shr", link_id)).first()
-    if link is None:
-        raise NotFound(f"No shr with the id {link_id!r}.")
+    link = find_by_public_id(rows, "shr", link_id)
     revoke_link(link=link)
     if is_htmx(request):
         return _dialog(request, principal, link.job or link.collection)

@@ -21,6 +21,27 @@ def test_a_quote_says_what_the_submit_reserves_and_writes_nothing(as_alice, alic
     assert (quote["size"], quote["fits"], quote["suggestions"]) == (video["size"], True, [])
 
 
+@pytest.mark.parametrize(("total_mb", "some"), [(16_000, True), (12_500, False)])
+def test_a_quote_says_when_no_gpu_has_the_memory_also_where_nothing_fits(
+    as_alice, body, settings, total_mb: int, some: bool
+):
+    settings.MODELS_ENABLED = ["i2vgen-xl"]
+    Worker.objects.create(
+        name="w",
+        pool="gpu",
+        model="i2vgen-xl",
+        state="ready",
+        device="cuda:0",
+        vram_total_mb=total_mb,
+        last_beat_at="2099-01-01T00:00:00Z",
+    )
+    request = body(model="i2vgen-xl", resolution="1024p", num_frames=32)
+    quote = as_alice.post("/v1/videos/quote", request).json()
+    assert quote["fits"] is False
+    assert bool(quote["suggestions"]) is some
+    assert as_alice.post("/v1/videos", request).json()["error"]["code"] == "gpu_memory_impossible"
+
+
 def test_a_quote_counts_what_is_ahead(as_alice, body, submit):
     Worker.objects.create(
         name="w", pool="cpu", model="camera", state="ready", device="cpu", last_beat_at="2099-01-01T00:00:00Z"

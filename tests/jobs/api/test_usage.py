@@ -135,7 +135,7 @@ def test_without_dates_it_is_the_present_month(alice, as_alice):
         ("from=2030-01-01&to=2031-01-02", "from", "366 days"),
         ("from=0001-01-01&to=9999-12-31", "from", "366 days"),
         ("group_by=team", "group_by", "not a valid choice"),
-        ("form=2031-03-01", "form", "no such parameter"),
+        ("form=2031-03-01", "form", "no such field"),
     ],
 )
 def test_what_is_wrong_is_said(query: str, param: str, says: str, as_alice):

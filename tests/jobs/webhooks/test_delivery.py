@@ -11,6 +11,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from accounts.models import Membership
 from accounts.roles import Role
+from common.errors import Conflict
 from jobs.models import Job, JobEvent
 from jobs.services.cancel import cancel_job
 from jobs.services.claim import claim_job
@@ -18,7 +19,7 @@ from jobs.services.close import Published, complete_job
 from jobs.webhooks.delivery import _PAUSES_SECONDS, MOST_TRIES, Deliverer
 from jobs.webhooks.models import Attempt, Delivery, Endpoint
 from jobs.webhooks.outbox import announce_events, endpoint_of_jobs
-from jobs.webhooks.services import rotate_secret
+from jobs.webhooks.services import redeliver, rotate_secret, update_endpoint
 from tests.jobs.webhooks.receiver import closed_port, drip, flood, say
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -262,3 +263,47 @@ def test_two_outboxes_make_one_delivery(submit, endpoint):
     JobEvent.objects.update(announced_at=None)
     announce_events()
     assert Delivery.objects.count() == 1
+
+
+def test_a_slow_address_of_one_job_does_not_delay_that_of_another(submit, receiver):
+    seen = []
+
+    def answer(handler):
+        if handler.path == "/slow":
+            while "/quick" not in [call.path for call in receiver.calls]:
+                pass
+        seen.append(handler.path)
+        say(handler, 200)
+
+    receiver.answer = answer
+    for path in ("/slow", "/quick"):
+        complete(submit, webhook_url=receiver.url + path)
+    deliver()
+    assert sorted(seen) == ["/quick", "/slow"]
+
+
+def test_what_is_switched_off_gets_nothing_more(submit, endpoint, receiver):
+    hook = endpoint()
+    complete(submit)
+    announce_events()
+    update_endpoint(endpoint=hook, changes={"enabled": False})
+    assert hook.disabled_at
+    deliver()
+    assert not receiver.calls
+    assert Delivery.objects.get().state == "failed"
+    with pytest.raises(Conflict):
+        redeliver(delivery=Delivery.objects.get())
+    update_endpoint(endpoint=hook, changes={"enabled": True})
+    redeliver(delivery=Delivery.objects.get())
+    deliver()
+    assert len(receiver.calls) == 1
+
+
+def test_addresses_of_many_jobs_cost_no_query_each(submit, receiver, django_assert_num_queries):
+    for number in range(2):
+        complete(submit, webhook_url=f"{receiver.url}/{number}")
+    announce_events()
+    JobEvent.objects.update(announced_at=None)
+    # Begin, events with jobs, the team's secret, endpoints, deliveries, mark, commit.
+    with django_assert_num_queries(7):
+        announce_events()
