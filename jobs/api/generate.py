@@ -24,13 +24,13 @@ from common.ratelimit import Limit
 from jobs.api.asynchronous import AsyncAPIView
 from jobs.api.authentication import principal_of
 from jobs.api.calls import count_call
-from jobs.api.content import download_link
 from jobs.api.errors import as_mutoscope_error, legacy_envelope, legacy_status, retry_headers
 from jobs.api.videos import checked_body
 from jobs.models import Job
 from jobs.requests import VideoRequestSerializer, resolve
 from jobs.services.admission import GpuMemoryImpossible
 from jobs.services.idempotency import idempotency_of
+from jobs.services.links import signed_content_url
 from jobs.services.submit import submit_job
 from jobs.services.waiting import wait_until_closed
 from jobs.states import State
@@ -161,7 +161,7 @@ def _success(http: HttpRequest, job: Job) -> dict[str, Any]:
         "task_id": job.public_id,
         "status": "success",
         "video_base64": _as_base64(job.result_key) if inline else None,
-        "download_url": download_link(http, job),
+        "download_url": signed_content_url(http, job),
         "inference_time_s": round(job.gpu_seconds or 0, 3),
         "parameters": {
             "resolution": job.resolution,

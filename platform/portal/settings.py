@@ -357,8 +357,8 @@ GENERATE_WAIT_SECONDS = env.float("GENERATE_WAIT_SECONDS", default=85)
 HOLDS_ANSWERS = env.bool("HOLDS_ANSWERS", default=False)
 # Calls of `/generate` that one key, and one address, may make.
 GENERATE_RATE_LIMIT = env.str("GENERATE_RATE_LIMIT", default="10/minute")
-# Seconds that a signed download link works.
-DOWNLOAD_LINK_SECONDS = env.int("DOWNLOAD_LINK_SECONDS", default=3600)
+# Seconds that a signed link to a video's bytes works; an hour at most.
+DOWNLOAD_LINK_SECONDS = min(3600, env.int("DOWNLOAD_LINK_SECONDS", default=3600))
 
 # Webhooks may go to private and loopback addresses: only where every team is trusted with the network behind this host.
 WEBHOOKS_TO_PRIVATE_ADDRESSES = env.bool("WEBHOOKS_TO_PRIVATE_ADDRESSES", default=False)

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 
 from accounts.principals import principal_for_session
-from jobs.api.content import download_link
 from jobs.galleries.models import Publication, PublicPage
+from jobs.services.links import signed_content_url
 from jobs.states import State
 from tests.isolation.test_matrix import NOISE, steady_headers
 from tests.isolation.world import World, make_job
@@ -69,7 +69,7 @@ def test_strangers_look_from_behind_the_wall_of_the_team_that_shows(
 
 def test_a_signed_link_works_for_whoever_has_it(world: World, rf: Any) -> None:
     """Signed in to another team, or with a key of another team, as well as without any account."""
-    address = download_link(rf.get("/"), world.done)
+    address = signed_content_url(rf.get("/"), world.done)
     other = Client(headers=world.mallory.key())
     for client in (Client(), world.mallory.browser(), other):
         assert said(client.get(address))[0] == 200
@@ -77,7 +77,7 @@ def test_a_signed_link_works_for_whoever_has_it(world: World, rf: Any) -> None:
     hers = make_job(world.mallory, State.COMPLETED)
     swapped = address.replace(world.done.public_id, hers.public_id)
     for client in (Client(), world.mallory.browser(), other):
-        assert [client.get(wrong).status_code for wrong in (queued, swapped)] == [404, 404]
+        assert [client.get(wrong).status_code for wrong in (queued, swapped)] == [401, 401]
 
 
 def test_the_present_team_is_asked_for_again_behind_another_wall(world: World, rf: Any) -> None:

@@ -1,6 +1,7 @@
 """Three people: Alice owns the team, Bob may only look, Charlie is in another team. And their pictures."""
 
 import base64
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.test import Client
 from PIL import Image
 
@@ -17,9 +20,13 @@ from accounts.quota.models import Wallet
 from accounts.roles import Role, Scope
 from accounts.services import create_api_key, ensure_personal_team
 from jobs.models import Job
+from jobs.services.claim import claim_job
+from jobs.services.close import Published, complete_job
 from jobs.services.doorbell import short_redis
+from jobs.services.storage import attempt_key
 
 SAMPLES = Path(settings.ROOT) / "samples"
+FILM = bytes(range(256)) * 8
 
 
 @dataclass(frozen=True)
@@ -146,3 +153,28 @@ def limited_key(alice: Person) -> Callable[[Scope], Api]:
         return Api({"X-API-Key": key})
 
     return make
+
+
+@pytest.fixture
+def finished_of(submit: Callable[..., Job]) -> Callable[..., Job]:
+    """A completed video of Alice's with 2,048 known bytes; fields of its body may be changed."""
+
+    def make(**changes: Any) -> Job:
+        submit(**changes)
+        job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
+        assert job is not None
+        keys = [
+            default_storage.save(attempt_key(job.team_id, job.id, job.attempt, name), ContentFile(content))
+            for name, content in (("video.mp4", FILM), ("poster.jpg", b"poster"))
+        ]
+        published = Published(result_key=keys[0], poster_key=keys[1], result_bytes=len(FILM), gpu_seconds=1)
+        assert complete_job(fence=job.fence, published=published)
+        job.refresh_from_db()
+        return job
+
+    return make
+
+
+@pytest.fixture
+def finished(finished_of: Callable[..., Job]) -> Job:
+    return finished_of()

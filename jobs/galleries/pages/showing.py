@@ -15,7 +15,8 @@ from common.errors import NotFound
 from common.ids import parse_public_id
 from common.pagination import Page
 from inference.sizes import nearest_aspect_ratio
-from jobs.api.content import content_key, file_response
+from jobs.api.content import content_key
+from jobs.api.files import file_name, file_response
 from jobs.galleries.models import Publication
 from jobs.galleries.pages.gallery import cards
 from jobs.models import Job
@@ -79,7 +80,7 @@ def show_content(request: HttpRequest, shown: Shown, job: Job) -> HttpResponseBa
     if variant not in {"video", "thumbnail"}:
         raise gone()
     key = content_key(job, variant)
-    name = f"{job.public_id}.{key.rpartition('.')[2]}"
+    name = file_name(job, key, with_prompt=False)
     response = file_response(request, key, filename=name, as_attachment="download" in request.GET)
     return _finished(response, shown)
 

@@ -1,10 +1,8 @@
 """Reading, canceling and deleting videos; and that another team's are as absent as absent ones."""
 
 import re
-import uuid
 
 import pytest
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
@@ -12,28 +10,9 @@ from accounts.models import ApiKey
 from accounts.roles import Scope
 from accounts.services import revoke_api_key
 from jobs.models import Job
-from jobs.services.claim import claim_job
 from jobs.services.cleanup import delete_due_files
-from jobs.services.close import Published, complete_job
-from jobs.services.storage import attempt_key
 from jobs.states import State
-
-FILM = bytes(range(256)) * 8
-
-
-@pytest.fixture
-def finished(submit) -> Job:
-    """A completed video of Alice's with 2,048 known bytes."""
-    submit()
-    job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
-    keys = [
-        default_storage.save(attempt_key(job.team_id, job.id, job.attempt, name), ContentFile(content))
-        for name, content in (("video.mp4", FILM), ("poster.jpg", b"poster"))
-    ]
-    published = Published(result_key=keys[0], poster_key=keys[1], result_bytes=len(FILM), gpu_seconds=1)
-    assert complete_job(fence=job.fence, published=published)
-    job.refresh_from_db()
-    return job
+from tests.jobs.conftest import FILM
 
 
 def test_a_queued_video_says_what_it_waits_for(submit, as_alice):

@@ -1,0 +1,79 @@
+"""A stored object as an answer: whole or a range of it, with a name to save it under."""
+
+import hashlib
+import re
+
+from django.core.files.storage import default_storage
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.http import content_disposition_header
+from werkzeug.http import parse_range_header
+
+from common.errors import Gone
+from jobs.models import Job
+from jobs.services.storage import mime_type
+
+_NAME_WORDS, _NAME_LENGTH = 6, 60
+# Who asks decides what they get: no cache may give one caller's answer to another, not even in the same browser.
+_VARY = ("Authorization", "X-API-Key", "Cookie")
+
+
+def file_name(job: Job, key: str, *, with_prompt: bool) -> str:
+    """What the file is called when it is saved: after the prompt's first words, or for strangers after the id."""
+    words = re.findall(r"\w+", job.prompt)[:_NAME_WORDS] if with_prompt else []
+    stem = "-".join(words).lower()[:_NAME_LENGTH].rstrip("-") or job.public_id
+    return f"{stem}.{key.rpartition('.')[2]}"
+
+
+def file_response(request: HttpRequest, key: str, *, filename: str, as_attachment: bool) -> HttpResponseBase:
+    """A stored object, or the part of it that a Range header names; 304 where the caller has it already.
+
+    Read whole: a clip of at most 32 frames is small, and nothing is held open while a slow client reads.
+    """
+    # A key's content never changes, but the key itself says more than a client should know.
+    etag = f'"{hashlib.sha256(key.encode()).hexdigest()[:32]}"'
+    known = get_conditional_response(request, etag=etag)
+    if known is not None:
+        return _private(known, etag)
+    try:
+        size = default_storage.size(key)
+        start, stop, response = _slice(request, size, etag)
+        if request.method != "HEAD":
+            with default_storage.open(key) as file:
+                file.seek(start)
+                response.content = file.read(stop - start)
+    except FileNotFoundError:
+        raise Gone("The video's file is not there any more.") from None
+    response["Content-Length"] = str(stop - start)
+    response["Content-Type"] = mime_type(key)
+    response["Content-Disposition"] = str(content_disposition_header(as_attachment, filename))
+    response["Accept-Ranges"] = "bytes"
+    return _private(response, etag)
+
+
+def _private(response: HttpResponseBase, etag: str) -> HttpResponseBase:
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, max-age=3600"
+    response["X-Content-Type-Options"] = "nosniff"
+    patch_vary_headers(response, _VARY)
+    return response
+
+
+def _slice(request: HttpRequest, size: int, etag: str) -> tuple[int, int, HttpResponse]:
+    """First byte, byte after the last, and an empty response of the right status."""
+    # If-Range names another version: the parts that the caller has are of no use, send all.
+    stale = request.headers.get("If-Range", etag) != etag
+    wanted = None if stale else parse_range_header(request.headers.get("Range"))
+    if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
+        return 0, size, HttpResponse(status=200)
+    start = wanted.ranges[0][0]
+    # The last so many bytes, and there are fewer: all of them (RFC 9110, 14.1.2).
+    bounds = (0, size) if start < -size and size else wanted.range_for_length(size)
+    if bounds is None:
+        response = HttpResponse(status=416)
+        response["Content-Range"] = f"bytes */{size}"
+        return 0, 0, response
+    response = HttpResponse(status=206)
+    response["Content-Range"] = f"bytes {bounds[0]}-{bounds[1] - 1}/{size}"
+    return *bounds, response

@@ -1,0 +1,54 @@
+"""Addresses that give a video's bytes to whoever has them: no key, no session, for an hour at most.
+
+One mechanism for every answer that hands out media. The signature covers the video, the variant, the team and the end
+of the link: none of them can be changed. A link opens no more than the video itself does; one that is deleted or
+expired is gone behind its links as well.
+"""
+
+import time
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core.signing import BadSignature, Signer
+from django.http import HttpRequest
+from django.urls import reverse
+from rest_framework.request import Request
+
+from common.errors import Unauthenticated
+from jobs.models import Job
+
+_SIGNER = Signer(salt="media-link")
+
+
+def signed_content_url(origin: HttpRequest | Request | str, job: Job, variant: str = "video") -> str:
+    """The address of a variant, good for DOWNLOAD_LINK_SECONDS.
+
+    origin: the request that is answered, or where none is (webhooks, batches) the site's address, SITE_URL.
+    """
+    path = reverse("api:video-content", args=[job.public_id])
+    grant = f"{job.team_id}.{int(time.time()) + settings.DOWNLOAD_LINK_SECONDS}"
+    signature = _SIGNER.signature(_signed_text(job.public_id, variant, grant))
+    address = f"{path}?{urlencode({'variant': variant, 'token': f'{grant}.{signature}'})}"
+    return f"{origin.rstrip('/')}{address}" if isinstance(origin, str) else origin.build_absolute_uri(address)
+
+
+def team_of_link(*, video_id: str, variant: str, token: str) -> int:
+    """The id of the team whose video may be read. Raises Unauthenticated for a link that is not ours, or has run out.
+
+    The comparison takes the same time for every wrong signature; nothing in the token is believed before it.
+    """
+    grant, _, signature = token.rpartition(".")
+    try:
+        _SIGNER.unsign(f"{_signed_text(video_id, variant, grant)}:{signature}")
+    except BadSignature:
+        message = "This link is not valid. Copy it whole, or ask for the video again to get a new one."
+        raise Unauthenticated(message, code="link_invalid") from None
+    team_id, _, expires = grant.partition(".")
+    if int(expires) <= time.time():
+        message = "This link has run out. Ask for the video again to get a new one."
+        raise Unauthenticated(message, code="link_expired")
+    return int(team_id)
+
+
+def _signed_text(video_id: str, variant: str, grant: str) -> str:
+    return f"{video_id}/{variant}/{grant}"
