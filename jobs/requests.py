@@ -155,7 +155,7 @@ def resolve(values: dict[str, Any], *, team: Team, cancel_after_seconds: int | N
 
     Raises InvalidField, UnsupportedPicture, TooLarge or Overloaded.
     """
-    spec = _model(values.get("model", default_model(team)))
+    spec = model_named(values.get("model", default_model(team)))
     preset = PRESETS.get(values.get("preset", ""), spec.defaults)
     picture_field, data = _picture_bytes(values)
     try:
@@ -194,7 +194,9 @@ def resolve(values: dict[str, Any], *, team: Team, cancel_after_seconds: int | N
     )
 
 
-def _model(name: str) -> ModelSpec:
+def model_named(name: str) -> ModelSpec:
+    """The model of that name, or that the site has that name for. Raises InvalidField."""
+    name = settings.MODEL_ALIASES.get(name, name)
     if name not in settings.MODELS_ENABLED or name not in MODELS:
         raise _invalid(
             "model", f"There is no model {name!r} here. Choose one of: {', '.join(settings.MODELS_ENABLED)}."

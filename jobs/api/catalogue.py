@@ -19,6 +19,8 @@ from jobs.api.authentication import principal_of
 from jobs.requests import default_model
 from jobs.services.quote import quote
 
+# OpenAI's SDK wants a moment: that of the first of them, 2026-01-01.
+_CREATED = 1_767_225_600
 _LIST = {
     "type": "object",
     "properties": {"object": {"type": "string"}, "data": {"type": "array", "items": {"type": "object"}}},
@@ -48,6 +50,8 @@ def _model_as_json(spec: ModelSpec, default: str, allowed: tuple[str, ...] | Non
     return {
         "id": spec.name,
         "object": "model",
+        "created": _CREATED,
+        "owned_by": "mutoscope",
         "title": spec.title,
         "description": spec.description,
         "default": spec.name == default,

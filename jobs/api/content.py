@@ -7,6 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -39,8 +40,16 @@ class ContentQuerySerializer(serializers.Serializer[Any]):
     token = serializers.CharField(required=False, help_text="of a signed link")
 
 
+class AnyAccept(DefaultContentNegotiation):
+    """Bytes are what they are, whatever the caller accepts: OpenAI's SDK asks for application/binary."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type  # of errors
+
+
 class ContentView(APIView):
     part_of_pages = True
+    content_negotiation_class = AnyAccept
     scopes = {"GET": Scope.VIDEOS_READ}
     permission_classes = [HasScopeOrToken]
 

@@ -32,6 +32,8 @@ from jobs.states import State
 
 _LONGEST_DEADLINE_SECONDS = 7 * 24 * 3600
 _LONGEST_WAIT_SECONDS = 60
+# Between two looks of a client that lets us say.
+_POLL_SECONDS, _POLLS_OF_A_WAIT = (0.5, 5.0), 20
 # As far as the ids' 48 bits of milliseconds reach.
 _LAST_MOMENT = 2**48 // 1000 - 1
 
@@ -179,10 +181,18 @@ def _state(request: Request, job: Job) -> Response:
     """The video; 304 where the caller has it as it is."""
     body = video_as_json(job, request)
     etag = f'"{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", **_poll_after(body)}
     if etag in request.headers.get("If-None-Match", ""):
         return Response(status=304, headers=headers)
     return Response(body, headers=headers)
+
+
+def _poll_after(body: dict[str, Any]) -> dict[str, str]:
+    """When to ask again, for OpenAI's SDK: it takes the first answer's word for all the time that it waits."""
+    if body["queue"] is None:
+        return {}
+    seconds = (body["queue"]["eta_seconds"] or 0) / _POLLS_OF_A_WAIT
+    return {"openai-poll-after-ms": str(round(1000 * min(max(seconds, _POLL_SECONDS[0]), _POLL_SECONDS[1])))}
 
 
 class CancelView(APIView):

@@ -18,6 +18,9 @@ def wrong_models() -> list[str]:
     elif settings.DEFAULT_MODEL not in settings.MODELS_ENABLED:
         enabled = ", ".join(settings.MODELS_ENABLED)
         sentences.append(f"DEFAULT_MODEL is {settings.DEFAULT_MODEL!r}, which is not in MODELS_ENABLED ({enabled}).")
+    for alias, name in settings.MODEL_ALIASES.items():
+        if name not in settings.MODELS_ENABLED:
+            sentences.append(f"MODEL_ALIASES names {name!r} for {alias!r}, which is not in MODELS_ENABLED.")
     return sentences
 
 

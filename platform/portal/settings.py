@@ -315,6 +315,9 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Mutoscope <mutoscope
 MODELS_ENABLED = env.list("MODELS_ENABLED", default=["camera"])
 # The one that a request without `model` gets.
 DEFAULT_MODEL = env.str("DEFAULT_MODEL", default=next(iter(MODELS_ENABLED), ""))
+# Other names that requests may use for these models, for programs that were written for another service:
+# `sora-2=i2vgen-xl,ali-vilab/i2vgen-xl=i2vgen-xl`.
+MODEL_ALIASES = env.dict("MODEL_ALIASES", default={})
 # A worker that renews its lease for this long no more is taken for dead, and its job goes to another.
 LEASE_SECONDS = env.float("LEASE_SECONDS", default=30)
 # Between two renewals; several must fit into a lease.

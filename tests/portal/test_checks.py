@@ -22,3 +22,9 @@ def test_others_are_refused_by_name(enabled, default, words, settings):
     (error,) = models_are_known()
     assert words in error.msg
     assert "camera" in error.msg
+
+
+def test_another_name_must_mean_a_model_that_is_offered(settings):
+    settings.MODEL_ALIASES = {"sora-2": "camera", "sora-9": "dolly"}
+    (error,) = models_are_known()
+    assert "'dolly' for 'sora-9'" in error.msg
