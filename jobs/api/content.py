@@ -1,8 +1,10 @@
 """The bytes of a video: for its team, or by a signed link without a key."""
 
+from math import inf
 from typing import Any
 
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -14,15 +16,16 @@ from rest_framework.views import APIView
 
 from accounts import tenancy
 from accounts.models import Team
+from accounts.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict, Gone
 from jobs.api.authentication import principal_of
-from jobs.api.files import file_name, file_response
+from jobs.api.files import file_name, file_response, storage_redirect
 from jobs.api.permissions import HasScope
 from jobs.api.schema import ERRORS
 from jobs.api.videos import checked_body
 from jobs.models import Job
-from jobs.services.links import team_of_link
+from jobs.services.links import grant_of_link
 from jobs.services.lookups import find_video
 from jobs.states import State
 
@@ -64,22 +67,40 @@ class ContentView(APIView):
         responses={
             (200, "video/mp4"): OpenApiResponse(OpenApiTypes.BINARY, description="The whole file"),
             (206, "video/mp4"): OpenApiResponse(OpenApiTypes.BINARY, description="The range that was asked for"),
+            302: OpenApiResponse(description="To the storage's own signed address, good for minutes; never for HEAD"),
             **ERRORS,
         },
     )
     def get(self, request: Request, video_id: str) -> HttpResponseBase:
         query = checked_body(ContentQuerySerializer, request.query_params)
-        job = _job_of_link(query, video_id) if "token" in query else find_video(principal_of(request).team, video_id)
+        job, seconds_left = _granted(request, query, video_id)
         key = content_key(job, query["variant"])
         # Whoever has a link need not be of the team, for which the prompt was written.
         filename = file_name(job, key, with_prompt="token" not in query)
-        return file_response(request._request, key, filename=filename, as_attachment=query["download"])
+        attachment = query["download"]
+        # Pages show what comes from this site alone, and a signed address is good for one method.
+        if request.method == "GET" and not _is_of_a_page(request):
+            answer = storage_redirect(key, seconds=seconds_left, filename=filename, as_attachment=attachment)
+            if answer is not None:
+                return answer
+        return file_response(request._request, key, filename=filename, as_attachment=attachment)
 
 
-def _job_of_link(query: dict[str, Any], video_id: str) -> Job:
-    team_id = team_of_link(video_id=video_id, variant=query["variant"], token=query["token"])
-    tenancy.enter(team_id=team_id)  # who opens the link may be signed in to another team
-    return find_video(Team(pk=team_id), video_id)
+def _granted(request: Request, query: dict[str, Any], video_id: str) -> tuple[Job, float]:
+    """The video that may be read, and for how many seconds more."""
+    if "token" in query:
+        grant = grant_of_link(video_id=video_id, variant=query["variant"], token=query["token"])
+        tenancy.enter(team_id=grant.team_id)  # who opens the link may be signed in to another team
+        job, seconds = find_video(Team(pk=grant.team_id), video_id), grant.seconds_left
+    else:
+        job, seconds = find_video(principal_of(request).team, video_id), inf
+    if job.expires_at is not None:
+        seconds = min(seconds, (job.expires_at - timezone.now()).total_seconds())
+    return job, seconds
+
+
+def _is_of_a_page(request: Request) -> bool:
+    return isinstance(request.auth, Principal) and request.auth.api_key is None
 
 
 def content_key(job: Job, variant: str) -> str:

@@ -6,6 +6,7 @@ expired is gone behind its links as well.
 """
 
 import time
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -32,8 +33,16 @@ def signed_content_url(origin: HttpRequest | Request | str, job: Job, variant: s
     return f"{origin.rstrip('/')}{address}" if isinstance(origin, str) else origin.build_absolute_uri(address)
 
 
-def team_of_link(*, video_id: str, variant: str, token: str) -> int:
-    """The id of the team whose video may be read. Raises Unauthenticated for a link that is not ours, or has run out.
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a link allows: to read a video of this team, for so long."""
+
+    team_id: int
+    seconds_left: float
+
+
+def grant_of_link(*, video_id: str, variant: str, token: str) -> Grant:
+    """Raises Unauthenticated for a link that is not ours, or has run out.
 
     The comparison takes the same time for every wrong signature; nothing in the token is believed before it.
     """
@@ -44,10 +53,11 @@ def team_of_link(*, video_id: str, variant: str, token: str) -> int:
         message = "This link is not valid. Copy it whole, or ask for the video again to get a new one."
         raise Unauthenticated(message, code="link_invalid") from None
     team_id, _, expires = grant.partition(".")
-    if int(expires) <= time.time():
+    seconds_left = int(expires) - time.time()
+    if seconds_left <= 0:
         message = "This link has run out. Ask for the video again to get a new one."
         raise Unauthenticated(message, code="link_expired")
-    return int(team_id)
+    return Grant(int(team_id), seconds_left)
 
 
 def _signed_text(video_id: str, variant: str, grant: str) -> str:

@@ -33,6 +33,12 @@ def mime_type(key: str) -> str:
     return MIME_TYPES.get(key.rpartition(".")[2], "application/octet-stream")
 
 
+def signed_url(key: str, *, seconds: int, disposition: str) -> str | None:
+    """The storage's own address for an object, good for so long; None where it has none, or none for clients."""
+    sign = getattr(default_storage, "signed_url", None)
+    return sign and sign(key, seconds=seconds, content_type=mime_type(key), disposition=disposition)
+
+
 def is_gone(key: str) -> bool:
     """Whether an object is missing from a storage that is there, before and after the look.
 

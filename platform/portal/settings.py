@@ -189,6 +189,9 @@ if MEDIA_S3_BUCKET := env.str("MEDIA_S3_BUCKET", default=""):
             "bucket_name": MEDIA_S3_BUCKET,
             # Where the server is; empty for Amazon's own.
             "endpoint_url": env.str("MEDIA_S3_ENDPOINT", default="") or None,
+            # Where clients reach the bucket, as https://s3.example.com: downloads are then answered with redirects
+            # to addresses that the storage itself checks. Empty: all bytes go through the site.
+            "public_endpoint": env.str("MEDIA_S3_PUBLIC_ENDPOINT", default="") or None,
             # Needed by Amazon; other servers take any.
             "region_name": env.str("MEDIA_S3_REGION", default="us-east-1"),
             # Who reads, writes, lists and deletes in the bucket; empty takes what the machine's role gives.

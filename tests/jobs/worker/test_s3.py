@@ -3,16 +3,22 @@
 import shutil
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.utils import timezone
 
 from inference.encoding import probe
-from jobs.models import Worker
+from jobs.models import Job, Worker
+from jobs.services.links import signed_content_url
 from jobs.services.storage import attempt_key
 from jobs.states import State
+from tests.jobs.conftest import FILM
 from tests.jobs.worker.s3_server import KEYS, Line, S3Server
 from tests.workers import wait_for_state, wait_until
 
@@ -45,7 +51,7 @@ def s3(settings, line) -> Iterator[dict[str, str]]:
     access_key, secret_key = KEYS.values()
     endpoint = f"http://127.0.0.1:{line.port}"
     options = {"bucket_name": "media", "endpoint_url": endpoint, "access_key": access_key, "secret_key": secret_key}
-    settings.MODELS_ENABLED = ["scripted"]
+    settings.MODELS_ENABLED = ["scripted", "camera"]
     settings.STORAGES = {
         **settings.STORAGES,
         "default": {"BACKEND": "common.s3.S3Storage", "OPTIONS": {**options, "region_name": "us-east-1"}},
@@ -126,3 +132,62 @@ def test_an_object_is_there_with_its_last_byte_or_not_at_all(s3, line):
     default_storage.delete("half")
     with pytest.raises(FileNotFoundError):
         default_storage.open("half")
+
+
+@pytest.fixture
+def public(s3, settings, server) -> str:
+    """Clients reach the bucket at an address of their own, not that of the site."""
+    endpoint = f"http://localhost:{server.port}"
+    options = {**settings.STORAGES["default"]["OPTIONS"], "public_endpoint": endpoint}
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "common.s3.S3Storage", "OPTIONS": options}}
+    return endpoint
+
+
+def test_downloads_go_to_the_storage_where_clients_reach_it(public, finished_of, as_alice, alice, client):
+    job = finished_of(model="camera", prompt="猫 looks up")
+    path = f"/v1/videos/{job.public_id}/content"
+    answer = as_alice.get(path + "?download=1")
+    assert answer.status_code == 302
+    assert answer["Location"].startswith(f"{public}/media/")
+    assert answer["Cache-Control"] == "private, no-store"
+    whole = httpx.get(answer["Location"])
+    assert (whole.status_code, whole.content, whole.headers["Content-Type"]) == (200, FILM, "video/mp4")
+    assert whole.headers["Content-Disposition"] == "attachment; filename*=utf-8''%E7%8C%AB-looks-up.mp4"
+    part = httpx.get(answer["Location"], headers={"Range": "bytes=100-199"})
+    assert (part.status_code, part.content) == (206, FILM[100:200])
+    # Neither another object, nor without the signature, nor to write.
+    assert httpx.get(answer["Location"].replace("video.mp4", "poster.jpg")).status_code == 403
+    assert httpx.get(answer["Location"].partition("?")[0]).status_code == 403
+    assert httpx.put(answer["Location"], content=b"x").status_code == 403
+    head = as_alice.client.head(path, headers=as_alice.headers)
+    assert (head.status_code, head["Content-Length"]) == (200, "2048")
+    client.force_login(alice.user)
+    page = client.get(path)
+    assert (page.status_code, page.content) == (200, FILM)  # what pages show has to come from the site
+
+
+def test_a_storages_address_outlives_neither_link_nor_video(public, finished_of, as_alice, client, settings):
+    job = finished_of(model="camera")
+
+    def seconds(address: str) -> int:
+        answer = client.get(address, headers=as_alice.headers)
+        assert answer.status_code == 302, answer.content
+        return int(parse_qs(urlsplit(answer["Location"]).query)["X-Amz-Expires"][0])
+
+    path = f"/v1/videos/{job.public_id}/content"
+    link = signed_content_url("", job)
+    assert seconds(path) == seconds(link) == 300
+    settings.DOWNLOAD_LINK_SECONDS = 30
+    assert 1 <= seconds(signed_content_url("", job)) <= 30
+    Job.objects.filter(pk=job.pk).update(expires_at=timezone.now() + timedelta(seconds=60))
+    assert 1 <= seconds(path) <= 60
+    default_storage.delete(job.result_key)
+    assert client.get(link).status_code == 410
+
+
+def test_a_download_is_told_that_the_storage_is_away(public, finished_of, as_alice, line):
+    job = finished_of(model="camera")
+    line.disturb("busy")
+    for api in (as_alice.get, as_alice.client.head):
+        answer = api(signed_content_url("", job))
+        assert (answer.status_code, answer["Retry-After"]) == (503, "2")
