@@ -4,16 +4,17 @@ The wallet row's lock serialises a team's movements; CHECKs and partial unique i
 """
 
 import uuid
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 
 from accounts.models import Team, User
 from accounts.quota.models import LedgerEntry, Plan, Wallet
-from accounts.quota.usage import Use, count
+from accounts.quota.usage import Use
 from common.errors import Conflict, LimitExceeded
 
 Kind = LedgerEntry.Kind
@@ -73,57 +74,92 @@ def assign_plan(*, team: Team, plan: Plan) -> bool:
     return bool(Wallet.objects.filter(team=team).exclude(plan=plan).update(plan=plan))
 
 
-@_joined
+# One round trip: the wallet's lock first, then the ledger row that explains the change, then what is counted by day.
+# Everything hangs on the first part: a wallet that does not have so much is left alone, and nothing is written.
+_MOVE = """
+WITH moved AS (
+    UPDATE quota_wallet SET balance = balance + %(balance)s, reserved = reserved + %(reserved)s,
+           stored_bytes = stored_bytes + %(stored_bytes)s
+    WHERE team_id = %(team_id)s AND balance + %(balance)s >= 0
+    RETURNING team_id
+), explained AS (
+    INSERT INTO quota_ledgerentry (team_id, kind, job_id, balance_delta, reserved_delta, reason, created_at)
+    SELECT team_id, %(kind)s, %(job_id)s, %(balance)s, %(reserved)s, '', clock_timestamp() FROM moved
+), counted AS (
+    INSERT INTO quota_usageday AS present
+           (team_id, day, user_id, api_key_id, model, credits, videos, completed, gpu_seconds)
+    SELECT team_id, %(day)s, %(user_id)s, %(api_key_id)s, %(model)s,
+           -%(balance)s, %(videos)s, %(completed)s, %(gpu_seconds)s FROM moved
+    ON CONFLICT (team_id, day, user_id, api_key_id, model) DO UPDATE SET
+        credits = present.credits + EXCLUDED.credits, videos = present.videos + EXCLUDED.videos,
+        completed = present.completed + EXCLUDED.completed, gpu_seconds = present.gpu_seconds + EXCLUDED.gpu_seconds
+)
+SELECT team_id FROM moved
+"""
+
+
+def _move(
+    kind: Kind,
+    *,
+    use: Use,
+    job_id: uuid.UUID,
+    balance: int,
+    reserved: int,
+    videos: int = 0,
+    completed: int = 0,
+    gpu_seconds: float = 0,
+    stored_bytes: int = 0,
+) -> bool:
+    """Moves credits of a job and counts its use. Returns False where the free balance does not reach."""
+    movement = asdict(use) | {
+        "kind": kind,
+        "job_id": job_id,
+        "balance": balance,
+        "reserved": reserved,
+        "videos": videos,
+        "completed": completed,
+        "gpu_seconds": gpu_seconds,
+        "stored_bytes": stored_bytes,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE, movement)
+        return cursor.fetchone() is not None
+
+
 def reserve(*, use: Use, job_id: uuid.UUID, credits: int, refill_seconds: int | None = None) -> None:  # noqa: A002
     """Promises credits to a job. Raises LimitExceeded (`quota_exceeded`) where the free balance does not reach.
 
     refill_seconds: until the team gets credits again, for those who are refused; None where that is not known.
     """
-    changed = Wallet.objects.filter(team=use.team_id, balance__gte=credits).update(
-        balance=F("balance") - credits, reserved=F("reserved") + credits
+    if _move(Kind.RESERVE, use=use, job_id=job_id, balance=-credits, reserved=credits, videos=1):
+        return
+    left = Wallet.objects.values_list("balance", flat=True).get(team=use.team_id)
+    raise LimitExceeded(
+        f"This video needs {credits} credits and the team has {left} left. "
+        "Choose a smaller preset, or ask for more credits.",
+        code="quota_exceeded",
+        extra={"scope": "team", "quota": "credits", "limit": credits, "remaining": left, "reset": refill_seconds},
+        retry_after_seconds=refill_seconds,
     )
-    if not changed:
-        left = Wallet.objects.values_list("balance", flat=True).get(team=use.team_id)
-        raise LimitExceeded(
-            f"This video needs {credits} credits and the team has {left} left. "
-            "Choose a smaller preset, or ask for more credits.",
-            code="quota_exceeded",
-            extra={
-                "scope": "team",
-                "quota": "credits",
-                "limit": credits,
-                "remaining": left,
-                "reset": refill_seconds,
-            },
-            retry_after_seconds=refill_seconds,
-        )
-    LedgerEntry.objects.create(
-        team_id=use.team_id, kind=Kind.RESERVE, job_id=job_id, balance_delta=-credits, reserved_delta=credits
-    )
-    count(use=use, credits=credits, videos=1)
 
 
-@_joined
 def settle(*, use: Use, job_id: uuid.UUID, reserved: int, charged: int, gpu_seconds: float, stored_bytes: int) -> None:
     """Closes a job's reserve with a charge of at most the reserve; the rest returns to the balance."""
-    back = reserved - charged
-    Wallet.objects.filter(team=use.team_id).update(
-        reserved=F("reserved") - reserved, balance=F("balance") + back, stored_bytes=F("stored_bytes") + stored_bytes
+    _move(
+        Kind.SETTLE,
+        use=use,
+        job_id=job_id,
+        balance=reserved - charged,
+        reserved=-reserved,
+        completed=1,
+        gpu_seconds=gpu_seconds,
+        stored_bytes=stored_bytes,
     )
-    LedgerEntry.objects.create(
-        team_id=use.team_id, kind=Kind.SETTLE, job_id=job_id, balance_delta=back, reserved_delta=-reserved
-    )
-    count(use=use, credits=-back, completed=1, gpu_seconds=gpu_seconds)
 
 
-@_joined
 def release(*, use: Use, job_id: uuid.UUID, reserved: int) -> None:
     """Closes a job's reserve without a charge; the video counts as none."""
-    Wallet.objects.filter(team=use.team_id).update(reserved=F("reserved") - reserved, balance=F("balance") + reserved)
-    LedgerEntry.objects.create(
-        team_id=use.team_id, kind=Kind.RELEASE, job_id=job_id, balance_delta=reserved, reserved_delta=-reserved
-    )
-    count(use=use, credits=-reserved, videos=-1)
+    _move(Kind.RELEASE, use=use, job_id=job_id, balance=reserved, reserved=-reserved, videos=-1)
 
 
 @_joined

@@ -9,10 +9,17 @@ therefore delays another team's single job by at most the jobs that are running 
 import uuid
 from collections.abc import Sequence
 
+import psycopg
 from django.conf import settings
 from django.db import connection, transaction
 
 from jobs.models import Job, Priority
+
+# The search takes seven times as long to plan as to run: its plan is made once a session, for any parameters.
+_LOCK = """
+SELECT pg_advisory_xact_lock(hashtextextended('claim:' || %s, 0)),
+       set_config('plan_cache_mode', 'force_generic_plan', true)
+"""
 
 # Claims of one pool come one after another. The team list is a loose index scan (one index probe per team with work),
 # the oldest job of each priority is one more probe: the cost grows with teams, not with queued jobs.
@@ -94,12 +101,13 @@ def claim_job(*, pool: str, worker_id: uuid.UUID, models: Sequence[str], vram_mb
         "ageing_seconds": settings.AGEING_SECONDS,
     }
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('claim:' || %s, 0))", [pool])
-        cursor.execute(_NEXT_JOB, wanted)
-        found: tuple[uuid.UUID, float, float] | None = cursor.fetchone()
-    if found is None:
+        cursor.execute(_LOCK, [pool])
+    # Django's own cursors write the parameters into the statement, which makes each a new one to be planned.
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        found = cursor.execute(_NEXT_JOB, wanted, prepare=True).fetchall()
+    if not found:
         return None
-    job_id, start_tag, cost = found
+    [(job_id, start_tag, cost)] = found
     taking = {
         "job": job_id,
         "worker": worker_id,

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import Error as AnyDatabaseError
-from django.db import close_old_connections, connection
+from django.db import connection
 
 from common.outages import is_outage
 from inference.encoding import write_gif, write_mp4, write_poster
@@ -93,7 +93,6 @@ class Publisher:
 
     def _publish(self, hold: Hold, gpu_seconds: float) -> bool:
         """Returns whether the video is published: not where the attempt was fenced off, or had to be given up."""
-        close_old_connections()
         job = hold.job
         try:
             video, poster = self._patiently(hold, lambda: _encode(job, hold.folder))
@@ -108,15 +107,16 @@ class Publisher:
             default_storage.delete(result_key)
             default_storage.delete(poster_key)
         except EncodingFailed as error:
-            crash_job(fence=job.fence, code=error.code, message=error.message)
+            failure = error
+            self._patiently(hold, lambda: crash_job(fence=job.fence, code=failure.code, message=failure.message))
         except OSError as error:
             log.error("storage_given_up", task_id=job.public_id, reason=str(error))
+            connection.close()  # idle through the outage, it may have died
             hand_back(fence=job.fence, pause_seconds=_PAUSES_SECONDS[-1])
         finally:
             # Also after giving up: the next job shows whether it still is so.
             self.trouble = ""
             hold.remove_files()
-            close_old_connections()
         return False
 
     def _patiently(self, hold: Hold, work: Callable[[], Result]) -> Result:

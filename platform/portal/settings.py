@@ -146,6 +146,8 @@ DATABASE_IDLE_TRANSACTION_SECONDS = env.float("DATABASE_IDLE_TRANSACTION_SECONDS
 _options.setdefault(
     "options", f"-c idle_in_transaction_session_timeout={round(DATABASE_IDLE_TRANSACTION_SECONDS * 1000)}"
 )
+# Statements may be prepared (the claim's is); Django's own cursors never do.
+_options.setdefault("prepare_threshold", 5)
 # A route that has died is noticed within half a minute; the kernel's own patience is hours.
 for _name, _value in {
     "connect_timeout": 5,
