@@ -52,7 +52,7 @@ def write_mp4(frames: Frames, fps: int, path: Path) -> None:
     4:2:0 needs even sides: an odd one is made even by repeating its last row or column.
     """
     height, width = (side + side % 2 for side in frames.shape[1:3])
-    with _encoding(path), av.open(str(path), "w", format="mp4", options=dict(FASTSTART)) as film:
+    with encoding(path), av.open(str(path), "w", format="mp4", options=dict(FASTSTART)) as film:
         stream = film.add_stream("libx264", rate=fps, options=dict(H264_OPTIONS))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
@@ -68,13 +68,14 @@ def write_mp4(frames: Frames, fps: int, path: Path) -> None:
         film.mux(stream.encode(None))
 
 
-def write_gif(frames: Frames, fps: int, path: Path) -> None:
+def write_gif(frames: Iterable[NDArray[np.uint8]], fps: int, path: Path) -> None:
     """An endless GIF with one palette of 256 colours made for it. Raises EncodingFailed.
 
     GIF counts in hundredths of a second; delays alternate where the rate does not divide them.
+    frames: gone through twice, so it must not be an iterator.
     """
-    height, width = frames.shape[1:3]
-    with _encoding(path), av.open(str(path), "w", format="gif", options={"loop": "0"}) as film:
+    height, width = next(iter(frames)).shape[:2]
+    with encoding(path), av.open(str(path), "w", format="gif", options={"loop": "0"}) as film:
         stream = film.add_stream("gif", rate=fps)
         stream.width, stream.height, stream.pix_fmt = width, height, "pal8"
         for frame in _in_palette(frames, fps, _palette(frames, fps)):
@@ -84,7 +85,7 @@ def write_gif(frames: Frames, fps: int, path: Path) -> None:
 
 def write_poster(frame: NDArray[np.uint8], path: Path) -> None:
     """One frame (height, width, 3) as a progressive JPEG. Raises EncodingFailed."""
-    with _encoding(path):
+    with encoding(path):
         Image.fromarray(np.ascontiguousarray(frame)).save(
             path, "JPEG", quality=POSTER_QUALITY, optimize=True, progressive=True
         )
@@ -92,7 +93,7 @@ def write_poster(frame: NDArray[np.uint8], path: Path) -> None:
 
 def probe(path: Path) -> FilmInfo:
     """What is in a film file. Raises EncodingFailed when it is none."""
-    with _encoding(path, reading=True), av.open(str(path)) as film:
+    with encoding(path, reading=True), av.open(str(path)) as film:
         if not film.streams.video:
             raise EncodingFailed(f"{path.name} holds no film.")
         stream = film.streams.video[0]
@@ -114,9 +115,14 @@ _DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 
 
 @contextmanager
-def _encoding(path: Path, *, reading: bool = False) -> Iterator[None]:
+def encoding(path: Path, *, reading: bool = False) -> Iterator[None]:
+    """What goes wrong with a file becomes an OSError or EncodingFailed; nothing half is left of one that is written."""
     try:
         yield
+    except EncodingFailed:
+        if not reading:
+            path.unlink(missing_ok=True)
+        raise
     except (av.FFmpegError, OSError, ValueError) as error:
         if not reading:
             path.unlink(missing_ok=True)
@@ -142,7 +148,7 @@ def _even_frames(frames: Frames, fps: int) -> Iterator[VideoFrame]:
     return _video_frames((np.pad(frame, padding, mode="edge") for frame in frames), fps)
 
 
-def _palette(frames: Frames, fps: int) -> VideoFrame:
+def _palette(frames: Iterable[NDArray[np.uint8]], fps: int) -> VideoFrame:
     """The 256 colours that serve all frames best."""
     graph = Graph()
     source, sink = _source(graph, frames, fps), graph.add("buffersink")
@@ -154,7 +160,7 @@ def _palette(frames: Frames, fps: int) -> VideoFrame:
     return palette
 
 
-def _in_palette(frames: Frames, fps: int, palette: VideoFrame) -> Iterator[VideoFrame]:
+def _in_palette(frames: Iterable[NDArray[np.uint8]], fps: int, palette: VideoFrame) -> Iterator[VideoFrame]:
     graph = Graph()
     source, use, sink = _source(graph, frames, fps), graph.add("paletteuse"), graph.add("buffersink")
     colours = graph.add_buffer(
@@ -173,8 +179,8 @@ def _in_palette(frames: Frames, fps: int, palette: VideoFrame) -> Iterator[Video
     yield from _ready(sink)
 
 
-def _source(graph: Graph, frames: Frames, fps: int) -> FilterContext:
-    _, height, width, _ = frames.shape
+def _source(graph: Graph, frames: Iterable[NDArray[np.uint8]], fps: int) -> FilterContext:
+    height, width = next(iter(frames)).shape[:2]
     return graph.add_buffer(width=width, height=height, format=VideoFormat("rgb24"), time_base=Fraction(1, fps))
 
 

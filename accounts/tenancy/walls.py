@@ -25,6 +25,7 @@ EXEMPT = {
 # Tables whose rows belong to a team through the row that this column names: seen where that row is seen.
 THROUGH = {
     "jobs.JobEvent": "job",
+    "jobs.KeptVariant": "job",
     "webhooks.Attempt": "delivery",
 }
 _OWN_TEAM = "team_id = (SELECT NULLIF(current_setting('mutoscope.team', true), '')::bigint)"

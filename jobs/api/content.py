@@ -18,7 +18,6 @@ from accounts import tenancy
 from accounts.models import Team
 from accounts.principals import Principal
 from accounts.roles import Scope
-from common.errors import Conflict, Gone
 from jobs.api.authentication import principal_of
 from jobs.api.files import file_name, file_response, storage_redirect
 from jobs.api.permissions import HasScope
@@ -27,7 +26,7 @@ from jobs.api.videos import checked_body
 from jobs.models import Job
 from jobs.services.links import grant_of_link
 from jobs.services.lookups import find_video
-from jobs.states import State
+from jobs.services.variants import SPRITESHEET, VARIANTS, VIDEO, sheet_of, variant_key
 
 
 class HasScopeOrToken(BasePermission):
@@ -38,7 +37,7 @@ class HasScopeOrToken(BasePermission):
 
 
 class ContentQuerySerializer(serializers.Serializer[Any]):
-    variant = serializers.ChoiceField(choices=["video", "thumbnail"], default="video")
+    variant = serializers.ChoiceField(choices=VARIANTS, default=VIDEO)
     download = serializers.BooleanField(default=False, help_text="offer it for saving instead of showing it")
     token = serializers.CharField(required=False, help_text="of a signed link")
 
@@ -48,6 +47,17 @@ class AnyAccept(DefaultContentNegotiation):
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         return renderers[0], renderers[0].media_type  # of errors
+
+
+_DESCRIPTION = """
+* `video`: the film as it was asked for, MP4 or GIF.
+* `gif`: the same as a GIF. Made when it is first asked for, and kept.
+* `thumbnail`: the first frame, a JPEG.
+* `spritesheet`: all frames as one JPEG, row by row from left to right. Made when it is first asked for, and kept. A
+  tile is the frame at 256 pixels on its longer side, or at its own size where that is less; there are as many columns
+  as the square root of the number of frames, rounded up. The header `X-Spritesheet` says so:
+  `tile=256x192; columns=4; frames=16`.
+"""
 
 
 class ContentView(APIView):
@@ -63,9 +73,12 @@ class ContentView(APIView):
     @extend_schema(
         operation_id="videos_content",
         summary="Download a video",
+        description=_DESCRIPTION,
         parameters=[ContentQuerySerializer, OpenApiParameter("Range", str, "header")],
         responses={
             (200, "video/mp4"): OpenApiResponse(OpenApiTypes.BINARY, description="The whole file"),
+            (200, "image/gif"): OpenApiResponse(OpenApiTypes.BINARY),
+            (200, "image/jpeg"): OpenApiResponse(OpenApiTypes.BINARY),
             (206, "video/mp4"): OpenApiResponse(OpenApiTypes.BINARY, description="The range that was asked for"),
             302: OpenApiResponse(description="To the storage's own signed address, good for minutes; never for HEAD"),
             **ERRORS,
@@ -74,16 +87,21 @@ class ContentView(APIView):
     def get(self, request: Request, video_id: str) -> HttpResponseBase:
         query = checked_body(ContentQuerySerializer, request.query_params)
         job, seconds_left = _granted(request, query, video_id)
-        key = content_key(job, query["variant"])
+        key = variant_key(job, query["variant"])
         # Whoever has a link need not be of the team, for which the prompt was written.
         filename = file_name(job, key, with_prompt="token" not in query)
         attachment = query["download"]
+        answer = None
         # Pages show what comes from this site alone, and a signed address is good for one method.
         if request.method == "GET" and not _is_of_a_page(request):
             answer = storage_redirect(key, seconds=seconds_left, filename=filename, as_attachment=attachment)
-            if answer is not None:
-                return answer
-        return file_response(request._request, key, filename=filename, as_attachment=attachment)
+        if answer is None:
+            answer = file_response(request._request, key, filename=filename, as_attachment=attachment)
+        if query["variant"] == SPRITESHEET:
+            sheet = sheet_of(job)
+            tile = f"{sheet.tile_width}x{sheet.tile_height}"
+            answer["X-Spritesheet"] = f"tile={tile}; columns={sheet.columns}; frames={sheet.num_frames}"
+        return answer
 
 
 def _granted(request: Request, query: dict[str, Any], video_id: str) -> tuple[Job, float]:
@@ -101,12 +119,3 @@ def _granted(request: Request, query: dict[str, Any], video_id: str) -> tuple[Jo
 
 def _is_of_a_page(request: Request) -> bool:
     return isinstance(request.auth, Principal) and request.auth.api_key is None
-
-
-def content_key(job: Job, variant: str) -> str:
-    """Where the film or its poster is stored. Raises Conflict before it is made, Gone after its retention."""
-    if job.state != State.COMPLETED:
-        raise Conflict(f"There is no video yet: its status is {job.state}.", code="not_ready")
-    if job.is_gone:
-        raise Gone("The video has outlived its retention and was deleted.")
-    return job.result_key if variant == "video" else job.poster_key

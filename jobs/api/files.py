@@ -2,10 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import structlog
 from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -13,11 +10,8 @@ from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.http import content_disposition_header
 from werkzeug.http import parse_range_header
 
-from common.errors import Gone, Overloaded
 from jobs.models import Job
-from jobs.services.storage import mime_type, signed_url
-
-log = structlog.get_logger(__name__)
+from jobs.services.storage import answering, mime_type, signed_url
 
 # A download only has to begin within this time.
 _REDIRECT_SECONDS = 300
@@ -43,7 +37,7 @@ def file_response(request: HttpRequest, key: str, *, filename: str, as_attachmen
     known = get_conditional_response(request, etag=etag)
     if known is not None:
         return _private(known, etag)
-    with _answering():
+    with answering():
         size = default_storage.size(key)
         start, stop, response = _slice(request, size, etag)
         if request.method != "HEAD":
@@ -66,24 +60,12 @@ def storage_redirect(key: str, *, seconds: float, filename: str, as_attachment: 
     address = signed_url(key, seconds=max(1, int(min(_REDIRECT_SECONDS, seconds))), disposition=disposition)
     if address is None:
         return None
-    with _answering():
+    with answering():
         if not default_storage.exists(key):
             raise FileNotFoundError(key)
     response = HttpResponseRedirect(address)
     response["Cache-Control"] = "private, no-store"
     return response
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Raises Gone for an object that is not in the storage, Overloaded where the storage itself is away."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise Gone("The video's file is not there any more.") from None
-    except OSError as error:
-        log.warning("storage_unavailable", reason=str(error))
-        raise Overloaded("The storage does not answer. Try again in a moment.", retry_after_seconds=2) from error
 
 
 def _private(response: HttpResponseBase, etag: str) -> HttpResponseBase:

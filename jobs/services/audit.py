@@ -65,6 +65,8 @@ _DRIFTS = {
         WHERE w.stored_bytes <> COALESCE(j.bytes, 0)""",
 }
 
+_AT_ONCE = 500
+
 
 @dataclass(frozen=True)
 class Drift:
@@ -86,7 +88,7 @@ def find_money_drifts() -> Iterator[Drift]:
 def find_missing_results() -> Iterator[Drift]:
     """Completed jobs whose published files are not in the storage."""
     kept = Job.objects.filter(state=State.COMPLETED, deleted_at=None, files_deleted_at=None)
-    for job in kept.only("id", "result_key", "poster_key").iterator():
-        for key in (job.result_key, job.poster_key):
+    for job in kept.only("id", "result_key", "poster_key").prefetch_related("variants").iterator(chunk_size=_AT_ONCE):
+        for key in (job.result_key, job.poster_key, *(variant.key for variant in job.variants.all())):
             if not default_storage.exists(key):
                 yield Drift("published file is missing", f"{job.id} {key}")

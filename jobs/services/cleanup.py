@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from accounts.quota.services import free_storage
 from common.clock import DatabaseNow
-from jobs.models import Job
+from jobs.models import Job, KeptVariant
 from jobs.services.storage import delete_folder, job_folder
 from jobs.states import TERMINAL
 
@@ -40,5 +40,6 @@ def _delete_files(job: Job) -> bool:
 @transaction.atomic
 def _note_deleted(job: Job) -> None:
     first = Job.objects.filter(pk=job.pk, files_deleted_at=None).update(files_deleted_at=DatabaseNow())
+    KeptVariant.objects.filter(job=job).delete()
     if first and job.result_bytes:
         free_storage(team_id=job.team_id, stored_bytes=job.result_bytes)

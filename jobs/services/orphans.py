@@ -15,6 +15,7 @@ from django.db.models import Q
 from common.clock import DatabaseNow
 from jobs.models import Job
 from jobs.services.storage import TEAMS_FOLDER, delete_folder, job_folder, prune_folder
+from jobs.services.variants import keys_of_made
 from jobs.states import TERMINAL, State
 
 log = structlog.get_logger(__name__)
@@ -46,7 +47,11 @@ def _sweep_leftovers(older_than: timedelta) -> int:
     )
     jobs = Job.objects.filter(closed, retried).only("id", "team_id", "source_key", "result_key", "poster_key")
     return sum(
-        prune_folder(job_folder(job.team_id, job.id), keep={job.source_key, job.result_key, job.poster_key})
+        prune_folder(
+            job_folder(job.team_id, job.id),
+            # What is made on demand may be on its way just now.
+            keep={job.source_key, job.result_key, job.poster_key, *keys_of_made(job)},
+        )
         for job in jobs.iterator()
     )
 

@@ -5,9 +5,15 @@ published.
 """
 
 import uuid
-from collections.abc import Set
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
 
+import structlog
 from django.core.files.storage import default_storage
+
+from common.errors import Gone, Overloaded
+
+log = structlog.get_logger(__name__)
 
 MIME_TYPES = {"mp4": "video/mp4", "gif": "image/gif", "jpg": "image/jpeg", "png": "image/png"}
 
@@ -37,6 +43,18 @@ def signed_url(key: str, *, seconds: int, disposition: str) -> str | None:
     """The storage's own address for an object, good for so long; None where it has none, or none for clients."""
     sign = getattr(default_storage, "signed_url", None)
     return sign and sign(key, seconds=seconds, content_type=mime_type(key), disposition=disposition)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Raises Gone for an object that is not in the storage, Overloaded where the storage itself is away."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise Gone("The video's file is not there any more.") from None
+    except OSError as error:
+        log.warning("storage_unavailable", reason=str(error))
+        raise Overloaded("The storage does not answer. Try again in a moment.", retry_after_seconds=2) from error
 
 
 def is_gone(key: str) -> bool:

@@ -17,6 +17,7 @@ LIGHT = [
     "inference.engines.base",
     "inference.engines.camera.engine",
     "inference.errors",
+    "inference.films",
     "inference.limits",
     "inference.pictures",
     "inference.presets",

@@ -157,17 +157,17 @@ def limited_key(alice: Person) -> Callable[[Scope], Api]:
 
 @pytest.fixture
 def finished_of(submit: Callable[..., Job]) -> Callable[..., Job]:
-    """A completed video of Alice's with 2,048 known bytes; fields of its body may be changed."""
+    """A completed video of Alice's, whose film has 2,048 known bytes; both it and fields of the body may be changed."""
 
-    def make(**changes: Any) -> Job:
+    def make(film: bytes = FILM, **changes: Any) -> Job:
         submit(**changes)
         job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
         assert job is not None
         keys = [
             default_storage.save(attempt_key(job.team_id, job.id, job.attempt, name), ContentFile(content))
-            for name, content in (("video.mp4", FILM), ("poster.jpg", b"poster"))
+            for name, content in ((f"video.{job.output_format}", film), ("poster.jpg", b"poster"))
         ]
-        published = Published(result_key=keys[0], poster_key=keys[1], result_bytes=len(FILM), gpu_seconds=1)
+        published = Published(result_key=keys[0], poster_key=keys[1], result_bytes=len(film), gpu_seconds=1)
         assert complete_job(fence=job.fence, published=published)
         job.refresh_from_db()
         return job

@@ -15,11 +15,11 @@ from common.errors import NotFound
 from common.ids import parse_public_id
 from common.pagination import Page
 from inference.sizes import nearest_aspect_ratio
-from jobs.api.content import content_key
 from jobs.api.files import file_name, file_response
 from jobs.galleries.models import Publication
 from jobs.galleries.pages.gallery import cards
 from jobs.models import Job
+from jobs.services.variants import THUMBNAIL, VIDEO, variant_key
 from jobs.states import State
 
 Response = TypeVar("Response", bound=HttpResponseBase)
@@ -76,10 +76,10 @@ def show_video(request: HttpRequest, shown: Shown, job: Job, *, back: bool) -> H
 
 def show_content(request: HttpRequest, shown: Shown, job: Job) -> HttpResponseBase:
     """The film, or with `?variant=thumbnail` its poster."""
-    variant = request.GET.get("variant", "video")
-    if variant not in {"video", "thumbnail"}:
+    variant = request.GET.get("variant", VIDEO)
+    if variant not in {VIDEO, THUMBNAIL}:
         raise gone()
-    key = content_key(job, variant)
+    key = variant_key(job, variant)
     name = file_name(job, key, with_prompt=False)
     response = file_response(request, key, filename=name, as_attachment="download" in request.GET)
     return _finished(response, shown)
