@@ -8,6 +8,7 @@ import struct
 import zlib
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.Image import Resampling
 
@@ -16,6 +17,11 @@ from inference.limits import PICTURE_ASPECT, PICTURE_PIXELS, PICTURE_SIDE
 
 BACKDROP = (255, 255, 255)
 """What transparent pixels are laid on."""
+
+PREVIEW_SIDE = 256
+"""Pixels a side, at most."""
+PREVIEW_BYTES = 15_000
+"""20 kB in base64."""
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
 _TOO_LARGE = f"The picture is too large: at most {PICTURE_PIXELS // 10**6} megapixels and {PICTURE_SIDE} pixels a side."
@@ -54,6 +60,18 @@ def decode_picture(data: bytes) -> Image.Image:
         return _plain_rgb(_upright(image))
     except _DAMAGE as error:
         raise _damaged(error) from error
+
+
+def preview_jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    """(height, width, 3) as a JPEG of at most PREVIEW_BYTES, for a look in passing."""
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), reducing_gap=2.0)
+    for quality in (75, 50, 25, 1):
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=quality)
+        if buffer.tell() <= PREVIEW_BYTES:
+            break
+    return buffer.getvalue()
 
 
 def encode_png(image: Image.Image) -> bytes:

@@ -20,8 +20,18 @@ Frames = NDArray[np.uint8]
 OnStep = Callable[[int, int], None]
 """`on_step(step, total)` after each piece of work, step counting 1..total; raise Canceled in it to stop the run."""
 
+Look = Callable[[], NDArray[np.uint8]]
+"""Makes a picture of the clip as it stands, (height, width, 3) RGB of any size."""
+
+OnLook = Callable[[Look], None]
+"""`on_look(look)` after each step: whoever wants to see the clip calls `look` there and then, and not too often."""
+
 CHECKPOINT_MODEL = "i2vgen-xl"
 """What a bare folder given as a model is taken for."""
+
+
+def nobody_looks(look: Look) -> None:
+    """For whoever waits for the finished clip."""
 
 
 class Engine(ABC):
@@ -39,7 +49,9 @@ class Engine(ABC):
         """Make ready for `generate`. Raises ModelNotFound, ModelIncomplete, OutOfMemory or DeviceBroken."""
 
     @abstractmethod
-    def generate(self, request: GenerationRequest, picture: Image, on_step: OnStep) -> Frames:
+    def generate(
+        self, request: GenerationRequest, picture: Image, on_step: OnStep, on_look: OnLook = nobody_looks
+    ) -> Frames:
         """Make the clip from an RGB picture of any size.
 
         Calls `on_step` at least once a step; the last call has step equal to total. What `on_step` raises passes
@@ -51,15 +63,19 @@ class LatentEngine(Engine):
     """An engine that works in a latent space: its two halves can be run apart."""
 
     @abstractmethod
-    def denoise(self, request: GenerationRequest, picture: Image, on_step: OnStep) -> NDArray[np.float32]:
+    def denoise(
+        self, request: GenerationRequest, picture: Image, on_step: OnStep, on_look: OnLook = nobody_looks
+    ) -> NDArray[np.float32]:
         """The final latents, (1, channels, num_frames, height/8, width/8)."""
 
     @abstractmethod
     def decode(self, latents: NDArray[np.float32], request: GenerationRequest, on_step: OnStep) -> Frames:
         """The frames of latents that `denoise` made; goes on counting where it stopped."""
 
-    def generate(self, request: GenerationRequest, picture: Image, on_step: OnStep) -> Frames:
-        return self.decode(self.denoise(request, picture, on_step), request, on_step)
+    def generate(
+        self, request: GenerationRequest, picture: Image, on_step: OnStep, on_look: OnLook = nobody_looks
+    ) -> Frames:
+        return self.decode(self.denoise(request, picture, on_step, on_look), request, on_step)
 
 
 def create_engine(model: str, *, device: str = "auto", source: str | None = None) -> Engine:

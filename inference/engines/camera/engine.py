@@ -1,9 +1,11 @@
 """The camera as an engine."""
 
+from functools import partial
+
 import numpy as np
 from PIL.Image import Image
 
-from inference.engines.base import Engine, Frames, OnStep
+from inference.engines.base import Engine, Frames, OnLook, OnStep, nobody_looks
 from inference.engines.camera.motion import read_move
 from inference.engines.camera.shot import Shot, plan_poses
 from inference.requests import GenerationRequest
@@ -15,7 +17,9 @@ class CameraEngine(Engine):
     def load(self) -> None:
         """There is nothing to load."""
 
-    def generate(self, request: GenerationRequest, picture: Image, on_step: OnStep) -> Frames:
+    def generate(
+        self, request: GenerationRequest, picture: Image, on_step: OnStep, on_look: OnLook = nobody_looks
+    ) -> Frames:
         move = read_move(request.prompt, request.seed, request.duration_seconds)
         poses = plan_poses(move, request.num_frames, request.fps, request.seed)
         shot = Shot(picture, request.width, request.height, poses)
@@ -23,4 +27,5 @@ class CameraEngine(Engine):
         for number in range(request.num_frames):
             frames[number] = shot.frame(number)
             on_step(number + 1, request.num_frames)
+            on_look(partial(frames.__getitem__, number))
         return frames

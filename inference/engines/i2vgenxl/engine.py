@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -9,11 +10,12 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor
 
-from inference.engines.base import Frames, LatentEngine, OnStep
+from inference.engines.base import Frames, LatentEngine, OnLook, OnStep, nobody_looks
 from inference.engines.i2vgenxl.checkpoint import find_checkpoint
 from inference.engines.i2vgenxl.conditioning import Guide, prepare
 from inference.engines.i2vgenxl.failures import device_failures
 from inference.engines.i2vgenxl.loading import Parts, load_parts, make_scheduler
+from inference.engines.i2vgenxl.looks import look_at
 from inference.engines.i2vgenxl.prompts import encode_prompts, guidance_prompts, guide_prediction
 from inference.engines.i2vgenxl.stills import embed_picture, encode_picture
 from inference.errors import ModelNotFound
@@ -48,7 +50,9 @@ class I2VGenXLEngine(LatentEngine):
         with device_failures(self.device):
             self._parts = load_parts(checkpoint, self.device, self.dtype)
 
-    def denoise(self, request: GenerationRequest, picture: Image, on_step: OnStep) -> NDArray[np.float32]:
+    def denoise(
+        self, request: GenerationRequest, picture: Image, on_step: OnStep, on_look: OnLook = nobody_looks
+    ) -> NDArray[np.float32]:
         parts, guided = self.parts, request.guidance_scale > 1
         total = self.total_steps(request)
         with self._running():
@@ -58,8 +62,9 @@ class I2VGenXLEngine(LatentEngine):
             for step, timestep in enumerate(scheduler.timesteps.tolist()):
                 prediction = parts.denoiser(latents, step, conditioning).float()
                 prediction = guide_prediction(prediction, request.guidance_scale, guided=guided)
-                latents = scheduler.step(prediction, timestep, latents, return_dict=False)[0]
+                latents, foreseen = scheduler.step(prediction, timestep, latents, return_dict=False)
                 self._report(on_step, step + 1, total)
+                on_look(partial(look_at, foreseen[len(foreseen) // 2]))
             final: NDArray[np.float32] = latents.transpose(0, 1).unsqueeze(0).cpu().numpy()
         return final
 

@@ -24,7 +24,7 @@ import time
 import numpy as np
 from PIL.Image import Image
 
-from inference.engines.base import Engine, Frames, OnStep
+from inference.engines.base import Engine, Frames, OnLook, OnStep, nobody_looks
 from inference.errors import DeviceBroken, InferenceError, OutOfMemory
 from inference.requests import GenerationRequest
 
@@ -36,7 +36,9 @@ class ScriptedEngine(Engine):
         time.sleep(_script(self.source or "").get("load", 0.0))
         self._leaked: list[bytearray] = []
 
-    def generate(self, request: GenerationRequest, picture: Image, on_step: OnStep) -> Frames:
+    def generate(
+        self, request: GenerationRequest, picture: Image, on_step: OnStep, on_look: OnLook = nobody_looks
+    ) -> Frames:
         script = _script(request.prompt)
         strikes = random.random() < script.get("chance", 1.0)  # noqa: S311 (luck, not secrecy)
         self._leaked.append(bytearray(int(script.get("leak_mb", 0)) << 20))
@@ -45,6 +47,7 @@ class ScriptedEngine(Engine):
             if strikes:
                 _act(script, step)
             on_step(step, request.steps)
+            on_look(lambda: np.full((48, 64, 3), colour_of(request.seed), np.uint8))
         frames = np.empty((request.num_frames, request.height, request.width, 3), np.uint8)
         frames[:] = colour_of(request.seed)
         return frames
