@@ -1,6 +1,7 @@
-"""Real web processes, as production runs them: pre-forked sync workers, against this test's database."""
+"""Real web processes, as production runs them, against this test's database: pre-forked sync workers, and `live`."""
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,26 +53,78 @@ class WebProcesses:
             process.kill()
 
 
+class LiveProcess:
+    """uvicorn, as the compose file starts it, on a port of its own; `url` is its address."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.log = folder / "live.log"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        command = "uvicorn portal.asgi:application --http httptools --log-level warning --no-proxy-headers"
+        with self.log.open("wb") as output:
+            self.process = psutil.Popen(
+                [sys.executable, "-m", *command.split(), "--timeout-graceful-shutdown", "1", "--port", str(self.port)],
+                cwd=folder,
+                env={"DATABASE_POOL_SIZE": "5", **environment},
+                stdout=output,
+                stderr=output,
+            )
+        wait_until(self._answers, 60, self.log.read_text)
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/livez", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> None:
+        self.process.terminate()
+        _, alive = psutil.wait_procs([self.process], timeout=20)
+        for process in alive:
+            process.kill()
+
+
+def _environment(variables: dict[str, Any]) -> dict[str, str]:
+    address = urlsplit(os.environ["DATABASE_URL"])
+    root = Path(settings.ROOT)
+    return {
+        **os.environ,
+        "DATABASE_URL": urlunsplit(address._replace(path="/" + str(connection.settings_dict["NAME"]))),
+        "PYTHONPATH": os.pathsep.join([str(root), str(root / "platform")]),
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        **{name: str(value) for name, value in variables.items()},
+    }
+
+
 @pytest.fixture
 def web_processes(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., WebProcesses]]:
     """Starts web processes; environment variables by keyword."""
     started: list[WebProcesses] = []
-    address = urlsplit(os.environ["DATABASE_URL"])
-    root = Path(settings.ROOT)
 
     def start(count: int = 4, **variables: Any) -> WebProcesses:
-        environment = {
-            **os.environ,
-            "DATABASE_URL": urlunsplit(address._replace(path="/" + str(connection.settings_dict["NAME"]))),
-            "PYTHONPATH": os.pathsep.join([str(root), str(root / "platform")]),
-            "DJANGO_SETTINGS_MODULE": "portal.settings",
-            **{name: str(value) for name, value in variables.items()},
-        }
         folder = tmp_path / f"web-{len(started)}"
         folder.mkdir()
-        started.append(WebProcesses(count, folder, environment))
+        started.append(WebProcesses(count, folder, _environment(variables)))
         return started[-1]
 
     yield start
     for web in started:
         web.stop()
+
+
+@pytest.fixture
+def live_process(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., LiveProcess]]:
+    """Starts live processes; environment variables by keyword."""
+    started: list[LiveProcess] = []
+
+    def start(**variables: Any) -> LiveProcess:
+        folder = tmp_path / f"live-{len(started)}"
+        folder.mkdir()
+        started.append(LiveProcess(folder, _environment(variables)))
+        return started[-1]
+
+    yield start
+    for live in started:
+        live.stop()

@@ -13,6 +13,8 @@ from jobs.models import Job, Priority
 from jobs.services.queue import Wait, describe_wait
 from jobs.states import State
 
+_ROUTES = {"self": "video", "content": "video-content", "cancel": "video-cancel", "events": "video-events"}
+
 
 class QueueSerializer(serializers.Serializer[Any]):
     position = serializers.IntegerField()
@@ -37,6 +39,7 @@ class UrlsSerializer(serializers.Serializer[Any]):
     self = serializers.URLField()
     content = serializers.URLField()
     cancel = serializers.URLField()
+    events = serializers.URLField()
 
 
 class VideoSerializer(serializers.Serializer[Any]):
@@ -119,10 +122,7 @@ def _as_json(job: Job, wait: Wait | None, absolute: Callable[[str], str]) -> dic
         "error": {"code": job.error_code, "message": job.error_message} if job.error_code else None,
         "warnings": job.warnings,
         "metadata": job.metadata,
-        "urls": {
-            name: absolute(reverse(f"api:{route}", args=[identifier]))
-            for name, route in (("self", "video"), ("content", "video-content"), ("cancel", "video-cancel"))
-        },
+        "urls": {name: absolute(reverse(f"api:{route}", args=[identifier])) for name, route in _ROUTES.items()},
     }
 
 

@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 
 from jobs.api.catalogue import ModelsView, PresetsView
 from jobs.api.content import ContentView
+from jobs.api.events import EventsView
 from jobs.api.generate import GenerateView, UnversionedGenerateView
 from jobs.api.limits import LimitsView
 from jobs.api.quote import QuoteView
@@ -22,6 +23,7 @@ urlpatterns = [
     path("v1/videos/quote", QuoteView.as_view(), name="video-quote"),
     path("v1/videos/<str:video_id>", video.as_view(), name="video"),
     path("v1/videos/<str:video_id>/content", ContentView.as_view(), name="video-content"),
+    path("v1/videos/<str:video_id>/events", EventsView.as_view(), name="video-events"),
     path("v1/videos/<str:video_id>/cancel", CancelView.as_view(), name="video-cancel"),
     path("v1/videos/<str:video_id>/remix", RemixView.as_view(), name="video-remix"),
     path("v1/models", ModelsView.as_view(), name="models"),

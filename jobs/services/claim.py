@@ -13,6 +13,7 @@ import psycopg
 from django.conf import settings
 from django.db import connection, transaction
 
+from jobs.live.publish import publish_status_after_commit
 from jobs.models import Job, Priority
 
 # The search takes seven times as long to plan as to run: its plan is made once a session, for any parameters.
@@ -115,5 +116,7 @@ def claim_job(*, pool: str, worker_id: uuid.UUID, models: Sequence[str], vram_mb
         "cost": cost,
         "lease_seconds": settings.LEASE_SECONDS,
     }
-    # No row where a cancel got there first; the worker asks again.
-    return next(iter(Job.objects.raw(_TAKE, taking)), None)
+    job = next(iter(Job.objects.raw(_TAKE, taking)), None)
+    if job is not None:  # no row where a cancel got there first; the worker asks again
+        publish_status_after_commit(job.id, state=job.state, attempt=job.attempt)
+    return job

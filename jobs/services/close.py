@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from accounts.quota import services as quota
 from common.clock import DatabaseNow
 from jobs.fence import Fence
+from jobs.live.publish import publish_status_after_commit
 from jobs.models import Job
 from jobs.services import doorbell
 from jobs.services.events import record_event
@@ -80,6 +81,7 @@ def complete_job(*, fence: Fence, published: Published) -> bool:
         gpu_seconds=published.gpu_seconds,
         stored_bytes=published.result_bytes,
     )
+    publish_status_after_commit(job.id, state=State.COMPLETED, attempt=fence.attempt)
     log.info("job_completed", task_id=job.public_id, team=job.team_id, attempt=fence.attempt, charged_credits=charged)
     return True
 
@@ -155,6 +157,7 @@ def _requeue(fence: Fence, *, pause_seconds: float, **columns: object) -> None:
     held_by(fence).update(
         state=State.QUEUED, lease_owner=None, lease_until=None, steps_done=0, not_before=not_before, **columns
     )
+    publish_status_after_commit(fence.job_id, state=State.QUEUED, attempt=fence.attempt)
 
 
 def _end_unpaid(rows: QuerySet[Job], state: State, **columns: str) -> bool:
@@ -164,5 +167,7 @@ def _end_unpaid(rows: QuerySet[Job], state: State, **columns: str) -> bool:
     rows.update(state=state, finished_at=DatabaseNow(), lease_owner=None, lease_until=None, **columns)
     quota.release(use=job.use, job_id=job.id, reserved=job.quoted_credits)
     record_event(job.id, state.value)
+    code, message = columns.get("error_code", ""), columns.get("error_message", "")
+    publish_status_after_commit(job.id, state=state, attempt=job.attempt, code=code, message=message)
     log.info("job_closed", task_id=job.public_id, team=job.team_id, state=state.value, **columns)
     return True

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from common.lifeline import tied_to_parent
-from inference.engines.base import Engine, Frames, load_engine
+from inference.engines.base import Engine, Frames, Look, load_engine
 from inference.errors import Canceled, DeviceBroken, InferenceError, OutOfMemory
-from inference.pictures import decode_picture
+from inference.pictures import decode_picture, preview_jpeg
 from jobs.fence import Fence
 from jobs.worker.messages import (
     SCRATCH_FAILED,
@@ -26,6 +26,7 @@ from jobs.worker.messages import (
     LoadFailed,
     Made,
     Order,
+    Preview,
     Ready,
     Report,
     Step,
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 # Steps are told at most so often: an engine that makes a thousand a second would keep its worker busy listening.
 _STEP_SECONDS = 0.05
+# And what the clip looks like: it costs the engine a millisecond or two.
+_LOOK_SECONDS = 0.5
 
 
 def run_engine(
@@ -77,22 +80,35 @@ def run_engine(
             pipe.send(report)
 
 
-def _make(engine: Engine, order: Generate, pipe: "Connection[Report, Order]") -> Made | Stopped | Failed:
-    started = told_at = time.monotonic()
+class _Relay:
+    """Between a run and the worker: steps and looks to the one, a cancel to the other."""
 
-    def on_step(step: int, total: int) -> None:
-        nonlocal told_at
-        while pipe.poll():
-            if _is_cancel_of(pipe.recv(), order.fence):
+    def __init__(self, fence: Fence, pipe: "Connection[Report, Order]") -> None:
+        self._fence, self._pipe = fence, pipe
+        self._told_at = self._looked_at = time.monotonic()
+
+    def on_step(self, step: int, total: int) -> None:
+        """Raises Canceled."""
+        while self._pipe.poll():
+            if _is_cancel_of(self._pipe.recv(), self._fence):
                 raise Canceled
         now = time.monotonic()
-        if now - told_at >= _STEP_SECONDS:
-            told_at = now
-            pipe.send(Step(order.fence, step, total))
+        if now - self._told_at >= _STEP_SECONDS:
+            self._told_at = now
+            self._pipe.send(Step(self._fence, step, total))
 
+    def on_look(self, look: Look) -> None:
+        now = time.monotonic()
+        if now - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = now
+            self._pipe.send(Preview(self._fence, preview_jpeg(look())))
+
+
+def _make(engine: Engine, order: Generate, pipe: "Connection[Report, Order]") -> Made | Stopped | Failed:
+    started, relay = time.monotonic(), _Relay(order.fence, pipe)
     try:
         picture = decode_picture(order.picture_path.read_bytes())
-        frames = engine.generate(order.request, picture, on_step)
+        frames = engine.generate(order.request, picture, relay.on_step, relay.on_look)
         gpu_seconds = time.monotonic() - started
         _keep(frames, order.frames_path)
     except Canceled:

@@ -25,7 +25,7 @@ from jobs.worker.card import WorkerCard
 from jobs.worker.engine import Died, EngineProcess
 from jobs.worker.guard import Guard
 from jobs.worker.hold import Hold
-from jobs.worker.messages import SCRATCH_FAILED, Cancel, Failed, LoadFailed, Made, Ready, Report, Step, Stopped
+from jobs.worker.messages import SCRATCH_FAILED, Cancel, Failed, LoadFailed, Made, Preview, Ready, Report, Step, Stopped
 from jobs.worker.publish import Publisher
 from jobs.worker.scratch import Scratch
 
@@ -162,6 +162,8 @@ class GpuWorker(BellWorker):
                 log.warning("stray_report", report=type(report).__name__)
             case Step():
                 self.running.note_step(report.step, report.total)
+            case Preview():
+                self.running.note_preview(report.jpeg)
             case Made():
                 self.publish_running(report.gpu_seconds)
             case Stopped():

@@ -14,6 +14,7 @@ from inference.requests import GenerationRequest
 from jobs.models import Job
 from jobs.services.lease import beat
 from jobs.worker.messages import Generate
+from jobs.worker.telling import Telling
 
 # Stop this share of the lease before it can pass to another: the two clocks may run apart a little.
 _SAFETY_SHARE = 0.1
@@ -33,6 +34,7 @@ class Hold:
         self._started = self._last_step = self._last_beat = now
         self._lease_ends = now + settings.LEASE_SECONDS
         self._steps_done = 0
+        self._telling = Telling(job.fence, job.steps)
         self._fenced_off = False
         self.cancel_requested = self.cancel_sent = False
 
@@ -63,6 +65,11 @@ class Hold:
         """Progress of the engine, told in the job's own steps: engines count the decoding too, or frames."""
         self._last_step = time.monotonic()
         self._steps_done = self.job.steps * step // max(1, total)
+        self._telling.progress(self._steps_done)
+
+    def note_preview(self, jpeg: bytes) -> None:
+        """A picture of the clip as it stands after the last step that was noted."""
+        self._telling.preview(self._steps_done, jpeg)
 
     @property
     def is_lost(self) -> bool:

@@ -54,6 +54,14 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """From the child: a small JPEG of the clip as it stands after the step that it told of last."""
+
+    fence: Fence
+    jpeg: bytes
+
+
+@dataclass(frozen=True)
 class Made:
     """From the child: the frames lie at the path it was given, (num_frames, height, width, 3) uint8 as .npy."""
 
@@ -84,4 +92,4 @@ class Failed:
 
 
 Order = Generate | Cancel
-Report = Ready | LoadFailed | Step | Made | Stopped | Failed
+Report = Ready | LoadFailed | Step | Preview | Made | Stopped | Failed

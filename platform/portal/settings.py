@@ -363,6 +363,16 @@ INLINE_VIDEO_BYTES = env.int("INLINE_VIDEO_BYTES", default=25_000_000)
 GENERATE_WAIT_SECONDS = env.float("GENERATE_WAIT_SECONDS", default=85)
 # Whether this process may hold answers back: `portal.asgi` says so, pre-forked processes must not.
 HOLDS_ANSWERS = env.bool("HOLDS_ANSWERS", default=False)
+# Streams of events that one process of `live` holds open; beyond that it answers 503.
+EVENT_STREAMS = env.int("EVENT_STREAMS", default=2000)
+# Of these, streams of one team.
+EVENT_STREAMS_PER_TEAM = env.int("EVENT_STREAMS_PER_TEAM", default=500)
+# Of these, streams of one key, and of one person's browsers.
+EVENT_STREAMS_PER_KEY = env.int("EVENT_STREAMS_PER_KEY", default=200)
+# A stream in which nothing happens shows this often that it still stands. Below the patience of any proxy.
+EVENT_HEARTBEAT_SECONDS = env.float("EVENT_HEARTBEAT_SECONDS", default=15)
+# The longest that a stream lasts: its client comes back by itself, and is asked anew who it is.
+EVENT_STREAM_SECONDS = env.float("EVENT_STREAM_SECONDS", default=900)
 # Calls of `/generate` that one key, and one address, may make.
 GENERATE_RATE_LIMIT = env.str("GENERATE_RATE_LIMIT", default="10/minute")
 # Seconds that a signed link to a video's bytes works; an hour at most.

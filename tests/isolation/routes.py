@@ -71,6 +71,7 @@ ROUTES: dict[str, Rule] = {
     "v1/videos": Api({"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}),
     "v1/videos/<str:video_id>": Api({"GET": Scope.VIDEOS_READ, "DELETE": Scope.VIDEOS_DELETE}, of_team=True),
     "v1/videos/<str:video_id>/content": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
+    "v1/videos/<str:video_id>/events": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
     "v1/videos/<str:video_id>/cancel": Api({"POST": Scope.VIDEOS_WRITE}, of_team=True),
     "v1/videos/quote": Api({"POST": Scope.VIDEOS_WRITE}),
     "v1/videos/<str:video_id>/remix": Api({"POST": Scope.VIDEOS_WRITE}, of_team=True),

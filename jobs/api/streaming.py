@@ -1,0 +1,38 @@
+"""The one place from which streams leave: an answer that lasts for minutes holds no connection and no thread."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from asgiref.sync import SyncToAsync, sync_to_async
+from django.db import connections
+from django.http import HttpResponse, StreamingHttpResponse
+
+EVENT_STREAM = "text/event-stream"
+_HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+
+
+def event_stream(pieces: AsyncGenerator[bytes]) -> StreamingHttpResponse:
+    """Server-sent events as they happen. Call it in a process that may hold answers back."""
+    return StreamingHttpResponse(_unencumbered(pieces), content_type=EVENT_STREAM, headers=_HEADERS)
+
+
+def events_so_far(content: bytes) -> HttpResponse:
+    """The same for a process that answers at once: the client's retry makes a poll of it."""
+    return HttpResponse(content, content_type=EVENT_STREAM, headers=_HEADERS)
+
+
+async def _unencumbered(pieces: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+    """Begins after all middleware, which may still have asked the database."""
+    await sync_to_async(connections.close_all)()
+    _end_thread()
+    async with aclosing(pieces):
+        async for piece in pieces:
+            yield piece
+
+
+def _end_thread() -> None:
+    """Django keeps a thread for each request until its answer is sent; what still needs one then starts another."""
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context else None
+    if executor is not None:
+        executor.shutdown(wait=False)
