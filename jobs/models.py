@@ -67,6 +67,8 @@ class Job(models.Model):
     metadata = models.JSONField(default=dict)
     # Where its end is told, beside the team's webhooks.
     webhook_url = models.CharField(max_length=2000, blank=True)
+    # In whose words, a name of jobs/webhooks/forms.py; blank is our own.
+    webhook_form = models.CharField(max_length=40, blank=True)
     warnings = models.JSONField(default=list)
 
     # Where it stands in the queue

@@ -65,6 +65,7 @@ class VideoRequest:
     priority: Priority
     metadata: dict[str, str]
     webhook_url: str = ""
+    webhook_form: str = ""
     deadline: timedelta | None = None
     warnings: tuple[str, ...] = ()
 

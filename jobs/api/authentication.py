@@ -10,13 +10,17 @@ from accounts.models import User
 from accounts.principals import Principal, principal_for_key, principal_for_session
 from common.errors import Unauthenticated
 
+# The words that the SDKs of others write before a key, at their own addresses alone.
+_SCHEMES = {"/replicate/": {"bearer", "token"}, "/fal/": {"bearer", "key"}}
+
 
 def presented_key(request: HttpRequest) -> str | None:
     """The API key of a request's headers, or None where there is none."""
     if key := request.headers.get("X-API-Key"):
         return key.strip()
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+    known = next((words for prefix, words in _SCHEMES.items() if request.path.startswith(prefix)), {"bearer"})
+    return token.strip() if scheme.lower() in known else None
 
 
 def _bind(principal: Principal) -> tuple[User, Principal]:

@@ -31,6 +31,8 @@ from common.outages import is_outage
 log = structlog.get_logger(__name__)
 
 _LONGEST_QUOTE = 300
+# Addresses for the SDKs of others, which read errors in another form.
+DIALECTS = ("/replicate/", "/fal/")
 
 
 class MethodNotAllowed(MutoscopeError):
@@ -103,6 +105,18 @@ def envelope(error: MutoscopeError, request_id: str) -> dict[str, Any]:
     }
 
 
+def problem(error: MutoscopeError, status: int) -> dict[str, Any]:
+    """The body of an error at the addresses for the SDKs of others: both read `detail` (RFC 9457)."""
+    return {
+        "title": error.type.replace("_", " ").capitalize(),
+        "detail": error.message,
+        "status": status,
+        "error_type": error.code,
+        "errors": [detail.as_json() for detail in error.details],
+        **error.extra,
+    }
+
+
 def legacy_envelope(error: MutoscopeError, task_id: str | None = None) -> dict[str, Any]:
     """The body of an error of /generate."""
     return {"task_id": task_id, "status": "failed", "error": error.message, "code": legacy_code(error)}
@@ -146,6 +160,8 @@ def json_error(request: HttpRequest, error: MutoscopeError) -> JsonResponse:
     """An error outside any view of ours, such as an address that does not exist."""
     if request.path.endswith("/generate"):
         body = legacy_envelope(error)
+    elif request.path.startswith(DIALECTS):
+        body = problem(error, error.status)
     else:
         body = envelope(error, getattr(request, "request_id", ""))
     return JsonResponse(body, status=error.status)

@@ -20,7 +20,7 @@ _RETRIED = "retried"
 _KEPT = (
     "team_id", "user_id", "api_key_id", "model", "prompt", "negative_prompt", "preset", "resolution", "width", "height",
     "num_frames", "fps", "steps", "guidance_scale", "seed", "output_format", "metadata", "warnings", "pool", "priority",
-    "vram_mb", "max_attempts", "quoted_credits", "webhook_url",
+    "vram_mb", "max_attempts", "quoted_credits", "webhook_url", "webhook_form",
 )  # fmt: skip
 
 

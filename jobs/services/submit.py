@@ -149,6 +149,7 @@ def _job(principal: Principal, request: VideoRequest, job_id: UUID, key: str) ->
         source_key=key,
         metadata=request.metadata,
         webhook_url=request.webhook_url,
+        webhook_form=request.webhook_form,
         warnings=list(request.warnings),
         pool=request.spec.pool,
         priority=request.priority,

@@ -1,15 +1,14 @@
 """Makes deliveries of the events that jobs left in the outbox."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 
 from django.db import transaction
 
 from common.clock import DatabaseNow
-from jobs.api.serializers import video_for_event
-from jobs.models import Job, JobEvent
-from jobs.webhooks.models import ENDS, Delivery, Endpoint, event_id
+from jobs.models import JobEvent
+from jobs.webhooks.forms import FORMS, Form, as_text
+from jobs.webhooks.models import Delivery, Endpoint, event_id
 from jobs.webhooks.signing import new_secret
 
 _BATCH = 200
@@ -43,13 +42,14 @@ def announce_events() -> int:
 def _deliveries(event: JobEvent, endpoints: list[Endpoint]) -> Iterator[Delivery]:
     kind = f"video.{event.kind}"
     for endpoint in endpoints:
-        if endpoint.of_jobs and event.job.webhook_url and kind in ENDS:
-            yield _delivery(event, endpoint, event.job.webhook_url)
+        form = FORMS[event.job.webhook_form if endpoint.of_jobs else ""]
+        if endpoint.of_jobs and event.job.webhook_url and kind in form.kinds:
+            yield _delivery(event, endpoint, event.job.webhook_url, form)
         elif kind in endpoint.kinds:
-            yield _delivery(event, endpoint, endpoint.url)
+            yield _delivery(event, endpoint, endpoint.url, form)
 
 
-def _delivery(event: JobEvent, endpoint: Endpoint, url: str) -> Delivery:
+def _delivery(event: JobEvent, endpoint: Endpoint, url: str, form: Form) -> Delivery:
     kind = f"video.{event.kind}"
     return Delivery(
         team_id=event.job.team_id,
@@ -58,15 +58,9 @@ def _delivery(event: JobEvent, endpoint: Endpoint, url: str) -> Delivery:
         kind=kind,
         event_id=event_id(event.job_id, kind),
         url=url,
-        body=body_of(kind, event.created_at.isoformat(), event.job),
+        body=as_text(form.body(kind, event.created_at.isoformat(), event.job)),
         next_try_at=DatabaseNow(),
     )
-
-
-def body_of(kind: str, timestamp: str, job: Job | None) -> str:
-    """The JSON that receivers get: type, timestamp, and the video as the API shows it."""
-    data = video_for_event(job) if job else {}
-    return json.dumps({"type": kind, "timestamp": timestamp, "data": data}, ensure_ascii=False)
 
 
 def endpoint_of_jobs(*, team_id: int) -> Endpoint:

@@ -5,9 +5,9 @@ from django.shortcuts import render
 from django.views import defaults
 
 from common.errors import Malformed, MutoscopeError, NotFound
-from jobs.api.errors import as_mutoscope_error, json_error
+from jobs.api.errors import DIALECTS, as_mutoscope_error, json_error
 
-_API_PREFIXES = ("/v1/", "/generate")
+_API_PREFIXES = ("/v1/", "/generate", *DIALECTS)
 
 
 def _is_api(request: HttpRequest) -> bool:

@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "jobs.webhooks",
     "jobs.galleries",
     "jobs.exports",
+    "jobs.dialects",
     "portal.desk.apps.DeskConfig",
     # Its templates replace those of Django's admin.
     "unfold.apps.BasicAppConfig",

@@ -19,6 +19,8 @@ urlpatterns = [
     path("", include("portal.desk.urls")),
     path("", include("jobs.api.urls")),
     path("", include("jobs.galleries.api.urls")),
+    path("replicate/v1/", include("jobs.dialects.replicate.urls")),
+    path("fal/", include("jobs.dialects.fal.urls")),
     path("", include("accounts.urls")),
     path("", include("jobs.exports.urls")),
     path("", include("accounts.quota.pages.urls")),

@@ -79,6 +79,27 @@ ROUTES: dict[str, Rule] = {
     "v1/presets": Api({"GET": Scope.VIDEOS_READ}),
     "v1/generate": Api({"POST": Scope.VIDEOS_WRITE}),
     "generate": Api({"POST": Scope.VIDEOS_WRITE}),
+    # The languages of other services
+    "replicate/v1/predictions": Api({"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}),
+    "replicate/v1/predictions/<str:video_id>": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
+    "replicate/v1/predictions/<str:video_id>/cancel": Api({"POST": Scope.VIDEOS_WRITE}, of_team=True),
+    "replicate/v1/models": Api({"GET": Scope.VIDEOS_READ}),
+    "replicate/v1/models/<str:owner>/<str:name>": Api({"GET": Scope.VIDEOS_READ}),
+    "replicate/v1/models/<str:owner>/<str:name>/predictions": Api({"POST": Scope.VIDEOS_WRITE}),
+    "replicate/v1/models/<str:owner>/<str:name>/versions": Api({"GET": Scope.VIDEOS_READ}),
+    "replicate/v1/models/<str:owner>/<str:name>/versions/<str:version_id>": Api({"GET": Scope.VIDEOS_READ}),
+    "replicate/v1/files": Api({"GET": Scope.VIDEOS_WRITE, "POST": Scope.VIDEOS_WRITE}),
+    # Hollow: who deletes it first leaves nothing to the others, and no transaction brings a file back.
+    "replicate/v1/files/<str:file_id>": Api(
+        {"GET": Scope.VIDEOS_WRITE, "DELETE": Scope.VIDEOS_WRITE}, of_team=True, hollow=True
+    ),
+    "replicate/v1/webhooks/default/secret": Api({"GET": HOOKS}),
+    "replicate/v1/<path:rest>": Public(),  # nothing
+    "fal/queue/<str:owner>/<str:name>/requests/<str:video_id>": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
+    "fal/queue/<str:owner>/<str:name>/requests/<str:video_id>/status": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
+    "fal/queue/<str:owner>/<str:name>/requests/<str:video_id>/cancel": Api({"PUT": Scope.VIDEOS_WRITE}, of_team=True),
+    "fal/queue/<path:application>": Api({"POST": Scope.VIDEOS_WRITE}),
+    "fal/<path:application>": Api({"POST": Scope.VIDEOS_WRITE}),
     "v1/openapi.json": Public(),
     "docs": Public(),
     # Pages of a team
@@ -223,6 +244,7 @@ QUERIES = {
     "history": "q=dusk&after={video_id}",
     "history/running": "ids={video_id}",
     "v1/videos": "q=dusk&after={video_id}",
+    "replicate/v1/predictions": "cursor={video_id}",
 }
 
 

@@ -35,6 +35,14 @@ NOISE = re.compile(
     r"""csrfmiddlewaretoken" value="\w+"|"X-CSRFToken": ?"\w+"|nonce="[^"]+"|'nonce-[^']+'|"request_id": ?"[^"]*\""""
 )
 ROLES = {"owner": Role.OWNER, "admin": Role.ADMIN, "member": Role.MEMBER, "viewer": Role.VIEWER, "mallory": Role.OWNER}
+# What stands in addresses and is of no team.
+NOBODYS = {
+    "owner": "mutoscope",
+    "name": "camera",
+    "version_id": "camera",
+    "application": "mutoscope/camera",
+    "rest": "nothing/here",
+}
 SERVED, LOGIN, UNKNOWN, FORBIDDEN, ABSENT, NO_METHOD = "served", "login", 401, 403, 404, 405
 
 
@@ -88,6 +96,8 @@ def of_alice(world: World) -> dict[str, Any]:
         "action": "ping",
         "invitation_id": world.invitation.pk,
         "user_id": world.member.user.pk,
+        "file_id": world.upload.public_id,
+        **NOBODYS,
         # Those that open something to whoever has them are nobody's here.
         "token": "t" * 43,
         "slug": "no-such-page",
@@ -110,10 +120,11 @@ def absent() -> dict[str, Any]:
         "link": "shr",
         "target": "pub",
         "webhook": "whk",
+        "file": "file",
     }
     named = {f"{name}_id": f"{prefix}_{'0' * 32}" for name, prefix in kinds.items()}
     numbers = {"invitation_id": 10**9, "user_id": 10**9}
-    return {**named, **numbers, "prefix": "0" * 12, "delivery_id": "dlv_" + "0" * 32, "action": "ping"}
+    return {**NOBODYS, **named, **numbers, "prefix": "0" * 12, "delivery_id": "dlv_" + "0" * 32, "action": "ping"}
 
 
 def outcome(answer: Any) -> str | int:

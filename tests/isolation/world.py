@@ -16,6 +16,7 @@ from accounts.quota.services import grant, reserve
 from accounts.roles import Role, Scope
 from accounts.services import create_api_key, create_team, ensure_personal_team
 from common.clock import DatabaseNow
+from jobs.dialects.uploads import Place, Shelf
 from jobs.galleries.models import Collection, CollectionItem, Publication, ShareLink
 from jobs.models import Job
 from jobs.services.storage import attempt_key, source_key
@@ -62,6 +63,7 @@ class World:
     hook: Endpoint
     delivery: Delivery
     invitation: Invitation
+    upload: Place
     secrets: list[str] = field(default_factory=list)  # texts that the other team must never be shown
 
 
@@ -106,8 +108,11 @@ def make_world() -> World:
         inviter=owner.user,
         expires_at=timezone.now() + timedelta(days=1),
     )
-    secrets = [MARKER, key.prefix, done.id.hex, queued.id.hex, *(thing.id.hex for thing in (*shown, hook, delivery))]
-    return World(owner, admin, member, viewer, mallory, done, queued, key, *shown, hook, delivery, invitation, secrets)
+    upload = Shelf(owner.team, "").put(_picture(), name=f"{MARKER}.png", content_type="image/png", metadata={})
+    things = (done, queued, *shown, hook, delivery, upload)
+    secrets = [MARKER, key.prefix, *(thing.id.hex for thing in things)]
+    people = (owner, admin, member, viewer, mallory)
+    return World(*people, done, queued, key, *shown, hook, delivery, invitation, upload, secrets)
 
 
 def make_gallery(someone: Person, job: Job) -> tuple[Publication, Collection, ShareLink]:

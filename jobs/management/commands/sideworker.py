@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from accounts.quota.warnings import send_due_warnings
+from jobs.dialects.uploads import SWEEP_SECONDS, sweep_uploads
 from jobs.exports.services import delete_old_exports, make_due_exports
 from jobs.services.cleanup import delete_due_files
 from jobs.services.orphans import sweep_orphans
@@ -25,6 +26,7 @@ class Command(BaseCommand):
             send_due_warnings,
             delete_due_files,
             Seldom(settings.ORPHAN_SECONDS, sweep_old_orphans),
+            Seldom(SWEEP_SECONDS, sweep_uploads),
             delete_old_exports,
             make_due_exports,
         ]

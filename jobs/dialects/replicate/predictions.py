@@ -1,0 +1,134 @@
+"""Predictions: make, look, list, cancel."""
+
+import re
+import time
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.urls import reverse
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.roles import Scope
+from common.errors import InvalidField
+from common.ids import parse_public_id
+from common.pagination import keyset_page
+from jobs.api.authentication import principal_of
+from jobs.api.videos import checked_body
+from jobs.dialects.names import find_model
+from jobs.dialects.replicate.shapes import prediction_as_json
+from jobs.dialects.submitting import submit
+from jobs.dialects.views import AsyncDialectView, DialectView
+from jobs.fields import AddressField, StrictSerializer, TextField
+from jobs.models import Job
+from jobs.services.cancel import cancel_job
+from jobs.services.lookups import find_video
+from jobs.services.waiting import wait_until_closed
+
+_PREFER_WAIT = re.compile(r"\bwait(?:=(\d{1,4}))?\b", re.ASCII)
+_LONGEST_WAIT_SECONDS = 60
+_PAGE = 100
+_EVENTS = ("start", "output", "logs", "completed")
+
+
+class PredictionSerializer(StrictSerializer):
+    version = TextField(max_length=200, required=False)
+    input = serializers.JSONField()
+    webhook = AddressField(required=False)
+    webhook_completed = AddressField(required=False, help_text="the same for the end alone")
+    webhook_events_filter = serializers.ListField(child=serializers.ChoiceField(choices=_EVENTS), required=False)
+    stream = serializers.BooleanField(required=False, help_text="films come whole: there is nothing to stream")
+
+
+class CursorSerializer(StrictSerializer):
+    cursor = TextField(max_length=60, required=False)
+
+
+class PredictionsView(AsyncDialectView):
+    scopes = {"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}
+
+    async def get(self, request: Request) -> Response:
+        return await sync_to_async(_page)(request)
+
+    async def post(self, request: Request, owner: str = "", name: str = "") -> Response:
+        """The prediction; one that the caller waits for is answered when it has ended, or its time is over."""
+        began = time.monotonic()
+        job = await sync_to_async(_create)(request, f"{owner}/{name}" if name else None)
+        seconds = _patience(request) - (time.monotonic() - began)
+        waits = settings.HOLDS_ANSWERS and seconds > 0
+        if waits:
+            job = await wait_until_closed(job.id, seconds=seconds)
+        body = await sync_to_async(prediction_as_json)(job, request)
+        if waits and not job.is_terminal:
+            # The SDK's `run` takes any other word in the answer to a call that waits for the end.
+            body["status"] = "starting"
+        return Response(body, status=201, headers={"Location": body["urls"]["get"]})
+
+
+class ModelPredictionsView(PredictionsView):
+    """Predictions of the model that the address names."""
+
+    http_method_names = ["post", "options"]
+
+
+class PredictionView(DialectView):
+    scopes = {"GET": Scope.VIDEOS_READ}
+
+    def get(self, request: Request, video_id: str) -> Response:
+        return Response(prediction_as_json(find_video(principal_of(request).team, video_id), request))
+
+
+class CancelView(DialectView):
+    scopes = {"POST": Scope.VIDEOS_WRITE}
+
+    def post(self, request: Request, video_id: str) -> Response:
+        job = find_video(principal_of(request).team, video_id)
+        cancel_job(job=job)
+        job.refresh_from_db()
+        return Response(prediction_as_json(job, request))
+
+
+def _create(request: Request, model: str | None) -> Job:
+    values = checked_body(PredictionSerializer, request.data)
+    model = model or values.get("version")
+    if model is None:
+        raise InvalidField("version: Name a model, such as mutoscope/camera.", param="version")
+    address = values.get("webhook") or values.get("webhook_completed")
+    return submit(
+        request,
+        spec=find_model(model),
+        given=values["input"],
+        beside={"webhook_url": address} if address else {},
+        webhook_form=_webhook_form(values),
+    )
+
+
+def _webhook_form(values: dict[str, Any]) -> str:
+    """Without a filter an address is told of all that we tell: the start and the end."""
+    events = set(values.get("webhook_events_filter", _EVENTS))
+    if "webhook" not in values or "start" not in events:
+        return "replicate.completed"
+    return "replicate" if "completed" in events else "replicate.start"
+
+
+def _patience(request: Request) -> float:
+    preferred = _PREFER_WAIT.search(request.headers.get("Prefer", ""))
+    if preferred is None:
+        return 0
+    return min(float(preferred[1] or _LONGEST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
+
+
+def _page(request: Request) -> Response:
+    query = checked_body(CursorSerializer, request.query_params)
+    after = parse_public_id("vid", query["cursor"]) if "cursor" in query else None
+    page = keyset_page(Job.objects.for_team(principal_of(request).team), after=after, limit=_PAGE)
+    here = request.build_absolute_uri(reverse("replicate:predictions"))
+    return Response(
+        {
+            "previous": None,
+            "next": f"{here}?cursor={page.rows[-1].public_id}" if page.has_more else None,
+            "results": [prediction_as_json(job, request) for job in page.rows],
+        }
+    )

@@ -1,0 +1,154 @@
+"""Pictures that a program uploads before it asks for videos of them: kept for an hour, in its team's own folder.
+
+Without a row in the database: the id is made of the moment, and the folder's name holds the size, so that one look
+at the names tells what a team keeps.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from accounts.models import Team
+from common.errors import LimitExceeded, NotFound, Overloaded
+from common.ids import new_id, parse_public_id, public_id
+from jobs.services.storage import TEAMS_FOLDER, delete_folder
+
+log = structlog.get_logger(__name__)
+
+KEPT = timedelta(hours=1)
+# Between two looks for those whose hour is over.
+SWEEP_SECONDS = 300
+MOST_BYTES = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What was said of a file when it came."""
+
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an upload lies: `teams/7/uploads/<id>-<size>`."""
+
+    folder: str
+    id: uuid.UUID
+    size: int
+
+    @property
+    def public_id(self) -> str:
+        return public_id("file", self.id)
+
+    @property
+    def created_at(self) -> datetime:
+        """UUIDv7 begins with the milliseconds since 1970."""
+        return datetime.fromtimestamp((self.id.int >> 80) / 1000, UTC)
+
+    @property
+    def expires_at(self) -> datetime:
+        return self.created_at + KEPT
+
+    @property
+    def is_over(self) -> bool:
+        return self.expires_at <= datetime.now(UTC)
+
+
+class Shelf:
+    """A team's uploads. `address`: what theirs begin with, where they are seen from outside."""
+
+    def __init__(self, team: Team, address: str) -> None:
+        self.address = address
+        self._folder = _folder_of(team.pk)
+
+    def places(self) -> list[Place]:
+        """Those that are still kept, newest first."""
+        return sorted((place for place in _places(self._folder) if not place.is_over), key=lambda p: p.id, reverse=True)
+
+    def put(self, content: bytes, *, name: str, content_type: str, metadata: Mapping[str, str]) -> Place:
+        """Raises LimitExceeded where the team keeps as much as it may, Overloaded when the storage does not answer."""
+        if sum(place.size for place in self.places()) + len(content) > MOST_BYTES:
+            message = (
+                f"Uploads of the last hour fill {MOST_BYTES // 10**6} MB. Delete some, or wait until they are gone."
+            )
+            raise LimitExceeded(message, code="uploads_full", retry_after_seconds=600)
+        identifier = new_id()
+        place = Place(f"{self._folder}/{identifier.hex}-{len(content)}", identifier, len(content))
+        digest = hashlib.sha256(content).hexdigest()
+        upload = Upload(name[:200], content_type[:100], len(content), digest, dict(metadata))
+        try:
+            default_storage.save(f"{place.folder}/content", ContentFile(content))
+            default_storage.save(f"{place.folder}/about.json", ContentFile(json.dumps(asdict(upload)).encode()))
+        except OSError as error:
+            log.error("storage_failed", reason=str(error))
+            raise Overloaded("The storage does not answer. Try again in a moment.", retry_after_seconds=2) from error
+        return place
+
+    def find(self, identifier: str) -> Place:
+        """Raises NotFound, for another team's exactly as for an absent one."""
+        wanted = parse_public_id("file", identifier)
+        place = next((place for place in self.places() if place.id == wanted), None)
+        if place is None:
+            raise NotFound(f"No file with the id {identifier!r}.")
+        return place
+
+    def about(self, place: Place) -> Upload:
+        return Upload(**json.loads(_read(place, "about.json")))
+
+    def at_address(self, address: str) -> SimpleUploadedFile | None:
+        """The file behind an address of ours; None for any other address. Raises NotFound."""
+        if not address.startswith(self.address):
+            return None
+        place = self.find(address.removeprefix(self.address))
+        return SimpleUploadedFile(place.public_id, _read(place, "content"))
+
+    def drop(self, place: Place) -> None:
+        delete_folder(place.folder)
+
+
+def sweep_uploads() -> int:
+    """Deletes what has outlived its hour; returns how many there were. Several processes may run it at once."""
+    over = [place for team in _folders_in(TEAMS_FOLDER) for place in _places(_folder_of(team)) if place.is_over]
+    for place in over:
+        delete_folder(place.folder)
+    return len(over)
+
+
+def _folder_of(team: int | str) -> str:
+    return f"{TEAMS_FOLDER}/{team}/uploads"
+
+
+def _places(folder: str) -> Iterator[Place]:
+    for name in _folders_in(folder):
+        digits, _, size = name.partition("-")
+        if len(digits) == 32 and size.isdigit():
+            yield Place(f"{folder}/{name}", uuid.UUID(hex=digits), int(size))
+
+
+def _folders_in(folder: str) -> list[str]:
+    try:
+        return default_storage.listdir(folder)[0]
+    except FileNotFoundError:
+        return []
+
+
+def _read(place: Place, name: str) -> bytes:
+    """Raises NotFound: it may be swept between two looks."""
+    try:
+        with default_storage.open(f"{place.folder}/{name}") as file:
+            content: bytes = file.read()
+            return content
+    except FileNotFoundError:
+        raise NotFound(f"No file with the id {place.public_id!r}.") from None
