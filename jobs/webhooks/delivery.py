@@ -26,7 +26,7 @@ _PAUSES_SECONDS = (5, 15, 60, 180, 420, 900, 1200, 1800, 2700)
 MOST_TRIES = len(_PAUSES_SECONDS) + 1
 _JITTER = 0.2
 # Longer than a try can last: after it a claimed delivery is due again.
-_CLAIM = timedelta(seconds=60)
+_CLAIM = timedelta(seconds=30)
 _PATIENCE_WITH_ENDPOINT = timedelta(days=1)
 _AT_ONCE, _AT_ONCE_OF_A_TEAM = 24, 4
 _GONE = 410

@@ -15,6 +15,7 @@ from inference.engines.scripted.engine import colour_of
 from jobs.services.audit import find_missing_results, find_money_drifts
 from jobs.states import TRANSITIONS
 from tests.chaos.clients import Client, Order
+from tests.chaos.hooks import Hooks
 from tests.chaos.watch import Watch
 from tests.chaos.world import World
 
@@ -30,6 +31,8 @@ class Evidence:
     watch: Watch
     clients: list[Client]
     db: psycopg.Connection
+    # None in a scene: its teams have no webhooks.
+    hooks: Hooks | None
 
     @property
     def orders(self) -> list[Order]:
@@ -213,6 +216,20 @@ def _events(evidence: Evidence) -> Iterator[str]:
                 OR (j.attempt > 0) <> ('started' = ANY(array_agg(e.kind)))
                 OR count(*) <> 2 + (j.attempt > 0)::int""")
     )
+
+
+@invariant("a webhook hears of each start and end, under one event id, signed by its team")
+def _heard(evidence: Evidence) -> Iterator[str]:
+    if evidence.hooks is None:
+        return
+    yield from evidence.hooks.forged
+    sql = "SELECT 'vid_' || replace(job_id::text, '-', ''), 'video.' || kind FROM jobs_jobevent WHERE kind <> 'queued'"
+    told = set(evidence.rows(sql))
+    yield from (f"{video}: {kind} was not told" for video, kind in told - set(evidence.hooks.ids))
+    yield from (f"{video}: {kind} never happened" for video, kind in set(evidence.hooks.ids) - told)
+    for (video, kind), ids in evidence.hooks.ids.items():
+        if len(ids) > 1:
+            yield f"{video}: {kind} came as {sorted(ids)}"
 
 
 @invariant("no process is left")

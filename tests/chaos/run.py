@@ -11,9 +11,11 @@ import psycopg
 
 from tests.chaos.clients import Client
 from tests.chaos.faults import DECK, FAULTS
+from tests.chaos.hooks import Hooks
 from tests.chaos.injector import Injector
 from tests.chaos.watch import Watch
 from tests.chaos.world import World
+from tests.jobs.webhooks.receiver import receiving
 
 STOP_SECONDS = 30.0
 RECOVERY_SECONDS = 30.0
@@ -51,10 +53,14 @@ class Run:
     def play(self) -> Outcome:
         self.world.add_everything(workers=self.plan.workers)
         self.world.add_teams(self.plan.teams)
-        self._timed("start", self._start)
-        self._timed("faults", self._strike)
-        self._timed("drain", self._drain)
-        self._timed("stop", self._stop)
+        with receiving() as receiver:
+            self.hooks = Hooks(receiver)
+            for team in self.world.teams:
+                self.hooks.add_endpoint(team)
+            self._timed("start", self._start)
+            self._timed("faults", self._strike)
+            self._timed("drain", self._drain)
+            self._timed("stop", self._stop)
         self._timed("judge", self._judge)
         return self.outcome
 
@@ -107,8 +113,10 @@ class Run:
             client.thread.join(15)
 
     def _is_quiet(self) -> bool:
-        sql = """SELECT count(*) FROM jobs_job WHERE state IN ('queued', 'in_progress')
-                 OR (deleted_at IS NOT NULL AND files_deleted_at IS NULL)"""
+        sql = """SELECT (SELECT count(*) FROM jobs_job WHERE state IN ('queued', 'in_progress')
+                         OR (deleted_at IS NOT NULL AND files_deleted_at IS NULL))
+                      + (SELECT count(*) FROM jobs_jobevent WHERE announced_at IS NULL)
+                      + (SELECT count(*) FROM webhooks_delivery WHERE state = 'pending')"""
         try:
             with psycopg.connect(**self.watch.address()) as connection:
                 return connection.execute(sql).fetchone() == (0,)
@@ -138,4 +146,4 @@ class Run:
         # Nothing runs any more, so nothing is too young to be swept.
         self.outcome.orphans_swept = sweep_orphans(older_than=timedelta(0))
         with psycopg.connect(**self.watch.address()) as db:
-            self.outcome.violations = violations(Evidence(self.world, self.watch, self.outcome.clients, db))
+            self.outcome.violations = violations(Evidence(self.world, self.watch, self.outcome.clients, db, self.hooks))

@@ -94,7 +94,7 @@ class Stage:
 
         ids = [public_id.removeprefix("vid_") for order in scene.client.orders for public_id in order.ids]
         with psycopg.connect(**self.watch.address()) as db:
-            found = violations(Evidence(self.world, self.watch, [scene.client], db))
+            found = violations(Evidence(self.world, self.watch, [scene.client], db, None))
         own = {"scene": [scene.trouble]} if scene.trouble else {}
         for name, lines in found.items():
             mine = [line for line in lines if any(job in line.replace("-", "") for job in ids)]

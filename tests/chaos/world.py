@@ -114,6 +114,7 @@ class World:
             "SCRATCH_RESERVE_BYTES": "1000000",
             # Faults of ours must not use up a job's attempts: one that fails nevertheless is a finding.
             "MAX_ATTEMPTS": "1000",
+            "WEBHOOKS_TO_PRIVATE_ADDRESSES": "1",
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "platform")]),
             "PYTHONUNBUFFERED": "1",
         }

@@ -69,7 +69,8 @@ def receiving() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            receiver.calls.append(Call(self.path, dict(self.headers), body))
+            self.call = Call(self.path, dict(self.headers), body)
+            receiver.calls.append(self.call)
             receiver.answer(self)
 
         def log_message(self, *_args: object) -> None:
