@@ -67,7 +67,7 @@ def translate(given: Any, *, shelf: Shelf) -> Translation:
             continue
         if name in _SAID_ELSEWHERE:
             raise _invalid(name, "There is no such input.", "unknown_field")
-        ours = _OTHER_NAMES.get(name, name)
+        ours: str = _OTHER_NAMES.get(name) or name
         if ours in translation.names:
             raise _invalid(name, f"Give {translation.names[ours]} or {name}, not both.", "conflict")
         translation.body[ours], translation.names[ours] = value, name

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import psycopg
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import JSONField
 
 from jobs.live.publish import publish_status_after_commit
 from jobs.models import Job, Priority
@@ -22,10 +23,11 @@ SELECT pg_advisory_xact_lock(hashtextextended('claim:' || %s, 0)),
        set_config('plan_cache_mode', 'force_generic_plan', true)
 """
 
+# One round trip. Where a cancel got at the job first, nothing else happens either.
 # Claims of one pool come one after another. The team list is a loose index scan (one index probe per team with work),
 # the oldest job of each priority is one more probe: the cost grows with teams, not with queued jobs.
 # max_running counts all pools: two pools that claim for one team at the same moment may exceed it by one.
-_NEXT_JOB = """
+_STATEMENT = """
 WITH RECURSIVE waiting(team_id) AS (
     (SELECT team_id FROM jobs_job WHERE state = 'queued' AND pool = %(pool)s ORDER BY team_id LIMIT 1)
     UNION ALL
@@ -33,59 +35,59 @@ WITH RECURSIVE waiting(team_id) AS (
             WHERE next.state = 'queued' AND next.pool = %(pool)s AND next.team_id > waiting.team_id
             ORDER BY next.team_id LIMIT 1)
     FROM waiting WHERE waiting.team_id IS NOT NULL
-)
-SELECT head.id,
-       GREATEST(share.finish_tag, pool.virtual_time, 0) AS start_tag,
-       head.quoted_credits::float / COALESCE(override.weight, plan.weight) AS cost
-FROM waiting
-JOIN quota_wallet wallet ON wallet.team_id = waiting.team_id
-JOIN quota_plan plan ON plan.id = wallet.plan_id
-LEFT JOIN quota_planoverride override ON override.team_id = waiting.team_id
-LEFT JOIN jobs_pool pool ON pool.name = %(pool)s
-LEFT JOIN jobs_teamshare share ON share.team_id = waiting.team_id AND share.pool = %(pool)s
-CROSS JOIN LATERAL (
-    SELECT count(*) AS jobs FROM jobs_job WHERE state = 'in_progress' AND team_id = waiting.team_id
-) running
-CROSS JOIN LATERAL (
-    SELECT oldest.* FROM unnest(%(priorities)s) AS level(priority)
+), next AS (
+    SELECT head.id AS job_id,
+           GREATEST(share.finish_tag, pool.virtual_time, 0) AS start_tag,
+           head.quoted_credits::float / COALESCE(override.weight, plan.weight) AS cost
+    FROM waiting
+    JOIN quota_wallet wallet ON wallet.team_id = waiting.team_id
+    JOIN quota_plan plan ON plan.id = wallet.plan_id
+    LEFT JOIN quota_planoverride override ON override.team_id = waiting.team_id
+    LEFT JOIN jobs_pool pool ON pool.name = %(pool)s
+    LEFT JOIN jobs_teamshare share ON share.team_id = waiting.team_id AND share.pool = %(pool)s
     CROSS JOIN LATERAL (
-        SELECT id, team_id, quoted_credits, priority, queued_at FROM jobs_job
-        WHERE state = 'queued' AND pool = %(pool)s AND team_id = waiting.team_id AND priority = level.priority
-          AND model = ANY(%(models)s) AND vram_mb <= %(vram_mb)s
-          AND (not_before IS NULL OR not_before <= clock_timestamp())
-          AND (deadline_at IS NULL OR started_at IS NOT NULL OR deadline_at > clock_timestamp())
-        ORDER BY id LIMIT 1
-    ) oldest
-    ORDER BY oldest.priority + EXTRACT(EPOCH FROM clock_timestamp() - oldest.queued_at) / %(ageing_seconds)s DESC,
-             oldest.id
+        SELECT count(*) AS jobs FROM jobs_job WHERE state = 'in_progress' AND team_id = waiting.team_id
+    ) running
+    CROSS JOIN LATERAL (
+        SELECT oldest.* FROM unnest(%(priorities)s) AS level(priority)
+        CROSS JOIN LATERAL (
+            SELECT id, team_id, quoted_credits, priority, queued_at FROM jobs_job
+            WHERE state = 'queued' AND pool = %(pool)s AND team_id = waiting.team_id AND priority = level.priority
+              AND model = ANY(%(models)s) AND vram_mb <= %(vram_mb)s
+              AND (not_before IS NULL OR not_before <= clock_timestamp())
+              AND (deadline_at IS NULL OR started_at IS NOT NULL OR deadline_at > clock_timestamp())
+            ORDER BY id LIMIT 1
+        ) oldest
+        ORDER BY oldest.priority + EXTRACT(EPOCH FROM clock_timestamp() - oldest.queued_at) / %(ageing_seconds)s DESC,
+                 oldest.id
+        LIMIT 1
+    ) head
+    WHERE running.jobs < COALESCE(override.max_running, plan.max_running)
+    ORDER BY start_tag, head.id
     LIMIT 1
-) head
-WHERE running.jobs < COALESCE(override.max_running, plan.max_running)
-ORDER BY start_tag, head.id
-LIMIT 1
-"""
-
-# One round trip. Everything hangs on the first part: where a cancel got there first, nothing else happens either.
-_TAKE = """
-WITH taken AS (
-    UPDATE jobs_job SET state = 'in_progress', attempt = attempt + 1, lease_owner = %(worker)s, steps_done = 0,
+), taken AS (
+    UPDATE jobs_job SET state = 'in_progress', attempt = attempt + 1, lease_owner = %(worker_id)s, steps_done = 0,
            lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s),
            started_at = COALESCE(started_at, clock_timestamp())
-    WHERE id = %(job)s AND state = 'queued'
-    RETURNING *
+    FROM next WHERE id = next.job_id AND state = 'queued'
+    RETURNING jobs_job.*, next.start_tag, next.cost
 ), share AS (
     INSERT INTO jobs_teamshare (pool, team_id, finish_tag)
-    SELECT pool, team_id, %(start_tag)s + %(cost)s FROM taken
+    SELECT pool, team_id, start_tag + cost FROM taken
     ON CONFLICT (pool, team_id) DO UPDATE SET finish_tag = EXCLUDED.finish_tag
 ), clock AS (
-    INSERT INTO jobs_pool (name, virtual_time) SELECT pool, %(start_tag)s FROM taken
+    INSERT INTO jobs_pool (name, virtual_time) SELECT pool, start_tag FROM taken
     ON CONFLICT (name) DO UPDATE SET virtual_time = EXCLUDED.virtual_time
 ), event AS (
     INSERT INTO jobs_jobevent (job_id, kind, created_at) SELECT id, 'started', clock_timestamp() FROM taken
     ON CONFLICT DO NOTHING
 )
-SELECT * FROM taken
+SELECT {columns} FROM taken
 """
+# By name: a column that is added while workers run does not change what this brings. What a client says beside the
+# job is read when it is asked for.
+_FIELDS = [field for field in Job._meta.concrete_fields if not isinstance(field, JSONField)]
+_CLAIM = _STATEMENT.format(columns=", ".join(field.column for field in _FIELDS))
 
 
 @transaction.atomic
@@ -96,27 +98,20 @@ def claim_job(*, pool: str, worker_id: uuid.UUID, models: Sequence[str], vram_mb
     """
     wanted = {
         "pool": pool,
+        "worker_id": worker_id,
         "models": list(models),
         "vram_mb": vram_mb,
         "priorities": Priority.values,
         "ageing_seconds": settings.AGEING_SECONDS,
+        "lease_seconds": settings.LEASE_SECONDS,
     }
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, [pool])
     # Django's own cursors write the parameters into the statement, which makes each a new one to be planned.
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        found = cursor.execute(_NEXT_JOB, wanted, prepare=True).fetchall()
-    if not found:
+        row = cursor.execute(_CLAIM, wanted, prepare=True).fetchone()
+    if row is None:  # also where a cancel got there first; the worker asks again
         return None
-    [(job_id, start_tag, cost)] = found
-    taking = {
-        "job": job_id,
-        "worker": worker_id,
-        "start_tag": start_tag,
-        "cost": cost,
-        "lease_seconds": settings.LEASE_SECONDS,
-    }
-    job = next(iter(Job.objects.raw(_TAKE, taking)), None)
-    if job is not None:  # no row where a cancel got there first; the worker asks again
-        publish_status_after_commit(job.id, state=job.state, attempt=job.attempt)
+    job = Job.from_db(connection.alias, [field.attname for field in _FIELDS], row)
+    publish_status_after_commit(job.id, state=job.state, attempt=job.attempt)
     return job

@@ -12,7 +12,7 @@ from jobs.fence import Fence
 from jobs.models import Job, JobEvent, Priority
 from jobs.services import cleanup, reconcile
 from jobs.services.cancel import cancel_job, delete_job
-from jobs.services.claim import _NEXT_JOB, claim_job
+from jobs.services.claim import _CLAIM, claim_job
 from jobs.services.close import Published, complete_job, confirm_cancel, crash_job, fail_job, hand_back
 from jobs.services.lease import beat
 from jobs.states import TERMINAL, State
@@ -298,9 +298,10 @@ def test_the_claims_own_statement_never_reads_the_whole_table(submit):
     columns = {field.attname: getattr(job, field.attname) for field in Job._meta.concrete_fields if field.name != "id"}
     Job.objects.bulk_create(Job(**columns) for _ in range(3_000))
     wanted = {"pool": "cpu", "models": ["camera"], "vram_mb": 0, "priorities": Priority.values, "ageing_seconds": 900}
+    wanted |= {"worker_id": uuid.uuid4(), "lease_seconds": 30}
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE jobs_job")
-        cursor.execute("EXPLAIN " + _NEXT_JOB, wanted)
+        cursor.execute("EXPLAIN " + _CLAIM, wanted)
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "on jobs_job" in plan
     assert "Seq Scan on jobs_job" not in plan
