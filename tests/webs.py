@@ -46,6 +46,8 @@ class WebProcesses:
             return False
 
     def stop(self) -> None:
+        if self.process.poll() is not None:
+            return
         children = self.process.children(recursive=True)
         self.process.terminate()
         _, alive = psutil.wait_procs([self.process, *children], timeout=20)

@@ -1,23 +1,28 @@
 """Probes: is the process up, can it serve, and how is the whole."""
 
-from datetime import UTC, datetime, timedelta
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
 
 import redis
 import structlog
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
-from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from common.clock import DatabaseNow
-from jobs.models import Job, Worker
 from jobs.services.doorbell import short_redis
-from jobs.services.queue import LIVE_WORKER_SECONDS
-from jobs.states import State
+from jobs.services.standing import Standing, present_standing
+from portal.probes import Probe
 
 log = structlog.get_logger(__name__)
+
+# Orchestrators ask every few seconds and give up after some more: all answers are there before.
+_PATIENCE_SECONDS = 2.0
+# Events older than this wait for a side worker, leases that ended so long ago for a reconciler.
+_LATE_SECONDS = 60
 
 
 @require_safe
@@ -29,7 +34,7 @@ def livez(_request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(_request: HttpRequest) -> JsonResponse:
     """Database, Redis and storage can be reached; 503 names what cannot."""
-    checks = {"database": _database_answers(), "redis": _redis_answers(), "storage": _storage_answers()}
+    checks = reached()
     # Without Redis jobs are still accepted and made, only a second later: that is no reason to take the site away.
     ready = checks["database"] and checks["storage"]
     return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
@@ -37,61 +42,82 @@ def readyz(_request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def health(_request: HttpRequest) -> JsonResponse:
-    """The state of the whole for dashboards: healthy, degraded (works, but look) or unhealthy (cannot work)."""
-    try:
-        facts = _facts()
-    except DatabaseError as error:
-        log.warning("health_without_database", reason=str(error).strip())
-        facts = {
-            "status": "unhealthy",
-            "model_loaded": False,
-            "gpu_memory_used_gb": None,
-            "workers": 0,
-            "queue_depth": None,
-        }
-    facts["timestamp"] = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return JsonResponse(facts, status=503 if facts["status"] == "unhealthy" else 200)
+    """The state of the whole for dashboards.
 
-
-def _facts() -> dict[str, object]:
-    live = Worker.objects.filter(last_beat_at__gte=DatabaseNow() - timedelta(seconds=LIVE_WORKER_SECONDS))
-    workers = list(live.values_list("model", "state"))
-    loaded = {model for model, state in workers if state in {Worker.State.READY, Worker.State.BUSY}}
-    memory = live.exclude(device="cpu").aggregate(total=Sum("vram_total_mb"), free=Sum("vram_free_mb"))
-    used_mb = (memory["total"] or 0) - (memory["free"] or 0)
-    unhealthy = any(state == Worker.State.UNHEALTHY for _, state in workers)
-    well = loaded >= set(settings.MODELS_ENABLED) and _redis_answers() and not unhealthy
-    return {
-        "status": "healthy" if well else "degraded",
-        "model_loaded": bool(loaded),
-        "gpu_memory_used_gb": round(used_mb / 1024, 1),
-        "workers": len(workers),
-        "queue_depth": Job.objects.filter(state=State.QUEUED).count(),
+    `unhealthy` (503): no job can be accepted, since database or storage is away. `degraded`: it works, but a person
+    should look, and `reasons` says where. `healthy`: neither.
+    """
+    answers = _answers(standing=STANDING, redis=READY["redis"], storage=READY["storage"])
+    standing: Standing | None = answers["standing"]
+    reasons = [] if answers["storage"] else ["storage_away"]
+    reasons += ["database_away"] if standing is None else _troubles(standing, has_redis=bool(answers["redis"]))
+    status = "healthy" if not reasons else "degraded"
+    if {"database_away", "storage_away"} & set(reasons):
+        status = "unhealthy"
+    facts = {
+        "status": status,
+        "reasons": reasons,
+        "model_loaded": bool(standing and standing.models_loaded),
+        "gpu_memory_used_gb": None if standing is None else round(standing.gpu_memory_used_mb / 1024, 1),
+        "workers": 0 if standing is None else standing.workers,
+        "queue_depth": None if standing is None else standing.queued,
+        "timestamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
+    return JsonResponse(facts, status=503 if status == "unhealthy" else 200)
 
 
-def _database_answers() -> bool:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError as error:
-        log.warning("database_not_ready", reason=str(error).strip())
-        return False
+def _troubles(standing: Standing, *, has_redis: bool) -> list[str]:
+    found = {
+        # Jobs start up to a second later, and calls are not limited.
+        "redis_away": not has_redis,
+        "model_without_worker": not standing.models_loaded >= set(settings.MODELS_ENABLED),
+        "worker_unhealthy": standing.has_unhealthy_worker,
+        # Webhooks and mails wait.
+        "sideworker_away": standing.oldest_event_seconds > _LATE_SECONDS,
+        # Jobs of dead workers wait.
+        "reconciler_away": standing.longest_expired_seconds > _LATE_SECONDS,
+    }
+    return [reason for reason, holds in found.items() if holds]
+
+
+def reached() -> dict[str, bool]:
+    """Whether each server answers, within two seconds for all."""
+    return {name: answer is True for name, answer in _answers(**READY).items()}
+
+
+def _ask_database() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
     return True
 
 
-def _redis_answers() -> bool:
-    try:
-        return bool(short_redis().ping())
-    except redis.RedisError as error:
-        log.warning("redis_not_ready", reason=str(error))
-        return False
+def _ask_redis() -> bool:
+    return bool(short_redis().ping())
 
 
-def _storage_answers() -> bool:
-    try:
-        default_storage.exists("readyz")
-    except OSError as error:
-        log.warning("storage_not_ready", reason=str(error), backend=type(default_storage).__name__)
-        return False
+def _ask_storage() -> bool:
+    with suppress(FileNotFoundError):  # a folder is made with the first picture
+        default_storage.listdir("")
     return True
+
+
+STANDING = Probe(present_standing, seconds=_PATIENCE_SECONDS)
+READY: dict[str, Probe[bool]] = {
+    "database": Probe(_ask_database, seconds=_PATIENCE_SECONDS),
+    "redis": Probe(_ask_redis, seconds=_PATIENCE_SECONDS),
+    "storage": Probe(_ask_storage, seconds=_PATIENCE_SECONDS),
+}
+
+
+def _answers(**probes: Probe[Any]) -> dict[str, Any]:
+    """What each says; None where it is not reached. Asked at once: together they take as long as the slowest."""
+    asked = {name: probe.begin() for name, probe in probes.items()}
+    give_up_at = time.monotonic() + _PATIENCE_SECONDS
+    found: dict[str, Any] = {}
+    for name, answer in asked.items():
+        try:
+            found[name] = answer.result(max(0.0, give_up_at - time.monotonic()))
+        except (DatabaseError, redis.RedisError, OSError) as error:  # TimeoutError is an OSError
+            log.warning("not_reached", server=name, reason=str(error).strip() or type(error).__name__)
+            found[name] = None
+    return found
