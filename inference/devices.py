@@ -16,13 +16,17 @@ _CUDA = re.compile(r"cuda(?::(\d+))?")
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """`str(device)` is torch's name for it, "cpu" or "cuda:N". Memory in MiB, as free as it was when asked."""
+    """`str(device)` is torch's name for it, "cpu" or "cuda:N". Memory in MiB, as free as it was when asked.
+
+    `busy_percent`: how much of the last moment a GPU computed, None where its driver does not tell.
+    """
 
     kind: str
     index: int
     name: str
     total_mb: int
     free_mb: int
+    busy_percent: int | None = None
 
     def __str__(self) -> str:
         return self.kind if self.kind == "cpu" else f"{self.kind}:{self.index}"
@@ -101,4 +105,11 @@ def _visible_handles() -> list["pynvml.c_nvmlDevice_t"]:
 def _describe(index: int, handle: "pynvml.c_nvmlDevice_t") -> Device:
     name = pynvml.nvmlDeviceGetName(handle)
     memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-    return Device("cuda", index, name, memory.total >> 20, memory.free >> 20)
+    return Device("cuda", index, name, memory.total >> 20, memory.free >> 20, _busy_percent(handle))
+
+
+def _busy_percent(handle: "pynvml.c_nvmlDevice_t") -> int | None:
+    try:
+        return int(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
+    except pynvml.NVMLError:  # a part of a divided GPU
+        return None

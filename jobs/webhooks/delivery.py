@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from common.clock import DatabaseNow
+from jobs.services.tally import count_delivery
 from jobs.webhooks.models import Attempt, Delivery, Endpoint
 from jobs.webhooks.notices import tell_owners
 from jobs.webhooks.services import switch_off
@@ -107,14 +108,21 @@ def note_answer(*, delivery: Delivery, answer: Answer, now: datetime) -> None:
     if answer.taken:
         mine.update(state=Delivery.State.DELIVERED, next_try_at=None, finished_at=DatabaseNow())
         Endpoint.objects.filter(pk=delivery.endpoint_id).exclude(failing_since=None).update(failing_since=None)
+        _count_after_commit("delivered", answer)
         return
-    if answer.status == _GONE or delivery.tries >= MOST_TRIES:
+    is_last = answer.status == _GONE or delivery.tries >= MOST_TRIES
+    _count_after_commit("given_up" if is_last else "retried", answer)
+    if is_last:
         mine.update(state=Delivery.State.FAILED, next_try_at=None, finished_at=DatabaseNow())
     else:
         pause = _PAUSES_SECONDS[delivery.tries - 1] * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
         mine.update(next_try_at=DatabaseNow() + timedelta(seconds=pause))
     log.info("webhook_not_taken", delivery=delivery.public_id, status=answer.status, trouble=answer.trouble)
     _note_failure(delivery.endpoint, gone=answer.status == _GONE, now=now)
+
+
+def _count_after_commit(outcome: str, answer: Answer) -> None:
+    transaction.on_commit(lambda: count_delivery(outcome=outcome, seconds=answer.seconds))
 
 
 def _note_failure(endpoint: Endpoint, *, gone: bool, now: datetime) -> None:

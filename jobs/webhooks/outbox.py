@@ -7,6 +7,7 @@ from django.db import transaction
 
 from common.clock import DatabaseNow
 from jobs.models import JobEvent
+from jobs.services.tally import count_events
 from jobs.webhooks.forms import FORMS, Form, as_text
 from jobs.webhooks.models import Delivery, Endpoint, event_id
 from jobs.webhooks.signing import new_secret
@@ -35,7 +36,9 @@ def announce_events() -> int:
         endpoints[endpoint.team_id].append(endpoint)
     deliveries = [made for event in events for made in _deliveries(event, endpoints[event.job.team_id])]
     Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
-    JobEvent.objects.filter(pk__in=[event.pk for event in events]).update(announced_at=DatabaseNow())
+    announced = [event.pk for event in events]
+    JobEvent.objects.filter(pk__in=announced).update(announced_at=DatabaseNow())
+    count_events(announced)
     return len(events)
 
 

@@ -48,6 +48,7 @@ class WorkerCard:
             "device_name": self._device.name,
             "vram_total_mb": self._device.total_mb,
             "vram_free_mb": self._device.free_mb,
+            "gpu_busy_percent": self._device.busy_percent,
             "jobs_done": self.jobs_done,
             "last_beat_at": DatabaseNow(),
         }

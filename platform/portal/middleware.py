@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from accounts import tenancy
+from portal.metrics.requests import count_request
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +79,7 @@ class RequestContextMiddleware:
 
     def _end(self, request: HttpRequest, response: HttpResponseBase, started: float) -> HttpResponseBase:
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        count_request(request, response, time.monotonic() - started)
         if not request.path.startswith(_QUIET_PATHS):
             log.info(
                 "request",

@@ -4,6 +4,7 @@ Every variable may also be given as a file (`SECRET_KEY_FILE=/run/secrets/key`),
 `manage.py up` writes what it started to `var/embedded.env`; other commands on the same machine pick it up from there.
 """
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -465,6 +466,16 @@ if SITE_URL.startswith("https"):
     SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
+
+# --- Metrics
+# Whoever sends it as `Authorization: Bearer …` may read /metrics. Keep it secret; empty lets nobody in by a token.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# Networks, separated by commas, whose addresses may read it without a token, never through a proxy.
+METRICS_NETWORKS = env.list("METRICS_NETWORKS", default=["127.0.0.0/8", "::1/128"])
+# Where the web processes of one machine, or of one container, keep their counts of requests.
+METRICS_DIR = env.str("METRICS_DIR", default=str(VAR_DIR / "metrics"))
+# Prometheus' library asks once, when it is loaded, whether it counts for one process or for many.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_DIR
 
 # --- Logs
 # One JSON object a line, or columns for a person's eye.

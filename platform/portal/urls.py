@@ -6,11 +6,13 @@ from django.views.generic import RedirectView
 
 from accounts.people import company
 from portal import health
+from portal.metrics.views import metrics
 
 urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("health", health.health, name="health"),
+    path("metrics", metrics, name="metrics"),
     path("accounts/oidc/<str:provider_id>/login/", company.sign_in),
     path("accounts/", include("allauth.urls")),
     path("", include("jobs.webhooks.urls")),

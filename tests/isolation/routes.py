@@ -63,6 +63,7 @@ ROUTES: dict[str, Rule] = {
     "livez": Public(),
     "readyz": Public(),
     "health": Public(),
+    "metrics": Public(),  # on this machine; see tests/portal/test_metrics.py
     "language": Public(),
     "admin": Public(),  # leads to admin/, which refuses
     "desk/stop-viewing": Public(),

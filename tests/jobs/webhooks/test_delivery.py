@@ -304,6 +304,6 @@ def test_addresses_of_many_jobs_cost_no_query_each(submit, receiver, django_asse
         complete(submit, webhook_url=f"{receiver.url}/{number}")
     announce_events()
     JobEvent.objects.update(announced_at=None)
-    # Begin, events with jobs, the team's secret, endpoints, deliveries, mark, commit.
-    with django_assert_num_queries(7):
+    # Begin, events with jobs, the team's secret, endpoints, deliveries, mark, count, commit.
+    with django_assert_num_queries(8):
         announce_events()

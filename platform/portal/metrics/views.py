@@ -1,0 +1,37 @@
+"""`GET /metrics`, for those alone whom the settings let in; to anybody else there is no such page."""
+
+import hmac
+import ipaddress
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from portal.metrics import requests, site
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """This machine's web processes, and the site as a whole."""
+    if not (_has_token(request) or _is_near(request)):
+        raise Http404
+    return HttpResponse(requests.exposition() + site.exposition(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _has_token(request: HttpRequest) -> bool:
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    token = settings.METRICS_TOKEN
+    return bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+
+
+def _is_near(request: HttpRequest) -> bool:
+    """Asked from one of METRICS_NETWORKS, and by no proxy for somebody else: a proxy on this machine is near, too."""
+    if "Forwarded" in request.headers or "X-Forwarded-For" in request.headers:
+        return False
+    try:
+        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR") or "")
+    except ValueError:
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in ipaddress.ip_network(network) for network in settings.METRICS_NETWORKS)

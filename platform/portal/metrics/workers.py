@@ -1,0 +1,40 @@
+"""The workers that beat lately: what they do, and the memory and use of their GPUs."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from common.clock import DatabaseNow
+from jobs.models import Worker
+from jobs.services.queue import LIVE_WORKER_SECONDS
+
+_WHO = ["worker", "pool", "model", "device"]
+_MIB = 2**20
+
+
+def collect() -> Iterator[Metric]:
+    live = list(Worker.objects.filter(last_beat_at__gte=DatabaseNow() - timedelta(seconds=LIVE_WORKER_SECONDS)))
+    states = GaugeMetricFamily("mutoscope_workers", "Workers by what they do.", labels=["pool", "model", "state"])
+    count = Counter((worker.pool, worker.model, worker.state) for worker in live)
+    for pool, model in sorted({(worker.pool, worker.model) for worker in live}):
+        # Those of nobody too: an alert on `unhealthy` wants a zero before there is one.
+        for state in Worker.State.values:
+            states.add_metric([pool, model, state], count[pool, model, state])
+    total = GaugeMetricFamily("mutoscope_worker_gpu_memory_bytes", "Memory of a worker's GPU.", labels=_WHO)
+    used = GaugeMetricFamily("mutoscope_worker_gpu_memory_used_bytes", "Memory of it in use.", labels=_WHO)
+    use = GaugeMetricFamily(
+        "mutoscope_worker_gpu_use_ratio", "How much of the last moment it computed, 0 to 1.", labels=_WHO
+    )
+    videos = CounterMetricFamily("mutoscope_worker_videos", "Videos made since the worker began.", labels=_WHO)
+    for worker in live:
+        who = [worker.name, worker.pool, worker.model, worker.device]
+        videos.add_metric(who, worker.jobs_done)
+        if worker.device != "cpu":
+            total.add_metric(who, worker.vram_total_mb * _MIB)
+            used.add_metric(who, (worker.vram_total_mb - worker.vram_free_mb) * _MIB)
+        if worker.gpu_busy_percent is not None:
+            use.add_metric(who, worker.gpu_busy_percent / 100)
+    yield from (states, total, used, use, videos)

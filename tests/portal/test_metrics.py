@@ -1,0 +1,318 @@
+"""What Prometheus reads: valid, bounded, only growing where it says so, and for those alone who may."""
+
+import functools
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from accounts.quota.models import LedgerEntry
+from common.ids import new_id
+from jobs.models import Job, Tally, Worker
+from jobs.services.cancel import cancel_job
+from jobs.services.claim import claim_job
+from jobs.services.close import Published, complete_job, fail_job
+from jobs.webhooks.delivery import Deliverer
+from jobs.webhooks.outbox import announce_events
+from portal.metrics import site
+from tests.jobs.conftest import Person, alice, as_alice, body, fresh_redis, submit  # noqa: F401
+from tests.jobs.webhooks.conftest import endpoint, receiver  # noqa: F401
+from tests.jobs.webhooks.receiver import say
+from tests.portal.test_health import frozen_database
+from tests.webs import WebProcesses
+from tests.workers import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    """What another test saw a moment ago is not this one's."""
+    site.kept.forget()
+    yield
+    site.kept.forget()
+
+
+def scrape() -> str:
+    site.kept.forget()
+    answer = Client().get("/metrics")
+    assert answer.status_code == 200
+    return str(answer.content.decode())
+
+
+def series(text: str) -> Series:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def value(text: str, name: str, **labels: str) -> float:
+    return series(text)[name, tuple(sorted(labels.items()))]
+
+
+def growing(text: str) -> Series:
+    """What must never fall: counters, and all of histograms and summaries."""
+    names = {
+        sample.name
+        for family in text_string_to_metric_families(text)
+        if family.type in {"counter", "histogram", "summary"}
+        for sample in family.samples
+    }
+    return {key: number for key, number in series(text).items() if key[0] in names}
+
+
+def assert_grows(earlier: str, later: str) -> None:
+    before, after = growing(earlier), growing(later)
+    assert before
+    assert {key: (number, after.get(key)) for key, number in before.items() if after.get(key, -1) < number} == {}
+
+
+def finish(job: Job) -> Job:
+    claimed = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
+    assert claimed is not None
+    assert claimed.pk == job.pk
+    made = Published(result_key="r.mp4", poster_key="p.jpg", result_bytes=9, gpu_seconds=0.4)
+    assert complete_job(fence=claimed.fence, published=made)
+    return claimed
+
+
+def test_it_is_valid_and_follows_the_conventions(submit: Callable[..., Job]) -> None:  # noqa: F811
+    finish(submit())
+    submit()
+    announce_events()
+    Client().get("/livez")
+    families = list(text_string_to_metric_families(scrape()))
+    names = [family.name for family in families]
+    assert len(names) == len(set(names)) > 15
+    assert [name for name in names if not name.startswith("mutoscope_")] == []
+    assert [family.name for family in families if len(family.documentation) < 10 or family.type == "unknown"] == []
+    for family in (family for family in families if family.type == "histogram"):
+        assert_cumulative([sample for sample in family.samples if sample.name.endswith("_bucket")])
+
+
+def assert_cumulative(buckets: list[Sample]) -> None:
+    lines: dict[tuple[tuple[str, str], ...], list[tuple[float, float]]] = {}
+    for bucket in buckets:
+        labels = tuple(sorted(item for item in bucket.labels.items() if item[0] != "le"))
+        lines.setdefault(labels, []).append((float(bucket.labels["le"]), bucket.value))
+    assert lines
+    for line in lines.values():
+        assert line[-1][0] == float("inf")
+        assert line == sorted(line)
+        assert [count for _, count in line] == sorted(count for _, count in line)
+
+
+def test_videos_are_counted_once_by_how_they_went(submit: Callable[..., Job], alice: Person) -> None:  # noqa: F811
+    job = submit()
+    Job.objects.filter(pk=job.pk).update(queued_at=timezone.now() - timedelta(seconds=20))
+    charged = finish(job).quoted_credits
+    submit()
+    failing = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
+    assert failing is not None
+    assert fail_job(fence=failing.fence, code="engine_broken", message="It broke.")
+    cancel_job(job=submit())
+    submit()
+    work = {"pool": "cpu", "model": "camera"}
+    before = scrape()
+    assert value(before, "mutoscope_queue_videos", pool="cpu", state="queued") == 1
+    assert value(before, "mutoscope_queue_oldest_seconds", pool="cpu") >= 0
+    assert value(before, "mutoscope_outbox_events") == 9  # 4 queued, 2 started, 3 ends
+    announce_events()
+    assert announce_events() == 0
+    text = scrape()
+    assert value(text, "mutoscope_outbox_events") == 0
+    assert value(text, "mutoscope_videos_submitted_total", **work) == 4
+    for state, code in (("completed", ""), ("failed", "engine_broken"), ("canceled", "")):
+        assert value(text, "mutoscope_videos_ended_total", **work, state=state, error_code=code) == 1
+    assert value(text, "mutoscope_video_wait_seconds_count", **work) == 2
+    assert value(text, "mutoscope_video_wait_seconds_bucket", **work, le="10.0") == 1
+    assert value(text, "mutoscope_video_wait_seconds_bucket", **work, le="30.0") == 2
+    assert 20 <= value(text, "mutoscope_video_wait_seconds_sum", **work) < 30
+    assert value(text, "mutoscope_video_run_seconds_count", **work) == 1
+    assert value(text, "mutoscope_credits_spent_total") == 1
+    assert value(text, "mutoscope_credits_promised_total") == 4 * charged
+    assert value(text, "mutoscope_credits_reserved") == charged
+    given = LedgerEntry.objects.get(team=alice.team, kind="grant").balance_delta
+    assert value(text, "mutoscope_credits_granted_total") == given
+    assert value(text, "mutoscope_credits_balance") == given - 1 - charged
+    assert_grows(before, text)
+
+
+def test_a_count_that_is_rolled_back_is_made_again(submit: Callable[..., Job], monkeypatch: Any) -> None:  # noqa: F811
+    submit()
+    with monkeypatch.context() as broken:
+        broken.setattr("jobs.webhooks.outbox.count_events", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            announce_events()
+    announce_events()
+    assert Tally.objects.get(kind="queued").count == 1
+
+
+def test_tries_of_webhooks_are_counted(submit: Callable[..., Job], endpoint: Any, receiver: Any) -> None:  # noqa: F811
+    endpoint()
+    finish(submit())
+    for status in (500, 200):
+        receiver.answer = functools.partial(say, status=status)
+        announce_events()
+        deliverer = Deliverer()
+        deliverer()
+        deliverer.finish()
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE webhooks_delivery SET next_try_at = now() WHERE state = 'pending'")
+    text = scrape()
+    assert value(text, "mutoscope_webhook_try_seconds_count", outcome="retried") == 1
+    assert value(text, "mutoscope_webhook_try_seconds_count", outcome="delivered") == 1
+    assert value(text, "mutoscope_webhook_deliveries_pending") == 0
+
+
+def test_workers_show_their_gpus() -> None:
+    who = {"worker": "gpu-1", "pool": "gpu", "model": "i2vgen-xl", "device": "cuda:0"}
+    facts = {"name": who["worker"], **{name: who[name] for name in ("pool", "model", "device")}}
+    memory = {"vram_total_mb": 24_000, "vram_free_mb": 10_000, "gpu_busy_percent": 97}
+    Worker.objects.create(id=new_id(), state="busy", last_beat_at=timezone.now(), jobs_done=3, **facts, **memory)
+    text = scrape()
+    assert value(text, "mutoscope_worker_gpu_memory_bytes", **who) == 24_000 * 2**20
+    assert value(text, "mutoscope_worker_gpu_memory_used_bytes", **who) == 14_000 * 2**20
+    assert value(text, "mutoscope_worker_gpu_use_ratio", **who) == 0.97
+    assert value(text, "mutoscope_worker_videos_total", **who) == 3
+    for state, count in (("busy", 1), ("unhealthy", 0)):
+        assert value(text, "mutoscope_workers", pool="gpu", model="i2vgen-xl", state=state) == count
+
+
+def test_labels_are_bounded_and_name_nobody(submit: Callable[..., Job], alice: Person) -> None:  # noqa: F811
+    job = submit()
+    announce_events()
+    client = Client()
+    client.get(f"/v1/videos/{job.public_id}", headers=alice.headers)
+    for number in range(30):
+        client.get(f"/nowhere-{number}")
+        client.get(f"/v1/videos/vid_{number}", headers=alice.headers)
+        client.generic(f"MADEUP{number}", "/livez")
+    text = scrape()
+    assert "MADEUP" not in text
+    assert "nowhere" not in text
+    assert "vid_" not in text
+    for private in (alice.team.name, alice.user.email):
+        assert private not in text
+    requests = [labels for name, labels in series(text) if name == "mutoscope_http_requests_total"]
+    assert ("route", "unmatched") in {item for labels in requests for item in labels}
+    assert len([labels for labels in requests if ("route", "api:video") in labels]) <= 2
+    # As many series as routes, methods and classes of status allow, not as requests there were.
+    assert len(requests) < 60
+
+
+def test_it_is_kept_for_a_moment(submit: Callable[..., Job]) -> None:  # noqa: F811
+    before = scrape()
+    submit()
+    kept = Client().get("/metrics").content.decode()
+    assert "mutoscope_queue_videos{" not in before + kept
+    assert "mutoscope_queue_videos{" in scrape()
+
+
+def test_without_the_database_the_processes_still_tell(settings: Any) -> None:
+    with frozen_database():
+        started = time.monotonic()
+        text = scrape()
+        assert time.monotonic() - started < 15
+    assert value(text, "mutoscope_server_up", server="database") == 0
+    assert value(text, "mutoscope_server_up", server="storage") == 1
+    assert "mutoscope_http_requests_total" in text
+    assert "mutoscope_queue" not in text
+    _wait_for_the_thread()
+    assert value(scrape(), "mutoscope_server_up", server="database") == 1
+
+
+def _wait_for_the_thread() -> None:
+    """The one that asked the dead server; whoever asks meanwhile is told what it finds."""
+    site.kept._look.begin().exception(timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "status"),
+    [
+        ("127.0.0.1", {}, 200),
+        ("::1", {}, 200),
+        ("::ffff:127.0.0.1", {}, 200),
+        ("192.0.2.1", {}, 404),
+        ("", {}, 404),
+        ("nonsense", {}, 404),
+        # A proxy on this machine, asked by somebody else.
+        ("127.0.0.1", {"X-Forwarded-For": "192.0.2.1"}, 404),
+        ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, 404),
+        ("127.0.0.1", {"Forwarded": "for=192.0.2.1"}, 404),
+        ("192.0.2.1", {"Authorization": "Bearer the-token"}, 200),
+        ("127.0.0.1", {"X-Forwarded-For": "192.0.2.1", "Authorization": "Bearer the-token"}, 200),
+        ("192.0.2.1", {"Authorization": "Bearer another"}, 404),
+        ("192.0.2.1", {"Authorization": "Bearer é"}, 404),
+        ("192.0.2.1", {"Authorization": "Basic the-token"}, 404),
+    ],
+)
+def test_it_is_not_public(address: str, headers: dict[str, str], status: int, settings: Any) -> None:
+    settings.METRICS_TOKEN = "the-token"
+    answer = Client().get("/metrics", headers=headers, REMOTE_ADDR=address)
+    assert answer.status_code == status
+    assert (b"mutoscope_" in answer.content) is (status == 200)
+
+
+def test_by_default_no_token_opens_it() -> None:
+    for given in ("Bearer", "Bearer ", ""):
+        assert Client().get("/metrics", headers={"Authorization": given}, REMOTE_ADDR="192.0.2.1").status_code == 404
+
+
+def test_other_networks_may_be_let_in(settings: Any) -> None:
+    settings.METRICS_NETWORKS = ["172.16.0.0/12"]
+    assert Client().get("/metrics", REMOTE_ADDR="172.18.0.7").status_code == 200
+    assert Client().get("/metrics", REMOTE_ADDR="127.0.0.1").status_code == 404
+
+
+def test_counts_outlive_the_processes_that_made_them(
+    web_processes: Callable[..., WebProcesses],
+    alice: Person,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "metrics"
+    token = {"Authorization": "Bearer secret"}
+
+    def look(web: WebProcesses, times: int) -> str:
+        with web.client(alice.headers) as client:
+            assert {client.get("/v1/models").status_code for _ in range(times)} == {200}
+        with web.client(token) as client:
+            return str(client.get("/metrics").text)
+
+    def models(text: str) -> float:
+        return value(text, "mutoscope_http_requests_total", route="api:models", method="GET", status="2xx")
+
+    environment = {"METRICS_TOKEN": "secret", "METRICS_DIR": folder}
+    web = web_processes(2, **environment)
+    first = look(web, 20)
+    assert models(first) == 20  # whichever process answered
+    children = psutil.Process(web.process.pid).children()
+    for child in children:
+        child.kill()
+    psutil.wait_procs(children, timeout=20)
+    wait_until(lambda: web.log.read_text().count("Booting worker") == 4, 60, web.log.read_text)
+    second = look(web, 5)
+    assert models(second) == 25
+    assert_grows(first, second)
+    web.stop()
+    again = web_processes(2, **environment)
+    third = look(again, 5)
+    assert models(third) == 30
+    assert_grows(second, third)
+    living = {child.pid for child in psutil.Process(again.process.pid).children()}
+    numbers = {path.stem.rpartition("_")[2] for path in folder.glob("*.db")}
+    assert "dead" in numbers
+    assert {int(number) for number in numbers - {"dead"}} <= living
