@@ -62,6 +62,15 @@ class AddressField(TextField):
         return text
 
 
+class FlagField(serializers.BooleanField):
+    """`true` or `false`, as JSON writes them; neither 0 nor "yes"."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            raise serializers.ValidationError("Must be true or false.", code="wrong_type")
+        return data
+
+
 class WholeNumberField(serializers.IntegerField):
     """A whole number, as JSON writes it or as a form sends it; `true` and `8.5` are none."""
 

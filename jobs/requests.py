@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import Team
@@ -95,6 +96,7 @@ def _whole(allowed: limits.Range[int], help_text: str) -> WholeNumberField:
     )
 
 
+@extend_schema_serializer(component_name="Video")
 class VideoRequestSerializer(StrictSerializer):
     """The body of a submit."""
 
@@ -125,7 +127,7 @@ class VideoRequestSerializer(StrictSerializer):
     webhook_url = AddressField(required=False, help_text="is sent the video once it has ended")
 
     needs_picture = True
-    _ALTERNATIVES = (
+    ALTERNATIVES = (
         ("image_base64", "image", "input_reference"),
         ("size", "resolution"),
         ("size", "aspect_ratio"),
@@ -134,7 +136,7 @@ class VideoRequestSerializer(StrictSerializer):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        for names in self._ALTERNATIVES:
+        for names in self.ALTERNATIVES:
             given = [name for name in names if name in attrs]
             if len(given) > 1:
                 message = f"Give {given[0]} or {given[1]}, not both."

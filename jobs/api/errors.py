@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import (
     PermissionDenied,
     RequestDataTooBig,
@@ -61,7 +62,9 @@ def as_mutoscope_error(error: Exception) -> MutoscopeError | None:
     simple: dict[type[Exception] | tuple[type[Exception], ...], MutoscopeError] = {
         (Http404, drf.NotFound): NotFound("There is nothing at this address."),
         drf.MethodNotAllowed: MethodNotAllowed("This address does not take that method."),
-        drf.UnsupportedMediaType: UnsupportedMediaType("Send application/json or multipart/form-data."),
+        drf.UnsupportedMediaType: UnsupportedMediaType(
+            "Send application/json; a picture may also come as a file in multipart/form-data."
+        ),
         drf.NotAcceptable: NotAcceptable("The answer can only be JSON."),
         (drf.NotAuthenticated, drf.AuthenticationFailed): Unauthenticated("Sign in, or send an API key."),
         RequestDataTooBig: TooLarge("The body is too large. Send a smaller picture.", code="body_too_large"),
@@ -99,6 +102,7 @@ def envelope(error: MutoscopeError, request_id: str) -> dict[str, Any]:
             "message": error.message,
             "param": error.param,
             "request_id": request_id,
+            "doc_url": f"{settings.SITE_URL}/docs/errors#{error.code}",
             "details": [detail.as_json() for detail in error.details],
             **error.extra,
         }

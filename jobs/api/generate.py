@@ -25,6 +25,7 @@ from jobs.api.asynchronous import AsyncAPIView
 from jobs.api.authentication import principal_of
 from jobs.api.calls import count_call
 from jobs.api.errors import as_mutoscope_error, legacy_envelope, legacy_status, retry_headers
+from jobs.api.parsers import WITH_FILES
 from jobs.api.videos import checked_body
 from jobs.models import Job
 from jobs.requests import VideoRequestSerializer, resolve
@@ -81,6 +82,7 @@ class GenerateView(AsyncAPIView):
     """Asynchronous: hundreds of calls may wait here, each for more than a minute."""
 
     http_method_names = ["post"]
+    parser_classes = WITH_FILES
     scopes = {"POST": Scope.VIDEOS_WRITE}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -1,7 +1,7 @@
 """Bodies that are hostile or broken get a 400 that says so, before anything else looks at them."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, cast
 
 from django.conf import settings
@@ -49,6 +49,10 @@ class BoundedMultiPartParser(MultiPartParser):
         if sum(file.size or 0 for file in files) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise _body_too_large()
         return form
+
+
+WITH_FILES: Sequence[type[BaseParser]] = (StrictJSONParser, BoundedMultiPartParser)
+"""For views that take a picture."""
 
 
 def _body_too_large() -> TooLarge:

@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from accounts.roles import Scope
 from jobs.api.authentication import principal_of
+from jobs.api.parsers import WITH_FILES
 from jobs.api.schema import ERRORS
 from jobs.api.videos import checked_body
 from jobs.requests import VideoRequestSerializer, resolve
@@ -40,6 +41,7 @@ class QuoteSerializer(serializers.Serializer[Any]):
 
 
 class QuoteView(APIView):
+    parser_classes = WITH_FILES
     scopes = {"POST": Scope.VIDEOS_WRITE}
 
     @extend_schema(

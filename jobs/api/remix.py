@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,6 +13,7 @@ from accounts.roles import Scope
 from common.errors import Gone
 from inference import limits
 from jobs.api.authentication import principal_of
+from jobs.api.parsers import WITH_FILES
 from jobs.api.schema import ERRORS
 from jobs.api.serializers import VideoSerializer, video_as_json
 from jobs.api.videos import checked_body
@@ -33,6 +34,7 @@ _DISPLACED = {
 }
 
 
+@extend_schema_serializer(component_name="Remix")
 class RemixSerializer(VideoRequestSerializer):
     """The fields of a submit but the picture. What is not given is that of the first video; a seed is drawn anew."""
 
@@ -45,6 +47,7 @@ class RemixSerializer(VideoRequestSerializer):
 
 
 class RemixView(APIView):
+    parser_classes = WITH_FILES
     scopes = {"POST": Scope.VIDEOS_WRITE}
 
     @extend_schema(

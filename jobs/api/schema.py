@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
-from jobs.api.authentication import ApiKeyAuthentication, SessionAuthentication
+from jobs.api.openapi import bodies, fields, security  # noqa: F401 (drf-spectacular finds what is loaded)
 
 
 class DetailSerializer(serializers.Serializer[Any]):
@@ -21,6 +20,7 @@ class ErrorBodySerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
     param = serializers.CharField(allow_null=True)
     request_id = serializers.CharField()
+    doc_url = serializers.URLField(help_text="cause and remedy of this code")
     details = DetailSerializer(many=True)
 
 
@@ -32,19 +32,3 @@ ERRORS: dict[str, Any] = {
     "4XX": OpenApiResponse(ErrorSerializer, description="The message says what to change."),
     "5XX": OpenApiResponse(ErrorSerializer, description="Our fault; try again later."),
 }
-
-
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = ApiKeyAuthentication
-    name = "apiKey"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "mts_<prefix>_<secret>"}
-
-
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = SessionAuthentication
-    name = "session"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
-        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}

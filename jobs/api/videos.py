@@ -17,6 +17,7 @@ from common.ids import first_id_at, parse_public_id, public_id
 from common.pagination import keyset_page
 from jobs.api.asynchronous import AsyncAPIView
 from jobs.api.authentication import principal_of
+from jobs.api.parsers import WITH_FILES
 from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
 from jobs.api.schema import ERRORS
 from jobs.api.serializers import VideoSerializer, video_as_json
@@ -64,6 +65,7 @@ class CancelAfterSerializer(serializers.Serializer[Any]):
 
 
 class VideosView(APIView):
+    parser_classes = WITH_FILES
     scopes = {"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}
 
     @extend_schema(

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from common.clock import unix_seconds
-from jobs.fields import AddressField, StrictSerializer, TextField
+from jobs.fields import AddressField, FlagField, StrictSerializer, TextField
 from jobs.webhooks.models import ENDS, Attempt, Delivery, Endpoint, Kind
 
 LISTENABLE = [kind.value for kind in Kind if kind != Kind.PING]
@@ -26,7 +26,7 @@ class NewWebhookSerializer(StrictSerializer):
 class WebhookChangesSerializer(NewWebhookSerializer):
     url = AddressField(required=False)
     events = serializers.ListField(child=serializers.ChoiceField(choices=LISTENABLE), allow_empty=False, required=False)
-    enabled = serializers.BooleanField(required=False, help_text="true also after it was switched off for failing")
+    enabled = FlagField(required=False, help_text="true also after it was switched off for failing")
 
 
 class RotationSerializer(StrictSerializer):

@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "jobs.galleries",
     "jobs.exports",
     "jobs.dialects",
+    "portal.docs.apps.DocsConfig",
     "portal.desk.apps.DeskConfig",
     # Its templates replace those of Django's admin.
     "unfold.apps.BasicAppConfig",
@@ -403,10 +404,8 @@ REST_FRAMEWORK = {
         "jobs.api.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["jobs.api.permissions.HasScope"],
-    "DEFAULT_PARSER_CLASSES": [
-        "jobs.api.parsers.StrictJSONParser",
-        "jobs.api.parsers.BoundedMultiPartParser",
-    ],
+    # Views that take a picture take it as a file, too.
+    "DEFAULT_PARSER_CLASSES": ["jobs.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "jobs.api.errors.exception_handler",
@@ -423,6 +422,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SERVERS": [{"url": SITE_URL}],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "jobs.api.openapi.complete"],
     # Every list says `"object": "list"`: one name for it in the description.
     "ENUM_NAME_OVERRIDES": {"ListObjectEnum": ["list"]},
 }

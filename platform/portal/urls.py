@@ -28,6 +28,8 @@ urlpatterns = [
     path("", include("accounts.quota.pages.urls")),
     path("", include("jobs.pages.urls")),
     path("", include("jobs.galleries.pages.urls")),
+    # Last: its addresses are the rest of /docs.
+    path("", include("portal.docs.urls")),
 ]
 
 handler400 = "portal.faults.bad_request"

@@ -103,6 +103,8 @@ ROUTES: dict[str, Rule] = {
     "fal/<path:application>": Api({"POST": Scope.VIDEOS_WRITE}),
     "v1/openapi.json": Public(),
     "docs": Public(),
+    "docs/errors": Public(),
+    "docs/<slug:slug>": Public(),
     # Pages of a team
     "": Page({"GET": None, "POST": Scope.VIDEOS_WRITE}),
     "price": Page({"GET": Scope.VIDEOS_WRITE}),

@@ -62,7 +62,7 @@ def ask(portal: Portal, method: str, path: str, *, chunked: bool = False, **head
 
 def error_of(answer: Answer) -> dict[str, Any]:
     error: dict[str, Any] = json.loads(answer.body)["error"]
-    assert set(error) == {"type", "code", "message", "param", "request_id", "details"}
+    assert set(error) == {"type", "code", "message", "param", "request_id", "doc_url", "details"}
     assert error["request_id"] == answer.headers["X-Request-Id"]
     return error
 

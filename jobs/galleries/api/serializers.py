@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from common.clock import unix_seconds
 from common.ids import public_id
-from jobs.fields import StrictSerializer, TextField
+from jobs.fields import FlagField, StrictSerializer, TextField
 from jobs.galleries.models import LONGEST_CAPTION, LONGEST_TAG, MOST_TAGS, Collection, Publication, ShareLink
 
 LONGEST_PASSWORD = 128
@@ -22,7 +22,7 @@ def _tags_field() -> serializers.ListField:
 class EditPublicationSerializer(StrictSerializer):
     caption = TextField(max_length=LONGEST_CAPTION, allow_blank=True, required=False)
     tags = _tags_field()
-    public = serializers.BooleanField(required=False, help_text="shown on the team's public page, where it has one")
+    public = FlagField(required=False, help_text="shown on the team's public page, where it has one")
 
 
 class PublishSerializer(EditPublicationSerializer):

@@ -1,0 +1,81 @@
+"""Bodies: no unknown fields, no two names for one thing, and JSON and forms with the fields that each can carry."""
+
+from copy import deepcopy
+from inspect import getdoc
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiSerializerExtension
+
+from jobs.fields import StrictSerializer
+
+_FORM = "multipart/form-data"
+_PICTURES = ("image_base64", "image_url")
+_REFERENCE = "#/components/schemas/"
+
+
+class StrictBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Says of a strict serializer that it refuses unknown fields, and which fields exclude each other."""
+
+    target_class = "jobs.fields.StrictSerializer"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        schema["additionalProperties"] = False
+        schema["properties"] = {name: _one(field) for name, field in schema.get("properties", {}).items()}
+        if schema.get("description") == getdoc(StrictSerializer):
+            del schema["description"]  # inherited: it speaks of the class, not of the body
+        pairs = getattr(self.target, "ALTERNATIVES", ())
+        excluded = [
+            {"not": {"required": [first, second]}}
+            for names in pairs
+            for number, first in enumerate(names)
+            for second in names[number + 1 :]
+        ]
+        if excluded:
+            schema["allOf"] = excluded
+        return schema
+
+
+def _one(field: dict[str, Any]) -> dict[str, Any]:
+    """drf-spectacular makes a choice of text that may be blank: either its pattern or "", and ours takes both."""
+    if field.get("oneOf", [{}])[-1] != {"type": "string", "maxLength": 0}:
+        return field
+    return {**field.pop("oneOf")[0], **field}
+
+
+def separate_forms(document: dict[str, Any]) -> None:
+    """A body in two media types: the form carries files and flat fields, JSON everything but files."""
+    schemas = document["components"]["schemas"]
+    for item in document["paths"].values():
+        for operation in item.values():
+            content = operation.get("requestBody", {}).get("content", {}) if isinstance(operation, dict) else {}
+            if {*content} != {_FORM, "application/json"}:
+                continue
+            name = content["application/json"]["schema"]["$ref"].removeprefix(_REFERENCE)
+            form = f"{name.removesuffix('Request')}Form"
+            if form not in schemas:
+                schemas[form] = _only(schemas[name], lambda field: field.get("type") != "object", files=True)
+                schemas[name] = _only(schemas[name], lambda field: field.get("format") != "binary", files=False)
+            content[_FORM]["schema"] = {"$ref": f"{_REFERENCE}{form}"}
+
+
+def _only(schema: dict[str, Any], wanted: Any, *, files: bool) -> dict[str, Any]:
+    kept = deepcopy(schema)
+    kept["properties"] = {name: field for name, field in kept["properties"].items() if wanted(field)}
+    names = kept["properties"].keys()
+    if "model" in names:
+        kept["properties"]["model"]["enum"] = list(settings.MODELS_ENABLED)
+    if "size" in names:
+        kept["properties"]["size"] |= {"pattern": "^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$", "examples": ["512x768"]}
+    rules = kept.pop("allOf", ())
+    if not files:
+        # Of forms it is said in words alone: tools cannot check rules about fields that are files.
+        kept["allOf"] = [rule for rule in rules if {*rule["not"]["required"]} <= names]
+        pictures = [name for name in _PICTURES if name in names]
+        if len(pictures) == 1:
+            kept["required"] = sorted({*kept.get("required", ()), *pictures})
+        elif pictures:
+            kept["allOf"].append({"anyOf": [{"required": [name]} for name in pictures]})
+    return kept

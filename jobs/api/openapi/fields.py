@@ -1,0 +1,55 @@
+"""The rules of our own fields, in the words of JSON Schema."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+
+# What `str.strip` leaves something of, and Postgres can hold.
+_NOT_BLANK = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+_ANY_TEXT = r"^[^\u0000]*$"
+
+
+class _OfField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    more: dict[str, Any] = {}
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        schema: dict[str, Any] = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
+        return {**schema, **self.rules()}
+
+    def rules(self) -> dict[str, Any]:
+        return self.more
+
+
+class Text(_OfField):
+    target_class = "jobs.fields.TextField"
+    match_subclasses = False
+
+    def rules(self) -> dict[str, Any]:
+        return {"pattern": _ANY_TEXT if self.target.allow_blank else _NOT_BLANK}
+
+
+class Address(_OfField):
+    target_class = "jobs.fields.AddressField"
+    more = {"pattern": r"^https?://[A-Za-z0-9.-]+(:[1-9][0-9]{0,3})?(/[!-~]*)?$", "examples": ["https://example.com/hook"]}
+
+
+class Seconds(_OfField):
+    target_class = "jobs.fields.SecondsField"
+    more = {"pattern": r"^[0-9]{1,3}(\.[0-9]{1,3})?$", "examples": ["2", "1.5"]}
+
+
+class Metadata(_OfField):
+    target_class = "jobs.fields.MetadataField"
+    more = {
+        "type": "object",
+        "maxProperties": 16,
+        "propertyNames": {"minLength": 1, "maxLength": 64, "pattern": _ANY_TEXT},
+        "additionalProperties": {"type": "string", "maxLength": 500, "pattern": _ANY_TEXT},
+    }
+
+
+class Choices(_OfField):
+    target_class = "rest_framework.serializers.ListField"
+
+    def rules(self) -> dict[str, Any]:
+        return {} if self.target.allow_empty else {"minItems": 1}

@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class DocsConfig(AppConfig):
+    """Its own catalogue of translations."""
+
+    name = "portal.docs"

@@ -1,0 +1,72 @@
+"""Markdown to HTML: headings with anchors, tables that scroll, programs in colour with a button to copy them."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString, mark_safe
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_for_filename
+
+from portal.docs.guides import snippet
+
+_ANCHOR = re.compile(r"\s*\{#([a-z0-9-]+)\}$")
+_LEXERS = {".mjs": "x.js"}
+
+
+class _Renderer(RendererHTML):
+    def fence(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        """A fence marked `snippet` names a program by its file."""
+        token = tokens[index]
+        if token.info.strip() != "snippet":
+            return str(super().fence(tokens, index, options, env))
+        return code_block(token.content.strip())
+
+    def table_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        return '<div class="table-frame" tabindex="0"><table class="table">'
+
+    def table_close(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        return "</table></div>"
+
+
+def code_block(name: str) -> str:
+    """A program with its file's name and a button that copies it."""
+    code = snippet(name, site_url=settings.SITE_URL)
+    suffix = name[name.rindex(".") :]
+    lexer = get_lexer_for_filename(_LEXERS.get(suffix, name), code)
+    colours = highlight(code, lexer, HtmlFormatter(nowrap=True))
+    # Pygments escapes what it colours.
+    return render_to_string("docs/code.html", {"name": name, "colours": mark_safe(colours)})  # noqa: S308
+
+
+def render(markdown: str) -> tuple[SafeString, list[tuple[str, str]]]:
+    """The page's HTML and (anchor, title) of its second-level headings. The Markdown is ours: HTML in it is none."""
+    reader = MarkdownIt("commonmark", {"html": False}, renderer_cls=_Renderer).enable("table")
+    tokens = reader.parse(markdown)
+    headings = []
+    for opening, inline in zip(tokens, tokens[1:], strict=False):
+        if opening.type == "heading_open" and (found := _ANCHOR.search(inline.content)):
+            _cut(inline)
+            opening.attrSet("id", found[1])
+            if opening.tag == "h2":
+                headings.append((found[1], inline.content))
+    html = reader.renderer.render(tokens, reader.options, {})
+    return mark_safe(html), headings  # noqa: S308
+
+
+def inline(markdown: str) -> SafeString:
+    """One line of Markdown, such as a sentence with `code` in it."""
+    return mark_safe(MarkdownIt("commonmark", {"html": False}).renderInline(markdown))  # noqa: S308
+
+
+def _cut(heading: Token) -> None:
+    """Takes the `{#anchor}` from the end of a heading."""
+    heading.content = _ANCHOR.sub("", heading.content)
+    last = (heading.children or [])[-1]
+    last.content = _ANCHOR.sub("", last.content)

@@ -1,0 +1,50 @@
+"""Every code has an entry, every entry a code, and the page shows each under the anchor that answers name."""
+
+import pytest
+from django.test import Client
+
+from common.errors import MutoscopeError
+from portal.docs.catalogue import entries
+from portal.edge import LengthRequired
+from tests.portal.docs import codes
+
+
+def test_every_code_of_the_source_has_an_entry_and_every_entry_a_code() -> None:
+    assert set(entries("errors")) == codes.raised()
+
+
+def test_every_end_of_a_video_has_an_entry_and_every_entry_an_end() -> None:
+    assert set(entries("endings")) == codes.ends_of_videos()
+
+
+def test_the_statuses_are_those_of_the_classes() -> None:
+    found = entries("errors")
+    for kind in codes.subclasses(MutoscopeError):
+        assert found[kind.default_code].status == kind.status, kind  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_each_code_stands_under_its_anchor(language: str, client: Client, db: None) -> None:
+    page = client.get("/docs/errors", headers={"Accept-Language": language}).content.decode()
+    for code, entry in entries("errors").items():
+        assert page.count(f'id="{code}"') == 1, code
+        cause, remedy = (entry.shown_in(language)[part] for part in ("cause", "remedy"))
+        assert str(cause) in page
+        assert str(remedy) in page
+    for code in entries("endings"):
+        assert page.count(f'id="video-{code}"') == 1, code
+
+
+def test_an_error_names_the_place_of_its_code(client: Client, db: None) -> None:
+    error = client.get("/v1/videos").json()["error"]
+    assert error["doc_url"].endswith("/docs/errors#unauthenticated")
+
+
+def test_the_walk_finds_a_code_that_is_new() -> None:
+    assert "length_required" in codes.raised()
+
+    class TooEarly(LengthRequired):
+        default_code = "too_early"
+
+    assert "too_early" in codes.raised()
+    TooEarly.default_code = "length_required"  # the class lives on in its parent's list
