@@ -17,8 +17,8 @@ from common.ids import first_id_at, parse_public_id, public_id
 from common.pagination import keyset_page
 from jobs.api.asynchronous import AsyncAPIView
 from jobs.api.authentication import principal_of
-from jobs.api.parsers import WITH_FILES
 from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
+from jobs.api.parsers import WITH_FILES
 from jobs.api.schema import ERRORS
 from jobs.api.serializers import VideoSerializer, video_as_json
 from jobs.fields import StrictSerializer, TextField, WholeNumberField

@@ -20,7 +20,7 @@ class _OfField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call
         return self.more
 
 
-class Text(_OfField):
+class Text(_OfField):  # type: ignore[no-untyped-call]
     target_class = "jobs.fields.TextField"
     match_subclasses = False
 
@@ -28,17 +28,20 @@ class Text(_OfField):
         return {"pattern": _ANY_TEXT if self.target.allow_blank else _NOT_BLANK}
 
 
-class Address(_OfField):
+class Address(_OfField):  # type: ignore[no-untyped-call]
     target_class = "jobs.fields.AddressField"
-    more = {"pattern": r"^https?://[A-Za-z0-9.-]+(:[1-9][0-9]{0,3})?(/[!-~]*)?$", "examples": ["https://example.com/hook"]}
+    more = {
+        "pattern": r"^https?://[A-Za-z0-9.-]+(:[1-9][0-9]{0,3})?(/[!-~]*)?$",
+        "examples": ["https://example.com/hook"],
+    }
 
 
-class Seconds(_OfField):
+class Seconds(_OfField):  # type: ignore[no-untyped-call]
     target_class = "jobs.fields.SecondsField"
     more = {"pattern": r"^[0-9]{1,3}(\.[0-9]{1,3})?$", "examples": ["2", "1.5"]}
 
 
-class Metadata(_OfField):
+class Metadata(_OfField):  # type: ignore[no-untyped-call]
     target_class = "jobs.fields.MetadataField"
     more = {
         "type": "object",
@@ -48,7 +51,7 @@ class Metadata(_OfField):
     }
 
 
-class Choices(_OfField):
+class Choices(_OfField):  # type: ignore[no-untyped-call]
     target_class = "rest_framework.serializers.ListField"
 
     def rules(self) -> dict[str, Any]:

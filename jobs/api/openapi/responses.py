@@ -77,7 +77,9 @@ def _name(status: int, schema: str) -> str:
 
 COMPONENTS: dict[str, dict[str, Any]] = {
     "headers": _HEADERS,
-    "responses": {_name(status, schema): _error(status, schema) for schema in ("Error", "LegacyError") for status in _WORDS},
+    "responses": {
+        _name(status, schema): _error(status, schema) for schema in ("Error", "LegacyError") for status in _WORDS
+    },
 }
 
 

@@ -1,1 +1,1 @@
-"""The public guides: prose in two languages, code blocks that the tests run as they are printed, the error catalogue."""
+"""The public guides: prose in two languages, programs that the tests run as they are printed, the error catalogue."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from django.conf import settings
@@ -42,7 +43,8 @@ def code_block(name: str) -> str:
     lexer = get_lexer_for_filename(_LEXERS.get(suffix, name), code)
     colours = highlight(code, lexer, HtmlFormatter(nowrap=True))
     # Pygments escapes what it colours.
-    return render_to_string("docs/code.html", {"name": name, "colours": mark_safe(colours)})  # noqa: S308
+    shown: str = render_to_string("docs/code.html", {"name": name, "colours": mark_safe(colours)})  # noqa: S308
+    return shown
 
 
 def render(markdown: str) -> tuple[SafeString, list[tuple[str, str]]]:
@@ -50,19 +52,19 @@ def render(markdown: str) -> tuple[SafeString, list[tuple[str, str]]]:
     reader = MarkdownIt("commonmark", {"html": False}, renderer_cls=_Renderer).enable("table")
     tokens = reader.parse(markdown)
     headings = []
-    for opening, inline in zip(tokens, tokens[1:], strict=False):
-        if opening.type == "heading_open" and (found := _ANCHOR.search(inline.content)):
-            _cut(inline)
+    for opening, words in pairwise(tokens):
+        if opening.type == "heading_open" and (found := _ANCHOR.search(words.content)):
+            _cut(words)
             opening.attrSet("id", found[1])
             if opening.tag == "h2":
-                headings.append((found[1], inline.content))
-    html = reader.renderer.render(tokens, reader.options, {})
-    return mark_safe(html), headings  # noqa: S308
+                headings.append((found[1], words.content))
+    return mark_safe(reader.renderer.render(tokens, reader.options, {})), headings  # noqa: S308
 
 
 def inline(markdown: str) -> SafeString:
     """One line of Markdown, such as a sentence with `code` in it."""
-    return mark_safe(MarkdownIt("commonmark", {"html": False}).renderInline(markdown))  # noqa: S308
+    html: str = MarkdownIt("commonmark", {"html": False}).renderInline(markdown)
+    return SafeString(html)
 
 
 def _cut(heading: Token) -> None:

@@ -39,7 +39,9 @@ def errors(request: HttpRequest) -> HttpResponse:
 
 
 def _framed(slug: str, context: dict[str, Any]) -> dict[str, Any]:
-    menu = [(name, reverse("guide", args=[name]), title) for name, title in GUIDES.items()]
+    menu: list[tuple[str, str, object]] = [
+        (name, reverse("guide", args=[name]), title) for name, title in GUIDES.items()
+    ]
     menu.insert(2, ("reference", reverse("api:docs"), _("API reference")))
     menu.append(("errors", reverse("errors"), _("Errors")))
     return {**context, "slug": slug, "menu": menu}

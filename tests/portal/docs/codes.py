@@ -1,7 +1,7 @@
 """Every code that the source can raise, read from the source itself."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from django.conf import settings
@@ -76,15 +76,16 @@ def ends_of_videos() -> set[str]:
             found |= constants(call, "code", "error_code")
     # What the engine's process reports of a run, and of loading its model; what its parent finds.
     for tree in modules("jobs/worker"):
-        for call in calls(tree, {"LoadFailed", "Failed"}):
-            found |= {word.value for word in call.args[:2] if isinstance(word, ast.Constant)}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
-                found |= {word.value for word in node.value.elts[:1] if isinstance(word, ast.Constant)}
+        found |= _words(word for call in calls(tree, {"LoadFailed", "Failed"}) for word in call.args[:2])
+        returned = (node.value for node in ast.walk(tree) if isinstance(node, ast.Return))
+        found |= _words(value.elts[0] for value in returned if isinstance(value, ast.Tuple))
     names = {kind.__name__ for kind in subclasses(InferenceError)}
     for tree in modules("inference"):
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef) and node.name in names:
-                for call in calls(node, {"__init__"}):
-                    found |= {word.value for word in call.args[:1] if isinstance(word, ast.Constant)}
-    return {word for word in found if isinstance(word, str)} - {"canceled"}
+        classes = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name in names)
+        found |= _words(word for node in classes for call in calls(node, {"__init__"}) for word in call.args[:1])
+    return found - {"canceled"}
+
+
+def _words(values: Iterable[ast.expr]) -> set[str]:
+    constants = (value.value for value in values if isinstance(value, ast.Constant))
+    return {word for word in constants if isinstance(word, str)}

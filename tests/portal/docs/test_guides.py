@@ -16,8 +16,10 @@ LINK = re.compile(r"\]\((/[^)#]*)")
 def test_both_languages_have_the_same_anchors_and_programs(slug: str) -> None:
     english, chinese = (source_of(slug, language) for language in LANGUAGES)
     for pattern in (re.compile(r"^(#+) .*?(\{#.+\})?$", re.MULTILINE), FENCE, re.compile(r"^\| ?-", re.MULTILINE)):
-        shape = [[found.groups()[-1] for found in pattern.finditer(text)] if pattern.groups else pattern.findall(text)
-                 for text in (english, chinese)]
+        shape = [
+            [found.groups()[-1] for found in pattern.finditer(text)] if pattern.groups else pattern.findall(text)
+            for text in (english, chinese)
+        ]
         assert shape[0] == shape[1]
 
 
