@@ -4,8 +4,6 @@
 `VideoRequest` that can be priced and submitted.
 """
 
-import base64
-import binascii
 import re
 import secrets
 import threading
@@ -18,7 +16,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import Team
-from common.errors import Detail, InvalidField, MutoscopeError, Overloaded, TooLarge, UnsupportedPicture
+from common.errors import Detail, MutoscopeError, Overloaded, TooLarge, UnsupportedPicture
 from inference import limits
 from inference.catalogue import MODELS, ModelSpec
 from inference.errors import InferenceError, PictureError, PictureFault, RequestError
@@ -35,6 +33,7 @@ from jobs.fields import (
     WholeNumberField,
 )
 from jobs.models import Priority
+from jobs.sources import PICTURE_FIELDS, invalid, picture_bytes
 
 # Sources are kept no larger than the largest frame can use, a slow zoom included.
 _STORED_SIDE = 2048
@@ -42,7 +41,6 @@ _LARGEST_PIXELS = max(RESOLUTIONS.values()) ** 2
 # A decoder may hold some 300 MB for a 25 megapixel picture: so many at once, the others wait, and not for long.
 _DECODERS = threading.BoundedSemaphore(2)
 _DECODER_PATIENCE_SECONDS = 10
-_DATA_URI = re.compile(r"^data:image/[a-z+.-]+;base64,", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +103,9 @@ class VideoRequestSerializer(StrictSerializer):
     )
     image = serializers.FileField(required=False, help_text="the picture as a file, in multipart bodies")
     input_reference = serializers.FileField(required=False, help_text="the same, as OpenAI's SDK names it")
+    image_url = AddressField(
+        required=False, help_text="the https address of the picture, fetched at once; where the operator allows it"
+    )
     prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, help_text="what should move, and how")
     negative_prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, required=False, allow_blank=True)
     model = TextField(max_length=60, required=False, help_text="a name from /v1/models")
@@ -128,12 +129,18 @@ class VideoRequestSerializer(StrictSerializer):
 
     needs_picture = True
     ALTERNATIVES = (
-        ("image_base64", "image", "input_reference"),
+        PICTURE_FIELDS,
         ("size", "resolution"),
         ("size", "aspect_ratio"),
         ("seconds", "num_frames"),
         ("steps", "num_inference_steps"),
     )
+
+    def validate_image_url(self, url: str) -> str:
+        if not settings.IMAGE_URLS:
+            message = "The operator of this site does not allow addresses. Send image_base64, or image in a form."
+            raise serializers.ValidationError(message, code="not_allowed")
+        return url
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         for names in self.ALTERNATIVES:
@@ -141,7 +148,7 @@ class VideoRequestSerializer(StrictSerializer):
             if len(given) > 1:
                 message = f"Give {given[0]} or {given[1]}, not both."
                 raise serializers.ValidationError({given[1]: [serializers.ErrorDetail(message, code="conflict")]})
-        if self.needs_picture and not attrs.keys() & {"image_base64", "image", "input_reference"}:
+        if self.needs_picture and not attrs.keys() & set(PICTURE_FIELDS):
             raise serializers.ValidationError(
                 {"image_base64": "Send a picture: image_base64, or image in a form."}, "required"
             )
@@ -160,7 +167,7 @@ def resolve(values: dict[str, Any], *, team: Team, cancel_after_seconds: int | N
     """
     spec = model_named(values.get("model", default_model(team)))
     preset = PRESETS.get(values.get("preset", ""), spec.defaults)
-    picture_field, data = _picture_bytes(values)
+    picture_field, data = picture_bytes(values)
     try:
         picture_png, picture_size = _decode(data)
         if "size" in values:
@@ -172,7 +179,7 @@ def resolve(values: dict[str, Any], *, team: Team, cancel_after_seconds: int | N
     except InferenceError as error:
         raise _as_client_error(error, picture_field) from error
     if resolution not in spec.resolutions:
-        raise _invalid("resolution", f"{spec.name} makes {', '.join(spec.resolutions)}.")
+        raise invalid("resolution", f"{spec.name} makes {', '.join(spec.resolutions)}.")
     fps = values.get("fps", spec.default_fps)
     return VideoRequest(
         spec=spec,
@@ -201,24 +208,8 @@ def model_named(name: str) -> ModelSpec:
     """The model of that name, or that the site has that name for. Raises InvalidField."""
     name = settings.MODEL_ALIASES.get(name, name)
     if name not in settings.MODELS_ENABLED or name not in MODELS:
-        raise _invalid(
-            "model", f"There is no model {name!r} here. Choose one of: {', '.join(settings.MODELS_ENABLED)}."
-        )
+        raise invalid("model", f"There is no model {name!r} here. Choose one of: {', '.join(settings.MODELS_ENABLED)}.")
     return MODELS[name]
-
-
-def _picture_bytes(values: dict[str, Any]) -> tuple[str, bytes]:
-    """The field that the picture came in, and its bytes."""
-    for name in ("image", "input_reference"):
-        if name in values:
-            return name, values[name].read()
-    text = _DATA_URI.sub("", values["image_base64"], count=1)
-    try:
-        # Line breaks are common in base64; everything else outside the alphabet is a sign of damage.
-        return "image_base64", base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
-        message = "This is not base64. Encode the picture's bytes, without a file name or quotes around them."
-        raise _invalid("image_base64", message, kind="not_base64") from None
 
 
 def _decode(data: bytes) -> tuple[bytes, tuple[int, int]]:
@@ -249,7 +240,7 @@ def _num_frames(values: dict[str, Any], fps: int, default: int) -> int:
         message = (
             f"{values['seconds']} s at {fps} frames a second are {frames} frames; {limits.NUM_FRAMES} are allowed."
         )
-        raise _invalid("seconds", message)
+        raise invalid("seconds", message)
     return frames
 
 
@@ -262,15 +253,13 @@ def _warnings(spec: ModelSpec, prompt: str) -> list[str]:
     return []
 
 
-def _invalid(name: str, message: str, *, kind: str = "invalid") -> InvalidField:
-    return InvalidField(f"{name}: {message}", param=name, details=(Detail((name,), message, kind),))
-
-
 def _as_client_error(error: InferenceError, picture_field: str) -> MutoscopeError:
+    if isinstance(error, PictureError) and picture_field == "image_url":
+        return invalid(picture_field, f"What lies at this address cannot be used. {error.message}", kind=error.code)
     if isinstance(error, PictureError):
         details = (Detail((picture_field,), error.message, error.code),)
         family = TooLarge if error.code == PictureFault.TOO_LARGE else UnsupportedPicture
         return family(f"{picture_field}: {error.message}", code=error.code, param=picture_field, details=details)
     if isinstance(error, RequestError):
-        return _invalid(error.field, error.message)
+        return invalid(error.field, error.message)
     raise error

@@ -28,11 +28,10 @@ from jobs.api.errors import as_mutoscope_error, legacy_envelope, legacy_status, 
 from jobs.api.parsers import WITH_FILES
 from jobs.api.videos import checked_body
 from jobs.models import Job
-from jobs.requests import VideoRequestSerializer, resolve
+from jobs.requests import VideoRequestSerializer
 from jobs.services.admission import GpuMemoryImpossible
-from jobs.services.idempotency import idempotency_of
 from jobs.services.links import signed_content_url
-from jobs.services.submit import submit_job
+from jobs.services.submit import submit_body
 from jobs.services.waiting import wait_until_closed
 from jobs.states import State
 
@@ -124,9 +123,8 @@ def _legacy_handler(error: Exception, context: dict[str, Any]) -> Response | Non
 def _submit(request: Request) -> Job:
     principal = principal_of(request)
     values = checked_body(VideoRequestSerializer, request.data)
-    idempotency = idempotency_of(request.headers.get("Idempotency-Key"), values)
-    video_request = resolve(values, team=principal.team)
-    return submit_job(principal=principal, request=video_request, idempotency=idempotency)
+    key = request.headers.get("Idempotency-Key")
+    return submit_body(principal=principal, values=values, idempotency_key=key)
 
 
 def _patience(request: Request) -> float:

@@ -41,6 +41,7 @@ class RemixSerializer(VideoRequestSerializer):
     image_base64 = None  # type: ignore[assignment]
     image = None  # type: ignore[assignment]
     input_reference = None  # type: ignore[assignment]
+    image_url = None  # type: ignore[assignment]
     prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, required=False)
 
     needs_picture = False

@@ -23,11 +23,10 @@ from jobs.api.schema import ERRORS
 from jobs.api.serializers import VideoSerializer, video_as_json
 from jobs.fields import StrictSerializer, TextField, WholeNumberField
 from jobs.models import Job
-from jobs.requests import VideoRequestSerializer, resolve
+from jobs.requests import VideoRequestSerializer
 from jobs.services.cancel import cancel_job, delete_job
-from jobs.services.idempotency import idempotency_of
 from jobs.services.lookups import find_video
-from jobs.services.submit import submit_job
+from jobs.services.submit import submit_body
 from jobs.services.waiting import wait_until_changed
 from jobs.states import State
 
@@ -81,9 +80,12 @@ class VideosView(APIView):
     def post(self, request: Request) -> Response:
         principal = principal_of(request)
         values = checked_body(VideoRequestSerializer, request.data)
-        video_request = resolve(values, team=principal.team, cancel_after_seconds=_cancel_after(request._request))
-        idempotency = idempotency_of(request.headers.get("Idempotency-Key"), values)
-        job = submit_job(principal=principal, request=video_request, idempotency=idempotency)
+        job = submit_body(
+            principal=principal,
+            values=values,
+            idempotency_key=request.headers.get("Idempotency-Key"),
+            cancel_after_seconds=_cancel_after(request._request),
+        )
         body = video_as_json(job, request)
         headers = {"Location": body["urls"]["self"], "Retry-After": "1"}
         return Response(body, status=202, headers=headers)

@@ -97,11 +97,7 @@ def _picture(value: Any, name: str, shelf: Shelf) -> tuple[str, Any]:
     if (upload := shelf.at_address(value)) is not None:
         return "image", upload
     if value.lower().startswith(("http://", "https://")):
-        if "image_url" in VideoRequestSerializer().fields:
-            return "image_url", value
-        raise _invalid(
-            name, "Pictures are not fetched from addresses here. Send a data URI, or upload a file.", "address"
-        )
+        return "image_url", value
     return "image_base64", value
 
 

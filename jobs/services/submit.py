@@ -1,6 +1,7 @@
 """Accepts a video: reserve, ledger row, job row and event row in one transaction; then the doorbell."""
 
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -21,11 +22,11 @@ from common.errors import Conflict, LimitExceeded, Overloaded
 from common.ids import new_id
 from common.outages import is_outage
 from jobs.models import Job
-from jobs.requests import VideoRequest
+from jobs.requests import VideoRequest, resolve
 from jobs.services import doorbell
 from jobs.services.admission import check_memory
 from jobs.services.events import record_event
-from jobs.services.idempotency import Idempotency, remember, replay
+from jobs.services.idempotency import Idempotency, idempotency_of, remember, replay
 from jobs.services.plans import check_plan
 from jobs.services.quote import quote_request
 from jobs.services.storage import delete_folder, job_folder, source_key
@@ -36,6 +37,22 @@ log = structlog.get_logger(__name__)
 
 class _SentTwice(Exception):
     """Another submit with the same key committed first; this one is rolled back and answers with its job."""
+
+
+def submit_body(
+    *,
+    principal: Principal,
+    values: dict[str, Any],
+    idempotency_key: str | None,
+    cancel_after_seconds: int | None = None,
+) -> Job:
+    """The job that checked fields of a body ask for, see `resolve` and `submit_job` for what they raise."""
+    idempotency = idempotency_of(idempotency_key, values)
+    # Sent again, nothing is fetched again: the picture may have changed or be gone, and the answer is known.
+    if "image_url" in values and idempotency and (job := replay(team_id=principal.team.pk, idempotency=idempotency)):
+        return job
+    request = resolve(values, team=principal.team, cancel_after_seconds=cancel_after_seconds)
+    return submit_job(principal=principal, request=request, idempotency=idempotency)
 
 
 def submit_job(*, principal: Principal, request: VideoRequest, idempotency: Idempotency | None = None) -> Job:

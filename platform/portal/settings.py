@@ -384,6 +384,15 @@ DOWNLOAD_LINK_SECONDS = min(3600, env.int("DOWNLOAD_LINK_SECONDS", default=3600)
 # Webhooks may go to private and loopback addresses: only where every team is trusted with the network behind this host.
 WEBHOOKS_TO_PRIVATE_ADDRESSES = env.bool("WEBHOOKS_TO_PRIVATE_ADDRESSES", default=False)
 
+# Whether a submit may name its picture by an address (`image_url`), which this site then fetches.
+IMAGE_URLS = env.bool("IMAGE_URLS", default=False)
+# Whether such addresses may be plain http.
+IMAGE_URLS_OVER_HTTP = env.bool("IMAGE_URLS_OVER_HTTP", default=False)
+# Whether they may lead to this machine itself: for tests alone. Other private addresses are never fetched.
+IMAGE_URLS_FROM_LOOPBACK = env.bool("IMAGE_URLS_FROM_LOOPBACK", default=False)
+# Longest time that such a picture may take to arrive.
+IMAGE_URL_SECONDS = env.float("IMAGE_URL_SECONDS", default=10)
+
 # --- Requests
 # MAX_BODY_BYTES: larger requests are refused. A 25 megapixel PNG in base64 fits.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=48_000_000)

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on loopback that keeps what it was sent and answers as told."""
+"""A server on loopback, for webhooks and pictures, that keeps what it was sent and answers as told."""
 
 import socket
 import threading
@@ -68,10 +68,12 @@ def receiving() -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.call = Call(self.path, dict(self.headers), body)
             receiver.calls.append(self.call)
             receiver.answer(self)
+
+        do_GET = do_POST  # noqa: N815
 
         def log_message(self, *_args: object) -> None:
             pass

@@ -1,0 +1,111 @@
+"""Where the picture of a request comes from: the body itself, or an address that is fetched."""
+
+import base64
+import binascii
+import re
+import threading
+from typing import Any
+
+import requests
+import urllib3
+from django.conf import settings
+from django.db import connection
+from requests_hardened.ip_filter import InvalidIPAddress
+
+from common.deadline import Deadline
+from common.errors import Detail, InvalidField, Overloaded
+from common.outbound import guarded_session
+
+# One of them comes with every request for a video.
+PICTURE_FIELDS = ("image_base64", "image", "input_reference", "image_url")
+
+_DATA_URI = re.compile(r"^data:image/[a-z+.-]+;base64,", re.IGNORECASE)
+# Each fetch keeps a thread for as long as the other side pleases, within the limit.
+_FETCHES = threading.BoundedSemaphore(8)
+_CHUNK_BYTES = 65_536
+_INSTEAD = "or send the picture itself, as image_base64 or as a file"
+
+
+def invalid(name: str, message: str, *, kind: str = "invalid") -> InvalidField:
+    """A complaint about one field, with what to change."""
+    return InvalidField(f"{name}: {message}", param=name, details=(Detail((name,), message, kind),))
+
+
+def picture_bytes(values: dict[str, Any]) -> tuple[str, bytes]:
+    """The field that the picture came in, and its bytes, which may be anything. Raises InvalidField or Overloaded."""
+    for name in ("image", "input_reference"):
+        if name in values:
+            return name, values[name].read()
+    if "image_url" in values:
+        return "image_url", _fetch(values["image_url"])
+    text = _DATA_URI.sub("", values["image_base64"], count=1)
+    try:
+        # Line breaks are common in base64; everything else outside the alphabet is a sign of damage.
+        return "image_base64", base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        message = "This is not base64. Encode the picture's bytes, without a file name or quotes around them."
+        raise invalid("image_base64", message, kind="not_base64") from None
+
+
+def _fetch(url: str) -> bytes:
+    """What lies at an address, within bounds of time and size. Nothing of the answer but its bytes is believed."""
+    if not url.lower().startswith("https://") and not settings.IMAGE_URLS_OVER_HTTP:
+        raise invalid("image_url", f"Only https addresses are fetched. Give one, {_INSTEAD}.", kind="not_https")
+    if not _FETCHES.acquire(blocking=False):
+        raise Overloaded("Too many pictures are being fetched at once. Try again in a moment.", retry_after_seconds=2)
+    try:
+        # Back to the pool: nobody's database connection waits for a stranger's server.
+        if not connection.in_atomic_block:
+            connection.close()
+        return _exchange(url)
+    finally:
+        _FETCHES.release()
+
+
+def _exchange(url: str) -> bytes:
+    seconds = settings.IMAGE_URL_SECONDS
+    session_of = guarded_session(
+        user_agent="Mutoscope-Pictures/1", seconds=seconds, loopback=settings.IMAGE_URLS_FROM_LOOPBACK
+    )
+    # Not compressed: a small body may unpack into gigabytes, and pictures are packed already.
+    headers = {"Accept": "image/png, image/jpeg, image/webp", "Accept-Encoding": "identity"}
+    with session_of as (session, deadline):
+        try:
+            with session.get(url, headers=headers, stream=True) as response:
+                return _body(response, deadline)
+        except InvalidIPAddress:
+            message = f"This address leads into a private network, which is not fetched from. Give another, {_INSTEAD}."
+            raise invalid("image_url", message, kind="private_address") from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise _unreachable(error, deadline) from error
+
+
+def _body(response: requests.Response, deadline: Deadline) -> bytes:
+    if response.is_redirect or 300 <= response.status_code < 400:
+        message = "This address leads on to another, which is not followed. Give the last one, where the picture lies."
+        raise invalid("image_url", message, kind="redirect")
+    if response.status_code != 200:
+        message = f"This address answered with status {response.status_code}. Give one that answers with the picture."
+        raise invalid("image_url", message, kind="not_found")
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    body = bytearray()
+    for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=False):
+        body += chunk
+        if len(body) > most:
+            message = f"What lies at this address is larger than {most // 1_000_000} MB. Give a smaller picture."
+            raise invalid("image_url", message, kind="too_large")
+    if deadline.passed:  # what was cut off looks like a whole answer
+        raise requests.Timeout
+    return bytes(body)
+
+
+def _unreachable(error: Exception, deadline: Deadline) -> InvalidField:
+    if deadline.passed or isinstance(error, requests.Timeout):
+        within = f"within {settings.IMAGE_URL_SECONDS:g} seconds"
+        message = f"The picture did not arrive {within}. Put it where it is faster to reach, {_INSTEAD}."
+        return invalid("image_url", message, kind="too_slow")
+    if isinstance(error, requests.exceptions.SSLError):
+        message = f"The certificate of this address is not valid for it. Give another address, {_INSTEAD}."
+        return invalid("image_url", message, kind="certificate")
+    message = f"Nothing could be fetched from this address. Check it for slips, {_INSTEAD}."
+    return invalid("image_url", message, kind="unreachable")
