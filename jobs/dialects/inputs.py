@@ -11,7 +11,6 @@ from rest_framework.exceptions import ValidationError
 from common.errors import Detail, InvalidField, MutoscopeError
 from jobs.api.errors import as_mutoscope_error
 from jobs.dialects.uploads import Shelf
-from jobs.requests import VideoRequestSerializer
 
 PICTURE_NAMES = ("image", "image_url", "input_image", "start_image", "start_image_url", "first_frame_image")
 _OTHER_NAMES = {

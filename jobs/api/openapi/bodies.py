@@ -64,6 +64,8 @@ def separate_forms(document: dict[str, Any]) -> None:
 def _only(schema: dict[str, Any], wanted: Any, *, files: bool) -> dict[str, Any]:
     kept = deepcopy(schema)
     kept["properties"] = {name: field for name, field in kept["properties"].items() if wanted(field)}
+    if not settings.IMAGE_URLS:
+        kept["properties"].pop("image_url", None)  # this site takes none
     names = kept["properties"].keys()
     if "model" in names:
         kept["properties"]["model"]["enum"] = list(settings.MODELS_ENABLED)

@@ -1,7 +1,6 @@
 """Pictures by address: fetched where the operator allows it, from public addresses, within bounds; else a 422."""
 
 import gzip
-import json
 import socket
 import threading
 import time
@@ -312,7 +311,15 @@ def test_fetches_are_few_at_once(ask, host, monkeypatch):
     assert ask(host.url).status_code == 202
 
 
-def test_the_description_names_it(client, db):
-    schema = json.loads(client.get("/v1/openapi.json").content)
-    fields = schema["components"]["schemas"]["VideoRequestRequest"]["properties"]
-    assert "where the operator allows it" in fields["image_url"]["description"]
+def test_the_description_names_it_where_it_is_allowed(client, db, settings):
+    def bodies():
+        schema = client.get("/v1/openapi.json").json()
+        content = schema["paths"]["/v1/videos"]["post"]["requestBody"]["content"]
+        names = [body["schema"]["$ref"].rpartition("/")[2] for body in content.values()]
+        return [schema["components"]["schemas"][name]["properties"] for name in names]
+
+    assert not any("image_url" in fields for fields in bodies())
+    settings.IMAGE_URLS = True
+    found = bodies()
+    assert len(found) == 2
+    assert all("fetched at once" in fields["image_url"]["description"] for fields in found)
