@@ -38,7 +38,7 @@ class Caller:
     key: str
 
 
-def _caller(name: str) -> Caller:
+def make_caller(name: str) -> Caller:
     user = User.objects.create_user(f"{name}@example.com")
     team = ensure_personal_team(user=user)
     return Caller(team, user, create_api_key(team=team, creator=user, name="sdk")[1])
@@ -47,12 +47,12 @@ def _caller(name: str) -> Caller:
 @pytest.fixture
 def alice(transactional_db: None) -> Caller:
     short_redis().flushdb()  # rate limits and doorbells of an earlier test
-    return _caller("alice")
+    return make_caller("alice")
 
 
 @pytest.fixture
 def mallory(alice: Caller) -> Caller:
-    return _caller("mallory")
+    return make_caller("mallory")
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,10 @@ from replicate.helpers import FileOutput, base64_encode_file
 from replicate.pagination import paginate
 from replicate.webhook import Webhooks
 
+from accounts.models import ApiKey
 from accounts.quota.models import Wallet
+from accounts.roles import Scope
+from accounts.services import create_api_key
 from jobs.dialects import uploads
 from jobs.models import Job
 from jobs.services.cancel import cancel_job
@@ -195,6 +198,36 @@ def test_a_wrong_token_and_an_empty_purse(client: Client, plain_portal: str, ali
     with pytest.raises(ReplicateError) as poor:
         client.predictions.create(model=MODEL, input=small())
     assert (poor.value.status, "credits" in poor.value.detail) == (429, True)
+
+
+def test_a_create_that_is_sent_twice_makes_one_prediction(plain_portal: str, alice: Caller) -> None:
+    with sdk(plain_portal, alice.key, headers={"Authorization": f"Bearer {alice.key}", "Idempotency-Key": "1"}) as one:
+        first, second = (one.predictions.create(model=MODEL, input=small()) for _ in range(2))
+        assert first.id == second.id
+        with pytest.raises(ReplicateError, match="another body"):
+            one.predictions.create(model=MODEL, input=small(seed=3))
+
+
+def test_too_many_calls(client: Client, alice: Caller) -> None:
+    ApiKey.objects.filter(team=alice.team).update(requests_per_minute=1)
+    client.predictions.list()
+    with pytest.raises(ReplicateError, match="More than 1 calls") as refused:
+        client.predictions.create(model=MODEL, input=small())
+    assert refused.value.status == 429
+
+
+def test_a_key_without_the_scope(plain_portal: str, alice: Caller) -> None:
+    _, reader = create_api_key(team=alice.team, creator=alice.user, name="reads", scopes=[Scope.VIDEOS_READ])
+    with sdk(plain_portal, reader) as limited:
+        assert len(limited.predictions.list()) == 0
+        for call in (
+            lambda: limited.predictions.create(model=MODEL, input=small()),
+            lambda: limited.files.create(SAMPLE),
+            limited.webhooks.default.secret,
+        ):
+            with pytest.raises(ReplicateError) as refused:
+                call()
+            assert refused.value.status == 403
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "Token"])
