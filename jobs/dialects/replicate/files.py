@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import Scope
-from jobs.api.parsers import StrictJSONParser
+from jobs.api.parsers import WITH_FILES, StrictJSONParser
 from jobs.api.videos import checked_body
 from jobs.dialects.addresses import iso
 from jobs.dialects.submitting import shelf_of
@@ -30,6 +30,7 @@ class FileSerializer(StrictSerializer):
 
 class FilesView(DialectView):
     scopes = _ALL
+    parser_classes = WITH_FILES
 
     def get(self, request: Request) -> Response:
         shelf = shelf_of(request)
