@@ -55,14 +55,19 @@ class WebProcesses:
             process.kill()
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 class LiveProcess:
     """uvicorn, as the compose file starts it, on a port of its own; `url` is its address."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.log = folder / "live.log"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = "uvicorn portal.asgi:application --http httptools --log-level warning --no-proxy-headers"
         with self.log.open("wb") as output:

@@ -99,8 +99,11 @@ def preview_event(job_id: uuid.UUID, *, attempt: int, step: int, jpeg: bytes) ->
 
 
 def between(job_id: uuid.UUID, before: Position, after: Position) -> Iterator[Event]:
-    """The statuses that a job has certainly passed on its way from one position to another."""
-    for stage in range(before.stage + 1, after.stage):
+    """The statuses that a job has certainly passed on its way from one position to another.
+
+    That of a stage whose progress is told is one of them.
+    """
+    for stage in range(before.stage + 1, after.stage + (after.moment > 0)):
         attempt, phase = divmod(stage, 3)
         # It ends once; and whether it was queued again just before its end cannot be told.
         if phase == _ENDED or (after.is_end and stage == after.stage - 1):

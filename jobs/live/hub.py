@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 _READ_SECONDS = 0.1
 _POLL_SECONDS = 1.0
+# A job of which Redis brought nothing for so many polls: its progress is taken from its row.
+_SILENT_POLLS = 4
 # A client that is so many events behind is let go; it may come back and have them replayed.
 _QUEUE_LENGTH = 100
 
@@ -53,10 +55,13 @@ class Follower:
 
 
 class _Channel:
-    """A job and those who follow it. row: as it was polled last. cursor: how far its stream in Redis is read."""
+    """A job and those who follow it.
+
+    row: as it was polled last. cursor: how far its stream in Redis is read. silent_polls: since Redis brought anything.
+    """
 
     def __init__(self, row: Row) -> None:
-        self.row, self.cursor = row, row.position
+        self.row, self.cursor, self.silent_polls = row, row.position, 0
         self.followers: set[Follower] = set()
 
     def tell(self, events: Iterable[Event]) -> None:
@@ -109,7 +114,7 @@ class Hub:
         news = await self.recorded.news({job_id: channel.cursor for job_id, channel in self._channels.items()})
         for job_id, events in news.items():
             if events and (channel := self._channels.get(job_id)):
-                channel.cursor = max(channel.cursor, events[-1].position)
+                channel.cursor, channel.silent_polls = max(channel.cursor, events[-1].position), 0
                 channel.tell(events)
 
     async def _poll(self) -> None:
@@ -130,7 +135,10 @@ class Hub:
                 follower.end()
             return
         # Redis, where it is well, is given until the next poll: it also brings what was before the row's news.
-        channel.tell((channel.row if self.recorded.is_well else row).events())
+        known = channel.row if self.recorded.is_well else row
+        channel.silent_polls += 1
+        is_silent = channel.silent_polls > _SILENT_POLLS or not self.recorded.is_well
+        channel.tell([known.status(), *(known.progress() if is_silent else ())])
         channel.row = row
 
 

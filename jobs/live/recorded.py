@@ -48,10 +48,10 @@ class Recorded:
         """Whether Redis answered when it was last asked."""
         return time.monotonic() >= self._quiet_until
 
-    async def after(self, job_id: uuid.UUID, position: Position) -> list[Event]:
-        """What a job's stream holds after a position."""
+    async def after(self, job_id: uuid.UUID, position: Position) -> list[Event] | None:
+        """What a job's stream holds after a position; None while Redis is away."""
         found = await self._ask(self._redis.xrange(stream_key(job_id), min=f"({position}", count=STREAM_LENGTH * 2))
-        return _events(found or ())
+        return None if found is None else _events(found)
 
     async def news(self, since: Mapping[uuid.UUID, Position]) -> dict[uuid.UUID, list[Event]]:
         """What has come to so many jobs since."""
@@ -80,13 +80,13 @@ class Recorded:
             return None
 
 
-def recorded_after(job_id: uuid.UUID, position: Position) -> list[Event]:
+def recorded_after(job_id: uuid.UUID, position: Position) -> list[Event] | None:
     """The same for a process that answers at once."""
     try:
         return _events(_short_redis().xrange(stream_key(job_id), min=f"({position}") or ())
     except redis.RedisError as error:
         log.warning("events_not_read", reason=str(error))
-        return []
+        return None
 
 
 @cache

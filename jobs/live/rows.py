@@ -40,16 +40,18 @@ class Row:
     def is_terminal(self) -> bool:
         return self.state in TERMINAL
 
-    def events(self) -> Iterator[Event]:
-        """Its status, and how far it is."""
-        yield status_event(
+    def status(self) -> Event:
+        return status_event(
             self.id, state=self.state, attempt=self.attempt, code=self.error_code, message=self.error_message
         )
-        if self.state == State.IN_PROGRESS and self.steps_done:
-            eta = self.quoted_credits * (1 - self.steps_done / max(1, self.steps))
-            yield progress_event(
-                self.id, attempt=self.attempt, step=self.steps_done, steps=self.steps, eta_seconds=max(0.0, eta)
-            )
+
+    def progress(self) -> list[Event]:
+        """None or one. Redis tells of other steps: whoever hears that hears these only when it falls silent."""
+        if self.state != State.IN_PROGRESS or not self.steps_done:
+            return []
+        eta = self.quoted_credits * (1 - self.steps_done / max(1, self.steps))
+        facts = {"attempt": self.attempt, "step": self.steps_done, "steps": self.steps}
+        return [progress_event(self.id, **facts, eta_seconds=max(0.0, eta))]
 
 
 def read_rows(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Row]:
@@ -84,14 +86,18 @@ def valid_last_id(row: Row, text: str) -> Position | None:
     return last if last is not None and last.stage <= row.position.stage else None
 
 
-def catch_up(row: Row, course: Course, recorded: Sequence[Event]) -> Iterator[Event]:
+def catch_up(row: Row, course: Course, recorded: Sequence[Event] | None) -> Iterator[Event]:
     """What a client gets at first: who comes back all that was missed, who is new the present state.
 
-    recorded: what Redis still has, from the client's last event on, or from the row's present status on.
+    recorded: what Redis has from the client's last event on, else from the row's status on; None where it is away.
     """
-    events = [*recorded, *row.events()]
-    if course.told is None:
-        newest = {event.kind: event for event in sorted(recorded, key=lambda event: event.position)}
-        events = [*row.events(), *newest.values()]
-    for event in sorted(events, key=lambda event: event.position):
+    events = [row.status(), *(row.progress() if recorded is None else recorded)]
+    if course.told is None and recorded is not None:
+        newest = {event.kind: event for event in sorted(recorded, key=_position)}
+        events = [row.status(), *([] if "progress" in newest else row.progress()), *newest.values()]
+    for event in sorted(events, key=_position):
         yield from course.take(event)
+
+
+def _position(event: Event) -> Position:
+    return event.position

@@ -3,8 +3,10 @@
 import base64
 import io
 import json
+import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -29,7 +31,7 @@ class Heard:
 def parse(text: str) -> list[Heard]:
     """The events of a stream, without what only keeps it alive."""
     events = []
-    for block in text.split("\n\n"):
+    for block in text.split("\n\n")[:-1]:
         fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
         if "data" in fields:
             events.append(Heard(fields["id"], fields["event"], json.loads(fields["data"])))
@@ -44,6 +46,7 @@ class Listener:
         self._headers = headers if last is None else {**headers, "Last-Event-ID": last}
         self._path = f"/v1/videos/{job.public_id}/events"
         self.raw, self.ended, self.status, self.headers = "", False, 0, httpx.Headers()
+        self._socket: socket.socket | None = None
         self._thread = threading.Thread(target=self._read, daemon=True)
 
     def __enter__(self) -> Self:
@@ -52,11 +55,20 @@ class Listener:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Goes away, in the midst of it or not."""
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(10)
         self._client.close()
 
     def _read(self) -> None:
         try:
             with self._client.stream("GET", self._path, headers=self._headers) as answer:
+                self._socket = answer.extensions["network_stream"].get_extra_info("socket")
                 self.headers, self.status = answer.headers, answer.status_code
                 for text in answer.iter_text():
                     self.raw += text

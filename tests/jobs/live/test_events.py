@@ -1,0 +1,113 @@
+"""The ids of events, and what a client is told by them."""
+
+import uuid
+
+import pytest
+
+from jobs.live.events import Position, between, preview_event, progress_event, stage_of, status_event
+from jobs.live.rows import Course, Row, catch_up, valid_last_id
+from jobs.states import State
+
+JOB = uuid.UUID(int=1)
+
+
+def row(state: str, attempt: int, steps_done: int = 0) -> Row:
+    return Row(JOB, state, attempt, steps_done, 10, 5, "", "")
+
+
+def ids(events) -> list[str]:
+    return [str(event.position) for event in events]
+
+
+def test_ids_follow_a_job_through_its_life():
+    life = [
+        ("queued", 0),
+        ("in_progress", 1),
+        ("queued", 1),
+        ("in_progress", 2),
+        ("completed", 2),
+    ]
+    found = [stage_of(state, attempt) for state, attempt in life]
+    assert found == [1, 3, 4, 6, 8]
+    assert stage_of("canceled", 0) == 2
+    steps = [progress_event(JOB, attempt=1, step=step, steps=10).position for step in (1, 2)]
+    look = preview_event(JOB, attempt=1, step=1, jpeg=b"x").position
+    assert Position(3) < steps[0] < look < steps[1] < Position(4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "3",
+        "3-",
+        "-1-0",
+        "3-0 ",
+        "\N{ARABIC-INDIC DIGIT THREE}-\N{ARABIC-INDIC DIGIT ZERO}",
+        "9" * 4000 + "-0",
+        "3-0\n",
+        "0x3-0",
+    ],
+)
+def test_what_is_no_id_is_none(text):
+    assert Position.parse(text) is None
+
+
+def test_ids_come_back():
+    assert Position.parse("3-42") == Position(3, 42)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "passed"),
+    [
+        ("1-0", "3-0", []),
+        ("1-0", "3-4", ["3-0"]),
+        ("1-0", "5-0", ["3-0"]),
+        ("3-8", "6-2", ["4-0", "6-0"]),
+        ("1-0", "8-0", ["3-0", "4-0", "6-0"]),
+        ("1-0", "2-0", []),
+        ("3-2", "5-0", []),
+    ],
+)
+def test_statuses_that_were_not_heard_of_are_told_from_those_around(before, after, passed):
+    assert ids(between(JOB, Position.parse(before), Position.parse(after))) == passed
+
+
+def test_nothing_is_told_twice_or_backwards():
+    course = Course(JOB, None)
+    events = [
+        status_event(JOB, state="in_progress", attempt=1),
+        progress_event(JOB, attempt=1, step=2, steps=10),
+        status_event(JOB, state="in_progress", attempt=1),
+        progress_event(JOB, attempt=1, step=1, steps=10),
+        status_event(JOB, state="completed", attempt=1),
+        progress_event(JOB, attempt=1, step=9, steps=10),
+    ]
+    assert ids(told for event in events for told in course.take(event)) == ["3-0", "3-4", "5-0"]
+
+
+def test_a_new_client_gets_the_present_state_and_the_latest_of_each_kind():
+    recorded = [progress_event(JOB, attempt=1, step=step, steps=10) for step in (1, 2, 3)]
+    recorded[2:2] = [preview_event(JOB, attempt=1, step=2, jpeg=b"x")]
+    assert ids(catch_up(row("in_progress", 1, 1), Course(JOB, None), recorded)) == ["3-0", "3-5", "3-6"]
+    assert ids(catch_up(row("in_progress", 1, 1), Course(JOB, None), None)) == ["3-0", "3-2"]
+    assert ids(catch_up(row("in_progress", 1, 1), Course(JOB, None), [])) == ["3-0", "3-2"]
+
+
+def test_who_comes_back_gets_all_that_was_missed():
+    recorded = [progress_event(JOB, attempt=1, step=step, steps=10) for step in (2, 3)]
+    assert ids(catch_up(row("in_progress", 1, 1), Course(JOB, Position(3, 2)), recorded)) == ["3-4", "3-6"]
+    # Redis lost everything, and two attempts are over meanwhile.
+    assert ids(catch_up(row("failed", 3), Course(JOB, Position(3, 2)), [])) == ["4-0", "6-0", "7-0", "9-0", "11-0"]
+
+
+def test_an_id_from_the_future_is_that_of_a_new_client():
+    assert valid_last_id(row("in_progress", 1), "4-0") is None
+    assert valid_last_id(row("in_progress", 1), "3-999") == Position(3, 999)
+
+
+def test_data_is_one_line():
+    event = status_event(JOB, state=State.FAILED, attempt=1, code="x", message="one\ntwo\r\n\u2028three")
+    assert event.encoded.decode().splitlines()[2:] == [f"data: {event.data}", ""]
+    assert event.data.isprintable()
