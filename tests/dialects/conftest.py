@@ -82,7 +82,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @contextmanager
-def _live_process(folder: Path, certificate: tuple[Path, Path] | None) -> Iterator[str]:
+def _live_process(folder: Path, certificate: tuple[Path, Path] | None, **variables: str) -> Iterator[str]:
     """The process that holds answers, as production runs it; gives its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -97,6 +97,7 @@ def _live_process(folder: Path, certificate: tuple[Path, Path] | None) -> Iterat
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "SITE_URL": address,
         "MODEL_ALIASES": "sora-2=camera,someone/photo-to-film=camera,fal-ai/films/image-to-video=camera",
+        **variables,
     }
     command = [sys.executable, "-m", "uvicorn", "portal.asgi:application", "--http", "httptools", "--no-proxy-headers"]
     if certificate:
@@ -130,8 +131,10 @@ def _live_process(folder: Path, certificate: tuple[Path, Path] | None) -> Iterat
 
 @pytest.fixture(scope="session")
 def plain_portal(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Address of a portal over plain HTTP."""
-    with django_db_blocker.unblock(), _live_process(tmp_path_factory.mktemp("plain"), None) as address:
+    """Address of a portal over plain HTTP, which may fetch pictures from wherever they are."""
+    allowed = dict.fromkeys(("IMAGE_URLS", "IMAGE_URLS_OVER_HTTP", "IMAGE_URLS_FROM_LOOPBACK"), "1")
+    folder = tmp_path_factory.mktemp("plain")
+    with django_db_blocker.unblock(), _live_process(folder, None, **allowed) as address:
         yield address
 
 

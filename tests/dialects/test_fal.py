@@ -143,6 +143,8 @@ def test_other_names(fal: Any, client: Any) -> None:
         ({"motion_bucket_id": 127}, 422, "motion_bucket_id: There is no such field"),
         ({"image_url": "data:image/png;base64,AAAA"}, 415, "image_url: "),
         ({"image_url": None}, 422, "image: Send a picture"),
+        # This portal's operator does not allow it.
+        ({"image_url": "https://example.com/cat.jpg"}, 422, "image_url: The operator of this site does not allow"),
         ({"frames_per_second": 900}, 422, "frames_per_second: "),
     ],
 )

@@ -36,6 +36,7 @@ def test_a_video_is_made_and_downloaded(client: OpenAI, camera: Any) -> None:
     assert (video.object, video.model, video.seconds, video.size) == ("video", "camera", "1", "256x256")
     assert client.videos.download_content(video.id).read()[4:8] == b"ftyp"
     assert client.videos.download_content(video.id, variant="thumbnail").read()[:2] == b"\xff\xd8"
+    assert client.videos.download_content(video.id, variant="spritesheet").read()[:2] == b"\xff\xd8"
     again = client.videos.remix(video.id, prompt="the camera zooms out")
     assert (again.prompt, again.status, again.size) == ("the camera zooms out", "queued", "256x256")
     gone = client.videos.delete(video.id)

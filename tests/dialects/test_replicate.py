@@ -3,9 +3,14 @@
 import asyncio
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from uuid import uuid4
 
@@ -30,6 +35,7 @@ from jobs.webhooks.delivery import Deliverer
 from jobs.webhooks.outbox import announce_events
 from tests.dialects.conftest import SAMPLE, Caller
 from tests.jobs.webhooks.receiver import Receiver, receiving
+from tests.workers import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -108,8 +114,27 @@ def test_a_prediction_is_waited_for(client: Client, camera: Any) -> None:
 
 
 def test_a_call_that_waits_in_vain_says_so_in_the_word_that_run_knows(client: Client) -> None:
-    prediction = client.models.predictions.create(MODEL, input=small(), wait=1)
+    """Also once a worker has begun: `run` would take any other word for the end, and give nothing."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(client.models.predictions.create, MODEL, input=small(), wait=5)
+        job = wait_until(lambda: claim_job(pool="cpu", worker_id=uuid4(), models=["camera"], vram_mb=0))
+        prediction = waiting.result()
     assert prediction.status == "starting"
+    assert client.predictions.get(prediction.id).status == "processing"
+    assert confirm_cancel(fence=job.fence)
+
+
+def test_a_picture_at_an_address(client: Client, tmp_path: Path) -> None:
+    """This portal's operator allows it."""
+    shutil.copy(SAMPLE, tmp_path)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        there = f"http://127.0.0.1:{server.server_port}"
+        assert client.predictions.create(model=MODEL, input=small(image=f"{there}/cat.jpg")).status == "starting"
+        with pytest.raises(ReplicateError, match="image: This address answered with status 404"):
+            client.predictions.create(model=MODEL, input=small(image=f"{there}/dog.jpg"))
+        server.shutdown()
 
 
 def test_lists_page_by_cursor(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
