@@ -16,10 +16,10 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import Team
-from common.errors import Detail, MutoscopeError, Overloaded, TooLarge, UnsupportedPicture
+from common.errors import Detail, Overloaded, TooLarge, UnsupportedPicture
 from inference import limits
 from inference.catalogue import MODELS, ModelSpec
-from inference.errors import InferenceError, PictureError, PictureFault, RequestError
+from inference.errors import PictureError, PictureFault, RequestError
 from inference.pictures import decode_picture, encode_png
 from inference.presets import PRESETS
 from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size, parse_size, resolution_label
@@ -41,6 +41,14 @@ _LARGEST_PIXELS = max(RESOLUTIONS.values()) ** 2
 # A decoder may hold some 300 MB for a 25 megapixel picture: so many at once, the others wait, and not for long.
 _DECODERS = threading.BoundedSemaphore(2)
 _DECODER_PATIENCE_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class SourcePicture:
+    """A picture as the worker gets it, decoded and bounded. One may serve many requests."""
+
+    png: bytes = field(repr=False)
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,30 +168,37 @@ def default_model(team: Team) -> str:
     return team.default_model if team.default_model in settings.MODELS_ENABLED else settings.DEFAULT_MODEL
 
 
-def resolve(values: dict[str, Any], *, team: Team, cancel_after_seconds: int | None = None) -> VideoRequest:
+def resolve(
+    values: dict[str, Any],
+    *,
+    team: Team,
+    cancel_after_seconds: int | None = None,
+    picture: SourcePicture | None = None,
+) -> VideoRequest:
     """The request behind checked fields: picture decoded, preset and model applied, seed drawn.
 
+    picture: one that was read before; then the fields need to hold none.
     Raises InvalidField, UnsupportedPicture, TooLarge or Overloaded.
     """
     spec = model_named(values.get("model", default_model(team)))
     preset = PRESETS.get(values.get("preset", ""), spec.defaults)
-    picture_field, data = picture_bytes(values)
+    if picture is None:
+        picture = read_picture(*picture_bytes(values))
     try:
-        picture_png, picture_size = _decode(data)
         if "size" in values:
             width, height = _checked_size(*parse_size(values["size"]))
             resolution = resolution_label(width, height)
         else:
             resolution = values.get("resolution", preset.resolution)
-            width, height = frame_size(resolution, values.get("aspect_ratio", AUTO_ASPECT_RATIO), *picture_size)
-    except InferenceError as error:
-        raise _as_client_error(error, picture_field) from error
+            width, height = frame_size(resolution, values.get("aspect_ratio", AUTO_ASPECT_RATIO), *picture.size)
+    except RequestError as error:
+        raise invalid(error.field, error.message) from error
     if resolution not in spec.resolutions:
         raise invalid("resolution", f"{spec.name} makes {', '.join(spec.resolutions)}.")
     fps = values.get("fps", spec.default_fps)
     return VideoRequest(
         spec=spec,
-        picture_png=picture_png,
+        picture_png=picture.png,
         prompt=values["prompt"],
         negative_prompt=values.get("negative_prompt", ""),
         preset=values.get("preset", ""),
@@ -212,14 +227,28 @@ def model_named(name: str) -> ModelSpec:
     return MODELS[name]
 
 
-def _decode(data: bytes) -> tuple[bytes, tuple[int, int]]:
-    """The picture as the worker gets it, and its size. Raises PictureError, or Overloaded when too many come."""
+def read_picture(picture_field: str, data: bytes) -> SourcePicture:
+    """The picture in `data`, which came in that field. Raises UnsupportedPicture, TooLarge, InvalidField, Overloaded."""
+    try:
+        return _decode(data)
+    except PictureError as error:
+        if picture_field == "image_url":
+            message = f"What lies at this address cannot be used. {error.message}"
+            raise invalid(picture_field, message, kind=error.code) from error
+        details = (Detail((picture_field,), error.message, error.code),)
+        family = TooLarge if error.code == PictureFault.TOO_LARGE else UnsupportedPicture
+        message = f"{picture_field}: {error.message}"
+        raise family(message, code=error.code, param=picture_field, details=details) from error
+
+
+def _decode(data: bytes) -> SourcePicture:
+    """Raises PictureError, or Overloaded when too many come."""
     if not _DECODERS.acquire(timeout=_DECODER_PATIENCE_SECONDS):
         raise Overloaded("Too many pictures are being read at once. Try again in a moment.", retry_after_seconds=2)
     try:
         picture = decode_picture(data)
         picture.thumbnail((_STORED_SIDE, _STORED_SIDE))
-        return encode_png(picture), picture.size
+        return SourcePicture(encode_png(picture), picture.size)
     finally:
         _DECODERS.release()
 
@@ -251,15 +280,3 @@ def _warnings(spec: ModelSpec, prompt: str) -> list[str]:
             f"The prompt is longer than the {spec.prompt_tokens} tokens that {spec.name} reads; its end has no effect."
         ]
     return []
-
-
-def _as_client_error(error: InferenceError, picture_field: str) -> MutoscopeError:
-    if isinstance(error, PictureError) and picture_field == "image_url":
-        return invalid(picture_field, f"What lies at this address cannot be used. {error.message}", kind=error.code)
-    if isinstance(error, PictureError):
-        details = (Detail((picture_field,), error.message, error.code),)
-        family = TooLarge if error.code == PictureFault.TOO_LARGE else UnsupportedPicture
-        return family(f"{picture_field}: {error.message}", code=error.code, param=picture_field, details=details)
-    if isinstance(error, RequestError):
-        return invalid(error.field, error.message)
-    raise error

@@ -38,13 +38,17 @@ def picture_bytes(values: dict[str, Any]) -> tuple[str, bytes]:
             return name, values[name].read()
     if "image_url" in values:
         return "image_url", _fetch(values["image_url"])
-    text = _DATA_URI.sub("", values["image_base64"], count=1)
+    return "image_base64", from_base64("image_base64", values["image_base64"])
+
+
+def from_base64(name: str, text: str) -> bytes:
+    """The bytes behind plain base64 or a data URI that came in that field. Raises InvalidField."""
     try:
         # Line breaks are common in base64; everything else outside the alphabet is a sign of damage.
-        return "image_base64", base64.b64decode("".join(text.split()), validate=True)
+        return base64.b64decode("".join(_DATA_URI.sub("", text, count=1).split()), validate=True)
     except (binascii.Error, ValueError):
         message = "This is not base64. Encode the picture's bytes, without a file name or quotes around them."
-        raise invalid("image_base64", message, kind="not_base64") from None
+        raise invalid(name, message, kind="not_base64") from None
 
 
 def _fetch(url: str) -> bytes:

@@ -17,47 +17,65 @@ class StrictJSONParser(BaseParser):
     """RFC 8259 and no more: no NaN, no doubled names, no depth that overflows the stack, UTF-8 only."""
 
     media_type = "application/json"
+    advice = "Send a smaller picture."
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        most = self.most_bytes()
         raw: bytes = stream.read(most + 1)
         if len(raw) > most:
-            raise _body_too_large()
-        try:
-            text = raw.decode("utf-8-sig")
-            body = json.loads(text, parse_constant=_refuse, parse_int=_bounded, object_pairs_hook=_unique)
-        except RecursionError:
-            raise Malformed("The JSON is nested too deeply. Send one flat object.") from None
-        except UnicodeDecodeError:
-            raise Malformed("The body is not UTF-8.") from None
-        except ValueError as error:
-            raise Malformed(f"The body is not JSON: {error}") from None
-        if not isinstance(body, dict):
-            raise Malformed("The body must be a JSON object.")
-        return body
+            raise body_too_large(most, self.advice)
+        return strict_object(raw)
+
+    def most_bytes(self) -> int:
+        """Of the whole body, which lies in memory."""
+        most: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        return most
+
+
+def strict_object(raw: bytes, *, called: str = "body") -> dict[str, Any]:
+    """The JSON object in a body, or in what else the messages are to call it. Raises Malformed."""
+    try:
+        text = raw.decode("utf-8-sig")
+        found = json.loads(text, parse_constant=_refuse, parse_int=_bounded, object_pairs_hook=_unique)
+    except RecursionError:
+        raise Malformed("The JSON is nested too deeply. Send one flat object.") from None
+    except UnicodeDecodeError:
+        raise Malformed(f"The {called} is not UTF-8.") from None
+    except ValueError as error:
+        raise Malformed(f"The {called} is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise Malformed(f"The {called} must be a JSON object.")
+    return found
 
 
 class BoundedMultiPartParser(MultiPartParser):
     """A form with a picture. Django bounds the fields of a form, but not its files."""
 
+    advice = "Send a smaller picture."
+
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        most = self.most_bytes()
         announced = stream.META.get("CONTENT_LENGTH") if hasattr(stream, "META") else None
-        if announced and announced.isdigit() and int(announced) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise _body_too_large()
+        if announced and announced.isdigit() and int(announced) > most:
+            raise body_too_large(most, self.advice)
         form = super().parse(stream, media_type=media_type, parser_context=parser_context)
         files = cast("Iterable[UploadedFile]", form.files.values())
-        if sum(file.size or 0 for file in files) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise _body_too_large()
+        if sum(file.size or 0 for file in files) > most:
+            raise body_too_large(most, self.advice)
         return form
+
+    def most_bytes(self) -> int:
+        """Of the whole body, whose files lie on disk."""
+        most: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        return most
 
 
 WITH_FILES: Sequence[type[BaseParser]] = (StrictJSONParser, BoundedMultiPartParser)
 """For views that take a picture."""
 
 
-def _body_too_large() -> TooLarge:
-    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000
-    return TooLarge(f"The body is larger than {most} MB. Send a smaller picture.", code="body_too_large")
+def body_too_large(most_bytes: int, advice: str) -> TooLarge:
+    return TooLarge(f"The body is larger than {most_bytes // 1_000_000} MB. {advice}", code="body_too_large")
 
 
 def _bounded(digits: str) -> int:

@@ -182,8 +182,11 @@ class WaitingVideoView(AsyncAPIView, VideoView):
 
 
 def _state(request: Request, job: Job) -> Response:
-    """The video; 304 where the caller has it as it is."""
-    body = video_as_json(job, request)
+    return unless_known(request, video_as_json(job, request))
+
+
+def unless_known(request: Request, body: dict[str, Any]) -> Response:
+    """The body with its ETag; 304 where the caller has it as it is."""
     etag = f'"{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", **_poll_after(body)}
     if etag in request.headers.get("If-None-Match", ""):

@@ -1,5 +1,6 @@
 """Accepts a video: reserve, ledger row, job row and event row in one transaction; then the doorbell."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -55,10 +56,17 @@ def submit_body(
     return submit_job(principal=principal, request=request, idempotency=idempotency)
 
 
-def submit_job(*, principal: Principal, request: VideoRequest, idempotency: Idempotency | None = None) -> Job:
+def submit_job(
+    *,
+    principal: Principal,
+    request: VideoRequest,
+    idempotency: Idempotency | None = None,
+    on_accept: Callable[[Job], None] | None = None,
+) -> Job:
     """The accepted job, paid for in advance.
 
     Raises NotInPlan, GpuMemoryImpossible or LimitExceeded; then nothing was written.
+    on_accept: called in the transaction that accepts the job. What it raises refuses the job.
 
     With a key that made a job already, that job. Raises Conflict when the key came with another body, or the team is
     being closed.
@@ -67,17 +75,18 @@ def submit_job(*, principal: Principal, request: VideoRequest, idempotency: Idem
     """
     if idempotency and (job := replay(team_id=principal.team.pk, idempotency=idempotency)):
         return job
-    _check_open(principal.team)
+    check_open(principal.team)
     allowance = allowance_of(principal.team)
     check_plan(request, allowance)
     check_memory(request)
     job_id = new_id()
     key = _store(source_key(principal.team.pk, job_id), request.picture_png)
     try:
-        return _accept(principal, allowance, request, _job(principal, request, job_id, key), idempotency)
+        job = _job(principal, request, job_id, key)
+        return _accept(principal, allowance, request, job, idempotency=idempotency, on_accept=on_accept)
     except _SentTwice:
         _drop(job_folder(principal.team.pk, job_id))
-        return submit_job(principal=principal, request=request, idempotency=idempotency)
+        return submit_job(principal=principal, request=request, idempotency=idempotency, on_accept=on_accept)
     except Exception as error:
         # In an outage it is perhaps committed, and only the answer was lost: then the job needs its picture. If it is
         # not, the sweep of orphans takes the picture away.
@@ -86,7 +95,7 @@ def submit_job(*, principal: Principal, request: VideoRequest, idempotency: Idem
         raise
 
 
-def _check_open(team: Team) -> None:
+def check_open(team: Team) -> None:
     """Raises Conflict in the days in which an owner may still keep a team that is to be closed."""
     if team.closing_at:
         message = "This team is being closed and makes no more videos. An owner can keep it on the Team page."
@@ -109,7 +118,13 @@ def _drop(folder: str) -> None:
 
 @transaction.atomic
 def _accept(
-    principal: Principal, allowance: Allowance, request: VideoRequest, job: Job, idempotency: Idempotency | None
+    principal: Principal,
+    allowance: Allowance,
+    request: VideoRequest,
+    job: Job,
+    *,
+    idempotency: Idempotency | None,
+    on_accept: Callable[[Job], None] | None,
 ) -> Job:
     hold_access(team=principal.team, user=principal.user, scope=Scope.VIDEOS_WRITE)
     _pay(principal, allowance, job)
@@ -119,6 +134,8 @@ def _accept(
         Job.objects.filter(pk=job.pk).update(deadline_at=DatabaseNow() + request.deadline)
     if idempotency and not remember(job=job, idempotency=idempotency):
         raise _SentTwice
+    if on_accept is not None:
+        on_accept(job)
     record_event(job.id, "queued")
     doorbell.ring_after_commit(doorbell.pool_queue(job.pool))
     log.info("job_accepted", task_id=job.public_id, team=principal.team.pk, params=request.as_log())

@@ -18,9 +18,14 @@ class Form:
     body: Callable[[str, str, Job], dict[str, Any]]
 
 
-def own_body(kind: str, timestamp: str, job: Job | None) -> dict[str, Any]:
-    """Type, timestamp, and the video as the API shows it."""
-    return {"type": kind, "timestamp": timestamp, "data": video_for_event(job) if job else {}}
+def event_body(kind: str, timestamp: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Type, timestamp, and what it is about as the API shows it."""
+    return {"type": kind, "timestamp": timestamp, "data": data}
+
+
+def own_body(kind: str, timestamp: str, job: Job) -> dict[str, Any]:
+    """Our own words about a video."""
+    return event_body(kind, timestamp, video_for_event(job))
 
 
 # By `Job.webhook_form`; rooms above enter theirs when the site starts.

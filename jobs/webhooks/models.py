@@ -24,6 +24,8 @@ class Kind(models.TextChoices):
     CANCELED = "video.canceled"
     EXPIRED = "video.expired"
     STARTED = "video.started"
+    BATCH_COMPLETED = "batch.completed"
+    BATCH_CANCELED = "batch.canceled"
     PING = "ping"
 
 
@@ -142,6 +144,6 @@ class Attempt(models.Model):
         return f"try {self.number}: {self.status or self.trouble}"
 
 
-def event_id(job_id: uuid.UUID, kind: str) -> str:
-    """The same for every delivery of one event of one job."""
-    return f"evt_{job_id.hex}_{kind.replace('.', '_')}"
+def event_id(about: uuid.UUID, kind: str) -> str:
+    """The same for every delivery of one event of one job or batch."""
+    return f"evt_{about.hex}_{kind.replace('.', '_')}"

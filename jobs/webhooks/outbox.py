@@ -1,14 +1,18 @@
 """Makes deliveries of the events that jobs left in the outbox."""
 
+import uuid
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from common.clock import DatabaseNow
 from jobs.models import JobEvent
+from jobs.services import doorbell
 from jobs.services.tally import count_events
-from jobs.webhooks.forms import FORMS, Form, as_text
+from jobs.webhooks.forms import FORMS, Form, as_text, event_body
 from jobs.webhooks.models import Delivery, Endpoint, event_id
 from jobs.webhooks.signing import new_secret
 
@@ -64,6 +68,33 @@ def _delivery(event: JobEvent, endpoint: Endpoint, url: str, form: Form) -> Deli
         body=as_text(form.body(kind, event.created_at.isoformat(), event.job)),
         next_try_at=DatabaseNow(),
     )
+
+
+@transaction.atomic
+def announce(*, team_id: int, kind: str, about: uuid.UUID, data: dict[str, Any], own_url: str = "") -> None:
+    """Makes the deliveries of an event that is no single video's, in the transaction that made it true.
+
+    about: what it happened to. own_url: an address that hears of it beside the team's endpoints; empty for none.
+    """
+    listening = Endpoint.objects.filter(team=team_id, disabled_at=None, kinds__contains=[kind])
+    endpoints = [(endpoint, endpoint.url) for endpoint in listening]
+    if own_url:
+        endpoints.append((endpoint_of_jobs(team_id=team_id), own_url))
+    body = as_text(event_body(kind, timezone.now().isoformat(), data))
+    made = [
+        Delivery(
+            team_id=team_id,
+            endpoint=endpoint,
+            kind=kind,
+            event_id=event_id(about, kind),
+            url=url,
+            body=body,
+            next_try_at=DatabaseNow(),
+        )
+        for endpoint, url in endpoints
+    ]
+    Delivery.objects.bulk_create(made, ignore_conflicts=True)
+    doorbell.ring_after_commit(doorbell.SIDE_QUEUE)
 
 
 def endpoint_of_jobs(*, team_id: int) -> Endpoint:

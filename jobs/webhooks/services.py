@@ -12,7 +12,7 @@ from common.clock import DatabaseNow
 from common.errors import Conflict
 from common.ids import new_id
 from jobs.services import doorbell
-from jobs.webhooks.forms import as_text, own_body
+from jobs.webhooks.forms import as_text, event_body
 from jobs.webhooks.models import Delivery, Endpoint, Kind
 from jobs.webhooks.signing import new_secret
 
@@ -80,7 +80,7 @@ def ping(*, endpoint: Endpoint) -> Delivery:
         kind=Kind.PING,
         event_id=f"evt_{identifier.hex}_ping",
         url=endpoint.url,
-        body=as_text(own_body(Kind.PING, timezone.now().isoformat(), None)),
+        body=as_text(event_body(Kind.PING, timezone.now().isoformat(), {})),
         next_try_at=DatabaseNow(),
     )
     doorbell.ring_after_commit(doorbell.SIDE_QUEUE)

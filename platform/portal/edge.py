@@ -21,6 +21,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Environ = dict[str, Any]
+_FOR_BATCHES = {"/v1/batches", "/batches"}
 
 
 class LengthRequired(MutoscopeError):
@@ -31,7 +32,13 @@ class TooSlow(MutoscopeError):
     status, type, default_code = 408, "invalid_request_error", "body_too_slow"
 
 
-def _refusal(headers: Mapping[str, str]) -> MutoscopeError | None:
+def _most_bytes(path: str) -> int:
+    """Of a body sent to that path. A batch's is read from disk line by line, everything else as a whole."""
+    most: int = settings.BATCH_BODY_BYTES if path in _FOR_BATCHES else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return most
+
+
+def _refusal(headers: Mapping[str, str], path: str) -> MutoscopeError | None:
     """Why a request is not even begun: a body of unknown or too great length, or in a charset that we do not read."""
     # Without a length WSGI takes the body for empty, and ASGI stores whatever comes: the same answer from both.
     if "transfer-encoding" in headers:
@@ -40,7 +47,7 @@ def _refusal(headers: Mapping[str, str]) -> MutoscopeError | None:
     # No more than the servers let through; int() would also take "+1" and "1_000".
     if not (length.isascii() and length.isdigit()):
         return Malformed("Content-Length is not a number.", code="malformed_headers")
-    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    most = _most_bytes(path)
     # A length of thousands of digits is too long for int() itself.
     if len(length) > 18 or int(length) > most:
         return TooLarge(f"The body is larger than {most // 1_000_000} MB. Send a smaller one.", code="body_too_large")
@@ -76,9 +83,11 @@ class AsgiEdge:
             await self.application(scope, receive, send)
             return
         headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
-        error = _refusal(headers)
+        path = scope["path"]
+        error = _refusal(headers, path)
         if error is None:
-            body = _TimedBody(receive, seconds=settings.BODY_SECONDS)
+            patience = settings.BODY_SECONDS * _most_bytes(path) / settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+            body = _TimedBody(receive, seconds=patience)
             await self.application(scope, body.receive, send)
             if not body.late:
                 return
@@ -125,7 +134,8 @@ class WsgiEdge:
             "content-length": "CONTENT_LENGTH",
             "content-type": "CONTENT_TYPE",
         }
-        error = _refusal({name: environ[key] for name, key in names.items() if key in environ})
+        headers = {name: environ[key] for name, key in names.items() if key in environ}
+        error = _refusal(headers, environ.get("PATH_INFO", ""))
         if error is None:
             return self.application(environ, start_response)
         response = _answer(

@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "jobs",
     "jobs.webhooks",
     "jobs.galleries",
+    "jobs.batches",
     "jobs.exports",
     "jobs.dialects",
     "portal.docs.apps.DocsConfig",
@@ -396,7 +397,9 @@ IMAGE_URL_SECONDS = env.float("IMAGE_URL_SECONDS", default=10)
 # --- Requests
 # MAX_BODY_BYTES: larger requests are refused. A 25 megapixel PNG in base64 fits.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=48_000_000)
-# Longest time for such a body to arrive; `live` keeps it on its disk meanwhile.
+# The same for a batch that comes as a file of JSON Lines, which is read from disk line by line.
+BATCH_BODY_BYTES = env.int("MAX_BATCH_BODY_BYTES", default=256_000_000)
+# Longest time for a body of MAX_BODY_BYTES to arrive, longer ones in proportion; `live` keeps it on its disk meanwhile.
 BODY_SECONDS = env.float("BODY_SECONDS", default=120)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 if EMBEDDED:
@@ -405,7 +408,8 @@ if EMBEDDED:
     FILE_UPLOAD_PERMISSIONS = 0o600
     FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
-DATA_UPLOAD_MAX_NUMBER_FILES = 2
+# A batch with the pictures that its requests share.
+DATA_UPLOAD_MAX_NUMBER_FILES = 21
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -434,8 +438,14 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SERVERS": [{"url": SITE_URL}],
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "jobs.api.openapi.complete"],
-    # Every list says `"object": "list"`: one name for it in the description.
-    "ENUM_NAME_OVERRIDES": {"ListObjectEnum": ["list"]},
+    # Every list says `"object": "list"`: one name for it in the description. The same for what several answers show.
+    "ENUM_NAME_OVERRIDES": {
+        "ListObjectEnum": ["list"],
+        "VideoObjectEnum": ["video"],
+        "BatchObjectEnum": ["batch"],
+        "VideoStatusEnum": ["queued", "in_progress", "completed", "failed", "canceled", "expired"],
+        "BatchStatusEnum": ["in_progress", "completed", "canceled"],
+    },
 }
 
 # --- Language and time

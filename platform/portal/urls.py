@@ -21,6 +21,7 @@ urlpatterns = [
     path("", include("portal.desk.urls")),
     path("", include("jobs.api.urls")),
     path("", include("jobs.galleries.api.urls")),
+    path("", include("jobs.batches.urls")),
     path("replicate/v1/", include("jobs.dialects.replicate.urls")),
     path("fal/", include("jobs.dialects.fal.urls")),
     path("", include("accounts.urls")),

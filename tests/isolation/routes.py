@@ -146,6 +146,11 @@ ROUTES: dict[str, Rule] = {
     ),
     "v1/share-links": Api({"GET": SHOW, "POST": SHOW}),
     "v1/share-links/<str:link_id>": Api({"DELETE": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
+    "v1/batches": Api({"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}),
+    "v1/batches/<str:batch_id>": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
+    "v1/batches/<str:batch_id>/items": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
+    "v1/batches/<str:batch_id>/cancel": Api({"POST": Scope.VIDEOS_WRITE}, of_team=True),
+    "v1/batches/<str:batch_id>/results": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
     "webhooks": Page({"GET": HOOKS, "POST": HOOKS}),
     "webhooks/<str:webhook_id>": Page({"GET": HOOKS}, of_team=True),
     "webhooks/<str:webhook_id>/<slug:action>": Page({"POST": HOOKS}, of_team=True),
@@ -248,6 +253,7 @@ QUERIES = {
     "history/running": "ids={video_id}",
     "v1/videos": "q=dusk&after={video_id}",
     "replicate/v1/predictions": "cursor={video_id}",
+    "v1/batches": "after={batch_id}",
 }
 
 

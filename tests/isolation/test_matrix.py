@@ -93,6 +93,7 @@ def of_alice(world: World) -> dict[str, Any]:
         "target_id": world.publication.public_id,
         "webhook_id": public_id("whk", world.hook.id),
         "delivery_id": world.delivery.public_id,
+        "batch_id": world.batch.public_id,
         "action": "ping",
         "invitation_id": world.invitation.pk,
         "user_id": world.member.user.pk,
@@ -121,6 +122,7 @@ def absent() -> dict[str, Any]:
         "target": "pub",
         "webhook": "whk",
         "file": "file",
+        "batch": "batch",
     }
     named = {f"{name}_id": f"{prefix}_{'0' * 32}" for name, prefix in kinds.items()}
     numbers = {"invitation_id": 10**9, "user_id": 10**9}

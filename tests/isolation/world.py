@@ -16,6 +16,7 @@ from accounts.quota.services import grant, reserve
 from accounts.roles import Role, Scope
 from accounts.services import create_api_key, create_team, ensure_personal_team
 from common.clock import DatabaseNow
+from jobs.batches.models import Batch, BatchItem
 from jobs.dialects.uploads import Place, Shelf
 from jobs.galleries.models import Collection, CollectionItem, Publication, ShareLink
 from jobs.models import Job
@@ -64,6 +65,7 @@ class World:
     delivery: Delivery
     invitation: Invitation
     upload: Place
+    batch: Batch
     secrets: list[str] = field(default_factory=list)  # texts that the other team must never be shown
 
 
@@ -109,10 +111,12 @@ def make_world() -> World:
         expires_at=timezone.now() + timedelta(days=1),
     )
     upload = Shelf(owner.team, "").put(_picture(), name=f"{MARKER}.png", content_type="image/png", metadata={})
-    things = (done, queued, *shown, hook, delivery, upload)
+    batch = Batch.objects.create(team=owner.team, user=owner.user, name=f"batch of {MARKER}", total=1, fingerprint=b"")
+    BatchItem.objects.create(team=owner.team, batch=batch, index=0, custom_id=MARKER, job=done)
+    things = (done, queued, *shown, hook, delivery, upload, batch)
     secrets = [MARKER, key.prefix, *(thing.id.hex for thing in things)]
     people = (owner, admin, member, viewer, mallory)
-    return World(*people, done, queued, key, *shown, hook, delivery, invitation, upload, secrets)
+    return World(*people, done, queued, key, *shown, hook, delivery, invitation, upload, batch, secrets)
 
 
 def make_gallery(someone: Person, job: Job) -> tuple[Publication, Collection, ShareLink]:

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from accounts.quota.warnings import send_due_warnings
+from jobs.batches.services import end_due_batches
 from jobs.dialects.uploads import SWEEP_SECONDS, sweep_uploads
 from jobs.exports.services import delete_old_exports, make_due_exports
 from jobs.services.cleanup import delete_due_files
@@ -22,6 +23,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         chores: list[Chore] = [
             announce_events,
+            end_due_batches,
             Deliverer(),
             send_due_warnings,
             delete_due_files,

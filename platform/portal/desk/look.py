@@ -20,6 +20,7 @@ _NAVIGATION = [
         "items": [
             _item(_("Dashboard"), "monitoring", "admin:index"),
             _item(_("Videos"), "movie", "admin:jobs_job_changelist", "jobs.view_job"),
+            _item(_("Batches"), "stacks", "admin:batches_batch_changelist", "batches.view_batch"),
             _item(_("Workers"), "memory", "admin:jobs_worker_changelist", "jobs.view_worker"),
         ],
     },

@@ -3,6 +3,7 @@
 from portal.desk import (  # noqa: F401
     announcements,
     audit,
+    batches,
     keys,
     ledger,
     memberships,

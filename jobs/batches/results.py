@@ -1,0 +1,107 @@
+"""A batch's videos as one zip, put together while it is sent: no more than one film of it lies in memory."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from common.errors import Conflict
+from jobs.batches.models import Batch, BatchItem
+from jobs.batches.standing import status_of
+from jobs.models import Job
+from jobs.states import State
+
+MANIFEST = "manifest.jsonl"
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def items_for_results(batch: Batch) -> list[BatchItem]:
+    """All items with their videos. Raises Conflict while no video is ready and some may still become so."""
+    items = list(batch.items.select_related("job").order_by("index"))
+    if not batch.is_over and not any(status_of(item) == State.COMPLETED for item in items):
+        raise Conflict("No video of this batch is ready yet.", code="not_ready")
+    return items
+
+
+def zipped(items: list[BatchItem]) -> Iterator[bytes]:
+    """The zip piece by piece. Films are stored as they are, being compressed; the manifest comes last.
+
+    Asks the storage alone, not the database: whoever reads slowly holds no connection.
+    """
+    sink = _Sink()
+    manifest = []
+    with ZipFile(sink, "w", ZIP_STORED) as archive:
+        for item in items:
+            film = _film_of(item)
+            name = _name_of(item) if film is not None else None
+            if name and film is not None:
+                archive.writestr(_entry(name), film)
+                yield sink.taken()
+            manifest.append(json.dumps(_line(item, name), ensure_ascii=False))
+        archive.writestr(_entry(MANIFEST), "\n".join(manifest) + "\n")
+    yield sink.taken()
+
+
+class _Sink:
+    """What the zip is written to: a stream that only goes forward."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, piece: bytes) -> int:
+        self._pieces.append(bytes(piece))
+        return len(piece)
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
+
+
+def _film_of(item: BatchItem) -> bytes | None:
+    if item.job is None or status_of(item) != State.COMPLETED or item.job.is_gone:
+        return None
+    try:
+        with default_storage.open(item.job.result_key) as file:
+            film: bytes = file.read()
+    except FileNotFoundError:  # deleted since its row was read
+        return None
+    return film
+
+
+def _name_of(item: BatchItem) -> str:
+    job: Job = item.job  # type: ignore[assignment] # whoever has a film is a job
+    own = _NOT_IN_NAMES.sub("_", item.custom_id).strip("_") or job.public_id
+    return f"{item.index:03}-{own}.{job.output_format}"
+
+
+def _line(item: BatchItem, file: str | None) -> dict[str, Any]:
+    job, error = item.job, item.error
+    visible = job if job is not None and job.deleted_at is None else None
+    if visible is not None and visible.error_code:
+        error = {"code": visible.error_code, "message": visible.error_message}
+    elif file is None and status_of(item) in {State.COMPLETED, "deleted"}:
+        error = {"code": "expired", "message": "The video's file was deleted."}
+    return {
+        "index": item.index,
+        "custom_id": item.custom_id or None,
+        "status": status_of(item),
+        "video": visible.public_id if visible else None,
+        "file": file,
+        "seed": visible.seed if visible else None,
+        "error": error,
+    }
+
+
+def _entry(name: str) -> ZipInfo:
+    return ZipInfo(name, timezone.now().timetuple()[:6])

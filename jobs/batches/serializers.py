@@ -1,0 +1,215 @@
+"""Batches and their items as the API takes and shows them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from common.clock import unix_seconds
+from jobs.api.schema import ErrorBodySerializer
+from jobs.api.serializers import UrlsSerializer, video_as_json
+from jobs.batches.models import Batch, BatchItem
+from jobs.batches.standing import COUNTED, ITEM_STATES, Standing, status_of
+from jobs.fields import AddressField, MetadataField, StrictSerializer, TextField, WholeNumberField
+from jobs.requests import VideoRequestSerializer
+from jobs.states import State
+
+_LONGEST_DEADLINE_SECONDS = 7 * 24 * 3600
+
+
+class CustomIdField(TextField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=64, required=False, help_text="your own name for it, once in a batch", **kwargs)
+
+
+class BatchRequestSerializer(VideoRequestSerializer):
+    """A submit, with another way to its picture: `image_name` or `source_video` instead of `image_base64`."""
+
+    image = None  # type: ignore[assignment]
+    input_reference = None  # type: ignore[assignment]
+    custom_id = CustomIdField()
+    image_name = TextField(max_length=100, required=False, help_text="a picture that came with the batch")
+    source_video = TextField(max_length=60, required=False, help_text="a video of the team, for its picture")
+    cancel_after = WholeNumberField(
+        required=False,
+        min_value=1,
+        max_value=_LONGEST_DEADLINE_SECONDS,
+        help_text="seconds in which it must have started",
+    )
+
+    needs_picture = False
+    _PICTURES = ("image_base64", "image_name", "source_video", "image_url")
+    ALTERNATIVES = (_PICTURES, *VideoRequestSerializer.ALTERNATIVES[1:])
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.keys() & {*self._PICTURES}:
+            message = "Send a picture: image_base64, image_name or source_video."
+            raise serializers.ValidationError({"image_base64": message}, "required")
+        return super().validate(attrs)
+
+
+def custom_id_of(sent: Any) -> str:
+    """The client's name for a request whose other fields may be wrong; empty where there is no usable one."""
+    try:
+        return str(CustomIdField().run_validation(sent["custom_id"]))
+    except (KeyError, serializers.ValidationError):
+        return ""
+
+
+class BatchOptionsSerializer(StrictSerializer):
+    """What is said of the batch as a whole."""
+
+    name = TextField(max_length=120, required=False, allow_blank=True, help_text="for people")
+    metadata = MetadataField(required=False, help_text="in JSON bodies")
+    webhook_url = AddressField(required=False, help_text="is sent the batch once its last video has ended")
+    on_error = serializers.ChoiceField(
+        choices=Batch.OnError.values,
+        default=Batch.OnError.CONTINUE.value,
+        help_text="what a request that cannot be taken means for the others",
+    )
+
+
+class NewBatchSerializer(BatchOptionsSerializer):
+    """A batch as one JSON body."""
+
+    requests = BatchRequestSerializer(many=True, help_text="1 to 500")
+    images = serializers.DictField(
+        child=serializers.CharField(), required=False, help_text="pictures in base64 by name, for `image_name`"
+    )
+
+
+class BatchFormSerializer(BatchOptionsSerializer):
+    """A batch as a form. Further files are the pictures, named as `image_name` names them."""
+
+    requests = serializers.FileField(help_text="JSON Lines: one request a line")
+    metadata = None  # type: ignore[assignment]
+
+
+class ItemVideoSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    object = serializers.ChoiceField(choices=["video"])
+    status = serializers.ChoiceField(choices=State.values)
+    progress = serializers.IntegerField(min_value=0, max_value=100)
+    error = serializers.JSONField(allow_null=True)
+    urls = UrlsSerializer()
+
+
+class BatchItemSerializer(serializers.Serializer[Any]):
+    """`video` where there is one, `error` where the request was refused; neither once the video was deleted."""
+
+    id = serializers.CharField()
+    object = serializers.ChoiceField(choices=["batch.item"])
+    index = serializers.IntegerField(help_text="place among the requests, from 0")
+    custom_id = serializers.CharField(allow_null=True)
+    status = serializers.ChoiceField(choices=list(ITEM_STATES))
+    video = ItemVideoSerializer(allow_null=True)
+    error = ErrorBodySerializer(allow_null=True)
+
+
+class CountsSerializer(serializers.Serializer[Any]):
+    """How many of the requests are what; together they are `total`."""
+
+    total = serializers.IntegerField()
+    not_taken = serializers.IntegerField(help_text="not looked at yet; send the batch again with its Idempotency-Key")
+    refused = serializers.IntegerField()
+    queued = serializers.IntegerField()
+    in_progress = serializers.IntegerField()
+    completed = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    canceled = serializers.IntegerField()
+    expired = serializers.IntegerField()
+    deleted = serializers.IntegerField()
+
+
+class BatchUsageSerializer(serializers.Serializer[Any]):
+    credits_reserved = serializers.IntegerField(help_text="for videos that are not closed")
+    credits_charged = serializers.IntegerField()
+
+
+class BatchUrlsSerializer(serializers.Serializer[Any]):
+    self = serializers.URLField()
+    items = serializers.URLField()
+    cancel = serializers.URLField()
+    results = serializers.URLField()
+
+
+class BatchSerializer(serializers.Serializer[Any]):
+    """Times are whole seconds since 1970. `eta_seconds`: null where it is not known; lists leave it null."""
+
+    id = serializers.CharField()
+    object = serializers.ChoiceField(choices=["batch"])
+    status = serializers.ChoiceField(choices=Batch.State.values)
+    name = serializers.CharField(allow_blank=True)
+    progress = serializers.IntegerField(min_value=0, max_value=100)
+    counts = CountsSerializer()
+    usage = BatchUsageSerializer()
+    eta_seconds = serializers.FloatField(allow_null=True)
+    created_at = serializers.IntegerField()
+    completed_at = serializers.IntegerField(allow_null=True)
+    on_error = serializers.ChoiceField(choices=Batch.OnError.values)
+    metadata = serializers.DictField(child=serializers.CharField())
+    urls = BatchUrlsSerializer()
+
+
+class TakenBatchSerializer(BatchSerializer):
+    """A batch as its submit answers: with all that was taken."""
+
+    items = BatchItemSerializer(many=True)
+
+
+def of_site(path: str) -> str:
+    """The address where no request says how the site is reached."""
+    return f"{settings.SITE_URL}{path}"
+
+
+def batch_as_json(
+    batch: Batch,
+    standing: Standing,
+    *,
+    absolute: Callable[[str], str] = of_site,
+    eta_seconds: float | None = None,
+) -> dict[str, Any]:
+    """What BatchSerializer describes."""
+    return {
+        "id": batch.public_id,
+        "object": "batch",
+        "status": batch.state,
+        "name": batch.name,
+        "progress": standing.progress,
+        "counts": {"total": batch.total, **{name: standing.counts[name] for name in COUNTED}},
+        "usage": {"credits_reserved": standing.credits_reserved, "credits_charged": standing.credits_charged},
+        "eta_seconds": eta_seconds,
+        "created_at": unix_seconds(batch.created_at),
+        "completed_at": unix_seconds(batch.finished_at),
+        "on_error": batch.on_error,
+        "metadata": batch.metadata,
+        "urls": {
+            name: absolute(reverse(f"api_{route}", args=[batch.public_id]))
+            for name, route in (
+                ("self", "batch"),
+                ("items", "batch_items"),
+                ("cancel", "batch_cancel"),
+                ("results", "batch_results"),
+            )
+        },
+    }
+
+
+def item_as_json(item: BatchItem, request: Request) -> dict[str, Any]:
+    """What BatchItemSerializer describes; expects `job` to be fetched."""
+    status, video = status_of(item), None
+    if item.job is not None and status != "deleted":
+        whole = video_as_json(item.job, request, with_queue=False)
+        video = {name: whole[name] for name in ("id", "object", "status", "progress", "error", "urls")}
+    return {
+        "id": item.public_id,
+        "object": "batch.item",
+        "index": item.index,
+        "custom_id": item.custom_id or None,
+        "status": status,
+        "video": video,
+        "error": item.error,
+    }

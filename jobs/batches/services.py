@@ -1,0 +1,130 @@
+"""Writes to batches: begin, go on, withdraw, end."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+
+from accounts.principals import Principal
+from common.clock import DatabaseNow
+from common.errors import Conflict
+from jobs.batches.models import Batch
+from jobs.batches.serializers import batch_as_json
+from jobs.batches.standing import standing_of
+from jobs.models import Job
+from jobs.services.cancel import cancel_job
+from jobs.services.idempotency import KEPT, Idempotency
+from jobs.states import ACTIVE, TERMINAL
+from jobs.webhooks.outbox import announce
+
+log = structlog.get_logger(__name__)
+
+# Longer than one request needs, decoding and storing included. After it another call may go on.
+LEASE = timedelta(seconds=20)
+# A batch that nobody goes on with ends with what was taken. Without a key nobody can.
+_PATIENCE = timedelta(hours=1)
+
+
+def begin_batch(
+    *, principal: Principal, options: dict[str, Any], total: int, idempotency: Idempotency | None
+) -> tuple[Batch, bool]:
+    """The batch, and whether this call holds the lease to take its requests.
+
+    With a key that made a batch already, that one: to go on where the call before broke off, or as it stands.
+    Raises Conflict where the key came with another body, or another call is at it.
+    """
+    if idempotency and (known := find_repeated(principal=principal, idempotency=idempotency)):
+        return _go_on(known)
+    batch = Batch(
+        team=principal.team,
+        user=principal.user,
+        api_key=principal.api_key,
+        total=total,
+        taking_until=DatabaseNow() + LEASE,
+        idempotency_key=idempotency.key if idempotency else "",
+        fingerprint=idempotency.fingerprint if idempotency else b"",
+        **options,
+    )
+    try:
+        with transaction.atomic():
+            batch.save(force_insert=True)
+    except IntegrityError:  # the same key came in between
+        return begin_batch(principal=principal, options=options, total=total, idempotency=idempotency)
+    batch.refresh_from_db()
+    log.info("batch_begun", batch=batch.public_id, team=batch.team_id, total=total)
+    return batch, True
+
+
+def find_repeated(*, principal: Principal, idempotency: Idempotency) -> Batch | None:
+    """The batch that this key made. Raises Conflict when it came with another body."""
+    mine = Batch.objects.for_team(principal.team).filter(idempotency_key=idempotency.key)
+    mine.filter(created_at__lte=DatabaseNow() - KEPT).update(idempotency_key="")
+    batch = mine.first()
+    if batch is not None and bytes(batch.fingerprint) != idempotency.fingerprint:
+        message = "This Idempotency-Key was used with another body. Send the same body, or a new key."
+        raise Conflict(message, code="idempotency_conflict", param="Idempotency-Key")
+    return batch
+
+
+def _go_on(batch: Batch) -> tuple[Batch, bool]:
+    if batch.taking_until is None:
+        return batch, False
+    free = Batch.objects.filter(pk=batch.pk, takes=batch.takes, taking_until__lte=DatabaseNow())
+    if not free.update(takes=F("takes") + 1, taking_until=DatabaseNow() + LEASE):
+        message = "A call with this Idempotency-Key is still at work. Send it again in a moment."
+        raise Conflict(message, code="request_in_progress", retry_after_seconds=5)
+    batch.refresh_from_db()
+    return batch, True
+
+
+def cancel_batch(*, batch: Batch) -> None:
+    """Withdraws every video that is not closed, one after another; what is not taken yet is not taken any more.
+
+    Doing it again goes on where a call before broke off. No effect on a batch that is over.
+    """
+    mine = Batch.objects.filter(pk=batch.pk, state=Batch.State.IN_PROGRESS)
+    # First, and for itself: no request is taken behind it.
+    mine.filter(cancel_requested_at=None).update(cancel_requested_at=DatabaseNow(), taking_until=None)
+    for job in Job.objects.filter(batch_item__batch=batch, state__in=ACTIVE).order_by("-pk"):
+        cancel_job(job=job)
+    _end(batch.pk)
+
+
+def end_due_batches() -> int:
+    """Ends the batches whose last video is closed; returns how many. Several processes may run it at once.
+
+    Closing a video knows nothing of batches. Of each open batch one video is remembered that was not closed, so that a
+    look costs one row a batch.
+    """
+    due = _due().filter(Q(awaits=None) | Q(awaits__state__in=TERMINAL))
+    return sum(_end(batch_id) for batch_id in due.values_list("pk", flat=True))
+
+
+def _due() -> QuerySet[Batch]:
+    """Open ones whose requests are all taken, or given up."""
+    given_up = Q(taking_until__lte=DatabaseNow() - _PATIENCE) | Q(idempotency_key="", taking_until__lte=DatabaseNow())
+    return Batch.objects.filter(Q(taking_until=None) | given_up, state=Batch.State.IN_PROGRESS)
+
+
+@transaction.atomic
+def _end(batch_id: uuid.UUID) -> bool:
+    """Ends a batch and tells it, in one transaction; or remembers a video that is still open."""
+    batch = _due().filter(pk=batch_id).select_for_update(skip_locked=True).first()
+    if batch is None:
+        return False
+    # The last one first: a team's videos are made in turn.
+    last = Job.objects.filter(batch_item__batch=batch, state__in=ACTIVE).order_by("-pk").first()
+    if last is not None:
+        Batch.objects.filter(pk=batch.pk).update(awaits=last)
+        return False
+    State = Batch.State  # noqa: N806
+    state = State.CANCELED if batch.cancel_requested_at else State.COMPLETED
+    Batch.objects.filter(pk=batch.pk).update(state=state, finished_at=DatabaseNow(), taking_until=None, awaits=None)
+    batch.refresh_from_db()
+    told = batch_as_json(batch, standing_of(batch))
+    announce(team_id=batch.team_id, kind=f"batch.{state.value}", about=batch.pk, data=told, own_url=batch.webhook_url)
+    log.info("batch_ended", batch=batch.public_id, team=batch.team_id, state=state.value)
+    return True

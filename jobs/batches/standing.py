@@ -1,0 +1,89 @@
+"""Where batches stand, counted from their videos: nothing is kept that could say otherwise."""
+
+import uuid
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from django.db.models import Case, Count, F, FloatField, Q, QuerySet, Sum, Value, When
+
+from jobs.batches.models import Batch, BatchItem
+from jobs.models import Job
+from jobs.services.queue import describe_wait
+from jobs.states import ACTIVE, State
+
+# What an item may be: refused, the state of its video, or without one since that was deleted.
+ITEM_STATES = ("refused", *State.values, "deleted")
+COUNTED = ("not_taken", *ITEM_STATES)
+
+_STATUS = Case(
+    When(job=None, then=Value("refused")),
+    When(job__deleted_at__isnull=False, then=Value("deleted")),
+    default=F("job__state"),
+)
+_RUNNING = Q(job__state=State.IN_PROGRESS)
+_STEPS = F("job__steps_done") * 1.0 / F("job__steps")
+
+
+@dataclass
+class Standing:
+    """counts: of all requests, by COUNTED. credits_reserved: of videos that are not closed."""
+
+    total: int
+    counts: Counter[str] = field(default_factory=Counter)
+    credits_reserved: int = 0
+    credits_charged: int = 0
+    # Videos' worth of what is in progress.
+    partly: float = 0.0
+
+    @property
+    def progress(self) -> int:
+        """Whole per cent of what was sent."""
+        open_ones = sum(self.counts[name] for name in ("not_taken", *ACTIVE))
+        return int(100 * (self.total - open_ones + self.partly) / self.total)
+
+
+def standings(batches: Collection[Batch]) -> dict[uuid.UUID, Standing]:
+    """Of each batch, in one query for all of them."""
+    found = {batch.pk: Standing(batch.total) for batch in batches}
+    rows = (
+        BatchItem.objects.filter(batch__in=found)
+        .values("batch", status=_STATUS)
+        .annotate(
+            items=Count("pk"),
+            reserved=Sum("job__quoted_credits", filter=Q(job__state__in=ACTIVE), default=0),
+            charged=Sum("job__charged_credits", default=0),
+            partly=Sum(_STEPS, filter=_RUNNING, default=0.0, output_field=FloatField()),
+        )
+    )
+    for row in rows:
+        standing = found[row["batch"]]
+        standing.counts[row["status"]] += row["items"]
+        standing.credits_reserved += row["reserved"]
+        standing.credits_charged += row["charged"]
+        standing.partly += row["partly"]
+    for standing in found.values():
+        standing.counts["not_taken"] = standing.total - standing.counts.total()
+    return found
+
+
+def standing_of(batch: Batch) -> Standing:
+    return standings([batch])[batch.pk]
+
+
+def eta_seconds(batch: Batch) -> float | None:
+    """Until the video that is last in the line is done; None where nothing is open, or where no worker is there."""
+    last = Job.objects.filter(batch_item__batch=batch, state__in=ACTIVE).order_by("priority", "-id").first()
+    return describe_wait(last).eta_seconds if last is not None else None
+
+
+def status_of(item: BatchItem) -> str:
+    """One of ITEM_STATES; expects `job` to be fetched."""
+    if item.job is None:
+        return "refused"
+    return "deleted" if item.job.deleted_at is not None else str(item.job.state)
+
+
+def with_status(items: QuerySet[BatchItem], status: str | None) -> QuerySet[BatchItem]:
+    """Those items; all for None."""
+    return items if status is None else items.annotate(status=_STATUS).filter(status=status)

@@ -1,0 +1,131 @@
+"""Idempotency-Key: a batch that is sent again goes on where it stopped, and nothing is made twice."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from jobs.batches import intake
+from jobs.batches.models import Batch
+from jobs.batches.services import end_due_batches
+from jobs.models import Job
+from jobs.services.audit import find_money_drifts
+from tests.jobs.batches.conftest import batch_of, form, lines, wanted
+
+KEY = {"Idempotency-Key": "order-17"}
+
+
+@pytest.mark.django_db
+def test_the_same_body_gives_the_same_batch(send):
+    first, second = (send(wanted(1), wanted(2, fps=99), headers=KEY) for _ in range(2))
+    assert first.json()["id"] == second.json()["id"]
+    assert [item["id"] for item in first.json()["items"]] == [item["id"] for item in second.json()["items"]]
+    assert (Batch.objects.count(), Job.objects.count()) == (1, 1)
+
+
+@pytest.mark.django_db
+def test_another_body_is_a_conflict(send, as_alice):
+    send(wanted(1), headers=KEY)
+    for answer in (send(wanted(2), headers=KEY), send(wanted(1), name="other", headers=KEY)):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "idempotency_conflict")
+    assert Job.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_forms_are_compared_by_their_content(as_alice):
+    first, second = (form(as_alice, lines([wanted(1)]), headers=KEY) for _ in range(2))
+    assert first.json()["id"] == second.json()["id"]
+    assert form(as_alice, lines([wanted(2)]), headers=KEY).status_code == 409
+
+
+@pytest.mark.django_db
+def test_after_a_day_the_key_is_free_again(send):
+    send(wanted(1), headers=KEY)
+    Batch.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    assert send(wanted(2), headers=KEY).status_code == 202
+    assert Batch.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_two_calls_at_once_are_not_at_one_batch(send):
+    batch = batch_of(send(wanted(1), headers=KEY))
+    Batch.objects.filter(pk=batch.pk).update(taking_until=timezone.now() + timedelta(seconds=60))
+    answer = send(wanted(1), headers=KEY)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "request_in_progress")
+    assert int(answer["Retry-After"]) > 0
+
+
+@pytest.mark.django_db
+def test_a_call_without_time_says_what_was_not_taken(send, monkeypatch):
+    monkeypatch.setattr(intake, "MOST_SECONDS", 0.0)
+    counts = send(*map(wanted, range(3)), headers=KEY).json()["counts"]
+    assert (counts["not_taken"], counts["total"]) == (3, 3)
+    end_due_batches()
+    assert Batch.objects.get().state == "in_progress"
+    monkeypatch.undo()
+    assert send(*map(wanted, range(3)), headers=KEY).json()["counts"]["queued"] == 3
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("headers", "hours"), [({}, 0), (KEY, 2)])
+def test_what_nobody_goes_on_with_ends(headers, hours, send, monkeypatch):
+    monkeypatch.setattr(intake, "MOST_SECONDS", 0.0)
+    batch = batch_of(send(wanted(1), headers=headers))
+    Batch.objects.update(taking_until=timezone.now() - timedelta(hours=hours))
+    assert end_due_batches() == 1
+    batch.refresh_from_db()
+    assert (batch.state, batch.items.count()) == ("completed", 0)
+
+
+@pytest.mark.django_db
+def test_a_storage_that_is_away_stops_it_and_a_repeat_goes_on(send, settings, tmp_path):
+    media = settings.STORAGES
+    (tmp_path / "file").write_text("no folder")
+    gone = {**media["default"], "OPTIONS": {"location": str(tmp_path / "file" / "media")}}
+    settings.STORAGES = {**media, "default": gone}
+    counts = send(wanted(1), wanted(2), headers=KEY).json()["counts"]
+    assert (counts["not_taken"], Job.objects.count()) == (2, 0)
+    settings.STORAGES = media
+    assert send(wanted(1), wanted(2), headers=KEY).json()["counts"]["queued"] == 2
+
+
+def test_a_process_that_is_killed_in_the_middle(web_processes, alice):
+    """kill -9 while requests are taken; the same again takes the rest, and no more."""
+    import httpx
+
+    from tests.jobs.conftest import png
+    from tests.workers import wait_until
+
+    web = web_processes(1)
+    files = {"requests": lines(map(wanted, range(200))), "photo": png()}
+    children = web.process.children()
+    with web.client(alice.headers | KEY) as client:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(client.post, "/v1/batches", files=files)
+            wait_until(lambda: Job.objects.count() >= 20, 60)
+            for child in children:
+                child.kill()
+            with pytest.raises(httpx.TransportError):
+                answer.result(60)
+    batch = Batch.objects.get()
+    taken = batch.items.count()
+    # Whole items alone: each with its job, each job with its item.
+    assert 20 <= taken == Job.objects.count() < 200
+    with web.client(alice.headers | KEY) as client:
+        counts = {"not_taken": None}
+        end = time.monotonic() + 240
+        while counts["not_taken"] != 0 and time.monotonic() < end:
+            answer = client.post("/v1/batches", files=files)
+            if answer.status_code == 409:  # the dead one's lease
+                assert answer.json()["error"]["code"] == "request_in_progress"
+                time.sleep(1)
+                continue
+            counts = answer.json()["counts"]
+    assert (answer.json()["id"], counts["queued"]) == (batch.public_id, 200)
+    assert (Batch.objects.count(), Job.objects.count()) == (1, 200)
+    assert [item["index"] for item in answer.json()["items"]] == list(range(200))
+    assert alice.wallet.reserved == counts["queued"] * Job.objects.first().quoted_credits
+    assert not list(find_money_drifts())
