@@ -11,7 +11,7 @@ from jobs.batches.models import Batch, BatchItem
 from jobs.models import Job
 from jobs.services.audit import find_money_drifts
 from jobs.services.cancel import delete_job
-from tests.jobs.batches.conftest import batch_of, form, lines, make_one, wanted
+from tests.jobs.batches.conftest import batch_of, form, lines, make_one, wanted, whole
 from tests.jobs.conftest import png
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 def test_five_hundred_over_one_picture(as_alice, alice):
     body = lines(wanted(number) for number in range(500))
-    answer = form(as_alice, body, name="Spring")
+    answer = whole(lambda: form(as_alice, body, headers={"Idempotency-Key": "order-17"}, name="Spring"))
     batch = batch_of(answer)
     shown = answer.json()
     assert (shown["name"], shown["counts"]["queued"], shown["counts"]["total"]) == ("Spring", 500, 500)
