@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -182,13 +184,16 @@ class WaitingVideoView(AsyncAPIView, VideoView):
 
 
 def _state(request: Request, job: Job) -> Response:
-    return unless_known(request, video_as_json(job, request))
+    body = video_as_json(job, request)
+    return unless_known(request, body, _poll_after(body))
 
 
-def unless_known(request: Request, body: dict[str, Any]) -> Response:
+def unless_known(
+    request: Request, body: dict[str, Any], more_headers: Mapping[str, str] = MappingProxyType({})
+) -> Response:
     """The body with its ETag; 304 where the caller has it as it is."""
     etag = f'"{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache", **_poll_after(body)}
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", **more_headers}
     if etag in request.headers.get("If-None-Match", ""):
         return Response(status=304, headers=headers)
     return Response(body, headers=headers)
