@@ -228,7 +228,7 @@ def model_named(name: str) -> ModelSpec:
 
 
 def read_picture(picture_field: str, data: bytes) -> SourcePicture:
-    """The picture in `data`, which came in that field. Raises UnsupportedPicture, TooLarge, InvalidField, Overloaded."""
+    """The picture in `data`, which came in that field. Raises what a client may be told."""
     try:
         return _decode(data)
     except PictureError as error:
