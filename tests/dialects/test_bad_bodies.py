@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from jobs.models import Job
 from jobs.services.doorbell import short_redis
 from tests.dialects.conftest import Caller, make_caller
 from tests.dialects.test_replicate import small
@@ -105,6 +107,19 @@ def test_addresses(ask: Any, method: str, address: str, status: int) -> None:
     assert ask(method, address, {}) == status
 
 
+def test_a_call_that_takes_too_long_names_the_request(alice: Caller, settings: Any) -> None:
+    settings.GENERATE_WAIT_SECONDS = 0
+    client = Client(headers={"Authorization": f"Key {alice.key}"})
+    answer = client.post("/fal/mutoscope/camera", small(), content_type="application/json")
+    assert (answer.status_code, answer.json()["request_id"]) == (504, Job.objects.get().public_id)
+
+
+def test_they_are_not_in_our_own_description(client: Client) -> None:
+    described = client.get("/v1/openapi.json").json()["paths"]
+    assert "/v1/videos" in described
+    assert not [path for path in described if path.startswith(("/replicate", "/fal"))]
+
+
 @pytest.mark.parametrize("seconds", ["soon", "nan", "inf", "-1", "1e300", "0"])
 def test_deadlines_that_are_none(ask: Any, seconds: str) -> None:
     assert ask("POST", QUEUE, small(), **{"X-Fal-Request-Timeout": seconds}) == 422
@@ -136,7 +151,7 @@ JSON = st.recursive(
 NAMES = st.sampled_from(["image", "image_url", "prompt", "seed", "fps", "duration", "size", "webhook", "metadata"])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(inputs=st.dictionaries(NAMES | st.text(max_size=5), JSON, max_size=4), beside=st.dictionaries(NAMES, JSON))
 def test_any_json_is_answered(ask: Any, inputs: dict[str, Any], beside: dict[str, Any]) -> None:
     assert ask("POST", QUEUE, inputs) < 500
