@@ -15,7 +15,7 @@ from jobs.states import State
 
 log = structlog.get_logger(__name__)
 
-_RETRIED = "retried"
+RETRIED = "retried"
 # What was asked for and what it costs; everything else starts anew.
 _KEPT = (
     "team_id", "user_id", "api_key_id", "model", "prompt", "negative_prompt", "preset", "resolution", "width", "height",
@@ -52,9 +52,9 @@ def _note_retry(job: Job) -> None:
     failed = Job.objects.select_for_update().filter(pk=job.pk, state=State.FAILED, deleted_at=None).first()
     if failed is None:
         raise Conflict("Only a failed video can be tried again.", code="not_failed")
-    if JobEvent.objects.filter(job=job, kind=_RETRIED).exists():
+    if JobEvent.objects.filter(job=job, kind=RETRIED).exists():
         raise Conflict("It was tried again already.", code="already_retried")
-    record_event(job.pk, _RETRIED)
+    record_event(job.pk, RETRIED)
 
 
 def _copy_picture(job: Job, key: str) -> str:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from common.clock import DatabaseNow
 from jobs.services.tally import count_delivery
-from jobs.webhooks.models import Attempt, Delivery, Endpoint
+from jobs.webhooks.models import Attempt, Delivery, DisabledReason, Endpoint
 from jobs.webhooks.notices import tell_owners
 from jobs.webhooks.services import switch_off
 from jobs.webhooks.signing import signed_headers
@@ -130,8 +130,8 @@ def _note_failure(endpoint: Endpoint, *, gone: bool, now: datetime) -> None:
     rows = Endpoint.objects.filter(pk=endpoint.pk, disabled_at=None, of_jobs=False)
     rows.filter(failing_since=None).update(failing_since=now)
     if gone:
-        reason, over = "It answered 410: gone.", rows
+        reason, over = DisabledReason.GONE, rows
     else:
-        reason, over = "It took nothing for a day.", rows.filter(failing_since__lte=now - _PATIENCE_WITH_ENDPOINT)
+        reason, over = DisabledReason.FAILING, rows.filter(failing_since__lte=now - _PATIENCE_WITH_ENDPOINT)
     if switch_off(over, reason=reason):
         transaction.on_commit(lambda: tell_owners(endpoint, reason))

@@ -10,6 +10,7 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team, TeamOwnedQuerySet, User
 from common.ids import new_id, public_id
@@ -31,6 +32,14 @@ class Kind(models.TextChoices):
 
 # What an endpoint hears of when nothing else is said: the ends.
 ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.CANCELED, Kind.EXPIRED)
+
+
+class DisabledReason(models.TextChoices):
+    """Why an endpoint is off. The words are for people; the database and the API keep the code."""
+
+    BY_HAND = "by_hand", _("Switched off by hand.")
+    GONE = "gone", _("It answered 410: gone.")
+    FAILING = "failing", _("It took nothing for a day.")
 
 
 class EndpointQuerySet(TeamOwnedQuerySet["Endpoint"]):
@@ -58,7 +67,7 @@ class Endpoint(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     failing_since = models.DateTimeField(null=True, blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
-    disabled_reason = models.CharField(max_length=200, blank=True)
+    disabled_reason = models.CharField(max_length=20, choices=DisabledReason.choices, blank=True)
 
     objects: ClassVar[EndpointQuerySet] = EndpointQuerySet.as_manager()  # type: ignore[assignment]
 

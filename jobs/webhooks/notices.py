@@ -8,17 +8,17 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.roles import Role
-from jobs.webhooks.models import Endpoint
+from jobs.webhooks.models import DisabledReason, Endpoint
 
 log = structlog.get_logger(__name__)
 
 
-def tell_owners(endpoint: Endpoint, reason: str) -> None:
+def tell_owners(endpoint: Endpoint, reason: DisabledReason) -> None:
     """Tells the team's owners and admins that an endpoint was switched off. A mail server that is down is logged."""
     people = User.objects.filter(
         is_active=True, memberships__team=endpoint.team_id, memberships__role__in=(Role.OWNER, Role.ADMIN)
     )
-    context = {"endpoint": endpoint, "reason": reason, "page": f"{settings.SITE_URL}{reverse('webhooks')}"}
+    context = {"endpoint": endpoint, "reason": reason.label, "page": f"{settings.SITE_URL}{reverse('webhooks')}"}
     message = EmailMessage(
         subject=f"Mutoscope switched a webhook of {endpoint.team.name} off".replace("\n", " "),
         body=render_to_string("webhooks/email/switched_off.txt", context),

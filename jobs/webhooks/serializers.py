@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from common.clock import unix_seconds
 from jobs.fields import AddressField, FlagField, StrictSerializer, TextField
-from jobs.webhooks.models import ENDS, Attempt, Delivery, Endpoint, Kind
+from jobs.webhooks.models import ENDS, Attempt, Delivery, DisabledReason, Endpoint, Kind
 
 LISTENABLE = [kind.value for kind in Kind if kind != Kind.PING]
 _LONGEST_OVERLAP_HOURS = 7 * 24
@@ -47,7 +47,7 @@ class WebhookSerializer(serializers.Serializer[Any]):
     description = serializers.CharField(allow_blank=True)
     events = serializers.ListField(child=serializers.ChoiceField(choices=LISTENABLE))
     enabled = serializers.BooleanField()
-    disabled_reason = serializers.CharField(allow_null=True)
+    disabled_reason = serializers.ChoiceField(choices=DisabledReason.values, allow_null=True)
     failing_since = serializers.IntegerField(allow_null=True)
     former_secret_until = serializers.IntegerField(allow_null=True)
     created_at = serializers.IntegerField()

@@ -13,7 +13,7 @@ from common.errors import Conflict
 from common.ids import new_id
 from jobs.services import doorbell
 from jobs.webhooks.forms import as_text, event_body
-from jobs.webhooks.models import Delivery, Endpoint, Kind
+from jobs.webhooks.models import Delivery, DisabledReason, Endpoint, Kind
 from jobs.webhooks.signing import new_secret
 
 MOST_ENDPOINTS = 20
@@ -32,7 +32,7 @@ def create_endpoint(*, team: Team, creator: User, url: str, kinds: Iterable[str]
 
 
 @transaction.atomic
-def switch_off(endpoints: QuerySet[Endpoint], *, reason: str) -> int:
+def switch_off(endpoints: QuerySet[Endpoint], *, reason: DisabledReason) -> int:
     """Ends deliveries to those of the endpoints that are on, also what is on its way; returns how many there were."""
     ids = list(endpoints.filter(disabled_at=None).select_for_update().values_list("pk", flat=True))
     Endpoint.objects.filter(pk__in=ids).update(disabled_at=DatabaseNow(), disabled_reason=reason)
@@ -48,7 +48,7 @@ def update_endpoint(*, endpoint: Endpoint, changes: dict[str, object]) -> Endpoi
     enabled = changes.pop("enabled", None)
     if enabled is True:
         changes |= {"disabled_at": None, "disabled_reason": "", "failing_since": None}
-    elif enabled is False and switch_off(Endpoint.objects.filter(pk=endpoint.pk), reason="Switched off by hand."):
+    elif enabled is False and switch_off(Endpoint.objects.filter(pk=endpoint.pk), reason=DisabledReason.BY_HAND):
         endpoint.refresh_from_db(fields=["disabled_at", "disabled_reason"])
     for name, value in changes.items():
         setattr(endpoint, name, value)

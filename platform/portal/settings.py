@@ -382,6 +382,8 @@ GENERATE_RATE_LIMIT = env.str("GENERATE_RATE_LIMIT", default="10/minute")
 # Seconds that a signed link to a video's bytes works; an hour at most.
 DOWNLOAD_LINK_SECONDS = min(3600, env.int("DOWNLOAD_LINK_SECONDS", default=3600))
 
+# Days that deliveries of webhooks and their outbox are kept; 0 keeps them for good.
+WEBHOOK_LOG_DAYS = env.int("WEBHOOK_LOG_DAYS", default=30)
 # Webhooks may go to private and loopback addresses: only where every team is trusted with the network behind this host.
 WEBHOOKS_TO_PRIVATE_ADDRESSES = env.bool("WEBHOOKS_TO_PRIVATE_ADDRESSES", default=False)
 

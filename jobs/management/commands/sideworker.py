@@ -14,7 +14,10 @@ from jobs.services.cleanup import delete_due_files
 from jobs.services.orphans import sweep_orphans
 from jobs.webhooks.delivery import Deliverer
 from jobs.webhooks.outbox import announce_events
+from jobs.webhooks.purge import purge_logs
 from jobs.worker.side import Chore, Seldom, SideWorker
+
+_PURGE_SECONDS = 60
 
 
 class Command(BaseCommand):
@@ -29,6 +32,7 @@ class Command(BaseCommand):
             delete_due_files,
             Seldom(settings.ORPHAN_SECONDS, sweep_old_orphans),
             Seldom(SWEEP_SECONDS, sweep_uploads),
+            Seldom(_PURGE_SECONDS, purge_logs),
             delete_old_exports,
             make_due_exports,
         ]
