@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from jobs.batches import api
+from jobs.batches import api, pages
 
 urlpatterns = [
     path("v1/batches", api.BatchesView.as_view(), name="api_batches"),
@@ -10,4 +10,8 @@ urlpatterns = [
     path("v1/batches/<str:batch_id>/items", api.ItemsView.as_view(), name="api_batch_items"),
     path("v1/batches/<str:batch_id>/cancel", api.CancelView.as_view(), name="api_batch_cancel"),
     path("v1/batches/<str:batch_id>/results", api.ResultsView.as_view(), name="api_batch_results"),
+    path("batches", pages.batches, name="batches"),
+    path("batches/<str:batch_id>", pages.batch, name="batch"),
+    path("batches/<str:batch_id>/cancel", pages.cancel, name="cancel_batch"),
+    path("batches/<str:batch_id>/results", pages.results, name="batch_results"),
 ]

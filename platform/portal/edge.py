@@ -21,7 +21,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Environ = dict[str, Any]
-_FOR_BATCHES = {"/v1/batches", "/batches"}
+_FOR_BATCHES = {"/v1/batches"}
 
 
 class LengthRequired(MutoscopeError):

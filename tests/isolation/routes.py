@@ -151,6 +151,10 @@ ROUTES: dict[str, Rule] = {
     "v1/batches/<str:batch_id>/items": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
     "v1/batches/<str:batch_id>/cancel": Api({"POST": Scope.VIDEOS_WRITE}, of_team=True),
     "v1/batches/<str:batch_id>/results": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
+    "batches": Page({"GET": Scope.VIDEOS_READ}),
+    "batches/<str:batch_id>": Page({"GET": Scope.VIDEOS_READ}, of_team=True),
+    "batches/<str:batch_id>/cancel": Page({"POST": Scope.VIDEOS_WRITE}, of_team=True),
+    "batches/<str:batch_id>/results": Page({"GET": Scope.VIDEOS_READ}, of_team=True),
     "webhooks": Page({"GET": HOOKS, "POST": HOOKS}),
     "webhooks/<str:webhook_id>": Page({"GET": HOOKS}, of_team=True),
     "webhooks/<str:webhook_id>/<slug:action>": Page({"POST": HOOKS}, of_team=True),
@@ -254,6 +258,7 @@ QUERIES = {
     "v1/videos": "q=dusk&after={video_id}",
     "replicate/v1/predictions": "cursor={video_id}",
     "v1/batches": "after={batch_id}",
+    "batches": "after={batch_id}",
 }
 
 

@@ -1,0 +1,94 @@
+"""The pages of batches: what the team has sent together, and how far each is."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.pages import is_htmx, team_page
+from accounts.principals import Principal
+from accounts.roles import Scope
+from common.errors import Conflict
+from common.ids import parse_public_id
+from common.pagination import keyset_page
+from jobs.batches.api import results_response
+from jobs.batches.lookups import find_batch
+from jobs.batches.models import Batch
+from jobs.batches.services import cancel_batch
+from jobs.batches.standing import eta_seconds, standing_of, standings, status_of
+from jobs.pages.words import translated
+
+_BATCHES_A_PAGE, _ITEMS_A_PAGE = 20, 50
+
+
+@require_safe
+@team_page(Scope.VIDEOS_READ)
+def batches(request: HttpRequest, principal: Principal) -> HttpResponseBase:
+    """The team's batches, newest first."""
+    after = request.GET.get("after", "")
+    page = keyset_page(
+        Batch.objects.for_team(principal.team),
+        after=parse_public_id("batch", after) if after else None,
+        limit=_BATCHES_A_PAGE,
+    )
+    found = standings(page.rows)
+    context = {
+        "rows": [(batch, found[batch.pk]) for batch in page.rows],
+        "more_after": page.rows[-1].public_id if page.has_more else "",
+    }
+    return render(request, "batches/batches.html", context)
+
+
+@require_safe
+@team_page(Scope.VIDEOS_READ)
+def batch(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResponseBase:
+    """One batch and its items; for htmx where it stands alone."""
+    found = find_batch(principal.team, batch_id)
+    context: dict[str, Any] = {
+        "batch": found,
+        "standing": standing_of(found),
+        "eta_seconds": None if found.is_over else eta_seconds(found),
+        "may_write": Scope.VIDEOS_WRITE in principal.scopes,
+    }
+    if is_htmx(request):
+        return render(request, "batches/standing.html", context)
+    after = request.GET.get("after", "")
+    page = keyset_page(
+        found.items.select_related("job"),
+        after=parse_public_id("item", after) if after else None,
+        limit=_ITEMS_A_PAGE,
+        newest_first=False,
+    )
+    context["items"] = [
+        {
+            "item": item,
+            "status": status_of(item),
+            "complaint": translated(item.error["message"], code=item.error["code"]) if item.error else "",
+        }
+        for item in page.rows
+    ]
+    context["more_after"] = page.rows[-1].public_id if page.has_more else ""
+    return render(request, "batches/batch.html", context)
+
+
+@require_POST
+@team_page(Scope.VIDEOS_WRITE)
+def cancel(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResponseBase:
+    cancel_batch(batch=find_batch(principal.team, batch_id))
+    messages.success(request, _("The batch is canceled. What was done already stays."))
+    return redirect("batch", batch_id)
+
+
+@require_safe
+@team_page(Scope.VIDEOS_READ)
+def results(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResponseBase:
+    """The zip of what is made so far."""
+    try:
+        return results_response(request, find_batch(principal.team, batch_id))
+    except Conflict:
+        messages.info(request, _("No video of this batch is ready yet."))
+        return redirect("batch", batch_id)
