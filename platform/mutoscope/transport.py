@@ -74,8 +74,11 @@ class Transport(_Sender):
         tries = 0
         while True:
             tries += 1
+            # A download may be sent on to the storage; httpx takes the key to no other host.
             try:
-                response = self.http.send(self.http.build_request(**self._parts(call)), stream=True)
+                response = self.http.send(
+                    self.http.build_request(**self._parts(call)), stream=True, follow_redirects=call.method == "GET"
+                )
             except httpx.TransportError as error:
                 time.sleep(self._pause(call, error, tries))
                 continue
@@ -112,7 +115,9 @@ class AsyncTransport(_Sender):
         while True:
             tries += 1
             try:
-                response = await self.http.send(self.http.build_request(**self._parts(call)), stream=True)
+                response = await self.http.send(
+                    self.http.build_request(**self._parts(call)), stream=True, follow_redirects=call.method == "GET"
+                )
             except httpx.TransportError as error:
                 await asyncio.sleep(self._pause(call, error, tries))
                 continue

@@ -92,3 +92,16 @@ def test_what_does_not_pass_soon_is_told_at_once(answer):
         client.models()
     assert len(calls) == 1
     assert caught.value.retry_after
+
+
+def test_a_download_follows_to_the_storage(tmp_path):
+    with (
+        answering((200, {}, "film")) as (storage, fetched),
+        answering((302, {"Location": f"{storage}/film"}, "")) as (
+            url,
+            calls,
+        ),
+    ):
+        Mutoscope(url, "mts_x_y").download("vid_1", tmp_path / "film.mp4")
+    assert (tmp_path / "film.mp4").read_bytes() == b'"film"'
+    assert (len(calls), fetched) == (1, ["/film"])
