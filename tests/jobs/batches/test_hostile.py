@@ -1,0 +1,63 @@
+"""Lines that are anything, and files that are large: an answer for each, in bounded memory."""
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jobs.batches.uploads import LinedRequests, Upload
+from tests.jobs.batches.conftest import form, lines, wanted
+from tests.jobs.conftest import png
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = ["custom_id", "image_name", "source_video", "image_base64", "prompt", "fps", "cancel_after", "metadata", "seed"]
+LINE = st.one_of(
+    st.binary(max_size=60),
+    JSON.map(lambda value: json.dumps(value).encode()),
+    st.dictionaries(st.sampled_from(NAMES), JSON).map(lambda changes: json.dumps(wanted(**changes)).encode()),
+)
+
+
+@pytest.mark.django_db
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sent=st.lists(LINE, min_size=1, max_size=6))
+def test_whatever_stands_in_a_line_is_answered(as_alice, sent):
+    answer = form(as_alice, lines(sent))
+    assert answer.status_code in {202, 422}, answer.content
+    if answer.status_code == 202:
+        shown = answer.json()
+        assert len(shown["items"]) == shown["counts"]["total"]
+        assert all((item["error"] is None) != (item["video"] is None) for item in shown["items"])
+
+
+def test_two_hundred_megabytes_are_read_line_by_line():
+    photo = base64.b64encode(png() + b"x" * 300_000).decode()
+    file = TemporaryUploadedFile("requests.jsonl", "application/jsonl", 0, None)
+    for number in range(500):
+        file.write(lines([wanted(number, image_name=..., image_base64=photo)]))
+    assert file.tell() > 200_000_000
+    upload = Upload({}, LinedRequests(file))
+    process = psutil.Process(os.getpid())
+    before = peak = process.memory_info().rss
+    assert upload.count() == 500
+    for request in _watched(upload):
+        assert request["image_base64"] == photo
+        peak = max(peak, process.memory_info().rss)
+    upload.close()
+    assert peak - before < 40_000_000
+
+
+def _watched(upload: Upload) -> Iterator[dict]:
+    for request in upload.requests:
+        assert isinstance(request, dict)
+        yield request
