@@ -87,6 +87,8 @@ class LiveProcess:
             return False
 
     def stop(self) -> None:
+        if not self.process.is_running():
+            return
         self.process.terminate()
         _, alive = psutil.wait_procs([self.process], timeout=20)
         for process in alive:
