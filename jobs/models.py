@@ -9,6 +9,7 @@ from datetime import UTC
 from typing import ClassVar, Self
 
 import pgtrigger
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -166,6 +167,19 @@ class Job(models.Model):
             ),
             # History: a team's videos, newest first (ids are ordered by time)
             models.Index(fields=["team", "-id"], condition=Q(deleted_at=None), name="job_history"),
+            # The same by state, by model and by words. Closed videos alone: a row gets into these once, at its end, and
+            # the open ones are few.
+            models.Index(
+                fields=["team", "state", "-id"], condition=Q(state__in=TERMINAL, deleted_at=None), name="job_of_state"
+            ),
+            models.Index(
+                fields=["team", "model", "-id"], condition=Q(state__in=TERMINAL, deleted_at=None), name="job_of_model"
+            ),
+            GinIndex(
+                OpClass(F("prompt"), name="gin_trgm_ops"),
+                condition=Q(state__in=TERMINAL, deleted_at=None),
+                name="job_words",
+            ),
         ]
         triggers = [
             pgtrigger.Protect(

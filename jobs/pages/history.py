@@ -13,9 +13,9 @@ from accounts.principals import Principal
 from accounts.roles import Scope
 from common.errors import NotFound
 from common.ids import parse_public_id
-from common.pagination import keyset_page
 from jobs.models import Job
 from jobs.pages.videos import with_looks
+from jobs.services.search import Wanted, find_videos
 from jobs.states import State
 
 _PAGE = 24
@@ -29,14 +29,12 @@ def history(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     after = request.GET.get("after", "")
     state = request.GET.get("state", "")
     words = request.GET.get("q", "").replace("\0", "")[:_LONGEST_SEARCH].strip()
-    rows = Job.objects.for_team(principal.team)
-    if state in State.values:
-        rows = rows.filter(state=state)
-    else:
+    if state not in State.values:
         state = ""
-    if words:
-        rows = rows.filter(prompt__icontains=words)
-    page = keyset_page(rows, after=parse_public_id("vid", after) if after else None, limit=_PAGE, newest_first=True)
+    wanted = Wanted(state=state or None, words=words or None)
+    page = find_videos(
+        team=principal.team, wanted=wanted, after=parse_public_id("vid", after) if after else None, limit=_PAGE
+    )
     context: dict[str, Any] = {
         "cards": with_looks(page.rows),
         "running_ids": ",".join(job.public_id for job in page.rows if not job.is_terminal),

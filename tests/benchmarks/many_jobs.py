@@ -1,0 +1,75 @@
+"""A million videos, past all services: of one large team, of many others, and ten of a small one among them."""
+
+from typing import Any
+
+MILLION, SMALL = 1_000_000, 10
+# Ids as UUIDv7 has them: milliseconds first, a quarter of a minute between two videos.
+_FILL = """
+INSERT INTO jobs_job ({columns})
+SELECT {values} FROM jobs_job pattern, generate_series(%(first)s::int, %(last)s) n WHERE pattern.id = %(pattern)s
+"""
+_WORDS = (
+    "camera slowly zooms pans tilts drifts closer left right cat rocket coffee steam rises whiskers tremble clouds "
+    "pass light falls water ripples leaves move wind blows street rain night snow fire smoke dust waves turning"
+)
+
+
+def fill_videos(team: Any, user: Any, *, first: int, last: int) -> None:
+    """Closed videos numbered from first to last, the later the newer; a few of them wait.
+
+    2 in 100 failed, 1 was canceled, 3 in 100,000 expired; 1 in 10 is of another model, 1 in 50,000 of a third; some
+    words are rare.
+    """
+    from django.db import connection
+
+    from common.ids import new_id
+    from jobs.models import Job
+
+    pattern = Job.objects.create(
+        id=new_id(),
+        team=team,
+        user=user,
+        model="camera",
+        prompt="",
+        resolution="256p",
+        width=256,
+        height=256,
+        num_frames=16,
+        fps=8,
+        steps=20,
+        guidance_scale=9.0,
+        seed=1,
+        output_format="mp4",
+        pool="cpu",
+        state="queued",
+        quoted_credits=1,
+    )
+    state = (
+        "CASE WHEN n %% 33333 = 7 THEN 'expired' WHEN n %% 100 < 2 THEN 'failed' WHEN n %% 100 = 2 THEN 'canceled' "
+        "WHEN n %% 100000 = 99999 THEN 'queued' ELSE 'completed' END"
+    )
+    moment = "now() - make_interval(secs => (2000001 - n) * 15)"
+    word = "(string_to_array(%(words)s, ' '))[1 + abs(hashint4(n + {})) %% 36]"
+    words = [word.format(number * 7919) for number in range(14)]
+    rare = "CASE WHEN n %% 200000 = 3 THEN 'okapi' WHEN n %% 90000 = 4 THEN '熊猫饼' ELSE '' END"
+    overrides = {
+        "id": f"(lpad(to_hex((extract(epoch from {moment}) * 1000)::bigint), 12, '0') || '7000' || '8000'"
+        " || lpad(to_hex(n), 12, '0'))::uuid",
+        "state": state,
+        "model": "CASE WHEN n %% 50000 = 5 THEN 'scripted' WHEN n %% 10 = 1 THEN 'i2vgen-xl' ELSE 'camera' END",
+        "prompt": f"concat_ws(' ', {', '.join(words)}, {rare})",
+        "result_key": f"CASE WHEN {state} = 'completed' THEN 'x.mp4' ELSE '' END",
+        "charged_credits": f"CASE WHEN {state} = 'completed' THEN 1 END",
+        "finished_at": f"CASE WHEN {state} <> 'queued' THEN {moment} END",
+        "error_code": f"CASE WHEN {state} = 'failed' THEN 'engine_broken' ELSE '' END",
+        "created_at": moment,
+        "queued_at": moment,
+    }
+    columns = [field.column for field in Job._meta.fields]
+    values = ", ".join(overrides.get(column, f"pattern.{column}") for column in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _FILL.format(columns=", ".join(columns), values=values),
+            {"first": first, "last": last, "pattern": pattern.pk, "words": _WORDS},
+        )
+    pattern.delete()
