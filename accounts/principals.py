@@ -21,7 +21,7 @@ from accounts.services import ensure_personal_team, hash_secret
 from common.errors import Forbidden, Unauthenticated
 
 # Last use is written at most this often: a poll a second must not write a row a second.
-_LAST_USE_GRANULARITY = timedelta(minutes=1)
+LAST_USE_GRANULARITY = timedelta(minutes=1)
 # As plan and override say together, read with the caller: counting a call costs no query.
 _TEAM_RATE = Coalesce("team__plan_override__requests_per_minute", "team__wallet__plan__requests_per_minute")
 
@@ -152,7 +152,7 @@ def _address(client_ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | 
 
 
 def _note_use(key: ApiKey, client_ip: str) -> None:
-    before = timezone.now() - _LAST_USE_GRANULARITY
+    before = timezone.now() - LAST_USE_GRANULARITY
     if key.last_used_at is None or key.last_used_at < before:
         # Of calls that come together one writes.
         unnoted = ApiKey.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=before), pk=key.pk)

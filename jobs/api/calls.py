@@ -19,20 +19,33 @@ def count_call(view: "APIView", limits: Sequence[Limit]) -> None:
         windows = error.windows
         raise
     finally:
-        for window in windows:
-            _append(view, "RateLimit-Policy", f'"{window.scope}";q={window.amount};w={window.seconds}')
-            _append(view, "RateLimit", f'"{window.scope}";r={window.remaining};t={window.reset}')
+        for name, value in window_headers(windows).items():
+            before = view.headers.get(name)
+            view.headers[name] = f"{before}, {value}" if before else value
+
+
+def window_headers(windows: Sequence[Window]) -> dict[str, str]:
+    """Where the caller stands with each limit."""
+    if not windows:
+        return {}
+    return {
+        "RateLimit-Policy": ", ".join(f'"{w.scope}";q={w.amount};w={w.seconds}' for w in windows),
+        "RateLimit": ", ".join(f'"{w.scope}";r={w.remaining};t={w.reset}' for w in windows),
+    }
 
 
 def limits_of(principal: Principal) -> list[Limit]:
     """Calls a minute of the team, and of the key where there is one."""
-    team, key = principal.team, principal.api_key
-    found = [("team", team.pk, principal.requests_per_minute)]
-    if key is not None:
-        found.append(("key", key.pk, key.requests_per_minute))
+    key = principal.api_key
+    return rates(
+        team_id=principal.team.pk,
+        team_rate=principal.requests_per_minute,
+        key_id=None if key is None else key.pk,
+        key_rate=None if key is None else key.requests_per_minute,
+    )
+
+
+def rates(*, team_id: int, team_rate: int | None, key_id: int | None, key_rate: int | None) -> list[Limit]:
+    """Those that are set. In calls a minute."""
+    found = [("team", team_id, team_rate), ("key", key_id, key_rate)]
     return [Limit(scope, str(caller), f"{most}/minute") for scope, caller, most in found if most is not None]
-
-
-def _append(view: "APIView", name: str, item: str) -> None:
-    before = view.headers.get(name)
-    view.headers[name] = f"{before}, {item}" if before else item

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest
 from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -76,7 +77,7 @@ class VideoSerializer(serializers.Serializer[Any]):
     urls = UrlsSerializer()
 
 
-def video_as_json(job: Job, request: Request, *, with_queue: bool = True) -> dict[str, Any]:
+def video_as_json(job: Job, request: Request | HttpRequest, *, with_queue: bool = True) -> dict[str, Any]:
     """What VideoSerializer describes. Lists leave `queue` null: it would cost queries for every line."""
     wait = describe_wait(job) if with_queue and not job.is_terminal else None
     return _as_json(job, wait, request.build_absolute_uri)

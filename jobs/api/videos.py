@@ -1,13 +1,10 @@
 """/v1/videos: submit, list, look, cancel, delete."""
 
-import hashlib
-import json
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -15,19 +12,20 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import Scope
-from common.ids import first_id_at, parse_public_id, public_id
-from common.pagination import keyset_page
+from common.ids import parse_public_id, public_id
 from jobs.api.asynchronous import AsyncAPIView
 from jobs.api.authentication import principal_of
 from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
 from jobs.api.parsers import WITH_FILES
+from jobs.api.poll import is_poll, poll
 from jobs.api.schema import ERRORS
 from jobs.api.serializers import VideoSerializer, video_as_json
+from jobs.api.state import state_answer
 from jobs.fields import StrictSerializer, TextField, WholeNumberField
-from jobs.models import Job
 from jobs.requests import VideoRequestSerializer
 from jobs.services.cancel import cancel_job, delete_job
 from jobs.services.lookups import find_video
+from jobs.services.search import Wanted, find_videos
 from jobs.services.submit import submit_body
 from jobs.services.waiting import wait_until_changed
 from jobs.states import State
@@ -35,7 +33,6 @@ from jobs.states import State
 _LONGEST_DEADLINE_SECONDS = 7 * 24 * 3600
 _LONGEST_WAIT_SECONDS = 60
 # Between two looks of a client that lets us say.
-_POLL_SECONDS, _POLLS_OF_A_WAIT = (0.5, 5.0), 20
 # As far as the ids' 48 bits of milliseconds reach.
 _LAST_MOMENT = 2**48 // 1000 - 1
 
@@ -100,19 +97,20 @@ class VideosView(APIView):
     )
     def get(self, request: Request) -> Response:
         query = checked_body(ListQuerySerializer, request.query_params)
-        rows = Job.objects.for_team(principal_of(request).team)
-        if "status" in query:
-            rows = rows.filter(state=query["status"])
-        if "model" in query:
-            rows = rows.filter(model=query["model"])
-        if "q" in query:
-            rows = rows.filter(prompt__icontains=query["q"])
-        if "created_after" in query:
-            rows = rows.filter(id__gte=first_id_at(query["created_after"]))
-        if "created_before" in query:
-            rows = rows.filter(id__lt=first_id_at(query["created_before"]))
-        after = parse_public_id("vid", query["after"]) if "after" in query else None
-        page = keyset_page(rows, after=after, limit=query["limit"], newest_first=query["order"] == "desc")
+        wanted = Wanted(
+            state=query.get("status"),
+            model=query.get("model"),
+            words=query.get("q"),
+            created_after=query.get("created_after"),
+            created_before=query.get("created_before"),
+        )
+        page = find_videos(
+            team=principal_of(request).team,
+            wanted=wanted,
+            after=parse_public_id("vid", query["after"]) if "after" in query else None,
+            limit=query["limit"],
+            newest_first=query["order"] == "desc",
+        )
         videos = [video_as_json(job, request, with_queue=False) for job in page.rows]
         return Response(list_as_json(videos, has_more=page.has_more))
 
@@ -155,10 +153,14 @@ class VideoView(APIView):
 
     scopes = {"GET": Scope.VIDEOS_READ, "DELETE": Scope.VIDEOS_DELETE}
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        answer = poll(request, kwargs["video_id"]) if is_poll(request) else None
+        return answer or super().dispatch(request, *args, **kwargs)
+
     @_RETRIEVE
-    def get(self, request: Request, video_id: str) -> Response:
+    def get(self, request: Request, video_id: str) -> HttpResponse:
         checked_body(WaitSerializer, request.query_params)
-        return _state(request, find_video(principal_of(request).team, video_id))
+        return state_answer(request._request, find_video(principal_of(request).team, video_id))
 
     @_DELETE
     def delete(self, request: Request, video_id: str) -> Response:
@@ -170,41 +172,21 @@ class VideoView(APIView):
 class WaitingVideoView(AsyncAPIView, VideoView):
     """The same where answers may be held back (`settings.HOLDS_ANSWERS`)."""
 
+    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        answer = await sync_to_async(poll)(request, kwargs["video_id"]) if is_poll(request) else None
+        return answer or await super().dispatch(request, *args, **kwargs)
+
     @_RETRIEVE
-    async def get(self, request: Request, video_id: str) -> Response:  # type: ignore[override]
+    async def get(self, request: Request, video_id: str) -> HttpResponse:  # type: ignore[override]
         seconds = checked_body(WaitSerializer, request.query_params)["wait"]
         job = await sync_to_async(find_video)(principal_of(request).team, video_id)
         if seconds and not job.is_terminal:
             job = await wait_until_changed(job, seconds=seconds)
-        return await sync_to_async(_state)(request, job)
+        return await sync_to_async(state_answer)(request._request, job)
 
     @_DELETE
     async def delete(self, request: Request, video_id: str) -> Response:  # type: ignore[override]
         return await sync_to_async(super().delete)(request, video_id)
-
-
-def _state(request: Request, job: Job) -> Response:
-    body = video_as_json(job, request)
-    return unless_known(request, body, _poll_after(body))
-
-
-def unless_known(
-    request: Request, body: dict[str, Any], more_headers: Mapping[str, str] = MappingProxyType({})
-) -> Response:
-    """The body with its ETag; 304 where the caller has it as it is."""
-    etag = f'"{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache", **more_headers}
-    if etag in request.headers.get("If-None-Match", ""):
-        return Response(status=304, headers=headers)
-    return Response(body, headers=headers)
-
-
-def _poll_after(body: dict[str, Any]) -> dict[str, str]:
-    """When to ask again, for OpenAI's SDK: it takes the first answer's word for all the time that it waits."""
-    if body["queue"] is None:
-        return {}
-    seconds = (body["queue"]["eta_seconds"] or 0) / _POLLS_OF_A_WAIT
-    return {"openai-poll-after-ms": str(round(1000 * min(max(seconds, _POLL_SECONDS[0]), _POLL_SECONDS[1])))}
 
 
 class CancelView(APIView):

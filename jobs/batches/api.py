@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
@@ -22,7 +22,8 @@ from common.pagination import keyset_page
 from jobs.api.authentication import principal_of
 from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
 from jobs.api.schema import ERRORS
-from jobs.api.videos import checked_body, unless_known
+from jobs.api.state import unless_known
+from jobs.api.videos import checked_body
 from jobs.batches import examples
 from jobs.batches.intake import Intake
 from jobs.batches.lookups import find_batch
@@ -139,8 +140,8 @@ class BatchView(APIView):
         responses={200: BatchSerializer, 304: None, **ERRORS},
         examples=[OpenApiExample("At work", value=examples.BATCH, response_only=True, status_codes=["200"])],
     )
-    def get(self, request: Request, batch_id: str) -> Response:
-        return unless_known(request, _as_json(find_batch(principal_of(request).team, batch_id), request))
+    def get(self, request: Request, batch_id: str) -> HttpResponse:
+        return unless_known(request._request, _as_json(find_batch(principal_of(request).team, batch_id), request))
 
 
 class ItemsView(APIView):

@@ -200,7 +200,7 @@ def test_every_error_is_the_envelope(as_alice, finished):
 
 
 def test_a_fault_of_ours_is_a_500_without_its_innards(as_alice, monkeypatch):
-    monkeypatch.setattr("jobs.api.videos.keyset_page", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("jobs.api.videos.find_videos", lambda **_: 1 / 0)
     answer = as_alice.get("/v1/videos")
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
     assert "division" not in answer.content.decode()

@@ -1,0 +1,122 @@
+"""The status poll goes past the framework, and nobody can tell but by the clock."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import ApiKey, Membership, User
+from accounts.quick_key import look_with_key
+from accounts.quota.models import Plan
+from accounts.roles import Role, Scope
+from jobs.models import Job
+from tests.jobs.conftest import Api, Person
+
+_LEFT_BY_ITSELF = ("X-Request-Id", "RateLimit", "Allow", "Vary")
+
+
+@pytest.fixture
+def warm(alice: Person, submit: Callable[..., Job]) -> Job:
+    """A video that runs; Alice's key was used a moment ago."""
+    job = submit()
+    Job.objects.filter(pk=job.pk).update(
+        state="in_progress", lease_owner=job.pk, lease_until=timezone.now(), steps_done=3, metadata={"ключ": "值"}
+    )
+    return job
+
+
+def test_it_asks_nothing_of_the_framework_and_says_the_same(
+    warm: Job, as_alice: Api, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(0):  # past Django's cursors
+        quick = as_alice.get(f"/v1/videos/{warm.public_id}")
+    slow = as_alice.get(f"/v1/videos/{warm.public_id}?wait=0")
+    assert quick.status_code == slow.status_code == 200
+    assert quick.content == slow.content
+    assert quick.json()["metadata"] == {"ключ": "值"}
+    assert "RateLimit" in quick.headers
+    headers = [
+        {name: value for name, value in answer.items() if name not in _LEFT_BY_ITSELF} for answer in (quick, slow)
+    ]
+    assert headers[0] == headers[1]
+    again = as_alice.get(f"/v1/videos/{warm.public_id}", **{"If-None-Match": quick["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_each_poll_counts_once(warm: Job, as_alice: Api) -> None:
+    Plan.objects.update(requests_per_minute=5)
+    statuses = [as_alice.get(f"/v1/videos/{warm.public_id}").status_code for _ in range(7)]
+    assert statuses == [*[200] * 5, 429, 429]
+
+
+def test_the_row_is_read_behind_the_wall(warm: Job, alice: Person, charlie: Person, as_charlie: Api) -> None:
+    assert as_charlie.get(f"/v1/videos/{warm.public_id}").status_code == 404
+    # Without any filter by team.
+    question = {"statement": "SELECT prompt FROM jobs_job", "parameters": {}, "scope": Scope.VIDEOS_READ}
+    used = ApiKey.objects.all()
+    used.update(last_used_at=timezone.now())
+    assert look_with_key(charlie.key, **question) is None  # type: ignore[arg-type]
+    found = look_with_key(alice.key, **question)  # type: ignore[arg-type]
+    assert found is not None
+    assert found[1] == (warm.prompt,)
+    # And the session is out again.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('role'), current_setting('mutoscope.team')")
+        assert cursor.fetchone() == ("none", "")
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"revoked_at": timezone.now()}, 401),
+        ({"expires_at": timezone.now() - timedelta(seconds=1)}, 401),
+        ({"allowed_networks": ["192.0.2.0/24"]}, 401),
+        ({"allowed_networks": ["127.0.0.0/8"]}, 200),
+        ({"scopes": ["usage:read"]}, 403),
+        ({"prefix": "another"}, 401),
+        ({"secret_sha256": b"\0" * 32}, 401),
+        ({"last_used_at": None}, 200),
+    ],
+)
+def test_a_key_that_is_not_in_order_goes_the_ordinary_way(
+    change: dict[str, Any], status: int, warm: Job, as_alice: Api
+) -> None:
+    ApiKey.objects.update(**change)
+    answer = as_alice.get(f"/v1/videos/{warm.public_id}")
+    assert answer.status_code == status
+    if status == 200:
+        assert ApiKey.objects.get().last_used_at > timezone.now() - timedelta(seconds=60)
+    else:
+        assert answer.json()["error"]["code"]
+
+
+def test_who_left_the_team_or_the_site_polls_no_more(warm: Job, alice: Person, as_alice: Api) -> None:
+    address = f"/v1/videos/{warm.public_id}"
+    Membership.objects.update(role=Role.VIEWER)
+    assert as_alice.get(address).status_code == 200
+    User.objects.update(is_active=False)
+    assert as_alice.get(address).status_code == 401
+    User.objects.update(is_active=True)
+    Membership.objects.all().delete()
+    assert as_alice.get(address).status_code == 401
+
+
+@pytest.mark.parametrize("identifier", ["vid_1", "vid_" + "0" * 32, "nonsense", "%00", "vid_" + "g" * 32])
+def test_what_is_not_there_is_said_in_the_envelope(identifier: str, warm: Job, as_alice: Api) -> None:
+    answer = as_alice.get(f"/v1/videos/{identifier}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_a_deleted_video_is_gone(warm: Job, as_alice: Api) -> None:
+    Job.objects.filter(pk=warm.pk).update(deleted_at=timezone.now())
+    assert as_alice.get(f"/v1/videos/{warm.public_id}").status_code == 404
+
+
+@pytest.mark.parametrize("key", ["", "mts_", "mts_a", "mts_a_b", "mts_\x01_x", "mts_é_x", "x"])
+def test_a_key_that_is_none_is_refused(key: str, warm: Job) -> None:
+    answer = Client().get(f"/v1/videos/{warm.public_id}", headers={"X-API-Key": key})
+    assert answer.status_code == 401
