@@ -19,7 +19,7 @@ PORTAL := $(if $(shell nvidia-smi -L 2>/dev/null),$(GPU),$(RUNTIME))
 # The tools of `lint` load the settings and reach no server.
 LINT_ENV := SECRET_KEY=lint DATABASE_URL='postgres://lint@/lint?host=/nonexistent' REDIS_URL=redis://localhost/0
 
-.PHONY: demo up test chaos lint format clean help
+.PHONY: demo up test chaos fuzz lint format clean help
 
 demo: $(PORTAL)  ## Make a video from a photograph and leave the portal running (PORT=8000, MODEL=…, DEMO_EXIT=1 stops after it)
 	@$(BIN)/python manage.py demo
@@ -32,6 +32,9 @@ test: $(DEV)  ## Run the tests (ARGS="-k name" passes options to pytest)
 
 chaos: $(DEV)  ## Break a portal of its own and see what it loses (KILLS=200 JOBS=1000 SEED=1)
 	@$(BIN)/python -m tests.chaos --kills $(or $(KILLS),200) --jobs $(or $(JOBS),1000) --seed $(or $(SEED),1)
+
+fuzz: $(DEV)  ## Ask a portal of its own everything that its description allows, and what it forbids (EXAMPLES=2000 SEED=1)
+	@$(BIN)/python -m tests.schema --examples $(or $(EXAMPLES),2000) --seed $(or $(SEED),1)
 
 lint: $(DEV)  ## Check style, types, import rules, templates and migrations
 	@test ! -e platform/__init__.py || { echo "platform/__init__.py shadows Python's own module: remove it."; exit 1; }

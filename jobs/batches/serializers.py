@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from common.clock import unix_seconds
 from jobs.api.schema import ErrorBodySerializer
-from jobs.api.serializers import UrlsSerializer, video_as_json
+from jobs.api.serializers import JobErrorSerializer, UrlsSerializer, video_as_json
 from jobs.batches.models import Batch, BatchItem
 from jobs.batches.standing import COUNTED, ITEM_STATES, Standing, status_of
 from jobs.fields import AddressField, MetadataField, StrictSerializer, TextField, WholeNumberField
@@ -93,7 +93,7 @@ class ItemVideoSerializer(serializers.Serializer[Any]):
     object = serializers.ChoiceField(choices=["video"])
     status = serializers.ChoiceField(choices=State.values)
     progress = serializers.IntegerField(min_value=0, max_value=100)
-    error = serializers.JSONField(allow_null=True)
+    error = JobErrorSerializer(allow_null=True)
     urls = UrlsSerializer()
 
 

@@ -27,7 +27,7 @@ from jobs.webhooks.serializers import (
     delivery_as_json,
     webhook_as_json,
 )
-from jobs.webhooks.services import create_endpoint, ping, redeliver, rotate_secret, update_endpoint
+from jobs.webhooks.services import create_endpoint, delete_endpoint, ping, redeliver, rotate_secret, update_endpoint
 
 _ALL = dict.fromkeys(("GET", "POST", "PATCH", "DELETE"), Scope.WEBHOOKS_MANAGE)
 
@@ -109,7 +109,7 @@ class WebhookView(APIView):
         },
     )
     def delete(self, request: Request, webhook_id: str) -> Response:
-        find_endpoint(principal_of(request).team, webhook_id).delete()
+        delete_endpoint(endpoint=find_endpoint(principal_of(request).team, webhook_id))
         return Response({"id": webhook_id, "object": "webhook.deleted", "deleted": True})
 
 

@@ -18,7 +18,7 @@ from common.pagination import keyset_page
 from jobs.webhooks.lookups import find_delivery, find_endpoint
 from jobs.webhooks.models import ENDS, Endpoint
 from jobs.webhooks.serializers import LISTENABLE, NewWebhookSerializer
-from jobs.webhooks.services import create_endpoint, ping, redeliver, rotate_secret, update_endpoint
+from jobs.webhooks.services import create_endpoint, delete_endpoint, ping, redeliver, rotate_secret, update_endpoint
 
 _OVERLAP = timedelta(hours=24)
 _DELIVERIES_A_PAGE = 30
@@ -104,7 +104,7 @@ def _done(request: HttpRequest, endpoint: Endpoint, action: str) -> bool:
             is_on = action == "enable"
             messages.success(request, _("The webhook is on.") if is_on else _("The webhook is off."))
         case "delete":
-            endpoint.delete()
+            delete_endpoint(endpoint=endpoint)
             messages.success(request, _("The webhook is deleted."))
         case _:
             return False

@@ -59,6 +59,14 @@ def update_endpoint(*, endpoint: Endpoint, changes: dict[str, object]) -> Endpoi
 
 
 @transaction.atomic
+def delete_endpoint(*, endpoint: Endpoint) -> None:
+    """Deletes an endpoint with its log. Deliveries first, as who notes a try locks them: none is noted meanwhile."""
+    list(endpoint.deliveries.order_by("pk").select_for_update().values_list("pk", flat=True))
+    list(Endpoint.objects.filter(pk=endpoint.pk).select_for_update().values_list("pk", flat=True))
+    endpoint.delete()
+
+
+@transaction.atomic
 def rotate_secret(*, endpoint: Endpoint, overlap: timedelta) -> Endpoint:
     """A fresh secret; for so long deliveries carry a signature by the former one, too."""
     endpoint = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
