@@ -28,6 +28,7 @@ _QUEUE_LENGTH = 1000
 _MOST_AT_ONCE = 100
 # Waited before a batch is sent: a worker of a hundred small jobs a second has better things to do than talk to Redis.
 _GATHER_SECONDS = 0.02
+_TIMEOUT_SECONDS = 2.0
 _QUIET_AFTER_FAILURE_SECONDS = 2.0
 
 
@@ -57,7 +58,8 @@ class _Publisher:
     """One a process; its thread starts with the first event, in pre-forked processes after the fork."""
 
     def __init__(self) -> None:
-        timeout = settings.REDIS_TIMEOUT_SECONDS
+        # Nobody waits for this thread: it may be more patient than a web request.
+        timeout = _TIMEOUT_SECONDS
         # Without the client's own retries, each of which would wait as long again.
         retry = Retry(NoBackoff(), 0)
         self._redis = redis.Redis.from_url(

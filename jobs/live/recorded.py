@@ -21,7 +21,9 @@ from jobs.live.publish import STREAM_LENGTH, stream_key
 log = structlog.get_logger(__name__)
 
 _KINDS = frozenset({"status", "progress", "preview"})
-_TIMEOUT_SECONDS = 1.0
+_TIMEOUT_SECONDS = 2.0
+# One for the news, the others for what newcomers have missed.
+_CONNECTIONS = 4
 _QUIET_AFTER_FAILURE_SECONDS = 2.0
 # Of one job at a time; less than a follower's queue holds.
 _MOST_AT_ONCE = 50
@@ -29,12 +31,12 @@ _STREAMS_AT_ONCE = 500
 
 
 class Recorded:
-    """The one connection to Redis by which a process follows all its jobs."""
+    """The few connections to Redis by which a process follows all its jobs."""
 
     def __init__(self) -> None:
         pool = BlockingConnectionPool.from_url(
             settings.REDIS_URL,
-            max_connections=1,
+            max_connections=_CONNECTIONS,
             timeout=_TIMEOUT_SECONDS,
             socket_timeout=_TIMEOUT_SECONDS,
             socket_connect_timeout=_TIMEOUT_SECONDS,
