@@ -2,10 +2,11 @@
 
     from mutoscope import Mutoscope
 
-    client = Mutoscope()  # MUTOSCOPE_URL and MUTOSCOPE_API_KEY
+    client = Mutoscope()  # MUTOSCOPE_BASE_URL and MUTOSCOPE_API_KEY
     video = client.generate("photo.jpg", "the camera slowly pans left")
     client.download(video, "photo.mp4")
 
+`client.videos` holds what can be done with videos one by one, `client.batches` what with many at once.
 `AsyncMutoscope` has the same methods as coroutines.
 """
 
@@ -14,8 +15,11 @@ from mutoscope.client import Mutoscope
 from mutoscope.errors import (
     ApiError,
     AuthenticationError,
+    BatchError,
+    ConfigurationError,
     Conflict,
     ConnectionFailed,
+    FileError,
     Gone,
     InvalidRequest,
     LimitExceeded,
@@ -26,15 +30,22 @@ from mutoscope.errors import (
     VideoNotMade,
     WaitTimeout,
 )
-from mutoscope.models import Quote, Video
+from mutoscope.events import Event, PreviewEvent, ProgressEvent, StatusEvent
+from mutoscope.models import Batch, BatchItem, Quote, Video
 from mutoscope.version import __version__
 
 __all__ = [
     "ApiError",
     "AsyncMutoscope",
     "AuthenticationError",
+    "Batch",
+    "BatchError",
+    "BatchItem",
+    "ConfigurationError",
     "Conflict",
     "ConnectionFailed",
+    "Event",
+    "FileError",
     "Gone",
     "InvalidRequest",
     "LimitExceeded",
@@ -42,8 +53,11 @@ __all__ = [
     "MutoscopeError",
     "NotFound",
     "PermissionDenied",
+    "PreviewEvent",
+    "ProgressEvent",
     "Quote",
     "ServerError",
+    "StatusEvent",
     "Video",
     "VideoNotMade",
     "WaitTimeout",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote as in_path
 
-from mutoscope.errors import MutoscopeError
+from mutoscope.errors import FileError
 
 Picture = str | os.PathLike[str] | bytes | IO[bytes]
 
@@ -26,12 +26,15 @@ class Call:
     path: str
     params: dict[str, Any] = field(default_factory=dict)
     json: Any = None
+    content: Any = None
     data: dict[str, Any] | None = None
     files: dict[str, Any] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     repeatable: bool = True
     # Seconds that the server may hold the answer back.
     patience: float = 0.0
+    # The storage may have an address of its own; httpx tells the key to no other server.
+    follows_redirects: bool = False
 
 
 def create(
@@ -67,7 +70,7 @@ def _content(image: Picture) -> tuple[str, bytes]:
         try:
             return path.name, path.read_bytes()
         except OSError as error:
-            raise MutoscopeError(f"Cannot read the picture {path}: {error.strerror}.") from error
+            raise FileError(f"Cannot read the picture {path}: {error.strerror}.") from error
     return "picture", image.read()
 
 
@@ -76,9 +79,10 @@ def get(video_id: str, *, wait: float = 0) -> Call:
     return Call("GET", _video(video_id), params=params, patience=wait)
 
 
-def videos(after: str | None, filters: dict[str, Any]) -> Call:
+def page(path: str, after: str | None, filters: dict[str, Any]) -> Call:
+    """A page of a list."""
     params = {"limit": _MOST_IN_A_PAGE, "after": after, **filters}
-    return Call("GET", "/v1/videos", params={key: value for key, value in params.items() if value is not None})
+    return Call("GET", path, params={key: value for key, value in params.items() if value is not None})
 
 
 def cancel(video_id: str) -> Call:
@@ -95,7 +99,18 @@ def delete(video_id: str) -> Call:
 
 
 def content(video_id: str, variant: str) -> Call:
-    return Call("GET", f"{_video(video_id)}/content", params={"variant": variant})
+    return Call("GET", f"{_video(video_id)}/content", params={"variant": variant}, follows_redirects=True)
+
+
+def events(video_id: str, last_event_id: str) -> Call:
+    """Not sent again by the transport: whoever follows it knows better from where to go on."""
+    headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_event_id} if last_event_id else {})
+    return Call("GET", f"{_video(video_id)}/events", headers=headers, repeatable=False)
+
+
+def batch(batch_id: str, part: str = "", *, method: str = "GET") -> Call:
+    """part: items, cancel, results."""
+    return Call(method, f"/v1/batches/{in_path(batch_id, safe='')}{part and '/' + part}")
 
 
 def catalogue(name: str, **params: Any) -> Call:

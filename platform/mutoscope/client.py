@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,16 +11,12 @@ from typing import Any
 import httpx
 
 from mutoscope import calls
+from mutoscope.batches import Batches
 from mutoscope.calls import Picture
-from mutoscope.downloads import partial_file
-from mutoscope.errors import VideoNotMade, WaitTimeout
-from mutoscope.models import Quote, Video, id_of
+from mutoscope.models import Video
 from mutoscope.options import options
 from mutoscope.transport import Transport
-
-# The server holds an answer back for this long at most.
-LONGEST_HOLD_SECONDS = 30.0
-SHORTEST_ROUND_SECONDS = 0.5
+from mutoscope.videos import Videos
 
 
 class Mutoscope:
@@ -42,6 +37,8 @@ class Mutoscope:
         self._transport = Transport(
             options(base_url, api_key), timeout=timeout, max_retries=max_retries, http=http_client or httpx.Client()
         )
+        self.videos = Videos(self._transport)
+        self.batches = Batches(self._transport)
 
     def __enter__(self) -> Mutoscope:
         return self
@@ -51,24 +48,12 @@ class Mutoscope:
     ) -> None:
         self.close()
 
+    @property
+    def base_url(self) -> str:
+        return self._transport.base_url
+
     def close(self) -> None:
         self._transport.http.close()
-
-    def create(
-        self,
-        image: Picture,
-        prompt: str,
-        *,
-        idempotency_key: str | None = None,
-        cancel_after: int | None = None,
-        **fields: Any,
-    ) -> Video:
-        """Asks for a video and returns at once. `fields` are those of the API: preset, resolution, num_frames, …
-
-        image: a path, bytes, or an open file. cancel_after: seconds in which it has to have been started.
-        """
-        call = calls.create(image, prompt, idempotency_key=idempotency_key, cancel_after=cancel_after, options=fields)
-        return Video.from_json(self._transport.json(call))
 
     def generate(
         self,
@@ -79,72 +64,12 @@ class Mutoscope:
         on_progress: Callable[[Video], None] | None = None,
         **fields: Any,
     ) -> Video:
-        """Asks for a video and waits until it is made. Raises VideoNotMade or WaitTimeout."""
-        return self.wait(self.create(image, prompt, **fields), timeout=timeout, on_progress=on_progress)
-
-    def quote(self, image: Picture, prompt: str, **fields: Any) -> Quote:
-        """What it would cost, without asking for it."""
-        return Quote.from_json(self._transport.json(calls.quote(image, prompt, options=fields)))
-
-    def get(self, video: str | Video, *, wait: float = 0) -> Video:
-        """Where it stands. wait: seconds that the answer may be held back until that changes."""
-        return Video.from_json(self._transport.json(calls.get(id_of(video), wait=wait)))
-
-    def wait(
-        self,
-        video: str | Video,
-        *,
-        timeout: float | None = None,
-        on_progress: Callable[[Video], None] | None = None,
-    ) -> Video:
-        """The completed video. Raises VideoNotMade, or WaitTimeout after so many seconds; it then goes on."""
-        end = None if timeout is None else time.monotonic() + timeout
-        seen = self.get(video)
-        while not seen.is_done:
-            if on_progress:
-                on_progress(seen)
-            left = LONGEST_HOLD_SECONDS if end is None else end - time.monotonic()
-            if left <= 0:
-                raise WaitTimeout(f"{seen.id} is {seen.status} at {seen.progress} %. It goes on; wait again.")
-            started = time.monotonic()
-            seen = self.get(video, wait=min(LONGEST_HOLD_SECONDS, left))
-            # A server that does not hold answers back must not be asked without pause.
-            time.sleep(max(0.0, min(SHORTEST_ROUND_SECONDS - (time.monotonic() - started), left)))
-        if on_progress:
-            on_progress(seen)
-        if not seen.is_completed:
-            raise VideoNotMade(seen)
-        return seen
-
-    def videos(self, **filters: Any) -> Iterator[Video]:
-        """All videos of the team, newest first, page after page. filters: status, model, q, order, limit of a page."""
-        after = None
-        while True:
-            page = self._transport.json(calls.videos(after, filters))
-            yield from map(Video.from_json, page["data"])
-            if not page["has_more"]:
-                return
-            after = page["last_id"]
-
-    def cancel(self, video: str | Video) -> Video:
-        return Video.from_json(self._transport.json(calls.cancel(id_of(video))))
-
-    def remix(self, video: str | Video, *, idempotency_key: str | None = None, **changes: Any) -> Video:
-        """A new video from the same picture, with some fields changed."""
-        return Video.from_json(
-            self._transport.json(calls.remix(id_of(video), changes, idempotency_key=idempotency_key))
-        )
-
-    def delete(self, video: str | Video) -> None:
-        self._transport.json(calls.delete(id_of(video)))
+        """Asks for a video and waits until it is made: `videos.create` and `videos.wait`."""
+        return self.videos.wait(self.videos.create(image, prompt, **fields), timeout=timeout, on_progress=on_progress)
 
     def download(self, video: str | Video, path: str | os.PathLike[str], *, variant: str = "video") -> Path:
-        """Writes a video into a file, which appears only when it is whole. variant: video or thumbnail."""
-        call = calls.content(id_of(video), variant)
-        with partial_file(path) as file, self._transport.stream(call) as response:
-            for part in response.iter_bytes():
-                file.write(part)
-        return Path(path)
+        """Writes a finished video into a file; `videos.download` can say how far it is."""
+        return self.videos.download(video, path, variant=variant)
 
     def models(self) -> list[dict[str, Any]]:
         return list(self._transport.json(calls.catalogue("models"))["data"])

@@ -1,25 +1,50 @@
-"""Files that appear when they are whole."""
+"""Files that are fetched: whole or not at all, and over lines that break."""
 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from mutoscope.errors import MutoscopeError
+import httpx
+
+from mutoscope.calls import Call
+from mutoscope.errors import ConnectionFailed, FileError
+from mutoscope.retries import growing_pause
+
+_PARTIAL = 206
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+
+# Bytes so far, and in all where that is known.
+OnBytes = Callable[[int, int | None], None]
 
 
 @contextmanager
-def partial_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A file beside `path` that takes its name at the end, or goes away when something fails."""
+def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A file beside `path` that takes its name at the end, or goes away when something fails. Raises FileError.
+
+    A pipe or a device, such as /dev/stdout, is written to as it is.
+    """
     final = Path(path)
     try:
-        handle, name = tempfile.mkstemp(dir=final.parent, prefix=f".{final.name}.")
+        if final.exists() and not final.is_file():
+            with final.open("wb") as file:
+                yield file
+            return
+        with _named_at_the_end(final) as file:
+            yield file
     except OSError as error:
-        raise MutoscopeError(f"Cannot write {final}: {error.strerror}.") from error
+        raise FileError(f"Cannot write {final}: {error.strerror}.") from error
+
+
+@contextmanager
+def _named_at_the_end(final: Path) -> Iterator[IO[bytes]]:
+    handle, name = tempfile.mkstemp(dir=final.parent, prefix=f".{final.name}.")
     partial = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -32,3 +57,59 @@ def partial_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+class Download:
+    """How far a file has come, and what to ask for next. Sends nothing itself."""
+
+    def __init__(self, call: Call, file: IO[bytes], *, on_bytes: OnBytes | None, most_failures: int) -> None:
+        self._call, self._file, self._on_bytes = call, file, on_bytes
+        self._done = 0
+        self._total: int | None = None
+        self._version: str | None = None
+        self._failures, self._most_failures = 0, most_failures
+        self.is_whole = False
+
+    def call(self) -> Call:
+        """For all of it, or for what is missing as long as it is still the same file."""
+        # Lengths are those of the bytes as they are stored.
+        headers = {"Accept-Encoding": "identity"}
+        if self._done and self._version:
+            headers |= {"Range": f"bytes={self._done}-", "If-Range": self._version}
+        return replace(self._call, headers={**self._call.headers, **headers})
+
+    def begin(self, response: httpx.Response) -> None:
+        """Looks at the head of an answer."""
+        part = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if response.status_code == _PARTIAL and part and int(part[1]) == self._done:
+            self._total = int(part[2])
+            return
+        if self._done:
+            if not self._file.seekable():
+                raise FileError("The line broke off, and what is written already cannot be taken back. Try again.")
+            self._file.seek(0)
+            self._file.truncate()
+            self._done = 0
+        length = response.headers.get("Content-Length")
+        self._total = int(length) if length else None
+        self._version = response.headers.get("ETag")
+
+    def take(self, piece: bytes) -> None:
+        self._file.write(piece)
+        self._done += len(piece)
+        self._failures = 0
+        if self._on_bytes:
+            self._on_bytes(self._done, self._total)
+
+    def end(self) -> None:
+        """The answer has ended in order. Raises ConnectionFailed when it was not all."""
+        if self._total is not None and self._done != self._total:
+            raise ConnectionFailed(f"{self._done} bytes came instead of {self._total}. Download it again.")
+        self.is_whole = True
+
+    def pause_after(self, error: httpx.TransportError) -> float:
+        """Seconds until the next try. Raises ConnectionFailed after so many without a byte."""
+        self._failures += 1
+        if self._failures > self._most_failures:
+            raise ConnectionFailed("The download broke off again and again. Try it later.") from error
+        return growing_pause(self._failures)

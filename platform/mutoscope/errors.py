@@ -11,6 +11,9 @@ MutoscopeError
 │   ├── LimitExceeded        429: try again after `retry_after` seconds
 │   └── ServerError          5xx
 ├── ConnectionFailed     no answer, also after trying again
+├── ConfigurationError   no key or address, or one that cannot be
+├── BatchError           a list of requests cannot be read
+├── FileError            a file here cannot be read or written
 ├── WaitTimeout          the video is not done in the time that was given; it goes on
 └── VideoNotMade         it failed, was canceled or expired; carries the video
 """
@@ -79,6 +82,18 @@ class ConnectionFailed(MutoscopeError):
     pass
 
 
+class ConfigurationError(MutoscopeError):
+    pass
+
+
+class BatchError(MutoscopeError):
+    pass
+
+
+class FileError(MutoscopeError):
+    pass
+
+
 class WaitTimeout(MutoscopeError):
     pass
 
@@ -109,6 +124,8 @@ def error_of(response: httpx.Response) -> ApiError:
     except (ValueError, KeyError, TypeError):
         body, code = {}, "unknown"
         message = f"The server answered {response.status_code} and said nothing that can be read."
+        if response.has_redirect_location:
+            message = f"The server sends us elsewhere: use the address of {response.headers['Location']}"
     family = ServerError if response.status_code >= 500 else _BY_STATUS.get(response.status_code, InvalidRequest)
     return family(message, status=response.status_code, code=code, body=body, retry_after=retry_after_of(response))
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mutoscope.events import Event
 
 DONE = frozenset({"completed", "failed", "canceled", "expired"})
 
@@ -68,6 +71,13 @@ class Video:
         """There is a video to download."""
         return self.status == "completed"
 
+    def after(self, event: Event) -> Video:
+        """The same video as an event says that it stands now."""
+        known = {name: getattr(event, name) for name in ("status", "progress", "eta_seconds") if hasattr(event, name)}
+        if known.get("status") == "queued":
+            known["progress"] = 0
+        return replace(self, **known)
+
 
 @dataclass(frozen=True)
 class Quote:
@@ -90,6 +100,77 @@ class Quote:
         )
 
 
-def id_of(video: str | Video) -> str:
-    """Every method takes a video or its id."""
-    return video if isinstance(video, str) else video.id
+@dataclass(frozen=True)
+class Batch:
+    """Many videos that were asked for in one call: `in_progress completed canceled`, which says when it is over.
+
+    counts: of its requests, by `not_taken refused queued in_progress completed failed canceled expired deleted`.
+    """
+
+    id: str
+    status: str
+    name: str
+    progress: int
+    total: int
+    counts: dict[str, int]
+    eta_seconds: float | None
+    credits_reserved: int
+    credits_charged: int
+    created_at: datetime
+    raw: dict[str, Any] = field(repr=False, compare=False)
+
+    @classmethod
+    def from_json(cls, body: dict[str, Any]) -> Batch:
+        counts = dict(body["counts"])
+        return cls(
+            id=body["id"],
+            status=body["status"],
+            name=body["name"],
+            progress=body["progress"],
+            total=counts.pop("total"),
+            counts=counts,
+            eta_seconds=body.get("eta_seconds"),
+            credits_reserved=body["usage"]["credits_reserved"],
+            credits_charged=body["usage"]["credits_charged"],
+            created_at=datetime.fromtimestamp(body["created_at"], UTC),
+            raw=body,
+        )
+
+    @property
+    def is_done(self) -> bool:
+        """Every video of it is done, however it ended."""
+        return self.status != "in_progress"
+
+
+@dataclass(frozen=True)
+class BatchItem:
+    """What became of one request: a video, or the error that says why there is none. index: from 0."""
+
+    id: str
+    index: int
+    custom_id: str | None
+    status: str
+    video_id: str | None
+    error_code: str | None
+    error_message: str | None
+    raw: dict[str, Any] = field(repr=False, compare=False)
+
+    @classmethod
+    def from_json(cls, body: dict[str, Any]) -> BatchItem:
+        video = body.get("video") or {}
+        error = body.get("error") or video.get("error") or {}
+        return cls(
+            id=body["id"],
+            index=body["index"],
+            custom_id=body["custom_id"],
+            status=body["status"],
+            video_id=video.get("id"),
+            error_code=error.get("code"),
+            error_message=error.get("message"),
+            raw=body,
+        )
+
+
+def id_of(thing: str | Video | Batch) -> str:
+    """Every method takes a video or a batch, or its id."""
+    return thing if isinstance(thing, str) else thing.id

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 
-from mutoscope.errors import MutoscopeError
+import httpx
 
+from mutoscope.errors import ConfigurationError
+
+_KEY = re.compile(r"[!-~]+")
 _DEFAULT_URL = "http://localhost:8000"
 
 
@@ -17,9 +21,22 @@ class Options:
 
 
 def options(base_url: str | None = None, api_key: str | None = None) -> Options:
-    """Raises MutoscopeError without a key."""
-    url = base_url or os.environ.get("MUTOSCOPE_URL") or _DEFAULT_URL
-    key = api_key or os.environ.get("MUTOSCOPE_API_KEY")
+    """Raises ConfigurationError without a key, and for a key or an address that cannot be one."""
+    url = (base_url or os.environ.get("MUTOSCOPE_BASE_URL") or _DEFAULT_URL).strip().rstrip("/")
+    key = (api_key or os.environ.get("MUTOSCOPE_API_KEY") or "").strip()
     if not key:
-        raise MutoscopeError("No API key. Make one on the portal's page API keys and set MUTOSCOPE_API_KEY.")
-    return Options(url.rstrip("/"), key)
+        raise ConfigurationError("No API key. Make one on the portal's page API keys and set MUTOSCOPE_API_KEY.")
+    # Found here and not by httpx, whose message would show the key.
+    if not _KEY.fullmatch(key):
+        raise ConfigurationError("The API key holds characters that no key has. Copy it again.")
+    if not _is_address(url):
+        raise ConfigurationError(f"{url!r} is no address of a server. Write it like https://video.example.com.")
+    return Options(url, key)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return parsed.scheme in {"http", "https"} and bool(parsed.host)

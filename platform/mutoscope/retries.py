@@ -21,8 +21,7 @@ def pause_after(call: Call, outcome: httpx.Response | httpx.TransportError, *, t
     """
     if tries > most or not call.repeatable:
         return None
-    # Full jitter (M. Brooker: Exponential Backoff and Jitter, 2015): who failed together does not return together.
-    grown = random.uniform(0, min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**tries))  # noqa: S311
+    grown = growing_pause(tries)
     if isinstance(outcome, httpx.TransportError):
         return grown
     if outcome.status_code not in _AGAIN or _is_used_up(outcome):
@@ -31,6 +30,11 @@ def pause_after(call: Call, outcome: httpx.Response | httpx.TransportError, *, t
     if asked is None:
         return grown
     return asked + grown if asked <= _LONGEST_PAUSE_SECONDS else None
+
+
+def growing_pause(tries: int) -> float:
+    """Full jitter (M. Brooker: Exponential Backoff and Jitter, 2015): who failed together does not return together."""
+    return random.uniform(0, min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**tries))  # noqa: S311
 
 
 def _is_used_up(response: httpx.Response) -> bool:

@@ -42,7 +42,7 @@ def test_the_same_with_coroutines(async_client, start_worker, tmp_path):
         async with async_client() as client:
             video = await client.generate(CAT.read_bytes(), "the camera pans left", timeout=120, **SMALL)
             await client.download(video, tmp_path / "cat.mp4")
-            assert [found.id async for found in client.videos()] == [video.id]
+            assert [found.id async for found in client.videos.list()] == [video.id]
             return (tmp_path / "cat.mp4").read_bytes()
 
     assert asyncio.run(make())[4:8] == b"ftyp"
@@ -51,10 +51,10 @@ def test_the_same_with_coroutines(async_client, start_worker, tmp_path):
 def test_coroutines_ask_for_the_catalogue_and_the_limits_too(async_client):
     async def ask() -> tuple:
         async with async_client() as client:
-            first = await client.create(CAT, "x", **SMALL)
-            quote = await client.quote(CAT, "x", **SMALL)
-            second = await client.remix(await client.cancel(first), prompt="y")
-            await client.delete(second)
+            first = await client.videos.create(CAT, "x", **SMALL)
+            quote = await client.videos.quote(CAT, "x", **SMALL)
+            second = await client.videos.remix(await client.videos.cancel(first), prompt="y")
+            await client.videos.delete(second)
             return quote, await client.models(), await client.presets(), await client.limits(), await client.usage()
 
     quote, models, presets, limits, usage = asyncio.run(ask())
@@ -64,29 +64,29 @@ def test_coroutines_ask_for_the_catalogue_and_the_limits_too(async_client):
 
 def test_look_list_cancel_remix_delete(client):
     with CAT.open("rb") as file:
-        first = client.create(file, "first", metadata={"order": "7"}, **SMALL)
+        first = client.videos.create(file, "first", metadata={"order": "7"}, **SMALL)
     assert first.metadata == {"order": "7"}
-    second = client.remix(first, prompt="second")
-    assert [video.prompt for video in client.videos(limit=1)] == ["second", "first"]
-    assert [video.id for video in client.videos(q="first")] == [first.id]
-    assert client.cancel(first).status == "canceled"
+    second = client.videos.remix(first, prompt="second")
+    assert [video.prompt for video in client.videos.list(limit=1)] == ["second", "first"]
+    assert [video.id for video in client.videos.list(q="first")] == [first.id]
+    assert client.videos.cancel(first).status == "canceled"
     with pytest.raises(VideoNotMade) as caught:
-        client.wait(first.id)
+        client.videos.wait(first.id)
     assert caught.value.video.id == first.id
     with pytest.raises(WaitTimeout):
-        client.wait(second, timeout=0.2)
+        client.videos.wait(second, timeout=0.2)
     with pytest.raises(Conflict):
         client.download(second, "nowhere.mp4")
     assert not Path("nowhere.mp4").exists()
-    client.delete(second)
+    client.videos.delete(second)
     with pytest.raises(NotFound):
-        client.get(second)
+        client.videos.retrieve(second)
 
 
 def test_prices_limits_and_the_catalogue(client):
-    quote = client.quote(CAT, "how much", **SMALL)
+    quote = client.videos.quote(CAT, "how much", **SMALL)
     assert quote.fits
-    assert quote.credits == client.create(CAT, "how much", **SMALL).credits_reserved
+    assert quote.credits == client.videos.create(CAT, "how much", **SMALL).credits_reserved
     assert [model["id"] for model in client.models()]
     assert client.presets()
     assert client.limits()
@@ -94,19 +94,19 @@ def test_prices_limits_and_the_catalogue(client):
 
 
 def test_a_submit_sent_again_with_its_key_makes_one_video(client):
-    once = client.create(CAT, "x", idempotency_key="order-7", **SMALL)
-    assert client.create(CAT, "x", idempotency_key="order-7", **SMALL).id == once.id
-    assert client.create(CAT, "x", **SMALL).id != once.id
+    once = client.videos.create(CAT, "x", idempotency_key="order-7", **SMALL)
+    assert client.videos.create(CAT, "x", idempotency_key="order-7", **SMALL).id == once.id
+    assert client.videos.create(CAT, "x", **SMALL).id != once.id
     assert Job.objects.count() == 2
 
 
 def test_errors_say_what_to_change(client, web, key):
     with pytest.raises(InvalidRequest) as caught:
-        client.create(CAT, "x", fps=99)
+        client.videos.create(CAT, "x", fps=99)
     assert (caught.value.status, caught.value.param) == (422, "fps")
     assert caught.value.request_id
     with pytest.raises(MutoscopeError, match="Cannot read the picture"):
-        client.create("no-such-file.jpg", "x")
+        client.videos.create("no-such-file.jpg", "x")
     stranger = Mutoscope("http://localhost", "mts_x_y", http_client=client._transport.http)
     with pytest.raises(AuthenticationError):
         stranger.limits()

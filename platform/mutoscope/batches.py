@@ -1,0 +1,107 @@
+"""`client.batches`: many videos at once, for programs that wait for each call."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from mutoscope import calls
+from mutoscope.batch_upload import BatchUpload, Requests, read_requests
+from mutoscope.downloads import OnBytes
+from mutoscope.errors import Conflict, WaitTimeout
+from mutoscope.models import Batch, BatchItem, id_of
+from mutoscope.transport import Transport
+
+SHORTEST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 1.0, 10.0
+
+
+def pause_of(error: Conflict) -> float:
+    """Seconds until the same may be sent again. Raises the error where that would not help."""
+    if error.code != "request_in_progress":
+        raise error
+    return error.retry_after or SHORTEST_LOOK_SECONDS
+
+
+class Batches:
+    """The team's batches. Every method takes a batch or its id."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create(
+        self,
+        requests: Requests,
+        *,
+        name: str | None = None,
+        webhook_url: str | None = None,
+        on_error: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Batch:
+        """Asks for many videos, and goes on until the portal has looked at each request.
+
+        requests: a file of JSON Lines, or dictionaries: submits as the API takes them, with `image`, the path of a
+        picture. on_error: `continue` takes what can be taken, `refuse_all` all or nothing. `items` says what became of
+        each.
+        """
+        options = {"name": name, "webhook_url": webhook_url, "on_error": on_error}
+        with BatchUpload(read_requests(requests), options) as upload:
+            return self.send(upload, idempotency_key=idempotency_key or uuid.uuid4().hex)
+
+    def send(self, upload: BatchUpload, *, idempotency_key: str) -> Batch:
+        """The same for what is put together already. With the key of a call that broke off it goes on from there."""
+        while True:
+            try:
+                batch = Batch.from_json(self._transport.json(upload.call(idempotency_key)))
+            except Conflict as error:
+                time.sleep(pause_of(error))
+                continue
+            # A call takes requests for some seconds only.
+            if batch.is_done or not batch.counts["not_taken"]:
+                return batch
+
+    def retrieve(self, batch: str | Batch) -> Batch:
+        """Where it stands."""
+        return Batch.from_json(self._transport.json(calls.batch(id_of(batch))))
+
+    def list(self, **filters: int) -> Iterator[Batch]:
+        """All batches of the team, newest first, page after page. filters: limit of a page."""
+        return map(Batch.from_json, self._transport.pages("/v1/batches", filters))
+
+    def items(self, batch: str | Batch, *, status: str | None = None) -> Iterator[BatchItem]:
+        """What became of each request, in their order, or of those with this status."""
+        path = calls.batch(id_of(batch), "items").path
+        return map(BatchItem.from_json, self._transport.pages(path, {"status": status}))
+
+    def cancel(self, batch: str | Batch) -> Batch:
+        """Cancels its videos that are not done."""
+        return Batch.from_json(self._transport.json(calls.batch(id_of(batch), "cancel", method="POST")))
+
+    def wait(
+        self,
+        batch: str | Batch,
+        *,
+        timeout: float | None = None,
+        on_progress: Callable[[Batch], None] | None = None,
+    ) -> Batch:
+        """The batch once every video of it is done, however they ended. Raises WaitTimeout; it then goes on."""
+        end = None if timeout is None else time.monotonic() + timeout
+        pause = SHORTEST_LOOK_SECONDS
+        while True:
+            seen = self.retrieve(batch)
+            if on_progress:
+                on_progress(seen)
+            if seen.is_done:
+                return seen
+            if end is not None and time.monotonic() + pause > end:
+                raise WaitTimeout(f"{seen.id} is at {seen.progress} %. It goes on; wait again.")
+            time.sleep(pause)
+            pause = min(1.2 * pause, LONGEST_LOOK_SECONDS)
+
+    def download_results(
+        self, batch: str | Batch, path: str | os.PathLike[str], *, on_bytes: OnBytes | None = None
+    ) -> Path:
+        """Writes the videos that are made into a zip, with manifest.jsonl. Raises Conflict while there is none."""
+        return self._transport.download(calls.batch(id_of(batch), "results"), path, on_bytes=on_bytes)

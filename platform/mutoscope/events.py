@@ -1,0 +1,95 @@
+"""What happens to a video, with types."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mutoscope.models import DONE
+from mutoscope.sse import Message
+
+
+@dataclass(frozen=True)
+class StatusEvent:
+    """A new status. `id` resumes a stream behind this event; it is empty where the status was asked for instead."""
+
+    id: str
+    video_id: str
+    status: str
+    attempt: int
+    error_code: str | None = None
+    error_message: str | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing follows."""
+        return self.status in DONE
+
+
+@dataclass(frozen=True)
+class ProgressEvent:
+    """So many of the steps are done; `progress` in per cent."""
+
+    id: str
+    video_id: str
+    attempt: int
+    progress: int
+    step: int
+    steps: int
+    eta_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class PreviewEvent:
+    """A small picture of the clip as it stands: the bytes of a JPEG."""
+
+    id: str
+    video_id: str
+    attempt: int
+    step: int
+    content_type: str
+    image: bytes
+
+
+Event = StatusEvent | ProgressEvent | PreviewEvent
+
+
+def event_of(message: Message) -> Event | None:
+    """None for what a newer portal may say and this package does not know."""
+    try:
+        body = json.loads(message.data)
+        return _KINDS[message.kind](message.id, body) if isinstance(body, dict) else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _status(event_id: str, body: dict[str, Any]) -> StatusEvent:
+    error = body.get("error") or {}
+    return StatusEvent(event_id, body["id"], body["status"], body["attempt"], error.get("code"), error.get("message"))
+
+
+def _progress(event_id: str, body: dict[str, Any]) -> ProgressEvent:
+    return ProgressEvent(
+        event_id,
+        body["id"],
+        body["attempt"],
+        body["progress"],
+        body["step"],
+        body["steps"],
+        body.get("eta_seconds"),
+    )
+
+
+def _preview(event_id: str, body: dict[str, Any]) -> PreviewEvent:
+    image = base64.b64decode(body["image_base64"], validate=True)
+    return PreviewEvent(event_id, body["id"], body["attempt"], body["step"], body["content_type"], image)
+
+
+_KINDS: dict[str, Callable[[str, dict[str, Any]], Event]] = {
+    "status": _status,
+    "progress": _progress,
+    "preview": _preview,
+}

@@ -1,0 +1,39 @@
+"""Server-sent events in pieces of any size."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mutoscope.events import PreviewEvent, event_of
+from mutoscope.sse import Message, Parser
+
+STREAM = (
+    "\ufeffretry: 1500\n\n: still here\r\n\r\nid: 3-0\revent: status\rdata: {\r\ndata:}\n\n"
+    "data\n\nid: 4\x00\ndata:  ä€\U0001f600\n\nevent: progress\nunknown: x\n\nid\ndata: last\n\ndata: unfinished\n"
+).encode()
+EXPECTED = [
+    Message("3-0", "status", "{\n}"),
+    Message("3-0", "message", ""),
+    Message("3-0", "message", " ä€\U0001f600"),
+    Message("", "message", "last"),
+]
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=30))
+def test_wherever_the_pieces_are_cut_the_events_are_the_same(cuts):
+    parser, found = Parser(), []
+    edges = sorted({0, *cuts, len(STREAM)})
+    for start, end in pairwise(edges):
+        found += parser.feed(STREAM[start:end])
+    assert found == EXPECTED
+    assert parser.retry_seconds == 1.5
+
+
+def test_what_a_newer_portal_says_is_passed_over():
+    body = '{"id":"vid_1","attempt":1,"step":4,"content_type":"image/jpeg","image_base64":"/9j/"}'
+    assert event_of(Message("3-9", "preview", body)) == PreviewEvent(
+        "3-9", "vid_1", 1, 4, "image/jpeg", b"\xff\xd8\xff"
+    )
+    for kind, data in (("applause", "{}"), ("status", "{}"), ("status", "no"), ("progress", "[]"), ("status", "null")):
+        assert event_of(Message("1-0", kind, data)) is None
