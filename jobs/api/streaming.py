@@ -13,12 +13,21 @@ _HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"
 
 def event_stream(pieces: AsyncGenerator[bytes]) -> StreamingHttpResponse:
     """Server-sent events as they happen. Call it in a process that may hold answers back."""
-    return StreamingHttpResponse(_unencumbered(pieces), content_type=EVENT_STREAM, headers=_HEADERS)
+    return _EventStream(_unencumbered(pieces), content_type=EVENT_STREAM, headers=_HEADERS)
 
 
 def events_so_far(content: bytes) -> HttpResponse:
     """The same for a process that answers at once: the client's retry makes a poll of it."""
     return HttpResponse(content, content_type=EVENT_STREAM, headers=_HEADERS)
+
+
+class _EventStream(StreamingHttpResponse):
+    """Ends its pieces with itself. Django's own leaves them to the garbage collector when a client goes in mid-send."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async with aclosing(self._iterator) as pieces:
+            async for piece in pieces:
+                yield piece
 
 
 async def _unencumbered(pieces: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
