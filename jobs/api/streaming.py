@@ -13,7 +13,7 @@ _HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"
 
 def event_stream(pieces: AsyncGenerator[bytes]) -> StreamingHttpResponse:
     """Server-sent events as they happen. Call it in a process that may hold answers back."""
-    return _EventStream(_unencumbered(pieces), content_type=EVENT_STREAM, headers=_HEADERS)
+    return _EventStream(_unencumbered(pieces))
 
 
 def events_so_far(content: bytes) -> HttpResponse:
@@ -24,13 +24,17 @@ def events_so_far(content: bytes) -> HttpResponse:
 class _EventStream(StreamingHttpResponse):
     """Ends its pieces with itself. Django's own leaves them to the garbage collector when a client goes in mid-send."""
 
+    def __init__(self, pieces: AsyncGenerator[bytes]) -> None:
+        super().__init__(pieces, content_type=EVENT_STREAM, headers=_HEADERS)
+        self._pieces = pieces
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async with aclosing(self._iterator) as pieces:
+        async with aclosing(self._pieces) as pieces:
             async for piece in pieces:
                 yield piece
 
 
-async def _unencumbered(pieces: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+async def _unencumbered(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     """Begins after all middleware, which may still have asked the database."""
     await sync_to_async(connections.close_all)()
     _end_thread()
