@@ -23,6 +23,8 @@ class GpuMemoryImpossible(InvalidField):
 def check_memory(request: VideoRequest) -> None:
     """Raises GpuMemoryImpossible. With no worker registered nothing is known, and the job may wait for one."""
     needed = request.spec.vram_mb(request.width, request.height, request.num_frames)
+    if not needed:  # made on a processor
+        return
     largest = live_workers(request.spec.pool).filter(model=request.spec.name).aggregate(mb=Max("vram_total_mb"))["mb"]
     if largest is None or needed <= largest:
         return

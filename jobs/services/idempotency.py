@@ -7,12 +7,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db import connection
+
 from common.clock import DatabaseNow
 from common.errors import Conflict, InvalidField
 from jobs.models import IdempotencyRecord, Job
 
 KEPT = timedelta(hours=24)
 _LONGEST_KEY = 255
+# Waits for another submit with this key to commit or roll back, then knows. A key that has run out is free again.
+_REMEMBER = """
+INSERT INTO jobs_idempotencyrecord AS record (team_id, key, fingerprint, job_id, created_at)
+VALUES (%(team)s, %(key)s, %(fingerprint)s, %(job)s, clock_timestamp())
+ON CONFLICT (team_id, key) DO UPDATE
+SET fingerprint = EXCLUDED.fingerprint, job_id = EXCLUDED.job_id, created_at = EXCLUDED.created_at
+WHERE record.created_at <= clock_timestamp() - %(kept)s
+"""
 
 
 @dataclass(frozen=True)
@@ -62,12 +72,16 @@ def replay(*, team_id: int, idempotency: Idempotency) -> Job | None:
 
 def remember(*, job: Job, idempotency: Idempotency) -> bool:
     """Writes the key down, in the transaction of the submit. Returns False when another submit was first."""
-    own = IdempotencyRecord.objects.filter(team_id=job.team_id, key=idempotency.key)
-    own.filter(created_at__lte=DatabaseNow() - KEPT).delete()
-    record = IdempotencyRecord(team_id=job.team_id, key=idempotency.key, fingerprint=idempotency.fingerprint, job=job)
-    # Waits for another submit with this key to commit or roll back, then knows.
-    IdempotencyRecord.objects.bulk_create([record], ignore_conflicts=True)
-    return own.filter(job=job).exists()
+    row: dict[str, Any] = {
+        "team": job.team_id,
+        "key": idempotency.key,
+        "fingerprint": idempotency.fingerprint,
+        "job": job.id,
+        "kept": KEPT,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_REMEMBER, row)
+        return bool(cursor.rowcount)
 
 
 def forget_old_keys() -> int:
