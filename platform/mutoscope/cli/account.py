@@ -1,0 +1,174 @@
+"""login, logout, whoami; usage, limits, models."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from mutoscope.cli import words
+from mutoscope.cli.credentials import KEY_VARIABLE, URL_VARIABLE, Credentials, forget, in_force, store
+from mutoscope.cli.session import Json, Session, session_of
+from mutoscope.client import Mutoscope
+from mutoscope.errors import PermissionDenied
+from mutoscope.options import options
+
+_HERE = ("localhost", "127.0.0.1", "::1")
+
+
+def login(
+    context: typer.Context,
+    *,
+    url: Annotated[str | None, typer.Option(help="The server's address; asked for if absent.")] = None,
+    json: Json = False,
+) -> None:
+    """Sign in: store a server's address and an API key.
+
+    The key is asked for and not shown; a script sends it on standard input. Make one on the portal's page API keys.
+    """
+    session = session_of(context)
+    url = url or os.environ.get(URL_VARIABLE) or _asked_url(session)
+    # Never as an option: it would stay in the shell's history and in the list of processes.
+    key = typer.prompt("API key", hide_input=True, err=True) if session.is_interactive else sys.stdin.readline()
+    checked = options(_whole(url), key)
+    credentials = Credentials(checked.base_url, checked.api_key)
+    with Mutoscope(credentials.base_url, credentials.api_key, max_retries=1) as client:
+        plan = _plan_of(client)
+    path = store(credentials)
+    if not credentials.base_url.startswith("https") and urlsplit(credentials.base_url).hostname not in _HERE:
+        session.say("This address is not encrypted (http): whoever is on the way can read your key.", style="yellow")
+    if os.environ.get(KEY_VARIABLE):
+        session.say(f"{KEY_VARIABLE} is set and comes before what is stored.", style="yellow")
+    body = {"base_url": credentials.base_url, "key": credentials.shown_key, "plan": plan, "stored_in": str(path)}
+    session.result(f"Signed in to {credentials.base_url}. The key is stored in {path}.", body)
+
+
+def _asked_url(session: Session) -> str:
+    if not session.is_interactive:
+        return "http://localhost:8000"
+    return str(typer.prompt("Server", default="http://localhost:8000", err=True))
+
+
+def _whole(url: str) -> str:
+    """An address as people type it, without its scheme."""
+    if "://" in url:
+        return url
+    return f"http://{url}" if url.split(":", maxsplit=1)[0] in _HERE else f"https://{url}"
+
+
+def _plan_of(client: Mutoscope) -> str | None:
+    """The team's plan; None where the key may not see it. Raises AuthenticationError for a key that does not work."""
+    try:
+        return str(client.limits()["plan"]["name"])
+    except PermissionDenied:
+        return None
+
+
+def logout(context: typer.Context, json: Json = False) -> None:
+    """Forget the stored key. The key itself stays valid; revoke it on the portal's page API keys."""
+    session, was_there = session_of(context), forget()
+    session.result("Signed out." if was_there else "You were not signed in.", {"signed_out": was_there})
+    if os.environ.get(KEY_VARIABLE):
+        session.say(f"{KEY_VARIABLE} is still set.", style="yellow")
+
+
+def whoami(context: typer.Context, json: Json = False) -> None:
+    """Show which server and key are in use, and check them."""
+    session, credentials = session_of(context), in_force()
+    with session.client() as client:
+        plan = _plan_of(client)
+    source = KEY_VARIABLE if os.environ.get(KEY_VARIABLE) else "mutoscope login"
+    body = {"base_url": credentials.base_url, "key": credentials.shown_key, "key_from": source, "plan": plan}
+    if session.json:
+        session.print_json(body)
+    else:
+        session.facts([("server", body["base_url"]), ("key", body["key"]), ("from", source), ("plan", plan)])
+
+
+def usage(
+    context: typer.Context,
+    *,
+    since: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First day.")] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last day.")] = None,
+    by: Annotated[str, typer.Option(help="day, member, key or model.")] = "day",
+    json: Json = False,
+) -> None:
+    """Show what was used, this month by default."""
+    session = session_of(context)
+    with session.client() as client:
+        report = client.usage(since=since, until=until, group_by=by)
+    if session.json:
+        return session.print_json(report)
+    rows = [row for row in report["data"] if row["videos"] or by != "day"]
+    lines = [(_name(row.get(by)), row["credits"], row["videos"], f"{row['gpu_seconds']:.1f}") for row in rows]
+    total = report["total"]
+    lines.append(("total", total["credits"], total["videos"], f"{total['gpu_seconds']:.1f}"))
+    session.table((by, "credits", "videos", "GPU seconds"), lines)
+    session.say(f"{report['from']} to {report['to']}, days of UTC.", style="dim")
+    return None
+
+
+def _name(value: object) -> str:
+    if isinstance(value, dict):
+        return str(value.get("name") or value.get("email") or "")
+    return "in the browser" if value is None else str(value)
+
+
+def limits(context: typer.Context, json: Json = False) -> None:
+    """Show what is allowed, and what is left."""
+    session = session_of(context)
+    with session.client() as client:
+        found = client.limits()
+    if session.json:
+        return session.print_json(found)
+    rows = [
+        (
+            quota["scope"],
+            _spaced(quota["name"]),
+            quota["used"],
+            _left(quota["remaining"]),
+            _reset(quota["reset"]),
+        )
+        for quota in found["quotas"]
+    ]
+    session.table(("whose", "what", "used", "left", "whole again in"), rows)
+    plan = {name: value for name, value in found["plan"].items() if value is not None and name != "name"}
+    session.out.print()
+    session.facts([("plan", found["plan"]["name"]), *((_spaced(name), _listed(plan[name])) for name in plan)])
+    return None
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _left(remaining: int | None) -> str:
+    return "no limit" if remaining is None else str(remaining)
+
+
+def _reset(seconds: int | None) -> str:
+    return "" if not seconds else words.duration(seconds)
+
+
+def _listed(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def models(context: typer.Context, json: Json = False) -> None:
+    """List the models that can be asked for, with their prices."""
+    session = session_of(context)
+    with session.client() as client:
+        found = client.models()
+    if session.json:
+        return session.print_json({"object": "list", "data": found})
+    names = list(found[0]["prices"]) if found else []
+    rows = [
+        (f"{model['id']}{' (default)' if model['default'] else ''}", *model["prices"].values(), model["title"])
+        for model in found
+    ]
+    session.table(("model", *names, "title"), rows)
+    session.say("Prices in credits, for each preset at a square size.", style="dim")
+    return None

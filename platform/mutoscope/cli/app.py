@@ -1,0 +1,99 @@
+"""The commands, and what becomes of errors: a plain sentence and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from mutoscope.cli import account, batching, exits, looking, making
+from mutoscope.cli.session import Session, session_of
+from mutoscope.errors import ApiError, MutoscopeError
+from mutoscope.version import __version__
+
+# \b: these lines are not to be joined.
+_EPILOG = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in exits.MEANINGS.items())
+
+
+class Commands(TyperGroup):
+    """Every failure that is to be expected is told in a sentence, and never as a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        ctx.obj = Session()
+        try:
+            answer = super().invoke(ctx)
+            sys.stdout.flush()
+        except MutoscopeError as error:
+            _tell(session_of(ctx), error)
+            raise typer.Exit(exits.exit_code_of(error)) from None
+        except (typer.Abort, EOFError, KeyboardInterrupt):
+            raise typer.Exit(exits.INTERRUPTED) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            _stop_writing()
+            session_of(ctx).say(f"Cannot write the output: {error.strerror}.", style="red")
+            raise typer.Exit(exits.NOT_MADE) from None
+        return answer
+
+
+def _tell(session: Session, error: MutoscopeError) -> None:
+    session.say(str(error), style="red")
+    request_id = error.request_id if isinstance(error, ApiError) else None
+    if request_id and exits.exit_code_of(error) == exits.UNREACHABLE:
+        session.say(f"If you report this, name the request: {request_id}", style="dim")
+    if session.json:
+        code = error.code if isinstance(error, ApiError) else type(error).__name__
+        body = {"message": str(error), "code": code, "param": getattr(error, "param", None), "request_id": request_id}
+        session.print_json({"error": {**body, "exit_code": exits.exit_code_of(error)}})
+
+
+def _stop_writing() -> None:
+    """Python would try once more at its end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+app = typer.Typer(
+    cls=Commands, name="mutoscope", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"mutoscope {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog=_EPILOG)
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Make short videos from still pictures, through a Mutoscope portal."""
+
+
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "login": account.login,
+    "generate": making.generate,
+    "watch": making.watch,
+    "batch": batching.batch,
+    "list": looking.list_,
+    "get": looking.get,
+    "cancel": looking.cancel,
+    "download": looking.download,
+    "usage": account.usage,
+    "limits": account.limits,
+    "models": account.models,
+    "whoami": account.whoami,
+    "logout": account.logout,
+}
+for name, command in _COMMANDS.items():
+    app.command(name)(command)
+
+
+def main() -> None:
+    app(prog_name="mutoscope")

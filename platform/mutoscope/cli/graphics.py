@@ -1,0 +1,115 @@
+"""Pictures in a terminal: by its own protocol where it has one, else as half blocks in true colour.
+
+kitty: https://sw.kovidgoyal.net/kitty/graphics-protocol/; iTerm2: https://iterm2.com/documentation-images.html
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PIL import Image, UnidentifiedImageError
+from rich.color import Color
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import ControlType, Segment
+from rich.style import Style
+
+_MOST_ROWS, _SHARE_OF_SCREEN = 14, 0.5
+# A cell is about twice as high as wide.
+_CELLS_PER_ROW = 2
+_KITTY_PIECE = 4096
+_IMAGE_ID = 7093
+_CONTROL = [(ControlType.BELL,)]  # of any kind: rich counts no width for it
+
+
+def way_of(console: Console) -> str | None:
+    """kitty, iterm, blocks; None where nothing can be shown."""
+    if not console.is_terminal or console.is_dumb_terminal:
+        return None
+    environ = os.environ
+    # A multiplexer does not pass pictures on.
+    if not ({"TMUX", "STY"} & environ.keys()):
+        if environ.get("TERM") == "xterm-kitty" or "KITTY_WINDOW_ID" in environ or _program() == "ghostty":
+            return "kitty"
+        if _program() in {"iTerm.app", "WezTerm"} or environ.get("LC_TERMINAL") == "iTerm2":
+            return "iterm"
+    return "blocks" if console.color_system == "truecolor" and not console.no_color else None
+
+
+def _program() -> str:
+    return os.environ.get("TERM_PROGRAM", "")
+
+
+@dataclass
+class Preview:
+    """What is shown of a clip while it is made; nothing before its first picture."""
+
+    way: str
+    jpeg: bytes = b""
+
+    def show(self, jpeg: bytes) -> None:
+        """Pictures that cannot be read are passed over: nothing depends on them."""
+        try:
+            Image.open(io.BytesIO(jpeg)).verify()
+        except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError):
+            return
+        self.jpeg = jpeg
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if not self.jpeg:
+            return
+        image = Image.open(io.BytesIO(self.jpeg)).convert("RGB")
+        rows = max(2, min(_MOST_ROWS, int(console.size.height * _SHARE_OF_SCREEN)))
+        columns = round(rows * _CELLS_PER_ROW * image.width / image.height)
+        if columns > options.max_width:
+            columns = options.max_width
+            rows = max(2, round(columns / _CELLS_PER_ROW * image.height / image.width))
+        if self.way == "blocks":
+            yield from _blocks(image.resize((columns, 2 * rows)))
+            return
+        # Room first, then the picture over it: at the bottom of the screen it would otherwise scroll.
+        yield from [Segment.line()] * rows
+        escape = _ESCAPES[self.way](self.jpeg, image, columns, rows)
+        yield Segment(f"\x1b7\x1b[{rows}A\r{escape}\x1b8", None, _CONTROL)
+
+    def end(self) -> str:
+        """What takes the picture away."""
+        return f"\x1b_Ga=d,d=I,i={_IMAGE_ID},q=2\x1b\\" if self.way == "kitty" and self.jpeg else ""
+
+
+def _blocks(image: Image.Image) -> RenderResult:
+    """Two pixels a cell: the upper half in the letter's colour, the lower in that behind it."""
+    pixels = image.tobytes()
+    width = image.width
+
+    def colour(x: int, y: int) -> Color:
+        start = 3 * (y * width + x)
+        return Color.from_rgb(*pixels[start : start + 3])
+
+    for y in range(0, image.height, 2):
+        for x in range(width):
+            yield Segment("▀", Style(color=colour(x, y), bgcolor=colour(x, y + 1)))
+        yield Segment.line()
+
+
+def _kitty(_jpeg: bytes, image: Image.Image, columns: int, rows: int) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    data = base64.b64encode(buffer.getvalue()).decode()
+    pieces = [data[start : start + _KITTY_PIECE] for start in range(0, len(data), _KITTY_PIECE)]
+    head = f"a=T,f=100,q=2,C=1,i={_IMAGE_ID},p=1,c={columns},r={rows},"
+    return "".join(
+        f"\x1b_G{head if number == 0 else ''}m={int(number < len(pieces) - 1)};{piece}\x1b\\"
+        for number, piece in enumerate(pieces)
+    )
+
+
+def _iterm(jpeg: bytes, _image: Image.Image, columns: int, rows: int) -> str:
+    data = base64.b64encode(jpeg).decode()
+    return f"\x1b]1337;File=inline=1;size={len(jpeg)};width={columns};height={rows};preserveAspectRatio=0:{data}\x07"
+
+
+_ESCAPES: dict[str, Callable[[bytes, Image.Image, int, int], str]] = {"kitty": _kitty, "iterm": _iterm}

@@ -1,0 +1,89 @@
+"""One run of the command: where it writes, and its client. Results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mutoscope.cli.credentials import in_force
+from mutoscope.client import Mutoscope
+
+# A pipe has no width: what reads it wants whole lines.
+_UNBOUNDED_WIDTH = 10_000
+
+
+class Session:
+    """`json`: results are JSON."""
+
+    def __init__(self) -> None:
+        self.json = False
+        width = None if sys.stdout.isatty() else _UNBOUNDED_WIDTH
+        self.out = Console(highlight=False, markup=False, width=width)
+        self.err = Console(stderr=True, highlight=False, markup=False)
+
+    @property
+    def is_interactive(self) -> bool:
+        """Somebody is there who can be asked."""
+        return sys.stdin.isatty() and self.err.is_terminal
+
+    def client(self) -> Mutoscope:
+        """Raises ConfigurationError without a key."""
+        credentials = in_force()
+        return Mutoscope(credentials.base_url, credentials.api_key)
+
+    def say(self, *words: str, style: str = "") -> None:
+        """For whoever watches."""
+        self.err.print(Text(plain(" ".join(words)), style=style), soft_wrap=True)
+
+    def result(self, words: str, body: Any) -> None:
+        """What was asked for: in words, or as JSON."""
+        if self.json:
+            self.print_json(body)
+        elif words:
+            self.out.print(plain(words), soft_wrap=True)
+
+    def print_json(self, body: Any) -> None:
+        sys.stdout.write(json.dumps(body, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+    def table(self, names: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+        """Columns with their names; the last one is cut where the terminal ends."""
+        table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+        names = list(names)
+        for name in names:
+            is_last = name == names[-1]
+            table.add_column(name, no_wrap=True, overflow="ellipsis" if is_last else "fold")
+        for row in rows:
+            table.add_row(*(Text(plain(str(cell))) for cell in row))
+        self.out.print(table)
+
+    def facts(self, facts: Iterable[tuple[str, object]]) -> None:
+        """One fact a line."""
+        known = [(name, plain(str(value))) for name, value in facts if value not in {None, ""}]
+        width = max(len(name) for name, _ in known)
+        for name, value in known:
+            self.out.print(Text(f"{name:<{width}}  ", style="dim"), Text(value), sep="", soft_wrap=True)
+
+
+def plain(text: str) -> str:
+    """Without characters that would steer the terminal: prompts and messages are written by others."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def _remember(context: typer.Context, value: bool) -> bool:
+    context.ensure_object(Session).json = value
+    return value
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.", callback=_remember)]
+
+
+def session_of(context: typer.Context) -> Session:
+    return context.ensure_object(Session)

@@ -1,0 +1,188 @@
+"""The command `mutoscope` against a running portal, in a terminal and in scripts."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from accounts.quota.models import Wallet
+from jobs.models import Job
+from jobs.states import State
+from tests.client.relay import Relay
+from tests.client.shell import Shell
+from tests.client.test_client import CAT
+from tests.workers import wait_for_state, wait_until
+
+pytestmark = pytest.mark.xdist_group("processes")
+SMALL = ("--model", "scripted", "--resolution", "256p", "--frames", "8", "--steps", "15")
+SLOW = ("generate", CAT, "delay=0.2", *SMALL)
+
+
+@pytest.fixture
+def live(live_process, settings):
+    settings.MODELS_ENABLED = ["camera", "scripted"]
+    return live_process(MODELS_ENABLED="camera,scripted")
+
+
+@pytest.fixture
+def shell(tmp_path, live, key):
+    folder = tmp_path / "home"
+    folder.mkdir()
+    with Shell(folder, MUTOSCOPE_BASE_URL=live.url, MUTOSCOPE_API_KEY=key) as made:
+        yield made
+
+
+def test_sign_in_look_and_sign_out(tmp_path, live, key):
+    shell = Shell(tmp_path)
+    assert shell.run("whoami").returncode == 3
+    refused = shell.run("login", "--url", live.url, input="mts_0a1b2c_wrong\n")
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert "wrong" not in refused.stderr
+    assert list(tmp_path.rglob("login.json")) == []
+    done = shell.run("login", "--url", f"{live.url}/", "--json", input=f"{key}\n")
+    assert done.returncode == 0, done.stderr
+    stored = Path(json.loads(done.stdout)["stored_in"])
+    assert (stored.stat().st_mode & 0o777, stored.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    for command in (["whoami"], ["whoami", "--json"], ["models"], ["limits"], ["usage", "--by", "model"], ["list"]):
+        seen = shell.run(*command)
+        assert seen.returncode == 0, seen.stderr
+        assert key not in done.stdout + seen.stdout + seen.stderr
+    # A stored key goes to its own server alone.
+    elsewhere = Shell(tmp_path, MUTOSCOPE_BASE_URL="http://127.0.0.1:1")
+    assert elsewhere.run("list").returncode == 3
+    assert shell.run("logout").returncode == 0
+    assert not stored.exists()
+    assert shell.run("list", "--json").returncode == 3
+
+
+def test_from_a_photograph_to_a_file_over_a_broken_line(shell, live, start_worker):
+    start_worker("--model", "scripted")
+    with Relay(live.port, cut_after=6000) as relay:
+        shell.environment["MUTOSCOPE_BASE_URL"] = relay.url
+        done = shell.run(*SLOW, "--seed", 7, "--metadata", "order=7", "-o", "out.mp4", "--json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert (made["status"], made["seed"], made["metadata"], made["file"]) == ("completed", 7, {"order": "7"}, "out.mp4")
+    assert (shell.folder / "out.mp4").read_bytes()[4:8] == b"ftyp"
+    assert relay.cuts >= 1
+    shell.environment["MUTOSCOPE_BASE_URL"] = live.url
+    assert json.loads(shell.run("get", made["id"], "--json").stdout)["id"] == made["id"]
+    assert [row["id"] for row in json.loads(shell.run("list", "--json").stdout)["data"]] == [made["id"]]
+    saved = shell.run("download", made["id"], "--variant", "spritesheet", "--json")
+    assert (shell.folder / json.loads(saved.stdout)["file"]).read_bytes()[:2] == b"\xff\xd8"
+    full = shell.run("download", made["id"], "-o", "/dev/full")
+    assert (full.returncode, "No space left" in full.stderr) == (1, True)
+    lines = [json.loads(line) for line in shell.run("watch", "--json").stdout.splitlines()]
+    assert (lines[0]["event"], lines[-1]["id"]) == ("status", made["id"])
+    with Path("/dev/full").open("w") as device:
+        listed = shell.run("list", stdout=device)
+    assert (listed.returncode, "No space left" in listed.stderr) == (1, True)
+
+
+def test_a_terminal_shows_a_bar_and_the_clip(shell, start_worker):
+    start_worker("--model", "scripted")
+    terminal = shell.terminal(*SLOW, "--seed", 0x204060, "-o", "out.mp4", "--quote")
+    terminal.wait_for(lambda it: "Make it?" in it.text)
+    assert "1 credit, " in terminal.text
+    terminal.type("\r")
+    assert terminal.end() == 0
+    assert "Making it" in terminal.text
+    assert "▀" in terminal.text
+    # The engine's only colour, as JPEG keeps it.
+    assert "\x1b[38;2;9" in terminal.raw
+    assert "Saved out.mp4" in terminal.text.splitlines()[-1]
+    without = shell.terminal(*SLOW, "-o", "two.mp4", "--no-preview")
+    assert without.end() == 0
+    assert "▀" not in without.text
+    kitty = shell.terminal(*SLOW, "-o", "three.mp4", TERM="xterm-kitty")
+    assert kitty.end() == 0
+    assert "\x1b_Ga=T,f=100,q=2,C=1" in kitty.raw
+    assert "\x1b_Ga=d,d=I" in kitty.raw
+    iterm = shell.terminal(*SLOW, "-o", "four.mp4", TERM_PROGRAM="iTerm.app")
+    assert iterm.end() == 0
+    assert "\x1b]1337;File=inline=1" in iterm.raw
+
+
+def test_colours_stay_away_where_nobody_wants_them(shell):
+    for variables, is_red in ({}, True), ({"NO_COLOR": "1"}, False):
+        terminal = shell.terminal("get", "vid_0", **variables)
+        assert terminal.end() == 4
+        assert ("\x1b[31m" in terminal.raw) == is_red
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "said"),
+    [("y\r", State.CANCELED, "Canceled. It costs nothing."), ("\r", State.QUEUED, "goes on")],
+    ids=["cancel", "go on"],
+)
+def test_ctrl_c_asks_what_to_do(shell, answer, state, said):
+    terminal = shell.terminal(*SLOW)
+    terminal.wait_for(lambda it: "Waiting for its turn" in it.text)
+    terminal.type("\x03")
+    terminal.wait_for(lambda it: "Otherwise it goes on" in it.text)
+    terminal.type(answer)
+    assert terminal.end() == 130
+    assert said in terminal.text
+    assert Job.objects.get().state == state
+    assert list(shell.folder.glob("*.mp4")) == []
+
+
+def test_an_interrupted_script_says_how_to_come_back(shell, start_worker):
+    process = shell.start(*SLOW, "-o", "out.mp4")
+    job = wait_until(Job.objects.first, 60)
+    # It says so once it listens.
+    assert process.stderr.readline() == "Waiting for its turn\n"
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    shell.check(said)
+    assert process.returncode == 130
+    assert f"mutoscope watch {job.public_id}" in said
+    start_worker("--model", "scripted")
+    again = shell.run("watch", job.public_id, "-o", "out.mp4")
+    assert again.returncode == 0, again.stderr
+    assert (shell.folder / "out.mp4").exists()
+    wait_for_state(job, State.COMPLETED)
+
+
+def test_every_failure_has_its_exit_code(shell, live, start_worker):
+    start_worker("--model", "scripted")
+    detached = shell.run("generate", CAT, "fail_at=2", *SMALL, "--detach")
+    assert detached.stdout == f"{Job.objects.get().public_id}\n"
+    failed = shell.run("watch", detached.stdout.strip(), "--json")
+    assert failed.returncode == 1
+    assert json.loads(failed.stdout.splitlines()[-1])["error"]["exit_code"] == 1
+    quoted = shell.run("generate", CAT, "x", *SMALL, "--quote", "--json")
+    assert (quoted.returncode, json.loads(quoted.stdout)["fits"]) == (0, True)
+    assert Job.objects.count() == 1
+    for arguments in (
+        ("generate", "nowhere.jpg", "x"),
+        ("generate", CAT, "x", "--fps", 99),
+        ("generate", CAT, "x", "-o", "no/such/folder.mp4"),
+        ("generate", CAT, "x", "--metadata", "novalue"),
+        ("list", "--no-such-option"),
+    ):
+        assert shell.run(*arguments).returncode == 2
+    assert shell.run("get", "vid_0197f00dcafe7000800000000000beef").returncode == 4
+    Wallet.objects.update(balance=0)
+    poor = shell.run(*SLOW, "--json")
+    assert poor.returncode == 5
+    assert json.loads(poor.stdout)["error"]["code"] == "quota_exceeded"
+    shell.environment["MUTOSCOPE_API_KEY"] = "mts_0a1b2c_ä"
+    assert shell.run("list").returncode == 3
+    shell.environment["MUTOSCOPE_API_KEY"] = "mts_0a1b2c_wrong"
+    assert shell.run("list").returncode == 3
+    shell.environment["MUTOSCOPE_BASE_URL"] = "http://127.0.0.1:1"
+    away = shell.run("list", "--json")
+    assert (away.returncode, json.loads(away.stdout)["error"]["code"]) == (6, "ConnectionFailed")
+    assert "http://127.0.0.1:1 does not answer" in away.stderr
+
+
+def test_the_exit_codes_are_documented(shell):
+    from mutoscope.cli.exits import MEANINGS
+
+    told = shell.run("--help").stdout
+    guide = (Path(__file__).parents[2] / "platform/mutoscope/README.md").read_text()
+    for code, meaning in MEANINGS.items():
+        assert f"{code}  {meaning}" in told
+        assert f"| {code} | {meaning} |" in guide
