@@ -47,6 +47,8 @@ class Translation:
                 code=known.code,
                 param=details[0].loc[0],
                 details=details,
+                extra=known.extra,
+                retry_after_seconds=known.retry_after_seconds,
             ) from error
 
     def _renamed(self, loc: tuple[str, ...]) -> tuple[str, ...]:

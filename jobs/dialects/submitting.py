@@ -1,6 +1,5 @@
 """A request in a foreign language becomes an ordinary job: the same checks, quotas and prices as in our own."""
 
-from dataclasses import replace
 from typing import Any
 
 from django.urls import reverse
@@ -12,9 +11,8 @@ from jobs.api.videos import checked_body
 from jobs.dialects.inputs import translate
 from jobs.dialects.uploads import Shelf
 from jobs.models import Job
-from jobs.requests import VideoRequestSerializer, resolve
-from jobs.services.idempotency import idempotency_of
-from jobs.services.submit import submit_job
+from jobs.requests import VideoRequestSerializer
+from jobs.services.submit import submit_body
 
 
 def shelf_of(request: Request) -> Shelf:
@@ -38,10 +36,10 @@ def submit(
     principal = principal_of(request)
     translation = translate(given, shelf=shelf_of(request))
     with translation.in_their_words():
-        values = checked_body(VideoRequestSerializer, {**translation.body, **beside, "model": spec.name})
-        wanted = resolve(values, team=principal.team, cancel_after_seconds=cancel_after_seconds)
-    return submit_job(
-        principal=principal,
-        request=replace(wanted, webhook_form=webhook_form),
-        idempotency=idempotency_of(request.headers.get("Idempotency-Key"), values),
-    )
+        return submit_body(
+            principal=principal,
+            values=checked_body(VideoRequestSerializer, {**translation.body, **beside, "model": spec.name}),
+            idempotency_key=request.headers.get("Idempotency-Key"),
+            cancel_after_seconds=cancel_after_seconds,
+            webhook_form=webhook_form,
+        )

@@ -273,6 +273,23 @@ def test_sent_again_it_is_not_fetched_again(ask, host):
     assert len(host.calls) == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("/replicate/v1/predictions", {"version": "mutoscope/camera", "input": {}}),
+        ("/fal/queue/mutoscope/camera", {}),
+    ],
+)
+def test_nor_in_the_words_of_others(path, sent, as_alice, host):
+    wish = {"image_url": host.url, "prompt": "x", "num_frames": 8, "resolution": "256p"}
+    sent = {**sent, "input": wish} if "input" in sent else wish
+    answers = [as_alice.post(path, sent, **{"Idempotency-Key": "one"})]
+    host.answer = lambda handler: say(handler, 500)
+    answers.append(as_alice.post(path, sent, **{"Idempotency-Key": "one"}))
+    assert [answer.status_code // 100 for answer in answers] == [2, 2], answers[1].content
+    assert (Job.objects.count(), len(host.calls)) == (1, 1)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_no_transaction_and_no_connection_waits_for_a_stranger(ask, host):
     seen = []
