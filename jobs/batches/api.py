@@ -89,7 +89,7 @@ class BatchesView(APIView):
             "file `requests` of JSON Lines, and a file for each picture, to be named by `image_name`.\n\n"
             "A call takes requests for at most 18 seconds. Where `counts.not_taken` is above 0, send the same again "
             "with the same `Idempotency-Key`: it goes on where it stopped, and nothing is made twice. After an hour "
-            "without such a call the batch ends with what was taken."
+            "without such a call the batch ends with what was taken; with `refuse_all` it is canceled then."
         ),
         request={
             "application/json": NewBatchSerializer,

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 # Longer than one request needs, decoding and storing included. After it another call may go on.
 LEASE = timedelta(seconds=20)
-# A batch that nobody goes on with ends with what was taken. Without a key nobody can.
+# A batch that nobody goes on with ends with what was taken, or is withdrawn. Without a key nobody can.
 _PATIENCE = timedelta(hours=1)
 
 
@@ -85,12 +85,16 @@ def cancel_batch(*, batch: Batch) -> None:
 
     Doing it again goes on where a call before broke off. No effect on a batch that is over.
     """
+    _withdraw(batch)
+    _end(batch.pk)
+
+
+def _withdraw(batch: Batch) -> None:
     mine = Batch.objects.filter(pk=batch.pk, state=Batch.State.IN_PROGRESS)
     # First, and for itself: no request is taken behind it.
     mine.filter(cancel_requested_at=None).update(cancel_requested_at=DatabaseNow(), taking_until=None)
     for job in Job.objects.filter(batch_item__batch=batch, state__in=ACTIVE).order_by("-pk"):
         cancel_job(job=job)
-    _end(batch.pk)
 
 
 def end_due_batches() -> int:
@@ -99,8 +103,15 @@ def end_due_batches() -> int:
     Closing a video knows nothing of batches. Of each open batch one video is remembered that was not closed, so that a
     look costs one row a batch.
     """
-    due = _due().filter(Q(awaits=None) | Q(awaits__state__in=TERMINAL))
-    return sum(_end(batch_id) for batch_id in due.values_list("pk", flat=True))
+    # All or nothing, and it has come to neither: whoever took its requests died, or had not the time.
+    half_taken = Q(on_error=Batch.OnError.REFUSE_ALL, taking_until__isnull=False)
+    due = _due().filter(Q(awaits=None) | Q(awaits__state__in=TERMINAL) | half_taken)
+    count = 0
+    for batch in due:
+        if batch.on_error == Batch.OnError.REFUSE_ALL and batch.taking_until is not None:
+            _withdraw(batch)
+        count += _end(batch.pk)
+    return count
 
 
 def _due() -> QuerySet[Batch]:

@@ -79,6 +79,20 @@ def test_what_nobody_goes_on_with_ends(headers, hours, send, monkeypatch):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(("headers", "hours"), [({}, 0), (KEY, 2)])
+def test_of_all_or_nothing_a_part_does_not_stay(headers, hours, send, alice):
+    """A call that died in the middle of `refuse_all`."""
+    batch = batch_of(send(wanted(1), wanted(2), on_error="refuse_all", headers=headers))
+    batch.items.get(index=1).delete()
+    Batch.objects.update(taking_until=timezone.now() - timedelta(hours=hours))
+    end_due_batches()
+    batch.refresh_from_db()
+    assert batch.state == "canceled"
+    assert {job.state for job in Job.objects.filter(batch_item__batch=batch)} == {"canceled"}
+    assert list(find_money_drifts()) == []
+
+
+@pytest.mark.django_db
 def test_a_storage_that_is_away_stops_it_and_a_repeat_goes_on(send, settings, tmp_path):
     media = settings.STORAGES
     (tmp_path / "file").write_text("no folder")
