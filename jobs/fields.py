@@ -2,6 +2,7 @@
 
 import math
 import re
+from heapq import nsmallest
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,8 @@ _FRACTION = re.compile(r"^\d{1,3}(\.\d{1,3})?$", re.ASCII)
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 _METADATA_KEYS, _METADATA_LENGTH = 16, 500
 _LONGEST_ADDRESS = 2000
+# Of so many the names are said: a body of millions would be answered with gigabytes.
+_MOST_UNKNOWN = 20
 
 
 class StrictSerializer(serializers.Serializer[dict[str, Any]]):
@@ -18,7 +21,7 @@ class StrictSerializer(serializers.Serializer[dict[str, Any]]):
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if isinstance(data, dict):
-            unknown = sorted(str(name) for name in data.keys() - self.fields.keys())
+            unknown = nsmallest(_MOST_UNKNOWN, (str(name) for name in data.keys() - self.fields.keys()))
             if unknown:
                 message = f"There is no such field. Known: {', '.join(self.fields)}."
                 raise serializers.ValidationError(
@@ -104,17 +107,32 @@ class SecondsField(TextField):
         return text
 
 
+class ShortListField(serializers.ListField):
+    """At most `max_length` entries, counted first: each wrong one of a million would have a complaint of its own."""
+
+    def __init__(self, *, max_length: int, **kwargs: Any) -> None:
+        super().__init__(max_length=max_length, **kwargs)
+        self._most = max_length
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and len(data) > self._most:
+            raise serializers.ValidationError(f"Holds {len(data)} entries; at most {self._most} are taken.")
+        values: list[Any] = super().to_internal_value(data)
+        return values
+
+
 class MetadataField(serializers.DictField):
     """A flat object of up to 16 short texts, returned as it was sent."""
 
     child = TextField(max_length=_METADATA_LENGTH, allow_blank=True)
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
-        values: dict[str, str] = super().to_internal_value(data)
-        if len(values) > _METADATA_KEYS:
+        # Counted first: each wrong text of a million would have a complaint of its own.
+        if isinstance(data, dict) and len(data) > _METADATA_KEYS:
             raise serializers.ValidationError(
-                f"Holds {len(values)} keys; at most {_METADATA_KEYS} are kept.", code="too_many"
+                f"Holds {len(data)} keys; at most {_METADATA_KEYS} are kept.", code="too_many"
             )
+        values: dict[str, str] = super().to_internal_value(data)
         if any(_NOT_TEXT.search(key) or not 1 <= len(key) <= 64 for key in values):
             raise serializers.ValidationError("Keys must be text of 1 to 64 characters.", code="malformed")
         return values

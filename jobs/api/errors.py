@@ -1,6 +1,7 @@
 """Every error of the API leaves through here, in one of two envelopes: that of /v1, and that of the old /generate."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -32,6 +33,8 @@ from common.outages import is_outage
 log = structlog.get_logger(__name__)
 
 _LONGEST_QUOTE = 300
+# A body may hold a million mistakes; nobody reads on.
+_MOST_DETAILS = 50
 # Addresses for the SDKs of others, which read errors in another form.
 DIALECTS = ("/replicate/", "/fal/")
 
@@ -57,7 +60,7 @@ def as_mutoscope_error(error: Exception) -> MutoscopeError | None:
     if isinstance(error, MutoscopeError):
         return error
     if isinstance(error, drf.ValidationError):
-        details = tuple(_details(error.detail))
+        details = tuple(islice(_details(error.detail), _MOST_DETAILS))
         first = details[0]
         return InvalidField(f"{'.'.join(first.loc)}: {first.msg}", param=first.loc[0], details=details)
     if is_outage(error):
@@ -93,8 +96,8 @@ def _details(detail: Any, loc: tuple[str, ...] = ()) -> Iterator[Detail]:
 
 
 def _printable(text: str) -> str:
-    """Complaints quote what was sent: half a surrogate pair would not go into UTF-8, five megabytes help nobody."""
-    return text[:_LONGEST_QUOTE].encode("utf-8", "replace").decode()
+    """Complaints quote what was sent: neither half a surrogate pair nor NUL can be kept, five megabytes help nobody."""
+    return text[:_LONGEST_QUOTE].replace("\0", "?").encode("utf-8", "replace").decode()
 
 
 def envelope(error: MutoscopeError, request_id: str) -> dict[str, Any]:

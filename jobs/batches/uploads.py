@@ -3,7 +3,7 @@
 Of JSON Lines never more than one line lies in memory. Each is judged for itself: one that is broken spoils no other.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, Any, Protocol
@@ -19,6 +19,7 @@ from jobs.api.parsers import BoundedMultiPartParser, StrictJSONParser, body_too_
 MOST_ITEMS = 500
 # A JSON body lies in memory as a whole, more than once.
 MOST_JSON_BYTES = 16_000_000
+_LONGEST_NAME = 100
 _PIECE = 1 << 16
 
 
@@ -161,6 +162,7 @@ def upload_of(request: Request) -> Upload:
         pictures = body.get("images", {})
         if not isinstance(pictures, dict):
             raise InvalidField("images: Send an object of names and pictures in base64.", param="images")
+        _check_names(pictures)
         options = {name: value for name, value in body.items() if name not in {"requests", "images"}}
         return Upload(options, ListedRequests(body.get("requests")), pictures)
     return upload_of_form({name: body.getlist(name) for name in body})
@@ -176,8 +178,16 @@ def upload_of_form(parts: Mapping[str, list[Any]]) -> Upload:
     if not isinstance(requests, UploadedFile):
         raise InvalidField("requests: Send a file of JSON Lines, one request a line.", param="requests")
     pictures = {name: value for name, value in fields.items() if isinstance(value, UploadedFile)}
+    _check_names(pictures)
     for name, picture in pictures.items():
         if (picture.size or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise TooLarge(f"{name}: The picture is too large.", param=name[:60])
     options = {name: value for name, value in fields.items() if name not in pictures}
     return Upload(options, LinedRequests(requests), pictures)
+
+
+def _check_names(pictures: Iterable[str]) -> None:
+    """Raises InvalidField: complaints about requests quote the names, and are kept in the database."""
+    if not all(name.isprintable() and 1 <= len(name) <= _LONGEST_NAME for name in pictures):
+        message = f"images: Names of pictures are 1 to {_LONGEST_NAME} printable characters."
+        raise InvalidField(message, param="images")

@@ -5,17 +5,19 @@ from typing import Any
 from rest_framework import serializers
 
 from common.clock import unix_seconds
-from jobs.fields import AddressField, FlagField, StrictSerializer, TextField
+from jobs.fields import AddressField, FlagField, ShortListField, StrictSerializer, TextField
 from jobs.webhooks.models import ENDS, Attempt, Delivery, DisabledReason, Endpoint, Kind
 
 LISTENABLE = [kind.value for kind in Kind if kind != Kind.PING]
 _LONGEST_OVERLAP_HOURS = 7 * 24
+_MOST_EVENTS = 50
 
 
 class NewWebhookSerializer(StrictSerializer):
     url = AddressField(help_text="where events are sent")
-    events = serializers.ListField(
+    events = ShortListField(
         child=serializers.ChoiceField(choices=LISTENABLE),
+        max_length=_MOST_EVENTS,
         allow_empty=False,
         default=[kind.value for kind in ENDS],
         help_text="which events; the ends of videos if absent",
@@ -25,7 +27,9 @@ class NewWebhookSerializer(StrictSerializer):
 
 class WebhookChangesSerializer(NewWebhookSerializer):
     url = AddressField(required=False)
-    events = serializers.ListField(child=serializers.ChoiceField(choices=LISTENABLE), allow_empty=False, required=False)
+    events = ShortListField(
+        child=serializers.ChoiceField(choices=LISTENABLE), max_length=_MOST_EVENTS, allow_empty=False, required=False
+    )
     enabled = FlagField(required=False, help_text="true also after it was switched off for failing")
 
 

@@ -53,6 +53,7 @@ class Metadata(_OfField):  # type: ignore[no-untyped-call]
 
 class Choices(_OfField):  # type: ignore[no-untyped-call]
     target_class = "rest_framework.serializers.ListField"
+    match_subclasses = True
 
     def rules(self) -> dict[str, Any]:
         return {} if self.target.allow_empty else {"minItems": 1}

@@ -21,7 +21,7 @@ from jobs.dialects.names import find_model
 from jobs.dialects.replicate.shapes import prediction_as_json
 from jobs.dialects.submitting import submit
 from jobs.dialects.views import AsyncDialectView, DialectView
-from jobs.fields import AddressField, StrictSerializer, TextField
+from jobs.fields import AddressField, ShortListField, StrictSerializer, TextField
 from jobs.models import Job
 from jobs.services.cancel import cancel_job
 from jobs.services.lookups import find_video
@@ -38,7 +38,9 @@ class PredictionSerializer(StrictSerializer):
     input = serializers.JSONField()
     webhook = AddressField(required=False)
     webhook_completed = AddressField(required=False, help_text="the same for the end alone")
-    webhook_events_filter = serializers.ListField(child=serializers.ChoiceField(choices=_EVENTS), required=False)
+    webhook_events_filter = ShortListField(
+        child=serializers.ChoiceField(choices=_EVENTS), max_length=50, required=False
+    )
     stream = serializers.BooleanField(required=False, help_text="films come whole: there is nothing to stream")
 
 

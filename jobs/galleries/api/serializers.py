@@ -8,15 +8,15 @@ from rest_framework.request import Request
 
 from common.clock import unix_seconds
 from common.ids import public_id
-from jobs.fields import FlagField, StrictSerializer, TextField
+from jobs.fields import FlagField, ShortListField, StrictSerializer, TextField
 from jobs.galleries.models import LONGEST_CAPTION, LONGEST_TAG, MOST_TAGS, Collection, Publication, ShareLink
 
 LONGEST_PASSWORD = 128
 
 
-def _tags_field() -> serializers.ListField:
+def _tags_field() -> ShortListField:
     child = TextField(max_length=LONGEST_TAG)
-    return serializers.ListField(child=child, max_length=MOST_TAGS, required=False)
+    return ShortListField(child=child, max_length=MOST_TAGS, required=False)
 
 
 class EditPublicationSerializer(StrictSerializer):

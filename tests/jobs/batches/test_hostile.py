@@ -40,6 +40,20 @@ def test_whatever_stands_in_a_line_is_answered(as_alice, sent):
         assert all((item["error"] is None) != (item["video"] is None) for item in shown["items"])
 
 
+@pytest.mark.parametrize("line", [{"a\0": 1}, {"\ud800": 1}, {"metadata": {"\0": "x"}}, {"prompt": "\0"}])
+def test_what_no_database_holds_is_complained_of_all_the_same(line, as_alice):
+    (item,) = form(as_alice, lines([line])).json()["items"]
+    assert (item["status"], item["error"]["code"]) == ("refused", "invalid_field")
+
+
+@pytest.mark.parametrize("on_error", ["continue", "refuse_all"])
+@pytest.mark.parametrize("name", ["a\0", "\ud800", "", "x" * 101])
+def test_names_of_pictures_are_text(name, on_error, as_alice):
+    body = {"images": {name: ""}, "requests": [wanted()], "on_error": on_error}
+    answer = as_alice.post("/v1/batches", body)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "images"), answer.content
+
+
 def test_two_hundred_megabytes_are_read_line_by_line():
     photo = base64.b64encode(png() + b"x" * 300_000).decode()
     file = TemporaryUploadedFile("requests.jsonl", "application/jsonl", 0, None)
