@@ -14,7 +14,7 @@ from mutoscope.cli import exits, words
 from mutoscope.cli.live import VideoDisplay, byte_bar
 from mutoscope.cli.session import Json, Session, session_of
 from mutoscope.client import Mutoscope
-from mutoscope.errors import FileError, MutoscopeError, VideoNotMade
+from mutoscope.errors import ConnectionFailed, FileError, MutoscopeError, ServerError, VideoNotMade
 from mutoscope.events import Event, PreviewEvent
 from mutoscope.models import Quote, Video
 
@@ -161,6 +161,9 @@ def _follow(
         seen = client.videos.retrieve(video)
     except KeyboardInterrupt:
         _interrupted(session, client, video, then)
+        raise
+    except (ConnectionFailed, ServerError):
+        session.say(f"{video.id} may go on without us. To come back: {then}", style="yellow")
         raise
     if not seen.is_completed:
         raise VideoNotMade(seen)
