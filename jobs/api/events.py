@@ -24,6 +24,7 @@ from jobs.live.hub import present_hub
 from jobs.live.rows import Row, valid_last_id
 from jobs.live.seats import SeatLimit
 from jobs.live.stream import briefly, follow
+from jobs.live.viewers import Viewer
 from jobs.services.lookups import find_video
 
 _DESCRIPTION = """Server-sent events, each with an `id`, until the video is completed, failed, canceled or expired:
@@ -98,7 +99,7 @@ class EventsView(AsyncAPIView):
         if not settings.HOLDS_ANSWERS or not isinstance(request._request, ASGIRequest) or request.method == "HEAD":
             return events_so_far(await sync_to_async(briefly)(row, last))
         hub = present_hub()
-        return event_stream(follow(hub, row, last, hub.seats.take(_limits(principal))))
+        return event_stream(follow(hub, row, last, hub.seats.take(_limits(principal)), Viewer.of(principal)))
 
 
 def _limits(principal: Principal) -> list[SeatLimit]:

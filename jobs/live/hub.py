@@ -16,6 +16,7 @@ from jobs.live.events import Event, Position
 from jobs.live.recorded import Recorded
 from jobs.live.rows import Row, read_rows
 from jobs.live.seats import Seats
+from jobs.live.viewers import Viewer, still_welcome
 
 log = structlog.get_logger(__name__)
 
@@ -28,9 +29,10 @@ _QUEUE_LENGTH = 100
 
 
 class Follower:
-    """One client's place in the fan-out. `None` in its queue: the job is gone."""
+    """One client's place in the fan-out. `None` in its queue: the job is gone, or may not be seen any more."""
 
-    def __init__(self) -> None:
+    def __init__(self, viewer: Viewer) -> None:
+        self.viewer = viewer
         self.queue: asyncio.Queue[Event | None] = asyncio.Queue(_QUEUE_LENGTH)
         self._offered = Position(0)
         self._task = asyncio.current_task()
@@ -84,16 +86,20 @@ class Hub:
     def recorded(self) -> Recorded:
         return Recorded()
 
-    def join(self, row: Row) -> Follower:
+    def join(self, row: Row, viewer: Viewer) -> Follower:
         """From now on the present task's client hears of the job; what was before has to be asked for."""
         channel = self._channels.setdefault(row.id, _Channel(row))
-        follower = Follower()
+        follower = Follower(viewer)
         channel.followers.add(follower)
         if not self._tasks:
             self._tasks = [
                 # Not in the context of the request that happens to come first: its team's wall would stand for all.
                 asyncio.create_task(_again_and_again(work, pause), context=contextvars.Context())
-                for work, pause in ((self._read, _READ_SECONDS), (self._poll, _POLL_SECONDS))
+                for work, pause in (
+                    (self._read, _READ_SECONDS),
+                    (self._poll, _POLL_SECONDS),
+                    (self._recheck, settings.EVENT_RECHECK_SECONDS),
+                )
             ]
         return follower
 
@@ -128,6 +134,19 @@ class Hub:
         for job_id in asked:
             if channel := self._channels.get(job_id):
                 self._compare(channel, rows.get(job_id))
+
+    async def _recheck(self) -> None:
+        """Ends the streams of those whose key was revoked meanwhile, or who are no members any more."""
+        followers = [follower for channel in self._channels.values() for follower in channel.followers]
+        asked = {follower.viewer for follower in followers}
+        try:
+            welcome = await asyncio.get_running_loop().run_in_executor(self._thread, still_welcome, asked)
+        except AnyDatabaseError as error:
+            log.warning("viewers_not_checked", reason=str(error).strip())
+            return
+        for follower in followers:
+            if follower.viewer not in welcome:
+                follower.end()
 
     def _compare(self, channel: _Channel, row: Row | None) -> None:
         if row is None:

@@ -10,20 +10,21 @@ from jobs.live.hub import Hub
 from jobs.live.recorded import recorded_after
 from jobs.live.rows import Course, Row, catch_up
 from jobs.live.seats import Seat
+from jobs.live.viewers import Viewer
 
 # For clients that lost us: when to come back.
 RETRY = b"retry: 2000\n\n"
 _HEARTBEAT = b": still here\n\n"
-_DELETED = b": the video was deleted\n\n"
+_GONE = b": there is nothing more to see\n\n"
 
 
-async def follow(hub: Hub, row: Row, last: Position | None, seat: Seat) -> AsyncGenerator[bytes]:
-    """Ends after the job's end, when the video is deleted, and after EVENT_STREAM_SECONDS: whoever comes back then has
-    shown that they still may see it."""
+async def follow(hub: Hub, row: Row, last: Position | None, seat: Seat, viewer: Viewer) -> AsyncGenerator[bytes]:
+    """Ends after the job's end, when the video is deleted or the viewer may not see it any more, and after
+    EVENT_STREAM_SECONDS: whoever comes back then has shown that they still may."""
     yield RETRY
     course = Course(row.id, last)
     # Before the past is read, so that nothing happens unheard in between.
-    follower = hub.join(row)
+    follower = hub.join(row, viewer)
     try:
         recorded = await hub.recorded.after(row.id, last or row.position)
         for event in catch_up(row, course, recorded):
@@ -38,7 +39,7 @@ async def follow(hub: Hub, row: Row, last: Position | None, seat: Seat) -> Async
                 yield _HEARTBEAT
                 continue
             if news is None:
-                yield _DELETED
+                yield _GONE
                 return
             for event in course.take(news):
                 yield event.encoded

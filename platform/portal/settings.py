@@ -377,6 +377,8 @@ EVENT_STREAMS_PER_KEY = env.int("EVENT_STREAMS_PER_KEY", default=200)
 EVENT_HEARTBEAT_SECONDS = env.float("EVENT_HEARTBEAT_SECONDS", default=15)
 # The longest that a stream lasts: its client comes back by itself, and is asked anew who it is.
 EVENT_STREAM_SECONDS = env.float("EVENT_STREAM_SECONDS", default=900)
+# Streams of revoked keys, and of people who left their team, end within this time.
+EVENT_RECHECK_SECONDS = env.float("EVENT_RECHECK_SECONDS", default=30)
 # Calls of `/generate` that one key, and one address, may make.
 GENERATE_RATE_LIMIT = env.str("GENERATE_RATE_LIMIT", default="10/minute")
 # Seconds that a signed link to a video's bytes works; an hour at most.

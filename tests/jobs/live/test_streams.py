@@ -7,6 +7,8 @@ import httpx
 import pytest
 from django.db import connection
 
+from accounts.models import ApiKey, Membership
+from accounts.services import revoke_api_key
 from common.clock import DatabaseNow
 from jobs.live.events import Position, preview_event
 from jobs.live.publish import publish
@@ -201,6 +203,21 @@ def test_limits_of_key_and_team(submit, live_process, alice, bob):
 def can_follow(url, job, person) -> bool:
     with Listener(url, job, person.headers) as listener:
         return listener.status == 200
+
+
+@pytest.mark.parametrize("end", ["revoked", "removed"])
+def test_who_may_not_see_it_any_more_is_let_go(end, submit, live_process, alice):
+    live = live_process(EVENT_RECHECK_SECONDS=0.2)
+    key = ApiKey.objects.get(team=alice.team)
+    with Listener(live.url, submit(), alice.headers) as heard:
+        heard.wait(lambda it: it.statuses)
+        assert not heard.ended
+        if end == "revoked":
+            revoke_api_key(key=key)
+        else:
+            Membership.objects.filter(team=alice.team).delete()
+        heard.wait(lambda it: it.ended)
+    assert heard.statuses == ["queued"]
 
 
 def test_a_full_process_says_so(submit, live_process, alice):
