@@ -27,6 +27,8 @@ KEPT = timedelta(hours=1)
 # Between two looks for those whose hour is over.
 SWEEP_SECONDS = 300
 MOST_BYTES = 1_000_000_000
+# Each costs folders and a look, however small it is.
+MOST_FILES = 1000
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,11 @@ class Shelf:
 
     def put(self, content: bytes, *, name: str, content_type: str, metadata: Mapping[str, str]) -> Place:
         """Raises LimitExceeded where the team keeps as much as it may, Overloaded when the storage does not answer."""
-        if sum(place.size for place in self.places()) + len(content) > MOST_BYTES:
+        kept = self.places()
+        if len(kept) >= MOST_FILES or sum(place.size for place in kept) + len(content) > MOST_BYTES:
             message = (
-                f"Uploads of the last hour fill {MOST_BYTES // 10**6} MB. Delete some, or wait until they are gone."
+                f"Uploads of the last hour are {MOST_FILES} files or fill {MOST_BYTES // 10**6} MB. Delete some,"
+                " or wait until they are gone."
             )
             raise LimitExceeded(message, code="uploads_full", retry_after_seconds=600)
         identifier = new_id()
