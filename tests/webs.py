@@ -95,7 +95,8 @@ class LiveProcess:
             process.kill()
 
 
-def _environment(variables: dict[str, Any]) -> dict[str, str]:
+def site_environment(variables: dict[str, Any]) -> dict[str, str]:
+    """Of processes of the site that share this test's database."""
     address = urlsplit(os.environ["DATABASE_URL"])
     root = Path(settings.ROOT)
     return {
@@ -115,7 +116,7 @@ def web_processes(transactional_db: None, tmp_path: Path) -> Iterator[Callable[.
     def start(count: int = 4, **variables: Any) -> WebProcesses:
         folder = tmp_path / f"web-{len(started)}"
         folder.mkdir()
-        started.append(WebProcesses(count, folder, _environment(variables)))
+        started.append(WebProcesses(count, folder, site_environment(variables)))
         return started[-1]
 
     yield start
@@ -131,7 +132,7 @@ def live_process(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..
     def start(**variables: Any) -> LiveProcess:
         folder = tmp_path / f"live-{len(started)}"
         folder.mkdir()
-        started.append(LiveProcess(folder, _environment(variables)))
+        started.append(LiveProcess(folder, site_environment(variables)))
         return started[-1]
 
     yield start

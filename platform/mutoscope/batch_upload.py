@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -136,8 +136,4 @@ class _Pieces:
     def __iter__(self) -> Iterator[bytes]:
         self._file.seek(0)
         while piece := self._file.read(_PIECE):
-            yield piece
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self:
             yield piece

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -120,12 +120,22 @@ class Transport(_Sender):
             time.sleep(self._pause(call, response, tries))
 
 
+async def _in_turn(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """As an asynchronous client wants them: what can be read both ways httpx takes for the other kind."""
+    for piece in pieces:
+        yield piece
+
+
 class AsyncTransport(_Sender):
     """The same for coroutines."""
 
     def __init__(self, options: Options, *, timeout: float, max_retries: int, http: httpx.AsyncClient) -> None:
         super().__init__(options, timeout=timeout, max_retries=max_retries)
         self.http = http
+
+    def _parts(self, call: Call) -> dict[str, Any]:
+        content = None if call.content is None else _in_turn(call.content)
+        return {**super()._parts(call), "content": content}
 
     async def json(self, call: Call) -> Any:
         """The body of the answer. Raises ApiError or ConnectionFailed."""

@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from zipfile import ZipFile
 
 import pytest
+from django.conf import settings
 
 from jobs.batches.models import Batch
 from jobs.models import Job
 from mutoscope import AsyncMutoscope, BatchError, FileError, Mutoscope
 from tests.client.shell import Shell
 from tests.client.test_client import CAT, SMALL
+from tests.webs import site_environment
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -18,6 +22,16 @@ pytestmark = pytest.mark.xdist_group("processes")
 @pytest.fixture
 def live(live_process):
     return live_process()
+
+
+@pytest.fixture(autouse=True)
+def side_worker(live):
+    """It is what notices that the last video of a batch is done."""
+    command = [sys.executable, "manage.py", "sideworker"]
+    process = subprocess.Popen(command, cwd=settings.ROOT, env=site_environment({}))
+    yield
+    process.terminate()
+    process.wait(60)
 
 
 def wanted(count, image=CAT):
