@@ -106,7 +106,7 @@ def _whole(allowed: limits.Range[int], help_text: str) -> WholeNumberField:
 class VideoRequestSerializer(StrictSerializer):
     """The body of a submit."""
 
-    image_base64 = serializers.CharField(
+    image_base64 = TextField(
         required=False, trim_whitespace=False, help_text="PNG, JPEG or WebP, plain base64 or a data URI"
     )
     image = serializers.FileField(required=False, help_text="the picture as a file, in multipart bodies")

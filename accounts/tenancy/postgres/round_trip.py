@@ -46,6 +46,17 @@ def enter_and_look(enter: str, look: str, parameters: Mapping[str, Any]) -> tupl
     return found
 
 
+def look(statement: str, parameters: Mapping[str, Any]) -> Found:
+    """The first row of a statement that is soon planned once a session, read where the running code stands."""
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    # Django's wrapper around a cursor that leaves the parameters to the server: errors, wall and log are as ever.
+    with connection._prepare_cursor(psycopg.Cursor(connection.connection)) as cursor:  # type: ignore[attr-defined]
+        cursor.execute(statement, parameters)
+        found: Found = cursor.fetchone()
+    return found
+
+
 def _run(session: Any, statement: str, parameters: Mapping[str, Any] | None = None) -> "psycopg.Cursor[Any]":
     # Django's own cursors put the parameters into the text, and Postgres plans each anew.
     return psycopg.Cursor(session).execute(statement, parameters, prepare=True)
