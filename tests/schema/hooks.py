@@ -77,11 +77,12 @@ def _keep_at_home(part: Any) -> None:
 
 def _batch(body: Any, *, is_form: bool, is_json: bool) -> Any:
     """JSON Lines that are some, and no refusal of all for the sake of one."""
-    if isinstance(body, dict):
-        body.pop("on_error", None)
-    if is_json:
-        return body | {"requests": body.get("requests") or [{"image_base64": _BASE64, "prompt": "x"}]}
-    return body | {"requests": _LINES} if is_form else _LINES
+    if not isinstance(body, dict):
+        return body if is_json else _LINES
+    body.pop("on_error", None)
+    if is_form:
+        return {**body, "requests": _LINES}
+    return {**body, "requests": body.get("requests") or [{"image_base64": _BASE64, "prompt": "x"}]}
 
 
 def _correct(body: dict[str, Any], *, needs_file: bool) -> None:
