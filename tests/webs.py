@@ -31,8 +31,8 @@ class WebProcesses:
                 stdout=output,
                 stderr=output,
             )
-        wait_until(lambda: self.log.read_text().count("Booting worker") == count, 60, self.log.read_text)
-        wait_until(self._answers, 60, self.log.read_text)
+        wait_until(lambda: self.log.read_text().count("Booting worker") == count, 180, self.log.read_text)
+        wait_until(self._answers, 180, self.log.read_text)
 
     def client(self, headers: dict[str, str]) -> httpx.Client:
         transport = httpx.HTTPTransport(uds=str(self.socket))
@@ -78,7 +78,7 @@ class LiveProcess:
                 stdout=output,
                 stderr=output,
             )
-        wait_until(self._answers, 60, self.log.read_text)
+        wait_until(self._answers, 180, self.log.read_text)
 
     def _answers(self) -> bool:
         try:

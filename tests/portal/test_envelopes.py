@@ -1,21 +1,17 @@
 """Whatever comes over the wire, the API answers with JSON in its envelope: at gunicorn and at uvicorn alike."""
 
 import json
-import shutil
 import socket
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from email.parser import BytesParser
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from accounts.models import User
 from accounts.services import create_api_key, ensure_personal_team
-from tests.portal.test_up import Portal
-from tests.webs import WebProcesses
+from tests.webs import LiveProcess, WebProcesses
 
 Connect = Callable[[], socket.socket]
 JSON = b"Content-Type: application/json"
@@ -78,31 +74,30 @@ BROKEN = {
 }
 
 
-@pytest.fixture(scope="module")
-def live() -> Iterator[tuple[Connect, str]]:
-    """uvicorn, as the embedded portal runs it."""
-    portal = Portal(Path(tempfile.mkdtemp(prefix="mts-wire-")))
-    portal.start()
-    key = portal.run("create_key", "--email=wire@example.com").stdout.strip()
-    yield lambda: socket.create_connection(("127.0.0.1", portal.port), timeout=30), key
-    portal.clear()
-    shutil.rmtree(portal.env["VAR_DIR"], ignore_errors=True)
+@pytest.fixture
+def live(live_process: Callable[..., LiveProcess]) -> tuple[Connect, str]:
+    """uvicorn, as the compose file starts it."""
+    process = live_process()
+    return lambda: socket.create_connection(("127.0.0.1", process.port), timeout=60), _key()
 
 
 @pytest.fixture
 def web(web_processes: Callable[..., WebProcesses]) -> tuple[Connect, str]:
     """gunicorn, as production runs it."""
     processes = web_processes(1)
-    user = User.objects.create_user("wire@example.com")
-    key = create_api_key(team=ensure_personal_team(user=user), creator=user, name="wire")[1]
 
     def connect() -> socket.socket:
         made = socket.socket(socket.AF_UNIX)
-        made.settimeout(30)
+        made.settimeout(60)
         made.connect(str(processes.socket))
         return made
 
-    return connect, key
+    return connect, _key()
+
+
+def _key() -> str:
+    user = User.objects.create_user("wire@example.com")
+    return create_api_key(team=ensure_personal_team(user=user), creator=user, name="wire")[1]
 
 
 def exchange(connect: Connect, request: bytes) -> tuple[int, Any, bytes]:

@@ -58,7 +58,7 @@ class Portal:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = psutil.Popen([*MANAGE, "up", f"--port={self.port}"], env=self.env, stdout=log, stderr=log)
-        wait_for(lambda: self.process.poll() is not None or self.answers(), seconds=60)  # type: ignore[union-attr]
+        wait_for(lambda: self.process.poll() is not None or self.answers(), seconds=180)  # type: ignore[union-attr]
         assert self.process.poll() is None, self.log.read_text()
 
     def answers(self) -> bool:
@@ -70,7 +70,7 @@ class Portal:
 
     def run(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*MANAGE, *arguments], env={**self.env, **env}, capture_output=True, text=True, timeout=60, check=False
+            [*MANAGE, *arguments], env={**self.env, **env}, capture_output=True, text=True, timeout=180, check=False
         )
 
     def tree(self) -> list[psutil.Process]:
