@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -13,6 +14,7 @@ from jobs.api.schema import ErrorBodySerializer
 from jobs.api.serializers import JobErrorSerializer, UrlsSerializer, video_as_json
 from jobs.batches.models import Batch, BatchItem
 from jobs.batches.standing import COUNTED, ITEM_STATES, Standing, status_of
+from jobs.batches.uploads import MOST_ITEMS
 from jobs.fields import AddressField, MetadataField, StrictSerializer, TextField, WholeNumberField
 from jobs.requests import VideoRequestSerializer
 from jobs.states import State
@@ -25,6 +27,7 @@ class CustomIdField(TextField):
         super().__init__(max_length=64, required=False, help_text="your own name for it, once in a batch", **kwargs)
 
 
+@extend_schema_serializer(component_name="BatchVideo")
 class BatchRequestSerializer(VideoRequestSerializer):
     """A submit, with another way to its picture: `image_name` or `source_video` instead of `image_base64`."""
 
@@ -75,7 +78,7 @@ class BatchOptionsSerializer(StrictSerializer):
 class NewBatchSerializer(BatchOptionsSerializer):
     """A batch as one JSON body."""
 
-    requests = BatchRequestSerializer(many=True, help_text="1 to 500")
+    requests = BatchRequestSerializer(many=True, min_length=1, max_length=MOST_ITEMS)
     images = serializers.DictField(
         child=serializers.CharField(), required=False, help_text="pictures in base64 by name, for `image_name`"
     )
@@ -86,6 +89,8 @@ class BatchFormSerializer(BatchOptionsSerializer):
 
     requests = serializers.FileField(help_text="JSON Lines: one request a line")
     metadata = None  # type: ignore[assignment]
+
+    FURTHER_FIELDS = {"type": "string", "format": "binary"}
 
 
 class ItemVideoSerializer(serializers.Serializer[Any]):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from jobs.api.openapi.bodies import separate_forms
+from jobs.api.openapi.bodies import require_bodies, separate_forms
 from jobs.api.openapi.examples import add_examples
 from jobs.api.openapi.links import add_links
 from jobs.api.openapi.responses import COMPONENTS, complete_responses
@@ -33,6 +33,7 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
         describe_parameters(operation)
         complete_responses(path, method, operation)
     separate_forms(result)
+    require_bodies(result)
     add_examples(result)
     add_links(result)
     used = {tag for *_where, operation in operations(result) for tag in operation["tags"]}

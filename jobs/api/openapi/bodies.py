@@ -6,11 +6,14 @@ from typing import Any
 
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiSerializerExtension
+from rest_framework.serializers import ListSerializer
 
 from jobs.fields import StrictSerializer
 
 _FORM = "multipart/form-data"
-_PICTURES = ("image_base64", "image_url")
+_PICTURES = ("image_base64", "image_name", "source_video", "image_url")
+# What a batch holds many of, as JSON alone.
+_OF_BATCH = "BatchVideoRequest"
 _REFERENCE = "#/components/schemas/"
 
 
@@ -22,8 +25,11 @@ class StrictBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
 
     def map_serializer(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        schema["additionalProperties"] = False
+        schema["additionalProperties"] = getattr(self.target, "FURTHER_FIELDS", False)
         schema["properties"] = {name: _one(field) for name, field in schema.get("properties", {}).items()}
+        for name, field in self.target.fields.items():
+            if isinstance(field, ListSerializer) and field.max_length is not None:
+                schema["properties"][name] |= {"minItems": field.min_length or 0, "maxItems": field.max_length}
         if schema.get("description") == getdoc(StrictSerializer):
             del schema["description"]  # inherited: it speaks of the class, not of the body
         pairs = getattr(self.target, "ALTERNATIVES", ())
@@ -48,6 +54,7 @@ def _one(field: dict[str, Any]) -> dict[str, Any]:
 def separate_forms(document: dict[str, Any]) -> None:
     """A body in two media types: the form carries files and flat fields, JSON everything but files."""
     schemas = document["components"]["schemas"]
+    schemas[_OF_BATCH] = _without_files(schemas[_OF_BATCH])
     for item in document["paths"].values():
         for operation in item.values():
             content = operation.get("requestBody", {}).get("content", {}) if isinstance(operation, dict) else {}
@@ -57,8 +64,22 @@ def separate_forms(document: dict[str, Any]) -> None:
             form = f"{name.removesuffix('Request')}Form"
             if form not in schemas:
                 schemas[form] = _only(schemas[name], lambda field: field.get("type") != "object", files=True)
-                schemas[name] = _only(schemas[name], lambda field: field.get("format") != "binary", files=False)
+                schemas[name] = _without_files(schemas[name])
             content[_FORM]["schema"] = {"$ref": f"{_REFERENCE}{form}"}
+
+
+def require_bodies(document: dict[str, Any]) -> None:
+    """No body at all is no way of leaving out a field that is required, whatever the media type."""
+    schemas = document["components"]["schemas"]
+    operations = [operation for item in document["paths"].values() for operation in item.values()]
+    for body in [operation["requestBody"] for operation in operations if "requestBody" in operation]:
+        names = [media["schema"].get("$ref", "").removeprefix(_REFERENCE) for media in body["content"].values()]
+        if any(schemas.get(name, {}).get("required") for name in names):
+            body["required"] = True
+
+
+def _without_files(schema: dict[str, Any]) -> dict[str, Any]:
+    return _only(schema, lambda field: field.get("format") != "binary", files=False)
 
 
 def _only(schema: dict[str, Any], wanted: Any, *, files: bool) -> dict[str, Any]:

@@ -34,6 +34,7 @@ _WITH_BODY = (400, 408, 411, 413, 415, 422)
 _WITH_QUERY = (400, 422)
 _CHANGES = (409, 410)
 _CONTENT = "videos_content"
+_RESULTS = "batches_results"
 _FILMS = ("video/mp4", "image/gif", "image/jpeg")
 _RETRY = {429, 503}
 
@@ -119,6 +120,8 @@ def _statuses(method: str, operation: dict[str, Any]) -> set[int]:
         found |= {*_CHANGES}
     if operation["operationId"] == _CONTENT:
         found |= {409, 410, 416}
+    if operation["operationId"] == _RESULTS:
+        found |= {409}
     return found
 
 
