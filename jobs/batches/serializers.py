@@ -78,7 +78,7 @@ class BatchOptionsSerializer(StrictSerializer):
 class NewBatchSerializer(BatchOptionsSerializer):
     """A batch as one JSON body."""
 
-    requests = BatchRequestSerializer(many=True, min_length=1, max_length=MOST_ITEMS)
+    requests = BatchRequestSerializer(many=True, min_length=1, max_length=MOST_ITEMS)  # type: ignore[call-arg]
     images = serializers.DictField(
         child=serializers.CharField(), required=False, help_text="pictures in base64 by name, for `image_name`"
     )

@@ -28,8 +28,9 @@ class StrictBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
         schema["additionalProperties"] = getattr(self.target, "FURTHER_FIELDS", False)
         schema["properties"] = {name: _one(field) for name, field in schema.get("properties", {}).items()}
         for name, field in self.target.fields.items():
-            if isinstance(field, ListSerializer) and field.max_length is not None:
-                schema["properties"][name] |= {"minItems": field.min_length or 0, "maxItems": field.max_length}
+            most = getattr(field, "max_length", None)
+            if isinstance(field, ListSerializer) and most is not None:
+                schema["properties"][name] |= {"minItems": getattr(field, "min_length", None) or 0, "maxItems": most}
         if schema.get("description") == getdoc(StrictSerializer):
             del schema["description"]  # inherited: it speaks of the class, not of the body
         pairs = getattr(self.target, "ALTERNATIVES", ())
