@@ -35,8 +35,13 @@ def _picture() -> bytes:
 
 
 PICTURE = _picture()
-WISH = {"image_base64": base64.b64encode(PICTURE).decode(), "prompt": "x", "resolution": "256p", "num_frames": 8}
-GOOD = {
+WISH: dict[str, Any] = {
+    "image_base64": base64.b64encode(PICTURE).decode(),
+    "prompt": "x",
+    "resolution": "256p",
+    "num_frames": 8,
+}
+GOOD: dict[str, dict[str, Any]] = {
     "/v1/webhooks": {"url": "https://example.com/hook", "events": ["video.completed"]},
     "/v1/batches": {"requests": [WISH, WISH]},
 }
