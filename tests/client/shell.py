@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -24,6 +25,8 @@ class Shell:
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self.folder = folder
+        # Tests that run in the background are deaf to Ctrl-C, and so would be what they start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         self._started: list[subprocess.Popen[Any]] = []
         self.environment = {
             "PATH": os.environ["PATH"],

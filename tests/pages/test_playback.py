@@ -44,7 +44,7 @@ def test_the_video_is_made_and_plays(
             "(document.querySelector('video.result'))"
         )
         with page.expect_download() as download:
-            page.get_by_role("link", name="Download").click()
+            page.get_by_role("link", name="Download", exact=True).click()
         assert download.value.suggested_filename.endswith(".mp4")
         expect(page.locator(".facts")).to_contain_text("Made in")
         page.goto("/history")

@@ -39,8 +39,8 @@ def pictures(alice):
 def test_an_accepted_job_keeps_its_picture_when_the_answer_to_commit_is_lost(as_alice, body, monkeypatch):
     accept = submitting._accept
 
-    def accept_and_lose_the_answer(*arguments):
-        accept(*arguments)
+    def accept_and_lose_the_answer(*arguments, **options):
+        accept(*arguments, **options)
         raise OperationalError("server closed the connection unexpectedly")
 
     monkeypatch.setattr(submitting, "_accept", accept_and_lose_the_answer)
