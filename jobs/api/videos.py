@@ -32,7 +32,6 @@ from jobs.states import State
 
 _LONGEST_DEADLINE_SECONDS = 7 * 24 * 3600
 _LONGEST_WAIT_SECONDS = 60
-# Between two looks of a client that lets us say.
 # As far as the ids' 48 bits of milliseconds reach.
 _LAST_MOMENT = 2**48 // 1000 - 1
 
