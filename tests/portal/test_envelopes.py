@@ -145,6 +145,16 @@ def test_at_gunicorn(web: tuple[Connect, str]) -> None:
     assert list(complaints(*web)) == []
 
 
+def test_a_body_that_is_refused_is_read_to_its_end(web: tuple[Connect, str]) -> None:
+    """Or else whoever still sends it sees the line break, and never the answer."""
+    connect, key = web
+    for own, length, status in ((key, 50_000_000, b"413"), ("mts_none_none", 40_000_000, b"401")):
+        with connect() as wire:
+            head = (b"POST /v1/videos HTTP/1.1", b"Host: localhost", b"X-API-Key: " + own.encode(), JSON)
+            wire.sendall(b"\r\n".join((*head, b"Content-Length: %d\r\n\r\n" % length)) + bytes(length))
+            assert wire.recv(65536).split()[1] == status
+
+
 def test_generate_answers_in_its_own_envelope(live: tuple[Connect, str]) -> None:
     connect, key = live
     bodies = ((b"GET", b"", b""), (b"POST", JSON + b"\r\n", b"{"), (b"POST", b"", b"x"))
