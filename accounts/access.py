@@ -7,10 +7,18 @@ from accounts import tenancy
 from accounts.models import ApiKey, Invitation, Membership, Team, User
 from accounts.roles import SCOPES_OF_ROLE, Role, Scope
 from accounts.signals import access_ended, team_closed
+from accounts.tenancy.postgres.round_trip import look
 from common.errors import Forbidden
 
 # A name may be a person's: it goes with the team.
 CLOSED_NAME = "(closed)"
+
+
+_HOLD = """
+SELECT member.role FROM accounts_membership member JOIN accounts_user person ON person.id = member.user_id
+WHERE member.team_id = %(team)s::bigint AND member.user_id = %(user)s::bigint AND person.is_active
+FOR NO KEY UPDATE OF member
+"""
 
 
 def hold_access(*, team: Team, user: User, scope: Scope) -> None:
@@ -19,9 +27,8 @@ def hold_access(*, team: Team, user: User, scope: Scope) -> None:
 
     Who ends an access and who uses it thus come one after the other: no job slips in behind the sweep that cancels.
     """
-    memberships = Membership.objects.select_for_update(no_key=True, of=("self",)).select_related("user")
-    held = memberships.filter(team=team, user=user).first()
-    if held is None or not held.user.is_active or scope not in SCOPES_OF_ROLE[Role(held.role)]:
+    held = look(_HOLD, {"team": team.pk, "user": user.pk})
+    if held is None or scope not in SCOPES_OF_ROLE[Role(held[0])]:
         raise Forbidden("Your role in this team does not allow this (any more).", code="role_too_low")
 
 

@@ -1,25 +1,27 @@
-"""A key that is in order, and one row of its team, in a single round trip to the database.
+"""A key that is in order and one row of its team, by a single statement.
 
 All conditions of `accounts.principals` at once. A key that fails one of them, or whose last use is to be written down,
 is not found here: the ordinary way then does that, or says what is the matter.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from accounts import tenancy
 from accounts.principals import LAST_USE_GRANULARITY
 from accounts.roles import SCOPES_OF_ROLE, Scope
 from accounts.services import hash_secret
-from accounts.tenancy.postgres.round_trip import ENTER, enter_and_look
+from accounts.tenancy.postgres.round_trip import look
 
-_KEY = f"""
+_STATEMENT = """
 SELECT key.id, key.team_id, key.creator_id, key.requests_per_minute,
-       COALESCE(override.requests_per_minute, plan.requests_per_minute), {ENTER.format(team="key.team_id")}
+       COALESCE(override.requests_per_minute, plan.requests_per_minute), {columns}
 FROM accounts_apikey key
 JOIN accounts_user creator ON creator.id = key.creator_id AND creator.is_active
 JOIN accounts_membership member ON member.team_id = key.team_id AND member.user_id = key.creator_id
     AND member.role = ANY(%(roles)s::text[])
+JOIN {table} thing ON thing.team_id = key.team_id AND {condition}
 LEFT JOIN quota_wallet wallet ON wallet.team_id = key.team_id
 LEFT JOIN quota_plan plan ON plan.id = wallet.plan_id
 LEFT JOIN quota_planoverride override ON override.team_id = key.team_id
@@ -27,10 +29,11 @@ WHERE key.prefix = %(prefix)s::text AND key.secret_sha256 = %(secret)s::bytea AN
     AND (key.expires_at IS NULL OR key.expires_at > clock_timestamp())
     AND key.last_used_at > clock_timestamp() - make_interval(secs => %(unnoted_seconds)s)
     AND key.allowed_networks = '{{}}' AND %(scope)s::text = ANY(key.scopes)
-"""  # noqa: S608 (ENTER is a constant)
+"""
+_ROLES = {scope: [role.value for role, scopes in SCOPES_OF_ROLE.items() if scope in scopes] for scope in Scope}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class QuickKey:
     """A key that may do what is asked. Calls a minute: of the key and of the whole team; None without limit."""
 
@@ -41,23 +44,29 @@ class QuickKey:
     team_rate: int | None
 
 
+def key_and_thing(*, columns: Sequence[str], table: str, condition: str) -> str:
+    """The statement for `look_with_key`: a row of the key's own team, which `condition` calls `thing`."""
+    return _STATEMENT.format(columns=", ".join(f"thing.{name}" for name in columns), table=table, condition=condition)
+
+
+@tenancy.outside()  # the statement itself holds key and row to the same team
 def look_with_key(
     clear_text: str, *, scope: Scope, statement: str, parameters: Mapping[str, Any]
 ) -> tuple[QuickKey, tuple[Any, ...]] | None:
-    """The key and the statement's first row, which is read behind the wall of the key's team; None without either."""
-    parts = clear_text.split("_", 2)
-    if len(parts) != 3 or parts[0] != "mts" or "\0" in parts[1]:
+    """The key and the columns of the row; None without either. Raises what the database raises."""
+    mark, _, rest = clear_text.partition("_")
+    prefix, _, secret = rest.partition("_")
+    if mark != "mts" or not secret or "\0" in prefix:
         return None
-    key, row = enter_and_look(
-        _KEY,
+    row = look(
         statement,
         {
             **parameters,
-            "prefix": parts[1],
-            "secret": hash_secret(parts[2]),
+            "prefix": prefix,
+            "secret": hash_secret(secret),
             "scope": scope.value,
-            "roles": [role.value for role, scopes in SCOPES_OF_ROLE.items() if scope in scopes],
+            "roles": _ROLES[scope],
             "unnoted_seconds": LAST_USE_GRANULARITY.total_seconds(),
         },
     )
-    return None if key is None or row is None else (QuickKey(*key[:5]), row)
+    return None if row is None else (QuickKey(*row[:5]), row[5:])

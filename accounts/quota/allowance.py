@@ -5,6 +5,7 @@ from typing import Any
 
 from accounts.models import Team
 from accounts.quota.models import Wallet
+from accounts.tenancy.postgres.round_trip import look
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +34,21 @@ class Allowance:
 _COLUMNS = tuple(field.name for field in fields(Allowance) if field.name != "plan")
 
 
+_STATEMENT = f"""
+SELECT plan.name, {", ".join(f"COALESCE(override.{name}, plan.{name})" for name in _COLUMNS)}
+FROM quota_wallet wallet
+JOIN quota_plan plan ON plan.id = wallet.plan_id
+LEFT JOIN quota_planoverride override ON override.team_id = wallet.team_id
+WHERE wallet.team_id = %(team)s::bigint
+"""  # noqa: S608 (names of the class's own)
+
+
 def allowance_of(team: Team) -> Allowance:
-    """The team's limits, in one query."""
-    return allowance_of_wallet(Wallet.objects.select_related("plan", "team__plan_override").get(team=team))
+    """The team's limits, in one query. Raises Wallet.DoesNotExist for a team that is not opened."""
+    row = look(_STATEMENT, {"team": team.pk})
+    if row is None:
+        raise Wallet.DoesNotExist
+    return Allowance(**dict(zip(("plan", *_COLUMNS), map(_unchangeable, row), strict=True)))
 
 
 def allowance_of_wallet(wallet: Wallet) -> Allowance:
@@ -50,4 +63,8 @@ def _in_force(plan: object, override: object | None, name: str) -> Any:
         value = getattr(plan, name)
     if name == "rollover":
         return bool(value)
+    return _unchangeable(value)
+
+
+def _unchangeable(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value

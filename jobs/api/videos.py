@@ -4,7 +4,6 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -17,7 +16,6 @@ from jobs.api.asynchronous import AsyncAPIView
 from jobs.api.authentication import principal_of
 from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
 from jobs.api.parsers import WITH_FILES
-from jobs.api.poll import is_poll, poll
 from jobs.api.schema import ERRORS
 from jobs.api.serializers import VideoSerializer, video_as_json
 from jobs.api.state import state_answer
@@ -152,10 +150,6 @@ class VideoView(APIView):
 
     scopes = {"GET": Scope.VIDEOS_READ, "DELETE": Scope.VIDEOS_DELETE}
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        answer = poll(request, kwargs["video_id"]) if is_poll(request) else None
-        return answer or super().dispatch(request, *args, **kwargs)
-
     @_RETRIEVE
     def get(self, request: Request, video_id: str) -> HttpResponse:
         checked_body(WaitSerializer, request.query_params)
@@ -170,10 +164,6 @@ class VideoView(APIView):
 
 class WaitingVideoView(AsyncAPIView, VideoView):
     """The same where answers may be held back (`settings.HOLDS_ANSWERS`)."""
-
-    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
-        answer = await sync_to_async(poll)(request, kwargs["video_id"]) if is_poll(request) else None
-        return answer or await super().dispatch(request, *args, **kwargs)
 
     @_RETRIEVE
     async def get(self, request: Request, video_id: str) -> HttpResponse:  # type: ignore[override]

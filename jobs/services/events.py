@@ -2,9 +2,14 @@
 
 import uuid
 
-from jobs.models import JobEvent
+from accounts.tenancy.postgres.round_trip import look
+
+_RECORD = """
+INSERT INTO jobs_jobevent (job_id, kind, created_at) VALUES (%(job)s::uuid, %(kind)s::text, clock_timestamp())
+ON CONFLICT DO NOTHING RETURNING id
+"""
 
 
 def record_event(job_id: uuid.UUID, kind: str) -> None:
     """One row per job and kind: a second start after a crash is not a second `started`."""
-    JobEvent.objects.bulk_create([JobEvent(job_id=job_id, kind=kind)], ignore_conflicts=True)
+    look(_RECORD, {"job": job_id, "kind": kind})

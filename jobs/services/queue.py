@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, cast
 
-from django.db import connection
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import QuerySet
 
 from accounts import tenancy
 from accounts.models import Team
-from accounts.quota.allowance import allowance_of
+from accounts.tenancy.postgres.round_trip import look
 from common.clock import DatabaseNow
 from inference.catalogue import ModelSpec
 from jobs.models import Job, Priority, Worker
@@ -38,6 +38,38 @@ def describe_wait_of_new(*, team: Team, spec: ModelSpec, priority: Priority, cre
     return describe_wait(new)
 
 
+# How many teams wait is one index probe a team, however long their lines are, and only asked where it matters.
+_PLACE = """
+SELECT ahead.jobs, ahead.credits,
+       CASE WHEN ahead.jobs = 0 THEN 1 ELSE (
+           WITH RECURSIVE waiting(team_id) AS (
+               SELECT min(team_id) FROM jobs_job WHERE state = 'queued' AND pool = %(pool)s::text
+               UNION ALL
+               SELECT (SELECT min(team_id) FROM jobs_job
+                       WHERE state = 'queued' AND pool = %(pool)s::text AND team_id > waiting.team_id)
+               FROM waiting WHERE waiting.team_id IS NOT NULL
+           ) SELECT count(team_id) FROM waiting
+       ) END,
+       (SELECT count(*) FROM jobs_job WHERE team_id = %(team)s::bigint AND state = 'in_progress'),
+       COALESCE(override.max_running, plan.max_running), workers.known, workers.able, workers.starting
+FROM (
+    SELECT count(*) AS jobs, COALESCE(sum(quoted_credits), 0)::bigint AS credits FROM jobs_job
+    WHERE team_id = %(team)s::bigint AND state = 'queued' AND pool = %(pool)s::text
+      AND (priority > %(priority)s::smallint OR priority = %(priority)s::smallint AND id < %(job)s::uuid)
+) ahead
+CROSS JOIN (
+    SELECT count(*) AS known, count(*) FILTER (WHERE state NOT IN ('unhealthy', 'draining')) AS able,
+           count(*) FILTER (WHERE state = 'starting') AS starting
+    FROM jobs_worker WHERE pool = %(pool)s::text AND model = %(model)s::text
+      AND last_beat_at >= clock_timestamp() - make_interval(secs => %(live_seconds)s)
+) workers
+LEFT JOIN quota_wallet wallet ON wallet.team_id = %(team)s::bigint
+LEFT JOIN quota_plan plan ON plan.id = wallet.plan_id
+LEFT JOIN quota_planoverride override ON override.team_id = wallet.team_id
+"""
+
+
+@tenancy.outside()  # of other teams nothing but their number leaves this function
 def describe_wait(job: Job) -> Wait:
     """For each of the team's own jobs ahead of this one, the fair share gives one to every other waiting team.
 
@@ -48,40 +80,23 @@ def describe_wait(job: Job) -> Wait:
         return Wait(0, round(left, 1), None)
     if job.state != State.QUEUED:
         return Wait(0, None, None)
-    earlier = Q(priority__gt=job.priority) | Q(priority=job.priority, id__lt=job.id)
-    own = Job.objects.filter(earlier, team=job.team_id, state=State.QUEUED, pool=job.pool)
-    ahead = own.aggregate(n=Count("id"), s=Sum("quoted_credits"))
-    teams = _waiting_teams(job.pool) if ahead["n"] else 1
-    workers = [worker.state for worker in live_workers(job.pool).filter(model=job.model).only("state")]
-    able = len(workers) - workers.count(Worker.State.UNHEALTHY) - workers.count(Worker.State.DRAINING)
-    eta = (ahead["s"] or 0) * teams / able + job.quoted_credits if able else None
-    return Wait(ahead["n"] * teams, None if eta is None else round(eta, 1), _reason(job, workers))
-
-
-@tenancy.outside()  # a count of teams alone leaves this function
-def _waiting_teams(pool: str) -> int:
-    """How many teams have queued jobs: one index probe a team, however long their lines are."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH RECURSIVE waiting(team_id) AS (
-                SELECT min(team_id) FROM jobs_job WHERE state = 'queued' AND pool = %(pool)s
-                UNION ALL
-                SELECT (SELECT min(team_id) FROM jobs_job
-                        WHERE state = 'queued' AND pool = %(pool)s AND team_id > waiting.team_id)
-                FROM waiting WHERE waiting.team_id IS NOT NULL
-            )
-            SELECT count(team_id) FROM waiting
-            """,
-            {"pool": pool},
-        )
-        return int(cursor.fetchone()[0])
-
-
-def _reason(job: Job, workers: list[str]) -> str:
-    running = Job.objects.filter(team=job.team_id, state=State.IN_PROGRESS).count()
-    if running and running >= allowance_of(job.team).max_running:
-        return "team_concurrency"
-    if workers and all(state == Worker.State.STARTING for state in workers):
-        return "model_loading"
-    return "capacity"
+    row = look(
+        _PLACE,
+        {
+            "team": job.team_id,
+            "job": job.id,
+            "priority": job.priority,
+            "pool": job.pool,
+            "model": job.model,
+            "live_seconds": LIVE_WORKER_SECONDS,
+        },
+    )
+    # Sums alone: there always is a row.
+    ahead, credits_ahead, teams, running, max_running, workers, able, starting = cast("tuple[Any, ...]", row)
+    eta = credits_ahead * teams / able + job.quoted_credits if able else None
+    reason = "capacity"
+    if running and running >= max_running:
+        reason = "team_concurrency"
+    elif workers and starting == workers:
+        reason = "model_loading"
+    return Wait(ahead * teams, None if eta is None else round(eta, 1), reason)

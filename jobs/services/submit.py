@@ -20,7 +20,7 @@ from accounts.quota.allowance import Allowance, allowance_of
 from accounts.quota.quotas import check_quotas, seconds_until_next_month
 from accounts.roles import Scope
 from common.clock import DatabaseNow
-from common.errors import Conflict, LimitExceeded, Overloaded
+from common.errors import Conflict, LimitExceeded, MutoscopeError, Overloaded
 from common.ids import new_id
 from common.outages import is_outage
 from jobs.models import Job
@@ -79,8 +79,23 @@ def submit_job(
     Raises Overloaded when the storage does not answer. The picture is stored before the transaction, so that no
     database connection waits for the storage.
     """
-    if idempotency and (job := replay(team_id=principal.team.pk, idempotency=idempotency)):
-        return job
+    try:
+        return _submit_new(principal, request, idempotency, on_accept)
+    except (_SentTwice, MutoscopeError) as error:
+        # Whatever is the matter by now: a key that made a job already is answered with it.
+        if idempotency and (job := replay(team_id=principal.team.pk, idempotency=idempotency)):
+            return job
+        if isinstance(error, _SentTwice):  # and its job is gone since
+            return submit_job(principal=principal, request=request, idempotency=idempotency, on_accept=on_accept)
+        raise
+
+
+def _submit_new(
+    principal: Principal,
+    request: VideoRequest,
+    idempotency: Idempotency | None,
+    on_accept: Callable[[Job], None] | None,
+) -> Job:
     check_open(principal.team)
     allowance = allowance_of(principal.team)
     check_plan(request, allowance)
@@ -90,9 +105,6 @@ def submit_job(
     try:
         job = _job(principal, request, job_id, key)
         return _accept(principal, allowance, request, job, idempotency=idempotency, on_accept=on_accept)
-    except _SentTwice:
-        _drop(job_folder(principal.team.pk, job_id))
-        return submit_job(principal=principal, request=request, idempotency=idempotency, on_accept=on_accept)
     except Exception as error:
         # In an outage it is perhaps committed, and only the answer was lost: then the job needs its picture. If it is
         # not, the sweep of orphans takes the picture away.

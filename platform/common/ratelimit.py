@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import redis
 import structlog
@@ -95,7 +95,7 @@ def hit(limits: Sequence[Limit]) -> list[Window]:
     global _passing_until  # noqa: PLW0603 (one breaker a process)
     if not limits or time.monotonic() < _passing_until:
         return []
-    items = [parse(limit.rate) for limit in limits]
+    items = [_parsed(limit.rate) for limit in limits]
     keys = [f"rate:{item.key_for(limit.scope, limit.caller)}" for item, limit in zip(items, limits, strict=True)]
     sizes = [size for item in items for size in (item.amount, item.get_expiry())]
     try:
@@ -111,6 +111,9 @@ def hit(limits: Sequence[Limit]) -> list[Window]:
     if not allowed:
         raise RateLimited(windows)
     return windows
+
+
+_parsed = lru_cache(maxsize=1000)(parse)
 
 
 @cache
