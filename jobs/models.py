@@ -217,6 +217,10 @@ class Job(models.Model):
             day=self.created_at.astimezone(UTC).date(),
         )
 
+    def get_state_display(self) -> str:  # type: ignore[no-redef] # the stubs know Django's
+        """As Django's, which hashes and translates all six states for each poster of a page."""
+        return str(State(self.state).label)
+
     @property
     def is_terminal(self) -> bool:
         return self.state in TERMINAL

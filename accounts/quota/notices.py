@@ -2,17 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
-from django.db.models import Case, OuterRef, QuerySet, Subquery, Sum, When
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from accounts.models import Membership
 from accounts.principals import Principal
-from accounts.quota.models import QuotaWarning, UsageDay, Wallet
+from accounts.quota.models import Wallet
 from accounts.quota.months import month_after, month_of
-from accounts.quota.standing import MONTHLY_CREDITS, Standing, level_of, percent
+from accounts.quota.standing import Standing, level_of, percent
+from accounts.tenancy.postgres.round_trip import look
 
 
 @dataclass(frozen=True)
@@ -37,36 +34,40 @@ class Purse:
     notices: tuple[Notice, ...]
 
 
+# Written out: every page asks it, and Django takes longer to write it than Postgres to answer it. Use is only summed
+# for a team that was warned this month, or a person with a cap: CASE asks what follows THEN where it is needed.
+_LOOK = """
+SELECT wallet.balance, COALESCE(override.monthly_credits, plan.monthly_credits), member.credits_per_month,
+       CASE WHEN EXISTS (SELECT 1 FROM quota_quotawarning
+                         WHERE team_id = wallet.team_id AND period = %(month)s)
+            THEN (SELECT COALESCE(sum(credits), 0)::bigint FROM quota_usageday
+                  WHERE team_id = wallet.team_id AND day >= %(month)s AND day < %(next_month)s) END,
+       CASE WHEN member.credits_per_month IS NOT NULL
+            THEN (SELECT COALESCE(sum(credits), 0)::bigint FROM quota_usageday
+                  WHERE team_id = wallet.team_id AND day >= %(month)s AND day < %(next_month)s
+                    AND user_id = %(user)s) END
+FROM quota_wallet wallet
+JOIN quota_plan plan ON plan.id = wallet.plan_id
+LEFT JOIN quota_planoverride override ON override.team_id = wallet.team_id
+LEFT JOIN accounts_membership member ON member.team_id = wallet.team_id AND member.user_id = %(user)s
+WHERE wallet.team_id = %(team)s
+"""
+
+
 def purse_of(principal: Principal, *, now: datetime | None = None) -> Purse:
-    """In one query. Use is only summed for a team that was warned this month, or a person with a cap."""
-    month = month_of(now or timezone.now())
-    team_id, found = principal.team.pk, _look(principal, month)
+    """In one query. Raises Wallet.DoesNotExist."""
+    month, team_id = month_of(now or timezone.now()), principal.team.pk
+    asked = {"team": team_id, "user": principal.user.pk, "month": month, "next_month": month_after(month)}
+    found = look(_LOOK, asked)
+    if found is None:
+        raise Wallet.DoesNotExist(f"Team {team_id} has no wallet.")
+    balance, monthly, own_cap, used, own_used = found
     notices = []
-    if found["used"] is not None:
-        notices.append(_of_team(team_id, Standing(found["used"], found["balance"], found["monthly"]), month))
-    if found["own_used"] is not None:
-        notices.append(_of_person(team_id, found["own_used"], found["own_cap"], month))
-    return Purse(found["balance"], tuple(notice for notice in notices if notice.level))
-
-
-def _look(principal: Principal, month: date) -> dict[str, Any]:
-    use = UsageDay.objects.filter(team=OuterRef("pk"), day__gte=month, day__lt=month_after(month))
-    warned = QuotaWarning.objects.filter(team=OuterRef("pk"), period=month).order_by("-percent")
-    member = Membership.objects.filter(team=OuterRef("pk"), user=principal.user)
-    wallets = Wallet.objects.filter(team=principal.team).annotate(
-        monthly=MONTHLY_CREDITS,
-        warned=Subquery(warned.values("percent")[:1]),
-        own_cap=Subquery(member.values("credits_per_month")),
-        # CASE asks what follows THEN only where it is needed.
-        used=Case(When(warned__isnull=False, then=_total(use)), default=None),
-        own_used=Case(When(own_cap__isnull=False, then=_total(use.filter(user=principal.user))), default=None),
-    )
-    found: dict[str, Any] = wallets.values("balance", "monthly", "own_cap", "used", "own_used").get()
-    return found
-
-
-def _total(use: QuerySet[UsageDay]) -> Coalesce:
-    return Coalesce(Subquery(use.order_by().values("team").annotate(total=Sum("credits")).values("total")), 0)
+    if used is not None:
+        notices.append(_of_team(team_id, Standing(used, balance, monthly), month))
+    if own_used is not None:
+        notices.append(_of_person(team_id, own_used, own_cap, month))
+    return Purse(balance, tuple(notice for notice in notices if notice.level))
 
 
 def _of_team(team_id: int, standing: Standing, month: date) -> Notice:
