@@ -59,10 +59,14 @@ def edit_collection(
         raise _name_taken(str(name)) from None
 
 
+@transaction.atomic
 def delete_collection(*, principal: Principal, collection: Collection) -> None:
     """Its publications stay in the gallery; links to the collection end."""
     require_curator(principal)
-    Collection.objects.filter(team=principal.team, pk=collection.pk).delete()
+    rows = Collection.objects.filter(team=principal.team, pk=collection.pk)
+    # Who is putting something in waits, and finds it gone: or the commit would fail on that place.
+    if rows.select_for_update().first() is not None:
+        rows.delete()
 
 
 def set_collected(*, principal: Principal, collection: Collection, publication: Publication, wanted: bool) -> None:

@@ -82,10 +82,14 @@ def edit_publication(
         raise _gone(publication)
 
 
+@transaction.atomic
 def unpublish(*, principal: Principal, publication: Publication) -> None:
     """Takes it out of the gallery, its collections and everybody's favourites. Links to the video go on working."""
     _require_edit(principal, publication)
-    Publication.objects.for_team(principal.team).filter(pk=publication.pk).delete()
+    rows = Publication.objects.filter(team=principal.team, pk=publication.pk)
+    # Who is adding a mark waits, and finds it gone: or the commit would fail on that mark.
+    if rows.select_for_update().first() is not None:
+        rows.delete()
 
 
 def set_favourite(*, principal: Principal, publication: Publication, wanted: bool) -> None:

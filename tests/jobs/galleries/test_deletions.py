@@ -1,0 +1,48 @@
+"""What is deleted takes its marks and its places along: seen after the commit, when Postgres looks at foreign keys."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from common.clock import DatabaseNow
+from jobs.galleries.models import CollectionItem, Favourite, Publication
+from jobs.models import Job
+from jobs.services.cleanup import delete_due_files
+from tests.jobs.galleries.conftest import finished_video, publish
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def shown(alice: Any, as_alice: Any) -> dict[str, str]:
+    """The addresses of a publication that is a favourite, of the collection that it is in, and of its video."""
+    job = finished_video(alice)
+    publication = publish(as_alice, job)["id"]
+    collection = as_alice.post("/v1/collections", {"name": "Best"}).json()["id"]
+    assert as_alice.put(f"/v1/gallery/{publication}/favourite").status_code == 200
+    assert as_alice.put(f"/v1/collections/{collection}/publications/{publication}").status_code == 200
+    return {
+        "publication": f"/v1/gallery/{publication}",
+        "collection": f"/v1/collections/{collection}",
+        "video": f"/v1/videos/{job.public_id}",
+    }
+
+
+def _left() -> tuple[int, int, int]:
+    return Publication.objects.count(), Favourite.objects.count(), CollectionItem.objects.count()
+
+
+@pytest.mark.parametrize(
+    ("what", "left"), [("video", (0, 0, 0)), ("publication", (0, 0, 0)), ("collection", (1, 1, 0))]
+)
+def test_each_can_be_deleted(shown: dict[str, str], as_alice: Any, what: str, left: tuple[int, int, int]) -> None:
+    assert as_alice.delete(shown[what]).status_code == 200
+    assert as_alice.get(shown[what]).status_code == 404
+    assert _left() == left
+
+
+def test_retention_is_not_held_up_by_a_mark(shown: dict[str, str], as_alice: Any) -> None:
+    Job.objects.update(expires_at=DatabaseNow() - timedelta(seconds=1))
+    assert delete_due_files() == 1
+    assert _left() == (0, 0, 0)
