@@ -13,7 +13,7 @@ from accounts.models import ApiKey, Membership, Team, User
 from accounts.quota.models import LedgerEntry, Plan, PlanOverride
 from accounts.services import create_api_key
 from common.clock import DatabaseNow
-from jobs.models import Job, Worker
+from jobs.models import Job, Tally, Worker
 from jobs.states import State
 from portal.desk.models import Announcement, Impersonation
 from tests.pages.conftest import Person
@@ -139,3 +139,29 @@ def test_every_link_of_a_list_has_words_and_every_value_too(adele: Person, alice
     page = adele.get("/admin/audit/auditentry/").content.decode()
     assert re.search(r">\s*Signed in\s*<", page)
     assert not re.search(r">\s*sign_in\s*<", page)
+
+
+def test_the_list_of_videos_reads_the_values_of_its_filters_from_the_tally(
+    adele: Person, everything: None, django_assert_num_queries: Any
+) -> None:
+    """Counting or sorting a million videos takes a second."""
+    Tally.objects.create(
+        kind="failed", pool="attic", model="camera", detail="out_of_film", at_most=1, count=1, seconds=1, credits=0
+    )
+    # session, user, second factor; plan, count, videos, and the values of three filters
+    with django_assert_num_queries(9) as asked:
+        page = adele.get("/admin/jobs/job/").content.decode()
+    assert not [query["sql"] for query in asked if 'DISTINCT "jobs_job"' in query["sql"]]
+    for choice in ("pool=attic", "model=camera", "error_code=out_of_film"):
+        assert choice in page
+    assert "pool=gpu" not in page
+
+
+def test_many_rows_are_not_counted(
+    adele: Person, everything: None, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    monkeypatch.setattr("portal.desk.base._MOST_COUNTED", 0)
+    for address in ("/admin/jobs/job/", "/admin/jobs/job/?state__exact=failed"):
+        with django_assert_num_queries(8) as asked:
+            assert adele.get(address).status_code == 200
+        assert not [query["sql"] for query in asked if "COUNT(" in query["sql"]], address

@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from common.errors import NotFound
 from common.ids import parse_public_id
-from jobs.models import Job, Priority
+from jobs.models import Job, Priority, Tally
 from jobs.services.cancel import cancel_job
 from jobs.services.priority import set_priority
 from jobs.services.retry import retry_job
@@ -52,12 +52,29 @@ def _retry(_request: HttpRequest, job: Job) -> bool:
     return bool(retry_job(job=job))
 
 
+class TalliedFilter(admin.AllValuesFieldListFilter):
+    """Offers what the tally has seen: to look for the few values of a column in a million videos takes a second."""
+
+    def __init__(self, field: Any, *args: Any, **options: Any) -> None:
+        super().__init__(field, *args, **options)
+        name = "detail" if field.name == "error_code" else field.name
+        seen = Tally.objects.exclude(kind="delivery").exclude(**{name: ""})
+        self.lookup_choices = seen.order_by(name).values_list(name, flat=True).distinct()
+
+
 @admin.register(Job)
 class JobAdmin(DeskAdmin):
     paginator = EstimatedPaginator
     ordering = ["-id"]
     list_display = ["called", "whose", "where", "which", "order", "price", "made", "trouble"]
-    list_filter = ["state", "pool", "model", "priority", "error_code", "created_at"]
+    list_filter = [
+        "state",
+        ("pool", TalliedFilter),
+        ("model", TalliedFilter),
+        "priority",
+        ("error_code", TalliedFilter),
+        "created_at",
+    ]
     list_select_related = ["team"]
     search_help_text = _("An id (vid_…)")
     # What the search looks at is the id alone: words of a million prompts have no index.
