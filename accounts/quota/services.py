@@ -9,12 +9,13 @@ from datetime import date
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 
 from accounts.models import Team, User
 from accounts.quota.models import LedgerEntry, Plan, Wallet
 from accounts.quota.usage import Use
+from accounts.tenancy.postgres.round_trip import look
 from common.errors import Conflict, LimitExceeded
 
 Kind = LedgerEntry.Kind
@@ -78,18 +79,19 @@ def assign_plan(*, team: Team, plan: Plan) -> bool:
 # Everything hangs on the first part: a wallet that does not have so much is left alone, and nothing is written.
 _MOVE = """
 WITH moved AS (
-    UPDATE quota_wallet SET balance = balance + %(balance)s, reserved = reserved + %(reserved)s,
-           stored_bytes = stored_bytes + %(stored_bytes)s
-    WHERE team_id = %(team_id)s AND balance + %(balance)s >= 0
+    UPDATE quota_wallet SET balance = balance + %(balance)s::bigint, reserved = reserved + %(reserved)s::bigint,
+           stored_bytes = stored_bytes + %(stored_bytes)s::bigint
+    WHERE team_id = %(team_id)s::bigint AND balance + %(balance)s::bigint >= 0
     RETURNING team_id
 ), explained AS (
     INSERT INTO quota_ledgerentry (team_id, kind, job_id, balance_delta, reserved_delta, reason, created_at)
-    SELECT team_id, %(kind)s, %(job_id)s, %(balance)s, %(reserved)s, '', clock_timestamp() FROM moved
+    SELECT team_id, %(kind)s::text, %(job_id)s::uuid, %(balance)s::bigint, %(reserved)s::bigint, '', clock_timestamp()
+    FROM moved
 ), counted AS (
     INSERT INTO quota_usageday AS present
            (team_id, day, user_id, api_key_id, model, credits, videos, completed, gpu_seconds)
-    SELECT team_id, %(day)s, %(user_id)s, %(api_key_id)s, %(model)s,
-           -%(balance)s, %(videos)s, %(completed)s, %(gpu_seconds)s FROM moved
+    SELECT team_id, %(day)s::date, %(user_id)s::bigint, %(api_key_id)s::bigint, %(model)s::text,
+           -%(balance)s::bigint, %(videos)s::int, %(completed)s::int, %(gpu_seconds)s::float8 FROM moved
     ON CONFLICT (team_id, day, user_id, api_key_id, model) DO UPDATE SET
         credits = present.credits + EXCLUDED.credits, videos = present.videos + EXCLUDED.videos,
         completed = present.completed + EXCLUDED.completed, gpu_seconds = present.gpu_seconds + EXCLUDED.gpu_seconds
@@ -121,9 +123,7 @@ def _move(
         "gpu_seconds": gpu_seconds,
         "stored_bytes": stored_bytes,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_MOVE, movement)
-        return cursor.fetchone() is not None
+    return look(_MOVE, movement) is not None
 
 
 def reserve(*, use: Use, job_id: uuid.UUID, credits: int, refill_seconds: int | None = None) -> None:  # noqa: A002

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection
-
+from accounts.tenancy.postgres.round_trip import look
 from common.clock import DatabaseNow
 from common.errors import Conflict, InvalidField
 from jobs.models import IdempotencyRecord, Job
@@ -18,10 +17,11 @@ _LONGEST_KEY = 255
 # Waits for another submit with this key to commit or roll back, then knows. A key that has run out is free again.
 _REMEMBER = """
 INSERT INTO jobs_idempotencyrecord AS record (team_id, key, fingerprint, job_id, created_at)
-VALUES (%(team)s, %(key)s, %(fingerprint)s, %(job)s, clock_timestamp())
+VALUES (%(team)s::bigint, %(key)s::text, %(fingerprint)s::bytea, %(job)s::uuid, clock_timestamp())
 ON CONFLICT (team_id, key) DO UPDATE
 SET fingerprint = EXCLUDED.fingerprint, job_id = EXCLUDED.job_id, created_at = EXCLUDED.created_at
-WHERE record.created_at <= clock_timestamp() - %(kept)s
+WHERE record.created_at <= clock_timestamp() - %(kept)s::interval
+RETURNING id
 """
 
 
@@ -79,9 +79,7 @@ def remember(*, job: Job, idempotency: Idempotency) -> bool:
         "job": job.id,
         "kept": KEPT,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_REMEMBER, row)
-        return bool(cursor.rowcount)
+    return look(_REMEMBER, row) is not None
 
 
 def forget_old_keys() -> int:

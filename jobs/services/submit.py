@@ -19,6 +19,7 @@ from accounts.quota import services as quota_services
 from accounts.quota.allowance import Allowance, allowance_of
 from accounts.quota.quotas import check_quotas, seconds_until_next_month
 from accounts.roles import Scope
+from accounts.tenancy.postgres.round_trip import look
 from common.clock import DatabaseNow
 from common.errors import Conflict, LimitExceeded, MutoscopeError, Overloaded
 from common.ids import new_id
@@ -32,7 +33,6 @@ from jobs.services.idempotency import Idempotency, idempotency_of, remember, rep
 from jobs.services.plans import check_plan
 from jobs.services.quote import quote_request
 from jobs.services.storage import delete_folder, job_folder, source_key
-from jobs.states import State
 
 log = structlog.get_logger(__name__)
 
@@ -168,10 +168,14 @@ def _pay(principal: Principal, allowance: Allowance, job: Job) -> None:
     check_quotas(use=job.use, credits=needed, allowance=allowance, member=principal.member_caps, key=principal.key_caps)
 
 
+_QUEUED = "SELECT count(*) FROM jobs_job WHERE team_id = %(team)s::bigint AND state = 'queued'"
+
+
 def _check_queue(team: Team, allowance: Allowance) -> None:
     """Raises LimitExceeded when the plan allows no more queued jobs; exact, since the reserve locked the wallet."""
-    queued = Job.objects.filter(team=team, state=State.QUEUED).count()
     most = allowance.max_queued
+    counted = look(_QUEUED, {"team": team.pk})
+    queued = counted[0] if counted else 0
     if queued >= most:
         message = f"The team has {queued} videos waiting, and its plan allows {most}. Try again when some are done."
         extra = {"scope": "team", "quota": "max_queued", "limit": most, "remaining": 0, "reset": None}
