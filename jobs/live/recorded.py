@@ -3,7 +3,6 @@
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import redis
@@ -13,8 +12,8 @@ from redis.asyncio import BlockingConnectionPool
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from common.short_redis import short_redis
 from jobs.live.events import Event, Position
 from jobs.live.publish import STREAM_LENGTH, stream_key
 
@@ -85,18 +84,10 @@ class Recorded:
 def recorded_after(job_id: uuid.UUID, position: Position) -> list[Event] | None:
     """The same for a process that answers at once."""
     try:
-        return _events(_short_redis().xrange(stream_key(job_id), min=f"({position}") or ())
+        return _events(short_redis().xrange(stream_key(job_id), min=f"({position}") or ())
     except redis.RedisError as error:
         log.warning("events_not_read", reason=str(error))
         return None
-
-
-@cache
-def _short_redis() -> redis.Redis:
-    timeout = settings.REDIS_TIMEOUT_SECONDS
-    return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
-    )
 
 
 def _pairs(answer: Any) -> list[tuple[bytes, Any]]:

@@ -6,26 +6,19 @@ request and never holds it up: the client has short timeouts, and after a failur
 
 import time
 import uuid
-from functools import cache
 
 import redis
 import structlog
-from django.conf import settings
 from django.db import transaction
 from rq import Queue
+
+from common.short_redis import short_redis
 
 log = structlog.get_logger(__name__)
 
 SIDE_QUEUE = "side"
 _QUIET_AFTER_FAILURE_SECONDS = 2.0
 _silent_until = 0.0
-
-
-@cache
-def short_redis() -> redis.Redis:
-    """A client for web requests: gives up on a frozen or absent server within REDIS_TIMEOUT_SECONDS."""
-    timeout = settings.REDIS_TIMEOUT_SECONDS
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=timeout, socket_connect_timeout=timeout)
 
 
 def pool_queue(pool: str) -> str:

@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from jobs.services.doorbell import short_redis
+from common.short_redis import short_redis
 from jobs.services.standing import Standing, present_standing
 from portal.probes import Probe
 
