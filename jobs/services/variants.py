@@ -4,7 +4,6 @@ Making takes the processor for a second or so: a process makes few at once, and 
 """
 
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from django.core.files.storage import default_storage
 from django.db import connection, transaction
 
 from common.errors import Conflict, Gone, Overloaded
+from common.slots import Slots
 from inference.errors import EncodingFailed
 from inference.films import Sheet, film_to_gif, film_to_sheet
 from jobs.models import Job, KeptVariant
@@ -31,7 +31,9 @@ VARIANTS = (VIDEO, GIF, THUMBNAIL, SPRITESHEET)
 Make = Callable[[Job, Path, Path], None]
 
 # Calls that make something, or wait until another process has made it.
-_MAKERS = threading.BoundedSemaphore(4)
+_MAKERS = Slots("makers", work="files being made", most=4)
+# Of one team, in all processes.
+_TEAM_SHARE, _LONGEST_SECONDS = 2, 90
 _PATIENCE_SECONDS, _LOOK_SECONDS = 20.0, 0.1
 _RETRY_SECONDS = 2
 
@@ -39,7 +41,8 @@ _RETRY_SECONDS = 2
 def variant_key(job: Job, variant: str) -> str:
     """Where a variant is stored; one that is made on demand is made now if it was not before.
 
-    Raises Conflict before the video is made, Gone after its retention, Overloaded while too much is being made.
+    Raises Conflict before the video is made, Gone after its retention, Overloaded or TooManyAtOnce while too much is
+    being made.
     """
     if job.state != State.COMPLETED:
         raise Conflict(f"There is no video yet: its status is {job.state}.", code="not_ready")
@@ -78,21 +81,18 @@ def _key_beside(job: Job, name: str) -> str:
 
 
 def _kept(job: Job, variant: str) -> str | None:
-    return KeptVariant.objects.filter(job=job, name=variant).values_list("key", flat=True).first()
+    """None where it was not made, and where its file is lost: then it is made anew."""
+    key = KeptVariant.objects.filter(job=job, name=variant).values_list("key", flat=True).first()
+    with answering():
+        return key if key and default_storage.exists(key) else None
 
 
 def _made_once(job: Job, variant: str) -> str:
-    if not _MAKERS.acquire(blocking=False):
-        raise _busy()
-    try:
-        with _alone(f"variant:{job.id}:{variant}"):
-            return _kept(job, variant) or _make(job, variant)
-    finally:
-        _MAKERS.release()
-
-
-def _busy() -> Overloaded:
-    return Overloaded("Too much is being made at once. Try again in a moment.", retry_after_seconds=_RETRY_SECONDS)
+    with (
+        _MAKERS.taken(team_id=job.team_id, share=_TEAM_SHARE, seconds=_LONGEST_SECONDS),
+        _alone(f"variant:{job.id}:{variant}"),
+    ):
+        return _kept(job, variant) or _make(job, variant)
 
 
 @contextmanager
@@ -101,7 +101,8 @@ def _alone(name: str) -> Iterator[None]:
     give_up = time.monotonic() + _PATIENCE_SECONDS
     while not _ask("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", name):
         if time.monotonic() > give_up:
-            raise _busy()
+            message = "This file is still being made. Try again in a moment."
+            raise Overloaded(message, retry_after_seconds=_RETRY_SECONDS)
         time.sleep(_LOOK_SECONDS)
     try:
         yield

@@ -3,6 +3,7 @@
 import io
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from django.db import connection
 from django.utils import timezone
 from PIL import Image
 
+from common.short_redis import short_redis
 from inference.encoding import probe, write_gif, write_mp4
 from jobs.models import Job, KeptVariant
 from jobs.services import variants
@@ -23,6 +25,7 @@ from jobs.services.cleanup import delete_due_files
 from jobs.services.links import signed_content_url
 from jobs.services.orphans import sweep_orphans
 from jobs.services.storage import job_folder
+from tests.jobs.conftest import finish_next
 from tests.workers import wait_until
 
 MADE = ("gif", "spritesheet")
@@ -208,16 +211,14 @@ def test_a_video_that_is_deleted_meanwhile_leaves_nothing(job, as_alice, monkeyp
 @pytest.mark.django_db(transaction=True)
 def test_many_at_once_make_one(job, as_alice, monkeypatch):
     """Four threads, each with a connection of its own, as four processes have."""
+    monkeypatch.setattr(variants, "_TEAM_SHARE", 4)
     made, film_to_gif = [], variants.film_to_gif
     monkeypatch.setattr(variants, "film_to_gif", lambda *args: (made.append(args), film_to_gif(*args)))
     begin = threading.Barrier(4)
 
     def ask(_: int):
         begin.wait(10)
-        try:
-            return as_alice.get(path(job, "gif"))
-        finally:
-            connection.close()
+        return asked(as_alice, job, "gif")
 
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(ask, range(4)))
@@ -226,32 +227,77 @@ def test_many_at_once_make_one(job, as_alice, monkeypatch):
     assert (len(made), KeptVariant.objects.count()) == (1, 1)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_more_than_a_process_bears_are_told_to_come_again(job, as_alice, monkeypatch):
+def asked(api, job: Job, variant: str):
+    """The answer in a thread of its own, which gives its connection back."""
+    try:
+        return api.get(path(job, variant))
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def slow_gifs(monkeypatch) -> Iterator[threading.Event]:
+    """GIFs are not finished before the event is set."""
     go_on = threading.Event()
     film_to_gif = variants.film_to_gif
 
     def slowly(*args):
-        assert go_on.wait(30)
+        assert go_on.wait(60)
         film_to_gif(*args)
 
     monkeypatch.setattr(variants, "film_to_gif", slowly)
+    yield go_on
+    go_on.set()
 
-    def ask(variant: str):
-        try:
-            return as_alice.get(path(job, variant))
-        finally:
-            connection.close()
 
+@pytest.mark.django_db(transaction=True)
+def test_more_than_a_process_bears_are_told_to_come_again(job, as_alice, monkeypatch, slow_gifs):
+    monkeypatch.setattr(variants, "_TEAM_SHARE", 9)
     with ThreadPoolExecutor(4) as threads:
-        waiting = [threads.submit(ask, "gif") for _ in range(4)]
+        waiting = [threads.submit(asked, as_alice, job, "gif") for _ in range(4)]
         try:
-            wait_until(lambda: variants._MAKERS._value == 0)
-            refused = ask("spritesheet")
+            wait_until(lambda: variants._MAKERS._places._value == 0)
+            refused = asked(as_alice, job, "spritesheet")
         finally:
-            go_on.set()
+            slow_gifs.set()
         assert (refused.status_code, refused["Retry-After"]) == (503, "2")
         assert refused.json()["error"]["code"] == "overloaded"
         assert [answer.result().status_code for answer in waiting] == [200] * 4
-    assert ask("spritesheet").status_code == 200  # places are given back
-    assert ask("video").status_code == 200
+    assert asked(as_alice, job, "spritesheet").status_code == 200  # places are given back
+    assert asked(as_alice, job, "video").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_team_leaves_makers_to_the_others(job, as_alice, as_charlie, body, slow_gifs, tmp_path):
+    assert as_charlie.post("/v1/videos", body()).status_code == 202
+    charlies = finish_next(film(tmp_path))
+    with ThreadPoolExecutor(2) as threads:
+        waiting = [threads.submit(asked, as_alice, job, "gif") for _ in range(2)]
+        try:
+            wait_until(lambda: short_redis().zcard(f"slots:makers:{job.team_id}") == 2)
+            refused = asked(as_alice, job, "spritesheet")
+            other = asked(as_charlie, charlies, "spritesheet")
+        finally:
+            slow_gifs.set()
+        assert [answer.result().status_code for answer in waiting] == [200] * 2
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"], error["scope"], error["limit"]) == (429, "too_many_at_once", "team", 2)
+    assert (refused["Retry-After"], other.status_code) == ("2", 200)
+    assert short_redis().zcard(f"slots:makers:{job.team_id}") == 0
+    assert asked(as_alice, job, "gif").status_code == 200
+
+
+@pytest.mark.parametrize("variant", MADE)
+def test_what_was_kept_and_lost_is_made_anew(variant, job, as_alice):
+    first = as_alice.get(path(job, variant))
+    kept = KeptVariant.objects.get()
+    default_storage.delete(kept.key)
+    again = as_alice.get(path(job, variant))
+    assert (again.status_code, again.content) == (200, first.content)
+    assert default_storage.exists(kept.key)
+    assert KeptVariant.objects.get() == kept
+    assert not list(find_missing_results())
+    # Without the film nothing can be made of it.
+    default_storage.delete(kept.key)
+    default_storage.delete(job.result_key)
+    assert as_alice.get(path(job, variant)).status_code == 410
