@@ -103,8 +103,11 @@ class EventsView(AsyncAPIView):
 
 
 def _limits(principal: Principal) -> list[SeatLimit]:
-    """A browser's streams are counted by person."""
-    key = principal.api_key
-    own = ("key", key.pk) if key is not None else ("user", principal.user.pk)
-    callers = (("team", principal.team.pk, settings.EVENT_STREAMS_PER_TEAM), (*own, settings.EVENT_STREAMS_PER_KEY))
+    """By person, too: whoever made several teams, or a key in each, is still one."""
+    callers = [
+        ("team", principal.team.pk, settings.EVENT_STREAMS_PER_TEAM),
+        ("user", principal.user.pk, settings.EVENT_STREAMS_PER_PERSON),
+    ]
+    if principal.api_key is not None:
+        callers.append(("key", principal.api_key.pk, settings.EVENT_STREAMS_PER_KEY))
     return [SeatLimit(scope, str(caller), most) for scope, caller, most in callers]

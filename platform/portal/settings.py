@@ -372,8 +372,10 @@ HOLDS_ANSWERS = env.bool("HOLDS_ANSWERS", default=False)
 EVENT_STREAMS = env.int("EVENT_STREAMS", default=2000)
 # Of these, streams of one team.
 EVENT_STREAMS_PER_TEAM = env.int("EVENT_STREAMS_PER_TEAM", default=500)
-# Of these, streams of one key, and of one person's browsers.
+# Of these, streams of one key.
 EVENT_STREAMS_PER_KEY = env.int("EVENT_STREAMS_PER_KEY", default=200)
+# Of these, streams of one person: browsers and keys that the person made, in whichever team.
+EVENT_STREAMS_PER_PERSON = env.int("EVENT_STREAMS_PER_PERSON", default=500)
 # A stream in which nothing happens shows this often that it still stands. Below the patience of any proxy.
 EVENT_HEARTBEAT_SECONDS = env.float("EVENT_HEARTBEAT_SECONDS", default=15)
 # The longest that a stream lasts: its client comes back by itself, and is asked anew who it is.
@@ -398,6 +400,9 @@ IMAGE_URLS_OVER_HTTP = env.bool("IMAGE_URLS_OVER_HTTP", default=False)
 IMAGE_URLS_FROM_LOOPBACK = env.bool("IMAGE_URLS_FROM_LOOPBACK", default=False)
 # Longest time that such a picture may take to arrive.
 IMAGE_URL_SECONDS = env.float("IMAGE_URL_SECONDS", default=10)
+# Pictures of one team that all web processes together fetch at a time, each of which keeps a process waiting: fewer
+# than there are processes.
+IMAGE_URLS_AT_ONCE_PER_TEAM = env.int("IMAGE_URLS_AT_ONCE_PER_TEAM", default=3)
 
 # --- Requests
 # MAX_BODY_BYTES: larger requests are refused. A 25 megapixel PNG in base64 fits.

@@ -65,7 +65,8 @@ class Clients:
 
 
 def main(streams: int = 1000) -> None:
-    with benchmark_site(EVENT_STREAMS=str(streams), EVENT_STREAMS_PER_KEY=str(streams), DATABASE_POOL_SIZE="0"):
+    limits = dict.fromkeys(("EVENT_STREAMS", "EVENT_STREAMS_PER_KEY", "EVENT_STREAMS_PER_PERSON"), str(streams))
+    with benchmark_site(**limits, DATABASE_POOL_SIZE="0"):
         key, jobs = running_jobs(streams)
         with process("web", "gunicorn portal.wsgi:application --workers 2 --bind 127.0.0.1:{port}") as (web, _):
             live_command = "uvicorn portal.asgi:application --http httptools --log-level warning --port {port}"

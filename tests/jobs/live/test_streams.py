@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from accounts.models import ApiKey, Membership
-from accounts.services import revoke_api_key
+from accounts.services import create_api_key, create_team, revoke_api_key
 from common.clock import DatabaseNow
 from jobs.live.events import Position, preview_event
 from jobs.live.publish import publish
@@ -198,6 +198,26 @@ def test_limits_of_key_and_team(submit, live_process, alice, bob):
             assert httpx.get(address, headers=bob.headers).json()["error"]["scope"] == "team"
         second.close()
         wait_until(lambda: can_follow(live.url, job, alice))
+
+
+def test_a_person_with_several_teams_is_one_person(submit, live_process, alice, bob, body):
+    live = live_process(EVENT_STREAMS_PER_PERSON=2)
+    job = submit()
+    own_team = create_team(owner=bob.user, name="Bob's second")
+    _, key = create_api_key(team=own_team, creator=bob.user, name="test")
+    second = Api({"Authorization": f"Bearer {key}"})
+    answer = second.post("/v1/videos", body())
+    assert answer.status_code == 202, answer.content
+    bobs = Job.objects.get(team=own_team)
+    with Listener(live.url, job, bob.headers), Listener(live.url, bobs, second.headers) as other:
+        assert other.status == 200
+        for video, headers in ((job, bob.headers), (bobs, second.headers)):
+            refused = httpx.get(f"{live.url}/v1/videos/{video.public_id}/events", headers=headers)
+            error = refused.json()["error"]
+            assert (refused.status_code, error["scope"], error["limit"]) == (429, "user", 2)
+        assert can_follow(live.url, job, alice)
+        other.close()
+        wait_until(lambda: can_follow(live.url, job, bob))
 
 
 def can_follow(url, job, person) -> bool:
