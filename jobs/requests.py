@@ -178,12 +178,12 @@ def resolve(
     """The request behind checked fields: picture decoded, preset and model applied, seed drawn.
 
     picture: one that was read before; then the fields need to hold none.
-    Raises InvalidField, UnsupportedPicture, TooLarge or Overloaded.
+    Raises InvalidField, UnsupportedPicture, TooLarge, Overloaded or TooManyAtOnce.
     """
     spec = model_named(values.get("model", default_model(team)))
     preset = PRESETS.get(values.get("preset", ""), spec.defaults)
     if picture is None:
-        picture = read_picture(*picture_bytes(values))
+        picture = read_picture(*picture_bytes(values, team=team))
     try:
         if "size" in values:
             width, height = _checked_size(*parse_size(values["size"]))

@@ -2,8 +2,8 @@
 
 import base64
 import binascii
+import math
 import re
-import threading
 from typing import Any
 
 import requests
@@ -12,16 +12,19 @@ from django.conf import settings
 from django.db import connection
 from requests_hardened.ip_filter import InvalidIPAddress
 
+from accounts.models import Team
 from common.deadline import Deadline
-from common.errors import Detail, InvalidField, Overloaded
+from common.errors import Detail, InvalidField
 from common.outbound import guarded_session
+from common.slots import Slots
 
 # One of them comes with every request for a video.
 PICTURE_FIELDS = ("image_base64", "image", "input_reference", "image_url")
 
 _DATA_URI = re.compile(r"^data:image/[a-z+.-]+;base64,", re.IGNORECASE)
 # Each fetch keeps a thread for as long as the other side pleases, within the limit.
-_FETCHES = threading.BoundedSemaphore(8)
+_FETCHES = Slots("fetches", work="pictures being fetched", most=8)
+_MARGIN_SECONDS = 5
 _CHUNK_BYTES = 65_536
 _INSTEAD = "or send the picture itself, as image_base64 or as a file"
 
@@ -31,13 +34,16 @@ def invalid(name: str, message: str, *, kind: str = "invalid") -> InvalidField:
     return InvalidField(f"{name}: {message}", param=name, details=(Detail((name,), message, kind),))
 
 
-def picture_bytes(values: dict[str, Any]) -> tuple[str, bytes]:
-    """The field that the picture came in, and its bytes, which may be anything. Raises InvalidField or Overloaded."""
+def picture_bytes(values: dict[str, Any], *, team: Team) -> tuple[str, bytes]:
+    """The field that the picture came in, and its bytes, which may be anything.
+
+    Raises InvalidField, or Overloaded and TooManyAtOnce where too many are being fetched.
+    """
     for name in ("image", "input_reference"):
         if name in values:
             return name, values[name].read()
     if "image_url" in values:
-        return "image_url", _fetch(values["image_url"])
+        return "image_url", fetched(values["image_url"], team=team)
     return "image_base64", from_base64("image_base64", values["image_base64"])
 
 
@@ -51,19 +57,19 @@ def from_base64(name: str, text: str) -> bytes:
         raise invalid(name, message, kind="not_base64") from None
 
 
-def _fetch(url: str) -> bytes:
-    """What lies at an address, within bounds of time and size. Nothing of the answer but its bytes is believed."""
+def fetched(url: str, *, team: Team) -> bytes:
+    """What lies at an address, within bounds of time and size. Nothing of the answer but its bytes is believed.
+
+    Raises InvalidField, Overloaded or TooManyAtOnce.
+    """
     if not url.lower().startswith("https://") and not settings.IMAGE_URLS_OVER_HTTP:
         raise invalid("image_url", f"Only https addresses are fetched. Give one, {_INSTEAD}.", kind="not_https")
-    if not _FETCHES.acquire(blocking=False):
-        raise Overloaded("Too many pictures are being fetched at once. Try again in a moment.", retry_after_seconds=2)
-    try:
+    longest = math.ceil(settings.IMAGE_URL_SECONDS) + _MARGIN_SECONDS
+    with _FETCHES.taken(team_id=team.pk, share=settings.IMAGE_URLS_AT_ONCE_PER_TEAM, seconds=longest):
         # Back to the pool: nobody's database connection waits for a stranger's server.
         if not connection.in_atomic_block:
             connection.close()
         return _exchange(url)
-    finally:
-        _FETCHES.release()
 
 
 def _exchange(url: str) -> bytes:

@@ -5,12 +5,18 @@ The timeouts of sockets count from one byte to the next: who sends one every nin
 
 import socket
 import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from contextlib import suppress
-from typing import Any, Self
+from functools import partial
+from typing import Any, Self, TypeVar
 
 import requests
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+T = TypeVar("T")
 
 
 class Deadline:
@@ -18,6 +24,7 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.passed = False
+        self._end = time.monotonic() + seconds
         self._sockets: list[socket.socket] = []
         self._timer = threading.Timer(seconds, self._cut)
         self._timer.daemon = True
@@ -37,11 +44,11 @@ class Deadline:
 
         class Plain(HTTPConnection):
             def _new_conn(self) -> socket.socket:
-                return deadline._hold(super()._new_conn())
+                return deadline._hold(deadline.within(super()._new_conn))
 
         class Encrypted(HTTPSConnection):
             def _new_conn(self) -> socket.socket:
-                return deadline._hold(super()._new_conn())
+                return deadline._hold(deadline.within(super()._new_conn))
 
         pools: dict[str, Any] = {
             "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": Plain}),
@@ -49,6 +56,25 @@ class Deadline:
         }
         for adapter in session.adapters.values():
             adapter.poolmanager.pool_classes_by_scheme = pools  # type: ignore[attr-defined]
+            adapter.build_connection_pool_key_attributes = self._timed(  # type: ignore[attr-defined]
+                adapter.build_connection_pool_key_attributes  # type: ignore[attr-defined]
+            )
+
+    def within(self, call: Callable[[], T]) -> T:
+        """What the call gives. Raises requests.Timeout once the time is over, whatever the call does then.
+
+        For what nothing can cut off, such as the system's look for a name: it goes on in a thread and ends by itself.
+        """
+        found: Future[T] = Future()
+        threading.Thread(target=_answer, args=(found, call), daemon=True).start()
+        wait([found], timeout=max(0, self._end - time.monotonic()))
+        if not found.done():
+            raise requests.Timeout
+        return found.result()
+
+    def _timed(self, resolve: Callable[..., T]) -> Callable[..., T]:
+        """The guard looks for the name, and judges what it finds, before there is a connection."""
+        return lambda *args, **kwargs: self.within(partial(resolve, *args, **kwargs))
 
     def _hold(self, made: socket.socket) -> socket.socket:
         # A duplicate: encryption takes the first one over and leaves nothing to cut.
@@ -60,3 +86,10 @@ class Deadline:
         for held in self._sockets:
             with suppress(OSError):
                 held.shutdown(socket.SHUT_RDWR)
+
+
+def _answer(found: Future[T], call: Callable[[], T]) -> None:
+    try:
+        found.set_result(call())
+    except BaseException as error:  # raised again where it is awaited
+        found.set_exception(error)

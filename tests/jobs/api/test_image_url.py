@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.files.storage import default_storage
@@ -12,6 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, connections
 from django.test import Client
 
+from common.slots import Slots
 from jobs import sources
 from jobs.models import Job
 from tests.jobs.conftest import png
@@ -159,6 +161,26 @@ def test_what_drips_is_cut_off(ask, host, settings):
         assert refused(answer) == "too_slow"
         assert "1 seconds" in answer.json()["error"]["message"]
         assert time.monotonic() - began < 30
+
+
+def test_the_time_holds_for_the_look_at_the_name_as_well(ask, host, settings, monkeypatch):
+    """A name server that does not answer keeps the system's resolver for half a minute, and nothing cuts it off."""
+    settings.IMAGE_URL_SECONDS = 0.5
+    go_on, looked_up, resolve = threading.Event(), [], socket.getaddrinfo
+
+    def slowly(name, *args, **kwargs):
+        if name == "slow.example.com":
+            go_on.wait(20)
+            looked_up.append(name)
+        return resolve(name, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    try:
+        assert refused(ask("https://slow.example.com/cat.png")) == "too_slow"
+        assert looked_up == []
+    finally:
+        go_on.set()
+    assert ask(host.url).status_code == 202  # the place is free again
 
 
 def test_a_body_that_breaks_off(ask, host):
@@ -312,7 +334,7 @@ def test_no_transaction_and_no_connection_waits_for_a_stranger(ask, host):
 
 @pytest.mark.django_db(transaction=True)
 def test_fetches_are_few_at_once(ask, host, monkeypatch):
-    monkeypatch.setattr(sources, "_FETCHES", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(sources, "_FETCHES", Slots("fetches", work="pictures being fetched", most=1))
     refusals = []
 
     def ask_another(handler):
@@ -340,3 +362,39 @@ def test_the_description_names_it_where_it_is_allowed(client, db, settings):
     found = bodies()
     assert len(found) == 2
     assert all("fetched at once" in fields["image_url"]["description"] for fields in found)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.xdist_group("processes")
+def test_a_team_leaves_processes_to_the_others(web_processes, alice, charlie, body, host):
+    """Two that answer one call at a time: of these, one team's slow pictures keep one."""
+    environment = dict.fromkeys(("IMAGE_URLS", "IMAGE_URLS_OVER_HTTP", "IMAGE_URLS_FROM_LOOPBACK"), "1")
+    web = web_processes(2, **environment, IMAGE_URLS_AT_ONCE_PER_TEAM="1", HOLDS_ANSWERS="0")
+    go_on, asked = threading.Event(), threading.Event()
+
+    def slowly(handler):
+        if handler.path == "/slow":
+            asked.set()
+            go_on.wait(60)
+        say(handler, 200, png())
+
+    def ask(person, path: str):
+        with web.client(person.headers) as client:
+            return client.post("/v1/videos", json=body(image_base64=..., image_url=host.url + path))
+
+    host.answer = slowly
+    with ThreadPoolExecutor(1) as threads:
+        slow = threads.submit(ask, alice, "/slow")
+        try:
+            assert asked.wait(60)
+            refused = ask(alice, "/")
+            other = ask(charlie, "/")
+        finally:
+            go_on.set()
+        assert slow.result().status_code == 202
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"], error["scope"], error["limit"]) == (429, "too_many_at_once", "team", 1)
+    assert refused.headers["Retry-After"] == "2"
+    assert other.status_code == 202
+    assert ask(alice, "/").status_code == 202
+    assert Job.objects.filter(team=alice.team).count() == 2
