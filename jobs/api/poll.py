@@ -12,7 +12,7 @@ from typing import cast
 
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
-from django.db import DatabaseError, InterfaceError
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, resolve, reverse
@@ -108,4 +108,4 @@ def _job(row: tuple[object, ...]) -> Job:
     values = list(row)
     for index in _JSON:
         values[index] = json.loads(str(values[index]))
-    return Job.from_db("default", _NAMES, values)
+    return Job.from_db(DEFAULT_DB_ALIAS, _NAMES, values)

@@ -9,17 +9,17 @@ therefore delays another team's single job by at most the jobs that are running 
 import uuid
 from collections.abc import Sequence
 
-import psycopg
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import JSONField
 
+from accounts.tenancy.postgres.round_trip import look
 from jobs.live.publish import publish_status_after_commit
 from jobs.models import Job, Priority
 
 # The search takes seven times as long to plan as to run: its plan is made once a session, for any parameters.
 _LOCK = """
-SELECT pg_advisory_xact_lock(hashtextextended('claim:' || %s, 0)),
+SELECT pg_advisory_xact_lock(hashtextextended('claim:' || %(pool)s::text, 0)),
        set_config('plan_cache_mode', 'force_generic_plan', true)
 """
 
@@ -105,13 +105,10 @@ def claim_job(*, pool: str, worker_id: uuid.UUID, models: Sequence[str], vram_mb
         "ageing_seconds": settings.AGEING_SECONDS,
         "lease_seconds": settings.LEASE_SECONDS,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [pool])
-    # Django's own cursors write the parameters into the statement, which makes each a new one to be planned.
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        row = cursor.execute(_CLAIM, wanted, prepare=True).fetchone()
+    look(_LOCK, {"pool": pool})
+    row = look(_CLAIM, wanted)
     if row is None:  # also where a cancel got there first; the worker asks again
         return None
-    job = Job.from_db(connection.alias, [field.attname for field in _FIELDS], row)
+    job = Job.from_db(DEFAULT_DB_ALIAS, [field.attname for field in _FIELDS], row)
     publish_status_after_commit(job.id, state=job.state, attempt=job.attempt)
     return job

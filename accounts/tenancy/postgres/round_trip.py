@@ -21,7 +21,8 @@ def look(statement: str, parameters: Mapping[str, Any]) -> Found:
     try:
         return _first_row(statement, parameters)
     except (OperationalError, InterfaceError):
-        if connection.in_atomic_block or not connection.connection.closed:
+        session = connection.connection
+        if session is None or not session.closed or connection.in_atomic_block:
             raise
         connection.close()
         return _first_row(statement, parameters)
