@@ -1,7 +1,8 @@
 """Polls and submits a second of the production processes and of a minimal FastAPI twin, in turns, by `wrk`.
 
-`python tests/benchmarks/against_twin.py [poll submit] [--rounds 5] [--seconds 6]`. Two gunicorn sync workers against
-two uvicorn workers, each with the same Postgres and Valkey. Results of record: RESULTS.md.
+`python tests/benchmarks/against_twin.py [poll submit submit-tiny] [--rounds 5] [--seconds 6]`. A submit brings a
+photograph of 600x400, a tiny one a PNG of 256x256, which leaves little but the services' own work. Two
+gunicorn sync workers against two uvicorn workers, each with the same Postgres and Valkey. Results of record: RESULTS.md.
 """
 
 import argparse
@@ -109,7 +110,7 @@ def wrk(port: int, path: str, key: str, *, seconds: int, script: Path | None) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", default=["poll", "submit"])
+    parser.add_argument("what", nargs="*", default=["poll", "submit", "submit-tiny"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=6)
     options = parser.parse_args()
@@ -128,12 +129,15 @@ def main() -> None:
         Plan.objects.update(requests_per_minute=10_000_000, max_queued=10_000_000)
         fill_videos(team, user, first=1, last=10_000)
         video = Job.objects.filter(state="completed").order_by("-id")[0].public_id
-        picture = BytesIO()
-        Image.radial_gradient("L").convert("RGB").save(picture, "PNG")
+        tiny = BytesIO()
+        Image.radial_gradient("L").convert("RGB").save(tiny, "PNG")
         folder = Path(os.environ["VAR_DIR"])
-        submit = folder / "submit.lua"
-        submit.write_text(_LUA % base64.b64encode(picture.getvalue()).decode())
-        asked = {"poll": (f"/v1/videos/{video}", None), "submit": ("/v1/videos", submit)}
+        asked: dict[str, tuple[str, Path | None]] = {"poll": (f"/v1/videos/{video}", None)}
+        pictures = {"submit": (ROOT / "samples" / "coffee.jpg").read_bytes(), "submit-tiny": tiny.getvalue()}
+        for name, picture in pictures.items():
+            script = folder / f"{name}.lua"
+            script.write_text(_LUA % base64.b64encode(picture).decode())
+            asked[name] = ("/v1/videos", script)
         with served(folder):
             for what in options.what:
                 compare(what, *asked[what], key, rounds=options.rounds, seconds=options.seconds)
