@@ -2,7 +2,7 @@
 
 `python tests/benchmarks/against_twin.py [poll submit submit-tiny] [--rounds 5] [--seconds 6]`. A submit brings a
 photograph of 600x400, a tiny one a PNG of 256x256, which leaves little but the services' own work. Two
-gunicorn sync workers against two uvicorn workers, each with the same Postgres and Valkey. Results of record: RESULTS.md.
+gunicorn sync workers against two uvicorn workers, each with the same Postgres and Valkey. Results: RESULTS.md.
 """
 
 import argparse
