@@ -62,16 +62,16 @@ def receive(principal: Principal, upload: Upload, *, key: str | None, request_id
     options = checked_body(BatchOptionsSerializer, dict(upload.options))
     total = upload.count()
     idempotency = idempotency_of(key, upload.digestible())
-    intake = Intake(principal=principal, upload=upload, request_id=request_id)
-    if idempotency is None or find_repeated(principal=principal, idempotency=idempotency) is None:
-        check_open(principal.team)
-        if options["on_error"] == Batch.OnError.REFUSE_ALL:
-            intake.check_all()
-    batch, is_mine = begin_batch(principal=principal, options=options, total=total, idempotency=idempotency)
-    if is_mine:
-        intake.take(batch)
-        batch.refresh_from_db()
-    return batch
+    with closing(Intake(principal=principal, upload=upload, request_id=request_id)) as intake:
+        if idempotency is None or find_repeated(principal=principal, idempotency=idempotency) is None:
+            check_open(principal.team)
+            if options["on_error"] == Batch.OnError.REFUSE_ALL:
+                intake.check_all()
+        batch, is_mine = begin_batch(principal=principal, options=options, total=total, idempotency=idempotency)
+        if is_mine:
+            intake.take(batch)
+            batch.refresh_from_db()
+        return batch
 
 
 class BatchesView(APIView):

@@ -16,6 +16,7 @@ from accounts.principals import Principal
 from accounts.quota.allowance import allowance_of
 from common.clock import DatabaseNow
 from common.errors import InvalidField, MutoscopeError, Overloaded
+from common.slots import TooManyAtOnce
 from jobs.api.errors import as_mutoscope_error, envelope
 from jobs.api.videos import checked_body
 from jobs.batches.models import Batch, BatchItem
@@ -36,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 # A call takes requests for so long; what is left waits for the batch to be sent again. Web processes are killed at 30.
 MOST_SECONDS = 18.0
+# The fault of the moment, not of the request: the next one would be refused as well.
+_BUSY = (Overloaded, TooManyAtOnce)
 
 
 class _Stopped(Exception):
@@ -50,6 +53,10 @@ class Intake:
         self._pictures = Pictures(upload, principal.team)
         self._deadline = time.monotonic() + MOST_SECONDS
 
+    def close(self) -> None:
+        """To be called in the end."""
+        self._pictures.close()
+
     def check_all(self) -> None:
         """For a batch that wants all or nothing. Raises InvalidField with each request that could not be taken."""
         needed, names, wrong = 0, set[str](), []
@@ -62,7 +69,7 @@ class Intake:
                 check_plan(request, allowance_of(self._principal.team))
                 check_memory(request)
                 needed += quote_request(request).credits
-            except Overloaded:
+            except _BUSY:
                 raise
             except (MutoscopeError, ValidationError) as error:
                 wrong.append({"index": index, "error": self._as_json(error)})
@@ -96,7 +103,7 @@ class Intake:
                     return self._pause(batch, "time")
                 if not self._take_one(batch, index, sent, names) and batch.on_error == Batch.OnError.REFUSE_ALL:
                     return self._withdraw(batch)
-        except Overloaded as error:
+        except _BUSY as error:
             return self._pause(batch, error.message)
         except _Stopped:
             return None
@@ -108,7 +115,7 @@ class Intake:
         try:
             request = self._request(sent, names, item)
             submit_job(principal=self._principal, request=request, on_accept=lambda job: self._keep(item, job))
-        except Overloaded:  # the next one would be, too
+        except _BUSY:
             raise
         except (MutoscopeError, ValidationError) as error:
             item.job, item.error = None, self._as_json(error)

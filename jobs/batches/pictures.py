@@ -1,8 +1,11 @@
 """The pictures that requests of a batch share: each is read once and serves many."""
 
 from functools import lru_cache
+from io import SEEK_END
+from tempfile import TemporaryFile
 from typing import Any
 
+from django.conf import settings
 from django.core.files.storage import default_storage
 
 from accounts.models import Team
@@ -10,7 +13,7 @@ from common.errors import Gone, InvalidField
 from jobs.batches.uploads import Upload
 from jobs.requests import SourcePicture, read_picture
 from jobs.services.lookups import find_video
-from jobs.sources import from_base64
+from jobs.sources import fetched, from_base64
 
 # Decoded pictures that are kept at a time: some megabytes each.
 _KEPT = 6
@@ -23,12 +26,38 @@ class Pictures:
         self._sent, self._team = upload.pictures, team
         self._of_name = lru_cache(_KEPT)(self._read_sent)
         self._of_video = lru_cache(_KEPT)(self._read_source)
+        self._on_disk = TemporaryFile()  # noqa: SIM115 (see close)
+        # Where on disk the picture of an address begins and ends, and its size.
+        self._of_address: dict[str, tuple[int, int, tuple[int, int]]] = {}
+
+    def close(self) -> None:
+        """Gives back what lies on disk."""
+        self._on_disk.close()
 
     def of(self, values: dict[str, Any]) -> SourcePicture | None:
         """None where the request brings its own. Raises what reading a picture does, NotFound and Gone."""
+        if "image_url" in values:
+            return self._fetched_once(values["image_url"])
         if "image_name" in values:
             return self._of_name(values["image_name"])
         return self._of_video(values["source_video"]) if "source_video" in values else None
+
+    def _fetched_once(self, url: str) -> SourcePicture:
+        """However often it is named, and whether it was only checked before: a picture may change at its address.
+
+        Kept on disk: as much as a batch may bring itself. What is more is fetched again.
+        """
+        if url in self._of_address:
+            start, end, size = self._of_address[url]
+            self._on_disk.seek(start)
+            return SourcePicture(self._on_disk.read(end - start), size)
+        picture = read_picture("image_url", fetched(url, team=self._team))
+        start = self._on_disk.seek(0, SEEK_END)
+        end = start + len(picture.png)
+        if end <= settings.BATCH_BODY_BYTES:
+            self._on_disk.write(picture.png)
+            self._of_address[url] = start, end, picture.size
+        return picture
 
     def _read_sent(self, name: str) -> SourcePicture:
         sent = self._sent.get(name)

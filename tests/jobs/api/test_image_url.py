@@ -398,3 +398,44 @@ def test_a_team_leaves_processes_to_the_others(web_processes, alice, charlie, bo
     assert other.status_code == 202
     assert ask(alice, "/").status_code == 202
     assert Job.objects.filter(team=alice.team).count() == 2
+
+
+def test_a_batch_fetches_each_address_once(as_alice, body, host):
+    """Also where all requests are looked at before the first is taken; what is there then may not be there later."""
+
+    def once(handler):
+        served = sum(call.path == handler.path for call in host.calls)
+        say(handler, 200, png(colour="red" if handler.path == "/b" else "blue")) if served == 1 else say(handler, 404)
+
+    host.answer = once
+    paths = ("/a", "/b", "/a", "/b", "/a")
+    requests = [body(image_base64=..., image_url=host.url + path) for path in paths]
+    answer = as_alice.post("/v1/batches", {"on_error": "refuse_all", "requests": requests})
+    assert answer.status_code == 202, answer.content
+    assert sorted(call.path for call in host.calls) == ["/a", "/b"]
+    stored = {}
+    for path, job in zip(paths, Job.objects.order_by("id"), strict=True):
+        with default_storage.open(job.source_key) as file:
+            stored.setdefault(path, set()).add(file.read())
+    assert [len(pictures) for pictures in stored.values()] == [1, 1]
+    assert stored["/a"] != stored["/b"]
+
+
+def test_what_is_too_much_to_be_kept_is_fetched_again(as_alice, body, host, settings):
+    settings.BATCH_BODY_BYTES = 100
+    requests = [body(image_base64=..., image_url=host.url) for _ in range(2)]
+    assert as_alice.post("/v1/batches", {"requests": requests}).json()["counts"]["queued"] == 2
+    assert len(host.calls) == 2
+
+
+def test_a_batch_waits_for_its_team_s_share(as_alice, body, host, settings):
+    settings.IMAGE_URLS_AT_ONCE_PER_TEAM = 0
+    requests = [body(), body(image_base64=..., image_url=host.url)]
+    key = {"Idempotency-Key": "order-17"}
+    refused = as_alice.post("/v1/batches", {"requests": requests, "on_error": "refuse_all"}, **{"Idempotency-Key": "2"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_at_once")
+    paused = as_alice.post("/v1/batches", {"requests": requests}, **key).json()["counts"]
+    assert paused["not_taken"] == 1
+    settings.IMAGE_URLS_AT_ONCE_PER_TEAM = 1
+    went_on = as_alice.post("/v1/batches", {"requests": requests}, **key).json()["counts"]
+    assert (went_on["not_taken"], Job.objects.count()) == (0, 2)
