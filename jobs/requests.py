@@ -72,6 +72,7 @@ class VideoRequest:
     priority: Priority
     metadata: dict[str, str]
     webhook_url: str = ""
+    # In whose words `webhook_url` is told, see `jobs.webhooks.forms`.
     webhook_form: str = ""
     deadline: timedelta | None = None
     warnings: tuple[str, ...] = ()

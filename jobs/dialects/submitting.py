@@ -1,5 +1,6 @@
 """A request in a foreign language becomes an ordinary job: the same checks, quotas and prices as in our own."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.urls import reverse
@@ -11,8 +12,9 @@ from jobs.api.videos import checked_body
 from jobs.dialects.inputs import translate
 from jobs.dialects.uploads import Shelf
 from jobs.models import Job
-from jobs.requests import VideoRequestSerializer
-from jobs.services.submit import submit_body
+from jobs.requests import VideoRequestSerializer, resolve
+from jobs.services.idempotency import idempotency_of, replay
+from jobs.services.submit import submit_job
 
 
 def shelf_of(request: Request) -> Shelf:
@@ -34,12 +36,14 @@ def submit(
     Raises what our own submit raises, about the names that were sent.
     """
     principal = principal_of(request)
+    sent = {**beside, "input": given, "model": spec.name}
+    idempotency = idempotency_of(request.headers.get("Idempotency-Key"), sent)
+    # Before the inputs are looked at: what was uploaded for them is gone after an hour, and the answer is known.
+    if idempotency and (job := replay(team_id=principal.team.pk, idempotency=idempotency)):
+        return job
     translation = translate(given, shelf=shelf_of(request))
     with translation.in_their_words():
-        return submit_body(
-            principal=principal,
-            values=checked_body(VideoRequestSerializer, {**translation.body, **beside, "model": spec.name}),
-            idempotency_key=request.headers.get("Idempotency-Key"),
-            cancel_after_seconds=cancel_after_seconds,
-            webhook_form=webhook_form,
-        )
+        values = checked_body(VideoRequestSerializer, {**translation.body, **beside, "model": spec.name})
+        wanted = resolve(values, team=principal.team, cancel_after_seconds=cancel_after_seconds)
+        order = replace(wanted, webhook_form=webhook_form)
+        return submit_job(principal=principal, request=order, idempotency=idempotency)

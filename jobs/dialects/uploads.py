@@ -8,6 +8,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,9 +16,10 @@ import structlog
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection, transaction
 
 from accounts.models import Team
-from common.errors import LimitExceeded, NotFound, Overloaded
+from common.errors import Gone, LimitExceeded, NotFound, Overloaded
 from common.ids import new_id, parse_public_id, public_id
 from jobs.services.storage import TEAMS_FOLDER, delete_folder
 
@@ -44,7 +46,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an upload lies: `teams/7/uploads/<id>-<size>`."""
+    """Where an upload lies: `teams/7/uploads/<id>-<size>`. It is whole once its `about.json` is there."""
 
     folder: str
     id: uuid.UUID
@@ -56,8 +58,7 @@ class Place:
 
     @property
     def created_at(self) -> datetime:
-        """UUIDv7 begins with the milliseconds since 1970."""
-        return datetime.fromtimestamp((self.id.int >> 80) / 1000, UTC)
+        return datetime.fromtimestamp(_seconds_of(self.id), UTC)
 
     @property
     def expires_at(self) -> datetime:
@@ -81,24 +82,32 @@ class Shelf:
 
     def put(self, content: bytes, *, name: str, content_type: str, metadata: Mapping[str, str]) -> Place:
         """Raises LimitExceeded where the team keeps as much as it may, Overloaded when the storage does not answer."""
+        identifier = new_id()
+        place = Place(f"{self._folder}/{identifier.hex}-{len(content)}", identifier, len(content))
+        digest = hashlib.sha256(content).hexdigest()
+        upload = Upload(name[:200], content_type[:100], len(content), digest, dict(metadata))
+        with _storing(place):
+            self._reserve(place)
+            default_storage.save(f"{place.folder}/content", ContentFile(content))
+            default_storage.save(f"{place.folder}/about.json", ContentFile(json.dumps(asdict(upload)).encode()))
+        return place
+
+    @transaction.atomic
+    def _reserve(self, place: Place) -> None:
+        """Counts, and makes the folder that the next one counts: one of a team at a time, so that the bound holds.
+
+        The lock is held for a look and an empty file; the content comes behind it.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [self._folder])
         kept = self.places()
-        if len(kept) >= MOST_FILES or sum(place.size for place in kept) + len(content) > MOST_BYTES:
+        if len(kept) >= MOST_FILES or sum(other.size for other in kept) + place.size > MOST_BYTES:
             message = (
                 f"Uploads of the last hour are {MOST_FILES} files or fill {MOST_BYTES // 10**6} MB. Delete some,"
                 " or wait until they are gone."
             )
             raise LimitExceeded(message, code="uploads_full", retry_after_seconds=600)
-        identifier = new_id()
-        place = Place(f"{self._folder}/{identifier.hex}-{len(content)}", identifier, len(content))
-        digest = hashlib.sha256(content).hexdigest()
-        upload = Upload(name[:200], content_type[:100], len(content), digest, dict(metadata))
-        try:
-            default_storage.save(f"{place.folder}/content", ContentFile(content))
-            default_storage.save(f"{place.folder}/about.json", ContentFile(json.dumps(asdict(upload)).encode()))
-        except OSError as error:
-            log.error("storage_failed", reason=str(error))
-            raise Overloaded("The storage does not answer. Try again in a moment.", retry_after_seconds=2) from error
-        return place
+        default_storage.save(f"{place.folder}/reserved", ContentFile(b""))
 
     def find(self, identifier: str) -> Place:
         """Raises NotFound, for another team's exactly as for an absent one."""
@@ -112,11 +121,18 @@ class Shelf:
         return Upload(**json.loads(_read(place, "about.json")))
 
     def at_address(self, address: str) -> SimpleUploadedFile | None:
-        """The file behind an address of ours; None for any other address. Raises NotFound."""
+        """The file behind an address of ours; None for any other address. Raises NotFound, or Gone after its hour."""
         if not address.startswith(self.address):
             return None
-        place = self.find(address.removeprefix(self.address))
-        return SimpleUploadedFile(place.public_id, _read(place, "content"))
+        identifier = address.removeprefix(self.address)
+        try:
+            place = self.find(identifier)
+            return SimpleUploadedFile(place.public_id, _read(place, "content"))
+        except NotFound as error:
+            if _seconds_of(parse_public_id("file", identifier)) < (datetime.now(UTC) - KEPT).timestamp():
+                message = "This file was uploaded more than an hour ago and is gone. Upload the picture again."
+                raise Gone(message, code="upload_expired") from None
+            raise NotFound(f"{error.message} Upload the picture again.") from None
 
     def drop(self, place: Place) -> None:
         delete_folder(place.folder)
@@ -128,6 +144,23 @@ def sweep_uploads() -> int:
     for place in over:
         delete_folder(place.folder)
     return len(over)
+
+
+@contextmanager
+def _storing(place: Place) -> Iterator[None]:
+    """What breaks off half way leaves nothing, where the storage lets it. Raises Overloaded."""
+    try:
+        yield
+    except OSError as error:
+        log.error("storage_failed", reason=str(error))
+        with suppress(OSError):
+            delete_folder(place.folder)
+        raise Overloaded("The storage does not answer. Try again in a moment.", retry_after_seconds=2) from error
+
+
+def _seconds_of(identifier: uuid.UUID) -> float:
+    """Since 1970: UUIDv7 begins with the milliseconds. What a stranger wrote may lie behind the last date."""
+    return (identifier.int >> 80) / 1000
 
 
 def _folder_of(team: int | str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -47,18 +46,13 @@ def submit_body(
     values: dict[str, Any],
     idempotency_key: str | None,
     cancel_after_seconds: int | None = None,
-    webhook_form: str = "",
 ) -> Job:
-    """The job that checked fields of a body ask for, see `resolve` and `submit_job` for what they raise.
-
-    webhook_form: in whose words its `webhook_url` is told, see `jobs.webhooks.forms`.
-    """
+    """The job that checked fields of a body ask for, see `resolve` and `submit_job` for what they raise."""
     idempotency = idempotency_of(idempotency_key, values)
     # Sent again, nothing is fetched again: the picture may have changed or be gone, and the answer is known.
     if "image_url" in values and idempotency and (job := replay(team_id=principal.team.pk, idempotency=idempotency)):
         return job
-    wanted = resolve(values, team=principal.team, cancel_after_seconds=cancel_after_seconds)
-    request = replace(wanted, webhook_form=webhook_form)
+    request = resolve(values, team=principal.team, cancel_after_seconds=cancel_after_seconds)
     return submit_job(principal=principal, request=request, idempotency=idempotency)
 
 
