@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 import pgtrigger
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -20,6 +20,9 @@ from accounts.quota.usage import Use
 from common.ids import new_id, public_id
 from jobs.fence import Fence
 from jobs.states import ACTIVE, TERMINAL, State
+
+# Kana, Chinese and Hangul, as a regular expression's set has them.
+_UNSPACED = "぀-ヿ㐀-鿿가-힣"
 
 
 class Priority(models.IntegerChoices):
@@ -179,6 +182,17 @@ class Job(models.Model):
                 OpClass(F("prompt"), name="gin_trgm_ops"),
                 condition=Q(state__in=TERMINAL, deleted_at=None),
                 name="job_words",
+            ),
+            # The letters of prompts in scripts without spaces, whose words are mostly of one or two: too short for the
+            # index before.
+            GinIndex(
+                Func(
+                    Func(F("prompt"), Value(f"[^{_UNSPACED}]"), Value(""), Value("g"), function="regexp_replace"),
+                    Value(""),
+                    function="regexp_split_to_array",
+                ),
+                condition=Q(state__in=TERMINAL, deleted_at=None, prompt__regex=f"[{_UNSPACED}]"),
+                name="job_letters",
             ),
         ]
         triggers = [

@@ -12,13 +12,17 @@ _WORDS = (
     "camera slowly zooms pans tilts drifts closer left right cat rocket coffee steam rises whiskers tremble clouds "
     "pass light falls water ripples leaves move wind blows street rain night snow fire smoke dust waves turning"
 )
+_CHINESE = (
+    "镜头 慢慢 推进 拉远 摇移 小猫 火箭 咖啡 热气 胡须 云朵 飘过 光线 落下 海水 涟漪 树叶 摆动 "
+    "微风 街道 下雨 夜晚 飘雪 篝火 烟雾 尘埃 波浪 转动 山谷 河流 草原 星空 月亮 城市 人群 微笑"
+)
 
 
 def fill_videos(team: Any, user: Any, *, first: int, last: int) -> None:
     """Closed videos numbered from first to last, the later the newer; a few of them wait.
 
-    2 in 100 failed, 1 was canceled, 3 in 100,000 expired; 1 in 10 is of another model, 1 in 50,000 of a third; some
-    words are rare.
+    2 in 100 failed, 1 was canceled, 3 in 100,000 expired; 1 in 10 is of another model, 1 in 50,000 of a third; 1 in 10
+    speaks Chinese; some words are rare.
     """
     from django.db import connection
 
@@ -49,15 +53,17 @@ def fill_videos(team: Any, user: Any, *, first: int, last: int) -> None:
         "WHEN n %% 100000 = 99999 THEN 'queued' ELSE 'completed' END"
     )
     moment = "now() - make_interval(secs => (2000001 - n) * 15)"
-    word = "(string_to_array(%(words)s, ' '))[1 + abs(hashint4(n + {})) %% 36]"
-    words = [word.format(number * 7919) for number in range(14)]
+    word = "(string_to_array({}, ' '))[1 + abs(hashint4(n + {})) %% 36]"
+    words = [word.format("%(words)s", number * 7919) for number in range(14)]
+    chinese = [word.format("%(chinese)s", number * 7919) for number in range(14)]
     rare = "CASE WHEN n %% 200000 = 3 THEN 'okapi' WHEN n %% 90000 = 4 THEN '熊猫饼' ELSE '' END"
     overrides = {
         "id": f"(lpad(to_hex((extract(epoch from {moment}) * 1000)::bigint), 12, '0') || '7000' || '8000'"
         " || lpad(to_hex(n), 12, '0'))::uuid",
         "state": state,
         "model": "CASE WHEN n %% 50000 = 5 THEN 'scripted' WHEN n %% 10 = 1 THEN 'i2vgen-xl' ELSE 'camera' END",
-        "prompt": f"concat_ws(' ', {', '.join(words)}, {rare})",
+        "prompt": f"CASE WHEN n %% 10 = 6 THEN concat({', '.join(chinese)}, {rare}) "
+        f"ELSE concat_ws(' ', {', '.join(words)}, {rare}) END",
         "result_key": f"CASE WHEN {state} = 'completed' THEN 'x.mp4' ELSE '' END",
         "charged_credits": f"CASE WHEN {state} = 'completed' THEN 1 END",
         "finished_at": f"CASE WHEN {state} <> 'queued' THEN {moment} END",
@@ -70,7 +76,7 @@ def fill_videos(team: Any, user: Any, *, first: int, last: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             _FILL.format(columns=", ".join(columns), values=values),
-            {"first": first, "last": last, "pattern": pattern.pk, "words": _WORDS},
+            {"first": first, "last": last, "pattern": pattern.pk, "words": _WORDS, "chinese": _CHINESE},
         )
     pattern.delete()
 
