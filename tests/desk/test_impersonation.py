@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.audit.models import AuditEntry, Verb
-from accounts.models import ApiKey, Team
+from accounts.models import ApiKey, Invitation, Team
 from portal.desk.models import Impersonation
 from tests.desk.conftest import do
 from tests.pages.conftest import Person
@@ -74,6 +74,18 @@ def test_no_key_is_made_meanwhile(adele: Person, alice: Person) -> None:
     assert adele.get("/api-keys").status_code == 200
     assert adele.post("/api-keys", {"name": "mine", "scopes": ["videos:read"], "expires": "30"}).status_code == 403
     assert not ApiKey.objects.exists()
+
+
+def test_nobody_is_let_into_a_team_meanwhile(adele: Person, alice: Person) -> None:
+    alice.post("/team", {"email": "carl@example.com", "role": "member"})
+    invitation = Invitation.objects.get()
+    begin(adele, alice)
+    assert adele.get("/team").status_code == 200
+    assert adele.post("/team", {"email": "eve@example.com", "role": "member"}).status_code == 403
+    assert adele.post(f"/team/invitations/{invitation.pk}/resend").status_code == 403
+    assert adele.post(f"/team/invitations/{invitation.pk}/withdraw").status_code == 403
+    assert adele.post("/join/no-such-secret").status_code == 403
+    assert list(Invitation.objects.values_list("email", flat=True)) == ["carl@example.com"]
 
 
 def test_an_hour_is_the_most(adele: Person, alice: Person) -> None:

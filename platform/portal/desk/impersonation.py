@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 _SESSION_KEY = "impersonation"
 _TEAM_KEY, _OWN_TEAM_KEY = "team", "impersonator_team"
 # Passwords, second factors, sessions, keys and the secrets of webhooks show or change what is the person's own already
-# when they are looked at; handing over, closing and leaving a team are theirs to decide.
+# when they are looked at; handing over, closing and leaving a team, and who comes into it, are theirs to decide.
 _SHUT = (
     "/account",
     "/admin/",
@@ -38,7 +38,11 @@ _SHUT = (
     "/team/hand-over",
     "/team/close",
     "/team/leave",
+    "/team/invitations",
+    "/join/",
 )
+# These show no secret; changing what they show is the person's own affair.
+_SHOWN = ("/api-keys", "/team")
 _OPEN = ("/accounts/logout/",)
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -144,9 +148,10 @@ def _still_allowed(administrator: object) -> bool:
 
 
 def _refusal(request: HttpRequest) -> HttpResponse | None:
-    shut = request.path.startswith(_SHUT) and not request.path.startswith(_OPEN)
-    # The list of keys shows no secret; making, changing and revoking one is the person's own affair.
-    harmless = request.path == "/api-keys" and request.method in _SAFE
-    if not shut or harmless:
+    if request.path in _SHOWN:
+        shut = request.method not in _SAFE
+    else:
+        shut = request.path.startswith(_SHUT) and not request.path.startswith(_OPEN)
+    if not shut:
         return None
     return render(request, "desk/refused.html", status=403)
