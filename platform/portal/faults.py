@@ -1,6 +1,10 @@
 """Answers to what no view caught: pages for people, the error envelope for API clients."""
 
+from collections.abc import Callable
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views import defaults
 
@@ -48,3 +52,36 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if _is_api(request):
         return json_error(request, MutoscopeError("Something went wrong on our side. Try again; quote the request_id."))
     return defaults.server_error(request)
+
+
+class NotAPageMiddleware:
+    """A page instead of Django's empty 405 for whoever opens the address of a button, such as after a sign-in."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if self.is_async:
+            return self._answer_async(request)  # type: ignore[return-value]
+        response = self.get_response(request)
+        return _not_a_page(request, response) if _is_blank(request, response) else response
+
+    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
+        response = await self.get_response(request)  # type: ignore[misc]
+        return await sync_to_async(_not_a_page)(request, response) if _is_blank(request, response) else response
+
+
+def _is_blank(request: HttpRequest, response: HttpResponseBase) -> bool:
+    return response.status_code == 405 and request.method == "GET" and not _is_api(request)
+
+
+def _not_a_page(request: HttpRequest, response: HttpResponseBase) -> HttpResponse:
+    page = _page(request, 405)
+    page["Allow"] = response["Allow"]
+    return page

@@ -9,7 +9,7 @@ from django.test import Client
 from tests.pages.conftest import Person
 
 
-@pytest.mark.parametrize("code", ["400", "403", "404", "429", "500", "403_csrf"])
+@pytest.mark.parametrize("code", ["400", "403", "404", "405", "429", "500", "403_csrf"])
 def test_they_render_without_request_and_database(code: str) -> None:
     page = render_to_string(f"{code}.html")
     assert "entrance-card" in page
@@ -21,6 +21,18 @@ def test_an_unknown_address(mia: Person) -> None:
     assert answer.status_code == 404
     assert b"There is nothing here" in answer.content
     assert b"bottombar" in answer.content
+
+
+def test_the_address_of_a_button_says_so_when_it_is_opened(mia: Person, anonymous: Client) -> None:
+    answer = mia.get("/videos/vid_nothing/cancel")
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert b"press the button again" in answer.content
+    assert b"bottombar" in answer.content
+    assert b"press the button again" in anonymous.get("/team/switch").content
+
+
+def test_the_api_keeps_its_own_answer_to_a_wrong_method(anonymous: Client) -> None:
+    assert anonymous.get("/v1/videos/quote").json()["error"]["code"] in {"unauthenticated", "method_not_allowed"}
 
 
 def test_who_is_signed_in_keeps_the_navigation(mia: Person, bob: Person, anonymous: Client) -> None:
