@@ -2,8 +2,7 @@
 
 from django.conf import settings
 from django.urls import path
-from django.views.decorators.http import require_safe
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularJSONAPIView
 
 from jobs.api.catalogue import ModelsView, PresetsView
 from jobs.api.content import ContentView
@@ -33,5 +32,4 @@ urlpatterns = [
     path("v1/generate", GenerateView.as_view(), name="generate"),
     path("generate", UnversionedGenerateView.as_view(), name="generate-unversioned"),
     path("v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
-    path("docs", require_safe(SpectacularSwaggerSplitView.as_view(url_name="api:openapi")), name="docs"),
 ]
