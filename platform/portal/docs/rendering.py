@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -18,6 +19,8 @@ from pygments.lexers import get_lexer_for_filename
 from portal.docs.guides import snippet
 
 _ANCHOR = re.compile(r"\s*\{#([a-z0-9-]+)\}$")
+_BREAKS = re.compile(r"(?<=\w)([/_.:]+)(?=[\w{])")
+_BREAK_AFTER = r"\1<wbr>"
 _LEXERS = {".mjs": "x.js"}
 
 
@@ -28,6 +31,10 @@ class _Renderer(RendererHTML):
         if token.info.strip() != "snippet":
             return str(super().fence(tokens, index, options, env))
         return code_block(token.content.strip())
+
+    def code_inline(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        """Names in narrow columns may break behind `/`, `_`, `.` and `:`, and nowhere else."""
+        return f"<code>{_BREAKS.sub(_BREAK_AFTER, escape(tokens[index].content))}</code>"
 
     def table_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         return '<div class="table-frame" tabindex="0"><table class="table">'

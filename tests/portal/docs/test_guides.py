@@ -50,6 +50,13 @@ def test_every_code_block_is_a_program_that_is_run_and_every_program_is_shown() 
     assert {name for _kind, name in blocks} == {path.name for path in SNIPPETS.iterdir()}
 
 
+def test_making_stands_before_listing_and_words_before_ids(client: Client, db: None) -> None:
+    paths = client.get("/v1/openapi.json").json()["paths"]
+    assert list(paths["/v1/videos"])[:2] == ["post", "get"]
+    order = list(paths)
+    assert order.index("/v1/videos/quote") < order.index("/v1/videos/{video_id}")
+
+
 def test_a_guide_that_there_is_not(client: Client, db: None) -> None:
     assert client.get("/docs/nothing").status_code == 404
     assert client.post("/docs/quickstart").status_code == 405

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -96,6 +97,22 @@ def test_before_and_after_the_move(name: str, reader: Reader) -> None:
     assert name in reader.copy("migrate")
     reader.run(name)
     assert (reader.folder / "video.mp4").read_bytes()[4:8] == b"ftyp"
+
+
+def test_a_batch_becomes_a_zip(reader: Reader) -> None:
+    assert "batch.py" in reader.copy("queues")
+    assert "completed" in reader.run("batch.py")
+    with ZipFile(reader.folder / "batch.zip") as archive:
+        films = [name for name in archive.namelist() if name.endswith(".mp4")]
+    assert len(films) == 3
+
+
+def test_the_quickstart_shows_why_a_picture_is_refused(reader: Reader) -> None:
+    reader.copy("quickstart")
+    (reader.folder / "photo.jpg").write_text("no picture")
+    done = subprocess.run(["bash", "quickstart.sh"], cwd=reader.folder, env=reader.env, capture_output=True, check=True)
+    assert b"picture_unsupported" in done.stdout
+    assert not (reader.folder / "video.mp4").exists()
 
 
 def test_a_webhook_is_made_and_its_secret_changed(reader: Reader) -> None:
