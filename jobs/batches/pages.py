@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -55,6 +55,8 @@ def batch(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResp
         "may_write": Scope.VIDEOS_WRITE in principal.scopes,
     }
     if is_htmx(request):
+        if found.is_over:  # buttons and the list below have changed, too
+            return HttpResponse(headers={"HX-Refresh": "true"})
         return render(request, "batches/standing.html", context)
     after = request.GET.get("after", "")
     page = keyset_page(
