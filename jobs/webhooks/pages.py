@@ -16,7 +16,7 @@ from accounts.roles import Scope
 from common.errors import Conflict, NotFound
 from common.pagination import keyset_page
 from jobs.webhooks.lookups import find_delivery, find_endpoint
-from jobs.webhooks.models import ENDS, Endpoint
+from jobs.webhooks.models import ENDS, Delivery, Endpoint
 from jobs.webhooks.serializers import LISTENABLE, NewWebhookSerializer
 from jobs.webhooks.services import create_endpoint, delete_endpoint, ping, redeliver, rotate_secret, update_endpoint
 
@@ -95,7 +95,7 @@ def _done(request: HttpRequest, endpoint: Endpoint, action: str) -> bool:
     match action:
         case "ping":
             ping(endpoint=endpoint)
-            messages.success(request, _("A test event is on its way. Load this page again to see what was answered."))
+            messages.success(request, _("A test event is on its way. What is answered appears below."))
         case "redeliver":
             redeliver(delivery=find_delivery(endpoint, request.POST.get("delivery", "")))
             messages.success(request, _("The event is sent again."))
@@ -113,9 +113,12 @@ def _done(request: HttpRequest, endpoint: Endpoint, action: str) -> bool:
 
 def _page(request: HttpRequest, endpoint: Endpoint, *, secret: str = "", status: int = 200) -> HttpResponseBase:
     rows = endpoint.deliveries.select_related("job").prefetch_related("attempts")
+    deliveries = keyset_page(rows, limit=_DELIVERIES_A_PAGE).rows
     context = {
         "endpoint": endpoint,
-        "deliveries": keyset_page(rows, limit=_DELIVERIES_A_PAGE).rows,
+        "deliveries": deliveries,
+        # The page looks again until the newest events were tried, and no longer: later tries are minutes apart.
+        "is_awaited": any(row.state == Delivery.State.PENDING and not row.tries for row in deliveries),
         "secret": secret,
     }
     return render(request, "webhooks/webhook.html", context, status=status)
