@@ -2,6 +2,8 @@
 
 import sys
 
+_INSTALL = "pip install typer rich pillow"
+
 
 def main() -> None:
     try:
@@ -9,7 +11,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "mutoscope":
             raise
-        sys.exit(f"The command needs {error.name}. Install it: pip install 'mutoscope-client[cli]'")
+        sys.exit(f"The command line needs the package {error.name}, the library alone does not. Run: {_INSTALL}")
     run()
 
 
