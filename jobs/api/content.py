@@ -24,6 +24,7 @@ from jobs.api.files import file_name, file_response, storage_redirect
 from jobs.api.permissions import HasScope
 from jobs.api.schema import ERRORS
 from jobs.api.videos import checked_body
+from jobs.fields import TextField
 from jobs.models import Job
 from jobs.services.links import grant_of_link
 from jobs.services.lookups import find_video
@@ -40,7 +41,7 @@ class HasScopeOrToken(BasePermission):
 class ContentQuerySerializer(serializers.Serializer[Any]):
     variant = serializers.ChoiceField(choices=VARIANTS, default=VIDEO)
     download = serializers.BooleanField(default=False, help_text="offer it for saving instead of showing it")
-    token = serializers.CharField(required=False, help_text="of a signed link")
+    token = TextField(required=False, help_text="of a signed link")
 
 
 class AnyAccept(DefaultContentNegotiation):

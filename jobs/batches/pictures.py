@@ -67,8 +67,6 @@ class Pictures:
             raise InvalidField(message, code="unknown_picture", param="image_name")
         if isinstance(sent, str):
             return read_picture("image_name", from_base64("image_name", sent))
-        if not hasattr(sent, "read"):
-            raise InvalidField("image_name: The picture must be base64.", param="image_name")
         sent.seek(0)
         return read_picture("image_name", sent.read())
 

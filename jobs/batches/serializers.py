@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -14,8 +14,8 @@ from jobs.api.schema import ErrorBodySerializer
 from jobs.api.serializers import JobErrorSerializer, UrlsSerializer, video_as_json
 from jobs.batches.models import Batch, BatchItem
 from jobs.batches.standing import COUNTED, ITEM_STATES, Standing, status_of
-from jobs.batches.uploads import MOST_ITEMS
-from jobs.fields import AddressField, MetadataField, StrictSerializer, TextField, WholeNumberField
+from jobs.batches.uploads import MOST_ITEMS, PICTURE_NAME
+from jobs.fields import AddressField, IdField, MetadataField, StrictSerializer, TextField, WholeNumberField
 from jobs.requests import VideoRequestSerializer
 from jobs.states import State
 
@@ -35,7 +35,7 @@ class BatchRequestSerializer(VideoRequestSerializer):
     input_reference = None  # type: ignore[assignment]
     custom_id = CustomIdField()
     image_name = TextField(max_length=100, required=False, help_text="a picture that came with the batch")
-    source_video = TextField(max_length=60, required=False, help_text="a video of the team, for its picture")
+    source_video = IdField("vid", max_length=60, required=False, help_text="a video of the team, for its picture")
     cancel_after = WholeNumberField(
         required=False,
         min_value=1,
@@ -75,13 +75,22 @@ class BatchOptionsSerializer(StrictSerializer):
     )
 
 
+@extend_schema_field(
+    {
+        "type": "object",
+        "propertyNames": {"pattern": f"^{PICTURE_NAME}$"},
+        "additionalProperties": {"type": "string", "minLength": 1},
+    }
+)
+class PicturesField(serializers.DictField):
+    """For the description alone: see `upload_of`."""
+
+
 class NewBatchSerializer(BatchOptionsSerializer):
     """A batch as one JSON body."""
 
     requests = BatchRequestSerializer(many=True, min_length=1, max_length=MOST_ITEMS)  # type: ignore[call-arg]
-    images = serializers.DictField(
-        child=serializers.CharField(), required=False, help_text="pictures in base64 by name, for `image_name`"
-    )
+    images = PicturesField(required=False, help_text="pictures in base64 by name, for `image_name`")
 
 
 class BatchFormSerializer(BatchOptionsSerializer):

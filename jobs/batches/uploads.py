@@ -3,6 +3,7 @@
 Of JSON Lines never more than one line lies in memory. Each is judged for itself: one that is broken spoils no other.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,11 +16,13 @@ from rest_framework.request import Request
 
 from common.errors import InvalidField, Malformed, MutoscopeError, TooLarge
 from jobs.api.parsers import BoundedMultiPartParser, StrictJSONParser, body_too_large, strict_object
+from jobs.fields import NOT_TEXT
 
 MOST_ITEMS = 500
 # A JSON body lies in memory as a whole, more than once.
 MOST_JSON_BYTES = 16_000_000
-_LONGEST_NAME = 100
+# Complaints about requests quote the names, and are kept in the database.
+PICTURE_NAME = r"[^\u0000-\u001f\u007f-\u009f]{1,100}"
 _PIECE = 1 << 16
 
 
@@ -160,7 +163,7 @@ def upload_of(request: Request) -> Upload:
     body = request.data
     if not hasattr(body, "getlist"):
         pictures = body.get("images", {})
-        if not isinstance(pictures, dict):
+        if not isinstance(pictures, dict) or not all(isinstance(each, str) and each for each in pictures.values()):
             raise InvalidField("images: Send an object of names and pictures in base64.", param="images")
         _check_names(pictures)
         options = {name: value for name, value in body.items() if name not in {"requests", "images"}}
@@ -187,7 +190,6 @@ def upload_of_form(parts: Mapping[str, list[Any]]) -> Upload:
 
 
 def _check_names(pictures: Iterable[str]) -> None:
-    """Raises InvalidField: complaints about requests quote the names, and are kept in the database."""
-    if not all(name.isprintable() and 1 <= len(name) <= _LONGEST_NAME for name in pictures):
-        message = f"images: Names of pictures are 1 to {_LONGEST_NAME} printable characters."
-        raise InvalidField(message, param="images")
+    """Raises InvalidField."""
+    if not all(re.fullmatch(PICTURE_NAME, name) and not NOT_TEXT.search(name) for name in pictures):
+        raise InvalidField("images: Names of pictures are 1 to 100 printable characters.", param="images")

@@ -37,8 +37,8 @@ def idempotency_of(key: str | None, values: Mapping[str, Any]) -> Idempotency | 
     """From the header and the fields of the body, checked or not. Raises InvalidField for a key that we would not keep."""
     if key is None:
         return None
-    if not 1 <= len(key) <= _LONGEST_KEY or not key.isprintable():
-        message = f"Idempotency-Key must be 1 to {_LONGEST_KEY} printable characters."
+    if not 1 <= len(key) <= _LONGEST_KEY or not (key.isascii() and key.isprintable()):
+        message = f"Idempotency-Key must be 1 to {_LONGEST_KEY} printable ASCII characters."
         raise InvalidField(message, code="idempotency_key_invalid", param="Idempotency-Key")
     digest = hashlib.sha256()
     for name, value in sorted(values.items()):

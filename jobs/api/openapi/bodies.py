@@ -90,7 +90,7 @@ def _only(schema: dict[str, Any], wanted: Any, *, files: bool) -> dict[str, Any]
         kept["properties"].pop("image_url", None)  # this site takes none
     names = kept["properties"].keys()
     if "model" in names:
-        kept["properties"]["model"]["enum"] = list(settings.MODELS_ENABLED)
+        kept["properties"]["model"]["enum"] = [*settings.MODELS_ENABLED, *settings.MODEL_ALIASES]
     if "size" in names:
         kept["properties"]["size"] |= {"pattern": "^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$", "examples": ["512x768"]}
     rules = kept.pop("allOf", ())

@@ -4,6 +4,9 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 
+from common.ids import HEX
+from jobs.fields import ADDRESS
+
 # What `str.strip` leaves something of, and Postgres can hold.
 _NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
 _ANY_TEXT = r"^[^\u0000]*$"
@@ -25,15 +28,21 @@ class Text(_OfField):  # type: ignore[no-untyped-call]
     match_subclasses = False
 
     def rules(self) -> dict[str, Any]:
-        return {"pattern": _ANY_TEXT if self.target.allow_blank else _NOT_BLANK}
+        # Untrimmed, what is blank is text like any other.
+        may_be_blank = self.target.allow_blank or not self.target.trim_whitespace
+        return {"pattern": _ANY_TEXT if may_be_blank else _NOT_BLANK}
 
 
 class Address(_OfField):  # type: ignore[no-untyped-call]
     target_class = "jobs.fields.AddressField"
-    more = {
-        "pattern": r"^https?://[A-Za-z0-9.-]+(:[1-9][0-9]{0,3})?(/[!-~]*)?$",
-        "examples": ["https://example.com/hook"],
-    }
+    more = {"pattern": ADDRESS, "examples": ["https://example.com/hook"]}
+
+
+class Id(_OfField):  # type: ignore[no-untyped-call]
+    target_class = "jobs.fields.IdField"
+
+    def rules(self) -> dict[str, Any]:
+        return {"pattern": f"^({'|'.join(self.target.kinds)})_{HEX}$"}
 
 
 class Seconds(_OfField):  # type: ignore[no-untyped-call]

@@ -1,30 +1,62 @@
-"""Which call leads to which: the id in the answer of one is the id in the address of others."""
+"""Which call leads to which: the ids in the answer of one are those in the address, query or body of others."""
 
+import re
 from typing import Any
 
-_MADE = ("201", "202")
+_ID = "$response.body#/id"
+_VIDEO, _BATCH, _WEBHOOK, _DELIVERY = "video_id", "batch_id", "webhook_id", "delivery_id"
+_PUBLICATION, _COLLECTION, _LINK = "publication_id", "collection_id", "link_id"
+
+# What operations know once they have succeeded, and where it is said.
+_KNOWN: list[tuple[tuple[str, ...], dict[str, str]]] = [
+    (("videos_create", "videos_remix", "videos_cancel", "videos_retrieve"), {_VIDEO: _ID}),
+    (("generate", "generate_unversioned"), {_VIDEO: "$response.body#/task_id"}),
+    (("batches_create", "batches_cancel"), {_BATCH: _ID}),
+    (("webhooks_create", "webhooks_update", "webhooks_rotate"), {_WEBHOOK: _ID}),
+    (("webhooks_ping", "webhooks_redeliver"), {_WEBHOOK: f"$request.path.{_WEBHOOK}", _DELIVERY: _ID}),
+    (("gallery_publish", "gallery_edit"), {_PUBLICATION: _ID, _VIDEO: "$response.body#/video"}),
+    (("collections_create", "collections_edit"), {_COLLECTION: _ID}),
+    (("collections_add",), {name: f"$request.path.{name}" for name in (_COLLECTION, _PUBLICATION)}),
+    (("share_links_create",), {_LINK: _ID}),
+]
+# Ids that are said elsewhere than in the address: the operation, where, under which name, whose.
+_TAKES_IN_BODY = {
+    "gallery_publish": ("video", (_VIDEO,)),
+    "share_links_create": ("target", (_COLLECTION, _VIDEO, _PUBLICATION)),
+}
+_TAKES_IN_QUERY = {
+    "gallery_list": ("collection", (_COLLECTION,)),
+    "share_links_list": ("target", (_COLLECTION, _VIDEO, _PUBLICATION)),
+}
 
 
 def add_links(document: dict[str, Any]) -> None:
-    """From each `POST /v1/things` to everything below `/v1/things/{thing_id}` that needs no other id."""
-    paths = document["paths"]
-    for path, item in paths.items():
-        answers = item.get("post", {}).get("responses", {})
-        made = next((answers[status] for status in _MADE if status in answers), None)
-        if made is None or "{" in path:
-            continue
-        for below, target in paths.items():
-            head, brace, rest = below.partition("/{")
-            if head == path and brace and rest.count("{") == 0:
-                made.setdefault("links", {}).update(_links(target, rest.partition("}")[0]))
-
-
-def _links(target: dict[str, Any], parameter: str) -> dict[str, Any]:
-    return {
-        operation["operationId"]: {
-            "operationId": operation["operationId"],
-            "parameters": {parameter: "$response.body#/id"},
-        }
-        for operation in target.values()
+    """From each operation that knows ids to all others that ask for no more than those."""
+    operations = {
+        operation["operationId"]: (path, operation)
+        for path, item in document["paths"].items()
+        for operation in item.values()
         if isinstance(operation, dict) and "operationId" in operation
     }
+    for source, known in [(source, known) for sources, known in _KNOWN for source in sources]:
+        links = {
+            target: {"operationId": target, **link}
+            for target, (path, _operation) in operations.items()
+            if target != source and (link := _link(target, path, known))
+        }
+        for status, answer in operations[source][1]["responses"].items():
+            if status in {"200", "201", "202"}:
+                answer["links"] = links
+
+
+def _link(target: str, path: str, known: dict[str, str]) -> dict[str, Any] | None:
+    """What of the known goes where in a call of the target; None where that is nothing, or not enough."""
+    wanted = re.findall(r"{(\w+)}", path)
+    if wanted:
+        return {"parameters": {name: known[name] for name in wanted}} if known.keys() >= {*wanted} else None
+    for takes, place in ((_TAKES_IN_BODY, "requestBody"), (_TAKES_IN_QUERY, "parameters")):
+        name, kinds = takes.get(target, ("", ()))
+        value = next((known[kind] for kind in kinds if kind in known), None)
+        if value is not None:
+            return {place: {name: value}}
+    return None

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from common.ids import HEX
+
 TAGS = {
     "Videos": "Send a picture and a sentence, follow the work, fetch the file.",
     "Batches": "Many videos in one call, each an ordinary video under the same quotas.",
@@ -40,6 +42,17 @@ _IDS = {
     "collection_id": ("col", "The collection"),
     "link_id": ("shr", "The share link"),
 }
+# Whose ids a list is paged by.
+_PAGED_BY = {
+    "videos_list": "vid",
+    "batches_list": "batch",
+    "batches_items": "item",
+    "webhooks_list": "whk",
+    "webhooks_deliveries": "dlv",
+    "gallery_list": "pub",
+    "collections_list": "col",
+    "share_links_list": "shr",
+}
 _EXAMPLE_HEX = "019aa8a17d7a7c0e9c7d0d8f4f0b2a11"
 _HEADERS: dict[str, dict[str, Any]] = {
     "Idempotency-Key": {
@@ -60,6 +73,10 @@ _HEADERS: dict[str, dict[str, Any]] = {
 }
 
 
+def _shape(prefix: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{prefix}_{HEX}$"}
+
+
 def tag_of(path: str) -> str:
     """The tag of an address: the dialects' first word, else the word after /v1."""
     words = [word for word in path.split("/") if word and word != "v1"]
@@ -67,12 +84,15 @@ def tag_of(path: str) -> str:
 
 
 def describe_parameters(operation: dict[str, Any]) -> None:
-    """Gives ids in the address their shape, and headers their rule."""
+    """Gives ids in addresses and queries their shape, and headers their rule."""
     for parameter in operation.get("parameters", []):
         name = parameter["name"]
         if parameter["in"] == "path" and name in _IDS:
             prefix, words = _IDS[name]
             parameter["description"] = parameter.get("description") or f"{words}, as `{prefix}_…`"
             parameter.setdefault("example", f"{prefix}_{_EXAMPLE_HEX}")
+            parameter["schema"] = _shape(prefix)
+        elif name == "after" and operation["operationId"] in _PAGED_BY:
+            parameter["schema"] = _shape(_PAGED_BY[operation["operationId"]])
         elif parameter["in"] == "header" and name in _HEADERS:
             parameter.update(_HEADERS[name])

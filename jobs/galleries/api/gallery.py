@@ -15,7 +15,7 @@ from jobs.api.authentication import principal_of
 from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
 from jobs.api.schema import ERRORS
 from jobs.api.videos import checked_body
-from jobs.fields import TextField
+from jobs.fields import IdField, TextField
 from jobs.galleries.api.serializers import (
     EditPublicationSerializer,
     PublicationSerializer,
@@ -32,7 +32,7 @@ class GalleryQuerySerializer(PageQuerySerializer):
     q = TextField(required=False, max_length=200, help_text="words in captions, prompts and tags; all must be there")
     tag = TextField(required=False)
     model = TextField(required=False)
-    collection = TextField(required=False, help_text="col_…")
+    collection = IdField("col", required=False, help_text="col_…")
     mine = serializers.BooleanField(default=False, help_text="what the caller published")
     favourite = serializers.BooleanField(default=False, help_text="the caller's favourites")
 

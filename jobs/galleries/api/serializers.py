@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from common.clock import unix_seconds
 from common.ids import public_id
-from jobs.fields import FlagField, ShortListField, StrictSerializer, TextField
+from jobs.fields import FlagField, IdField, ShortListField, StrictSerializer, TextField
 from jobs.galleries.models import LONGEST_CAPTION, LONGEST_TAG, MOST_TAGS, Collection, Publication, ShareLink
 
 LONGEST_PASSWORD = 128
@@ -26,7 +26,7 @@ class EditPublicationSerializer(StrictSerializer):
 
 
 class PublishSerializer(EditPublicationSerializer):
-    video = TextField(help_text="vid_…, a finished video of the team")
+    video = IdField("vid", help_text="vid_…, a finished video of the team")
 
 
 class EditCollectionSerializer(StrictSerializer):
@@ -40,7 +40,7 @@ class NewCollectionSerializer(EditCollectionSerializer):
 
 
 class NewShareLinkSerializer(StrictSerializer):
-    target = TextField(help_text="vid_…, pub_… or col_…")
+    target = IdField("vid", "pub", "col", help_text="vid_…, pub_… or col_…")
     expires_at = serializers.IntegerField(
         min_value=0, max_value=253_370_764_800, required=False, allow_null=True, help_text="seconds since 1970"
     )

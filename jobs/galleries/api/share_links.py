@@ -15,7 +15,7 @@ from jobs.api.authentication import principal_of
 from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
 from jobs.api.schema import ERRORS
 from jobs.api.videos import checked_body
-from jobs.fields import TextField
+from jobs.fields import IdField
 from jobs.galleries.api.serializers import (
     NewShareLinkSerializer,
     ShareLinkSerializer,
@@ -27,7 +27,7 @@ from jobs.galleries.services.sharing import make_link, revoke_link, visible_link
 
 
 class LinksQuerySerializer(PageQuerySerializer):
-    target = TextField(required=False, help_text="vid_…, pub_… or col_…")
+    target = IdField("vid", "pub", "col", required=False, help_text="vid_…, pub_… or col_…")
 
 
 class ShareLinksView(APIView):

@@ -56,7 +56,7 @@ def test_a_refused_submit_leaves_its_key_free(as_alice, alice, body):
     assert as_alice.post("/v1/videos", body(), **KEY).status_code == 202
 
 
-@pytest.mark.parametrize("key", ["x" * 256, "tab\tinside"])
+@pytest.mark.parametrize("key", ["x" * 256, "tab\tinside", "clé"])
 def test_a_key_that_cannot_be_kept_is_refused(key, as_alice, body):
     answer = as_alice.post("/v1/videos", body(), **{"Idempotency-Key": key})
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "idempotency_key_invalid")

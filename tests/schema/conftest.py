@@ -1,0 +1,27 @@
+"""A team with one of everything, and a caller with a key of its owner's and no limit of calls."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.quota.services import grant
+from jobs.services.doorbell import short_redis
+from tests.isolation.world import World, make_world
+
+
+@pytest.fixture
+def world(db: None, settings: Any, tmp_path: Any) -> World:
+    default = {**settings.STORAGES["default"], "OPTIONS": {"location": str(tmp_path / "media")}}
+    settings.STORAGES = {**settings.STORAGES, "default": default}
+    settings.GENERATE_WAIT_SECONDS, settings.GENERATE_RATE_LIMIT = 0.01, "100000/minute"
+    world = make_world()
+    grant(team=world.owner.team, credits=1_000_000, reason="for the test")
+    return world
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[Client]:
+    short_redis().flushdb()
+    yield Client(raise_request_exception=False, headers=world.owner.key())
