@@ -33,8 +33,8 @@ test: $(DEV)  ## Run the tests (ARGS="-k name" passes options to pytest)
 chaos: $(DEV)  ## Break a portal of its own and see what it loses (KILLS=200 JOBS=1000 SEED=1)
 	@$(BIN)/python -m tests.chaos --kills $(or $(KILLS),200) --jobs $(or $(JOBS),1000) --seed $(or $(SEED),1)
 
-fuzz: $(DEV)  ## Ask a portal of its own everything that its description allows, and what it forbids (EXAMPLES=2000 SEED=1)
-	@$(BIN)/python -m tests.schema --examples $(or $(EXAMPLES),2000) --seed $(or $(SEED),1)
+fuzz: $(DEV)  ## Ask a portal of its own everything that its description allows, and what it forbids (EXAMPLES=2000 SCENARIOS=100 SEED="1 2 3")
+	@$(BIN)/python -m tests.schema --examples $(or $(EXAMPLES),2000) --scenarios $(or $(SCENARIOS),100) --seed $(or $(SEED),1)
 
 lint: $(DEV)  ## Check style, types, import rules, templates and migrations
 	@test ! -e platform/__init__.py || { echo "platform/__init__.py shadows Python's own module: remove it."; exit 1; }

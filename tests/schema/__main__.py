@@ -1,30 +1,53 @@
-"""`python -m tests.schema --examples 2000 --seed 1`: the long run; `examples` in all, dealt out to the operations."""
+"""`python -m tests.schema --examples 2000 --scenarios 100 --seed 1 2 3`: the long run, once for each seed.
+
+examples: cases that the fuzzing phase deals out to the operations, and bodies of any shape after that; the cases of the
+examples in the description, and of coverage, come on top. scenarios: of the stateful phase.
+"""
 
 import argparse
 import json
 import sys
+import time
 import urllib.request
 
-from tests.schema.run import LEFT_OUT, running_portal, schemathesis, troubles_of
+from tests.schema.fuzz import fuzz_bodies
+from tests.schema.run import LEFT_OUT, Portal, running_portal, schemathesis, stateful, troubles_of
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--examples", type=int, default=2000, help="test cases in all, at least")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--examples", type=int, default=2000, help="cases of the fuzzing phase, at least")
+    parser.add_argument("--scenarios", type=int, default=100, help="chains of calls, at least")
     parser.add_argument("--seed", type=int, nargs="+", default=[1])
     options = parser.parse_args()
-    status = 0
+    failed = False
     with running_portal() as (portal, key):
-        with urllib.request.urlopen(f"http://localhost:{portal.port}/v1/openapi.json") as answer:
-            paths = json.load(answer)["paths"]
-        operations = sum(len(item) for item in paths.values()) - len(LEFT_OUT)
         for seed in options.seed:
-            done = schemathesis(portal, key, examples=-(-options.examples // operations), seed=seed)
-            print(done.stdout[-100_000:], done.stderr, flush=True)
-            status = status or done.returncode
+            failed |= _run(portal, key, options, seed)
         troubles = troubles_of(portal)
-        print("\n".join(troubles) or "no failure of ours in the log, and all books add up")
-    return status or bool(troubles)
+        print("\n".join(troubles) or "no failure of ours in the logs, and all books add up", flush=True)
+    return int(failed or bool(troubles))
+
+
+def _run(portal: Portal, key: str, options: argparse.Namespace, seed: int) -> bool:
+    """Whether anything was found."""
+    began = time.monotonic()
+    each = -(-options.examples // _count_operations(portal))
+    done = schemathesis(portal, key, examples=each, seed=seed, phases="examples,coverage,fuzzing")
+    done += stateful(portal, key, scenarios=options.scenarios, seed=seed)
+    if done.failed:
+        print(done.output)
+    statuses, wrong = fuzz_bodies(portal, key, examples=options.examples, seed=seed)
+    print(f"seed {seed}, {time.monotonic() - began:.0f} s: {'failures' if done.failed else 'no failure'}\n{done}")
+    print(f"bodies: {statuses.total()}, of them wrongly answered {len(wrong)}; {dict(sorted(statuses.items()))}")
+    print(*wrong[:50], sep="\n", flush=True)
+    return done.failed or bool(wrong)
+
+
+def _count_operations(portal: Portal) -> int:
+    with urllib.request.urlopen(f"http://localhost:{portal.port}/v1/openapi.json") as answer:
+        paths = json.load(answer)["paths"]
+    return sum(len(item) for item in paths.values()) - len(LEFT_OUT)
 
 
 sys.exit(main())

@@ -1,13 +1,18 @@
 """A portal of real processes, a key without limits of calls, and schemathesis with all its checks."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self
 
 from tests.portal.test_up import ROOT, Portal
 
@@ -16,6 +21,52 @@ OWNER = "fuzz@example.com"
 LEFT_OUT = {
     "videos_events": "its answer goes on for as long as the video does; see tests/jobs/api/test_events.py",
 }
+_FAULT = re.compile(r"Traceback \(most recent call last\)|status=5\d\d|\" 5\d\d ")
+# Keys that are made up beside the real one would only be refused; that no key opens nothing, `ignored_auth` sees to.
+# Cases that are meant to be bad end a scenario wherever nothing about the next call can be made bad: the other phases,
+# which know the ids that were seen, send those.
+_CONFIG = """
+[generation]
+with-security-parameters = false
+
+[phases.stateful]
+max-steps = 40
+
+[phases.stateful.generation]
+mode = "positive"
+"""
+
+
+@dataclass
+class Done:
+    """One or more runs: how they ended, and what was really sent. See tally.py for the counts."""
+
+    failed: bool = False
+    output: str = ""
+    cases: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[str] = field(default_factory=Counter)
+    links: Counter[str] = field(default_factory=Counter)
+    depths: Counter[str] = field(default_factory=Counter)
+    scenarios: int = 0
+
+    def __iadd__(self, other: Self) -> Self:
+        self.failed |= other.failed
+        self.output += other.output
+        self.scenarios += other.scenarios
+        for name in ("cases", "statuses", "links", "depths"):
+            getattr(self, name).update(getattr(other, name))
+        return self
+
+    def __str__(self) -> str:
+        phases = ", ".join(f"{phase} {count}" for phase, count in self.cases.items())
+        statuses = ", ".join(f"{status}: {count}" for status, count in sorted(self.statuses.items()))
+        deepest = max(map(int, self.depths), default=1)
+        return (
+            f"answered: {phases}; in all {self.cases.total()}\n"
+            f"stateful: {self.scenarios} scenarios, {self.links.total()} steps along {len(self.links)} links, "
+            f"chains of up to {deepest} calls\n"
+            f"statuses: {statuses}"
+        )
 
 
 @contextmanager
@@ -40,25 +91,43 @@ def running_portal() -> Iterator[tuple[Portal, str]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def schemathesis(
-    portal: Portal, key: str, *, examples: int, seed: int, phases: str = "examples,coverage,fuzzing,stateful"
-) -> subprocess.CompletedProcess[str]:
-    """So many examples for each operation; its exit status is 0 where nothing is found."""
+def schemathesis(portal: Portal, key: str, *, examples: int, seed: int, phases: str) -> Done:
+    """So many examples for each operation, and as many stateful scenarios."""
     left_out = [f"--exclude-operation-id={name}" for name in LEFT_OUT]
-    command = [
-        *(sys.executable, "-m", "schemathesis.cli", "run", f"http://localhost:{portal.port}/v1/openapi.json"),
-        *("--header", f"Authorization: Bearer {key}", "--checks=all", f"--phases={phases}", "--no-color"),
-        *(f"--max-examples={examples}", f"--seed={seed}", "--continue-on-failure", "--generation-database=none"),
-        *("--request-timeout=60", "--suppress-health-check=all", *left_out),
-    ]
-    env = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.schema.hooks", "PYTHONPATH": str(ROOT)}
     with tempfile.TemporaryDirectory() as folder:
-        return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+        config, tally = Path(folder) / "schemathesis.toml", Path(folder) / "tally.json"
+        config.write_text(_CONFIG)
+        command = [
+            *(sys.executable, "-m", "schemathesis.cli", f"--config-file={config}", "run"),
+            *(f"http://localhost:{portal.port}/v1/openapi.json", "--header", f"Authorization: Bearer {key}"),
+            *("--checks=all", f"--phases={phases}", f"--max-examples={examples}", f"--seed={seed}", "--no-color"),
+            *("--continue-on-failure", "--generation-database=none", "--suppress-health-check=all"),
+            *("--request-timeout=60", *left_out),
+        ]
+        env = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.schema.hooks", "PYTHONPATH": str(ROOT)}
+        env["TALLY_FILE"] = str(tally)
+        ended = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+        counted: dict[str, Any] = json.loads(tally.read_text()) if tally.exists() else {}
+    return Done(
+        failed=ended.returncode != 0 or not counted,
+        output=ended.stdout + ended.stderr,
+        **{name: value if name == "scenarios" else Counter(value) for name, value in counted.items()},
+    )
+
+
+def stateful(portal: Portal, key: str, *, scenarios: int, seed: int) -> Done:
+    """So many scenarios, in as many runs as it takes: one ends where a state that changed by itself surprises it."""
+    done = Done()
+    while done.scenarios < scenarios and not done.failed:
+        wanted = scenarios - done.scenarios
+        done += schemathesis(portal, key, examples=wanted, seed=seed, phases="stateful")
+        seed += 1000
+    return done
 
 
 def troubles_of(portal: Portal) -> list[str]:
     """What the run left behind that should not be: failures of ours in the log, money that does not add up."""
-    lines = (portal.log.read_text() + (Path(portal.env["VAR_DIR"]) / "log" / "portal.log").read_text()).splitlines()
-    found = [line for line in lines if "Traceback (most recent call last)" in line or "status=500" in line]
+    logs = [portal.log, *(Path(portal.env["VAR_DIR"]) / "log").glob("*.log")]
+    found = [line for log in logs for line in log.read_text().splitlines() if _FAULT.search(line)]
     audit = portal.run("audit")
     return found + ([] if audit.returncode == 0 else [audit.stdout + audit.stderr])

@@ -1,0 +1,51 @@
+"""What a run really did, phase by phase, written as JSON for whoever started it: see `Done` in run.py.
+
+Counted are requests that were sent and answered, and of the stateful phase the chains that they make.
+"""
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from schemathesis import cli
+from schemathesis.engine import events
+
+FILE = "TALLY_FILE"
+
+
+@cli.handler()
+class Tally(cli.EventHandler[Any]):  # type: ignore[misc, name-defined]
+    def __init__(self, *args: Any, **params: Any) -> None:
+        self.cases: Counter[str] = Counter()
+        self.statuses: Counter[int] = Counter()
+        self.scenarios = 0
+        self.links: Counter[str] = Counter()
+        self.depths: Counter[int] = Counter()
+
+    def handle_event(self, ctx: Any, event: events.EngineEvent) -> None:
+        if not isinstance(event, events.ScenarioFinished):
+            return
+        answered = {identifier for identifier, sent in event.recorder.interactions.items() if sent.response is not None}
+        self.cases[event.phase.value] += len(answered)
+        self.statuses.update(event.recorder.interactions[each].response.status_code for each in answered)
+        if event.phase.value == "stateful" and answered:
+            self.scenarios += 1
+            self._follow(event.recorder.cases, answered)
+
+    def _follow(self, nodes: Any, answered: set[str]) -> None:
+        for node in (nodes[identifier] for identifier in answered):
+            # Others start a chain, are asked beside it by a check, or had a link whose ids were not used.
+            if node.transition is not None and node.is_transition_applied:
+                self.links[node.transition.id] += 1
+                self.depths[_depth(node, nodes)] += 1
+
+    def shutdown(self, ctx: Any) -> None:
+        found = {name: dict(counted) for name, counted in vars(self).items() if isinstance(counted, Counter)}
+        Path(os.environ[FILE]).write_text(json.dumps({**found, "scenarios": self.scenarios}))
+
+
+def _depth(node: Any, nodes: Any) -> int:
+    """How many calls the chain has that ends here."""
+    return 1 if node.parent_id is None else 1 + _depth(nodes[node.parent_id], nodes)
