@@ -96,6 +96,32 @@ class IdField(TextField):
         self.kinds = kinds
 
 
+class ReferenceField(serializers.FileField):
+    """A file; or OpenAI's object around a data URI or an address, which becomes `{our field for it: what it holds}`."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return super().to_internal_value(data)
+        if "file_id" in data:
+            message = "There are no files by id here. Send the picture as a file, or as image_url."
+            raise serializers.ValidationError(message, code="not_supported")
+        if {*data} != {"image_url"}:
+            message = 'Send a file, or an object with nothing but image_url: {"image_url": "data:image/png;base64,…"}.'
+            raise serializers.ValidationError(message, code="malformed")
+        if str(data["image_url"]).lower().startswith("data:"):
+            return {"image_base64": TextField(trim_whitespace=False).run_validation(data["image_url"])}
+        return {"image_url": AddressField().run_validation(data["image_url"])}
+
+
+def with_object(name: str, data: Any) -> Any:
+    """The body with `name[part]`, as OpenAI's SDK writes an object into a form, gathered under the name."""
+    parts = [field for field in data if field.startswith(f"{name}[")] if isinstance(data, dict) else []
+    if not parts or name in data:
+        return data
+    held = {field.removeprefix(f"{name}[").removesuffix("]"): data[field] for field in parts}
+    return {field: value for field, value in data.items() if field not in parts} | {name: held}
+
+
 class FlagField(serializers.BooleanField):
     """`true` or `false`, as JSON writes them; neither 0 nor "yes"."""
 

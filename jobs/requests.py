@@ -27,10 +27,12 @@ from jobs.fields import (
     AddressField,
     MetadataField,
     NumberField,
+    ReferenceField,
     SecondsField,
     StrictSerializer,
     TextField,
     WholeNumberField,
+    with_object,
 )
 from jobs.models import Priority
 from jobs.sources import PICTURE_FIELDS, invalid, picture_bytes
@@ -111,7 +113,9 @@ class VideoRequestSerializer(StrictSerializer):
         required=False, trim_whitespace=False, help_text="PNG, JPEG or WebP, plain base64 or a data URI"
     )
     image = serializers.FileField(required=False, help_text="the picture as a file, in multipart bodies")
-    input_reference = serializers.FileField(required=False, help_text="the same, as OpenAI's SDK names it")
+    input_reference = ReferenceField(
+        required=False, help_text="the same, as OpenAI's SDK names it; or an object whose image_url is a data URI"
+    )
     image_url = AddressField(
         required=False, help_text="the https address of the picture, fetched at once; where the operator allows it"
     )
@@ -145,6 +149,14 @@ class VideoRequestSerializer(StrictSerializer):
         ("steps", "num_inference_steps"),
     )
 
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        return super().to_internal_value(with_object("input_reference", data))
+
+    def validate_input_reference(self, reference: Any) -> Any:
+        if isinstance(reference, dict) and "image_url" in reference:
+            self.validate_image_url(reference["image_url"])
+        return reference
+
     def validate_image_url(self, url: str) -> str:
         if not settings.IMAGE_URLS:
             message = "The operator of this site does not allow addresses. Send image_base64, or image in a form."
@@ -161,6 +173,8 @@ class VideoRequestSerializer(StrictSerializer):
             raise serializers.ValidationError(
                 {"image_base64": "Send a picture: image_base64, or image in a form."}, "required"
             )
+        if isinstance(attrs.get("input_reference"), dict):
+            attrs |= attrs.pop("input_reference")
         return attrs
 
 

@@ -34,7 +34,7 @@ class Idempotency:
 
 
 def idempotency_of(key: str | None, values: Mapping[str, Any]) -> Idempotency | None:
-    """From the header and the fields of the body, checked or not. Raises InvalidField for a key that we would not keep."""
+    """From the header and the fields of the body. Raises InvalidField for a key that we would not keep."""
     if key is None:
         return None
     if not 1 <= len(key) <= _LONGEST_KEY or not (key.isascii() and key.isprintable()):

@@ -1,6 +1,7 @@
 """OpenAI's own SDK against /v1, with nothing but base URL and key changed."""
 
 import asyncio
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -58,6 +59,51 @@ def test_lists_page_by_themselves(client: OpenAI) -> None:
     made = [client.videos.create(input_reference=SAMPLE, **SMALL).id for _ in range(5)]
     assert [video.id for video in client.videos.list(limit=2)] == made[::-1]
     assert [video.id for video in client.videos.list(limit=2, order="asc")] == made
+
+
+def send(client: OpenAI, how: str, reference: Any, **fields: Any) -> openai.types.Video:
+    """Beside the SDK's own argument, which takes files alone, whatever its type says."""
+    if how == "form":
+        return client.videos.create(extra_body={"input_reference": reference}, **fields)
+    return client.post("/videos", body={"input_reference": reference, **fields}, cast_to=openai.types.Video)
+
+
+@pytest.mark.parametrize("how", ["form", "json"])
+def test_the_picture_as_an_object(client: OpenAI, how: str) -> None:
+    inline = f"data:image/jpeg;base64,{base64.b64encode(SAMPLE.read_bytes()).decode()}"
+    once = client.with_options(default_headers={"Idempotency-Key": "order-17"}, max_retries=0)
+    made = send(once, how, {"image_url": inline}, **SMALL)
+    assert (made.status, made.size) == ("queued", "256x256")
+    assert send(once, how, {"image_url": inline}, **SMALL).id == made.id
+    with pytest.raises(openai.ConflictError):
+        send(once, how, {"image_url": inline}, **SMALL | {"prompt": "another"})
+    assert Job.objects.count() == 1
+
+
+REFERENCES: list[tuple[Any, str]] = [
+    ({"file_id": "file-abc"}, "no files by id"),
+    ({"image_url": "https://10.0.0.1/cat.png"}, "private network"),
+    ({"image_url": "cat.png"}, "whole address"),
+    ({"image_url": "data:image/png;base64,???"}, "not base64"),
+    ({"image_url": "data:image/png;base64,AAAA"}, "picture"),
+]
+
+
+@pytest.mark.parametrize("how", ["form", "json"])
+@pytest.mark.parametrize(("reference", "why"), REFERENCES)
+def test_objects_that_are_no_picture_here(client: OpenAI, reference: Any, why: str, how: str) -> None:
+    with pytest.raises(openai.APIStatusError, match=why) as refused:
+        send(client, how, reference, **SMALL)
+    assert refused.value.status_code in {415, 422}
+
+
+@pytest.mark.parametrize("reference", [{}, [], 7, "cat.png", {"image_url": None}, {"image_url": 7}, {"image_url": {}}])
+def test_what_is_no_object_of_theirs(client: OpenAI, reference: Any) -> None:
+    with pytest.raises(openai.UnprocessableEntityError) as refused:
+        send(client, "json", reference, **SMALL)
+    assert refused.value.param == "input_reference"
+    with pytest.raises(openai.UnprocessableEntityError, match="not both"):
+        send(client, "json", {"image_url": "data:image/png;base64,AAAA"}, image_base64="AAAA", **SMALL)
 
 
 @pytest.mark.parametrize(("end", "status"), [("cancel", "canceled"), ("expire", "expired")])

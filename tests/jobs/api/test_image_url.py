@@ -63,6 +63,17 @@ def test_off_unless_the_operator_allows_it(ask, as_alice, settings):
     assert (legacy.status_code, legacy.json()["code"]) == (422, "INVALID_ARGUMENT")
 
 
+def test_the_same_in_openai_s_words(as_alice, body, host, settings):
+    reference = body(image_base64=..., input_reference={"image_url": host.url})
+    assert as_alice.post("/v1/videos", reference).status_code == 202
+    assert len(host.calls) == 1
+    settings.IMAGE_URLS = False
+    answer = as_alice.post("/v1/videos", reference)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"], error["details"][0]["type"]) == (422, "input_reference", "not_allowed")
+    assert (len(host.calls), Job.objects.count()) == (1, 1)
+
+
 def test_a_picture_is_fetched_for_submit_quote_and_form(ask, as_alice, host):
     answer = ask(f"{host.url}/cat.png?size=large")
     assert answer.status_code == 202, answer.content
