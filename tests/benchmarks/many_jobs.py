@@ -17,6 +17,37 @@ _CHINESE = (
     "微风 街道 下雨 夜晚 飘雪 篝火 烟雾 尘埃 波浪 转动 山谷 河流 草原 星空 月亮 城市 人群 微笑"
 )
 
+# What the API's list is asked for.
+QUESTIONS = {
+    "first page": "",
+    "100 a page": "limit=100",
+    "deep page": "after={middle}",
+    "oldest first": "order=asc",
+    "oldest first, deep": "order=asc&after={middle}",
+    "failed": "status=failed",
+    "expired": "status=expired",
+    "queued": "status=queued",
+    "in progress": "status=in_progress",
+    "model of nearly all": "model=camera",
+    "rare model": "model=scripted",
+    "common word": "q=camera",
+    "rare word": "q=okapi",
+    "absent word": "q=xylophone",
+    "two common words side by side": "q=camera+slowly",
+    "four common words side by side": "q=camera+camera+camera+zooms",
+    "common Chinese word": "q=小猫",
+    "rare Chinese word": "q=熊猫饼",
+    "two Chinese letters": "q=熊猫",
+    "one Chinese letter": "q=饼",
+    "two Latin letters of no prompt": "q=qz",
+    "a day": "created_after={moment}&created_before={next_day}",
+    "failed, of a model, deep": "status=failed&model=i2vgen-xl&after={middle}",
+    "expired, of another model": "status=expired&model=i2vgen-xl",
+    "failed, rare word": "status=failed&q=okapi",
+    "common word, a day, oldest first": "q=camera&created_after={moment}&order=asc",
+    "rare word, rare model": "q=okapi&model=scripted",
+}
+
 
 def fill_videos(team: Any, user: Any, *, first: int, last: int) -> None:
     """Closed videos numbered from first to last, the later the newer; a few of them wait.
@@ -98,6 +129,32 @@ SELECT team_id, created_at::date, user_id, model, count(*), count(*), count(char
 FROM jobs_job GROUP BY team_id, created_at::date, user_id, model
 ON CONFLICT DO NOTHING
 """
+# 1,990 batches of 500 requests, a hundred collections of a thousand publications.
+_BATCHES = """
+INSERT INTO batches_batch (id, team_id, user_id, name, metadata, webhook_url, on_error, total, idempotency_key,
+                           fingerprint, takes, state, created_at, finished_at)
+SELECT uuidv7(make_interval(mins => n - 2000)), team.id, team.personal_of_id, 'batch ' || n, '{}', '', 'continue', 500,
+       '', '', 1, 'completed', now(), now()
+FROM accounts_team team, generate_series(1, 1990) n WHERE team.id = %(team)s
+"""
+_ITEMS = """
+INSERT INTO batches_batchitem (id, team_id, batch_id, index, custom_id, job_id)
+SELECT uuidv7(), %(team)s, batch.id, (job.place - 1) %% 500, '', job.id
+FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM jobs_job WHERE team_id = %(team)s) job
+JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM batches_batch) batch
+    ON batch.place = (job.place - 1) / 500 + 1
+"""
+_COLLECTIONS = """
+INSERT INTO galleries_collection (id, team_id, name, description, position, created_at)
+SELECT uuidv7(), %(team)s, 'Number ' || n, '', n, now() FROM generate_series(1, 100) n
+"""
+_COLLECTED = """
+INSERT INTO galleries_collectionitem (team_id, collection_id, publication_id)
+SELECT %(team)s, collection.id, publication.id
+FROM (SELECT id, position FROM galleries_collection WHERE position > 0) collection
+JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM galleries_publication) publication
+    ON publication.place %% 100 + 1 = collection.position
+"""
 _TALLY = """
 INSERT INTO jobs_tally (kind, pool, model, detail, at_most, count, seconds, credits)
 SELECT state, pool, model, error_code, 60, count(*), 30 * count(*), count(charged_credits)
@@ -105,10 +162,13 @@ FROM jobs_job WHERE state <> 'queued' GROUP BY state, pool, model, error_code
 """
 
 
-def fill_traces() -> None:
-    """Of the videos that `fill_videos` made."""
+def fill_traces(team: Any) -> None:
+    """Of the videos that `fill_videos` made, and the team's batches and collections of them."""
     from django.db import connection
 
     with connection.cursor() as cursor:
         for statement in (_EVENTS, _LEDGER, _USE, _TALLY):
             cursor.execute(statement)
+        for statement in (_BATCHES, _ITEMS, _COLLECTIONS, _COLLECTED):
+            cursor.execute(statement, {"team": team.pk})
+        cursor.execute("VACUUM ANALYZE")

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from jobs.batches.models import Batch, BatchItem
+from jobs.galleries.models import Collection, CollectionItem, Publication
 from jobs.models import Job
 from jobs.states import State
 from tests.pages.conftest import Person
@@ -18,6 +20,26 @@ def test_the_history_page(jobs: int, mia: Person, make_job: Callable[..., Job], 
         make_job(mia, State.COMPLETED)
     with django_assert_num_queries(5):  # session, user, membership with team, wallet, jobs
         assert mia.get("/history").status_code == 200
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_galleries_and_batches(
+    rows: int, mia: Person, make_job: Callable[..., Job], django_assert_num_queries: Any
+) -> None:
+    for index in range(rows):
+        job = make_job(mia, State.COMPLETED)
+        publication = Publication.objects.create(team=mia.team, job=job, publisher=mia.user, model=job.model)
+        collection = Collection.objects.create(team=mia.team, name=f"Number {index}")
+        CollectionItem.objects.create(team=mia.team, collection=collection, publication=publication)
+        batch = Batch.objects.create(team=mia.team, user=mia.user, total=1, fingerprint=b"")
+        BatchItem.objects.create(team=mia.team, batch=batch, index=0, job=job)
+    # session, user, membership with team, wallet; and
+    with django_assert_num_queries(8):  # ids found, publications, collections, people
+        assert mia.get("/gallery").content.count(b'class="poster"') == rows
+    with django_assert_num_queries(5):  # collections with their sizes and covers
+        assert mia.get("/gallery/collections").status_code == 200
+    with django_assert_num_queries(6):  # batches, their videos
+        assert mia.get("/batches").status_code == 200
 
 
 def test_the_api_keys_page(mia: Person, django_assert_num_queries: Any) -> None:
