@@ -1,7 +1,10 @@
 """Endpoints and deliveries as the API takes and shows them."""
 
+import ipaddress
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from rest_framework import serializers
 
 from common.clock import unix_seconds
@@ -23,6 +26,20 @@ class NewWebhookSerializer(StrictSerializer):
         help_text="which events; the ends of videos if absent",
     )
     description = TextField(max_length=200, required=False, allow_blank=True)
+
+    def validate_url(self, url: str) -> str:
+        """Says at once what a delivery would be refused for. A name that leads there is found out only then."""
+        if not settings.WEBHOOKS_TO_PRIVATE_ADDRESSES and _is_private(urlsplit(url).hostname or ""):
+            message = "The portal does not call private addresses. Use one that is reachable from the internet."
+            raise serializers.ValidationError(message, code="private_address")
+        return url
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost"
 
 
 class WebhookChangesSerializer(NewWebhookSerializer):

@@ -68,3 +68,24 @@ def test_foreign_and_unknown_ones_are_absent(alice, charlie):
     assert charlie.post(f"/webhooks/{endpoint.public_id}/delete").status_code == 404
     assert alice.post(f"/webhooks/{endpoint.public_id}/explode").status_code == 404
     assert Endpoint.objects.exists()
+
+
+def test_a_private_address_is_refused_at_once(alice, settings):
+    settings.WEBHOOKS_TO_PRIVATE_ADDRESSES = False
+    for host in ("localhost:9000", "127.0.0.1", "10.1.2.3", "[::1]"):
+        answer = alice.post("/webhooks", FORM | {"url": f"http://{host}/hook"})
+        assert answer.status_code == 422
+        assert "does not call private addresses" in answer.content.decode()
+    assert not Endpoint.objects.exists()
+
+
+def test_the_page_looks_again_until_a_test_event_was_tried(alice):
+    endpoint = make(alice)
+    path = f"/webhooks/{endpoint.public_id}"
+    alice.post(f"{path}/ping")
+    assert 'hx-trigger="every 3s"' in alice.get(path).content.decode()
+    Delivery.objects.update(tries=1)
+    page = alice.get(path).content.decode()
+    assert "hx-trigger" not in page.partition('id="deliveries"')[2]
+    assert "Not taken yet" in page
+    assert "Next try" in page
