@@ -61,3 +61,14 @@ def test_the_zip(alice: Person, batch: Batch) -> None:
     assert "manifest.jsonl" in archive.namelist()
     Job.objects.filter(state="completed").update(deleted_at="2026-01-01T00:00:00Z")
     assert alice.get(f"/batches/{batch.public_id}/results").status_code == 302
+
+
+def test_the_page_is_loaded_anew_once_all_is_over(alice: Person, batch: Batch) -> None:
+    path = f"/batches/{batch.public_id}"
+    assert "HX-Refresh" not in alice.get(path, **{"HX-Request": "true"}).headers
+    alice.post(f"{path}/cancel")
+    assert alice.get(path, **{"HX-Request": "true"})["HX-Refresh"] == "true"
+
+
+def test_the_list_names_what_was_lost(alice: Person, batch: Batch) -> None:
+    assert "1 refused or failed" in alice.get("/batches").content.decode()
