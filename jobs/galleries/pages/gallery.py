@@ -14,8 +14,7 @@ from accounts.models import User
 from accounts.pages import is_htmx, team_page
 from accounts.principals import Principal
 from accounts.roles import Scope
-from common.errors import NotFound
-from common.ids import parse_public_id
+from common.ids import absent, parse_public_id
 from inference.catalogue import MODELS
 from inference.sizes import nearest_aspect_ratio
 from jobs.galleries.models import LONGEST_TAG, Collection, Publication
@@ -109,5 +108,5 @@ def _chosen_collection(collections: Iterable[Collection], identifier: str) -> Co
     # From the list that the page shows anyway: one question less.
     found = next((collection for collection in collections if collection.pk == wanted), None)
     if found is None:
-        raise NotFound(f"No col with the id {identifier!r}.")
+        raise absent("col", identifier)
     return found

@@ -8,6 +8,7 @@ from django.utils.text import slugify
 from accounts.principals import Principal
 from accounts.roles import Right, Scope
 from common.errors import Conflict, NotFound
+from common.ids import absent
 from jobs.galleries.models import Collection, CollectionItem, Publication, PublicPage
 
 MOST_COLLECTIONS = 200
@@ -94,7 +95,7 @@ def switch_public_page(*, principal: Principal, on: bool) -> PublicPage:
 
 
 def _gone(collection: Collection) -> NotFound:
-    return NotFound(f"No col with the id {collection.public_id!r}.")
+    return absent("col", collection.public_id)
 
 
 def _name_taken(name: str) -> Conflict:

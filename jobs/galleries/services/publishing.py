@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from accounts.principals import Principal
 from accounts.roles import Right, Scope
 from common.errors import Conflict, Forbidden, NotFound
+from common.ids import absent
 from jobs.galleries.models import Favourite, Publication, ShareLink
 from jobs.models import Job
 from jobs.states import State
@@ -122,7 +123,7 @@ def _require_edit(principal: Principal, publication: Publication) -> None:
 
 
 def _gone(publication: Publication) -> NotFound:
-    return NotFound(f"No pub with the id {publication.public_id!r}.")
+    return absent("pub", publication.public_id)
 
 
 def _others() -> Forbidden:
