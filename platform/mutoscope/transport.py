@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -19,6 +20,8 @@ from mutoscope.errors import ConnectionFailed, error_of
 from mutoscope.options import Options
 from mutoscope.retries import pause_after
 from mutoscope.version import __version__
+
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 
 
 class _Sender:
@@ -53,8 +56,9 @@ class _Sender:
             return pause
         if isinstance(outcome, httpx.Response):
             raise error_of(outcome)
-        reason = str(outcome) or type(outcome).__name__
-        raise ConnectionFailed(f"{self.base_url} does not answer: {reason}") from outcome
+        reason = _ERRNO.sub("", str(outcome)) or type(outcome).__name__
+        message = f"{self.base_url} does not answer ({reason}). Check the address, and whether the portal is running."
+        raise ConnectionFailed(message) from outcome
 
 
 class Transport(_Sender):

@@ -36,8 +36,8 @@ def list_(
     if not videos:
         return session.say("There are no such videos." if status or model or search else "There are no videos yet.")
     session.table(
-        ("video", "status", "size", "made", "prompt"),
-        ((video.id, _standing(video), video.size, words.moment(video.created_at), video.prompt) for video in videos),
+        ("video", "status", "made", "prompt"),
+        ((video.id, _standing(video), words.moment(video.created_at), video.prompt) for video in videos),
     )
     return None
 

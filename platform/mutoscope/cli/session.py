@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from mutoscope.cli.credentials import in_force
@@ -17,6 +17,8 @@ from mutoscope.client import Mutoscope
 
 # A pipe has no width: what reads it wants whole lines.
 _UNBOUNDED_WIDTH = 10_000
+# Where less is left of a line it goes on in the next one.
+_LEAST_ROOM = 8
 
 
 class Session:
@@ -54,15 +56,15 @@ class Session:
         sys.stdout.flush()
 
     def table(self, names: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-        """Columns with their names; the last one is cut where the terminal ends."""
-        table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-        names = list(names)
-        for name in names:
-            is_last = name == names[-1]
-            table.add_column(name, no_wrap=True, overflow="ellipsis" if is_last else "fold")
-        for row in rows:
-            table.add_row(*(Text(plain(str(cell))) for cell in row))
-        self.out.print(table)
+        """Columns with their names. The last one alone is cut where the terminal ends: an id has to stay whole."""
+        lines = [[" ".join(plain(str(cell)).split()) for cell in row] for row in (names, *rows)]
+        widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)][:-1]
+        room = self.out.width - sum(widths) - 2 * len(widths)
+        for number, (*cells, last) in enumerate(lines):
+            if room >= _LEAST_ROOM:
+                last = set_cell_size(last, room - 1).rstrip() + "…" if cell_len(last) > room else last  # noqa: PLW2901
+            line = "  ".join([*map(set_cell_size, cells, widths), last])
+            self.out.print(Text(line.rstrip(), style="" if number else "bold"), soft_wrap=True)
 
     def facts(self, facts: Iterable[tuple[str, object]]) -> None:
         """One fact a line."""
