@@ -67,7 +67,7 @@ def test_foreign_is_as_absent_as_absent(method, path, best, alice, as_alice, as_
         address = path.format(col=identifier, pub=publication)
         answer = as_charlie.client.generic(method, address, "{}", "application/json", headers=as_charlie.headers)
         found.append((answer.status_code, answer.json()["error"]["message"].replace(identifier, "…")))
-    assert found[0] == found[1] == (404, "No col with the id '…'.")
+    assert found[0] == found[1] == (404, "No collection with the id '…'.")
     assert as_nobody.client.generic(method, path.format(col=best["id"], pub=publication)).status_code == 401
 
 

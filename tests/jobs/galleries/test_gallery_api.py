@@ -92,7 +92,7 @@ def test_a_foreign_publication_is_as_absent_as_an_absent_one(method, path, alice
         )
         error = answer.json()["error"]
         found.append((answer.status_code, error["code"], error["message"].replace(identifier, "…")))
-    assert found[0] == found[1] == (404, "not_found", "No pub with the id '…'.")
+    assert found[0] == found[1] == (404, "not_found", "No publication with the id '…'.")
     assert as_nobody.client.generic(method, path.format(pub=body["id"])).status_code == 401
 
 

@@ -284,7 +284,7 @@ def test_links_are_seen_and_revoked_by_their_makers_and_curators(
         for identifier in (curators["id"], absent):
             answer = api.delete(f"/v1/share-links/{identifier}")
             found.append((answer.status_code, answer.json()["error"]["message"].replace(identifier, "…")))
-        assert found[0] == found[1] == (404, "No shr with the id '…'.")
+        assert found[0] == found[1] == (404, "No share link with the id '…'.")
     assert as_bob.delete(path).status_code == 403
     assert as_nobody.delete(path).status_code == 401
     for _ in range(2):
