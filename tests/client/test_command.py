@@ -2,13 +2,16 @@
 
 import json
 import signal
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from accounts.quota.models import Wallet
 from jobs.models import Job
 from jobs.states import State
+from mutoscope.cli.session import Session
 from tests.client.relay import Relay
 from tests.client.shell import Shell
 from tests.client.test_client import CAT
@@ -186,3 +189,12 @@ def test_the_exit_codes_are_documented(shell):
     for code, meaning in MEANINGS.items():
         assert f"{code}  {meaning}" in told
         assert f"| {code} | {meaning} |" in guide
+
+
+def test_an_id_stays_whole_on_a_narrow_terminal():
+    session = Session()
+    session.out = Console(file=StringIO(), width=60)
+    video = "vid_0197f00dcafe7000800000000000beef"
+    session.table(("video", "prompt"), [(video, "the camera zooms in\nand out again")])
+    row = session.out.file.getvalue().splitlines()[1]
+    assert row == f"{video}  the camera zooms in a…"
