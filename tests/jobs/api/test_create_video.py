@@ -50,6 +50,12 @@ def test_multipart_with_the_names_of_openai_works_too(alice, client, db):
     assert (answer.json()["size"], answer.json()["num_frames"]) == ("512x512", 16)
 
 
+def test_a_drawn_seed_is_one_that_javascript_reads_whole(as_alice, body):
+    seeds = [as_alice.post("/v1/videos", body()).json()["seed"] for _ in range(4)]
+    assert len(set(seeds)) == 4
+    assert max(seeds) < 2**53
+
+
 def test_presets_fill_what_is_not_given(as_alice, body):
     video = as_alice.post("/v1/videos", body(preset="high", resolution=..., num_frames=..., steps=33)).json()
     assert (video["resolution"], video["num_frames"], video["steps"]) == ("768p", 24, 33)
