@@ -13,14 +13,11 @@ from functools import cache, lru_cache
 
 import redis
 import structlog
-from django.conf import settings
 from limits import parse
-from limits.storage import RedisStorage
-from redis.backoff import NoBackoff
 from redis.commands.core import Script
-from redis.retry import Retry
 
 from common.errors import LimitExceeded
+from common.short_redis import short_redis
 
 log = structlog.get_logger(__name__)
 
@@ -118,11 +115,5 @@ _parsed = lru_cache(maxsize=1000)(parse)
 
 @cache
 def _script() -> Script:
-    # The library tells Redis over a Unix socket by a scheme of its own.
-    address = settings.REDIS_URL.replace("unix://", "redis+unix://", 1)
-    timeout = settings.REDIS_TIMEOUT_SECONDS
-    # Without the client's own retries, each of which would wait as long again.
-    retry = Retry(NoBackoff(), 0)
-    storage = RedisStorage(address, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry)  # type: ignore[arg-type]
-    script: Script = storage.storage.register_script(_COUNT)
+    script: Script = short_redis().register_script(_COUNT)
     return script
