@@ -322,3 +322,19 @@ def test_counts_outlive_the_processes_that_made_them(
     numbers = {path.stem.rpartition("_")[2] for path in folder.glob("*.db")}
     assert "dead" in numbers
     assert {int(number) for number in numbers - {"dead"}} <= living
+
+
+def test_on_a_full_disk_requests_are_answered_uncounted(
+    web_processes: Callable[..., WebProcesses],
+    alice: Person,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    web = web_processes(1, METRICS_DIR=tmp_path / "metrics")
+    (child,) = web.process.children()
+    # No file may grow to the size that the counts need: what a full disk says, to the next process as well.
+    web.process.rlimit(psutil.RLIMIT_FSIZE, (50_000, web.process.rlimit(psutil.RLIMIT_FSIZE)[1]))
+    child.kill()
+    wait_until(lambda: web.log.read_text().count("Booting worker") == 2, 60, web.log.read_text)
+    with web.client(alice.headers) as client:
+        assert client.get("/v1/models").status_code == 200
+    assert "request_not_counted" in web.log.read_text()

@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import structlog
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
+
+log = structlog.get_logger(__name__)
 
 _FOLDER = Path(settings.METRICS_DIR)
 _FOLDER.mkdir(parents=True, exist_ok=True)
@@ -40,12 +43,18 @@ _seconds = Histogram(
 
 
 def count_request(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
-    """Labels are bounded by the map of addresses: no path and no method that a client makes up is one."""
+    """Labels are bounded by the map of addresses: no path and no method that a client makes up is one.
+
+    On a full disk an answer is not counted: it may tell of what is committed.
+    """
     match = request.resolver_match
     route = (match.view_name or match.route) if match else "unmatched"
     method = request.method if request.method in _METHODS else "other"
-    _requests.labels(route, method, f"{response.status_code // 100}xx").inc()
-    _seconds.labels(route, method).observe(seconds)
+    try:
+        _requests.labels(route, method, f"{response.status_code // 100}xx").inc()
+        _seconds.labels(route, method).observe(seconds)
+    except OSError as error:
+        log.warning("request_not_counted", reason=str(error))
 
 
 def exposition() -> bytes:
