@@ -4,8 +4,10 @@ import io
 from zipfile import ZipFile
 
 import pytest
+from django.db import connection
 
 from accounts.models import Team
+from jobs.batches import standing
 from jobs.batches.models import Batch, BatchItem
 from jobs.models import Job
 from jobs.states import State
@@ -28,6 +30,17 @@ def test_the_list_shows_how_far_each_is(alice: Person, batch: Batch) -> None:
     page = alice.get("/batches").content.decode()
     assert "Spring &lt;b&gt;" in page
     assert "1 of 4 done" in page
+
+
+def test_the_videos_of_batches_are_looked_up_one_by_one(batch: Batch) -> None:
+    """A join would read all videos of a large team, for seconds; here the planner is told to prefer one."""
+    with connection.cursor() as cursor:
+        for way in ("nestloop", "seqscan", "bitmapscan"):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+        cursor.execute(f"EXPLAIN {standing._COUNT}", [[batch.pk]])
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "Nested Loop Left Join" in plan
+    assert "jobs_job_pkey" in plan
 
 
 def test_a_team_without_any_is_told_how(alice: Person) -> None:
