@@ -87,7 +87,8 @@ def fit_picture(image: Image.Image, width: int, height: int, resample: Resamplin
     Cut before it is scaled: a picture of 2048 x 1 pixels scaled to cover a frame first would take gigabytes.
     """
     scale = min(image.width / width, image.height / height)
-    across, down = width * scale, height * scale
+    # A quotient that was rounded up would cut beyond the edge.
+    across, down = min(width * scale, image.width), min(height * scale, image.height)
     left, top = (image.width - across) / 2, (image.height - down) / 2
     return image.resize((width, height), resample, box=(left, top, left + across, top + down))
 

@@ -176,6 +176,11 @@ def test_fit_covers_the_frame_without_borders(size: tuple[int, int]) -> None:
     assert np.asarray(fitted).min() == 255
 
 
+@pytest.mark.parametrize("height", range(1, 400, 3))
+def test_a_quotient_that_is_rounded_up_cuts_nothing_beyond_the_edge(height: int) -> None:
+    assert fit_picture(Image.new("L", (64, 48)), 64, height).size == (64, height)
+
+
 def test_a_narrow_picture_is_refused_and_never_blown_up() -> None:
     with pytest.raises(PictureError, match="too narrow"):
         decode_picture(encode_png(Image.new("RGB", (2048, 2))))
