@@ -95,7 +95,13 @@ def _try(delivery: Delivery) -> None:
 
 @transaction.atomic
 def note_answer(*, delivery: Delivery, answer: Answer, now: datetime) -> None:
-    """Writes a try into the log and decides what follows: done, another try, or given up."""
+    """Writes a try into the log and decides what follows: done, another try, or given up.
+
+    The endpoint is locked before its deliveries, as by whoever changes or deletes it: or each would block the other.
+    """
+    endpoint = Endpoint.objects.select_for_update(no_key=True).filter(pk=delivery.endpoint_id).first()
+    if endpoint is None:  # deleted meanwhile, with its log
+        return
     Attempt.objects.create(
         delivery=delivery,
         number=delivery.tries,
@@ -118,7 +124,7 @@ def note_answer(*, delivery: Delivery, answer: Answer, now: datetime) -> None:
         pause = _PAUSES_SECONDS[delivery.tries - 1] * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
         mine.update(next_try_at=DatabaseNow() + timedelta(seconds=pause))
     log.info("webhook_not_taken", delivery=delivery.public_id, status=answer.status, trouble=answer.trouble)
-    _note_failure(delivery.endpoint, gone=answer.status == _GONE, now=now)
+    _note_failure(endpoint, gone=answer.status == _GONE, now=now)
 
 
 def _count_after_commit(outcome: str, answer: Answer) -> None:

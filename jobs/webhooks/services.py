@@ -60,9 +60,9 @@ def update_endpoint(*, endpoint: Endpoint, changes: dict[str, object]) -> Endpoi
 
 @transaction.atomic
 def delete_endpoint(*, endpoint: Endpoint) -> None:
-    """Deletes an endpoint with its log. Deliveries first, as who notes a try locks them: none is noted meanwhile."""
-    list(endpoint.deliveries.order_by("pk").select_for_update().values_list("pk", flat=True))
+    """Deletes an endpoint with its log. It is locked first, as by who notes a try: none is noted meanwhile."""
     list(Endpoint.objects.filter(pk=endpoint.pk).select_for_update().values_list("pk", flat=True))
+    list(endpoint.deliveries.order_by("pk").select_for_update().values_list("pk", flat=True))
     endpoint.delete()
 
 
