@@ -45,6 +45,7 @@ class Done:
     output: str = ""
     cases: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
+    repeats: Counter[str] = field(default_factory=Counter)
     links: Counter[str] = field(default_factory=Counter)
     depths: Counter[str] = field(default_factory=Counter)
     scenarios: int = 0
@@ -53,7 +54,7 @@ class Done:
         self.failed |= other.failed
         self.output += other.output
         self.scenarios += other.scenarios
-        for name in ("cases", "statuses", "links", "depths"):
+        for name in ("cases", "statuses", "repeats", "links", "depths"):
             getattr(self, name).update(getattr(other, name))
         return self
 
@@ -65,6 +66,7 @@ class Done:
             f"answered: {phases}; in all {self.cases.total()}\n"
             f"stateful: {self.scenarios} scenarios, {self.links.total()} steps along {len(self.links)} links, "
             f"chains of up to {deepest} calls\n"
+            f"sent again under their Idempotency-Key: {self.repeats.total()}\n"
             f"statuses: {statuses}"
         )
 

@@ -21,6 +21,7 @@ class Tally(cli.EventHandler[Any]):  # type: ignore[misc, name-defined]
         self.cases: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
         self.scenarios = 0
+        self.repeats: Counter[str] = Counter()
         self.links: Counter[str] = Counter()
         self.depths: Counter[int] = Counter()
 
@@ -30,6 +31,8 @@ class Tally(cli.EventHandler[Any]):  # type: ignore[misc, name-defined]
         answered = {identifier for identifier, sent in event.recorder.interactions.items() if sent.response is not None}
         self.cases[event.phase.value] += len(answered)
         self.statuses.update(event.recorder.interactions[each].response.status_code for each in answered)
+        checks = [check for each in event.recorder.checks.values() for check in each]
+        self.repeats.update(check.status.value for check in checks if check.name == "same_key_same_thing")
         if event.phase.value == "stateful" and answered:
             self.scenarios += 1
             self._follow(event.recorder.cases, answered)

@@ -23,4 +23,5 @@ def test_schemathesis_finds_nothing(portal: tuple[Portal, str]) -> None:
     assert done.scenarios >= 4
     assert len(done.links) > 20
     assert max(map(int, done.depths)) >= 3
+    assert done.repeats["success"] > 0
     assert troubles_of(portal[0]) == []

@@ -35,6 +35,9 @@ _WITH_QUERY = (400, 422)
 _CHANGES = (409, 410)
 _CONTENT = "videos_content"
 _RESULTS = "batches_results"
+# Answers that say where the new thing lies, and those that accept what nobody waits for.
+_LOCATED = {"videos_create", "videos_remix", "batches_create", "gallery_publish"}
+_AT_ONCE = {"webhooks_ping", "webhooks_redeliver"}
 _FILMS = ("video/mp4", "image/gif", "image/jpeg")
 _RETRY = {429, 503}
 
@@ -127,11 +130,11 @@ def _statuses(method: str, operation: dict[str, Any]) -> set[int]:
 
 def _of_success(status: str, operation: dict[str, Any]) -> list[str]:
     names = ["X-Request-Id", "RateLimit-Policy", "RateLimit"]
-    if status == "202" and operation["operationId"] in {"videos_create", "videos_remix"}:
-        names += ["Location", "Retry-After"]
-    elif status == "202":
+    if status in {"201", "202"} and operation["operationId"] in _LOCATED:
+        names += ["Location"]
+    if status == "202" and operation["operationId"] not in _AT_ONCE:
         names += ["Retry-After"]
-    if operation["operationId"] in {"videos_retrieve", _CONTENT}:
+    if operation["operationId"] in {"videos_retrieve", "batches_retrieve", _CONTENT}:
         names += ["ETag"]
     if operation["operationId"] == _CONTENT:
         names += ["Accept-Ranges", "Content-Disposition", *(["Content-Range"] if status == "206" else [])]
