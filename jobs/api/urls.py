@@ -8,6 +8,7 @@ from jobs.api.catalogue import ModelsView, PresetsView
 from jobs.api.content import ContentView
 from jobs.api.events import EventsView
 from jobs.api.generate import GenerateView, UnversionedGenerateView
+from jobs.api.known import KnownView
 from jobs.api.limits import LimitsView
 from jobs.api.quote import QuoteView
 from jobs.api.remix import RemixView
@@ -27,6 +28,7 @@ urlpatterns = [
     path("v1/videos/<str:video_id>/remix", RemixView.as_view(), name="video-remix"),
     path("v1/models", ModelsView.as_view(), name="models"),
     path("v1/presets", PresetsView.as_view(), name="presets"),
+    path("v1/known", KnownView.as_view(), name="known"),
     path("v1/limits", LimitsView.as_view(), name="limits"),
     path("v1/usage", UsageView.as_view(), name="usage"),
     path("v1/generate", GenerateView.as_view(), name="generate"),

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -158,6 +159,52 @@ def test_what_is_too_large_is_refused_in_the_envelope_of_its_address(site, alice
 
 def post_announced(address: str, headers: dict[str, str], length: int) -> httpx.Response:
     return httpx.post(address, headers=headers, content=bytes(length), timeout=60)
+
+
+def announce(site: Site, headers: dict[str, str], length: int) -> str:
+    """What is answered to the head of a batch, before a byte of its body is sent."""
+    host, _, port = site.url.removeprefix("http://").partition(":")
+    head = {"Host": "localhost", "Content-Type": "application/jsonl", "Content-Length": str(length), **headers}
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        text = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+        connection.sendall(f"POST /v1/batches HTTP/1.1\r\n{text}\r\n".encode())
+        answer = b""
+        while b"}}" not in answer and (piece := connection.recv(65536)):
+            answer += piece
+    return answer.decode()
+
+
+def test_who_is_not_known_sends_no_batch(site, alice):
+    """Refused in the site's own words before the proxy keeps any of it."""
+    for headers, code in (
+        ({}, "unauthenticated"),
+        ({"Authorization": "Bearer mts_ab_wrong"}, "invalid_key"),
+        ({"X-API-Key": alice.key + "x", "X-Forwarded-For": "6.6.6.6"}, "invalid_key"),
+    ):
+        answer = announce(site, headers, 200_000_000)
+        assert answer.startswith("HTTP/1.1 401 "), answer
+        assert f'"code": "{code}"' in answer
+        assert f"/docs/errors#{code}" in answer
+        assert "WWW-Authenticate: Bearer" in answer
+    assert announce(site, alice.headers, 300_000_000).startswith("HTTP/1.1 413 ")
+
+
+def test_who_is_known_sends_a_batch(site, alice, body):
+    small, large = body(), body(prompt="x" * 1000, metadata={"note": "y" * 400})
+    with httpx.Client(base_url=site.url, headers=alice.headers, timeout=60) as client:
+        for requests in ([small], [small] + [large] * 20):
+            answer = client.post(
+                "/v1/batches", json={"requests": requests}, headers={"X-Request-Id": "many-in-one-call"}
+            )
+            assert answer.status_code == 202, answer.text
+            assert answer.json()["counts"]["total"] == len(requests)
+        assert len(client.get("/v1/batches").json()["data"]) == 2
+        assert site.answered_by("many-in-one-call") == ["web"]
+        assert client.get("/.proxy/known").status_code == 404
+        site.web.stop()
+        away = client.post("/v1/batches", json={"requests": [small]})
+    assert (away.status_code, away.json()["error"]["code"]) == (503, "overloaded")
+    assert away.headers["Retry-After"]
 
 
 def test_a_process_that_is_away_is_told_in_the_envelope(site, alice):

@@ -158,7 +158,8 @@ def _of_api(rule: Api, method: str, caller: Caller) -> set[str | int]:
         return {UNKNOWN}
     if method not in rule.needs:
         return {SERVED, NO_METHOD} if method == "OPTIONS" else {NO_METHOD}
-    if caller.name == "scopeless" or (caller.role and not holds(caller.role, rule.needs[method])):
+    need = rule.needs[method]
+    if (caller.name == "scopeless" and need is not None) or (caller.role and not holds(caller.role, need)):
         return {FORBIDDEN}
     return _where_let_in(rule, method, caller)
 
