@@ -1,7 +1,7 @@
 """`python -m tests.schema --examples 2000 --scenarios 100 --seed 1 2 3`: the long run, once for each seed.
 
-examples: cases that the fuzzing phase deals out to the operations, and bodies of any shape after that; the cases of the
-examples in the description, and of coverage, come on top. scenarios: of the stateful phase.
+examples: cases that the fuzzing phase deals out to the operations, fewer where one has not so many different calls, and
+bodies of any shape after that. The cases of the description's examples and of coverage come on top.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from tests.schema.run import LEFT_OUT, Portal, running_portal, schemathesis, sta
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--examples", type=int, default=2000, help="cases of the fuzzing phase, at least")
+    parser.add_argument("--examples", type=int, default=2000, help="cases of the fuzzing phase; bodies")
     parser.add_argument("--scenarios", type=int, default=100, help="chains of calls, at least")
     parser.add_argument("--seed", type=int, nargs="+", default=[1])
     options = parser.parse_args()
