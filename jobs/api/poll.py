@@ -15,7 +15,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import ResolverMatch, resolve, reverse
+from django.urls import ResolverMatch, resolve
 
 from accounts import tenancy
 from accounts.quick_key import key_and_thing, look_with_key
@@ -28,6 +28,7 @@ from jobs.api.calls import rates, window_headers
 from jobs.api.state import state_answer
 from jobs.models import Job
 
+_BEFORE_ID = "/v1/videos/"
 _FIELDS = Job._meta.concrete_fields
 _NAMES = [field.attname for field in _FIELDS]
 _JSON = [index for index, field in enumerate(_FIELDS) if field.get_internal_type() == "JSONField"]
@@ -66,16 +67,14 @@ def _polled_video(request: HttpRequest) -> str | None:
     """The id in the address of a request that is a poll as nearly all are: a GET without a query, by a key."""
     if request.method != "GET" or request.META.get("QUERY_STRING"):
         return None
-    before, _match = _route()
     path = request.path_info
-    return path.removeprefix(before) if path.startswith(before) and presented_key(request) else None
+    return path.removeprefix(_BEFORE_ID) if path.startswith(_BEFORE_ID) and presented_key(request) else None
 
 
 @cache
-def _route() -> tuple[str, ResolverMatch]:
-    """What stands before the id in the address, and the view that a poll belongs to, for logs and counts."""
-    path = reverse("api:video", args=["-"])
-    return path.removesuffix("-"), resolve(path)
+def _match() -> ResolverMatch:
+    """The view that a poll belongs to, for logs and counts: looked up once, not with each call."""
+    return resolve(f"{_BEFORE_ID}-")
 
 
 def _poll(request: HttpRequest, video_id: str) -> HttpResponse | None:
@@ -94,7 +93,7 @@ def _poll(request: HttpRequest, video_id: str) -> HttpResponse | None:
         windows = hit(rates(team_id=key.team_id, team_rate=key.team_rate, key_id=key.id, key_rate=key.key_rate))
     except RateLimited:
         return None
-    request.resolver_match = _route()[1]
+    request.resolver_match = _match()
     structlog.contextvars.bind_contextvars(team=key.team_id)
     tenancy.enter(team_id=key.team_id, user_id=key.creator_id, api_key_id=key.id)
     answer = state_answer(request, _job(row))
