@@ -8,6 +8,7 @@ import base64
 import json
 import re
 from io import BytesIO
+from ipaddress import IPv6Address
 from typing import Any
 
 import schemathesis
@@ -20,7 +21,6 @@ _UNKNOWN = "x-schemathesis-unknown-property"
 _HOST = re.compile(r"^(https?:/+)(\[[^\]]*\]|[^/?#:@\s\x00-\x1f\x7f]+)", re.IGNORECASE)
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _GOOD_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
-_DIGIT = re.compile(r"[0-9A-Fa-f]")
 _FILES = ("image", "input_reference")
 
 
@@ -102,12 +102,18 @@ def _keep_at_home(part: Any) -> None:
 
 def _nobody(found: re.Match[str]) -> str:
     """A host that there is not, as long and as well or badly written as the one that was made up."""
-    if found[2].startswith("["):
-        # All zeros: an address of nobody, which the portal does not call.
-        return found[1] + (_DIGIT.sub("0", found[2]) if "." not in found[2] else "[::ffff:0.0.0.0]")
     letters = len(found[2]) - len("invalid")
     host = "x" * (letters % 2) + "x." * (letters // 2) + "invalid" if letters > 1 else "x" * len(found[2])
-    return found[1] + (host if _GOOD_HOST.fullmatch(found[2]) else "-" + host[1:])
+    good = _GOOD_HOST.fullmatch(found[2]) or _is_ipv6(found[2])
+    return found[1] + (host if good else "-" + host[1:])
+
+
+def _is_ipv6(host: str) -> bool:
+    """A name takes its place: no webhook may go to an address that is nobody's."""
+    try:
+        return host.startswith("[") and bool(IPv6Address(host[1:-1]))
+    except ValueError:
+        return False
 
 
 def _batch(body: Any, *, is_form: bool, is_json: bool) -> Any:
