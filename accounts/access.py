@@ -7,7 +7,7 @@ from accounts import tenancy
 from accounts.models import ApiKey, Invitation, Membership, Team, User
 from accounts.roles import SCOPES_OF_ROLE, Role, Scope
 from accounts.signals import access_ended, team_closed
-from accounts.tenancy.postgres.round_trip import look
+from accounts.tenancy.postgres.prepared import first_row
 from common.errors import Forbidden
 
 # A name may be a person's: it goes with the team.
@@ -27,7 +27,7 @@ def hold_access(*, team: Team, user: User, scope: Scope) -> None:
 
     Who ends an access and who uses it thus come one after the other: no job slips in behind the sweep that cancels.
     """
-    held = look(_HOLD, {"team": team.pk, "user": user.pk})
+    held = first_row(_HOLD, {"team": team.pk, "user": user.pk})
     if held is None or scope not in SCOPES_OF_ROLE[Role(held[0])]:
         raise Forbidden("Your role in this team does not allow this (any more).", code="role_too_low")
 

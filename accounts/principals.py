@@ -21,7 +21,7 @@ from accounts.models import ApiKey, Membership, Team, User
 from accounts.quota.quotas import NO_CAPS, Caps
 from accounts.roles import RIGHTS_OF_ROLE, SCOPES_OF_ROLE, Right, Role, Scope
 from accounts.services import ensure_personal_team, hash_secret
-from accounts.tenancy.postgres.round_trip import look
+from accounts.tenancy.postgres.prepared import first_row
 from common.errors import Forbidden, Unauthenticated
 
 # Last use is written at most this often: a poll a second must not write a row a second.
@@ -123,7 +123,7 @@ def principal_for_key(clear_text: str, *, client_ip: str) -> Principal:
 
 def _find_key(prefix: str) -> ApiKey | None:
     """The key with its team, its creator, the creator's role and caps in the team; None without a membership."""
-    row = None if "\0" in prefix else look(_KEY, {"prefix": prefix})
+    row = None if "\0" in prefix else first_row(_KEY, {"prefix": prefix})
     if row is None:
         return None
     values = iter(row)

@@ -12,7 +12,7 @@ from accounts import tenancy
 from accounts.principals import LAST_USE_GRANULARITY
 from accounts.roles import SCOPES_OF_ROLE, Scope
 from accounts.services import hash_secret
-from accounts.tenancy.postgres.round_trip import look
+from accounts.tenancy.postgres.prepared import first_row
 
 _STATEMENT = """
 SELECT key.id, key.team_id, key.creator_id, key.requests_per_minute,
@@ -58,7 +58,7 @@ def look_with_key(
     prefix, _, secret = rest.partition("_")
     if mark != "mts" or not secret or "\0" in prefix:
         return None
-    row = look(
+    row = first_row(
         statement,
         {
             **parameters,

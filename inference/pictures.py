@@ -77,7 +77,8 @@ def preview_jpeg(pixels: NDArray[np.uint8]) -> bytes:
 def encode_png(image: Image.Image) -> bytes:
     """The picture as PNG, quickly rather than small; decode_picture gives the same pixels back."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=3)
+    # Of a photograph, filtered row by row, runs are all there is to find: two thirds of the time, the same size.
+    image.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
     return buffer.getvalue()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from accounts.models import Team
 from accounts.quota.models import Wallet
-from accounts.tenancy.postgres.round_trip import look
+from accounts.tenancy.postgres.prepared import first_row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ WHERE wallet.team_id = %(team)s::bigint
 
 def allowance_of(team: Team) -> Allowance:
     """The team's limits, in one query. Raises Wallet.DoesNotExist for a team that is not opened."""
-    row = look(_STATEMENT, {"team": team.pk})
+    row = first_row(_STATEMENT, {"team": team.pk})
     if row is None:
         raise Wallet.DoesNotExist
     return Allowance(**dict(zip(("plan", *_COLUMNS), map(_unchangeable, row), strict=True)))

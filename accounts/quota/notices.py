@@ -9,7 +9,7 @@ from accounts.principals import Principal
 from accounts.quota.models import Wallet
 from accounts.quota.months import month_after, month_of
 from accounts.quota.standing import Standing, level_of, percent
-from accounts.tenancy.postgres.round_trip import look
+from accounts.tenancy.postgres.prepared import first_row
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def purse_of(principal: Principal, *, now: datetime | None = None) -> Purse:
     """In one query. Raises Wallet.DoesNotExist."""
     month, team_id = month_of(now or timezone.now()), principal.team.pk
     asked = {"team": team_id, "user": principal.user.pk, "month": month, "next_month": month_after(month)}
-    found = look(_LOOK, asked)
+    found = first_row(_LOOK, asked)
     if found is None:
         raise Wallet.DoesNotExist(f"Team {team_id} has no wallet.")
     balance, monthly, own_cap, used, own_used = found

@@ -15,7 +15,7 @@ from django.db.models import F
 from accounts.models import Team, User
 from accounts.quota.models import LedgerEntry, Plan, Wallet
 from accounts.quota.usage import Use
-from accounts.tenancy.postgres.round_trip import look
+from accounts.tenancy.postgres.prepared import first_row
 from common.errors import Conflict, LimitExceeded
 
 Kind = LedgerEntry.Kind
@@ -123,7 +123,7 @@ def _move(
         "gpu_seconds": gpu_seconds,
         "stored_bytes": stored_bytes,
     }
-    return look(_MOVE, movement) is not None
+    return first_row(_MOVE, movement) is not None
 
 
 def reserve(*, use: Use, job_id: uuid.UUID, credits: int, refill_seconds: int | None = None) -> None:  # noqa: A002

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import JSONField
 
-from accounts.tenancy.postgres.round_trip import look
+from accounts.tenancy.postgres.prepared import first_row
 from jobs.live.publish import publish_status_after_commit
 from jobs.models import Job, Priority
 
@@ -105,8 +105,8 @@ def claim_job(*, pool: str, worker_id: uuid.UUID, models: Sequence[str], vram_mb
         "ageing_seconds": settings.AGEING_SECONDS,
         "lease_seconds": settings.LEASE_SECONDS,
     }
-    look(_LOCK, {"pool": pool})
-    row = look(_CLAIM, wanted)
+    first_row(_LOCK, {"pool": pool})
+    row = first_row(_CLAIM, wanted)
     if row is None:  # also where a cancel got there first; the worker asks again
         return None
     job = Job.from_db(DEFAULT_DB_ALIAS, [field.attname for field in _FIELDS], row)

@@ -2,7 +2,7 @@
 
 import uuid
 
-from accounts.tenancy.postgres.round_trip import look
+from accounts.tenancy.postgres.prepared import first_row
 
 _RECORD = """
 INSERT INTO jobs_jobevent (job_id, kind, created_at) VALUES (%(job)s::uuid, %(kind)s::text, clock_timestamp())
@@ -12,4 +12,4 @@ ON CONFLICT DO NOTHING RETURNING id
 
 def record_event(job_id: uuid.UUID, kind: str) -> None:
     """One row per job and kind: a second start after a crash is not a second `started`."""
-    look(_RECORD, {"job": job_id, "kind": kind})
+    first_row(_RECORD, {"job": job_id, "kind": kind})

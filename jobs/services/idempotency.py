@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from accounts.tenancy.postgres.round_trip import look
+from accounts.tenancy.postgres.prepared import first_row
 from common.clock import DatabaseNow
 from common.errors import Conflict, InvalidField
 from jobs.models import IdempotencyRecord, Job
@@ -79,7 +79,7 @@ def remember(*, job: Job, idempotency: Idempotency) -> bool:
         "job": job.id,
         "kept": KEPT,
     }
-    return look(_REMEMBER, row) is not None
+    return first_row(_REMEMBER, row) is not None
 
 
 def forget_old_keys() -> int:

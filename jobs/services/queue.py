@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from accounts import tenancy
 from accounts.models import Team
-from accounts.tenancy.postgres.round_trip import look
+from accounts.tenancy.postgres.prepared import first_row
 from common.clock import DatabaseNow
 from inference.catalogue import ModelSpec
 from jobs.models import Job, Priority, Worker
@@ -80,7 +80,7 @@ def describe_wait(job: Job) -> Wait:
         return Wait(0, round(left, 1), None)
     if job.state != State.QUEUED:
         return Wait(0, None, None)
-    row = look(
+    row = first_row(
         _PLACE,
         {
             "team": job.team_id,

@@ -18,7 +18,7 @@ from accounts.quota import services as quota_services
 from accounts.quota.allowance import Allowance, allowance_of
 from accounts.quota.quotas import check_quotas, seconds_until_next_month
 from accounts.roles import Scope
-from accounts.tenancy.postgres.round_trip import look
+from accounts.tenancy.postgres.prepared import first_row
 from common.clock import DatabaseNow
 from common.errors import Conflict, LimitExceeded, MutoscopeError, Overloaded
 from common.ids import new_id
@@ -168,7 +168,7 @@ _QUEUED = "SELECT count(*) FROM jobs_job WHERE team_id = %(team)s::bigint AND st
 def _check_queue(team: Team, allowance: Allowance) -> None:
     """Raises LimitExceeded when the plan allows no more queued jobs; exact, since the reserve locked the wallet."""
     most = allowance.max_queued
-    counted = look(_QUEUED, {"team": team.pk})
+    counted = first_row(_QUEUED, {"team": team.pk})
     queued = counted[0] if counted else 0
     if queued >= most:
         message = f"The team has {queued} videos waiting, and its plan allows {most}. Try again when some are done."

@@ -13,22 +13,22 @@ from django.db import InterfaceError, OperationalError, connection
 Found = tuple[Any, ...] | None
 
 
-def look(statement: str, parameters: Mapping[str, Any]) -> Found:
+def first_row(statement: str, parameters: Mapping[str, Any]) -> Found:
     """The first row that a statement gives, run where the running code stands. Outside a transaction it only reads.
 
     There it finds out by itself that the server has ended the session, where Django would ask before each request.
     """
     try:
-        return _first_row(statement, parameters)
+        return _run(statement, parameters)
     except (OperationalError, InterfaceError):
         session = connection.connection
         if session is None or not session.closed or connection.in_atomic_block:
             raise
         connection.close()
-        return _first_row(statement, parameters)
+        return _run(statement, parameters)
 
 
-def _first_row(statement: str, parameters: Mapping[str, Any]) -> Found:
+def _run(statement: str, parameters: Mapping[str, Any]) -> Found:
     connection.ensure_connection()
     # Django's wrapper around a cursor that leaves the parameters to the server: errors, wall and log are as ever.
     with connection._prepare_cursor(psycopg.Cursor(connection.connection)) as cursor:  # type: ignore[attr-defined]
