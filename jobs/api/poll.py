@@ -96,7 +96,10 @@ def _poll(request: HttpRequest, video_id: str) -> HttpResponse | None:
     request.resolver_match = _match()
     structlog.contextvars.bind_contextvars(team=key.team_id)
     tenancy.enter(team_id=key.team_id, user_id=key.creator_id, api_key_id=key.id)
-    answer = state_answer(request, _job(row))
+    try:
+        answer = state_answer(request, _job(row))
+    except (DatabaseError, InterfaceError):
+        return None
     for name, value in window_headers(windows).items():
         answer[name] = value
     answer["Content-Length"] = str(len(answer.content))

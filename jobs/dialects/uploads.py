@@ -21,6 +21,7 @@ from django.db import connection, transaction
 from accounts.models import Team
 from common.errors import Gone, LimitExceeded, NotFound, Overloaded
 from common.ids import new_id, parse_public_id, public_id
+from common.slots import Slots
 from jobs.services.storage import TEAMS_FOLDER, delete_folder
 
 log = structlog.get_logger(__name__)
@@ -31,6 +32,9 @@ SWEEP_SECONDS = 300
 MOST_BYTES = 1_000_000_000
 # Each costs folders and a look, however small it is.
 MOST_FILES = 1000
+# One waits for the other behind a lock, each with a database connection of its own.
+_UPLOADS = Slots("uploads", work="files being uploaded", most=8)
+_TEAM_SHARE, _LONGEST_SECONDS = 4, 60
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Shelf:
 
     def __init__(self, team: Team, address: str) -> None:
         self.address = address
+        self._team_id = team.pk
         self._folder = _folder_of(team.pk)
 
     def places(self) -> list[Place]:
@@ -81,12 +86,15 @@ class Shelf:
         return sorted((place for place in _places(self._folder) if not place.is_over), key=lambda p: p.id, reverse=True)
 
     def put(self, content: bytes, *, name: str, content_type: str, metadata: Mapping[str, str]) -> Place:
-        """Raises LimitExceeded where the team keeps as much as it may, Overloaded when the storage does not answer."""
+        """Raises LimitExceeded where the team keeps as much as it may, Overloaded when the storage does not answer.
+
+        Raises TooManyAtOnce or Overloaded, too, where too many come at once.
+        """
         identifier = new_id()
         place = Place(f"{self._folder}/{identifier.hex}-{len(content)}", identifier, len(content))
         digest = hashlib.sha256(content).hexdigest()
         upload = Upload(name[:200], content_type[:100], len(content), digest, dict(metadata))
-        with _storing(place):
+        with _UPLOADS.taken(team_id=self._team_id, share=_TEAM_SHARE, seconds=_LONGEST_SECONDS), _storing(place):
             self._reserve(place)
             default_storage.save(f"{place.folder}/content", ContentFile(content))
             default_storage.save(f"{place.folder}/about.json", ContentFile(json.dumps(asdict(upload)).encode()))
@@ -151,10 +159,12 @@ def _storing(place: Place) -> Iterator[None]:
     """What breaks off half way leaves nothing, where the storage lets it. Raises Overloaded."""
     try:
         yield
-    except OSError as error:
-        log.error("storage_failed", reason=str(error))
+    except Exception as error:
         with suppress(OSError):
             delete_folder(place.folder)
+        if not isinstance(error, OSError):
+            raise
+        log.error("storage_failed", reason=str(error))
         raise Overloaded("The storage does not answer. Try again in a moment.", retry_after_seconds=2) from error
 
 

@@ -20,7 +20,7 @@ from accounts.quota.quotas import check_quotas, seconds_until_next_month
 from accounts.roles import Scope
 from accounts.tenancy.postgres.prepared import first_row
 from common.clock import DatabaseNow
-from common.errors import Conflict, LimitExceeded, MutoscopeError, Overloaded
+from common.errors import Conflict, LimitExceeded, Overloaded
 from common.ids import new_id
 from common.outages import is_outage
 from jobs.models import Job
@@ -73,15 +73,12 @@ def submit_job(
     Raises Overloaded when the storage does not answer. The picture is stored before the transaction, so that no
     database connection waits for the storage.
     """
+    if idempotency and (job := replay(team_id=principal.team.pk, idempotency=idempotency)):
+        return job
     try:
         return _submit_new(principal, request, idempotency, on_accept)
-    except (_SentTwice, MutoscopeError) as error:
-        # Whatever is the matter by now: a key that made a job already is answered with it.
-        if idempotency and (job := replay(team_id=principal.team.pk, idempotency=idempotency)):
-            return job
-        if isinstance(error, _SentTwice):  # and its job is gone since
-            return submit_job(principal=principal, request=request, idempotency=idempotency, on_accept=on_accept)
-        raise
+    except _SentTwice:
+        return submit_job(principal=principal, request=request, idempotency=idempotency, on_accept=on_accept)
 
 
 def _submit_new(

@@ -69,6 +69,7 @@ class Deadline:
         threading.Thread(target=_answer, args=(found, call), daemon=True).start()
         wait([found], timeout=max(0, self._end - time.monotonic()))
         if not found.done():
+            self.passed = True
             raise requests.Timeout
         return found.result()
 

@@ -144,7 +144,11 @@ class WsgiEdge:
             response = _answer(error, method=environ["REQUEST_METHOD"], path=path, given_id=given_id)
             start_response(f"{error.status} {HTTPStatus(error.status).phrase}", list(response.items()))
             answer = [response.content]
-        _read_to_the_end(environ, path)
+        try:
+            _read_to_the_end(environ, path)
+        except BaseException:  # whoever sent it is gone, and the server will not close what it never got
+            getattr(answer, "close", lambda: None)()
+            raise
         return answer
 
 

@@ -14,15 +14,17 @@ Found = tuple[Any, ...] | None
 
 
 def first_row(statement: str, parameters: Mapping[str, Any]) -> Found:
-    """The first row that a statement gives, run where the running code stands. Outside a transaction it only reads.
+    """The first row that a statement gives, run where the running code stands.
 
-    There it finds out by itself that the server has ended the session, where Django would ask before each request.
+    Outside a transaction one that reads finds out by itself that the server has ended the session, where Django would
+    ask before each request.
     """
     try:
         return _run(statement, parameters)
     except (OperationalError, InterfaceError):
         session = connection.connection
-        if session is None or not session.closed or connection.in_atomic_block:
+        reads = statement.lstrip().startswith("SELECT")  # twice does no harm
+        if session is None or not session.closed or connection.in_atomic_block or not reads:
             raise
         connection.close()
         return _run(statement, parameters)

@@ -28,7 +28,8 @@ log = structlog.get_logger(__name__)
 _SESSION_KEY = "impersonation"
 _TEAM_KEY, _OWN_TEAM_KEY = "team", "impersonator_team"
 # Passwords, second factors, sessions, keys and the secrets of webhooks show or change what is the person's own already
-# when they are looked at; handing over, closing and leaving a team, and who comes into it, are theirs to decide.
+# when they are looked at; handing over, closing and leaving a team, and who comes into it, are theirs to decide,
+# and what who is in it may do.
 _SHUT = (
     "/account",
     "/admin/",
@@ -39,6 +40,8 @@ _SHUT = (
     "/team/close",
     "/team/leave",
     "/team/invitations",
+    "/team/members",
+    "/team/keep",
     "/join/",
 )
 # These show no secret; changing what they show is the person's own affair.

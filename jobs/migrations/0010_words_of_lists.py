@@ -1,17 +1,7 @@
-from django.contrib.postgres.indexes import GinIndex
-from django.db import migrations, models
-from django.db.models import F, Func, Value
+from django.db import migrations
 
 _UNSPACED = "[぀-ヿ㐀-鿿가-힣]"
 _SPACED = "[^぀-ヿ㐀-鿿가-힣]"
-_CLOSED_AND_UNSPACED = models.Q(
-    state__in=("completed", "failed", "canceled", "expired"), deleted_at=None, prompt__regex=_UNSPACED
-)
-_LETTERS = Func(
-    Func(F("prompt"), Value(_SPACED), Value(""), Value("g"), function="regexp_replace"),
-    Value(""),
-    function="regexp_split_to_array",
-)
 # As migration 0008 made it, and two things more. What many videos say is found among the team's nearest ones: how often
 # several words stand side by side the planner guesses far too low, and would collect them all from the index. And words
 # of Chinese, mostly of two letters, are looked up by their letters: the index on words has nothing shorter than three.
@@ -81,10 +71,5 @@ $$;
 class Migration(migrations.Migration):
     """Chinese words of one or two letters, and several words side by side, quick among a million videos of a team."""
 
-    dependencies = [("jobs", "0008_lists")]
-    operations = [
-        migrations.AddIndex("job", GinIndex(_LETTERS, condition=_CLOSED_AND_UNSPACED, name="job_letters")),
-        migrations.RunSQL(FIND, migrations.RunSQL.noop),
-        # Without it the planner knows nothing of the new index's letters until the table is next analysed.
-        migrations.RunSQL("ANALYZE jobs_job", migrations.RunSQL.noop),
-    ]
+    dependencies = [("jobs", "0009_letters")]
+    operations = [migrations.RunSQL(FIND, migrations.RunSQL.noop)]
