@@ -85,6 +85,8 @@ def test_nobody_is_let_into_a_team_meanwhile(adele: Person, alice: Person) -> No
     assert adele.post(f"/team/invitations/{invitation.pk}/resend").status_code == 403
     assert adele.post(f"/team/invitations/{invitation.pk}/withdraw").status_code == 403
     assert adele.post("/join/no-such-secret").status_code == 403
+    assert adele.post(f"/team/members/{alice.user.pk}", {"role": "viewer"}).status_code == 403
+    assert adele.post(f"/team/members/{alice.user.pk}/remove").status_code == 403
     assert list(Invitation.objects.values_list("email", flat=True)) == ["carl@example.com"]
 
 

@@ -253,3 +253,13 @@ def test_memory_that_no_gpu_here_has(as_alice, alice, body, settings, db):
     answer = as_alice.post("/v1/generate", large)
     assert (answer.status_code, answer.json()["code"]) == (429, "RESOURCE_EXHAUSTED")
     assert as_alice.post("/v1/videos", body(model="i2vgen-xl", **suggestion)).status_code == 202
+
+
+def test_a_mistake_is_told_in_the_callers_own_language(as_alice, body):
+    """Whoever was answered in another one just before."""
+    chinese, english = (
+        as_alice.post("/v1/videos", body(steps=0), **{"Accept-Language": language}).json()["error"]["message"]
+        for language in ("zh-hans", "en")
+    )
+    assert chinese != english
+    assert english.isascii()
