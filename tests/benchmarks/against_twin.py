@@ -1,8 +1,9 @@
 """Polls and submits a second of the production processes and of a minimal FastAPI twin, in turns, by `wrk`.
 
-`python tests/benchmarks/against_twin.py [poll submit submit-tiny] [--rounds 5] [--seconds 6]`. A submit brings a
-photograph of 600x400, a tiny one a PNG of 256x256, which leaves little but the services' own work. Two
-gunicorn sync workers against two uvicorn workers, each with the same Postgres and Valkey. Results: RESULTS.md.
+`python tests/benchmarks/against_twin.py [poll submit submit-tiny] [--rounds 5] [--seconds 6] [--loop uvloop]`. A submit
+brings a photograph of 600x400, a tiny one a PNG of 256x256, which leaves little but the services' own work. Two
+gunicorn sync workers against two uvicorn workers, each with the same Postgres and Valkey. Each round begins with an
+empty line, since nobody works on it and both count it. Results: RESULTS.md.
 """
 
 import argparse
@@ -40,8 +41,8 @@ end
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[None]:
-    """Both services, until the end."""
+def served(folder: Path, loop: str) -> Iterator[None]:
+    """Both services, until the end. loop: the event loop of the twin, as uvicorn calls it."""
     path = os.pathsep.join([str(ROOT), str(ROOT / "platform"), str(Path(__file__).parent)])
     environment = {
         **os.environ,
@@ -56,7 +57,10 @@ def served(folder: Path) -> Iterator[None]:
             *("--bind", f"127.0.0.1:{PORTS['ours']}", "--logger-class", "portal.gunicorn_logs.Logger"),
             "--no-control-socket",
         ],
-        "twin": ["uvicorn", "twin:app", "--workers", "2", "--port", str(PORTS["twin"]), "--log-level", "warning"],
+        "twin": [
+            *("uvicorn", "twin:app", "--workers", "2", "--port", str(PORTS["twin"]), "--log-level", "warning"),
+            *("--loop", loop),
+        ],
     }
     with ExitStack() as stack:
         for name, command in commands.items():
@@ -108,11 +112,20 @@ def wrk(port: int, path: str, key: str, *, seconds: int, script: Path | None) ->
     return rate, median, late
 
 
+def _empty_line() -> None:
+    from django.db.models.functions import Now
+
+    from jobs.models import Job
+
+    Job.objects.filter(state="queued").update(state="canceled", finished_at=Now())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", default=["poll", "submit", "submit-tiny"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=6)
+    parser.add_argument("--loop", default="uvloop", choices=["uvloop", "asyncio"])
     options = parser.parse_args()
     with benchmark_site():
         from many_jobs import fill_videos
@@ -138,7 +151,7 @@ def main() -> None:
             script = folder / f"{name}.lua"
             script.write_text(_LUA % base64.b64encode(picture).decode())
             asked[name] = ("/v1/videos", script)
-        with served(folder):
+        with served(folder, options.loop):
             for what in options.what:
                 compare(what, *asked[what], key, rounds=options.rounds, seconds=options.seconds)
 
@@ -148,6 +161,7 @@ def compare(what: str, path: str, script: Path | None, key: str, *, rounds: int,
     found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in PORTS}
     for _ in range(rounds + 1):
         for name, port in PORTS.items():
+            _empty_line()
             found[name].append(wrk(port, path, key, seconds=seconds, script=script))
     for name, rows in found.items():
         rate, p50, p95 = (statistics.median(column) for column in zip(*rows[1:], strict=True))  # the first warms up

@@ -1,8 +1,9 @@
 """A minimal FastAPI service on an asynchronous psycopg pool that does the same work as ours, for `against_twin.py`.
 
 It checks the key by its hash, counts the call by the same Redis script, reads a video scoped by the key's team and
-builds the same JSON; for a submit it decodes the picture by the same functions, stores it and reserves in one
-transaction (wallet, ledger, job, event, idempotency key). It has no pages, no roles, no wall, no quotas.
+builds the same JSON; for a submit it decodes the picture by the same functions, stores it, reserves in one transaction
+(wallet, ledger, job, event, idempotency key) and holds the team to its plan's line. It has no pages, no roles, no wall,
+no quotas of credits or storage, and tells no place in the line.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ app = FastAPI()
 MEDIA = Path(os.environ["TWIN_MEDIA"])
 _KEY = """
 SELECT key.id, key.team_id, key.creator_id, key.requests_per_minute AS key_rate, key.secret_sha256,
-       plan.requests_per_minute AS team_rate
+       plan.requests_per_minute AS team_rate, plan.max_queued
 FROM accounts_apikey key JOIN quota_wallet wallet ON wallet.team_id = key.team_id
 JOIN quota_plan plan ON plan.id = wallet.plan_id
 WHERE key.prefix = %s AND key.revoked_at IS NULL
@@ -116,6 +117,10 @@ async def submit(body: Body, request: Request) -> Response:
             " VALUES (%s, 'reserve', %s, -5, 5, '', now())",
             [key["team_id"], job_id],
         )
+        waiting = await run("SELECT count(*) FROM jobs_job WHERE team_id = %s AND state = 'queued'", [key["team_id"]])
+        counted = await waiting.fetchone()
+        if counted is None or counted[0] >= key["max_queued"]:
+            raise HTTPException(429)
         cursor = connection.cursor(row_factory=dict_row)
         await cursor.execute(
             "INSERT INTO jobs_job (id, team_id, user_id, api_key_id, model, prompt, negative_prompt, preset,"

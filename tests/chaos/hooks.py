@@ -1,8 +1,11 @@
-"""A receiver of the teams' webhooks that refuses some calls, drops others, and remembers what it took."""
+"""A receiver of the teams' webhooks that refuses some calls, drops others, and remembers what it took.
+
+No event is turned away more than twice: the pauses after that are longer than a run waits at its end.
+"""
 
 import itertools
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from http.server import BaseHTTPRequestHandler
 
 from standardwebhooks import WebhookVerificationError
@@ -12,6 +15,7 @@ from tests.jobs.webhooks.receiver import Receiver, say
 
 # One call in so many is answered with 500, one is cut off without an answer.
 _REFUSED_EVERY, _CUT_EVERY = 11, 17
+_TURNED_AWAY_MOST = 2
 
 
 class Hooks:
@@ -24,6 +28,7 @@ class Hooks:
         self._url = receiver.url
         self._secrets: dict[str, str] = {}
         self._count = itertools.count(1)
+        self._turned_away: Counter[str] = Counter()
         self.ids: dict[tuple[str, str], set[str]] = defaultdict(set)
         self.forged: list[str] = []
         receiver.answer = self._answer
@@ -39,17 +44,18 @@ class Hooks:
         self._secrets[f"/{team.id}"] = endpoint.secret
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
-        number = next(self._count)
-        if number % _CUT_EVERY == 0:
-            handler.close_connection = True
-            return
-        if number % _REFUSED_EVERY == 0:
-            say(handler, 500)
+        number, event_id = next(self._count), handler.call.headers["webhook-id"]
+        if self._turned_away[event_id] < _TURNED_AWAY_MOST and not (number % _CUT_EVERY and number % _REFUSED_EVERY):
+            self._turned_away[event_id] += 1
+            if number % _CUT_EVERY:
+                say(handler, 500)
+            else:
+                handler.close_connection = True
             return
         try:
             handler.call.verified(self._secrets[handler.path])
         except WebhookVerificationError as error:
             self.forged.append(f"{handler.path}: {error}")
         event = json.loads(handler.call.body)
-        self.ids[event["data"]["id"], event["type"]].add(handler.call.headers["webhook-id"])
+        self.ids[event["data"]["id"], event["type"]].add(event_id)
         say(handler, 204)
