@@ -6,15 +6,11 @@ refusing.
 """
 
 import json
-from collections.abc import Awaitable, Callable
-from functools import cache
-from typing import cast
+from functools import cache, partial
 
 import structlog
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, resolve
 
 from accounts import tenancy
@@ -22,6 +18,7 @@ from accounts.quick_key import key_and_thing, look_with_key
 from accounts.roles import Scope
 from common.errors import NotFound
 from common.ids import parse_public_id
+from common.middleware import Step, SyncAndAsyncMiddleware
 from common.ratelimit import RateLimited, hit
 from jobs.api.authentication import presented_key
 from jobs.api.calls import rates, window_headers
@@ -39,28 +36,12 @@ _LOOK = key_and_thing(
 )
 
 
-class PollMiddleware:
+class PollMiddleware(SyncAndAsyncMiddleware):
     """Answers polls before sessions, languages, forms and routes are looked at; lets everything else pass."""
 
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self.is_async:
-            return self._answer_async(request)
+    def before(self, request: HttpRequest) -> Step | None:
         video_id = _polled_video(request)
-        return (_poll(request, video_id) if video_id else None) or self.get_response(request)
-
-    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
-        video_id = _polled_video(request)
-        answer = await sync_to_async(_poll)(request, video_id) if video_id else None
-        return answer or await cast("Awaitable[HttpResponseBase]", self.get_response(request))
+        return partial(_poll, request, video_id) if video_id else None
 
 
 def _polled_video(request: HttpRequest) -> str | None:

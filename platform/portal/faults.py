@@ -1,14 +1,14 @@
 """Answers to what no view caught: pages for people, the error envelope for API clients."""
 
-from collections.abc import Callable
+from functools import partial
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views import defaults
 
 from common.errors import Malformed, MutoscopeError, NotFound
+from common.middleware import Step, SyncAndAsyncMiddleware
 from jobs.api.errors import DIALECTS, as_mutoscope_error, json_error
 
 _API_PREFIXES = ("/v1/", "/generate", *DIALECTS)
@@ -54,27 +54,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return defaults.server_error(request)
 
 
-class NotAPageMiddleware:
+class NotAPageMiddleware(SyncAndAsyncMiddleware):
     """A page instead of Django's empty 405 for whoever opens the address of a button, such as after a sign-in."""
 
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if self.is_async:
-            return self._answer_async(request)  # type: ignore[return-value]
-        response = self.get_response(request)
-        return _not_a_page(request, response) if _is_blank(request, response) else response
-
-    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
-        response = await self.get_response(request)  # type: ignore[misc]
-        return await sync_to_async(_not_a_page)(request, response) if _is_blank(request, response) else response
+    def after(self, request: HttpRequest, response: HttpResponseBase) -> Step | None:
+        return partial(_not_a_page, request, response) if _is_blank(request, response) else None
 
 
 def _is_blank(request: HttpRequest, response: HttpResponseBase) -> bool:

@@ -4,16 +4,14 @@ import ipaddress
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable
-from typing import cast
 
 import structlog
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from accounts import tenancy
+from common.middleware import Step, SyncAndAsyncMiddleware
 from portal.metrics.requests import count_request
 
 log = structlog.get_logger(__name__)
@@ -47,45 +45,28 @@ def _path_for_log(request: HttpRequest) -> str:
     return f"/{found.route}" if found and "secret" in found.kwargs else request.path
 
 
-class RequestContextMiddleware:
+class RequestContextMiddleware(SyncAndAsyncMiddleware):
     """Binds request_id and client_ip to the log context, answers with X-Request-Id, logs the outcome."""
 
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self.is_async:
-            return self._answer_async(request)
-        started = self._begin(request)
-        return self._end(request, cast("HttpResponseBase", self.get_response(request)), started)
-
-    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
-        started = self._begin(request)
-        return self._end(request, await cast("Awaitable[HttpResponseBase]", self.get_response(request)), started)
-
-    def _begin(self, request: HttpRequest) -> float:
+    def before(self, request: HttpRequest) -> Step | None:
+        request.started = time.monotonic()  # type: ignore[attr-defined]
         request.request_id = request_id(request.headers.get("X-Request-Id", ""))  # type: ignore[attr-defined]
         request.client_ip = client_address(request)  # type: ignore[attr-defined]
         tenancy.begin(request)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request.request_id, client_ip=request.client_ip)  # type: ignore[attr-defined]
-        return time.monotonic()
+        return None
 
-    def _end(self, request: HttpRequest, response: HttpResponseBase, started: float) -> HttpResponseBase:
+    def after(self, request: HttpRequest, response: HttpResponseBase) -> Step | None:
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
-        count_request(request, response, time.monotonic() - started)
+        seconds = time.monotonic() - request.started  # type: ignore[attr-defined]
+        count_request(request, response, seconds)
         if not request.path.startswith(_QUIET_PATHS):
             log.info(
                 "request",
                 method=request.method,
                 path=_path_for_log(request),
                 status=response.status_code,
-                ms=round((time.monotonic() - started) * 1000, 1),
+                ms=round(seconds * 1000, 1),
             )
-        return response
+        return None

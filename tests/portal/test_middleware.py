@@ -1,13 +1,18 @@
 """The context of a request: its id, the client's address, its log line."""
 
+import asyncio
 import json
 import logging
+import threading
 
 import pytest
 import structlog
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils.module_loading import import_string
 
+from common.middleware import SyncAndAsyncMiddleware
 from portal.logs import hide_secrets
 from portal.middleware import client_address
 
@@ -15,6 +20,54 @@ from portal.middleware import client_address
 def test_every_middleware_is_asynchronous_too(settings):
     """One that is not would put each waiting call on a thread of its own."""
     assert [path for path in settings.MIDDLEWARE if not import_string(path).async_capable] == []
+
+
+def test_ours_take_no_thread_for_a_call_of_a_program(settings):
+    """Whatever waits for a thread is suspended meanwhile; these coroutines run to their end at once."""
+    found = [import_string(path) for path in settings.MIDDLEWARE]
+    ours = [each for each in found if isinstance(each, type) and issubclass(each, SyncAndAsyncMiddleware)]
+    assert len(ours) == 4
+
+    async def view(request):
+        return HttpResponse("of the view")
+
+    for middleware in ours:
+        request = RequestFactory().get("/v1/videos/vid_1/events", headers={"Authorization": "Bearer mts_a_b"})
+        request.request_id = "request-1"
+        with pytest.raises(StopIteration) as end:
+            middleware(view)(request).send(None)
+        assert end.value.value.content == b"of the view"
+
+
+class Answering(SyncAndAsyncMiddleware):
+    """Answers before or after the view, and notes in which threads."""
+
+    def before(self, request):
+        self.threads = [threading.get_ident()]
+        return (lambda: self.answer("before")) if "before" in request.GET else None
+
+    def after(self, request, response):
+        return (lambda: self.answer("after")) if "after" in request.GET else (lambda: None)
+
+    def answer(self, text):
+        self.threads.append(threading.get_ident())
+        return HttpResponse(text)
+
+
+@pytest.mark.parametrize(("query", "said"), [("", b"of the view"), ("before", b"before"), ("after", b"after")])
+def test_a_step_answers_under_either_kind_of_server(query, said):
+    async def view(request):
+        return HttpResponse("of the view")
+
+    request = RequestFactory().get("/", {query: "1"})
+    behind_sync = Answering(lambda request: HttpResponse("of the view"))
+    behind_async = Answering(view)
+    assert not iscoroutinefunction(behind_sync)
+    assert iscoroutinefunction(behind_async)
+    assert behind_sync(request).content == said
+    assert asyncio.run(behind_async(request)).content == said
+    assert len(set(behind_sync.threads)) == 1
+    assert len(set(behind_async.threads)) == len(behind_async.threads)  # a step may wait: never in the loop's thread
 
 
 @pytest.mark.parametrize(

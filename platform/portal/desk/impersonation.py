@@ -5,10 +5,9 @@ place of `request.user` and the administrator into `request.impersonator`; so it
 password or staff flag, and nobody's last sign-in is touched.
 """
 
-from collections.abc import Callable
+from functools import partial
 
 import structlog
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -21,6 +20,7 @@ from accounts.audit.models import Verb
 from accounts.audit.services import record
 from accounts.models import User
 from common.errors import Conflict
+from common.middleware import Step, SyncAndAsyncMiddleware
 from portal.desk.models import Impersonation
 
 log = structlog.get_logger(__name__)
@@ -96,33 +96,18 @@ def _address(request: HttpRequest) -> str | None:
     return None if address == "unknown" else address
 
 
-class ImpersonationMiddleware:
+class ImpersonationMiddleware(SyncAndAsyncMiddleware):
     """After the middleware that finds out who is signed in."""
 
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def before(self, request: HttpRequest) -> Step | None:
         request.impersonator = None  # type: ignore[attr-defined]
-        if self.is_async:
-            return self._answer_async(request)  # type: ignore[return-value]
-        return _take_place(request) or self.get_response(request)
-
-    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
-        refusal = await sync_to_async(_take_place)(request)
-        return refusal or await self.get_response(request)  # type: ignore[misc]
+        if request.headers.get("Authorization") or request.headers.get("X-API-Key"):
+            return None  # a key never reads cookies
+        return partial(_take_place, request)
 
 
 def _take_place(request: HttpRequest) -> HttpResponseBase | None:
     """Puts the person in the administrator's place; what stays shut, or the way back, is answered at once."""
-    if request.headers.get("Authorization") or request.headers.get("X-API-Key"):
-        return None  # a key never reads cookies
     key = request.session.get(_SESSION_KEY)
     if key is None:
         return None
