@@ -48,8 +48,9 @@ def _polled_video(request: HttpRequest) -> str | None:
     """The id in the address of a request that is a poll as nearly all are: a GET without a query, by a key."""
     if request.method != "GET" or request.META.get("QUERY_STRING"):
         return None
-    path = request.path_info
-    return path.removeprefix(_BEFORE_ID) if path.startswith(_BEFORE_ID) and presented_key(request) else None
+    before, prefix, video_id = request.path_info.partition(_BEFORE_ID)
+    is_poll = prefix and not before and "/" not in video_id and presented_key(request)
+    return video_id if is_poll else None
 
 
 @cache
