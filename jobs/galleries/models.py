@@ -110,11 +110,13 @@ class Collection(models.Model):
 class CollectionItem(models.Model):
     """A publication's place in a collection."""
 
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", db_index=False)
     collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="items")
     publication = models.ForeignKey(Publication, on_delete=models.CASCADE, related_name="items")
 
     class Meta:
+        # With the team, for which the wall asks of every row: so that a collection is counted in the index alone.
+        indexes = [models.Index(fields=["team", "collection"], name="collected_in_team")]
         constraints = [models.UniqueConstraint(fields=["collection", "publication"], name="collected_once")]
 
     def __str__(self) -> str:

@@ -41,6 +41,12 @@ function showTheme() {
   }
 }
 
+// A dialog that is filled when asked for: nothing of one row is shown, or sent, for another.
+function empty(dialog) {
+  dialog.unfilled ??= dialog.innerHTML;
+  dialog.innerHTML = dialog.unfilled;
+}
+
 document.addEventListener("click", async (event) => {
   const target = event.target.closest("[data-set-theme], [data-opens], [data-closes], [data-copy], [data-dismiss]");
   if (!target) {
@@ -52,9 +58,14 @@ document.addEventListener("click", async (event) => {
     window.mutoscopeTheme.set(target.dataset.setTheme);
     showTheme();
   } else if (target.dataset.opens) {
-    document.getElementById(target.dataset.opens).showModal();
+    const dialog = document.getElementById(target.dataset.opens);
+    if (target.hasAttribute("hx-get")) empty(dialog);
+    dialog.showModal();
   } else if ("closes" in target.dataset) {
-    target.closest("dialog").close();
+    const dialog = target.closest("dialog");
+    if (!dialog) return; // on a page of its own: a link back
+    event.preventDefault();
+    dialog.close();
   } else if ("dismiss" in target.dataset) {
     target.closest(".toast").remove();
   } else if ("copy" in target.dataset) {
@@ -88,13 +99,20 @@ document.addEventListener("htmx:afterRequest", (event) => {
   }
   markErrors(event.detail.requestConfig?.verb === "post" && event.detail.xhr?.status >= 400);
 });
-document.addEventListener("htmx:sendError", () => {
+// What was to fill a dialog does not come: it closes, and lets be seen what is said.
+function closeUnfilled(opener) {
+  document.getElementById(opener.dataset.opens)?.close();
+  return "opens" in opener.dataset;
+}
+document.addEventListener("htmx:sendError", (event) => {
+  closeUnfilled(event.detail.elt);
   if (!offline?.isConnected) offline = say(words.offline, "error");
 });
 document.addEventListener("htmx:responseError", (event) => {
+  const isWaitedFor = closeUnfilled(event.detail.elt) || event.detail.requestConfig.verb !== "get";
   // What is polled was deleted elsewhere: the page itself says so better than a toast.
   if (event.detail.xhr.status === 404 && event.detail.requestConfig.verb === "get") location.reload();
-  else if (event.detail.xhr.status < 500 || event.detail.requestConfig.verb !== "get") say(words.failed, "error");
+  else if (event.detail.xhr.status < 500 || isWaitedFor) say(words.failed, "error");
 });
 
 for (const toast of toasts.children) dismissLater(toast);

@@ -161,8 +161,12 @@ ROUTES: dict[str, Rule] = {
     "webhooks/<str:webhook_id>/<slug:action>": Page({"POST": HOOKS}, of_team=True),
     "gallery": Page({"GET": Scope.VIDEOS_READ}),
     "gallery/collections": Page({"GET": Scope.VIDEOS_READ, "POST": SHOW}, right=Right.CURATE_GALLERY),
-    "gallery/collections/<str:collection_id>/edit": Page({"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
-    "gallery/collections/<str:collection_id>/delete": Page({"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
+    "gallery/collections/<str:collection_id>/edit": Page(
+        {"GET": Right.CURATE_GALLERY, "POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY
+    ),
+    "gallery/collections/<str:collection_id>/delete": Page(
+        {"GET": Right.CURATE_GALLERY, "POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY
+    ),
     "gallery/sharing": Page({"GET": SHOW}),
     "gallery/sharing/public-page": Page({"POST": Right.CURATE_GALLERY}),
     "gallery/share/<str:target_id>": Page({"GET": SHOW, "POST": SHOW}, of_team=True),

@@ -21,6 +21,7 @@ from tests.pages.conftest import Person
 
 Make = Callable[..., Job]
 PAGES = ["/gallery", "/gallery/collections", "/gallery/{pub}", "/gallery?collection={col}"]
+CURATOR_PAGES = ["/gallery/collections/{col}/edit", "/gallery/collections/{col}/delete"]
 WRITER_PAGES = ["/gallery/sharing", "/gallery/share/{vid}", "/gallery/share/{pub}", "/gallery/share/{col}"]
 OWN_ACTIONS = ["/gallery/publish/{unpublished}", "/gallery/{pub}/edit", "/gallery/{pub}/unpublish"]
 CURATOR_ACTIONS = [
@@ -83,6 +84,32 @@ def test_viewers_have_nothing_to_share(
     assert [person.get(path).status_code for person in (alice, mia, bob)] == [200, 200, 403]
     assert charlie.get(path).status_code == (404 if "_" in path else 200)
     assert anonymous.get(path).status_code == 302
+
+
+@pytest.mark.parametrize("path", CURATOR_PAGES)
+def test_curators_are_asked_in_a_dialog_or_on_a_page(
+    path: str, places: dict[str, str], alice: Person, mia: Person, bob: Person, charlie: Person, anonymous: Client
+) -> None:
+    path = path.format(**places)
+    page, part = alice.get(path).content.decode(), alice.htmx(path).content.decode()
+    assert ("<html" in page, "<html" in part) == (True, False)
+    for text in (page, part):
+        assert "Chosen" in text
+        assert f'action="{path}"' in text
+        assert 'href="/gallery/collections" data-closes' in " ".join(text.split())
+    for ask in (Person.get, Person.htmx):
+        assert [ask(person, path).status_code for person in (mia, bob, charlie)] == [403, 403, 404]
+    assert charlie.htmx(path.replace(places["col"], "col_1")).status_code == 404
+    assert anonymous.get(path).status_code == 302
+
+
+def test_the_collections_page_has_one_dialog_of_a_kind(alice: Person, mia: Person) -> None:
+    for number in range(3):
+        collected(alice, f"Number {number}")
+    page = alice.get("/gallery/collections").content.decode()
+    assert page.count("<dialog") == 3  # new, edit, delete
+    assert page.count('data-opens="edit-collection"') == page.count('data-opens="delete-collection"') == 3
+    assert "<dialog" not in mia.get("/gallery/collections").content.decode()
 
 
 @pytest.mark.parametrize("path", [*OWN_ACTIONS, *CURATOR_ACTIONS])
@@ -263,8 +290,13 @@ def test_collections_are_made_changed_filled_and_deleted(alice: Person, mia: Per
     taken = alice.htmx("/gallery/collections", {"name": "BEST"})
     assert (taken.status_code, "already" in taken.context["errors"]["name"]) == (422, True)
     for form in ({"name": ""}, {"name": "x" * 81}, {"name": "a\0"}, {"name": "x", "position": "-1"}):
-        assert alice.htmx("/gallery/collections", form).status_code == 422, form
-    alice.post(f"/gallery/collections/{best.public_id}/edit", {"name": "Better", "position": "0"})
+        answer = alice.htmx("/gallery/collections", form)
+        assert (answer.status_code, b"<html" in answer.content) == (422, False), form
+    edited = f"/gallery/collections/{best.public_id}/edit"
+    for answer in (alice.htmx(edited, {"name": ""}), alice.post(edited, {"name": ""})):
+        assert (answer.status_code, "Give the collection a name" in answer.content.decode()) == (422, True)
+    assert b"<html" in answer.content  # without scripts: a page
+    alice.post(edited, {"name": "Better", "position": "0"})
     assert alice.get(f"/gallery?collection={best.public_id}").context["collection"].name == "Better"
     alice.post(f"/gallery/{publication.public_id}/collections", {})
     assert not best.items.exists()

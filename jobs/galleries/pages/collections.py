@@ -4,21 +4,22 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, OuterRef
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
-from accounts.pages import team_page
+from accounts.pages import is_htmx, team_page
 from accounts.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict
 from common.ids import public_id
 from jobs.galleries.lookups import find_collection
-from jobs.galleries.models import Collection, Publication
+from jobs.galleries.models import Collection, CollectionItem, Publication
 from jobs.galleries.pages.forms import CollectionForm, first_errors
 from jobs.galleries.pages.publication import go
 from jobs.galleries.services.curation import (
@@ -42,18 +43,25 @@ def collections(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     return _save(request, principal, None)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @team_page(Scope.GALLERY_WRITE)
 def edit(request: HttpRequest, principal: Principal, collection_id: str) -> HttpResponseBase:
+    """The form; POST changes the collection."""
     collection = find_collection(principal, collection_id)
     require_curator(principal)
-    return _save(request, principal, collection)
+    if request.method == "POST":
+        return _save(request, principal, collection)
+    return _ask(request, "galleries/collection_form.html", {"collection": collection, "values": collection})
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @team_page(Scope.GALLERY_WRITE)
 def delete(request: HttpRequest, principal: Principal, collection_id: str) -> HttpResponseBase:
+    """The question whether to; POST deletes the collection."""
     collection = find_collection(principal, collection_id)
+    require_curator(principal)
+    if request.method != "POST":
+        return _ask(request, "galleries/collection_delete.html", {"collection": collection})
     delete_collection(principal=principal, collection=collection)
     messages.success(request, _("The collection “%(name)s” is deleted.") % {"name": collection.name})
     return go(request, reverse("collections"))
@@ -77,14 +85,25 @@ def _save(request: HttpRequest, principal: Principal, collection: Collection | N
             messages.success(request, _("The collection “%(name)s” is saved.") % {"name": form.cleaned_data["name"]})
             return go(request, reverse("collections"))
     context = {"collection": collection, "values": request.POST, "errors": errors}
-    return render(request, "galleries/collection_form.html", context, status=422)
+    return _ask(request, "galleries/collection_form.html", context, status=422)
+
+
+def _ask(request: HttpRequest, part: str, context: dict[str, Any], *, status: int = 200) -> HttpResponseBase:
+    """A dialog's content for htmx, else a page with it."""
+    template = part if is_htmx(request) else "galleries/collection.html"
+    return render(request, template, context | {"part": part}, status=status)
 
 
 def _context(principal: Principal) -> dict[str, Any]:
     shown = Publication.objects.for_team(principal.team).filter(items__collection=OuterRef("pk")).order_by("-pk")
+    # One collection after the other, in an index: a join would read and sort every item.
+    items = CollectionItem.objects.filter(collection=OuterRef("pk")).values("collection")
     found = (
         Collection.objects.for_team(principal.team)
-        .annotate(size=Count("items"), covers=ArraySubquery(shown.values("job")[:_COVERS]))
+        .annotate(
+            size=Coalesce(Subquery(items.annotate(size=Count("*")).values("size")), 0),
+            covers=ArraySubquery(shown.values("job")[:_COVERS]),
+        )
         .order_by("position", "id")
     )
     return {
