@@ -93,7 +93,7 @@ class Portal:
         console.say("Preparing the database and the static files")
         for command, options in (("migrate", {"interactive": False}), ("collectstatic", {"interactive": False})):
             said = io.StringIO()
-            call_command(command, stdout=said, stderr=said, verbosity=1, **options)
+            call_command(command, stdout=said, stderr=said, verbosity=0, **options)
             for line in said.getvalue().splitlines():
                 console.line(command, line)
         connections.close_all()
