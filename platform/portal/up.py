@@ -114,7 +114,7 @@ class Portal:
     def _children(self, console: Console) -> list[Child]:
         env = {"DJANGO_SETTINGS_MODULE": "portal.settings"}
         # Streams and waiting answers stay open: they must not hold up the end.
-        uvicorn = "uvicorn portal.asgi:application --http httptools --loop asyncio --log-level warning"
+        uvicorn = "uvicorn portal.asgi:application --http httptools --log-level warning"
         # It would believe any X-Forwarded-For from this machine; whom to believe is for TRUSTED_PROXIES to say.
         uvicorn += " --no-proxy-headers"
         web = [*uvicorn.split(), "--timeout-graceful-shutdown", "3", "--host", self.host, "--port", str(self.port)]
