@@ -6,11 +6,12 @@ from pathlib import Path
 from django.conf import settings
 
 ROOT = Path(settings.ROOT)
+SETTINGS = "\n".join(room.read_text() for room in sorted((ROOT / "platform" / "portal" / "settings").glob("*.py")))
 READ = re.compile(r"""\benv\.\w+\(\s*"([A-Z_]+)\"""")
 
 
 def test_every_variable_that_the_settings_read_has_a_line_on_what_it_changes() -> None:
-    lines = (ROOT / "platform" / "portal" / "settings.py").read_text().splitlines()
+    lines = SETTINGS.splitlines()
     read = [(number, name) for number, line in enumerate(lines) for name in READ.findall(line)]
     assert len(read) > 30
     bare = [
@@ -20,7 +21,7 @@ def test_every_variable_that_the_settings_read_has_a_line_on_what_it_changes() -
 
 
 def test_the_variables_of_the_example_are_read() -> None:
-    known = set(READ.findall((ROOT / "platform" / "portal" / "settings.py").read_text()))
+    known = set(READ.findall(SETTINGS))
     known |= {"WEB_CONCURRENCY"}  # gunicorn's
     example = (ROOT / "deploy" / "production.env.example").read_text()
     assert set(re.findall(r"^#?\s*([A-Z_]+)=", example, re.MULTILINE)) - known == set()

@@ -1,0 +1,102 @@
+"""What Django is put together from: apps, middleware, templates, languages."""
+
+from django.utils.translation import gettext_lazy as _
+
+from portal.desk.look import UNFOLD  # noqa: F401 (Unfold reads it as a setting)
+from portal.settings.base import ASSETS
+
+INSTALLED_APPS = [
+    # First: the first catalogue that translates a word wins.
+    "portal",
+    "accounts",
+    "accounts.audit",
+    "accounts.people",
+    "accounts.quota",
+    "accounts.quota.pages",
+    "accounts.teams",
+    "accounts.keys",
+    "jobs",
+    "jobs.webhooks",
+    "jobs.galleries",
+    "jobs.batches",
+    "jobs.exports",
+    "jobs.dialects",
+    "portal.docs.apps.DocsConfig",
+    "portal.desk.apps.DeskConfig",
+    # Its templates replace those of Django's admin.
+    "unfold.apps.BasicAppConfig",
+    "portal.desk.apps.DeskAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "csp",
+    "django_htmx",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "lucide",
+    "pgtrigger",
+    "rest_framework",
+]
+
+MIDDLEWARE = [
+    "portal.middleware.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "jobs.api.poll.PollMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "portal.desk.impersonation.ImpersonationMiddleware",
+    "portal.faults.NotAPageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+ROOT_URLCONF = "portal.urls"
+ASGI_APPLICATION = "portal.asgi.application"
+WSGI_APPLICATION = "portal.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ASSETS / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "builtins": ["portal.templatetags.icons"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "accounts.context.team",
+                "accounts.context.mail_folder",
+                "accounts.context.signup",
+                "accounts.quota.context.purse",
+                "portal.desk.context.desk",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+# --- Language and time
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+USE_TZ = True
+TIME_ZONE = "UTC"

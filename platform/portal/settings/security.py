@@ -1,0 +1,40 @@
+"""What browsers are told to keep to."""
+
+from csp.constants import NONCE, NONE, SELF
+
+from portal.oidc import oidc_origins
+from portal.settings.accounts import OIDC_ISSUER
+from portal.settings.base import SITE_URL, TRUSTED_PROXIES, env
+
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_ENGINE = "portal.sessions"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:", "blob:"],
+        "media-src": [SELF, "blob:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        # The button that leads to the identity provider is a form, and browsers follow the redirect by this rule.
+        "form-action": [SELF, *oidc_origins(OIDC_ISSUER)],
+        "frame-ancestors": [NONE],
+    }
+}
+if SITE_URL.startswith("https"):
+    # Sends plain HTTP to HTTPS; the probes below excepted.
+    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^health$", r"^metrics$"]
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+    # Browsers keep to HTTPS for this long after a visit.
+    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
