@@ -1,0 +1,34 @@
+"""Whose turn it is: the state of start-time fair queueing."""
+
+from django.db import models
+
+from accounts.models import Team
+
+
+class TeamShare(models.Model):
+    """A team's place in the fair share of a pool (start-time fair queueing).
+
+    `finish_tag` is the virtual time at which the team's last claimed job ends. The claim takes the team with the
+    smallest start tag, max(pool's virtual time, finish_tag): a team that was idle re-enters at the present, without
+    credit for its absence.
+    """
+
+    pool = models.CharField(max_length=40)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    finish_tag = models.FloatField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["pool", "team"], name="share_of_team_in_pool")]
+
+    def __str__(self) -> str:
+        return f"{self.team_id} in {self.pool}: {self.finish_tag:.1f}"
+
+
+class Pool(models.Model):
+    """A queue that workers of one kind serve; `virtual_time` is the start tag of the job claimed last."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    virtual_time = models.FloatField(default=0)
+
+    def __str__(self) -> str:
+        return self.name

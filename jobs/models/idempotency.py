@@ -1,0 +1,22 @@
+"""Submits that are sent twice."""
+
+from django.db import models
+
+from accounts.models import Team
+from jobs.models.job import Job
+
+
+class IdempotencyRecord(models.Model):
+    """A client's key for one submit, so that sending it again finds the job instead of making another."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    fingerprint = models.BinaryField(max_length=32)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "key"], name="idempotency_key_once_per_team")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,154 @@
+"""One video, from what was asked for to what came of it."""
+
+from datetime import UTC
+from typing import ClassVar, Self
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import ApiKey, Team, User
+from accounts.quota.usage import Use
+from common.ids import new_id, public_id
+from jobs.fence import Fence
+from jobs.models.rules import CONSTRAINTS, INDEXES, TRIGGERS
+from jobs.states import TERMINAL, State
+
+
+class Priority(models.IntegerChoices):
+    LOW = 0, "low"
+    NORMAL = 1, "normal"
+    HIGH = 2, "high"
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def for_team(self, team: Team) -> Self:
+        """A team's videos, without the deleted ones. Every read on behalf of a client starts here."""
+        return self.filter(team=team, deleted_at=None)
+
+
+class Job(models.Model):
+    """One video: what was asked for, where it stands, what came of it."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="jobs")
+    user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="jobs")
+    api_key = models.ForeignKey(ApiKey, on_delete=models.SET_NULL, null=True, related_name="jobs")
+
+    # What was asked for
+    model = models.CharField(max_length=60)
+    prompt = models.TextField()
+    negative_prompt = models.TextField(blank=True)
+    preset = models.CharField(max_length=12, blank=True)
+    resolution = models.CharField(max_length=12)
+    width = models.PositiveSmallIntegerField()
+    height = models.PositiveSmallIntegerField()
+    num_frames = models.PositiveSmallIntegerField()
+    fps = models.PositiveSmallIntegerField()
+    steps = models.PositiveSmallIntegerField()
+    guidance_scale = models.FloatField()
+    seed = models.BigIntegerField()
+    output_format = models.CharField(max_length=4)
+    source_key = models.CharField(max_length=200)
+    metadata = models.JSONField(default=dict)
+    # Where its end is told, beside the team's webhooks.
+    webhook_url = models.CharField(max_length=2000, blank=True)
+    # In whose words, a name of jobs/webhooks/forms.py; blank is our own.
+    webhook_form = models.CharField(max_length=40, blank=True)
+    warnings = models.JSONField(default=list)
+
+    # Where it stands in the queue
+    state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
+    pool = models.CharField(max_length=40)
+    priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
+    vram_mb = models.PositiveIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
+    deadline_at = models.DateTimeField(null=True)
+    cancel_requested_at = models.DateTimeField(null=True)
+
+    # Who holds it. `attempt` counts claims and is the fencing token: every worker's write names it.
+    attempt = models.PositiveIntegerField(default=0)
+    max_attempts = models.PositiveSmallIntegerField(default=3)
+    crash_count = models.PositiveSmallIntegerField(default=0)
+    lease_owner = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    steps_done = models.PositiveSmallIntegerField(default=0)
+
+    # What came of it
+    result_key = models.CharField(max_length=200, blank=True)
+    poster_key = models.CharField(max_length=200, blank=True)
+    result_bytes = models.PositiveBigIntegerField(null=True)
+    quoted_credits = models.PositiveIntegerField()
+    charged_credits = models.PositiveIntegerField(null=True)
+    gpu_seconds = models.FloatField(null=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.TextField(blank=True)
+
+    # Known before the row is written: the use is counted on this day in the same transaction, and first.
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    queued_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    # Retention: these three may still change after the job is closed.
+    expires_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)
+    files_deleted_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[models.Manager["Job"]] = JobQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("video")
+        verbose_name_plural = _("videos")
+        constraints = CONSTRAINTS
+        indexes = INDEXES
+        triggers = TRIGGERS
+
+    def __str__(self) -> str:
+        return f"{self.public_id} ({self.state})"
+
+    @property
+    def public_id(self) -> str:
+        return public_id("vid", self.id)
+
+    @property
+    def fence(self) -> Fence:
+        """The attempt that holds this row, as it was read."""
+        return Fence(self.id, self.attempt)
+
+    @property
+    def use(self) -> Use:
+        """What it counts as in the team's usage."""
+        return Use(
+            team_id=self.team_id,
+            user_id=self.user_id,
+            api_key_id=self.api_key_id,
+            model=self.model,
+            day=self.created_at.astimezone(UTC).date(),
+        )
+
+    def get_state_display(self) -> str:  # type: ignore[no-redef] # the stubs know Django's
+        """As Django's, which hashes and translates all six states for each poster of a page."""
+        return str(State(self.state).label)
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.state in TERMINAL
+
+    @property
+    def is_gone(self) -> bool:
+        """Its files are deleted, or due to be: the content answers 410."""
+        outlived = self.expires_at is not None and self.expires_at <= timezone.now()
+        return self.files_deleted_at is not None or outlived
+
+    @property
+    def progress(self) -> int:
+        """Whole per cent. Only a published result is 100."""
+        if self.state == State.COMPLETED:
+            return 100
+        return min(99, 100 * self.steps_done // max(1, self.steps))
+
+    @property
+    def seconds(self) -> float:
+        """Length of the video."""
+        return self.num_frames / self.fps

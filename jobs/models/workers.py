@@ -1,0 +1,45 @@
+"""The registry of workers."""
+
+import uuid
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from common.ids import new_id
+
+
+class Worker(models.Model):
+    """What each worker process says of itself, every few seconds."""
+
+    class State(models.TextChoices):
+        STARTING = "starting"  # loading the model
+        READY = "ready"  # the model is resident, no job in hand
+        BUSY = "busy"
+        DRAINING = "draining"  # told to stop: finishes what it holds
+        UNHEALTHY = "unhealthy"  # cannot work; says why in `trouble`
+
+    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(primary_key=True, default=new_id)
+    name = models.CharField(max_length=120)
+    pool = models.CharField(max_length=40)
+    model = models.CharField(max_length=60)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.STARTING)
+    trouble = models.CharField(max_length=300, blank=True)
+    device = models.CharField(max_length=40)
+    device_name = models.CharField(max_length=120, blank=True)
+    vram_total_mb = models.PositiveIntegerField(default=0)
+    vram_free_mb = models.PositiveIntegerField(default=0)
+    # How much of the last moment the GPU computed; None where its driver does not tell, and without one.
+    gpu_busy_percent = models.PositiveSmallIntegerField(null=True)
+    jobs_done = models.PositiveIntegerField(default=0)
+    version = models.CharField(max_length=40, blank=True)
+    started_at = models.DateTimeField(auto_now_add=True)
+    last_beat_at = models.DateTimeField()
+    # An administrator's wish, which the worker reads with its beat: it claims nothing more while this is set.
+    drain_requested_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.state})"
