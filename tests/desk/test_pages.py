@@ -165,3 +165,14 @@ def test_many_rows_are_not_counted(
         with django_assert_num_queries(8) as asked:
             assert adele.get(address).status_code == 200
         assert not [query["sql"] for query in asked if "COUNT(" in query["sql"]], address
+
+
+def test_a_list_names_each_row_and_each_column(adele: Person, alice: Person, make_job: Callable[..., Job]) -> None:
+    jobs = [make_job(alice, State.QUEUED) for _ in range(3)]
+    page = adele.get("/admin/jobs/job/?state=queued").content.decode()
+    boxes = re.findall(r'<input[^>]*name="_selected_action"[^>]*>', page)
+    assert sorted(re.findall(r'value="([^"]+)"', " ".join(boxes))) == sorted(str(job.pk) for job in jobs)
+    assert all('aria-label="Select record"' in box for box in boxes)
+    ways = re.findall(r'href="\?(o=[^"]+)"', page)
+    assert len(set(ways)) > 5  # an address for each column
+    assert all("state=queued" in way for way in ways)

@@ -6,9 +6,12 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
 
 from portal.desk.deeds import Deeds
+from portal.desk.lists import DeskList, row_checkbox
 
 # More rows than this are not counted.
 _MOST_COUNTED = 20_000
@@ -28,7 +31,7 @@ class EstimatedPaginator(Paginator):  # type: ignore[type-arg] # of any rows
 class DeskAdmin(Deeds, ModelAdmin):
     """Rows are shown, and changed by deeds."""
 
-    list_per_page = 50
+    list_per_page = 25
     list_fullwidth = True
     show_full_result_count = False
     compressed_fields = False
@@ -37,6 +40,13 @@ class DeskAdmin(Deeds, ModelAdmin):
     may_add = False
     may_change = False
     may_delete = False
+
+    @display(description=ModelAdmin.action_checkbox.short_description)
+    def action_checkbox(self, obj: Any) -> SafeString:
+        return row_checkbox(obj.pk)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DeskList]:
+        return DeskList
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.may_add and super().has_add_permission(request)
