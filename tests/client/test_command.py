@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from accounts.quota.models import Wallet
+from accounts.quota.models import Plan, Wallet
 from jobs.models import Job
 from jobs.states import State
+from mutoscope.cli import words
 from mutoscope.cli.session import Session
 from tests.client.relay import Relay
 from tests.client.shell import Shell
@@ -57,6 +58,25 @@ def test_sign_in_look_and_sign_out(tmp_path, live, key):
     assert shell.run("logout").returncode == 0
     assert not stored.exists()
     assert shell.run("list", "--json").returncode == 3
+
+
+def test_storage_is_shown_for_people_and_counted_for_programs(shell):
+    Plan.objects.update(storage_bytes=2_500_000_000)
+    Wallet.objects.update(stored_bytes=52_428_800)
+    rows = [line.split() for line in shell.run("limits").stdout.splitlines()]
+    assert ["team", "storage", "52.4", "MB", "2.4", "GB"] in rows
+    (counted,) = [row for row in json.loads(shell.run("limits", "--json").stdout)["quotas"] if "storage" in row["name"]]
+    assert (counted["used"], counted["remaining"]) == (52_428_800, 2_447_571_200)
+    Plan.objects.update(storage_bytes=None)
+    rows = [line.split() for line in shell.run("limits").stdout.splitlines()]
+    assert ["team", "storage", "52.4", "MB", "no", "limit"] in rows
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(0, "0 bytes"), (14_200, "14 kB"), (2_500_000, "2.5 MB"), (1_200_000_000_000, "1.2 TB")]
+)
+def test_bytes_are_shown_in_the_unit_that_fits(count, shown):
+    assert words.size(count) == shown
 
 
 def test_from_a_photograph_to_a_file_over_a_broken_line(shell, live, start_worker):

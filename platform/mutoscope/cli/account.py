@@ -17,6 +17,8 @@ from mutoscope.errors import PermissionDenied
 from mutoscope.options import options
 
 _HERE = ("localhost", "127.0.0.1", "::1")
+# Quotas whose names end so are counted in bytes.
+_BYTES = "_bytes"
 
 
 def login(
@@ -127,9 +129,9 @@ def limits(context: typer.Context, json: Json = False) -> None:
     rows = [
         (
             quota["scope"],
-            _spaced(quota["name"]),
-            quota["used"],
-            _left(quota["remaining"]),
+            _spaced(quota["name"].removesuffix(_BYTES)),
+            _amount(quota["used"], quota["name"]),
+            _amount(quota["remaining"], quota["name"]),
             _reset(quota["reset"]),
         )
         for quota in found["quotas"]
@@ -145,8 +147,11 @@ def _spaced(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _left(remaining: int | None) -> str:
-    return "no limit" if remaining is None else str(remaining)
+def _amount(amount: float | None, name: str) -> str:
+    """What is used or left of a quota; None is left where there is no limit."""
+    if amount is None:
+        return "no limit"
+    return words.size(amount) if name.endswith(_BYTES) else str(amount)
 
 
 def _reset(seconds: int | None) -> str:

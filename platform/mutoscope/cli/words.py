@@ -20,12 +20,12 @@ def duration(seconds: float | None) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes: `14 kB`, `2.5 MB`."""
-    for unit in ("bytes", "kB", "MB"):
+    """Bytes: `14 kB`, `2.5 MB`, `1.2 TB`."""
+    for unit, places in (("bytes", 0), ("kB", 0), ("MB", 1), ("GB", 1)):
         if count < 1000:
-            return f"{count:.0f} {unit}" if unit != "MB" else f"{count:.1f} MB"
+            return f"{count:.{places}f} {unit}"
         count /= 1000
-    return f"{count:.1f} GB"
+    return f"{count:.1f} TB"
 
 
 def moment(when: datetime | None) -> str:
