@@ -16,10 +16,11 @@ from accounts.principals import Principal
 from accounts.roles import Scope
 from common.errors import MutoscopeError, NotFound
 from inference import limits
-from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO
+from inference.presets import PRESETS
+from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS
 from jobs.models import Job
 from jobs.pages import form
-from jobs.pages.offer import Offer, offer_to
+from jobs.pages.offer import FORMATS, Offer, offer_to
 from jobs.pages.videos import with_looks
 from jobs.pages.words import PRESET_TITLES
 from jobs.requests import default_model
@@ -49,7 +50,7 @@ def price(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     # Settings are checked while one types; the words and the picture only when they are sent.
     places = [name for name in form.PLACES if name not in {"prompt", "negative_prompt", "image", "form"}]
     offered = {preset.name for preset in offer_to(principal.team).presets}
-    # Of presets that the page does not offer it has no place for the price.
+    # Presets that the plan does not allow show what it allows in place of a price.
     prices = {name: cost for name, cost in found.presets.items() if name in offered} if found else {}
     marks = [(name, errors.get(name, "")) for name in places]
     context = {"price": found, "preset_prices": prices, "marks": marks}
@@ -139,13 +140,18 @@ def _choices(principal: Principal, offer: Offer, values: form.Values, found: for
         "batch": (PRESET_TITLES["batch"], _("Like standard, after urgent work."), "layers"),
     }
     presets = []
-    for preset in offer.presets:
+    for preset in PRESETS.values():
         title, text, icon = words[preset.name]
-        cost = found.presets[preset.name] if found else None
-        presets.append({"preset": preset, "title": title, "text": text, "icon": icon, "credits": cost})
+        cost, beyond = found.presets[preset.name] if found else None, offer.beyond[preset.name]
+        presets.append(
+            {"preset": preset, "title": title, "text": text, "icon": icon, "credits": cost, "beyond": beyond}
+        )
     return {
         "presets": presets,
         "offer": offer,
+        "models": form.enabled_models(),
+        "resolutions": list(RESOLUTIONS),
+        "formats": FORMATS,
         "model": next((spec for spec in form.enabled_models() if spec.name == values.get("model")), None),
         "default_model": default_model(principal.team),
         "aspect_ratios": [AUTO_ASPECT_RATIO, *ASPECT_RATIOS],

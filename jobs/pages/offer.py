@@ -1,9 +1,10 @@
-"""What the Create page offers: of everything that there is, what the plan of the team allows."""
+"""What the Create page offers: of everything that there is, what the plan of the team allows, and why not the rest."""
 
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import Team
 from accounts.quota.allowance import Allowance, allowance_of
@@ -14,20 +15,27 @@ from inference.sizes import RESOLUTIONS
 from jobs.pages.form import Values, enabled_models
 
 Choice = TypeVar("Choice")
-_FORMATS = ("mp4", "gif")
+FORMATS = ("mp4", "gif")
+_WITHOUT_PRIORITY = {
+    "low": gettext_lazy("no low priority"),
+    "normal": gettext_lazy("no normal priority"),
+    "high": gettext_lazy("no high priority"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """`missing` says for what there is no choice, and why; empty where the plan allows everything."""
+    """What may be chosen. The limits that keep the rest out are told by field in `hints`, and by preset in `beyond`."""
 
+    plan: str
     models: list[ModelSpec]
     presets: list[Preset]
     resolutions: list[str]
     formats: list[str]
     num_frames: limits.Range[int]
     steps: limits.Range[int]
-    missing: str
+    hints: dict[str, str]
+    beyond: dict[str, str]
 
     def clamped(self, values: Values) -> Values:
         """The values to begin with, brought within what is offered."""
@@ -50,28 +58,45 @@ def offer_to(team: Team) -> Offer:
     """In one query."""
     allowance = allowance_of(team)
     side = allowance.max_resolution
-    resolutions = [name for name, each in RESOLUTIONS.items() if side is None or each <= side]
-    models = _allowed({spec.name: spec for spec in enabled_models()}, allowance.allowed_models)
-    formats = _allowed({name: name for name in _FORMATS}, allowance.allowed_formats)
-    num_frames, steps = _capped(limits.NUM_FRAMES, allowance.max_frames), _capped(limits.STEPS, allowance.max_steps)
+    beyond = {preset.name: " · ".join(_limits_below(preset, allowance)) for preset in PRESETS.values()}
     offer = Offer(
-        models=models,
-        presets=[preset for preset in PRESETS.values() if _fits(preset, allowance)],
-        resolutions=resolutions,
-        formats=formats,
-        num_frames=num_frames,
-        steps=steps,
-        missing="",
+        plan=allowance.plan,
+        models=_allowed({spec.name: spec for spec in enabled_models()}, allowance.allowed_models),
+        presets=[preset for preset in PRESETS.values() if not beyond[preset.name]],
+        resolutions=[name for name, each in RESOLUTIONS.items() if side is None or each <= side],
+        formats=_allowed({name: name for name in FORMATS}, allowance.allowed_formats),
+        num_frames=_capped(limits.NUM_FRAMES, allowance.max_frames),
+        steps=_capped(limits.STEPS, allowance.max_steps),
+        hints={},
+        beyond=beyond,
     )
-    everything = (enabled_models(), list(PRESETS.values()), list(RESOLUTIONS), list(_FORMATS))
-    if (models, offer.presets, resolutions, formats) == everything and (num_frames, steps) == (
-        limits.NUM_FRAMES,
-        limits.STEPS,
-    ):
-        return offer
-    return replace(
-        offer, missing=_("The plan of your team (%(plan)s) does not have the rest.") % {"plan": allowance.plan}
-    )
+    return replace(offer, hints=_hints(offer, allowance))
+
+
+def _hints(offer: Offer, allowance: Allowance) -> dict[str, str]:
+    """What the plan says beside each field that it narrows."""
+    rest = _("The plan of your team (%(plan)s) does not have the rest.")
+    said = {}
+    if len(offer.models) < len(enabled_models()):
+        said["model"] = rest % {"plan": offer.plan}
+    if len(offer.formats) < len(FORMATS):
+        said["output_format"] = rest % {"plan": offer.plan}
+    if len(offer.resolutions) < len(RESOLUTIONS):
+        most = {"plan": offer.plan, "most": _largest(allowance)}
+        said["resolution"] = _("The plan of your team (%(plan)s) allows up to %(most)s.") % most
+    if offer.num_frames != limits.NUM_FRAMES:
+        most = {"plan": offer.plan, "most": str(offer.num_frames.maximum)}
+        said["num_frames"] = _("The plan of your team (%(plan)s) allows up to %(most)s frames.") % most
+    if offer.steps != limits.STEPS:
+        most = {"plan": offer.plan, "most": str(offer.steps.maximum)}
+        said["steps"] = _("The plan of your team (%(plan)s) allows up to %(most)s steps.") % most
+    return said
+
+
+def _largest(allowance: Allowance) -> str:
+    """The greatest resolution that is allowed; the size itself of a plan that allows none of those with a name."""
+    side = allowance.max_resolution or 0
+    return next((name for name, each in reversed(RESOLUTIONS.items()) if each <= side), f"{side}x{side}")
 
 
 def _allowed(choices: dict[str, Choice], names: tuple[str, ...] | None) -> list[Choice]:
@@ -82,12 +107,14 @@ def _capped(allowed: limits.Range[int], most: int | None) -> limits.Range[int]:
     return allowed if most is None or most >= allowed.maximum else limits.Range(min(allowed.minimum, most), most)
 
 
-def _fits(preset: Preset, allowance: Allowance) -> bool:
-    """Whether all that the preset asks for is allowed; what is None allows everything."""
+def _limits_below(preset: Preset, allowance: Allowance) -> list[str]:
+    """The limits of the plan that the preset goes beyond; what is None allows everything."""
     bounds = (
-        (RESOLUTIONS[preset.resolution], allowance.max_resolution),
-        (preset.num_frames, allowance.max_frames),
-        (preset.steps, allowance.max_steps),
+        (RESOLUTIONS[preset.resolution], allowance.max_resolution, _("up to %(most)s") % {"most": _largest(allowance)}),
+        (preset.num_frames, allowance.max_frames, _("up to %(most)s frames") % {"most": allowance.max_frames}),
+        (preset.steps, allowance.max_steps, _("up to %(most)s steps") % {"most": allowance.max_steps}),
     )
-    is_small = all(most is None or value <= most for value, most in bounds)
-    return is_small and (allowance.allowed_priorities is None or preset.priority in allowance.allowed_priorities)
+    below = [text for asked, most, text in bounds if most is not None and asked > most]
+    if allowance.allowed_priorities is not None and preset.priority not in allowance.allowed_priorities:
+        below.append(str(_WITHOUT_PRIORITY[preset.priority]))
+    return below
