@@ -1,6 +1,7 @@
 """The pages of batches: what the team has sent together, and how far each is."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -46,26 +47,39 @@ def batches(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @require_safe
 @team_page(Scope.VIDEOS_READ)
 def batch(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResponseBase:
-    """One batch and its items; for htmx where it stands alone."""
+    """One batch and its items; for htmx where it stands, and the rows that are not as they were `seen`."""
     found = find_batch(principal.team, batch_id)
+    if is_htmx(request) and found.is_over:  # buttons have changed, too
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    after, seen = request.GET.get("after", ""), request.GET.get("seen", "")
+    rows, more_after = _items(found, after)
     context: dict[str, Any] = {
         "batch": found,
         "standing": standing_of(found),
         "eta_seconds": None if found.is_over else eta_seconds(found),
         "may_write": Scope.VIDEOS_WRITE in principal.scopes,
+        "items": rows,
+        "more_after": more_after,
+        "shown": urlencode({"after": after, "seen": ",".join(row["status"] for row in rows)}),
     }
-    if is_htmx(request):
-        if found.is_over:  # buttons and the list below have changed, too
-            return HttpResponse(headers={"HX-Refresh": "true"})
-        return render(request, "batches/standing.html", context)
-    after = request.GET.get("after", "")
+    if not is_htmx(request):
+        return render(request, "batches/batch.html", context)
+    known = seen.split(",") if seen else []
+    # Items stand in the order in which they were taken: new ones come at the end.
+    context["changed"] = [row for row, was in zip(rows, known, strict=False) if row["status"] != was]
+    context["added"] = rows[len(known) :]
+    return render(request, "batches/poll.html", context)
+
+
+def _items(batch: Batch, after: str) -> tuple[list[dict[str, Any]], str]:
+    """A page of them with what a row needs, and after which the next page begins."""
     page = keyset_page(
-        found.items.select_related("job"),
+        batch.items.select_related("job"),
         after=parse_public_id("item", after) if after else None,
         limit=_ITEMS_A_PAGE,
         newest_first=False,
     )
-    context["items"] = [
+    rows = [
         {
             "item": item,
             "status": status_of(item),
@@ -73,8 +87,7 @@ def batch(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResp
         }
         for item in page.rows
     ]
-    context["more_after"] = page.rows[-1].public_id if page.has_more else ""
-    return render(request, "batches/batch.html", context)
+    return rows, page.rows[-1].public_id if page.has_more else ""
 
 
 @require_POST

@@ -1,17 +1,25 @@
 """The pages of batches: what there is, where it stands, cancel and download."""
 
+import html
 import io
+import re
+from collections.abc import Callable
+from threading import Event, Thread
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
 from django.db import connection
+from playwright.sync_api import Page, expect
 
 from accounts.models import Team
 from jobs.batches import standing
 from jobs.batches.models import Batch, BatchItem
 from jobs.models import Job
+from jobs.services.cancel import cancel_job
 from jobs.states import State
-from tests.pages.conftest import Person
+from tests.pages.browser import Browser
+from tests.pages.conftest import Person, cookie
 
 
 @pytest.fixture
@@ -85,3 +93,64 @@ def test_the_page_is_loaded_anew_once_all_is_over(alice: Person, batch: Batch) -
 
 def test_the_list_names_what_was_lost(alice: Person, batch: Batch) -> None:
     assert "1 refused or failed" in alice.get("/batches").content.decode()
+
+
+def test_a_poll_brings_the_rows_that_have_changed(alice: Person, batch: Batch, django_assert_num_queries: Any) -> None:
+    path, asked = f"/batches/{batch.public_id}", {"HX-Request": "true"}
+    address = re.search(r'hx-get="([^"]+)"', alice.get(path).content.decode())
+    assert address
+    poll = html.unescape(address[1])
+    # Session, user, membership with team; batch, its counts and rows, the last that waits, the line before it.
+    with django_assert_num_queries(8):
+        still = alice.get(poll, **asked).content.decode()
+    assert "<tr" not in still
+    cancel_job(job=Job.objects.get(state="queued"))
+    BatchItem.objects.create(
+        team=batch.team, batch=batch, index=3, custom_id="shot-3", error={"code": "x", "message": "y"}
+    )
+    moved = alice.get(poll, **asked).content.decode()
+    assert re.findall(r'<tr id="(request-.)"\s*(hx-swap-oob|)', moved) == [
+        ("request-1", "hx-swap-oob"),
+        ("request-3", ""),
+    ]
+    assert "seen=completed%2Ccanceled%2Crefused%2Crefused" in moved
+    assert alice.get(f"{path}?after=item_1", **asked).status_code == 404
+    for odd in ("", ",", "%00", "completed," * 500):
+        assert alice.get(f"{path}?seen={odd}", **asked).status_code == 200
+
+
+@pytest.mark.xdist_group("browser")
+def test_rows_of_a_running_batch_follow_its_counts(
+    live_server: Any, member: Person, browser: Browser, make_job: Callable[..., Job]
+) -> None:
+    found = Batch.objects.create(team=member.team, user=member.user, total=3, fingerprint=b"")
+    jobs = [make_job(member, State.QUEUED) for _ in range(2)]
+    for index, job in enumerate(jobs):
+        BatchItem.objects.create(team=member.team, batch=found, index=index, job=job)
+
+    def look(page: Page) -> list[str]:
+        page.goto(f"/batches/{found.public_id}")
+        page.locator("#request-1 a").focus()
+        moved.set()
+        expect(page.locator("#request-1 .chip")).to_contain_text("Canceled", timeout=60_000)
+        expect(page.locator("#request-1 a")).to_be_focused()
+        expect(page.locator("#items tr")).to_have_count(3)
+        return [text.strip() for text in page.locator("#items .chip").all_text_contents()]
+
+    moved = Event()
+
+    def move() -> None:
+        try:
+            moved.wait(60)
+            cancel_job(job=jobs[1])
+            BatchItem.objects.create(team=member.team, batch=found, index=2, error={"code": "x", "message": "y"})
+        finally:
+            connection.close()
+
+    mover = Thread(target=move)
+    mover.start()
+    try:
+        assert browser.run(live_server.url, look, session=cookie(member)) == ["Queued", "Canceled", "Refused"]
+    finally:
+        moved.set()
+        mover.join()
