@@ -6,6 +6,7 @@ from heapq import nsmallest
 from typing import Any
 
 from django.core.validators import ProhibitNullCharactersValidator
+from django.utils.translation import gettext_noop as noop
 from rest_framework import serializers
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
@@ -80,11 +81,11 @@ class AddressField(TextField):
             return text
         authority = re.match(r"https?://([^/?#]*)", text, re.IGNORECASE)
         if authority and "@" in authority[1]:
-            message = "Leave name and password out of the address."
+            message = noop("Leave name and password out of the address.")
         elif authority and not authority[1].isascii():
-            message = "Write the host in ASCII, as xn--…"
+            message = noop("Write the host in ASCII, as xn--…")
         else:
-            message = "Write a whole address, such as https://example.com/hook."
+            message = noop("Write a whole address, such as https://example.com/hook.")
         raise serializers.ValidationError(message, code="malformed")
 
 

@@ -36,6 +36,8 @@ _VARYING = (
         "needs %(needed)s. Choose a smaller preset, or ask an admin of the team for more."
     ),
     noop("An admin of your team allows you %(limit)s videos a day, and they are used up. Try again tomorrow (UTC)."),
+    noop("No connection (%(error)s)."),
+    noop("A team has at most %(most)s webhooks. Delete one that is not used."),
     # Last: whatever else it allows.
     noop("The plan of your team allows %(choices)s."),
 )

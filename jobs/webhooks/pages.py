@@ -15,6 +15,7 @@ from accounts.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict, NotFound
 from common.pagination import keyset_page
+from jobs.pages.words import translated
 from jobs.webhooks.lookups import find_delivery, find_endpoint
 from jobs.webhooks.models import ENDS, Delivery, Endpoint
 from jobs.webhooks.serializers import LISTENABLE, NewWebhookSerializer
@@ -43,15 +44,16 @@ def webhooks(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     context = {
         "endpoints": Endpoint.objects.visible(principal.team).order_by("-id"),
         "given": given,
-        "errors": {name: str(_first(complaint)) for name, complaint in errors.items()},
+        "errors": {name: _first(complaint) for name, complaint in errors.items()},
         "listenable": LISTENABLE,
     }
     return render(request, "webhooks/webhooks.html", context, status=422 if errors else 200)
 
 
-def _first(complaint: Any) -> Any:
-    """Of one field; that of a list field is under the number of the wrong entry."""
-    return next(iter(complaint.values()))[0] if isinstance(complaint, dict) else complaint[0]
+def _first(complaint: Any) -> str:
+    """Of one field, in the reader's language; that of a list field is under the number of the wrong entry."""
+    first = next(iter(complaint.values()))[0] if isinstance(complaint, dict) else complaint[0]
+    return translated(str(first), code=first.code)
 
 
 def _make(request: HttpRequest, principal: Principal, values: dict[str, Any]) -> HttpResponseBase:
@@ -64,7 +66,7 @@ def _make(request: HttpRequest, principal: Principal, values: dict[str, Any]) ->
             description=values.get("description", ""),
         )
     except Conflict as error:
-        messages.error(request, error.message)
+        messages.error(request, translated(error.message))
         return redirect("webhooks")
     return _page(request, endpoint, secret=endpoint.secret, status=201)
 
@@ -87,7 +89,7 @@ def act(request: HttpRequest, principal: Principal, webhook_id: str, action: str
         if not _done(request, endpoint, action):
             raise NotFound("No such action.")
     except Conflict as error:
-        messages.error(request, error.message)
+        messages.error(request, translated(error.message))
     return redirect("webhooks") if action == "delete" else redirect("webhook", webhook_id)
 
 

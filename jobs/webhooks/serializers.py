@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext_noop as noop
 from rest_framework import serializers
 
 from common.clock import unix_seconds
@@ -30,7 +31,7 @@ class NewWebhookSerializer(StrictSerializer):
     def validate_url(self, url: str) -> str:
         """Says at once what a delivery would be refused for. A name that leads there is found out only then."""
         if not settings.WEBHOOKS_TO_PRIVATE_ADDRESSES and _is_private(urlsplit(url).hostname or ""):
-            message = "The portal does not call private addresses. Use one that is reachable from the internet."
+            message = noop("The portal does not call private addresses. Use one that is reachable from the internet.")
             raise serializers.ValidationError(message, code="private_address")
         return url
 

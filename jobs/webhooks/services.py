@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop as noop
 
 from accounts.models import Team, User
 from common.clock import DatabaseNow
@@ -112,4 +113,4 @@ def redeliver(*, delivery: Delivery) -> Delivery:
 def _require_on(endpoint: Endpoint) -> None:
     """Raises Conflict."""
     if endpoint.disabled_at is not None:
-        raise Conflict("This webhook is switched off. Switch it on first.", code="webhook_disabled")
+        raise Conflict(noop("This webhook is switched off. Switch it on first."), code="webhook_disabled")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import requests
 import urllib3
 from django.conf import settings
+from django.utils.translation import gettext_noop as noop
 from requests_hardened.ip_filter import InvalidIPAddress
 
 from common.outbound import guarded_session
@@ -34,11 +35,11 @@ def post(url: str, *, body: str, headers: dict[str, str]) -> Answer:
     try:
         status, excerpt = _exchange(url, body.encode(), {"Content-Type": "application/json", **headers})
     except InvalidIPAddress:
-        trouble = "The address is a private one, which is not called from here."
+        trouble = noop("The address is a private one, which is not called from here.")
     except requests.Timeout:
-        trouble = "No answer in time."
+        trouble = noop("No answer in time.")
     except requests.exceptions.SSLError:
-        trouble = "The certificate is not valid for this address."
+        trouble = noop("The certificate is not valid for this address.")
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         trouble = f"No connection ({type(error).__name__})."
     else:

@@ -3,6 +3,8 @@
 import pytest
 
 from jobs.webhooks.models import Delivery, Endpoint
+from jobs.webhooks.services import MOST_ENDPOINTS
+from jobs.webhooks.transport import post
 
 FORM = {"url": "https://example.com/hook", "description": "our shop", "events": ["video.completed"]}
 
@@ -53,6 +55,40 @@ def test_what_a_receiver_answers_is_shown_as_text(alice):
     page = alice.get(f"/webhooks/{endpoint.public_id}").content.decode()
     assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("private", "english", "chinese"),
+    [
+        (True, "No connection (ConnectionError).", "无法连接（ConnectionError）。"),  # noqa: RUF001
+        (False, "The address is a private one, which is not called from here.", "这是内网地址，门户不会访问。"),  # noqa: RUF001
+    ],
+)
+def test_why_there_was_no_answer_is_said_in_the_reader_s_language(private, english, chinese, alice, settings):
+    settings.WEBHOOKS_TO_PRIVATE_ADDRESSES = private
+    endpoint = make(alice)
+    path = f"/webhooks/{endpoint.public_id}"
+    alice.post(f"{path}/ping")
+    answer = post("http://127.0.0.1:1/hook", body="{}", headers={})
+    Delivery.objects.get().attempts.create(number=1, seconds=1, trouble=answer.trouble)
+    assert english in alice.get(path).content.decode()
+    page = alice.client.get(path, headers={"Accept-Language": "zh-hans"}).content.decode()
+    assert chinese in page
+    assert english not in page
+
+
+def test_what_is_refused_is_said_in_chinese_too(alice):
+    alice.client.post("/language", {"language": "zh-hans"})
+    page = alice.post("/webhooks", FORM | {"url": "gopher://x"}).content.decode()
+    assert "请填写完整地址" in page
+    endpoint = Endpoint.objects.create(team=alice.team, creator=alice.user, url=FORM["url"], secret="s", kinds=[])
+    path = f"/webhooks/{endpoint.public_id}"
+    alice.post(f"{path}/disable")
+    alice.post(f"{path}/ping")
+    assert "这个 Webhook 已关闭" in alice.get(path).content.decode()
+    for _ in range(MOST_ENDPOINTS):
+        alice.post("/webhooks", FORM)
+    assert f"一个团队最多有 {MOST_ENDPOINTS} 个" in alice.get("/webhooks").content.decode()
 
 
 @pytest.mark.parametrize("who", ["mia", "bob"])

@@ -23,6 +23,8 @@ from tests.pages.conftest import Person, picture
         ("The engine crashed. It was tried 3 times.", "engine_crashed", "引擎崩溃了。 已尝试 3 次。"),
         ("CUDA out of memory: 81234 MB wanted", "out_of_memory", "GPU 显存不足。"),
         ("camera makes 256p, 512p.", "", "camera 只支持 256p, 512p。"),
+        ("No answer in time.", "", "对方没有及时回应。"),
+        ("The certificate is not valid for this address.", "", "该地址的证书无效。"),
         ("Something new.", "unheard_of", "Something new."),
         ("", "", ""),
     ],

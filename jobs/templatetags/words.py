@@ -1,0 +1,8 @@
+"""What services said in English, on a page."""
+
+from django import template
+
+from jobs.pages.words import translated
+
+register = template.Library()
+register.filter("translated", translated)
