@@ -175,4 +175,4 @@ def json_error(request: HttpRequest, error: MutoscopeError) -> JsonResponse:
         body = problem(error, error.status)
     else:
         body = envelope(error, getattr(request, "request_id", ""))
-    return JsonResponse(body, status=error.status)
+    return JsonResponse(body, status=error.status, headers=retry_headers(error))

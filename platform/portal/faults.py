@@ -1,15 +1,19 @@
 """Answers to what no view caught: pages for people, the error envelope for API clients."""
 
+import sys
 from functools import partial
+from typing import cast
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.template import loader
 from django.views import defaults
 
 from common.errors import Malformed, MutoscopeError, NotFound
 from common.middleware import Step, SyncAndAsyncMiddleware
-from jobs.api.errors import DIALECTS, as_mutoscope_error, json_error
+from common.outages import is_outage
+from jobs.api.errors import DIALECTS, as_mutoscope_error, json_error, retry_headers
 
 _API_PREFIXES = ("/v1/", "/generate", *DIALECTS)
 
@@ -49,9 +53,20 @@ def _page(request: HttpRequest, status: int) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    error = sys.exc_info()[1]
+    if isinstance(error, Exception) and is_outage(error):
+        return _unavailable(request, error)
     if _is_api(request):
         return json_error(request, MutoscopeError("Something went wrong on our side. Try again; quote the request_id."))
     return defaults.server_error(request)
+
+
+def _unavailable(request: HttpRequest, outage: Exception) -> HttpResponse:
+    """A database that is away, wherever it was missed: in a page, in a session."""
+    known = cast("MutoscopeError", as_mutoscope_error(outage))
+    if _is_api(request):
+        return json_error(request, known)
+    return HttpResponse(loader.render_to_string("503.html"), status=known.status, headers=retry_headers(known))
 
 
 class NotAPageMiddleware(SyncAndAsyncMiddleware):

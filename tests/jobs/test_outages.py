@@ -6,6 +6,7 @@ import time
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from common import ratelimit
 from jobs.models import Job
@@ -87,3 +88,21 @@ def test_without_the_database_the_answer_is_503_in_the_envelope(as_alice, transa
     assert answer["Retry-After"]
     assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
     assert (ready.status_code, ready.json()["checks"]["database"]) == (503, False)
+
+
+@pytest.mark.parametrize(("path", "said"), [("/", b"Our database does not answer"), ("/v1/videos", b"overloaded")])
+def test_whose_session_cannot_be_read_is_told_to_come_again(path, said, alice, transactional_db):
+    """By a page or in the envelope, as was asked; what looks into sessions is no view."""
+    browser = Client(raise_request_exception=False)
+    browser.force_login(alice.user)
+    real = connection.settings_dict["NAME"]
+    connection.close()
+    connection.settings_dict["NAME"] = "no_such_database"
+    try:
+        answer = browser.get(path)
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = real
+    assert answer.status_code == 503
+    assert answer["Retry-After"]
+    assert said in answer.content

@@ -9,7 +9,7 @@ from django.test import Client
 from tests.pages.conftest import Person
 
 
-@pytest.mark.parametrize("code", ["400", "403", "404", "405", "429", "500", "403_csrf"])
+@pytest.mark.parametrize("code", ["400", "403", "404", "405", "429", "500", "503", "403_csrf"])
 def test_they_render_without_request_and_database(code: str) -> None:
     page = render_to_string(f"{code}.html")
     assert "entrance-card" in page
