@@ -176,3 +176,14 @@ def test_a_list_names_each_row_and_each_column(adele: Person, alice: Person, mak
     ways = re.findall(r'href="\?(o=[^"]+)"', page)
     assert len(set(ways)) > 5  # an address for each column
     assert all("state=queued" in way for way in ways)
+
+
+def test_a_state_is_shown_in_words_in_the_list_and_on_the_page(
+    adele: Person, alice: Person, make_job: Callable[..., Job]
+) -> None:
+    job = make_job(alice, State.IN_PROGRESS)
+    for path in ("/admin/jobs/job/", f"/admin/jobs/job/{job.pk}/change/"):
+        for language, words in {"en": "In progress", "zh-CN": "制作中"}.items():
+            page = adele.client.get(path, headers={"Accept-Language": language}).content.decode()
+            assert re.search(rf"<span[^>]*>\s*{words}\s*</span>", page), (path, language)
+            assert "&#x27;in_progress&#x27;" not in page
