@@ -78,6 +78,18 @@ def test_what_the_plan_lacks_says_so_where_it_would_be_chosen(mia: Person) -> No
     assert "price-high" not in price
 
 
+def test_what_was_sent_of_a_wider_plan_is_still_what_a_browser_sends(mia: Person) -> None:
+    """It would leave out a choice that is made and disabled, and the video would get a default that nobody saw."""
+    Plan.objects.update(**NARROW)
+    sent = {"preset": "high", "resolution": "1024p", "output_format": "mp4"}
+    page = mia.post("/", fields(**sent)).content.decode()
+    chosen = re.findall(r"<(?:input|option)[^>]*\b(?:checked|selected)\b[^>]*>\s*\w*", page)
+    for value in sent.values():
+        assert any(value in tag for tag in chosen), value
+    assert not any("disabled" in tag for tag in chosen)
+    assert not Job.objects.exists()
+
+
 def test_it_says_so_in_chinese(mia: Person) -> None:
     Plan.objects.update(**NARROW | {"max_resolution": 128})
     page = mia.client.get("/", headers={"Accept-Language": "zh-hans"}).content.decode()
