@@ -51,8 +51,9 @@ def batch(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResp
     found = find_batch(principal.team, batch_id)
     if is_htmx(request) and found.is_over:  # buttons have changed, too
         return HttpResponse(headers={"HX-Refresh": "true"})
-    after, seen = request.GET.get("after", ""), request.GET.get("seen", "")
+    after, seen, had_more = (request.GET.get(name, "") for name in ("after", "seen", "more"))
     rows, more_after = _items(found, after)
+    statuses = ",".join(row["status"] for row in rows)
     context: dict[str, Any] = {
         "batch": found,
         "standing": standing_of(found),
@@ -60,7 +61,7 @@ def batch(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResp
         "may_write": Scope.VIDEOS_WRITE in principal.scopes,
         "items": rows,
         "more_after": more_after,
-        "shown": urlencode({"after": after, "seen": ",".join(row["status"] for row in rows)}),
+        "shown": urlencode({"after": after, "seen": statuses, "more": "1" if more_after else ""}),
     }
     if not is_htmx(request):
         return render(request, "batches/batch.html", context)
@@ -68,6 +69,7 @@ def batch(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResp
     # Items stand in the order in which they were taken: new ones come at the end.
     context["changed"] = [row for row, was in zip(rows, known, strict=False) if row["status"] != was]
     context["added"] = rows[len(known) :]
+    context["has_grown"] = more_after and not had_more
     return render(request, "batches/poll.html", context)
 
 

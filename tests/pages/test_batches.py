@@ -13,7 +13,7 @@ from django.db import connection
 from playwright.sync_api import Page, expect
 
 from accounts.models import Team
-from jobs.batches import standing
+from jobs.batches import pages, standing
 from jobs.batches.models import Batch, BatchItem
 from jobs.models import Job
 from jobs.services.cancel import cancel_job
@@ -119,6 +119,27 @@ def test_a_poll_brings_the_rows_that_have_changed(alice: Person, batch: Batch, d
         assert alice.get(f"{path}?seen={odd}", **asked).status_code == 200
 
 
+def test_a_page_that_fills_up_while_it_is_open_gets_its_link_to_the_next(
+    alice: Person, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "_ITEMS_A_PAGE", 3)
+    path, asked = f"/batches/{batch.public_id}", {"HX-Request": "true"}
+
+    def poll_of(page: str) -> str:
+        address = re.search(r'hx-get="([^"]+)"', page)
+        assert address
+        return alice.get(html.unescape(address[1]), **asked).content.decode()
+
+    page = alice.get(path).content.decode()
+    assert "Next requests" not in page
+    last = BatchItem.objects.filter(batch=batch).latest("pk")
+    BatchItem.objects.create(team=batch.team, batch=batch, index=3, error={"code": "x", "message": "y"})
+    grown = poll_of(page)
+    assert re.search(rf'id="more" hx-swap-oob="true">\s*<a[^>]*\?after={last.public_id}"', grown)
+    assert "<tr" not in grown
+    assert 'id="more"' not in poll_of(grown)  # who has the link keeps it, and the focus on it
+
+
 @pytest.mark.xdist_group("browser")
 def test_rows_of_a_running_batch_follow_its_counts(
     live_server: Any, member: Person, browser: Browser, make_job: Callable[..., Job]
@@ -134,7 +155,7 @@ def test_rows_of_a_running_batch_follow_its_counts(
         moved.set()
         expect(page.locator("#request-1 .chip")).to_contain_text("Canceled", timeout=60_000)
         expect(page.locator("#request-1 a")).to_be_focused()
-        expect(page.locator("#items tr")).to_have_count(3)
+        expect(page.locator("#items tr")).to_have_count(3, timeout=60_000)  # perhaps with the next poll
         return [text.strip() for text in page.locator("#items .chip").all_text_contents()]
 
     moved = Event()
