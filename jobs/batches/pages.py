@@ -85,11 +85,17 @@ def _items(batch: Batch, after: str) -> tuple[list[dict[str, Any]], str]:
         {
             "item": item,
             "status": status_of(item),
-            "complaint": translated(item.error["message"], code=item.error["code"]) if item.error else "",
+            "complaint": _complaint(item.error) if item.error else "",
         }
         for item in page.rows
     ]
     return rows, page.rows[-1].public_id if page.has_more else ""
+
+
+def _complaint(error: dict[str, Any]) -> str:
+    """Why a request was refused, in the reader's language."""
+    details = error.get("details") or [{"type": error["code"]}]
+    return translated(error["message"], code=details[0]["type"])
 
 
 @require_POST

@@ -4,44 +4,14 @@ import re
 
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop as noop
+
+from jobs.pages.sentences import VARYING
 
 PRESET_TITLES = {"fast": _("Fast"), "standard": _("Standard"), "high": _("High"), "batch": _("Batch")}
 
-# Sentences whose parts vary, as their makers write them.
-_VARYING = (
-    noop("The prompt is longer than the %(tokens)s tokens that %(model)s reads; its end has no effect."),
-    noop("The picture is too narrow: no side may be more than %(times)s times the other. Crop it."),
-    noop("%(model)s makes %(resolutions)s."),
-    noop("There is no model %(name)s here. Choose one of: %(models)s."),
-    noop(
-        "This video needs about %(needed)s GB of GPU memory; the largest here has %(largest)s GB. "
-        "Choose a lower resolution or fewer frames."
-    ),
-    noop("The team has %(waiting)s videos waiting, and its plan allows %(most)s. Try again when some are done."),
-    noop("The plan of your team allows frames of up to %(pixels)s pixels, as %(size)s has."),
-    noop("The plan of your team allows up to %(most)s frames."),
-    noop("The plan of your team allows up to %(most)s steps."),
-    noop("The plan of your team allows %(limit)s videos a day, and they are used up. Try again tomorrow (UTC)."),
-    noop(
-        "The plan of your team allows %(limit)s GPU-seconds a month; %(left)s are left and this video "
-        "needs %(needed)s. Choose a smaller preset, or wait for the next month."
-    ),
-    noop(
-        "The plan of your team allows %(limit)s bytes of stored videos, and they are used up. "
-        "Delete videos that you do not need."
-    ),
-    noop(
-        "An admin of your team allows you %(limit)s credits a month; %(left)s are left and this video "
-        "needs %(needed)s. Choose a smaller preset, or ask an admin of the team for more."
-    ),
-    noop("An admin of your team allows you %(limit)s videos a day, and they are used up. Try again tomorrow (UTC)."),
-    noop("No connection (%(error)s)."),
-    noop("A team has at most %(most)s webhooks. Delete one that is not used."),
-    # Last: whatever else it allows.
-    noop("The plan of your team allows %(choices)s."),
-)
 _TRIED_AGAIN = re.compile(r"(?P<sentence>.*) It was tried (?P<count>\d+) times\.", re.DOTALL)
+_OF_FIELD = re.compile(r"(?P<field>[a-z_]+(\.\w+)*): (?P<sentence>.*)", re.DOTALL)
+_ESCAPED_PLACE = re.compile(r"%\\\((\w+)\\\)s|\\\{(\w+)\\\}")
 # For those that vary too much, or come from below: what their code means.
 _OF_CODE = {
     "worker_lost": _("The worker that was making it went away."),
@@ -54,7 +24,6 @@ _OF_CODE = {
     "encoding_failed": _("The frames could not be written as a film."),
     "source_missing": _("Its picture is gone."),
     "deadline_passed": _("It could not be started before its deadline."),
-    "not_text": _("Holds a character that is not text. Remove it."),
 }
 
 
@@ -65,15 +34,23 @@ def translated(text: str, *, code: str = "") -> str:
     if again := _TRIED_AGAIN.fullmatch(text):
         count = gettext("It was tried %(count)s times.") % {"count": again["count"]}
         return f"{translated(again['sentence'], code=code)} {count}"
+    if about := _OF_FIELD.fullmatch(text):
+        return f"{about['field']}: {translated(about['sentence'], code=code)}"
     for pattern, sentence in _PATTERNS:
         if found := pattern.fullmatch(text):
-            return gettext(sentence) % found.groupdict()
+            return _filled(sentence, found.groupdict())
     known = gettext(text)
     return str(_OF_CODE.get(code, text)) if known == text else known
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.+?)", re.escape(sentence)))
+    return re.compile(_ESCAPED_PLACE.sub(r"(?P<\1\2>.+?)", re.escape(sentence)), re.DOTALL)
 
 
-_PATTERNS = [(_pattern(sentence), sentence) for sentence in _VARYING]
+def _filled(sentence: str, values: dict[str, str]) -> str:
+    """The sentence in the reader's language with its values; a reason among them is a sentence itself."""
+    values = {name: translated(value) if name == "reason" else value for name, value in values.items()}
+    return gettext(sentence).format(**values) if "{" in sentence else gettext(sentence) % values
+
+
+_PATTERNS = [(_pattern(sentence), sentence) for sentence in VARYING]

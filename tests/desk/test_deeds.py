@@ -173,3 +173,17 @@ def test_a_claimed_video_keeps_its_priority(adele: Person, alice: Person, make_j
     do(adele, f"/admin/jobs/job/{job.pk}/set_priority/", priority="2")
     job.refresh_from_db()
     assert job.priority == Priority.NORMAL
+
+
+def test_refusals_are_said_in_the_administrator_s_language(
+    adele: Person, alice: Person, make_job: Callable[..., Job]
+) -> None:
+    adele.client.post("/language", {"language": "zh-hans"})
+    failed = make_job(alice, State.FAILED, error_code="engine_crashed")
+    for _ in range(2):
+        do(adele, f"/admin/jobs/job/{failed.pk}/retry/")
+    assert "已经重试过了。" in adele.get("/admin/jobs/job/").content.decode()
+    do(adele, f"/admin/accounts/user/{adele.user.pk}/deactivate/")
+    assert "这是你自己。请让另一位管理员来做。" in adele.get("/admin/").content.decode()
+    do(adele, f"/admin/accounts/team/{alice.team.pk}/adjust_credits/", credits="-5000", reason="too much")
+    assert "团队剩余的点数不足 5000 点。" in adele.get("/admin/").content.decode()

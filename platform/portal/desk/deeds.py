@@ -28,6 +28,7 @@ from accounts.audit.models import Verb
 from accounts.audit.services import record
 from accounts.models import Team
 from common.errors import MutoscopeError
+from jobs.pages.words import translated
 
 # A list's "select all" may mean a million rows: what cannot be done within a request is not begun.
 MOST_ROWS = 1000
@@ -147,7 +148,7 @@ class Deeds:
                     if changed:
                         self._note(request, deed, row, answers)
             except MutoscopeError as error:
-                messages.error(request, f"{row}: {error.message}")
+                messages.error(request, f"{row}: {translated(error.message, code=error.code)}")
                 continue
             done += changed
             if not changed:
