@@ -179,7 +179,8 @@ def test_refusals_are_said_in_the_administrator_s_language(
     adele: Person, alice: Person, make_job: Callable[..., Job]
 ) -> None:
     adele.client.post("/language", {"language": "zh-hans"})
-    failed = make_job(alice, State.FAILED, error_code="engine_crashed")
+    failed = make_job(alice, State.FAILED, error_code="engine_crashed", error_message="The engine crashed.")
+    assert "引擎崩溃了。" in adele.get(f"/admin/jobs/job/{failed.pk}/change/").content.decode()
     for _ in range(2):
         do(adele, f"/admin/jobs/job/{failed.pk}/retry/")
     assert "已经重试过了。" in adele.get("/admin/jobs/job/").content.decode()

@@ -13,6 +13,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from common.errors import NotFound
 from common.ids import parse_public_id
 from jobs.models import Job, Priority, Tally
+from jobs.pages.words import translated
 from jobs.services.cancel import cancel_job
 from jobs.services.priority import set_priority
 from jobs.services.retry import retry_job
@@ -138,7 +139,6 @@ class JobAdmin(DeskAdmin):
     began = fact("started_at", _("Started"))
     ended = fact("finished_at", _("Ended"))
     trouble = fact("error_code", _("Error"))
-    said = fact("error_message", _("What was said of it"))
     words = fact("prompt", _("Prompt"))
     not_words = fact("negative_prompt", _("What to avoid"))
     refinement = fact("steps", _("Steps"))
@@ -156,6 +156,10 @@ class JobAdmin(DeskAdmin):
     expires = fact("expires_at", _("Kept until"))
     deleted = fact("deleted_at", _("Deleted"))
     stored = fact("result_bytes", _("Bytes"))
+
+    @display(description=_("What was said of it"))
+    def said(self, job: Job) -> str:
+        return translated(job.error_message, code=job.error_code)
 
     @display(description=_("Priority"), ordering="priority")
     def order(self, job: Job) -> Any:
