@@ -90,19 +90,38 @@ def test_without_the_database_the_answer_is_503_in_the_envelope(as_alice, transa
     assert (ready.status_code, ready.json()["checks"]["database"]) == (503, False)
 
 
+@pytest.fixture
+def without_database(transactional_db):
+    """Runs a call while the database cannot be reached."""
+
+    def run(call, *args):
+        real = connection.settings_dict["NAME"]
+        connection.close()
+        connection.settings_dict["NAME"] = "no_such_database"
+        try:
+            return call(*args)
+        finally:
+            connection.close()
+            connection.settings_dict["NAME"] = real
+
+    return run
+
+
 @pytest.mark.parametrize(("path", "said"), [("/", b"Our database does not answer"), ("/v1/videos", b"overloaded")])
-def test_whose_session_cannot_be_read_is_told_to_come_again(path, said, alice, transactional_db):
+def test_whose_session_cannot_be_read_is_told_to_come_again(path, said, alice, without_database):
     """By a page or in the envelope, as was asked; what looks into sessions is no view."""
     browser = Client(raise_request_exception=False)
     browser.force_login(alice.user)
-    real = connection.settings_dict["NAME"]
-    connection.close()
-    connection.settings_dict["NAME"] = "no_such_database"
-    try:
-        answer = browser.get(path)
-    finally:
-        connection.close()
-        connection.settings_dict["NAME"] = real
+    answer = without_database(browser.get, path)
     assert answer.status_code == 503
     assert answer["Retry-After"]
     assert said in answer.content
+
+
+def test_probes_look_into_no_session(alice, without_database):
+    """A person's browser, too, is told that the process lives and what it misses."""
+    browser = Client(raise_request_exception=False)
+    browser.force_login(alice.user)
+    assert without_database(browser.get, "/livez").status_code == 200
+    assert without_database(browser.get, "/readyz").json()["checks"]["database"] is False
+    assert without_database(browser.get, "/health").json()["status"] == "unhealthy"

@@ -22,6 +22,7 @@ from accounts.models import User
 from common.errors import Conflict
 from common.middleware import Step, SyncAndAsyncMiddleware
 from portal.desk.models import Impersonation
+from portal.middleware import QUIET_PATHS
 
 log = structlog.get_logger(__name__)
 
@@ -103,6 +104,8 @@ class ImpersonationMiddleware(SyncAndAsyncMiddleware):
         request.impersonator = None  # type: ignore[attr-defined]
         if request.headers.get("Authorization") or request.headers.get("X-API-Key"):
             return None  # a key never reads cookies
+        if request.path.startswith(QUIET_PATHS):
+            return None  # probes answer anybody, also when the sessions' database is away
         return partial(_take_place, request)
 
 
