@@ -27,6 +27,8 @@ from tests.pages.conftest import Person, picture
         ("The certificate is not valid for this address.", "", "该地址的证书无效。"),
         ("Something new.", "unheard_of", "Something new."),
         ("", "", ""),
+        ("field: " * 2000, "", "field: " * 2000),
+        ("CUDA out of memory. " * 2000, "out_of_memory", "GPU 显存不足。"),
     ],
 )
 def test_by_sentence_by_code_or_not_at_all(text: str, code: str, chinese: str) -> None:
