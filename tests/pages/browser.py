@@ -9,11 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
 
 Result = TypeVar("Result")
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
+# Milliseconds that anything may take: a wait ends with what it waits for, and a busy machine is no fault of a page.
+_PATIENCE = 60_000
+expect.set_options(timeout=_PATIENCE)
 
 
 class Browser:
@@ -55,7 +58,7 @@ class Browser:
 
         def play() -> Result:
             context = self._browser.new_context(base_url=base_url, viewport=viewport, locale="en-US", **options)
-            context.set_default_timeout(10_000)
+            context.set_default_timeout(_PATIENCE)
             if session:
                 context.add_cookies([{"name": "sessionid", "value": session, "url": base_url}])
             page = context.new_page()
