@@ -18,8 +18,6 @@ log = structlog.get_logger(__name__)
 
 # A caller's own id is kept when it is harmless to print.
 _ACCEPTED_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
-# Probes come every few seconds and say nothing.
-QUIET_PATHS = ("/livez", "/readyz", "/health", "/metrics", "/static/")
 
 
 def client_address(request: HttpRequest) -> str:
@@ -61,7 +59,7 @@ class RequestContextMiddleware(SyncAndAsyncMiddleware):
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         seconds = time.monotonic() - request.started  # type: ignore[attr-defined]
         count_request(request, response, seconds)
-        if not request.path.startswith(QUIET_PATHS):
+        if not request.path.startswith(settings.QUIET_PATHS):
             log.info(
                 "request",
                 method=request.method,

@@ -25,3 +25,6 @@ LOGGING_CONFIG = None
 # Engine children call it, too.
 CONFIGURE_LOGS = partial(structlog_configuration, json_lines=LOG_JSON, level=LOG_LEVEL)
 CONFIGURE_LOGS()
+
+# Probes come every few seconds: no line is logged of them, and who asks is not looked up.
+QUIET_PATHS = ("/livez", "/readyz", "/health", "/metrics", "/static/")
