@@ -30,9 +30,6 @@ def own_valkey(tmp_path_factory, settings):
     _forget_clients()
 
 
-_FAR_LESS_THAN_A_HANG = 20  # seconds: each call is to wait for REDIS_TIMEOUT_SECONDS once at most, on a busy machine
-
-
 def process_of(server: Valkey) -> int:
     return next(process.pid for process in running_in(server.data, program=server.program))
 
@@ -43,18 +40,25 @@ def _forget_clients() -> None:
     doorbell._silent_until = ratelimit._passing_until = 0.0
 
 
+def seconds_of_a_submit(client, path, body) -> float:
+    """As long as the first one takes that meets the outage: later ones do not even ask for a while."""
+    _forget_clients()
+    started = time.monotonic()
+    answer = client.post(path, body, Prefer="wait=0")
+    assert answer.status_code == 202, answer.content
+    return time.monotonic() - started
+
+
 @pytest.mark.parametrize("outage", ["frozen", "gone"])
-def test_a_submit_without_redis_is_accepted_and_does_not_wait_for_it(outage, own_valkey, as_alice, body):
+def test_a_submit_without_redis_is_accepted_within_a_second(outage, own_valkey, as_alice, body):
     if outage == "frozen":
         os.kill(process_of(own_valkey), signal.SIGSTOP)
     else:
         own_valkey.stop()
     try:
-        started = time.monotonic()
-        for path in ("/v1/videos", "/v1/videos", "/v1/generate"):
-            answer = as_alice.post(path, body(), Prefer="wait=0")
-            assert answer.status_code == 202, answer.content
-        assert time.monotonic() - started < _FAR_LESS_THAN_A_HANG
+        for path in ("/v1/videos", "/v1/generate"):
+            # The quickest of some: what a busy machine adds differs, what a call waits for Redis does not.
+            assert min(seconds_of_a_submit(as_alice, path, body()) for _ in range(5)) < 1
         assert as_alice.get("/readyz").json() == {
             "ready": True,
             "checks": {"database": True, "redis": False, "storage": True},
@@ -62,7 +66,7 @@ def test_a_submit_without_redis_is_accepted_and_does_not_wait_for_it(outage, own
     finally:
         if outage == "frozen":
             os.kill(process_of(own_valkey), signal.SIGCONT)
-    assert Job.objects.filter(state=State.QUEUED).count() == 3
+    assert Job.objects.filter(state=State.QUEUED).count() == 10
 
 
 def test_a_worker_without_redis_finds_its_work_in_postgres(own_valkey, submit, start_worker, settings):
