@@ -217,7 +217,6 @@ class GpuWorker(BellWorker):
         # Oftener than the lease needs: a cancel should be seen within a second.
         hold.beat_when_due(min(_RUNNING_BEAT_SECONDS, settings.BEAT_SECONDS))
         if hold.is_lost:
-            log.warning("fenced_off", task_id=hold.job.public_id, attempt=hold.job.attempt)
             self.recycle_engine()
             self.end_running(lambda: False)
         elif hold.trouble is not None:
@@ -229,11 +228,12 @@ class GpuWorker(BellWorker):
             self.engine.send(Cancel(hold.fence))
 
     def end_running(self, close: Callable[[], bool]) -> None:
-        """Says in Postgres how the present run ended, then lets go of it."""
+        """Says in Postgres how the present run ended, then lets go of it. close: whether Postgres took its word."""
         hold = self.running
         assert hold is not None  # noqa: S101 (callers have checked it)
         try:
-            close()
+            if not close():
+                log.warning("fenced_off", task_id=hold.job.public_id, attempt=hold.job.attempt)
         except AnyDatabaseError as error:
             # The lease will run out and the reconciler will see to the job.
             log.error("close_failed", task_id=hold.job.public_id, reason=str(error).strip())
