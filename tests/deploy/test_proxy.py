@@ -65,7 +65,7 @@ def with_addresses(text: str, addresses: dict[str, str]) -> str:
 @pytest.fixture
 def site(web_processes: Callable[..., WebProcesses], live_process: Callable[..., LiveProcess]) -> Iterator[Site]:
     environment = {"TRUSTED_PROXIES": 1, "LOG_JSON": 1}
-    web = web_processes(2, **environment, HOLDS_ANSWERS=0)
+    web = web_processes(2, **environment)
     live = live_process(**environment)
     folder = Path(tempfile.mkdtemp(prefix="mts-nginx-"))
     port = free_port()

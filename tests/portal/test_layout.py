@@ -48,6 +48,14 @@ assert hasattr(platform, "python_version")
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(("entry", "holds"), [("portal.asgi", True), ("portal.wsgi", False)])
+def test_an_entry_needs_no_environment_to_know_whether_answers_may_wait(entry: str, holds: bool) -> None:
+    code = f"import {entry}; from django.conf import settings; print(settings.HOLDS_ANSWERS)"
+    done = run_python(code, DJANGO_SETTINGS_MODULE="", HOLDS_ANSWERS="")
+
+    assert done.stdout == f"{holds}\n", done.stderr
+
+
 def test_static_files_are_not_sniffed(tmp_path: Path) -> None:
     (tmp_path / "a.css").write_text("a {}")
     code = """

@@ -380,7 +380,7 @@ def test_the_description_names_it_where_it_is_allowed(client, db, settings):
 def test_a_team_leaves_processes_to_the_others(web_processes, alice, charlie, body, host):
     """Two that answer one call at a time: of these, one team's slow pictures keep one."""
     environment = dict.fromkeys(("IMAGE_URLS", "IMAGE_URLS_OVER_HTTP", "IMAGE_URLS_FROM_LOOPBACK"), "1")
-    web = web_processes(2, **environment, IMAGE_URLS_AT_ONCE_PER_TEAM="1", HOLDS_ANSWERS="0")
+    web = web_processes(2, **environment, IMAGE_URLS_AT_ONCE_PER_TEAM="1")
     go_on, asked = threading.Event(), threading.Event()
 
     def slowly(handler):
