@@ -6,11 +6,11 @@ import os
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 os.environ.setdefault("HOLDS_ANSWERS", "1")
 
-from django.conf import settings  # noqa: E402
-from django.core.asgi import get_asgi_application  # noqa: E402
-from servestatic import ServeStaticASGI  # noqa: E402
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+from servestatic import ServeStaticASGI
 
-from portal.edge import AsgiEdge  # noqa: E402
+from portal.edge import AsgiEdge
 
 # Around Django, not among its middleware: one class there that is not asynchronous costs each waiting call a thread.
 application = ServeStaticASGI(AsgiEdge(get_asgi_application()), **settings.STATIC_SERVER)
