@@ -18,25 +18,26 @@ from jobs.api.errors import DIALECTS, as_mutoscope_error, json_error, retry_head
 _API_PREFIXES = ("/v1/", "/generate", *DIALECTS)
 
 
-def _is_api(request: HttpRequest) -> bool:
+def is_api(request: HttpRequest) -> bool:
+    """Whether a program is answered, not a person at a page."""
     return request.path == "/v1" or request.path.startswith(_API_PREFIXES)
 
 
 def api_or_plain(request: HttpRequest, error: MutoscopeError) -> HttpResponse:
     """The answer to a request that was refused before Django made anything of it: no session, no template."""
-    if _is_api(request):
+    if is_api(request):
         return json_error(request, error)
     return HttpResponse(error.message, status=error.status, content_type="text/plain; charset=utf-8")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if _is_api(request):
+    if is_api(request):
         return json_error(request, as_mutoscope_error(exception) or Malformed("The request is malformed."))
     return defaults.bad_request(request, exception)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if _is_api(request):
+    if is_api(request):
         return json_error(request, NotFound("There is nothing at this address."))
     return _page(request, 404)
 
@@ -56,7 +57,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     if isinstance(error, Exception) and is_outage(error):
         return _unavailable(request, error)
-    if _is_api(request):
+    if is_api(request):
         return json_error(request, MutoscopeError("Something went wrong on our side. Try again; quote the request_id."))
     return defaults.server_error(request)
 
@@ -64,7 +65,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def _unavailable(request: HttpRequest, outage: Exception) -> HttpResponse:
     """A database that is away, wherever it was missed: in a page, in a session."""
     known = cast("MutoscopeError", as_mutoscope_error(outage))
-    if _is_api(request):
+    if is_api(request):
         return json_error(request, known)
     return HttpResponse(loader.render_to_string("503.html"), status=known.status, headers=retry_headers(known))
 
@@ -77,7 +78,7 @@ class NotAPageMiddleware(SyncAndAsyncMiddleware):
 
 
 def _is_blank(request: HttpRequest, response: HttpResponseBase) -> bool:
-    return response.status_code == 405 and request.method == "GET" and not _is_api(request)
+    return response.status_code == 405 and request.method == "GET" and not is_api(request)
 
 
 def _not_a_page(request: HttpRequest, response: HttpResponseBase) -> HttpResponse:
