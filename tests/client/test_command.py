@@ -19,8 +19,9 @@ from tests.client.test_client import CAT
 from tests.workers import wait_for_state, wait_until
 
 pytestmark = pytest.mark.xdist_group("processes")
-SMALL = ("--model", "scripted", "--resolution", "256p", "--frames", "8", "--steps", "15")
-SLOW = ("generate", CAT, "delay=0.2", *SMALL)
+SMALL = ("--model", "scripted", "--resolution", "256p", "--frames", "8", "--steps", "100")
+# Until it is hurried.
+SLOW = ("generate", CAT, "delay=0.6", *SMALL)
 
 
 @pytest.fixture
@@ -79,16 +80,19 @@ def test_bytes_are_shown_in_the_unit_that_fits(count, shown):
     assert words.size(count) == shown
 
 
-def test_from_a_photograph_to_a_file_over_a_broken_line(shell, live, start_worker):
+def test_from_a_photograph_to_a_file_over_a_broken_line(shell, live, start_worker, hurry):
     start_worker("--model", "scripted")
     with Relay(live.port, cut_after=6000) as relay:
         shell.environment["MUTOSCOPE_BASE_URL"] = relay.url
-        done = shell.run(*SLOW, "--seed", 7, "--metadata", "order=7", "-o", "out.mp4", "--json")
-    assert done.returncode == 0, done.stderr
-    made = json.loads(done.stdout)
+        process = shell.start(*SLOW, "--seed", 7, "--metadata", "order=7", "-o", "out.mp4", "--json")
+        wait_until(lambda: relay.cuts >= 1)
+        hurry()
+        told, said = process.communicate(timeout=300)
+        shell.check(told + said)
+    assert process.returncode == 0, said
+    made = json.loads(told)
     assert (made["status"], made["seed"], made["metadata"], made["file"]) == ("completed", 7, {"order": "7"}, "out.mp4")
     assert (shell.folder / "out.mp4").read_bytes()[4:8] == b"ftyp"
-    assert relay.cuts >= 1
     shell.environment["MUTOSCOPE_BASE_URL"] = live.url
     assert json.loads(shell.run("get", made["id"], "--json").stdout)["id"] == made["id"]
     assert [row["id"] for row in json.loads(shell.run("list", "--json").stdout)["data"]] == [made["id"]]
@@ -103,28 +107,35 @@ def test_from_a_photograph_to_a_file_over_a_broken_line(shell, live, start_worke
     assert (listed.returncode, "No space left" in listed.stderr) == (1, True)
 
 
-def test_a_terminal_shows_a_bar_and_the_clip(shell, start_worker):
+# Terminals that draw pictures, and how they are told to.
+PICTURES = [
+    ({"TERM": "xterm-kitty"}, ("\x1b_Ga=T,f=100,q=2,C=1", "\x1b_Ga=d,d=I")),
+    ({"TERM_PROGRAM": "iTerm.app"}, ("\x1b]1337;File=inline=1",)),
+]
+
+
+def test_a_terminal_shows_a_bar_and_the_clip(shell, start_worker, hurry):
     start_worker("--model", "scripted")
     terminal = shell.terminal(*SLOW, "--seed", 0x204060, "-o", "out.mp4", "--quote")
     terminal.wait_for(lambda it: "Make it?" in it.text)
     assert "1 credit, " in terminal.text
     terminal.type("\r")
+    terminal.wait_for(lambda it: "Making it" in it.text and "▀" in it.text)
+    hurry()
     assert terminal.end() == 0
-    assert "Making it" in terminal.text
-    assert "▀" in terminal.text
     # The engine's only colour, as JPEG keeps it.
     assert "\x1b[38;2;9" in terminal.raw
     assert "Saved out.mp4" in terminal.text.splitlines()[-1]
     without = shell.terminal(*SLOW, "-o", "two.mp4", "--no-preview")
     assert without.end() == 0
     assert "▀" not in without.text
-    kitty = shell.terminal(*SLOW, "-o", "three.mp4", TERM="xterm-kitty")
-    assert kitty.end() == 0
-    assert "\x1b_Ga=T,f=100,q=2,C=1" in kitty.raw
-    assert "\x1b_Ga=d,d=I" in kitty.raw
-    iterm = shell.terminal(*SLOW, "-o", "four.mp4", TERM_PROGRAM="iTerm.app")
-    assert iterm.end() == 0
-    assert "\x1b]1337;File=inline=1" in iterm.raw
+    for number, (variables, marks) in enumerate(PICTURES):
+        hurry.over()
+        drawing = shell.terminal(*SLOW, "-o", f"drawn-{number}.mp4", **variables)
+        drawing.wait_for(lambda it, mark=marks[0]: mark in it.raw)
+        hurry()
+        assert drawing.end() == 0
+        assert all(mark in drawing.raw for mark in marks)
 
 
 def test_colours_stay_away_where_nobody_wants_them(shell):
@@ -151,17 +162,18 @@ def test_ctrl_c_asks_what_to_do(shell, answer, state, said):
     assert list(shell.folder.glob("*.mp4")) == []
 
 
-def test_an_interrupted_script_says_how_to_come_back(shell, start_worker):
+def test_an_interrupted_script_says_how_to_come_back(shell, start_worker, hurry):
     process = shell.start(*SLOW, "-o", "out.mp4")
-    job = wait_until(Job.objects.first, 60)
+    job = wait_until(Job.objects.first)
     # It says so once it listens.
     assert process.stderr.readline() == "Waiting for its turn\n"
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     shell.check(said)
     assert process.returncode == 130
     assert f"mutoscope watch {job.public_id}" in said
     start_worker("--model", "scripted")
+    hurry()
     again = shell.run("watch", job.public_id, "-o", "out.mp4")
     assert again.returncode == 0, again.stderr
     assert (shell.folder / "out.mp4").exists()

@@ -15,7 +15,8 @@ from tests.client.relay import Relay
 from tests.client.test_client import CAT, SMALL
 
 pytestmark = pytest.mark.xdist_group("processes")
-LONG = {**SMALL, "model": "scripted", "steps": 15}
+# Until it is hurried.
+LONG = {**SMALL, "model": "scripted", "steps": 100}
 
 
 @pytest.fixture(autouse=True)
@@ -32,14 +33,17 @@ def kinds(events, name):
     return [event for event in events if type(event).__name__ == f"{name}Event"]
 
 
-def test_a_line_that_is_cut_again_and_again_loses_and_repeats_nothing(live, key, start_worker, monkeypatch):
+def test_a_line_that_is_cut_again_and_again_loses_and_repeats_nothing(live, key, start_worker, hurry, monkeypatch):
     monkeypatch.setattr("mutoscope.retries._FIRST_PAUSE_SECONDS", 0.01)
     with Relay(live.port, cut_after=4000) as relay, Mutoscope(relay.url, key) as client:
-        video = client.videos.create(CAT, "delay=0.2", **LONG)
+        video = client.videos.create(CAT, "delay=0.6", **LONG)
         listening = client.videos.events(video)
-        first = next(listening)
+        events = [next(listening)]
         start_worker("--model", "scripted")
-        events = [first, *listening]
+        for event in listening:
+            events.append(event)
+            if len(kinds(events, "Progress")) >= 3 and kinds(events, "Preview") and relay.cuts >= 2:
+                hurry()
         # Who comes back later gets what followed; who saw the end gets nothing.
         again = list(client.videos.events(video, last_event_id=kinds(events, "Status")[1].id))
         assert list(client.videos.events(video, last_event_id=events[-1].id)) == []
@@ -57,14 +61,18 @@ def test_a_line_that_is_cut_again_and_again_loses_and_repeats_nothing(live, key,
     assert {event.id for event in again} <= {event.id for event in events}
 
 
-def test_coroutines_hear_the_same(live, key, start_worker):
+def test_coroutines_hear_the_same(live, key, start_worker, hurry):
     start_worker("--model", "scripted")
 
     async def listen():
         async with AsyncMutoscope(live.url, key) as client:
-            video = await client.videos.create(CAT, "delay=0.1", **LONG)
+            video = await client.videos.create(CAT, "delay=0.6", **LONG)
+            heard = []
             async with aclosing(client.videos.events(video)) as events:
-                heard = [event async for event in events]
+                async for event in events:
+                    heard.append(event)
+                    if kinds(heard, "Progress"):
+                        hurry()
             shown = []
             assert (await client.videos.wait(video, on_progress=shown.append)).is_completed
             return heard, shown
@@ -75,34 +83,52 @@ def test_coroutines_hear_the_same(live, key, start_worker):
     assert [video.status for video in shown] == ["completed"]
 
 
-def test_waiting_tells_of_every_step_and_still_ends_in_time(live, key, start_worker):
+def test_waiting_tells_of_every_step_and_still_ends_in_time(live, key, start_worker, hurry):
     with Mutoscope(live.url, key) as client:
-        waiting = client.videos.create(CAT, "delay=0.3", **LONG)
+        waiting = client.videos.create(CAT, "delay=0.6", **LONG)
         seen, started = [], time.monotonic()
         with pytest.raises(Exception, match="queued"):
             client.videos.wait(waiting, timeout=2, on_progress=seen.append)
         assert time.monotonic() - started < 20
         start_worker("--model", "scripted")
-        video = client.videos.wait(waiting, timeout=120, on_progress=seen.append)
+
+        def progress():
+            return [now.progress for now in seen if now.status == "in_progress"]
+
+        def see(now):
+            seen.append(now)
+            if len(set(progress())) >= 3:
+                hurry()
+
+        video = client.videos.wait(waiting, timeout=300, on_progress=see)
     assert video.is_completed
     assert seen[-1] == video
-    shown = [now.progress for now in seen if now.status == "in_progress"]
+    shown = progress()
     assert len(set(shown)) >= 3
     assert shown == sorted(shown)
 
 
 @pytest.mark.parametrize("stream", ["hidden", "of a process that answers at once"])
-def test_without_a_stream_the_status_is_asked_for(stream, live, web_processes, key, start_worker):
+def test_without_a_stream_the_status_is_asked_for(stream, live, web_processes, key, start_worker, hurry):
     start_worker("--model", "scripted")
+
+    def heard_by(client):
+        heard = []
+        for event in client.videos.events(client.videos.create(CAT, "delay=0.6", **LONG)):
+            heard.append(event)
+            if kinds(heard, "Progress"):
+                hurry()
+        return heard
+
     if stream == "hidden":
         with Relay(live.port, hidden=b"/events") as relay, Mutoscope(relay.url, key) as older:
-            events = list(older.videos.events(older.videos.create(CAT, "delay=0.3", **LONG)))
+            events = heard_by(older)
             assert not kinds(events, "Preview")
     else:
         web = web_processes(1, MODELS_ENABLED="camera,scripted")
         line = httpx.Client(transport=httpx.HTTPTransport(uds=str(web.socket)))
         with Mutoscope("http://localhost", key, http_client=line) as client:
-            events = list(client.videos.events(client.videos.create(CAT, "delay=0.3", **LONG)))
+            events = heard_by(client)
     statuses = [event.status for event in kinds(events, "Status")]
     assert statuses[-2:] == ["in_progress", "completed"]
     assert len(statuses) == len(set(statuses))

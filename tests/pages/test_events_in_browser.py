@@ -15,6 +15,7 @@ from jobs.models import Job
 from jobs.states import State
 from tests.pages.browser import Browser
 from tests.pages.conftest import Person, cookie
+from tests.workers import Hurry
 
 pytestmark = pytest.mark.xdist_group("browser")
 ROOT = Path(site.ROOT)
@@ -33,6 +34,7 @@ def static_root(tmp_path: Path) -> Path:
 def test_progress_and_preview_come_without_asking(
     live_process: Callable[..., Any],
     start_worker: Callable[..., Any],
+    hurry: Hurry,
     member: Person,
     browser: Browser,
     make_job: Callable[..., Job],
@@ -42,7 +44,7 @@ def test_progress_and_preview_come_without_asking(
     media = settings.STORAGES["default"]["OPTIONS"]["location"]
     live = live_process(MEDIA_ROOT=media, STATIC_ROOT=static_root)
     start_worker("--model", "scripted", MEDIA_ROOT=media)
-    job = make_job(member, State.QUEUED, model="scripted", prompt="delay=0.4", steps=30, num_frames=8)
+    job = make_job(member, State.QUEUED, model="scripted", prompt="delay=0.6", steps=100, num_frames=8)
     asked: list[str] = []
 
     def note(request: Request) -> None:
@@ -51,16 +53,17 @@ def test_progress_and_preview_come_without_asking(
     def scenario(page: Page) -> None:
         page.goto(f"/videos/{job.public_id}")
         still = page.locator("#still.is-preview")
-        still.wait_for(timeout=60_000)
+        still.wait_for()
         expect(page.locator("#video-state")).to_have_text("In progress")
-        expect(page.locator("[data-live=title]")).to_contain_text("of 30")
+        expect(page.locator("[data-live=title]")).to_contain_text("of 100")
         page.on("request", note)
         words = page.locator("[data-live=title]").inner_text()
-        expect(page.locator("[data-live=title]")).not_to_have_text(words, timeout=60_000)
+        expect(page.locator("[data-live=title]")).not_to_have_text(words)
         page.wait_for_timeout(2500)
         assert [url for url in asked if "/live" in url] == []
         assert (still.get_attribute("src") or "").startswith("data:image/jpeg;base64,")
-        expect(page.locator(".video[data-state=completed]")).to_be_visible(timeout=60_000)
+        hurry()
+        expect(page.locator(".video[data-state=completed]")).to_be_visible()
         expect(page.get_by_role("link", name="Download", exact=True)).to_be_visible()
 
     browser.run(live.url, scenario, session=cookie(member))

@@ -4,7 +4,7 @@ The prompt is a script of words `name=value`; other words are ignored.
 
 | word | does |
 |---|---|
-| `delay=S` | takes S seconds a step |
+| `delay=S` | takes S seconds a step, until it is hurried |
 | `load=S` (in the source) | takes S seconds to load |
 | `fail_at=N` | fails for good at step N |
 | `oom_at=N` | runs out of memory at step N |
@@ -14,12 +14,16 @@ The prompt is a script of words `name=value`; other words are ignored.
 | `hang_at=N` | reports nothing any more from step N on |
 | `leak_mb=N` | keeps N MiB of memory for good |
 | `chance=P` | what is to happen at a step happens with probability P only (default 1) |
+
+It is hurried from when the file is there that the environment variable SCRIPT_HURRY names: who looks on has as long as
+it needs to see a run in its midst, and then the run is over at once.
 """
 
 import os
 import random
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 from PIL.Image import Image
@@ -43,7 +47,8 @@ class ScriptedEngine(Engine):
         strikes = random.random() < script.get("chance", 1.0)  # noqa: S311 (luck, not secrecy)
         self._leaked.append(bytearray(int(script.get("leak_mb", 0)) << 20))
         for step in range(1, request.steps + 1):
-            time.sleep(script.get("delay", 0.0))
+            if not _is_hurried():
+                time.sleep(script.get("delay", 0.0))
             if strikes:
                 _act(script, step)
             on_step(step, request.steps)
@@ -56,6 +61,11 @@ class ScriptedEngine(Engine):
 def colour_of(seed: int) -> tuple[int, int, int]:
     """The colour of every pixel of the clip with this seed, (red, green, blue)."""
     return seed & 0xFF, seed >> 8 & 0xFF, seed >> 16 & 0xFF
+
+
+def _is_hurried() -> bool:
+    signal_file = os.environ.get("SCRIPT_HURRY")
+    return signal_file is not None and Path(signal_file).exists()
 
 
 def _script(text: str) -> dict[str, float]:

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 
 from portal.embedded import Valkey
 from portal.processes import running_in
@@ -14,6 +15,8 @@ class OwnRedis:
     def __init__(self, server: Valkey) -> None:
         self._server = server
         self.url = server.url
+        # Of a process that is to notice when it is away.
+        self.variables = {"REDIS_URL": self.url, "REDIS_TIMEOUT_SECONDS": settings.USUAL_REDIS_TIMEOUT_SECONDS}
         server.start()
 
     def kill(self) -> None:

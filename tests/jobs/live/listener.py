@@ -14,7 +14,7 @@ import httpx
 from PIL import Image
 
 from jobs.models import Job
-from tests.workers import wait_until
+from tests.workers import PATIENCE_SECONDS, wait_until
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Listener:
     """A context manager: inside it the stream is read."""
 
     def __init__(self, base_url: str, job: Job, headers: dict[str, str], last: str | None = None) -> None:
-        self._client = httpx.Client(base_url=base_url, timeout=httpx.Timeout(30, read=60))
+        self._client = httpx.Client(base_url=base_url, timeout=PATIENCE_SECONDS)
         self._headers = headers if last is None else {**headers, "Last-Event-ID": last}
         self._path = f"/v1/videos/{job.public_id}/events"
         self.raw, self.ended, self.status, self.headers = "", False, 0, httpx.Headers()
@@ -62,7 +62,7 @@ class Listener:
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_SECONDS)
         self._client.close()
 
     def _read(self) -> None:
@@ -88,5 +88,5 @@ class Listener:
     def statuses(self) -> list[str]:
         return [event.data["status"] for event in self.of("status")]
 
-    def wait(self, condition: Callable[[Self], Any], seconds: float = 30) -> None:
+    def wait(self, condition: Callable[[Self], Any], seconds: float = PATIENCE_SECONDS) -> None:
         wait_until(lambda: condition(self), seconds, lambda: f"heard {self.raw[-2000:]!r}, ended: {self.ended}")

@@ -1,5 +1,6 @@
 """Events of videos, read from a real `live` process while real workers make them."""
 
+import itertools
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -22,7 +23,8 @@ from tests.workers import wait_for_state, wait_until
 pytestmark = pytest.mark.xdist_group("processes")
 
 SCRIPTED = ("--model", "scripted")
-LONG = {"model": "scripted", "prompt": "delay=0.3", "steps": 20}
+# As long as the test needs it to be: then it is hurried.
+LONG = {"model": "scripted", "prompt": "delay=0.6", "steps": 100}
 NOISE = bytes(range(256)) * 58
 
 
@@ -30,7 +32,7 @@ def positions(events: list[Heard]) -> list[Position]:
     return [Position.parse(event.id) for event in events]
 
 
-def test_from_queued_to_completed(submit, start_worker, live_process, alice):
+def test_from_queued_to_completed(submit, start_worker, hurry, live_process, alice):
     live = live_process()
     job = submit(**LONG)
     with Listener(live.url, job, alice.headers) as heard:
@@ -39,32 +41,35 @@ def test_from_queued_to_completed(submit, start_worker, live_process, alice):
         assert heard.headers["X-Accel-Buffering"] == "no"
         heard.wait(lambda it: it.statuses == ["queued"])
         start_worker(*SCRIPTED)
-        heard.wait(lambda it: it.ended, 60)
+        heard.wait(lambda it: len(it.of("progress")) >= 3 and len(it.of("preview")) >= 3)
+        hurry()
+        heard.wait(lambda it: it.ended)
     assert heard.raw.startswith("retry: ")
     assert heard.statuses == ["queued", "in_progress", "completed"]
     assert [event.id for event in heard.of("status")] == ["1-0", "3-0", "5-0"]
     assert all(event.data["id"] == job.public_id for event in heard.events)
     steps = [event.data["step"] for event in heard.of("progress")]
-    assert len(steps) >= 3
     assert steps == sorted(set(steps))
-    assert {event.data["steps"] for event in heard.of("progress")} == {20}
+    assert {event.data["steps"] for event in heard.of("progress")} == {100}
     previews = heard.of("preview")
-    assert len(previews) >= 3
     assert all(event.picture.format == "JPEG" and len(event.data["image_base64"]) <= 20_000 for event in previews)
     assert wait_for_state(job, State.COMPLETED).attempt == 1
 
 
-def test_who_comes_back_in_mid_job_misses_nothing_and_hears_nothing_twice(submit, start_worker, live_process, alice):
+def test_who_comes_back_in_mid_job_misses_nothing_and_hears_nothing_twice(
+    submit, start_worker, hurry, live_process, alice
+):
     live = live_process()
     job = submit(**LONG)
     with Listener(live.url, job, alice.headers) as whole, Listener(live.url, job, alice.headers) as first:
         start_worker(*SCRIPTED)
-        first.wait(lambda it: len(it.of("progress")) >= 2, 60)
+        first.wait(lambda it: len(it.of("progress")) >= 2)
         first.close()
         before = first.events
         whole.wait(lambda it: len(it.events) >= len(before) + 4)
         with Listener(live.url, job, alice.headers, last=before[-1].id) as second:
-            second.wait(lambda it: it.ended, 60)
+            hurry()
+            second.wait(lambda it: it.ended)
         whole.wait(lambda it: it.ended)
     assert before + second.events == whole.events
     assert len(whole.events) == len({event.id for event in whole.events})
@@ -76,9 +81,9 @@ def test_every_attempt_is_told(submit, start_worker, live_process, alice):
     job = submit(model="scripted", prompt="fail_at=9 segfault_at=3 delay=0.1 chance=1", steps=10, num_frames=8)
     with Listener(live.url, job, alice.headers) as heard:
         start_worker(*SCRIPTED)
-        heard.wait(lambda it: "queued" in it.statuses[1:], 60)
+        heard.wait(lambda it: "queued" in it.statuses[1:])
         cancel_job(job=job)
-        heard.wait(lambda it: it.ended, 60)
+        heard.wait(lambda it: it.ended)
     assert heard.statuses[:3] == ["queued", "in_progress", "queued"]
     assert heard.statuses[-1] == "canceled"
     with Listener(live.url, job, alice.headers, last="1-0") as late:
@@ -111,9 +116,9 @@ def test_the_end_is_told_once(submit, live_process, alice):
 
 
 def test_without_redis_the_states_come_from_postgres(
-    submit, start_worker, live_process, alice, charlie, own_redis, body
+    submit, start_worker, hurry, live_process, alice, charlie, own_redis, body
 ):
-    live = live_process(REDIS_URL=own_redis.url)
+    live = live_process(**own_redis.variables)
     foreign = Api(charlie.headers).post("/v1/videos", body()).json()["id"]
     foreign_job = Job.objects.get(pk=foreign.removeprefix("vid_"))
     own_redis.freeze()
@@ -123,29 +128,31 @@ def test_without_redis_the_states_come_from_postgres(
         Listener(live.url, foreign_job, charlie.headers) as other_team,
     ):
         start_worker(*SCRIPTED, REDIS_URL=own_redis.url)
-        heard.wait(lambda it: it.of("progress"), 60)
+        heard.wait(lambda it: it.of("progress"))
+        hurry()
         cancel_job(job=foreign_job)
         other_team.wait(lambda it: it.ended)
-        heard.wait(lambda it: it.ended, 60)
+        heard.wait(lambda it: it.ended)
     assert heard.statuses == ["queued", "in_progress", "completed"]
     assert other_team.statuses == ["queued", "canceled"]
     assert not heard.of("preview")
     assert positions(heard.events) == sorted(set(positions(heard.events)))
 
 
-def test_redis_killed_with_its_data_in_mid_stream(submit, start_worker, live_process, alice, own_redis):
-    live = live_process(REDIS_URL=own_redis.url)
-    job = submit(model="scripted", prompt="delay=0.4", steps=40)
+def test_redis_killed_with_its_data_in_mid_stream(submit, start_worker, hurry, live_process, alice, own_redis):
+    live = live_process(**own_redis.variables)
+    job = submit(**LONG)
     with Listener(live.url, job, alice.headers) as heard:
         start_worker(*SCRIPTED, REDIS_URL=own_redis.url)
-        heard.wait(lambda it: len(it.of("preview")) >= 2, 60)
+        heard.wait(lambda it: len(it.of("preview")) >= 2)
         own_redis.kill()
         at_loss = len(heard.events)
-        heard.wait(lambda it: len(it.of("progress")) and it.events[at_loss + 1 :], 60)
+        heard.wait(lambda it: len(it.of("progress")) and it.events[at_loss + 1 :])
         own_redis.start()
         previews = len(heard.of("preview"))
-        heard.wait(lambda it: len(it.of("preview")) > previews, 60)
-        heard.wait(lambda it: it.ended, 60)
+        heard.wait(lambda it: len(it.of("preview")) > previews)
+        hurry()
+        heard.wait(lambda it: it.ended)
     assert heard.statuses == ["queued", "in_progress", "completed"]
     assert positions(heard.events) == sorted(set(positions(heard.events)))
     # What was lost with Redis is not missing for who comes back from before.
@@ -163,14 +170,16 @@ def test_who_does_not_read_is_let_go_and_may_come_back(submit, live_process, ali
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     slow.connect(("127.0.0.1", live.port))
     slow.sendall(f"{request}Authorization: Bearer {alice.key}\r\n\r\n".encode())
-    assert slow.recv(12) == b"HTTP/1.1 200"
-    for step in range(1, 3000):
-        publish(job.pk, preview_event(job.pk, attempt=1, step=step, jpeg=NOISE))
-        if "stream_too_slow" in live.log.read_text():
-            break
-        if step % 40 == 0:
-            wait_until(lambda: not publish_backlog())
-    assert "stream_too_slow" in live.log.read_text()
+    assert slow.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 200"
+    steps = itertools.count(1)
+
+    def is_let_go() -> bool:
+        for step in itertools.islice(steps, 40):
+            publish(job.pk, preview_event(job.pk, attempt=1, step=step, jpeg=NOISE))
+        wait_until(lambda: not publish_backlog())
+        return "stream_too_slow" in live.log.read_text()
+
+    wait_until(is_let_go)
     wait_until(lambda: can_follow(live.url, job, alice))
     with Listener(live.url, job, alice.headers, last="3-1") as again:
         again.wait(lambda it: it.of("preview"))
@@ -188,14 +197,14 @@ def test_limits_of_key_and_team(submit, live_process, alice, bob):
     job = submit()
     address = f"{live.url}/v1/videos/{job.public_id}/events"
     with Listener(live.url, job, alice.headers), Listener(live.url, job, alice.headers) as second:
-        refused = httpx.get(address, headers=alice.headers)
+        refused = httpx.get(address, headers=alice.headers, timeout=60)
         assert refused.status_code == 429
         error = refused.json()["error"]
         assert (error["code"], error["scope"], error["limit"]) == ("rate_limited", "key", 2)
         assert refused.headers["Retry-After"]
         with Listener(live.url, job, bob.headers) as third:
             assert third.status == 200
-            assert httpx.get(address, headers=bob.headers).json()["error"]["scope"] == "team"
+            assert httpx.get(address, headers=bob.headers, timeout=60).json()["error"]["scope"] == "team"
         second.close()
         wait_until(lambda: can_follow(live.url, job, alice))
 
@@ -212,7 +221,7 @@ def test_a_person_with_several_teams_is_one_person(submit, live_process, alice, 
     with Listener(live.url, job, bob.headers), Listener(live.url, bobs, second.headers) as other:
         assert other.status == 200
         for video, headers in ((job, bob.headers), (bobs, second.headers)):
-            refused = httpx.get(f"{live.url}/v1/videos/{video.public_id}/events", headers=headers)
+            refused = httpx.get(f"{live.url}/v1/videos/{video.public_id}/events", headers=headers, timeout=60)
             error = refused.json()["error"]
             assert (refused.status_code, error["scope"], error["limit"]) == (429, "user", 2)
         assert can_follow(live.url, job, alice)
@@ -244,15 +253,22 @@ def test_a_full_process_says_so(submit, live_process, alice):
     live = live_process(EVENT_STREAMS=1)
     job = submit()
     with Listener(live.url, job, alice.headers):
-        refused = httpx.get(f"{live.url}/v1/videos/{job.public_id}/events", headers=alice.headers)
+        refused = httpx.get(f"{live.url}/v1/videos/{job.public_id}/events", headers=alice.headers, timeout=60)
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
     wait_until(lambda: can_follow(live.url, job, alice))
 
 
-def test_a_quiet_stream_shows_that_it_stands_and_does_not_last_for_ever(submit, live_process, alice):
-    live = live_process(EVENT_HEARTBEAT_SECONDS=0.2, EVENT_STREAM_SECONDS=3)
+def test_a_quiet_stream_shows_that_it_stands(submit, live_process, alice):
+    live = live_process(EVENT_HEARTBEAT_SECONDS=0.2)
     with Listener(live.url, submit(), alice.headers) as heard:
         heard.wait(lambda it: it.raw.count("\n: ") >= 3)
+        assert not heard.ended
+    assert heard.statuses == ["queued"]
+
+
+def test_a_stream_does_not_last_for_ever(submit, live_process, alice):
+    live = live_process(EVENT_HEARTBEAT_SECONDS=0.2, EVENT_STREAM_SECONDS=1)
+    with Listener(live.url, submit(), alice.headers) as heard:
         heard.wait(lambda it: it.ended)
     assert heard.statuses == ["queued"]
 
@@ -265,7 +281,7 @@ def test_streams_hold_no_connection_to_the_database(submit, live_process, alice)
         list(threads.map(Listener.__enter__, listeners))
     for listener in listeners:
         listener.wait(lambda it: it.statuses)
-    assert httpx.get(f"{live.url}/v1/videos", headers=alice.headers, timeout=30).status_code == 200
+    assert httpx.get(f"{live.url}/v1/videos", headers=alice.headers, timeout=120).status_code == 200
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'thirty-streams'")
         (connections,) = cursor.fetchone()

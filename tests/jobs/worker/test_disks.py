@@ -21,7 +21,7 @@ from tests.workers import WorkerProcess, wait_for_state, wait_until
 
 pytestmark = pytest.mark.xdist_group("processes")
 
-LONG = {"model": "scripted", "prompt": "delay=0.2", "steps": 10}
+LONG = {"model": "scripted", "prompt": "delay=1", "steps": 100}
 SCRIPTED = ("--model", "scripted")
 
 
@@ -42,13 +42,13 @@ def unhealthy() -> Worker | None:
 def test_a_disk_without_space_stops_the_claims(submit, start_worker):
     start_worker(wait="engine_ready", SCRATCH_RESERVE_BYTES=10**18)
     job = submit()
-    found = wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first(), 10)
+    found = wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first())
     assert "left on the disk" in found.trouble
     job.refresh_from_db()
     assert (job.state, job.attempt) == (State.QUEUED, 0)
 
 
-def test_a_storage_that_is_away_for_a_while_costs_nothing(submit, start_worker, tmp_path):
+def test_a_storage_that_is_away_for_a_while_costs_nothing(submit, start_worker, hurry):
     """The worker keeps what it made, says what is wrong, and publishes once the storage is back."""
     media = Path(default_storage.location)
     worker = start_worker(*SCRIPTED)
@@ -59,8 +59,9 @@ def test_a_storage_that_is_away_for_a_while_costs_nothing(submit, start_worker, 
     kept = source.read_bytes()
     shutil.rmtree(folder)
     folder.write_text("a file where a folder should be")
+    hurry()
     worker.wait_for("publish_retry")
-    wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).exists(), 10)
+    wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).exists())
     folder.unlink()
     folder.mkdir()
     source.write_bytes(kept)
@@ -92,14 +93,15 @@ def full_disk(folder: Path, worker: WorkerProcess) -> Iterator[str]:
     process.rlimit(psutil.RLIMIT_FSIZE, usual)
 
 
-def test_a_full_disk_is_waited_for(submit, start_worker):
+def test_a_full_disk_is_waited_for(submit, start_worker, hurry):
     worker = start_worker(*SCRIPTED)
     job = submit(**LONG)
     folder = Path(default_storage.path(job_folder(job.team_id, job.id)))
     wait_until(lambda: in_the_middle(job))
     try:
         with full_disk(folder, worker) as means:
-            trouble = wait_until(unhealthy, 20, lambda: means).trouble
+            hurry()
+            trouble = wait_until(unhealthy, explain=lambda: means).trouble
             expected = "There is no space left on the disk." if means == "a full tmpfs" else "Cannot publish"
             assert expected in trouble, means
             job.refresh_from_db()
@@ -170,7 +172,7 @@ def test_gone_is_what_a_storage_that_is_there_does_not_have(submit):
         away.rename(media)
 
 
-def test_only_what_is_published_counts_as_done(submit, start_worker):
+def test_only_what_is_published_counts_as_done(submit, start_worker, hurry):
     """What was made for a job that went to another attempt meanwhile is dropped, and not counted."""
     worker = start_worker(*SCRIPTED, BEAT_SECONDS=0.5)
     wait_for_state(submit(model="scripted", prompt="fine", steps=10), State.COMPLETED, State.FAILED)
@@ -179,6 +181,8 @@ def test_only_what_is_published_counts_as_done(submit, start_worker):
     folder = Path(default_storage.path(job_folder(job.team_id, job.id)))
     shutil.rmtree(folder)
     folder.write_text("a file where a folder should be")
+    hurry()
+    hurry()
     worker.wait_for("publish_retry")
     hand_back(fence=job.fence, pause_seconds=3600)
     worker.wait_for("storage_given_up")

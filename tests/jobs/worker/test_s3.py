@@ -24,7 +24,7 @@ from tests.workers import wait_for_state, wait_until
 
 pytestmark = pytest.mark.xdist_group("processes")
 
-LONG = {"model": "scripted", "prompt": "delay=0.2", "steps": 10}
+LONG = {"model": "scripted", "prompt": "delay=1", "steps": 100}
 SCRIPTED = ("--model", "scripted")
 
 
@@ -95,7 +95,7 @@ def test_a_submit_is_told_that_the_storage_is_away(as_alice, body, s3, line):
 
 
 @pytest.mark.parametrize("fault", ["busy", "cut", "killed"])
-def test_a_server_that_is_away_is_waited_for(fault, submit, start_worker, as_alice, s3, server, line, tmp_path):
+def test_a_server_that_is_away_is_waited_for(fault, submit, start_worker, hurry, as_alice, s3, server, line, tmp_path):
     """Answers 503, breaks off in the middle of an upload, or is killed: no half of a film is ever published."""
     worker = start_worker(*SCRIPTED, **s3)
     job = submit(**LONG)
@@ -104,15 +104,16 @@ def test_a_server_that_is_away_is_waited_for(fault, submit, start_worker, as_ali
         server.kill()
     else:
         line.disturb(fault)
-    worker.wait_for("publish_retry", 60)
-    assert wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first(), 30).trouble
+    hurry()
+    worker.wait_for("publish_retry")
+    assert wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first()).trouble
     job.refresh_from_db()
     assert (job.state, job.result_key) == (State.IN_PROGRESS, "")
     if fault == "killed":
         server.start()
     line.disturb("open")
     key = attempt_key(job.team_id, job.id, 1, "video.mp4")
-    wait_for_state(job, State.COMPLETED, State.FAILED, seconds=90)
+    wait_for_state(job, State.COMPLETED, State.FAILED)
     assert (job.state, job.attempt, job.crash_count, job.result_key) == (State.COMPLETED, 1, 0, key)
     content = as_alice.get(f"/v1/videos/{job.public_id}/content").content
     assert len(content) == job.result_bytes
@@ -150,15 +151,15 @@ def test_downloads_go_to_the_storage_where_clients_reach_it(public, finished_of,
     assert answer.status_code == 302
     assert answer["Location"].startswith(f"{public}/media/")
     assert answer["Cache-Control"] == "private, no-store"
-    whole = httpx.get(answer["Location"])
+    whole = httpx.get(answer["Location"], timeout=60)
     assert (whole.status_code, whole.content, whole.headers["Content-Type"]) == (200, FILM, "video/mp4")
     assert whole.headers["Content-Disposition"] == "attachment; filename*=utf-8''%E7%8C%AB-looks-up.mp4"
-    part = httpx.get(answer["Location"], headers={"Range": "bytes=100-199"})
+    part = httpx.get(answer["Location"], headers={"Range": "bytes=100-199"}, timeout=60)
     assert (part.status_code, part.content) == (206, FILM[100:200])
     # Neither another object, nor without the signature, nor to write.
-    assert httpx.get(answer["Location"].replace("video.mp4", "poster.jpg")).status_code == 403
-    assert httpx.get(answer["Location"].partition("?")[0]).status_code == 403
-    assert httpx.put(answer["Location"], content=b"x").status_code == 403
+    assert httpx.get(answer["Location"].replace("video.mp4", "poster.jpg"), timeout=60).status_code == 403
+    assert httpx.get(answer["Location"].partition("?")[0], timeout=60).status_code == 403
+    assert httpx.put(answer["Location"], content=b"x", timeout=60).status_code == 403
     head = as_alice.client.head(path, headers=as_alice.headers)
     assert (head.status_code, head["Content-Length"]) == (200, "2048")
     client.force_login(alice.user)
