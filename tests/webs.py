@@ -1,7 +1,6 @@
 """Real web processes, as production runs them, against this test's database: pre-forked sync workers, and `live`."""
 
 import os
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from tests.ports import own_port
 from tests.workers import wait_until
 
 
@@ -55,19 +55,12 @@ class WebProcesses:
             process.kill()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class LiveProcess:
     """uvicorn, as the compose file starts it, on a port of its own; `url` is its address."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.log = folder / "live.log"
-        self.port = free_port()
+        self.port = own_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = "uvicorn portal.asgi:application --http httptools --log-level warning --no-proxy-headers"
         with self.log.open("wb") as output:
@@ -106,6 +99,7 @@ def site_environment(variables: dict[str, Any]) -> dict[str, str]:
         "DATABASE_URL": urlunsplit(address._replace(path="/" + str(connection.settings_dict["NAME"]))),
         "PYTHONPATH": os.pathsep.join([str(root), str(root / "platform")]),
         "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "REDIS_TIMEOUT_SECONDS": "30",  # see tests/settings.py
         **{name: str(value) for name, value in variables.items()},
     }
 

@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ import psutil
 from portal.embedded import DATABASE, EmbeddedServers, addresses
 from tests.chaos.processes import ROOT, Process
 from tests.chaos.proxy import Line, Proxies
+from tests.ports import own_port
 
 LEASE_SECONDS = 4.0
 DRAIN_SECONDS = 2.0
@@ -43,7 +43,7 @@ class World:
         self.servers = EmbeddedServers(self.folder / "s", durable=True)
         self.postgres, self.valkey = self.servers.servers
         self.media, self.scratch = self.folder / "media", self.folder / "scratch"
-        self.port = _free_port()
+        self.port = own_port()
         self.site = f"http://127.0.0.1:{self.port}"
         self.proxies = Proxies(self.postgres.sockets)
         self.lines: dict[str, Line] = {}
@@ -187,9 +187,3 @@ class World:
             except psutil.Error:
                 continue
         return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -22,7 +22,8 @@ from jobs.services.cancel import cancel_job
 from jobs.states import State
 from tests.jobs.conftest import *  # noqa: F403 (Alice, and what she submits)
 from tests.jobs.live.listener import Listener
-from tests.webs import LiveProcess, WebProcesses, free_port
+from tests.ports import own_port
+from tests.webs import LiveProcess, WebProcesses
 from tests.workers import wait_for_state, wait_until
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -68,7 +69,7 @@ def site(web_processes: Callable[..., WebProcesses], live_process: Callable[...,
     web = web_processes(2, **environment)
     live = live_process(**environment)
     folder = Path(tempfile.mkdtemp(prefix="mts-nginx-"))
-    port = free_port()
+    port = own_port()
     configuration = with_addresses(
         CONFIGURATION.read_text(),
         {
@@ -88,7 +89,7 @@ def site(web_processes: Callable[..., WebProcesses], live_process: Callable[...,
             stderr=subprocess.STDOUT,
         )
     url = f"http://127.0.0.1:{port}"
-    wait_until(lambda: answers(url), 30, log.read_text)
+    wait_until(lambda: answers(url), explain=log.read_text)
     yield Site(url, web, live)
     process.terminate()
     process.wait(20)
@@ -209,12 +210,12 @@ def test_who_is_known_sends_a_batch(site, alice, body):
 
 def test_a_process_that_is_away_is_told_in_the_envelope(site, alice):
     site.live.stop()
-    answer = httpx.post(f"{site.url}/v1/generate", headers=alice.headers, json={})
+    answer = httpx.post(f"{site.url}/v1/generate", headers=alice.headers, json={}, timeout=60)
     assert (answer.status_code, answer.json()["status"]) == (503, "failed")
-    wait = httpx.get(f"{site.url}/v1/videos/vid_{'0' * 32}?wait=1", headers=alice.headers)
+    wait = httpx.get(f"{site.url}/v1/videos/vid_{'0' * 32}?wait=1", headers=alice.headers, timeout=60)
     assert (wait.status_code, wait.json()["error"]["code"]) == (503, "overloaded")
     assert wait.headers["Retry-After"]
-    assert httpx.get(f"{site.url}/v1/videos", headers=alice.headers).status_code == 200
+    assert httpx.get(f"{site.url}/v1/videos", headers=alice.headers, timeout=60).status_code == 200
 
 
 def test_parts_of_a_film_pass(site, alice, submit, start_worker):
@@ -223,7 +224,7 @@ def test_parts_of_a_film_pass(site, alice, submit, start_worker):
     with default_storage.open(job.result_key) as file:
         film = file.read()
     part = httpx.get(
-        f"{site.url}/v1/videos/{job.public_id}/content", headers={**alice.headers, "Range": "bytes=100-299"}
+        f"{site.url}/v1/videos/{job.public_id}/content", headers={**alice.headers, "Range": "bytes=100-299"}, timeout=60
     )
     assert (part.status_code, part.content) == (206, film[100:300])
     assert part.headers["Content-Range"] == f"bytes 100-299/{len(film)}"
@@ -232,14 +233,14 @@ def test_parts_of_a_film_pass(site, alice, submit, start_worker):
 def test_no_client_chooses_its_address(site, alice):
     forged = {"X-Forwarded-For": "6.6.6.6", "X-Real-IP": "6.6.6.6", "Forwarded": "for=6.6.6.6"}
     for request_id, path in (("forged-for-web", "/v1/videos"), ("forged-for-live", "/v1/videos/vid_0?wait=1")):
-        httpx.get(f"{site.url}{path}", headers={**alice.headers, **forged, "X-Request-Id": request_id})
+        httpx.get(f"{site.url}{path}", headers={**alice.headers, **forged, "X-Request-Id": request_id}, timeout=60)
         (kind,) = site.answered_by(request_id)
         seen = {line["client_ip"] for line in site.lines_of(getattr(site, kind), request_id)}
         assert seen == {"127.0.0.1"}
 
 
 def test_figures_are_for_the_inside(site):
-    assert httpx.get(f"{site.url}/metrics").status_code == 404
+    assert httpx.get(f"{site.url}/metrics", timeout=60).status_code == 404
 
 
 def test_the_compose_file_runs_what_is_tested_here():

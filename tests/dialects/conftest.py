@@ -1,7 +1,6 @@
 """A portal that SDKs of others talk to over real sockets, plain and encrypted; Alice, and Mallory of another team."""
 
 import os
-import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from django.db import connection
 from accounts.models import Team, User
 from accounts.services import create_api_key, ensure_personal_team
 from jobs.services.doorbell import short_redis
+from tests.ports import own_port
 from tests.workers import wait_until
 
 SAMPLE = Path(settings.ROOT) / "samples" / "cat.jpg"
@@ -84,9 +84,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @contextmanager
 def _live_process(folder: Path, certificate: tuple[Path, Path] | None, **variables: str) -> Iterator[str]:
     """The process that holds answers, as production runs it; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = own_port()
     address = f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
     database = urlsplit(os.environ["DATABASE_URL"])
     root = Path(settings.ROOT)
@@ -96,6 +94,7 @@ def _live_process(folder: Path, certificate: tuple[Path, Path] | None, **variabl
         "PYTHONPATH": os.pathsep.join([str(root), str(root / "platform")]),
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "SITE_URL": address,
+        "REDIS_TIMEOUT_SECONDS": "30",  # see tests/settings.py
         "MODEL_ALIASES": "sora-2=camera,someone/photo-to-film=camera,fal-ai/films/image-to-video=camera",
         **variables,
     }
@@ -120,7 +119,7 @@ def _live_process(folder: Path, certificate: tuple[Path, Path] | None, **variabl
             return False
 
     try:
-        wait_until(answers, 60, log.read_text)
+        wait_until(answers, 180, log.read_text)
         yield address
     finally:
         process.terminate()

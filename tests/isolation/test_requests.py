@@ -3,7 +3,6 @@
 import base64
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from jobs.states import State
 from portal.urls import handler404, handler500  # noqa: F401 (a URL configuration names them)
 from tests.isolation.test_sessions import OWNER, where
 from tests.isolation.world import MARKER, World, make_job
+from tests.ports import own_port
 from tests.workers import wait_until
 
 
@@ -83,16 +83,10 @@ def test_a_view_that_fails_leaves_no_wall(world: World) -> None:
     assert b"".join(Client().get("/count").streaming_content) == b"2"
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(params=["live, one pooled connection", "web, a kept connection"])
 def server(request: pytest.FixtureRequest, transactional_db: None, tmp_path: Any) -> Iterator[str]:
     """A server as in production, with a single connection that all requests share."""
-    port = _free_port()
+    port = own_port()
     command, variables = {
         "live": (f"uvicorn portal.asgi:application --port {port} --log-level warning", {"DATABASE_POOL_SIZE": "1"}),
         "web,": (f"gunicorn portal.wsgi:application --bind 127.0.0.1:{port}", {}),
@@ -115,7 +109,7 @@ def server(request: pytest.FixtureRequest, transactional_db: None, tmp_path: Any
         return False
 
     try:
-        wait_until(answers, 60, (tmp_path / "log").read_text)
+        wait_until(answers, 180, (tmp_path / "log").read_text)
         yield base
     finally:
         process.send_signal(signal.SIGTERM)

@@ -20,7 +20,7 @@ from django.conf import settings as site
 from django.test import Client
 
 from portal.edge import AsgiEdge
-from tests.portal.test_up import Portal, wait_for
+from tests.portal.test_up import PATIENCE_SECONDS, Portal, wait_for
 
 BAD_CHARSETS = ["hex", "undefined", "unicode_escape", "latin-1", '"utf-16"']
 
@@ -47,7 +47,7 @@ class Answer:
 
 def ask(portal: Portal, method: str, path: str, *, chunked: bool = False, **headers: str) -> Answer:
     """Sends the headers as they are given, and the body "{}" only in chunks."""
-    with closing(http.client.HTTPConnection("127.0.0.1", portal.port, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", portal.port, timeout=PATIENCE_SECONDS)) as connection:
         connection.putrequest(method, path)
         for name, value in headers.items():
             connection.putheader(name.replace("_", "-"), value)
@@ -71,7 +71,7 @@ def test_live_believes_no_forwarded_address(portal: Portal) -> None:
     ask(portal, "GET", "/v1/models", X_Forwarded_For="6.6.6.6", X_Request_Id="who-is-it")
 
     log = Path(portal.env["VAR_DIR"]) / "log" / "portal.log"
-    wait_for(lambda: "who-is-it" in log.read_text(), seconds=5)
+    wait_for(lambda: "who-is-it" in log.read_text())
     (line,) = [line for line in log.read_text().splitlines() if "who-is-it" in line]
     assert "127.0.0.1" in line
     assert "6.6.6.6" not in line

@@ -25,8 +25,10 @@ from pathlib import Path
 from portal.embedded import EmbeddedServers
 with EmbeddedServers(Path(sys.argv[1])):
     print("up", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
+# A server may take as long to end, on a busy machine.
+PATIENCE_SECONDS = 120
 
 
 @pytest.fixture
@@ -58,8 +60,8 @@ def count_visits(folder: Path) -> tuple[int, int]:
     return row[0], int(str(visits))
 
 
-def wait_until_ended(processes: list[psutil.Process], seconds: float = 5) -> None:
-    _gone, alive = psutil.wait_procs(processes, timeout=seconds)
+def wait_until_ended(processes: list[psutil.Process]) -> None:
+    _gone, alive = psutil.wait_procs(processes, timeout=PATIENCE_SECONDS)
     assert not alive
 
 
@@ -134,7 +136,7 @@ def test_a_crash_is_noticed(folder: Path) -> None:
         assert not valkey.crashed()
         for process in servers_of(folder):
             process.send_signal(signal.SIGKILL)
-        give_up_at = time.monotonic() + 5
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
         while not valkey.crashed() and time.monotonic() < give_up_at:
             time.sleep(0.01)
         assert valkey.crashed()

@@ -17,7 +17,8 @@ from common.slots import Slots
 from jobs import sources
 from jobs.models import Job
 from tests.jobs.conftest import png
-from tests.jobs.webhooks.receiver import Receiver, closed_port, receiving, say
+from tests.jobs.webhooks.receiver import Receiver, receiving, say
+from tests.ports import own_port
 
 
 @pytest.fixture
@@ -205,7 +206,7 @@ def test_a_body_that_breaks_off(ask, host):
 
 
 def test_hosts_that_are_not_there(ask, host, settings):
-    assert refused(ask(f"http://127.0.0.1:{closed_port()}/cat.png")) == "unreachable"
+    assert refused(ask(f"http://127.0.0.1:{own_port()}/cat.png")) == "unreachable"
     assert refused(ask("https://no-such-host.invalid/cat.png")) == "unreachable"
     assert refused(ask(host.url.replace("http:", "https:"))) in {"certificate", "unreachable"}
 

@@ -1,6 +1,5 @@
 """A server on loopback, for webhooks and pictures, that keeps what it was sent and answers as told."""
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -87,10 +86,3 @@ def receiving() -> Iterator[Receiver]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-def closed_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -21,7 +21,8 @@ import httpx
 import pytest
 
 from tests.portal.docs.printed import INTERPRETERS, programs, run
-from tests.portal.test_up import ROOT, Portal, free_port, wait_for
+from tests.portal.test_up import ROOT, Portal, wait_for
+from tests.ports import own_port
 
 
 @dataclass
@@ -128,20 +129,20 @@ def test_a_webhook_is_made_and_its_secret_changed(reader: Reader) -> None:
 @pytest.mark.parametrize("name", ["webhook_receiver.py", "webhook_receiver.mjs"])
 def test_a_receiver_takes_what_is_ours_and_nothing_else(name: str, reader: Reader) -> None:
     reader.copy("webhooks")
-    port = free_port()
+    port = own_port()
     address = f"http://127.0.0.1:{port}/"
     made = reader.http.post("/v1/webhooks", json={"url": address}).json()
     env = {"PORT": str(port), "MUTOSCOPE_WEBHOOK_SECRET": made["secret"]}
     with reader.running([*INTERPRETERS[Path(name).suffix], name], **env) as log:
-        wait_for(lambda: _listens(address), seconds=30)
+        wait_for(lambda: _listens(address))
         forged = {"webhook-id": "x", "webhook-timestamp": "1764000000", "webhook-signature": "v1,AAAA"}
-        assert httpx.post(address, headers=forged, content="{}").status_code == 400
+        assert httpx.post(address, headers=forged, content="{}", timeout=60).status_code == 400
         reader.http.post(f"/v1/webhooks/{made['id']}/rotate", json={"overlap_hours": 1})
         reader.http.post(f"/v1/webhooks/{made['id']}/ping")
-        wait_for(lambda: "ping" in log.read_text(), seconds=60)
+        wait_for(lambda: "ping" in log.read_text())
         reader.copy("quickstart")
         video = reader.run("quickstart.py").split()[0]
-        wait_for(lambda: f"video.completed {video}" in log.read_text(), seconds=60)
+        wait_for(lambda: f"video.completed {video}" in log.read_text())
     reader.http.delete(f"/v1/webhooks/{made['id']}")
 
 
@@ -188,7 +189,7 @@ def broker() -> Callable[[str], str]:
 
 def _listens(address: str) -> bool:
     try:
-        httpx.get(address)
+        httpx.get(address, timeout=60)
     except httpx.TransportError:
         return False
     return True
