@@ -52,6 +52,7 @@ def make_plan_and_grant(page: Page, team: Team) -> None:
     page.get_by_label("Credits").fill("777")
     page.get_by_label("Reason").fill("a launch")
     page.get_by_role("button", name="Grant credits").click()
+    page.wait_for_url(f"**/admin/accounts/team/{team.pk}/change/")
     page.goto(f"/admin/quota/ledgerentry/?team__id__exact={team.pk}")
     expect(page.locator("#result_list")).to_contain_text("a launch")
     page.goto("/admin/audit/auditentry/?verb__exact=deed")

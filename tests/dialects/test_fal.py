@@ -68,14 +68,14 @@ def test_subscribe_reports_and_gives_the_film(fal: Any, client: Any, camera: Any
     assert "100%" in seen[-1].logs[-1]["message"]
     video = result["video"]
     assert (video["content_type"], video["num_frames"], video["width"]) == ("video/mp4", 8, 256)
-    film = httpx.get(video["url"]).content  # without any key
+    film = httpx.get(video["url"], timeout=60).content  # without any key
     assert (film[4:8], len(film)) == (b"ftyp", video["file_size"])
 
 
 def test_run_waits_for_the_film(fal: Any, client: Any, camera: Any) -> None:
     result = client.run(MODEL, small(fal, seed=11))
     assert result["seed"] == 11
-    assert httpx.get(result["video"]["url"]).content[4:8] == b"ftyp"
+    assert httpx.get(result["video"]["url"], timeout=60).content[4:8] == b"ftyp"
 
 
 def test_asynchronously(fal: Any, camera: Any) -> None:
@@ -88,7 +88,7 @@ def test_asynchronously(fal: Any, camera: Any) -> None:
         return result, status
 
     result, status = asyncio.run(use())
-    assert httpx.get(result["video"]["url"]).content[4:8] == b"ftyp"
+    assert httpx.get(result["video"]["url"], timeout=60).content[4:8] == b"ftyp"
     assert isinstance(status, fal.Completed)
 
 
@@ -174,7 +174,8 @@ def test_errors_are_the_sdk_s_own(fal: Any, client: Any, alice: Caller) -> None:
 
 def test_the_word_before_the_key_is_taken_only_there(secure_portal: str, alice: Caller, trusted: None) -> None:
     for path in ("v1/videos", "replicate/v1/predictions"):
-        assert httpx.get(f"{secure_portal}/{path}", headers={"Authorization": f"Key {alice.key}"}).status_code == 401
+        key = {"Authorization": f"Key {alice.key}"}
+        assert httpx.get(f"{secure_portal}/{path}", headers=key, timeout=60).status_code == 401
 
 
 def test_what_is_another_team_s_is_absent(fal: Any, client: Any, mallory: Caller) -> None:

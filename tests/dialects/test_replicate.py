@@ -110,7 +110,7 @@ def test_a_prediction_is_waited_for(client: Client, camera: Any) -> None:
     assert prediction.input["num_frames"] == 8
     assert prediction.created_at <= prediction.started_at <= prediction.completed_at
     # The address alone opens the film: without token or cookie.
-    assert httpx.get(prediction.output).content[4:8] == b"ftyp"
+    assert httpx.get(prediction.output, timeout=60).content[4:8] == b"ftyp"
 
 
 def test_a_call_that_waits_in_vain_says_so_in_the_word_that_run_knows(client: Client) -> None:
@@ -260,7 +260,8 @@ def test_both_words_before_the_token(plain_portal: str, alice: Caller, scheme: s
     with sdk(plain_portal, "", headers={"Authorization": f"{scheme} {alice.key}"}) as client:
         assert len(client.predictions.list()) == 0
     # Only there.
-    answer = httpx.get(f"{plain_portal}/v1/videos", headers={"Authorization": f"Token {alice.key}"})
+    token = {"Authorization": f"Token {alice.key}"}
+    answer = httpx.get(f"{plain_portal}/v1/videos", headers=token, timeout=60)
     assert answer.status_code == 401
 
 

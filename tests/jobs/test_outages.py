@@ -24,6 +24,7 @@ def own_valkey(tmp_path_factory, settings):
     server = Valkey(folder, durable=False)
     server.start()
     settings.REDIS_URL = f"unix://{server.socket}?db=0"
+    settings.REDIS_TIMEOUT_SECONDS = settings.USUAL_REDIS_TIMEOUT_SECONDS
     _forget_clients()
     yield server
     server.stop()

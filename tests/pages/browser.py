@@ -4,6 +4,7 @@ Playwright keeps an event loop running in its thread, and Django rightly refuses
 does is written as functions of a page, and runs in a thread of its own, while the test's thread keeps the database.
 """
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -17,6 +18,18 @@ PHONE = {"width": 390, "height": 844}
 # Milliseconds that anything may take: a wait ends with what it waits for, and a busy machine is no fault of a page.
 _PATIENCE = 60_000
 expect.set_options(timeout=_PATIENCE)
+
+
+def played_seconds(page: Page) -> float:
+    """How far the video of the page has come, once it moves; 0 if it does not."""
+    give_up_at = time.monotonic() + _PATIENCE / 1000
+    # Playwright's own waiting evaluates strings in the page, which the site's policy forbids.
+    while time.monotonic() < give_up_at:
+        seconds = float(page.evaluate("document.querySelector('video.result').currentTime"))
+        if seconds > 0.2:
+            return seconds
+        page.wait_for_timeout(50)
+    return 0
 
 
 class Browser:

@@ -88,6 +88,7 @@ def test_an_authenticator_app_is_set_up_asked_for_and_turned_off(
         page.get_by_role("link", name="Set up").click()
         confirm(page)
         expect(page.get_by_alt_text("QR code for the app")).to_be_visible()
+        expect(page.locator(".qr")).to_have_js_property("complete", value=True)
         assert page.evaluate("document.querySelector('.qr').naturalWidth") > 0
         secret = page.locator("#secret").inner_text()
         page.get_by_label("Code that the app shows").fill("000000")
@@ -111,7 +112,7 @@ def test_an_authenticator_app_is_set_up_asked_for_and_turned_off(
         page.goto("/accounts/2fa/authenticate/")
         page.get_by_label("Code").fill(code_of(secret, later=1))
         page.get_by_role("button", name="Sign in", exact=True).click()
-        page.wait_for_url("**/")
+        page.wait_for_url(re.compile(r":\d+/$"))
         sign_out(page)
 
         for code, gets_in in ((codes[0], True), (codes[0], False)):
@@ -124,6 +125,7 @@ def test_an_authenticator_app_is_set_up_asked_for_and_turned_off(
         expect(page.locator("#error-code")).to_contain_text("Incorrect code")
         page.get_by_label("Code").fill(codes[1])
         page.get_by_role("button", name="Sign in", exact=True).click()
+        page.wait_for_url(re.compile(r":\d+/$"))
 
         page.goto("/accounts/2fa/")
         expect(page.get_by_text("8 are left.")).to_be_visible()
@@ -325,4 +327,4 @@ def test_no_page_is_hard_to_use(
         expect(page.get_by_role("heading", name="One more step")).to_be_visible()
         return found + faults(page, "authenticate")
 
-    assert browser.run(live_server.url, scenario, viewport=viewport, color_scheme=theme) == []
+    assert browser.run(live_server.url, scenario, viewport=viewport, color_scheme=theme, reduced_motion="reduce") == []

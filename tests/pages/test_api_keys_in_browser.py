@@ -38,7 +38,7 @@ def test_the_pages_of_keys_have_no_fault(theme: str, live_server: Any, member: P
         return found
 
     for viewport in (PHONE, DESK):
-        options = {"viewport": viewport, "color_scheme": theme, "bypass_csp": True}
+        options = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce", "bypass_csp": True}
         assert browser.run(live_server.url, scenario, session=cookie(member), **options) == []
 
 

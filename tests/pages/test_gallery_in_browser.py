@@ -19,7 +19,7 @@ from jobs.galleries.services.publishing import edit_publication
 from jobs.galleries.services.sharing import make_link
 from jobs.models import Job
 from jobs.states import State
-from tests.pages.browser import DESK, PHONE, Browser
+from tests.pages.browser import DESK, PHONE, Browser, played_seconds
 from tests.pages.conftest import SAMPLES, Person, cookie
 from tests.pages.test_gallery import collected, principal, published
 
@@ -43,17 +43,6 @@ def real_film(make_job: Callable[..., Job], tmp_path: Path) -> Callable[..., Job
         return job
 
     return make
-
-
-def played_seconds(page: Page) -> float:
-    """How far the video of the page has come, once it moves."""
-    for _ in range(400):
-        # Playwright's own waiting evaluates strings in the page, which the site's policy forbids.
-        seconds = float(page.evaluate("document.querySelector('video.result').currentTime"))
-        if seconds > 0.2:
-            return seconds
-        page.wait_for_timeout(50)
-    return 0
 
 
 def test_a_video_is_published_shared_and_played_by_a_stranger(
@@ -83,6 +72,7 @@ def test_a_video_is_published_shared_and_played_by_a_stranger(
         page.get_by_role("button", name="Make link").click()
         expect(page.locator(".link[data-new]")).to_contain_text("with password")
         page.get_by_role("button", name="Copy").click()
+        expect(page.get_by_text("Copied")).to_be_visible()
         return str(page.evaluate("navigator.clipboard.readText()"))
 
     permissions = ["clipboard-read", "clipboard-write"]

@@ -23,5 +23,10 @@ def test_the_guides_have_no_fault(theme: str, live_server: Any, transactional_db
         return found
 
     for viewport in (PHONE, DESK):
-        options: dict[str, Any] = {"viewport": viewport, "color_scheme": theme, "bypass_csp": True}
+        options: dict[str, Any] = {
+            "viewport": viewport,
+            "color_scheme": theme,
+            "reduced_motion": "reduce",
+            "bypass_csp": True,
+        }
         assert browser.run(live_server.url, scenario, **options) == []

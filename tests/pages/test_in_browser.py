@@ -47,7 +47,7 @@ def test_a_dropped_picture_and_a_sentence_lead_to_the_videos_page(
         page.goto("/")
         drop(page, SAMPLES / "cat.jpg")
         expect(page.locator("#picture-name")).to_have_text(f"cat.jpg · 451 {TIMES} 300")
-        assert page.evaluate("document.getElementById('preview').naturalWidth") == 451
+        expect(page.locator("#preview")).to_have_js_property("naturalWidth", 451)
         expect(page.locator("#price")).to_contain_text(f"584 {TIMES} 440 px")
         page.get_by_role("button", name="slowly zooms in").click()
         expect(page.locator("#prompt-count")).to_have_text("15 / 1000")

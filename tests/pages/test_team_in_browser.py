@@ -138,6 +138,11 @@ def test_axe_finds_no_serious_fault(
             ]
         return found
 
-    assert browser.run(live_server.url, faults, session=cookie(owner), viewport=size, color_scheme=scheme) == []
+    assert (
+        browser.run(
+            live_server.url, faults, session=cookie(owner), viewport=size, color_scheme=scheme, reduced_motion="reduce"
+        )
+        == []
+    )
     # The 404 page of a link that does not work is told to the console by the browser itself.
     browser.complaints[:] = [text for text in browser.complaints if "404" not in text]

@@ -53,7 +53,7 @@ def test_the_pages_of_webhooks_have_no_fault(
         return found
 
     for viewport in (PHONE, DESK):
-        options = {"viewport": viewport, "color_scheme": theme, "bypass_csp": True}
+        options = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce", "bypass_csp": True}
         assert browser.run(live_server.url, scenario, session=cookie(member), **options) == []
 
 

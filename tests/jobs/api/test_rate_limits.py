@@ -11,6 +11,7 @@ from accounts.models import ApiKey
 from accounts.quota.models import Plan, PlanOverride
 from common import ratelimit
 from common.ratelimit import Limit, RateLimited, hit
+from common.short_redis import short_redis
 
 pytestmark = pytest.mark.django_db
 
@@ -60,11 +61,13 @@ def test_other_teams_are_not_held_up_and_the_minute_ends(as_alice, as_charlie, m
     Plan.objects.update(requests_per_minute=1)
     assert [as_alice.get("/v1/models").status_code for _ in range(2)] == [200, 429]
     assert as_charlie.get("/v1/models").status_code == 200
-    hit([Limit("team", "x", "1/second")])
+    hit([Limit("team", "x", "1/minute")])
     with pytest.raises(RateLimited):
-        hit([Limit("team", "x", "1/second")])
-    time.sleep(1.05)
-    assert hit([Limit("team", "x", "1/second")])[0].remaining == 0
+        hit([Limit("team", "x", "1/minute")])
+    (key,) = short_redis().keys("rate:*team/x/*")
+    (called,) = short_redis().lrange(key, 0, -1)
+    short_redis().lset(key, 0, f"{float(called) - 60:.6f}")  # that was a minute ago
+    assert hit([Limit("team", "x", "1/minute")])[0].remaining == 0
 
 
 def test_members_of_a_team_share_its_minute(as_alice, as_bob):
@@ -93,21 +96,33 @@ def test_pictures_of_a_page_do_not_use_up_the_minute(alice, client, submit, as_a
     assert as_alice.get(path).status_code == 429
 
 
-def test_a_redis_that_hangs_holds_a_call_up_once_and_no_longer_than_the_limit(as_alice, settings, tmp_path):
+def test_a_redis_that_hangs_holds_a_call_up_once_and_no_longer_than_the_limit(
+    as_alice, settings, tmp_path, monkeypatch
+):
     deaf = socket.socket(socket.AF_UNIX)
     deaf.bind(str(tmp_path / "deaf"))
     deaf.listen()
+    deaf.setblocking(False)
     settings.REDIS_URL = f"unix://{tmp_path / 'deaf'}?db=0"
     settings.REDIS_TIMEOUT_SECONDS = 0.5
-    _forget_clients()
+    # However long this takes on a busy machine, it is all within the moment in which Redis is not asked again.
+    monkeypatch.setattr(ratelimit, "_QUIET_AFTER_FAILURE_SECONDS", 600)
+
+    def seconds_of_the_first_of_three() -> float:
+        _forget_clients()
+        started = time.monotonic()
+        assert hit([Limit("team", "1", "1/minute")]) == []
+        seconds = time.monotonic() - started
+        assert seconds > 0.4
+        assert [hit([Limit("team", "1", "1/minute")]) for _ in range(2)] == [[], []]
+        deaf.accept()[0].close()
+        with pytest.raises(BlockingIOError):  # nobody else has come
+            deaf.accept()
+        return seconds
+
     try:
-        waits = []
-        for _ in range(3):
-            started = time.monotonic()
-            assert hit([Limit("team", "1", "1/minute")]) == []
-            waits.append(time.monotonic() - started)
-        assert 0.4 < waits[0] < 2
-        assert max(waits[1:]) < waits[0] / 2
+        # The quickest of some: what a busy machine adds differs, what a call waits for Redis does not.
+        assert any(seconds_of_the_first_of_three() < 2 for _ in range(5))
         assert as_alice.get("/v1/models").status_code == 200
     finally:
         deaf.close()
