@@ -97,7 +97,24 @@ class IdField(TextField):
         self.kinds = kinds
 
 
-class ReferenceField(serializers.FileField):
+class ChoiceField(serializers.ChoiceField):
+    """One word of a few, all of which the complaint names."""
+
+    def __init__(self, choices: Any, **kwargs: Any) -> None:
+        super().__init__(choices, **kwargs)
+        self.error_messages["invalid_choice"] = f"Choose one of: {', '.join(map(str, self.choices))}."
+
+
+class PictureFileField(serializers.FileField):
+    """A picture as a file of a form."""
+
+    default_error_messages = {
+        "invalid": noop("Send the picture as a file in multipart/form-data; in JSON send it as image_base64."),
+        "empty": noop("The file is empty. Send a PNG, JPEG or WebP picture."),
+    }
+
+
+class ReferenceField(PictureFileField):
     """A file; or OpenAI's object around a data URI or an address, which becomes `{our field for it: what it holds}`."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -132,10 +149,17 @@ class FlagField(serializers.BooleanField):
         return data
 
 
+def _is_of_python(data: Any) -> bool:
+    """Whether it is a text that Python alone takes for a number, such as 1_000 or ٣: nobody else means one by it."""
+    return isinstance(data, str) and ("_" in data or not data.isascii())
+
+
 class WholeNumberField(serializers.IntegerField):
     """A whole number, as JSON writes it or as a form sends it; `true` and `8.5` are none."""
 
     def to_internal_value(self, data: Any) -> int:
+        if _is_of_python(data):
+            self.fail("invalid")
         if isinstance(data, bool) or (isinstance(data, float) and not data.is_integer()):
             raise serializers.ValidationError("Must be a whole number.", code="wrong_type")
         return super().to_internal_value(data)
@@ -145,6 +169,8 @@ class NumberField(serializers.FloatField):
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, bool):
             raise serializers.ValidationError("Must be a number.", code="wrong_type")
+        if _is_of_python(data):
+            self.fail("invalid")
         number = super().to_internal_value(data)
         if not math.isfinite(number):
             raise serializers.ValidationError("Must be a finite number.", code="not_finite")
@@ -182,6 +208,9 @@ class ShortListField(serializers.ListField):
 class MetadataField(serializers.DictField):
     """A flat object of up to 16 short texts, returned as it was sent."""
 
+    default_error_messages = {
+        "not_a_dict": noop("Must be an object of texts; in a form, write each as a field of its own: metadata[name]."),
+    }
     child = TextField(max_length=_METADATA_LENGTH, allow_blank=True, trim_whitespace=False)
 
     def to_internal_value(self, data: Any) -> dict[str, str]:

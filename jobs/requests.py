@@ -25,8 +25,10 @@ from inference.presets import PRESETS
 from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size, parse_size, resolution_label
 from jobs.fields import (
     AddressField,
+    ChoiceField,
     MetadataField,
     NumberField,
+    PictureFileField,
     ReferenceField,
     SecondsField,
     StrictSerializer,
@@ -112,7 +114,7 @@ class VideoRequestSerializer(StrictSerializer):
     image_base64 = TextField(
         required=False, trim_whitespace=False, help_text="PNG, JPEG or WebP, plain base64 or a data URI"
     )
-    image = serializers.FileField(required=False, help_text="the picture as a file, in multipart bodies")
+    image = PictureFileField(required=False, help_text="the picture as a file, in multipart bodies")
     input_reference = ReferenceField(
         required=False, help_text="the same, as OpenAI's SDK names it; or an object whose image_url is a data URI"
     )
@@ -122,9 +124,9 @@ class VideoRequestSerializer(StrictSerializer):
     prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, help_text="what should move, and how")
     negative_prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, required=False, allow_blank=True)
     model = TextField(max_length=60, required=False, help_text="a name from /v1/models")
-    preset = serializers.ChoiceField(choices=sorted(PRESETS), required=False, help_text="fills what is not given")
-    resolution = serializers.ChoiceField(choices=list(RESOLUTIONS), required=False, help_text="the pixel budget")
-    aspect_ratio = serializers.ChoiceField(choices=[AUTO_ASPECT_RATIO, *ASPECT_RATIOS], required=False)
+    preset = ChoiceField(choices=sorted(PRESETS), required=False, help_text="fills what is not given")
+    resolution = ChoiceField(choices=list(RESOLUTIONS), required=False, help_text="the pixel budget")
+    aspect_ratio = ChoiceField(choices=[AUTO_ASPECT_RATIO, *ASPECT_RATIOS], required=False)
     size = TextField(required=False, help_text="WIDTHxHEIGHT, multiples of 8, instead of resolution and aspect_ratio")
     num_frames = _whole(limits.NUM_FRAMES, "frames of the video")
     fps = _whole(limits.FPS, "frames a second")
@@ -135,9 +137,9 @@ class VideoRequestSerializer(StrictSerializer):
         min_value=limits.GUIDANCE_SCALE.minimum, max_value=limits.GUIDANCE_SCALE.maximum, required=False
     )
     seed = _whole(limits.SEED, "drawn and returned if absent")
-    output_format = serializers.ChoiceField(choices=["mp4", "gif"], required=False)
-    priority = serializers.ChoiceField(choices=[name.label for name in Priority], required=False)
-    metadata = MetadataField(required=False)
+    output_format = ChoiceField(choices=["mp4", "gif"], required=False)
+    priority = ChoiceField(choices=[name.label for name in Priority], required=False)
+    metadata = MetadataField(required=False, help_text="short texts by name; in a form, metadata[name] for each")
     webhook_url = AddressField(required=False, help_text="is sent the video once it has ended")
 
     needs_picture = True
@@ -150,7 +152,7 @@ class VideoRequestSerializer(StrictSerializer):
     )
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        return super().to_internal_value(with_object("input_reference", data))
+        return super().to_internal_value(with_object("metadata", with_object("input_reference", data)))
 
     def validate_input_reference(self, reference: Any) -> Any:
         if isinstance(reference, dict) and "image_url" in reference:

@@ -21,7 +21,8 @@ from common.slots import Slots
 # One of them comes with every request for a video.
 PICTURE_FIELDS = ("image_base64", "image", "input_reference", "image_url")
 
-_DATA_URI = re.compile(r"^data:image/[a-z+.-]+;base64,", re.IGNORECASE)
+# Whatever type it names: only the bytes say what a picture is.
+_DATA_URI = re.compile(r"^\s*data:[^,]{0,200};base64,", re.IGNORECASE)
 # Each fetch keeps a thread for as long as the other side pleases, within the limit.
 _FETCHES = Slots("fetches", work="pictures being fetched", most=8)
 _MARGIN_SECONDS = 5
@@ -54,6 +55,8 @@ def from_base64(name: str, text: str) -> bytes:
         return base64.b64decode("".join(_DATA_URI.sub("", text, count=1).split()), validate=True)
     except (binascii.Error, ValueError):
         message = "This is not base64. Encode the picture's bytes, without a file name or quotes around them."
+        if text[:100].lstrip().lower().startswith("data:"):
+            message = "This data URI is not in base64. Write data:image/png;base64, and the picture's bytes in base64."
         raise invalid(name, message, kind="not_base64") from None
 
 

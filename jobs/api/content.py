@@ -19,12 +19,12 @@ from accounts.models import Team
 from accounts.principals import Principal
 from accounts.roles import Scope
 from jobs.api.authentication import principal_of
-from jobs.api.errors import RangeNotSatisfiable, json_error
+from jobs.api.errors import PreconditionFailed, RangeNotSatisfiable, json_error
 from jobs.api.files import file_name, file_response, storage_redirect
 from jobs.api.permissions import HasScope
 from jobs.api.schema import ERRORS
 from jobs.api.videos import checked_body
-from jobs.fields import TextField
+from jobs.fields import ChoiceField, TextField
 from jobs.models import Job
 from jobs.services.links import grant_of_link
 from jobs.services.lookups import find_video
@@ -39,7 +39,7 @@ class HasScopeOrToken(BasePermission):
 
 
 class ContentQuerySerializer(serializers.Serializer[Any]):
-    variant = serializers.ChoiceField(choices=VARIANTS, default=VIDEO)
+    variant = ChoiceField(choices=VARIANTS, default=VIDEO)
     download = serializers.BooleanField(default=False, help_text="offer it for saving instead of showing it")
     token = TextField(required=False, help_text="of a signed link")
 
@@ -101,6 +101,9 @@ class ContentView(APIView):
             answer = file_response(request._request, key, filename=filename, as_attachment=attachment)
         if answer.status_code == 416:
             return _no_such_range(request, answer["Content-Range"])
+        if answer.status_code == 412:
+            message = "The file is another one than If-Match names. Leave that header out."
+            return json_error(request._request, PreconditionFailed(message, param="If-Match"))
         if query["variant"] == SPRITESHEET:
             sheet = sheet_of(job)
             tile = f"{sheet.tile_width}x{sheet.tile_height}"

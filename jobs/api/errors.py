@@ -51,6 +51,10 @@ class RangeNotSatisfiable(MutoscopeError):
     status, type, default_code = 416, "invalid_request_error", "range_not_satisfiable"
 
 
+class PreconditionFailed(MutoscopeError):
+    status, type, default_code = 412, "invalid_request_error", "precondition_failed"
+
+
 class NotAcceptable(MutoscopeError):
     status, type, default_code = 406, "invalid_request_error", "not_acceptable"
 
@@ -68,14 +72,18 @@ def as_mutoscope_error(error: Exception) -> MutoscopeError | None:
         return Overloaded("The database does not answer. Try again in a moment.", retry_after_seconds=2)
     simple: dict[type[Exception] | tuple[type[Exception], ...], MutoscopeError] = {
         (Http404, drf.NotFound): NotFound("There is nothing at this address."),
-        drf.MethodNotAllowed: MethodNotAllowed("This address does not take that method."),
+        drf.MethodNotAllowed: MethodNotAllowed(
+            "This address does not take that method; the header Allow names those that it takes."
+        ),
         drf.UnsupportedMediaType: UnsupportedMediaType(
             "Send application/json; a picture may also come as a file in multipart/form-data."
         ),
-        drf.NotAcceptable: NotAcceptable("The answer can only be JSON."),
+        drf.NotAcceptable: NotAcceptable("The answer can only be JSON. Accept application/json."),
         (drf.NotAuthenticated, drf.AuthenticationFailed): Unauthenticated("Sign in, or send an API key."),
         RequestDataTooBig: TooLarge("The body is too large. Send a smaller picture.", code="body_too_large"),
-        (drf.ParseError, TooManyFieldsSent, TooManyFilesSent): Malformed("The body cannot be parsed."),
+        TooManyFieldsSent: Malformed(f"The form has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} fields."),
+        TooManyFilesSent: Malformed(f"The form has more than {settings.DATA_UPLOAD_MAX_NUMBER_FILES} files."),
+        drf.ParseError: Malformed(f"The body cannot be parsed. {getattr(error, 'detail', '')}".strip()),
         (drf.PermissionDenied, PermissionDenied): Forbidden(str(getattr(error, "detail", "")) or "Not allowed."),
         SuspiciousOperation: Malformed("The request is malformed."),
     }

@@ -5,14 +5,14 @@ from typing import Any
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
-from jobs.fields import StrictSerializer, TextField
+from jobs.fields import StrictSerializer, TextField, WholeNumberField
 
 
 class PageQuerySerializer(StrictSerializer):
     """What a list may be asked for; lists with filters add theirs."""
 
     after = TextField(required=False, help_text="the last id of the page before")
-    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+    limit = WholeNumberField(min_value=1, max_value=100, default=20)
 
 
 def list_schema(name: str, row: type[serializers.Serializer[Any]]) -> Any:

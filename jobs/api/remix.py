@@ -18,7 +18,7 @@ from jobs.api.schema import ERRORS
 from jobs.api.serializers import VideoSerializer, video_as_json
 from jobs.api.videos import checked_body
 from jobs.fields import TextField
-from jobs.models import Job
+from jobs.models import Job, Priority
 from jobs.requests import VideoRequestSerializer, resolve
 from jobs.services.idempotency import idempotency_of
 from jobs.services.lookups import find_video
@@ -26,7 +26,7 @@ from jobs.services.submit import submit_job
 
 # What a change of the one makes void of the other.
 _DISPLACED = {
-    "preset": ("steps", "num_frames", "guidance_scale", "size"),
+    "preset": ("steps", "num_frames", "guidance_scale", "size", "priority"),
     "resolution": ("size",),
     "aspect_ratio": ("size",),
     "seconds": ("num_frames",),
@@ -36,7 +36,9 @@ _DISPLACED = {
 
 @extend_schema_serializer(component_name="Remix")
 class RemixSerializer(VideoRequestSerializer):
-    """The fields of a submit but the picture. What is not given is that of the first video; a seed is drawn anew."""
+    """The fields of a submit but the picture. What is not given is that of the first video, but for `metadata` and
+    `webhook_url`; a seed is drawn anew.
+    """
 
     image_base64 = None  # type: ignore[assignment]
     image = None  # type: ignore[assignment]
@@ -83,6 +85,7 @@ def _kept(first: Job, changes: dict[str, Any]) -> dict[str, Any]:
         "steps": first.steps,
         "guidance_scale": first.guidance_scale,
         "output_format": first.output_format,
+        "priority": Priority(first.priority).label,
     }
     return {name: value for name, value in fields.items() if name not in displaced}
 

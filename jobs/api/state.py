@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 
 from jobs.api.serializers import video_as_json
 from jobs.models import Job
@@ -27,8 +27,9 @@ def unless_known(
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     etag = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", **more_headers}
-    if etag in request.headers.get("If-None-Match", ""):
-        return HttpResponse(status=304, headers=headers)
+    known = request.headers.get("If-None-Match", "")
+    if etag in known or known.strip() == "*":
+        return HttpResponseNotModified(headers=headers)
     return HttpResponse(text, content_type="application/json", headers=headers)
 
 

@@ -19,7 +19,7 @@ from accounts.roles import Scope
 from jobs.api.authentication import principal_of
 from jobs.api.schema import ERRORS
 from jobs.api.videos import checked_body
-from jobs.fields import StrictSerializer, TextField
+from jobs.fields import ChoiceField, StrictSerializer, TextField
 
 _MOST_DAYS = 366
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -43,7 +43,7 @@ class DayField(TextField):
 class UsageQuerySerializer(StrictSerializer):
     """Unknown names are refused: a misspelt `from` would silently ask for another time."""
 
-    group_by = serializers.ChoiceField(choices=_GROUPS, default="day")
+    group_by = ChoiceField(choices=_GROUPS, default="day")
 
     def get_fields(self) -> dict[str, Any]:
         return {"from": DayField(required=False), "to": DayField(required=False), **super().get_fields()}

@@ -4,6 +4,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
+from django.utils.datastructures import MultiValueDict
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import Scope
+from common.errors import InvalidField
 from common.ids import parse_public_id, public_id
 from jobs.api.asynchronous import AsyncAPIView
 from jobs.api.authentication import principal_of
@@ -19,7 +21,7 @@ from jobs.api.parsers import WITH_FILES
 from jobs.api.schema import ERRORS
 from jobs.api.serializers import VideoSerializer, video_as_json
 from jobs.api.state import state_answer
-from jobs.fields import StrictSerializer, TextField, WholeNumberField
+from jobs.fields import ChoiceField, StrictSerializer, TextField, WholeNumberField
 from jobs.requests import VideoRequestSerializer
 from jobs.services.cancel import cancel_job, delete_job
 from jobs.services.lookups import find_video
@@ -36,15 +38,23 @@ _LAST_MOMENT = 2**48 // 1000 - 1
 
 def checked_body(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
     """What a serializer makes of a body. Raises ValidationError, one detail for each field that is wrong."""
-    bound = serializer(data=data.dict() if hasattr(data, "getlist") else data)
+    bound = serializer(data=_each_once(data) if isinstance(data, MultiValueDict) else data)
     bound.is_valid(raise_exception=True)
     values: dict[str, Any] = bound.validated_data
     return values
 
 
+def _each_once(data: "MultiValueDict[str, Any]") -> dict[str, Any]:
+    """The fields of a form or a query. One that comes twice is refused, as in JSON: the first would be lost."""
+    if doubled := [name for name, values in data.lists() if len(values) > 1]:
+        complaint = serializers.ErrorDetail("Came more than once. Send it once.", code="repeated")
+        raise serializers.ValidationError({name[:60]: [complaint] for name in doubled})
+    return data.dict()
+
+
 class ListQuerySerializer(PageQuerySerializer):
-    order = serializers.ChoiceField(choices=["asc", "desc"], default="desc")
-    status = serializers.ChoiceField(choices=State.values, required=False)
+    order = ChoiceField(choices=["asc", "desc"], default="desc")
+    status = ChoiceField(choices=State.values, required=False)
     model = TextField(required=False)
     q = TextField(required=False, max_length=200, help_text="words in the prompt")
     created_after = WholeNumberField(
@@ -53,10 +63,6 @@ class ListQuerySerializer(PageQuerySerializer):
     created_before = WholeNumberField(
         required=False, min_value=0, max_value=_LAST_MOMENT, help_text="seconds since 1970, this one not included"
     )
-
-
-class CancelAfterSerializer(serializers.Serializer[Any]):
-    cancel_after = serializers.IntegerField(min_value=1, max_value=_LONGEST_DEADLINE_SECONDS, required=False)
 
 
 class VideosView(APIView):
@@ -116,10 +122,17 @@ def _cancel_after(request: HttpRequest) -> int | None:
     given = request.headers.get("Cancel-After")
     if given is None:
         return None
-    if not (given.isascii() and given.isdigit()):
-        given = "not a number"  # int() would take 1_0 and +5
-    seconds: int = checked_body(CancelAfterSerializer, {"cancel_after": given})["cancel_after"]
-    return seconds
+    # int() would take 1_0 and +5, and refuses thousands of digits; of 20 the first are too many already.
+    seconds = int(given[:20]) if given.isascii() and given.isdigit() else 0
+    return checked_deadline(seconds, header="Cancel-After")
+
+
+def checked_deadline(seconds: int, *, header: str) -> int:
+    """Seconds in which a video must have started, as that header has them. Raises InvalidField."""
+    if 1 <= seconds <= _LONGEST_DEADLINE_SECONDS:
+        return seconds
+    message = f"{header} must be a number of whole seconds from 1 to {_LONGEST_DEADLINE_SECONDS}."
+    raise InvalidField(message, param=header)
 
 
 class WaitSerializer(StrictSerializer):

@@ -84,6 +84,7 @@ _FIELDS = (
     noop("Ensure this value is less than or equal to {max_value}."),
     noop("Ensure this field has no more than {max_length} characters."),
     noop('"{input}" is not a valid choice.'),
+    noop("Choose one of: %(choices)s."),
     noop('Expected a dictionary of items but got type "{input_type}".'),
     noop("There is no such field. Known: %(names)s"),  # cut off where it is long
     noop("Give %(one)s or %(other)s, not both."),

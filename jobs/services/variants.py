@@ -45,7 +45,10 @@ def variant_key(job: Job, variant: str) -> str:
     being made.
     """
     if job.state != State.COMPLETED:
-        raise Conflict(f"There is no video yet: its status is {job.state}.", code="not_ready")
+        message = f"There is no video yet: its status is {job.state}."
+        if job.is_terminal:
+            message = f"There is no video and will be none: its status is {job.state}. Make another."
+        raise Conflict(message, code="not_ready")
     if job.is_gone:
         raise Gone("The video has outlived its retention and was deleted.")
     if variant in {VIDEO, job.output_format}:

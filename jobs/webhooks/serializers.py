@@ -9,7 +9,7 @@ from django.utils.translation import gettext_noop as noop
 from rest_framework import serializers
 
 from common.clock import unix_seconds
-from jobs.fields import AddressField, FlagField, ShortListField, StrictSerializer, TextField
+from jobs.fields import AddressField, ChoiceField, FlagField, ShortListField, StrictSerializer, TextField
 from jobs.webhooks.models import ENDS, Attempt, Delivery, DisabledReason, Endpoint, Kind
 
 LISTENABLE = [kind.value for kind in Kind if kind != Kind.PING]
@@ -20,7 +20,7 @@ _MOST_EVENTS = 50
 class NewWebhookSerializer(StrictSerializer):
     url = AddressField(help_text="where events are sent")
     events = ShortListField(
-        child=serializers.ChoiceField(choices=LISTENABLE),
+        child=ChoiceField(choices=LISTENABLE),
         max_length=_MOST_EVENTS,
         allow_empty=False,
         default=[kind.value for kind in ENDS],
@@ -46,7 +46,7 @@ def _is_private(host: str) -> bool:
 class WebhookChangesSerializer(NewWebhookSerializer):
     url = AddressField(required=False)
     events = ShortListField(
-        child=serializers.ChoiceField(choices=LISTENABLE), max_length=_MOST_EVENTS, allow_empty=False, required=False
+        child=ChoiceField(choices=LISTENABLE), max_length=_MOST_EVENTS, allow_empty=False, required=False
     )
     enabled = FlagField(required=False, help_text="true also after it was switched off for failing")
 

@@ -9,6 +9,7 @@ from common.errors import NotFound
 
 # `UUID` would take digits of other scripts, and underscores: many names for one row.
 HEX = "[0-9a-f]{32}"
+_LONGEST_QUOTE = 80
 # What people call what a prefix stands for, where that is another word.
 _CALLED = {
     "vid": "video",
@@ -38,7 +39,7 @@ def public_id(prefix: str, identifier: uuid.UUID) -> str:
 
 def absent(prefix: str, text: str) -> NotFound:
     """The one answer to what is not there, not the team's, or no id at all."""
-    return NotFound(f"No {_CALLED.get(prefix, prefix)} with the id {text!r}.")
+    return NotFound(f"No {_CALLED.get(prefix, prefix)} with the id {text[:_LONGEST_QUOTE]!r}.")
 
 
 def parse_public_id(prefix: str, text: str) -> uuid.UUID:

@@ -39,7 +39,12 @@ def _most_bytes(path: str) -> int:
 
 
 def _refusal(headers: Mapping[str, str], path: str) -> MutoscopeError | None:
-    """Why a request is not even begun: a body of unknown or too great length, or in a charset that we do not read."""
+    """Why a request is not even begun."""
+    return _wrong_length(headers, path) or _unreadable(headers)
+
+
+def _wrong_length(headers: Mapping[str, str], path: str) -> MutoscopeError | None:
+    """For a body of unknown or too great length."""
     # Without a length WSGI takes the body for empty, and ASGI stores whatever comes: the same answer from both.
     if "transfer-encoding" in headers:
         return LengthRequired("Send the body with a Content-Length, not chunked.")
@@ -51,6 +56,13 @@ def _refusal(headers: Mapping[str, str], path: str) -> MutoscopeError | None:
     # A length of thousands of digits is too long for int() itself.
     if len(length) > 18 or int(length) > most:
         return TooLarge(f"The body is larger than {most // 1_000_000} MB. Send a smaller one.", code="body_too_large")
+    return None
+
+
+def _unreadable(headers: Mapping[str, str]) -> MutoscopeError | None:
+    """For a body that is compressed, or in a charset that we do not read."""
+    if headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        return UnsupportedMediaType("Send the body as it is, not compressed.", code="unsupported_encoding")
     try:
         _kind, parameters = parse_header_parameters(headers.get("content-type") or "")
     except (LookupError, ValueError):  # `x*=undefined''…` names a codec too
@@ -132,6 +144,7 @@ class WsgiEdge:
         names = {
             "transfer-encoding": "HTTP_TRANSFER_ENCODING",
             "content-length": "CONTENT_LENGTH",
+            "content-encoding": "HTTP_CONTENT_ENCODING",
             "content-type": "CONTENT_TYPE",
         }
         headers = {name: environ[key] for name, key in names.items() if key in environ}

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from accounts.roles import Scope
 from common.errors import Conflict, Gone, InvalidField, MutoscopeError, NotFound
 from jobs.api.authentication import principal_of
-from jobs.api.videos import CancelAfterSerializer, checked_body
+from jobs.api.videos import checked_body, checked_deadline
 from jobs.dialects.fal.shapes import request_as_json, result_as_json, why_not
 from jobs.dialects.names import find_model
 from jobs.dialects.submitting import submit
@@ -25,6 +25,7 @@ from jobs.states import State
 
 # The SDK asks ten times a second: an answer that takes its time keeps it within the team's calls a minute.
 _STATUS_WAIT_SECONDS = 1.0
+_TIMEOUT = "X-Fal-Request-Timeout"
 _STREAMS = ("/stream", "/realtime")
 
 
@@ -116,7 +117,7 @@ def _submit(request: Request, application: str) -> Job:
         given=request.data,
         beside=beside,
         webhook_form="fal",
-        cancel_after_seconds=_start_timeout(request.headers.get("X-Fal-Request-Timeout")),
+        cancel_after_seconds=_start_timeout(request.headers.get(_TIMEOUT)),
     )
 
 
@@ -127,10 +128,8 @@ def _start_timeout(given: str | None) -> int | None:
     try:
         seconds = math.ceil(float(given))
     except (ValueError, OverflowError):
-        name = "X-Fal-Request-Timeout"
-        raise InvalidField(f"{name} is not a number of seconds.", param=name) from None
-    checked: int = checked_body(CancelAfterSerializer, {"cancel_after": seconds})["cancel_after"]
-    return checked
+        raise InvalidField(f"{_TIMEOUT} is not a number of seconds.", param=_TIMEOUT) from None
+    return checked_deadline(seconds, header=_TIMEOUT)
 
 
 def _result(request: Request, job: Job) -> Response:

@@ -28,6 +28,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["jobs.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    # All is JSON; `?format=` is a name in a query like any other.
+    "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "jobs.api.errors.exception_handler",
 }
 SPECTACULAR_SETTINGS = {

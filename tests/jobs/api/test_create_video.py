@@ -234,7 +234,7 @@ def test_a_deadline_is_taken_from_the_header(as_alice, body):
     job = Job.objects.get(pk=answer.json()["id"].removeprefix("vid_"))
     assert 55 < (job.deadline_at - job.created_at).total_seconds() < 65
     answer = as_alice.post("/v1/videos", body(), **{"Cancel-After": "soon"})
-    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "cancel_after")
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "Cancel-After")
 
 
 def test_memory_that_no_gpu_here_has(as_alice, alice, body, settings, db):

@@ -65,12 +65,22 @@ def test_viewers_may_neither_submit_nor_quote(as_bob, body, path):
 
 
 def test_a_remix_keeps_what_is_not_changed(as_alice, submit):
-    first = submit(prompt="first", steps=20, fps=10, seed=7)
+    first = submit(prompt="first", steps=20, fps=10, seed=7, priority="low")
     answer = as_alice.post(f"/v1/videos/{first.public_id}/remix", {"prompt": "second"})
     assert answer.status_code == 202, answer.content
     second = Job.objects.get(pk=answer.json()["id"].removeprefix("vid_"))
     assert second.prompt == "second"
-    for name in ("width", "height", "num_frames", "fps", "steps", "guidance_scale", "model", "output_format"):
+    for name in (
+        "width",
+        "height",
+        "num_frames",
+        "fps",
+        "steps",
+        "guidance_scale",
+        "model",
+        "output_format",
+        "priority",
+    ):
         assert getattr(second, name) == getattr(first, name), name
     assert second.seed != first.seed
     assert second.source_key == source_key(second.team_id, second.id)
@@ -82,8 +92,9 @@ def test_a_change_displaces_what_it_contradicts(as_alice, submit):
     changed = as_alice.post(path, {"resolution": "512p", "seconds": "2", "num_inference_steps": 30}).json()
     assert (changed["resolution"], changed["num_frames"], changed["steps"]) == ("512p", 16, 30)
     assert changed["prompt"] == first.prompt
-    preset = as_alice.post(path, {"preset": "fast"}).json()
-    assert (preset["steps"], preset["num_frames"], preset["resolution"]) == (30, 8, "512p")
+    preset = as_alice.post(path, {"preset": "batch"}).json()
+    assert (preset["steps"], preset["num_frames"], preset["resolution"]) == (50, 16, "512p")
+    assert preset["priority"] == "low"
 
 
 def test_a_remix_sent_twice_is_one_video(as_alice, submit):
@@ -130,6 +141,8 @@ def test_an_unchanged_video_is_not_sent_again(as_alice, submit):
     etag = as_alice.get(path)["ETag"]
     again = as_alice.get(path, **{"If-None-Match": etag})
     assert (again.status_code, again.content) == (304, b"")
+    assert "Content-Type" not in again
+    assert as_alice.get(path, **{"If-None-Match": "*"}).status_code == 304
     as_alice.post(f"{path}/cancel")
     assert as_alice.get(path, **{"If-None-Match": etag}).status_code == 200
 

@@ -53,6 +53,8 @@ def test_content_whole_and_in_ranges(finished, as_alice):
     assert beyond.json()["error"]["code"] == "range_not_satisfiable"
     assert as_alice.get(url, Range="bytes=0-9", **{"If-Range": '"another"'}).status_code == 200
     assert as_alice.get(url, **{"If-None-Match": whole["ETag"]}).status_code == 304
+    other = as_alice.get(url, **{"If-Match": '"another"'})
+    assert (other.status_code, other.json()["error"]["code"]) == (412, "precondition_failed")
     head = as_alice.client.head(url, headers=as_alice.headers)
     assert (head.status_code, head["Content-Length"], head.content) == (200, "2048", b"")
     assert as_alice.get(url + "?download=1")["Content-Disposition"].startswith("attachment")
@@ -63,6 +65,11 @@ def test_content_whole_and_in_ranges(finished, as_alice):
 def test_content_that_is_not_there(submit, finished, as_alice):
     answer = as_alice.get(f"/v1/videos/{submit().public_id}/content")
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_ready")
+    canceled = submit()
+    as_alice.post(f"/v1/videos/{canceled.public_id}/cancel")
+    answer = as_alice.get(f"/v1/videos/{canceled.public_id}/content")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_ready")
+    assert "will be none: its status is canceled" in answer.json()["error"]["message"]
     Job.objects.filter(pk=finished.pk).update(expires_at=timezone.now())
     assert delete_due_files() == 1
     answer = as_alice.get(f"/v1/videos/{finished.public_id}/content")
