@@ -16,6 +16,7 @@ from mutoscope.errors import FileError
 Picture = str | os.PathLike[str] | bytes | IO[bytes]
 
 _MOST_IN_A_PAGE = 100
+_ADDRESSES = ("https://", "http://")
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,10 @@ def quote(image: Picture, prompt: str, *, options: dict[str, Any]) -> Call:
 
 def _picture(image: Picture, prompt: str, options: dict[str, Any]) -> dict[str, Any]:
     """The parts of a form, or of a JSON body where a field is more than a text."""
-    name, content = _content(image)
     given = {key: value for key, value in options.items() if value is not None}
+    if isinstance(image, str) and image.startswith(_ADDRESSES):
+        return {"json": {"image_url": image, "prompt": prompt, **given}}
+    name, content = _content(image)
     if "metadata" in given:
         return {"json": {"image_base64": base64.b64encode(content).decode(), "prompt": prompt, **given}}
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"

@@ -123,8 +123,8 @@ def error_of(response: httpx.Response) -> ApiError:
         message, code = str(body["message"]), str(body["code"])
     except (ValueError, KeyError, TypeError):
         body, code = {}, "unknown"
-        server = f"{response.url.scheme}://{response.url.netloc.decode()}"
-        message = f"{server} answered {response.status_code}, but not as a portal does. Check the server's address."
+        address = str(response.url.copy_with(query=None))
+        message = f"{address} answered {response.status_code}, but not as a portal does. Check the server's address."
         if response.has_redirect_location:
             message = f"The server sends us elsewhere: use the address of {response.headers['Location']}"
     family = ServerError if response.status_code >= 500 else _BY_STATUS.get(response.status_code, InvalidRequest)

@@ -12,6 +12,8 @@ from mutoscope.errors import ConfigurationError
 
 _KEY = re.compile(r"[!-~]+")
 _DEFAULT_URL = "http://localhost:8000"
+# The address as OpenAI's SDK wants it.
+_API = "/v1"
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Options:
 
 def options(base_url: str | None = None, api_key: str | None = None) -> Options:
     """Raises ConfigurationError without a key, and for a key or an address that cannot be one."""
-    url = (base_url or os.environ.get("MUTOSCOPE_BASE_URL") or _DEFAULT_URL).strip().rstrip("/")
+    url = (base_url or os.environ.get("MUTOSCOPE_BASE_URL") or _DEFAULT_URL).strip().rstrip("/").removesuffix(_API)
     key = (api_key or os.environ.get("MUTOSCOPE_API_KEY") or "").strip()
     if not key:
         raise ConfigurationError("No API key. Make one on the portal's page API keys and set MUTOSCOPE_API_KEY.")

@@ -41,7 +41,8 @@ class Videos:
     ) -> Video:
         """Asks for a video and returns at once. `fields` are those of the API: preset, resolution, num_frames, …
 
-        image: a path, bytes, or an open file. cancel_after: seconds in which it has to have been started.
+        image: a path, bytes, an open file, or an address, where the portal fetches those.
+        cancel_after: seconds in which it has to have been started.
         """
         call = calls.create(image, prompt, idempotency_key=idempotency_key, cancel_after=cancel_after, options=fields)
         return Video.from_json(self._transport.json(call))

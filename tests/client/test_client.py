@@ -35,6 +35,14 @@ def test_from_a_photograph_to_a_file(client, start_worker, tmp_path):
     assert sorted(name.name for name in tmp_path.glob("*cat*")) == ["cat.jpg", "cat.mp4"]
 
 
+def test_a_picture_may_lie_at_an_address(client):
+    with pytest.raises(InvalidRequest, match=r"^image_url: ") as refused:
+        client.videos.create("https://example.com/cat.jpg", "x", metadata={"order": "7"})
+    assert (refused.value.param, refused.value.details[0]["type"]) == ("image_url", "not_allowed")
+    with pytest.raises(InvalidRequest, match=r"^image_url: "):
+        client.videos.quote("http://example.com/cat.jpg", "x")
+
+
 def test_the_same_with_coroutines(async_client, start_worker, tmp_path):
     start_worker()
 

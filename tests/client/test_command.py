@@ -230,3 +230,41 @@ def test_an_id_stays_whole_on_a_narrow_terminal():
     session.table(("video", "prompt"), [(video, "the camera zooms in\nand out again")])
     row = session.out.file.getvalue().splitlines()[1]
     assert row == f"{video}  the camera zooms in a…"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("generate", "nowhere.jpg", "x"),
+        ("generate", CAT, "x", "--frames", "many"),
+        ("list", "-n", 0),
+        ("get",),
+        ("nix",),
+    ],
+    ids=["no picture", "no number", "too small", "no video", "no command"],
+)
+def test_a_program_is_told_of_a_wrong_command_in_json(tmp_path, arguments):
+    done = Shell(tmp_path).run(*arguments, "--json")
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["exit_code"]) == (2, 2)
+    assert error["message"] in done.stderr
+    assert Shell(tmp_path).run(*arguments).stdout == ""
+
+
+def test_a_table_too_wide_for_the_terminal_becomes_blocks():
+    session = Session()
+    session.out = Console(file=StringIO(), width=40)
+    video = "vid_0197f00dcafe7000800000000000beef"
+    session.table(("video", "status", "prompt"), [(video, "completed", "zoom in"), (video, "queued", "")])
+    blocks = session.out.file.getvalue()
+    assert blocks == f"video   {video}\nstatus  completed\nprompt  zoom in\n\nvideo   {video}\nstatus  queued\n"
+    session.out = Console(file=StringIO(), width=20)
+    session.table(("whose", "left"), [("team", 1)])
+    assert session.out.file.getvalue() == "whose  left\nteam   1\n"
+
+
+def test_a_server_may_be_named_as_for_other_sdks_and_a_wrong_one_is_named(tmp_path, live, key):
+    assert Shell(tmp_path).run("login", "--url", f"{live.url}/v1/", input=f"{key}\n").returncode == 0
+    assert Shell(tmp_path).run("whoami").stdout.split()[1] == live.url
+    wrong = Shell(tmp_path).run("login", "--url", f"{live.url}/docs", input=f"{key}\n")
+    assert f"{live.url}/docs/v1/limits answered " in wrong.stderr

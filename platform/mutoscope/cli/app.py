@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from mutoscope.cli import account, batching, exits, looking, making
 from mutoscope.cli.session import Session, session_of
@@ -31,6 +32,11 @@ class Commands(TyperGroup):
         except MutoscopeError as error:
             _tell(session_of(ctx), error)
             raise typer.Exit(exits.exit_code_of(error)) from None
+        except TyperException as error:
+            # People are told by typer. The command may not have come to its --json yet.
+            if "--json" in sys.argv:
+                _print_error(session_of(ctx), error, error.format_message(), exits.USAGE)
+            raise
         except (typer.Abort, EOFError, KeyboardInterrupt):
             raise typer.Exit(exits.INTERRUPTED) from None
         except OSError as error:
@@ -48,9 +54,14 @@ def _tell(session: Session, error: MutoscopeError) -> None:
     if request_id and exits.exit_code_of(error) == exits.UNREACHABLE:
         session.say(f"If you report this, name the request: {request_id}", style="dim")
     if session.json:
-        code = error.code if isinstance(error, ApiError) else type(error).__name__
-        body = {"message": str(error), "code": code, "param": getattr(error, "param", None), "request_id": request_id}
-        session.print_json({"error": {**body, "exit_code": exits.exit_code_of(error)}})
+        _print_error(session, error, str(error), exits.exit_code_of(error))
+
+
+def _print_error(session: Session, error: Exception, message: str, exit_code: int) -> None:
+    code = error.code if isinstance(error, ApiError) else type(error).__name__
+    param, request_id = (error.param, error.request_id) if isinstance(error, ApiError) else (None, None)
+    body = {"message": message, "code": code, "param": param, "request_id": request_id, "exit_code": exit_code}
+    session.print_json({"error": body})
 
 
 def _stop_writing() -> None:

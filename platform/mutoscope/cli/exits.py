@@ -19,7 +19,7 @@ NOT_MADE, USAGE, AUTHENTICATION, ABSENT, LIMITED, UNREACHABLE, INTERRUPTED = 1, 
 
 MEANINGS = {
     0: "done",
-    NOT_MADE: "the video was not made, is not there yet, or a file cannot be written",
+    NOT_MADE: "the video was not made, is not there yet, or a file cannot be read or written",
     USAGE: "something about the command or the request has to change",
     AUTHENTICATION: "no key, or one that may not do this",
     ABSENT: "there is no such thing in your team",

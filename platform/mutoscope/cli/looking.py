@@ -74,7 +74,7 @@ def get(context: typer.Context, video: VideoId, json: Json = False) -> None:
 
 def cancel(
     context: typer.Context,
-    videos: Annotated[list[str], typer.Argument(metavar="VIDEO...", help="Their ids, vid_…")],
+    videos: Annotated[list[str], typer.Argument(metavar="VIDEO", help="Their ids, vid_…")],
     *,
     json: Json = False,
 ) -> None:

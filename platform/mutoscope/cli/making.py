@@ -29,7 +29,7 @@ def generate(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What happens in the video.")],
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file; by default the picture's name beside you.")
+        Path | None, typer.Option("--output", "-o", help="The file; by default here, named after the picture.")
     ] = None,
     negative_prompt: Annotated[str | None, typer.Option(help="What shall not be in it.")] = None,
     model: Annotated[str | None, typer.Option(help="See mutoscope models.")] = None,
@@ -39,7 +39,7 @@ def generate(
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT instead of both.")] = None,
     frames: Annotated[int | None, typer.Option(help="8 to 32.")] = None,
     fps: Annotated[int | None, typer.Option(help="4 to 24.")] = None,
-    seconds: Annotated[str | None, typer.Option(help="Instead of --frames.")] = None,
+    seconds: Annotated[str | None, typer.Option(help="How long it is, instead of --frames.")] = None,
     steps: Annotated[int | None, typer.Option(help="10 to 100.")] = None,
     guidance_scale: Annotated[float | None, typer.Option(help="1 to 20.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, the same video.")] = None,
@@ -49,9 +49,9 @@ def generate(
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="Kept with it; repeatable."),
     ] = None,
-    webhook_url: Annotated[str | None, typer.Option(help="Is told when it is done.")] = None,
-    cancel_after: Annotated[int | None, typer.Option(metavar="SECONDS", help="In which it must have started.")] = None,
-    idempotency_key: Annotated[str | None, typer.Option(help="Sent again with the same key: the same video.")] = None,
+    webhook_url: Annotated[str | None, typer.Option(help="An address to call when it is done.")] = None,
+    cancel_after: Annotated[int | None, typer.Option(metavar="SECONDS", help="Cancel it if it waits longer.")] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="The same key makes no second video.")] = None,
     quote: Annotated[bool, typer.Option("--quote", help="Show the price first, and ask.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not wait: print the video's id.")] = False,
@@ -99,7 +99,7 @@ def generate(
 
 def watch(
     context: typer.Context,
-    video: Annotated[str | None, typer.Argument(metavar="[VIDEO]", help="Its id; by default the newest.")] = None,
+    video: Annotated[str | None, typer.Argument(metavar="VIDEO", help="Its id; by default the newest.")] = None,
     *,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Download it into this file, too.")] = None,
     preview: Preview = True,

@@ -17,7 +17,7 @@ from mutoscope.client import Mutoscope
 
 # A pipe has no width: what reads it wants whole lines.
 _UNBOUNDED_WIDTH = 10_000
-# Where less is left of a line it goes on in the next one.
+# Where less is left of a line for the last column, there are no columns.
 _LEAST_ROOM = 8
 
 
@@ -60,11 +60,21 @@ class Session:
         lines = [[" ".join(plain(str(cell)).split()) for cell in row] for row in (names, *rows)]
         widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)][:-1]
         room = self.out.width - sum(widths) - 2 * len(widths)
+        if room < min(_LEAST_ROOM, max(cell_len(row[-1]) for row in lines)):
+            self._one_below_the_other(lines)
+            return
         for number, (*cells, last) in enumerate(lines):
-            if room >= _LEAST_ROOM:
-                last = set_cell_size(last, room - 1).rstrip() + "…" if cell_len(last) > room else last  # noqa: PLW2901
+            last = set_cell_size(last, room - 1).rstrip() + "…" if cell_len(last) > room else last  # noqa: PLW2901
             line = "  ".join([*map(set_cell_size, cells, widths), last])
             self.out.print(Text(line.rstrip(), style="" if number else "bold"), soft_wrap=True)
+
+    def _one_below_the_other(self, lines: list[list[str]]) -> None:
+        """A table on a terminal that is too narrow for it: a block for each row."""
+        names, *rows = lines
+        for number, row in enumerate(rows):
+            if number:
+                self.out.print()
+            self.facts(zip(names, row, strict=True))
 
     def facts(self, facts: Iterable[tuple[str, object]]) -> None:
         """One fact a line."""
