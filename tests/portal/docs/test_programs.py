@@ -6,6 +6,7 @@ port, a broker.
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,8 @@ import pytest
 from tests.portal.docs.printed import INTERPRETERS, programs, run
 from tests.portal.test_up import ROOT, Portal, wait_for
 from tests.ports import own_port
+
+KEY = "MUTOSCOPE_API_KEY"
 
 
 @dataclass
@@ -81,7 +84,7 @@ def reader(portal: Portal, key: str, tmp_path: Path) -> Iterator[Reader]:
     env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     headers = {"Authorization": f"Bearer {key}"}
     with httpx.Client(base_url=f"http://localhost:{portal.port}", headers=headers, timeout=60) as http:
-        yield Reader(portal, tmp_path, env | {"MUTOSCOPE_API_KEY": key}, http)
+        yield Reader(portal, tmp_path, env | {KEY: key}, http)
 
 
 @pytest.mark.parametrize("name", ["quickstart.sh", "quickstart.py", "quickstart.mjs"])
@@ -106,6 +109,21 @@ def test_a_batch_becomes_a_zip(reader: Reader) -> None:
     with ZipFile(reader.folder / "batch.zip") as archive:
         films = [name for name in archive.namelist() if name.endswith(".mp4")]
     assert len(films) == 3
+
+
+def test_the_guide_of_the_client(reader: Reader) -> None:
+    """Its Python as one program from top to bottom, with its lines of JSON as the file of the batch."""
+    blocks = re.findall(r"```(python|json)\n(.*?)```", (ROOT / "platform/mutoscope/README.md").read_text(), re.DOTALL)
+    program, requests = ("".join(code for kind, code in blocks if kind == wanted) for wanted in ("python", "json"))
+    for written, real in (("http://localhost:8000", str(reader.http.base_url)), ("mts_…", reader.env[KEY])):
+        assert written in program
+        program = program.replace(written, real)
+    (reader.folder / "jobs.jsonl").write_text(requests)
+    (reader.folder / "guide.py").write_text(program)
+    reader.env["PYTHONPATH"] = str(ROOT / "platform")
+    assert "'completed': 2" in reader.run("guide.py")
+    made = {path.name for path in reader.folder.iterdir()}
+    assert {"out.mp4", "out.gif", "results.zip", "async.mp4"} <= made
 
 
 def test_the_quickstart_shows_why_a_picture_is_refused(reader: Reader) -> None:
