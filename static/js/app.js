@@ -47,6 +47,16 @@ function empty(dialog) {
   dialog.innerHTML = dialog.unfilled;
 }
 
+// A link that opens a dialog here is a link still: with such a key down it opens a tab, of which htmx is not told.
+document.addEventListener(
+  "click",
+  (event) => {
+    if ((event.ctrlKey || event.metaKey || event.shiftKey) && event.target.closest("a[data-opens]"))
+      event.stopPropagation();
+  },
+  { capture: true },
+);
+
 document.addEventListener("click", async (event) => {
   const target = event.target.closest("[data-set-theme], [data-opens], [data-closes], [data-copy], [data-dismiss]");
   if (!target) {
@@ -59,6 +69,7 @@ document.addEventListener("click", async (event) => {
     showTheme();
   } else if (target.dataset.opens) {
     const dialog = document.getElementById(target.dataset.opens);
+    event.preventDefault(); // a link is for those without scripts, and for tabs
     if (target.hasAttribute("hx-get")) empty(dialog);
     dialog.showModal();
   } else if ("closes" in target.dataset) {

@@ -161,6 +161,7 @@ ROUTES: dict[str, Rule] = {
     "webhooks/<str:webhook_id>/<slug:action>": Page({"POST": HOOKS}, of_team=True),
     "gallery": Page({"GET": Scope.VIDEOS_READ}),
     "gallery/collections": Page({"GET": Scope.VIDEOS_READ, "POST": SHOW}, right=Right.CURATE_GALLERY),
+    "gallery/collections/new": Page({"GET": Right.CURATE_GALLERY}, right=Right.CURATE_GALLERY),
     "gallery/collections/<str:collection_id>/edit": Page(
         {"GET": Right.CURATE_GALLERY, "POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY
     ),

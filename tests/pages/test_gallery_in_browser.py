@@ -195,6 +195,36 @@ def test_dialogs_of_collections_are_filled_for_the_one_that_was_asked_for(
     browser.complaints.clear()
 
 
+def test_a_link_to_a_dialog_opens_a_tab_where_that_is_asked_for(
+    live_server: Any, member: Person, browser: Browser
+) -> None:
+    collected(member, "First")
+
+    def scenario(page: Page) -> None:
+        page.goto("/gallery/collections")
+        for name, heading in (("New collection", "New collection"), ("Delete First", "Delete “First”?")):
+            with page.context.expect_page() as opened:
+                page.get_by_role("link", name=name).click(modifiers=["Control"])
+            expect(opened.value.get_by_role("heading", level=2)).to_have_text(heading)
+            expect(page.get_by_role("dialog")).to_have_count(0)
+        page.get_by_role("link", name="New collection").click()
+        expect(page.get_by_role("dialog").get_by_label("Name")).to_be_focused()
+        expect(page).to_have_url(f"{live_server.url}/gallery/collections")
+
+    browser.run(live_server.url, scenario, session=cookie(member))
+
+
+def test_a_collection_is_made_without_scripts(live_server: Any, member: Person, browser: Browser) -> None:
+    def scenario(page: Page) -> None:
+        page.goto("/gallery/collections")
+        page.get_by_role("link", name="New collection").click()
+        page.get_by_label("Name").fill("First")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator(".collection")).to_contain_text("First")
+
+    browser.run(live_server.url, scenario, session=cookie(member), java_script_enabled=False)
+
+
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_no_serious_fault(

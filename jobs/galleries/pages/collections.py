@@ -43,6 +43,14 @@ def collections(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     return _save(request, principal, None)
 
 
+@require_http_methods(["GET", "HEAD"])
+@team_page(Scope.GALLERY_WRITE)
+def new(request: HttpRequest, principal: Principal) -> HttpResponseBase:
+    """The empty form, which the page holds in a dialog for those with scripts."""
+    require_curator(principal)
+    return _ask(request, "galleries/collection_form.html", {})
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_page(Scope.GALLERY_WRITE)
 def edit(request: HttpRequest, principal: Principal, collection_id: str) -> HttpResponseBase:

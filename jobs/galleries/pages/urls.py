@@ -7,6 +7,7 @@ from jobs.galleries.pages import collections, gallery, public, publication, shar
 urlpatterns = [
     path("gallery", gallery.gallery, name="gallery"),
     path("gallery/collections", collections.collections, name="collections"),
+    path("gallery/collections/new", collections.new, name="new_collection"),
     path("gallery/collections/<str:collection_id>/edit", collections.edit, name="edit_collection"),
     path("gallery/collections/<str:collection_id>/delete", collections.delete, name="delete_collection"),
     path("gallery/sharing", sharing.sharing, name="sharing"),
