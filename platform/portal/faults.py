@@ -23,6 +23,11 @@ def is_api(request: HttpRequest) -> bool:
     return request.path == "/v1" or request.path.startswith(_API_PREFIXES)
 
 
+def _wants_json(request: HttpRequest) -> bool:
+    """A program too: one that asks for it at an address of the pages."""
+    return is_api(request) or request.get_preferred_type(["text/html", "application/json"]) == "application/json"
+
+
 def api_or_plain(request: HttpRequest, error: MutoscopeError) -> HttpResponse:
     """The answer to a request that was refused before Django made anything of it: no session, no template."""
     if is_api(request):
@@ -65,7 +70,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def _unavailable(request: HttpRequest, outage: Exception) -> HttpResponse:
     """A database that is away, wherever it was missed: in a page, in a session."""
     known = cast("MutoscopeError", as_mutoscope_error(outage))
-    if is_api(request):
+    if _wants_json(request):
         return json_error(request, known)
     return HttpResponse(loader.render_to_string("503.html"), status=known.status, headers=retry_headers(known))
 

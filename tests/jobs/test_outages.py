@@ -112,12 +112,20 @@ def without_database(transactional_db):
     return run
 
 
-@pytest.mark.parametrize(("path", "said"), [("/", b"Our database does not answer"), ("/v1/videos", b"overloaded")])
-def test_whose_session_cannot_be_read_is_told_to_come_again(path, said, alice, without_database):
+@pytest.mark.parametrize(
+    ("path", "accept", "said"),
+    [
+        ("/", "*/*", b"Our database does not answer"),
+        ("/", "text/html,application/json;q=0.9", b"Our database does not answer"),
+        ("/", "application/json", b"overloaded"),
+        ("/v1/videos", "*/*", b"overloaded"),
+    ],
+)
+def test_whose_session_cannot_be_read_is_told_to_come_again(path, accept, said, alice, without_database):
     """By a page or in the envelope, as was asked; what looks into sessions is no view."""
     browser = Client(raise_request_exception=False)
     browser.force_login(alice.user)
-    answer = without_database(browser.get, path)
+    answer = without_database(lambda: browser.get(path, headers={"Accept": accept}))
     assert answer.status_code == 503
     assert answer["Retry-After"]
     assert said in answer.content
