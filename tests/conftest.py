@@ -5,10 +5,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from accounts import tenancy
 from portal.embedded import EmbeddedServers
 
+# How long an example takes, or the making of one, says what the machine does besides, and nothing of the product.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 pytest_plugins = ["tests.workers", "tests.webs"]
 
 _servers: EmbeddedServers | None = None

@@ -19,7 +19,9 @@ from tests.chaos.processes import Process
 from tests.chaos.watch import Watch
 from tests.chaos.world import Team, World
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
+# Of a job that nobody may ever find: so long is waited in vain where the product is bent.
+_VAIN_SECONDS = 20.0
 TERMINAL = ("completed", "failed", "canceled", "expired")
 
 
@@ -108,7 +110,7 @@ def _cut_off(*, silent: bool) -> Callable[[Scene], None]:
 
     def story(scene: Scene) -> None:
         scene.second.freeze(PATIENCE_SECONDS)
-        scene.job = scene.submit(wish="canceled", prompt="delay=0.3", steps=50, pool=scene.pool)
+        scene.job = scene.submit(wish="canceled", prompt="delay=0.5", steps=100, pool=scene.pool)
         scene.wait(lambda: scene.run_folder(scene.first, 1))
         line, until = scene.world.lines[scene.first.name], time.monotonic() + PATIENCE_SECONDS
         if silent:
@@ -138,7 +140,7 @@ def bell_unheard(scene: Scene) -> None:
     client.close()
     for worker in (scene.first, scene.second):
         worker.thaw()
-    scene.wait(lambda: scene.state()[0] in TERMINAL, seconds=6)
+    scene.wait(lambda: scene.state()[0] in TERMINAL, seconds=_VAIN_SECONDS)
 
 
 STORIES: dict[str, Callable[[Scene], None]] = {

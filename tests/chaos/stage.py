@@ -10,11 +10,12 @@ from typing import Self
 import psycopg
 
 from tests.chaos.mutants import Case
-from tests.chaos.scenarios import STORIES, Scene
+from tests.chaos.scenarios import PATIENCE_SECONDS, STORIES, Scene
 from tests.chaos.watch import Watch
 from tests.chaos.world import World
 
-LEASE_SECONDS = "2"
+# Long enough that a worker on a busy machine does not lose it for want of a processor.
+LEASE_SECONDS = "4"
 # Only the whole run can say these.
 NOT_OF_A_SCENE = {"the product's own audit finds nothing", "an outage is answered with 503, never with 500"}
 
@@ -57,7 +58,7 @@ class Stage:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(5 * PATIENCE_SECONDS)
         self._end([reconciler, *(worker for scene in scenes.values() for worker in (scene.first, scene.second))])
         return {name: self._judge(scene) for name, scene in scenes.items()}
 
@@ -67,7 +68,7 @@ class Stage:
         # The successor stores slowly: the zombie, once awake, has its say before it.
         workers = [
             self.world.add_worker(f"gpu{number}{letter}", pool=pool, CHAOS_STORE_SECONDS=seconds, **self._bent(case))
-            for letter, seconds in (("a", "1"), ("b", "3"))
+            for letter, seconds in (("a", "1"), ("b", "6"))
         ]
         for worker in workers:
             worker.start()

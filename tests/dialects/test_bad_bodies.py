@@ -151,7 +151,7 @@ JSON = st.recursive(
 NAMES = st.sampled_from(["image", "image_url", "prompt", "seed", "fps", "duration", "size", "webhook", "metadata"])
 
 
-@examples(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(inputs=st.dictionaries(NAMES | st.text(max_size=5), JSON, max_size=4), beside=st.dictionaries(NAMES, JSON))
 def test_any_json_is_answered(ask: Any, inputs: dict[str, Any], beside: dict[str, Any]) -> None:
     assert ask("POST", QUEUE, inputs) < 500

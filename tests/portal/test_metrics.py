@@ -220,7 +220,8 @@ def test_labels_are_bounded_and_name_nobody(submit: Callable[..., Job], alice: P
     assert len(added) <= 6
 
 
-def test_it_is_kept_for_a_moment(submit: Callable[..., Job]) -> None:  # noqa: F811
+def test_it_is_kept_for_a_moment(submit: Callable[..., Job], monkeypatch: Any) -> None:  # noqa: F811
+    monkeypatch.setattr(site, "_KEPT_SECONDS", 600)
     before = scrape()
     submit()
     kept = Client().get("/metrics").content.decode()

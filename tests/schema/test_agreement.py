@@ -81,14 +81,14 @@ def test_addresses(address: str, good: bool) -> None:
     assert jsonschema_rs.is_valid({"type": "string", "pattern": ADDRESS}, address) is good
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(st.from_regex(ADDRESS, fullmatch=True) | st.from_regex(r"https?://[-._:@\[\]a-zé0-9]{1,8}/?", fullmatch=True))
 def test_any_address(address: str) -> None:
     wanted = jsonschema_rs.is_valid({"type": "string", "pattern": ADDRESS, "maxLength": 2000}, address)
     assert takes(AddressField(), address) is wanted
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(st.from_regex(r"[0-9a-f:]{2,12}", fullmatch=True) | st.ip_addresses(v=6).map(str))
 def test_any_ipv6_address(host: str) -> None:
     """As the standard library has it."""

@@ -23,7 +23,7 @@ def test_no_body_is_a_failure_of_ours_and_none_leaves_half_of_anything(world: Wo
     things, seen = of_alice(world), set[tuple[str, int]]()
     of_the_world = _drifts()
 
-    @settings(max_examples=400, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=400, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(calls())
     def send(call: Call) -> None:
         before, address = _standing(world), call.address(things)

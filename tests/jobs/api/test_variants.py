@@ -217,7 +217,7 @@ def test_many_at_once_make_one(job, as_alice, monkeypatch):
     begin = threading.Barrier(4)
 
     def ask(_: int):
-        begin.wait(10)
+        begin.wait(60)
         return asked(as_alice, job, "gif")
 
     with ThreadPoolExecutor(4) as threads:

@@ -29,7 +29,7 @@ LINE = st.one_of(
 
 
 @pytest.mark.django_db
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(sent=st.lists(LINE, min_size=1, max_size=6))
 def test_whatever_stands_in_a_line_is_answered(as_alice, sent):
     answer = form(as_alice, lines(sent))
