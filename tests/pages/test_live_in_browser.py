@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from jobs.states import State
-from tests.pages.browser import PHONE, Browser
+from tests.pages.browser import DESK, PHONE, Browser
 from tests.pages.conftest import Person, cookie
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -39,18 +39,21 @@ def test_history_is_searched_filtered_and_continued_without_a_reload(
     browser.run(live_server.url, scenario, session=cookie(member))
 
 
-def test_on_a_phone_the_last_card_is_as_wide_as_those_above(
-    live_server: Any, member: Person, browser: Browser, make_job: Any
+@pytest.mark.parametrize(("viewport", "count"), [(DESK, 8), (PHONE, 2)], ids=["desk", "phone"])
+def test_cards_of_a_full_last_row_are_as_wide_as_those_above(
+    viewport: dict[str, int], count: int, live_server: Any, member: Person, browser: Browser, make_job: Any
 ) -> None:
-    for _ in range(2):
+    for _ in range(count):
         make_job(member, State.FAILED, width=592, height=440)
 
     def scenario(page: Page) -> None:
         page.goto("/history")
-        first, last = (card.bounding_box() for card in page.locator(".poster").all())
-        assert first and last and first["width"] == last["width"] > PHONE["width"] / 2
+        boxes = [card.bounding_box() for card in page.locator(".poster").all()]
+        assert len({box["y"] for box in boxes if box}) == 2
+        assert len({round(box["width"]) for box in boxes if box}) == 1
+        assert boxes[0] and boxes[0]["width"] > PHONE["width"] / 2
 
-    browser.run(live_server.url, scenario, session=cookie(member), viewport=PHONE)
+    browser.run(live_server.url, scenario, session=cookie(member), viewport=viewport)
 
 
 def test_a_card_follows_its_job_until_it_is_closed(
