@@ -64,6 +64,21 @@ def test_the_page_of_one_lists_its_requests(alice: Person, batch: Batch) -> None
     assert "<html" not in part
 
 
+def test_one_without_a_name_shows_its_id_once(alice: Person, batch: Batch) -> None:
+    address = f"/batches/{batch.public_id}"
+    heads = []
+    for name in (batch.name, ""):
+        Batch.objects.update(name=name)
+        found = re.search(
+            r'<h1 class="batch-title".*?<div class="batch-actions">', alice.get(address).content.decode(), re.S
+        )
+        assert found
+        heads.append(found[0])
+    named, nameless = heads
+    assert (named.count("Spring"), named.count(batch.public_id)) == (1, 1)
+    assert (nameless.count("Spring"), nameless.count(batch.public_id)) == (0, 1)
+
+
 def test_canceling_leaves_what_is_done(alice: Person, batch: Batch) -> None:
     answer = alice.post(f"/batches/{batch.public_id}/cancel")
     assert answer.status_code == 302
