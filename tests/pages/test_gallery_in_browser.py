@@ -218,6 +218,7 @@ def test_a_collection_is_made_without_scripts(live_server: Any, member: Person, 
     def scenario(page: Page) -> None:
         page.goto("/gallery/collections")
         page.get_by_role("link", name="New collection").click()
+        expect(page.locator("nav a[aria-current=page]").first).to_have_text("Gallery")
         page.get_by_label("Name").fill("First")
         page.get_by_role("button", name="Save").click()
         expect(page.locator(".collection")).to_contain_text("First")
