@@ -159,8 +159,10 @@ def legacy_status(error: MutoscopeError) -> int:
     return 429 if error.code == "gpu_memory_impossible" else error.status
 
 
-def retry_headers(error: MutoscopeError) -> dict[str, str]:
-    return {} if error.retry_after_seconds is None else {"Retry-After": str(error.retry_after_seconds)}
+def headers_of(error: MutoscopeError) -> dict[str, str]:
+    """When to come again, and with what."""
+    headers = {} if error.retry_after_seconds is None else {"Retry-After": str(error.retry_after_seconds)}
+    return headers | ({"WWW-Authenticate": "Bearer"} if error.status == 401 else {})
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -168,11 +170,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     known = as_mutoscope_error(error)
     if known is None:
         return None
-    headers = retry_headers(known)
-    if known.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
     request = context["request"]
-    return Response(envelope(known, request._request.request_id), status=known.status, headers=headers)
+    return Response(envelope(known, request._request.request_id), status=known.status, headers=headers_of(known))
 
 
 def json_error(request: HttpRequest, error: MutoscopeError) -> JsonResponse:
@@ -183,4 +182,4 @@ def json_error(request: HttpRequest, error: MutoscopeError) -> JsonResponse:
         body = problem(error, error.status)
     else:
         body = envelope(error, getattr(request, "request_id", ""))
-    return JsonResponse(body, status=error.status, headers=retry_headers(error))
+    return JsonResponse(body, status=error.status, headers=headers_of(error))

@@ -8,7 +8,7 @@ from rest_framework.views import APIView
 
 from common.errors import MutoscopeError, NotFound
 from jobs.api.asynchronous import AsyncAPIView
-from jobs.api.errors import as_mutoscope_error, problem, retry_headers
+from jobs.api.errors import as_mutoscope_error, headers_of, problem
 
 
 class DialectView(APIView):
@@ -24,11 +24,8 @@ class DialectView(APIView):
         known = as_mutoscope_error(error)
         if known is None:
             return None
-        headers = retry_headers(known)
-        if known.status == 401:
-            headers["WWW-Authenticate"] = "Bearer"
         status = self.status_of(known)
-        return Response(problem(known, status), status=status, headers=headers)
+        return Response(problem(known, status), status=status, headers=headers_of(known))
 
     def status_of(self, error: MutoscopeError) -> int:
         """Where an SDK draws other conclusions from a status than we do, its view says another."""

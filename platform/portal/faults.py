@@ -13,7 +13,7 @@ from django.views import defaults
 from common.errors import Malformed, MutoscopeError, NotFound
 from common.middleware import Step, SyncAndAsyncMiddleware
 from common.outages import is_outage
-from jobs.api.errors import DIALECTS, as_mutoscope_error, json_error, retry_headers
+from jobs.api.errors import DIALECTS, as_mutoscope_error, headers_of, json_error
 
 _API_PREFIXES = ("/v1/", "/generate", *DIALECTS)
 
@@ -72,7 +72,7 @@ def _unavailable(request: HttpRequest, outage: Exception) -> HttpResponse:
     known = cast("MutoscopeError", as_mutoscope_error(outage))
     if _wants_json(request):
         return json_error(request, known)
-    return HttpResponse(loader.render_to_string("503.html"), status=known.status, headers=retry_headers(known))
+    return HttpResponse(loader.render_to_string("503.html"), status=known.status, headers=headers_of(known))
 
 
 class NotAPageMiddleware(SyncAndAsyncMiddleware):

@@ -92,7 +92,7 @@ def test_a_client_that_goes_away_cancels_nothing(live_server, alice, as_alice, b
 @pytest.mark.django_db(transaction=True)
 def test_it_answers_under_asgi_as_well_in_the_old_envelope():
     answer = async_to_sync(AsyncClient().post)("/generate", {}, content_type="application/json")
-    assert answer.status_code == 401
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
     assert answer.json() == {
         "task_id": None,
         "status": "failed",
