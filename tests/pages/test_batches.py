@@ -70,7 +70,7 @@ def test_one_without_a_name_shows_its_id_once(alice: Person, batch: Batch) -> No
     for name in (batch.name, ""):
         Batch.objects.update(name=name)
         found = re.search(
-            r'<h1 class="batch-title".*?<div class="batch-actions">', alice.get(address).content.decode(), re.S
+            r'<h1 class="batch-title".*?<div class="batch-actions">', alice.get(address).content.decode(), re.DOTALL
         )
         assert found
         heads.append(found[0])
