@@ -46,6 +46,10 @@ class Position:
         return f"{self.stage}-{self.moment}"
 
     @property
+    def is_attempt(self) -> bool:
+        return self.stage % 3 == 0
+
+    @property
     def is_end(self) -> bool:
         return self.stage % 3 == _ENDED
 

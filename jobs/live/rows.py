@@ -83,7 +83,15 @@ def valid_last_id(row: Row, text: str) -> Position | None:
     """Where a client says it stopped; None where that cannot be: it is treated as a new one."""
     last = Position.parse(text)
     # Postgres is the first to know a new stage; within one, Redis may be ahead of it.
-    return last if last is not None and last.stage <= row.position.stage else None
+    if last is None or last.stage > row.position.stage or last.moment > _last_moment(row, last):
+        return None
+    # Whoever claims to have seen another end than the one there is would be told of none.
+    return None if last.is_end and last.stage != row.position.stage else last
+
+
+def _last_moment(row: Row, position: Position) -> int:
+    """Of its stage: the preview of the last step, where there are steps."""
+    return 2 * row.steps + 1 if position.is_attempt else 0
 
 
 def catch_up(row: Row, course: Course, recorded: Sequence[Event] | None) -> Iterator[Event]:

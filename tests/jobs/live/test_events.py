@@ -104,7 +104,16 @@ def test_who_comes_back_gets_all_that_was_missed():
 
 def test_an_id_from_the_future_is_that_of_a_new_client():
     assert valid_last_id(row("in_progress", 1), "4-0") is None
-    assert valid_last_id(row("in_progress", 1), "3-999") == Position(3, 999)
+    assert valid_last_id(row("in_progress", 1), "3-21") == Position(3, 21)
+    # It would hear nothing of ten steps until they are all done.
+    assert valid_last_id(row("in_progress", 1), "3-22") is None
+    assert valid_last_id(row("in_progress", 2), "4-1") is None
+
+
+def test_another_end_than_the_one_there_is_was_not_seen():
+    assert valid_last_id(row("completed", 1), "5-0") == Position(5)
+    assert valid_last_id(row("completed", 1), "2-0") is None
+    assert valid_last_id(row("queued", 1), "2-0") is None
 
 
 def test_data_is_one_line():
