@@ -46,7 +46,7 @@ WATCHED = {
     "desk.Announcement": _watched(),
     # A beat every few seconds is no deed; a drain is.
     "jobs.Worker": _watched(
-        ignored="state trouble device device_name vram_total_mb vram_free_mb jobs_done last_beat_at"
+        ignored="state trouble device device_name vram_total_mb vram_free_mb jobs_done pace last_beat_at"
     ),
     "mfa.Authenticator": _watched(ignored="last_used_at", hidden="data"),
     "socialaccount.SocialAccount": _watched(ignored="last_login", hidden="extra_data"),

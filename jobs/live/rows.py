@@ -11,7 +11,7 @@ from jobs.live.events import Event, Position, between, progress_event, stage_of,
 from jobs.models import Job
 from jobs.states import TERMINAL, State
 
-_COLUMNS = ("id", "state", "attempt", "steps_done", "steps", "quoted_credits", "error_code", "error_message")
+_COLUMNS = ("id", "state", "attempt", "steps_done", "steps", "quoted_credits", "pace", "error_code", "error_message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Row:
     steps_done: int
     steps: int
     quoted_credits: int
+    pace: float | None
     error_code: str
     error_message: str
 
@@ -49,7 +50,7 @@ class Row:
         """None or one. Redis tells of other steps: whoever hears that hears these only when it falls silent."""
         if self.state != State.IN_PROGRESS or not self.steps_done:
             return []
-        eta = self.quoted_credits * (1 - self.steps_done / max(1, self.steps))
+        eta = self.quoted_credits * (self.pace or 1) * (1 - self.steps_done / max(1, self.steps))
         facts = {"attempt": self.attempt, "step": self.steps_done, "steps": self.steps}
         return [progress_event(self.id, **facts, eta_seconds=max(0.0, eta))]
 

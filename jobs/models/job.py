@@ -73,6 +73,8 @@ class Job(models.Model):
     lease_owner = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
     steps_done = models.PositiveSmallIntegerField(default=0)
+    # Its worker's when it was claimed; kept here so that a poll of a running video asks one table alone.
+    pace = models.FloatField(null=True)
 
     # What came of it
     result_key = models.CharField(max_length=200, blank=True)

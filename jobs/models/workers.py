@@ -31,6 +31,8 @@ class Worker(models.Model):
     # How much of the last moment the GPU computed; None where its driver does not tell, and without one.
     gpu_busy_percent = models.PositiveSmallIntegerField(null=True)
     jobs_done = models.PositiveIntegerField(default=0)
+    # Seconds that a credit takes on this device, measured on its latest videos; None before its first.
+    pace = models.FloatField(null=True)
     version = models.CharField(max_length=40, blank=True)
     started_at = models.DateTimeField(auto_now_add=True)
     last_beat_at = models.DateTimeField()

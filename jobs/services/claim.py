@@ -67,6 +67,7 @@ WITH RECURSIVE waiting(team_id) AS (
     LIMIT 1
 ), taken AS (
     UPDATE jobs_job SET state = 'in_progress', attempt = attempt + 1, lease_owner = %(worker_id)s, steps_done = 0,
+           pace = (SELECT pace FROM jobs_worker WHERE id = %(worker_id)s),
            lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s),
            started_at = COALESCE(started_at, clock_timestamp())
     FROM next WHERE id = next.job_id AND state = 'queued'

@@ -51,15 +51,21 @@ SELECT ahead.jobs, ahead.credits,
            ) SELECT count(team_id) FROM waiting
        ) END,
        (SELECT count(*) FROM jobs_job WHERE team_id = %(team)s::bigint AND state = 'in_progress'),
-       COALESCE(override.max_running, plan.max_running), workers.known, workers.able, workers.starting
+       COALESCE(override.max_running, plan.max_running),
+       workers.known, workers.able, workers.starting, workers.credits_a_second, making.jobs, making.credits
 FROM (
     SELECT count(*) AS jobs, COALESCE(sum(quoted_credits), 0)::bigint AS credits FROM jobs_job
     WHERE team_id = %(team)s::bigint AND state = 'queued' AND pool = %(pool)s::text
       AND (priority > %(priority)s::smallint OR priority = %(priority)s::smallint AND id < %(job)s::uuid)
 ) ahead
 CROSS JOIN (
+    SELECT count(*) AS jobs, COALESCE(sum(quoted_credits * (1 - steps_done::float8 / GREATEST(steps, 1))), 0) AS credits
+    FROM jobs_job WHERE state = 'in_progress' AND pool = %(pool)s::text
+) making
+CROSS JOIN (
     SELECT count(*) AS known, count(*) FILTER (WHERE state NOT IN ('unhealthy', 'draining')) AS able,
-           count(*) FILTER (WHERE state = 'starting') AS starting
+           count(*) FILTER (WHERE state = 'starting') AS starting,
+           sum(1 / COALESCE(pace, 1)) FILTER (WHERE state NOT IN ('unhealthy', 'draining')) AS credits_a_second
     FROM jobs_worker WHERE pool = %(pool)s::text AND model = %(model)s::text
       AND last_beat_at >= clock_timestamp() - make_interval(secs => %(live_seconds)s)
 ) workers
@@ -71,13 +77,15 @@ LEFT JOIN quota_planoverride override ON override.team_id = wallet.team_id
 
 @tenancy.outside()  # of other teams nothing but their number leaves this function
 def describe_wait(job: Job) -> Wait:
-    """For each of the team's own jobs ahead of this one, the fair share gives one to every other waiting team.
+    """How long it takes, at the speeds that the workers measured on their latest videos; one that measured none
+    counts as the reference GPU.
 
+    For each of the team's own jobs ahead of this one, the fair share gives one to every other waiting team.
     Weights and other teams' lengths are left out: a promise to the second would be wrong anyway.
     """
     if job.state == State.IN_PROGRESS:
         left = job.quoted_credits * (1 - job.steps_done / max(1, job.steps))
-        return Wait(0, round(left, 1), None)
+        return Wait(0, round(left * (job.pace or 1), 1), None)
     if job.state != State.QUEUED:
         return Wait(0, None, None)
     row = first_row(
@@ -92,11 +100,16 @@ def describe_wait(job: Job) -> Wait:
         },
     )
     # Sums alone: there always is a row.
-    ahead, credits_ahead, teams, running, max_running, workers, able, starting = cast("tuple[Any, ...]", row)
-    eta = credits_ahead * teams / able + job.quoted_credits if able else None
+    ahead, credits_ahead, teams, running, max_running, workers, able, starting, rate, made, credits_made = cast(
+        "tuple[Any, ...]", row
+    )
+    eta = None
+    if able:
+        before = credits_ahead * teams + (credits_made if made >= able else 0)
+        eta = round((before + job.quoted_credits * able) / rate, 1)
     reason = "capacity"
     if running and running >= max_running:
         reason = "team_concurrency"
     elif workers and starting == workers:
         reason = "model_loading"
-    return Wait(ahead * teams, None if eta is None else round(eta, 1), reason)
+    return Wait(ahead * teams, eta, reason)

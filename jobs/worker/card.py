@@ -11,6 +11,10 @@ from inference.devices import choose_device
 from jobs.models import Worker
 
 _CHANGE_SECONDS = 1.0
+# What a video counts in the measured pace when the next one is made: the latest ten make up two thirds of it.
+_FADE = 0.9
+# Dividing by it stays possible where a clock saw no time pass.
+_LEAST_PACE = 0.001
 
 
 class WorkerCard:
@@ -26,6 +30,17 @@ class WorkerCard:
         self._state: str | None = None
         self._published_at = 0.0
         self._device = choose_device(device)
+        self._recent_credits = self._recent_seconds = 0.0
+
+    def note_made(self, *, credits: int, seconds: float) -> None:  # noqa: A002 (the product's word)
+        """A video of so many quoted credits took the device so long."""
+        self._recent_credits = self._recent_credits * _FADE + credits
+        self._recent_seconds = self._recent_seconds * _FADE + seconds
+
+    @property
+    def pace(self) -> float | None:
+        """Seconds that a credit takes here; None before the first video."""
+        return max(_LEAST_PACE, self._recent_seconds / self._recent_credits) if self._recent_credits else None
 
     @property
     def vram_for_a_job_mb(self) -> int:
@@ -50,6 +65,7 @@ class WorkerCard:
             "vram_free_mb": self._device.free_mb,
             "gpu_busy_percent": self._device.busy_percent,
             "jobs_done": self.jobs_done,
+            "pace": self.pace,
             "last_beat_at": DatabaseNow(),
         }
         row = Worker.objects.filter(pk=self.id)

@@ -205,6 +205,7 @@ class GpuWorker(BellWorker):
         hold = self.running
         assert hold is not None  # noqa: S101 (`hear` has checked it)
         self.running = None
+        self.card.note_made(credits=hold.job.quoted_credits, seconds=gpu_seconds)
         self.publisher.take(hold, gpu_seconds=gpu_seconds)
 
     def keep_holds(self) -> None:

@@ -53,6 +53,33 @@ def test_a_quote_counts_what_is_ahead(as_alice, body, submit):
     assert second["eta_seconds"] > first["eta_seconds"] > 0
 
 
+def test_times_are_told_at_the_speed_that_workers_measured(as_alice, body, submit):
+    Plan.objects.update(max_running=9)
+    facts = {"pool": "cpu", "model": "camera", "state": "busy", "device": "cpu", "last_beat_at": "2099-01-01T00:00:00Z"}
+    fast = Worker.objects.create(name="fast", pace=0.25, **facts)
+    big = body(resolution="1024p", num_frames=32)
+    quote = as_alice.post("/v1/videos/quote", big).json()
+    assert quote["eta_seconds"] == round(quote["credits"] * 0.25, 1)
+    # One that has measured nothing yet counts as the reference: both make 5 credits a second, each on average 2.5.
+    slow = Worker.objects.create(name="new", **facts)
+    assert as_alice.post("/v1/videos/quote", big).json()["eta_seconds"] == round(quote["credits"] / 2.5, 1)
+    slow.delete()
+    # What is being made comes first where nobody is free.
+    held = submit(resolution="1024p", num_frames=32, steps=50)
+    Job.objects.filter(pk=held.pk).update(
+        state=State.IN_PROGRESS,
+        attempt=1,
+        steps_done=25,
+        pace=0.25,
+        lease_owner=fast.pk,
+        lease_until="2099-01-01T00:00:00Z",
+    )
+    left = as_alice.get(f"/v1/videos/{held.public_id}").json()["queue"]["eta_seconds"]
+    assert left == round(held.quoted_credits / 2 * 0.25, 1) > 0
+    behind = as_alice.post("/v1/videos/quote", big).json()["eta_seconds"]
+    assert behind == round((held.quoted_credits / 2 + quote["credits"]) * 0.25, 1)
+
+
 def test_a_quote_beyond_the_plan_is_refused_like_the_submit(as_alice, body):
     Plan.objects.update(max_frames=8)
     answer = as_alice.post("/v1/videos/quote", body(num_frames=16))

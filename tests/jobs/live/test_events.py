@@ -12,7 +12,7 @@ JOB = uuid.UUID(int=1)
 
 
 def row(state: str, attempt: int, steps_done: int = 0) -> Row:
-    return Row(JOB, state, attempt, steps_done, 10, 5, "", "")
+    return Row(JOB, state, attempt, steps_done, 10, 5, None, "", "")
 
 
 def ids(events) -> list[str]:

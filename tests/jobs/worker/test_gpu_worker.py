@@ -75,6 +75,10 @@ def test_it_makes_publishes_and_charges(submit, start_worker, as_alice, settings
     assert list(JobEvent.objects.order_by("id").values_list("kind", flat=True)) == ["queued", "started", "completed"]
     video = as_alice.get(f"/v1/videos/{job.public_id}").json()
     assert (video["status"], video["progress"], video["attempt"]) == ("completed", 100, 1)
+    measured = wait_until(lambda: Worker.objects.filter(pace__gt=0).first())
+    assert measured.pace == pytest.approx(job.gpu_seconds / job.quoted_credits)
+    later = wait_for_state(submit(), State.COMPLETED, State.FAILED)
+    assert (job.pace, later.pace) == (None, measured.pace)
     health = wait_until(lambda: (seen := as_alice.get("/health").json())["status"] == "healthy" and seen)
     assert (health["model_loaded"], health["workers"]) == (True, 1)
     assert worker.stop() == 0
