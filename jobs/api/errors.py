@@ -1,6 +1,6 @@
 """Every error of the API leaves through here, in one of two envelopes: that of /v1, and that of the old /generate."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -75,9 +75,7 @@ def as_mutoscope_error(error: Exception) -> MutoscopeError | None:
         drf.MethodNotAllowed: MethodNotAllowed(
             "This address does not take that method; the header Allow names those that it takes."
         ),
-        drf.UnsupportedMediaType: UnsupportedMediaType(
-            "Send application/json; a picture may also come as a file in multipart/form-data."
-        ),
+        drf.UnsupportedMediaType: UnsupportedMediaType("The body's Content-Type is none that is taken here."),
         drf.NotAcceptable: NotAcceptable("The answer can only be JSON. Accept application/json."),
         (drf.NotAuthenticated, drf.AuthenticationFailed): Unauthenticated("Sign in, or send an API key."),
         RequestDataTooBig: TooLarge("The body is too large. Send a smaller picture.", code="body_too_large"),
@@ -88,6 +86,14 @@ def as_mutoscope_error(error: Exception) -> MutoscopeError | None:
         SuspiciousOperation: Malformed("The request is malformed."),
     }
     return next((answer for kinds, answer in simple.items() if isinstance(error, kinds)), None)
+
+
+def naming_media_types(error: MutoscopeError, parsers: Iterable[Any]) -> MutoscopeError:
+    """The error; where a body came in another form than a view's parsers take, with the forms that they take."""
+    if not isinstance(error, UnsupportedMediaType):
+        return error
+    taken = [parser.media_type for parser in parsers]
+    return UnsupportedMediaType(f"Send the body as {' or '.join(taken)}, and say so in Content-Type.")
 
 
 def _details(detail: Any, loc: tuple[str, ...] = ()) -> Iterator[Detail]:
@@ -170,6 +176,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     known = as_mutoscope_error(error)
     if known is None:
         return None
+    known = naming_media_types(known, context["view"].parser_classes)
     request = context["request"]
     return Response(envelope(known, request._request.request_id), status=known.status, headers=headers_of(known))
 

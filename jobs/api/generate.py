@@ -24,7 +24,7 @@ from common.ratelimit import Limit
 from jobs.api.asynchronous import AsyncAPIView
 from jobs.api.authentication import principal_of
 from jobs.api.calls import count_call
-from jobs.api.errors import as_mutoscope_error, headers_of, legacy_envelope, legacy_status
+from jobs.api.errors import as_mutoscope_error, headers_of, legacy_envelope, legacy_status, naming_media_types
 from jobs.api.parsers import WITH_FILES
 from jobs.api.videos import checked_body
 from jobs.models import Job
@@ -117,6 +117,7 @@ def _legacy_handler(error: Exception, context: dict[str, Any]) -> Response | Non
     known = as_mutoscope_error(error)
     if known is None:
         return None
+    known = naming_media_types(known, context["view"].parser_classes)
     return Response(legacy_envelope(known), status=legacy_status(known), headers=headers_of(known))
 
 

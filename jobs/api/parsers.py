@@ -74,8 +74,8 @@ WITH_FILES: Sequence[type[BaseParser]] = (StrictJSONParser, BoundedMultiPartPars
 """For views that take a picture."""
 
 
-def body_too_large(most_bytes: int, advice: str) -> TooLarge:
-    return TooLarge(f"The body is larger than {most_bytes // 1_000_000} MB. {advice}", code="body_too_large")
+def body_too_large(most_bytes: int, advice: str, *, called: str = "body") -> TooLarge:
+    return TooLarge(f"The {called} is larger than {most_bytes // 1_000_000} MB. {advice}", code="body_too_large")
 
 
 def _bounded(digits: str) -> int:

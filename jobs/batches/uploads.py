@@ -4,6 +4,7 @@ Of JSON Lines never more than one line lies in memory. Each is judged for itself
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -69,7 +70,7 @@ class LinedRequests:
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         for line in _lines(self._file, most):
             if line is None:
-                yield body_too_large(most, "That is the limit for one line.")
+                yield body_too_large(most, "Send a smaller picture.", called="line")
                 continue
             try:
                 yield strict_object(line, called="line")
@@ -84,13 +85,18 @@ class LinedRequests:
 
 
 def _lines(file: IO[bytes] | UploadedFile, most: int) -> Iterator[bytes | None]:
-    """Lines that hold something; None for one of more than `most` bytes, which is passed over piece by piece."""
+    """Lines that hold something; None for one of more than `most` bytes, which is passed over piece by piece.
+
+    The mark that some editors put before a text belongs to no line.
+    """
+    if file.read(len(BOM_UTF8)) != BOM_UTF8:
+        file.seek(0)
     while line := file.readline(most + 1):
         if len(line) > most and not line.endswith(b"\n"):
             while (rest := file.readline(_PIECE)) and not rest.endswith(b"\n"):
                 pass
             yield None
-        elif line.strip():
+        elif line := line.strip():
             yield line
 
 

@@ -8,7 +8,7 @@ from rest_framework.views import APIView
 
 from common.errors import MutoscopeError, NotFound
 from jobs.api.asynchronous import AsyncAPIView
-from jobs.api.errors import as_mutoscope_error, headers_of, problem
+from jobs.api.errors import as_mutoscope_error, headers_of, naming_media_types, problem
 
 
 class DialectView(APIView):
@@ -24,6 +24,7 @@ class DialectView(APIView):
         known = as_mutoscope_error(error)
         if known is None:
             return None
+        known = naming_media_types(known, self.parser_classes)
         status = self.status_of(known)
         return Response(problem(known, status), status=status, headers=headers_of(known))
 

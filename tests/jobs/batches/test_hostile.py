@@ -40,6 +40,23 @@ def test_whatever_stands_in_a_line_is_answered(as_alice, sent):
         assert all((item["error"] is None) != (item["video"] is None) for item in shown["items"])
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_lines_are_those_that_an_editor_shows(mark, as_alice, settings):
+    """With a byte order mark, Windows' ends of lines, blank lines, a line too large and none at the end."""
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000
+    first, last = (json.dumps(wanted(number)).encode() for number in (1, 2))
+    large = json.dumps(wanted(3, prompt="x" * 10_000)).encode()
+    sent = b"\r\n".join([b"", first, b"  ", b'{"prompt": ', large, b"", last])
+    shown = form(as_alice, mark + sent).json()
+    assert [item["error"] and item["error"]["message"] for item in shown["items"]] == [
+        None,
+        "The line is not JSON: Expecting value: line 1 column 11 (char 10)",
+        "The line is larger than 0 MB. Send a smaller picture.",
+        None,
+    ]
+    assert form(as_alice, mark + b"\r\n").json()["error"]["code"] == "wrong_number_of_requests"
+
+
 @pytest.mark.parametrize("line", [{"a\0": 1}, {"\ud800": 1}, {"metadata": {"\0": "x"}}, {"prompt": "\0"}])
 def test_what_no_database_holds_is_complained_of_all_the_same(line, as_alice):
     (item,) = form(as_alice, lines([line])).json()["items"]
@@ -75,3 +92,19 @@ def _watched(upload: Upload) -> Iterator[dict]:
     for request in upload.requests:
         assert isinstance(request, dict)
         yield request
+
+
+def test_another_form_is_refused_with_those_that_are_taken(as_alice):
+    def refused(path: str) -> tuple[int, str]:
+        answer = as_alice.client.post(path, b"{}", content_type="text/plain", headers=as_alice.headers)
+        return answer.status_code, answer.json()["error"]["message"]
+
+    json_alone = "Send the body as application/json, and say so in Content-Type."
+    assert refused("/v1/webhooks") == (415, json_alone)
+    assert refused("/v1/batches") == (
+        415,
+        json_alone.replace(
+            "application/json",
+            "application/json or multipart/form-data or application/jsonl or application/x-ndjson",
+        ),
+    )
