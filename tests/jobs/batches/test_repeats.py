@@ -1,9 +1,11 @@
 """Idempotency-Key: a batch that is sent again goes on where it stopped, and nothing is made twice."""
 
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from jobs.batches import intake
@@ -104,6 +106,30 @@ def test_a_storage_that_is_away_stops_it_and_a_repeat_goes_on(send, settings, tm
     assert send(wanted(1), wanted(2), headers=KEY).json()["counts"]["queued"] == 2
 
 
+@contextmanager
+def held_at_take(number):
+    """The job of that take is not inserted before the block ends; gives what says whether somebody waits to do so."""
+    with connection.cursor() as cursor:
+
+        def is_reached():
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
+            )
+            return cursor.fetchone()[0]
+
+        cursor.execute(
+            "CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql"
+            " AS 'BEGIN PERFORM pg_advisory_xact_lock(1891); RETURN NEW; END';"
+            "CREATE TRIGGER held BEFORE INSERT ON jobs_job FOR EACH ROW"
+            f" WHEN (NEW.prompt LIKE '%, take {number}') EXECUTE FUNCTION wait_for_the_test();"
+            "SELECT pg_advisory_lock(1891)"
+        )
+        try:
+            yield is_reached
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(1891); DROP FUNCTION wait_for_the_test CASCADE")
+
+
 def test_a_process_that_is_killed_in_the_middle(web_processes, alice):
     """kill -9 while requests are taken; the same again takes the rest, and no more."""
     import httpx
@@ -117,17 +143,16 @@ def test_a_process_that_is_killed_in_the_middle(web_processes, alice):
     with web.client(alice.headers | KEY) as client:
         from concurrent.futures import ThreadPoolExecutor
 
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1) as pool, held_at_take(20) as is_reached:
             answer = pool.submit(client.post, "/v1/batches", files=files)
-            wait_until(lambda: Job.objects.count() >= 20, 60)
+            wait_until(is_reached)
             for child in children:
                 child.kill()
             with pytest.raises(httpx.TransportError):
                 answer.result(60)
     batch = Batch.objects.get()
-    taken = batch.items.count()
     # Whole items alone: each with its job, each job with its item.
-    assert 20 <= taken == Job.objects.count() < 200
+    assert batch.items.count() == Job.objects.count() == 20
     with web.client(alice.headers | KEY) as client:
         counts = {"not_taken": None}
         end = time.monotonic() + 240
