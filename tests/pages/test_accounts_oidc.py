@@ -41,7 +41,7 @@ def sign_in(client: Client) -> Any:
     """As a browser does: to the provider, and back with what it said."""
     there = client.post(START)
     assert there.status_code == 302
-    back = httpx.get(there["Location"])
+    back = httpx.get(there["Location"], timeout=60)
     assert back.status_code == 302
     return client.get(back.headers["Location"].removeprefix("http://testserver"), follow=True)
 
