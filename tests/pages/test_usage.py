@@ -279,7 +279,7 @@ def test_accessible_and_no_wider_than_the_screen(
 @pytest.mark.xdist_group("browser")
 def test_a_month_is_chosen_and_a_warning_put_aside(live_server: Any, member: Person, browser: Browser) -> None:
     now = datetime.now(UTC)
-    live_since(member, now.replace(year=now.year - 1))
+    live_since(member, now.replace(year=now.year - 1, day=1))
     warn(member, 80, 9000)
 
     def scenario(page: Page) -> None:
