@@ -26,7 +26,7 @@ from jobs.api.authentication import principal_of
 from jobs.api.calls import count_call
 from jobs.api.errors import as_mutoscope_error, headers_of, legacy_envelope, legacy_status, naming_media_types
 from jobs.api.parsers import WITH_FILES
-from jobs.api.videos import checked_body
+from jobs.api.videos import CANCEL_AFTER, cancel_after, checked_body
 from jobs.models import Job
 from jobs.requests import VideoRequestSerializer
 from jobs.services.admission import GpuMemoryImpossible
@@ -72,7 +72,9 @@ _SCHEMA: dict[str, Any] = {
         "5XX": OpenApiResponse(LegacyErrorSerializer),
     },
     "parameters": [
-        OpenApiParameter("Prefer", str, "header", description="wait=N: answer after N seconds at the latest")
+        CANCEL_AFTER,
+        OpenApiParameter("Idempotency-Key", str, "header", description="Sent again within 24 h: the same video"),
+        OpenApiParameter("Prefer", str, "header", description="wait=N: answer after N seconds at the latest"),
     ],
 }
 
@@ -125,7 +127,8 @@ def _submit(request: Request) -> Job:
     principal = principal_of(request)
     values = checked_body(VideoRequestSerializer, request.data)
     key = request.headers.get("Idempotency-Key")
-    return submit_body(principal=principal, values=values, idempotency_key=key)
+    seconds = cancel_after(request)
+    return submit_body(principal=principal, values=values, idempotency_key=key, cancel_after_seconds=seconds)
 
 
 def _patience(request: Request) -> float:

@@ -16,7 +16,7 @@ from jobs.api.authentication import principal_of
 from jobs.api.parsers import WITH_FILES
 from jobs.api.schema import ERRORS
 from jobs.api.serializers import VideoSerializer, video_as_json
-from jobs.api.videos import checked_body
+from jobs.api.videos import CANCEL_AFTER, cancel_after, checked_body
 from jobs.fields import TextField
 from jobs.models import Job, Priority
 from jobs.requests import VideoRequestSerializer, resolve
@@ -58,7 +58,7 @@ class RemixView(APIView):
         summary="Make another video from the same picture",
         request={"application/json": RemixSerializer, "multipart/form-data": RemixSerializer},
         responses={202: VideoSerializer, **ERRORS},
-        parameters=[OpenApiParameter("Idempotency-Key", str, "header")],
+        parameters=[CANCEL_AFTER, OpenApiParameter("Idempotency-Key", str, "header")],
     )
     def post(self, request: Request, video_id: str) -> Response:
         principal = principal_of(request)
@@ -66,7 +66,8 @@ class RemixView(APIView):
         changes = checked_body(RemixSerializer, request.data)
         # The picture is the same for the same first video: its id stands for it.
         idempotency = idempotency_of(request.headers.get("Idempotency-Key"), {"remix_of": video_id, **changes})
-        wanted = resolve({**_kept(first, changes), **changes, "image": _picture(first)}, team=principal.team)
+        values = {**_kept(first, changes), **changes, "image": _picture(first)}
+        wanted = resolve(values, team=principal.team, cancel_after_seconds=cancel_after(request))
         job = submit_job(principal=principal, request=wanted, idempotency=idempotency)
         body = video_as_json(job, request)
         return Response(body, status=202, headers={"Location": body["urls"]["self"], "Retry-After": "1"})

@@ -3,7 +3,7 @@
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.datastructures import MultiValueDict
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -65,6 +65,9 @@ class ListQuerySerializer(PageQuerySerializer):
     )
 
 
+CANCEL_AFTER = OpenApiParameter("Cancel-After", int, "header", description="Seconds in which it must have started")
+
+
 class VideosView(APIView):
     parser_classes = WITH_FILES
     scopes = {"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}
@@ -75,7 +78,7 @@ class VideosView(APIView):
         request={"application/json": VideoRequestSerializer, "multipart/form-data": VideoRequestSerializer},
         responses={202: VideoSerializer, **ERRORS},
         parameters=[
-            OpenApiParameter("Cancel-After", int, "header", description="Seconds in which it must have started"),
+            CANCEL_AFTER,
             OpenApiParameter("Idempotency-Key", str, "header", description="Sent again within 24 h: the same video"),
         ],
     )
@@ -86,7 +89,7 @@ class VideosView(APIView):
             principal=principal,
             values=values,
             idempotency_key=request.headers.get("Idempotency-Key"),
-            cancel_after_seconds=_cancel_after(request._request),
+            cancel_after_seconds=cancel_after(request),
         )
         body = video_as_json(job, request)
         headers = {"Location": body["urls"]["self"], "Retry-After": "1"}
@@ -118,7 +121,8 @@ class VideosView(APIView):
         return Response(list_as_json(videos, has_more=page.has_more))
 
 
-def _cancel_after(request: HttpRequest) -> int | None:
+def cancel_after(request: Request) -> int | None:
+    """Seconds in which the video must have started, where the caller says so. Raises InvalidField."""
     given = request.headers.get("Cancel-After")
     if given is None:
         return None

@@ -229,6 +229,15 @@ def test_who_may_submit(as_bob, as_nobody, limited_key, body):
     assert limited_key(Scope.VIDEOS_WRITE).post("/v1/videos", body()).status_code == 202
 
 
+@pytest.mark.parametrize("path", ["/v1/videos/{}/remix", "/v1/generate"])
+def test_whatever_makes_a_video_takes_a_deadline(path, as_alice, body, submit):
+    path = path.format(submit().public_id)
+    sent = {"prompt": "other"} if "remix" in path else body()
+    assert as_alice.post(path, sent, **{"Cancel-After": "soon"}).status_code == 422
+    assert as_alice.post(path, sent, **{"Cancel-After": "60", "Prefer": "wait=0"}).status_code == 202
+    assert Job.objects.latest("created_at").deadline_at is not None
+
+
 def test_a_deadline_is_taken_from_the_header(as_alice, body):
     answer = as_alice.post("/v1/videos", body(), **{"Cancel-After": "60"})
     job = Job.objects.get(pk=answer.json()["id"].removeprefix("vid_"))
