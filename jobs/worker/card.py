@@ -4,6 +4,7 @@ import time
 import uuid
 
 from django.conf import settings
+from django.db.models import Case, Value, When
 
 from common.clock import DatabaseNow
 from common.ids import new_id
@@ -69,7 +70,9 @@ class WorkerCard:
             "last_beat_at": DatabaseNow(),
         }
         row = Worker.objects.filter(pk=self.id)
-        if not row.update(**facts):
+        # A drain that was asked for since the last beat is not known here yet: it is not to look undone for another.
+        asked = When(drain_requested_at__isnull=False, then=Value(Worker.State.DRAINING))
+        if not row.update(**{**facts, "state": Case(asked, default=Value(state))}):
             Worker.objects.bulk_create([Worker(pk=self.id, **facts)], ignore_conflicts=True)
         self.drain_requested = row.filter(drain_requested_at__isnull=False).exists()
         self._state, self._published_at = state, now
