@@ -55,7 +55,7 @@ def from_base64(name: str, text: str) -> bytes:
         return base64.b64decode("".join(_DATA_URI.sub("", text, count=1).split()), validate=True)
     except (binascii.Error, ValueError):
         message = "This is not base64. Encode the picture's bytes, without a file name or quotes around them."
-        if text[:100].lstrip().lower().startswith("data:"):
+        if text[:100].lstrip().lower().startswith("data:") and not _DATA_URI.match(text):
             message = "This data URI is not in base64. Write data:image/png;base64, and the picture's bytes in base64."
         raise invalid(name, message, kind="not_base64") from None
 
