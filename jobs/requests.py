@@ -262,7 +262,7 @@ def read_picture(picture_field: str, data: bytes) -> SourcePicture:
 def _decode(data: bytes) -> SourcePicture:
     """Raises PictureError, or Overloaded when too many come."""
     if not _DECODERS.acquire(timeout=_DECODER_PATIENCE_SECONDS):
-        raise Overloaded("Too many pictures are being read at once. Try again in a moment.", retry_after_seconds=2)
+        raise Overloaded("Too many pictures are being read at once. Try again in a moment.")
     try:
         picture = decode_picture(data)
         picture.thumbnail((_STORED_SIDE, _STORED_SIDE))

@@ -14,6 +14,7 @@ from django.db.models import F
 
 from accounts.models import Team, User
 from accounts.quota.models import LedgerEntry, Plan, Wallet
+from accounts.quota.quotas import seconds_until_next_month
 from accounts.quota.usage import Use
 from accounts.tenancy.postgres.prepared import first_row
 from common.errors import Conflict, LimitExceeded
@@ -126,20 +127,28 @@ def _move(
     return first_row(_MOVE, movement) is not None
 
 
-def reserve(*, use: Use, job_id: uuid.UUID, credits: int, refill_seconds: int | None = None) -> None:  # noqa: A002
+def reserve(*, use: Use, job_id: uuid.UUID, credits: int, monthly: int | None = None) -> None:  # noqa: A002
     """Promises credits to a job. Raises LimitExceeded (`quota_exceeded`) where the free balance does not reach.
 
-    refill_seconds: until the team gets credits again, for those who are refused; None where that is not known.
+    monthly: the credits that the team gets with each month, for those who are refused; None where it gets none.
     """
     if _move(Kind.RESERVE, use=use, job_id=job_id, balance=-credits, reserved=credits, videos=1):
         return
     left = Wallet.objects.values_list("balance", flat=True).get(team=use.team_id)
+    refill = None if monthly is None else seconds_until_next_month(use.day)
     raise LimitExceeded(
         f"This video needs {credits} credits and the team has {left} left. "
         "Choose a smaller preset, or ask for more credits.",
         code="quota_exceeded",
-        extra={"scope": "team", "quota": "credits", "limit": credits, "remaining": left, "reset": refill_seconds},
-        retry_after_seconds=refill_seconds,
+        extra={
+            "scope": "team",
+            "quota": "credits",
+            "needed": credits,
+            "limit": monthly,
+            "remaining": left,
+            "reset": refill,
+        },
+        retry_after_seconds=refill,
     )
 
 

@@ -69,7 +69,7 @@ def as_mutoscope_error(error: Exception) -> MutoscopeError | None:
         return InvalidField(f"{'.'.join(first.loc)}: {first.msg}", param=first.loc[0], details=details)
     if is_outage(error):
         log.warning("database_unavailable", reason=str(error).strip())
-        return Overloaded("The database does not answer. Try again in a moment.", retry_after_seconds=2)
+        return Overloaded("The database does not answer. Try again in a moment.")
     simple: dict[type[Exception] | tuple[type[Exception], ...], MutoscopeError] = {
         (Http404, drf.NotFound): NotFound("There is nothing at this address."),
         drf.MethodNotAllowed: MethodNotAllowed(

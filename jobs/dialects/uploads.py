@@ -165,7 +165,7 @@ def _storing(place: Place) -> Iterator[None]:
         if not isinstance(error, OSError):
             raise
         log.error("storage_failed", reason=str(error))
-        raise Overloaded("The storage does not answer. Try again in a moment.", retry_after_seconds=2) from error
+        raise Overloaded("The storage does not answer. Try again in a moment.") from error
 
 
 def _seconds_of(identifier: uuid.UUID) -> float:

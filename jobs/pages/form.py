@@ -126,7 +126,7 @@ def checked_request(values: Values, picture: "File[bytes] | None", team: Team) -
 def errors_of(error: MutoscopeError) -> Errors:
     """A refusal, at the field that it is about."""
     if isinstance(error, LimitExceeded) and error.extra.get("quota") == "credits":
-        return {"price": _no_credits(error.extra["limit"], error.extra["remaining"])}
+        return {"price": _no_credits(error.extra["needed"], error.extra["remaining"])}
     if error.code == "quota_exceeded":
         return {"price": translated(error.message)}
     if error.code in set(PictureFault):

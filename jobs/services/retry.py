@@ -64,4 +64,4 @@ def _copy_picture(job: Job, key: str) -> str:
     except FileNotFoundError:
         raise Gone("Its picture is deleted, so it cannot be made again.", code="source_missing") from None
     except OSError as error:
-        raise Overloaded("The storage does not answer. Try again in a moment.", retry_after_seconds=2) from error
+        raise Overloaded("The storage does not answer. Try again in a moment.") from error

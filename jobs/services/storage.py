@@ -54,7 +54,7 @@ def answering() -> Iterator[None]:
         raise Gone("The video's file is not there any more.") from None
     except OSError as error:
         log.warning("storage_unavailable", reason=str(error))
-        raise Overloaded("The storage does not answer. Try again in a moment.", retry_after_seconds=2) from error
+        raise Overloaded("The storage does not answer. Try again in a moment.") from error
 
 
 def is_gone(key: str) -> bool:

@@ -16,7 +16,7 @@ from accounts.models import Team
 from accounts.principals import Principal
 from accounts.quota import services as quota_services
 from accounts.quota.allowance import Allowance, allowance_of
-from accounts.quota.quotas import check_quotas, seconds_until_next_month
+from accounts.quota.quotas import check_quotas
 from accounts.roles import Scope
 from accounts.tenancy.postgres.prepared import first_row
 from common.clock import DatabaseNow
@@ -116,7 +116,7 @@ def _store(key: str, content: bytes) -> str:
         return default_storage.save(key, ContentFile(content))
     except OSError as error:
         log.error("storage_failed", reason=str(error))
-        raise Overloaded("The storage does not answer. Try again in a moment.", retry_after_seconds=2) from error
+        raise Overloaded("The storage does not answer. Try again in a moment.") from error
 
 
 def _drop(folder: str) -> None:
@@ -154,8 +154,7 @@ def _accept(
 def _pay(principal: Principal, allowance: Allowance, job: Job) -> None:
     """Reserves the credits, which locks the wallet; whatever is counted afterwards stays as it is until the commit."""
     needed = job.quoted_credits
-    refill = None if allowance.monthly_credits is None else seconds_until_next_month(job.use.day)
-    quota_services.reserve(use=job.use, job_id=job.id, credits=needed, refill_seconds=refill)
+    quota_services.reserve(use=job.use, job_id=job.id, credits=needed, monthly=allowance.monthly_credits)
     check_quotas(use=job.use, credits=needed, allowance=allowance, member=principal.member_caps, key=principal.key_caps)
 
 

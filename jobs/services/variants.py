@@ -35,7 +35,6 @@ _MAKERS = Slots("makers", work="files being made", most=4)
 # Of one team, in all processes.
 _TEAM_SHARE, _LONGEST_SECONDS = 2, 90
 _PATIENCE_SECONDS, _LOOK_SECONDS = 20.0, 0.1
-_RETRY_SECONDS = 2
 
 
 def variant_key(job: Job, variant: str) -> str:
@@ -105,7 +104,7 @@ def _alone(name: str) -> Iterator[None]:
     while not _ask("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", name):
         if time.monotonic() > give_up:
             message = "This file is still being made. Try again in a moment."
-            raise Overloaded(message, retry_after_seconds=_RETRY_SECONDS)
+            raise Overloaded(message)
         time.sleep(_LOOK_SECONDS)
     try:
         yield

@@ -38,6 +38,7 @@ class MutoscopeError(Exception):
     status: ClassVar[int] = 500
     type: ClassVar[str] = "internal_error"
     default_code: ClassVar[str] = "internal"
+    default_retry_after_seconds: ClassVar[int | None] = None
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class MutoscopeError(Exception):
         self.param = param
         self.details = details
         self.extra = extra or {}
-        self.retry_after_seconds = retry_after_seconds
+        self.retry_after_seconds = retry_after_seconds or self.default_retry_after_seconds
 
 
 class Malformed(MutoscopeError):
@@ -98,7 +99,10 @@ class LimitExceeded(MutoscopeError):
     """`extra` names scope, limit, remaining and reset (seconds)."""
 
     status, type, default_code = 429, "rate_limit_error", "rate_limited"
+    # Credits may be granted, or room be made, at any time: where `reset` is not known, asking now and then is right.
+    default_retry_after_seconds = 3600
 
 
 class Overloaded(MutoscopeError):
     status, type, default_code = 503, "overloaded_error", "overloaded"
+    default_retry_after_seconds = 2

@@ -52,7 +52,7 @@ class Slots:
         """
         if not self._places.acquire(blocking=False):
             message = f"There are too many {self._work} at once. Try again in a moment."
-            raise Overloaded(message, retry_after_seconds=_RETRY_SECONDS)
+            raise Overloaded(message)
         try:
             with self._share_of(team_id, share, seconds):
                 yield
