@@ -144,7 +144,7 @@ class Attempt(models.Model):
     number = models.PositiveSmallIntegerField()
     at = models.DateTimeField(auto_now_add=True)
     seconds = models.FloatField()
-    # None when there was no answer; `trouble` then says why.
+    # None when there was no answer; `trouble` then says why, and of a redirect that it is not followed.
     status = models.PositiveSmallIntegerField(null=True)
     answer = models.CharField(max_length=1000, blank=True)
     trouble = models.CharField(max_length=200, blank=True)

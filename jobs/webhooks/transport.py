@@ -17,7 +17,7 @@ _WHOLE_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one try: a status and the beginning of the body, or the trouble that there was instead."""
+    """What came of one try: a status and the beginning of the body, and the trouble with it or instead of it."""
 
     seconds: float
     status: int | None = None
@@ -43,7 +43,8 @@ def post(url: str, *, body: str, headers: dict[str, str]) -> Answer:
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         trouble = f"No connection ({type(error).__name__})."
     else:
-        return Answer(time.monotonic() - started, status, excerpt)
+        trouble = noop("Redirects are not followed. Give the address that they lead to.") if 300 <= status < 400 else ""
+        return Answer(time.monotonic() - started, status, excerpt, trouble)
     return Answer(time.monotonic() - started, trouble=trouble)
 
 

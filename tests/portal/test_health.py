@@ -138,3 +138,9 @@ def test_without_the_storage_it_is_unhealthy(settings: Any, tmp_path: Path) -> N
     media.unlink()
     media.mkdir()
     assert (asked("/readyz")[0], asked("/health")[1]["status"]) == (200, "healthy")
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/health", "/metrics"])
+def test_a_probe_is_asked_by_get_and_says_so(path: str) -> None:
+    refused = Client(enforce_csrf_checks=True).post(path)
+    assert (refused.status_code, refused["Allow"]) == (405, "GET, HEAD")

@@ -192,7 +192,8 @@ def test_redirects_are_not_followed(submit, endpoint, receiver):
     complete(submit)
     deliver()
     assert [call.path for call in receiver.calls] == ["/hook"]
-    assert Attempt.objects.get().status == 302
+    attempt = Attempt.objects.get()
+    assert (attempt.status, attempt.trouble.split(".")[0]) == (302, "Redirects are not followed")
     assert Delivery.objects.get().state == "pending"
 
 
