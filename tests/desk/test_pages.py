@@ -51,6 +51,7 @@ def test_every_list_and_every_row_opens(adele: Person, everything: None) -> None
             opened.add(model)
             answer = adele.get(reverse(f"admin:{name}_change", args=[row.pk]))
             assert answer.status_code == 200, (model, answer.content[-2000:])
+            assert b"(&#x27;" not in answer.content, model  # a state and its words, before they are one label
     assert opened >= {User, Team, Membership, ApiKey, Plan, PlanOverride, LedgerEntry, Job, Worker, AuditEntry}
 
 

@@ -57,12 +57,16 @@ def link(path: str, description: Any) -> Column:
     return show
 
 
-def label(path: str, description: Any, colours: dict[str, str]) -> Column:
-    """A choice in its own words, on the colour of its value."""
+def label(
+    path: str, description: Any, colours: dict[str, str], *, words: dict[str, Any] | None = None, **options: Any
+) -> Column:
+    """A choice in its own words or in these, on the colour of its value."""
 
-    @display(description=description, ordering=path)
+    @display(description=description, ordering=options.pop("ordering", path), **options)
     def show(_admin: Any, row: Any) -> SafeString:
-        return _chip(str(getattr(row, f"get_{path}_display")()), colours.get(getattr(row, path), ""))
+        value = getattr(row, path)
+        text = words[value] if words else getattr(row, f"get_{path}_display")()
+        return _chip(str(text), colours.get(value, ""))
 
     return show
 

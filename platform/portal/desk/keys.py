@@ -1,7 +1,5 @@
 """API keys: whose, what for, when last used; banned by a click. Neither secret nor hash is ever shown."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -9,7 +7,7 @@ from unfold.decorators import display
 from accounts.models import ApiKey
 from accounts.services import revoke_api_key
 from portal.desk.base import DeskAdmin, EstimatedPaginator
-from portal.desk.columns import fact, link
+from portal.desk.columns import fact, label, link
 from portal.desk.deeds import Deed
 
 _COLOURS = {"live": "success", "expired": "warning", "revoked": "danger"}
@@ -57,10 +55,7 @@ class ApiKeyAdmin(DeskAdmin):
     credits = fact("credits_per_month", _("Credits a month"))
     videos = fact("videos_per_day", _("Videos a day"))
     calls = fact("requests_per_minute", _("Requests a minute"))
-
-    @display(description=_("State"), label=_COLOURS)
-    def standing(self, key: ApiKey) -> tuple[str, Any]:
-        return key.state, _WORDS[key.state]
+    standing = label("state", _("State"), _COLOURS, words=_WORDS, ordering=None)
 
     @display(description=_("Scopes"))
     def may(self, key: ApiKey) -> str:

@@ -1,7 +1,5 @@
 """Workers: what each is, what it does, and draining it."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -9,7 +7,7 @@ from unfold.decorators import display
 from jobs.models import Worker
 from jobs.services.workers import drain_worker, forget_worker, resume_worker
 from portal.desk.base import DeskAdmin
-from portal.desk.columns import ago, fact
+from portal.desk.columns import ago, fact, label
 from portal.desk.deeds import Deed
 from portal.desk.words import COLOURS, WORDS
 
@@ -72,11 +70,8 @@ class WorkerAdmin(DeskAdmin):
     made = fact("jobs_done", _("Videos made"))
     release = fact("version", _("Version"))
     began = fact("started_at", _("Started"))
+    standing = label("state", _("State"), COLOURS, words=WORDS)
     asked = fact("drain_requested_at", _("Drain asked for"))
-
-    @display(description=_("State"), ordering="state", label=COLOURS)
-    def standing(self, worker: Worker) -> tuple[str, Any]:
-        return worker.state, WORDS[worker.state]
 
     @display(description=_("Device"), ordering="device_name")
     def machine(self, worker: Worker) -> str:
