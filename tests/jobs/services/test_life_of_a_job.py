@@ -281,7 +281,7 @@ def test_the_ledger_is_append_only_and_closes_once(submit, alice):
 
 
 def _fill_queue(job: Job) -> None:
-    """Thousands more like it, of which the planner knows: it chooses by what the table held when it was last analysed."""
+    """Thousands more like it, and the planner knows: it goes by what the table held when it was last analysed."""
     columns = {field.attname: getattr(job, field.attname) for field in Job._meta.concrete_fields if field.name != "id"}
     Job.objects.bulk_create(Job(**columns) for _ in range(3_000))
     with connection.cursor() as cursor:
