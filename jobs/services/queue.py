@@ -60,7 +60,7 @@ FROM (
 ) ahead
 CROSS JOIN (
     SELECT count(*) AS jobs, COALESCE(sum(quoted_credits * (1 - steps_done::float8 / GREATEST(steps, 1))), 0) AS credits
-    FROM jobs_job WHERE state = 'in_progress' AND pool = %(pool)s::text
+    FROM jobs_job WHERE state = 'in_progress' AND pool = %(pool)s::text AND model = %(model)s::text
 ) making
 CROSS JOIN (
     SELECT count(*) AS known, count(*) FILTER (WHERE state NOT IN ('unhealthy', 'draining')) AS able,

@@ -20,8 +20,6 @@ from tests.chaos.watch import Watch
 from tests.chaos.world import Team, World
 
 PATIENCE_SECONDS = 60.0
-# Of a job that nobody may ever find: so long is waited in vain where the product is bent.
-_VAIN_SECONDS = 20.0
 TERMINAL = ("completed", "failed", "canceled", "expired")
 
 
@@ -140,7 +138,7 @@ def bell_unheard(scene: Scene) -> None:
     client.close()
     for worker in (scene.first, scene.second):
         worker.thaw()
-    scene.wait(lambda: scene.state()[0] in TERMINAL, seconds=_VAIN_SECONDS)
+    scene.wait(lambda: scene.state()[0] in TERMINAL, seconds=9)
 
 
 STORIES: dict[str, Callable[[Scene], None]] = {

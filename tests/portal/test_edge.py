@@ -71,7 +71,7 @@ def test_live_believes_no_forwarded_address(portal: Portal) -> None:
     ask(portal, "GET", "/v1/models", X_Forwarded_For="6.6.6.6", X_Request_Id="who-is-it")
 
     log = Path(portal.env["VAR_DIR"]) / "log" / "portal.log"
-    wait_for(lambda: "who-is-it" in log.read_text())
+    wait_for(lambda: "who-is-it" in log.read_text(), seconds=5)
     (line,) = [line for line in log.read_text().splitlines() if "who-is-it" in line]
     assert "127.0.0.1" in line
     assert "6.6.6.6" not in line

@@ -125,7 +125,7 @@ def portal(new_portal: Callable[[], Portal]) -> Portal:
 
 
 def test_it_says_where_it_is_when_it_is_ready(portal: Portal) -> None:
-    wait_for(lambda: f"ready: http://localhost:{portal.port}" in portal.log.read_text())
+    wait_for(lambda: f"ready: http://localhost:{portal.port}" in portal.log.read_text(), seconds=20)
 
 
 def test_a_second_one_in_the_same_folder_is_refused(portal: Portal) -> None:
@@ -152,7 +152,7 @@ def test_a_crashed_child_is_started_again(portal: Portal) -> None:
     killed = portal.web()
     killed.kill()
 
-    wait_for(lambda: portal.answers() and portal.web() != killed)
+    wait_for(lambda: portal.answers() and portal.web() != killed, seconds=40)
 
 
 def test_other_commands_find_the_running_portal(portal: Portal) -> None:

@@ -78,6 +78,9 @@ def test_times_are_told_at_the_speed_that_workers_measured(as_alice, body, submi
     assert left == round(held.quoted_credits / 2 * 0.25, 1) > 0
     behind = as_alice.post("/v1/videos/quote", big).json()["eta_seconds"]
     assert behind == round((held.quoted_credits / 2 + quote["credits"]) * 0.25, 1)
+    # Workers of another model make it, in the same pool.
+    Job.objects.filter(pk=held.pk).update(model="scripted")
+    assert as_alice.post("/v1/videos/quote", big).json() == quote
 
 
 def test_a_quote_beyond_the_plan_is_refused_like_the_submit(as_alice, body):

@@ -107,22 +107,15 @@ def test_a_redis_that_hangs_holds_a_call_up_once_and_no_longer_than_the_limit(
     settings.REDIS_TIMEOUT_SECONDS = 0.5
     # However long this takes on a busy machine, it is all within the moment in which Redis is not asked again.
     monkeypatch.setattr(ratelimit, "_QUIET_AFTER_FAILURE_SECONDS", 600)
-
-    def seconds_of_the_first_of_three() -> float:
-        _forget_clients()
+    _forget_clients()
+    try:
         started = time.monotonic()
         assert hit([Limit("team", "1", "1/minute")]) == []
-        seconds = time.monotonic() - started
-        assert seconds > 0.4
+        assert 0.4 < time.monotonic() - started < 2
         assert [hit([Limit("team", "1", "1/minute")]) for _ in range(2)] == [[], []]
         deaf.accept()[0].close()
         with pytest.raises(BlockingIOError):  # nobody else has come
             deaf.accept()
-        return seconds
-
-    try:
-        # The quickest of some: what a busy machine adds differs, what a call waits for Redis does not.
-        assert any(seconds_of_the_first_of_three() < 2 for _ in range(5))
         assert as_alice.get("/v1/models").status_code == 200
     finally:
         deaf.close()

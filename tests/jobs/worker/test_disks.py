@@ -42,7 +42,7 @@ def unhealthy() -> Worker | None:
 def test_a_disk_without_space_stops_the_claims(submit, start_worker):
     start_worker(wait="engine_ready", SCRATCH_RESERVE_BYTES=10**18)
     job = submit()
-    found = wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first())
+    found = wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first(), 10)
     assert "left on the disk" in found.trouble
     job.refresh_from_db()
     assert (job.state, job.attempt) == (State.QUEUED, 0)
@@ -61,7 +61,7 @@ def test_a_storage_that_is_away_for_a_while_costs_nothing(submit, start_worker, 
     folder.write_text("a file where a folder should be")
     hurry()
     worker.wait_for("publish_retry")
-    wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).exists())
+    wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).exists(), 10)
     folder.unlink()
     folder.mkdir()
     source.write_bytes(kept)
@@ -101,7 +101,7 @@ def test_a_full_disk_is_waited_for(submit, start_worker, hurry):
     try:
         with full_disk(folder, worker) as means:
             hurry()
-            trouble = wait_until(unhealthy, explain=lambda: means).trouble
+            trouble = wait_until(unhealthy, 20, lambda: means).trouble
             expected = "There is no space left on the disk." if means == "a full tmpfs" else "Cannot publish"
             assert expected in trouble, means
             job.refresh_from_db()

@@ -79,7 +79,7 @@ def test_it_makes_publishes_and_charges(submit, start_worker, as_alice, settings
     assert measured.pace == pytest.approx(job.gpu_seconds / job.quoted_credits)
     later = wait_for_state(submit(), State.COMPLETED, State.FAILED)
     assert (job.pace, later.pace) == (None, measured.pace)
-    health = wait_until(lambda: (seen := as_alice.get("/health").json())["status"] == "healthy" and seen)
+    health = wait_until(lambda: (seen := as_alice.get("/health").json())["status"] == "healthy" and seen, 5)
     assert (health["model_loaded"], health["workers"]) == (True, 1)
     assert worker.stop() == 0
     assert not Worker.objects.exists()
@@ -109,19 +109,13 @@ def test_kill_9_of_the_engine_child_in_mid_job(submit, start_worker, hurry):
 
 def test_a_dead_engine_is_noticed_at_once(submit, start_worker):
     worker = start_worker(*SCRIPTED)
-
-    def seconds_until_noticed() -> float:
-        job = submit(**LONG)
-        wait_until(lambda: in_the_middle(job))
-        worker.engine.kill()
-        killed = timezone.now()
-        wait_until(lambda: job.refresh_from_db() or job.crash_count)
-        cancel_job(job=job)
-        lines = [json.loads(line) for line in worker.log.read_text().splitlines() if '"engine_died"' in line]
-        return (datetime.fromisoformat(lines[-1]["timestamp"]) - killed).total_seconds()
-
-    # The quickest of some: what a busy machine adds differs, what the worker waits for does not.
-    assert any(seconds_until_noticed() < 1.5 for _ in range(5))
+    job = submit(**LONG)
+    wait_until(lambda: in_the_middle(job))
+    worker.engine.kill()
+    killed = timezone.now()
+    wait_until(lambda: job.refresh_from_db() or job.crash_count)
+    [line] = [line for line in worker.log.read_text().splitlines() if '"engine_died"' in line]
+    assert (datetime.fromisoformat(json.loads(line)["timestamp"]) - killed).total_seconds() < 1.5
 
 
 def test_kill_9_of_the_worker_in_mid_job(submit, start_worker, hurry):
@@ -130,11 +124,11 @@ def test_kill_9_of_the_worker_in_mid_job(submit, start_worker, hurry):
     wait_until(lambda: in_the_middle(job))
     engine = worker.engine
     worker.process.kill()
-    wait_until(lambda: has_ended(engine))
+    wait_until(lambda: has_ended(engine), 5)
     worker.process.wait()
     hurry()
     start_worker(*SCRIPTED)
-    wait_until(reconcile.recover_expired_leases)
+    wait_until(reconcile.recover_expired_leases, 15)
     wait_for_state(job, State.COMPLETED, State.FAILED)
     assert (job.state, job.attempt, job.crash_count) == (State.COMPLETED, 2, 1)
     assert charged_once(job)
@@ -148,9 +142,9 @@ def test_a_worker_that_was_frozen_beyond_its_lease_changes_nothing(submit, start
     engine = zombie.engine
     zombie.process.send_signal(signal.SIGSTOP)
     engine.suspend()
-    wait_until(reconcile.recover_expired_leases)
+    wait_until(reconcile.recover_expired_leases, 15)
     start_worker(*SCRIPTED)
-    wait_until(lambda: job.refresh_from_db() or job.attempt == 2)
+    wait_until(lambda: job.refresh_from_db() or job.attempt == 2, 15)
     engine.resume()  # first: the worker ends it as soon as it wakes
     zombie.process.send_signal(signal.SIGCONT)
     zombie.wait_for("fenced_off")
@@ -162,19 +156,14 @@ def test_a_worker_that_was_frozen_beyond_its_lease_changes_nothing(submit, start
 
 def test_cancel_of_a_running_job(submit, start_worker, hurry):
     worker = start_worker(*SCRIPTED, BEAT_SECONDS=0.5)
+    job = submit(**LONG)
+    wait_until(lambda: in_the_middle(job))
     engine = worker.engine.pid
-
-    def seconds_until_canceled() -> float:
-        job = submit(**LONG)
-        wait_until(lambda: in_the_middle(job))
-        cancel_job(job=job)
-        wait_for_state(job, State.CANCELED, State.COMPLETED)
-        assert job.state == State.CANCELED
-        assert released(job)
-        return (job.finished_at - job.cancel_requested_at).total_seconds()
-
-    # The quickest of some, as above.
-    assert any(seconds_until_canceled() < 4 for _ in range(5))
+    cancel_job(job=job)
+    wait_for_state(job, State.CANCELED, State.COMPLETED)
+    assert job.state == State.CANCELED
+    assert (job.finished_at - job.cancel_requested_at).total_seconds() < 4
+    assert released(job)
     hurry()
     after = wait_for_state(submit(**LONG), State.COMPLETED, State.FAILED)
     assert after.state == State.COMPLETED
@@ -233,7 +222,7 @@ def test_forged_doorbells_do_nothing(submit, start_worker, tmp_path):
 
 def test_a_model_that_is_not_there_makes_the_worker_unhealthy_and_says_why(start_worker, tmp_path):
     start_worker("--model", "i2vgen-xl-tiny", "--source", str(tmp_path), wait="engine_not_loaded")
-    found = wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first())
+    found = wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first(), 10)
     assert "model_index.json" in found.trouble
 
 
