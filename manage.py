@@ -14,7 +14,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     from django.core.management import execute_from_command_line  # noqa: PLC0415 (needs the path above)
 
-    from portal import environment  # noqa: PLC0415
+    from portal.embedded import environment  # noqa: PLC0415
 
     command, *arguments = sys.argv[1:] or ["help"]
     # How PostgreSQL knows this process: its list of sessions and the audit log say which command wrote.
@@ -24,7 +24,7 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except Exception as error:
-        advice = environment.explain(error)
+        advice = environment.startup_hint(error)
         if advice is None:
             raise
         sys.exit(advice)

@@ -13,7 +13,7 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from accounts.tenancy.walls import raise_walls  # noqa: PLC0415 (models load first)
+        from accounts.tenancy.policies import sync_policies  # noqa: PLC0415 (models load first)
 
-        post_migrate.connect(raise_walls, sender=self)
-        request_finished.connect(tenancy.leave)
+        post_migrate.connect(sync_policies, sender=self)
+        request_finished.connect(tenancy.deactivate)

@@ -69,9 +69,9 @@ class Team(models.Model):
     default_model = models.CharField(_("default model"), max_length=60, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     # Its owner asked for its end: until this moment it can be kept, after it the reconciler closes it for good.
-    closing_at = models.DateTimeField(null=True, blank=True)
+    deletion_due_at = models.DateTimeField(null=True, blank=True)
     # Closed for good. The row stays, since the ledger points at it.
-    closed_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("team")

@@ -7,8 +7,8 @@ from django.dispatch import Signal
 
 # `team`, `user`: the person left the team, was removed, was closed, or may make no videos there any more. What
 # they have in the works there ends.
-access_ended = Signal()
+access_revoked = Signal()
 # `team`: it is closed for good. Everything that it made goes.
-team_closed = Signal()
+team_deleted = Signal()
 # `user`: the account is closed for good. What was kept for this person alone goes.
-account_closed = Signal()
+account_deleted = Signal()

@@ -14,7 +14,7 @@ urlpatterns = [
     path("api-keys/<slug:prefix>/revoke", keys.revoke, name="revoke_api_key"),
     path("account", people.profile, name="account"),
     path("account/sessions/<int:session_id>/end", people.end_session, name="end_session"),
-    path("account/close", people.close, name="close_account"),
-    path("account/closed", people.closed, name="account_closed"),
+    path("account/close", people.delete, name="close_account"),
+    path("account/closed", people.deleted, name="account_deleted"),
     path("language", people.set_language, name="set_language"),
 ]

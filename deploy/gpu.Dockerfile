@@ -26,5 +26,5 @@ ENV PATH=/venv/bin:$PATH \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
 USER mutoscope
-# Docker kills a container 10 seconds after SIGTERM: give it DRAIN_SECONDS and more (stop_grace_period in compose.yaml).
+# Docker kills a container 10 seconds after SIGTERM: give it DRAIN_TIMEOUT_SECONDS and more (stop_grace_period in compose.yaml).
 CMD ["django-admin", "gpuworker", "--model", "i2vgen-xl", "--device", "auto"]

@@ -32,4 +32,4 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
 # number add WEB_CONCURRENCY to production.env: gunicorn reads it.
 CMD ["gunicorn", "portal.wsgi:application", "--bind", "0.0.0.0:8000", "--worker-class", "sync", \
      "--max-requests", "20000", "--max-requests-jitter", "2000", "--worker-tmp-dir", "/dev/shm", \
-     "--logger-class", "portal.gunicorn_logs.Logger"]
+     "--logger-class", "portal.web.gunicorn_logs.Logger"]

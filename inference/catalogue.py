@@ -9,7 +9,7 @@ from typing import Literal
 
 from inference.costs import VRAM_SLACK_MB, CostModel, DiffusionCost, FrameCost, MeasuredMemory, MemoryModel, NoMemory
 from inference.errors import ModelNotFound
-from inference.limits import PROMPT_TOKENS
+from inference.limits import MAX_PROMPT_TOKENS
 from inference.presets import DEFAULT_PRESET, Preset
 from inference.sizes import RESOLUTIONS
 
@@ -35,7 +35,7 @@ class ModelSpec:
     resolutions: tuple[str, ...] = tuple(RESOLUTIONS)
     defaults: Preset = DEFAULT_PRESET
     default_fps: int = 8
-    prompt_tokens: int | None = None
+    max_prompt_tokens: int | None = None
     test_only: bool = False
 
     def quote_seconds(self, width: int, height: int, num_frames: int, steps: int) -> float:
@@ -70,7 +70,7 @@ MODELS = {
             pool="gpu",
             cost=_I2VGEN_COST,
             memory=_I2VGEN_MEMORY,
-            prompt_tokens=PROMPT_TOKENS,
+            max_prompt_tokens=MAX_PROMPT_TOKENS,
         ),
         ModelSpec(
             name="i2vgen-xl-tiny",
@@ -80,7 +80,7 @@ MODELS = {
             pool="gpu",
             cost=_I2VGEN_COST,
             memory=NoMemory(),
-            prompt_tokens=PROMPT_TOKENS,
+            max_prompt_tokens=MAX_PROMPT_TOKENS,
             test_only=True,
         ),
         ModelSpec(

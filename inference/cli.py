@@ -21,13 +21,13 @@ from rich.progress import (
 from inference.catalogue import MODELS
 from inference.encoding import write_gif, write_mp4
 from inference.engines.base import Engine, Frames, LatentEngine, OnStep, create_engine
-from inference.errors import InferenceError, ModelNotFound, PictureError, RequestError
-from inference.pictures import decode_picture
+from inference.errors import ImageError, InferenceError, ModelNotFound, RequestError
+from inference.generation import GenerationRequest
+from inference.images import decode_image
 from inference.presets import DEFAULT_PRESET
-from inference.requests import GenerationRequest
 from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size
 
-USAGE, FAILURE = 2, 1
+EXIT_USAGE, EXIT_FAILURE = 2, 1
 WRITERS = {".mp4": write_mp4, ".gif": write_gif}
 
 
@@ -38,15 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         command = _list_models if options.command == "models" else _generate
         command(options, console)
-    except (RequestError, PictureError, ModelNotFound) as error:
-        _say(console, f"error: {error.message}")
-        return USAGE
+    except (RequestError, ImageError, ModelNotFound) as error:
+        _print_line(console, f"error: {error.message}")
+        return EXIT_USAGE
     except InferenceError as error:
-        _say(console, f"failed: {error.message} ({error.code})")
-        return FAILURE
+        _print_line(console, f"failed: {error.message} ({error.code})")
+        return EXIT_FAILURE
     except KeyboardInterrupt:
-        _say(console, "stopped")
-        return FAILURE
+        _print_line(console, "stopped")
+        return EXIT_FAILURE
     return 0
 
 
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _say(console: Console, text: str) -> None:
+def _print_line(console: Console, text: str) -> None:
     """As it stands: paths may hold what rich takes for markup, and scripts may read lines."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
@@ -97,8 +97,8 @@ def _generate(options: argparse.Namespace, console: Console) -> None:
     for path in filter(None, (options.out, options.save_latents)):
         if not path.absolute().parent.is_dir():
             raise RequestError("out", f"The folder {path.absolute().parent} does not exist.")
-    picture = decode_picture(_read(options.image))
-    request = _request(options, picture.width, picture.height)
+    image = decode_image(_read(options.image))
+    request = _request(options, image.width, image.height)
     engine = create_engine(options.model, device=options.device)
     if options.save_latents and not isinstance(engine, LatentEngine):
         raise RequestError("save_latents", f"{options.model} has no latents to save.")
@@ -106,24 +106,24 @@ def _generate(options: argparse.Namespace, console: Console) -> None:
         engine.load()
     with _progress(console) as progress:
         task = progress.add_task(f"{request.width}x{request.height}, {request.num_frames} frames", total=None)
-        frames = _run(engine, request, picture, options.save_latents, _bar(progress, task))
+        frames = _run(engine, request, image, options.save_latents, _step_callback(progress, task))
     writer(frames, request.fps, options.out)
-    _say(console, f"Wrote {options.out}")
+    _print_line(console, f"Wrote {options.out}")
 
 
 def _run(
-    engine: Engine, request: GenerationRequest, picture: Image, latents_path: Path | None, on_step: OnStep
+    engine: Engine, request: GenerationRequest, image: Image, latents_path: Path | None, on_step: OnStep
 ) -> Frames:
     if latents_path is None or not isinstance(engine, LatentEngine):
-        return engine.generate(request, picture, on_step)
-    latents = engine.denoise(request, picture, on_step)
+        return engine.generate(request, image, on_step)
+    latents = engine.denoise(request, image, on_step)
     from safetensors.numpy import save_file  # noqa: PLC0415 - installed with the gpu extra, as the engine is
 
     save_file({"latents": np.ascontiguousarray(latents)}, latents_path)
     return engine.decode(latents, request, on_step)
 
 
-def _request(options: argparse.Namespace, picture_width: int, picture_height: int) -> GenerationRequest:
+def _request(options: argparse.Namespace, image_width: int, image_height: int) -> GenerationRequest:
     width, height = options.width, options.height
     if (width is None) != (height is None):
         raise RequestError("size", "Give both --width and --height, or --resolution instead.")
@@ -131,7 +131,7 @@ def _request(options: argparse.Namespace, picture_width: int, picture_height: in
         raise RequestError("size", "Give either --width and --height, or --resolution, not both.")
     if width is None:
         resolution = options.resolution or DEFAULT_PRESET.resolution
-        width, height = frame_size(resolution, options.aspect_ratio, picture_width, picture_height)
+        width, height = frame_size(resolution, options.aspect_ratio, image_width, image_height)
     return GenerationRequest(
         prompt=options.prompt,
         negative_prompt=options.negative_prompt,
@@ -163,7 +163,7 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console)
 
 
-def _bar(progress: Progress, task: TaskID) -> OnStep:
+def _step_callback(progress: Progress, task: TaskID) -> OnStep:
     def on_step(step: int, total: int) -> None:
         progress.update(task, completed=step, total=total)
 

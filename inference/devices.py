@@ -26,31 +26,31 @@ class Device:
     name: str
     total_mb: int
     free_mb: int
-    busy_percent: int | None = None
+    utilization_percent: int | None = None
 
     def __str__(self) -> str:
         return self.kind if self.kind == "cpu" else f"{self.kind}:{self.index}"
 
 
-def choose_device(wish: str = "auto") -> Device:
+def choose_device(requested: str = "auto") -> Device:
     """The device for `wish`: "auto" (the GPU with the most free memory, else the CPU), "cpu", "cuda" or "cuda:N".
 
     Raises DeviceNotFound when a GPU is named that is not there.
     """
-    if wish == "cpu":
+    if requested == "cpu":
         return cpu_device()
     gpus = cuda_devices()
-    if wish in {"auto", "cuda"} and gpus:
+    if requested in {"auto", "cuda"} and gpus:
         return max(gpus, key=lambda gpu: gpu.free_mb)
-    if wish == "auto":
+    if requested == "auto":
         return cpu_device()
-    match = _CUDA.fullmatch(wish)
+    match = _CUDA.fullmatch(requested)
     if match is None:
-        raise DeviceNotFound(f"{wish!r} is no device: say auto, cpu, cuda or cuda:N.")
+        raise DeviceNotFound(f"{requested!r} is no device: say auto, cpu, cuda or cuda:N.")
     found = next((gpu for gpu in gpus if match[1] and gpu.index == int(match[1])), None)
     if found is None:
-        there = ", ".join(str(gpu) for gpu in gpus) or "no NVIDIA GPU that its driver will talk to"
-        raise DeviceNotFound(f"There is no {wish} here; there is {there}.")
+        available = ", ".join(str(gpu) for gpu in gpus) or "no NVIDIA GPU that its driver will talk to"
+        raise DeviceNotFound(f"There is no {requested} here; there is {available}.")
     return found
 
 
@@ -105,10 +105,10 @@ def _visible_handles() -> list["pynvml.c_nvmlDevice_t"]:
 def _describe(index: int, handle: "pynvml.c_nvmlDevice_t") -> Device:
     name = pynvml.nvmlDeviceGetName(handle)
     memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-    return Device("cuda", index, name, memory.total >> 20, memory.free >> 20, _busy_percent(handle))
+    return Device("cuda", index, name, memory.total >> 20, memory.free >> 20, _utilization_percent(handle))
 
 
-def _busy_percent(handle: "pynvml.c_nvmlDevice_t") -> int | None:
+def _utilization_percent(handle: "pynvml.c_nvmlDevice_t") -> int | None:
     try:
         return int(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
     except pynvml.NVMLError:  # a part of a divided GPU

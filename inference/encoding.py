@@ -21,7 +21,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.errors import EncodingFailed
+from inference.errors import EncodingError
 
 Frames = NDArray[np.uint8]
 """(num_frames, height, width, 3), RGB; may be a memory map, since it is read frame by frame."""
@@ -34,7 +34,7 @@ POSTER_QUALITY = 88
 
 
 @dataclass(frozen=True, slots=True)
-class FilmInfo:
+class VideoInfo:
     """What a film file holds. fps is exact; frames are counted by decoding them."""
 
     width: int
@@ -52,8 +52,8 @@ def write_mp4(frames: Frames, fps: int, path: Path) -> None:
     4:2:0 needs even sides: an odd one is made even by repeating its last row or column.
     """
     height, width = (side + side % 2 for side in frames.shape[1:3])
-    with encoding(path), av.open(str(path), "w", format="mp4", options=dict(FASTSTART)) as film:
-        stream = film.add_stream("libx264", rate=fps, options=dict(H264_OPTIONS))
+    with translate_file_errors(path), av.open(str(path), "w", format="mp4", options=dict(FASTSTART)) as container:
+        stream = container.add_stream("libx264", rate=fps, options=dict(H264_OPTIONS))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
         context.color_primaries = context.color_trc = context.colorspace = BT709
@@ -64,8 +64,8 @@ def write_mp4(frames: Frames, fps: int, path: Path) -> None:
             yuv = reformatter.reformat(
                 frame, format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG, threads=1
             )
-            film.mux(stream.encode(yuv))
-        film.mux(stream.encode(None))
+            container.mux(stream.encode(yuv))
+        container.mux(stream.encode(None))
 
 
 def write_gif(frames: Iterable[NDArray[np.uint8]], fps: int, path: Path) -> None:
@@ -75,51 +75,51 @@ def write_gif(frames: Iterable[NDArray[np.uint8]], fps: int, path: Path) -> None
     frames: gone through twice, so it must not be an iterator.
     """
     height, width = next(iter(frames)).shape[:2]
-    with encoding(path), av.open(str(path), "w", format="gif", options={"loop": "0"}) as film:
-        stream = film.add_stream("gif", rate=fps)
+    with translate_file_errors(path), av.open(str(path), "w", format="gif", options={"loop": "0"}) as container:
+        stream = container.add_stream("gif", rate=fps)
         stream.width, stream.height, stream.pix_fmt = width, height, "pal8"
-        for frame in _in_palette(frames, fps, _palette(frames, fps)):
-            film.mux(stream.encode(frame))
-        film.mux(stream.encode(None))
+        for frame in _apply_palette(frames, fps, _palette(frames, fps)):
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
 
 
 def write_poster(frame: NDArray[np.uint8], path: Path) -> None:
     """One frame (height, width, 3) as a progressive JPEG. Raises EncodingFailed."""
-    with encoding(path):
+    with translate_file_errors(path):
         Image.fromarray(np.ascontiguousarray(frame)).save(
             path, "JPEG", quality=POSTER_QUALITY, optimize=True, progressive=True
         )
 
 
-def probe(path: Path) -> FilmInfo:
-    """What is in a film file. Raises EncodingFailed when it is none."""
-    with encoding(path, reading=True), av.open(str(path)) as film:
-        if not film.streams.video:
-            raise EncodingFailed(f"{path.name} holds no film.")
-        stream = film.streams.video[0]
+def probe(path: Path) -> VideoInfo:
+    """What is in a film file. Raises EncodingError when it is none."""
+    with translate_file_errors(path, reading=True), av.open(str(path)) as container:
+        if not container.streams.video:
+            raise EncodingError(f"{path.name} holds no film.")
+        stream = container.streams.video[0]
         rate = stream.average_rate or Fraction(0)
-        num_frames = sum(1 for _ in film.decode(stream))
-        return FilmInfo(
+        num_frames = sum(1 for _ in container.decode(stream))
+        return VideoInfo(
             width=stream.width,
             height=stream.height,
             num_frames=num_frames,
             fps=rate,
-            duration_seconds=film.duration / av.time_base if film.duration else 0.0,
+            duration_seconds=container.duration / av.time_base if container.duration else 0.0,
             codec=stream.codec_context.name,
             pixel_format=stream.codec_context.pix_fmt or "",
         )
 
 
 # Not the frames' fault: the same clip can be written once there is space again.
-_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+_DISK_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 
 
 @contextmanager
-def encoding(path: Path, *, reading: bool = False) -> Iterator[None]:
+def translate_file_errors(path: Path, *, reading: bool = False) -> Iterator[None]:
     """What goes wrong with a file becomes an OSError or EncodingFailed; nothing half is left of one that is written."""
     try:
         yield
-    except EncodingFailed:
+    except EncodingError:
         if not reading:
             path.unlink(missing_ok=True)
         raise
@@ -127,10 +127,10 @@ def encoding(path: Path, *, reading: bool = False) -> Iterator[None]:
         if not reading:
             path.unlink(missing_ok=True)
         number = getattr(error, "errno", None)
-        if number in _DISK_FAULTS:
+        if number in _DISK_ERRNOS:
             raise OSError(number, os.strerror(number), str(path)) from error
         reason = getattr(error, "strerror", None) or error
-        raise EncodingFailed(f"{path.name} could not be {'read' if reading else 'written'}: {reason}.") from error
+        raise EncodingError(f"{path.name} could not be {'read' if reading else 'written'}: {reason}.") from error
 
 
 def _video_frames(frames: Iterable[NDArray[np.uint8]], fps: int) -> Iterator[VideoFrame]:
@@ -156,11 +156,11 @@ def _palette(frames: Iterable[NDArray[np.uint8]], fps: int) -> VideoFrame:
     for frame in _video_frames(frames, fps):
         source.push(frame)
     source.push(None)
-    (palette,) = _ready(sink)
+    (palette,) = _pull_frames(sink)
     return palette
 
 
-def _in_palette(frames: Iterable[NDArray[np.uint8]], fps: int, palette: VideoFrame) -> Iterator[VideoFrame]:
+def _apply_palette(frames: Iterable[NDArray[np.uint8]], fps: int, palette: VideoFrame) -> Iterator[VideoFrame]:
     graph = Graph()
     source, use, sink = _source(graph, frames, fps), graph.add("paletteuse"), graph.add("buffersink")
     colours = graph.add_buffer(
@@ -174,9 +174,9 @@ def _in_palette(frames: Iterable[NDArray[np.uint8]], fps: int, palette: VideoFra
     colours.push(None)
     for frame in _video_frames(frames, fps):
         source.push(frame)
-        yield from _ready(sink)
+        yield from _pull_frames(sink)
     source.push(None)
-    yield from _ready(sink)
+    yield from _pull_frames(sink)
 
 
 def _source(graph: Graph, frames: Iterable[NDArray[np.uint8]], fps: int) -> FilterContext:
@@ -184,7 +184,7 @@ def _source(graph: Graph, frames: Iterable[NDArray[np.uint8]], fps: int) -> Filt
     return graph.add_buffer(width=width, height=height, format=VideoFormat("rgb24"), time_base=Fraction(1, fps))
 
 
-def _ready(sink: FilterContext) -> Iterator[VideoFrame]:
+def _pull_frames(sink: FilterContext) -> Iterator[VideoFrame]:
     """What has come out so far."""
     while True:
         try:

@@ -39,7 +39,7 @@ class RequestError(InferenceError):
         self.field = field
 
 
-class PictureFault(StrEnum):
+class ImageErrorCode(StrEnum):
     """Why a picture was refused: the codes of PictureError."""
 
     UNREADABLE = "picture_unreadable"
@@ -49,11 +49,11 @@ class PictureFault(StrEnum):
     TOO_LARGE = "picture_too_large"
 
 
-class PictureError(InferenceError):
+class ImageError(InferenceError):
     """The bytes are not a picture that we read; `code` is one of PictureFault."""
 
-    def __init__(self, fault: PictureFault, message: str) -> None:
-        super().__init__(fault.value, message, permanent=True)
+    def __init__(self, code: ImageErrorCode, message: str) -> None:
+        super().__init__(code.value, message, permanent=True)
 
 
 class ModelError(InferenceError):
@@ -114,7 +114,7 @@ class Canceled(InferenceError):
         super().__init__("canceled", message, permanent=True)
 
 
-class EncodingFailed(InferenceError):
+class EncodingError(InferenceError):
     """The frames could not be written as a film."""
 
     def __init__(self, message: str) -> None:

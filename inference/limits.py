@@ -1,4 +1,4 @@
-"""The ranges that the site accepts. The command line takes more: see `inference.requests`."""
+"""The ranges that the site accepts. The command line takes more: see `inference.generation`."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -22,7 +22,7 @@ class Range(Generic[Number]):
 
 PROMPT_LENGTH = Range(1, 1000)
 """Code points."""
-PROMPT_TOKENS = 77
+MAX_PROMPT_TOKENS = 77
 """CLIP reads no further, its two end marks included; what follows has no effect."""
 NUM_FRAMES = Range(8, 32)
 FPS = Range(4, 24)
@@ -30,10 +30,10 @@ STEPS = Range(10, 100)
 GUIDANCE_SCALE = Range(1.0, 20.0)
 SEED = Range(0, 2**63 - 1)
 
-PICTURE_PIXELS = 25_000_000
-PICTURE_SIDE = 8192
+MAX_IMAGE_PIXELS = 25_000_000
+MAX_IMAGE_SIDE = 8192
 """Pixels along the longer side."""
-PICTURE_ASPECT = 20
+MAX_IMAGE_ASPECT_RATIO = 20
 """Longer side over shorter side."""
 
 FRAME_SIDE = Range(64, 2048)

@@ -18,11 +18,13 @@ _SIZE = re.compile(r"([1-9]\d{0,4})[xX]([1-9]\d{0,4})", re.ASCII)
 
 def nearest_aspect_ratio(width: int, height: int) -> str:
     """The name in ASPECT_RATIOS whose shape is closest to width:height, by ratio and not by difference."""
-    wanted = math.log(width / height)
-    return min(ASPECT_RATIOS, key=lambda name: abs(math.log(ASPECT_RATIOS[name][0] / ASPECT_RATIOS[name][1]) - wanted))
+    log_ratio = math.log(width / height)
+    return min(
+        ASPECT_RATIOS, key=lambda name: abs(math.log(ASPECT_RATIOS[name][0] / ASPECT_RATIOS[name][1]) - log_ratio)
+    )
 
 
-def frame_size(resolution: str, aspect_ratio: str, picture_width: int, picture_height: int) -> tuple[int, int]:
+def frame_size(resolution: str, aspect_ratio: str, image_width: int, image_height: int) -> tuple[int, int]:
     """(width, height) in pixels within the budget of `resolution`, sides rounded down to multiples of 8.
 
     `aspect_ratio` "auto" takes the picture's own, nearest of ASPECT_RATIOS. Raises RequestError.
@@ -31,12 +33,12 @@ def frame_size(resolution: str, aspect_ratio: str, picture_width: int, picture_h
     if side is None:
         raise RequestError("resolution", f"Choose a resolution out of {', '.join(RESOLUTIONS)}.")
     if aspect_ratio == AUTO_ASPECT_RATIO:
-        aspect_ratio = nearest_aspect_ratio(picture_width, picture_height)
+        aspect_ratio = nearest_aspect_ratio(image_width, image_height)
     ratio = ASPECT_RATIOS.get(aspect_ratio)
     if ratio is None:
         raise RequestError("aspect_ratio", f"Choose an aspect ratio out of auto, {', '.join(ASPECT_RATIOS)}.")
     across, down = ratio
-    return _down(math.sqrt(side * side * across / down)), _down(math.sqrt(side * side * down / across))
+    return _round_down(math.sqrt(side * side * across / down)), _round_down(math.sqrt(side * side * down / across))
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -46,7 +48,7 @@ def parse_size(text: str) -> tuple[int, int]:
         raise RequestError("size", "Write the size as WIDTHxHEIGHT in pixels, such as 512x768.")
     width, height = int(match[1]), int(match[2])
     if width % SIDE_MULTIPLE or height % SIDE_MULTIPLE:
-        nearest = f"{max(8, _down(width))}x{max(8, _down(height))}"
+        nearest = f"{max(8, _round_down(width))}x{max(8, _round_down(height))}"
         raise RequestError("size", f"Both sides must be multiples of {SIDE_MULTIPLE}, such as {nearest}.")
     return width, height
 
@@ -57,5 +59,5 @@ def resolution_label(width: int, height: int) -> str:
     return min(RESOLUTIONS, key=lambda name: abs(math.log(RESOLUTIONS[name] / side)))
 
 
-def _down(side: float) -> int:
+def _round_down(side: float) -> int:
     return int(side) // SIDE_MULTIPLE * SIDE_MULTIPLE

@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from accounts.signals import access_ended, team_closed
+from accounts.signals import access_revoked, team_deleted
 
 
 class JobsConfig(AppConfig):
@@ -11,7 +11,7 @@ class JobsConfig(AppConfig):
     verbose_name = _("Videos")
 
     def ready(self) -> None:
-        from jobs.services.access import cancel_jobs_of_member, delete_jobs_of_team  # noqa: PLC0415 (models load first)
+        from jobs.videos.receivers import cancel_jobs_of_member, delete_jobs_of_team  # noqa: PLC0415 (models load first)
 
-        access_ended.connect(cancel_jobs_of_member)
-        team_closed.connect(delete_jobs_of_team)
+        access_revoked.connect(cancel_jobs_of_member)
+        team_deleted.connect(delete_jobs_of_team)

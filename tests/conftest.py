@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from accounts import tenancy
-from portal.embedded import EmbeddedServers
+from portal.embedded.servers import EmbeddedServers
 
 # How long an example takes, or the making of one, says what the machine does besides, and nothing of the product.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -37,12 +37,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown() -> None:
     """A test that asks for a principal without a request stands behind no team's wall when its tables are emptied."""
-    tenancy.leave()
+    tenancy.deactivate()
 
 
 @pytest.fixture(autouse=True)
-def _known_board() -> None:
+def _no_announcements() -> None:
     """No announcements, and known for so long that no page asks for them in the midst of a count of its queries."""
-    from portal.desk.announcements import board
+    from portal.admin.announcements import announcement_cache
 
-    board.rows, board.fresh_until = (), float("inf")
+    announcement_cache.rows, announcement_cache.expires_at = (), float("inf")

@@ -8,18 +8,23 @@ import os
 import tempfile
 from pathlib import Path
 
-from portal.embedded import addresses
+from portal.embedded.servers import server_urls
 
 if "TEST_SERVERS_DIR" not in os.environ:
     # A short name: it becomes part of the path of Unix sockets.
     os.environ["TEST_SERVERS_DIR"] = tempfile.mkdtemp(prefix="mts-")
 SERVERS = Path(os.environ["TEST_SERVERS_DIR"])
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-_found = addresses(SERVERS)
+_found = server_urls(SERVERS)
 # pytest-django gives each worker a database of its own; in Redis they are numbered.
 _found["REDIS_URL"] = _found["REDIS_URL"].replace("db=0", f"db={int(_worker.removeprefix('gw'))}")
 os.environ.update(
-    _found, SECRET_KEY="only-for-tests", VAR_DIR=str(SERVERS / _worker), EMBEDDED="0", DEBUG="0", HOLDS_ANSWERS="1"
+    _found,
+    SECRET_KEY="only-for-tests",
+    VAR_DIR=str(SERVERS / _worker),
+    EMBEDDED="0",
+    DEBUG="0",
+    LONG_POLLING_ENABLED="1",
 )
 
 from portal.settings import *  # noqa: E402, F403 (reads the variables set above)

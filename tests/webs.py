@@ -93,7 +93,7 @@ def site_environment(variables: dict[str, Any]) -> dict[str, str]:
     address = urlsplit(os.environ["DATABASE_URL"])
     root = Path(settings.ROOT)
     # Whether it may hold answers back is for each kind of process to say itself.
-    inherited = {name: value for name, value in os.environ.items() if name != "HOLDS_ANSWERS"}
+    inherited = {name: value for name, value in os.environ.items() if name != "LONG_POLLING_ENABLED"}
     return {
         **inherited,
         "DATABASE_URL": urlunsplit(address._replace(path="/" + str(connection.settings_dict["NAME"]))),

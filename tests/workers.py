@@ -114,7 +114,7 @@ def start_worker(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..
             # torch's threads spin while they wait for each other: on two busy cores that takes minutes.
             "OMP_NUM_THREADS": "1",
             "SCRATCH_DIR": str(tmp_path / "scratch"),
-            "SCRIPT_HURRY": str(tmp_path / "hurry"),
+            "SCRIPT_SKIP_DELAYS_FILE": str(tmp_path / "hurry"),
             **{name: str(value) for name, value in variables.items()},
         }
         environment.pop("DJANGO_SETTINGS_MODULE", None)

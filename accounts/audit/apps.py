@@ -11,7 +11,7 @@ class AuditConfig(AppConfig):
     verbose_name = _("Audit")
 
     def ready(self) -> None:
-        from accounts.audit import events  # noqa: F401, PLC0415 (connects its receivers; models load first)
-        from accounts.audit.watch import watch_tables  # noqa: PLC0415
+        from accounts.audit import receivers  # noqa: F401, PLC0415 (connects its receivers; models load first)
+        from accounts.audit.triggers import sync_triggers  # noqa: PLC0415
 
-        post_migrate.connect(watch_tables, sender=self)
+        post_migrate.connect(sync_triggers, sender=self)

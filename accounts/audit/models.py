@@ -1,6 +1,6 @@
 """The audit log: one row for each change to a security-relevant table, and for each event that changes none.
 
-Changes are written by a trigger (`accounts.audit.watch`), so that `.update()`, bulk writes and plain SQL are in it too.
+Changes are written by a trigger (`accounts.audit.triggers`), so that `.update()`, bulk writes and plain SQL are in it too.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Verb(models.TextChoices):
     KEY_REFUSED = "key_refused", _("API key refused for its address")
     IMPERSONATION_BEGAN = "impersonation_began", _("Acting as another person")
     IMPERSONATION_ENDED = "impersonation_ended", _("No longer acting as another person")
-    DEED = "deed", _("Done at the administrator's desk")
+    ADMIN_ACTION = "deed", _("Done at the administrator's desk")
 
 
 @dataclass(frozen=True)

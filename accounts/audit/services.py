@@ -13,39 +13,39 @@ from accounts.models import ApiKey, Team, User
 from common.clock import DatabaseNow
 
 
-@tenancy.outside()  # events of a person belong to no team
+@tenancy.unscoped()  # events of a person belong to no team
 def record(
     verb: Verb,
     *,
     actor: User | None = None,
     team: Team | None = None,
     api_key: ApiKey | None = None,
-    about: models.Model | None = None,
+    target: models.Model | None = None,
     **details: Any,
 ) -> None:
     """An event that changes no watched row. Where it came from is the present request's; who did it too, if not given.
 
     about: the row that is meant. details: JSON values, kept as the new content of columns of these names.
     """
-    facts = tenancy.present().facts()
+    audit_facts = tenancy.current().audit_facts()
     AuditEntry.objects.create(
         verb=verb,
         team=team,
-        actor_id=actor.pk if actor else facts.get("user"),
-        api_key_id=api_key.pk if api_key else facts.get("api_key"),
-        impersonator_id=facts.get("impersonator"),
-        ip=facts.get("ip"),
-        request_id=facts.get("request_id", ""),
-        model=about._meta.label if about else "",
-        row_id=str(about.pk) if about else "",
+        actor_id=actor.pk if actor else audit_facts.get("user"),
+        api_key_id=api_key.pk if api_key else audit_facts.get("api_key"),
+        impersonator_id=audit_facts.get("impersonator"),
+        ip=audit_facts.get("ip"),
+        request_id=audit_facts.get("request_id", ""),
+        model=target._meta.label if target else "",
+        row_id=str(target.pk) if target else "",
         changes={name: [None, value] for name, value in details.items()},
     )
 
 
 def purge() -> int:
-    """Deletes what is older than AUDIT_DAYS; returns how many. 0 keeps all for good."""
-    if not settings.AUDIT_DAYS:
+    """Deletes what is older than AUDIT_RETENTION_DAYS; returns how many. 0 keeps all for good."""
+    if not settings.AUDIT_RETENTION_DAYS:
         return 0
-    old = AuditEntry.objects.filter(at__lt=DatabaseNow() - timedelta(days=settings.AUDIT_DAYS))
+    old = AuditEntry.objects.filter(at__lt=DatabaseNow() - timedelta(days=settings.AUDIT_RETENTION_DAYS))
     with pgtrigger.ignore("audit.AuditEntry:append_only"):
         return old.delete()[0]

@@ -11,13 +11,13 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import ApiKey
 from accounts.roles import Scope
 
-EXPIRES = [
+EXPIRY_CHOICES = [
     ("30", _("In 30 days")),
     ("90", _("In 90 days")),
     ("365", _("In a year")),
     ("", _("Never")),
 ]
-OVERLAPS = [
+OVERLAP_CHOICES = [
     ("0", _("At once")),
     ("1", _("For an hour")),
     ("24", _("For a day")),
@@ -25,9 +25,9 @@ OVERLAPS = [
     ("720", _("For 30 days")),
 ]
 DEFAULT_SCOPES = [Scope.VIDEOS_READ, Scope.VIDEOS_WRITE, Scope.VIDEOS_DELETE]
-_LARGEST_CAP = 2**31 - 1
-_MOST_NETWORKS = 50
-_LONGEST_LIFE = timedelta(days=3650)
+_MAX_CAP = 2**31 - 1
+_MAX_NETWORKS = 50
+_MAX_LIFETIME = timedelta(days=3650)
 
 
 class NetworksField(forms.CharField):
@@ -36,16 +36,16 @@ class NetworksField(forms.CharField):
     widget = forms.Textarea
 
     def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
-        words = str(value or "").replace(",", " ").split()
-        if len(words) > _MOST_NETWORKS:
-            raise forms.ValidationError(_("At most %(most)s lines.") % {"most": _MOST_NETWORKS}, code="too_many")
-        return list(dict.fromkeys(map(_network, words)))
+        lines = str(value or "").replace(",", " ").split()
+        if len(lines) > _MAX_NETWORKS:
+            raise forms.ValidationError(_("At most %(most)s lines.") % {"most": _MAX_NETWORKS}, code="too_many")
+        return list(dict.fromkeys(map(_parse_network, lines)))
 
     def prepare_value(self, value: Any) -> str:
         return "\n".join(value) if isinstance(value, list) else str(value or "")
 
 
-def _network(text: str) -> str:
+def _parse_network(text: str) -> str:
     try:
         # A zone ("fe80::1%eth0") means something on one machine alone.
         network = ipaddress.ip_network(text.replace("%", "/%"), strict=False)
@@ -59,8 +59,8 @@ def _network(text: str) -> str:
     return str(network)
 
 
-def _cap(label: Any) -> forms.IntegerField:
-    return forms.IntegerField(label=label, min_value=0, max_value=_LARGEST_CAP, required=False)
+def _cap_field(label: Any) -> forms.IntegerField:
+    return forms.IntegerField(label=label, min_value=0, max_value=_MAX_CAP, required=False)
 
 
 class KeyForm(forms.Form):
@@ -77,9 +77,9 @@ class KeyForm(forms.Form):
 class CapsForm(forms.Form):
     """What a key may use; an empty field leaves it to the limits of its creator and the team."""
 
-    credits_per_month = _cap(_("Credits a month"))
-    videos_per_day = _cap(_("Videos a day"))
-    requests_per_minute = _cap(_("Requests a minute"))
+    credits_per_month = _cap_field(_("Credits a month"))
+    videos_per_day = _cap_field(_("Videos a day"))
+    requests_per_minute = _cap_field(_("Requests a minute"))
 
 
 class ManagedKeyForm(KeyForm, CapsForm):
@@ -99,7 +99,7 @@ class NewKeyForm(KeyForm, CapsForm):
         label=_("What it may do"),
         error_messages={"required": _("Choose at least one.")},
     )
-    expires = forms.ChoiceField(choices=EXPIRES, required=False, label=_("Expires"))
+    expires = forms.ChoiceField(choices=EXPIRY_CHOICES, required=False, label=_("Expires"))
     expires_on = forms.DateField(required=False, label=_("Or after the day (UTC)"))
 
     def __init__(self, *args: Any, scopes: frozenset[Scope], **kwargs: Any) -> None:
@@ -110,7 +110,7 @@ class NewKeyForm(KeyForm, CapsForm):
     def clean_expires_on(self) -> date | None:
         day: date | None = self.cleaned_data["expires_on"]
         today = timezone.now().date()
-        if day is not None and not today <= day <= today + _LONGEST_LIFE:
+        if day is not None and not today <= day <= today + _MAX_LIFETIME:
             raise forms.ValidationError(_("Choose a day from today on, at most ten years away."), code="out_of_range")
         return day
 
@@ -126,5 +126,5 @@ class RotateForm(forms.Form):
     """How long the old key still works beside the new one."""
 
     overlap = forms.TypedChoiceField(
-        choices=OVERLAPS, coerce=lambda hours: timedelta(hours=int(hours)), label=_("The old key works on")
+        choices=OVERLAP_CHOICES, coerce=lambda hours: timedelta(hours=int(hours)), label=_("The old key works on")
     )

@@ -11,17 +11,17 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.principals import Principal, is_in_networks
 from accounts.keys.forms import DEFAULT_SCOPES, KeyForm, ManagedKeyForm, NewKeyForm, RotateForm
+from accounts.keys.services import create_api_key, revoke_api_key, rotate_api_key, update_api_key
 from accounts.models import ApiKey
-from accounts.pages import is_htmx, team_page
-from accounts.principals import Principal, is_within
 from accounts.roles import Right
-from accounts.services import change_api_key, create_api_key, revoke_api_key, rotate_api_key
 from common.errors import Conflict, NotFound
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@team_page()
+@team_member_required()
 def api_keys(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """The member's own keys, and the form for a new one."""
     if request.method != "POST":
@@ -34,12 +34,12 @@ def api_keys(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     key, clear_text = create_api_key(
         team=principal.team, creator=principal.user, expires_at=form.expires_at(), **chosen
     )
-    _warn_when_outside(request, key)
+    _warn_if_ip_not_allowed(request, key)
     return _list(request, principal, form=_empty_form(principal), new_key=key, clear_text=clear_text, status=201)
 
 
 @require_safe
-@team_page()
+@team_member_required()
 def team_keys(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """All keys of the team with their creators, for those who manage them."""
     principal.require_right(Right.MANAGE_KEYS)
@@ -47,7 +47,7 @@ def team_keys(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@team_page()
+@team_member_required()
 def api_key(request: HttpRequest, principal: Principal, prefix: str) -> HttpResponseBase:
     """One key: name and addresses for its creator, caps too for those who manage keys."""
     key = _find(principal, prefix)
@@ -57,14 +57,14 @@ def api_key(request: HttpRequest, principal: Principal, prefix: str) -> HttpResp
     form = form_class(request.POST)
     if not form.is_valid():
         return _key_page(request, principal, key, form=form, status=422)
-    if change_api_key(key=key, **form.cleaned_data):
+    if update_api_key(key=key, **form.cleaned_data):
         messages.success(request, _("Saved."))
-        _warn_when_outside(request, key)
+        _warn_if_ip_not_allowed(request, key)
     return redirect("api_key", prefix)
 
 
 @require_POST
-@team_page()
+@team_member_required()
 def rotate(request: HttpRequest, principal: Principal, prefix: str) -> HttpResponseBase:
     """A new secret for one's own key; nobody is shown a secret that speaks for somebody else."""
     principal.require_right(Right.MAKE_KEYS)
@@ -85,17 +85,17 @@ def rotate(request: HttpRequest, principal: Principal, prefix: str) -> HttpRespo
 
 
 @require_POST
-@team_page()
+@team_member_required()
 def revoke(request: HttpRequest, principal: Principal, prefix: str) -> HttpResponseBase:
     """Ends a key of this team: one's own, or anybody's for those who manage the team."""
     key = _find(principal, prefix)
     if revoke_api_key(key=key):
         messages.success(request, _("The key “%(name)s” is revoked. It stopped working at once.") % {"name": key.name})
-    place = "api_keys" if key.creator_id == principal.user.pk else "team_api_keys"
+    url_name = "api_keys" if key.creator_id == principal.user.pk else "team_api_keys"
     if not is_htmx(request):
-        return redirect(place)
+        return redirect(url_name)
     response = HttpResponse(status=204)
-    response["HX-Redirect"] = reverse(place)
+    response["HX-Redirect"] = reverse(url_name)
     return response
 
 
@@ -120,15 +120,15 @@ def _empty_form(principal: Principal) -> NewKeyForm:
     return NewKeyForm(scopes=principal.scopes, initial={"scopes": DEFAULT_SCOPES, "expires": "90"})
 
 
-def _own_address(request: HttpRequest) -> str:
+def _client_ip(request: HttpRequest) -> str:
     """For the hint; empty where it is not known."""
     address: str = request.client_ip  # type: ignore[attr-defined]
     return "" if address == "unknown" else address
 
 
-def _warn_when_outside(request: HttpRequest, key: ApiKey) -> None:
-    address = _own_address(request)
-    if address and key.allowed_networks and not is_within(address, key.allowed_networks):
+def _warn_if_ip_not_allowed(request: HttpRequest, key: ApiKey) -> None:
+    address = _client_ip(request)
+    if address and key.allowed_networks and not is_in_networks(address, key.allowed_networks):
         text = _("Your own address, %(address)s, is not among the allowed ones: the key does not work from here.")
         messages.warning(request, text % {"address": address})
 
@@ -137,9 +137,9 @@ def _list(request: HttpRequest, principal: Principal, *, status: int = 200, **co
     context |= {
         "keys": _sorted(_visible(principal).filter(creator=principal.user)),
         "may_create": principal.may(Right.MAKE_KEYS),
-        "own_address": _own_address(request),
+        "client_ip": _client_ip(request),
     }
-    template = "accounts/api_keys_answer.html" if is_htmx(request) else "accounts/api_keys.html"
+    template = "accounts/api_keys_response.html" if is_htmx(request) else "accounts/api_keys.html"
     return render(request, template, context, status=status)
 
 
@@ -152,7 +152,7 @@ def _key_page(
         "own": own,
         "may_rotate": own and principal.may(Right.MAKE_KEYS),
         "rotation": RotateForm(initial={"overlap": "24"}),
-        "own_address": _own_address(request),
+        "client_ip": _client_ip(request),
         **context,
     }
     return render(request, "accounts/api_key.html", context, status=status)

@@ -20,7 +20,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg] # Django's own tak
         fields = ["name", "language"]
 
 
-class ClosingForm(forms.Form):
+class AccountDeletionForm(forms.Form):
     """The address, typed: nobody closes an account by a slip of the hand."""
 
     email = forms.CharField(max_length=254, label=_("Your email address"))

@@ -19,8 +19,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django.views.i18n import set_language as choose_language
 
 from accounts.models import User
-from accounts.people.closing import close_account, teams_without_another_owner
-from accounts.people.forms import ClosingForm, ProfileForm
+from accounts.people.account_deletion import delete_account, teams_without_another_owner
+from accounts.people.forms import AccountDeletionForm, ProfileForm
 from common.errors import Conflict
 
 
@@ -64,23 +64,23 @@ def end_session(request: HttpRequest, session_id: int) -> HttpResponse:
 @never_cache
 @login_required
 @reauthentication_required  # type: ignore[untyped-decorator]
-def close(request: HttpRequest) -> HttpResponse:
+def delete(request: HttpRequest) -> HttpResponse:
     """Closes the account after the address was typed."""
     user = cast("User", request.user)
-    form = ClosingForm(request.POST if request.method == "POST" else None, user=user)
+    form = AccountDeletionForm(request.POST if request.method == "POST" else None, user=user)
     if not form.is_valid():
         context = {"form": form, "teams": teams_without_another_owner(user)}
-        return render(request, "accounts/close.html", context, status=422 if form.errors else 200)
+        return render(request, "accounts/delete.html", context, status=422 if form.errors else 200)
     try:
-        close_account(user=user)
+        delete_account(user=user)
     except Conflict as error:
         messages.error(request, error.message)
         return redirect("close_account")
     logout(request)
-    return redirect("account_closed")
+    return redirect("account_deleted")
 
 
 @require_http_methods(["GET", "HEAD"])
-def closed(request: HttpRequest) -> HttpResponse:
+def deleted(request: HttpRequest) -> HttpResponse:
     """What is left to say to somebody who has no account any more."""
-    return render(request, "accounts/closed.html")
+    return render(request, "accounts/deleted.html")

@@ -15,22 +15,22 @@ from django.db import transaction
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
-from accounts.quota.allowance import allowance_of_wallet
+from accounts.quota.credit_usage import MONTHLY_CREDITS
+from accounts.quota.effective_limits import effective_limits_of_wallet
 from accounts.quota.models import LedgerEntry, Wallet
 from accounts.quota.months import month_before, month_of, months_between
 from accounts.quota.services import Kind, adjust, grant
-from accounts.quota.standing import MONTHLY_CREDITS
 
 log = structlog.get_logger(__name__)
 
 
-def grant_due_months(*, now: datetime | None = None) -> int:
+def grant_due_monthly_credits(*, now: datetime | None = None) -> int:
     """Gives every team what is due to it since the last run. Returns to how many teams.
 
     Any number of processes may run it, at any time: the wallet's lock lets one through for each team.
     """
     month = month_of(now or timezone.now())
-    _pass_over_plans_without(month)
+    _skip_plans_without_monthly_credits(month)
     due = _not_granted(month).filter(team__closed_at=None).alias(monthly=MONTHLY_CREDITS).filter(monthly__gt=0)
     return sum(_grant_to(team_id, month) for team_id in list(due.values_list("pk", flat=True)))
 
@@ -39,7 +39,7 @@ def _not_granted(month: date) -> QuerySet[Wallet]:
     return Wallet.objects.filter(Q(granted_through=None) | Q(granted_through__lt=month))
 
 
-def _pass_over_plans_without(month: date) -> None:
+def _skip_plans_without_monthly_credits(month: date) -> None:
     """Months that a team spends on a plan without monthly credits are not missed, and never made up for."""
     before = month_before(month)
     without = Wallet.objects.alias(monthly=MONTHLY_CREDITS).filter(Q(monthly=None) | Q(monthly=0))
@@ -54,21 +54,21 @@ def _grant_to(team_id: int, month: date) -> bool:
     wallet = locked.select_related("plan", "team__plan_override").first()
     if wallet is None:
         return False
-    allowance = allowance_of_wallet(wallet)
-    if not allowance.monthly_credits:
+    effective_limits = effective_limits_of_wallet(wallet)
+    if not effective_limits.monthly_credits:
         return False
-    if not allowance.rollover:
-        _end_last_month(wallet)
-    missed_since = wallet.granted_through if allowance.rollover else None
+    if not effective_limits.rollover:
+        _expire_unspent_credits(wallet)
+    missed_since = wallet.granted_through if effective_limits.rollover else None
     for period in months_between(missed_since or month_before(month), month):
         reason = f"credits of {period:%Y-%m}"
-        grant(team=wallet.team, credits=allowance.monthly_credits, reason=reason, period=period)
-        log.info("month_granted", team=team_id, period=str(period), credits=allowance.monthly_credits)
+        grant(team=wallet.team, credits=effective_limits.monthly_credits, reason=reason, period=period)
+        log.info("monthly_credits_granted", team=team_id, period=str(period), credits=effective_limits.monthly_credits)
     Wallet.objects.filter(pk=team_id).update(granted_through=month)
     return True
 
 
-def _end_last_month(wallet: Wallet) -> None:
+def _expire_unspent_credits(wallet: Wallet) -> None:
     """Takes back what the last monthly grant left."""
     grants = LedgerEntry.objects.for_team(wallet.team).filter(kind=Kind.GRANT, period__isnull=False).order_by("-id")
     if not (newest := list(grants[:2])):

@@ -213,12 +213,12 @@ class QuotaWarning(models.Model):
     # Ids of the users who have their mail.
     sent_to = ArrayField(models.BigIntegerField(), default=list)
     # Whoever sends the mails has until then; after it another may try.
-    try_after = models.DateTimeField(null=True)
+    next_attempt_at = models.DateTimeField(null=True)
     # All mails are sent, or a higher level made this one needless.
-    done_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["id"], condition=Q(done_at=None), name="warning_to_send")]
+        indexes = [models.Index(fields=["id"], condition=Q(finished_at=None), name="warning_to_send")]
         constraints = [models.UniqueConstraint(fields=["team", "period", "percent"], name="warning_once_a_month")]
 
     def __str__(self) -> str:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from django.db.models import Q, Sum
 from django.utils import timezone
 
-from accounts.quota.allowance import Allowance
+from accounts.quota.effective_limits import EffectiveLimits
 from accounts.quota.models import UsageDay, Wallet
 from accounts.quota.months import month_after
-from accounts.quota.usage import Use
+from accounts.quota.usage_key import UsageKey
 from common.errors import LimitExceeded
 
 _DAY = datetime.timedelta(days=1)
@@ -57,11 +57,11 @@ def _seconds_until(day: datetime.date) -> int:
     return max(1, round((start - timezone.now()).total_seconds()))
 
 
-def quotas_of(*, use: Use, allowance: Allowance, member: Caps, key: Caps | None) -> list[Quota]:
+def quotas_of(*, usage_key: UsageKey, effective_limits: EffectiveLimits, member: Caps, key: Caps | None) -> list[Quota]:
     """All quotas that bear on this use, in two queries."""
-    used = _used(use)
-    wallet = Wallet.objects.only("balance", "reserved", "stored_bytes").get(team=use.team_id)
-    day, month = seconds_until_next_day(use.day), seconds_until_next_month(use.day)
+    used = _usage_sums(usage_key)
+    wallet = Wallet.objects.only("balance", "reserved", "stored_bytes").get(team=usage_key.team_id)
+    day, month = seconds_until_next_day(usage_key.day), seconds_until_next_month(usage_key.day)
 
     def quota(scope: str, name: str, limit: int | None, amount: int, reset: int | None) -> Quota:
         left = None if limit is None else max(0, limit - amount)
@@ -73,14 +73,14 @@ def quotas_of(*, use: Use, allowance: Allowance, member: Caps, key: Caps | None)
         Quota(
             scope="team",
             name="credits",
-            limit=allowance.monthly_credits,
+            limit=effective_limits.monthly_credits,
             used=used["team_credits"],
             remaining=wallet.balance,
-            reset=None if allowance.monthly_credits is None else month,
+            reset=None if effective_limits.monthly_credits is None else month,
         ),
-        quota("team", "videos_per_day", allowance.videos_per_day, used["team_videos"], day),
-        quota("team", "gpu_seconds_per_month", allowance.gpu_seconds_per_month, gpu_seconds, month),
-        quota("team", "storage_bytes", allowance.storage_bytes, wallet.stored_bytes, None),
+        quota("team", "videos_per_day", effective_limits.videos_per_day, used["team_videos"], day),
+        quota("team", "gpu_seconds_per_month", effective_limits.gpu_seconds_per_month, gpu_seconds, month),
+        quota("team", "storage_bytes", effective_limits.storage_bytes, wallet.stored_bytes, None),
     ]
     for scope, caps in (("member", member), ("key", key)):
         if caps is not None:
@@ -91,29 +91,31 @@ def quotas_of(*, use: Use, allowance: Allowance, member: Caps, key: Caps | None)
     return found
 
 
-def _used(use: Use) -> dict[str, int]:
+def _usage_sums(usage_key: UsageKey) -> dict[str, int]:
     """Credits of the month and videos of the day, by team, member and key."""
-    first = use.day.replace(day=1)
-    month = UsageDay.objects.filter(team=use.team_id, day__gte=first, day__lt=month_after(first))
+    first = usage_key.day.replace(day=1)
+    month = UsageDay.objects.filter(team=usage_key.team_id, day__gte=first, day__lt=month_after(first))
     sums = {"team_gpu_seconds": Sum("gpu_seconds")}
-    whose = {"team": Q(), "member": Q(user=use.user_id), "key": Q(api_key=use.api_key_id)}
+    whose = {"team": Q(), "member": Q(user=usage_key.user_id), "key": Q(api_key=usage_key.api_key_id)}
     for scope, rows in whose.items():
         sums[f"{scope}_credits"] = Sum("credits", filter=rows)
-        sums[f"{scope}_videos"] = Sum("videos", filter=rows & Q(day=use.day))
+        sums[f"{scope}_videos"] = Sum("videos", filter=rows & Q(day=usage_key.day))
     return {name: value or 0 for name, value in month.aggregate(**sums).items()}
 
 
-def check_quotas(*, use: Use, credits: int, allowance: Allowance, member: Caps, key: Caps | None) -> None:  # noqa: A002
+def check_quotas(
+    *, usage_key: UsageKey, credits: int, effective_limits: EffectiveLimits, member: Caps, key: Caps | None
+) -> None:  # noqa: A002
     """Raises LimitExceeded (`quota_exceeded`) when a use that was just counted goes beyond a quota.
 
     Exact under concurrency in the transaction of `reserve`: until it ends, the wallet's lock keeps the counts still.
     The credits of the team are not asked for here, since `reserve` itself needs them.
     """
-    limited = (allowance.videos_per_day, allowance.gpu_seconds_per_month, allowance.storage_bytes)
+    limited = (effective_limits.videos_per_day, effective_limits.gpu_seconds_per_month, effective_limits.storage_bytes)
     if {*limited} == {None} and member == NO_CAPS and key in {None, NO_CAPS}:
         return
     needs = {"credits_per_month": credits, "videos_per_day": 1, "gpu_seconds_per_month": credits}
-    for quota in quotas_of(use=use, allowance=allowance, member=member, key=key):
+    for quota in quotas_of(usage_key=usage_key, effective_limits=effective_limits, member=member, key=key):
         if quota.name == "credits" or quota.limit is None:
             continue
         before = quota.used - needs.get(quota.name, 0)
@@ -125,7 +127,7 @@ def check_quotas(*, use: Use, credits: int, allowance: Allowance, member: Caps, 
 
 def _exceeded(quota: Quota, before: int, needed: int) -> LimitExceeded:
     left = max(0, (quota.limit or 0) - before)
-    message = f"{_SUBJECTS[quota.scope]} {_COMPLAINTS[quota.name].format(limit=quota.limit, left=left, needed=needed)}"
+    message = f"{_SUBJECTS[quota.scope]} {_MESSAGES[quota.name].format(limit=quota.limit, left=left, needed=needed)}"
     extra = {"scope": quota.scope, "quota": quota.name, "limit": quota.limit, "remaining": left, "reset": quota.reset}
     return LimitExceeded(message, code="quota_exceeded", extra=extra, retry_after_seconds=quota.reset)
 
@@ -135,7 +137,7 @@ _SUBJECTS = {
     "member": "An admin of your team allows you",
     "key": "This API key is allowed",
 }
-_COMPLAINTS = {
+_MESSAGES = {
     "credits_per_month": "{limit} credits a month; {left} are left and this video needs {needed}. "
     "Choose a smaller preset, or ask an admin of the team for more.",
     "videos_per_day": "{limit} videos a day, and they are used up. Try again tomorrow (UTC).",

@@ -15,17 +15,17 @@ from django.db.models import F
 from accounts.models import Team, User
 from accounts.quota.models import LedgerEntry, Plan, Wallet
 from accounts.quota.quotas import seconds_until_next_month
-from accounts.quota.usage import Use
-from accounts.tenancy.postgres.prepared import first_row
+from accounts.quota.usage_key import UsageKey
+from accounts.tenancy.postgres.prepared import fetch_one
 from common.errors import Conflict, LimitExceeded
 
 Kind = LedgerEntry.Kind
 # Joins the caller's transaction without a savepoint of its own: two round trips less for each movement.
-_joined = transaction.atomic(savepoint=False)
+_atomic_without_savepoint = transaction.atomic(savepoint=False)
 STANDARD_PLAN = "standard"
 STARTING_REASON = "starting credits"
 # In one movement by hand; what is more is a slip of the finger.
-MOST_CREDITS = 1_000_000_000
+MAX_CREDITS_PER_ENTRY = 1_000_000_000
 
 
 @transaction.atomic
@@ -38,7 +38,7 @@ def open_wallet(*, team: Team) -> Wallet:
     return wallet
 
 
-@_joined
+@_atomic_without_savepoint
 def grant(
     *,
     team: Team,
@@ -49,10 +49,10 @@ def grant(
 ) -> None:
     """Adds credits to the free balance. period: the first day of the month, where they are that month's."""
     Wallet.objects.filter(team=team).update(balance=F("balance") + credits)
-    _write(team=team, kind=Kind.GRANT, balance_delta=credits, reason=reason, actor=actor, period=period)
+    _write_ledger_entry(team=team, kind=Kind.GRANT, balance_delta=credits, reason=reason, actor=actor, period=period)
 
 
-@_joined
+@_atomic_without_savepoint
 def adjust(
     *,
     team: Team,
@@ -64,10 +64,10 @@ def adjust(
     """Corrects the free balance, up or down. Raises Conflict where it would fall below nothing."""
     if not Wallet.objects.filter(team=team, balance__gte=-credits).update(balance=F("balance") + credits):
         raise Conflict(f"The team has fewer than {-credits} credits left. Take away less.", code="balance_too_low")
-    _write(team=team, kind=Kind.ADJUST, balance_delta=credits, reason=reason, actor=actor, period=period)
+    _write_ledger_entry(team=team, kind=Kind.ADJUST, balance_delta=credits, reason=reason, actor=actor, period=period)
 
 
-def _write(**columns: Any) -> None:
+def _write_ledger_entry(**columns: Any) -> None:
     LedgerEntry.objects.create(reserved_delta=0, **columns)
 
 
@@ -78,7 +78,7 @@ def assign_plan(*, team: Team, plan: Plan) -> bool:
 
 # One round trip: the wallet's lock first, then the ledger row that explains the change, then what is counted by day.
 # Everything hangs on the first part: a wallet that does not have so much is left alone, and nothing is written.
-_MOVE = """
+_MOVE_CREDITS = """
 WITH moved AS (
     UPDATE quota_wallet SET balance = balance + %(balance)s::bigint, reserved = reserved + %(reserved)s::bigint,
            stored_bytes = stored_bytes + %(stored_bytes)s::bigint
@@ -101,10 +101,10 @@ SELECT team_id FROM moved
 """
 
 
-def _move(
+def _move_credits(
     kind: Kind,
     *,
-    use: Use,
+    usage_key: UsageKey,
     job_id: uuid.UUID,
     balance: int,
     reserved: int,
@@ -114,7 +114,7 @@ def _move(
     stored_bytes: int = 0,
 ) -> bool:
     """Moves credits of a job and counts its use. Returns False where the free balance does not reach."""
-    movement = asdict(use) | {
+    movement = asdict(usage_key) | {
         "kind": kind,
         "job_id": job_id,
         "balance": balance,
@@ -124,18 +124,18 @@ def _move(
         "gpu_seconds": gpu_seconds,
         "stored_bytes": stored_bytes,
     }
-    return first_row(_MOVE, movement) is not None
+    return fetch_one(_MOVE_CREDITS, movement) is not None
 
 
-def reserve(*, use: Use, job_id: uuid.UUID, credits: int, monthly: int | None = None) -> None:  # noqa: A002
+def reserve(*, usage_key: UsageKey, job_id: uuid.UUID, credits: int, monthly: int | None = None) -> None:  # noqa: A002
     """Promises credits to a job. Raises LimitExceeded (`quota_exceeded`) where the free balance does not reach.
 
     monthly: the credits that the team gets with each month, for those who are refused; None where it gets none.
     """
-    if _move(Kind.RESERVE, use=use, job_id=job_id, balance=-credits, reserved=credits, videos=1):
+    if _move_credits(Kind.RESERVE, usage_key=usage_key, job_id=job_id, balance=-credits, reserved=credits, videos=1):
         return
-    left = Wallet.objects.values_list("balance", flat=True).get(team=use.team_id)
-    refill = None if monthly is None else seconds_until_next_month(use.day)
+    left = Wallet.objects.values_list("balance", flat=True).get(team=usage_key.team_id)
+    refill = None if monthly is None else seconds_until_next_month(usage_key.day)
     raise LimitExceeded(
         f"This video needs {credits} credits and the team has {left} left. "
         "Choose a smaller preset, or ask for more credits.",
@@ -152,11 +152,13 @@ def reserve(*, use: Use, job_id: uuid.UUID, credits: int, monthly: int | None = 
     )
 
 
-def settle(*, use: Use, job_id: uuid.UUID, reserved: int, charged: int, gpu_seconds: float, stored_bytes: int) -> None:
+def settle(
+    *, usage_key: UsageKey, job_id: uuid.UUID, reserved: int, charged: int, gpu_seconds: float, stored_bytes: int
+) -> None:
     """Closes a job's reserve with a charge of at most the reserve; the rest returns to the balance."""
-    _move(
+    _move_credits(
         Kind.SETTLE,
-        use=use,
+        usage_key=usage_key,
         job_id=job_id,
         balance=reserved - charged,
         reserved=-reserved,
@@ -166,12 +168,12 @@ def settle(*, use: Use, job_id: uuid.UUID, reserved: int, charged: int, gpu_seco
     )
 
 
-def release(*, use: Use, job_id: uuid.UUID, reserved: int) -> None:
+def release(*, usage_key: UsageKey, job_id: uuid.UUID, reserved: int) -> None:
     """Closes a job's reserve without a charge; the video counts as none."""
-    _move(Kind.RELEASE, use=use, job_id=job_id, balance=reserved, reserved=-reserved, videos=-1)
+    _move_credits(Kind.RELEASE, usage_key=usage_key, job_id=job_id, balance=reserved, reserved=-reserved, videos=-1)
 
 
-@_joined
+@_atomic_without_savepoint
 def free_storage(*, team_id: int, stored_bytes: int) -> None:
     """Says that a result was deleted."""
     Wallet.objects.filter(team=team_id).update(stored_bytes=F("stored_bytes") - stored_bytes)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Membership, Team
 from accounts.roles import Role
 
-_LARGEST_CAP = 2**31 - 1
+_MAX_CAP = 2**31 - 1
 
 
 class NewTeamForm(forms.Form):
@@ -39,7 +39,7 @@ class SettingsForm(NewTeamForm):
         return cls(initial={"name": team.name, "default_model": team.default_model})
 
 
-class CloseForm(forms.Form):
+class TeamDeletionForm(forms.Form):
     """The team's name, typed: nobody closes a team by a slip of the hand."""
 
     name = forms.CharField(label=_("Name of the team"))
@@ -73,7 +73,7 @@ class InviteForm(_RoleForm):
     days = forms.TypedChoiceField(
         coerce=int,
         required=False,
-        empty_value=settings.INVITATION_DAYS,
+        empty_value=settings.INVITATION_MAX_AGE_DAYS,
         label=_("Can be accepted for"),
     )
 
@@ -81,13 +81,13 @@ class InviteForm(_RoleForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        days = sorted({1, 7, 30, settings.INVITATION_DAYS})
+        days = sorted({1, 7, 30, settings.INVITATION_MAX_AGE_DAYS})
         choices = [
             (number, _("1 day") if number == 1 else _("%(number)s days") % {"number": number}) for number in days
         ]
         cast("forms.TypedChoiceField", self.fields["days"]).choices = choices
         self.initial.setdefault("role", Role.MEMBER)
-        self.initial.setdefault("days", settings.INVITATION_DAYS)
+        self.initial.setdefault("days", settings.INVITATION_MAX_AGE_DAYS)
 
 
 class MemberForm(_RoleForm):
@@ -96,14 +96,14 @@ class MemberForm(_RoleForm):
     credits_per_month = forms.IntegerField(
         required=False,
         min_value=0,
-        max_value=_LARGEST_CAP,
+        max_value=_MAX_CAP,
         label=_("Credits a month"),
         help_text=_("Left empty, the team's own limit is the only one."),
     )
     videos_per_day = forms.IntegerField(
         required=False,
         min_value=0,
-        max_value=_LARGEST_CAP,
+        max_value=_MAX_CAP,
         label=_("Videos a day"),
         help_text=_("Left empty, the team's own limit is the only one."),
     )

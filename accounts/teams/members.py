@@ -5,10 +5,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.access import end_access, narrow_access
 from accounts.models import Invitation, Membership, Team, User
 from accounts.roles import RIGHTS_OF_ROLE, Right, Role
-from accounts.teams.standing import lock_team
+from accounts.teams.access import downgrade_access, revoke_access
+from accounts.teams.locking import lock_team
 from common.errors import Conflict
 
 log = structlog.get_logger(__name__)
@@ -22,18 +22,18 @@ def change_member(
 
     Raises Forbidden beyond the actor's own role, Conflict for the last owner, NotFound for no member.
     """
-    standing = lock_team(team=team, actor=actor)
-    standing.require(Right.MANAGE_MEMBERS)
-    member = standing.member(user_id)
-    standing.require_to_cover(member.role)
-    standing.require_to_cover(role)
+    locked = lock_team(team=team, actor=actor)
+    locked.require(Right.MANAGE_MEMBERS)
+    member = locked.member(user_id)
+    locked.require_role_covers(member.role)
+    locked.require_role_covers(role)
     if role != member.role:
-        standing.require_another_owner(member)
+        locked.require_another_owner(member)
     Membership.objects.filter(pk=member.pk).update(
         role=role, credits_per_month=credits_per_month, videos_per_day=videos_per_day
     )
     if not role.covers(Role(member.role)):
-        narrow_access(team=team, user=member.user, role=role)
+        downgrade_access(team=team, user=member.user, role=role)
         _revoke_invitations_by(team=team, user=member.user, role=role)
     log.info("member_changed", team=team.pk, user=user_id, role=role.value)
 
@@ -44,14 +44,14 @@ def remove_member(*, team: Team, actor: User, user_id: int) -> None:
 
     Raises Forbidden for who stands above the actor, Conflict for the last owner, NotFound for no member.
     """
-    standing = lock_team(team=team, actor=actor)
-    member = standing.member(user_id)
+    locked = lock_team(team=team, actor=actor)
+    member = locked.member(user_id)
     if user_id != actor.pk:
-        standing.require(Right.MANAGE_MEMBERS)
-        standing.require_to_cover(member.role)
-    standing.require_another_owner(member)
+        locked.require(Right.MANAGE_MEMBERS)
+        locked.require_role_covers(member.role)
+    locked.require_another_owner(member)
     Membership.objects.filter(pk=member.pk).delete()
-    end_access(team=team, user=member.user)
+    revoke_access(team=team, user=member.user)
     _revoke_invitations_by(team=team, user=member.user, role=None)
     log.info("member_removed", team=team.pk, user=user_id)
 
@@ -67,18 +67,18 @@ def transfer_ownership(*, team: Team, actor: User, user_id: int) -> None:
 
     Raises Forbidden for who is no owner, Conflict for a personal team, NotFound for no (active) member.
     """
-    standing = lock_team(team=team, actor=actor)
-    standing.require(Right.OWN_TEAM)
-    heir = standing.member(user_id)
-    if standing.team.personal_of_id is not None:
+    locked = lock_team(team=team, actor=actor)
+    locked.require(Right.OWN_TEAM)
+    new_owner = locked.member(user_id)
+    if locked.team.personal_of_id is not None:
         raise Conflict(_("A personal team cannot be handed over. It goes with its account."), code="personal_team")
-    if user_id == actor.pk or not heir.user.is_active:
-        raise Conflict(_("Choose another member of the team."), code="no_heir")
-    Membership.objects.filter(pk=heir.pk).update(role=Role.OWNER)
-    Membership.objects.filter(pk=standing.actor.pk).update(role=Role.ADMIN)
-    narrow_access(team=team, user=actor, role=Role.ADMIN)
+    if user_id == actor.pk or not new_owner.user.is_active:
+        raise Conflict(_("Choose another member of the team."), code="new_owner_not_member")
+    Membership.objects.filter(pk=new_owner.pk).update(role=Role.OWNER)
+    Membership.objects.filter(pk=locked.actor.pk).update(role=Role.ADMIN)
+    downgrade_access(team=team, user=actor, role=Role.ADMIN)
     _revoke_invitations_by(team=team, user=actor, role=Role.ADMIN)
-    log.info("team_transferred", team=team.pk, user=user_id)
+    log.info("team_ownership_transferred", team=team.pk, user=user_id)
 
 
 def _revoke_invitations_by(*, team: Team, user: User, role: Role | None) -> None:

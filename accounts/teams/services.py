@@ -9,18 +9,18 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import access
+from accounts.keys.services import provision_team
 from accounts.models import Membership, Team, User
 from accounts.roles import Right, Role
-from accounts.services import create_team
-from accounts.teams.standing import lock_team
+from accounts.teams import access
+from accounts.teams.locking import lock_team
 from common.errors import Conflict
 
 log = structlog.get_logger(__name__)
 
 
 @transaction.atomic
-def found_team(*, name: str, owner: User) -> Team:
+def create_team(*, name: str, owner: User) -> Team:
     """A new team of a person's. Raises Conflict when they own as many as settings allow: each brings credits."""
     # The row's lock: two clicks must not both find the last free place.
     User.objects.select_for_update(no_key=True).get(pk=owner.pk)
@@ -28,7 +28,7 @@ def found_team(*, name: str, owner: User) -> Team:
     if owned >= settings.MAX_TEAMS_OWNED:
         message = _("You own %(count)s teams already. Close one or hand one over first.") % {"count": owned}
         raise Conflict(message, code="too_many_teams")
-    return create_team(name=name, owner=owner)
+    return provision_team(name=name, owner=owner)
 
 
 @transaction.atomic
@@ -39,38 +39,38 @@ def change_settings(*, team: Team, actor: User, name: str, default_model: str) -
 
 
 @transaction.atomic
-def schedule_closing(*, team: Team, actor: User) -> None:
+def schedule_deletion(*, team: Team, actor: User) -> None:
     """Begins the days of grace: the team makes no more videos, and is closed for good when they are over.
 
     Raises Forbidden for who is no owner, Conflict for a personal team. Asked twice, the first date stands.
     """
-    standing = lock_team(team=team, actor=actor)
-    standing.require(Right.OWN_TEAM)
-    if standing.team.personal_of_id is not None:
+    locked = lock_team(team=team, actor=actor)
+    locked.require(Right.OWN_TEAM)
+    if locked.team.personal_of_id is not None:
         raise Conflict(_("A personal team cannot be closed alone. It goes with its account."), code="personal_team")
-    ends = timezone.now() + timedelta(days=settings.TEAM_GRACE_DAYS)
-    if Team.objects.filter(pk=team.pk, closing_at=None).update(closing_at=ends):
-        log.info("team_closing", team=team.pk, at=ends.isoformat())
+    ends = timezone.now() + timedelta(days=settings.TEAM_DELETION_GRACE_DAYS)
+    if Team.objects.filter(pk=team.pk, deletion_due_at=None).update(deletion_due_at=ends):
+        log.info("team_deletion_scheduled", team=team.pk, at=ends.isoformat())
 
 
 @transaction.atomic
-def keep_team(*, team: Team, actor: User) -> None:
+def cancel_deletion(*, team: Team, actor: User) -> None:
     """Ends the days of grace: the team goes on as it was. Raises Forbidden, and NotFound once it is closed."""
     lock_team(team=team, actor=actor).require(Right.OWN_TEAM)
-    Team.objects.filter(pk=team.pk, closed_at=None).update(closing_at=None)
+    Team.objects.filter(pk=team.pk, deleted_at=None).update(deletion_due_at=None)
 
 
-def close_due_teams() -> int:
+def delete_due_teams() -> int:
     """Closes teams whose days of grace are over; returns how many. Several processes may run it at once."""
-    return sum(_close_if_due(team) for team in _due())
+    return sum(_delete_if_due(team) for team in _due())
 
 
 def _due() -> QuerySet[Team]:
-    return Team.objects.filter(closing_at__lte=timezone.now(), closed_at=None)
+    return Team.objects.filter(deletion_due_at__lte=timezone.now(), deleted_at=None)
 
 
 @transaction.atomic
-def _close_if_due(team: Team) -> bool:
+def _delete_if_due(team: Team) -> bool:
     # Asked again under the lock: an owner may have kept it a moment ago.
     locked = _due().select_for_update(no_key=True, skip_locked=True).filter(pk=team.pk).first()
-    return locked is not None and access.close_team(team=locked)
+    return locked is not None and access.delete_team(team=locked)

@@ -19,70 +19,70 @@ IMPERSONATOR = "impersonator"
 
 
 @dataclass(frozen=True)
-class Standing:
+class TenantContext:
     """Without a team there is no wall: sign-in, commands, workers. `outside` lifts it for a look across teams."""
 
     request: HttpRequest | None = None
     team_id: int | None = None
     user_id: int | None = None
     api_key_id: int | None = None
-    outside: bool = False
+    unscoped: bool = False
 
     @property
-    def walled_team(self) -> int | None:
-        return None if self.outside else self.team_id
+    def scoped_team_id(self) -> int | None:
+        return None if self.unscoped else self.team_id
 
-    def facts(self) -> dict[str, Any]:
+    def audit_facts(self) -> dict[str, Any]:
         """Who acts, and from where, as far as it is known: for the audit log. Nothing where no request is."""
         if self.request is None:
             return {}
         address = getattr(self.request, "client_ip", "unknown")
         known = {
-            "user": self.user_id or _signed_in(self.request),
+            "user": self.user_id or _session_user_id(self.request),
             "api_key": self.api_key_id,
-            "impersonator": _impersonator(self.request),
+            "impersonator": _impersonator_id(self.request),
             "ip": None if address == "unknown" else address,
             "request_id": getattr(self.request, "request_id", None),
         }
         return {name: value for name, value in known.items() if value is not None}
 
 
-_NOWHERE = Standing()
-_standing: ContextVar[Standing] = ContextVar("standing", default=_NOWHERE)
+_NO_CONTEXT = TenantContext()
+_context: ContextVar[TenantContext] = ContextVar("standing", default=_NO_CONTEXT)
 
 
-def present() -> Standing:
+def current() -> TenantContext:
     """That of the running code."""
-    return _standing.get()
+    return _context.get()
 
 
-def begin(request: HttpRequest) -> None:
+def bind_request(request: HttpRequest) -> None:
     """A request begins: whatever an earlier one left in this thread is forgotten."""
-    _standing.set(Standing(request=request))
+    _context.set(TenantContext(request=request))
 
 
-def enter(*, team_id: int, user_id: int | None = None, api_key_id: int | None = None) -> None:
+def activate(*, team_id: int, user_id: int | None = None, api_key_id: int | None = None) -> None:
     """From here on the database shows this team's rows alone. Without a user for a stranger with a link."""
-    _standing.set(replace(present(), team_id=team_id, user_id=user_id, api_key_id=api_key_id))
+    _context.set(replace(current(), team_id=team_id, user_id=user_id, api_key_id=api_key_id))
 
 
-def leave(**_: object) -> None:
+def deactivate(**_: object) -> None:
     """Receives `request_finished`: the request is over, its streamed content included."""
-    _standing.set(_NOWHERE)
+    _context.set(_NO_CONTEXT)
 
 
 @contextmanager
-def outside() -> Iterator[None]:
+def unscoped() -> Iterator[None]:
     """Lifts the wall for what must look across teams; each use says why. Also a decorator."""
-    before = present().outside
-    _standing.set(replace(present(), outside=True))
+    before = current().unscoped
+    _context.set(replace(current(), unscoped=True))
     try:
         yield
     finally:
-        _standing.set(replace(present(), outside=before))
+        _context.set(replace(current(), unscoped=before))
 
 
-def _signed_in(request: HttpRequest) -> int | None:
+def _session_user_id(request: HttpRequest) -> int | None:
     """The session's user where the request has found them already: asking here would be a query in a query."""
     user = request.__dict__.get("user")
     if isinstance(user, LazyObject) and user.__dict__.get("_wrapped") is empty:
@@ -91,7 +91,7 @@ def _signed_in(request: HttpRequest) -> int | None:
     return found
 
 
-def _impersonator(request: HttpRequest) -> int | None:
+def _impersonator_id(request: HttpRequest) -> int | None:
     session = getattr(request, "session", None)
     if session is None or not hasattr(session, "_session_cache"):  # not read from the database yet
         return None

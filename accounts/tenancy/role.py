@@ -6,14 +6,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import InternalError, ProgrammingError, transaction
 from psycopg import errors, sql
 
-_MAKE_ROLE = """
+_CREATE_ROLE = """
 DO $$ BEGIN
     CREATE ROLE {role} NOLOGIN NOSUPERUSER NOBYPASSRLS;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- another database's migrate made it this moment
 END $$;
 """
-_JOIN_ROLE = "GRANT {role} TO CURRENT_USER"
-_GRANTS = """
+_GRANT_ROLE = "GRANT {role} TO CURRENT_USER"
+_GRANT_PRIVILEGES = """
 GRANT USAGE ON SCHEMA {schema} TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
@@ -21,14 +21,14 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT, INSERT, UPDATE, DELETE
 ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT USAGE ON SEQUENCES TO {role};
 """
 # Tables and sequences that the role may not use yet; a role that is dangerous; whether SET ROLE is allowed.
-_LACKING = """
+_COUNT_MISSING_PRIVILEGES = """
 SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND (
     relkind IN ('r', 'p') AND NOT (
         has_table_privilege(%(role)s, oid, 'SELECT') AND has_table_privilege(%(role)s, oid, 'INSERT')
         AND has_table_privilege(%(role)s, oid, 'UPDATE') AND has_table_privilege(%(role)s, oid, 'DELETE'))
     OR relkind = 'S' AND NOT has_sequence_privilege(%(role)s, oid, 'USAGE'))
 """
-_MOST_TRIES = 20
+_MAX_ATTEMPTS = 20
 
 
 def ensure_role(cursor: Any, role: str) -> None:
@@ -40,13 +40,13 @@ def ensure_role(cursor: Any, role: str) -> None:
     names = {"role": sql.Identifier(role), "schema": sql.Identifier(_schema(cursor))}
     try:
         if not _exists(cursor, role):
-            cursor.execute(sql.SQL(_MAKE_ROLE).format(**names))
-        _refuse_if_all_seeing(cursor, role)
-        if not _may_take_on(cursor, role):
-            _run(cursor, sql.SQL(_JOIN_ROLE).format(**names))
-        cursor.execute(_LACKING, {"role": role})
+            cursor.execute(sql.SQL(_CREATE_ROLE).format(**names))
+        _reject_role_that_bypasses_rls(cursor, role)
+        if not _can_set_role(cursor, role):
+            _run(cursor, sql.SQL(_GRANT_ROLE).format(**names))
+        cursor.execute(_COUNT_MISSING_PRIVILEGES, {"role": role})
         if cursor.fetchone()[0]:
-            _run(cursor, sql.SQL(_GRANTS).format(**names))
+            _run(cursor, sql.SQL(_GRANT_PRIVILEGES).format(**names))
     except ProgrammingError as error:
         if not isinstance(error.__cause__, errors.InsufficientPrivilege):
             raise
@@ -62,12 +62,12 @@ def ensure_role(cursor: Any, role: str) -> None:
 
 def _run(cursor: Any, statements: sql.Composed) -> None:
     """Roles are the whole cluster's: of two databases' migrates that grant at the same moment, one fails."""
-    for attempt in range(1, _MOST_TRIES + 1):
+    for attempt in range(1, _MAX_ATTEMPTS + 1):
         try:
             with transaction.atomic(using=cursor.db.alias):
                 cursor.execute(statements)
         except InternalError:  # "tuple concurrently updated"
-            if attempt == _MOST_TRIES:
+            if attempt == _MAX_ATTEMPTS:
                 raise
         else:
             return
@@ -83,13 +83,13 @@ def _exists(cursor: Any, role: str) -> bool:
     return cursor.fetchone() is not None
 
 
-def _refuse_if_all_seeing(cursor: Any, role: str) -> None:
+def _reject_role_that_bypasses_rls(cursor: Any, role: str) -> None:
     cursor.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = %s", [role])
     if cursor.fetchone()[0]:
         raise ImproperlyConfigured(f"TENANT_ROLE is {role!r}, which bypasses row-level security. Name another role.")
 
 
-def _may_take_on(cursor: Any, role: str) -> bool:
+def _can_set_role(cursor: Any, role: str) -> bool:
     # Since version 16 a member may lack the right to SET ROLE.
     right = "SET" if cursor.db.connection.info.server_version >= 160000 else "MEMBER"
     cursor.execute("SELECT pg_has_role(current_user, %s, %s)", [role, right])

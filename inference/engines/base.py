@@ -12,7 +12,7 @@ from PIL.Image import Image
 from inference.catalogue import MODELS, ModelSpec, get_model
 from inference.devices import choose_device
 from inference.errors import EngineMissing, ModelNotFound
-from inference.requests import GenerationRequest
+from inference.generation import GenerationRequest
 
 Frames = NDArray[np.uint8]
 """(num_frames, height, width, 3), RGB."""
@@ -20,17 +20,17 @@ Frames = NDArray[np.uint8]
 OnStep = Callable[[int, int], None]
 """`on_step(step, total)` after each piece of work, step counting 1..total; raise Canceled in it to stop the run."""
 
-Look = Callable[[], NDArray[np.uint8]]
+PreviewFn = Callable[[], NDArray[np.uint8]]
 """Makes a picture of the clip as it stands, (height, width, 3) RGB of any size."""
 
-OnLook = Callable[[Look], None]
+OnPreview = Callable[[PreviewFn], None]
 """`on_look(look)` after each step: whoever wants to see the clip calls `look` there and then, and not too often."""
 
 CHECKPOINT_MODEL = "i2vgen-xl"
 """What a bare folder given as a model is taken for."""
 
 
-def nobody_looks(look: Look) -> None:
+def no_preview(preview: PreviewFn) -> None:
     """For whoever waits for the finished clip."""
 
 
@@ -50,7 +50,7 @@ class Engine(ABC):
 
     @abstractmethod
     def generate(
-        self, request: GenerationRequest, picture: Image, on_step: OnStep, on_look: OnLook = nobody_looks
+        self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview
     ) -> Frames:
         """Make the clip from an RGB picture of any size.
 
@@ -64,7 +64,7 @@ class LatentEngine(Engine):
 
     @abstractmethod
     def denoise(
-        self, request: GenerationRequest, picture: Image, on_step: OnStep, on_look: OnLook = nobody_looks
+        self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview
     ) -> NDArray[np.float32]:
         """The final latents, (1, channels, num_frames, height/8, width/8)."""
 
@@ -73,9 +73,9 @@ class LatentEngine(Engine):
         """The frames of latents that `denoise` made; goes on counting where it stopped."""
 
     def generate(
-        self, request: GenerationRequest, picture: Image, on_step: OnStep, on_look: OnLook = nobody_looks
+        self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview
     ) -> Frames:
-        return self.decode(self.denoise(request, picture, on_step, on_look), request, on_step)
+        return self.decode(self.denoise(request, image, on_step, on_preview), request, on_step)
 
 
 def create_engine(model: str, *, device: str = "auto", source: str | None = None) -> Engine:

@@ -6,12 +6,12 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.authentication import SessionAuthentication as DrfSessionAuthentication
 from rest_framework.request import Request
 
+from accounts.auth.principals import Principal, principal_for_key, principal_for_session
 from accounts.models import User
-from accounts.principals import Principal, principal_for_key, principal_for_session
 from common.errors import Unauthenticated
 
 # The words that the SDKs of others write before a key, at their own addresses alone.
-_SCHEMES = {"/replicate/": {"bearer", "token"}, "/fal/": {"bearer", "key"}}
+_AUTH_SCHEMES_BY_PREFIX = {"/replicate/": {"bearer", "token"}, "/fal/": {"bearer", "key"}}
 
 
 def presented_key(request: HttpRequest) -> str | None:
@@ -19,7 +19,9 @@ def presented_key(request: HttpRequest) -> str | None:
     if key := request.headers.get("X-API-Key"):
         return key.strip()
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    known = next((words for prefix, words in _SCHEMES.items() if request.path.startswith(prefix)), {"bearer"})
+    known = next(
+        (schemes for prefix, schemes in _AUTH_SCHEMES_BY_PREFIX.items() if request.path.startswith(prefix)), {"bearer"}
+    )
     return token.strip() if scheme.lower() in known else None
 
 

@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
+from common.db_errors import is_transient
 from common.errors import (
     Detail,
     Forbidden,
@@ -28,15 +29,14 @@ from common.errors import (
     TooLarge,
     Unauthenticated,
 )
-from common.outages import is_outage
 
 log = structlog.get_logger(__name__)
 
-_LONGEST_QUOTE = 300
+_MAX_QUOTE_LENGTH = 300
 # A body may hold a million mistakes; nobody reads on.
-_MOST_DETAILS = 50
+_MAX_DETAILS = 50
 # Addresses for the SDKs of others, which read errors in another form.
-DIALECTS = ("/replicate/", "/fal/")
+COMPAT_PREFIXES = ("/replicate/", "/fal/")
 
 
 class MethodNotAllowed(MutoscopeError):
@@ -64,10 +64,10 @@ def as_mutoscope_error(error: Exception) -> MutoscopeError | None:
     if isinstance(error, MutoscopeError):
         return error
     if isinstance(error, drf.ValidationError):
-        details = tuple(islice(_details(error.detail), _MOST_DETAILS))
+        details = tuple(islice(_flatten_details(error.detail), _MAX_DETAILS))
         first = details[0]
         return InvalidField(f"{'.'.join(first.loc)}: {first.msg}", param=first.loc[0], details=details)
-    if is_outage(error):
+    if is_transient(error):
         log.warning("database_unavailable", reason=str(error).strip())
         return Overloaded("The database does not answer. Try again in a moment.")
     simple: dict[type[Exception] | tuple[type[Exception], ...], MutoscopeError] = {
@@ -88,33 +88,33 @@ def as_mutoscope_error(error: Exception) -> MutoscopeError | None:
     return next((answer for kinds, answer in simple.items() if isinstance(error, kinds)), None)
 
 
-def naming_media_types(error: MutoscopeError, parsers: Iterable[Any]) -> MutoscopeError:
+def with_supported_media_types(error: MutoscopeError, parsers: Iterable[Any]) -> MutoscopeError:
     """The error; where a body came in another form than a view's parsers take, with the forms that they take."""
     if not isinstance(error, UnsupportedMediaType):
         return error
-    taken = [parser.media_type for parser in parsers]
-    return UnsupportedMediaType(f"Send the body as {' or '.join(taken)}, and say so in Content-Type.")
+    supported = [parser.media_type for parser in parsers]
+    return UnsupportedMediaType(f"Send the body as {' or '.join(supported)}, and say so in Content-Type.")
 
 
-def _details(detail: Any, loc: tuple[str, ...] = ()) -> Iterator[Detail]:
+def _flatten_details(detail: Any, loc: tuple[str, ...] = ()) -> Iterator[Detail]:
     """DRF's nested complaints, flattened."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            yield from _details(inner, (*loc, str(name)) if name != "non_field_errors" else loc)
+            yield from _flatten_details(inner, (*loc, str(name)) if name != "non_field_errors" else loc)
     elif isinstance(detail, list):
         for inner in detail:
-            yield from _details(inner, loc)
+            yield from _flatten_details(inner, loc)
     else:
-        place = tuple(_printable(part) for part in loc) or ("body",)
-        yield Detail(place, _printable(str(detail)), getattr(detail, "code", "invalid"))
+        location = tuple(_printable(part) for part in loc) or ("body",)
+        yield Detail(location, _printable(str(detail)), getattr(detail, "code", "invalid"))
 
 
 def _printable(text: str) -> str:
     """Complaints quote what was sent: neither half a surrogate pair nor NUL can be kept, five megabytes help nobody."""
-    return text[:_LONGEST_QUOTE].replace("\0", "?").encode("utf-8", "replace").decode()
+    return text[:_MAX_QUOTE_LENGTH].replace("\0", "?").encode("utf-8", "replace").decode()
 
 
-def envelope(error: MutoscopeError, request_id: str) -> dict[str, Any]:
+def error_envelope(error: MutoscopeError, request_id: str) -> dict[str, Any]:
     """The body of an error of /v1."""
     return {
         "error": {
@@ -130,7 +130,7 @@ def envelope(error: MutoscopeError, request_id: str) -> dict[str, Any]:
     }
 
 
-def problem(error: MutoscopeError, status: int) -> dict[str, Any]:
+def problem_details(error: MutoscopeError, status: int) -> dict[str, Any]:
     """The body of an error at the addresses for the SDKs of others: both read `detail` (RFC 9457)."""
     return {
         "title": error.type.replace("_", " ").capitalize(),
@@ -142,7 +142,7 @@ def problem(error: MutoscopeError, status: int) -> dict[str, Any]:
     }
 
 
-def legacy_envelope(error: MutoscopeError, task_id: str | None = None) -> dict[str, Any]:
+def legacy_error_envelope(error: MutoscopeError, task_id: str | None = None) -> dict[str, Any]:
     """The body of an error of /generate."""
     return {"task_id": task_id, "status": "failed", "error": error.message, "code": legacy_code(error)}
 
@@ -165,7 +165,7 @@ def legacy_status(error: MutoscopeError) -> int:
     return 429 if error.code == "gpu_memory_impossible" else error.status
 
 
-def headers_of(error: MutoscopeError) -> dict[str, str]:
+def error_headers(error: MutoscopeError) -> dict[str, str]:
     """When to come again, and with what."""
     headers = {} if error.retry_after_seconds is None else {"Retry-After": str(error.retry_after_seconds)}
     return headers | ({"WWW-Authenticate": "Bearer"} if error.status == 401 else {})
@@ -176,17 +176,19 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     known = as_mutoscope_error(error)
     if known is None:
         return None
-    known = naming_media_types(known, context["view"].parser_classes)
+    known = with_supported_media_types(known, context["view"].parser_classes)
     request = context["request"]
-    return Response(envelope(known, request._request.request_id), status=known.status, headers=headers_of(known))
+    return Response(
+        error_envelope(known, request._request.request_id), status=known.status, headers=error_headers(known)
+    )
 
 
 def json_error(request: HttpRequest, error: MutoscopeError) -> JsonResponse:
     """An error outside any view of ours, such as an address that does not exist."""
     if request.path.endswith("/generate"):
-        body = legacy_envelope(error)
-    elif request.path.startswith(DIALECTS):
-        body = problem(error, error.status)
+        body = legacy_error_envelope(error)
+    elif request.path.startswith(COMPAT_PREFIXES):
+        body = problem_details(error, error.status)
     else:
-        body = envelope(error, getattr(request, "request_id", ""))
-    return JsonResponse(body, status=error.status, headers=headers_of(error))
+        body = error_envelope(error, getattr(request, "request_id", ""))
+    return JsonResponse(body, status=error.status, headers=error_headers(error))

@@ -10,7 +10,7 @@ from rest_framework.parsers import BaseParser, MultiPartParser
 
 from common.errors import Malformed, TooLarge
 
-_MOST_DIGITS = 40
+_MAX_DIGITS = 40
 
 
 class StrictJSONParser(BaseParser):
@@ -20,31 +20,36 @@ class StrictJSONParser(BaseParser):
     advice = "Send a smaller picture."
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        most = self.most_bytes()
-        raw: bytes = stream.read(most + 1)
-        if len(raw) > most:
-            raise body_too_large(most, self.advice)
-        return strict_object(raw)
+        max_bytes = self.max_bytes()
+        raw: bytes = stream.read(max_bytes + 1)
+        if len(raw) > max_bytes:
+            raise body_too_large(max_bytes, self.advice)
+        return parse_json_object(raw)
 
-    def most_bytes(self) -> int:
+    def max_bytes(self) -> int:
         """Of the whole body, which lies in memory."""
-        most: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        return most
+        max_bytes: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        return max_bytes
 
 
-def strict_object(raw: bytes, *, called: str = "body") -> dict[str, Any]:
+def parse_json_object(raw: bytes, *, subject: str = "body") -> dict[str, Any]:
     """The JSON object in a body, or in what else the messages are to call it. Raises Malformed."""
     try:
         text = raw.decode("utf-8-sig")
-        found = json.loads(text, parse_constant=_refuse, parse_int=_bounded, object_pairs_hook=_unique)
+        found = json.loads(
+            text,
+            parse_constant=_reject_constant,
+            parse_int=_parse_bounded_int,
+            object_pairs_hook=_reject_duplicate_names,
+        )
     except RecursionError:
         raise Malformed("The JSON is nested too deeply. Send one flat object.") from None
     except UnicodeDecodeError:
-        raise Malformed(f"The {called} is not UTF-8.") from None
+        raise Malformed(f"The {subject} is not UTF-8.") from None
     except ValueError as error:
-        raise Malformed(f"The {called} is not JSON: {error}") from None
+        raise Malformed(f"The {subject} is not JSON: {error}") from None
     if not isinstance(found, dict):
-        raise Malformed(f"The {called} must be a JSON object.")
+        raise Malformed(f"The {subject} must be a JSON object.")
     return found
 
 
@@ -54,41 +59,41 @@ class BoundedMultiPartParser(MultiPartParser):
     advice = "Send a smaller picture."
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        most = self.most_bytes()
-        announced = stream.META.get("CONTENT_LENGTH") if hasattr(stream, "META") else None
-        if announced and announced.isdigit() and int(announced) > most:
-            raise body_too_large(most, self.advice)
+        max_bytes = self.max_bytes()
+        content_length = stream.META.get("CONTENT_LENGTH") if hasattr(stream, "META") else None
+        if content_length and content_length.isdigit() and int(content_length) > max_bytes:
+            raise body_too_large(max_bytes, self.advice)
         form = super().parse(stream, media_type=media_type, parser_context=parser_context)
         files = cast("Iterable[UploadedFile]", form.files.values())
-        if sum(file.size or 0 for file in files) > most:
-            raise body_too_large(most, self.advice)
+        if sum(file.size or 0 for file in files) > max_bytes:
+            raise body_too_large(max_bytes, self.advice)
         return form
 
-    def most_bytes(self) -> int:
+    def max_bytes(self) -> int:
         """Of the whole body, whose files lie on disk."""
-        most: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        return most
+        max_bytes: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        return max_bytes
 
 
-WITH_FILES: Sequence[type[BaseParser]] = (StrictJSONParser, BoundedMultiPartParser)
+JSON_AND_MULTIPART_PARSERS: Sequence[type[BaseParser]] = (StrictJSONParser, BoundedMultiPartParser)
 """For views that take a picture."""
 
 
-def body_too_large(most_bytes: int, advice: str, *, called: str = "body") -> TooLarge:
-    return TooLarge(f"The {called} is larger than {most_bytes // 1_000_000} MB. {advice}", code="body_too_large")
+def body_too_large(max_bytes: int, advice: str, *, subject: str = "body") -> TooLarge:
+    return TooLarge(f"The {subject} is larger than {max_bytes // 1_000_000} MB. {advice}", code="body_too_large")
 
 
-def _bounded(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
-        raise ValueError(f"a number has more than {_MOST_DIGITS} digits")
+def _parse_bounded_int(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"a number has more than {_MAX_DIGITS} digits")
     return int(digits)
 
 
-def _refuse(constant: str) -> NoReturn:
+def _reject_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a JSON number")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicate_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a name appears twice in one object")

@@ -6,7 +6,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from jobs.api.authentication import principal_of
-from jobs.api.calls import count_call, limits_of
+from jobs.api.throttling import principal_limits, throttle
 
 if TYPE_CHECKING:  # the framework loads this module while it defines APIView
     from rest_framework.views import APIView
@@ -15,15 +15,15 @@ if TYPE_CHECKING:  # the framework loads this module while it defines APIView
 class HasScope(BasePermission):
     """Checks `view.scopes`, a Scope by HTTP method, for a caller whose minute has calls left.
 
-    A view may set more limits by `own_limits`. One that is `part_of_pages` does not count a browser's looks: a page
+    A view may set more limits by `extra_limits`. One that is `exempt_sessions_from_throttling` does not count a browser's looks: a page
     full of pictures would use up the team's minute.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         principal = principal_of(request)
-        if principal.api_key is not None or not getattr(view, "part_of_pages", False):
-            own_limits = getattr(view, "own_limits", None)
-            count_call(view, limits_of(principal) + (own_limits(principal) if own_limits else []))
+        if principal.api_key is not None or not getattr(view, "exempt_sessions_from_throttling", False):
+            extra_limits = getattr(view, "extra_limits", None)
+            throttle(view, principal_limits(principal) + (extra_limits(principal) if extra_limits else []))
         method = "GET" if request.method == "HEAD" else request.method
         scope = getattr(view, "scopes", {}).get(method)
         if scope is None:

@@ -15,61 +15,63 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.principals import Principal
+from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.ids import parse_public_id
 from common.pagination import keyset_page
 from jobs.api.authentication import principal_of
-from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
-from jobs.api.schema import ERRORS
-from jobs.api.state import unless_known
-from jobs.api.videos import checked_body
+from jobs.api.conditional import json_with_etag
+from jobs.api.error_schema import ERRORS
+from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
 from jobs.batches import examples
+from jobs.batches.bodies import (
+    BatchBody,
+    BatchFormParser,
+    BatchJSONParser,
+    JsonLinesParser,
+    NdjsonParser,
+    body_from_request,
+)
 from jobs.batches.intake import Intake
-from jobs.batches.lookups import find_batch
 from jobs.batches.models import Batch
-from jobs.batches.results import items_for_results, zipped
+from jobs.batches.progress import ITEM_STATES, eta_seconds, filter_by_status, progress_of_batch, progress_of_batches
+from jobs.batches.results import items_for_results, stream_zip
+from jobs.batches.selectors import find_batch
 from jobs.batches.serializers import (
     BatchFormSerializer,
     BatchItemSerializer,
     BatchOptionsSerializer,
     BatchSerializer,
+    CreatedBatchSerializer,
     NewBatchSerializer,
-    TakenBatchSerializer,
     batch_as_json,
     item_as_json,
 )
-from jobs.batches.services import begin_batch, cancel_batch, find_repeated
-from jobs.batches.standing import ITEM_STATES, eta_seconds, standing_of, standings, with_status
-from jobs.batches.uploads import (
-    BatchFormParser,
-    BatchJSONParser,
-    JsonLinesParser,
-    NdjsonParser,
-    Upload,
-    upload_of,
-)
-from jobs.services.idempotency import idempotency_of
-from jobs.services.submit import check_open
+from jobs.batches.services import cancel_batch, create_or_resume_batch, find_by_idempotency_key
+from jobs.videos.api.videos import validate
+from jobs.videos.idempotency import build_idempotency_key
+from jobs.videos.services import check_team_not_closing
 
 
 class ItemsQuerySerializer(PageQuerySerializer):
     status = serializers.ChoiceField(choices=list(ITEM_STATES), required=False)
 
 
-def receive(principal: Principal, upload: Upload, *, key: str | None, request_id: str) -> Batch:
+def submit_batch(principal: Principal, batch_body: BatchBody, *, key: str | None, request_id: str) -> Batch:
     """The batch with all of it taken that a call has the time for. Raises what `begin_batch` does, and InvalidField."""
-    options = checked_body(BatchOptionsSerializer, dict(upload.options))
-    total = upload.count()
-    idempotency = idempotency_of(key, upload.digestible())
-    with closing(Intake(principal=principal, upload=upload, request_id=request_id)) as intake:
-        if idempotency is None or find_repeated(principal=principal, idempotency=idempotency) is None:
-            check_open(principal.team)
-            if options["on_error"] == Batch.OnError.REFUSE_ALL:
-                intake.check_all()
-        batch, is_mine = begin_batch(principal=principal, options=options, total=total, idempotency=idempotency)
-        if is_mine:
-            intake.take(batch)
+    options = validate(BatchOptionsSerializer, dict(batch_body.options))
+    total = batch_body.count()
+    idempotency = build_idempotency_key(key, batch_body.fingerprint_input())
+    with closing(Intake(principal=principal, batch_body=batch_body, request_id=request_id)) as intake:
+        if idempotency is None or find_by_idempotency_key(principal=principal, idempotency=idempotency) is None:
+            check_team_not_closing(principal.team)
+            if options["on_error"] == Batch.OnError.FAIL_FAST:
+                intake.validate_all()
+        batch, holds_lease = create_or_resume_batch(
+            principal=principal, options=options, total=total, idempotency=idempotency
+        )
+        if holds_lease:
+            intake.accept(batch)
             batch.refresh_from_db()
         return batch
 
@@ -97,20 +99,22 @@ class BatchesView(APIView):
             "application/jsonl": OpenApiTypes.BINARY,
             "application/x-ndjson": OpenApiTypes.BINARY,
         },
-        responses={202: TakenBatchSerializer, **ERRORS},
+        responses={202: CreatedBatchSerializer, **ERRORS},
         parameters=[
             OpenApiParameter("Idempotency-Key", str, "header", description="Sent again within 24 h: the same batch")
         ],
         examples=[
             OpenApiExample("Two prompts, one picture", value=examples.REQUEST, request_only=True),
-            OpenApiExample("One taken, one refused", value=examples.TAKEN, response_only=True, status_codes=["202"]),
+            OpenApiExample("One taken, one refused", value=examples.CREATED, response_only=True, status_codes=["202"]),
         ],
     )
     def post(self, request: Request) -> Response:
         principal = principal_of(request)
         request_id: str = request._request.request_id  # type: ignore[attr-defined]
-        with closing(upload_of(request)) as upload:
-            batch = receive(principal, upload, key=request.headers.get("Idempotency-Key"), request_id=request_id)
+        with closing(body_from_request(request)) as batch_body:
+            batch = submit_batch(
+                principal, batch_body, key=request.headers.get("Idempotency-Key"), request_id=request_id
+            )
         items = batch.items.select_related("job").order_by("index")
         body = _as_json(batch, request) | {"items": [item_as_json(item, request) for item in items]}
         return Response(body, status=202, headers={"Location": body["urls"]["self"], "Retry-After": "1"})
@@ -122,12 +126,12 @@ class BatchesView(APIView):
         responses={200: list_schema("BatchList", BatchSerializer), **ERRORS},
     )
     def get(self, request: Request) -> Response:
-        query = checked_body(PageQuerySerializer, request.query_params)
+        query = validate(PageQuerySerializer, request.query_params)
         after = parse_public_id("batch", query["after"]) if "after" in query else None
         page = keyset_page(Batch.objects.for_team(principal_of(request).team), after=after, limit=query["limit"])
-        found = standings(page.rows)
-        address = request.build_absolute_uri
-        rows = [batch_as_json(batch, found[batch.pk], absolute=address) for batch in page.rows]
+        found = progress_of_batches(page.rows)
+        build_url = request.build_absolute_uri
+        rows = [batch_as_json(batch, found[batch.pk], absolute=build_url) for batch in page.rows]
         return Response(list_as_json(rows, has_more=page.has_more))
 
 
@@ -141,7 +145,7 @@ class BatchView(APIView):
         examples=[OpenApiExample("At work", value=examples.BATCH, response_only=True, status_codes=["200"])],
     )
     def get(self, request: Request, batch_id: str) -> HttpResponse:
-        return unless_known(request._request, _as_json(find_batch(principal_of(request).team, batch_id), request))
+        return json_with_etag(request._request, _as_json(find_batch(principal_of(request).team, batch_id), request))
 
 
 class ItemsView(APIView):
@@ -154,9 +158,9 @@ class ItemsView(APIView):
         responses={200: list_schema("BatchItemList", BatchItemSerializer), **ERRORS},
     )
     def get(self, request: Request, batch_id: str) -> Response:
-        query = checked_body(ItemsQuerySerializer, request.query_params)
+        query = validate(ItemsQuerySerializer, request.query_params)
         batch = find_batch(principal_of(request).team, batch_id)
-        rows = with_status(batch.items.select_related("job"), query.get("status"))
+        rows = filter_by_status(batch.items.select_related("job"), query.get("status"))
         after = parse_public_id("item", query["after"]) if "after" in query else None
         page = keyset_page(rows, after=after, limit=query["limit"], newest_first=False)
         return Response(list_as_json([item_as_json(item, request) for item in page.rows], has_more=page.has_more))
@@ -197,7 +201,7 @@ class ResultsView(APIView):
 
 def results_response(request: HttpRequest, batch: Batch) -> HttpResponseBase:
     """The zip, sent as it is put together. Raises Conflict before the first video is ready."""
-    pieces = zipped(items_for_results(batch))
+    pieces = stream_zip(items_for_results(batch))
     # Django reads a plain iterator whole before an ASGI server sends the first byte, and an async one before WSGI's.
     response = StreamingHttpResponse(_in_threads(pieces) if isinstance(request, ASGIRequest) else pieces)
     response["Content-Type"] = "application/zip"
@@ -212,5 +216,5 @@ async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def _as_json(batch: Batch, request: Request) -> dict[str, Any]:
-    eta = None if batch.is_over else eta_seconds(batch)
-    return batch_as_json(batch, standing_of(batch), absolute=request.build_absolute_uri, eta_seconds=eta)
+    eta = None if batch.is_finished else eta_seconds(batch)
+    return batch_as_json(batch, progress_of_batch(batch), absolute=request.build_absolute_uri, eta_seconds=eta)

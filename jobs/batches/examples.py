@@ -10,7 +10,7 @@ REQUEST: dict[str, Any] = {
         {"custom_id": "right", "image_name": "shoe", "prompt": "the camera pans right", "fps": 99},
     ],
 }
-_ADDRESS = "https://video.example.com/v1/batches/batch_0197f3a0c4b27d1e9a3b5c6d7e8f9a0b"
+_URL = "https://video.example.com/v1/batches/batch_0197f3a0c4b27d1e9a3b5c6d7e8f9a0b"
 BATCH: dict[str, Any] = {
     "id": "batch_0197f3a0c4b27d1e9a3b5c6d7e8f9a0b",
     "object": "batch",
@@ -19,7 +19,7 @@ BATCH: dict[str, Any] = {
     "progress": 50,
     "counts": {
         "total": 2,
-        "not_taken": 0,
+        "pending": 0,
         "refused": 1,
         "queued": 1,
         "in_progress": 0,
@@ -36,15 +36,15 @@ BATCH: dict[str, Any] = {
     "on_error": "continue",
     "metadata": {},
     "urls": {
-        "self": _ADDRESS,
-        "items": f"{_ADDRESS}/items",
-        "cancel": f"{_ADDRESS}/cancel",
-        "results": f"{_ADDRESS}/results",
+        "self": _URL,
+        "items": f"{_URL}/items",
+        "cancel": f"{_URL}/cancel",
+        "results": f"{_URL}/results",
     },
 }
 _VIDEO = "https://video.example.com/v1/videos/vid_0197f3a0c4b37d1e9a3b5c6d7e8f9a0c"
 _MESSAGE = "Ensure this value is less than or equal to 24."
-TAKEN: dict[str, Any] = BATCH | {
+CREATED: dict[str, Any] = BATCH | {
     "items": [
         {
             "id": "item_0197f3a0c4b47d1e9a3b5c6d7e8f9a0d",

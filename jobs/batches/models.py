@@ -28,7 +28,7 @@ class Batch(models.Model):
         """What a request that cannot be taken means for the others."""
 
         CONTINUE = "continue"
-        REFUSE_ALL = "refuse_all"
+        FAIL_FAST = "refuse_all"  # the stored value is the name before the first release
 
     id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(primary_key=True, default=new_id, editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="batches")
@@ -46,15 +46,15 @@ class Batch(models.Model):
     idempotency_key = models.CharField(max_length=255, blank=True)
     fingerprint = models.BinaryField(max_length=32)
     # The lease of the call that takes requests, counted by `takes`; null once all are taken or given up.
-    taking_until = models.DateTimeField(null=True)
-    takes = models.PositiveSmallIntegerField(default=1)
+    intake_lease_until = models.DateTimeField(null=True)
+    intake_attempt = models.PositiveSmallIntegerField(default=1)
 
     state = models.CharField(max_length=12, choices=State.choices, default=State.IN_PROGRESS)
     cancel_requested_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
     # A video of it that was not closed when somebody last looked: while it is not, nothing else has to be asked.
-    awaits = models.ForeignKey(Job, on_delete=models.PROTECT, null=True, related_name="+")
+    pending_job = models.ForeignKey(Job, on_delete=models.PROTECT, null=True, related_name="+")
 
     objects: ClassVar[models.Manager["Batch"]] = TeamOwnedQuerySet["Batch"].as_manager()
 
@@ -67,7 +67,7 @@ class Batch(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(state="in_progress", finished_at=None)
-                | Q(state__in=("completed", "canceled"), finished_at__isnull=False, taking_until=None),
+                | Q(state__in=("completed", "canceled"), finished_at__isnull=False, intake_lease_until=None),
                 name="batch_ended_iff_finished",
             ),
         ]
@@ -84,7 +84,7 @@ class Batch(models.Model):
         return public_id("batch", self.id)
 
     @property
-    def is_over(self) -> bool:
+    def is_finished(self) -> bool:
         return self.state != self.State.IN_PROGRESS
 
 

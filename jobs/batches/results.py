@@ -11,42 +11,42 @@ from django.utils import timezone
 
 from common.errors import Conflict
 from jobs.batches.models import Batch, BatchItem
-from jobs.batches.standing import status_of
+from jobs.batches.progress import status_of
 from jobs.models import Job
 from jobs.states import State
 
 MANIFEST = "manifest.jsonl"
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
+_UNSAFE_NAME_CHARACTERS = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def items_for_results(batch: Batch) -> list[BatchItem]:
     """All items with their videos. Raises Conflict while no video is ready and some may still become so."""
     items = list(batch.items.select_related("job").order_by("index"))
-    if not batch.is_over and not any(status_of(item) == State.COMPLETED for item in items):
+    if not batch.is_finished and not any(status_of(item) == State.COMPLETED for item in items):
         raise Conflict("No video of this batch is ready yet.", code="not_ready")
     return items
 
 
-def zipped(items: list[BatchItem]) -> Iterator[bytes]:
+def stream_zip(items: list[BatchItem]) -> Iterator[bytes]:
     """The zip piece by piece. Films are stored as they are, being compressed; the manifest comes last.
 
     Asks the storage alone, not the database: whoever reads slowly holds no connection.
     """
-    sink = _Sink()
+    sink = _ZipBuffer()
     manifest = []
     with ZipFile(sink, "w", ZIP_STORED) as archive:
         for item in items:
-            film = _film_of(item)
-            name = _name_of(item) if film is not None else None
-            if name and film is not None:
-                archive.writestr(_entry(name), film)
-                yield sink.taken()
-            manifest.append(json.dumps(_line(item, name), ensure_ascii=False))
-        archive.writestr(_entry(MANIFEST), "\n".join(manifest) + "\n")
-    yield sink.taken()
+            video_bytes = _read_video(item)
+            name = _file_name(item) if video_bytes is not None else None
+            if name and video_bytes is not None:
+                archive.writestr(_zip_info(name), video_bytes)
+                yield sink.pop_bytes()
+            manifest.append(json.dumps(_manifest_line(item, name), ensure_ascii=False))
+        archive.writestr(_zip_info(MANIFEST), "\n".join(manifest) + "\n")
+    yield sink.pop_bytes()
 
 
-class _Sink:
+class _ZipBuffer:
     """What the zip is written to: a stream that only goes forward."""
 
     def __init__(self) -> None:
@@ -62,30 +62,30 @@ class _Sink:
     def close(self) -> None:
         pass
 
-    def taken(self) -> bytes:
+    def pop_bytes(self) -> bytes:
         """What was written since the last time."""
         pieces, self._pieces = self._pieces, []
         return b"".join(pieces)
 
 
-def _film_of(item: BatchItem) -> bytes | None:
+def _read_video(item: BatchItem) -> bytes | None:
     if item.job is None or status_of(item) != State.COMPLETED or item.job.is_gone:
         return None
     try:
         with default_storage.open(item.job.result_key) as file:
-            film: bytes = file.read()
+            video_bytes: bytes = file.read()
     except FileNotFoundError:  # deleted since its row was read
         return None
-    return film
+    return video_bytes
 
 
-def _name_of(item: BatchItem) -> str:
+def _file_name(item: BatchItem) -> str:
     job: Job = item.job  # type: ignore[assignment] # whoever has a film is a job
-    own = _NOT_IN_NAMES.sub("_", item.custom_id).strip("_") or job.public_id
+    own = _UNSAFE_NAME_CHARACTERS.sub("_", item.custom_id).strip("_") or job.public_id
     return f"{item.index:03}-{own}.{job.output_format}"
 
 
-def _line(item: BatchItem, file: str | None) -> dict[str, Any]:
+def _manifest_line(item: BatchItem, file: str | None) -> dict[str, Any]:
     job, error = item.job, item.error
     visible = job if job is not None and job.deleted_at is None else None
     if visible is not None and visible.error_code:
@@ -103,5 +103,5 @@ def _line(item: BatchItem, file: str | None) -> dict[str, Any]:
     }
 
 
-def _entry(name: str) -> ZipInfo:
+def _zip_info(name: str) -> ZipInfo:
     return ZipInfo(name, timezone.now().timetuple()[:6])

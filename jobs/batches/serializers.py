@@ -10,16 +10,16 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from common.clock import unix_seconds
-from jobs.api.schema import ErrorBodySerializer
-from jobs.api.serializers import JobErrorSerializer, UrlsSerializer, video_as_json
+from jobs.api.error_schema import ErrorBodySerializer
+from jobs.api.fields import HttpUrlField, IdField, MetadataField, StrictIntegerField, StrictSerializer, TextField
+from jobs.batches.bodies import IMAGE_NAME_PATTERN, MAX_ITEMS
 from jobs.batches.models import Batch, BatchItem
-from jobs.batches.standing import COUNTED, ITEM_STATES, Standing, status_of
-from jobs.batches.uploads import MOST_ITEMS, PICTURE_NAME
-from jobs.fields import AddressField, IdField, MetadataField, StrictSerializer, TextField, WholeNumberField
-from jobs.requests import VideoRequestSerializer
+from jobs.batches.progress import COUNT_NAMES, ITEM_STATES, BatchProgress, status_of
 from jobs.states import State
+from jobs.videos.api.serializers import JobErrorSerializer, UrlsSerializer, video_as_json
+from jobs.videos.submission import VideoRequestSerializer
 
-_LONGEST_DEADLINE_SECONDS = 7 * 24 * 3600
+_MAX_CANCEL_AFTER_SECONDS = 7 * 24 * 3600
 
 
 class CustomIdField(TextField):
@@ -36,25 +36,25 @@ class BatchRequestSerializer(VideoRequestSerializer):
     custom_id = CustomIdField()
     image_name = TextField(max_length=100, required=False, help_text="a picture that came with the batch")
     source_video = IdField("vid", max_length=60, required=False, help_text="a video of the team, for its picture")
-    cancel_after = WholeNumberField(
+    cancel_after = StrictIntegerField(
         required=False,
         min_value=1,
-        max_value=_LONGEST_DEADLINE_SECONDS,
+        max_value=_MAX_CANCEL_AFTER_SECONDS,
         help_text="seconds in which it must have started",
     )
 
-    needs_picture = False
-    _PICTURES = ("image_base64", "image_name", "source_video", "image_url")
-    ALTERNATIVES = (_PICTURES, *VideoRequestSerializer.ALTERNATIVES[1:])
+    requires_image = False
+    _IMAGE_FIELDS = ("image_base64", "image_name", "source_video", "image_url")
+    MUTUALLY_EXCLUSIVE = (_IMAGE_FIELDS, *VideoRequestSerializer.MUTUALLY_EXCLUSIVE[1:])
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if not attrs.keys() & {*self._PICTURES}:
+        if not attrs.keys() & {*self._IMAGE_FIELDS}:
             message = "Send a picture: image_base64, image_name or source_video."
             raise serializers.ValidationError({"image_base64": message}, "required")
         return super().validate(attrs)
 
 
-def custom_id_of(sent: Any) -> str:
+def read_custom_id(sent: Any) -> str:
     """The client's name for a request whose other fields may be wrong; empty where there is no usable one."""
     try:
         return str(CustomIdField().run_validation(sent["custom_id"]))
@@ -67,7 +67,7 @@ class BatchOptionsSerializer(StrictSerializer):
 
     name = TextField(max_length=120, required=False, allow_blank=True, help_text="for people")
     metadata = MetadataField(required=False, help_text="in JSON bodies")
-    webhook_url = AddressField(required=False, help_text="is sent the batch once its last video has ended")
+    webhook_url = HttpUrlField(required=False, help_text="is sent the batch once its last video has ended")
     on_error = serializers.ChoiceField(
         choices=Batch.OnError.values,
         default=Batch.OnError.CONTINUE.value,
@@ -78,19 +78,19 @@ class BatchOptionsSerializer(StrictSerializer):
 @extend_schema_field(
     {
         "type": "object",
-        "propertyNames": {"pattern": f"^{PICTURE_NAME}$"},
+        "propertyNames": {"pattern": f"^{IMAGE_NAME_PATTERN}$"},
         "additionalProperties": {"type": "string", "minLength": 1},
     }
 )
-class PicturesField(serializers.DictField):
+class ImagesField(serializers.DictField):
     """For the description alone: see `upload_of`."""
 
 
 class NewBatchSerializer(BatchOptionsSerializer):
     """A batch as one JSON body."""
 
-    requests = BatchRequestSerializer(many=True, min_length=1, max_length=MOST_ITEMS)  # type: ignore[call-arg]
-    images = PicturesField(required=False, help_text="pictures in base64 by name, for `image_name`")
+    requests = BatchRequestSerializer(many=True, min_length=1, max_length=MAX_ITEMS)  # type: ignore[call-arg]
+    images = ImagesField(required=False, help_text="pictures in base64 by name, for `image_name`")
 
 
 class BatchFormSerializer(BatchOptionsSerializer):
@@ -127,7 +127,7 @@ class CountsSerializer(serializers.Serializer[Any]):
     """How many of the requests are what; together they are `total`."""
 
     total = serializers.IntegerField()
-    not_taken = serializers.IntegerField(help_text="not looked at yet; send the batch again with its Idempotency-Key")
+    pending = serializers.IntegerField(help_text="not looked at yet; send the batch again with its Idempotency-Key")
     refused = serializers.IntegerField()
     queued = serializers.IntegerField()
     in_progress = serializers.IntegerField()
@@ -168,22 +168,22 @@ class BatchSerializer(serializers.Serializer[Any]):
     urls = BatchUrlsSerializer()
 
 
-class TakenBatchSerializer(BatchSerializer):
+class CreatedBatchSerializer(BatchSerializer):
     """A batch as its submit answers: with all that was taken."""
 
     items = BatchItemSerializer(many=True)
 
 
-def of_site(path: str) -> str:
+def site_url(path: str) -> str:
     """The address where no request says how the site is reached."""
     return f"{settings.SITE_URL}{path}"
 
 
 def batch_as_json(
     batch: Batch,
-    standing: Standing,
+    progress: BatchProgress,
     *,
-    absolute: Callable[[str], str] = of_site,
+    absolute: Callable[[str], str] = site_url,
     eta_seconds: float | None = None,
 ) -> dict[str, Any]:
     """What BatchSerializer describes."""
@@ -192,9 +192,9 @@ def batch_as_json(
         "object": "batch",
         "status": batch.state,
         "name": batch.name,
-        "progress": standing.progress,
-        "counts": {"total": batch.total, **{name: standing.counts[name] for name in COUNTED}},
-        "usage": {"credits_reserved": standing.credits_reserved, "credits_charged": standing.credits_charged},
+        "progress": progress.progress,
+        "counts": {"total": batch.total, **{name: progress.counts[name] for name in COUNT_NAMES}},
+        "usage": {"credits_reserved": progress.credits_reserved, "credits_charged": progress.credits_charged},
         "eta_seconds": eta_seconds,
         "created_at": unix_seconds(batch.created_at),
         "completed_at": unix_seconds(batch.finished_at),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from jobs.batches import api, pages
+from jobs.batches import api, views
 
 urlpatterns = [
     path("v1/batches", api.BatchesView.as_view(), name="api_batches"),
@@ -10,8 +10,8 @@ urlpatterns = [
     path("v1/batches/<str:batch_id>/items", api.ItemsView.as_view(), name="api_batch_items"),
     path("v1/batches/<str:batch_id>/cancel", api.CancelView.as_view(), name="api_batch_cancel"),
     path("v1/batches/<str:batch_id>/results", api.ResultsView.as_view(), name="api_batch_results"),
-    path("batches", pages.batches, name="batches"),
-    path("batches/<str:batch_id>", pages.batch, name="batch"),
-    path("batches/<str:batch_id>/cancel", pages.cancel, name="cancel_batch"),
-    path("batches/<str:batch_id>/results", pages.results, name="batch_results"),
+    path("batches", views.batches, name="batches"),
+    path("batches/<str:batch_id>", views.batch, name="batch"),
+    path("batches/<str:batch_id>/cancel", views.cancel, name="cancel_batch"),
+    path("batches/<str:batch_id>/results", views.results, name="batch_results"),
 ]

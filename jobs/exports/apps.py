@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from accounts.signals import account_closed
+from accounts.signals import account_deleted
 
 
 class ExportsConfig(AppConfig):
@@ -10,6 +10,6 @@ class ExportsConfig(AppConfig):
     label = "exports"
 
     def ready(self) -> None:
-        from jobs.exports.services import drop_exports  # noqa: PLC0415 (models load first)
+        from jobs.exports.services import expire_exports  # noqa: PLC0415 (models load first)
 
-        account_closed.connect(drop_exports)
+        account_deleted.connect(expire_exports)

@@ -15,10 +15,10 @@ from accounts.models import User
 from jobs.exports.records import records_of, visible_videos
 from jobs.models import Job
 
-_PIECE = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
-def write_archive(*, user: User, path: Path, beat: Callable[[], None]) -> None:
+def write_archive(*, user: User, path: Path, renew_lease: Callable[[], None]) -> None:
     """Writes everything about a person to `path` as a zip.
 
     beat: called after each file, so that the caller can renew its lease; what it raises ends the work.
@@ -26,11 +26,11 @@ def write_archive(*, user: User, path: Path, beat: Callable[[], None]) -> None:
     with ZipFile(path, "w", allowZip64=True) as archive:
         for name, records in records_of(user):
             _write_records(archive, name, records)
-            beat()
+            renew_lease()
         for job in visible_videos(user).iterator(500):
             for name, key in _files_of(job):
                 _copy(archive, name, key)
-            beat()
+            renew_lease()
 
 
 def _write_records(archive: ZipFile, name: str, records: Iterable[dict[str, Any]]) -> None:
@@ -58,7 +58,7 @@ def _copy(archive: ZipFile, name: str, key: str) -> None:
         return  # deleted since its row was read
     # Films and pictures are compressed already.
     with source, archive.open(_entry(name, ZIP_STORED), "w", force_zip64=True) as target:
-        shutil.copyfileobj(source, target, _PIECE)
+        shutil.copyfileobj(source, target, _CHUNK_BYTES)
 
 
 def _entry(name: str, compression: int) -> ZipInfo:

@@ -15,7 +15,7 @@ from jobs.galleries.models import Publication
 from jobs.models import Job
 
 Record = dict[str, Any]
-_BATCH = 500
+_BATCH_SIZE = 500
 
 # Columns of a video and of a key that are told, by their names.
 _VIDEO_FIELDS = [
@@ -60,8 +60,8 @@ _KEY_FIELDS = [
 def visible_videos(user: User) -> QuerySet[Job]:
     """The videos of the personal team, and what the person made in teams that they are still in."""
     teams = Membership.objects.filter(user=user).values("team")
-    mine = Q(team__personal_of=user) | Q(user=user)
-    return Job.objects.filter(mine, team__in=teams, deleted_at=None).order_by("pk")
+    own = Q(team__personal_of=user) | Q(user=user)
+    return Job.objects.filter(own, team__in=teams, deleted_at=None).order_by("pk")
 
 
 def records_of(user: User) -> Iterator[tuple[str, Iterable[Record]]]:
@@ -69,8 +69,8 @@ def records_of(user: User) -> Iterator[tuple[str, Iterable[Record]]]:
     yield "account.json", [_account(user)]
     yield "teams.json", _memberships(user)
     keys = ApiKey.objects.filter(creator=user).select_related("team").order_by("pk")
-    yield "api_keys.json", (_fields(key, _KEY_FIELDS) | {"team": key.team.name} for key in keys.iterator(_BATCH))
-    yield "videos.json", map(_video, visible_videos(user).select_related("team").iterator(_BATCH))
+    yield "api_keys.json", (_fields(key, _KEY_FIELDS) | {"team": key.team.name} for key in keys.iterator(_BATCH_SIZE))
+    yield "videos.json", map(_video, visible_videos(user).select_related("team").iterator(_BATCH_SIZE))
     yield "ledger.json", _ledger(user)
     yield "gallery.json", _gallery(user)
 
@@ -104,12 +104,12 @@ def _video(job: Job) -> Record:
 def _ledger(user: User) -> Iterator[Record]:
     entries = LedgerEntry.objects.filter(team__personal_of=user).order_by("pk")
     names = ["created_at", "kind", "balance_delta", "reserved_delta", "job_id", "reason"]
-    return (_fields(entry, names) for entry in entries.iterator(_BATCH))
+    return (_fields(entry, names) for entry in entries.iterator(_BATCH_SIZE))
 
 
 def _gallery(user: User) -> Iterator[Record]:
-    mine = Publication.objects.filter(publisher=user, job__in=visible_videos(user)).select_related("job", "team")
-    for entry in mine.order_by("pk").iterator(_BATCH):
+    own = Publication.objects.filter(publisher=user, job__in=visible_videos(user)).select_related("job", "team")
+    for entry in own.order_by("pk").iterator(_BATCH_SIZE):
         words = _fields(entry, ["caption", "tags", "is_public", "published_at"])
         yield {"video": entry.job.public_id, "team": entry.team.name, **words}
 

@@ -18,18 +18,18 @@ from accounts.models import User
 from common.clock import DatabaseNow
 from common.errors import Conflict
 from jobs.exports.archive import write_archive
-from jobs.exports.mails import tell_ready
+from jobs.exports.emails import send_export_ready
 from jobs.exports.models import Export
-from jobs.services import doorbell
-from jobs.services.storage import delete_folder, prune_folder
+from jobs.queue import wakeup
+from jobs.storage.files import delete_folder, prune_folder
 
 log = structlog.get_logger(__name__)
 
 State = Export.State
-MOST_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 # Renewed after every file; a worker that is killed holds an export up for so long.
-LEASE = timedelta(minutes=10)
-_PAUSE_AFTER_FAILURE = timedelta(minutes=1)
+LEASE_DURATION = timedelta(minutes=10)
+_RETRY_DELAY = timedelta(minutes=1)
 
 
 class _LostLease(Exception):
@@ -43,20 +43,20 @@ def request_export(*, user: User) -> Export:
             export = Export.objects.create(user=user)
     except IntegrityError as error:
         raise Conflict(_("Your data is being collected already. We write when it is ready."), code="waiting") from error
-    doorbell.ring_after_commit(doorbell.SIDE_QUEUE)
+    wakeup.notify_on_commit(wakeup.MAINTENANCE_QUEUE)
     return export
 
 
-def make_due_exports() -> int:
+def build_pending_exports() -> int:
     """Makes what waits; returns how many got ready. Several processes may run it at once."""
     count = 0
     while export := _claim():
-        count += _make(export)
-    _give_up()
+        count += _build(export)
+    _fail_exhausted()
     return count
 
 
-def delete_old_exports() -> int:
+def delete_expired_exports() -> int:
     """Deletes the files of exports whose days are over; returns how many. Deleting twice is no harm."""
     due = list(Export.objects.filter(state=State.READY, expires_at__lte=DatabaseNow()))
     for export in due:
@@ -65,40 +65,40 @@ def delete_old_exports() -> int:
     return len(due)
 
 
-def drop_exports(sender: object, *, user: User, **_: Any) -> None:
+def expire_exports(sender: object, *, user: User, **_: Any) -> None:
     """Receives `account_closed`: nobody is left who may download them."""
     exports = Export.objects.filter(user=user)
     exports.filter(state=State.WAITING).update(state=State.FAILED)
     exports.filter(state=State.READY).update(expires_at=DatabaseNow())
-    doorbell.ring_after_commit(doorbell.SIDE_QUEUE)
+    wakeup.notify_on_commit(wakeup.MAINTENANCE_QUEUE)
 
 
 def _claim() -> Export | None:
     free = Q(lease_until=None) | Q(lease_until__lt=DatabaseNow())
-    waiting = Export.objects.filter(free, state=State.WAITING, attempt__lt=MOST_ATTEMPTS)
+    waiting = Export.objects.filter(free, state=State.WAITING, attempt__lt=MAX_ATTEMPTS)
     with transaction.atomic():
         export = waiting.select_for_update(skip_locked=True).order_by("created_at").first()
         if export is None:
             return None
-        Export.objects.filter(pk=export.pk).update(attempt=F("attempt") + 1, lease_until=DatabaseNow() + LEASE)
+        Export.objects.filter(pk=export.pk).update(attempt=F("attempt") + 1, lease_until=DatabaseNow() + LEASE_DURATION)
     return Export.objects.select_related("user").get(pk=export.pk)
 
 
-def _held(export: Export) -> QuerySet[Export]:
+def _current_attempt(export: Export) -> QuerySet[Export]:
     return Export.objects.filter(pk=export.pk, attempt=export.attempt, state=State.WAITING)
 
 
 def _renew(export: Export) -> None:
-    if not _held(export).update(lease_until=DatabaseNow() + LEASE):
+    if not _current_attempt(export).update(lease_until=DatabaseNow() + LEASE_DURATION):
         raise _LostLease
 
 
-def _make(export: Export) -> bool:
+def _build(export: Export) -> bool:
     Path(settings.SCRATCH_DIR).mkdir(parents=True, exist_ok=True)
     try:
         with TemporaryDirectory(dir=settings.SCRATCH_DIR, prefix="export-") as folder:
             path = Path(folder) / "mutoscope.zip"
-            write_archive(user=export.user, path=path, beat=lambda: _renew(export))
+            write_archive(user=export.user, path=path, renew_lease=lambda: _renew(export))
             with path.open("rb") as file:
                 key = default_storage.save(export.attempt_key, File(file))
             done = _publish(export, key, path.stat().st_size)
@@ -106,33 +106,33 @@ def _make(export: Export) -> bool:
         return False
     except OSError as error:
         log.warning("export_failed", export=str(export.pk), attempt=export.attempt, reason=str(error))
-        _held(export).update(lease_until=DatabaseNow() + _PAUSE_AFTER_FAILURE)
+        _current_attempt(export).update(lease_until=DatabaseNow() + _RETRY_DELAY)
         return False
     if not done:
         default_storage.delete(key)
         return False
     prune_folder(export.folder, keep={key})  # what killed attempts left
-    log.info("export_ready", export=str(export.pk), user=export.user_id)
-    tell_ready(export.user)
+    log.info("export_completed", export=str(export.pk), user=export.user_id)
+    send_export_ready(export.user)
     return True
 
 
 @transaction.atomic
 def _publish(export: Export, key: str, size_bytes: int) -> bool:
     """False when the lease was lost. Earlier exports give way to the new one."""
-    until = DatabaseNow() + timedelta(days=settings.EXPORT_DAYS)
+    until = DatabaseNow() + timedelta(days=settings.EXPORT_RETENTION_DAYS)
     ready = {"state": State.READY, "file_key": key, "size_bytes": size_bytes, "expires_at": until, "lease_until": None}
-    if not _held(export).update(**ready):
+    if not _current_attempt(export).update(**ready):
         return False
     older = Export.objects.filter(user=export.user, state=State.READY).exclude(pk=export.pk)
     older.update(expires_at=DatabaseNow())
     return True
 
 
-def _give_up() -> None:
+def _fail_exhausted() -> None:
     """What three attempts did not make is told to the person, who may ask again."""
-    spent = Export.objects.filter(state=State.WAITING, attempt__gte=MOST_ATTEMPTS, lease_until__lt=DatabaseNow())
+    spent = Export.objects.filter(state=State.WAITING, attempt__gte=MAX_ATTEMPTS, lease_until__lt=DatabaseNow())
     for export in spent:
-        if _held(export).update(state=State.FAILED, lease_until=None):
+        if _current_attempt(export).update(state=State.FAILED, lease_until=None):
             with suppress(OSError):  # a storage that is away took no file either
                 delete_folder(export.folder)

@@ -6,6 +6,6 @@ from jobs.exports import views
 
 urlpatterns = [
     path("account/data", views.data, name="account_data"),
-    path("account/data/export", views.ask, name="request_export"),
+    path("account/data/export", views.create_export, name="request_export"),
     path("account/data/<uuid:export_id>", views.download, name="download_export"),
 ]

@@ -1,4 +1,4 @@
-"""The page on which people ask for their data, and the download."""
+"""The page on which people create_export for their data, and the download."""
 
 import asyncio
 import uuid
@@ -24,7 +24,7 @@ from common.errors import Conflict
 from jobs.exports.models import Export
 from jobs.exports.services import request_export
 
-_PIECE = 1 << 16
+_CHUNK_BYTES = 1 << 16
 
 
 @require_safe
@@ -39,7 +39,7 @@ def data(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 @reauthentication_required  # type: ignore[untyped-decorator]
-def ask(request: HttpRequest) -> HttpResponse:
+def create_export(request: HttpRequest) -> HttpResponse:
     """Puts an export in the queue."""
     try:
         request_export(user=cast("User", request.user))
@@ -61,16 +61,16 @@ def download(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
     except FileNotFoundError:
         raise Http404(_("The file is not there any more.")) from None
     # Django reads a plain file whole before an ASGI server sends the first byte, and an async one before a WSGI server.
-    response = StreamingHttpResponse(_pieces(file)) if isinstance(request, ASGIRequest) else FileResponse(file)
+    response = StreamingHttpResponse(_chunks(file)) if isinstance(request, ASGIRequest) else FileResponse(file)
     response["Content-Type"] = "application/zip"
     response["Content-Length"] = str(export.size_bytes)
     response["Content-Disposition"] = f'attachment; filename="mutoscope-{export.created_at:%Y-%m-%d}.zip"'
     return response
 
 
-async def _pieces(file: "File[bytes]") -> AsyncIterator[bytes]:
+async def _chunks(file: "File[bytes]") -> AsyncIterator[bytes]:
     try:
-        while piece := await asyncio.to_thread(file.read, _PIECE):
+        while piece := await asyncio.to_thread(file.read, _CHUNK_BYTES):
             yield piece
     finally:
         file.close()

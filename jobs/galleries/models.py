@@ -19,12 +19,12 @@ from accounts.models import Team, TeamOwnedQuerySet, User
 from common.ids import new_id, public_id
 from jobs.models import Job
 
-LONGEST_CAPTION = 500
-LONGEST_TAG = 30
-MOST_TAGS = 10
+MAX_CAPTION_LENGTH = 500
+MAX_TAG_LENGTH = 30
+MAX_TAGS = 10
 
 
-def searchable(*texts: str) -> str:
+def normalize_for_search(*texts: str) -> str:
     """Texts as the search compares them: one form for letters of any case and width."""
     return unicodedata.normalize("NFKC", "\n".join(texts)).casefold()
 
@@ -34,10 +34,10 @@ class PublicationQuerySet(TeamOwnedQuerySet["Publication"]):
         """A team's publications, without those whose video has outlived its retention this very moment."""
         return super().for_team(team).filter(Q(job__expires_at=None) | Q(job__expires_at__gt=timezone.now()))
 
-    def with_marks_of(self, viewer: User | None) -> Self:
+    def with_favourites_of(self, viewer: User | None) -> Self:
         """With `is_favourite` of the one who looks, and what a card or a body shows beside the row itself."""
-        marks = Favourite.objects.filter(publication=OuterRef("pk"), user=viewer, team=OuterRef("team"))
-        return self.annotate(is_favourite=Exists(marks)).select_related("job", "publisher")
+        favourites = Favourite.objects.filter(publication=OuterRef("pk"), user=viewer, team=OuterRef("team"))
+        return self.annotate(is_favourite=Exists(favourites)).select_related("job", "publisher")
 
 
 class Publication(models.Model):
@@ -48,7 +48,7 @@ class Publication(models.Model):
     job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="publication")
     publisher = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="publications")
     caption = models.TextField(blank=True)
-    tags = ArrayField(models.CharField(max_length=LONGEST_TAG), default=list, blank=True)
+    tags = ArrayField(models.CharField(max_length=MAX_TAG_LENGTH), default=list, blank=True)
     # Whether the team's public page shows it, where the team has one.
     is_public = models.BooleanField(default=False)
     published_at = models.DateTimeField(auto_now_add=True)
@@ -75,9 +75,9 @@ class Publication(models.Model):
     def public_id(self) -> str:
         return public_id("pub", self.id)
 
-    def words(self) -> str:
+    def build_search_text(self) -> str:
         """What `search_text` has to be for the present caption and tags."""
-        return searchable(self.caption, self.job.prompt, *self.tags)
+        return normalize_for_search(self.caption, self.job.prompt, *self.tags)
 
 
 class Collection(models.Model):

@@ -8,17 +8,17 @@ from django.db import connection
 
 from accounts.models import Team, User
 from common.pagination import Page
-from jobs.galleries.models import Publication, searchable
+from jobs.galleries.models import Publication, normalize_for_search
 
-_MOST_WORDS = 8
-_SPECIAL = re.compile(r"([\\%_])")
+_MAX_SEARCH_TERMS = 8
+_LIKE_SPECIAL = re.compile(r"([\\%_])")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PublicationFilter:
     """What a list of publications is narrowed to; None does not narrow."""
 
-    words: str = ""
+    terms: str = ""
     tag: str | None = None
     model: str | None = None
     publisher_id: int | None = None
@@ -27,37 +27,37 @@ class Wanted:
     public_only: bool = False
 
 
-def find_publications(
-    *, team: Team, wanted: Wanted, viewer: User | None, after: uuid.UUID | None, limit: int
+def list_publications(
+    *, team: Team, filters: PublicationFilter, viewer: User | None, after: uuid.UUID | None, limit: int
 ) -> Page[Publication]:
     """The page of at most `limit` publications that follows `after`, newest first, in two queries."""
-    found = _find_ids(team, wanted, after, limit + 1)
-    rows = Publication.objects.for_team(team).with_marks_of(viewer).filter(pk__in=found[:limit]).order_by("-pk")
+    found = _find_ids(team, filters, after, limit + 1)
+    rows = Publication.objects.for_team(team).with_favourites_of(viewer).filter(pk__in=found[:limit]).order_by("-pk")
     return Page(list(rows), len(found) > limit)
 
 
-def _find_ids(team: Team, wanted: Wanted, after: uuid.UUID | None, most: int) -> list[uuid.UUID]:
+def _find_ids(team: Team, filters: PublicationFilter, after: uuid.UUID | None, limit: int) -> list[uuid.UUID]:
     """See migration 0002 for why this is a function of the database."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT found FROM galleries_find(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [
                 team.pk,
-                _patterns(wanted.words),
-                wanted.tag,
-                wanted.model,
-                wanted.publisher_id,
-                wanted.collection_id,
-                wanted.favourite_of,
-                wanted.public_only,
+                _like_patterns(filters.terms),
+                filters.tag,
+                filters.model,
+                filters.publisher_id,
+                filters.collection_id,
+                filters.favourite_of,
+                filters.public_only,
                 after,
-                most,
+                limit,
             ],
         )
         return [row[0] for row in cursor.fetchall()]
 
 
-def _patterns(words: str) -> list[str] | None:
+def _like_patterns(terms: str) -> list[str] | None:
     """A LIKE pattern for each word, the longest first: it is the one that an index looks up."""
-    escaped = [_SPECIAL.sub(r"\\\1", word) for word in searchable(words).split()[:_MOST_WORDS]]
+    escaped = [_LIKE_SPECIAL.sub(r"\\\1", word) for word in normalize_for_search(terms).split()[:_MAX_SEARCH_TERMS]]
     return [f"%{word}%" for word in sorted(escaped, key=len, reverse=True)] or None

@@ -4,12 +4,12 @@ The database keeps the promises that code might forget: which columns belong to 
 never changes again (trigger), and that an event of a kind happens once per job (unique constraint).
 """
 
+from jobs.models.counters import MetricCounter
 from jobs.models.events import JobEvent
 from jobs.models.fairness import Pool, TeamShare
 from jobs.models.idempotency import IdempotencyRecord
 from jobs.models.job import Job, JobQuerySet, Priority
-from jobs.models.tally import Tally
-from jobs.models.variants import KeptVariant
+from jobs.models.renditions import Rendition
 from jobs.models.workers import Worker
 
 __all__ = [
@@ -17,10 +17,10 @@ __all__ = [
     "Job",
     "JobEvent",
     "JobQuerySet",
-    "KeptVariant",
+    "MetricCounter",
     "Pool",
     "Priority",
-    "Tally",
+    "Rendition",
     "TeamShare",
     "Worker",
 ]

@@ -14,11 +14,11 @@ class JobEvent(models.Model):
     kind = models.CharField(max_length=20)
     created_at = models.DateTimeField(auto_now_add=True)
     # When webhooks were made of it.
-    announced_at = models.DateTimeField(null=True)
+    dispatched_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "kind"], name="event_once_per_job_and_kind")]
-        indexes = [models.Index(fields=["id"], condition=Q(announced_at=None), name="event_unannounced")]
+        indexes = [models.Index(fields=["id"], condition=Q(dispatched_at=None), name="event_undispatched")]
 
     def __str__(self) -> str:
         return f"video.{self.kind} of {self.job_id}"

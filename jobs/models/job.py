@@ -8,10 +8,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiKey, Team, User
-from accounts.quota.usage import Use
+from accounts.quota.usage_key import UsageKey
 from common.ids import new_id, public_id
-from jobs.fence import Fence
-from jobs.models.rules import CONSTRAINTS, INDEXES, TRIGGERS
+from jobs.fencing import Fence
+from jobs.models.constraints import CONSTRAINTS, INDEXES, TRIGGERS
 from jobs.states import TERMINAL, State
 
 
@@ -53,8 +53,8 @@ class Job(models.Model):
     metadata = models.JSONField(default=dict)
     # Where its end is told, beside the team's webhooks.
     webhook_url = models.CharField(max_length=2000, blank=True)
-    # In whose words, a name of jobs/webhooks/forms.py; blank is our own.
-    webhook_form = models.CharField(max_length=40, blank=True)
+    # In whose words, a name of jobs/webhooks/payloads.py; blank is our own.
+    webhook_format = models.CharField(max_length=40, blank=True)
     warnings = models.JSONField(default=list)
 
     # Where it stands in the queue
@@ -74,7 +74,7 @@ class Job(models.Model):
     lease_until = models.DateTimeField(null=True)
     steps_done = models.PositiveSmallIntegerField(default=0)
     # Its worker's when it was claimed; kept here so that a poll of a running video asks one table alone.
-    pace = models.FloatField(null=True)
+    seconds_per_credit = models.FloatField(null=True)
 
     # What came of it
     result_key = models.CharField(max_length=200, blank=True)
@@ -119,9 +119,9 @@ class Job(models.Model):
         return Fence(self.id, self.attempt)
 
     @property
-    def use(self) -> Use:
+    def usage_key(self) -> UsageKey:
         """What it counts as in the team's usage."""
-        return Use(
+        return UsageKey(
             team_id=self.team_id,
             user_id=self.user_id,
             api_key_id=self.api_key_id,
@@ -134,14 +134,14 @@ class Job(models.Model):
         return str(State(self.state).label)
 
     @property
-    def is_terminal(self) -> bool:
+    def is_finished(self) -> bool:
         return self.state in TERMINAL
 
     @property
     def is_gone(self) -> bool:
         """Its files are deleted, or due to be: the content answers 410."""
-        outlived = self.expires_at is not None and self.expires_at <= timezone.now()
-        return self.files_deleted_at is not None or outlived
+        is_past_retention = self.expires_at is not None and self.expires_at <= timezone.now()
+        return self.files_deleted_at is not None or is_past_retention
 
     @property
     def progress(self) -> int:

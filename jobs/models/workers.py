@@ -23,19 +23,19 @@ class Worker(models.Model):
     pool = models.CharField(max_length=40)
     model = models.CharField(max_length=60)
     state = models.CharField(max_length=10, choices=State.choices, default=State.STARTING)
-    trouble = models.CharField(max_length=300, blank=True)
+    last_error = models.CharField(max_length=300, blank=True)
     device = models.CharField(max_length=40)
     device_name = models.CharField(max_length=120, blank=True)
     vram_total_mb = models.PositiveIntegerField(default=0)
     vram_free_mb = models.PositiveIntegerField(default=0)
     # How much of the last moment the GPU computed; None where its driver does not tell, and without one.
-    gpu_busy_percent = models.PositiveSmallIntegerField(null=True)
+    gpu_utilization_percent = models.PositiveSmallIntegerField(null=True)
     jobs_done = models.PositiveIntegerField(default=0)
     # Seconds that a credit takes on this device, measured on its latest videos; None before its first.
-    pace = models.FloatField(null=True)
+    seconds_per_credit = models.FloatField(null=True)
     version = models.CharField(max_length=40, blank=True)
     started_at = models.DateTimeField(auto_now_add=True)
-    last_beat_at = models.DateTimeField()
+    last_heartbeat_at = models.DateTimeField()
     # An administrator's wish, which the worker reads with its beat: it claims nothing more while this is set.
     drain_requested_at = models.DateTimeField(null=True)
 

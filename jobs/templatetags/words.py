@@ -2,7 +2,7 @@
 
 from django import template
 
-from jobs.pages.words import translated
+from jobs.videos.views.words import translated
 
 register = template.Library()
 register.filter("translated", translated)

@@ -12,12 +12,12 @@ from accounts.roles import Scope
 from common.ids import parse_public_id
 from common.pagination import keyset_page
 from jobs.api.authentication import principal_of
-from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
-from jobs.api.schema import ERRORS
-from jobs.api.videos import checked_body
-from jobs.webhooks.lookups import find_delivery, find_endpoint
+from jobs.api.error_schema import ERRORS
+from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
+from jobs.videos.api.videos import validate
 from jobs.webhooks.models import Delivery, Endpoint
-from jobs.webhooks.outbox import endpoint_of_jobs
+from jobs.webhooks.outbox import per_job_endpoint
+from jobs.webhooks.selectors import find_delivery, find_endpoint
 from jobs.webhooks.serializers import (
     DeliverySerializer,
     NewWebhookSerializer,
@@ -46,7 +46,7 @@ class WebhooksView(APIView):
         responses={200: list_schema("WebhookList", WebhookSerializer), **ERRORS},
     )
     def get(self, request: Request) -> Response:
-        query = checked_body(PageQuerySerializer, request.query_params)
+        query = validate(PageQuerySerializer, request.query_params)
         after = parse_public_id("whk", query["after"]) if "after" in query else None
         rows = Endpoint.objects.visible(principal_of(request).team)
         page = keyset_page(rows, after=after, limit=query["limit"])
@@ -60,7 +60,7 @@ class WebhooksView(APIView):
         responses={201: WebhookSerializer, **ERRORS},
     )
     def post(self, request: Request) -> Response:
-        values, principal = checked_body(NewWebhookSerializer, request.data), principal_of(request)
+        values, principal = validate(NewWebhookSerializer, request.data), principal_of(request)
         endpoint = create_endpoint(
             team=principal.team,
             creator=principal.user,
@@ -88,7 +88,7 @@ class WebhookView(APIView):
     )
     def patch(self, request: Request, webhook_id: str) -> Response:
         endpoint = find_endpoint(principal_of(request).team, webhook_id)
-        changes = checked_body(WebhookChangesSerializer, request.data)
+        changes = validate(WebhookChangesSerializer, request.data)
         if "events" in changes:
             changes["kinds"] = sorted(set(changes.pop("events")))
         return Response(webhook_as_json(update_endpoint(endpoint=endpoint, changes=changes)))
@@ -125,7 +125,7 @@ class RotateView(APIView):
     )
     def post(self, request: Request, webhook_id: str) -> Response:
         endpoint = find_endpoint(principal_of(request).team, webhook_id)
-        hours = checked_body(RotationSerializer, request.data)["overlap_hours"]
+        hours = validate(RotationSerializer, request.data)["overlap_hours"]
         return Response(
             webhook_as_json(rotate_secret(endpoint=endpoint, overlap=timedelta(hours=hours)), with_secret=True)
         )
@@ -140,7 +140,7 @@ class JobSecretView(APIView):
         responses={200: inline_serializer("JobSecret", {"secret": serializers.CharField()}), **ERRORS},
     )
     def get(self, request: Request) -> Response:
-        return Response({"secret": endpoint_of_jobs(team_id=principal_of(request).team.pk).secret})
+        return Response({"secret": per_job_endpoint(team_id=principal_of(request).team.pk).secret})
 
 
 class PingView(APIView):
@@ -167,7 +167,7 @@ class DeliveriesView(APIView):
         responses={200: list_schema("DeliveryList", DeliverySerializer), **ERRORS},
     )
     def get(self, request: Request, webhook_id: str) -> Response:
-        query = checked_body(DeliveriesQuerySerializer, request.query_params)
+        query = validate(DeliveriesQuerySerializer, request.query_params)
         endpoint = find_endpoint(principal_of(request).team, webhook_id)
         rows = endpoint.deliveries.select_related("job").prefetch_related("attempts")
         if "state" in query:

@@ -17,7 +17,7 @@ from common.ids import new_id, public_id
 from jobs.models import Job
 
 
-class Kind(models.TextChoices):
+class EventKind(models.TextChoices):
     """What can be told. `ping` is sent by hand only."""
 
     COMPLETED = "video.completed"
@@ -31,7 +31,7 @@ class Kind(models.TextChoices):
 
 
 # What an endpoint hears of when nothing else is said: the ends.
-ENDS = (Kind.COMPLETED, Kind.FAILED, Kind.CANCELED, Kind.EXPIRED)
+FINISHED_KINDS = (EventKind.COMPLETED, EventKind.FAILED, EventKind.CANCELED, EventKind.EXPIRED)
 
 
 class DisabledReason(models.TextChoices):
@@ -45,7 +45,7 @@ class DisabledReason(models.TextChoices):
 class EndpointQuerySet(TeamOwnedQuerySet["Endpoint"]):
     def visible(self, team: Team) -> "EndpointQuerySet":
         """The endpoints that the team made; not the one that carries the secret for the addresses of single jobs."""
-        return self.for_team(team).filter(of_jobs=False)
+        return self.for_team(team).filter(is_per_job=False)
 
 
 class Endpoint(models.Model):
@@ -55,9 +55,9 @@ class Endpoint(models.Model):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="webhooks")
     url = models.CharField(max_length=2000)
     description = models.CharField(max_length=200, blank=True)
-    kinds = ArrayField(models.CharField(max_length=20, choices=Kind.choices))
+    kinds = ArrayField(models.CharField(max_length=20, choices=EventKind.choices))
     # Signs the deliveries to the `webhook_url` of single jobs, and has no address of its own.
-    of_jobs = models.BooleanField(default=False)
+    is_per_job = models.BooleanField(default=False)
     # Not hashed: it has to sign. `whsec_` and base64, as Standard Webhooks has it.
     secret = models.CharField(max_length=80, editable=False)
     former_secret = models.CharField(max_length=80, blank=True, editable=False)
@@ -73,7 +73,7 @@ class Endpoint(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["team"], condition=Q(of_jobs=True), name="webhook_one_secret_for_jobs"),
+            models.UniqueConstraint(fields=["team"], condition=Q(is_per_job=True), name="webhook_one_secret_for_jobs"),
         ]
 
     def __str__(self) -> str:
@@ -100,7 +100,7 @@ class Delivery(models.Model):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries")
     job = models.ForeignKey(Job, on_delete=models.CASCADE, null=True, related_name="+")
-    kind = models.CharField(max_length=20, choices=Kind.choices)
+    kind = models.CharField(max_length=20, choices=EventKind.choices)
     # One per (job, kind), however often it is sent: receivers know by it what they had.
     event_id = models.CharField(max_length=80)
     url = models.CharField(max_length=2000)
@@ -136,7 +136,7 @@ class Delivery(models.Model):
         return public_id("dlv", self.id)
 
 
-class Attempt(models.Model):
+class DeliveryAttempt(models.Model):
     """One try of a delivery, and what was answered: the log that a receiver's developer reads."""
 
     id = models.BigAutoField(primary_key=True)
@@ -146,13 +146,13 @@ class Attempt(models.Model):
     seconds = models.FloatField()
     # None when there was no answer; `trouble` then says why, and of a redirect that it is not followed.
     status = models.PositiveSmallIntegerField(null=True)
-    answer = models.CharField(max_length=1000, blank=True)
-    trouble = models.CharField(max_length=200, blank=True)
+    response_excerpt = models.CharField(max_length=1000, blank=True)
+    error = models.CharField(max_length=200, blank=True)
 
     def __str__(self) -> str:
-        return f"try {self.number}: {self.status or self.trouble}"
+        return f"try {self.number}: {self.status or self.error}"
 
 
-def event_id(about: uuid.UUID, kind: str) -> str:
+def event_id(subject_id: uuid.UUID, kind: str) -> str:
     """The same for every delivery of one event of one job or batch."""
-    return f"evt_{about.hex}_{kind.replace('.', '_')}"
+    return f"evt_{subject_id.hex}_{kind.replace('.', '_')}"

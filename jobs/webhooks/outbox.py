@@ -9,54 +9,54 @@ from django.db import transaction
 from django.utils import timezone
 
 from common.clock import DatabaseNow
+from jobs.events.counters import count_events
 from jobs.models import JobEvent
-from jobs.services import doorbell
-from jobs.services.tally import count_events
-from jobs.webhooks.forms import FORMS, Form, as_text, event_body
+from jobs.queue import wakeup
 from jobs.webhooks.models import Delivery, Endpoint, event_id
+from jobs.webhooks.payloads import PAYLOAD_FORMATS, PayloadFormat, encode_body, event_body
 from jobs.webhooks.signing import new_secret
 
-_BATCH = 200
+_BATCH_SIZE = 200
 
 
 @transaction.atomic
-def announce_events() -> int:
+def dispatch_outbox() -> int:
     """Turns a batch of unannounced events into deliveries; returns how many events there were.
 
     Two copies may run: each takes rows that the other does not hold, and a delivery of an event exists once.
     """
     events = list(
-        JobEvent.objects.filter(announced_at=None)
+        JobEvent.objects.filter(dispatched_at=None)
         .order_by("id")
         .select_for_update(skip_locked=True, of=("self",))
-        .select_related("job")[:_BATCH]
+        .select_related("job")[:_BATCH_SIZE]
     )
     # The secrets for the addresses of single jobs are made where they are missing, and then read with the others.
     for team_id in {event.job.team_id for event in events if event.job.webhook_url}:
-        endpoint_of_jobs(team_id=team_id)
+        per_job_endpoint(team_id=team_id)
     endpoints: dict[int, list[Endpoint]] = defaultdict(list)
     teams = {event.job.team_id for event in events}
     for endpoint in Endpoint.objects.filter(team__in=teams, disabled_at=None):
         endpoints[endpoint.team_id].append(endpoint)
     deliveries = [made for event in events for made in _deliveries(event, endpoints[event.job.team_id])]
     Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
-    announced = [event.pk for event in events]
-    JobEvent.objects.filter(pk__in=announced).update(announced_at=DatabaseNow())
-    count_events(announced)
+    dispatched = [event.pk for event in events]
+    JobEvent.objects.filter(pk__in=dispatched).update(dispatched_at=DatabaseNow())
+    count_events(dispatched)
     return len(events)
 
 
 def _deliveries(event: JobEvent, endpoints: list[Endpoint]) -> Iterator[Delivery]:
     kind = f"video.{event.kind}"
     for endpoint in endpoints:
-        form = FORMS[event.job.webhook_form if endpoint.of_jobs else ""]
-        if endpoint.of_jobs and event.job.webhook_url and kind in form.kinds:
-            yield _delivery(event, endpoint, event.job.webhook_url, form)
+        payload_format = PAYLOAD_FORMATS[event.job.webhook_format if endpoint.is_per_job else ""]
+        if endpoint.is_per_job and event.job.webhook_url and kind in payload_format.kinds:
+            yield _delivery(event, endpoint, event.job.webhook_url, payload_format)
         elif kind in endpoint.kinds:
-            yield _delivery(event, endpoint, endpoint.url, form)
+            yield _delivery(event, endpoint, endpoint.url, payload_format)
 
 
-def _delivery(event: JobEvent, endpoint: Endpoint, url: str, form: Form) -> Delivery:
+def _delivery(event: JobEvent, endpoint: Endpoint, url: str, payload_format: PayloadFormat) -> Delivery:
     kind = f"video.{event.kind}"
     return Delivery(
         team_id=event.job.team_id,
@@ -65,28 +65,28 @@ def _delivery(event: JobEvent, endpoint: Endpoint, url: str, form: Form) -> Deli
         kind=kind,
         event_id=event_id(event.job_id, kind),
         url=url,
-        body=as_text(form.body(kind, event.created_at.isoformat(), event.job)),
+        body=encode_body(payload_format.body(kind, event.created_at.isoformat(), event.job)),
         next_try_at=DatabaseNow(),
     )
 
 
 @transaction.atomic
-def announce(*, team_id: int, kind: str, about: uuid.UUID, data: dict[str, Any], own_url: str = "") -> None:
+def dispatch(*, team_id: int, kind: str, subject_id: uuid.UUID, data: dict[str, Any], extra_url: str = "") -> None:
     """Makes the deliveries of an event that is no single video's, in the transaction that made it true.
 
     about: what it happened to. own_url: an address that hears of it beside the team's endpoints; empty for none.
     """
-    listening = Endpoint.objects.filter(team=team_id, disabled_at=None, kinds__contains=[kind])
-    endpoints = [(endpoint, endpoint.url) for endpoint in listening]
-    if own_url:
-        endpoints.append((endpoint_of_jobs(team_id=team_id), own_url))
-    body = as_text(event_body(kind, timezone.now().isoformat(), data))
+    subscribed = Endpoint.objects.filter(team=team_id, disabled_at=None, kinds__contains=[kind])
+    endpoints = [(endpoint, endpoint.url) for endpoint in subscribed]
+    if extra_url:
+        endpoints.append((per_job_endpoint(team_id=team_id), extra_url))
+    body = encode_body(event_body(kind, timezone.now().isoformat(), data))
     made = [
         Delivery(
             team_id=team_id,
             endpoint=endpoint,
             kind=kind,
-            event_id=event_id(about, kind),
+            event_id=event_id(subject_id, kind),
             url=url,
             body=body,
             next_try_at=DatabaseNow(),
@@ -94,12 +94,12 @@ def announce(*, team_id: int, kind: str, about: uuid.UUID, data: dict[str, Any],
         for endpoint, url in endpoints
     ]
     Delivery.objects.bulk_create(made, ignore_conflicts=True)
-    doorbell.ring_after_commit(doorbell.SIDE_QUEUE)
+    wakeup.notify_on_commit(wakeup.MAINTENANCE_QUEUE)
 
 
-def endpoint_of_jobs(*, team_id: int) -> Endpoint:
+def per_job_endpoint(*, team_id: int) -> Endpoint:
     """The one whose secret signs the deliveries to single jobs' `webhook_url`; made at first need."""
     endpoint, _ = Endpoint.objects.get_or_create(
-        team_id=team_id, of_jobs=True, defaults={"url": "", "kinds": [], "secret": new_secret()}
+        team_id=team_id, is_per_job=True, defaults={"url": "", "kinds": [], "secret": new_secret()}
     )
     return endpoint

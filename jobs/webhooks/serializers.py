@@ -9,28 +9,28 @@ from django.utils.translation import gettext_noop as noop
 from rest_framework import serializers
 
 from common.clock import unix_seconds
-from jobs.fields import AddressField, ChoiceField, FlagField, ShortListField, StrictSerializer, TextField
-from jobs.webhooks.models import ENDS, Attempt, Delivery, DisabledReason, Endpoint, Kind
+from jobs.api.fields import ChoiceField, HttpUrlField, ShortListField, StrictBooleanField, StrictSerializer, TextField
+from jobs.webhooks.models import FINISHED_KINDS, Delivery, DeliveryAttempt, DisabledReason, Endpoint, EventKind
 
-LISTENABLE = [kind.value for kind in Kind if kind != Kind.PING]
-_LONGEST_OVERLAP_HOURS = 7 * 24
-_MOST_EVENTS = 50
+SUBSCRIBABLE_EVENTS = [kind.value for kind in EventKind if kind != EventKind.PING]
+_MAX_OVERLAP_HOURS = 7 * 24
+_MAX_EVENTS = 50
 
 
 class NewWebhookSerializer(StrictSerializer):
-    url = AddressField(help_text="where events are sent")
+    url = HttpUrlField(help_text="where events are sent")
     events = ShortListField(
-        child=ChoiceField(choices=LISTENABLE),
-        max_length=_MOST_EVENTS,
+        child=ChoiceField(choices=SUBSCRIBABLE_EVENTS),
+        max_length=_MAX_EVENTS,
         allow_empty=False,
-        default=[kind.value for kind in ENDS],
+        default=[kind.value for kind in FINISHED_KINDS],
         help_text="which events; the ends of videos if absent",
     )
     description = TextField(max_length=200, required=False, allow_blank=True)
 
     def validate_url(self, url: str) -> str:
         """Says at once what a delivery would be refused for. A name that leads there is found out only then."""
-        if not settings.WEBHOOKS_TO_PRIVATE_ADDRESSES and _is_private(urlsplit(url).hostname or ""):
+        if not settings.WEBHOOKS_ALLOW_PRIVATE_IPS and _is_private(urlsplit(url).hostname or ""):
             message = noop("The portal does not call private addresses. Use one that is reachable from the internet.")
             raise serializers.ValidationError(message, code="private_address")
         return url
@@ -44,17 +44,17 @@ def _is_private(host: str) -> bool:
 
 
 class WebhookChangesSerializer(NewWebhookSerializer):
-    url = AddressField(required=False)
+    url = HttpUrlField(required=False)
     events = ShortListField(
-        child=ChoiceField(choices=LISTENABLE), max_length=_MOST_EVENTS, allow_empty=False, required=False
+        child=ChoiceField(choices=SUBSCRIBABLE_EVENTS), max_length=_MAX_EVENTS, allow_empty=False, required=False
     )
-    enabled = FlagField(required=False, help_text="true also after it was switched off for failing")
+    enabled = StrictBooleanField(required=False, help_text="true also after it was switched off for failing")
 
 
 class RotationSerializer(StrictSerializer):
     overlap_hours = serializers.IntegerField(
         min_value=0,
-        max_value=_LONGEST_OVERLAP_HOURS,
+        max_value=_MAX_OVERLAP_HOURS,
         default=24,
         help_text="for so long deliveries carry a signature by the former secret, too",
     )
@@ -67,7 +67,7 @@ class WebhookSerializer(serializers.Serializer[Any]):
     object = serializers.ChoiceField(choices=["webhook"])
     url = serializers.CharField()
     description = serializers.CharField(allow_blank=True)
-    events = serializers.ListField(child=serializers.ChoiceField(choices=LISTENABLE))
+    events = serializers.ListField(child=serializers.ChoiceField(choices=SUBSCRIBABLE_EVENTS))
     enabled = serializers.BooleanField()
     disabled_reason = serializers.ChoiceField(choices=DisabledReason.values, allow_null=True)
     failing_since = serializers.IntegerField(allow_null=True)
@@ -89,7 +89,7 @@ class DeliverySerializer(serializers.Serializer[Any]):
     id = serializers.CharField()
     object = serializers.ChoiceField(choices=["webhook.delivery"])
     event_id = serializers.CharField()
-    event = serializers.ChoiceField(choices=Kind.values)
+    event = serializers.ChoiceField(choices=EventKind.values)
     video = serializers.CharField(allow_null=True)
     state = serializers.ChoiceField(choices=Delivery.State.values)
     tries = serializers.IntegerField()
@@ -131,12 +131,12 @@ def delivery_as_json(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
+def _attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
     return {
         "number": attempt.number,
         "at": unix_seconds(attempt.at),
         "seconds": attempt.seconds,
         "status": attempt.status,
-        "answer": attempt.answer,
-        "trouble": attempt.trouble or None,
+        "answer": attempt.response_excerpt,
+        "trouble": attempt.error or None,
     }

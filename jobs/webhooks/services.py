@@ -12,20 +12,20 @@ from accounts.models import Team, User
 from common.clock import DatabaseNow
 from common.errors import Conflict
 from common.ids import new_id
-from jobs.services import doorbell
-from jobs.webhooks.forms import as_text, event_body
-from jobs.webhooks.models import Delivery, DisabledReason, Endpoint, Kind
+from jobs.queue import wakeup
+from jobs.webhooks.models import Delivery, DisabledReason, Endpoint, EventKind
+from jobs.webhooks.payloads import encode_body, event_body
 from jobs.webhooks.signing import new_secret
 
-MOST_ENDPOINTS = 20
+MAX_ENDPOINTS = 20
 
 
 @transaction.atomic
 def create_endpoint(*, team: Team, creator: User, url: str, kinds: Iterable[str], description: str = "") -> Endpoint:
-    """A new endpoint with a fresh secret. Raises Conflict beyond MOST_ENDPOINTS."""
+    """A new endpoint with a fresh secret. Raises Conflict beyond MAX_ENDPOINTS."""
     Team.objects.select_for_update().get(pk=team.pk)  # or two calls would pass the count together
-    if Endpoint.objects.visible(team).count() >= MOST_ENDPOINTS:
-        message = f"A team has at most {MOST_ENDPOINTS} webhooks. Delete one that is not used."
+    if Endpoint.objects.visible(team).count() >= MAX_ENDPOINTS:
+        message = f"A team has at most {MAX_ENDPOINTS} webhooks. Delete one that is not used."
         raise Conflict(message, code="too_many_webhooks")
     return Endpoint.objects.create(
         team=team, creator=creator, url=url, kinds=sorted(set(kinds)), description=description, secret=new_secret()
@@ -33,7 +33,7 @@ def create_endpoint(*, team: Team, creator: User, url: str, kinds: Iterable[str]
 
 
 @transaction.atomic
-def switch_off(endpoints: QuerySet[Endpoint], *, reason: DisabledReason) -> int:
+def disable_endpoints(endpoints: QuerySet[Endpoint], *, reason: DisabledReason) -> int:
     """Ends deliveries to those of the endpoints that are on, also what is on its way; returns how many there were."""
     ids = list(endpoints.filter(disabled_at=None).select_for_update().values_list("pk", flat=True))
     Endpoint.objects.filter(pk__in=ids).update(disabled_at=DatabaseNow(), disabled_reason=reason)
@@ -49,7 +49,7 @@ def update_endpoint(*, endpoint: Endpoint, changes: dict[str, object]) -> Endpoi
     enabled = changes.pop("enabled", None)
     if enabled is True:
         changes |= {"disabled_at": None, "disabled_reason": "", "failing_since": None}
-    elif enabled is False and switch_off(Endpoint.objects.filter(pk=endpoint.pk), reason=DisabledReason.BY_HAND):
+    elif enabled is False and disable_endpoints(Endpoint.objects.filter(pk=endpoint.pk), reason=DisabledReason.BY_HAND):
         endpoint.refresh_from_db(fields=["disabled_at", "disabled_reason"])
     for name, value in changes.items():
         setattr(endpoint, name, value)
@@ -80,19 +80,19 @@ def rotate_secret(*, endpoint: Endpoint, overlap: timedelta) -> Endpoint:
 @transaction.atomic
 def ping(*, endpoint: Endpoint) -> Delivery:
     """Sends an event without a video, to see whether the address takes it and checks the signature."""
-    _require_on(endpoint)
+    _require_enabled(endpoint)
     identifier = new_id()
     delivery = Delivery.objects.create(
         id=identifier,
         team_id=endpoint.team_id,
         endpoint=endpoint,
-        kind=Kind.PING,
+        kind=EventKind.PING,
         event_id=f"evt_{identifier.hex}_ping",
         url=endpoint.url,
-        body=as_text(event_body(Kind.PING, timezone.now().isoformat(), {})),
+        body=encode_body(event_body(EventKind.PING, timezone.now().isoformat(), {})),
         next_try_at=DatabaseNow(),
     )
-    doorbell.ring_after_commit(doorbell.SIDE_QUEUE)
+    wakeup.notify_on_commit(wakeup.MAINTENANCE_QUEUE)
     delivery.refresh_from_db()
     return delivery
 
@@ -100,17 +100,17 @@ def ping(*, endpoint: Endpoint) -> Delivery:
 @transaction.atomic
 def redeliver(*, delivery: Delivery) -> Delivery:
     """Starts a closed delivery anew, under the same event id. One that is still tried is tried at once."""
-    _require_on(delivery.endpoint)
+    _require_enabled(delivery.endpoint)
     # The endpoint may have moved since. That of single jobs has no address of its own.
     url = delivery.endpoint.url or delivery.url
     rows = Delivery.objects.filter(pk=delivery.pk)
     rows.update(state=Delivery.State.PENDING, url=url, tries=0, next_try_at=DatabaseNow(), finished_at=None)
-    doorbell.ring_after_commit(doorbell.SIDE_QUEUE)
+    wakeup.notify_on_commit(wakeup.MAINTENANCE_QUEUE)
     delivery.refresh_from_db()
     return delivery
 
 
-def _require_on(endpoint: Endpoint) -> None:
+def _require_enabled(endpoint: Endpoint) -> None:
     """Raises Conflict."""
     if endpoint.disabled_at is not None:
         raise Conflict(noop("This webhook is switched off. Switch it on first."), code="webhook_disabled")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from jobs.webhooks import api, pages
+from jobs.webhooks import api, views
 
 urlpatterns = [
     path("v1/webhooks", api.WebhooksView.as_view(), name="api_webhooks"),
@@ -16,7 +16,7 @@ urlpatterns = [
         api.RedeliverView.as_view(),
         name="api_webhook_redeliver",
     ),
-    path("webhooks", pages.webhooks, name="webhooks"),
-    path("webhooks/<str:webhook_id>", pages.webhook, name="webhook"),
-    path("webhooks/<str:webhook_id>/<slug:action>", pages.act, name="webhook_action"),
+    path("webhooks", views.webhooks, name="webhooks"),
+    path("webhooks/<str:webhook_id>", views.webhook, name="webhook"),
+    path("webhooks/<str:webhook_id>/<slug:action>", views.webhook_action, name="webhook_action"),
 ]

@@ -13,36 +13,36 @@ from pathlib import Path
 
 import numpy as np
 
-from common.lifeline import tied_to_parent
-from inference.engines.base import Engine, Frames, Look, load_engine
+from common.parent_death import set_parent_death_signal
+from inference.engines.base import Engine, Frames, PreviewFn, load_engine
 from inference.errors import Canceled, DeviceBroken, InferenceError, OutOfMemory
-from inference.pictures import decode_picture, preview_jpeg
-from jobs.fence import Fence
+from inference.images import decode_image, preview_jpeg
+from jobs.fencing import Fence
 from jobs.worker.messages import (
     SCRATCH_FAILED,
-    Cancel,
-    Failed,
-    Generate,
-    LoadFailed,
-    Made,
-    Order,
-    Preview,
-    Ready,
-    Report,
-    Step,
-    Stopped,
+    CancelCommand,
+    EngineCommand,
+    EngineMessage,
+    EngineReady,
+    GenerateCommand,
+    GenerationCancellation,
+    GenerationFailure,
+    GenerationResult,
+    LoadFailure,
+    PreviewFrame,
+    StepProgress,
 )
 
 log = logging.getLogger(__name__)
 
 # Steps are told at most so often: an engine that makes a thousand a second would keep its worker busy listening.
-_STEP_SECONDS = 0.05
+_PROGRESS_INTERVAL_SECONDS = 0.05
 # And what the clip looks like: it costs the engine a millisecond or two.
-_LOOK_SECONDS = 0.5
+_PREVIEW_INTERVAL_SECONDS = 0.5
 
 
 def run_engine(
-    pipe: "Connection[Report, Order]",
+    pipe: "Connection[EngineMessage, EngineCommand]",
     *,
     parent_pid: int,
     configure_logs: Callable[[], None],
@@ -54,38 +54,38 @@ def run_engine(
     # SIGTERM and Ctrl-C reach the whole group: they are the worker's to decide about.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    tied_to_parent(signal.SIGKILL, parent_pid=parent_pid)()
+    set_parent_death_signal(signal.SIGKILL, parent_pid=parent_pid)()
     configure_logs()
     started = time.monotonic()
     try:
         engine = load_engine(model, device=device, source=source)
     except InferenceError as error:
-        pipe.send(LoadFailed(error.code, error.message))
+        pipe.send(LoadFailure(error.code, error.message))
         return
     except Exception as error:
         log.exception("The model could not be loaded.")
-        pipe.send(LoadFailed("engine_failed", f"The model could not be loaded: {error}"))
+        pipe.send(LoadFailure("engine_failed", f"The model could not be loaded: {error}"))
         return
-    pipe.send(Ready(time.monotonic() - started))
+    pipe.send(EngineReady(time.monotonic() - started))
     healthy = True
     while healthy:
         try:
-            order = pipe.recv()
+            command = pipe.recv()
         except (EOFError, OSError):  # closed, or the worker was killed
             return
         # A cancel that finds no run came after its run was over: nothing to do.
-        if isinstance(order, Generate):
-            report = _make(engine, order, pipe)
-            healthy = not (isinstance(report, Failed) and report.broken)
+        if isinstance(command, GenerateCommand):
+            report = _generate(engine, command, pipe)
+            healthy = not (isinstance(report, GenerationFailure) and report.broken)
             pipe.send(report)
 
 
 class _Relay:
     """Between a run and the worker: steps and looks to the one, a cancel to the other."""
 
-    def __init__(self, fence: Fence, pipe: "Connection[Report, Order]") -> None:
+    def __init__(self, fence: Fence, pipe: "Connection[EngineMessage, EngineCommand]") -> None:
         self._fence, self._pipe = fence, pipe
-        self._told_at = self._looked_at = time.monotonic()
+        self._progress_sent_at = self._preview_sent_at = time.monotonic()
 
     def on_step(self, step: int, total: int) -> None:
         """Raises Canceled."""
@@ -93,45 +93,47 @@ class _Relay:
             if _is_cancel_of(self._pipe.recv(), self._fence):
                 raise Canceled
         now = time.monotonic()
-        if now - self._told_at >= _STEP_SECONDS:
-            self._told_at = now
-            self._pipe.send(Step(self._fence, step, total))
+        if now - self._progress_sent_at >= _PROGRESS_INTERVAL_SECONDS:
+            self._progress_sent_at = now
+            self._pipe.send(StepProgress(self._fence, step, total))
 
-    def on_look(self, look: Look) -> None:
+    def on_preview(self, preview: PreviewFn) -> None:
         now = time.monotonic()
-        if now - self._looked_at >= _LOOK_SECONDS:
-            self._looked_at = now
-            self._pipe.send(Preview(self._fence, preview_jpeg(look())))
+        if now - self._preview_sent_at >= _PREVIEW_INTERVAL_SECONDS:
+            self._preview_sent_at = now
+            self._pipe.send(PreviewFrame(self._fence, preview_jpeg(preview())))
 
 
-def _make(engine: Engine, order: Generate, pipe: "Connection[Report, Order]") -> Made | Stopped | Failed:
-    started, relay = time.monotonic(), _Relay(order.fence, pipe)
+def _generate(
+    engine: Engine, command: GenerateCommand, pipe: "Connection[EngineMessage, EngineCommand]"
+) -> GenerationResult | GenerationCancellation | GenerationFailure:
+    started, relay = time.monotonic(), _Relay(command.fence, pipe)
     try:
-        picture = decode_picture(order.picture_path.read_bytes())
-        frames = engine.generate(order.request, picture, relay.on_step, relay.on_look)
+        image = decode_image(command.picture_path.read_bytes())
+        frames = engine.generate(command.request, image, relay.on_step, relay.on_preview)
         gpu_seconds = time.monotonic() - started
-        _keep(frames, order.frames_path)
+        _save_frames(frames, command.frames_path)
     except Canceled:
-        return Stopped(order.fence)
+        return GenerationCancellation(command.fence)
     except MemoryError:
         error = OutOfMemory("The machine's memory does not suffice for this clip. Choose a smaller one.")
-        return Failed(order.fence, error.code, error.message, permanent=False, broken=False)
+        return GenerationFailure(command.fence, error.code, error.message, permanent=False, broken=False)
     except InferenceError as error:
         broken = isinstance(error, DeviceBroken)
-        return Failed(order.fence, error.code, error.message, permanent=error.permanent, broken=broken)
+        return GenerationFailure(command.fence, error.code, error.message, permanent=error.permanent, broken=broken)
     except Exception:
         log.exception("The engine failed unexpectedly.")
         # Whatever it was, the state that it left behind is not to be trusted.
-        return Failed(order.fence, "engine_failed", "The engine failed.", permanent=False, broken=True)
-    return Made(order.fence, gpu_seconds)
+        return GenerationFailure(command.fence, "engine_failed", "The engine failed.", permanent=False, broken=True)
+    return GenerationResult(command.fence, gpu_seconds)
 
 
-def _keep(frames: Frames, path: Path) -> None:
+def _save_frames(frames: Frames, path: Path) -> None:
     try:
         np.save(path, frames, allow_pickle=False)
     except OSError as error:
         raise InferenceError(SCRATCH_FAILED, f"The frames could not be written: {error}", permanent=False) from error
 
 
-def _is_cancel_of(order: Order, fence: Fence) -> bool:
-    return isinstance(order, Cancel) and order.fence == fence
+def _is_cancel_of(command: EngineCommand, fence: Fence) -> bool:
+    return isinstance(command, CancelCommand) and command.fence == fence

@@ -10,14 +10,14 @@ from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 
 from jobs.worker.child import run_engine
-from jobs.worker.messages import Order, Report
+from jobs.worker.messages import EngineCommand, EngineMessage
 
 # Spawned, not forked: a CUDA context does not survive a fork, and the child must not inherit database connections.
 _context = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
-class Died:
+class EngineExit:
     """The child is gone without having said so. `exitcode` is negative for a signal."""
 
     exitcode: int | None
@@ -29,7 +29,7 @@ class EngineProcess:
     def __init__(self, *, model: str, device: str, source: str | None, configure_logs: Callable[[], None]) -> None:
         self._facts = {"model": model, "device": device, "source": source, "configure_logs": configure_logs}
         self._process: SpawnProcess | None = None
-        self._pipe: connection.Connection[Order, Report] | None = None
+        self._pipe: connection.Connection[EngineCommand, EngineMessage] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -53,44 +53,44 @@ class EngineProcess:
         theirs.close()
         self._pipe = ours
 
-    def send(self, order: Order) -> None:
+    def send(self, command: EngineCommand) -> None:
         """Sends an order; a child that died meanwhile is noticed by the next `reports`."""
         try:
             if self._pipe is not None:
-                self._pipe.send(order)
+                self._pipe.send(command)
         except OSError:
             pass
 
-    def reports(self, *, timeout_seconds: float, or_when: socket.socket) -> list[Report | Died]:
+    def receive(self, *, timeout_seconds: float, wakeup_socket: socket.socket) -> list[EngineMessage | EngineExit]:
         """What the child has said; at last Died, once, when it is gone.
 
         Waits for the first word, or until the socket has something to read, or so many seconds.
         """
         if self._process is None or self._pipe is None:
-            connection.wait([or_when], timeout_seconds)
+            connection.wait([wakeup_socket], timeout_seconds)
             return []
-        connection.wait([self._pipe, self._process.sentinel, or_when], timeout_seconds)
-        heard: list[Report | Died] = []
+        connection.wait([self._pipe, self._process.sentinel, wakeup_socket], timeout_seconds)
+        received: list[EngineMessage | EngineExit] = []
         try:
             while self._pipe.poll():
-                heard.append(self._pipe.recv())
+                received.append(self._pipe.recv())
         except (EOFError, OSError):
             self._process.join(timeout=1)
         if not self._process.is_alive():
-            heard.append(Died(self._process.exitcode))
+            received.append(EngineExit(self._process.exitcode))
             self._forget()
-        return heard
+        return received
 
-    def ender(self) -> Callable[[], None]:
+    def kill_callback(self) -> Callable[[], None]:
         """Ends the child that runs now, and never a later one. May be called from any thread and at any time."""
         process = self._process
 
-        def end() -> None:
+        def kill() -> None:
             with suppress(ValueError):  # it is gone, and its handle closed
                 if process is not None:
                     process.kill()
 
-        return end
+        return kill
 
     def stop(self) -> None:
         """Ends the child at once, whatever it does."""

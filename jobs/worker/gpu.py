@@ -13,185 +13,209 @@ from django.conf import settings
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 
-from common.outages import is_outage
+from common.db_errors import is_transient
 from inference.catalogue import ModelSpec
 from jobs.models import Job, Worker
-from jobs.services.claim import claim_job
-from jobs.services.close import OUT_OF_MEMORY, confirm_cancel, crash_job, fail_job, hand_back
-from jobs.services.doorbell import pool_queue
-from jobs.services.storage import is_gone
-from jobs.worker.bell import BellWorker
-from jobs.worker.card import WorkerCard
-from jobs.worker.engine import Died, EngineProcess
-from jobs.worker.guard import Guard
-from jobs.worker.hold import Hold
-from jobs.worker.messages import SCRATCH_FAILED, Cancel, Failed, LoadFailed, Made, Preview, Ready, Report, Step, Stopped
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import OUT_OF_MEMORY, confirm_cancel, fail_job, record_crash, requeue_job
+from jobs.queue.wakeup import pool_queue
+from jobs.storage.files import is_missing
+from jobs.worker.attempt import RunningAttempt
+from jobs.worker.base import BaseWorker
+from jobs.worker.engine import EngineExit, EngineProcess
+from jobs.worker.heartbeat import WorkerHeartbeat
+from jobs.worker.lease_watchdog import LeaseWatchdog
+from jobs.worker.messages import (
+    SCRATCH_FAILED,
+    CancelCommand,
+    EngineMessage,
+    EngineReady,
+    GenerationCancellation,
+    GenerationFailure,
+    GenerationResult,
+    LoadFailure,
+    PreviewFrame,
+    StepProgress,
+)
 from jobs.worker.publish import Publisher
 from jobs.worker.scratch import Scratch
 
 log = structlog.get_logger(__name__)
 
-_RUNNING_BEAT_SECONDS = 1.0
-_TICK_SECONDS = 0.25
-_LONGEST_RELOAD_PAUSE_SECONDS = 30
+_CANCEL_CHECK_INTERVAL_SECONDS = 1.0
+_POLL_INTERVAL_SECONDS = 0.25
+_MAX_RELOAD_DELAY_SECONDS = 30
 # A job that could not be read from the storage or written to the disk: not claimed again before.
-_DISK_PAUSE_SECONDS = 10
+_STORAGE_RETRY_DELAY_SECONDS = 10
 
 
-class GpuWorker(BellWorker):
+class GpuWorker(BaseWorker):
     """One worker, one device, one resident model."""
 
     def __init__(self, *, spec: ModelSpec, pool: str, device: str, source: str | None) -> None:
         super().__init__(pool_queue(pool))
         self.spec, self.pool = spec, pool
         self.engine = EngineProcess(
-            model=spec.name, device=device, source=source, configure_logs=settings.CONFIGURE_LOGS
+            model=spec.name, device=device, source=source, configure_logs=settings.CONFIGURE_LOGGING
         )
-        self.card = WorkerCard(name=self.name, pool=pool, model=spec.name, device=device)
+        self.worker_heartbeat = WorkerHeartbeat(name=self.name, pool=pool, model=spec.name, device=device)
         self.scratch = Scratch()
         self.publisher = Publisher()
-        self.guard = Guard(lambda: self.running)
+        self.lease_watchdog = LeaseWatchdog(lambda: self.running_attempt)
         self.engine_is_ready = False
-        self.running: Hold | None = None
-        self.engine_trouble = ""
-        self.load_again_at, self.failed_loads = 0.0, 0
-        self.drain_until = float("inf")
+        self.running_attempt: RunningAttempt | None = None
+        self.engine_error = ""
+        self.next_load_at, self.failed_loads = 0.0, 0
+        self.drain_deadline = float("inf")
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """SIGTERM means drain: no new claim; finish what fits into DRAIN_SECONDS, hand back the rest."""
-        if not self.stopping:
-            self.drain_until = time.monotonic() + settings.DRAIN_SECONDS
+        """SIGTERM means drain: no new claim; finish what fits into DRAIN_TIMEOUT_SECONDS, hand back the rest."""
+        if not self.stop_requested:
+            self.drain_deadline = time.monotonic() + settings.DRAIN_TIMEOUT_SECONDS
         super().request_stop(signum, frame)
 
     def run(self) -> None:
         """Works until told to stop."""
         self._install_signal_handlers()
-        self.show_in_registry()
-        self.guard.start()
+        self.register()
+        self.lease_watchdog.start()
         try:
-            while not self.finished:
+            while not self.is_finished:
                 try:
-                    self.turn()
+                    self.run_once()
                 except AnyDatabaseError as error:
-                    if not is_outage(error):
+                    if not is_transient(error):
                         raise
                     log.warning("database_lost", reason=str(error).strip())
                     close_old_connections()
                     time.sleep(1)
         finally:
-            self.leave()
+            self.shut_down()
 
-    def turn(self) -> None:
+    def run_once(self) -> None:
         """One round of the loop."""
-        self.keep_engine()
-        tick = 0 if self.is_idle else _TICK_SECONDS
-        for report in self.engine.reports(timeout_seconds=tick, or_when=self.publisher.done_signal):
-            self.hear(report)
-        self.keep_holds()
-        self.keep_card()
+        self.ensure_engine()
+        timeout = 0 if self.is_idle else _POLL_INTERVAL_SECONDS
+        for report in self.engine.receive(timeout_seconds=timeout, wakeup_socket=self.publisher.done_signal):
+            self.handle_message(report)
+        self.maintain_attempts()
+        self.send_heartbeat()
         if self.is_idle:
             self.claim_or_wait()
 
     @property
     def is_idle(self) -> bool:
-        """Ready for a job and allowed to claim one."""
-        free = self.running is None and not self.publisher.is_full
-        may_claim = not self.stopping and not self.card.drain_requested and not self.card.trouble
+        """EngineReady for a job and allowed to claim one."""
+        free = self.running_attempt is None and not self.publisher.is_full
+        may_claim = (
+            not self.stop_requested
+            and not self.worker_heartbeat.drain_requested
+            and not self.worker_heartbeat.last_error
+        )
         return self.engine_is_ready and free and may_claim
 
     @property
-    def finished(self) -> bool:
+    def is_finished(self) -> bool:
         """Told to stop, and nothing is in hand any more or the time for it is over."""
-        in_hand = self.running is not None or self.publisher.holds
-        return self.stopping and (not in_hand or time.monotonic() > self.drain_until)
+        in_hand = self.running_attempt is not None or self.publisher.attempts
+        return self.stop_requested and (not in_hand or time.monotonic() > self.drain_deadline)
 
-    def keep_engine(self) -> None:
+    def ensure_engine(self) -> None:
         """Starts a child where there is none, unless the last one just failed to load."""
-        if not self.engine.is_running and not self.stopping and time.monotonic() >= self.load_again_at:
+        if not self.engine.is_running and not self.stop_requested and time.monotonic() >= self.next_load_at:
             self.engine_is_ready = False
             self.engine.start()
 
     def claim_or_wait(self) -> None:
         """The next job if there is one, else waits for the bell."""
         job = self.claim()
-        if job is None and self.wait_for_bell():
+        if job is None and self.wait_for_wakeup():
             job = self.claim()
             if job is None:
                 # All bells so far rang for jobs that are taken; one that rings after this is for a job still to come.
-                self.silence_bell()
+                self.clear_wakeups()
                 job = self.claim()
         if job is not None:
             self.start(job)
 
     def claim(self) -> Job | None:
         return claim_job(
-            pool=self.pool, worker_id=self.card.id, models=[self.spec.name], vram_mb=self.card.vram_for_a_job_mb
+            pool=self.pool,
+            worker_id=self.worker_heartbeat.id,
+            models=[self.spec.name],
+            vram_mb=self.worker_heartbeat.vram_per_job_mb,
         )
 
     def start(self, job: Job) -> None:
         """Hands a claimed job to the engine."""
-        hold = Hold(job=job, folder=self.scratch.folder(job.fence), end_engine=self.engine.ender())
-        self.running = hold
+        attempt = RunningAttempt(
+            job=job, folder=self.scratch.folder(job.fence), kill_engine=self.engine.kill_callback()
+        )
+        self.running_attempt = attempt
         log.info("job_started", task_id=job.public_id, attempt=job.attempt, model=job.model)
         try:
-            order = hold.prepare()
+            command = attempt.prepare()
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and is_gone(job.source_key):
+            if isinstance(error, FileNotFoundError) and is_missing(job.source_key):
                 missing = "Its picture is gone."
-                self.end_running(lambda: fail_job(fence=job.fence, code="source_missing", message=missing))
+                self.finish_running_attempt(lambda: fail_job(fence=job.fence, code="source_missing", message=missing))
                 return
             log.error("storage_failed", task_id=job.public_id, reason=str(error))
-            self.end_running(lambda: hand_back(fence=job.fence, pause_seconds=_DISK_PAUSE_SECONDS))
+            self.finish_running_attempt(
+                lambda: requeue_job(fence=job.fence, delay_seconds=_STORAGE_RETRY_DELAY_SECONDS)
+            )
         else:
-            self.engine.send(order)
+            self.engine.send(command)
 
-    def hear(self, report: Report | Died) -> None:
+    def handle_message(self, report: EngineMessage | EngineExit) -> None:
         """Acts on one word of the child. What it says of a run that is not the present one is dropped."""
         match report:
-            case Ready():
+            case EngineReady():
                 self.engine_is_ready = True
-                self.engine_trouble = ""
+                self.engine_error = ""
                 self.failed_loads = 0
                 log.info("engine_ready", model=self.spec.name, seconds=round(report.load_seconds, 1))
-            case LoadFailed():
-                self.engine_trouble = report.message
-                log.error("engine_not_loaded", model=self.spec.name, code=report.code, reason=report.message)
-            case Died():
-                self.bury_engine(report)
-            case _ if self.running is None or report.fence != self.running.fence:
-                log.warning("stray_report", report=type(report).__name__)
-            case Step():
-                self.running.note_step(report.step, report.total)
-            case Preview():
-                self.running.note_preview(report.jpeg)
-            case Made():
-                self.publish_running(report.gpu_seconds)
-            case Stopped():
+            case LoadFailure():
+                self.engine_error = report.message
+                log.error("engine_load_failed", model=self.spec.name, code=report.code, reason=report.message)
+            case EngineExit():
+                self.handle_engine_exit(report)
+            case _ if self.running_attempt is None or report.fence != self.running_attempt.fence:
+                log.warning("unexpected_engine_message", report=type(report).__name__)
+            case StepProgress():
+                self.running_attempt.record_step(report.step, report.total)
+            case PreviewFrame():
+                self.running_attempt.record_preview(report.jpeg)
+            case GenerationResult():
+                self.publish_running_attempt(report.gpu_seconds)
+            case GenerationCancellation():
                 fence = report.fence
-                self.end_running(lambda: confirm_cancel(fence=fence))
-            case Failed():
-                self.note_failure(report)
+                self.finish_running_attempt(lambda: confirm_cancel(fence=fence))
+            case GenerationFailure():
+                self.handle_run_failure(report)
 
-    def bury_engine(self, report: Died) -> None:
+    def handle_engine_exit(self, report: EngineExit) -> None:
         """The child is gone: the job that it held counts a crash, the next turn starts a successor."""
         log.warning("engine_died", exitcode=report.exitcode)
         if not self.engine_is_ready:
             self.failed_loads += 1
-            self.load_again_at = time.monotonic() + min(2**self.failed_loads, _LONGEST_RELOAD_PAUSE_SECONDS)
-            self.engine_trouble = self.engine_trouble or "The engine dies while it loads its model."
+            self.next_load_at = time.monotonic() + min(2**self.failed_loads, _MAX_RELOAD_DELAY_SECONDS)
+            self.engine_error = self.engine_error or "The engine dies while it loads its model."
         self.engine_is_ready = False
-        if self.running is not None:
-            fence = self.running.fence
-            self.end_running(lambda: crash_job(fence=fence, code="engine_crashed", message="The engine crashed."))
+        if self.running_attempt is not None:
+            fence = self.running_attempt.fence
+            self.finish_running_attempt(
+                lambda: record_crash(fence=fence, code="engine_crashed", message="The engine crashed.")
+            )
 
-    def note_failure(self, report: Failed) -> None:
+    def handle_run_failure(self, report: GenerationFailure) -> None:
         fence, code, message = report.fence, report.code, report.message
         log.warning("run_failed", job=fence.job_id.hex, attempt=fence.attempt, code=code, reason=message)
         if code == SCRATCH_FAILED:
-            self.end_running(lambda: hand_back(fence=fence, pause_seconds=_DISK_PAUSE_SECONDS))
+            self.finish_running_attempt(lambda: requeue_job(fence=fence, delay_seconds=_STORAGE_RETRY_DELAY_SECONDS))
         else:
-            close = fail_job if report.permanent else crash_job
-            self.end_running(lambda: close(fence=fence, code=code, message=message))
+            close = fail_job if report.permanent else record_crash
+            self.finish_running_attempt(lambda: close(fence=fence, code=code, message=message))
         # After running out of memory, too: the next try deserves a child whose memory is not fragmented.
         if report.broken or code == OUT_OF_MEMORY:
             self.recycle_engine()
@@ -201,75 +225,75 @@ class GpuWorker(BellWorker):
         self.engine.stop()
         self.engine_is_ready = False
 
-    def publish_running(self, gpu_seconds: float) -> None:
-        hold = self.running
-        assert hold is not None  # noqa: S101 (`hear` has checked it)
-        self.running = None
-        self.card.note_made(credits=hold.job.quoted_credits, seconds=gpu_seconds)
-        self.publisher.take(hold, gpu_seconds=gpu_seconds)
+    def publish_running_attempt(self, gpu_seconds: float) -> None:
+        attempt = self.running_attempt
+        assert attempt is not None  # noqa: S101 (`hear` has checked it)
+        self.running_attempt = None
+        self.worker_heartbeat.record_completion(credits=attempt.job.quoted_credits, seconds=gpu_seconds)
+        self.publisher.submit(attempt, gpu_seconds=gpu_seconds)
 
-    def keep_holds(self) -> None:
+    def maintain_attempts(self) -> None:
         """Renews leases, passes cancels on, ends runs that hang; forgets what is published."""
-        self.card.jobs_done += self.publisher.keep()
-        if self.running is not None:
-            self.keep_running(self.running)
+        self.worker_heartbeat.jobs_done += self.publisher.poll()
+        if self.running_attempt is not None:
+            self.maintain_running_attempt(self.running_attempt)
 
-    def keep_running(self, hold: Hold) -> None:
+    def maintain_running_attempt(self, attempt: RunningAttempt) -> None:
         # Oftener than the lease needs: a cancel should be seen within a second.
-        hold.beat_when_due(min(_RUNNING_BEAT_SECONDS, settings.BEAT_SECONDS))
-        if hold.is_lost:
+        attempt.renew_lease_if_due(min(_CANCEL_CHECK_INTERVAL_SECONDS, settings.HEARTBEAT_INTERVAL_SECONDS))
+        if attempt.is_lease_lost:
             self.recycle_engine()
-            self.end_running(lambda: False)
-        elif hold.trouble is not None:
-            code, message = hold.trouble
+            self.finish_running_attempt(lambda: False)
+        elif attempt.timeout_error is not None:
+            code, message = attempt.timeout_error
             self.recycle_engine()
-            self.end_running(lambda: crash_job(fence=hold.fence, code=code, message=message))
-        elif hold.cancel_requested and not hold.cancel_sent:
-            hold.cancel_sent = True
-            self.engine.send(Cancel(hold.fence))
+            self.finish_running_attempt(lambda: record_crash(fence=attempt.fence, code=code, message=message))
+        elif attempt.cancel_requested and not attempt.cancel_sent:
+            attempt.cancel_sent = True
+            self.engine.send(CancelCommand(attempt.fence))
 
-    def end_running(self, close: Callable[[], bool]) -> None:
+    def finish_running_attempt(self, close: Callable[[], bool]) -> None:
         """Says in Postgres how the present run ended, then lets go of it. close: whether Postgres took its word."""
-        hold = self.running
-        assert hold is not None  # noqa: S101 (callers have checked it)
+        attempt = self.running_attempt
+        assert attempt is not None  # noqa: S101 (callers have checked it)
         try:
             if not close():
-                log.warning("fenced_off", task_id=hold.job.public_id, attempt=hold.job.attempt)
+                log.warning("attempt_fenced_off", task_id=attempt.job.public_id, attempt=attempt.job.attempt)
         except AnyDatabaseError as error:
             # The lease will run out and the reconciler will see to the job.
-            log.error("close_failed", task_id=hold.job.public_id, reason=str(error).strip())
-        self.running = None
-        hold.remove_files()
+            log.error("close_failed", task_id=attempt.job.public_id, reason=str(error).strip())
+        self.running_attempt = None
+        attempt.remove_files()
 
-    def keep_card(self) -> None:
+    def send_heartbeat(self) -> None:
         """Tells the site what this worker is and does."""
-        self.card.trouble = self.engine_trouble or self.publisher.trouble or self.scratch.trouble
+        self.worker_heartbeat.last_error = self.engine_error or self.publisher.last_error or self.scratch.last_error
         state = Worker.State.READY
-        if self.stopping or self.card.drain_requested:
+        if self.stop_requested or self.worker_heartbeat.drain_requested:
             state = Worker.State.DRAINING
-        elif self.card.trouble:
+        elif self.worker_heartbeat.last_error:
             state = Worker.State.UNHEALTHY
         elif not self.engine_is_ready:
             state = Worker.State.STARTING
-        elif self.running is not None:
+        elif self.running_attempt is not None:
             state = Worker.State.BUSY
-        if self.card.publish_when_due(state):
-            self.show_in_registry()
+        if self.worker_heartbeat.send_if_due(state):
+            self.register()
 
-    def leave(self) -> None:
+    def shut_down(self) -> None:
         """Hands back what is not finished, and takes its name off the door."""
-        self.guard.stop()
+        self.lease_watchdog.stop()
         self.engine.stop()
-        self.publisher.abandon()
-        unfinished = self.publisher.holds
-        if self.running is not None:
-            unfinished.append(self.running)
+        self.publisher.abort()
+        unfinished = self.publisher.attempts
+        if self.running_attempt is not None:
+            unfinished.append(self.running_attempt)
         try:
-            for hold in unfinished:
-                hand_back(fence=hold.fence)
-            self.card.remove()
+            for attempt in unfinished:
+                requeue_job(fence=attempt.fence)
+            self.worker_heartbeat.remove()
         except AnyDatabaseError as error:
-            log.error("not_handed_back", reason=str(error).strip(), consequence="the leases will run out")
-        self.leave_registry()
+            log.error("requeue_failed", reason=str(error).strip(), consequence="the leases will run out")
+        self.unregister()
         self.scratch.remove()
-        log.info("worker_stopped", jobs_done=self.card.jobs_done)
+        log.info("worker_stopped", jobs_done=self.worker_heartbeat.jobs_done)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from inference.requests import GenerationRequest
-from jobs.fence import Fence
+from inference.generation import GenerationRequest
+from jobs.fencing import Fence
 
 
 @dataclass(frozen=True)
-class Generate:
+class GenerateCommand:
     """To the child: make this clip and leave its frames at `frames_path`."""
 
     fence: Fence
@@ -23,21 +23,21 @@ class Generate:
 
 
 @dataclass(frozen=True)
-class Cancel:
+class CancelCommand:
     """To the child: stop this run after the present step."""
 
     fence: Fence
 
 
 @dataclass(frozen=True)
-class Ready:
+class EngineReady:
     """From the child: the model is loaded."""
 
     load_seconds: float
 
 
 @dataclass(frozen=True)
-class LoadFailed:
+class LoadFailure:
     """From the child, before it exits: the model cannot be loaded."""
 
     code: str
@@ -45,7 +45,7 @@ class LoadFailed:
 
 
 @dataclass(frozen=True)
-class Step:
+class StepProgress:
     """From the child: `step` of `total` pieces of work are done."""
 
     fence: Fence
@@ -54,7 +54,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Preview:
+class PreviewFrame:
     """From the child: a small JPEG of the clip as it stands after the step that it told of last."""
 
     fence: Fence
@@ -62,7 +62,7 @@ class Preview:
 
 
 @dataclass(frozen=True)
-class Made:
+class GenerationResult:
     """From the child: the frames lie at the path it was given, (num_frames, height, width, 3) uint8 as .npy."""
 
     fence: Fence
@@ -70,7 +70,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Stopped:
+class GenerationCancellation:
     """From the child: the run was canceled; the engine is well."""
 
     fence: Fence
@@ -81,7 +81,7 @@ SCRATCH_FAILED: Final = "scratch_failed"
 
 
 @dataclass(frozen=True)
-class Failed:
+class GenerationFailure:
     """From the child: the run failed. permanent: it would fail again. broken: the child exits, start a successor."""
 
     fence: Fence
@@ -91,5 +91,13 @@ class Failed:
     broken: bool
 
 
-Order = Generate | Cancel
-Report = Ready | LoadFailed | Step | Preview | Made | Stopped | Failed
+EngineCommand = GenerateCommand | CancelCommand
+EngineMessage = (
+    EngineReady
+    | LoadFailure
+    | StepProgress
+    | PreviewFrame
+    | GenerationResult
+    | GenerationCancellation
+    | GenerationFailure
+)

@@ -23,14 +23,14 @@ from django.core.files.storage import default_storage
 from django.db import Error as AnyDatabaseError
 from django.db import connection
 
-from common.outages import is_outage
+from common.db_errors import is_transient
 from inference.encoding import write_gif, write_mp4, write_poster
-from inference.errors import EncodingFailed
-from jobs.fence import Fence
+from inference.errors import EncodingError
+from jobs.fencing import Fence
 from jobs.models import Job
-from jobs.services.close import Published, complete_job, crash_job, hand_back
-from jobs.services.storage import attempt_key
-from jobs.worker.hold import Hold
+from jobs.queue.finish import AttemptResult, complete_job, record_crash, requeue_job
+from jobs.storage.files import attempt_key
+from jobs.worker.attempt import RunningAttempt
 
 log = structlog.get_logger(__name__)
 
@@ -38,108 +38,112 @@ Result = TypeVar("Result")
 # One clip is encoded while another waits for storage or database.
 _THREADS = 2
 # While these are published the next one is made; beyond that the engine waits, and other workers get the jobs.
-_MOST_HELD = 3
-_PAUSES_SECONDS = (1, 2, 5, 10)
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+_MAX_PENDING = 3
+_RETRY_DELAYS_SECONDS = (1, 2, 5, 10)
+_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Publisher:
     """Publishes what the engine made. `trouble` says what keeps it from doing so, or is empty."""
 
     def __init__(self) -> None:
-        self.trouble = ""
+        self.last_error = ""
         self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="publish")
-        self._held: dict[Fence, tuple[Hold, Future[bool]]] = {}
-        self._abandoned = threading.Event()
+        self._pending: dict[Fence, tuple[RunningAttempt, Future[bool]]] = {}
+        self._aborted = threading.Event()
         # Readable when something is done with, so that the worker can wait for that and its engine at once.
         self.done_signal, self._signal = socket.socketpair()
         self.done_signal.setblocking(False)
 
     @property
     def is_full(self) -> bool:
-        return len(self._held) >= _MOST_HELD
+        return len(self._pending) >= _MAX_PENDING
 
     @property
-    def holds(self) -> list[Hold]:
+    def attempts(self) -> list[RunningAttempt]:
         """What is not published yet."""
-        return [hold for hold, _ in self._held.values()]
+        return [attempt for attempt, _ in self._pending.values()]
 
-    def take(self, hold: Hold, *, gpu_seconds: float) -> None:
+    def submit(self, attempt: RunningAttempt, *, gpu_seconds: float) -> None:
         """Takes over a job whose frames are made."""
-        future = self._threads.submit(self._publish, hold, gpu_seconds)
+        future = self._threads.submit(self._publish, attempt, gpu_seconds)
         future.add_done_callback(lambda _: self._signal.send(b"."))
-        self._held[hold.fence] = (hold, future)
+        self._pending[attempt.fence] = (attempt, future)
 
-    def keep(self) -> int:
+    def poll(self) -> int:
         """Renews the leases of what is in hand, forgets what is done with; returns how much of that was published."""
         with suppress(BlockingIOError):
             self.done_signal.recv(4096)
         published = 0
-        for hold, future in list(self._held.values()):
+        for attempt, future in list(self._pending.values()):
             if not future.done():
-                hold.beat_when_due(settings.BEAT_SECONDS)
+                attempt.renew_lease_if_due(settings.HEARTBEAT_INTERVAL_SECONDS)
                 continue
-            del self._held[hold.fence]
+            del self._pending[attempt.fence]
             if (error := future.exception()) is not None:
-                log.error("publish_failed", task_id=hold.job.public_id, reason=repr(error))
+                log.error("publish_failed", task_id=attempt.job.public_id, reason=repr(error))
             elif future.result():
                 published += 1
         return published
 
-    def abandon(self) -> None:
+    def abort(self) -> None:
         """Stops waiting for whatever is down. What is not published is the caller's to hand back."""
-        self._abandoned.set()
+        self._aborted.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _publish(self, hold: Hold, gpu_seconds: float) -> bool:
+    def _publish(self, attempt: RunningAttempt, gpu_seconds: float) -> bool:
         """Returns whether the video is published: not where the attempt was fenced off, or had to be given up."""
-        job = hold.job
+        job = attempt.job
         try:
-            video, poster = self._patiently(hold, lambda: _encode(job, hold.folder))
-            result_key = self._patiently(hold, lambda: _store(job, video))
-            poster_key = self._patiently(hold, lambda: _store(job, poster))
-            published = Published(
+            video, poster = self._retry_while_unavailable(attempt, lambda: _encode(job, attempt.folder))
+            result_key = self._retry_while_unavailable(attempt, lambda: _store(job, video))
+            poster_key = self._retry_while_unavailable(attempt, lambda: _store(job, poster))
+            result = AttemptResult(
                 result_key=result_key, poster_key=poster_key, result_bytes=video.stat().st_size, gpu_seconds=gpu_seconds
             )
-            if self._patiently(hold, lambda: complete_job(fence=job.fence, published=published)):
+            if self._retry_while_unavailable(attempt, lambda: complete_job(fence=job.fence, result=result)):
                 return True
-            log.warning("fenced_off", task_id=job.public_id, attempt=job.attempt)
+            log.warning("attempt_fenced_off", task_id=job.public_id, attempt=job.attempt)
             default_storage.delete(result_key)
             default_storage.delete(poster_key)
-        except EncodingFailed as error:
+        except EncodingError as error:
             failure = error
-            self._patiently(hold, lambda: crash_job(fence=job.fence, code=failure.code, message=failure.message))
+            self._retry_while_unavailable(
+                attempt, lambda: record_crash(fence=job.fence, code=failure.code, message=failure.message)
+            )
         except OSError as error:
-            log.error("storage_given_up", task_id=job.public_id, reason=str(error))
+            log.error("publish_abandoned", task_id=job.public_id, reason=str(error))
             connection.close()  # idle through the outage, it may have died
-            hand_back(fence=job.fence, pause_seconds=_PAUSES_SECONDS[-1])
+            requeue_job(fence=job.fence, delay_seconds=_RETRY_DELAYS_SECONDS[-1])
         finally:
             # Also after giving up: the next job shows whether it still is so.
-            self.trouble = ""
-            hold.remove_files()
+            self.last_error = ""
+            attempt.remove_files()
         return False
 
-    def _patiently(self, hold: Hold, work: Callable[[], Result]) -> Result:
+    def _retry_while_unavailable(self, attempt: RunningAttempt, work: Callable[[], Result]) -> Result:
         """Does the work, again and again while storage or database are down, for as long as the lease is kept.
 
         Raises what the work raised last once patience, lease or this worker's time is over.
         """
-        give_up = time.monotonic() + settings.STORAGE_PATIENCE_SECONDS
-        for pause in chain(_PAUSES_SECONDS, repeat(_PAUSES_SECONDS[-1])):
+        deadline = time.monotonic() + settings.STORAGE_RETRY_TIMEOUT_SECONDS
+        for pause in chain(_RETRY_DELAYS_SECONDS, repeat(_RETRY_DELAYS_SECONDS[-1])):
             try:
                 result = work()
             except (OSError, AnyDatabaseError) as error:
-                if not isinstance(error, OSError) and not is_outage(error):
+                if not isinstance(error, OSError) and not is_transient(error):
                     raise
-                full = isinstance(error, OSError) and error.errno in _FULL
-                self.trouble = "There is no space left on the disk." if full else f"Cannot publish: {error}"
-                log.warning("publish_retry", task_id=hold.job.public_id, reason=str(error).strip(), pause_seconds=pause)
+                full = isinstance(error, OSError) and error.errno in _DISK_FULL_ERRNOS
+                self.last_error = "There is no space left on the disk." if full else f"Cannot publish: {error}"
+                log.warning(
+                    "publish_retry", task_id=attempt.job.public_id, reason=str(error).strip(), delay_seconds=pause
+                )
                 if not isinstance(error, OSError):
                     connection.close()
-                if hold.is_lost or time.monotonic() + pause > give_up or self._abandoned.wait(pause):
+                if attempt.is_lease_lost or time.monotonic() + pause > deadline or self._aborted.wait(pause):
                     raise
             else:
-                self.trouble = ""
+                self.last_error = ""
                 return result
         raise AssertionError("the pauses never end")
 

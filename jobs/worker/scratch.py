@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 from django.conf import settings
 
-from jobs.fence import Fence
+from jobs.fencing import Fence
 
 
 class Scratch:
@@ -24,10 +24,10 @@ class Scratch:
         self.root.mkdir(exist_ok=True)
 
     @property
-    def trouble(self) -> str:
+    def last_error(self) -> str:
         """What is wrong with the disk, or nothing: a worker that cannot write should not claim."""
         free = shutil.disk_usage(self.root).free
-        if free >= settings.SCRATCH_RESERVE_BYTES:
+        if free >= settings.SCRATCH_MIN_FREE_BYTES:
             return ""
         return f"Only {free // 1_000_000} MB are left on the disk for scratch files."
 

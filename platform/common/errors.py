@@ -87,7 +87,7 @@ class TooLarge(MutoscopeError):
     status, type, default_code = 413, "invalid_request_error", "too_large"
 
 
-class UnsupportedPicture(MutoscopeError):
+class UnsupportedImage(MutoscopeError):
     status, type, default_code = 415, "invalid_request_error", "picture_unsupported"
 
 

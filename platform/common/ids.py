@@ -9,9 +9,9 @@ from common.errors import NotFound
 
 # `UUID` would take digits of other scripts, and underscores: many names for one row.
 HEX = "[0-9a-f]{32}"
-_LONGEST_QUOTE = 80
+_MAX_QUOTED_LENGTH = 80
 # What people call what a prefix stands for, where that is another word.
-_CALLED = {
+_RESOURCE_NAMES = {
     "vid": "video",
     "item": "request",
     "whk": "webhook",
@@ -37,14 +37,14 @@ def public_id(prefix: str, identifier: uuid.UUID) -> str:
     return f"{prefix}_{identifier.hex}"
 
 
-def absent(prefix: str, text: str) -> NotFound:
+def not_found(prefix: str, text: str) -> NotFound:
     """The one answer to what is not there, not the team's, or no id at all."""
-    return NotFound(f"No {_CALLED.get(prefix, prefix)} with the id {text[:_LONGEST_QUOTE]!r}.")
+    return NotFound(f"No {_RESOURCE_NAMES.get(prefix, prefix)} with the id {text[:_MAX_QUOTED_LENGTH]!r}.")
 
 
 def parse_public_id(prefix: str, text: str) -> uuid.UUID:
     """The UUID behind `vid_0197…`. Raises NotFound for any other text, so that a wrong id looks like an absent one."""
     head, _, digits = text.partition("_")
     if head != prefix or not re.fullmatch(HEX, digits):
-        raise absent(prefix, text)
+        raise not_found(prefix, text)
     return uuid.UUID(hex=digits)

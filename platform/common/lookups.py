@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from django.db.models import Model, QuerySet
 
-from common.ids import absent, parse_public_id
+from common.ids import not_found, parse_public_id
 
 Row = TypeVar("Row", bound=Model)
 
@@ -13,5 +13,5 @@ def find_by_public_id(rows: QuerySet[Row], prefix: str, identifier: str) -> Row:
     """The row of `rows`, which are the caller's own. Raises NotFound."""
     row = rows.filter(pk=parse_public_id(prefix, identifier)).first()
     if row is None:
-        raise absent(prefix, identifier)
+        raise not_found(prefix, identifier)
     return row

@@ -37,13 +37,13 @@ class SyncAndAsyncMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
-            return self._answer_async(request)
+            return self._call_async(request)
         step = self.before(request)
         response = (step() if step else None) or cast("HttpResponseBase", self.get_response(request))
         step = self.after(request, response)
         return (step() if step else None) or response
 
-    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
+    async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
         step = self.before(request)
         response = await sync_to_async(step)() if step else None
         response = response or await cast("Awaitable[HttpResponseBase]", self.get_response(request))

@@ -17,16 +17,16 @@ from limits import parse
 from redis.commands.core import Script
 
 from common.errors import LimitExceeded
-from common.short_redis import short_redis
+from common.redis_client import redis_client
 
 log = structlog.get_logger(__name__)
 
-_QUIET_AFTER_FAILURE_SECONDS = 2.0
-_passing_until = 0.0
+_CIRCUIT_OPEN_SECONDS = 2.0
+_circuit_open_until = 0.0
 
 # A moving window: one list of the calls' times for each limit, the newest first, on the server's clock. A call that
 # one limit refuses counts against none. Gives (calls in the window, seconds until the oldest leaves it) for each.
-_COUNT = """
+_HIT_SCRIPT = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
 local allowed = 1
@@ -74,7 +74,7 @@ class Window:
     reset: int
 
 
-class RateLimited(LimitExceeded):
+class RateLimitExceeded(LimitExceeded):
     """Carries where the caller stands with each limit."""
 
     def __init__(self, windows: Sequence[Window]) -> None:
@@ -88,9 +88,9 @@ class RateLimited(LimitExceeded):
 
 
 def hit(limits: Sequence[Limit]) -> list[Window]:
-    """Counts one call against all limits, or against none and raises RateLimited. Empty while Redis is away."""
-    global _passing_until  # noqa: PLW0603 (one breaker a process)
-    if not limits or time.monotonic() < _passing_until:
+    """Counts one call against all limits, or against none and raises RateLimitExceeded. Empty while Redis is away."""
+    global _circuit_open_until  # noqa: PLW0603 (one breaker a process)
+    if not limits or time.monotonic() < _circuit_open_until:
         return []
     items = [_parsed(limit.rate) for limit in limits]
     keys = [f"rate:{item.key_for(limit.scope, limit.caller)}" for item, limit in zip(items, limits, strict=True)]
@@ -98,15 +98,15 @@ def hit(limits: Sequence[Limit]) -> list[Window]:
     try:
         allowed, *found = _script()(keys, sizes)
     except redis.RedisError as error:
-        _passing_until = time.monotonic() + _QUIET_AFTER_FAILURE_SECONDS
-        log.warning("rate_limit_not_counted", reason=str(error))
+        _circuit_open_until = time.monotonic() + _CIRCUIT_OPEN_SECONDS
+        log.warning("rate_limit_skipped", reason=str(error))
         return []
     windows = [
         Window(limit.scope, item.amount, item.get_expiry(), max(0, item.amount - used), max(1, math.ceil(float(reset))))
         for limit, item, used, reset in zip(limits, items, found[::2], found[1::2], strict=True)
     ]
     if not allowed:
-        raise RateLimited(windows)
+        raise RateLimitExceeded(windows)
     return windows
 
 
@@ -115,5 +115,5 @@ _parsed = lru_cache(maxsize=1000)(parse)
 
 @cache
 def _script() -> Script:
-    script: Script = short_redis().register_script(_COUNT)
+    script: Script = redis_client().register_script(_HIT_SCRIPT)
     return script

@@ -16,7 +16,7 @@ from storages.backends.s3 import S3File
 from storages.backends.s3 import S3Storage as Boto3Storage
 
 # A server that is frozen must not hold up a web request, nor a worker's retries, for botocore's own minutes.
-_CLIENT = {"connect_timeout": 3, "read_timeout": 10, "retries": {"max_attempts": 2, "mode": "standard"}}
+_CLIENT_OPTIONS = {"connect_timeout": 3, "read_timeout": 10, "retries": {"max_attempts": 2, "mode": "standard"}}
 
 
 class S3Storage(Boto3Storage):  # type: ignore[misc]
@@ -25,7 +25,7 @@ class S3Storage(Boto3Storage):  # type: ignore[misc]
     def get_default_settings(self) -> dict[str, Any]:
         # By path, since a server of one's own seldom has a host name a bucket; checksums only where it asks for them.
         own = Config(
-            **_CLIENT,
+            **_CLIENT_OPTIONS,
             s3={"addressing_style": "path"},
             request_checksum_calculation="when_required",
             signature_version="s3v4",

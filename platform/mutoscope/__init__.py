@@ -27,7 +27,7 @@ from mutoscope.errors import (
     NotFound,
     PermissionDenied,
     ServerError,
-    VideoNotMade,
+    VideoFailed,
     WaitTimeout,
 )
 from mutoscope.events import Event, PreviewEvent, ProgressEvent, StatusEvent
@@ -59,7 +59,7 @@ __all__ = [
     "ServerError",
     "StatusEvent",
     "Video",
-    "VideoNotMade",
+    "VideoFailed",
     "WaitTimeout",
     "__version__",
 ]

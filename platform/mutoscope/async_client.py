@@ -10,12 +10,12 @@ from typing import Any
 
 import httpx
 
-from mutoscope import calls
+from mutoscope import api_requests
+from mutoscope.api_requests import ImageInput
 from mutoscope.async_batches import AsyncBatches
 from mutoscope.async_videos import AsyncVideos
-from mutoscope.calls import Picture
 from mutoscope.models import Video
-from mutoscope.options import options
+from mutoscope.options import resolve_options
 from mutoscope.transport import AsyncTransport
 
 
@@ -32,7 +32,7 @@ class AsyncMutoscope:
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
         self._transport = AsyncTransport(
-            options(base_url, api_key),
+            resolve_options(base_url, api_key),
             timeout=timeout,
             max_retries=max_retries,
             http=http_client or httpx.AsyncClient(),
@@ -57,7 +57,7 @@ class AsyncMutoscope:
 
     async def generate(
         self,
-        image: Picture,
+        image: ImageInput,
         prompt: str,
         *,
         timeout: float | None = None,
@@ -74,19 +74,21 @@ class AsyncMutoscope:
         return await self.videos.download(video, path, variant=variant)
 
     async def models(self) -> list[dict[str, Any]]:
-        return list((await self._transport.json(calls.catalogue("models")))["data"])
+        return list((await self._transport.json(api_requests.catalogue("models")))["data"])
 
     async def presets(self) -> list[dict[str, Any]]:
-        return list((await self._transport.json(calls.catalogue("presets")))["data"])
+        return list((await self._transport.json(api_requests.catalogue("presets")))["data"])
 
     async def limits(self) -> dict[str, Any]:
         """What is allowed and left."""
-        return dict(await self._transport.json(calls.catalogue("limits")))
+        return dict(await self._transport.json(api_requests.catalogue("limits")))
 
     async def usage(
         self, *, since: str | None = None, until: str | None = None, group_by: str | None = None
     ) -> dict[str, Any]:
         """What was used. Dates as 2026-11-22; group_by: day, member, key, model."""
         return dict(
-            await self._transport.json(calls.catalogue("usage", **{"from": since, "to": until, "group_by": group_by}))
+            await self._transport.json(
+                api_requests.catalogue("usage", **{"from": since, "to": until, "group_by": group_by})
+            )
         )

@@ -16,24 +16,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from mutoscope.calls import Call
+from mutoscope.api_requests import RequestSpec
 from mutoscope.errors import BatchError, FileError
 
 # The portal takes 21 files in a form; one of them are the requests.
-_MOST_FILES = 20
-_PIECE = 1 << 16
-_IN_MEMORY = 1 << 20
+_MAX_FILES = 20
+_CHUNK_BYTES = 1 << 16
+_MAX_MEMORY_BYTES = 1 << 20
 
-Requests = str | os.PathLike[str] | Iterable[dict[str, Any]]
+RequestSource = str | os.PathLike[str] | Iterable[dict[str, Any]]
 
 
-def read_requests(requests: Requests) -> list[dict[str, Any]]:
+def read_requests(requests: RequestSource) -> list[dict[str, Any]]:
     """Of a file of JSON Lines, in whose folder its pictures are looked for, or of anything that gives dictionaries.
 
     Each is a submit, as the API takes it, and may name a picture's file as `image`. Raises BatchError and FileError.
     """
     if not isinstance(requests, str | os.PathLike):
-        return [_with_path(request, Path()) for request in requests]
+        return [_resolve_image(request, Path()) for request in requests]
     path = Path(requests)
     try:
         text = path.read_text("utf-8-sig")
@@ -42,10 +42,10 @@ def read_requests(requests: Requests) -> list[dict[str, Any]]:
     except UnicodeDecodeError:
         raise BatchError(f"{path} is not UTF-8.") from None
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    return [_with_path(_request(path, number, line), path.parent) for number, line in lines]
+    return [_resolve_image(_parse_line(path, number, line), path.parent) for number, line in lines]
 
 
-def _request(path: Path, number: int, line: str) -> dict[str, Any]:
+def _parse_line(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         found = json.loads(line)
     except ValueError as error:
@@ -55,7 +55,7 @@ def _request(path: Path, number: int, line: str) -> dict[str, Any]:
     return found
 
 
-def _with_path(request: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _resolve_image(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     if "image" not in request:
         return request
     if not isinstance(request["image"], str | os.PathLike):
@@ -73,16 +73,18 @@ class BatchUpload:
         self._options = {name: value for name, value in options.items() if value is not None}
         self._stack = ExitStack()
         paths = {request["image"]: None for request in requests if "image" in request}
-        is_form = len(paths) <= _MOST_FILES
-        self._pictures = {path: f"picture-{number}" for number, path in enumerate(paths)} if is_form else {}
-        self._lines: IO[bytes] = self._stack.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115
+        is_form = len(paths) <= _MAX_FILES
+        self._image_names = {path: f"picture-{number}" for number, path in enumerate(paths)} if is_form else {}
+        self._lines: IO[bytes] = self._stack.enter_context(tempfile.SpooledTemporaryFile(_MAX_MEMORY_BYTES))  # noqa: SIM115
         seen = hashlib.sha256(json.dumps(self._options, sort_keys=True).encode())
         try:
             for request in requests:
-                line = json.dumps(self._as_sent(request), ensure_ascii=False).encode() + b"\n"
+                line = json.dumps(self._serialize(request), ensure_ascii=False).encode() + b"\n"
                 seen.update(line)
                 self._lines.write(line)
-            self._files = {name: self._stack.enter_context(_opened(path)) for path, name in self._pictures.items()}
+            self._files = {
+                name: self._stack.enter_context(_open_image(path)) for path, name in self._image_names.items()
+            }
             for file in self._files.values():
                 seen.update(hashlib.file_digest(file, "sha256").digest())  # type: ignore[arg-type]
         except BaseException:
@@ -98,36 +100,38 @@ class BatchUpload:
     ) -> None:
         self._stack.close()
 
-    def call(self, idempotency_key: str) -> Call:
+    def spec(self, idempotency_key: str) -> RequestSpec:
         """The whole of it; may be sent any number of times."""
         headers = {"Idempotency-Key": idempotency_key}
         if self._files:
             files = {"requests": ("requests.jsonl", self._lines, "application/jsonl")}
-            pictures = {name: (name, file, "application/octet-stream") for name, file in self._files.items()}
-            return Call("POST", "/v1/batches", data=self._options, files={**files, **pictures}, headers=headers)
+            images = {name: (name, file, "application/octet-stream") for name, file in self._files.items()}
+            return RequestSpec("POST", "/v1/batches", data=self._options, files={**files, **images}, headers=headers)
         length = self._lines.seek(0, os.SEEK_END)
         headers |= {"Content-Type": "application/jsonl", "Content-Length": str(length)}
-        return Call("POST", "/v1/batches", params=self._options, content=_Pieces(self._lines), headers=headers)
+        return RequestSpec(
+            "POST", "/v1/batches", params=self._options, content=_FileChunks(self._lines), headers=headers
+        )
 
-    def _as_sent(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _serialize(self, request: dict[str, Any]) -> dict[str, Any]:
         if "image" not in request:
             return request
         rest = {name: value for name, value in request.items() if name != "image"}
         path = request["image"]
-        if path in self._pictures:
-            return {**rest, "image_name": self._pictures[path]}
-        with _opened(path) as file:
+        if path in self._image_names:
+            return {**rest, "image_name": self._image_names[path]}
+        with _open_image(path) as file:
             return {**rest, "image_base64": base64.b64encode(file.read()).decode()}
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open_image(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:
         raise FileError(f"Cannot read the picture {path}: {error.strerror}.") from error
 
 
-class _Pieces:
+class _FileChunks:
     """A file's content, from its start each time that it is asked for."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -135,5 +139,5 @@ class _Pieces:
 
     def __iter__(self) -> Iterator[bytes]:
         self._file.seek(0)
-        while piece := self._file.read(_PIECE):
+        while piece := self._file.read(_CHUNK_BYTES):
             yield piece

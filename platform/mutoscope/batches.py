@@ -8,21 +8,21 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mutoscope import calls
-from mutoscope.batch_upload import BatchUpload, Requests, read_requests
+from mutoscope import api_requests
+from mutoscope.batch_upload import BatchUpload, RequestSource, read_requests
 from mutoscope.downloads import OnBytes
 from mutoscope.errors import Conflict, WaitTimeout
-from mutoscope.models import Batch, BatchItem, id_of
+from mutoscope.models import Batch, BatchItem, get_id
 from mutoscope.transport import Transport
 
-SHORTEST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 1.0, 10.0
+MIN_POLL_INTERVAL_SECONDS, MAX_POLL_INTERVAL_SECONDS = 1.0, 10.0
 
 
-def pause_of(error: Conflict) -> float:
+def conflict_retry_delay(error: Conflict) -> float:
     """Seconds until the same may be sent again. Raises the error where that would not help."""
     if error.code != "request_in_progress":
         raise error
-    return error.retry_after or SHORTEST_LOOK_SECONDS
+    return error.retry_after or MIN_POLL_INTERVAL_SECONDS
 
 
 class Batches:
@@ -33,7 +33,7 @@ class Batches:
 
     def create(
         self,
-        requests: Requests,
+        requests: RequestSource,
         *,
         name: str | None = None,
         webhook_url: str | None = None,
@@ -54,17 +54,17 @@ class Batches:
         """The same for what is put together already. With the key of a call that broke off it goes on from there."""
         while True:
             try:
-                batch = Batch.from_json(self._transport.json(upload.call(idempotency_key)))
+                batch = Batch.from_json(self._transport.json(upload.spec(idempotency_key)))
             except Conflict as error:
-                time.sleep(pause_of(error))
+                time.sleep(conflict_retry_delay(error))
                 continue
             # A call takes requests for some seconds only.
-            if batch.is_done or not batch.counts["not_taken"]:
+            if batch.is_finished or not batch.counts["pending"]:
                 return batch
 
     def retrieve(self, batch: str | Batch) -> Batch:
         """Where it stands."""
-        return Batch.from_json(self._transport.json(calls.batch(id_of(batch))))
+        return Batch.from_json(self._transport.json(api_requests.batch(get_id(batch))))
 
     def list(self, **filters: int) -> Iterator[Batch]:
         """All batches of the team, newest first, page after page. filters: limit of a page."""
@@ -72,12 +72,12 @@ class Batches:
 
     def items(self, batch: str | Batch, *, status: str | None = None) -> Iterator[BatchItem]:
         """What became of each request, in their order, or of those with this status."""
-        path = calls.batch(id_of(batch), "items").path
+        path = api_requests.batch(get_id(batch), "items").path
         return map(BatchItem.from_json, self._transport.pages(path, {"status": status}))
 
     def cancel(self, batch: str | Batch) -> Batch:
         """Cancels its videos that are not done."""
-        return Batch.from_json(self._transport.json(calls.batch(id_of(batch), "cancel", method="POST")))
+        return Batch.from_json(self._transport.json(api_requests.batch(get_id(batch), "cancel", method="POST")))
 
     def wait(
         self,
@@ -88,20 +88,20 @@ class Batches:
     ) -> Batch:
         """The batch once every video of it is done, however they ended. Raises WaitTimeout; it then goes on."""
         end = None if timeout is None else time.monotonic() + timeout
-        pause = SHORTEST_LOOK_SECONDS
+        pause = MIN_POLL_INTERVAL_SECONDS
         while True:
             seen = self.retrieve(batch)
             if on_progress:
                 on_progress(seen)
-            if seen.is_done:
+            if seen.is_finished:
                 return seen
             if end is not None and time.monotonic() + pause > end:
                 raise WaitTimeout(f"{seen.id} is at {seen.progress} %. It goes on; wait again.")
             time.sleep(pause)
-            pause = min(1.2 * pause, LONGEST_LOOK_SECONDS)
+            pause = min(1.2 * pause, MAX_POLL_INTERVAL_SECONDS)
 
     def download_results(
         self, batch: str | Batch, path: str | os.PathLike[str], *, on_bytes: OnBytes | None = None
     ) -> Path:
         """Writes the videos that are made into a zip, with manifest.jsonl. Raises Conflict while there is none."""
-        return self._transport.download(calls.batch(id_of(batch), "results"), path, on_bytes=on_bytes)
+        return self._transport.download(api_requests.batch(get_id(batch), "results"), path, on_bytes=on_bytes)

@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 
-from mutoscope import calls
+from mutoscope import api_requests
+from mutoscope.api_requests import ImageInput
 from mutoscope.batches import Batches
-from mutoscope.calls import Picture
 from mutoscope.models import Video
-from mutoscope.options import options
+from mutoscope.options import resolve_options
 from mutoscope.transport import Transport
 from mutoscope.videos import Videos
 
@@ -35,7 +35,10 @@ class Mutoscope:
         http_client: httpx.Client | None = None,
     ) -> None:
         self._transport = Transport(
-            options(base_url, api_key), timeout=timeout, max_retries=max_retries, http=http_client or httpx.Client()
+            resolve_options(base_url, api_key),
+            timeout=timeout,
+            max_retries=max_retries,
+            http=http_client or httpx.Client(),
         )
         self.videos = Videos(self._transport)
         self.batches = Batches(self._transport)
@@ -57,7 +60,7 @@ class Mutoscope:
 
     def generate(
         self,
-        image: Picture,
+        image: ImageInput,
         prompt: str,
         *,
         timeout: float | None = None,
@@ -72,19 +75,19 @@ class Mutoscope:
         return self.videos.download(video, path, variant=variant)
 
     def models(self) -> list[dict[str, Any]]:
-        return list(self._transport.json(calls.catalogue("models"))["data"])
+        return list(self._transport.json(api_requests.catalogue("models"))["data"])
 
     def presets(self) -> list[dict[str, Any]]:
-        return list(self._transport.json(calls.catalogue("presets"))["data"])
+        return list(self._transport.json(api_requests.catalogue("presets"))["data"])
 
     def limits(self) -> dict[str, Any]:
         """What is allowed and left."""
-        return dict(self._transport.json(calls.catalogue("limits")))
+        return dict(self._transport.json(api_requests.catalogue("limits")))
 
     def usage(
         self, *, since: str | None = None, until: str | None = None, group_by: str | None = None
     ) -> dict[str, Any]:
         """What was used. Dates as 2026-11-22; group_by: day, member, key, model."""
         return dict(
-            self._transport.json(calls.catalogue("usage", **{"from": since, "to": until, "group_by": group_by}))
+            self._transport.json(api_requests.catalogue("usage", **{"from": since, "to": until, "group_by": group_by}))
         )

@@ -13,11 +13,11 @@ from typing import IO
 
 import httpx
 
-from mutoscope.calls import Call
+from mutoscope.api_requests import RequestSpec
 from mutoscope.errors import ConnectionFailed, FileError
-from mutoscope.retries import growing_pause
+from mutoscope.retries import backoff_delay
 
-_PARTIAL = 206
+_PARTIAL_CONTENT = 206
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 # Bytes so far, and in all where that is known.
@@ -25,7 +25,7 @@ OnBytes = Callable[[int, int | None], None]
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """A file beside `path` that takes its name at the end, or goes away when something fails. Raises FileError.
 
     A pipe or a device, such as /dev/stdout, is written to as it is.
@@ -36,14 +36,14 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             with final.open("wb") as file:
                 yield file
             return
-        with _named_at_the_end(final) as file:
+        with _renamed_on_success(final) as file:
             yield file
     except OSError as error:
         raise FileError(f"Cannot write {final}: {error.strerror}.") from error
 
 
 @contextmanager
-def _named_at_the_end(final: Path) -> Iterator[IO[bytes]]:
+def _renamed_on_success(final: Path) -> Iterator[IO[bytes]]:
     handle, name = tempfile.mkstemp(dir=final.parent, prefix=f".{final.name}.")
     partial = Path(name)
     try:
@@ -62,26 +62,26 @@ def _named_at_the_end(final: Path) -> Iterator[IO[bytes]]:
 class Download:
     """How far a file has come, and what to ask for next. Sends nothing itself."""
 
-    def __init__(self, call: Call, file: IO[bytes], *, on_bytes: OnBytes | None, most_failures: int) -> None:
-        self._call, self._file, self._on_bytes = call, file, on_bytes
+    def __init__(self, spec: RequestSpec, file: IO[bytes], *, on_bytes: OnBytes | None, max_failures: int) -> None:
+        self._spec, self._file, self._on_bytes = spec, file, on_bytes
         self._done = 0
         self._total: int | None = None
         self._version: str | None = None
-        self._failures, self._most_failures = 0, most_failures
-        self.is_whole = False
+        self._failures, self._max_failures = 0, max_failures
+        self.is_complete = False
 
-    def call(self) -> Call:
+    def spec(self) -> RequestSpec:
         """For all of it, or for what is missing as long as it is still the same file."""
         # Lengths are those of the bytes as they are stored.
         headers = {"Accept-Encoding": "identity"}
         if self._done and self._version:
             headers |= {"Range": f"bytes={self._done}-", "If-Range": self._version}
-        return replace(self._call, headers={**self._call.headers, **headers})
+        return replace(self._spec, headers={**self._spec.headers, **headers})
 
-    def begin(self, response: httpx.Response) -> None:
+    def read_headers(self, response: httpx.Response) -> None:
         """Looks at the head of an answer."""
         part = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        if response.status_code == _PARTIAL and part and int(part[1]) == self._done:
+        if response.status_code == _PARTIAL_CONTENT and part and int(part[1]) == self._done:
             self._total = int(part[2])
             return
         if self._done:
@@ -94,22 +94,22 @@ class Download:
         self._total = int(length) if length else None
         self._version = response.headers.get("ETag")
 
-    def take(self, piece: bytes) -> None:
+    def feed(self, piece: bytes) -> None:
         self._file.write(piece)
         self._done += len(piece)
         self._failures = 0
         if self._on_bytes:
             self._on_bytes(self._done, self._total)
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """The answer has ended in order. Raises ConnectionFailed when it was not all."""
         if self._total is not None and self._done != self._total:
             raise ConnectionFailed(f"{self._done} bytes came instead of {self._total}. Download it again.")
-        self.is_whole = True
+        self.is_complete = True
 
-    def pause_after(self, error: httpx.TransportError) -> float:
+    def retry_delay(self, error: httpx.TransportError) -> float:
         """Seconds until the next try. Raises ConnectionFailed after so many without a byte."""
         self._failures += 1
-        if self._failures > self._most_failures:
+        if self._failures > self._max_failures:
             raise ConnectionFailed("The download broke off again and again. Try it later.") from error
-        return growing_pause(self._failures)
+        return backoff_delay(self._failures)

@@ -98,7 +98,7 @@ class WaitTimeout(MutoscopeError):
     pass
 
 
-class VideoNotMade(MutoscopeError):
+class VideoFailed(MutoscopeError):
     """It ended without a video."""
 
     def __init__(self, video: Video) -> None:
@@ -116,7 +116,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 }
 
 
-def error_of(response: httpx.Response) -> ApiError:
+def error_from_response(response: httpx.Response) -> ApiError:
     """The error that an answer stands for; also one that no portal wrote, such as a proxy's page."""
     try:
         body = response.json()["error"]
@@ -128,10 +128,10 @@ def error_of(response: httpx.Response) -> ApiError:
         if response.has_redirect_location:
             message = f"The server sends us elsewhere: use the address of {response.headers['Location']}"
     family = ServerError if response.status_code >= 500 else _BY_STATUS.get(response.status_code, InvalidRequest)
-    return family(message, status=response.status_code, code=code, body=body, retry_after=retry_after_of(response))
+    return family(message, status=response.status_code, code=code, body=body, retry_after=parse_retry_after(response))
 
 
-def retry_after_of(response: httpx.Response) -> float | None:
+def parse_retry_after(response: httpx.Response) -> float | None:
     """Seconds that the server asks to wait, or None."""
     try:
         return max(0.0, float(response.headers["Retry-After"]))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mutoscope.models import DONE
+from mutoscope.models import FINISHED_STATUSES
 from mutoscope.sse import Message
 
 
@@ -24,9 +24,9 @@ class StatusEvent:
     error_message: str | None = None
 
     @property
-    def is_done(self) -> bool:
+    def is_finished(self) -> bool:
         """Nothing follows."""
-        return self.status in DONE
+        return self.status in FINISHED_STATUSES
 
 
 @dataclass(frozen=True)
@@ -57,21 +57,21 @@ class PreviewEvent:
 Event = StatusEvent | ProgressEvent | PreviewEvent
 
 
-def event_of(message: Message) -> Event | None:
+def parse_event(message: Message) -> Event | None:
     """None for what a newer portal may say and this package does not know."""
     try:
         body = json.loads(message.data)
-        return _KINDS[message.kind](message.id, body) if isinstance(body, dict) else None
+        return _PARSERS[message.kind](message.id, body) if isinstance(body, dict) else None
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def _status(event_id: str, body: dict[str, Any]) -> StatusEvent:
+def _parse_status(event_id: str, body: dict[str, Any]) -> StatusEvent:
     error = body.get("error") or {}
     return StatusEvent(event_id, body["id"], body["status"], body["attempt"], error.get("code"), error.get("message"))
 
 
-def _progress(event_id: str, body: dict[str, Any]) -> ProgressEvent:
+def _parse_progress(event_id: str, body: dict[str, Any]) -> ProgressEvent:
     return ProgressEvent(
         event_id,
         body["id"],
@@ -83,13 +83,13 @@ def _progress(event_id: str, body: dict[str, Any]) -> ProgressEvent:
     )
 
 
-def _preview(event_id: str, body: dict[str, Any]) -> PreviewEvent:
+def _parse_preview(event_id: str, body: dict[str, Any]) -> PreviewEvent:
     image = base64.b64decode(body["image_base64"], validate=True)
     return PreviewEvent(event_id, body["id"], body["attempt"], body["step"], body["content_type"], image)
 
 
-_KINDS: dict[str, Callable[[str, dict[str, Any]], Event]] = {
-    "status": _status,
-    "progress": _progress,
-    "preview": _preview,
+_PARSERS: dict[str, Callable[[str, dict[str, Any]], Event]] = {
+    "status": _parse_status,
+    "progress": _parse_progress,
+    "preview": _parse_preview,
 }

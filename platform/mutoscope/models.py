@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mutoscope.events import Event
 
-DONE = frozenset({"completed", "failed", "canceled", "expired"})
+FINISHED_STATUSES = frozenset({"completed", "failed", "canceled", "expired"})
 
 
 @dataclass(frozen=True)
@@ -62,16 +62,16 @@ class Video:
         )
 
     @property
-    def is_done(self) -> bool:
+    def is_finished(self) -> bool:
         """It will not change any more, whatever came of it."""
-        return self.status in DONE
+        return self.status in FINISHED_STATUSES
 
     @property
     def is_completed(self) -> bool:
         """There is a video to download."""
         return self.status == "completed"
 
-    def after(self, event: Event) -> Video:
+    def apply_event(self, event: Event) -> Video:
         """The same video as an event says that it stands now."""
         known = {name: getattr(event, name) for name in ("status", "progress", "eta_seconds") if hasattr(event, name)}
         if known.get("status") == "queued":
@@ -137,7 +137,7 @@ class Batch:
         )
 
     @property
-    def is_done(self) -> bool:
+    def is_finished(self) -> bool:
         """Every video of it is done, however it ended."""
         return self.status != "in_progress"
 
@@ -171,6 +171,6 @@ class BatchItem:
         )
 
 
-def id_of(thing: str | Video | Batch) -> str:
+def get_id(thing: str | Video | Batch) -> str:
     """Every method takes a video or a batch, or its id."""
     return thing if isinstance(thing, str) else thing.id

@@ -13,64 +13,64 @@ from typing import Any
 
 import httpx
 
-from mutoscope import calls
-from mutoscope.calls import Call
-from mutoscope.downloads import Download, OnBytes, whole_file
-from mutoscope.errors import ConnectionFailed, error_of
+from mutoscope import api_requests
+from mutoscope.api_requests import RequestSpec
+from mutoscope.downloads import Download, OnBytes, atomic_file
+from mutoscope.errors import ConnectionFailed, error_from_response
 from mutoscope.options import Options
-from mutoscope.retries import pause_after
+from mutoscope.retries import retry_delay
 from mutoscope.version import __version__
 
 _ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 
 
-class _Sender:
+class _BaseTransport:
     """What both transports know."""
 
     def __init__(self, options: Options, *, timeout: float, max_retries: int) -> None:
         self.base_url, self._key = options.base_url, options.api_key
         self._timeout, self.max_retries = timeout, max_retries
 
-    def _parts(self, call: Call) -> dict[str, Any]:
+    def _request_kwargs(self, spec: RequestSpec) -> dict[str, Any]:
         """A call as httpx wants it."""
         return {
-            "method": call.method,
-            "url": self.base_url + call.path,
-            "params": call.params,
-            "json": call.json,
-            "content": call.content,
-            "data": call.data,
-            "files": call.files,
-            "timeout": self._timeout + call.patience,
+            "method": spec.method,
+            "url": self.base_url + spec.path,
+            "params": spec.params,
+            "json": spec.json,
+            "content": spec.content,
+            "data": spec.data,
+            "files": spec.files,
+            "timeout": self._timeout + spec.long_poll_seconds,
             "headers": {
                 "Authorization": f"Bearer {self._key}",
                 "User-Agent": f"mutoscope-python/{__version__}",
-                **call.headers,
+                **spec.headers,
             },
         }
 
-    def _pause(self, call: Call, outcome: httpx.Response | httpx.TransportError, tries: int) -> float:
+    def _retry_delay(self, spec: RequestSpec, outcome: httpx.Response | httpx.TransportError, attempts: int) -> float:
         """Seconds until the next try. Raises what the outcome stands for where there is none."""
-        pause = pause_after(call, outcome, tries=tries, most=self.max_retries)
+        pause = retry_delay(spec, outcome, attempts=attempts, max_retries=self.max_retries)
         if pause is not None:
             return pause
         if isinstance(outcome, httpx.Response):
-            raise error_of(outcome)
+            raise error_from_response(outcome)
         reason = _ERRNO.sub("", str(outcome)) or type(outcome).__name__
         message = f"{self.base_url} does not answer ({reason}). Check the address, and whether the portal is running."
         raise ConnectionFailed(message) from outcome
 
 
-class Transport(_Sender):
+class Transport(_BaseTransport):
     """For calls that are waited for."""
 
     def __init__(self, options: Options, *, timeout: float, max_retries: int, http: httpx.Client) -> None:
         super().__init__(options, timeout=timeout, max_retries=max_retries)
         self.http = http
 
-    def json(self, call: Call) -> Any:
+    def json(self, spec: RequestSpec) -> Any:
         """The body of the answer. Raises ApiError or ConnectionFailed."""
-        with self.stream(call) as response:
+        with self.stream(spec) as response:
             try:
                 response.read()
             except httpx.TransportError as error:
@@ -81,38 +81,38 @@ class Transport(_Sender):
         """The rows of a list, page after page."""
         after = None
         while True:
-            page = self.json(calls.page(path, after, filters))
+            page = self.json(api_requests.page(path, after, filters))
             yield from page["data"]
             if not page["has_more"]:
                 return
             after = page["last_id"]
 
-    def download(self, call: Call, path: str | os.PathLike[str], *, on_bytes: OnBytes | None) -> Path:
+    def download(self, spec: RequestSpec, path: str | os.PathLike[str], *, on_bytes: OnBytes | None) -> Path:
         """Writes what a call answers into a file. Raises ApiError, ConnectionFailed or FileError."""
-        with whole_file(path) as file:
-            download = Download(call, file, on_bytes=on_bytes, most_failures=self.max_retries)
-            while not download.is_whole:
+        with atomic_file(path) as file:
+            download = Download(spec, file, on_bytes=on_bytes, max_failures=self.max_retries)
+            while not download.is_complete:
                 try:
-                    with self.stream(download.call()) as response:
-                        download.begin(response)
+                    with self.stream(download.spec()) as response:
+                        download.read_headers(response)
                         for piece in response.iter_raw():
-                            download.take(piece)
-                        download.end()
+                            download.feed(piece)
+                        download.finish()
                 except httpx.TransportError as error:
-                    time.sleep(download.pause_after(error))
+                    time.sleep(download.retry_delay(error))
         return Path(path)
 
     @contextmanager
-    def stream(self, call: Call) -> Iterator[httpx.Response]:
+    def stream(self, spec: RequestSpec) -> Iterator[httpx.Response]:
         """The answer, to be read bit by bit. Raises ApiError or ConnectionFailed; later breaks are the reader's."""
-        tries = 0
+        attempts = 0
         while True:
-            tries += 1
+            attempts += 1
             try:
-                request = self.http.build_request(**self._parts(call))
-                response = self.http.send(request, stream=True, follow_redirects=call.follows_redirects)
+                request = self.http.build_request(**self._request_kwargs(spec))
+                response = self.http.send(request, stream=True, follow_redirects=spec.follow_redirects)
             except httpx.TransportError as error:
-                time.sleep(self._pause(call, error, tries))
+                time.sleep(self._retry_delay(spec, error, attempts))
                 continue
             try:
                 if response.is_success:
@@ -121,29 +121,29 @@ class Transport(_Sender):
                 response.read()
             finally:
                 response.close()
-            time.sleep(self._pause(call, response, tries))
+            time.sleep(self._retry_delay(spec, response, attempts))
 
 
-async def _in_turn(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+async def _async_chunks(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
     """As an asynchronous client wants them: what can be read both ways httpx takes for the other kind."""
     for piece in pieces:
         yield piece
 
 
-class AsyncTransport(_Sender):
+class AsyncTransport(_BaseTransport):
     """The same for coroutines."""
 
     def __init__(self, options: Options, *, timeout: float, max_retries: int, http: httpx.AsyncClient) -> None:
         super().__init__(options, timeout=timeout, max_retries=max_retries)
         self.http = http
 
-    def _parts(self, call: Call) -> dict[str, Any]:
-        content = None if call.content is None else _in_turn(call.content)
-        return {**super()._parts(call), "content": content}
+    def _request_kwargs(self, spec: RequestSpec) -> dict[str, Any]:
+        content = None if spec.content is None else _async_chunks(spec.content)
+        return {**super()._request_kwargs(spec), "content": content}
 
-    async def json(self, call: Call) -> Any:
+    async def json(self, spec: RequestSpec) -> Any:
         """The body of the answer. Raises ApiError or ConnectionFailed."""
-        async with self.stream(call) as response:
+        async with self.stream(spec) as response:
             try:
                 await response.aread()
             except httpx.TransportError as error:
@@ -154,39 +154,39 @@ class AsyncTransport(_Sender):
         """The rows of a list, page after page."""
         after = None
         while True:
-            page = await self.json(calls.page(path, after, filters))
+            page = await self.json(api_requests.page(path, after, filters))
             for row in page["data"]:
                 yield row
             if not page["has_more"]:
                 return
             after = page["last_id"]
 
-    async def download(self, call: Call, path: str | os.PathLike[str], *, on_bytes: OnBytes | None) -> Path:
+    async def download(self, spec: RequestSpec, path: str | os.PathLike[str], *, on_bytes: OnBytes | None) -> Path:
         """Writes what a call answers into a file. Raises ApiError, ConnectionFailed or FileError."""
-        with whole_file(path) as file:
-            download = Download(call, file, on_bytes=on_bytes, most_failures=self.max_retries)
-            while not download.is_whole:
+        with atomic_file(path) as file:
+            download = Download(spec, file, on_bytes=on_bytes, max_failures=self.max_retries)
+            while not download.is_complete:
                 try:
-                    async with self.stream(download.call()) as response:
-                        download.begin(response)
+                    async with self.stream(download.spec()) as response:
+                        download.read_headers(response)
                         async for piece in response.aiter_raw():
-                            download.take(piece)
-                        download.end()
+                            download.feed(piece)
+                        download.finish()
                 except httpx.TransportError as error:
-                    await asyncio.sleep(download.pause_after(error))
+                    await asyncio.sleep(download.retry_delay(error))
         return Path(path)
 
     @asynccontextmanager
-    async def stream(self, call: Call) -> AsyncIterator[httpx.Response]:
+    async def stream(self, spec: RequestSpec) -> AsyncIterator[httpx.Response]:
         """The answer, to be read bit by bit. Raises ApiError or ConnectionFailed; later breaks are the reader's."""
-        tries = 0
+        attempts = 0
         while True:
-            tries += 1
+            attempts += 1
             try:
-                request = self.http.build_request(**self._parts(call))
-                response = await self.http.send(request, stream=True, follow_redirects=call.follows_redirects)
+                request = self.http.build_request(**self._request_kwargs(spec))
+                response = await self.http.send(request, stream=True, follow_redirects=spec.follow_redirects)
             except httpx.TransportError as error:
-                await asyncio.sleep(self._pause(call, error, tries))
+                await asyncio.sleep(self._retry_delay(spec, error, attempts))
                 continue
             try:
                 if response.is_success:
@@ -195,4 +195,4 @@ class AsyncTransport(_Sender):
                 await response.aread()
             finally:
                 await response.aclose()
-            await asyncio.sleep(self._pause(call, response, tries))
+            await asyncio.sleep(self._retry_delay(spec, response, attempts))

@@ -10,18 +10,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mutoscope import calls
-from mutoscope.calls import Picture
+from mutoscope import api_requests
+from mutoscope.api_requests import ImageInput
 from mutoscope.downloads import OnBytes
-from mutoscope.errors import VideoNotMade, WaitTimeout
+from mutoscope.errors import VideoFailed, WaitTimeout
+from mutoscope.event_follower import PROGRESS_LONG_POLL_SECONDS, STREAM_ERRORS, EventFollower, StreamUnavailable
 from mutoscope.events import Event
-from mutoscope.following import SHOWN_HOLD_SECONDS, STREAM_FAULTS, Following, NoStream
-from mutoscope.models import Quote, Video, id_of
+from mutoscope.models import Quote, Video, get_id
 from mutoscope.transport import Transport
 
 # The server holds an answer back for this long at most.
-LONGEST_HOLD_SECONDS = 30.0
-SHORTEST_ROUND_SECONDS = 0.5
+MAX_LONG_POLL_SECONDS = 30.0
+MIN_POLL_INTERVAL_SECONDS = 0.5
 
 
 class Videos:
@@ -32,7 +32,7 @@ class Videos:
 
     def create(
         self,
-        image: Picture,
+        image: ImageInput,
         prompt: str,
         *,
         idempotency_key: str | None = None,
@@ -44,16 +44,18 @@ class Videos:
         image: a path, bytes, an open file, or an address, where the portal fetches those.
         cancel_after: seconds in which it has to have been started.
         """
-        call = calls.create(image, prompt, idempotency_key=idempotency_key, cancel_after=cancel_after, options=fields)
-        return Video.from_json(self._transport.json(call))
+        spec = api_requests.create(
+            image, prompt, idempotency_key=idempotency_key, cancel_after=cancel_after, options=fields
+        )
+        return Video.from_json(self._transport.json(spec))
 
-    def quote(self, image: Picture, prompt: str, **fields: Any) -> Quote:
+    def quote(self, image: ImageInput, prompt: str, **fields: Any) -> Quote:
         """What it would cost, without asking for it."""
-        return Quote.from_json(self._transport.json(calls.quote(image, prompt, options=fields)))
+        return Quote.from_json(self._transport.json(api_requests.quote(image, prompt, options=fields)))
 
     def retrieve(self, video: str | Video, *, wait: float = 0) -> Video:
         """Where it stands. wait: seconds that the answer may be held back until that changes."""
-        return Video.from_json(self._transport.json(calls.get(id_of(video), wait=wait)))
+        return Video.from_json(self._transport.json(api_requests.get(get_id(video), wait=wait)))
 
     def events(self, video: str | Video, *, last_event_id: str | None = None) -> Iterator[Event]:
         """What happens to it, as it happens, until its end: StatusEvent, ProgressEvent, PreviewEvent.
@@ -61,14 +63,14 @@ class Videos:
         Goes on by itself where the line breaks. Where the server has no stream for us, its status is asked for instead,
         which knows no previews. last_event_id: the `id` of the last event that was seen, to go on behind it.
         """
-        following = self._following(id_of(video), last_event_id)
+        following = self._follower(get_id(video), last_event_id)
         try:
-            yield from self._streamed(following)
-        except NoStream:
-            while not following.is_over:
+            yield from self._stream_events(following)
+        except StreamUnavailable:
+            while not following.is_finished:
                 started = time.monotonic()
-                yield from following.news(self.retrieve(following.video_id, wait=following.hold))
-                _pause_for_the_rest(started)
+                yield from following.new_events(self.retrieve(following.video_id, wait=following.long_poll_seconds))
+                _sleep_until_next_poll(started)
 
     def wait(
         self,
@@ -83,24 +85,24 @@ class Videos:
         """
         end = None if timeout is None else time.monotonic() + timeout
         seen = self.retrieve(video)
-        if on_progress and not seen.is_done:
+        if on_progress and not seen.is_finished:
             on_progress(seen)
             # What is left then is asked for: such an answer ends in time, a stream when it has something to say.
-            seen = self._watched(seen, on_progress, until=None if end is None else end - LONGEST_HOLD_SECONDS)
-        hold = SHOWN_HOLD_SECONDS if on_progress else LONGEST_HOLD_SECONDS
-        while not seen.is_done:
+            seen = self._wait_on_stream(seen, on_progress, until=None if end is None else end - MAX_LONG_POLL_SECONDS)
+        long_poll_seconds = PROGRESS_LONG_POLL_SECONDS if on_progress else MAX_LONG_POLL_SECONDS
+        while not seen.is_finished:
             left = math.inf if end is None else end - time.monotonic()
             if left <= 0:
                 raise WaitTimeout(f"{seen.id} is {seen.status} at {seen.progress} %. It goes on; wait again.")
             started = time.monotonic()
-            seen = self.retrieve(video, wait=min(hold, left))
-            _pause_for_the_rest(started, left)
-            if on_progress and not seen.is_done:
+            seen = self.retrieve(video, wait=min(long_poll_seconds, left))
+            _sleep_until_next_poll(started, left)
+            if on_progress and not seen.is_finished:
                 on_progress(seen)
         if on_progress:
             on_progress(seen)
         if not seen.is_completed:
-            raise VideoNotMade(seen)
+            raise VideoFailed(seen)
         return seen
 
     def list(self, **filters: Any) -> Iterator[Video]:
@@ -108,15 +110,15 @@ class Videos:
         return map(Video.from_json, self._transport.pages("/v1/videos", filters))
 
     def cancel(self, video: str | Video) -> Video:
-        return Video.from_json(self._transport.json(calls.cancel(id_of(video))))
+        return Video.from_json(self._transport.json(api_requests.cancel(get_id(video))))
 
     def remix(self, video: str | Video, *, idempotency_key: str | None = None, **changes: Any) -> Video:
         """A new video from the same picture, with some fields changed."""
-        call = calls.remix(id_of(video), changes, idempotency_key=idempotency_key)
-        return Video.from_json(self._transport.json(call))
+        spec = api_requests.remix(get_id(video), changes, idempotency_key=idempotency_key)
+        return Video.from_json(self._transport.json(spec))
 
     def delete(self, video: str | Video) -> None:
-        self._transport.json(calls.delete(id_of(video)))
+        self._transport.json(api_requests.delete(get_id(video)))
 
     def download(
         self,
@@ -130,39 +132,39 @@ class Videos:
 
         variant: video, gif, thumbnail, spritesheet. on_bytes: is called with the bytes so far, and in all (or None).
         """
-        return self._transport.download(calls.content(id_of(video), variant), path, on_bytes=on_bytes)
+        return self._transport.download(api_requests.content(get_id(video), variant), path, on_bytes=on_bytes)
 
-    def _following(self, video_id: str, last_event_id: str | None = None) -> Following:
-        return Following(video_id, last_event_id, most_failures=self._transport.max_retries)
+    def _follower(self, video_id: str, last_event_id: str | None = None) -> EventFollower:
+        return EventFollower(video_id, last_event_id, max_failures=self._transport.max_retries)
 
-    def _streamed(self, following: Following, *, until: float | None = None) -> Iterator[Event]:
+    def _stream_events(self, following: EventFollower, *, until: float | None = None) -> Iterator[Event]:
         """The stream's events, over as many lines as it takes. Raises NoStream."""
-        while not following.is_over and (until is None or time.monotonic() < until):
+        while not following.is_finished and (until is None or time.monotonic() < until):
             error: Exception | None = None
             try:
-                with self._transport.stream(following.call()) as response:
-                    following.begin(response)
+                with self._transport.stream(following.spec()) as response:
+                    following.read_headers(response)
                     for piece in response.iter_bytes():
-                        yield from following.take(piece)
-                        if following.is_over or (until is not None and time.monotonic() > until):
+                        yield from following.feed(piece)
+                        if following.is_finished or (until is not None and time.monotonic() > until):
                             return
-            except STREAM_FAULTS as fault:
+            except STREAM_ERRORS as fault:
                 error = fault
-            if not following.is_over:
-                time.sleep(following.pause_after(error))
+            if not following.is_finished:
+                time.sleep(following.retry_delay(error))
 
-    def _watched(self, seen: Video, on_progress: Callable[[Video], None], *, until: float | None) -> Video:
+    def _wait_on_stream(self, seen: Video, on_progress: Callable[[Video], None], *, until: float | None) -> Video:
         """The video as it stood when its stream ended."""
-        following = self._following(seen.id)
-        with suppress(NoStream):
-            for event in self._streamed(following, until=until):
-                now = seen.after(event)
-                if now != seen and not now.is_done:
+        following = self._follower(seen.id)
+        with suppress(StreamUnavailable):
+            for event in self._stream_events(following, until=until):
+                now = seen.apply_event(event)
+                if now != seen and not now.is_finished:
                     on_progress(now)
                     seen = now
         return self.retrieve(seen)
 
 
-def _pause_for_the_rest(started: float, left: float = LONGEST_HOLD_SECONDS) -> None:
+def _sleep_until_next_poll(started: float, left: float = MAX_LONG_POLL_SECONDS) -> None:
     """A server that does not hold answers back must not be asked without pause."""
-    time.sleep(max(0.0, min(SHORTEST_ROUND_SECONDS - (time.monotonic() - started), left)))
+    time.sleep(max(0.0, min(MIN_POLL_INTERVAL_SECONDS - (time.monotonic() - started), left)))

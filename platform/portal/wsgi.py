@@ -9,6 +9,6 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from servestatic import ServeStatic
 
-from portal.edge import WsgiEdge
+from portal.web.request_guards import WsgiRequestGuard
 
-application = ServeStatic(WsgiEdge(get_wsgi_application()), **settings.STATIC_SERVER)
+application = ServeStatic(WsgiRequestGuard(get_wsgi_application()), **settings.STATIC_SERVER)

@@ -3,11 +3,11 @@
 import pytest
 from django.core.management import CommandError, call_command
 
+from accounts.auth.principals import principal_for_key
+from accounts.keys.services import ensure_personal_team
 from accounts.models import Membership, Team, User
-from accounts.principals import principal_for_key
 from accounts.quota.models import LedgerEntry, Plan, Wallet
 from accounts.roles import Role
-from accounts.services import ensure_personal_team
 from common.clock import DatabaseNow
 from jobs.models import Worker
 
@@ -88,7 +88,7 @@ def test_a_key_is_for_members_and_within_their_role(team):
 
 
 def test_a_worker_is_drained_and_resumed(db, capsys):
-    worker = Worker.objects.create(name="w", pool="cpu", model="camera", device="cpu", last_beat_at=DatabaseNow())
+    worker = Worker.objects.create(name="w", pool="cpu", model="camera", device="cpu", last_heartbeat_at=DatabaseNow())
     assert said(capsys, "drain_worker", "w") == "w drains"
     assert said(capsys, "drain_worker", str(worker.pk)) == "w drains already"
     assert said(capsys, "drain_worker", "w", "--resume") == "w claims again"

@@ -3,8 +3,8 @@
 import pytest
 from django.core.management import CommandError, call_command
 
+from accounts.auth.principals import principal_for_key
 from accounts.models import ApiKey, Team, User
-from accounts.principals import principal_for_key
 from accounts.quota.models import LedgerEntry, Wallet
 from accounts.roles import Role, Scope
 from common.errors import Unauthenticated

@@ -1,10 +1,10 @@
 import pytest
 from django.conf import settings
 
+from accounts.keys.services import ensure_personal_team, provision_team
 from accounts.models import Membership, User
 from accounts.quota.models import LedgerEntry, Wallet
 from accounts.roles import Role
-from accounts.services import create_team, ensure_personal_team
 
 pytestmark = pytest.mark.django_db
 
@@ -15,7 +15,7 @@ def alice() -> User:
 
 
 def test_a_new_team_has_its_owner_and_the_starting_credits(alice: User) -> None:
-    team = create_team(name="Studio", owner=alice)
+    team = provision_team(name="Studio", owner=alice)
 
     assert Membership.objects.get(team=team).role == Role.OWNER
     assert Wallet.objects.get(team=team).balance == settings.STARTING_CREDITS

@@ -10,8 +10,8 @@ from cryptography.fernet import InvalidToken
 from django.core.cache import cache
 from django.test import Client
 
+from accounts.auth.second_factor import decrypt, encrypt, has_second_factor
 from accounts.models import User
-from accounts.second_factor import decrypt, encrypt, has_second_factor
 from tests.pages.conftest import PASSWORD, make_user
 
 EMAIL = "nora@example.com"

@@ -10,9 +10,9 @@ from django.core.cache import cache
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
+from accounts.auth.signup import SESSION_KEY, may_sign_up, remember_invitation
+from accounts.keys.services import provision_team
 from accounts.models import Invitation, User
-from accounts.services import create_team
-from accounts.signup import SESSION_KEY, may_sign_up, remember_invitation
 from tests.pages.conftest import PASSWORD, make_user
 
 EMAIL = "nora@example.com"
@@ -27,7 +27,7 @@ def fresh_counts(db: None) -> None:
 def invitation() -> Invitation:
     owner = make_user("owner@example.com")
     return Invitation.objects.create(
-        team=create_team(name="Reel", owner=owner),
+        team=provision_team(name="Reel", owner=owner),
         email="Nora@Example.com",
         inviter=owner,
         secret_sha256=b"1" * 32,

@@ -54,7 +54,7 @@ def served(folder: Path, loop: str) -> Iterator[None]:
     commands = {
         "ours": [
             *("gunicorn", "portal.wsgi:application", "--workers", "2", "--worker-class", "sync"),
-            *("--bind", f"127.0.0.1:{PORTS['ours']}", "--logger-class", "portal.gunicorn_logs.Logger"),
+            *("--bind", f"127.0.0.1:{PORTS['ours']}", "--logger-class", "portal.web.gunicorn_logs.Logger"),
             "--no-control-socket",
         ],
         "twin": [
@@ -131,9 +131,9 @@ def main() -> None:
         from many_jobs import fill_videos
         from PIL import Image
 
+        from accounts.keys.services import create_api_key, ensure_personal_team
         from accounts.models import User
         from accounts.quota.models import Plan
-        from accounts.services import create_api_key, ensure_personal_team
         from jobs.models import Job
 
         user = User.objects.create_user("bench@example.com")

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from inference.engines.i2vgenxl.engine import I2VGenXLEngine
-from inference.pictures import decode_picture
-from inference.requests import GenerationRequest
+from inference.generation import GenerationRequest
+from inference.images import decode_image
 
 
 def serve(folder: str, device: str) -> None:
@@ -30,7 +30,7 @@ def serve(folder: str, device: str) -> None:
 
 
 def run(engine: I2VGenXLEngine, request: GenerationRequest, image: str, out: str | None) -> dict[str, Any]:
-    picture = decode_picture(Path(image).read_bytes())
+    picture = decode_image(Path(image).read_bytes())
     on_cuda = engine.device.startswith("cuda")
     if on_cuda:
         torch.cuda.reset_peak_memory_stats()

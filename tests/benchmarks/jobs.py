@@ -66,7 +66,7 @@ def history() -> None:
 
 def time_claims(count: int) -> list[float]:
     """Milliseconds of each."""
-    from jobs.services.claim import claim_job
+    from jobs.queue.claim import claim_job
 
     times = []
     for _ in range(count):
@@ -126,7 +126,7 @@ def fairness() -> None:
     """Shares of claims by teams of weights 1:1:2:4, and the wait of one job behind another team's 20,000."""
     from accounts.quota.models import Plan, Wallet
     from jobs.models import Job
-    from jobs.services.claim import claim_job
+    from jobs.queue.claim import claim_job
 
     teams = [team_of(f"weight{number}") for number in range(4)]
     for team, weight in zip(teams, (1, 1, 2, 4), strict=True):
@@ -168,10 +168,10 @@ def recovery() -> None:
 
 def team_of(name: str) -> Any:
     """A principal with a team of its own and credits enough."""
+    from accounts.auth.principals import Principal
+    from accounts.keys.services import ensure_personal_team
     from accounts.models import User
-    from accounts.principals import Principal
     from accounts.roles import SCOPES_OF_ROLE, Role
-    from accounts.services import ensure_personal_team
 
     user = User.objects.create_user(f"{name}@example.com")
     return Principal(ensure_personal_team(user=user), user, Role.OWNER, SCOPES_OF_ROLE[Role.OWNER])
@@ -181,14 +181,14 @@ def request_for(**changes: Any) -> Any:
     from PIL import Image
 
     from inference.catalogue import get_model
-    from inference.pictures import encode_png
+    from inference.images import encode_png
     from jobs.models import Priority
-    from jobs.requests import VideoRequest
+    from jobs.videos.submission import VideoRequest
 
     values = {"prompt": "fine", "width": 64, "height": 64, "num_frames": 8, "steps": 10, **changes}
     return VideoRequest(
         spec=get_model("scripted"),
-        picture_png=encode_png(Image.new("RGB", (64, 64))),
+        image_png=encode_png(Image.new("RGB", (64, 64))),
         negative_prompt="",
         preset="",
         resolution="256p",
@@ -203,7 +203,7 @@ def request_for(**changes: Any) -> Any:
 
 
 def submit(team: Any, **changes: Any) -> Any:
-    from jobs.services.submit import submit_job
+    from jobs.videos.services import submit_job
 
     return submit_job(principal=team, request=request_for(**changes))
 
@@ -217,11 +217,11 @@ def fill(teams: list[Any], count: int, **changes: Any) -> None:
     from accounts.quota.models import LedgerEntry, Wallet
     from common.ids import new_id
     from jobs.models import Job
-    from jobs.services.submit import _job
+    from jobs.videos.services import _build_job
 
     request = request_for(**changes)
-    key = default_storage.save("benchmark/source.png", ContentFile(request.picture_png))
-    jobs = [_job(teams[number % len(teams)], request, new_id(), key) for number in range(count)]
+    key = default_storage.save("benchmark/source.png", ContentFile(request.image_png))
+    jobs = [_build_job(teams[number % len(teams)], request, new_id(), key) for number in range(count)]
     with transaction.atomic():
         Job.objects.bulk_create(jobs, batch_size=5_000)
         LedgerEntry.objects.bulk_create(

@@ -23,8 +23,8 @@ class Member:
     def __init__(self, email: str) -> None:
         from django.test import Client
 
+        from accounts.keys.services import ensure_personal_team
         from accounts.models import User
-        from accounts.services import ensure_personal_team
 
         self.user = User.objects.create_user(email)
         self.team = ensure_personal_team(user=self.user)
@@ -147,7 +147,7 @@ def fill(user: Any, team: Any) -> None:
         publication = Publication(
             id=new_id(), team=team, job=job, publisher=user, caption=f"Take {number}", tags=tags, model=job.model
         )
-        publication.search_text = publication.words()
+        publication.search_text = publication.build_search_text()
         jobs.append(job)
         publications.append(publication)
     Job.objects.bulk_create(jobs, batch_size=5_000)

@@ -114,7 +114,7 @@ def fill_videos(team: Any, user: Any, *, first: int, last: int) -> None:
 
 # What so many videos leave in other tables: three events each and two rows of the ledger, and their use by day.
 _EVENTS = """
-INSERT INTO jobs_jobevent (job_id, kind, created_at, announced_at)
+INSERT INTO jobs_jobevent (job_id, kind, created_at, dispatched_at)
 SELECT job.id, kind, job.created_at, job.created_at
 FROM jobs_job job, unnest(ARRAY['queued', 'started', job.state]) kind
 WHERE job.state <> 'queued' ORDER BY job.id
@@ -132,7 +132,7 @@ ON CONFLICT DO NOTHING
 # 1,990 batches of 500 requests, a hundred collections of a thousand publications.
 _BATCHES = """
 INSERT INTO batches_batch (id, team_id, user_id, name, metadata, webhook_url, on_error, total, idempotency_key,
-                           fingerprint, takes, state, created_at, finished_at)
+                           fingerprint, intake_attempt, state, created_at, finished_at)
 SELECT uuidv7(make_interval(mins => n - 2000)), team.id, team.personal_of_id, 'batch ' || n, '{}', '', 'continue', 500,
        '', '', 1, 'completed', now(), now()
 FROM accounts_team team, generate_series(1, 1990) n WHERE team.id = %(team)s
@@ -156,7 +156,7 @@ JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM galleries_publica
     ON publication.place %% 100 + 1 = collection.position
 """
 _TALLY = """
-INSERT INTO jobs_tally (kind, pool, model, detail, at_most, count, seconds, credits)
+INSERT INTO jobs_metriccounter (kind, pool, model, detail, upper_bound, count, seconds, credits)
 SELECT state, pool, model, error_code, 60, count(*), 30 * count(*), count(charged_credits)
 FROM jobs_job WHERE state <> 'queued' GROUP BY state, pool, model, error_code
 """

@@ -15,7 +15,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
 
-from portal.embedded import EmbeddedServers, addresses  # noqa: E402 (needs the path above)
+from portal.embedded.servers import EmbeddedServers, server_urls  # noqa: E402 (needs the path above)
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def benchmark_site(**variables: str) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="mts-") as name:
         Path(name).chmod(0o755)  # as root, the database runs as a user of its own
         os.environ.update(
-            addresses(Path(name)),
+            server_urls(Path(name)),
             SECRET_KEY="benchmark",
             VAR_DIR=name,
             LOG_LEVEL="ERROR",

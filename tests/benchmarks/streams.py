@@ -65,12 +65,18 @@ class Clients:
 
 
 def main(streams: int = 1000) -> None:
-    limits = dict.fromkeys(("EVENT_STREAMS", "EVENT_STREAMS_PER_KEY", "EVENT_STREAMS_PER_PERSON"), str(streams))
+    limits = dict.fromkeys(
+        ("MAX_EVENT_STREAMS", "MAX_EVENT_STREAMS_PER_KEY", "MAX_EVENT_STREAMS_PER_PERSON"), str(streams)
+    )
     with benchmark_site(**limits, DATABASE_POOL_SIZE="0"):
         key, jobs = running_jobs(streams)
         with process("web", "gunicorn portal.wsgi:application --workers 2 --bind 127.0.0.1:{port}") as (web, _):
             live_command = "uvicorn portal.asgi:application --http httptools --log-level warning --port {port}"
-            pool = {"DATABASE_POOL_SIZE": str(POOL), "HOLDS_ANSWERS": "1", "EVENT_STREAMS_PER_TEAM": str(streams)}
+            pool = {
+                "DATABASE_POOL_SIZE": str(POOL),
+                "LONG_POLLING_ENABLED": "1",
+                "MAX_EVENT_STREAMS_PER_TEAM": str(streams),
+            }
             with process("live", live_command, **pool) as (live, live_process):
                 measure(web, live, live_process, key, jobs)
 
@@ -119,9 +125,9 @@ def measure(web: int, live: int, live_process: psutil.Process, key: str, jobs: l
 
 def running_jobs(count: int) -> tuple[str, list[Any]]:
     """Videos in progress, without a worker; and a key of their team."""
+    from accounts.keys.services import create_api_key, ensure_personal_team
     from accounts.models import User
     from accounts.quota.models import Plan
-    from accounts.services import create_api_key, ensure_personal_team
     from common.clock import DatabaseNow
     from jobs.models import Job
     from jobs.states import State
@@ -141,8 +147,8 @@ def running_jobs(count: int) -> tuple[str, list[Any]]:
 
 def publish_events(jobs: list[Any], told: Counter[str]) -> None:
     """As so many workers would, evenly over the time."""
-    from jobs.live.events import preview_event, progress_event
-    from jobs.live.publish import publish
+    from jobs.events.event import preview_event, progress_event
+    from jobs.events.publisher import publish
 
     jpeg = random.randbytes(PREVIEW_BYTES)
     started = time.monotonic()

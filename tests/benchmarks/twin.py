@@ -28,8 +28,8 @@ from psycopg_pool import AsyncConnectionPool  # noqa: E402
 from pydantic import BaseModel, Field  # noqa: E402
 
 from common.ids import new_id, parse_public_id, public_id  # noqa: E402
-from common.ratelimit import _COUNT  # noqa: E402
-from inference.pictures import decode_picture, encode_png  # noqa: E402
+from common.ratelimit import _HIT_SCRIPT  # noqa: E402
+from inference.images import decode_image, encode_png  # noqa: E402
 from inference.sizes import frame_size  # noqa: E402
 
 app = FastAPI()
@@ -59,7 +59,7 @@ async def start() -> None:
     app.state.pool = AsyncConnectionPool(os.environ["TWIN_DATABASE"], min_size=4, max_size=10, open=False)
     await app.state.pool.open()
     client = redis.asyncio.Redis.from_url(os.environ["REDIS_URL"])
-    app.state.count = client.register_script(_COUNT)
+    app.state.count = client.register_script(_HIT_SCRIPT)
 
 
 async def caller(request: Request, connection: psycopg.AsyncConnection[Any]) -> dict[str, Any]:
@@ -125,7 +125,7 @@ async def submit(body: Body, request: Request) -> Response:
         await cursor.execute(
             "INSERT INTO jobs_job (id, team_id, user_id, api_key_id, model, prompt, negative_prompt, preset,"
             " resolution, width, height, num_frames, fps, steps, guidance_scale, seed, output_format, source_key,"
-            " metadata, webhook_url, webhook_form, warnings, state, pool, priority, vram_mb, attempt, max_attempts,"
+            " metadata, webhook_url, webhook_formatat, warnings, state, pool, priority, vram_mb, attempt, max_attempts,"
             " crash_count, steps_done, result_key, poster_key, quoted_credits, error_code, error_message,"
             " created_at, queued_at)"
             " VALUES (%s, %s, %s, %s, 'camera', %s, '', '', %s, %s, %s, %s, %s, %s, %s, %s, 'mp4', %s, '{}', '', '',"
@@ -147,7 +147,7 @@ async def submit(body: Body, request: Request) -> Response:
 
 
 def _picture(text: str) -> tuple[bytes, tuple[int, int]]:
-    picture = decode_picture(base64.b64decode(text, validate=True))
+    picture = decode_image(base64.b64decode(text, validate=True))
     picture.thumbnail((2048, 2048))
     return encode_png(picture), picture.size
 

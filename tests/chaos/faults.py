@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import psutil
 
-from portal.embedded import Server
+from portal.embedded.servers import Server
 from tests.chaos.bells import bells_doubled, bells_forged, bells_lost
 from tests.chaos.injector import Fault, Injector, revive
 from tests.chaos.processes import Process
-from tests.chaos.world import LEASE_SECONDS
+from tests.chaos.world import LEASE_TIMEOUT_SECONDS
 
 
 def kill_worker(injector: Injector) -> str:
@@ -57,7 +57,7 @@ def _freeze(*, child_too: bool) -> Callable[[Injector], str | None]:
         worker = injector.a_worker()
         if worker.frozen or not worker.alive:
             return None
-        seconds = LEASE_SECONDS + injector.dice.uniform(1, 2.5)
+        seconds = LEASE_TIMEOUT_SECONDS + injector.dice.uniform(1, 2.5)
         engine = worker.engine() if child_too else None
         worker.freeze(seconds)
         if engine is not None:
@@ -165,7 +165,7 @@ def _partition(*, silent: bool) -> Callable[[Injector], str]:
     def partition(injector: Injector) -> str:
         worker = injector.a_worker()
         line = injector.world.lines[worker.name]
-        until = time.monotonic() + LEASE_SECONDS + injector.dice.uniform(1, 3)
+        until = time.monotonic() + LEASE_TIMEOUT_SECONDS + injector.dice.uniform(1, 3)
         if silent:
             line.silent_until = until
         else:
@@ -224,7 +224,7 @@ FAULTS: dict[str, Fault] = {
     "kill worker and engine": kill_both,
     "kill reconciler": _kill("rec"),
     "kill web": _kill("web"),
-    "kill side worker": _kill("side"),
+    "kill maintenance worker": _kill("maintenance"),
     "zombie": _freeze(child_too=True),
     "zombie parent": _freeze(child_too=False),
     "SIGTERM storm": sigterm_storm,

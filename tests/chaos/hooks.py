@@ -35,12 +35,14 @@ class Hooks:
 
     def add_endpoint(self, team: Team) -> None:
         from accounts.models import Team as TeamRow
-        from jobs.webhooks.models import ENDS, Kind
+        from jobs.webhooks.models import FINISHED_KINDS, EventKind
         from jobs.webhooks.services import create_endpoint
 
         row = TeamRow.objects.get(pk=team.id)
         url = f"{self._url}/{team.id}"
-        endpoint = create_endpoint(team=row, creator=row.members.get(), url=url, kinds=[*ENDS, Kind.STARTED])
+        endpoint = create_endpoint(
+            team=row, creator=row.members.get(), url=url, kinds=[*FINISHED_KINDS, EventKind.STARTED]
+        )
         self._secrets[f"/{team.id}"] = endpoint.secret
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from portal.embedded import EmbeddedServerError, Server
+from portal.embedded.servers import EmbeddedServerError, Server
 from tests.chaos.processes import Process
 from tests.chaos.world import World
 
@@ -68,7 +68,7 @@ class Injector:
         for _, _, mend in due:
             mend()
         for server in self.world.servers.servers:
-            if server.name not in self.world.lost_servers and server.crashed():
+            if server.name not in self.world.lost_servers and server.has_crashed():
                 revive(server)
         for process in self.world.processes.values():
             if not process.frozen:

@@ -12,7 +12,7 @@ import numpy as np
 import psycopg
 
 from inference.engines.scripted.engine import colour_of
-from jobs.services.audit import find_missing_results, find_money_drifts
+from jobs.queue.ledger_check import find_discrepancies, find_missing_results
 from jobs.states import TRANSITIONS
 from tests.chaos.clients import Client, Order
 from tests.chaos.hooks import Hooks
@@ -159,8 +159,8 @@ def _usage(evidence: Evidence) -> Iterator[str]:
 
 @invariant("the product's own audit finds nothing")
 def _audit(_: Evidence) -> Iterator[str]:
-    for drift in (*find_money_drifts(), *find_missing_results()):
-        yield f"{drift.rule}: {drift.where}"
+    for discrepancy in (*find_discrepancies(), *find_missing_results()):
+        yield f"{discrepancy.rule}: {discrepancy.location}"
 
 
 @invariant("the published result is playable, this job's, and the final attempt's")

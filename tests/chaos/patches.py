@@ -8,13 +8,13 @@ import time
 
 from django.db.models import QuerySet
 
-from jobs.fence import Fence
+from jobs.fencing import Fence
 from jobs.models import Job
-from jobs.services import close, lease, reconcile
+from jobs.queue import finish, lease, reconcile
 from jobs.states import State
 from jobs.worker import publish
+from jobs.worker.attempt import RunningAttempt
 from jobs.worker.gpu import GpuWorker
-from jobs.worker.hold import Hold
 
 
 def fence() -> None:
@@ -23,8 +23,8 @@ def fence() -> None:
     def held_by(held: Fence) -> QuerySet[Job]:
         return Job.objects.filter(pk=held.job_id, state=State.IN_PROGRESS)
 
-    lease.held_by = close.held_by = held_by
-    close._COMPLETE = _without(" AND attempt = %(attempt)s")
+    lease.job_leased_by = finish.job_leased_by = held_by
+    finish._COMPLETE = _without(" AND attempt = %(attempt)s")
 
 
 def every_fence() -> None:
@@ -33,28 +33,28 @@ def every_fence() -> None:
     def held_by(held: Fence) -> QuerySet[Job]:
         return Job.objects.filter(pk=held.job_id)
 
-    lease.held_by = close.held_by = held_by
-    close._COMPLETE = _without(" AND attempt = %(attempt)s AND state = 'in_progress'")
+    lease.job_leased_by = finish.job_leased_by = held_by
+    finish._COMPLETE = _without(" AND attempt = %(attempt)s AND state = 'in_progress'")
 
 
 def _without(words: str) -> str:
-    assert words in close._COMPLETE
-    return close._COMPLETE.replace(words, "")
+    assert words in finish._COMPLETE
+    return finish._COMPLETE.replace(words, "")
 
 
 def self_check() -> None:
     """A worker that cannot renew its lease goes on."""
-    Hold.is_lost = property(lambda hold: hold._fenced_off)
+    RunningAttempt.is_lease_lost = property(lambda attempt: attempt._fenced_off)
 
 
 def doorbell() -> None:
     """Nobody rings again for a job that waits, and nobody asks without having been rung for."""
 
     def only_when_rung(worker: GpuWorker) -> None:
-        if worker.wait_for_bell() and (job := worker.claim()):
+        if worker.wait_for_wakeup() and (job := worker.claim()):
             worker.start(job)
 
-    reconcile.ring_waiting_pools = lambda: 0
+    reconcile.notify_waiting_pools = lambda: 0
     GpuWorker.claim_or_wait = only_when_rung
 
 

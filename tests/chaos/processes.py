@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from portal.processes import spawn
+from portal.embedded.processes import spawn
 
 ROOT = Path(__file__).resolve().parents[2]
 

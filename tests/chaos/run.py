@@ -115,7 +115,7 @@ class Run:
     def _is_quiet(self) -> bool:
         sql = """SELECT (SELECT count(*) FROM jobs_job WHERE state IN ('queued', 'in_progress')
                          OR (deleted_at IS NOT NULL AND files_deleted_at IS NULL))
-                      + (SELECT count(*) FROM jobs_jobevent WHERE announced_at IS NULL)
+                      + (SELECT count(*) FROM jobs_jobevent WHERE dispatched_at IS NULL)
                       + (SELECT count(*) FROM webhooks_delivery WHERE state = 'pending')"""
         try:
             with psycopg.connect(**self.watch.address()) as connection:
@@ -139,7 +139,7 @@ class Run:
         # The checks import the site's models: not before the world has made its settings.
         from django.db import connections
 
-        from jobs.services.orphans import sweep_orphans
+        from jobs.videos.orphans import sweep_orphans
         from tests.chaos.invariants import Evidence, violations
 
         connections.close_all()

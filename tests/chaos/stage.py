@@ -15,7 +15,7 @@ from tests.chaos.watch import Watch
 from tests.chaos.world import World
 
 # Long enough that a worker on a busy machine does not lose it for want of a processor.
-LEASE_SECONDS = "4"
+LEASE_TIMEOUT_SECONDS = "4"
 # Only the whole run can say these.
 NOT_OF_A_SCENE = {"the product's own audit finds nothing", "an outage is answered with 503, never with 500"}
 
@@ -77,7 +77,11 @@ class Stage:
         return scene
 
     def _bent(self, case: Case) -> dict[str, str]:
-        return {"CHAOS_MUTANTS": case.patches, "LEASE_SECONDS": LEASE_SECONDS, "BEAT_SECONDS": "0.3"}
+        return {
+            "CHAOS_MUTANTS": case.patches,
+            "LEASE_TIMEOUT_SECONDS": LEASE_TIMEOUT_SECONDS,
+            "HEARTBEAT_INTERVAL_SECONDS": "0.3",
+        }
 
     def _end(self, processes: list) -> None:
         for process in processes:

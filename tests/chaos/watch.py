@@ -80,12 +80,12 @@ class Watch:
 
     def wait_for_workers(self, seconds: float) -> None:
         """Notes which workers are not ready for a job again so long after the last fault."""
-        sql = "SELECT name, state, trouble FROM jobs_worker WHERE last_beat_at > clock_timestamp() - interval '2 s'"
+        sql = "SELECT name, state, last_error FROM jobs_worker WHERE last_heartbeat_at > clock_timestamp() - interval '2 s'"
         give_up = time.monotonic() + seconds
         while time.monotonic() < give_up:
             with psycopg.connect(**self.address()) as connection:
                 found = connection.execute(sql).fetchall()
-            self.unwell = [f"{name} is {state}: {trouble}" for name, state, trouble in found if state != "ready"]
+            self.unwell = [f"{name} is {state}: {last_error}" for name, state, last_error in found if state != "ready"]
             if not self.unwell and len(found) == len(self.world.workers):
                 return
             time.sleep(0.2)

@@ -14,13 +14,13 @@ from typing import Self
 import httpx
 import psutil
 
-from portal.embedded import DATABASE, EmbeddedServers, addresses
+from portal.embedded.servers import DATABASE, EmbeddedServers, server_urls
 from tests.chaos.processes import ROOT, Process
 from tests.chaos.proxy import Line, Proxies
 from tests.ports import own_port
 
-LEASE_SECONDS = 4.0
-DRAIN_SECONDS = 2.0
+LEASE_TIMEOUT_SECONDS = 4.0
+DRAIN_TIMEOUT_SECONDS = 2.0
 CREDITS = 1_000_000
 MARK = "MUTOSCOPE_CHAOS"
 PYTHON = sys.executable
@@ -89,7 +89,7 @@ class World:
 
     def environment(self) -> dict[str, str]:
         return {
-            **addresses(self.folder / "s"),
+            **server_urls(self.folder / "s"),
             "SECRET_KEY": "only-for-tests",
             "VAR_DIR": str(self.folder),
             "MEDIA_ROOT": str(self.media),
@@ -101,20 +101,20 @@ class World:
             "DEBUG": "0",
             "LOG_JSON": "1",
             "STARTING_CREDITS": str(CREDITS),
-            "LEASE_SECONDS": str(LEASE_SECONDS),
-            "BEAT_SECONDS": "0.5",
-            "DATABASE_IDLE_TRANSACTION_SECONDS": "1",
-            "RECONCILE_SECONDS": "0.5",
-            "AUDIT_SECONDS": "10",
-            "DRAIN_SECONDS": str(DRAIN_SECONDS),
-            "ENGINE_SILENCE_SECONDS": "6",
-            "ATTEMPT_SECONDS": "60",
-            "STORAGE_PATIENCE_SECONDS": "6",
+            "LEASE_TIMEOUT_SECONDS": str(LEASE_TIMEOUT_SECONDS),
+            "HEARTBEAT_INTERVAL_SECONDS": "0.5",
+            "DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS": "1",
+            "RECONCILE_INTERVAL_SECONDS": "0.5",
+            "LEDGER_CHECK_INTERVAL_SECONDS": "10",
+            "DRAIN_TIMEOUT_SECONDS": str(DRAIN_TIMEOUT_SECONDS),
+            "ENGINE_PROGRESS_TIMEOUT_SECONDS": "6",
+            "ATTEMPT_TIMEOUT_SECONDS": "60",
+            "STORAGE_RETRY_TIMEOUT_SECONDS": "6",
             "ORPHAN_SECONDS": "60",
-            "SCRATCH_RESERVE_BYTES": "1000000",
+            "SCRATCH_MIN_FREE_BYTES": "1000000",
             # Faults of ours must not use up a job's attempts: one that fails nevertheless is a finding.
             "MAX_ATTEMPTS": "1000",
-            "WEBHOOKS_TO_PRIVATE_ADDRESSES": "1",
+            "WEBHOOKS_ALLOW_PRIVATE_IPS": "1",
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "platform")]),
             "PYTHONUNBUFFERED": "1",
         }
@@ -141,7 +141,7 @@ class World:
         return self.add(name, [*LAUNCH, "reconciler"], **env)
 
     def add_side(self) -> Process:
-        return self.add("side", [*LAUNCH, "sideworker"])
+        return self.add("maintenance", [*LAUNCH, "maintenance_worker"])
 
     def add_everything(self, *, workers: int) -> None:
         """The whole portal; some of its processes live in the past or the future."""
@@ -154,8 +154,8 @@ class World:
             self.add_worker(f"gpu{number}", CHAOS_SKEW_SECONDS=skews[number % 3])
 
     def add_teams(self, count: int) -> None:
+        from accounts.keys.services import create_api_key, ensure_personal_team
         from accounts.models import User
-        from accounts.services import create_api_key, ensure_personal_team
 
         for number in range(count):
             user = User.objects.create_user(f"team{number}@example.com")

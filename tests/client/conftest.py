@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from accounts.keys.services import create_api_key, ensure_personal_team
 from accounts.models import User
-from accounts.services import create_api_key, ensure_personal_team
 from mutoscope import AsyncMutoscope, Mutoscope
 from tests.webs import WebProcesses
 

@@ -47,7 +47,7 @@ def installed_alone(folder: Path, wheel: Path, extra: str) -> Path:
     return folder / "bin"
 
 
-def said_by(*command: object) -> subprocess.CompletedProcess[str]:
+def run_isolated(*command: object) -> subprocess.CompletedProcess[str]:
     """Neither this checkout nor this environment is in sight."""
     clean = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8"}
     return subprocess.run(
@@ -60,17 +60,17 @@ def test_the_library_needs_httpx_alone(wheel, tmp_path):
     code = (
         "import mutoscope, sys; print(mutoscope.__version__, sorted({'django', 'typer', 'rich'} & sys.modules.keys()))"
     )
-    assert said_by(bin_ / "python", "-c", code).stdout == "0.1.0 []\n"
-    without = said_by(bin_ / "mutoscope", "list")
+    assert run_isolated(bin_ / "python", "-c", code).stdout == "0.1.0 []\n"
+    without = run_isolated(bin_ / "mutoscope", "list")
     assert (without.returncode, "pip install typer rich pillow" in without.stderr) == (1, True)
 
 
 def test_the_command_needs_its_extra_alone(wheel, tmp_path):
     bin_ = installed_alone(tmp_path / "venv", wheel, extra="cli")
-    assert said_by(bin_ / "mutoscope", "--version").stdout == "mutoscope 0.1.0\n"
-    assert said_by(bin_ / "python", "-m", "mutoscope", "list").returncode == 3
-    assert "compdef" in said_by("env", "_MUTOSCOPE_COMPLETE=source_zsh", bin_ / "mutoscope").stdout
+    assert run_isolated(bin_ / "mutoscope", "--version").stdout == "mutoscope 0.1.0\n"
+    assert run_isolated(bin_ / "python", "-m", "mutoscope", "list").returncode == 3
+    assert "compdef" in run_isolated("env", "_MUTOSCOPE_COMPLETE=source_zsh", bin_ / "mutoscope").stdout
     code = "import mutoscope.cli.app, sys; print(sorted({'django', 'portal', 'jobs'} & sys.modules.keys()))"
-    assert said_by(bin_ / "python", "-c", code).stdout == "[]\n"
+    assert run_isolated(bin_ / "python", "-c", code).stdout == "[]\n"
     site = next(bin_.parent.glob("lib/*/site-packages"))
     assert {path.name for path in site.glob("mutoscope/*") if path.is_file() and path.suffix != ".py"} == {"py.typed"}

@@ -27,14 +27,14 @@ def live(live_process):
 @pytest.fixture(autouse=True)
 def side_worker(live):
     """It is what notices that the last video of a batch is done."""
-    command = [sys.executable, "manage.py", "sideworker"]
+    command = [sys.executable, "manage.py", "maintenance_worker"]
     process = subprocess.Popen(command, cwd=settings.ROOT, env=site_environment({}))
     yield
     process.terminate()
     process.wait(60)
 
 
-def wanted(count, image=CAT):
+def batch_requests(count, image=CAT):
     return [{"image": image, "prompt": f"take {n}", "custom_id": f"take-{n}", **SMALL} for n in range(count)]
 
 
@@ -42,7 +42,7 @@ def test_one_picture_many_prompts(live, key, start_worker, tmp_path):
     start_worker()
     seen = []
     with Mutoscope(live.url, key) as client:
-        batch = client.batches.create([*wanted(3), {"image": CAT, "prompt": "x", "fps": 99}], name="Spring")
+        batch = client.batches.create([*batch_requests(3), {"image": CAT, "prompt": "x", "fps": 99}], name="Spring")
         assert (batch.total, batch.name, batch.counts["refused"]) == (4, "Spring", 1)
         done = client.batches.wait(batch, timeout=240, on_progress=seen.append)
         assert seen[-1] == done
@@ -60,7 +60,7 @@ def test_many_pictures_and_coroutines(live, key, tmp_path):
     for number in range(22):
         (tmp_path / f"{number}.jpg").write_bytes(CAT.read_bytes() + bytes([number]))
     lines = tmp_path / "jobs.jsonl"
-    rows = [{**wanted(1)[0], "image": f"{number}.jpg", "custom_id": str(number)} for number in range(22)]
+    rows = [{**batch_requests(1)[0], "image": f"{number}.jpg", "custom_id": str(number)} for number in range(22)]
     lines.write_text("\n\n".join(map(json.dumps, rows)))
 
     async def send():
@@ -97,7 +97,7 @@ def test_requests_that_cannot_be_read_are_named(tmp_path):
 def test_the_command_goes_on_where_it_stopped(live, key, start_worker, tmp_path):
     shell = Shell(tmp_path, MUTOSCOPE_BASE_URL=live.url, MUTOSCOPE_API_KEY=key)
     (tmp_path / "photo.jpg").write_bytes(CAT.read_bytes())
-    (tmp_path / "jobs.jsonl").write_text("\n".join(map(json.dumps, wanted(2, "photo.jpg"))))
+    (tmp_path / "jobs.jsonl").write_text("\n".join(map(json.dumps, batch_requests(2, "photo.jpg"))))
     asked = shell.run("batch", "jobs.jsonl", "--detach")
     assert (asked.returncode, asked.stdout) == (0, f"{Batch.objects.get().public_id}\n")
     # As if it had been killed before the answer came: the key alone is known.

@@ -14,7 +14,7 @@ from mutoscope import (
     Mutoscope,
     MutoscopeError,
     NotFound,
-    VideoNotMade,
+    VideoFailed,
     WaitTimeout,
 )
 
@@ -78,7 +78,7 @@ def test_look_list_cancel_remix_delete(client):
     assert [video.prompt for video in client.videos.list(limit=1)] == ["second", "first"]
     assert [video.id for video in client.videos.list(q="first")] == [first.id]
     assert client.videos.cancel(first).status == "canceled"
-    with pytest.raises(VideoNotMade) as caught:
+    with pytest.raises(VideoFailed) as caught:
         client.videos.wait(first.id)
     assert caught.value.video.id == first.id
     with pytest.raises(WaitTimeout):

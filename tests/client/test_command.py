@@ -11,7 +11,7 @@ from rich.console import Console
 from accounts.quota.models import Plan, Wallet
 from jobs.models import Job
 from jobs.states import State
-from mutoscope.cli import words
+from mutoscope.cli import formatting
 from mutoscope.cli.session import Session
 from tests.client.relay import Relay
 from tests.client.shell import Shell
@@ -77,7 +77,7 @@ def test_storage_is_shown_for_people_and_counted_for_programs(shell):
     ("count", "shown"), [(0, "0 bytes"), (14_200, "14 kB"), (2_500_000, "2.5 MB"), (1_200_000_000_000, "1.2 TB")]
 )
 def test_bytes_are_shown_in_the_unit_that_fits(count, shown):
-    assert words.size(count) == shown
+    assert formatting.size(count) == shown
 
 
 def test_from_a_photograph_to_a_file_over_a_broken_line(shell, live, start_worker, hurry):
@@ -214,11 +214,11 @@ def test_every_failure_has_its_exit_code(shell, live, start_worker):
 
 
 def test_the_exit_codes_are_documented(shell):
-    from mutoscope.cli.exits import MEANINGS
+    from mutoscope.cli.exit_codes import DESCRIPTIONS
 
     told = shell.run("--help").stdout
     guide = (Path(__file__).parents[2] / "platform/mutoscope/README.md").read_text()
-    for code, meaning in MEANINGS.items():
+    for code, meaning in DESCRIPTIONS.items():
         assert f"{code}  {meaning}" in told
         assert f"| {code} | {meaning} |" in guide
 
@@ -227,7 +227,7 @@ def test_an_id_stays_whole_on_a_narrow_terminal():
     session = Session()
     session.out = Console(file=StringIO(), width=60)
     video = "vid_0197f00dcafe7000800000000000beef"
-    session.table(("video", "prompt"), [(video, "the camera zooms in\nand out again")])
+    session.print_table(("video", "prompt"), [(video, "the camera zooms in\nand out again")])
     row = session.out.file.getvalue().splitlines()[1]
     assert row == f"{video}  the camera zooms in a…"
 
@@ -255,11 +255,11 @@ def test_a_table_too_wide_for_the_terminal_becomes_blocks():
     session = Session()
     session.out = Console(file=StringIO(), width=40)
     video = "vid_0197f00dcafe7000800000000000beef"
-    session.table(("video", "status", "prompt"), [(video, "completed", "zoom in"), (video, "queued", "")])
+    session.print_table(("video", "status", "prompt"), [(video, "completed", "zoom in"), (video, "queued", "")])
     blocks = session.out.file.getvalue()
     assert blocks == f"video   {video}\nstatus  completed\nprompt  zoom in\n\nvideo   {video}\nstatus  queued\n"
     session.out = Console(file=StringIO(), width=20)
-    session.table(("whose", "left"), [("team", 1)])
+    session.print_table(("whose", "left"), [("team", 1)])
     assert session.out.file.getvalue() == "whose  left\nteam   1\n"
 
 

@@ -26,7 +26,7 @@ def made(live, key, start_worker):
 
 
 def test_every_variant_whole_and_through_a_broken_line(made, live, key, tmp_path, monkeypatch):
-    monkeypatch.setattr("mutoscope.retries._FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("mutoscope.retries._INITIAL_BACKOFF_SECONDS", 0.01)
     with Mutoscope(live.url, key) as client:
         for variant, magic in MAGIC.items():
             assert magic in client.download(made, tmp_path / variant, variant=variant).read_bytes()[:8]
@@ -52,7 +52,7 @@ def test_every_variant_whole_and_through_a_broken_line(made, live, key, tmp_path
 
 
 def test_a_line_that_gives_nothing_leaves_nothing(made, live, key, tmp_path, monkeypatch):
-    monkeypatch.setattr("mutoscope.retries._FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("mutoscope.retries._INITIAL_BACKOFF_SECONDS", 0.01)
     with (
         Relay(live.port, cut_after=1) as relay,
         Mutoscope(relay.url, key, max_retries=2) as client,

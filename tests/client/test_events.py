@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from jobs.models import Job
-from jobs.services.cancel import cancel_job
+from jobs.queue.cancel import cancel_job
 from mutoscope import AsyncMutoscope, AuthenticationError, Mutoscope, NotFound, StatusEvent
 from tests.client.relay import Relay
 from tests.client.test_client import CAT, SMALL
@@ -34,7 +34,7 @@ def kinds(events, name):
 
 
 def test_a_line_that_is_cut_again_and_again_loses_and_repeats_nothing(live, key, start_worker, hurry, monkeypatch):
-    monkeypatch.setattr("mutoscope.retries._FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("mutoscope.retries._INITIAL_BACKOFF_SECONDS", 0.01)
     with Relay(live.port, cut_after=4000) as relay, Mutoscope(relay.url, key) as client:
         video = client.videos.create(CAT, "delay=0.6", **LONG)
         listening = client.videos.events(video)
@@ -55,7 +55,7 @@ def test_a_line_that_is_cut_again_and_again_loses_and_repeats_nothing(live, key,
     previews = kinds(events, "Preview")
     assert previews
     assert all(event.image[:2] == b"\xff\xd8" for event in previews)
-    assert events[-1].is_done
+    assert events[-1].is_finished
     assert len({event.id for event in events}) == len(events)
     assert again[-1] == events[-1]
     assert {event.id for event in again} <= {event.id for event in events}
@@ -143,7 +143,7 @@ def test_what_ends_without_a_video_says_why(live, key):
         cancel_job(job=Job.objects.get())
         last = list(itertools.chain(events))[-1]
         assert isinstance(last, StatusEvent)
-        assert (last.status, last.is_done) == ("canceled", True)
+        assert (last.status, last.is_finished) == ("canceled", True)
         with pytest.raises(NotFound):
             next(client.videos.events("vid_0197f00dcafe7000800000000000beef"))
     with Mutoscope(live.url, "mts_no_key") as stranger, pytest.raises(AuthenticationError):

@@ -12,7 +12,7 @@ from mutoscope import ConnectionFailed, LimitExceeded, Mutoscope, ServerError
 
 
 @contextmanager
-def answering(*answers: tuple[int, dict[str, str], object] | None) -> Iterator[tuple[str, list[str]]]:
+def fake_server(*answers: tuple[int, dict[str, str], object] | None) -> Iterator[tuple[str, list[str]]]:
     """A server with these answers in turn (status, headers, body); None closes the line. Its address and calls."""
     left, calls = list(answers), []
 
@@ -44,7 +44,7 @@ def answering(*answers: tuple[int, dict[str, str], object] | None) -> Iterator[t
     thread.join()
 
 
-def refusal(status: int, code: str, **headers: str) -> tuple[int, dict[str, str], object]:
+def error_response(status: int, code: str, **headers: str) -> tuple[int, dict[str, str], object]:
     return status, headers, {"error": {"message": "no", "code": code, "request_id": "r"}}
 
 
@@ -53,42 +53,45 @@ FINE = (200, {}, {"data": [{"id": "camera"}]})
 
 @pytest.fixture(autouse=True)
 def _quick_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mutoscope.retries._FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("mutoscope.retries._INITIAL_BACKOFF_SECONDS", 0.001)
 
 
 @pytest.mark.parametrize(
     "fault",
     [
         None,
-        refusal(503, "overloaded"),
-        refusal(502, "x"),
+        error_response(503, "overloaded"),
+        error_response(502, "x"),
         (500, {}, "a proxy's page"),
-        refusal(429, "rate_limited", **{"Retry-After": "0"}),
+        error_response(429, "rate_limited", **{"Retry-After": "0"}),
     ],
     ids=["cut", "503", "502", "500", "429"],
 )
 def test_what_passes_is_tried_again(fault):
-    with answering(fault, fault, FINE) as (url, calls), Mutoscope(url, "k") as client:
+    with fake_server(fault, fault, FINE) as (url, calls), Mutoscope(url, "k") as client:
         assert client.models() == [{"id": "camera"}]
     assert len(calls) == 3
 
 
 def test_it_gives_up_after_so_many_tries():
-    with answering(*[refusal(503, "overloaded")] * 3) as (url, calls), pytest.raises(ServerError):
+    with fake_server(*[error_response(503, "overloaded")] * 3) as (url, calls), pytest.raises(ServerError):
         Mutoscope(url, "k", max_retries=2).models()
     assert len(calls) == 3
-    with answering(None, None) as (url, calls), pytest.raises(ConnectionFailed, match="does not answer"):
+    with fake_server(None, None) as (url, calls), pytest.raises(ConnectionFailed, match="does not answer"):
         Mutoscope(url, "k", max_retries=1).models()
     assert len(calls) == 2
 
 
 @pytest.mark.parametrize(
     "answer",
-    [refusal(429, "quota_exceeded", **{"Retry-After": "1"}), refusal(429, "rate_limited", **{"Retry-After": "3600"})],
+    [
+        error_response(429, "quota_exceeded", **{"Retry-After": "1"}),
+        error_response(429, "rate_limited", **{"Retry-After": "3600"}),
+    ],
     ids=["quota", "an hour"],
 )
 def test_what_does_not_pass_soon_is_told_at_once(answer):
-    with answering(answer) as (url, calls), Mutoscope(url, "k") as client, pytest.raises(LimitExceeded) as caught:
+    with fake_server(answer) as (url, calls), Mutoscope(url, "k") as client, pytest.raises(LimitExceeded) as caught:
         client.models()
     assert len(calls) == 1
     assert caught.value.retry_after
@@ -96,8 +99,8 @@ def test_what_does_not_pass_soon_is_told_at_once(answer):
 
 def test_a_download_follows_to_the_storage(tmp_path):
     with (
-        answering((200, {}, "film")) as (storage, fetched),
-        answering((302, {"Location": f"{storage}/film"}, "")) as (
+        fake_server((200, {}, "film")) as (storage, fetched),
+        fake_server((302, {"Location": f"{storage}/film"}, "")) as (
             url,
             calls,
         ),

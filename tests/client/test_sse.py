@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutoscope.events import PreviewEvent, event_of
+from mutoscope.events import PreviewEvent, parse_event
 from mutoscope.sse import Message, Parser
 
 STREAM = (
@@ -32,8 +32,8 @@ def test_wherever_the_pieces_are_cut_the_events_are_the_same(cuts):
 
 def test_what_a_newer_portal_says_is_passed_over():
     body = '{"id":"vid_1","attempt":1,"step":4,"content_type":"image/jpeg","image_base64":"/9j/"}'
-    assert event_of(Message("3-9", "preview", body)) == PreviewEvent(
+    assert parse_event(Message("3-9", "preview", body)) == PreviewEvent(
         "3-9", "vid_1", 1, 4, "image/jpeg", b"\xff\xd8\xff"
     )
     for kind, data in (("applause", "{}"), ("status", "{}"), ("status", "no"), ("progress", "[]"), ("status", "null")):
-        assert event_of(Message("1-0", kind, data)) is None
+        assert parse_event(Message("1-0", kind, data)) is None

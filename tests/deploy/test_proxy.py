@@ -18,7 +18,7 @@ import pytest
 from django.conf import settings
 from django.core.files.storage import default_storage
 
-from jobs.services.cancel import cancel_job
+from jobs.queue.cancel import cancel_job
 from jobs.states import State
 from tests.jobs.conftest import *  # noqa: F403 (Alice, and what she submits)
 from tests.jobs.live.listener import Listener

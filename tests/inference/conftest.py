@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from inference.engines.base import Engine, load_engine
-from inference.pictures import decode_picture
-from inference.requests import GenerationRequest
+from inference.generation import GenerationRequest
+from inference.images import decode_image
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "tests" / "reference"
@@ -29,7 +29,7 @@ def checkpoint() -> Path:
 
 @pytest.fixture(scope="session")
 def sample() -> Callable[[str], Image.Image]:
-    return lambda name: decode_picture((ROOT / "samples" / name).read_bytes())
+    return lambda name: decode_image((ROOT / "samples" / name).read_bytes())
 
 
 @pytest.fixture(scope="session")

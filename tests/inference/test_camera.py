@@ -11,7 +11,7 @@ from inference.engines.base import Engine, Frames, load_engine
 from inference.engines.camera.depth import guess_depth
 from inference.engines.camera.motion import ease, read_move
 from inference.errors import Canceled
-from inference.requests import GenerationRequest
+from inference.generation import GenerationRequest
 
 Sample = Callable[[str], Image.Image]
 REQUEST = GenerationRequest(

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from inference.encoding import probe, write_gif, write_mp4, write_poster
-from inference.errors import EncodingFailed
+from inference.errors import EncodingError
 
 
 def clip(num_frames: int = 8, height: int = 48, width: int = 64) -> np.ndarray:
@@ -99,13 +99,13 @@ def test_poster(tmp_path: Path) -> None:
 
 
 def test_failures_name_the_file_and_leave_nothing(tmp_path: Path) -> None:
-    with pytest.raises(EncodingFailed, match=r"film\.mp4 could not be written"):
+    with pytest.raises(EncodingError, match=r"film\.mp4 could not be written"):
         write_mp4(clip(), 8, tmp_path / "nowhere" / "film.mp4")
-    with pytest.raises(EncodingFailed, match="could not be written"):
+    with pytest.raises(EncodingError, match="could not be written"):
         write_mp4(np.zeros((2, 16, 16, 4), np.uint8), 8, tmp_path / "film.mp4")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "text.mp4").write_text("no film")
-    with pytest.raises(EncodingFailed, match=r"text\.mp4 could not be read"):
+    with pytest.raises(EncodingError, match=r"text\.mp4 could not be read"):
         probe(tmp_path / "text.mp4")
 
 

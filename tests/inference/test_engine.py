@@ -12,7 +12,7 @@ from PIL import Image
 
 from inference.engines.base import LatentEngine, create_engine, load_engine
 from inference.errors import Canceled, DeviceBroken, ModelIncomplete, ModelNotFound, OutOfMemory
-from inference.requests import GenerationRequest
+from inference.generation import GenerationRequest
 
 Sample = Callable[[str], Image.Image]
 
@@ -166,13 +166,13 @@ def test_unknown_models_and_missing_sources() -> None:
 def test_failures_of_the_device_are_told_apart() -> None:
     import torch
 
-    from inference.engines.i2vgenxl.failures import device_failures
+    from inference.engines.i2vgenxl.device_errors import translate_device_errors
 
-    with pytest.raises(OutOfMemory), device_failures("cpu"):
+    with pytest.raises(OutOfMemory), translate_device_errors("cpu"):
         raise torch.OutOfMemoryError("CUDA out of memory")
-    with pytest.raises(OutOfMemory), device_failures("cpu"):
+    with pytest.raises(OutOfMemory), translate_device_errors("cpu"):
         torch.empty(1 << 60)
-    with pytest.raises(DeviceBroken, match="illegal memory access"), device_failures("cuda:0"):
+    with pytest.raises(DeviceBroken, match="illegal memory access"), translate_device_errors("cuda:0"):
         raise RuntimeError("CUDA error: an illegal memory access was encountered\nmore")
-    with pytest.raises(RuntimeError, match="shapes"), device_failures("cpu"):
+    with pytest.raises(RuntimeError, match="shapes"), translate_device_errors("cpu"):
         raise RuntimeError("shapes do not fit")

@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from inference.engines.base import LatentEngine
-from inference.requests import GenerationRequest
+from inference.generation import GenerationRequest
 
 LATENT_TOLERANCE = 1e-3
 FRAME_TOLERANCE = 2
@@ -65,12 +65,12 @@ def test_noise_is_the_references(name: str, case_request: CaseRequest, reference
 
 
 def without_text_layer_norm(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
-    monkeypatch.setattr(engine.parts.text_encoder.final_layer_norm, "forward", lambda hidden: hidden)
+    monkeypatch.setattr(engine.components.text_encoder.final_layer_norm, "forward", lambda hidden: hidden)
 
 
 def with_last_hidden_state(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
     """What `clip_skip=None` of the stock pipeline does on the current releases."""
-    encoder = engine.parts.text_encoder
+    encoder = engine.components.text_encoder
 
     class LastState:
         final_layer_norm = staticmethod(lambda hidden: hidden)
@@ -91,8 +91,8 @@ def _encode_with(encoder: Any) -> Any:
 def without_fps(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
     import torch
 
-    stock = engine.parts.unet.fps_embedding.forward
-    monkeypatch.setattr(engine.parts.unet.fps_embedding, "forward", lambda rate: torch.zeros_like(stock(rate)))
+    stock = engine.components.unet.fps_embedding.forward
+    monkeypatch.setattr(engine.components.unet.fps_embedding, "forward", lambda rate: torch.zeros_like(stock(rate)))
 
 
 def with_wrong_fps(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
@@ -105,21 +105,21 @@ def with_wrong_fps(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
 def without_image_latent(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
     from inference.engines.i2vgenxl import engine as module
 
-    stock = module.encode_picture
+    stock = module.encode_image
     monkeypatch.setattr(module, "encode_picture", lambda *arguments: stock(*arguments) * 0)
 
 
 def without_image_embedding(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
     from inference.engines.i2vgenxl import engine as module
 
-    stock = module.embed_picture
+    stock = module.embed_image
     monkeypatch.setattr(module, "embed_picture", lambda *arguments: stock(*arguments) * 0)
 
 
 def with_better_crop(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
-    from inference.pictures import fit_picture
+    from inference.images import fit_image
 
-    monkeypatch.setattr("inference.engines.i2vgenxl.stills.cover", fit_picture)
+    monkeypatch.setattr("inference.engines.i2vgenxl.image_conditioning.cover", fit_image)
 
 
 def without_guidance(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:

@@ -17,11 +17,11 @@ LIGHT = [
     "inference.engines.base",
     "inference.engines.camera.engine",
     "inference.errors",
-    "inference.films",
+    "inference.video_files",
     "inference.limits",
-    "inference.pictures",
+    "inference.images",
     "inference.presets",
-    "inference.requests",
+    "inference.generation",
     "inference.sizes",
 ]
 HEAVY = ("torch", "diffusers", "transformers", "django", "redis", "rq")
@@ -53,7 +53,7 @@ def test_the_camera_runs_without_torch() -> None:
         f"sys.modules.update(dict.fromkeys({HEAVY!r}))\n"  # None there makes the import fail
         "from PIL import Image\n"
         "from inference.engines.base import load_engine\n"
-        "from inference.requests import GenerationRequest\n"
+        "from inference.generation import GenerationRequest\n"
         "request = GenerationRequest(prompt='zoom in', width=64, height=64, num_frames=2, fps=8, steps=1,"
         " guidance_scale=1.0, seed=0)\n"
         "load_engine('camera').generate(request, Image.new('RGB', (80, 80)), lambda step, total: None)\n"

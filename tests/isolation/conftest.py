@@ -10,14 +10,14 @@ from django.core.cache import cache
 from accounts.audit.models import AuditQuerySet
 from accounts.models import Team, TeamOwnedQuerySet
 from jobs.models import JobQuerySet
-from jobs.services.doorbell import short_redis
+from jobs.queue.wakeup import redis_client
 from tests.isolation.world import World, make_world
 
 
 @pytest.fixture(autouse=True)
 def _fresh_counters(db: None) -> None:
     """Rate limits of an earlier test are not this one's."""
-    short_redis().flushdb()
+    redis_client().flushdb()
     cache.clear()
 
 

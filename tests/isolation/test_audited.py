@@ -9,9 +9,9 @@ from accounts.audit.models import CHANGED, AuditEntry, Verb
 from common.clock import DatabaseNow
 from jobs.galleries.models import PublicPage, ShareLink
 from jobs.models import Worker
-from jobs.services.workers import drain_worker, resume_worker
+from jobs.queue.workers import drain_worker, resume_worker
 from jobs.webhooks.models import Endpoint
-from portal.desk.models import Announcement
+from portal.admin.models import Announcement
 from tests.isolation.world import World
 
 
@@ -57,8 +57,8 @@ def test_announcements_are_recorded(db: None) -> None:
 
 
 def test_a_drain_is_recorded_whoever_asks_and_a_beat_is_not(db: None) -> None:
-    worker = Worker.objects.create(name="w", pool="cpu", model="camera", device="cpu", last_beat_at=DatabaseNow())
-    Worker.objects.update(last_beat_at=DatabaseNow(), state=Worker.State.BUSY, jobs_done=3, vram_free_mb=5)
+    worker = Worker.objects.create(name="w", pool="cpu", model="camera", device="cpu", last_heartbeat_at=DatabaseNow())
+    Worker.objects.update(last_heartbeat_at=DatabaseNow(), state=Worker.State.BUSY, jobs_done=3, vram_free_mb=5)
     assert entries(worker) == []
     drain_worker(worker=worker)
     resume_worker(worker=worker)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from common.ids import public_id
 from jobs.exports.models import Export
 from jobs.galleries.models import Collection, Publication
-from jobs.services.doorbell import short_redis
+from jobs.queue.wakeup import redis_client
 from jobs.states import State
 from jobs.webhooks.models import Endpoint
 from tests.isolation.routes import PARAMETER, ROUTES, Public, SignedIn
@@ -103,7 +103,7 @@ def test_ids_in_api_calls(world: World, own: dict[str, str]) -> None:
     for method, address, body in API:
         answers = []
         for ids in (of_alice(world), nobodys()):
-            short_redis().flushdb()
+            redis_client().flushdb()
             with transaction.atomic():
                 content = filled(json.dumps(body), ids, own) if body is not None else ""
                 asked = filled(address, ids, own)
@@ -122,7 +122,7 @@ def test_ids_in_pages(world: World, own: dict[str, str]) -> None:
     for method, address, body in PAGES:
         answers = []
         for ids in (of_alice(world) | {"team_id": world.owner.team.pk}, nobodys()):
-            short_redis().flushdb()
+            redis_client().flushdb()
             with transaction.atomic():
                 asked, cookies = filled(address, ids, own), browser.cookies.copy()
                 if body is None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import ApiKey
 from accounts.roles import RIGHTS_OF_ROLE, SCOPES_OF_ROLE, Right, Role, Scope
 from common.ids import public_id
-from jobs.services.doorbell import short_redis
+from jobs.queue.wakeup import redis_client
 from tests.isolation.routes import (
     METHODS,
     PARAMETER,
@@ -56,7 +56,7 @@ class Caller:
 
     def ask(self, method: str, address: str, look: Callable[[], Any] = bool) -> Any:
         """The answer; what the request wrote is taken back, once `look` has put what it finds into `seen`."""
-        short_redis().flushdb()  # rate limits
+        redis_client().flushdb()  # rate limits
         with transaction.atomic():
             cookies = self.client.cookies.copy()
             answer = self.client.generic(method, address, b"{}" if self.headers else b"", "application/json")

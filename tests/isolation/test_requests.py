@@ -21,7 +21,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.test import AsyncClient, Client
 from django.urls import path
 
-from accounts.principals import principal_for_session
+from accounts.auth.principals import principal_for_session
 from jobs.models import Job
 from jobs.states import State
 from portal.urls import handler404, handler500  # noqa: F401 (a URL configuration names them)
@@ -97,7 +97,7 @@ def server(request: pytest.FixtureRequest, transactional_db: None, tmp_path: Any
     environment = {**os.environ, **variables, "DATABASE_URL": url, "PYTHONPATH": paths}
     environment |= {"DJANGO_SETTINGS_MODULE": "portal.settings", "MEDIA_ROOT": str(tmp_path / "media")}
     environment |= {"VAR_DIR": str(tmp_path), "GENERATE_RATE_LIMIT": "1000/minute"}
-    environment["GENERATE_WAIT_SECONDS"] = "0.5"
+    environment["GENERATE_TIMEOUT_SECONDS"] = "0.5"
     (tmp_path / "static").mkdir()
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", *command.split()], env=environment, stdout=log, stderr=log)

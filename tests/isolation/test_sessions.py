@@ -29,7 +29,7 @@ def where(using: BaseDatabaseWrapper = connection) -> tuple[str, str]:
 
 
 def enter(team_id: int) -> None:
-    tenancy.enter(team_id=team_id, user_id=1)
+    tenancy.activate(team_id=team_id, user_id=1)
 
 
 @pytest.fixture
@@ -57,12 +57,12 @@ def test_a_statement_runs_where_the_code_stands(db: None) -> None:
     assert where() == (OWNER, "")
     enter(7)
     assert where() == (TENANT, "7")
-    with tenancy.outside():
+    with tenancy.unscoped():
         assert where() == (OWNER, "")
         enter(8)  # somebody signs in meanwhile
         assert where() == (OWNER, "")
     assert where() == (TENANT, "8")
-    tenancy.leave()
+    tenancy.deactivate()
     assert where() == (OWNER, "")
 
 
@@ -70,7 +70,7 @@ def test_a_statement_runs_where_the_code_stands(db: None) -> None:
 def test_a_rollback_does_not_take_the_wall_away() -> None:
     """What was set within a transaction is taken back with it: a session that was let out would stay out."""
     for fails in (False, True):
-        tenancy.leave()
+        tenancy.deactivate()
         with suppress(ZeroDivisionError), transaction.atomic():
             assert where() == (OWNER, "")
             enter(7)
@@ -88,7 +88,7 @@ def test_a_rollback_to_a_savepoint_does_not_either() -> None:
             assert where() == (TENANT, "7")
             raise ZeroDivisionError
         assert where() == (TENANT, "7")
-    tenancy.leave()
+    tenancy.deactivate()
     with transaction.atomic():
         with suppress(Exception), transaction.atomic(), connection.cursor() as cursor:
             enter(7)
@@ -125,11 +125,11 @@ def test_an_open_transaction_does_not_reach_the_pool(pooled: DatabaseWrapper) ->
     enter(7)
     assert where(pooled) == (TENANT, "7")
     pooled.set_autocommit(False)
-    with tenancy.outside():
+    with tenancy.unscoped():
         assert where(pooled) == (OWNER, "")
     pooled.close()
     assert in_pool(pooled) == (OWNER, "")
-    tenancy.leave()
+    tenancy.deactivate()
     assert where(pooled) == (OWNER, "")
 
 
@@ -147,7 +147,7 @@ def test_a_session_that_cannot_be_brought_out_is_ended(pooled: DatabaseWrapper, 
     enter(7)
     where(pooled)
     session = pooled.connection
-    with connection.cursor() as cursor, tenancy.outside():
+    with connection.cursor() as cursor, tenancy.unscoped():
         cursor.execute("SELECT pg_terminate_backend(%s)", [session.info.backend_pid])
     pooled.close()
     assert session.closed
@@ -157,13 +157,13 @@ def test_a_session_that_cannot_be_brought_out_is_ended(pooled: DatabaseWrapper, 
 def test_who_writes_is_known_to_the_session_and_who_reads_costs_nothing(db: None, rf: Any) -> None:
     enter(7)
     assert where() == (TENANT, "7")
-    stands = connection.connection.place
+    stands = connection.connection.tenant_state
     request = rf.get("/")
     request.request_id = "request-1"
-    tenancy.begin(request)
+    tenancy.bind_request(request)
     enter(7)
     assert where() == (TENANT, "7")
-    assert connection.connection.place is stands  # reading set nothing anew: no round trip
+    assert connection.connection.tenant_state is stands  # reading set nothing anew: no round trip
     Job.objects.update(prompt="nobody's")
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('mutoscope.actor', true)")

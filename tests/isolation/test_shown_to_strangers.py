@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.principals import principal_for_session
+from accounts.auth.principals import principal_for_session
 from jobs.galleries.models import Publication, PublicPage
-from jobs.services.links import signed_content_url
 from jobs.states import State
+from jobs.storage.signed_urls import signed_content_url
 from tests.isolation.test_matrix import NOISE, steady_headers
 from tests.isolation.world import World, make_job
 

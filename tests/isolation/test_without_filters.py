@@ -9,7 +9,7 @@ from django.db import Error, connection, models, transaction
 from accounts import tenancy
 from accounts.models import Team
 from accounts.quota.models import LedgerEntry
-from accounts.tenancy.walls import EXEMPT, THROUGH, team_column, walls
+from accounts.tenancy.policies import EXEMPT_MODELS, PARENT_FIELDS, row_policies, team_column
 from jobs.models import Job, JobEvent
 from tests.isolation.routes import METHODS, QUERIES, ROUTES
 from tests.isolation.test_matrix import Caller, address_of, leaks, of_alice
@@ -19,12 +19,12 @@ from tests.isolation.world import MARKER, World
 def rows_of(team: Team) -> dict[str, list[Any]]:
     """A team's rows in every walled table, as text."""
     found = {}
-    with tenancy.outside(), connection.cursor() as cursor:
-        for wall in walls():
+    with tenancy.unscoped(), connection.cursor() as cursor:
+        for policy in row_policies():
             # Tables that hang on another's rows are Alice's alone in this world.
-            of_team = f"WHERE team_id = {team.pk}" if "current_setting" in wall.rule else ""
-            cursor.execute(f"SELECT t::text FROM {wall.table} t {of_team} ORDER BY 1")  # noqa: S608
-            found[wall.table] = cursor.fetchall()
+            of_team = f"WHERE team_id = {team.pk}" if "current_setting" in policy.expression else ""
+            cursor.execute(f"SELECT t::text FROM {policy.table} t {of_team} ORDER BY 1")  # noqa: S608
+            found[policy.table] = cursor.fetchall()
     return found
 
 
@@ -35,7 +35,7 @@ def mallorys(world: World) -> list[Caller]:
 def test_the_filters_are_really_out(world: World, careless: None) -> None:
     """Without the wall, this test's careless code shows Alice's videos: what follows would notice."""
     assert set(Job.objects.for_team(world.mallory.team)) == {world.done, world.queued}
-    tenancy.enter(team_id=world.mallory.team.pk, user_id=world.mallory.user.pk)
+    tenancy.activate(team_id=world.mallory.team.pk, user_id=world.mallory.user.pk)
     assert set(Job.objects.for_team(world.mallory.team)) == set()
 
 
@@ -56,7 +56,7 @@ def test_no_foreign_row_is_seen_or_written(route: str, world: World, careless: N
 
 
 def test_no_foreign_row_can_be_written(world: World) -> None:
-    tenancy.enter(team_id=world.mallory.team.pk, user_id=world.mallory.user.pk)
+    tenancy.activate(team_id=world.mallory.team.pk, user_id=world.mallory.user.pk)
     assert Job.objects.update(prompt="taken") == Job.objects.all().delete()[0] == 0
     assert JobEvent.objects.filter(job=world.done).delete()[0] == 0
     for write in (
@@ -65,25 +65,27 @@ def test_no_foreign_row_can_be_written(world: World) -> None:
     ):
         with pytest.raises(Error, match="row-level security"), transaction.atomic():
             write()
-    tenancy.leave()
+    tenancy.deactivate()
     assert Job.objects.filter(prompt__contains=MARKER).count() == 2
 
 
 def test_every_table_of_a_team_is_walled_or_named_with_a_reason() -> None:
-    walled = {wall.table for wall in walls()}
+    walled = {policy.table for policy in row_policies()}
     unwalled = [
         model._meta.label
         for model in apps.get_models(include_auto_created=True)
         if model._meta.managed and not model._meta.proxy
-        if model._meta.db_table not in walled and model._meta.label not in EXEMPT
+        if model._meta.db_table not in walled and model._meta.label not in EXEMPT_MODELS
         if team_column(model) or _belongs_to(model, walled)
     ]
     assert unwalled == [], (
-        "These belong to a team: name them in THROUGH or, with a reason, in EXEMPT of accounts/tenancy/walls.py: "
+        "These belong to a team: name them in THROUGH or, with a reason, in EXEMPT of accounts/tenancy/policies.py: "
         f"{unwalled}"
     )
-    assert all(EXEMPT.values())
-    assert {*EXEMPT, *THROUGH} <= {model._meta.label for model in apps.get_models(include_auto_created=True)}
+    assert all(EXEMPT_MODELS.values())
+    assert {*EXEMPT_MODELS, *PARENT_FIELDS} <= {
+        model._meta.label for model in apps.get_models(include_auto_created=True)
+    }
 
 
 def _belongs_to(model: type[models.Model], walled: set[str]) -> bool:
@@ -101,4 +103,4 @@ def test_the_database_has_all_walls(db: None) -> None:
             " JOIN pg_class c ON c.relname = p.tablename AND c.relnamespace = p.schemaname::regnamespace"
         )
         found = set(cursor.fetchall())
-    assert found == {(wall.table, wall.name, "{mutoscope_tenant}", True) for wall in walls()}
+    assert found == {(policy.table, policy.name, "{mutoscope_tenant}", True) for policy in row_policies()}

@@ -11,17 +11,17 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
+from accounts.keys.services import create_api_key, ensure_personal_team, provision_team
 from accounts.models import ApiKey, Invitation, Membership, Team, User
 from accounts.quota.services import grant, reserve
 from accounts.roles import Role, Scope
-from accounts.services import create_api_key, create_team, ensure_personal_team
 from common.clock import DatabaseNow
 from jobs.batches.models import Batch, BatchItem
-from jobs.dialects.uploads import Place, Shelf
+from jobs.compat.uploads import StoredUpload, UploadStore
 from jobs.galleries.models import Collection, CollectionItem, Publication, ShareLink
 from jobs.models import Job
-from jobs.services.storage import attempt_key, source_key
 from jobs.states import State
+from jobs.storage.files import attempt_key, source_key
 from jobs.webhooks.models import Delivery, Endpoint
 
 PASSWORD = "reel-of-cards-1894"
@@ -64,7 +64,7 @@ class World:
     hook: Endpoint
     delivery: Delivery
     invitation: Invitation
-    upload: Place
+    upload: StoredUpload
     batch: Batch
     secrets: list[str] = field(default_factory=list)  # texts that the other team must never be shown
 
@@ -74,7 +74,7 @@ def person(name: str, *, team: Team | None = None, role: Role = Role.OWNER) -> P
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     ensure_personal_team(user=user)
     if team is None:
-        team = create_team(name=f"team of {name}", owner=user)
+        team = provision_team(name=f"team of {name}", owner=user)
     else:
         Membership.objects.create(team=team, user=user, role=role)
     return Person(user, team)
@@ -110,7 +110,7 @@ def make_world() -> World:
         inviter=owner.user,
         expires_at=timezone.now() + timedelta(days=1),
     )
-    upload = Shelf(owner.team, "").put(_picture(), name=f"{MARKER}.png", content_type="image/png", metadata={})
+    upload = UploadStore(owner.team, "").put(_picture(), name=f"{MARKER}.png", content_type="image/png", metadata={})
     batch = Batch.objects.create(team=owner.team, user=owner.user, name=f"batch of {MARKER}", total=1, fingerprint=b"")
     BatchItem.objects.create(team=owner.team, batch=batch, index=0, custom_id=MARKER, job=done)
     things = (done, queued, *shown, hook, delivery, upload, batch)
@@ -161,7 +161,7 @@ def make_job(someone: Person, state: State, prompt: str = f"a {MARKER} at dusk")
         default_storage.save(job.poster_key, ContentFile(_picture()))
     else:
         grant(team=someone.team, credits=job.quoted_credits, reason="for the test")
-        reserve(use=job.use, job_id=job.pk, credits=job.quoted_credits)
+        reserve(usage_key=job.usage_key, job_id=job.pk, credits=job.quoted_credits)
     job.save(force_insert=True)
     job.refresh_from_db()
     return job

@@ -15,15 +15,15 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from PIL import Image
 
+from accounts.keys.services import create_api_key, ensure_personal_team
 from accounts.models import Membership, Team, User
 from accounts.quota.models import Wallet
 from accounts.roles import Role, Scope
-from accounts.services import create_api_key, ensure_personal_team
 from jobs.models import Job
-from jobs.services.claim import claim_job
-from jobs.services.close import Published, complete_job
-from jobs.services.doorbell import short_redis
-from jobs.services.storage import attempt_key
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import AttemptResult, complete_job
+from jobs.queue.wakeup import redis_client
+from jobs.storage.files import attempt_key
 
 SAMPLES = Path(settings.ROOT) / "samples"
 FILM = bytes(range(256)) * 8
@@ -70,7 +70,7 @@ def _person(email: str) -> Person:
 @pytest.fixture(autouse=True)
 def fresh_redis() -> None:
     """Doorbells and rate limits of an earlier test are not this one's."""
-    short_redis().flushdb()
+    redis_client().flushdb()
 
 
 @pytest.fixture
@@ -174,8 +174,8 @@ def finish_next(film: bytes = FILM) -> Job:
         default_storage.save(attempt_key(job.team_id, job.id, job.attempt, name), ContentFile(content))
         for name, content in ((f"video.{job.output_format}", film), ("poster.jpg", b"poster"))
     ]
-    published = Published(result_key=keys[0], poster_key=keys[1], result_bytes=len(film), gpu_seconds=1)
-    assert complete_job(fence=job.fence, published=published)
+    result = AttemptResult(result_key=keys[0], poster_key=keys[1], result_bytes=len(film), gpu_seconds=1)
+    assert complete_job(fence=job.fence, result=result)
     job.refresh_from_db()
     return job
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jobs.fence import Fence
+from jobs.fencing import Fence
 
 MAX_CRASHES = 3
 ACTIVE = {"queued", "in_progress"}

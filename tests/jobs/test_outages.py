@@ -10,10 +10,10 @@ from django.test import Client
 
 from common import ratelimit
 from jobs.models import Job
-from jobs.services import doorbell
+from jobs.queue import wakeup
 from jobs.states import State
-from portal.embedded import Valkey
-from portal.processes import running_in
+from portal.embedded.processes import find_processes_in
+from portal.embedded.servers import Valkey
 from tests.workers import wait_for_state
 
 
@@ -32,13 +32,13 @@ def own_valkey(tmp_path_factory, settings):
 
 
 def process_of(server: Valkey) -> int:
-    return next(process.pid for process in running_in(server.data, program=server.program))
+    return next(process.pid for process in find_processes_in(server.data, program=server.program))
 
 
 def _forget_clients() -> None:
-    doorbell.short_redis.cache_clear()
+    wakeup.redis_client.cache_clear()
     ratelimit._script.cache_clear()
-    doorbell._silent_until = ratelimit._passing_until = 0.0
+    wakeup._breaker_open_until = ratelimit._circuit_open_until = 0.0
 
 
 def seconds_of_a_submit(client, path, body) -> float:

@@ -9,7 +9,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from jobs.models import Job
-from jobs.services.claim import claim_job
+from jobs.queue.claim import claim_job
 from tests.jobs.conftest import Api, Person, png
 
 pytestmark = pytest.mark.django_db(transaction=True)

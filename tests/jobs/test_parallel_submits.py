@@ -9,7 +9,7 @@ from accounts.models import ApiKey, Membership
 from accounts.quota.models import LedgerEntry, Plan, PlanOverride, UsageDay
 from accounts.quota.services import grant
 from jobs.models import Job
-from jobs.services.audit import find_money_drifts
+from jobs.queue.ledger_check import find_discrepancies
 
 CAPS = {
     "team's credits": (
@@ -54,4 +54,4 @@ def test_exactly_50_of_200_are_accepted(name, web_processes, alice, body):
     assert (alice.wallet.balance, alice.wallet.reserved) == (before - 50, 50)
     usage = UsageDay.objects.get()
     assert (usage.credits, usage.videos, usage.api_key.team) == (50, 50, alice.team)
-    assert not list(find_money_drifts())
+    assert not list(find_discrepancies())

@@ -17,25 +17,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from hypothesis.stateful import run_state_machine_as_test as play
 
+from accounts.auth.principals import Principal
+from accounts.keys.services import ensure_personal_team
 from accounts.models import User
-from accounts.principals import Principal
 from accounts.quota.models import LedgerEntry, Plan, Wallet
 from accounts.roles import Role, Scope
-from accounts.services import ensure_personal_team
 from common.errors import Conflict, LimitExceeded
 from inference.catalogue import MODELS
-from jobs.fence import Fence
+from jobs.fencing import Fence
 from jobs.models import Job, JobEvent, Priority
-from jobs.requests import VideoRequest
-from jobs.services import reconcile as reconciler
-from jobs.services.audit import find_money_drifts
-from jobs.services.cancel import cancel_job, delete_job
-from jobs.services.claim import claim_job
-from jobs.services.close import Published, complete_job, confirm_cancel, crash_job, fail_job, hand_back
-from jobs.services.idempotency import Idempotency
-from jobs.services.lease import beat
-from jobs.services.quote import quote
-from jobs.services.submit import submit_job
+from jobs.queue import reconcile as reconciler
+from jobs.queue.cancel import cancel_job, delete_job
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import AttemptResult, complete_job, confirm_cancel, fail_job, record_crash, requeue_job
+from jobs.queue.lease import renew_lease
+from jobs.queue.ledger_check import find_discrepancies
+from jobs.videos.idempotency import IdempotencyKey
+from jobs.videos.quote import quote
+from jobs.videos.services import submit_job
+from jobs.videos.submission import VideoRequest
 from tests.jobs.model import ACTIVE, MAX_CRASHES, ModelJob
 
 STEPS = {"default": (25, 40), "nightly": (200, 50)}[os.environ.get("HYPOTHESIS_PROFILE", "default")]
@@ -65,7 +65,7 @@ class JobSystem(RuleBasedStateMachine):
         self.fences: list[Fence] = []
 
     def teardown(self) -> None:
-        assert list(find_money_drifts()) == []
+        assert list(find_discrepancies()) == []
         transaction.set_rollback(True)
         self.undone.__exit__(None, None, None)
 
@@ -94,7 +94,7 @@ class JobSystem(RuleBasedStateMachine):
 
     def submit(self, team, frames, key, *, deadline):
         request = _request(frames, deadline=deadline)
-        idempotency = Idempotency(key, b"same body") if key else None
+        idempotency = IdempotencyKey(key, b"same body") if key else None
         free, _ = self._money(team)
         known = self.keys.get((team, key)) if key else None
         try:
@@ -145,22 +145,22 @@ class JobSystem(RuleBasedStateMachine):
             self._hold_the_pauses()
 
     def _say(self, fence, word, gpu_seconds):
-        published = Published(f"{fence.attempt}/v.mp4", f"{fence.attempt}/p.jpg", 9, gpu_seconds)
+        result = AttemptResult(f"{fence.attempt}/v.mp4", f"{fence.attempt}/p.jpg", 9, gpu_seconds)
         match word:
             case "beat":
-                answer = beat(fence=fence, steps_done=1)
+                answer = renew_lease(fence=fence, steps_done=1)
                 assert answer.cancel_requested == (answer.held and self.model[fence.job_id].cancel_requested)
                 return answer.held
             case "complete":
-                return complete_job(fence=fence, published=published)
+                return complete_job(fence=fence, result=result)
             case "fail":
                 return fail_job(fence=fence, code="x", message="x")
             case "stop":
                 return confirm_cancel(fence=fence)
             case "crash" | "out of memory":
                 code = "out_of_memory" if word == "out of memory" else "engine_crashed"
-                return crash_job(fence=fence, code=code, message="x")
-        return hand_back(fence=fence, pause_seconds=60 if word == "pause" else 0)
+                return record_crash(fence=fence, code=code, message="x")
+        return requeue_job(fence=fence, delay_seconds=60 if word == "pause" else 0)
 
     def withdraw(self, job, *, forever):
         (delete_job if forever else cancel_job)(job=Job.objects.get(pk=job))
@@ -240,7 +240,7 @@ class JobSystem(RuleBasedStateMachine):
 def _request(frames: int, *, deadline: bool) -> VideoRequest:
     return VideoRequest(
         spec=SPEC,
-        picture_png=b"png",
+        image_png=b"png",
         prompt="a",
         negative_prompt="",
         preset="",
@@ -285,7 +285,9 @@ def _profile(examples: int, steps: int, phases: tuple[Phase, ...] = tuple(Phase)
 def test_the_model_can_disagree(db, settings, monkeypatch):
     """Without the fence the model notices: the comparison is not empty."""
     settings.STARTING_CREDITS, settings.MAX_ATTEMPTS = BALANCE, MAX_CRASHES
-    for module in ("jobs.services.close", "jobs.services.lease"):
-        monkeypatch.setattr(f"{module}.held_by", lambda fence: Job.objects.filter(pk=fence.job_id, state="in_progress"))
+    for module in ("jobs.queue.finish", "jobs.queue.lease"):
+        monkeypatch.setattr(
+            f"{module}.job_leased_by", lambda fence: Job.objects.filter(pk=fence.job_id, state="in_progress")
+        )
     with pytest.raises(AssertionError):
         play(JobSystem, settings=_profile(25, 40, phases=(Phase.generate,)))

@@ -18,15 +18,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
 
+from accounts.keys.services import ensure_personal_team
 from accounts.models import Membership, Team, User
 from accounts.quota.services import grant, reserve
 from accounts.roles import Role
-from accounts.services import ensure_personal_team
 from common.clock import DatabaseNow
 from jobs.models import Job
-from jobs.services.doorbell import short_redis
-from jobs.services.storage import attempt_key, source_key
+from jobs.queue.wakeup import redis_client
 from jobs.states import State
+from jobs.storage.files import attempt_key, source_key
 from tests.pages.browser import Browser
 
 SAMPLES = Path(settings.ROOT) / "samples"
@@ -70,7 +70,7 @@ def sign_in(user: User, team: Team) -> Person:
 @pytest.fixture(autouse=True)
 def _fresh_redis(db: None) -> None:
     """Doorbells and rate limits of an earlier test are not this one's."""
-    short_redis().flushdb()
+    redis_client().flushdb()
     cache.clear()
 
 
@@ -164,7 +164,7 @@ def make_job() -> Callable[..., Job]:
         default_storage.save(job.source_key, ContentFile(picture().read()))
         if state == State.IN_PROGRESS:
             job.lease_owner, job.lease_until, job.attempt = job.pk, DatabaseNow(), 1
-        if job.is_terminal:
+        if job.is_finished:
             job.finished_at = DatabaseNow()
         if state == State.COMPLETED:
             job.result_key = attempt_key(person.team.pk, job.pk, 1, f"video.{job.output_format}")
@@ -174,8 +174,8 @@ def make_job() -> Callable[..., Job]:
             default_storage.save(job.poster_key, ContentFile(picture(kind="JPEG").read()))
         else:
             grant(team=person.team, credits=job.quoted_credits, reason="for the test")
-            if not job.is_terminal:
-                reserve(use=job.use, job_id=job.pk, credits=job.quoted_credits)
+            if not job.is_finished:
+                reserve(usage_key=job.usage_key, job_id=job.pk, credits=job.quoted_credits)
         job.save(force_insert=True)
         job.refresh_from_db()
         return job

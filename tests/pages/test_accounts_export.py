@@ -15,14 +15,14 @@ from django.core import mail
 from django.core.files.storage import default_storage
 from django.test import AsyncClient
 
+from accounts.keys.services import create_api_key
 from accounts.models import Membership, User
-from accounts.people.closing import close_account
+from accounts.people.account_deletion import delete_account
 from accounts.roles import Role
-from accounts.services import create_api_key
 from common.clock import DatabaseNow
 from jobs.exports import services
 from jobs.exports.models import Export
-from jobs.exports.services import delete_old_exports, make_due_exports, request_export
+from jobs.exports.services import build_pending_exports, delete_expired_exports, request_export
 from jobs.galleries.models import Publication
 from jobs.models import Job
 from jobs.states import State
@@ -35,7 +35,7 @@ def confirm(person: Person) -> None:
 
 def export_of(person: Person) -> Export:
     request_export(user=person.user)
-    assert make_due_exports() == 1
+    assert build_pending_exports() == 1
     return Export.objects.get(user=person.user, state=Export.State.READY, expires_at__gt=DatabaseNow())
 
 
@@ -113,7 +113,7 @@ def test_asked_for_on_the_page_told_by_mail_downloaded_by_its_owner_alone(
     again = charlie.client.post("/account/data/export", follow=True)
     assert "being collected already" in again.content.decode()
 
-    assert make_due_exports() == 1
+    assert build_pending_exports() == 1
     message = mail.outbox[-1]
     assert message.to == ["charlie@example.com"]
     assert "已备好" in message.subject
@@ -142,7 +142,7 @@ def test_an_asgi_server_streams_it_piece_by_piece(
     make_job(charlie, State.COMPLETED)
     confirm(charlie)
     export = export_of(charlie)
-    monkeypatch.setattr("jobs.exports.views._PIECE", 100)
+    monkeypatch.setattr("jobs.exports.views._CHUNK_BYTES", 100)
     client = AsyncClient()
     client.cookies["sessionid"] = charlie.client.cookies["sessionid"].value
 
@@ -158,18 +158,18 @@ def test_an_asgi_server_streams_it_piece_by_piece(
 
 def test_it_is_deleted_after_its_days(charlie: Person) -> None:
     export = export_of(charlie)
-    assert delete_old_exports() == 0
+    assert delete_expired_exports() == 0
     Export.objects.update(expires_at=DatabaseNow() - timedelta(seconds=1))
     confirm(charlie)
     assert charlie.get(f"/account/data/{export.pk}").status_code == 404
-    assert delete_old_exports() == 1
+    assert delete_expired_exports() == 1
     assert not default_storage.exists(export.file_key)
     assert Export.objects.get().state == Export.State.GONE
 
 
 def test_a_new_one_takes_the_place_of_the_old(charlie: Person) -> None:
     old, new = export_of(charlie), export_of(charlie)
-    delete_old_exports()
+    delete_expired_exports()
     assert not default_storage.exists(old.file_key)
     assert default_storage.exists(new.file_key)
 
@@ -180,12 +180,12 @@ def test_a_worker_that_died_is_made_up_for_and_a_late_one_overwrites_nothing(
     request_export(user=charlie.user)
     slow = services._claim()
     assert slow
-    assert make_due_exports() == 0  # it holds the lease
+    assert build_pending_exports() == 0  # it holds the lease
     Export.objects.update(lease_until=DatabaseNow() - timedelta(seconds=1))
-    assert make_due_exports() == 1
+    assert build_pending_exports() == 1
     ready = Export.objects.get()
     assert ready.attempt == 2
-    assert not services._make(slow)
+    assert not services._build(slow)
     assert Export.objects.get().file_key == ready.file_key
     assert default_storage.exists(ready.file_key)
     assert default_storage.listdir(ready.folder)[0] == ["2"]
@@ -201,10 +201,10 @@ def test_what_cannot_be_made_is_told_after_three_attempts(charlie: Person, setti
         },
     }
     request_export(user=charlie.user)
-    for _ in range(services.MOST_ATTEMPTS):
-        assert make_due_exports() == 0
+    for _ in range(services.MAX_ATTEMPTS):
+        assert build_pending_exports() == 0
         Export.objects.update(lease_until=DatabaseNow() - timedelta(seconds=1))
-    make_due_exports()
+    build_pending_exports()
     assert Export.objects.get().state == Export.State.FAILED
     assert "could not be collected" in charlie.get("/account/data").content.decode()
     assert list((site.VAR_DIR / "scratch").glob("export-*")) == []
@@ -213,9 +213,9 @@ def test_what_cannot_be_made_is_told_after_three_attempts(charlie: Person, setti
 def test_closing_the_account_takes_the_file_too(charlie: Person) -> None:
     export = export_of(charlie)
     request_export(user=charlie.user)
-    close_account(user=charlie.user)
-    assert make_due_exports() == 0
-    delete_old_exports()
+    delete_account(user=charlie.user)
+    assert build_pending_exports() == 0
+    delete_expired_exports()
     assert not default_storage.exists(export.file_key)
     assert not get_user(charlie.client).is_authenticated
 

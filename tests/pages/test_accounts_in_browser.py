@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
-from jobs.exports.services import make_due_exports
+from jobs.exports.services import build_pending_exports
 from jobs.models import Job
 from jobs.states import State
 from tests.pages.browser import PHONE, Browser
@@ -260,7 +260,7 @@ def test_data_is_collected_and_downloaded(
         return ZipFile(waiting.value.path()).namelist()
 
     browser.run(live_server.url, ask, session=cookie(member))
-    assert make_due_exports() == 1
+    assert build_pending_exports() == 1
     assert f"videos/{job.public_id}.mp4" in browser.run(live_server.url, fetch, session=cookie(member))
 
 

@@ -14,7 +14,7 @@ from django.test import Client
 from playwright.sync_api import Page, expect
 
 from accounts.models import Team, User
-from portal.oidc import oidc_origins, oidc_providers
+from portal.settings.oidc import oidc_origins, oidc_providers
 from tests.accounts.identity_provider import CLIENT_ID, CLIENT_SECRET, IdentityProvider
 from tests.pages.browser import Browser
 from tests.pages.conftest import Person, make_user

@@ -9,9 +9,9 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
+from accounts.keys.services import create_api_key
 from accounts.models import ApiKey
 from accounts.roles import Scope
-from accounts.services import create_api_key
 from tests.pages.conftest import Person
 
 FIELDS = {"name": "batch script", "scopes": ["videos:read"], "expires": "30"}

@@ -7,8 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from accounts.keys.services import create_api_key
 from accounts.models import ApiKey
-from accounts.services import create_api_key
 from tests.pages.browser import DESK, PHONE, Browser
 from tests.pages.conftest import Person, cookie
 

@@ -13,10 +13,10 @@ from django.db import connection
 from playwright.sync_api import Page, expect
 
 from accounts.models import Team
-from jobs.batches import pages, standing
+from jobs.batches import progress, views
 from jobs.batches.models import Batch, BatchItem
 from jobs.models import Job
-from jobs.services.cancel import cancel_job
+from jobs.queue.cancel import cancel_job
 from jobs.states import State
 from tests.pages.browser import Browser
 from tests.pages.conftest import Person, cookie
@@ -45,7 +45,7 @@ def test_the_videos_of_batches_are_looked_up_one_by_one(batch: Batch) -> None:
     with connection.cursor() as cursor:
         for way in ("nestloop", "seqscan", "bitmapscan"):
             cursor.execute(f"SET LOCAL enable_{way} = off")
-        cursor.execute(f"EXPLAIN {standing._COUNT}", [[batch.pk]])
+        cursor.execute(f"EXPLAIN {progress._COUNT}", [[batch.pk]])
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Nested Loop Left Join" in plan
     assert "jobs_job_pkey" in plan
@@ -137,7 +137,7 @@ def test_a_poll_brings_the_rows_that_have_changed(alice: Person, batch: Batch, d
 def test_a_page_that_fills_up_while_it_is_open_gets_its_link_to_the_next(
     alice: Person, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "_ITEMS_A_PAGE", 3)
+    monkeypatch.setattr(views, "_ITEMS_PER_PAGE", 3)
     path, asked = f"/batches/{batch.public_id}", {"HX-Request": "true"}
 
     def poll_of(page: str) -> str:

@@ -105,7 +105,7 @@ def test_too_few_credits_are_said_beside_the_price(mia: Person) -> None:
 
 
 def test_a_picture_that_is_too_heavy_is_refused(mia: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.pages.form.PICTURE_BYTES", 100)
+    monkeypatch.setattr("jobs.videos.views.forms.MAX_IMAGE_BYTES", 100)
     assert "larger than" in message_at(mia.htmx("/", fields()), "image")
 
 

@@ -48,7 +48,7 @@ def test_a_failure_of_ours_says_nothing_of_its_cause(mia: Person, monkeypatch: p
     def fail(*_args: Any, **_options: Any) -> None:
         raise RuntimeError("the secret cause")
 
-    monkeypatch.setattr("jobs.pages.history.find_videos", fail)
+    monkeypatch.setattr("jobs.videos.views.history.list_videos", fail)
     answer = mia.get("/history")
     assert answer.status_code == 500
     assert b"Something broke on our side" in answer.content

@@ -78,7 +78,7 @@ def test_where_streams_are_refused_the_page_asks_as_before(
     static_root: Path,
 ) -> None:
     media = settings.STORAGES["default"]["OPTIONS"]["location"]
-    live = live_process(EVENT_STREAMS_PER_PERSON=0, MEDIA_ROOT=media, STATIC_ROOT=static_root)
+    live = live_process(MAX_EVENT_STREAMS_PER_PERSON=0, MEDIA_ROOT=media, STATIC_ROOT=static_root)
     job = make_job(member, State.IN_PROGRESS)
 
     def scenario(page: Page) -> None:

@@ -8,21 +8,21 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.auth.principals import Principal
 from accounts.models import User
-from accounts.principals import Principal
 from accounts.roles import SCOPES_OF_ROLE, Role
 from jobs.galleries.models import Collection, Favourite, Publication, PublicPage, ShareLink
-from jobs.galleries.pages import gallery
-from jobs.galleries.services.curation import create_collection, set_collected
+from jobs.galleries.services.curation import create_collection, set_in_collection
 from jobs.galleries.services.publishing import publish_video
+from jobs.galleries.views import gallery
 from jobs.models import Job
 from jobs.states import State
 from tests.pages.conftest import Person
 
 Make = Callable[..., Job]
-PAGES = ["/gallery", "/gallery/collections", "/gallery/{pub}", "/gallery?collection={col}"]
-CURATOR_PAGES = ["/gallery/collections/{col}/edit", "/gallery/collections/{col}/delete"]
-WRITER_PAGES = ["/gallery/sharing", "/gallery/share/{vid}", "/gallery/share/{pub}", "/gallery/share/{col}"]
+PAGE_SIZES = ["/gallery", "/gallery/collections", "/gallery/{pub}", "/gallery?collection={col}"]
+CURATOR_PAGE_SIZES = ["/gallery/collections/{col}/edit", "/gallery/collections/{col}/delete"]
+WRITER_PAGE_SIZES = ["/gallery/sharing", "/gallery/share/{vid}", "/gallery/share/{pub}", "/gallery/share/{col}"]
 OWN_ACTIONS = ["/gallery/publish/{unpublished}", "/gallery/{pub}/edit", "/gallery/{pub}/unpublish"]
 CURATOR_ACTIONS = [
     "/gallery/collections",
@@ -44,7 +44,7 @@ def published(person: Person, make_job: Make, words: dict[str, Any] | None = Non
 def collected(person: Person, name: str, *publications: Publication) -> Collection:
     collection = create_collection(principal=principal(person), name=name)
     for publication in publications:
-        set_collected(principal=principal(person), collection=collection, publication=publication, wanted=True)
+        set_in_collection(principal=principal(person), collection=collection, publication=publication, value=True)
     return collection
 
 
@@ -65,7 +65,7 @@ def captions(answer: Any) -> list[str]:
     return [card["publication"].caption for card in answer.context["cards"]]
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", PAGE_SIZES)
 def test_the_whole_team_opens_it_and_nobody_else(
     path: str, places: dict[str, str], alice: Person, mia: Person, bob: Person, charlie: Person, anonymous: Client
 ) -> None:
@@ -76,7 +76,7 @@ def test_the_whole_team_opens_it_and_nobody_else(
     assert anonymous.get(path).status_code == 302
 
 
-@pytest.mark.parametrize("path", WRITER_PAGES)
+@pytest.mark.parametrize("path", WRITER_PAGE_SIZES)
 def test_viewers_have_nothing_to_share(
     path: str, places: dict[str, str], alice: Person, mia: Person, bob: Person, charlie: Person, anonymous: Client
 ) -> None:
@@ -86,7 +86,7 @@ def test_viewers_have_nothing_to_share(
     assert anonymous.get(path).status_code == 302
 
 
-@pytest.mark.parametrize("path", CURATOR_PAGES)
+@pytest.mark.parametrize("path", CURATOR_PAGE_SIZES)
 def test_curators_are_asked_in_a_dialog_or_on_a_page(
     path: str, places: dict[str, str], alice: Person, mia: Person, bob: Person, charlie: Person, anonymous: Client
 ) -> None:
@@ -182,7 +182,7 @@ def test_filters(alice: Person, mia: Person, make_job: Make) -> None:
 def test_load_more_continues_after_the_last_card(
     alice: Person, make_job: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gallery, "PAGE", 2)
+    monkeypatch.setattr(gallery, "PAGE_SIZE", 2)
     rows = [published(alice, make_job, {"caption": f"cat {number}"}) for number in range(5)]
     answer = alice.get("/gallery?q=cat")
     assert captions(answer) == ["cat 4", "cat 3"]

@@ -14,9 +14,9 @@ from playwright.sync_api import Page, expect
 
 from inference.encoding import write_mp4
 from jobs.galleries.models import Publication, ShareLink
-from jobs.galleries.services.curation import switch_public_page
+from jobs.galleries.services.curation import set_public_page_enabled
 from jobs.galleries.services.publishing import edit_publication
-from jobs.galleries.services.sharing import make_link
+from jobs.galleries.services.sharing import create_link
 from jobs.models import Job
 from jobs.states import State
 from tests.pages.browser import DESK, PHONE, Browser, played_seconds
@@ -118,7 +118,7 @@ def test_a_shared_collection_is_looked_through(
     for name in ("cat", "coffee"):
         answer = member.post(f"/gallery/publish/{real_film(member, f'{name}.jpg').public_id}", {"caption": name})
         rows.append(Publication.objects.get(pk=answer["Location"].rpartition("pub_")[2]))
-    link = make_link(principal=principal(member), target=collected(member, "Best", *rows))
+    link = create_link(principal=principal(member), target=collected(member, "Best", *rows))
 
     def scenario(page: Page) -> float:
         page.goto(f"/s/{link.token}")
@@ -235,10 +235,10 @@ def test_axe_finds_no_serious_fault(
     row = published(member, make_job, {"caption": long, "tags": ["x" * 30, "sky"], "is_public": True}, prompt=long)
     published(member, make_job)
     collection = collected(member, "N" * 80, row)
-    link = make_link(principal=principal(member), target=row.job)
-    album = make_link(principal=principal(member), target=collection)
-    locked = make_link(principal=principal(member), target=row.job, password="open sesame")
-    public = switch_public_page(principal=principal(member), on=True)
+    link = create_link(principal=principal(member), target=row.job)
+    album = create_link(principal=principal(member), target=collection)
+    locked = create_link(principal=principal(member), target=row.job, password="open sesame")
+    public = set_public_page_enabled(principal=principal(member), enabled=True)
     edit_publication(principal=principal(member), publication=row, tags=["<b>", "مرحبا"])
     dialogs = {
         f"/gallery/{row.public_id}": ["edit", "unpublish", "collect", "share"],

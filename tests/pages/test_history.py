@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from jobs.models import Job
-from jobs.pages import history
 from jobs.states import State
+from jobs.videos.views import history
 from tests.pages.conftest import Person
 
 Make = Callable[..., Job]
@@ -51,7 +51,7 @@ def test_search_reads_the_words_as_they_are(mia: Person, make_job: Make) -> None
 
 
 def test_load_more_continues_after_the_last_card(mia: Person, make_job: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "_PAGE", 2)
+    monkeypatch.setattr(history, "_PAGE_SIZE", 2)
     jobs = [make_job(mia, State.FAILED, prompt=f"cat {n}") for n in range(5)]
     answer = mia.get("/history?q=cat")
     assert prompts(answer) == ["cat 4", "cat 3"]

@@ -57,5 +57,5 @@ def test_the_log_line_of_a_page_names_the_team(mia: Person) -> None:
         mia.get("/api-keys")
     finally:
         logging.getLogger().removeHandler(keep)
-    (request,) = [line for line in map(json.loads, lines) if line["event"] == "request"]
+    (request,) = [line for line in map(json.loads, lines) if line["event"] == "request_finished"]
     assert request["team"] == mia.team.pk

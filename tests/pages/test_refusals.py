@@ -14,11 +14,11 @@ from django.conf import settings
 from django.test import Client
 from django.utils.translation import override
 
+from accounts.keys.services import create_api_key
 from accounts.quota.quotas import Quota, _exceeded
 from accounts.roles import Scope
-from accounts.services import create_api_key
 from common.errors import Forbidden, MutoscopeError, NotFound, Unauthenticated
-from jobs.pages.words import translated
+from jobs.videos.views.words import translated
 from tests.pages.conftest import PASSWORD, Person, picture
 
 ROOT = Path(settings.ROOT)
@@ -32,7 +32,7 @@ TO_PROGRAMS = re.compile(
 )
 MODULES = [
     path.relative_to(ROOT)
-    for room in ("accounts", "jobs", "inference", "platform/portal/desk")
+    for room in ("accounts", "jobs", "inference", "platform/portal/admin")
     for path in sorted((ROOT / room).rglob("*.py"))
     if not TO_PROGRAMS.match(str(path.relative_to(ROOT)))
 ]

@@ -13,11 +13,11 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from playwright.sync_api import Page, expect
 
+from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.quota.models import Plan, QuotaWarning, UsageDay, Wallet
-from accounts.quota.pages.download import safe
+from accounts.quota.pages.csv_export import escape_formula
 from accounts.quota.services import adjust, grant
-from accounts.services import create_api_key
 from tests.pages.browser import DESK, PHONE, Browser
 from tests.pages.conftest import Person, cookie
 
@@ -166,12 +166,12 @@ def test_the_file(alice: Person, mia: Person) -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1"])
 def test_no_cell_is_a_formula(text: str) -> None:
-    assert safe(text) == f"'{text}"
+    assert escape_formula(text) == f"'{text}"
 
 
 def test_other_cells_stay_as_they_are() -> None:
     for text in ("", "nightly batch", "a=b", "戴晓雨"):
-        assert safe(text) == text
+        assert escape_formula(text) == text
 
 
 @pytest.mark.parametrize("people", [1, 8])

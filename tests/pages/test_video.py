@@ -56,8 +56,8 @@ def test_every_state_says_what_is(
     job = make_job(mia, state, **columns)
     page = page_of(mia, job)
     assert says in page
-    assert ("every 1s" in page) == (not job.is_terminal)
-    if job.is_terminal:
+    assert ("every 1s" in page) == (not job.is_finished)
+    if job.is_finished:
         assert "Nothing was charged" in page
 
 
@@ -85,7 +85,7 @@ def test_what_a_waiting_job_waits_for_is_said(mia: Person, make_job: Make) -> No
     first, second = make_job(mia), make_job(mia)
     assert "No worker is running" in page_of(mia, first)
     Worker.objects.create(
-        name="w", pool="cpu", model="camera", state="ready", device="cpu", last_beat_at=timezone.now()
+        name="w", pool="cpu", model="camera", state="ready", device="cpu", last_heartbeat_at=timezone.now()
     )
     assert "It is next" in page_of(mia, first)
     assert "1 video is before it" in page_of(mia, second)

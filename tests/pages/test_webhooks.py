@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.webhooks.models import Delivery, Endpoint
-from jobs.webhooks.services import MOST_ENDPOINTS
+from jobs.webhooks.services import MAX_ENDPOINTS
 from jobs.webhooks.transport import post
 
 FORM = {"url": "https://example.com/hook", "description": "our shop", "events": ["video.completed"]}
@@ -51,7 +51,7 @@ def test_a_wrong_address_comes_back_with_what_to_change(alice):
 def test_what_a_receiver_answers_is_shown_as_text(alice):
     endpoint = make(alice)
     alice.post(f"/webhooks/{endpoint.public_id}/ping")
-    Delivery.objects.get().attempts.create(number=1, seconds=1, status=500, answer="<script>alert(1)</script>")
+    Delivery.objects.get().attempts.create(number=1, seconds=1, status=500, response_excerpt="<script>alert(1)</script>")
     page = alice.get(f"/webhooks/{endpoint.public_id}").content.decode()
     assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
@@ -65,12 +65,12 @@ def test_what_a_receiver_answers_is_shown_as_text(alice):
     ],
 )
 def test_why_there_was_no_answer_is_said_in_the_reader_s_language(private, english, chinese, alice, settings):
-    settings.WEBHOOKS_TO_PRIVATE_ADDRESSES = private
+    settings.WEBHOOKS_ALLOW_PRIVATE_IPS = private
     endpoint = make(alice)
     path = f"/webhooks/{endpoint.public_id}"
     alice.post(f"{path}/ping")
     answer = post("http://127.0.0.1:1/hook", body="{}", headers={})
-    Delivery.objects.get().attempts.create(number=1, seconds=1, trouble=answer.trouble)
+    Delivery.objects.get().attempts.create(number=1, seconds=1, error=answer.error)
     assert english in alice.get(path).content.decode()
     page = alice.client.get(path, headers={"Accept-Language": "zh-hans"}).content.decode()
     assert chinese in page
@@ -86,9 +86,9 @@ def test_what_is_refused_is_said_in_chinese_too(alice):
     alice.post(f"{path}/disable")
     alice.post(f"{path}/ping")
     assert "这个 Webhook 已关闭" in alice.get(path).content.decode()
-    for _ in range(MOST_ENDPOINTS):
+    for _ in range(MAX_ENDPOINTS):
         alice.post("/webhooks", FORM)
-    assert f"一个团队最多有 {MOST_ENDPOINTS} 个" in alice.get("/webhooks").content.decode()
+    assert f"一个团队最多有 {MAX_ENDPOINTS} 个" in alice.get("/webhooks").content.decode()
 
 
 @pytest.mark.parametrize("who", ["mia", "bob"])
@@ -107,7 +107,7 @@ def test_foreign_and_unknown_ones_are_absent(alice, charlie):
 
 
 def test_a_private_address_is_refused_at_once(alice, settings):
-    settings.WEBHOOKS_TO_PRIVATE_ADDRESSES = False
+    settings.WEBHOOKS_ALLOW_PRIVATE_IPS = False
     for host in ("localhost:9000", "127.0.0.1", "10.1.2.3", "[::1]"):
         answer = alice.post("/webhooks", FORM | {"url": f"http://{host}/hook"})
         assert answer.status_code == 422

@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from jobs.webhooks.models import ENDS, Attempt, Delivery, Endpoint
+from jobs.webhooks.models import FINISHED_KINDS, Delivery, DeliveryAttempt, Endpoint
 from jobs.webhooks.services import create_endpoint, ping
 from tests.pages.browser import DESK, PHONE, Browser
 from tests.pages.conftest import Person, cookie
@@ -19,9 +19,11 @@ LONG = "https://hooks.example.com/" + "mutoscope/" * 12
 def endpoint(member: Person) -> Endpoint:
     """Failing, with a long address, and two deliveries: one that was answered, one on its way."""
     who: dict[str, Any] = {"team": member.team, "creator": member.user}
-    endpoint = create_endpoint(**who, url=LONG, kinds=ENDS, description="The render farm")
+    endpoint = create_endpoint(**who, url=LONG, kinds=FINISHED_KINDS, description="The render farm")
     answered = ping(endpoint=endpoint)
-    Attempt.objects.create(delivery=answered, number=1, seconds=0.21, status=500, answer="down for repairs " * 20)
+    DeliveryAttempt.objects.create(
+        delivery=answered, number=1, seconds=0.21, status=500, response_excerpt="down for repairs " * 20
+    )
     given_up = {"state": "failed", "tries": 1, "next_try_at": None, "finished_at": timezone.now()}
     Delivery.objects.filter(pk=answered.pk).update(**given_up)
     ping(endpoint=endpoint)

@@ -10,9 +10,9 @@ from django.utils.translation import override
 
 from inference.catalogue import MODELS
 from jobs.models import Job
-from jobs.pages.words import translated
-from jobs.requests import _warnings
 from jobs.states import State
+from jobs.videos.submission import _warnings
+from jobs.videos.views.words import translated
 from tests.pages.conftest import Person, picture
 
 

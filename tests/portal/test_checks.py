@@ -2,11 +2,11 @@
 
 import pytest
 
-from portal.checks import models_are_known
+from portal.settings.checks import check_model_settings
 
 
 def test_what_is_enabled_here_is_known():
-    assert models_are_known() == []
+    assert check_model_settings() == []
 
 
 @pytest.mark.parametrize(
@@ -19,12 +19,12 @@ def test_what_is_enabled_here_is_known():
 )
 def test_others_are_refused_by_name(enabled, default, words, settings):
     settings.MODELS_ENABLED, settings.DEFAULT_MODEL = enabled, default
-    (error,) = models_are_known()
+    (error,) = check_model_settings()
     assert words in error.msg
     assert "camera" in error.msg
 
 
 def test_another_name_must_mean_a_model_that_is_offered(settings):
     settings.MODEL_ALIASES = {"sora-2": "camera", "sora-9": "dolly"}
-    (error,) = models_are_known()
+    (error,) = check_model_settings()
     assert "'dolly' for 'sora-9'" in error.msg

@@ -15,14 +15,14 @@ import psutil
 import psycopg
 import pytest
 import redis
+from portal.embedded.servers.servers import EmbeddedServers, addresses, socket_folder
 
-from portal.embedded import EmbeddedServers, addresses, socket_folder
-from portal.processes import running_in
+from portal.embedded.processes import find_processes_in
 
 HOLD_SERVERS = """
 import sys, time
 from pathlib import Path
-from portal.embedded import EmbeddedServers
+from portal.embedded.servers.servers import EmbeddedServers
 with EmbeddedServers(Path(sys.argv[1])):
     print("up", flush=True)
     time.sleep(600)
@@ -41,7 +41,9 @@ def folder() -> Iterator[Path]:
 
 
 def servers_of(folder: Path) -> list[psutil.Process]:
-    return running_in(folder / "postgres", program="postgres") + running_in(folder / "valkey", program="valkey-server")
+    return find_processes_in(folder / "postgres", program="postgres") + find_processes_in(
+        folder / "valkey", program="valkey-server"
+    )
 
 
 def count_visits(folder: Path) -> tuple[int, int]:
@@ -131,13 +133,13 @@ def test_servers_are_closed_to_the_network_and_to_other_users(folder: Path) -> N
 def test_a_crash_is_noticed(folder: Path) -> None:
     with EmbeddedServers(folder, postgres=False) as servers:
         (valkey,) = servers.servers
-        assert not valkey.crashed()
+        assert not valkey.has_crashed()
         for process in servers_of(folder):
             process.send_signal(signal.SIGKILL)
         give_up_at = time.monotonic() + 5
-        while not valkey.crashed() and time.monotonic() < give_up_at:
+        while not valkey.has_crashed() and time.monotonic() < give_up_at:
             time.sleep(0.01)
-        assert valkey.crashed()
+        assert valkey.has_crashed()
 
 
 def test_a_folder_with_a_long_path_leaves_nothing_under_tmp(folder: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from accounts.keys.services import create_api_key, ensure_personal_team
 from accounts.models import User
-from accounts.services import create_api_key, ensure_personal_team
 from tests.webs import LiveProcess, WebProcesses
 
 Connect = Callable[[], socket.socket]

@@ -18,8 +18,8 @@ from django.utils import timezone
 from common.ids import new_id
 from jobs.models import Job, JobEvent, Worker
 from jobs.states import State
-from portal import health
-from portal.embedded import Valkey
+from portal.embedded.servers import Valkey
+from portal.web import health
 from tests.jobs.conftest import alice, as_alice, body, fresh_redis, submit  # noqa: F401
 from tests.jobs.test_outages import own_valkey, process_of  # noqa: F401
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def worker(**changes: Any) -> Worker:
     facts = {"name": "gpu-1", "pool": "cpu", "model": "camera", "device": "cpu", "state": Worker.State.READY}
-    return Worker.objects.create(**{"id": new_id(), "last_beat_at": timezone.now(), **facts, **changes})
+    return Worker.objects.create(**{"id": new_id(), "last_heartbeat_at": timezone.now(), **facts, **changes})
 
 
 def asked(path: str) -> tuple[int, dict[str, Any], float]:
@@ -55,14 +55,14 @@ def frozen_database() -> Iterator[None]:
 
 def _let_probes_end() -> None:
     """The threads that asked a dead server have noticed: the next test's questions are its own."""
-    for probe in (health.STANDING, *health.READY.values()):
-        probe.begin().exception(timeout=60)
+    for probe in (health.SYSTEM_STATUS_CHECK, *health.DEPENDENCY_CHECKS.values()):
+        probe.start().exception(timeout=60)
 
 
 def test_a_site_with_a_ready_worker_is_healthy() -> None:
     worker()
     worker(name="gpu-2", device="cuda:0", state="busy", vram_total_mb=24_000, vram_free_mb=10_483)
-    worker(name="long gone", state="unhealthy", last_beat_at=timezone.now() - timedelta(minutes=5))
+    worker(name="long gone", state="unhealthy", last_heartbeat_at=timezone.now() - timedelta(minutes=5))
     status, told, _ = asked("/health")
     assert told.pop("timestamp").endswith("Z")
     assert (status, told) == (
@@ -88,7 +88,7 @@ def test_what_a_person_should_look_at_degrades_it(submit: Callable[..., Job]) ->
     JobEvent.objects.filter(job=job).update(created_at=ago)
     Job.objects.filter(pk=job.pk).update(state=State.IN_PROGRESS, lease_owner=new_id(), lease_until=ago)
     status, told, _ = asked("/health")
-    assert (status, told["reasons"][2:]) == (200, ["sideworker_away", "reconciler_away"])
+    assert (status, told["reasons"][2:]) == (200, ["maintenance_worker_stalled", "reconciler_stalled"])
 
 
 @pytest.mark.parametrize("outage", ["frozen", "gone"])
@@ -105,7 +105,7 @@ def test_without_redis_it_is_degraded_and_ready(outage: str, own_valkey: Valkey)
         if outage == "frozen":
             os.kill(process, signal.SIGCONT)
     _let_probes_end()
-    assert (health_answer[0], health_answer[1]["reasons"]) == (200, ["redis_away"])
+    assert (health_answer[0], health_answer[1]["reasons"]) == (200, ["redis_unreachable"])
     assert (ready_answer[0], ready_answer[1]["checks"]) == (200, {"database": True, "redis": False, "storage": True})
     assert health_answer[2] < 10 > ready_answer[2]
 
@@ -115,7 +115,7 @@ def test_a_frozen_database_holds_nobody() -> None:
         health_answer, ready_answer = asked("/health"), asked("/readyz")
         assert asked_livez() == b"ok"
     assert (health_answer[0], health_answer[1]["status"]) == (503, "unhealthy")
-    assert (health_answer[1]["reasons"], health_answer[1]["queue_depth"]) == (["database_away"], None)
+    assert (health_answer[1]["reasons"], health_answer[1]["queue_depth"]) == (["database_unreachable"], None)
     assert (ready_answer[0], ready_answer[1]["checks"]["database"]) == (503, False)
     assert health_answer[2] < 10 > ready_answer[2]
     assert asked("/readyz")[0] == 200
@@ -132,7 +132,7 @@ def test_without_the_storage_it_is_unhealthy(settings: Any, tmp_path: Path) -> N
     local = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(media)}}
     settings.STORAGES = settings.STORAGES | {"default": local}
     status, told, _ = asked("/health")
-    assert (status, told["status"], told["reasons"]) == (503, "unhealthy", ["storage_away"])
+    assert (status, told["status"], told["reasons"]) == (503, "unhealthy", ["storage_unreachable"])
     status, told, _ = asked("/readyz")
     assert (status, told["checks"]) == (503, {"database": True, "redis": True, "storage": False})
     media.unlink()

@@ -50,8 +50,8 @@ assert hasattr(platform, "python_version")
 
 @pytest.mark.parametrize(("entry", "holds"), [("portal.asgi", True), ("portal.wsgi", False)])
 def test_an_entry_needs_no_environment_to_know_whether_answers_may_wait(entry: str, holds: bool) -> None:
-    code = f"import {entry}; from django.conf import settings; print(settings.HOLDS_ANSWERS)"
-    done = run_python(code, DJANGO_SETTINGS_MODULE="", HOLDS_ANSWERS="")
+    code = f"import {entry}; from django.conf import settings; print(settings.LONG_POLLING_ENABLED)"
+    done = run_python(code, DJANGO_SETTINGS_MODULE="", LONG_POLLING_ENABLED="")
 
     assert done.stdout == f"{holds}\n", done.stderr
 

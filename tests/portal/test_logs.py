@@ -61,7 +61,7 @@ def test_with_json_every_servers_lines_are_json():
 def test_gunicorns_arbiter_writes_json_too():
     code = (
         "from gunicorn.config import Config\n"
-        "from portal.gunicorn_logs import Logger\n"
+        "from portal.web.gunicorn_logs import Logger\n"
         "Logger(Config()).info('Listening')"
     )
     (line,) = run(code, LOG_JSON="1")
@@ -73,7 +73,7 @@ def test_a_foreign_host_name_is_one_warning_without_a_traceback():
         PREPARE + "from django.test import Client; print(Client(headers={'host': 'evil.example'}).get('/').status_code)"
     )
     lines = [json.loads(line) for line in run(code, LOG_JSON="1", DEBUG="1")]
-    (warning,) = [line for line in lines if line["event"] != "request"]
+    (warning,) = [line for line in lines if line["event"] != "request_finished"]
     assert warning["level"] == "warning"
     assert "evil.example" in warning["event"]
     assert "exception" not in warning

@@ -18,12 +18,12 @@ from prometheus_client.samples import Sample
 
 from accounts.quota.models import LedgerEntry
 from common.ids import new_id
-from jobs.models import Job, Tally, Worker
-from jobs.services.cancel import cancel_job
-from jobs.services.claim import claim_job
-from jobs.services.close import Published, complete_job, fail_job
+from jobs.models import Job, MetricCounter, Worker
+from jobs.queue.cancel import cancel_job
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import AttemptResult, complete_job, fail_job
 from jobs.webhooks.delivery import Deliverer
-from jobs.webhooks.outbox import announce_events
+from jobs.webhooks.outbox import dispatch_outbox
 from portal.metrics import site
 from tests.jobs.conftest import Person, alice, as_alice, body, fresh_redis, submit  # noqa: F401
 from tests.jobs.webhooks.conftest import endpoint, receiver  # noqa: F401
@@ -39,13 +39,13 @@ Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
     """What another test saw a moment ago is not this one's."""
-    site.kept.forget()
+    site.cache.clear()
     yield
-    site.kept.forget()
+    site.cache.clear()
 
 
 def scrape() -> str:
-    site.kept.forget()
+    site.cache.clear()
     answer = Client().get("/metrics")
     assert answer.status_code == 200
     return str(answer.content.decode())
@@ -84,15 +84,15 @@ def finish(job: Job) -> Job:
     claimed = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
     assert claimed is not None
     assert claimed.pk == job.pk
-    made = Published(result_key="r.mp4", poster_key="p.jpg", result_bytes=9, gpu_seconds=0.4)
-    assert complete_job(fence=claimed.fence, published=made)
+    made = AttemptResult(result_key="r.mp4", poster_key="p.jpg", result_bytes=9, gpu_seconds=0.4)
+    assert complete_job(fence=claimed.fence, result=made)
     return claimed
 
 
 def test_it_is_valid_and_follows_the_conventions(submit: Callable[..., Job]) -> None:  # noqa: F811
     finish(submit())
     submit()
-    announce_events()
+    dispatch_outbox()
     Client().get("/livez")
     families = list(text_string_to_metric_families(scrape()))
     names = [family.name for family in families]
@@ -127,24 +127,24 @@ def test_videos_are_counted_once_by_how_they_went(submit: Callable[..., Job], al
     submit()
     work = {"pool": "cpu", "model": "camera"}
     before = scrape()
-    assert value(before, "mutoscope_queue_videos", pool="cpu", state="queued") == 1
-    assert value(before, "mutoscope_queue_oldest_seconds", pool="cpu") >= 0
+    assert value(before, "mutoscope_jobs", pool="cpu", state="queued") == 1
+    assert value(before, "mutoscope_queue_oldest_job_age_seconds", pool="cpu") >= 0
     assert value(before, "mutoscope_outbox_events") == 9  # 4 queued, 2 started, 3 ends
-    announce_events()
-    assert announce_events() == 0
+    dispatch_outbox()
+    assert dispatch_outbox() == 0
     text = scrape()
     assert value(text, "mutoscope_outbox_events") == 0
     assert value(text, "mutoscope_videos_submitted_total", **work) == 4
     for state, code in (("completed", ""), ("failed", "engine_broken"), ("canceled", "")):
-        assert value(text, "mutoscope_videos_ended_total", **work, state=state, error_code=code) == 1
-    assert value(text, "mutoscope_video_wait_seconds_count", **work) == 2
-    assert value(text, "mutoscope_video_wait_seconds_bucket", **work, le="10.0") == 1
-    assert value(text, "mutoscope_video_wait_seconds_bucket", **work, le="30.0") == 2
-    assert 20 <= value(text, "mutoscope_video_wait_seconds_sum", **work) < 30
-    assert value(text, "mutoscope_video_run_seconds_count", **work) == 1
+        assert value(text, "mutoscope_videos_finished_total", **work, state=state, error_code=code) == 1
+    assert value(text, "mutoscope_video_queue_duration_seconds_count", **work) == 2
+    assert value(text, "mutoscope_video_queue_duration_seconds_bucket", **work, le="10.0") == 1
+    assert value(text, "mutoscope_video_queue_duration_seconds_bucket", **work, le="30.0") == 2
+    assert 20 <= value(text, "mutoscope_video_queue_duration_seconds_sum", **work) < 30
+    assert value(text, "mutoscope_video_processing_duration_seconds_count", **work) == 1
     assert value(text, "mutoscope_credits_spent_total") == 1
-    assert value(text, "mutoscope_credits_promised_total") == 4 * charged
-    assert value(text, "mutoscope_credits_reserved") == charged
+    assert value(text, "mutoscope_credits_reserved_total") == 4 * charged
+    assert value(text, "mutoscope_credits_outstanding") == charged
     given = LedgerEntry.objects.get(team=alice.team, kind="grant").balance_delta
     assert value(text, "mutoscope_credits_granted_total") == given
     assert value(text, "mutoscope_credits_balance") == given - 1 - charged
@@ -156,9 +156,9 @@ def test_a_count_that_is_rolled_back_is_made_again(submit: Callable[..., Job], m
     with monkeypatch.context() as broken:
         broken.setattr("jobs.webhooks.outbox.count_events", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            announce_events()
-    announce_events()
-    assert Tally.objects.get(kind="queued").count == 1
+            dispatch_outbox()
+    dispatch_outbox()
+    assert MetricCounter.objects.get(kind="queued").count == 1
 
 
 def test_tries_of_webhooks_are_counted(submit: Callable[..., Job], endpoint: Any, receiver: Any) -> None:  # noqa: F811
@@ -166,27 +166,27 @@ def test_tries_of_webhooks_are_counted(submit: Callable[..., Job], endpoint: Any
     finish(submit())
     for status in (500, 200):
         receiver.answer = functools.partial(say, status=status)
-        announce_events()
+        dispatch_outbox()
         deliverer = Deliverer()
         deliverer()
         deliverer.finish()
         with connection.cursor() as cursor:
             cursor.execute("UPDATE webhooks_delivery SET next_try_at = now() WHERE state = 'pending'")
     text = scrape()
-    assert value(text, "mutoscope_webhook_try_seconds_count", outcome="retried") == 1
-    assert value(text, "mutoscope_webhook_try_seconds_count", outcome="delivered") == 1
+    assert value(text, "mutoscope_webhook_attempt_duration_seconds_count", outcome="retried") == 1
+    assert value(text, "mutoscope_webhook_attempt_duration_seconds_count", outcome="delivered") == 1
     assert value(text, "mutoscope_webhook_deliveries_pending") == 0
 
 
 def test_workers_show_their_gpus() -> None:
     who = {"worker": "gpu-1", "pool": "gpu", "model": "i2vgen-xl", "device": "cuda:0"}
     facts = {"name": who["worker"], **{name: who[name] for name in ("pool", "model", "device")}}
-    memory = {"vram_total_mb": 24_000, "vram_free_mb": 10_000, "gpu_busy_percent": 97}
-    Worker.objects.create(id=new_id(), state="busy", last_beat_at=timezone.now(), jobs_done=3, **facts, **memory)
+    memory = {"vram_total_mb": 24_000, "vram_free_mb": 10_000, "gpu_utilization_percent": 97}
+    Worker.objects.create(id=new_id(), state="busy", last_heartbeat_at=timezone.now(), jobs_done=3, **facts, **memory)
     text = scrape()
-    assert value(text, "mutoscope_worker_gpu_memory_bytes", **who) == 24_000 * 2**20
-    assert value(text, "mutoscope_worker_gpu_memory_used_bytes", **who) == 14_000 * 2**20
-    assert value(text, "mutoscope_worker_gpu_use_ratio", **who) == 0.97
+    assert value(text, "mutoscope_gpu_memory_bytes", **who) == 24_000 * 2**20
+    assert value(text, "mutoscope_gpu_memory_used_bytes", **who) == 14_000 * 2**20
+    assert value(text, "mutoscope_gpu_utilization_ratio", **who) == 0.97
     assert value(text, "mutoscope_worker_videos_total", **who) == 3
     for state, count in (("busy", 1), ("unhealthy", 0)):
         assert value(text, "mutoscope_workers", pool="gpu", model="i2vgen-xl", state=state) == count
@@ -199,7 +199,7 @@ def test_labels_are_bounded_and_name_nobody(submit: Callable[..., Job], alice: P
     # What earlier tests of this process asked is counted, too.
     before = requests_in(scrape())
     job = submit()
-    announce_events()
+    dispatch_outbox()
     client = Client()
     client.get(f"/v1/videos/{job.public_id}", headers=alice.headers)
     for number in range(30):
@@ -221,12 +221,12 @@ def test_labels_are_bounded_and_name_nobody(submit: Callable[..., Job], alice: P
 
 
 def test_it_is_kept_for_a_moment(submit: Callable[..., Job], monkeypatch: Any) -> None:  # noqa: F811
-    monkeypatch.setattr(site, "_KEPT_SECONDS", 600)
+    monkeypatch.setattr(site, "_CACHE_MAX_AGE_SECONDS", 600)
     before = scrape()
     submit()
     kept = Client().get("/metrics").content.decode()
-    assert "mutoscope_queue_videos{" not in before + kept
-    assert "mutoscope_queue_videos{" in scrape()
+    assert "mutoscope_jobs{" not in before + kept
+    assert "mutoscope_jobs{" in scrape()
 
 
 def test_without_the_database_the_processes_still_tell(settings: Any) -> None:
@@ -234,17 +234,17 @@ def test_without_the_database_the_processes_still_tell(settings: Any) -> None:
         started = time.monotonic()
         text = scrape()
         assert time.monotonic() - started < 15
-    assert value(text, "mutoscope_server_up", server="database") == 0
-    assert value(text, "mutoscope_server_up", server="storage") == 1
+    assert value(text, "mutoscope_dependency_up", dependency="database") == 0
+    assert value(text, "mutoscope_dependency_up", dependency="storage") == 1
     assert "mutoscope_http_requests_total" in text
     assert "mutoscope_queue" not in text
     _wait_for_the_thread()
-    assert value(scrape(), "mutoscope_server_up", server="database") == 1
+    assert value(scrape(), "mutoscope_dependency_up", dependency="database") == 1
 
 
 def _wait_for_the_thread() -> None:
     """The one that asked the dead server; whoever asks meanwhile is told what it finds."""
-    site.kept._look.begin().exception(timeout=60)
+    site.cache._query.start().exception(timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -338,4 +338,4 @@ def test_on_a_full_disk_requests_are_answered_uncounted(
     wait_until(lambda: web.log.read_text().count("Booting worker") == 2, 60, web.log.read_text)
     with web.client(alice.headers) as client:
         assert client.get("/v1/models").status_code == 200
-    assert "request_not_counted" in web.log.read_text()
+    assert "request_metrics_failed" in web.log.read_text()

@@ -13,8 +13,8 @@ from django.test import RequestFactory
 from django.utils.module_loading import import_string
 
 from common.middleware import SyncAndAsyncMiddleware
-from portal.logs import hide_secrets
-from portal.middleware import client_address
+from portal.settings.logging_config import redact_secrets
+from portal.web.middleware import client_ip_address
 
 
 def test_every_middleware_is_asynchronous_too(settings):
@@ -86,7 +86,7 @@ def test_a_step_answers_under_either_kind_of_server(query, said):
 def test_the_clients_address_is_what_trusted_proxies_say(proxies, forwarded, address, settings):
     settings.TRUSTED_PROXIES = proxies
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
-    assert client_address(RequestFactory().get("/", headers=headers, REMOTE_ADDR="9.9.9.9")) == address
+    assert client_ip_address(RequestFactory().get("/", headers=headers, REMOTE_ADDR="9.9.9.9")) == address
 
 
 @pytest.mark.parametrize(("given", "kept"), [("abc-123.DEF_9", True), ("short", False), ("a b c d e f", False)])
@@ -109,7 +109,7 @@ def test_the_log_line_of_a_request_is_one_json_object_and_holds_no_secret(client
     finally:
         logging.getLogger().removeHandler(keep)
     logged = [json.loads(line) for line in lines]
-    request = next(line for line in logged if line["event"] == "request")
+    request = next(line for line in logged if line["event"] == "request_finished")
     assert request["request_id"] == "request-1"
     assert request["client_ip"] == "127.0.0.1"
     assert (request["level"], request["status"]) == ("info", 401)
@@ -118,4 +118,4 @@ def test_the_log_line_of_a_request_is_one_json_object_and_holds_no_secret(client
 
 
 def test_secrets_are_blanked_by_name():
-    assert hide_secrets(None, "info", {"password": "x", "status": 200}) == {"password": "[hidden]", "status": 200}
+    assert redact_secrets(None, "info", {"password": "x", "status": 200}) == {"password": "[hidden]", "status": 200}

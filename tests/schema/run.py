@@ -79,7 +79,7 @@ def running_portal() -> Iterator[tuple[Portal, str]]:
     # Calls that wait for a film are told to come back soon, or the run would take hours.
     portal.env |= {
         "GENERATE_RATE_LIMIT": "1000000/minute",
-        "GENERATE_WAIT_SECONDS": "1",
+        "GENERATE_TIMEOUT_SECONDS": "1",
         "STARTING_CREDITS": "100000000",
     }
     try:
@@ -131,5 +131,5 @@ def troubles_of(portal: Portal) -> list[str]:
     """What the run left behind that should not be: failures of ours in the log, money that does not add up."""
     logs = [portal.log, *(Path(portal.env["VAR_DIR"]) / "log").glob("*.log")]
     found = [line for log in logs for line in log.read_text().splitlines() if _FAULT.search(line)]
-    audit = portal.run("audit")
+    audit = portal.run("check_ledger")
     return found + ([] if audit.returncode == 0 else [audit.stdout + audit.stderr])

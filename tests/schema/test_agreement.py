@@ -12,10 +12,10 @@ from rest_framework import serializers
 
 from common.errors import NotFound
 from common.ids import parse_public_id
-from jobs.batches.uploads import PICTURE_NAME
-from jobs.fields import ADDRESS, AddressField, MetadataField
+from jobs.api.fields import HTTP_URL, HttpUrlField, MetadataField
+from jobs.batches.bodies import IMAGE_NAME_PATTERN
 from jobs.galleries.api.serializers import NewShareLinkSerializer
-from jobs.services.idempotency import idempotency_of
+from jobs.videos.idempotency import build_idempotency_key
 
 LONG = "a" * 63
 ADDRESSES = {
@@ -77,15 +77,15 @@ def takes(field: serializers.Field[Any, Any, Any, Any], value: Any) -> bool:
 
 @pytest.mark.parametrize(("address", "good"), ADDRESSES.items())
 def test_addresses(address: str, good: bool) -> None:
-    assert takes(AddressField(), address) is good
-    assert jsonschema_rs.is_valid({"type": "string", "pattern": ADDRESS}, address) is good
+    assert takes(HttpUrlField(), address) is good
+    assert jsonschema_rs.is_valid({"type": "string", "pattern": HTTP_URL}, address) is good
 
 
 @settings(max_examples=300, derandomize=True)
-@given(st.from_regex(ADDRESS, fullmatch=True) | st.from_regex(r"https?://[-._:@\[\]a-zé0-9]{1,8}/?", fullmatch=True))
+@given(st.from_regex(HTTP_URL, fullmatch=True) | st.from_regex(r"https?://[-._:@\[\]a-zé0-9]{1,8}/?", fullmatch=True))
 def test_any_address(address: str) -> None:
-    wanted = jsonschema_rs.is_valid({"type": "string", "pattern": ADDRESS, "maxLength": 2000}, address)
-    assert takes(AddressField(), address) is wanted
+    wanted = jsonschema_rs.is_valid({"type": "string", "pattern": HTTP_URL, "maxLength": 2000}, address)
+    assert takes(HttpUrlField(), address) is wanted
 
 
 @settings(max_examples=300, derandomize=True)
@@ -97,7 +97,7 @@ def test_any_ipv6_address(host: str) -> None:
         good = True
     except ValueError:
         good = False
-    assert takes(AddressField(), f"https://[{host}]/") is good
+    assert takes(HttpUrlField(), f"https://[{host}]/") is good
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def description() -> dict[str, Any]:
 def test_the_description_holds_the_pattern(description: dict[str, Any]) -> None:
     bodies = description["components"]["schemas"]
     for name, field in (("NewWebhookRequest", "url"), ("VideoRequest", "webhook_url"), ("VideoForm", "webhook_url")):
-        assert bodies[name]["properties"][field]["pattern"] == ADDRESS
+        assert bodies[name]["properties"][field]["pattern"] == HTTP_URL
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_metadata_come_back_as_they_were_sent() -> None:
 )
 def test_pictures_of_a_batch(names: dict[str, Any], good: bool, client: Client, description: dict[str, Any]) -> None:
     schema = description["components"]["schemas"]["NewBatchRequest"]["properties"]["images"]
-    assert PICTURE_NAME in schema["propertyNames"]["pattern"]
+    assert IMAGE_NAME_PATTERN in schema["propertyNames"]["pattern"]
     assert jsonschema_rs.is_valid(schema, names) is good
     body = {"images": names, "requests": [{"prompt": "x", "image_name": "a"}]}
     assert client.post("/v1/batches", body, "application/json").status_code == (202 if good else 422)
@@ -161,7 +161,7 @@ def test_idempotency_keys(key: str, good: bool, description: dict[str, Any]) -> 
     (schema,) = [each["schema"] for each in parameters if each["name"] == "Idempotency-Key"]
     assert jsonschema_rs.is_valid(schema, key) is good
     try:
-        idempotency_of(key, {})
+        build_idempotency_key(key, {})
     except Exception as error:
         assert not good, error
     else:

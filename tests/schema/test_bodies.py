@@ -5,11 +5,11 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 
 from jobs.batches.models import Batch
-from jobs.dialects.uploads import Shelf
+from jobs.compat.uploads import UploadStore
 from jobs.galleries.models import Collection, Publication, ShareLink
 from jobs.models import Job
-from jobs.services.audit import find_money_drifts
-from jobs.services.doorbell import short_redis
+from jobs.queue.ledger_check import find_discrepancies
+from jobs.queue.wakeup import redis_client
 from jobs.webhooks.models import Delivery, Endpoint
 from tests.isolation.routes import all_routes
 from tests.isolation.test_matrix import of_alice
@@ -27,7 +27,7 @@ def test_no_body_is_a_failure_of_ours_and_none_leaves_half_of_anything(world: Wo
     @given(calls())
     def send(call: Call) -> None:
         before, address = _standing(world), call.address(things)
-        short_redis().flushdb()
+        redis_client().flushdb()
         answer = client.generic(call.method, address, call.filled(things), call.content_type, headers=call.headers)
         told = answer.json()
         seen.add((call.route, answer.status_code))
@@ -51,9 +51,9 @@ def test_every_route_that_may_take_a_body_is_tried() -> None:
 
 def _drifts() -> set[tuple[str, str]]:
     """Which rules are broken where: the world is made without its booking."""
-    return {(drift.rule, drift.where.partition(":")[0]) for drift in find_money_drifts()}
+    return {(discrepancy.rule, discrepancy.location.partition(":")[0]) for discrepancy in find_discrepancies()}
 
 
 def _standing(world: World) -> tuple[int, ...]:
-    files = sum(1 for _ in Shelf(world.owner.team, "").places())
+    files = sum(1 for _ in UploadStore(world.owner.team, "").list_uploads())
     return files, *(kind.objects.count() for kind in MADE)

@@ -1,4 +1,4 @@
-"""The function behind every watched table's trigger; which tables these are is declared in accounts/audit/watch.py."""
+"""The function behind every watched table's trigger; which tables these are is declared in accounts/audit/triggers.py."""
 
 from django.db import migrations
 

@@ -29,7 +29,7 @@ def find_user(email: str) -> User:
     return user
 
 
-def moment(text: str) -> datetime:
+def future_datetime(text: str) -> datetime:
     """`2027-01-31` or `2027-01-31T12:00`, UTC unless it says otherwise; it has to lie ahead."""
     try:
         found = datetime.fromisoformat(text)

@@ -9,14 +9,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 from django.db import transaction
 
-from accounts.management.commands._arguments import find_team, moment
+from accounts.keys.services import create_api_key, ensure_personal_team
+from accounts.management.commands._arguments import find_team, future_datetime
 from accounts.models import ApiKey, Membership, Team, User
-from accounts.quota.services import MOST_CREDITS, grant
+from accounts.quota.services import MAX_CREDITS_PER_ENTRY, grant
 from accounts.roles import SCOPES_OF_ROLE, Role, Scope
-from accounts.services import create_api_key, ensure_personal_team
 
-_LONGEST_EMAIL = User._meta.get_field("email").max_length or 0
-_LONGEST_NAME = ApiKey._meta.get_field("name").max_length or 0
+_MAX_EMAIL_LENGTH = User._meta.get_field("email").max_length or 0
+_MAX_NAME_LENGTH = ApiKey._meta.get_field("name").max_length or 0
 
 
 class Command(BaseCommand):
@@ -30,24 +30,26 @@ class Command(BaseCommand):
         parser.add_argument(
             "--scopes", default=None, help=f"separated by commas, of {', '.join(Scope)} (default: all of the role)"
         )
-        parser.add_argument("--expires", type=moment, default=None, help="when it ends, as 2027-01-31 (default: never)")
+        parser.add_argument(
+            "--expires", type=future_datetime, default=None, help="when it ends, as 2027-01-31 (default: never)"
+        )
         parser.add_argument(
             "--password", default=None, help="password for an account that is made now (default: random)"
         )
 
     @transaction.atomic
     def handle(self, *_args: Any, **options: Any) -> None:
-        email = _checked_email(options["email"].lower())
-        if not 0 <= options["credits"] <= MOST_CREDITS:
-            raise CommandError(f"--credits must be from 0 to {MOST_CREDITS}")
-        if not 0 < len(options["name"]) <= _LONGEST_NAME:
-            raise CommandError(f"--name must have 1 to {_LONGEST_NAME} characters")
+        email = _validated_email(options["email"].lower())
+        if not 0 <= options["credits"] <= MAX_CREDITS_PER_ENTRY:
+            raise CommandError(f"--credits must be from 0 to {MAX_CREDITS_PER_ENTRY}")
+        if not 0 < len(options["name"]) <= _MAX_NAME_LENGTH:
+            raise CommandError(f"--name must have 1 to {_MAX_NAME_LENGTH} characters")
         user = User.objects.filter(email__iexact=email).first()
         if user is None:
             user = User.objects.create_user(email, options["password"] or secrets.token_urlsafe(16))
             EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
         team = find_team(options["team"]) if options["team"] else ensure_personal_team(user=user)
-        scopes = _checked_scopes(options["scopes"], _role(user, team))
+        scopes = _parse_scopes(options["scopes"], _role(user, team))
         if options["credits"]:
             grant(team=team, credits=options["credits"], reason="granted by create_key")
         _key, clear_text = create_api_key(
@@ -56,9 +58,9 @@ class Command(BaseCommand):
         self.stdout.write(clear_text)
 
 
-def _checked_email(email: str) -> str:
-    if len(email) > _LONGEST_EMAIL:
-        raise CommandError(f"--email must have at most {_LONGEST_EMAIL} characters")
+def _validated_email(email: str) -> str:
+    if len(email) > _MAX_EMAIL_LENGTH:
+        raise CommandError(f"--email must have at most {_MAX_EMAIL_LENGTH} characters")
     try:
         validate_email(email)
     except ValidationError as error:
@@ -73,7 +75,7 @@ def _role(user: User, team: Team) -> Role:
     return Role(membership.role)
 
 
-def _checked_scopes(text: str | None, role: Role) -> list[Scope]:
+def _parse_scopes(text: str | None, role: Role) -> list[Scope]:
     """The named scopes, which the role has to have; all scopes where none are named, as the role may grow."""
     if text is None:
         return list(Scope)

@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.keys.services import provision_team
 from accounts.management.commands._arguments import find_user
 from accounts.models import Team
-from accounts.services import create_team
 
-_LONGEST_NAME = Team._meta.get_field("name").max_length or 0
+_MAX_NAME_LENGTH = Team._meta.get_field("name").max_length or 0
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         name = options["name"].strip()
-        if not 0 < len(name) <= _LONGEST_NAME:
-            raise CommandError(f"the name must have 1 to {_LONGEST_NAME} characters")
-        team = create_team(name=name, owner=find_user(options["owner"]))
+        if not 0 < len(name) <= _MAX_NAME_LENGTH:
+            raise CommandError(f"the name must have 1 to {_MAX_NAME_LENGTH} characters")
+        team = provision_team(name=name, owner=find_user(options["owner"]))
         self.stdout.write(str(team.pk))

@@ -2,10 +2,10 @@
 
 from django.urls import path
 
-from accounts.quota.pages import download, notices, usage
+from accounts.quota.pages import banners, csv_export, usage
 
 urlpatterns = [
     path("usage", usage.usage, name="usage"),
-    path("usage.csv", download.usage_csv, name="usage_csv"),
-    path("usage/notices/<str:key>/dismiss", notices.dismiss, name="dismiss_notice"),
+    path("usage.csv", csv_export.usage_csv, name="usage_csv"),
+    path("usage/notices/<str:key>/dismiss", banners.dismiss, name="dismiss_notice"),
 ]

@@ -14,21 +14,21 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from accounts.auth.decorators import team_member_required
+from accounts.auth.principals import Principal
 from accounts.models import ApiKey, Team, User
-from accounts.pages import team_page
-from accounts.principals import Principal
-from accounts.quota import report
+from accounts.quota import selectors
+from accounts.quota.credit_usage import MONTHLY_CREDITS, CreditUsage
 from accounts.quota.models import LedgerEntry, UsageDay, Wallet
 from accounts.quota.months import last_day, month_after, month_before, month_of, months_between
 from accounts.quota.pages.charts import Bar, bars, day_chart
-from accounts.quota.report import Used
+from accounts.quota.selectors import UsageTotals
 from accounts.quota.services import STARTING_REASON
-from accounts.quota.standing import MONTHLY_CREDITS, Standing
 from accounts.roles import Right, Scope
 
 # More lines than this are summed up in one; the download has all of them.
-_MOST_BARS = 20
-_MOST_ENTRIES = 50
+_MAX_BARS = 20
+_MAX_ENTRIES = 50
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 Kind = LedgerEntry.Kind
 
@@ -39,19 +39,19 @@ class Breakdown:
 
     identifier: str
     title: str
-    what: str
+    column_label: str
     bars: list[Bar]
 
 
 @require_safe
-@team_page(Scope.USAGE_READ)
+@team_member_required(Scope.USAGE_READ)
 def usage(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """One month of the team: all of it for who may see what each member uses, else its totals and the own part."""
     months = months_of(principal.team)
     month = chosen_month(request, months)
-    rows = report.usage_between(team=principal.team, first=month, last=last_day(month))
-    days = report.used_by_day(rows, first=month, last=last_day(month))
-    used = report.total(days.values())
+    rows = selectors.usage_between(team=principal.team, first=month, last=last_day(month))
+    days = selectors.usage_by_day(rows, first=month, last=last_day(month))
+    used = selectors.sum_totals(days.values())
     sees_all = principal.may(Right.SEE_TEAM_USAGE)
     position = months.index(month)
     context: dict[str, Any] = {
@@ -59,22 +59,22 @@ def usage(request: HttpRequest, principal: Principal) -> HttpResponseBase:
         "months": months,
         "older": months[position + 1] if position + 1 < len(months) else None,
         "newer": months[position - 1] if position else None,
-        "is_present": position == 0,
+        "is_current": position == 0,
         "used": used,
         "chart": day_chart(days),
         "breakdowns": _breakdowns(principal, rows),
         "sees_all": sees_all,
         "entries": _entries(principal.team, month) if sees_all else [],
-        **(_at_present(principal.team, used, month) if position == 0 else {}),
+        **(_current_month_context(principal.team, used, month) if position == 0 else {}),
     }
     return render(request, "quota/usage.html", context)
 
 
 def months_of(team: Team) -> list[date]:
     """The months that the team has lived in, the present one first."""
-    present = month_of(timezone.now())
-    first = min(present, month_of(team.created_at))
-    return list(months_between(month_before(first), present))[::-1]
+    current = month_of(timezone.now())
+    first = min(current, month_of(team.created_at))
+    return list(months_between(month_before(first), current))[::-1]
 
 
 def chosen_month(request: HttpRequest, months: list[date]) -> date:
@@ -87,32 +87,32 @@ def chosen_month(request: HttpRequest, months: list[date]) -> date:
     return months[0]
 
 
-def _at_present(team: Team, used: Used, month: date) -> dict[str, Any]:
+def _current_month_context(team: Team, used: UsageTotals, month: date) -> dict[str, Any]:
     wallet = Wallet.objects.filter(team=team).values("balance", "reserved", monthly=MONTHLY_CREDITS).get()
-    standing = Standing(used.credits, wallet["balance"], wallet["monthly"])
-    return {"standing": standing, "promised": wallet["reserved"], "resets_on": standing.resets_on(month)}
+    credit_usage = CreditUsage(used.credits, wallet["balance"], wallet["monthly"])
+    return {"credit_usage": credit_usage, "reserved": wallet["reserved"], "resets_on": credit_usage.resets_on(month)}
 
 
 def _breakdowns(principal: Principal, rows: QuerySet[UsageDay]) -> list[Breakdown]:
-    seen = report.visible_to(principal, rows)
-    members, keys = report.used_by(seen, "user"), report.used_by(seen, "api_key")
-    people = report.people_behind(set(members))
-    known = report.keys_behind(principal.team, set(keys))
+    seen = selectors.visible_to(principal, rows)
+    members, keys = selectors.usage_by(seen, "user"), selectors.usage_by(seen, "api_key")
+    people = selectors.users_by_id(set(members))
+    known = selectors.api_keys_by_id(principal.team, set(keys))
     sees_all = principal.may(Right.SEE_TEAM_USAGE)
     return [
         Breakdown(
             "members",
             _("By member") if sees_all else _("You"),
             _("Member"),
-            _shortened([(*_named(people.get(who)), used) for who, used in members.items()]),
+            _collapsed_bars([(*_user_labels(people.get(who)), used) for who, used in members.items()]),
         ),
         Breakdown(
             "keys",
             _("By API key") if sees_all else _("Your API keys"),
             _("API key"),
-            _shortened(
+            _collapsed_bars(
                 [
-                    (report.name_of_key(key, known.get(key)), _state_of(known.get(key)), used)
+                    (selectors.name_of_key(key, known.get(key)), _state_of(known.get(key)), used)
                     for key, used in keys.items()
                 ]
             ),
@@ -121,14 +121,14 @@ def _breakdowns(principal: Principal, rows: QuerySet[UsageDay]) -> list[Breakdow
             "models",
             _("By model"),
             _("Model"),
-            _shortened([(model, "", used) for model, used in report.used_by(rows, "model").items()]),
+            _collapsed_bars([(model, "", used) for model, used in selectors.usage_by(rows, "model").items()]),
         ),
     ]
 
 
-def _named(user: User | None) -> tuple[str, str]:
+def _user_labels(user: User | None) -> tuple[str, str]:
     """Name and address, the address alone where there is no name."""
-    name, email = report.name_of_person(user), report.email_of(user)
+    name, email = selectors.name_of_user(user), selectors.email_of(user)
     return name, "" if email == name else email
 
 
@@ -136,30 +136,36 @@ def _state_of(key: ApiKey | None) -> str:
     return {"revoked": _("Revoked"), "expired": _("Expired")}.get(key.state, "") if key else ""
 
 
-def _shortened(named: list[tuple[str, str, Used]]) -> list[Bar]:
-    if len(named) > _MOST_BARS:
-        rest = report.total(used for _name, _note, used in named[_MOST_BARS:])
-        others = _("%(count)s others") % {"count": len(named) - _MOST_BARS}
-        named = [*named[:_MOST_BARS], (others, _("all in the CSV file"), rest)]
+def _collapsed_bars(named: list[tuple[str, str, UsageTotals]]) -> list[Bar]:
+    if len(named) > _MAX_BARS:
+        rest = selectors.sum_totals(used for _name, _note, used in named[_MAX_BARS:])
+        others = _("%(count)s others") % {"count": len(named) - _MAX_BARS}
+        named = [*named[:_MAX_BARS], (others, _("all in the CSV file"), rest)]
     return bars(named)
 
 
 def _entries(team: Team, month: date) -> list[dict[str, Any]]:
     """What changed the credits beside the videos, the newest first."""
     rows = LedgerEntry.objects.for_team(team).filter(
-        kind__in=(Kind.GRANT, Kind.ADJUST), created_at__gte=_start(month), created_at__lt=_start(month_after(month))
+        kind__in=(Kind.GRANT, Kind.ADJUST),
+        created_at__gte=_month_start(month),
+        created_at__lt=_month_start(month_after(month)),
     )
     return [
-        {"row": row, "what": _what(row), "who": report.name_of_person(row.actor) if row.actor else _("Automatic")}
-        for row in rows.select_related("actor").order_by("-created_at", "-id")[:_MOST_ENTRIES]
+        {
+            "row": row,
+            "what": _entry_description(row),
+            "who": selectors.name_of_user(row.actor) if row.actor else _("Automatic"),
+        }
+        for row in rows.select_related("actor").order_by("-created_at", "-id")[:_MAX_ENTRIES]
     ]
 
 
-def _start(month: date) -> datetime:
+def _month_start(month: date) -> datetime:
     return datetime.combine(month, time(), UTC)
 
 
-def _what(row: LedgerEntry) -> str:
+def _entry_description(row: LedgerEntry) -> str:
     """Why, in the reader's language where it is one of our own reasons."""
     if row.period:
         month = date_format(row.period, "YEAR_MONTH_FORMAT")

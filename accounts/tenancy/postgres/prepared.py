@@ -10,10 +10,10 @@ from typing import Any
 import psycopg
 from django.db import InterfaceError, NotSupportedError, OperationalError, connection
 
-Found = tuple[Any, ...] | None
+FetchedRow = tuple[Any, ...] | None
 
 
-def first_row(statement: str, parameters: Mapping[str, Any]) -> Found:
+def fetch_one(statement: str, parameters: Mapping[str, Any]) -> FetchedRow:
     """The first row that a statement gives, run where the running code stands.
 
     Outside a transaction it makes up for what befell the session: one that reads finds out by itself that the server
@@ -27,7 +27,7 @@ def first_row(statement: str, parameters: Mapping[str, Any]) -> Found:
             raise
         if connection.in_atomic_block:  # whose rollback has the session forget its plans
             raise OperationalError("A migration has just changed what this statement brings.") from error
-        _forget_plans()
+        _deallocate_plans()
     except (OperationalError, InterfaceError):
         session = connection.connection
         reads = statement.lstrip().startswith("SELECT")  # twice does no harm
@@ -46,17 +46,17 @@ def _is_outdated_plan(error: NotSupportedError) -> bool:
     return isinstance(cause, psycopg.Error) and cause.diag.source_function == "RevalidateCachedQuery"
 
 
-def _forget_plans() -> None:
+def _deallocate_plans() -> None:
     """Of the whole session: other plans are likely to be as old. psycopg hears it, and counts calls anew."""
     with connection.cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
 
 
-def _run(statement: str, parameters: Mapping[str, Any]) -> Found:
+def _run(statement: str, parameters: Mapping[str, Any]) -> FetchedRow:
     connection.ensure_connection()
     # Django's wrapper around a cursor that leaves the parameters to the server: errors, wall and log are as ever.
     with connection._prepare_cursor(psycopg.Cursor(connection.connection)) as cursor:  # type: ignore[attr-defined]
         cursor.execute(statement, parameters)
-        found: Found = cursor.fetchone()
+        found: FetchedRow = cursor.fetchone()
     connection.health_check_done = True  # type: ignore[attr-defined]
     return found

@@ -8,21 +8,21 @@ GUESS_SIDE = 96
 """Pixels on the longer side at which the guess is made: depth should be smooth, and details would only tear."""
 
 
-def guess_depth(picture: Image.Image, columns: int, rows: int) -> NDArray[np.float64]:
+def guess_depth(image: Image.Image, columns: int, rows: int) -> NDArray[np.float64]:
     """(rows, columns) of nearness in -1 (far) to 1 (near).
 
     Three weak signs that photographs mostly obey: the ground is near and the sky is far; subjects stand in the
     middle; and subjects differ in colour from what runs along the border.
     """
-    small = picture.copy()
+    small = image.copy()
     small.thumbnail((GUESS_SIDE, GUESS_SIDE), Image.Resampling.BOX)
     colours = np.asarray(small, dtype=np.float64) / 255
     height, width, _ = colours.shape
     y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None, :]
     middle = np.exp(-(x**2 / 0.5 + y**2 / 0.7))
-    salience = _unit(_salience(colours)) * (0.35 + 0.65 * middle)
-    nearness = 0.55 * y + 0.9 * _unit(salience) + 0.35 * middle
-    return _resized(_unit(nearness) * 2 - 1, columns, rows)
+    salience = _normalize(_salience(colours)) * (0.35 + 0.65 * middle)
+    nearness = 0.55 * y + 0.9 * _normalize(salience) + 0.35 * middle
+    return _resample(_normalize(nearness) * 2 - 1, columns, rows)
 
 
 def _salience(colours: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -33,13 +33,13 @@ def _salience(colours: NDArray[np.float64]) -> NDArray[np.float64]:
     return nearest
 
 
-def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _normalize(values: NDArray[np.float64]) -> NDArray[np.float64]:
     low, high = np.percentile(values, (2, 98))
     unit: NDArray[np.float64] = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
     return unit
 
 
-def _resized(values: NDArray[np.float64], columns: int, rows: int) -> NDArray[np.float64]:
+def _resample(values: NDArray[np.float64], columns: int, rows: int) -> NDArray[np.float64]:
     """Blurred so that neighbouring corners of the mesh move together, then sampled at its corners."""
     levels = Image.fromarray(((values + 1) * 127.5).astype(np.uint8))
     blurred = levels.filter(ImageFilter.GaussianBlur(max(levels.size) / 14))

@@ -5,10 +5,10 @@ from functools import partial
 import numpy as np
 from PIL.Image import Image
 
-from inference.engines.base import Engine, Frames, OnLook, OnStep, nobody_looks
+from inference.engines.base import Engine, Frames, OnPreview, OnStep, no_preview
 from inference.engines.camera.motion import read_move
 from inference.engines.camera.shot import Shot, plan_poses
-from inference.requests import GenerationRequest
+from inference.generation import GenerationRequest
 
 
 class CameraEngine(Engine):
@@ -18,14 +18,14 @@ class CameraEngine(Engine):
         """There is nothing to load."""
 
     def generate(
-        self, request: GenerationRequest, picture: Image, on_step: OnStep, on_look: OnLook = nobody_looks
+        self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview
     ) -> Frames:
         move = read_move(request.prompt, request.seed, request.duration_seconds)
         poses = plan_poses(move, request.num_frames, request.fps, request.seed)
-        shot = Shot(picture, request.width, request.height, poses)
+        shot = Shot(image, request.width, request.height, poses)
         frames = np.empty((request.num_frames, request.height, request.width, 3), np.uint8)
         for number in range(request.num_frames):
             frames[number] = shot.frame(number)
             on_step(number + 1, request.num_frames)
-            on_look(partial(frames.__getitem__, number))
+            on_preview(partial(frames.__getitem__, number))
         return frames

@@ -22,13 +22,13 @@ class Move:
     sway: float = 0.0
 
     def __add__(self, other: "Move") -> "Move":
-        return Move(*(getattr(self, name) + getattr(other, name) for name in PARTS))
+        return Move(*(getattr(self, name) + getattr(other, name) for name in MOVE_FIELDS))
 
     def __mul__(self, strength: float) -> "Move":
-        return Move(*(getattr(self, name) * strength for name in PARTS))
+        return Move(*(getattr(self, name) * strength for name in MOVE_FIELDS))
 
 
-PARTS = tuple(field.name for field in fields(Move))
+MOVE_FIELDS = tuple(field.name for field in fields(Move))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Phrase:
     chinese: str
     move: Move
 
-    def is_said(self, text: str) -> bool:
+    def matches(self, text: str) -> bool:
         """Whether lower-case `text` holds one of the words."""
-        return is_said(text, self.english, self.chinese)
+        return matches(text, self.english, self.chinese)
 
 
-def is_said(text: str, english: str, chinese: str) -> bool:
+def matches(text: str, english: str, chinese: str) -> bool:
     """Chinese runs its words together, so only English is held to word boundaries."""
     return re.search(rf"\b(?:{english})\b|{chinese}", text) is not None
 
@@ -94,7 +94,7 @@ VOCABULARY = (
 )
 """Every phrase that is said adds to the move; counter-clockwise, which also says clockwise, outweighs it."""
 
-PACES = (
+STRENGTH_MODIFIERS = (
     (r"slow(?:ly)?|gent(?:le|ly)|subt(?:le|ly)|soft(?:ly)?|calm(?:ly)?", "慢|轻轻|微微|缓缓", 0.6),
     (
         r"fast|quick(?:ly)?|rapid(?:ly)?|sudden(?:ly)?|dramatic(?:ally)?|swift(?:ly)?|strong(?:ly)?",
@@ -104,7 +104,7 @@ PACES = (
 )
 """Words, English and Chinese, that make the whole move weaker or stronger, and by how much."""
 
-QUIET = (
+DEFAULT_MOVES = (
     Move(zoom=0.16, dolly=0.8),
     Move(zoom=-0.14, dolly=-0.7),
     Move(pan=0.07, track=0.9, zoom=0.05),

@@ -14,7 +14,7 @@ from PIL import Image
 from inference.engines.camera.depth import guess_depth
 from inference.engines.camera.motion import ease
 from inference.engines.camera.moves import Move
-from inference.pictures import fit_picture
+from inference.images import fit_image
 
 CELL = 16
 """Pixels a side of a mesh cell."""
@@ -55,10 +55,10 @@ def plan_poses(move: Move, num_frames: int, fps: int, seed: int) -> list[Pose]:
 class Shot:
     """A picture, a frame size and the poses of the whole clip, which together decide how far in the view must stay."""
 
-    def __init__(self, picture: Image.Image, width: int, height: int, poses: list[Pose]) -> None:
+    def __init__(self, image: Image.Image, width: int, height: int, poses: list[Pose]) -> None:
         self.width, self.height, self.poses = width, height, poses
         self.columns, self.rows = -(-width // CELL), -(-height // CELL)
-        self.source = fit_picture(picture, round(width * OVERSIZE), round(height * OVERSIZE))
+        self.source = fit_image(image, round(width * OVERSIZE), round(height * OVERSIZE))
         self.grid = self._grid()
         self.nearness = guess_depth(self.source, self.columns + 1, self.rows + 1)
         self.margin = self._margin()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-from inference.engines.i2vgenxl.products import attention, linear
+from inference.engines.i2vgenxl.kernels import attention, linear
 
 KeysValues = tuple[Tensor, Tensor]
 """Each (clips, heads, tokens, channels of a head)."""

@@ -53,27 +53,27 @@ def find_checkpoint(source: str, *, half: bool) -> Checkpoint:
     folder = Path(source)
     if not folder.is_dir():
         folder = _download(source, half=half)
-    there = {path.relative_to(folder).as_posix() for path in folder.glob("**/*") if path.is_file()}
-    return Checkpoint(folder, choose_variants(there, source, half=half))
+    available = {path.relative_to(folder).as_posix() for path in folder.glob("**/*") if path.is_file()}
+    return Checkpoint(folder, choose_variants(available, source, half=half))
 
 
-def choose_variants(there: set[str], source: str, *, half: bool) -> dict[str, str | None]:
+def choose_variants(available: set[str], source: str, *, half: bool) -> dict[str, str | None]:
     """For each network, which variant of its weights to load. Raises ModelIncomplete, which names the first gap."""
     for file in CONFIGS:
-        if file not in there:
+        if file not in available:
             raise ModelIncomplete(file, f"The checkpoint {source} has no {file}.")
-    return {part: _choose_variant(there, source, part, half=half) for part in WEIGHTS}
+    return {component: _choose_variant(available, source, component, half=half) for component in WEIGHTS}
 
 
-def weights_file(part: str, variant: str | None) -> str:
+def weights_file(component: str, variant: str | None) -> str:
     """Path of a network's weights inside the checkpoint."""
-    return f"{part}/{WEIGHTS[part]}{f'.{variant}' if variant else ''}.safetensors"
+    return f"{component}/{WEIGHTS[component]}{f'.{variant}' if variant else ''}.safetensors"
 
 
-def _choose_variant(there: set[str], source: str, part: str, *, half: bool) -> str | None:
-    full = weights_file(part, None)
+def _choose_variant(available: set[str], source: str, component: str, *, half: bool) -> str | None:
+    full = weights_file(component, None)
     for variant in (HALF, None) if half else (None, HALF):
-        if weights_file(part, variant) in there:
+        if weights_file(component, variant) in available:
             return variant
     raise ModelIncomplete(full, f"The checkpoint {source} has no {full}, nor its {HALF} variant.")
 
@@ -84,10 +84,14 @@ def _download(repository: str, *, half: bool) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
 
     try:
-        there = set(HfApi().list_repo_files(repository))
-        variants = choose_variants(there, repository, half=half)
-        wanted = [*CONFIGS, *OPTIONAL, *(weights_file(part, variant) for part, variant in variants.items())]
-        return Path(snapshot_download(repository, allow_patterns=wanted))
+        available = set(HfApi().list_repo_files(repository))
+        variants = choose_variants(available, repository, half=half)
+        allow_patterns = [
+            *CONFIGS,
+            *OPTIONAL,
+            *(weights_file(component, variant) for component, variant in variants.items()),
+        ]
+        return Path(snapshot_download(repository, allow_patterns=allow_patterns))
     except HFValidationError as error:
         raise ModelNotFound(f"{repository!r} is neither a folder here nor the name of a hub repository.") from error
     except (HfHubHTTPError, OSError) as error:

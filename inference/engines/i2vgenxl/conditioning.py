@@ -10,7 +10,7 @@ from inference.engines.i2vgenxl.denoiser import Conditioning, Denoiser
 
 
 @dataclass(frozen=True, slots=True)
-class Guide:
+class EncodedInputs:
     """What is asked of the clip, encoded. The first axis is 2 with guidance (without, with the prompt), else 1.
 
     text: (clips, 77, width). image_embedding: (clips, 1, width), zero for the half without the prompt.
@@ -24,18 +24,18 @@ class Guide:
     num_frames: int
 
 
-def prepare(unet: Any, denoiser: Denoiser, guide: Guide, timesteps: Tensor) -> Conditioning:
+def prepare(unet: Any, denoiser: Denoiser, inputs: EncodedInputs, timesteps: Tensor) -> Conditioning:
     """Everything that the stock forward pass would recompute at every step. timesteps: (steps,)."""
-    embedding = time_embedding(unet, timesteps, guide.fps)
-    context = join_context(unet, guide)
+    embedding = time_embedding(unet, timesteps, inputs.fps)
+    context = build_context(unet, inputs)
     units = denoiser.units
     return Conditioning(
-        image_features=image_features(unet, guide.image_latent, guide.num_frames),
+        image_features=image_features(unet, inputs.image_latent, inputs.num_frames),
         keys_values=[
             unit.spatial_attention.cross_attention.keys_values(context) for unit in units if unit.spatial_attention
         ],
         shifts=[unit.resnet.shifts(embedding) for unit in units],
-        num_frames=guide.num_frames,
+        num_frames=inputs.num_frames,
         dtype=unet.dtype,
     )
 
@@ -48,12 +48,12 @@ def time_embedding(unet: Any, timesteps: Tensor, fps: int) -> Tensor:
     return steps + rate
 
 
-def join_context(unet: Any, guide: Guide) -> Tensor:
+def build_context(unet: Any, inputs: EncodedInputs) -> Tensor:
     """(clips, tokens, width): the text's tokens, 64 that the image latent gives, 4 that its embedding gives."""
-    clips, _, width = guide.text.shape
-    latent_tokens = unet.image_latents_context_embedding(guide.image_latent).flatten(2).transpose(1, 2)
-    embedding_tokens = unet.context_embedding(guide.image_embedding).view(clips, -1, width)
-    return torch.cat([guide.text, latent_tokens.expand(clips, -1, -1), embedding_tokens], dim=1)
+    clips, _, width = inputs.text.shape
+    latent_tokens = unet.image_latents_context_embedding(inputs.image_latent).flatten(2).transpose(1, 2)
+    embedding_tokens = unet.context_embedding(inputs.image_embedding).view(clips, -1, width)
+    return torch.cat([inputs.text, latent_tokens.expand(clips, -1, -1), embedding_tokens], dim=1)
 
 
 def image_features(unet: Any, image_latent: Tensor, num_frames: int) -> Tensor:

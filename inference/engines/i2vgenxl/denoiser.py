@@ -31,7 +31,7 @@ class Conditioning:
     dtype: torch.dtype
 
 
-class Unit:
+class UNetUnit:
     """A residual layer with what follows it: time, and, where the block has them, the two transformers."""
 
     def __init__(self, resnet: Any, temporal: Any, spatial_attention: Any, temporal_attention: Any) -> None:
@@ -41,7 +41,7 @@ class Unit:
         self.temporal_attention = TemporalTransformer(temporal_attention) if temporal_attention is not None else None
 
 
-class Pass:
+class ForwardPass:
     """One walk through the network at one step; hands out the constants in the order in which they are needed."""
 
     def __init__(self, conditioning: Conditioning, step: int) -> None:
@@ -49,7 +49,7 @@ class Pass:
         self._shifts = iter([shift[step] for shift in conditioning.shifts])
         self._keys_values = iter(conditioning.keys_values)
 
-    def run(self, unit: Unit, x: Tensor) -> Tensor:
+    def run(self, unit: UNetUnit, x: Tensor) -> Tensor:
         """x through the unit."""
         x = unit.temporal(unit.resnet(x, next(self._shifts)), self.num_frames)
         if unit.spatial_attention is None or unit.temporal_attention is None:
@@ -64,14 +64,14 @@ class Denoiser:
     def __init__(self, unet: Any) -> None:
         self.conv_in: nn.Conv2d = unet.conv_in
         self.transformer_in = TemporalTransformer(unet.transformer_in)
-        self.down = [(_units(block), _only(block.downsamplers)) for block in unet.down_blocks]
+        self.down = [(_units(block), _single(block.downsamplers)) for block in unet.down_blocks]
         self.middle = _middle_units(unet.mid_block)
-        self.up = [(_units(block), _only(block.upsamplers)) for block in unet.up_blocks]
+        self.up = [(_units(block), _single(block.upsamplers)) for block in unet.up_blocks]
         self.norm_out: nn.GroupNorm = unet.conv_norm_out
         self.conv_out: nn.Conv2d = unet.conv_out
 
     @property
-    def units(self) -> list[Unit]:
+    def units(self) -> list[UNetUnit]:
         """All units, in the order in which a pass runs them."""
         blocks = [*(units for units, _ in self.down), self.middle, *(units for units, _ in self.up)]
         return [unit for units in blocks for unit in units]
@@ -81,23 +81,23 @@ class Denoiser:
 
         clips is 2 with guidance (first without the prompt, then with it) and 1 without.
         """
-        walk = Pass(conditioning, step)
+        forward_pass = ForwardPass(conditioning, step)
         x = torch.cat([latents.to(conditioning.dtype), conditioning.image_features], dim=1)
         x = self.conv_in(x.contiguous(memory_format=torch.channels_last))
-        x = self.transformer_in(x, walk.num_frames)
+        x = self.transformer_in(x, forward_pass.num_frames)
         skips = [x]
         for units, downsampler in self.down:
             for unit in units:
-                x = walk.run(unit, x)
+                x = forward_pass.run(unit, x)
                 skips.append(x)
             if downsampler is not None:
                 x = downsampler.conv(x)
                 skips.append(x)
         for unit in self.middle:
-            x = walk.run(unit, x)
+            x = forward_pass.run(unit, x)
         for units, upsampler in self.up:
             for unit in units:
-                x = walk.run(unit, _join(x, skips.pop()))
+                x = forward_pass.run(unit, _join(x, skips.pop()))
             if upsampler is not None:
                 x = upsample(upsampler, x, skips[-1])
         prediction: Tensor = self.conv_out(norm_silu(self.norm_out, x))
@@ -111,22 +111,22 @@ def _join(x: Tensor, skip: Tensor) -> Tensor:
     return torch.cat([x, skip], dim=1)
 
 
-def _units(block: Any) -> list[Unit]:
+def _units(block: Any) -> list[UNetUnit]:
     attentions = zip(block.attentions, block.temp_attentions, strict=True) if hasattr(block, "attentions") else ()
     pairs = list(attentions) or [(None, None)] * len(block.resnets)
     return [
-        Unit(resnet, temporal, *pair)
+        UNetUnit(resnet, temporal, *pair)
         for resnet, temporal, pair in zip(block.resnets, block.temp_convs, pairs, strict=True)
     ]
 
 
-def _middle_units(block: Any) -> list[Unit]:
+def _middle_units(block: Any) -> list[UNetUnit]:
     """The middle block has one residual layer before its attention and one behind it: the attention joins the first."""
     first, second = zip(block.resnets, block.temp_convs, strict=True)
-    return [Unit(*first, _only(block.attentions), _only(block.temp_attentions)), Unit(*second, None, None)]
+    return [UNetUnit(*first, _single(block.attentions), _single(block.temp_attentions)), UNetUnit(*second, None, None)]
 
 
-def _only(modules: Any) -> Any:
+def _single(modules: Any) -> Any:
     if modules is None:
         return None
     (module,) = modules

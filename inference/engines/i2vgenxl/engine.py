@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor
 
-from inference.engines.base import Frames, LatentEngine, OnLook, OnStep, nobody_looks
+from inference.engines.base import Frames, LatentEngine, OnPreview, OnStep, no_preview
 from inference.engines.i2vgenxl.checkpoint import find_checkpoint
-from inference.engines.i2vgenxl.conditioning import Guide, prepare
-from inference.engines.i2vgenxl.failures import device_failures
-from inference.engines.i2vgenxl.loading import Parts, load_parts, make_scheduler
-from inference.engines.i2vgenxl.looks import look_at
-from inference.engines.i2vgenxl.prompts import encode_prompts, guidance_prompts, guide_prediction
-from inference.engines.i2vgenxl.stills import embed_picture, encode_picture
+from inference.engines.i2vgenxl.conditioning import EncodedInputs, prepare
+from inference.engines.i2vgenxl.device_errors import translate_device_errors
+from inference.engines.i2vgenxl.image_conditioning import embed_image, encode_image
+from inference.engines.i2vgenxl.latent_preview import latents_to_rgb
+from inference.engines.i2vgenxl.loading import Components, load_components, make_scheduler
+from inference.engines.i2vgenxl.prompts import apply_guidance, encode_prompts, guidance_prompts
 from inference.errors import ModelNotFound
-from inference.requests import GenerationRequest
+from inference.generation import GenerationRequest
 
 LATENT_CHANNELS = 4
 VAE_FACTOR = 8
@@ -34,37 +34,39 @@ class I2VGenXLEngine(LatentEngine):
         """dtype: float16 on CUDA and float32 on the CPU unless told; bfloat16 works where the GPU has it."""
         super().__init__(source, device)
         self.dtype = dtype or (torch.float16 if device.startswith("cuda") else torch.float32)
-        self._parts: Parts | None = None
+        self._components: Components | None = None
 
     @property
-    def parts(self) -> Parts:
+    def components(self) -> Components:
         """The loaded networks."""
-        if self._parts is None:
+        if self._components is None:
             raise RuntimeError("load() comes before generate()")
-        return self._parts
+        return self._components
 
     def load(self) -> None:
         if self.source is None:
             raise ModelNotFound("Say which folder or hub repository holds the checkpoint.")
         checkpoint = find_checkpoint(self.source, half=self.dtype != torch.float32)
-        with device_failures(self.device):
-            self._parts = load_parts(checkpoint, self.device, self.dtype)
+        with translate_device_errors(self.device):
+            self._components = load_components(checkpoint, self.device, self.dtype)
 
     def denoise(
-        self, request: GenerationRequest, picture: Image, on_step: OnStep, on_look: OnLook = nobody_looks
+        self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview
     ) -> NDArray[np.float32]:
-        parts, guided = self.parts, request.guidance_scale > 1
+        components, guided = self.components, request.guidance_scale > 1
         total = self.total_steps(request)
-        with self._running():
-            scheduler = make_scheduler(parts.scheduler_config, request.steps)
-            conditioning = prepare(parts.unet, parts.denoiser, self.guide(request, picture), scheduler.timesteps)
+        with self._inference_context():
+            scheduler = make_scheduler(components.scheduler_config, request.steps)
+            conditioning = prepare(
+                components.unet, components.denoiser, self.encode_inputs(request, image), scheduler.timesteps
+            )
             latents = initial_noise(request).to(self.device) * scheduler.init_noise_sigma
             for step, timestep in enumerate(scheduler.timesteps.tolist()):
-                prediction = parts.denoiser(latents, step, conditioning).float()
-                prediction = guide_prediction(prediction, request.guidance_scale, guided=guided)
-                latents, foreseen = scheduler.step(prediction, timestep, latents, return_dict=False)
+                prediction = components.denoiser(latents, step, conditioning).float()
+                prediction = apply_guidance(prediction, request.guidance_scale, guided=guided)
+                latents, predicted_original = scheduler.step(prediction, timestep, latents, return_dict=False)
                 self._report(on_step, step + 1, total)
-                on_look(partial(look_at, foreseen[len(foreseen) // 2]))
+                on_preview(partial(latents_to_rgb, predicted_original[len(predicted_original) // 2]))
             final: NDArray[np.float32] = latents.transpose(0, 1).unsqueeze(0).cpu().numpy()
         return final
 
@@ -72,8 +74,8 @@ class I2VGenXLEngine(LatentEngine):
         total, done = self.total_steps(request), request.steps
         frames = np.empty((request.num_frames, request.height, request.width, 3), np.uint8)
         chunk = frames_per_chunk(request)
-        with self._running():
-            scaled = torch.from_numpy(latents)[0].transpose(0, 1) / self.parts.vae.config.scaling_factor
+        with self._inference_context():
+            scaled = torch.from_numpy(latents)[0].transpose(0, 1) / self.components.vae.config.scaling_factor
             for number, part in enumerate(torch.split(scaled, chunk)):
                 frames[number * chunk :][: len(part)] = self._decode_chunk(part)
                 self._report(on_step, done + number + 1, total)
@@ -83,15 +85,15 @@ class I2VGenXLEngine(LatentEngine):
         """What progress is counted in: the denoising steps, then the chunks of the decoder."""
         return request.steps + -(-request.num_frames // frames_per_chunk(request))
 
-    def guide(self, request: GenerationRequest, picture: Image) -> Guide:
+    def encode_inputs(self, request: GenerationRequest, image: Image) -> EncodedInputs:
         """Prompt and picture, encoded."""
-        parts, guided = self.parts, request.guidance_scale > 1
+        components, guided = self.components, request.guidance_scale > 1
         prompts = guidance_prompts(request.prompt, request.negative_prompt, guided=guided)
-        embedding = embed_picture(parts.image_encoder, parts.clip_input, picture, request.width)
-        return Guide(
-            text=encode_prompts(parts.tokenizer, parts.text_encoder, prompts),
+        embedding = embed_image(components.image_encoder, components.clip_input, image, request.width)
+        return EncodedInputs(
+            text=encode_prompts(components.tokenizer, components.text_encoder, prompts),
             image_embedding=torch.cat([torch.zeros_like(embedding), embedding]) if guided else embedding,
-            image_latent=encode_picture(parts.vae, picture, request.width, request.height),
+            image_latent=encode_image(components.vae, image, request.width, request.height),
             fps=request.fps,
             num_frames=request.num_frames,
         )
@@ -100,14 +102,14 @@ class I2VGenXLEngine(LatentEngine):
         """Together on a GPU; one by one on a CPU, whose cache holds no more."""
         at_once = 1 if self.device == "cpu" else len(latents)
         batches = torch.split(latents.to(self.device, self.dtype), at_once)
-        return np.concatenate([to_bytes(self.parts.vae.decode(batch, return_dict=False)[0]) for batch in batches])
+        return np.concatenate([to_uint8(self.components.vae.decode(batch, return_dict=False)[0]) for batch in batches])
 
     @contextmanager
-    def _running(self) -> Iterator[None]:
+    def _inference_context(self) -> Iterator[None]:
         with (
             torch.inference_mode(),
             torch.backends.cudnn.flags(enabled=True, benchmark=True),
-            device_failures(self.device),
+            translate_device_errors(self.device),
         ):
             yield
 
@@ -133,7 +135,7 @@ def frames_per_chunk(request: GenerationRequest) -> int:
     return max(1, DECODE_PIXELS // (request.width * request.height))
 
 
-def to_bytes(pixels: Tensor) -> NDArray[np.uint8]:
+def to_uint8(pixels: Tensor) -> NDArray[np.uint8]:
     """(frames, 3, height, width) in -1..1 to (frames, height, width, 3) in 0..255."""
     scaled = (pixels.float() / 2 + 0.5).clamp_(0, 1).mul_(255).round_()
     return scaled.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

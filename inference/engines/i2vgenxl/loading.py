@@ -14,12 +14,12 @@ from transformers.utils.logging import disable_progress_bar
 
 from inference.engines.i2vgenxl.checkpoint import Checkpoint, weights_file
 from inference.engines.i2vgenxl.denoiser import Denoiser
-from inference.engines.i2vgenxl.stills import ClipInput
+from inference.engines.i2vgenxl.image_conditioning import ClipInput
 from inference.errors import ModelIncomplete
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Components:
     """The networks and their companions, in evaluation mode, on one device and in one precision."""
 
     tokenizer: Any
@@ -32,24 +32,24 @@ class Parts:
     scheduler_config: dict[str, Any]
 
 
-def load_parts(checkpoint: Checkpoint, device: str, dtype: torch.dtype) -> Parts:
+def load_components(checkpoint: Checkpoint, device: str, dtype: torch.dtype) -> Components:
     """Raises ModelIncomplete, which names the file, when one of them does not hold what it should."""
 
     quiet: Callable[[], None] = disable_progress_bar
     quiet()  # transformers draws a bar for each network, over whatever the caller draws
 
-    def network(part: str, build: Callable[..., Any], **options: Any) -> Any:
-        variant = checkpoint.variants[part]
-        with _naming(weights_file(part, variant)):
-            model = build(checkpoint.folder / part, variant=variant, use_safetensors=True, **options)
-        return _for_inference(model.to(device))
+    def network(component: str, build: Callable[..., Any], **options: Any) -> Any:
+        variant = checkpoint.variants[component]
+        with _loading(weights_file(component, variant)):
+            model = build(checkpoint.folder / component, variant=variant, use_safetensors=True, **options)
+        return _prepare_for_inference(model.to(device))
 
-    with _naming("tokenizer/vocab.json"):
+    with _loading("tokenizer/vocab.json"):
         tokenizer = CLIPTokenizer.from_pretrained(checkpoint.folder / "tokenizer")
     # low_cpu_mem_usage needs accelerate, which nothing else here does.
     unet = network("unet", I2VGenXLUNet.from_pretrained, torch_dtype=dtype, low_cpu_mem_usage=False)
     vae = network("vae", AutoencoderKL.from_pretrained, torch_dtype=dtype, low_cpu_mem_usage=False)
-    return Parts(
+    return Components(
         tokenizer=tokenizer,
         text_encoder=network("text_encoder", CLIPTextModel.from_pretrained, dtype=dtype),
         image_encoder=network("image_encoder", CLIPVisionModelWithProjection.from_pretrained, dtype=dtype),
@@ -61,7 +61,7 @@ def load_parts(checkpoint: Checkpoint, device: str, dtype: torch.dtype) -> Parts
     )
 
 
-def _for_inference(model: nn.Module) -> nn.Module:
+def _prepare_for_inference(model: nn.Module) -> nn.Module:
     """Channels-last where that is a memory format: the UNet has five-dimensional weights, too."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
@@ -88,7 +88,7 @@ def _clip_input(checkpoint: Checkpoint) -> ClipInput:
         raise ModelIncomplete(file, f"{file} of the checkpoint lacks {error}.") from error
 
 
-class _naming:  # noqa: N801 - reads as a statement
+class _loading:  # noqa: N801 - reads as a statement
     """Turns whatever a loader raises into ModelIncomplete for `file`."""
 
     def __init__(self, file: str) -> None:

@@ -24,7 +24,7 @@ def guidance_prompts(prompt: str, negative_prompt: str, *, guided: bool) -> list
     return [negative_prompt, prompt] if guided else [prompt]
 
 
-def guide_prediction(prediction: Tensor, scale: float, *, guided: bool) -> Tensor:
+def apply_guidance(prediction: Tensor, scale: float, *, guided: bool) -> Tensor:
     """Classifier-free guidance (https://arxiv.org/abs/2207.12598): away from the first half, towards the second."""
     if not guided:
         return prediction

@@ -15,7 +15,7 @@ The prompt is a script of words `name=value`; other words are ignored.
 | `leak_mb=N` | keeps N MiB of memory for good |
 | `chance=P` | what is to happen at a step happens with probability P only (default 1) |
 
-It is hurried from when the file is there that the environment variable SCRIPT_HURRY names: who looks on has as long as
+It is hurried from when the file is there that the environment variable SCRIPT_SKIP_DELAYS_FILE names: who looks on has as long as
 it needs to see a run in its midst, and then the run is over at once.
 """
 
@@ -28,31 +28,31 @@ from pathlib import Path
 import numpy as np
 from PIL.Image import Image
 
-from inference.engines.base import Engine, Frames, OnLook, OnStep, nobody_looks
+from inference.engines.base import Engine, Frames, OnPreview, OnStep, no_preview
 from inference.errors import DeviceBroken, InferenceError, OutOfMemory
-from inference.requests import GenerationRequest
+from inference.generation import GenerationRequest
 
 
 class ScriptedEngine(Engine):
     """Follows the script in the prompt; its frames have one colour, drawn from the seed."""
 
     def load(self) -> None:
-        time.sleep(_script(self.source or "").get("load", 0.0))
+        time.sleep(_parse_script(self.source or "").get("load", 0.0))
         self._leaked: list[bytearray] = []
 
     def generate(
-        self, request: GenerationRequest, picture: Image, on_step: OnStep, on_look: OnLook = nobody_looks
+        self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview
     ) -> Frames:
-        script = _script(request.prompt)
-        strikes = random.random() < script.get("chance", 1.0)  # noqa: S311 (luck, not secrecy)
+        script = _parse_script(request.prompt)
+        is_triggered = random.random() < script.get("chance", 1.0)  # noqa: S311 (luck, not secrecy)
         self._leaked.append(bytearray(int(script.get("leak_mb", 0)) << 20))
         for step in range(1, request.steps + 1):
-            if not _is_hurried():
+            if not _skips_delays():
                 time.sleep(script.get("delay", 0.0))
-            if strikes:
+            if is_triggered:
                 _act(script, step)
             on_step(step, request.steps)
-            on_look(lambda: np.full((48, 64, 3), colour_of(request.seed), np.uint8))
+            on_preview(lambda: np.full((48, 64, 3), colour_of(request.seed), np.uint8))
         frames = np.empty((request.num_frames, request.height, request.width, 3), np.uint8)
         frames[:] = colour_of(request.seed)
         return frames
@@ -63,12 +63,12 @@ def colour_of(seed: int) -> tuple[int, int, int]:
     return seed & 0xFF, seed >> 8 & 0xFF, seed >> 16 & 0xFF
 
 
-def _is_hurried() -> bool:
-    signal_file = os.environ.get("SCRIPT_HURRY")
+def _skips_delays() -> bool:
+    signal_file = os.environ.get("SCRIPT_SKIP_DELAYS_FILE")
     return signal_file is not None and Path(signal_file).exists()
 
 
-def _script(text: str) -> dict[str, float]:
+def _parse_script(text: str) -> dict[str, float]:
     pairs = (word.split("=", 1) for word in text.split() if "=" in word)
     return {name: float(value) for name, value in pairs}
 

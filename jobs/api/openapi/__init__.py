@@ -13,7 +13,7 @@ from jobs.api.openapi.words import TAGS, describe_parameters, tag_of
 _METHODS = ("post", "get", "put", "patch", "delete")
 
 
-def order(endpoint: tuple[str, str, str, Any]) -> tuple[str, int]:
+def operation_sort_key(endpoint: tuple[str, str, str, Any]) -> tuple[str, int]:
     """The place of an endpoint of drf-spectacular: making before listing, `/quote` before `/{video_id}`."""
     path, _regex, method, _view = endpoint
     return path, _METHODS.index(method.lower())
@@ -27,7 +27,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
                 yield path, method, item[method]
 
 
-def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+def postprocess_schema(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """A hook of drf-spectacular: completes the description that it made of the views."""
     components = result["components"]
     for kind, found in COMPONENTS.items():

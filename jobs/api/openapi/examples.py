@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 _ID = "vid_019aa8a17d7a7c0e9c7d0d8f4f0b2a11"
-_SITE = "https://mutoscope.example.com"
+_SITE_URL = "https://mutoscope.example.com"
 _VIDEO = {
     "id": _ID,
     "object": "video",
@@ -39,9 +39,9 @@ _VIDEO = {
     "warnings": [],
     "metadata": {"order": "1042"},
     "urls": {
-        "self": f"{_SITE}/v1/videos/{_ID}",
-        "content": f"{_SITE}/v1/videos/{_ID}/content",
-        "cancel": f"{_SITE}/v1/videos/{_ID}/cancel",
+        "self": f"{_SITE_URL}/v1/videos/{_ID}",
+        "content": f"{_SITE_URL}/v1/videos/{_ID}/content",
+        "cancel": f"{_SITE_URL}/v1/videos/{_ID}/cancel",
     },
 }
 _LIST = {"object": "list", "first_id": _ID, "last_id": _ID, "has_more": False}
@@ -53,7 +53,7 @@ _ERROR = {
     "message": "fps: Ensure this value is less than or equal to 24.",
     "param": "fps",
     "request_id": _REQUEST_ID,
-    "doc_url": f"{_SITE}/docs/errors#invalid_field",
+    "doc_url": f"{_SITE_URL}/docs/errors#invalid_field",
     "details": [_DETAIL],
 }
 _WEBHOOK = {
@@ -70,7 +70,7 @@ _WEBHOOK = {
     "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw9r8GKYqrTwg=",
 }
 
-_ANSWERS: dict[str, dict[str, Any]] = {
+_RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
     "Video": _VIDEO,
     "VideoList": {**_LIST, "data": [{**_VIDEO, "queue": None}]},
     "Error": {"error": _ERROR},
@@ -80,25 +80,30 @@ _ANSWERS: dict[str, dict[str, Any]] = {
         "error": "fps: Ensure this value is less than or equal to 24.",
         "code": "INVALID_ARGUMENT",
     },
-    "Pending": {"task_id": _ID, "status": "pending", "status_url": f"{_SITE}/v1/videos/{_ID}"},
+    "Pending": {"task_id": _ID, "status": "pending", "status_url": f"{_SITE_URL}/v1/videos/{_ID}"},
     "Webhook": _WEBHOOK,
 }
 
 
 @cache
-def _picture() -> str:
+def _example_image_base64() -> str:
     """The smallest picture that still shows something: two grounds and a horizon."""
-    picture = Image.new("RGB", (64, 64), "#f2a93b")
-    picture.paste("#1c1a17", (0, 40, 64, 64))
+    image = Image.new("RGB", (64, 64), "#f2a93b")
+    image.paste("#1c1a17", (0, 40, 64, 64))
     file = BytesIO()
-    picture.save(file, "PNG")
+    image.save(file, "PNG")
     return base64.b64encode(file.getvalue()).decode()
 
 
-def _requests() -> dict[str, dict[str, Any]]:
-    wish = {"image_base64": _picture(), "prompt": _VIDEO["prompt"], "preset": "fast", "resolution": "256p"}
+def _request_examples() -> dict[str, dict[str, Any]]:
+    video_request = {
+        "image_base64": _example_image_base64(),
+        "prompt": _VIDEO["prompt"],
+        "preset": "fast",
+        "resolution": "256p",
+    }
     return {
-        "VideoRequest": {**wish, "metadata": {"order": "1042"}},
+        "VideoRequest": {**video_request, "metadata": {"order": "1042"}},
         "RemixRequest": {"prompt": "The camera pans left", "seed": 7},
         "NewWebhookRequest": {"url": "https://example.com/hook", "events": ["video.completed", "video.failed"]},
         "RotationRequest": {"overlap_hours": 24},
@@ -110,17 +115,17 @@ def _requests() -> dict[str, dict[str, Any]]:
 
 def add_examples(document: dict[str, Any]) -> None:
     """Puts the examples beside the schemas that they are of, wherever a body is no more than that schema."""
-    bodies = {**_ANSWERS, **_requests()}
+    bodies = {**_RESPONSE_EXAMPLES, **_request_examples()}
     components = document["components"]
-    places = [place for item in document["paths"].values() for place in _bodies(item)]
-    for place in [*places, *components["responses"].values()]:
-        for media in place.get("content", {}).values():
+    containers = [container for item in document["paths"].values() for container in _operation_bodies(item)]
+    for container in [*containers, *components["responses"].values()]:
+        for media in container.get("content", {}).values():
             name = media.get("schema", {}).get("$ref", "").rpartition("/")[2]
             if name in bodies:
                 media.setdefault("examples", {name: {"value": bodies[name]}})
 
 
-def _bodies(item: dict[str, Any]) -> list[dict[str, Any]]:
+def _operation_bodies(item: dict[str, Any]) -> list[dict[str, Any]]:
     operations = [operation for operation in item.values() if isinstance(operation, dict)]
     requests = [operation["requestBody"] for operation in operations if "requestBody" in operation]
-    return requests + [answer for operation in operations for answer in operation.get("responses", {}).values()]
+    return requests + [response for operation in operations for response in operation.get("responses", {}).values()]

@@ -5,54 +5,54 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 
 from common.ids import HEX
-from jobs.fields import ADDRESS
+from jobs.api.fields import HTTP_URL
 
 # What `str.strip` leaves something of, and Postgres can hold.
 _NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
 _ANY_TEXT = r"^[^\u0000]*$"
 
 
-class _OfField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    more: dict[str, Any] = {}
+class _FieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    extra_schema: dict[str, Any] = {}
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         schema: dict[str, Any] = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
-        return {**schema, **self.rules()}
+        return {**schema, **self.extra_rules()}
 
-    def rules(self) -> dict[str, Any]:
-        return self.more
+    def extra_rules(self) -> dict[str, Any]:
+        return self.extra_schema
 
 
-class Text(_OfField):  # type: ignore[no-untyped-call]
-    target_class = "jobs.fields.TextField"
+class TextFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "jobs.api.fields.TextField"
     match_subclasses = False
 
-    def rules(self) -> dict[str, Any]:
+    def extra_rules(self) -> dict[str, Any]:
         # Untrimmed, what is blank is text like any other.
         may_be_blank = self.target.allow_blank or not self.target.trim_whitespace
         return {"pattern": _ANY_TEXT if may_be_blank else _NOT_BLANK}
 
 
-class Address(_OfField):  # type: ignore[no-untyped-call]
-    target_class = "jobs.fields.AddressField"
-    more = {"pattern": ADDRESS, "examples": ["https://example.com/hook"]}
+class HttpUrlFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "jobs.api.fields.HttpUrlField"
+    extra_schema = {"pattern": HTTP_URL, "examples": ["https://example.com/hook"]}
 
 
-class Id(_OfField):  # type: ignore[no-untyped-call]
-    target_class = "jobs.fields.IdField"
+class IdFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "jobs.api.fields.IdField"
 
-    def rules(self) -> dict[str, Any]:
-        return {"pattern": f"^({'|'.join(self.target.kinds)})_{HEX}$"}
-
-
-class Seconds(_OfField):  # type: ignore[no-untyped-call]
-    target_class = "jobs.fields.SecondsField"
-    more = {"pattern": r"^[0-9]{1,3}(\.[0-9]{1,3})?$", "examples": ["2", "1.5"]}
+    def extra_rules(self) -> dict[str, Any]:
+        return {"pattern": f"^({'|'.join(self.target.prefixes)})_{HEX}$"}
 
 
-class Metadata(_OfField):  # type: ignore[no-untyped-call]
-    target_class = "jobs.fields.MetadataField"
-    more = {
+class SecondsFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "jobs.api.fields.SecondsField"
+    extra_schema = {"pattern": r"^[0-9]{1,3}(\.[0-9]{1,3})?$", "examples": ["2", "1.5"]}
+
+
+class MetadataFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "jobs.api.fields.MetadataField"
+    extra_schema = {
         "type": "object",
         "maxProperties": 16,
         "propertyNames": {"minLength": 1, "maxLength": 64, "pattern": _ANY_TEXT},
@@ -60,9 +60,9 @@ class Metadata(_OfField):  # type: ignore[no-untyped-call]
     }
 
 
-class Choices(_OfField):  # type: ignore[no-untyped-call]
+class ListFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
     target_class = "rest_framework.serializers.ListField"
     match_subclasses = True
 
-    def rules(self) -> dict[str, Any]:
+    def extra_rules(self) -> dict[str, Any]:
         return {} if self.target.allow_empty else {"minItems": 1}

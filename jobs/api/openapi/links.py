@@ -8,7 +8,7 @@ _VIDEO, _BATCH, _WEBHOOK, _DELIVERY = "video_id", "batch_id", "webhook_id", "del
 _PUBLICATION, _COLLECTION, _LINK = "publication_id", "collection_id", "link_id"
 
 # What operations know once they have succeeded, and where it is said.
-_KNOWN: list[tuple[tuple[str, ...], dict[str, str]]] = [
+_RESPONSE_IDS: list[tuple[tuple[str, ...], dict[str, str]]] = [
     (("videos_create", "videos_remix", "videos_cancel", "videos_retrieve"), {_VIDEO: _ID}),
     (("generate", "generate_unversioned"), {_VIDEO: "$response.body#/task_id"}),
     (("batches_create", "batches_cancel"), {_BATCH: _ID}),
@@ -20,11 +20,11 @@ _KNOWN: list[tuple[tuple[str, ...], dict[str, str]]] = [
     (("share_links_create",), {_LINK: _ID}),
 ]
 # Ids that are said elsewhere than in the address: the operation, where, under which name, whose.
-_TAKES_IN_BODY = {
+_BODY_ID_FIELDS = {
     "gallery_publish": ("video", (_VIDEO,)),
     "share_links_create": ("target", (_COLLECTION, _VIDEO, _PUBLICATION)),
 }
-_TAKES_IN_QUERY = {
+_QUERY_ID_PARAMETERS = {
     "gallery_list": ("collection", (_COLLECTION,)),
     "share_links_list": ("target", (_COLLECTION, _VIDEO, _PUBLICATION)),
 }
@@ -38,25 +38,29 @@ def add_links(document: dict[str, Any]) -> None:
         for operation in item.values()
         if isinstance(operation, dict) and "operationId" in operation
     }
-    for source, known in [(source, known) for sources, known in _KNOWN for source in sources]:
+    for source, known_ids in [(source, known_ids) for sources, known_ids in _RESPONSE_IDS for source in sources]:
         links = {
             target: {"operationId": target, **link}
             for target, (path, _operation) in operations.items()
-            if target != source and (link := _link(target, path, known))
+            if target != source and (link := _link(target, path, known_ids))
         }
-        for status, answer in operations[source][1]["responses"].items():
+        for status, response in operations[source][1]["responses"].items():
             if status in {"200", "201", "202"}:
-                answer["links"] = links
+                response["links"] = links
 
 
-def _link(target: str, path: str, known: dict[str, str]) -> dict[str, Any] | None:
+def _link(target: str, path: str, known_ids: dict[str, str]) -> dict[str, Any] | None:
     """What of the known goes where in a call of the target; None where that is nothing, or not enough."""
-    wanted = re.findall(r"{(\w+)}", path)
-    if wanted:
-        return {"parameters": {name: known[name] for name in wanted}} if known.keys() >= {*wanted} else None
-    for takes, place in ((_TAKES_IN_BODY, "requestBody"), (_TAKES_IN_QUERY, "parameters")):
-        name, kinds = takes.get(target, ("", ()))
-        value = next((known[kind] for kind in kinds if kind in known), None)
+    path_parameters = re.findall(r"{(\w+)}", path)
+    if path_parameters:
+        return (
+            {"parameters": {name: known_ids[name] for name in path_parameters}}
+            if known_ids.keys() >= {*path_parameters}
+            else None
+        )
+    for id_fields, destination in ((_BODY_ID_FIELDS, "requestBody"), (_QUERY_ID_PARAMETERS, "parameters")):
+        name, kinds = id_fields.get(target, ("", ()))
+        value = next((known_ids[kind] for kind in kinds if kind in known_ids), None)
         if value is not None:
-            return {place: {name: value}}
+            return {destination: {name: value}}
     return None

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-_WORDS = {
+_ERROR_DESCRIPTIONS = {
     400: "The request cannot be read: body, headers or an unknown charset.",
     401: "No API key, or one that does not work.",
     403: "The key lacks a scope, or the member's role does not allow this.",
@@ -22,28 +22,28 @@ _WORDS = {
     500: "A fault of ours. Quote the `request_id`.",
     503: "A server that is needed does not answer. Try again after `Retry-After` seconds.",
 }
-_SUCCESS = {
+_SUCCESS_DESCRIPTIONS = {
     "200": "Done.",
     "201": "Made.",
     "202": "Accepted; the work goes on.",
     "206": "The part that was asked for.",
     "304": "Nothing changed since the state that If-None-Match names.",
 }
-_ALWAYS = (401, 403, 404, 405, 406, 429, 500, 503)
-_WITH_BODY = (400, 408, 411, 413, 415, 422)
-_WITH_QUERY = (400, 422)
-_CHANGES = (409, 410)
-_CONTENT = "videos_content"
-_RESULTS = "batches_results"
+_COMMON_STATUSES = (401, 403, 404, 405, 406, 429, 500, 503)
+_BODY_STATUSES = (400, 408, 411, 413, 415, 422)
+_QUERY_STATUSES = (400, 422)
+_WRITE_STATUSES = (409, 410)
+_CONTENT_OPERATION = "videos_content"
+_RESULTS_OPERATION = "batches_results"
 # Answers that say where the new thing lies, and those that accept what nobody waits for.
-_LOCATED = {"videos_create", "videos_remix", "batches_create", "gallery_publish"}
-_AT_ONCE = {"webhooks_ping", "webhooks_redeliver"}
-_FILMS = ("video/mp4", "image/gif", "image/jpeg")
-_RETRY = {429, 503}
+_OPERATIONS_WITH_LOCATION = {"videos_create", "videos_remix", "batches_create", "gallery_publish"}
+_OPERATIONS_WITHOUT_RETRY_AFTER = {"webhooks_ping", "webhooks_redeliver"}
+_VIDEO_MEDIA_TYPES = ("video/mp4", "image/gif", "image/jpeg")
+_STATUSES_WITH_RETRY_AFTER = {429, 503}
 
 
-def _header(words: str, **schema: Any) -> dict[str, Any]:
-    return {"description": words, "schema": schema or {"type": "string"}}
+def _header(description: str, **schema: Any) -> dict[str, Any]:
+    return {"description": description, "schema": schema or {"type": "string"}}
 
 
 _HEADERS = {
@@ -61,81 +61,85 @@ _HEADERS = {
 }
 
 
-def _headers(*names: str) -> dict[str, Any]:
+def _header_refs(*names: str) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _error(status: int, schema: str) -> dict[str, Any]:
-    more = [*(["Retry-After"] if status in _RETRY else []), *(["Allow"] if status == 405 else [])]
+def _error_response(status: int, schema: str) -> dict[str, Any]:
+    more = [*(["Retry-After"] if status in _STATUSES_WITH_RETRY_AFTER else []), *(["Allow"] if status == 405 else [])]
     more += ["WWW-Authenticate"] if status == 401 else []
     return {
-        "description": _WORDS[status],
-        "headers": _headers("X-Request-Id", *more),
+        "description": _ERROR_DESCRIPTIONS[status],
+        "headers": _header_refs("X-Request-Id", *more),
         "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
     }
 
 
-def _name(status: int, schema: str) -> str:
+def _component_name(status: int, schema: str) -> str:
     return f"{'Legacy' if schema == 'LegacyError' else ''}{HTTPStatus(status).phrase.title().replace(' ', '')}"
 
 
 COMPONENTS: dict[str, dict[str, Any]] = {
     "headers": _HEADERS,
     "responses": {
-        _name(status, schema): _error(status, schema) for schema in ("Error", "LegacyError") for status in _WORDS
+        _component_name(status, schema): _error_response(status, schema)
+        for schema in ("Error", "LegacyError")
+        for status in _ERROR_DESCRIPTIONS
     },
 }
 
 
 def complete_responses(path: str, method: str, operation: dict[str, Any]) -> None:
     """Puts one response a status in the place of 4XX and 5XX, and headers on those that succeed."""
-    answers = operation["responses"]
-    schema = _schema_of_errors(answers)
+    responses = operation["responses"]
+    schema = _error_schema(responses)
     for code in ("4XX", "5XX"):
-        answers.pop(code, None)
-    for status, answer in answers.items():
-        answer["description"] = answer.get("description") or _SUCCESS.get(status, "Done.")
-        answer.setdefault("headers", {}).update(_headers(*_of_success(status, operation)))
+        responses.pop(code, None)
+    for status, response in responses.items():
+        response["description"] = response.get("description") or _SUCCESS_DESCRIPTIONS.get(status, "Done.")
+        response.setdefault("headers", {}).update(_header_refs(*_success_headers(status, operation)))
     if schema is not None:
-        for status in _statuses(method, operation):
-            answers.setdefault(str(status), {"$ref": f"#/components/responses/{_name(status, schema)}"})
-    if operation["operationId"] == _CONTENT:
+        for status in _error_statuses(method, operation):
+            responses.setdefault(str(status), {"$ref": f"#/components/responses/{_component_name(status, schema)}"})
+    if operation["operationId"] == _CONTENT_OPERATION:
         for status in ("200", "206"):
-            answers[status]["content"] = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _FILMS}
-    operation["responses"] = dict(sorted(answers.items()))
+            responses[status]["content"] = {
+                kind: {"schema": {"type": "string", "format": "binary"}} for kind in _VIDEO_MEDIA_TYPES
+            }
+    operation["responses"] = dict(sorted(responses.items()))
 
 
-def _schema_of_errors(answers: dict[str, Any]) -> str | None:
+def _error_schema(responses: dict[str, Any]) -> str | None:
     """Error, or what a dialect has of its own: None, where it describes its errors itself."""
-    if "4XX" not in answers:
-        return None if any(code.startswith("4") for code in answers) else "Error"
-    named: str = answers["4XX"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    if "4XX" not in responses:
+        return None if any(code.startswith("4") for code in responses) else "Error"
+    named: str = responses["4XX"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
     return named if named in {"Error", "LegacyError"} else None
 
 
-def _statuses(method: str, operation: dict[str, Any]) -> set[int]:
-    found = {*_ALWAYS}
+def _error_statuses(method: str, operation: dict[str, Any]) -> set[int]:
+    found = {*_COMMON_STATUSES}
     if "requestBody" in operation:
-        found |= {*_WITH_BODY}
+        found |= {*_BODY_STATUSES}
     if any(parameter["in"] != "path" for parameter in operation.get("parameters", [])):
-        found |= {*_WITH_QUERY}
+        found |= {*_QUERY_STATUSES}
     if method != "get":
-        found |= {*_CHANGES}
-    if operation["operationId"] == _CONTENT:
+        found |= {*_WRITE_STATUSES}
+    if operation["operationId"] == _CONTENT_OPERATION:
         found |= {409, 410, 416}
-    if operation["operationId"] == _RESULTS:
+    if operation["operationId"] == _RESULTS_OPERATION:
         found |= {409}
     return found
 
 
-def _of_success(status: str, operation: dict[str, Any]) -> list[str]:
+def _success_headers(status: str, operation: dict[str, Any]) -> list[str]:
     names = ["X-Request-Id", "RateLimit-Policy", "RateLimit"]
-    if status in {"201", "202"} and operation["operationId"] in _LOCATED:
+    if status in {"201", "202"} and operation["operationId"] in _OPERATIONS_WITH_LOCATION:
         names += ["Location"]
-    if status == "202" and operation["operationId"] not in _AT_ONCE:
+    if status == "202" and operation["operationId"] not in _OPERATIONS_WITHOUT_RETRY_AFTER:
         names += ["Retry-After"]
-    if operation["operationId"] in {"videos_retrieve", "batches_retrieve", _CONTENT}:
+    if operation["operationId"] in {"videos_retrieve", "batches_retrieve", _CONTENT_OPERATION}:
         names += ["ETag"]
-    if operation["operationId"] == _CONTENT:
+    if operation["operationId"] == _CONTENT_OPERATION:
         names += ["Accept-Ranges", "Content-Disposition", *(["Content-Range"] if status == "206" else [])]
     return names

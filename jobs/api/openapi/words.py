@@ -16,7 +16,7 @@ TAGS = {
     "Replicate": "The same videos in the words of Replicate's API, for its unmodified SDK.",
     "fal": "The same videos in the words of fal's queue API, for its unmodified client.",
 }
-_TAG_OF_WORD = {
+_TAG_BY_PATH_SEGMENT = {
     "videos": "Videos",
     "batches": "Batches",
     "generate": "Generate",
@@ -33,7 +33,7 @@ _TAG_OF_WORD = {
 }
 
 # Ids in addresses: parameter, prefix, what it is.
-_IDS = {
+_PATH_ID_PARAMETERS = {
     "video_id": ("vid", "The video"),
     "batch_id": ("batch", "The batch"),
     "webhook_id": ("whk", "The webhook"),
@@ -43,7 +43,7 @@ _IDS = {
     "link_id": ("shr", "The share link"),
 }
 # Whose ids a list is paged by.
-_PAGED_BY = {
+_CURSOR_PREFIX_BY_OPERATION = {
     "videos_list": "vid",
     "batches_list": "batch",
     "batches_items": "item",
@@ -54,7 +54,7 @@ _PAGED_BY = {
     "share_links_list": "shr",
 }
 _EXAMPLE_HEX = "019aa8a17d7a7c0e9c7d0d8f4f0b2a11"
-_HEADERS: dict[str, dict[str, Any]] = {
+_HEADER_PARAMETERS: dict[str, dict[str, Any]] = {
     "Idempotency-Key": {
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]*$"},
         "description": (
@@ -73,26 +73,26 @@ _HEADERS: dict[str, dict[str, Any]] = {
 }
 
 
-def _shape(prefix: str) -> dict[str, Any]:
+def _id_schema(prefix: str) -> dict[str, Any]:
     return {"type": "string", "pattern": f"^{prefix}_{HEX}$"}
 
 
 def tag_of(path: str) -> str:
     """The tag of an address: the dialects' first word, else the word after /v1."""
     words = [word for word in path.split("/") if word and word != "v1"]
-    return _TAG_OF_WORD.get(words[0] if words else "", "Videos")
+    return _TAG_BY_PATH_SEGMENT.get(words[0] if words else "", "Videos")
 
 
 def describe_parameters(operation: dict[str, Any]) -> None:
     """Gives ids in addresses and queries their shape, and headers their rule."""
     for parameter in operation.get("parameters", []):
         name = parameter["name"]
-        if parameter["in"] == "path" and name in _IDS:
-            prefix, words = _IDS[name]
+        if parameter["in"] == "path" and name in _PATH_ID_PARAMETERS:
+            prefix, words = _PATH_ID_PARAMETERS[name]
             parameter["description"] = parameter.get("description") or f"{words}, as `{prefix}_…`"
             parameter.setdefault("example", f"{prefix}_{_EXAMPLE_HEX}")
-            parameter["schema"] = _shape(prefix)
-        elif name == "after" and operation["operationId"] in _PAGED_BY:
-            parameter["schema"] = _shape(_PAGED_BY[operation["operationId"]])
-        elif parameter["in"] == "header" and name in _HEADERS:
-            parameter.update(_HEADERS[name])
+            parameter["schema"] = _id_schema(prefix)
+        elif name == "after" and operation["operationId"] in _CURSOR_PREFIX_BY_OPERATION:
+            parameter["schema"] = _id_schema(_CURSOR_PREFIX_BY_OPERATION[operation["operationId"]])
+        elif parameter["in"] == "header" and name in _HEADER_PARAMETERS:
+            parameter.update(_HEADER_PARAMETERS[name])

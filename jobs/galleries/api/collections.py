@@ -9,24 +9,24 @@ from accounts.roles import Scope
 from common.ids import parse_public_id
 from common.pagination import keyset_page
 from jobs.api.authentication import principal_of
-from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
-from jobs.api.schema import ERRORS
-from jobs.api.videos import checked_body
+from jobs.api.error_schema import ERRORS
+from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
 from jobs.galleries.api.serializers import (
     CollectionSerializer,
     EditCollectionSerializer,
     NewCollectionSerializer,
     collection_as_json,
 )
-from jobs.galleries.lookups import find_collection, find_publication
 from jobs.galleries.models import Collection
+from jobs.galleries.selectors import find_collection, find_publication
 from jobs.galleries.services.curation import (
     create_collection,
     delete_collection,
     edit_collection,
     require_curator,
-    set_collected,
+    set_in_collection,
 )
+from jobs.videos.api.videos import validate
 
 
 class CollectionsView(APIView):
@@ -40,7 +40,7 @@ class CollectionsView(APIView):
         responses={200: list_schema("CollectionList", CollectionSerializer), **ERRORS},
     )
     def get(self, request: Request) -> Response:
-        query = checked_body(PageQuerySerializer, request.query_params)
+        query = validate(PageQuerySerializer, request.query_params)
         after = parse_public_id("col", query["after"]) if "after" in query else None
         rows = Collection.objects.for_team(principal_of(request).team)
         page = keyset_page(rows, after=after, limit=query["limit"])
@@ -56,7 +56,7 @@ class CollectionsView(APIView):
     def post(self, request: Request) -> Response:
         principal = principal_of(request)
         require_curator(principal)
-        values = checked_body(NewCollectionSerializer, request.data)
+        values = validate(NewCollectionSerializer, request.data)
         values["position"] = values.pop("order", 0)
         collection = create_collection(principal=principal, **values)
         return Response(collection_as_json(collection), status=201)
@@ -84,7 +84,7 @@ class CollectionView(APIView):
         principal = principal_of(request)
         collection = find_collection(principal, collection_id)
         require_curator(principal)
-        values = checked_body(EditCollectionSerializer, request.data)
+        values = validate(EditCollectionSerializer, request.data)
         if "order" in values:
             values["position"] = values.pop("order")
         edit_collection(principal=principal, collection=collection, **values)
@@ -103,7 +103,7 @@ class CollectionView(APIView):
         return Response({"id": collection_id, "object": "collection.deleted", "deleted": True})
 
 
-class CollectedView(APIView):
+class CollectionItemView(APIView):
     scopes = {"PUT": Scope.GALLERY_WRITE, "DELETE": Scope.GALLERY_WRITE}
 
     @extend_schema(
@@ -113,7 +113,7 @@ class CollectedView(APIView):
         responses={200: CollectionSerializer, **ERRORS},
     )
     def put(self, request: Request, collection_id: str, publication_id: str) -> Response:
-        return self._set(request, collection_id, publication_id, wanted=True)
+        return self._set(request, collection_id, publication_id, value=True)
 
     @extend_schema(
         operation_id="collections_remove",
@@ -121,11 +121,11 @@ class CollectedView(APIView):
         responses={200: CollectionSerializer, **ERRORS},
     )
     def delete(self, request: Request, collection_id: str, publication_id: str) -> Response:
-        return self._set(request, collection_id, publication_id, wanted=False)
+        return self._set(request, collection_id, publication_id, value=False)
 
-    def _set(self, request: Request, collection_id: str, publication_id: str, *, wanted: bool) -> Response:
+    def _set(self, request: Request, collection_id: str, publication_id: str, *, value: bool) -> Response:
         principal = principal_of(request)
         collection = find_collection(principal, collection_id)
         publication = find_publication(principal, publication_id)
-        set_collected(principal=principal, collection=collection, publication=publication, wanted=wanted)
+        set_in_collection(principal=principal, collection=collection, publication=publication, value=value)
         return Response(collection_as_json(collection))

@@ -8,24 +8,24 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.principals import Principal
+from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.ids import parse_public_id
 from jobs.api.authentication import principal_of
-from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
-from jobs.api.schema import ERRORS
-from jobs.api.videos import checked_body
-from jobs.fields import IdField, TextField
+from jobs.api.error_schema import ERRORS
+from jobs.api.fields import IdField, TextField
+from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
 from jobs.galleries.api.serializers import (
     EditPublicationSerializer,
     PublicationSerializer,
     PublishSerializer,
     publication_as_json,
 )
-from jobs.galleries.lookups import find_collection, find_publication
-from jobs.galleries.search import Wanted, find_publications
+from jobs.galleries.search import PublicationFilter, list_publications
+from jobs.galleries.selectors import find_collection, find_publication
 from jobs.galleries.services.publishing import edit_publication, publish_video, set_favourite, unpublish
-from jobs.services.lookups import find_video
+from jobs.videos.api.videos import validate
+from jobs.videos.selectors import find_video
 
 
 class GalleryQuerySerializer(PageQuerySerializer):
@@ -37,10 +37,10 @@ class GalleryQuerySerializer(PageQuerySerializer):
     favourite = serializers.BooleanField(default=False, help_text="the caller's favourites")
 
 
-def _wanted(principal: Principal, query: dict[str, Any]) -> Wanted:
+def _publication_filter(principal: Principal, query: dict[str, Any]) -> PublicationFilter:
     collection = find_collection(principal, query["collection"]) if "collection" in query else None
-    return Wanted(
-        words=query.get("q", ""),
+    return PublicationFilter(
+        terms=query.get("q", ""),
         tag=query["tag"].lower() if "tag" in query else None,
         model=query.get("model"),
         publisher_id=principal.user.pk if query["mine"] else None,
@@ -60,10 +60,10 @@ class GalleryView(APIView):
     )
     def get(self, request: Request) -> Response:
         principal = principal_of(request)
-        query = checked_body(GalleryQuerySerializer, request.query_params)
-        page = find_publications(
+        query = validate(GalleryQuerySerializer, request.query_params)
+        page = list_publications(
             team=principal.team,
-            wanted=_wanted(principal, query),
+            filters=_publication_filter(principal, query),
             viewer=principal.user,
             after=parse_public_id("pub", query["after"]) if "after" in query else None,
             limit=query["limit"],
@@ -80,7 +80,7 @@ class GalleryView(APIView):
     )
     def post(self, request: Request) -> Response:
         principal = principal_of(request)
-        values = checked_body(PublishSerializer, request.data)
+        values = validate(PublishSerializer, request.data)
         publication = publish_video(
             principal=principal,
             job=find_video(principal.team, values["video"]),
@@ -112,7 +112,7 @@ class PublicationView(APIView):
     def patch(self, request: Request, publication_id: str) -> Response:
         principal = principal_of(request)
         publication = find_publication(principal, publication_id)
-        values = checked_body(EditPublicationSerializer, request.data)
+        values = validate(EditPublicationSerializer, request.data)
         edit_publication(
             principal=principal,
             publication=publication,
@@ -146,7 +146,7 @@ class FavouriteView(APIView):
         responses={200: PublicationSerializer, **ERRORS},
     )
     def put(self, request: Request, publication_id: str) -> Response:
-        return self._set(request, publication_id, wanted=True)
+        return self._set(request, publication_id, value=True)
 
     @extend_schema(
         operation_id="gallery_unfavourite",
@@ -154,10 +154,10 @@ class FavouriteView(APIView):
         responses={200: PublicationSerializer, **ERRORS},
     )
     def delete(self, request: Request, publication_id: str) -> Response:
-        return self._set(request, publication_id, wanted=False)
+        return self._set(request, publication_id, value=False)
 
-    def _set(self, request: Request, publication_id: str, *, wanted: bool) -> Response:
+    def _set(self, request: Request, publication_id: str, *, value: bool) -> Response:
         principal = principal_of(request)
         publication = find_publication(principal, publication_id)
-        set_favourite(principal=principal, publication=publication, wanted=wanted)
+        set_favourite(principal=principal, publication=publication, value=value)
         return Response(publication_as_json(find_publication(principal, publication_id), request))

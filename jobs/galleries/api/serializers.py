@@ -8,21 +8,21 @@ from rest_framework.request import Request
 
 from common.clock import unix_seconds
 from common.ids import public_id
-from jobs.fields import FlagField, IdField, ShortListField, StrictSerializer, TextField
-from jobs.galleries.models import LONGEST_CAPTION, LONGEST_TAG, MOST_TAGS, Collection, Publication, ShareLink
+from jobs.api.fields import IdField, ShortListField, StrictBooleanField, StrictSerializer, TextField
+from jobs.galleries.models import MAX_CAPTION_LENGTH, MAX_TAG_LENGTH, MAX_TAGS, Collection, Publication, ShareLink
 
-LONGEST_PASSWORD = 128
+MAX_PASSWORD_LENGTH = 128
 
 
 def _tags_field() -> ShortListField:
-    child = TextField(max_length=LONGEST_TAG)
-    return ShortListField(child=child, max_length=MOST_TAGS, required=False)
+    child = TextField(max_length=MAX_TAG_LENGTH)
+    return ShortListField(child=child, max_length=MAX_TAGS, required=False)
 
 
 class EditPublicationSerializer(StrictSerializer):
-    caption = TextField(max_length=LONGEST_CAPTION, allow_blank=True, required=False)
+    caption = TextField(max_length=MAX_CAPTION_LENGTH, allow_blank=True, required=False)
     tags = _tags_field()
-    public = FlagField(required=False, help_text="shown on the team's public page, where it has one")
+    public = StrictBooleanField(required=False, help_text="shown on the team's public page, where it has one")
 
 
 class PublishSerializer(EditPublicationSerializer):
@@ -44,7 +44,7 @@ class NewShareLinkSerializer(StrictSerializer):
     expires_at = serializers.IntegerField(
         min_value=0, max_value=253_370_764_800, required=False, allow_null=True, help_text="seconds since 1970"
     )
-    password = TextField(min_length=4, max_length=LONGEST_PASSWORD, required=False, trim_whitespace=False)
+    password = TextField(min_length=4, max_length=MAX_PASSWORD_LENGTH, required=False, trim_whitespace=False)
 
 
 class PublicationUrlsSerializer(serializers.Serializer[Any]):

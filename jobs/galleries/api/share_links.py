@@ -12,18 +12,18 @@ from common.ids import parse_public_id
 from common.lookups import find_by_public_id
 from common.pagination import keyset_page
 from jobs.api.authentication import principal_of
-from jobs.api.lists import PageQuerySerializer, list_as_json, list_schema
-from jobs.api.schema import ERRORS
-from jobs.api.videos import checked_body
-from jobs.fields import IdField
+from jobs.api.error_schema import ERRORS
+from jobs.api.fields import IdField
+from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
 from jobs.galleries.api.serializers import (
     NewShareLinkSerializer,
     ShareLinkSerializer,
     link_as_json,
 )
-from jobs.galleries.lookups import find_target
 from jobs.galleries.models import Collection
-from jobs.galleries.services.sharing import make_link, revoke_link, visible_links
+from jobs.galleries.selectors import find_target
+from jobs.galleries.services.sharing import create_link, revoke_link, visible_links
+from jobs.videos.api.videos import validate
 
 
 class LinksQuerySerializer(PageQuerySerializer):
@@ -43,7 +43,7 @@ class ShareLinksView(APIView):
     )
     def get(self, request: Request) -> Response:
         principal = principal_of(request)
-        query = checked_body(LinksQuerySerializer, request.query_params)
+        query = validate(LinksQuerySerializer, request.query_params)
         rows = visible_links(principal).select_related("creator")
         if "target" in query:
             target = find_target(principal, query["target"])
@@ -60,9 +60,9 @@ class ShareLinksView(APIView):
     )
     def post(self, request: Request) -> Response:
         principal = principal_of(request)
-        values = checked_body(NewShareLinkSerializer, request.data)
+        values = validate(NewShareLinkSerializer, request.data)
         expires = values.get("expires_at")
-        link = make_link(
+        link = create_link(
             principal=principal,
             target=find_target(principal, values["target"]),
             expires_at=None if expires is None else datetime.fromtimestamp(expires, UTC),

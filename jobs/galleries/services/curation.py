@@ -5,14 +5,14 @@ import secrets
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
-from accounts.principals import Principal
+from accounts.auth.principals import Principal
 from accounts.roles import Right, Scope
 from common.errors import Conflict, NotFound
-from common.ids import absent
+from common.ids import not_found
 from jobs.galleries.models import Collection, CollectionItem, Publication, PublicPage
 
-MOST_COLLECTIONS = 200
-_SLUG_LENGTH = 40
+MAX_COLLECTIONS = 200
+_MAX_SLUG_LENGTH = 40
 
 
 def may_curate(principal: Principal) -> bool:
@@ -28,8 +28,8 @@ def require_curator(principal: Principal) -> None:
 def create_collection(*, principal: Principal, name: str, description: str = "", position: int = 0) -> Collection:
     """Raises Conflict when the team has one of that name, whatever its case."""
     require_curator(principal)
-    if Collection.objects.filter(team=principal.team).count() >= MOST_COLLECTIONS:
-        raise Conflict(f"A team can have {MOST_COLLECTIONS} collections. Delete one first.", code="too_many")
+    if Collection.objects.filter(team=principal.team).count() >= MAX_COLLECTIONS:
+        raise Conflict(f"A team can have {MAX_COLLECTIONS} collections. Delete one first.", code="too_many")
     try:
         with transaction.atomic():
             return Collection.objects.create(team=principal.team, name=name, description=description, position=position)
@@ -55,7 +55,7 @@ def edit_collection(
         with transaction.atomic():
             rows = Collection.objects.filter(team=principal.team, pk=collection.pk)
             if changes and not rows.update(**changes):
-                raise _gone(collection)
+                raise _not_found(collection)
     except IntegrityError:
         raise _name_taken(str(name)) from None
 
@@ -70,32 +70,32 @@ def delete_collection(*, principal: Principal, collection: Collection) -> None:
         rows.delete()
 
 
-def set_collected(*, principal: Principal, collection: Collection, publication: Publication, wanted: bool) -> None:
+def set_in_collection(*, principal: Principal, collection: Collection, publication: Publication, value: bool) -> None:
     """Puts a publication into a collection or takes it out. Doing it twice changes nothing."""
     require_curator(principal)
-    place = {"team": principal.team, "collection": collection, "publication": publication}
-    if not wanted:
-        CollectionItem.objects.filter(**place).delete()
+    item = {"team": principal.team, "collection": collection, "publication": publication}
+    if not value:
+        CollectionItem.objects.filter(**item).delete()
         return
     try:
         with transaction.atomic():
-            CollectionItem.objects.bulk_create([CollectionItem(**place)], ignore_conflicts=True)
+            CollectionItem.objects.bulk_create([CollectionItem(**item)], ignore_conflicts=True)
     except IntegrityError:  # one of the two was deleted between the look and this
-        raise _gone(collection) from None
+        raise _not_found(collection) from None
 
 
-def switch_public_page(*, principal: Principal, on: bool) -> PublicPage:
+def set_public_page_enabled(*, principal: Principal, enabled: bool) -> PublicPage:
     """Opens or closes the team's public page; its address stays the same."""
     require_curator(principal)
-    name = slugify(principal.team.name)[:_SLUG_LENGTH].strip("-") or "team"
+    name = slugify(principal.team.name)[:_MAX_SLUG_LENGTH].strip("-") or "team"
     page, _ = PublicPage.objects.get_or_create(team=principal.team, defaults={"slug": f"{name}-{secrets.token_hex(3)}"})
-    PublicPage.objects.filter(pk=page.pk).update(is_on=on)
-    page.is_on = on
+    PublicPage.objects.filter(pk=page.pk).update(is_on=enabled)
+    page.is_on = enabled
     return page
 
 
-def _gone(collection: Collection) -> NotFound:
-    return absent("col", collection.public_id)
+def _not_found(collection: Collection) -> NotFound:
+    return not_found("col", collection.public_id)
 
 
 def _name_taken(name: str) -> Conflict:

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
 
-from accounts.principals import Principal
+from accounts.auth.principals import Principal
 from accounts.roles import Right, Scope
 from common.errors import Conflict, Forbidden, NotFound
-from common.ids import absent
+from common.ids import not_found
 from jobs.galleries.models import Favourite, Publication, ShareLink
 from jobs.models import Job
 from jobs.states import State
@@ -32,7 +32,7 @@ def publish_video(
     """Raises Forbidden for another's video, Conflict where there is nothing to show or it is in the gallery already."""
     principal.require(Scope.GALLERY_WRITE)
     if not may_publish(principal, job):
-        raise _others()
+        raise _not_owner()
     if job.state != State.COMPLETED or job.is_gone:
         raise Conflict("Only a finished video whose file is still kept can be published.", code="not_ready")
     publication = Publication(
@@ -40,11 +40,11 @@ def publish_video(
         job=job,
         publisher=principal.user,
         caption=caption,
-        tags=tidy_tags(tags),
+        tags=normalize_tags(tags),
         is_public=is_public,
         model=job.model,
     )
-    publication.search_text = publication.words()
+    publication.search_text = publication.build_search_text()
     try:
         with transaction.atomic():
             # The lock waits for a deletion that is under way: what it takes away must not be published behind its back.
@@ -69,7 +69,7 @@ def edit_publication(
     if caption is not None:
         publication.caption = caption
     if tags is not None:
-        publication.tags = tidy_tags(tags)
+        publication.tags = normalize_tags(tags)
     if is_public is not None:
         publication.is_public = is_public
     row = Publication.objects.for_team(principal.team).filter(pk=publication.pk)
@@ -77,10 +77,10 @@ def edit_publication(
         caption=publication.caption,
         tags=publication.tags,
         is_public=publication.is_public,
-        search_text=publication.words(),
+        search_text=publication.build_search_text(),
     )
     if not changed:
-        raise _gone(publication)
+        raise _not_found(publication)
 
 
 @transaction.atomic
@@ -93,25 +93,25 @@ def unpublish(*, principal: Principal, publication: Publication) -> None:
         rows.delete()
 
 
-def set_favourite(*, principal: Principal, publication: Publication, wanted: bool) -> None:
+def set_favourite(*, principal: Principal, publication: Publication, value: bool) -> None:
     """Marks a publication for this person alone, or takes the mark away. Doing it twice changes nothing."""
-    mine = {"team": principal.team, "user": principal.user, "publication": publication}
-    if not wanted:
-        Favourite.objects.filter(**mine).delete()
+    own = {"team": principal.team, "user": principal.user, "publication": publication}
+    if not value:
+        Favourite.objects.filter(**own).delete()
         return
     try:
         with transaction.atomic():
-            Favourite.objects.bulk_create([Favourite(**mine)], ignore_conflicts=True)
+            Favourite.objects.bulk_create([Favourite(**own)], ignore_conflicts=True)
     except IntegrityError:  # it was withdrawn between the look and this
-        raise _gone(publication) from None
+        raise _not_found(publication) from None
 
 
-def live_links(principal: Principal, job: Job) -> int:
+def count_live_links(principal: Principal, job: Job) -> int:
     """How many links show this video to people outside, whether it is in the gallery or not."""
     return ShareLink.objects.for_team(principal.team).live().filter(job=job).count()
 
 
-def tidy_tags(tags: Iterable[str]) -> list[str]:
+def normalize_tags(tags: Iterable[str]) -> list[str]:
     """Small letters, single spaces, no tag twice, in the order given: a tag is looked for as it is written."""
     return list(dict.fromkeys(tidy for tag in tags if (tidy := " ".join(tag.lower().split()))))
 
@@ -119,14 +119,14 @@ def tidy_tags(tags: Iterable[str]) -> list[str]:
 def _require_edit(principal: Principal, publication: Publication) -> None:
     principal.require(Scope.GALLERY_WRITE)
     if not may_edit(principal, publication):
-        raise _others()
+        raise _not_owner()
 
 
-def _gone(publication: Publication) -> NotFound:
-    return absent("pub", publication.public_id)
+def _not_found(publication: Publication) -> NotFound:
+    return not_found("pub", publication.public_id)
 
 
-def _others() -> Forbidden:
+def _not_owner() -> Forbidden:
     return Forbidden(
         "This video is another member's. An owner or admin of the team may publish, change and withdraw it.",
         code="role_too_low",

@@ -7,7 +7,7 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.db.models import F
 from django.utils import timezone
 
-from accounts.principals import Principal
+from accounts.auth.principals import Principal
 from accounts.roles import Right, Scope
 from common.errors import Conflict, Forbidden
 from jobs.galleries.models import Collection, Publication, ShareLink, ShareLinkQuerySet
@@ -32,7 +32,7 @@ def visible_links(principal: Principal) -> ShareLinkQuerySet:
     return links if principal.may(Right.CURATE_GALLERY) else links.filter(creator=principal.user)
 
 
-def make_link(
+def create_link(
     *, principal: Principal, target: Job | Collection, expires_at: datetime | None = None, password: str = ""
 ) -> ShareLink:
     """A new link. Raises Forbidden for another's unpublished video, Conflict where there is no film to show."""
@@ -70,7 +70,7 @@ def find_link(token: str) -> ShareLink | None:
     return links.select_related("team", "collection").first()
 
 
-def password_fits(link: ShareLink, password: str) -> bool:
+def password_matches(link: ShareLink, password: str) -> bool:
     return check_password(password, link.password)
 
 

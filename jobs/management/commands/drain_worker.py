@@ -6,7 +6,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from jobs.models import Worker
-from jobs.services.workers import drain_worker, resume_worker
+from jobs.queue.workers import drain_worker, resume_worker
 
 
 class Command(BaseCommand):

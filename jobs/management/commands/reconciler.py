@@ -9,13 +9,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
-from jobs.services.reconcile import keep_quotas, reconcile, reconcile_slowly
+from jobs.queue.reconcile import reconcile, reconcile_quotas, run_full_scans
 
 # What is done, and the seconds until it is done again.
-_ROUNDS = {
+_TASK_INTERVALS_SECONDS = {
     reconcile: 0.0,  # with every turn of the loop
-    keep_quotas: settings.QUOTA_SECONDS,
-    reconcile_slowly: settings.AUDIT_SECONDS,
+    reconcile_quotas: settings.QUOTA_INTERVAL_SECONDS,
+    run_full_scans: settings.LEDGER_CHECK_INTERVAL_SECONDS,
 }
 
 
@@ -24,13 +24,13 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        due = dict.fromkeys(_ROUNDS, 0.0)
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, lambda *_: stop.set())
+        due = dict.fromkeys(_TASK_INTERVALS_SECONDS, 0.0)
         while not stop.is_set():
-            for work, pause_seconds in _ROUNDS.items():
-                if time.monotonic() >= due[work]:
-                    work()
-                    due[work] = time.monotonic() + pause_seconds
+            for task, interval_seconds in _TASK_INTERVALS_SECONDS.items():
+                if time.monotonic() >= due[task]:
+                    task()
+                    due[task] = time.monotonic() + interval_seconds
             close_old_connections()
-            stop.wait(settings.RECONCILE_SECONDS)
+            stop.wait(settings.RECONCILE_INTERVAL_SECONDS)

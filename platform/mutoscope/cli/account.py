@@ -9,16 +9,23 @@ from urllib.parse import urlsplit
 
 import typer
 
-from mutoscope.cli import words
-from mutoscope.cli.credentials import KEY_VARIABLE, URL_VARIABLE, Credentials, forget, in_force, store
+from mutoscope.cli import formatting
+from mutoscope.cli.credentials import (
+    KEY_VARIABLE,
+    URL_VARIABLE,
+    Credentials,
+    current_credentials,
+    delete_credentials,
+    save_credentials,
+)
 from mutoscope.cli.session import Json, Session, session_of
 from mutoscope.client import Mutoscope
 from mutoscope.errors import PermissionDenied
-from mutoscope.options import options
+from mutoscope.options import resolve_options
 
-_HERE = ("localhost", "127.0.0.1", "::1")
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 # Quotas whose names end so are counted in bytes.
-_BYTES = "_bytes"
+_BYTES_SUFFIX = "_bytes"
 
 
 def login(
@@ -32,36 +39,38 @@ def login(
     The key is asked for and not shown; a script sends it on standard input. Make one on the portal's page API keys.
     """
     session = session_of(context)
-    url = url or os.environ.get(URL_VARIABLE) or _asked_url(session)
+    url = url or os.environ.get(URL_VARIABLE) or _prompt_url(session)
     # Never as an option: it would stay in the shell's history and in the list of processes.
     key = typer.prompt("API key", hide_input=True, err=True) if session.is_interactive else sys.stdin.readline()
-    checked = options(_whole(url), key)
+    checked = resolve_options(_with_scheme(url), key)
     credentials = Credentials(checked.base_url, checked.api_key)
     with Mutoscope(credentials.base_url, credentials.api_key, max_retries=1) as client:
-        plan = _plan_of(client)
-    path = store(credentials)
-    if not credentials.base_url.startswith("https") and urlsplit(credentials.base_url).hostname not in _HERE:
-        session.say("This address is not encrypted (http): whoever is on the way can read your key.", style="yellow")
+        plan = _fetch_plan_name(client)
+    path = save_credentials(credentials)
+    if not credentials.base_url.startswith("https") and urlsplit(credentials.base_url).hostname not in _LOCAL_HOSTS:
+        session.print_message(
+            "This address is not encrypted (http): whoever is on the way can read your key.", style="yellow"
+        )
     if os.environ.get(KEY_VARIABLE):
-        session.say(f"{KEY_VARIABLE} is set and comes before what is stored.", style="yellow")
-    body = {"base_url": credentials.base_url, "key": credentials.shown_key, "plan": plan, "stored_in": str(path)}
-    session.result(f"Signed in to {credentials.base_url}. The key is stored in {path}.", body)
+        session.print_message(f"{KEY_VARIABLE} is set and comes before what is stored.", style="yellow")
+    body = {"base_url": credentials.base_url, "key": credentials.masked_key, "plan": plan, "stored_in": str(path)}
+    session.print_result(f"Signed in to {credentials.base_url}. The key is stored in {path}.", body)
 
 
-def _asked_url(session: Session) -> str:
+def _prompt_url(session: Session) -> str:
     if not session.is_interactive:
         return "http://localhost:8000"
     return str(typer.prompt("Server", default="http://localhost:8000", err=True))
 
 
-def _whole(url: str) -> str:
+def _with_scheme(url: str) -> str:
     """An address as people type it, without its scheme."""
     if "://" in url:
         return url
-    return f"http://{url}" if url.split(":", maxsplit=1)[0] in _HERE else f"https://{url}"
+    return f"http://{url}" if url.split(":", maxsplit=1)[0] in _LOCAL_HOSTS else f"https://{url}"
 
 
-def _plan_of(client: Mutoscope) -> str | None:
+def _fetch_plan_name(client: Mutoscope) -> str | None:
     """The team's plan; None where the key may not see it. Raises AuthenticationError for a key that does not work."""
     try:
         return str(client.limits()["plan"]["name"])
@@ -71,19 +80,19 @@ def _plan_of(client: Mutoscope) -> str | None:
 
 def logout(context: typer.Context, json: Json = False) -> None:
     """Forget the stored key. The key itself stays valid; revoke it on the portal's page API keys."""
-    session, was_there = session_of(context), forget()
-    session.result("Signed out." if was_there else "You were not signed in.", {"signed_out": was_there})
+    session, was_there = session_of(context), delete_credentials()
+    session.print_result("Signed out." if was_there else "You were not signed in.", {"signed_out": was_there})
     if os.environ.get(KEY_VARIABLE):
-        session.say(f"{KEY_VARIABLE} is still set.", style="yellow")
+        session.print_message(f"{KEY_VARIABLE} is still set.", style="yellow")
 
 
 def whoami(context: typer.Context, json: Json = False) -> None:
     """Show which server and key are in use, and check them."""
-    session, credentials = session_of(context), in_force()
+    session, credentials = session_of(context), current_credentials()
     with session.client() as client:
-        plan = _plan_of(client)
+        plan = _fetch_plan_name(client)
     source = KEY_VARIABLE if os.environ.get(KEY_VARIABLE) else "mutoscope login"
-    body = {"base_url": credentials.base_url, "key": credentials.shown_key, "key_from": source, "plan": plan}
+    body = {"base_url": credentials.base_url, "key": credentials.masked_key, "key_from": source, "plan": plan}
     if session.json:
         session.print_json(body)
     else:
@@ -105,15 +114,15 @@ def usage(
     if session.json:
         return session.print_json(report)
     rows = [row for row in report["data"] if row["videos"] or by != "day"]
-    lines = [(_name(row.get(by)), row["credits"], row["videos"], f"{row['gpu_seconds']:.1f}") for row in rows]
+    lines = [(_group_name(row.get(by)), row["credits"], row["videos"], f"{row['gpu_seconds']:.1f}") for row in rows]
     total = report["total"]
     lines.append(("total", total["credits"], total["videos"], f"{total['gpu_seconds']:.1f}"))
-    session.table((by, "credits", "videos", "GPU seconds"), lines)
-    session.say(f"{report['from']} to {report['to']}, days of UTC.", style="dim")
+    session.print_table((by, "credits", "videos", "GPU seconds"), lines)
+    session.print_message(f"{report['from']} to {report['to']}, days of UTC.", style="dim")
     return None
 
 
-def _name(value: object) -> str:
+def _group_name(value: object) -> str:
     if isinstance(value, dict):
         return str(value.get("name") or value.get("email") or "")
     return "in the browser" if value is None else str(value)
@@ -129,36 +138,36 @@ def limits(context: typer.Context, json: Json = False) -> None:
     rows = [
         (
             quota["scope"],
-            _spaced(quota["name"].removesuffix(_BYTES)),
-            _amount(quota["used"], quota["name"]),
-            _amount(quota["remaining"], quota["name"]),
-            _reset(quota["reset"]),
+            _humanize(quota["name"].removesuffix(_BYTES_SUFFIX)),
+            _format_amount(quota["used"], quota["name"]),
+            _format_amount(quota["remaining"], quota["name"]),
+            _format_reset(quota["reset"]),
         )
         for quota in found["quotas"]
     ]
-    session.table(("whose", "what", "used", "left", "whole again in"), rows)
+    session.print_table(("whose", "what", "used", "left", "whole again in"), rows)
     plan = {name: value for name, value in found["plan"].items() if value is not None and name != "name"}
     session.out.print()
-    session.facts([("plan", found["plan"]["name"]), *((_spaced(name), _listed(plan[name])) for name in plan)])
+    session.facts([("plan", found["plan"]["name"]), *((_humanize(name), _format_value(plan[name])) for name in plan)])
     return None
 
 
-def _spaced(name: str) -> str:
+def _humanize(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _amount(amount: float | None, name: str) -> str:
+def _format_amount(amount: float | None, name: str) -> str:
     """What is used or left of a quota; None is left where there is no limit."""
     if amount is None:
         return "no limit"
-    return words.size(amount) if name.endswith(_BYTES) else str(amount)
+    return formatting.size(amount) if name.endswith(_BYTES_SUFFIX) else str(amount)
 
 
-def _reset(seconds: int | None) -> str:
-    return "" if not seconds else words.duration(seconds)
+def _format_reset(seconds: int | None) -> str:
+    return "" if not seconds else formatting.duration(seconds)
 
 
-def _listed(value: object) -> str:
+def _format_value(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -174,6 +183,6 @@ def models(context: typer.Context, json: Json = False) -> None:
         (f"{model['id']}{' (default)' if model['default'] else ''}", *model["prices"].values(), model["title"])
         for model in found
     ]
-    session.table(("model", *names, "title"), rows)
-    session.say("Prices in credits, for each preset at a square size.", style="dim")
+    session.print_table(("model", *names, "title"), rows)
+    session.print_message("Prices in credits, for each preset at a square size.", style="dim")
     return None

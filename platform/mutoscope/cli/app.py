@@ -12,16 +12,16 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from mutoscope.cli import account, batching, exits, looking, making
+from mutoscope.cli import account, batch, exit_codes, generate, videos
 from mutoscope.cli.session import Session, session_of
 from mutoscope.errors import ApiError, MutoscopeError
 from mutoscope.version import __version__
 
 # \b: these lines are not to be joined.
-_EPILOG = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in exits.MEANINGS.items())
+_EPILOG = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in exit_codes.DESCRIPTIONS.items())
 
 
-class Commands(TyperGroup):
+class CommandGroup(TyperGroup):
     """Every failure that is to be expected is told in a sentence, and never as a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -30,31 +30,31 @@ class Commands(TyperGroup):
             answer = super().invoke(ctx)
             sys.stdout.flush()
         except MutoscopeError as error:
-            _tell(session_of(ctx), error)
-            raise typer.Exit(exits.exit_code_of(error)) from None
+            _report_error(session_of(ctx), error)
+            raise typer.Exit(exit_codes.exit_code_for(error)) from None
         except TyperException as error:
             # People are told by typer. The command may not have come to its --json yet.
             if "--json" in sys.argv:
-                _print_error(session_of(ctx), error, error.format_message(), exits.USAGE)
+                _print_error(session_of(ctx), error, error.format_message(), exit_codes.USAGE)
             raise
         except (typer.Abort, EOFError, KeyboardInterrupt):
-            raise typer.Exit(exits.INTERRUPTED) from None
+            raise typer.Exit(exit_codes.INTERRUPTED) from None
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            _stop_writing()
-            session_of(ctx).say(f"Cannot write the output: {error.strerror}.", style="red")
-            raise typer.Exit(exits.NOT_MADE) from None
+            _discard_stdout()
+            session_of(ctx).print_message(f"Cannot write the output: {error.strerror}.", style="red")
+            raise typer.Exit(exit_codes.FAILED) from None
         return answer
 
 
-def _tell(session: Session, error: MutoscopeError) -> None:
-    session.say(str(error), style="red")
+def _report_error(session: Session, error: MutoscopeError) -> None:
+    session.print_message(str(error), style="red")
     request_id = error.request_id if isinstance(error, ApiError) else None
-    if request_id and exits.exit_code_of(error) == exits.UNREACHABLE:
-        session.say(f"If you report this, name the request: {request_id}", style="dim")
+    if request_id and exit_codes.exit_code_for(error) == exit_codes.UNREACHABLE:
+        session.print_message(f"If you report this, name the request: {request_id}", style="dim")
     if session.json:
-        _print_error(session, error, str(error), exits.exit_code_of(error))
+        _print_error(session, error, str(error), exit_codes.exit_code_for(error))
 
 
 def _print_error(session: Session, error: Exception, message: str, exit_code: int) -> None:
@@ -64,13 +64,13 @@ def _print_error(session: Session, error: Exception, message: str, exit_code: in
     session.print_json({"error": body})
 
 
-def _stop_writing() -> None:
+def _discard_stdout() -> None:
     """Python would try once more at its end, and complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 app = typer.Typer(
-    cls=Commands, name="mutoscope", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+    cls=CommandGroup, name="mutoscope", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
 )
 
 
@@ -89,13 +89,13 @@ def _root(
 
 _COMMANDS: dict[str, Callable[..., None]] = {
     "login": account.login,
-    "generate": making.generate,
-    "watch": making.watch,
-    "batch": batching.batch,
-    "list": looking.list_,
-    "get": looking.get,
-    "cancel": looking.cancel,
-    "download": looking.download,
+    "generate": generate.generate,
+    "watch": generate.watch,
+    "batch": batch.batch,
+    "list": videos.list_,
+    "get": videos.get,
+    "cancel": videos.cancel,
+    "download": videos.download,
     "usage": account.usage,
     "limits": account.limits,
     "models": account.models,

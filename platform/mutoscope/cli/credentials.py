@@ -15,7 +15,7 @@ import typer
 from mutoscope.errors import ConfigurationError, FileError
 
 URL_VARIABLE, KEY_VARIABLE = "MUTOSCOPE_BASE_URL", "MUTOSCOPE_API_KEY"
-_KEY = re.compile(r"mts_[0-9a-f]+_")
+_KEY_PREFIX_PATTERN = re.compile(r"mts_[0-9a-f]+_")
 
 
 @dataclass(frozen=True)
@@ -24,19 +24,19 @@ class Credentials:
     api_key: str = field(repr=False)
 
     @property
-    def shown_key(self) -> str:
+    def masked_key(self) -> str:
         """The part of a key that is no secret: `mts_0a1b2c3d4e5f_…`. The secret may hold further underscores."""
-        found = _KEY.match(self.api_key)
+        found = _KEY_PREFIX_PATTERN.match(self.api_key)
         return f"{found[0]}…" if found else "…"
 
 
-def path_of_login() -> Path:
+def login_path() -> Path:
     return Path(typer.get_app_dir("mutoscope")) / "login.json"
 
 
-def stored() -> Credentials | None:
+def load_credentials() -> Credentials | None:
     """Raises ConfigurationError for a file that nobody can read."""
-    path = path_of_login()
+    path = login_path()
     try:
         found = json.loads(path.read_text("utf-8"))
         return Credentials(str(found["base_url"]), str(found["api_key"]))
@@ -46,10 +46,10 @@ def stored() -> Credentials | None:
         raise ConfigurationError(f"{path} cannot be read. Sign in again: mutoscope login") from None
 
 
-def in_force() -> Credentials:
+def current_credentials() -> Credentials:
     """A key is sent to the server that it is of, and to no other. Raises ConfigurationError."""
     url, key = os.environ.get(URL_VARIABLE), os.environ.get(KEY_VARIABLE)
-    login = None if url and key else stored()
+    login = None if url and key else load_credentials()
     if key:
         return Credentials(url or (login.base_url if login else "http://localhost:8000"), key)
     if login is None:
@@ -62,9 +62,9 @@ def in_force() -> Credentials:
     return login
 
 
-def store(credentials: Credentials) -> Path:
-    """Replaces what was stored, in one step. Raises FileError."""
-    path = path_of_login()
+def save_credentials(credentials: Credentials) -> Path:
+    """Replaces what was load_credentials, in one step. Raises FileError."""
+    path = login_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # mkstemp's files are readable by their owner alone, from the first byte on.
@@ -81,9 +81,9 @@ def store(credentials: Credentials) -> Path:
     return path
 
 
-def forget() -> bool:
-    """Whether there was anything to forget."""
+def delete_credentials() -> bool:
+    """Whether there was anything to delete_credentials."""
     with suppress(FileNotFoundError):
-        path_of_login().unlink()
+        login_path().unlink()
         return True
     return False

@@ -17,29 +17,29 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import ControlType, Segment
 from rich.style import Style
 
-_MOST_ROWS, _SHARE_OF_SCREEN = 14, 0.5
+_MAX_ROWS, _MAX_SCREEN_FRACTION = 14, 0.5
 # A cell is about twice as high as wide.
-_CELLS_PER_ROW = 2
-_KITTY_PIECE = 4096
+_CELL_ASPECT_RATIO = 2
+_KITTY_CHUNK_CHARS = 4096
 _IMAGE_ID = 7093
 _CONTROL = [(ControlType.BELL,)]  # of any kind: rich counts no width for it
 
 
-def way_of(console: Console) -> str | None:
+def graphics_protocol(console: Console) -> str | None:
     """kitty, iterm, blocks; None where nothing can be shown."""
     if not console.is_terminal or console.is_dumb_terminal:
         return None
     environ = os.environ
     # A multiplexer does not pass pictures on.
     if not ({"TMUX", "STY"} & environ.keys()):
-        if environ.get("TERM") == "xterm-kitty" or "KITTY_WINDOW_ID" in environ or _program() == "ghostty":
+        if environ.get("TERM") == "xterm-kitty" or "KITTY_WINDOW_ID" in environ or _terminal_program() == "ghostty":
             return "kitty"
-        if _program() in {"iTerm.app", "WezTerm"} or environ.get("LC_TERMINAL") == "iTerm2":
+        if _terminal_program() in {"iTerm.app", "WezTerm"} or environ.get("LC_TERMINAL") == "iTerm2":
             return "iterm"
     return "blocks" if console.color_system == "truecolor" and not console.no_color else None
 
 
-def _program() -> str:
+def _terminal_program() -> str:
     return os.environ.get("TERM_PROGRAM", "")
 
 
@@ -47,7 +47,7 @@ def _program() -> str:
 class Preview:
     """What is shown of a clip while it is made; nothing before its first picture."""
 
-    way: str
+    protocol: str
     jpeg: bytes = b""
 
     def show(self, jpeg: bytes) -> None:
@@ -62,22 +62,22 @@ class Preview:
         if not self.jpeg:
             return
         image = Image.open(io.BytesIO(self.jpeg)).convert("RGB")
-        rows = max(2, min(_MOST_ROWS, int(console.size.height * _SHARE_OF_SCREEN)))
-        columns = round(rows * _CELLS_PER_ROW * image.width / image.height)
+        rows = max(2, min(_MAX_ROWS, int(console.size.height * _MAX_SCREEN_FRACTION)))
+        columns = round(rows * _CELL_ASPECT_RATIO * image.width / image.height)
         if columns > options.max_width:
             columns = options.max_width
-            rows = max(2, round(columns / _CELLS_PER_ROW * image.height / image.width))
-        if self.way == "blocks":
+            rows = max(2, round(columns / _CELL_ASPECT_RATIO * image.height / image.width))
+        if self.protocol == "blocks":
             yield from _blocks(image.resize((columns, 2 * rows)))
             return
         # Room first, then the picture over it: at the bottom of the screen it would otherwise scroll.
         yield from [Segment.line()] * rows
-        escape = _ESCAPES[self.way](self.jpeg, image, columns, rows)
+        escape = _ESCAPES[self.protocol](self.jpeg, image, columns, rows)
         yield Segment(f"\x1b7\x1b[{rows}A\r{escape}\x1b8", None, _CONTROL)
 
-    def end(self) -> str:
+    def clear_sequence(self) -> str:
         """What takes the picture away."""
-        return f"\x1b_Ga=d,d=I,i={_IMAGE_ID},q=2\x1b\\" if self.way == "kitty" and self.jpeg else ""
+        return f"\x1b_Ga=d,d=I,i={_IMAGE_ID},q=2\x1b\\" if self.protocol == "kitty" and self.jpeg else ""
 
 
 def _blocks(image: Image.Image) -> RenderResult:
@@ -99,7 +99,7 @@ def _kitty(_jpeg: bytes, image: Image.Image, columns: int, rows: int) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     data = base64.b64encode(buffer.getvalue()).decode()
-    pieces = [data[start : start + _KITTY_PIECE] for start in range(0, len(data), _KITTY_PIECE)]
+    pieces = [data[start : start + _KITTY_CHUNK_CHARS] for start in range(0, len(data), _KITTY_CHUNK_CHARS)]
     head = f"a=T,f=100,q=2,C=1,i={_IMAGE_ID},p=1,c={columns},r={rows},"
     return "".join(
         f"\x1b_G{head if number == 0 else ''}m={int(number < len(pieces) - 1)};{piece}\x1b\\"

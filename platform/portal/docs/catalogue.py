@@ -14,29 +14,29 @@ _LANGUAGES = {"en": "en", "zh-hans": "zh"}
 
 
 @dataclass(frozen=True)
-class Entry:
+class ErrorEntry:
     """A code. `status` is None for the codes of videos, which no call is answered with; `words` by language."""
 
     code: str
     status: int | None
-    pages: bool
-    words: dict[str, tuple[str, str]]
+    is_page_error: bool
+    translations: dict[str, tuple[str, str]]
 
-    def shown_in(self, language: str) -> dict[str, str | int | SafeString | None]:
-        cause, remedy = self.words[_LANGUAGES[language]]
+    def as_context(self, language: str) -> dict[str, str | int | SafeString | None]:
+        cause, remedy = self.translations[_LANGUAGES[language]]
         return {"code": self.code, "status": self.status, "cause": inline(cause), "remedy": inline(remedy)}
 
 
 @cache
-def entries(name: str) -> dict[str, Entry]:
-    """The entries of `errors` or `endings`, by code."""
+def entries(name: str) -> dict[str, ErrorEntry]:
+    """The entries of `errors` or `failure_codes`, by code."""
     found = tomllib.loads((_HERE / f"{name}.toml").read_text())
     return {
-        code: Entry(
+        code: ErrorEntry(
             code=code,
             status=entry.get("status"),
-            pages=entry.get("pages", False),
-            words={language: (entry[language][0], entry[language][1]) for language in _LANGUAGES.values()},
+            is_page_error=entry.get("pages", False),
+            translations={language: (entry[language][0], entry[language][1]) for language in _LANGUAGES.values()},
         )
         for code, entry in found.items()
     }

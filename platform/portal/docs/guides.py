@@ -16,14 +16,14 @@ GUIDES = {
     "migrate": _("Move to /v1"),
 }
 # The address that programs in the guides are written with; a reader is shown the portal's own.
-WRITTEN_FOR = "http://localhost:8000"
+SNIPPET_SITE_URL = "http://localhost:8000"
 
 
-def source_of(slug: str, language: str) -> str:
+def guide_source(slug: str, language: str) -> str:
     """The Markdown of a guide in a language of the site."""
     return (PAGES / language / f"{slug}.md").read_text()
 
 
 def snippet(name: str, *, site_url: str) -> str:
     """A program of the guides as this portal prints it: complete, with the portal's own address in it."""
-    return (SNIPPETS / name).read_text().replace(WRITTEN_FOR, site_url)
+    return (SNIPPETS / name).read_text().replace(SNIPPET_SITE_URL, site_url)

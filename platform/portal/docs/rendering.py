@@ -59,12 +59,12 @@ def render(markdown: str) -> tuple[SafeString, list[tuple[str, str]]]:
     reader = MarkdownIt("commonmark", {"html": False}, renderer_cls=_Renderer).enable("table")
     tokens = reader.parse(markdown)
     headings = []
-    for opening, words in pairwise(tokens):
-        if opening.type == "heading_open" and (found := _ANCHOR.search(words.content)):
-            _cut(words)
+    for opening, inline_token in pairwise(tokens):
+        if opening.type == "heading_open" and (found := _ANCHOR.search(inline_token.content)):
+            _strip_anchor(inline_token)
             opening.attrSet("id", found[1])
             if opening.tag == "h2":
-                headings.append((found[1], words.content))
+                headings.append((found[1], inline_token.content))
     return mark_safe(reader.renderer.render(tokens, reader.options, {})), headings  # noqa: S308
 
 
@@ -74,7 +74,7 @@ def inline(markdown: str) -> SafeString:
     return SafeString(html)
 
 
-def _cut(heading: Token) -> None:
+def _strip_anchor(heading: Token) -> None:
     """Takes the `{#anchor}` from the end of a heading."""
     heading.content = _ANCHOR.sub("", heading.content)
     last = (heading.children or [])[-1]

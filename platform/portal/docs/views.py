@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from portal.docs.catalogue import entries
-from portal.docs.guides import GUIDES, source_of
+from portal.docs.guides import GUIDES, guide_source
 from portal.docs.rendering import render
 
 
@@ -19,9 +19,9 @@ def guide(request: HttpRequest, slug: str) -> HttpResponse:
     """One of the guides in the reader's language."""
     if slug not in GUIDES:
         raise Http404
-    body, headings = render(source_of(slug, _language()))
+    body, headings = render(guide_source(slug, _language()))
     context = {"body": body, "headings": headings if len(headings) > 1 else [], "title": GUIDES[slug]}
-    return render_page(request, "docs/guide.html", _framed(slug, context))
+    return render_page(request, "docs/guide.html", _with_menu(slug, context))
 
 
 @require_safe
@@ -30,21 +30,25 @@ def errors(request: HttpRequest) -> HttpResponse:
     language = _language()
     found = sorted(entries("errors").values(), key=lambda entry: entry.status or 0)
     groups = [
-        ("api", _("Answers of the API"), [entry.shown_in(language) for entry in found if not entry.pages]),
-        ("videos", _("Videos that ended without a film"), [e.shown_in(language) for e in entries("endings").values()]),
-        ("pages", _("The site's own pages"), [entry.shown_in(language) for entry in found if entry.pages]),
+        ("api", _("Answers of the API"), [entry.as_context(language) for entry in found if not entry.is_page_error]),
+        (
+            "videos",
+            _("Videos that ended without a film"),
+            [e.as_context(language) for e in entries("failure_codes").values()],
+        ),
+        ("pages", _("The site's own pages"), [entry.as_context(language) for entry in found if entry.is_page_error]),
     ]
     headings = [(anchor, title) for anchor, title, _rows in groups]
-    return render_page(request, "docs/errors.html", _framed("errors", {"groups": groups, "headings": headings}))
+    return render_page(request, "docs/errors.html", _with_menu("errors", {"groups": groups, "headings": headings}))
 
 
 @require_safe
 def reference(request: HttpRequest) -> HttpResponse:
     """Every call, to read and to try, drawn by Swagger UI from the portal's own description."""
-    return render_page(request, "docs/reference.html", _framed("reference", {}))
+    return render_page(request, "docs/reference.html", _with_menu("reference", {}))
 
 
-def _framed(slug: str, context: dict[str, Any]) -> dict[str, Any]:
+def _with_menu(slug: str, context: dict[str, Any]) -> dict[str, Any]:
     menu: list[tuple[str, str, object]] = [
         (name, reverse("guide", args=[name]), title) for name, title in GUIDES.items()
     ]

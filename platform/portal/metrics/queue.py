@@ -7,18 +7,18 @@ from django.db import connection
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-_WAITING = """
+_QUEUED_SQL = """
 SELECT pool, count(*), EXTRACT(EPOCH FROM clock_timestamp() - min(queued_at))
 FROM jobs_job WHERE state = 'queued' GROUP BY pool
 """
-_RUNNING = "SELECT pool, count(*) FROM jobs_job WHERE state = 'in_progress' GROUP BY pool"
-_OUTBOX = """
-SELECT (SELECT count(*) FROM jobs_jobevent WHERE announced_at IS NULL),
+_IN_PROGRESS_SQL = "SELECT pool, count(*) FROM jobs_job WHERE state = 'in_progress' GROUP BY pool"
+_OUTBOX_SQL = """
+SELECT (SELECT count(*) FROM jobs_jobevent WHERE dispatched_at IS NULL),
        COALESCE((SELECT EXTRACT(EPOCH FROM clock_timestamp() - created_at) FROM jobs_jobevent
-                 WHERE announced_at IS NULL ORDER BY id LIMIT 1), 0),
+                 WHERE dispatched_at IS NULL ORDER BY id LIMIT 1), 0),
        (SELECT count(*) FROM webhooks_delivery WHERE state = 'pending')
 """
-_CREDITS = """
+_CREDITS_SQL = """
 SELECT COALESCE(sum(balance), 0), COALESCE(sum(reserved), 0),
        (SELECT COALESCE(sum(balance_delta), 0) FROM quota_ledgerentry WHERE kind = 'grant')
 FROM quota_wallet
@@ -26,12 +26,10 @@ FROM quota_wallet
 
 
 def collect() -> Iterator[Metric]:
-    waiting, running = _rows(_WAITING), _rows(_RUNNING)
-    videos = GaugeMetricFamily(
-        "mutoscope_queue_videos", "Videos that wait or are being made.", labels=["pool", "state"]
-    )
+    waiting, running = _rows(_QUEUED_SQL), _rows(_IN_PROGRESS_SQL)
+    videos = GaugeMetricFamily("mutoscope_jobs", "Videos that wait or are being made.", labels=["pool", "state"])
     oldest = GaugeMetricFamily(
-        "mutoscope_queue_oldest_seconds", "Since when the video that waits longest does.", labels=["pool"]
+        "mutoscope_queue_oldest_job_age_seconds", "Since when the video that waits longest does.", labels=["pool"]
     )
     for pool, count, seconds in waiting:
         videos.add_metric([pool, "queued"], count)
@@ -39,15 +37,15 @@ def collect() -> Iterator[Metric]:
     for pool, count in running:
         videos.add_metric([pool, "in_progress"], count)
     yield from (videos, oldest)
-    ((events, oldest_event, deliveries),) = _rows(_OUTBOX)
+    ((events, oldest_event, deliveries),) = _rows(_OUTBOX_SQL)
     yield GaugeMetricFamily("mutoscope_outbox_events", "Events of videos not yet made into webhooks.", events)
     yield GaugeMetricFamily(
-        "mutoscope_outbox_oldest_seconds", "Since when the oldest of these events waits.", float(oldest_event)
+        "mutoscope_outbox_oldest_event_age_seconds", "Since when the oldest of these events waits.", float(oldest_event)
     )
     yield GaugeMetricFamily("mutoscope_webhook_deliveries_pending", "Webhooks on their way.", deliveries)
-    ((balance, reserved, granted),) = _rows(_CREDITS)
+    ((balance, reserved, granted),) = _rows(_CREDITS_SQL)
     yield GaugeMetricFamily("mutoscope_credits_balance", "Credits that all teams are free to spend.", float(balance))
-    yield GaugeMetricFamily("mutoscope_credits_reserved", "Credits promised to open videos.", float(reserved))
+    yield GaugeMetricFamily("mutoscope_credits_outstanding", "Credits promised to open videos.", float(reserved))
     yield CounterMetricFamily("mutoscope_credits_granted", "Credits given to teams.", float(granted))
 
 

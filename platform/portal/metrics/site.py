@@ -15,68 +15,70 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from portal import __version__
-from portal.health import reached
-from portal.metrics import queue, tallied, workers
-from portal.probes import Probe
+from portal.metrics import counters, queue, workers
+from portal.web.health import check_dependencies
+from portal.web.timed_check import TimedCheck
 
 log = structlog.get_logger(__name__)
 
 # Several scrapers, and one with a short interval, cost the database no more than this.
-_KEPT_SECONDS = 10.0
-_PATIENCE_SECONDS = 5.0
+_CACHE_MAX_AGE_SECONDS = 10.0
+_TIMEOUT_SECONDS = 5.0
 
 
-class _Site:
+class _SiteCollector:
     """A collector of the library's; it has to know its metrics when it is asked, not before."""
 
     def collect(self) -> Iterator[Metric]:
-        for part in (queue, tallied, workers):
+        for part in (queue, counters, workers):
             yield from part.collect()
 
 
-class _Servers:
+class _DependencyCollector:
     def collect(self) -> Iterator[Metric]:
         info = InfoMetricFamily("mutoscope_build", "The release that runs.")
         info.add_metric([], {"version": __version__})
         yield info
-        up = GaugeMetricFamily("mutoscope_server_up", "Whether a server is reached from here.", labels=["server"])
-        for server, answers in reached().items():
-            up.add_metric([server], float(answers))
+        up = GaugeMetricFamily(
+            "mutoscope_dependency_up", "Whether a server is check_dependencies from here.", labels=["dependency"]
+        )
+        for dependency, is_up in check_dependencies().items():
+            up.add_metric([dependency], float(is_up))
         yield up
 
 
-def _text(collector: "_Site | _Servers") -> bytes:
+def _render(collector: "_SiteCollector | _DependencyCollector") -> bytes:
     registry = CollectorRegistry()
     registry.register(collector)
     return generate_latest(registry)
 
 
-class _Kept:
+class _CachedExposition:
     """The text, for a while. Without the database there is none: the gap shows in the graphs, and nothing false."""
 
     def __init__(self) -> None:
-        self._look: Probe[bytes] = Probe(lambda: _text(_Site()), seconds=_PATIENCE_SECONDS)
+        self._query: TimedCheck[bytes] = TimedCheck(lambda: _render(_SiteCollector()), timeout_seconds=_TIMEOUT_SECONDS)
         self._lock = threading.Lock()
-        self._text, self._good_until = b"", 0.0
+        self._text, self._valid_until = b"", 0.0
 
     def __call__(self) -> bytes:
         with self._lock:
-            if time.monotonic() < self._good_until:
+            if time.monotonic() < self._valid_until:
                 return self._text
             try:
-                self._text = self._look()
+                self._text = self._query()
             except (DatabaseError, TimeoutError) as error:
-                log.warning("metrics_without_database", reason=str(error).strip() or type(error).__name__)
+                log.warning("metrics_collection_failed", reason=str(error).strip() or type(error).__name__)
                 return b""
-            self._good_until = time.monotonic() + _KEPT_SECONDS
+            self._valid_until = time.monotonic() + _CACHE_MAX_AGE_SECONDS
             return self._text
 
-    def forget(self) -> None:
-        self._good_until = 0.0
+    def clear(self) -> None:
+        self._valid_until = 0.0
 
 
-kept = _Kept()
+cache = _CachedExposition()
 
 
 def exposition() -> bytes:
-    return _text(_Servers()) + kept()
+    return _render(_DependencyCollector()) + cache()

@@ -9,25 +9,25 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from portal.metrics import requests, site
+from portal.metrics import http, site
 
 
 @csrf_exempt
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """This machine's web processes, and the site as a whole."""
-    if not (_has_token(request) or _is_near(request)):
+    if not (_has_token(request) or _is_in_allowed_network(request)):
         raise Http404
-    return HttpResponse(requests.exposition() + site.exposition(), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(http.exposition() + site.exposition(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _has_token(request: HttpRequest) -> bool:
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, provided = request.headers.get("Authorization", "").partition(" ")
     token = settings.METRICS_TOKEN
-    return bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+    return bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(provided.strip().encode(), token.encode())
 
 
-def _is_near(request: HttpRequest) -> bool:
+def _is_in_allowed_network(request: HttpRequest) -> bool:
     """Asked from one of METRICS_NETWORKS, and by no proxy for somebody else: a proxy on this machine is near, too."""
     if "Forwarded" in request.headers or "X-Forwarded-For" in request.headers:
         return False

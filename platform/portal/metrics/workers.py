@@ -9,32 +9,34 @@ from prometheus_client.metrics_core import Metric
 
 from common.clock import DatabaseNow
 from jobs.models import Worker
-from jobs.services.queue import LIVE_WORKER_SECONDS
+from jobs.queue.eta import HEARTBEAT_MAX_AGE_SECONDS
 
-_WHO = ["worker", "pool", "model", "device"]
+_LABELS = ["worker", "pool", "model", "device"]
 _MIB = 2**20
 
 
 def collect() -> Iterator[Metric]:
-    live = list(Worker.objects.filter(last_beat_at__gte=DatabaseNow() - timedelta(seconds=LIVE_WORKER_SECONDS)))
+    live = list(
+        Worker.objects.filter(last_heartbeat_at__gte=DatabaseNow() - timedelta(seconds=HEARTBEAT_MAX_AGE_SECONDS))
+    )
     states = GaugeMetricFamily("mutoscope_workers", "Workers by what they do.", labels=["pool", "model", "state"])
     count = Counter((worker.pool, worker.model, worker.state) for worker in live)
     for pool, model in sorted({(worker.pool, worker.model) for worker in live}):
         # Those of nobody too: an alert on `unhealthy` wants a zero before there is one.
         for state in Worker.State.values:
             states.add_metric([pool, model, state], count[pool, model, state])
-    total = GaugeMetricFamily("mutoscope_worker_gpu_memory_bytes", "Memory of a worker's GPU.", labels=_WHO)
-    used = GaugeMetricFamily("mutoscope_worker_gpu_memory_used_bytes", "Memory of it in use.", labels=_WHO)
+    total = GaugeMetricFamily("mutoscope_gpu_memory_bytes", "Memory of a worker's GPU.", labels=_LABELS)
+    used = GaugeMetricFamily("mutoscope_gpu_memory_used_bytes", "Memory of it in use.", labels=_LABELS)
     use = GaugeMetricFamily(
-        "mutoscope_worker_gpu_use_ratio", "How much of the last moment it computed, 0 to 1.", labels=_WHO
+        "mutoscope_gpu_utilization_ratio", "How much of the last moment it computed, 0 to 1.", labels=_LABELS
     )
-    videos = CounterMetricFamily("mutoscope_worker_videos", "Videos made since the worker began.", labels=_WHO)
+    videos = CounterMetricFamily("mutoscope_worker_videos", "Videos made since the worker began.", labels=_LABELS)
     for worker in live:
-        who = [worker.name, worker.pool, worker.model, worker.device]
-        videos.add_metric(who, worker.jobs_done)
+        labels = [worker.name, worker.pool, worker.model, worker.device]
+        videos.add_metric(labels, worker.jobs_done)
         if worker.device != "cpu":
-            total.add_metric(who, worker.vram_total_mb * _MIB)
-            used.add_metric(who, (worker.vram_total_mb - worker.vram_free_mb) * _MIB)
-        if worker.gpu_busy_percent is not None:
-            use.add_metric(who, worker.gpu_busy_percent / 100)
+            total.add_metric(labels, worker.vram_total_mb * _MIB)
+            used.add_metric(labels, (worker.vram_total_mb - worker.vram_free_mb) * _MIB)
+        if worker.gpu_utilization_percent is not None:
+            use.add_metric(labels, worker.gpu_utilization_percent / 100)
     yield from (states, total, used, use, videos)

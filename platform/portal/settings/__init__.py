@@ -9,10 +9,10 @@ Rooms name what they take from one another; only here, where Django looks for al
 from portal.settings.accounts import *
 from portal.settings.api import *
 from portal.settings.base import *
-from portal.settings.files import *
+from portal.settings.databases import *
+from portal.settings.email import *
 from portal.settings.framework import *
 from portal.settings.jobs import *
-from portal.settings.mail import *
+from portal.settings.observability import *
 from portal.settings.security import *
-from portal.settings.servers import *
-from portal.settings.watching import *
+from portal.settings.storage import *

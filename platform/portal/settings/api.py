@@ -5,9 +5,9 @@ from portal.settings.base import EMBEDDED, SITE_URL, env
 # MAX_BODY_BYTES: larger requests are refused. A 25 megapixel PNG in base64 fits.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=48_000_000)
 # The same for a batch that comes as a file of JSON Lines, which is read from disk line by line.
-BATCH_BODY_BYTES = env.int("MAX_BATCH_BODY_BYTES", default=256_000_000)
+MAX_BATCH_BODY_BYTES = env.int("MAX_BATCH_BODY_BYTES", default=256_000_000)
 # Longest time for a body of MAX_BODY_BYTES to arrive, longer ones in proportion; `live` keeps it on its disk meanwhile.
-BODY_SECONDS = env.float("BODY_SECONDS", default=120)
+REQUEST_BODY_TIMEOUT_SECONDS = env.float("REQUEST_BODY_TIMEOUT_SECONDS", default=120)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 if EMBEDDED:
     # On a shared machine the files are the owner's alone. In production the containers that share them may have
@@ -43,11 +43,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
-    "SORT_OPERATIONS": "jobs.api.openapi.order",
+    "SORT_OPERATIONS": "jobs.api.openapi.operation_sort_key",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SERVERS": [{"url": SITE_URL}],
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "jobs.api.openapi.complete"],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "jobs.api.openapi.postprocess_schema"],
     # Every list says `"object": "list"`: one name for it in the description. The same for what several answers show.
     "ENUM_NAME_OVERRIDES": {
         "ListObjectEnum": ["list"],

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from portal.desk.look import UNFOLD  # noqa: F401 (Unfold reads it as a setting)
+from portal.admin.unfold import UNFOLD  # noqa: F401 (Unfold reads it as a setting)
 from portal.settings.base import ASSETS
 
 INSTALLED_APPS = [
@@ -20,12 +20,12 @@ INSTALLED_APPS = [
     "jobs.galleries",
     "jobs.batches",
     "jobs.exports",
-    "jobs.dialects",
+    "jobs.compat",
     "portal.docs.apps.DocsConfig",
-    "portal.desk.apps.DeskConfig",
+    "portal.admin.apps.PortalAdminConfig",
     # Its templates replace those of Django's admin.
     "unfold.apps.BasicAppConfig",
-    "portal.desk.apps.DeskAdminConfig",
+    "portal.admin.apps.AdminSiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -50,19 +50,19 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "portal.middleware.RequestContextMiddleware",
+    "portal.web.middleware.RequestContextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "jobs.api.poll.PollMiddleware",
+    "jobs.videos.api.status_fast_path.StatusFastPathMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "portal.languages.LanguageMiddleware",
+    "portal.web.languages.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "portal.desk.impersonation.ImpersonationMiddleware",
-    "portal.faults.NotAPageMiddleware",
+    "portal.admin.impersonation.ImpersonationMiddleware",
+    "portal.web.error_handlers.MethodNotAllowedPageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
@@ -84,11 +84,11 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
-                "accounts.context.team",
-                "accounts.context.mail_folder",
-                "accounts.context.signup",
-                "accounts.quota.context.purse",
-                "portal.desk.context.desk",
+                "accounts.auth.context_processors.principal",
+                "accounts.auth.context_processors.mail_folder",
+                "accounts.auth.context_processors.signup",
+                "accounts.quota.context_processors.wallet",
+                "portal.admin.context_processors.announcements",
             ],
         },
     }

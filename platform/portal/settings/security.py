@@ -2,14 +2,14 @@
 
 from csp.constants import NONCE, NONE, SELF
 
-from portal.oidc import oidc_origins
 from portal.settings.accounts import OIDC_ISSUER
 from portal.settings.base import SITE_URL, TRUSTED_PROXIES, env
+from portal.settings.oidc import oidc_origins
 
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_ENGINE = "portal.sessions"
+SESSION_ENGINE = "portal.web.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

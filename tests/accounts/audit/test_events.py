@@ -8,8 +8,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.audit.models import AuditEntry, Verb
+from accounts.keys.services import create_api_key, ensure_personal_team
 from accounts.models import ApiKey, User
-from accounts.services import create_api_key, ensure_personal_team
 from tests.pages.conftest import PASSWORD, make_user
 
 EMAIL = "nora@example.com"

@@ -16,12 +16,12 @@ from django.test import Client
 
 from accounts.audit.models import CHANGED, AuditEntry, Difference, Verb
 from accounts.audit.services import purge, record
-from accounts.audit.watch import SUSPICIOUS, WATCHED
+from accounts.audit.triggers import AUDITED_MODELS, SECRET_COLUMN_PATTERN
+from accounts.keys.services import create_api_key, ensure_personal_team
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.quota.models import Plan, Wallet
 from accounts.quota.services import grant
 from accounts.roles import Role
-from accounts.services import create_api_key, ensure_personal_team
 
 PASSWORD = "reel-of-cards-1894"
 
@@ -93,12 +93,14 @@ def test_no_secret_is_in_the_log(team: Team, alice: User) -> None:
     assert entry.differences == [Difference("password", None, None, secret=True)]
 
 
-@pytest.mark.parametrize("label", WATCHED)
+@pytest.mark.parametrize("label", AUDITED_MODELS)
 def test_every_column_that_looks_secret_is_declared_so(label: str) -> None:
     columns = apps.get_model(label)._meta.concrete_fields
-    hidden = {field.column for field in columns if SUSPICIOUS.search(field.name) or isinstance(field, BinaryField)}
-    assert hidden <= WATCHED[label].hidden
-    assert WATCHED[label].hidden | WATCHED[label].ignored <= {field.column for field in columns}
+    hidden = {
+        field.column for field in columns if SECRET_COLUMN_PATTERN.search(field.name) or isinstance(field, BinaryField)
+    }
+    assert hidden <= AUDITED_MODELS[label].hidden
+    assert AUDITED_MODELS[label].hidden | AUDITED_MODELS[label].ignored <= {field.column for field in columns}
 
 
 def test_what_a_session_does_names_the_person_and_the_address(team: Team, alice: User) -> None:
@@ -141,7 +143,7 @@ def test_nobody_changes_or_deletes_an_entry(team: Team) -> None:
 
 
 def test_the_purge_takes_what_is_too_old_and_nothing_else(team: Team, settings: Any) -> None:
-    settings.AUDIT_DAYS = 30
+    settings.AUDIT_RETENTION_DAYS = 30
     kept = AuditEntry.objects.count()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -152,7 +154,7 @@ def test_the_purge_takes_what_is_too_old_and_nothing_else(team: Team, settings: 
     assert (AuditEntry.objects.count(), purge()) == (kept, 0)
     with pytest.raises(Error, match="append_only"), transaction.atomic():
         AuditEntry.objects.all().delete()
-    settings.AUDIT_DAYS = 0
+    settings.AUDIT_RETENTION_DAYS = 0
     assert purge() == 0
 
 

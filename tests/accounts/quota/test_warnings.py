@@ -10,12 +10,12 @@ from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend as Memory
 from django.db import connections
 
+from accounts.keys.services import provision_team
 from accounts.models import Membership, Team, User
+from accounts.quota.credit_usage import CreditUsage
+from accounts.quota.emails import create_due_warnings, send_due_warnings
 from accounts.quota.models import Plan, QuotaWarning, UsageDay, Wallet
-from accounts.quota.standing import Standing
-from accounts.quota.warnings import note_due_warnings, send_due_warnings
 from accounts.roles import Role
-from accounts.services import create_team
 
 NOW = datetime(2031, 3, 20, 12, tzinfo=UTC)
 TODAY = NOW.date()
@@ -35,7 +35,7 @@ class Refusing(Memory):
 def team(db: None) -> Team:
     """Ana owns it, Ben is an admin and reads Chinese, Mia is a member; 1,000 credits a month."""
     ana, ben, mia = (User.objects.create_user(f"{name}@example.com") for name in ("ana", "ben", "mia"))
-    team = create_team(name="Studio", owner=ana)
+    team = provision_team(name="Studio", owner=ana)
     User.objects.filter(pk=ben.pk).update(language="zh-hans")
     Membership.objects.create(team=team, user=ben, role=Role.ADMIN)
     Membership.objects.create(team=team, user=mia, role=Role.MEMBER)
@@ -52,7 +52,7 @@ def use(team: Team, amount: int, day: date = TODAY) -> None:
 def run(now: datetime = NOW) -> list[tuple[str, str]]:
     """Who got which subject in one round of reconciler and side worker."""
     mail.outbox.clear()
-    note_due_warnings(now=now)
+    create_due_warnings(now=now)
     send_due_warnings(now=now)
     return [(message.to[0], message.subject) for message in mail.outbox]
 
@@ -98,7 +98,7 @@ def test_at_once_beyond_both_levels_there_is_one_mail_each(team: Team) -> None:
     use(team, 1000)
     assert len(run()) == 2
     assert sorted(QuotaWarning.objects.values_list("percent", flat=True)) == [80, 100]
-    assert not QuotaWarning.objects.filter(done_at=None).exists()
+    assert not QuotaWarning.objects.filter(finished_at=None).exists()
 
 
 def test_without_monthly_credits_it_is_the_share_of_all_there_was(team: Team) -> None:
@@ -109,7 +109,7 @@ def test_without_monthly_credits_it_is_the_share_of_all_there_was(team: Team) ->
     use(team, 800)
     assert run()[0] == ("ana@example.com", "Studio has used 80% of this month's credits")
     assert "New ones" not in str(mail.outbox[0].body)
-    assert Standing(used=0, balance=0, monthly=None).percent == 0
+    assert CreditUsage(used=0, balance=0, monthly=None).percent == 0
 
 
 def test_closed_teams_and_people_hear_nothing(team: Team) -> None:
@@ -117,7 +117,7 @@ def test_closed_teams_and_people_hear_nothing(team: Team) -> None:
     User.objects.filter(email="ana@example.com").update(is_active=False)
     assert [to for to, _subject in run()] == ["ben@example.com"]
     QuotaWarning.objects.all().delete()
-    Team.objects.filter(pk=team.pk).update(closed_at=NOW)
+    Team.objects.filter(pk=team.pk).update(deleted_at=NOW)
     assert run() == []
 
 
@@ -136,19 +136,19 @@ def test_a_dead_mail_server_is_asked_for_one_mail_alone(
     team: Team, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.EMAIL_BACKEND, settings.EMAIL_PORT = WITHOUT_SERVER, 1
-    other = create_team(name="Other", owner=User.objects.create_user("otto@example.com"))
+    other = provision_team(name="Other", owner=User.objects.create_user("otto@example.com"))
     for one in (team, other):
         use(one, 5000)
     for minute in (0, 1, 2):
         run(NOW + timedelta(minutes=minute))
-    assert sum("mail_not_sent" in record.getMessage() for record in caplog.records) == 1
+    assert sum("email_send_failed" in record.getMessage() for record in caplog.records) == 1
 
 
 def test_who_has_the_mail_does_not_get_it_again(team: Team) -> None:
     use(team, 830)
-    note_due_warnings(now=NOW)
+    create_due_warnings(now=NOW)
     ana = User.objects.get(email="ana@example.com")
-    QuotaWarning.objects.update(sent_to=[ana.pk], try_after=NOW - timedelta(seconds=1))  # then the process died
+    QuotaWarning.objects.update(sent_to=[ana.pk], next_attempt_at=NOW - timedelta(seconds=1))  # then the process died
     assert [to for to, _subject in run()] == ["ben@example.com"]
 
 
@@ -156,12 +156,12 @@ def test_an_address_that_is_refused_for_good_keeps_nobody_waiting(team: Team, se
     settings.EMAIL_BACKEND = f"{__name__}.Refusing"
     use(team, 830)
     assert [to for to, _subject in run()] == ["ben@example.com"]
-    assert not QuotaWarning.objects.filter(done_at=None).exists()
+    assert not QuotaWarning.objects.filter(finished_at=None).exists()
 
 
 def test_what_is_no_longer_true_is_not_sent_and_may_come_again(team: Team) -> None:
     use(team, 830)
-    note_due_warnings(now=NOW)
+    create_due_warnings(now=NOW)
     Plan.objects.filter(name="monthly").update(monthly_credits=2000)
     send_due_warnings(now=NOW)
     assert mail.outbox == []
@@ -172,9 +172,9 @@ def test_what_is_no_longer_true_is_not_sent_and_may_come_again(team: Team) -> No
 
 def test_a_month_that_is_over_is_let_go(team: Team) -> None:
     use(team, 830)
-    note_due_warnings(now=NOW)
+    create_due_warnings(now=NOW)
     assert send_due_warnings(now=NOW + timedelta(days=31)) == 0
-    assert QuotaWarning.objects.get().done_at is not None
+    assert QuotaWarning.objects.get().finished_at is not None
 
 
 def test_a_line_break_in_a_name_cannot_break_the_mail(team: Team) -> None:
@@ -191,7 +191,7 @@ def test_processes_that_run_at_once_send_each_mail_once(team: Team) -> None:
 
     def both() -> None:
         start.wait()
-        note_due_warnings(now=NOW)
+        create_due_warnings(now=NOW)
         send_due_warnings(now=NOW)
         connections.close_all()
 
@@ -205,9 +205,9 @@ def test_processes_that_run_at_once_send_each_mail_once(team: Team) -> None:
 
 def test_one_round_asks_a_fixed_number_of_questions(team: Team, django_assert_num_queries: Any) -> None:
     for number in range(5):
-        other = create_team(name=f"team{number}", owner=User.objects.create_user(f"owner{number}@example.com"))
+        other = provision_team(name=f"team{number}", owner=User.objects.create_user(f"owner{number}@example.com"))
         use(other, 10)
     with django_assert_num_queries(3):  # who was warned, what was used, which wallets
-        note_due_warnings(now=NOW)
+        create_due_warnings(now=NOW)
     with django_assert_num_queries(2):  # months that are over, what is due
         send_due_warnings(now=NOW)

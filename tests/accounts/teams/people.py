@@ -5,15 +5,15 @@ from typing import Any
 
 from django.core import mail
 
+from accounts.keys.services import provision_team
 from accounts.models import Membership, Team, User
 from accounts.roles import Role
-from accounts.services import create_team
 from tests.pages.conftest import Person, make_user, sign_in
 
 
 def studio(owner: User, **members: Role) -> Team:
     """A team beside the personal one, with members by the first part of their address."""
-    team = create_team(name="Studio", owner=owner)
+    team = provision_team(name="Studio", owner=owner)
     for name, role in members.items():
         email = f"{name}@example.com"
         user = User.objects.filter(email=email).first() or make_user(email)

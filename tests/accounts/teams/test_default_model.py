@@ -28,7 +28,7 @@ def test_the_teams_model_comes_before_the_sites(chosen: str, made_by: str, mia: 
 
 
 def test_a_closing_team_makes_no_videos(mia: Person, make_job: Callable[..., Job]) -> None:
-    Team.objects.filter(pk=mia.team.pk).update(closing_at=timezone.now() + timedelta(days=3))
+    Team.objects.filter(pk=mia.team.pk).update(deletion_due_at=timezone.now() + timedelta(days=3))
     refused = submitted(mia)
     assert refused.status_code == 422
     assert "This team is being closed and makes no more videos." in refused.content.decode()

@@ -166,7 +166,7 @@ def test_a_link_that_does_not_work_is_one_page_whatever_the_reason(team: Team, c
     pages |= {charlie.get(expired), charlie.post(expired)}
 
     closing = invited()
-    Team.objects.filter(pk=team.pk).update(closing_at=timezone.now() + timedelta(days=1))
+    Team.objects.filter(pk=team.pk).update(deletion_due_at=timezone.now() + timedelta(days=1))
     pages |= {charlie.get(closing), charlie.post(closing)}
 
     assert {page.status_code for page in pages} == {404}
@@ -242,7 +242,7 @@ def test_so_many_mails_leave_in_an_hour(team: Team, settings: Any) -> None:
 
 
 def test_teams_together_fill_nobodys_letter_box(team: Team, charlie: Person, settings: Any) -> None:
-    settings.INVITATION_RATE_LIMIT_PER_ADDRESS = "1/hour"
+    settings.INVITATION_RATE_LIMIT_PER_EMAIL = "1/hour"
     assert send(at(team, "alice")).status_code == 302
     assert send(charlie).status_code == 422
     assert len(mail.outbox) == 1

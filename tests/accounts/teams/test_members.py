@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
+from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Invitation, Membership, Team, User
 from accounts.quota.models import LedgerEntry, Wallet
 from accounts.roles import Role, Scope
-from accounts.services import create_api_key
 from accounts.teams.invitations import invite
 from common.ids import new_id
 from jobs.models import Job
-from jobs.services.claim import claim_job
-from jobs.services.close import hand_back
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import requeue_job
 from jobs.states import State
 from tests.accounts.teams.people import at, role_of, studio, text_of
 from tests.pages.conftest import Person, picture
@@ -145,7 +145,7 @@ def test_what_a_lost_access_ends_at_once(how: str, team: Team) -> None:
 
     queued.refresh_from_db()
     assert queued.state == State.CANCELED
-    assert hand_back(fence=running.fence)
+    assert requeue_job(fence=running.fence)
     running.refresh_from_db()
     assert (running.state, running.charged_credits) == (State.CANCELED, None)
     assert not LedgerEntry.objects.filter(kind="settle").exists()
@@ -171,17 +171,17 @@ def test_a_removed_persons_session_is_in_the_own_team_on_the_next_request(team: 
 
 def test_no_job_slips_in_behind_the_removal(team: Team, make_job: Callable[..., Job]) -> None:
     """A submit that knew the member a moment ago is refused in its own transaction."""
-    from accounts.principals import Principal
+    from accounts.auth.principals import Principal
     from accounts.roles import SCOPES_OF_ROLE
     from common.errors import Forbidden
-    from jobs.requests import VideoRequestSerializer, resolve
-    from jobs.services.submit import submit_job
+    from jobs.videos.services import submit_job
+    from jobs.videos.submission import VideoRequestSerializer, build_request
 
     mo = at(team, "mo")
     principal = Principal(team=team, user=mo.user, role=Role.MEMBER, scopes=SCOPES_OF_ROLE[Role.MEMBER])
     checked = VideoRequestSerializer(data={"prompt": "zoom", "image": picture()})
     assert checked.is_valid()
-    request = resolve(checked.validated_data, team=team)
+    request = build_request(checked.validated_data, team=team)
     remove(at(team, "alice"), "mo")
     with pytest.raises(Forbidden):
         submit_job(principal=principal, request=request)

@@ -9,14 +9,14 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
+from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Invitation, Membership, Team
 from accounts.quota.models import LedgerEntry
 from accounts.roles import Role
-from accounts.services import create_api_key
 from accounts.teams.invitations import invite
-from accounts.teams.services import close_due_teams
+from accounts.teams.services import delete_due_teams
 from jobs.models import Job
-from jobs.services.reconcile import reconcile_slowly
+from jobs.queue.reconcile import run_full_scans
 from jobs.states import State
 from tests.accounts.teams.people import at, role_of, studio, text_of
 from tests.pages.conftest import Person
@@ -94,10 +94,10 @@ def close(person: Person, name: str = "Studio") -> Any:
 @pytest.mark.parametrize("name", ["adam", "mo", "vera"])
 def test_only_owners_close_and_keep(name: str, team: Team) -> None:
     assert close(at(team, name)).status_code == 403
-    Team.objects.filter(pk=team.pk).update(closing_at=timezone.now() + timedelta(days=1))
+    Team.objects.filter(pk=team.pk).update(deletion_due_at=timezone.now() + timedelta(days=1))
     assert at(team, name).post("/team/keep").status_code == 403
     team.refresh_from_db()
-    assert team.closing_at
+    assert team.deletion_due_at
 
 
 def test_closing_needs_the_name_and_a_team_that_is_not_personal(team: Team, alice: Person) -> None:
@@ -108,19 +108,19 @@ def test_closing_needs_the_name_and_a_team_that_is_not_personal(team: Team, alic
         alice.client.post("/team/close", {"name": alice.team.name}, follow=True)
     )
     assert "Close the team" not in text_of(alice.get("/team/settings"))
-    assert not Team.objects.exclude(closing_at=None).exists()
+    assert not Team.objects.exclude(deletion_due_at=None).exists()
 
 
 def test_days_of_grace(team: Team, settings: Any) -> None:
-    settings.TEAM_GRACE_DAYS = 3
+    settings.TEAM_DELETION_GRACE_DAYS = 3
     there = at(team, "alice")
     assert close(there).status_code == 302
     team.refresh_from_db()
-    assert timedelta(days=2, hours=23) < team.closing_at - timezone.now() < timedelta(days=3)
-    first = team.closing_at
+    assert timedelta(days=2, hours=23) < team.deletion_due_at - timezone.now() < timedelta(days=3)
+    first = team.deletion_due_at
     close(there)
     team.refresh_from_db()
-    assert team.closing_at == first
+    assert team.deletion_due_at == first
     for path in ("/", "/history", "/team", "/api-keys", "/accounts/email/", "/nothing-here"):
         page = text_of(there.get(path))
         assert "is closed for good on" in page, path
@@ -128,12 +128,12 @@ def test_days_of_grace(team: Team, settings: Any) -> None:
     looking = text_of(at(team, "mo").get("/"))
     assert "is closed for good on" in looking
     assert "Keep the team" not in looking
-    assert close_due_teams() == 0
+    assert delete_due_teams() == 0
 
     assert there.post("/team/keep").status_code == 302
     assert "is closed for good on" not in text_of(there.get("/"))
     with time_machine.travel(timezone.now() + timedelta(days=4)):
-        assert close_due_teams() == 0
+        assert delete_due_teams() == 0
     assert role_of(team, "mo") == "member"
 
 
@@ -146,12 +146,12 @@ def test_after_the_days_of_grace_nothing_is_left_but_the_books(
     key, secret = create_api_key(team=team, creator=there.user, name="k")
     invite(team=team, actor=there.user, email="late@example.com", role=Role.MEMBER, days=30)
     close(there)
-    with time_machine.travel(timezone.now() + timedelta(days=settings.TEAM_GRACE_DAYS, minutes=1)):
-        reconcile_slowly()
-        assert close_due_teams() == 0
+    with time_machine.travel(timezone.now() + timedelta(days=settings.TEAM_DELETION_GRACE_DAYS, minutes=1)):
+        run_full_scans()
+        assert delete_due_teams() == 0
         fresh = at(team, "alice").get("/team")
     team.refresh_from_db()
-    assert team.closed_at
+    assert team.deleted_at
     assert "Studio" not in team.name
     assert not Membership.objects.filter(team=team).exists()
     assert ApiKey.objects.get(pk=key.pk).revoked_at

@@ -18,7 +18,7 @@ from tests.jobs.conftest import png
 
 
 def test_it_accepts_reserves_and_rings(as_alice, alice, body, django_capture_on_commit_callbacks):
-    from jobs.services.doorbell import short_redis
+    from jobs.queue.wakeup import redis_client
 
     with django_capture_on_commit_callbacks(execute=True):
         answer = as_alice.post("/v1/videos", body(seed=7, metadata={"shot": "12"}))
@@ -36,7 +36,7 @@ def test_it_accepts_reserves_and_rings(as_alice, alice, body, django_capture_on_
     assert list(JobEvent.objects.values_list("kind", flat=True)) == ["queued"]
     with default_storage.open(job.source_key) as file:
         assert Image.open(file).size == (96, 64)
-    assert short_redis().llen("rq:queue:pool.cpu") == 1
+    assert redis_client().llen("rq:queue:pool.cpu") == 1
 
 
 def test_multipart_with_the_names_of_openai_works_too(alice, client, db):
@@ -253,7 +253,7 @@ def test_memory_that_no_gpu_here_has(as_alice, alice, body, settings, db):
 
     settings.MODELS_ENABLED = ["camera", "i2vgen-xl"]
     Worker.objects.create(
-        name="w", pool="gpu", model="i2vgen-xl", device="cuda:0", vram_total_mb=16_384, last_beat_at=timezone.now()
+        name="w", pool="gpu", model="i2vgen-xl", device="cuda:0", vram_total_mb=16_384, last_heartbeat_at=timezone.now()
     )
     large = body(model="i2vgen-xl", resolution="1024p", num_frames=32)
     answer = as_alice.post("/v1/videos", large)

@@ -15,9 +15,9 @@ from asgiref.sync import async_to_sync
 from django.test import AsyncClient
 
 from jobs.models import Job
-from jobs.services.cancel import cancel_job
-from jobs.services.claim import claim_job
-from jobs.services.close import Published, complete_job
+from jobs.queue.cancel import cancel_job
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import AttemptResult, complete_job
 from jobs.states import State
 from tests.jobs.conftest import SAMPLES
 from tests.workers import wait_until
@@ -53,7 +53,7 @@ def test_an_existing_client_works_with_only_a_key_added(live_server, alice, star
         assert sum(1 for _ in container.decode(stream)) == 16
     assert httpx.get(body["download_url"], timeout=60).content == film  # without a key
     assert httpx.get(body["download_url"] + "x", timeout=60).status_code == 401
-    settings.INLINE_VIDEO_BYTES = 10
+    settings.MAX_INLINE_VIDEO_BYTES = 10
     body = httpx.post(live_server.url + "/generate", json=LEGACY_BODY, headers=alice.headers, timeout=90).json()
     assert (body["status"], body["video_base64"]) == ("success", None)
     assert httpx.get(body["download_url"], timeout=60).status_code == 200
@@ -123,8 +123,8 @@ def test_a_repeated_call_whose_video_is_gone_is_told_so(as_alice, body):
     key = {"Idempotency-Key": "later"}
     as_alice.post("/generate", body(), Prefer="wait=0", **key)
     job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
-    published = Published(result_key="not/there.mp4", poster_key="not/there.jpg", result_bytes=1, gpu_seconds=1)
-    assert complete_job(fence=job.fence, published=published)
+    result = AttemptResult(result_key="not/there.mp4", poster_key="not/there.jpg", result_bytes=1, gpu_seconds=1)
+    assert complete_job(fence=job.fence, result=result)
     answer = as_alice.post("/generate", body(), **key)
     assert (answer.status_code, answer.json()["status"]) == (410, "failed")
 

@@ -13,9 +13,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, connections
 from django.test import Client
 
-from common.slots import Slots
-from jobs import sources
+from common.concurrency import ConcurrencyLimiter
 from jobs.models import Job
+from jobs.videos import source_images
 from tests.jobs.conftest import png
 from tests.jobs.webhooks.receiver import Receiver, receiving, say
 from tests.ports import own_port
@@ -23,13 +23,13 @@ from tests.ports import own_port
 
 @pytest.fixture
 def allowed(settings) -> None:
-    settings.IMAGE_URLS = settings.IMAGE_URLS_OVER_HTTP = True
+    settings.IMAGE_URL_FETCH_ENABLED = settings.IMAGE_URL_FETCH_ALLOW_HTTP = True
 
 
 @pytest.fixture
 def host(settings, allowed) -> Iterator[Receiver]:
     """A host of pictures on loopback, from where the guard lets them be fetched in this test."""
-    settings.IMAGE_URLS_FROM_LOOPBACK = True
+    settings.IMAGE_URL_FETCH_ALLOW_LOOPBACK = True
     with receiving() as there:
         there.answer = lambda handler: say(handler, 200, png(), **{"Content-Type": "image/png"})
         yield there
@@ -56,7 +56,7 @@ def refused(answer) -> str:
 
 
 def test_off_unless_the_operator_allows_it(ask, as_alice, settings):
-    assert not settings.IMAGE_URLS
+    assert not settings.IMAGE_URL_FETCH_ENABLED
     answer = ask("https://example.com/cat.png")
     assert refused(answer) == "not_allowed"
     assert "operator" in answer.json()["error"]["message"]
@@ -68,7 +68,7 @@ def test_the_same_in_openai_s_words(as_alice, body, host, settings):
     reference = body(image_base64=..., input_reference={"image_url": host.url})
     assert as_alice.post("/v1/videos", reference).status_code == 202
     assert len(host.calls) == 1
-    settings.IMAGE_URLS = False
+    settings.IMAGE_URL_FETCH_ENABLED = False
     answer = as_alice.post("/v1/videos", reference)
     error = answer.json()["error"]
     assert (answer.status_code, error["param"], error["details"][0]["type"]) == (422, "input_reference", "not_allowed")
@@ -151,7 +151,7 @@ def test_a_gigabyte_is_broken_off(ask, host, settings):
 
 
 def test_what_drips_is_cut_off(ask, host, settings):
-    settings.IMAGE_URL_SECONDS = 1
+    settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS = 1
 
     def drip(start: bytes):
         def answer(handler):
@@ -177,7 +177,7 @@ def test_what_drips_is_cut_off(ask, host, settings):
 
 def test_the_time_holds_for_the_look_at_the_name_as_well(ask, host, settings, monkeypatch):
     """A name server that does not answer keeps the system's resolver for half a minute, and nothing cuts it off."""
-    settings.IMAGE_URL_SECONDS = 0.5
+    settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS = 0.5
     go_on, looked_up, resolve = threading.Event(), [], socket.getaddrinfo
 
     def slowly(name, *args, **kwargs):
@@ -192,7 +192,7 @@ def test_the_time_holds_for_the_look_at_the_name_as_well(ask, host, settings, mo
         assert looked_up == []
     finally:
         go_on.set()
-    settings.IMAGE_URL_SECONDS = 60
+    settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS = 60
     assert ask(host.url).status_code == 202  # the place is free again
 
 
@@ -213,7 +213,7 @@ def test_hosts_that_are_not_there(ask, host, settings):
 
 
 def test_http_only_where_a_setting_says_so(ask, host, settings):
-    settings.IMAGE_URLS_OVER_HTTP = False
+    settings.IMAGE_URL_FETCH_ALLOW_HTTP = False
     assert refused(ask(host.url)) == "not_https"
     assert refused(ask(host.url.replace("http:", "HTTP:"))) == "not_https"
     assert host.calls == []
@@ -347,7 +347,9 @@ def test_no_transaction_and_no_connection_waits_for_a_stranger(ask, host):
 
 @pytest.mark.django_db(transaction=True)
 def test_fetches_are_few_at_once(ask, host, monkeypatch):
-    monkeypatch.setattr(sources, "_FETCHES", Slots("fetches", work="pictures being fetched", most=1))
+    monkeypatch.setattr(
+        source_images, "_FETCH_LIMITER", ConcurrencyLimiter("fetches", work="pictures being fetched", process_limit=1)
+    )
     refusals = []
 
     def ask_another(handler):
@@ -371,7 +373,7 @@ def test_the_description_names_it_where_it_is_allowed(client, db, settings):
         return [schema["components"]["schemas"][name]["properties"] for name in names]
 
     assert not any("image_url" in fields for fields in bodies())
-    settings.IMAGE_URLS = True
+    settings.IMAGE_URL_FETCH_ENABLED = True
     found = bodies()
     assert len(found) == 2
     assert all("fetched at once" in fields["image_url"]["description"] for fields in found)
@@ -381,8 +383,10 @@ def test_the_description_names_it_where_it_is_allowed(client, db, settings):
 @pytest.mark.xdist_group("processes")
 def test_a_team_leaves_processes_to_the_others(web_processes, alice, charlie, body, host):
     """Two that answer one call at a time: of these, one team's slow pictures keep one."""
-    environment = dict.fromkeys(("IMAGE_URLS", "IMAGE_URLS_OVER_HTTP", "IMAGE_URLS_FROM_LOOPBACK"), "1")
-    web = web_processes(2, **environment, IMAGE_URLS_AT_ONCE_PER_TEAM="1")
+    environment = dict.fromkeys(
+        ("IMAGE_URL_FETCH_ENABLED", "IMAGE_URL_FETCH_ALLOW_HTTP", "IMAGE_URL_FETCH_ALLOW_LOOPBACK"), "1"
+    )
+    web = web_processes(2, **environment, IMAGE_URL_FETCH_CONCURRENCY_PER_TEAM="1")
     go_on, asked = threading.Event(), threading.Event()
 
     def slowly(handler):
@@ -423,7 +427,7 @@ def test_a_batch_fetches_each_address_once(as_alice, body, host):
     host.answer = once
     paths = ("/a", "/b", "/a", "/b", "/a")
     requests = [body(image_base64=..., image_url=host.url + path) for path in paths]
-    answer = as_alice.post("/v1/batches", {"on_error": "refuse_all", "requests": requests})
+    answer = as_alice.post("/v1/batches", {"on_error": "fail_fast", "requests": requests})
     assert answer.status_code == 202, answer.content
     assert sorted(call.path for call in host.calls) == ["/a", "/b"]
     stored = {}
@@ -435,20 +439,20 @@ def test_a_batch_fetches_each_address_once(as_alice, body, host):
 
 
 def test_what_is_too_much_to_be_kept_is_fetched_again(as_alice, body, host, settings):
-    settings.BATCH_BODY_BYTES = 100
+    settings.MAX_BATCH_BODY_BYTES = 100
     requests = [body(image_base64=..., image_url=host.url) for _ in range(2)]
     assert as_alice.post("/v1/batches", {"requests": requests}).json()["counts"]["queued"] == 2
     assert len(host.calls) == 2
 
 
 def test_a_batch_waits_for_its_team_s_share(as_alice, body, host, settings):
-    settings.IMAGE_URLS_AT_ONCE_PER_TEAM = 0
+    settings.IMAGE_URL_FETCH_CONCURRENCY_PER_TEAM = 0
     requests = [body(), body(image_base64=..., image_url=host.url)]
     key = {"Idempotency-Key": "order-17"}
-    refused = as_alice.post("/v1/batches", {"requests": requests, "on_error": "refuse_all"}, **{"Idempotency-Key": "2"})
+    refused = as_alice.post("/v1/batches", {"requests": requests, "on_error": "fail_fast"}, **{"Idempotency-Key": "2"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_at_once")
     paused = as_alice.post("/v1/batches", {"requests": requests}, **key).json()["counts"]
-    assert paused["not_taken"] == 1
-    settings.IMAGE_URLS_AT_ONCE_PER_TEAM = 1
+    assert paused["pending"] == 1
+    settings.IMAGE_URL_FETCH_CONCURRENCY_PER_TEAM = 1
     went_on = as_alice.post("/v1/batches", {"requests": requests}, **key).json()["counts"]
-    assert (went_on["not_taken"], Job.objects.count()) == (0, 2)
+    assert (went_on["pending"], Job.objects.count()) == (0, 2)

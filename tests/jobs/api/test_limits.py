@@ -9,8 +9,8 @@ import time_machine
 from accounts.models import ApiKey, Membership
 from accounts.quota.models import Plan, PlanOverride
 from accounts.roles import Scope
-from jobs.services.claim import claim_job
-from jobs.services.close import Published, complete_job
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import AttemptResult, complete_job
 
 pytestmark = pytest.mark.django_db
 
@@ -31,8 +31,8 @@ def test_what_is_allowed_used_and_left(as_alice, as_bob, as_charlie, alice, subm
     with time_machine.travel(datetime(2026, 6, 30, 23, tzinfo=UTC), tick=False):
         submit()
         job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
-        published = Published(result_key="r", poster_key="p", result_bytes=40, gpu_seconds=1.2)
-        assert complete_job(fence=job.fence, published=published)
+        result = AttemptResult(result_key="r", poster_key="p", result_bytes=40, gpu_seconds=1.2)
+        assert complete_job(fence=job.fence, result=result)
         answer = as_alice.get("/v1/limits")
         hour = 3600
         assert quotas(answer) == {

@@ -9,8 +9,8 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from accounts.auth.fast_path import authenticate_and_fetch, key_statement
 from accounts.models import ApiKey, Membership, User
-from accounts.quick_key import key_and_thing, look_with_key
 from accounts.quota.models import Plan
 from accounts.roles import Role, Scope
 from jobs.models import Job
@@ -53,11 +53,11 @@ def test_each_poll_counts_once(warm: Job, as_alice: Api) -> None:
 
 def test_no_condition_leads_to_another_team(warm: Job, alice: Person, charlie: Person, as_charlie: Api) -> None:
     assert as_charlie.get(f"/v1/videos/{warm.public_id}").status_code == 404
-    everything = key_and_thing(columns=["prompt"], table="jobs_job", condition="true")
+    everything = key_statement(columns=["prompt"], table="jobs_job", condition="true")
     ApiKey.objects.all().update(last_used_at=timezone.now())
     asked = {"statement": everything, "parameters": {}, "scope": Scope.VIDEOS_READ}
-    assert look_with_key(charlie.key, **asked) is None  # type: ignore[arg-type]
-    found = look_with_key(alice.key, **asked)  # type: ignore[arg-type]
+    assert authenticate_and_fetch(charlie.key, **asked) is None  # type: ignore[arg-type]
+    found = authenticate_and_fetch(alice.key, **asked)  # type: ignore[arg-type]
     assert found is not None
     assert (found[0].team_id, found[1]) == (alice.team.pk, (warm.prompt,))
 

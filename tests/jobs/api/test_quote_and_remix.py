@@ -6,8 +6,8 @@ import pytest
 
 from accounts.quota.models import LedgerEntry, Plan
 from jobs.models import Job, Worker
-from jobs.services.storage import source_key
 from jobs.states import State
+from jobs.storage.files import source_key
 
 
 def test_a_quote_says_what_the_submit_reserves_and_writes_nothing(as_alice, alice, body):
@@ -33,7 +33,7 @@ def test_a_quote_says_when_no_gpu_has_the_memory_also_where_nothing_fits(
         state="ready",
         device="cuda:0",
         vram_total_mb=total_mb,
-        last_beat_at="2099-01-01T00:00:00Z",
+        last_heartbeat_at="2099-01-01T00:00:00Z",
     )
     request = body(model="i2vgen-xl", resolution="1024p", num_frames=32)
     quote = as_alice.post("/v1/videos/quote", request).json()
@@ -44,7 +44,7 @@ def test_a_quote_says_when_no_gpu_has_the_memory_also_where_nothing_fits(
 
 def test_a_quote_counts_what_is_ahead(as_alice, body, submit):
     Worker.objects.create(
-        name="w", pool="cpu", model="camera", state="ready", device="cpu", last_beat_at="2099-01-01T00:00:00Z"
+        name="w", pool="cpu", model="camera", state="ready", device="cpu", last_heartbeat_at="2099-01-01T00:00:00Z"
     )
     first = as_alice.post("/v1/videos/quote", body()).json()
     submit()
@@ -55,8 +55,14 @@ def test_a_quote_counts_what_is_ahead(as_alice, body, submit):
 
 def test_times_are_told_at_the_speed_that_workers_measured(as_alice, body, submit):
     Plan.objects.update(max_running=9)
-    facts = {"pool": "cpu", "model": "camera", "state": "busy", "device": "cpu", "last_beat_at": "2099-01-01T00:00:00Z"}
-    fast = Worker.objects.create(name="fast", pace=0.25, **facts)
+    facts = {
+        "pool": "cpu",
+        "model": "camera",
+        "state": "busy",
+        "device": "cpu",
+        "last_heartbeat_at": "2099-01-01T00:00:00Z",
+    }
+    fast = Worker.objects.create(name="fast", seconds_per_credit=0.25, **facts)
     big = body(resolution="1024p", num_frames=32)
     quote = as_alice.post("/v1/videos/quote", big).json()
     assert quote["eta_seconds"] == round(quote["credits"] * 0.25, 1)
@@ -70,7 +76,7 @@ def test_times_are_told_at_the_speed_that_workers_measured(as_alice, body, submi
         state=State.IN_PROGRESS,
         attempt=1,
         steps_done=25,
-        pace=0.25,
+        seconds_per_credit=0.25,
         lease_owner=fast.pk,
         lease_until="2099-01-01T00:00:00Z",
     )

@@ -10,8 +10,8 @@ import pytest
 from accounts.models import ApiKey
 from accounts.quota.models import Plan, PlanOverride
 from common import ratelimit
-from common.ratelimit import Limit, RateLimited, hit
-from common.short_redis import short_redis
+from common.ratelimit import Limit, RateLimitExceeded, hit
+from common.redis_client import redis_client
 
 pytestmark = pytest.mark.django_db
 
@@ -62,11 +62,11 @@ def test_other_teams_are_not_held_up_and_the_minute_ends(as_alice, as_charlie, m
     assert [as_alice.get("/v1/models").status_code for _ in range(2)] == [200, 429]
     assert as_charlie.get("/v1/models").status_code == 200
     hit([Limit("team", "x", "1/minute")])
-    with pytest.raises(RateLimited):
+    with pytest.raises(RateLimitExceeded):
         hit([Limit("team", "x", "1/minute")])
-    (key,) = short_redis().keys("rate:*team/x/*")
-    (called,) = short_redis().lrange(key, 0, -1)
-    short_redis().lset(key, 0, f"{float(called) - 60:.6f}")  # that was a minute ago
+    (key,) = redis_client().keys("rate:*team/x/*")
+    (called,) = redis_client().lrange(key, 0, -1)
+    redis_client().lset(key, 0, f"{float(called) - 60:.6f}")  # that was a minute ago
     assert hit([Limit("team", "x", "1/minute")])[0].remaining == 0
 
 
@@ -106,7 +106,7 @@ def test_a_redis_that_hangs_holds_a_call_up_once_and_no_longer_than_the_limit(
     settings.REDIS_URL = f"unix://{tmp_path / 'deaf'}?db=0"
     settings.REDIS_TIMEOUT_SECONDS = 0.5
     # However long this takes on a busy machine, it is all within the moment in which Redis is not asked again.
-    monkeypatch.setattr(ratelimit, "_QUIET_AFTER_FAILURE_SECONDS", 600)
+    monkeypatch.setattr(ratelimit, "_CIRCUIT_OPEN_SECONDS", 600)
     _forget_clients()
     try:
         started = time.monotonic()
@@ -123,6 +123,6 @@ def test_a_redis_that_hangs_holds_a_call_up_once_and_no_longer_than_the_limit(
 
 
 def _forget_clients():
-    ratelimit.short_redis.cache_clear()
+    ratelimit.redis_client.cache_clear()
     ratelimit._script.cache_clear()
-    ratelimit._passing_until = 0.0
+    ratelimit._circuit_open_until = 0.0

@@ -1,7 +1,7 @@
 """A revoked key is refused by every web process from the next call on: nothing keeps keys in memory."""
 
+from accounts.keys.services import revoke_api_key
 from accounts.models import ApiKey
-from accounts.services import revoke_api_key
 
 
 def test_the_first_call_after_revoking_is_refused_by_each_process(web_processes, alice):

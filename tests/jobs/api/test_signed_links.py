@@ -9,9 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import Job
-from jobs.services.cancel import delete_job
-from jobs.services.cleanup import delete_due_files
-from jobs.services.links import signed_content_url
+from jobs.queue.cancel import delete_job
+from jobs.storage.signed_urls import signed_content_url
+from jobs.videos.cleanup import delete_due_files
 from tests.jobs.conftest import FILM
 
 SITE = "https://video.example.com"
@@ -89,7 +89,7 @@ def test_another_secret_key_signs_nothing_of_ours(finished, stranger, settings):
 
 
 def test_a_link_ends_after_an_hour_at_most(finished, stranger, settings):
-    assert settings.DOWNLOAD_LINK_SECONDS == 3600
+    assert settings.DOWNLOAD_URL_MAX_AGE_SECONDS == 3600
     path = link(finished)
     with time_machine.travel(timezone.now() + timedelta(minutes=59)):
         assert stranger.get(path).status_code == 200

@@ -8,10 +8,10 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Membership, User
 from accounts.quota.models import UsageDay
 from accounts.roles import Role, Scope
-from accounts.services import create_api_key
 
 MARCH = "from=2031-03-01&to=2031-03-31"
 NOTHING = {"credits": 0, "videos": 0, "completed": 0, "gpu_seconds": 0}

@@ -15,16 +15,16 @@ from django.db import connection
 from django.utils import timezone
 from PIL import Image
 
-from common.short_redis import short_redis
+from common.redis_client import redis_client
 from inference.encoding import probe, write_gif, write_mp4
-from jobs.models import Job, KeptVariant
-from jobs.services import variants
-from jobs.services.audit import find_missing_results, find_money_drifts
-from jobs.services.cancel import delete_job
-from jobs.services.cleanup import delete_due_files
-from jobs.services.links import signed_content_url
-from jobs.services.orphans import sweep_orphans
-from jobs.services.storage import job_folder
+from jobs.models import Job, Rendition
+from jobs.queue.cancel import delete_job
+from jobs.queue.ledger_check import find_discrepancies, find_missing_results
+from jobs.storage.files import job_folder
+from jobs.storage.signed_urls import signed_content_url
+from jobs.videos import renditions
+from jobs.videos.cleanup import delete_due_files
+from jobs.videos.orphans import sweep_orphans
 from tests.jobs.conftest import finish_next
 from tests.workers import wait_until
 
@@ -69,7 +69,7 @@ def test_a_gif_is_made_once_and_kept(job, as_alice, tmp_path):
     gif.write_bytes(first.content)
     info = probe(gif)
     assert (info.codec, info.width, info.height, info.num_frames) == ("gif", 64, 48, 8)
-    kept = KeptVariant.objects.get()
+    kept = Rendition.objects.get()
     made_at = default_storage.get_modified_time(kept.key)
     default_storage.delete(job.result_key)  # it could not be made a second time
     again = as_alice.get(path(job, "gif"))
@@ -105,7 +105,7 @@ def test_of_a_gif_video_and_gif_are_the_same_file(finished_of, as_alice, tmp_pat
         answer = as_alice.get(path(job, variant))
         assert (answer.content, answer["Content-Type"]) == (content, "image/gif")
     assert as_alice.get(path(job, "spritesheet")).status_code == 200
-    assert [kept.name for kept in KeptVariant.objects.all()] == ["spritesheet"]
+    assert [kept.name for kept in Rendition.objects.all()] == ["spritesheet"]
 
 
 @pytest.mark.parametrize("variant", ["video", *MADE, "thumbnail"])
@@ -119,7 +119,7 @@ def test_before_and_after_its_time(variant, submit, job, as_alice):
     assert outcome(job) == (410, "expired")
     delete_job(job=job)
     assert outcome(job) == (404, "not_found")
-    assert not KeptVariant.objects.exists()
+    assert not Rendition.objects.exists()
 
 
 def test_there_are_no_other_variants(job, as_alice):
@@ -136,7 +136,7 @@ def test_there_are_no_other_variants(job, as_alice):
     ):
         answer = as_alice.get(path(job, name))
         assert (answer.status_code, answer.json()["error"]["param"]) == (422, "variant"), name
-    assert not KeptVariant.objects.exists()
+    assert not Rendition.objects.exists()
 
 
 @pytest.mark.parametrize("end", ["deleted", "expired"])
@@ -150,8 +150,8 @@ def test_what_was_made_goes_with_the_video(end, job, as_alice):
         Job.objects.filter(pk=job.pk).update(expires_at=timezone.now())
     assert delete_due_files() == 1
     assert stored(job) == set()
-    assert not KeptVariant.objects.exists()
-    assert not list(find_money_drifts())
+    assert not Rendition.objects.exists()
+    assert not list(find_discrepancies())
 
 
 def test_sweep_and_audit_know_what_was_made(job, as_alice):
@@ -159,14 +159,14 @@ def test_sweep_and_audit_know_what_was_made(job, as_alice):
     for variant in MADE:
         as_alice.get(path(job, variant))
     default_storage.save(f"{job.result_key.rpartition('/')[0]}/video.mkv", io.BytesIO(b"left by nobody"))
-    assert variants.keys_of_made(job) == set(KeptVariant.objects.values_list("key", flat=True))
+    assert renditions.on_demand_keys(job) == set(Rendition.objects.values_list("key", flat=True))
     sweep_orphans(older_than=timedelta(0))
     assert {"video.gif", "spritesheet.jpg"} < stored(job)
     assert not list(find_missing_results())
-    assert not list(find_money_drifts())  # what was made is not counted in the stored bytes
-    key = KeptVariant.objects.get(name="gif").key
+    assert not list(find_discrepancies())  # what was made is not counted in the stored bytes
+    key = Rendition.objects.get(name="gif").key
     default_storage.delete(key)
-    assert [drift.where for drift in find_missing_results()] == [f"{job.id} {key}"]
+    assert [discrepancy.location for discrepancy in find_missing_results()] == [f"{job.id} {key}"]
 
 
 def test_a_broken_film_leaves_nothing(finished_of, as_alice, tmp_path):
@@ -176,7 +176,7 @@ def test_a_broken_film_leaves_nothing(finished_of, as_alice, tmp_path):
         answer = as_alice.get(path(job, variant))
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "file_damaged")
     assert stored(job) == {"source.png", "video.mp4", "poster.jpg"}
-    assert not KeptVariant.objects.exists()
+    assert not Rendition.objects.exists()
 
 
 def test_a_storage_that_takes_no_more_leaves_nothing_half(job, as_alice, monkeypatch):
@@ -195,25 +195,25 @@ def test_a_storage_that_takes_no_more_leaves_nothing_half(job, as_alice, monkeyp
 
 
 def test_a_video_that_is_deleted_meanwhile_leaves_nothing(job, as_alice, monkeypatch):
-    film_to_gif = variants.film_to_gif
+    video_to_gif = renditions.video_to_gif
 
     def delete_first(*args):
         delete_job(job=job)
         assert delete_due_files() == 1
-        film_to_gif(*args)
+        video_to_gif(*args)
 
-    monkeypatch.setattr(variants, "film_to_gif", delete_first)
+    monkeypatch.setattr(renditions, "video_to_gif", delete_first)
     assert as_alice.get(path(job, "gif")).status_code == 410
     assert stored(job) == set()
-    assert not KeptVariant.objects.exists()
+    assert not Rendition.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_many_at_once_make_one(job, as_alice, monkeypatch):
     """Four threads, each with a connection of its own, as four processes have."""
-    monkeypatch.setattr(variants, "_TEAM_SHARE", 4)
-    made, film_to_gif = [], variants.film_to_gif
-    monkeypatch.setattr(variants, "film_to_gif", lambda *args: (made.append(args), film_to_gif(*args)))
+    monkeypatch.setattr(renditions, "_TEAM_LIMIT", 4)
+    made, video_to_gif = [], renditions.video_to_gif
+    monkeypatch.setattr(renditions, "video_to_gif", lambda *args: (made.append(args), video_to_gif(*args)))
     begin = threading.Barrier(4)
 
     def ask(_: int):
@@ -224,7 +224,7 @@ def test_many_at_once_make_one(job, as_alice, monkeypatch):
         answers = list(threads.map(ask, range(4)))
     assert Counter(answer.status_code for answer in answers) == {200: 4}
     assert len({answer.content for answer in answers}) == 1
-    assert (len(made), KeptVariant.objects.count()) == (1, 1)
+    assert (len(made), Rendition.objects.count()) == (1, 1)
 
 
 def asked(api, job: Job, variant: str):
@@ -239,24 +239,24 @@ def asked(api, job: Job, variant: str):
 def slow_gifs(monkeypatch) -> Iterator[threading.Event]:
     """GIFs are not finished before the event is set."""
     go_on = threading.Event()
-    film_to_gif = variants.film_to_gif
+    video_to_gif = renditions.video_to_gif
 
     def slowly(*args):
         assert go_on.wait(60)
-        film_to_gif(*args)
+        video_to_gif(*args)
 
-    monkeypatch.setattr(variants, "film_to_gif", slowly)
+    monkeypatch.setattr(renditions, "video_to_gif", slowly)
     yield go_on
     go_on.set()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_more_than_a_process_bears_are_told_to_come_again(job, as_alice, monkeypatch, slow_gifs):
-    monkeypatch.setattr(variants, "_TEAM_SHARE", 9)
+    monkeypatch.setattr(renditions, "_TEAM_LIMIT", 9)
     with ThreadPoolExecutor(4) as threads:
         waiting = [threads.submit(asked, as_alice, job, "gif") for _ in range(4)]
         try:
-            wait_until(lambda: variants._MAKERS._places._value == 0)
+            wait_until(lambda: renditions._RENDER_LIMITER._places._value == 0)
             refused = asked(as_alice, job, "spritesheet")
         finally:
             slow_gifs.set()
@@ -274,7 +274,7 @@ def test_one_team_leaves_makers_to_the_others(job, as_alice, as_charlie, body, s
     with ThreadPoolExecutor(2) as threads:
         waiting = [threads.submit(asked, as_alice, job, "gif") for _ in range(2)]
         try:
-            wait_until(lambda: short_redis().zcard(f"slots:makers:{job.team_id}") == 2)
+            wait_until(lambda: redis_client().zcard(f"slots:makers:{job.team_id}") == 2)
             refused = asked(as_alice, job, "spritesheet")
             other = asked(as_charlie, charlies, "spritesheet")
         finally:
@@ -283,19 +283,19 @@ def test_one_team_leaves_makers_to_the_others(job, as_alice, as_charlie, body, s
     error = refused.json()["error"]
     assert (refused.status_code, error["code"], error["scope"], error["limit"]) == (429, "too_many_at_once", "team", 2)
     assert (refused["Retry-After"], other.status_code) == ("2", 200)
-    assert short_redis().zcard(f"slots:makers:{job.team_id}") == 0
+    assert redis_client().zcard(f"slots:makers:{job.team_id}") == 0
     assert asked(as_alice, job, "gif").status_code == 200
 
 
 @pytest.mark.parametrize("variant", MADE)
 def test_what_was_kept_and_lost_is_made_anew(variant, job, as_alice):
     first = as_alice.get(path(job, variant))
-    kept = KeptVariant.objects.get()
+    kept = Rendition.objects.get()
     default_storage.delete(kept.key)
     again = as_alice.get(path(job, variant))
     assert (again.status_code, again.content) == (200, first.content)
     assert default_storage.exists(kept.key)
-    assert KeptVariant.objects.get() == kept
+    assert Rendition.objects.get() == kept
     assert not list(find_missing_results())
     # Without the film nothing can be made of it.
     default_storage.delete(kept.key)

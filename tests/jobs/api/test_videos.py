@@ -6,12 +6,12 @@ import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
+from accounts.keys.services import revoke_api_key
 from accounts.models import ApiKey
 from accounts.roles import Scope
-from accounts.services import revoke_api_key
 from jobs.models import Job
-from jobs.services.cleanup import delete_due_files
 from jobs.states import State
+from jobs.videos.cleanup import delete_due_files
 from tests.jobs.conftest import FILM
 
 
@@ -207,7 +207,7 @@ def test_every_error_is_the_envelope(as_alice, finished):
 
 
 def test_a_fault_of_ours_is_a_500_without_its_innards(as_alice, monkeypatch):
-    monkeypatch.setattr("jobs.api.videos.find_videos", lambda **_: 1 / 0)
+    monkeypatch.setattr("jobs.videos.api.videos.list_videos", lambda **_: 1 / 0)
     answer = as_alice.get("/v1/videos")
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
     assert "division" not in answer.content.decode()

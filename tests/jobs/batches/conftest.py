@@ -13,9 +13,9 @@ from django.core.files.storage import default_storage
 
 from jobs.batches.models import Batch
 from jobs.models import Job
-from jobs.services.claim import claim_job
-from jobs.services.close import Published, complete_job
-from jobs.services.storage import attempt_key
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import AttemptResult, complete_job
+from jobs.storage.files import attempt_key
 from tests.jobs.conftest import Api, png
 
 Sent = Callable[..., Any]
@@ -49,7 +49,7 @@ def whole(send_again: Callable[[], Any]) -> Any:
     while True:
         answer = send_again()
         assert answer.status_code == 202, answer.content
-        if not answer.json()["counts"]["not_taken"]:
+        if not answer.json()["counts"]["pending"]:
             return answer
 
 
@@ -75,7 +75,7 @@ def make_one(film: bytes = b"film") -> Job:
     job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
     assert job is not None
     key = default_storage.save(attempt_key(job.team_id, job.id, job.attempt, "video.mp4"), ContentFile(film))
-    published = Published(result_key=key, poster_key="p.jpg", result_bytes=len(film), gpu_seconds=0.4)
-    assert complete_job(fence=job.fence, published=published)
+    result = AttemptResult(result_key=key, poster_key="p.jpg", result_bytes=len(film), gpu_seconds=0.4)
+    assert complete_job(fence=job.fence, result=result)
     job.refresh_from_db()
     return job

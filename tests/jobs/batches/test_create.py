@@ -9,8 +9,8 @@ from accounts.quota.models import LedgerEntry, PlanOverride
 from accounts.quota.services import grant
 from jobs.batches.models import Batch, BatchItem
 from jobs.models import Job
-from jobs.services.audit import find_money_drifts
-from jobs.services.cancel import delete_job
+from jobs.queue.cancel import delete_job
+from jobs.queue.ledger_check import find_discrepancies
 from tests.jobs.batches.conftest import batch_of, form, lines, make_one, wanted, whole
 from tests.jobs.conftest import png
 
@@ -28,7 +28,7 @@ def test_five_hundred_over_one_picture(as_alice, alice):
     assert alice.wallet.reserved == shown["usage"]["credits_reserved"] == 500 * Job.objects.first().quoted_credits
     assert LedgerEntry.objects.filter(kind="reserve").count() == 500
     assert len(as_alice.get("/v1/videos?limit=100").json()["data"]) == 100
-    assert not list(find_money_drifts())
+    assert not list(find_discrepancies())
 
 
 def test_an_item_is_an_ordinary_video(send, as_alice):
@@ -94,9 +94,9 @@ def test_a_line_that_is_too_long_spoils_no_other(as_alice, settings):
 def test_json_lines_as_the_body(kind, as_alice, alice):
     photo = base64.b64encode(png()).decode()
     body = lines(wanted(number, image_name=..., image_base64=photo) for number in range(3))
-    address = "/v1/batches?name=plain&on_error=refuse_all"
+    address = "/v1/batches?name=plain&on_error=fail_fast"
     answer = as_alice.client.generic("POST", address, body, kind, headers=as_alice.headers)
-    assert (answer.json()["counts"]["queued"], answer.json()["on_error"]) == (3, "refuse_all")
+    assert (answer.json()["counts"]["queued"], answer.json()["on_error"]) == (3, "fail_fast")
     wrong = as_alice.client.generic("POST", "/v1/batches?nmae=x", body, kind, headers=as_alice.headers)
     assert (wrong.status_code, wrong.json()["error"]["param"]) == (422, "nmae")
 
@@ -123,7 +123,7 @@ def test_credits_run_out_in_mid_batch(send, alice):
     assert {item["error"]["code"] for item in items[3:]} == {"quota_exceeded"}
     assert (alice.wallet.balance, alice.wallet.reserved, Job.objects.count()) == (0, 3, 3)
     assert LedgerEntry.objects.filter(kind="reserve").count() == 3
-    assert not list(find_money_drifts())
+    assert not list(find_discrepancies())
 
 
 def test_the_queue_fills_in_mid_batch(send, alice):
@@ -134,7 +134,7 @@ def test_the_queue_fills_in_mid_batch(send, alice):
 
 
 def test_all_or_nothing(send, alice):
-    answer = send(wanted(0), wanted(1, fps=99), wanted(2, custom_id="shot-0"), on_error="refuse_all")
+    answer = send(wanted(0), wanted(1, fps=99), wanted(2, custom_id="shot-0"), on_error="fail_fast")
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (422, "batch_refused")
     assert [(row["index"], row["error"]["code"]) for row in error["requests"]] == [
@@ -142,17 +142,17 @@ def test_all_or_nothing(send, alice):
         (2, "custom_id_taken"),
     ]
     assert (Batch.objects.count(), BatchItem.objects.count(), Job.objects.count(), alice.wallet.reserved) == (0,) * 4
-    assert send(wanted(0), wanted(1), on_error="refuse_all").json()["counts"]["queued"] == 2
+    assert send(wanted(0), wanted(1), on_error="fail_fast").json()["counts"]["queued"] == 2
 
 
 def test_all_or_nothing_looks_at_credits_and_queue(send, alice):
     PlanOverride.objects.create(team=alice.team, max_queued=2)
     three = [wanted(number) for number in range(3)]
-    answer = send(*three, on_error="refuse_all")
+    answer = send(*three, on_error="fail_fast")
     assert "room for 2" in answer.json()["error"]["message"]
     PlanOverride.objects.update(max_queued=100)
     grant(team=alice.team, credits=2 - alice.wallet.balance, reason="for the test")
-    assert "needs 3 credits" in send(*three, on_error="refuse_all").json()["error"]["message"]
+    assert "needs 3 credits" in send(*three, on_error="fail_fast").json()["error"]["message"]
     assert Job.objects.count() == 0
 
 
@@ -194,9 +194,9 @@ def test_scopes(limited_key, send, as_bob):
 def test_a_closing_team_begins_none(send, alice):
     from django.utils import timezone
 
-    type(alice.team).objects.update(closing_at=timezone.now())
+    type(alice.team).objects.update(deletion_due_at=timezone.now())
     answer = send(wanted())
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "team_closing")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "team_deletion_scheduled")
 
 
 def test_a_batch_is_one_call(send, alice):

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs.batches.uploads import LinedRequests, Upload
+from jobs.batches.bodies import BatchBody, JsonLinesRequests
 from tests.jobs.batches.conftest import form, lines, wanted
 from tests.jobs.conftest import png
 
@@ -63,7 +63,7 @@ def test_what_no_database_holds_is_complained_of_all_the_same(line, as_alice):
     assert (item["status"], item["error"]["code"]) == ("refused", "invalid_field")
 
 
-@pytest.mark.parametrize("on_error", ["continue", "refuse_all"])
+@pytest.mark.parametrize("on_error", ["continue", "fail_fast"])
 @pytest.mark.parametrize("name", ["a\0", "\ud800", "", "x" * 101])
 def test_names_of_pictures_are_text(name, on_error, as_alice):
     body = {"images": {name: ""}, "requests": [wanted()], "on_error": on_error}
@@ -77,19 +77,19 @@ def test_two_hundred_megabytes_are_read_line_by_line():
     for number in range(500):
         file.write(lines([wanted(number, image_name=..., image_base64=photo)]))
     assert file.tell() > 200_000_000
-    upload = Upload({}, LinedRequests(file))
+    batch_body = BatchBody({}, JsonLinesRequests(file))
     process = psutil.Process(os.getpid())
     before = peak = process.memory_info().rss
-    assert upload.count() == 500
-    for request in _watched(upload):
+    assert batch_body.count() == 500
+    for request in _watched(batch_body):
         assert request["image_base64"] == photo
         peak = max(peak, process.memory_info().rss)
-    upload.close()
+    batch_body.close()
     assert peak - before < 40_000_000
 
 
-def _watched(upload: Upload) -> Iterator[dict]:
-    for request in upload.requests:
+def _watched(batch_body: BatchBody) -> Iterator[dict]:
+    for request in batch_body.requests:
         assert isinstance(request, dict)
         yield request
 

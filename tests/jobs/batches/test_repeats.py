@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from jobs.batches import intake
 from jobs.batches.models import Batch
-from jobs.batches.services import end_due_batches
+from jobs.batches.services import finish_due_batches
 from jobs.models import Job
-from jobs.services.audit import find_money_drifts
+from jobs.queue.ledger_check import find_discrepancies
 from tests.jobs.batches.conftest import batch_of, form, lines, wanted
 
 KEY = {"Idempotency-Key": "order-17"}
@@ -52,18 +52,18 @@ def test_after_a_day_the_key_is_free_again(send):
 @pytest.mark.django_db
 def test_two_calls_at_once_are_not_at_one_batch(send):
     batch = batch_of(send(wanted(1), headers=KEY))
-    Batch.objects.filter(pk=batch.pk).update(taking_until=timezone.now() + timedelta(seconds=60))
+    Batch.objects.filter(pk=batch.pk).update(intake_lease_until=timezone.now() + timedelta(seconds=60))
     answer = send(wanted(1), headers=KEY)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "request_in_progress")
     assert int(answer["Retry-After"]) > 0
 
 
 @pytest.mark.django_db
-def test_a_call_without_time_says_what_was_not_taken(send, monkeypatch):
-    monkeypatch.setattr(intake, "MOST_SECONDS", 0.0)
+def test_a_call_without_time_says_what_was_pending(send, monkeypatch):
+    monkeypatch.setattr(intake, "INTAKE_TIMEOUT_SECONDS", 0.0)
     counts = send(*map(wanted, range(3)), headers=KEY).json()["counts"]
-    assert (counts["not_taken"], counts["total"]) == (3, 3)
-    end_due_batches()
+    assert (counts["pending"], counts["total"]) == (3, 3)
+    finish_due_batches()
     assert Batch.objects.get().state == "in_progress"
     monkeypatch.undo()
     assert send(*map(wanted, range(3)), headers=KEY).json()["counts"]["queued"] == 3
@@ -72,10 +72,10 @@ def test_a_call_without_time_says_what_was_not_taken(send, monkeypatch):
 @pytest.mark.django_db
 @pytest.mark.parametrize(("headers", "hours"), [({}, 0), (KEY, 2)])
 def test_what_nobody_goes_on_with_ends(headers, hours, send, monkeypatch):
-    monkeypatch.setattr(intake, "MOST_SECONDS", 0.0)
+    monkeypatch.setattr(intake, "INTAKE_TIMEOUT_SECONDS", 0.0)
     batch = batch_of(send(wanted(1), headers=headers))
-    Batch.objects.update(taking_until=timezone.now() - timedelta(hours=hours))
-    assert end_due_batches() == 1
+    Batch.objects.update(intake_lease_until=timezone.now() - timedelta(hours=hours))
+    assert finish_due_batches() == 1
     batch.refresh_from_db()
     assert (batch.state, batch.items.count()) == ("completed", 0)
 
@@ -83,15 +83,15 @@ def test_what_nobody_goes_on_with_ends(headers, hours, send, monkeypatch):
 @pytest.mark.django_db
 @pytest.mark.parametrize(("headers", "hours"), [({}, 0), (KEY, 2)])
 def test_of_all_or_nothing_a_part_does_not_stay(headers, hours, send, alice):
-    """A call that died in the middle of `refuse_all`."""
-    batch = batch_of(send(wanted(1), wanted(2), on_error="refuse_all", headers=headers))
+    """A call that died in the middle of `fail_fast`."""
+    batch = batch_of(send(wanted(1), wanted(2), on_error="fail_fast", headers=headers))
     batch.items.get(index=1).delete()
-    Batch.objects.update(taking_until=timezone.now() - timedelta(hours=hours))
-    end_due_batches()
+    Batch.objects.update(intake_lease_until=timezone.now() - timedelta(hours=hours))
+    finish_due_batches()
     batch.refresh_from_db()
     assert batch.state == "canceled"
     assert {job.state for job in Job.objects.filter(batch_item__batch=batch)} == {"canceled"}
-    assert list(find_money_drifts()) == []
+    assert list(find_discrepancies()) == []
 
 
 @pytest.mark.django_db
@@ -101,7 +101,7 @@ def test_a_storage_that_is_away_stops_it_and_a_repeat_goes_on(send, settings, tm
     gone = {**media["default"], "OPTIONS": {"location": str(tmp_path / "file" / "media")}}
     settings.STORAGES = {**media, "default": gone}
     counts = send(wanted(1), wanted(2), headers=KEY).json()["counts"]
-    assert (counts["not_taken"], Job.objects.count()) == (2, 0)
+    assert (counts["pending"], Job.objects.count()) == (2, 0)
     settings.STORAGES = media
     assert send(wanted(1), wanted(2), headers=KEY).json()["counts"]["queued"] == 2
 
@@ -154,9 +154,9 @@ def test_a_process_that_is_killed_in_the_middle(web_processes, alice):
     # Whole items alone: each with its job, each job with its item.
     assert batch.items.count() == Job.objects.count() == 20
     with web.client(alice.headers | KEY) as client:
-        counts = {"not_taken": None}
+        counts = {"pending": None}
         end = time.monotonic() + 240
-        while counts["not_taken"] != 0 and time.monotonic() < end:
+        while counts["pending"] != 0 and time.monotonic() < end:
             answer = client.post("/v1/batches", files=files)
             if answer.status_code == 409:  # the dead one's lease
                 assert answer.json()["error"]["code"] == "request_in_progress"
@@ -167,4 +167,4 @@ def test_a_process_that_is_killed_in_the_middle(web_processes, alice):
     assert (Batch.objects.count(), Job.objects.count()) == (1, 200)
     assert [item["index"] for item in answer.json()["items"]] == list(range(200))
     assert alice.wallet.reserved == counts["queued"] * Job.objects.first().quoted_credits
-    assert not list(find_money_drifts())
+    assert not list(find_discrepancies())

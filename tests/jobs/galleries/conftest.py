@@ -7,14 +7,14 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from accounts.keys.services import create_api_key
 from accounts.models import Membership, User
 from accounts.roles import Role
-from accounts.services import create_api_key
 from common.clock import DatabaseNow
 from jobs.galleries.models import Publication
 from jobs.models import Job
-from jobs.services.storage import attempt_key
 from jobs.states import State
+from jobs.storage.files import attempt_key
 from tests.jobs.conftest import Api, Person, png
 
 FILM = bytes(range(256)) * 8

@@ -8,7 +8,7 @@ import pytest
 from common.clock import DatabaseNow
 from jobs.galleries.models import CollectionItem, Favourite, Publication
 from jobs.models import Job
-from jobs.services.cleanup import delete_due_files
+from jobs.videos.cleanup import delete_due_files
 from tests.jobs.galleries.conftest import finished_video, publish
 
 pytestmark = pytest.mark.django_db(transaction=True)

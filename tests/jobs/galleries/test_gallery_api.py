@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from accounts.roles import Scope
 from jobs.galleries.models import Favourite, Publication
-from jobs.galleries.search import Wanted, find_publications
+from jobs.galleries.search import PublicationFilter, list_publications
 from jobs.models import Job
-from jobs.services.cancel import delete_job
-from jobs.services.cleanup import delete_due_files
+from jobs.queue.cancel import delete_job
+from jobs.videos.cleanup import delete_due_files
 from tests.jobs.galleries.conftest import finished_video, publish, row
 
 
@@ -250,6 +250,8 @@ def test_the_search_works_for_a_role_that_sees_only_its_teams_rows(alice, charli
         cursor.execute("SET LOCAL ROLE plain_web")
         assert Publication.objects.count() == 1
         for team, expected in ((alice.team, [mine.pk]), (charlie.team, [])):
-            page = find_publications(team=team, wanted=Wanted(words="okapi"), viewer=None, after=None, limit=5)
+            page = list_publications(
+                team=team, filters=PublicationFilter(terms="okapi"), viewer=None, after=None, limit=5
+            )
             assert [publication.pk for publication in page.rows] == expected
         cursor.execute("RESET ROLE")

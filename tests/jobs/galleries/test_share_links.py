@@ -12,7 +12,7 @@ from accounts.models import Membership, User
 from accounts.roles import Scope
 from jobs.galleries.models import Publication, ShareLink
 from jobs.models import Job
-from jobs.services.cancel import delete_job
+from jobs.queue.cancel import delete_job
 from tests.jobs.conftest import Person
 from tests.jobs.galleries.conftest import FILM, finished_video, publish
 
@@ -142,7 +142,7 @@ def test_what_ended_looks_exactly_like_what_never_was(alice, as_alice, stranger)
         assert nothing(stranger, f"{path}/{job.public_id}") == never, name
         assert nothing(stranger, f"{path}/{job.public_id}/content") == never, name
     assert stranger.get(ended["closed"][2]).status_code == 200
-    alice.team.closed_at = timezone.now()
+    alice.team.deleted_at = timezone.now()
     alice.team.save()
     assert nothing(stranger, ended["closed"][2]) == never
     for odd in ("%00", "a" * 5000, "..%2f", "\u202e"):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 
-from portal.embedded import Valkey
-from portal.processes import running_in
+from portal.embedded.processes import find_processes_in
+from portal.embedded.servers import Valkey
 
 
 class OwnRedis:
@@ -35,14 +35,14 @@ class OwnRedis:
 
     @property
     def _pid(self) -> int:
-        return next(process.pid for process in running_in(self._server.data, program=self._server.program))
+        return next(process.pid for process in find_processes_in(self._server.data, program=self._server.program))
 
 
 @pytest.fixture
 def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
     server = Valkey(tmp_path_factory.mktemp("v"), durable=False)
     yield OwnRedis(server)
-    for process in running_in(server.data, program=server.program):
+    for process in find_processes_in(server.data, program=server.program):
         process.send_signal(signal.SIGCONT)
     server.stop()
 

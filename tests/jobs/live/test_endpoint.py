@@ -6,11 +6,11 @@ from django.utils import timezone
 from accounts.models import ApiKey
 from accounts.roles import Scope
 from common.clock import DatabaseNow
-from jobs.live.events import preview_event, progress_event
-from jobs.live.publish import stream_key
+from jobs.events.event import preview_event, progress_event
+from jobs.events.publisher import stream_key
 from jobs.models import Job
-from jobs.services.cancel import cancel_job
-from jobs.services.doorbell import short_redis
+from jobs.queue.cancel import cancel_job
+from jobs.queue.wakeup import redis_client
 from tests.jobs.live.listener import parse
 
 
@@ -29,7 +29,7 @@ def running(path: str) -> Job:
 def record(job: Job, *events) -> None:
     for event in events:
         fields = {"kind": event.kind, "data": event.data}
-        short_redis().xadd(stream_key(job.pk), fields, id=str(event.position))
+        redis_client().xadd(stream_key(job.pk), fields, id=str(event.event_id))
 
 
 def test_the_video_says_where_its_events_are(as_alice, path):
@@ -89,9 +89,9 @@ def test_forged_entries_in_redis_are_no_events(as_alice, path):
         ),
         start=1,
     ):
-        short_redis().xadd(stream_key(job.pk), fields, id=f"3-{number}")
+        redis_client().xadd(stream_key(job.pk), fields, id=f"3-{number}")
     assert [event.id for event in parse(as_alice.get(path).content.decode())] == ["3-0"]
-    short_redis().set(stream_key(job.pk), "no stream at all")
+    redis_client().set(stream_key(job.pk), "no stream at all")
     assert [event.id for event in parse(as_alice.get(path).content.decode())] == ["3-0"]
 
 

@@ -4,19 +4,19 @@ import uuid
 
 import pytest
 
-from jobs.live.events import Position, between, preview_event, progress_event, stage_of, status_event
-from jobs.live.rows import Course, Row, catch_up, valid_last_id
+from jobs.events.event import EventId, implied_statuses, preview_event, progress_event, stage_of, status_event
+from jobs.events.snapshots import EventSequencer, JobSnapshot, parse_last_event_id, replay
 from jobs.states import State
 
 JOB = uuid.UUID(int=1)
 
 
-def row(state: str, attempt: int, steps_done: int = 0) -> Row:
-    return Row(JOB, state, attempt, steps_done, 10, 5, None, "", "")
+def snapshot(state: str, attempt: int, steps_done: int = 0) -> JobSnapshot:
+    return JobSnapshot(JOB, state, attempt, steps_done, 10, 5, None, "", "")
 
 
 def ids(events) -> list[str]:
-    return [str(event.position) for event in events]
+    return [str(event.event_id) for event in events]
 
 
 def test_ids_follow_a_job_through_its_life():
@@ -30,9 +30,9 @@ def test_ids_follow_a_job_through_its_life():
     found = [stage_of(state, attempt) for state, attempt in life]
     assert found == [1, 3, 4, 6, 8]
     assert stage_of("canceled", 0) == 2
-    steps = [progress_event(JOB, attempt=1, step=step, steps=10).position for step in (1, 2)]
-    look = preview_event(JOB, attempt=1, step=1, jpeg=b"x").position
-    assert Position(3) < steps[0] < look < steps[1] < Position(4)
+    steps = [progress_event(JOB, attempt=1, step=step, steps=10).event_id for step in (1, 2)]
+    look = preview_event(JOB, attempt=1, step=1, jpeg=b"x").event_id
+    assert EventId(3) < steps[0] < look < steps[1] < EventId(4)
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,11 @@ def test_ids_follow_a_job_through_its_life():
     ],
 )
 def test_what_is_no_id_is_none(text):
-    assert Position.parse(text) is None
+    assert EventId.parse(text) is None
 
 
 def test_ids_come_back():
-    assert Position.parse("3-42") == Position(3, 42)
+    assert EventId.parse("3-42") == EventId(3, 42)
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,11 @@ def test_ids_come_back():
     ],
 )
 def test_statuses_that_were_not_heard_of_are_told_from_those_around(before, after, passed):
-    assert ids(between(JOB, Position.parse(before), Position.parse(after))) == passed
+    assert ids(implied_statuses(JOB, EventId.parse(before), EventId.parse(after))) == passed
 
 
 def test_nothing_is_told_twice_or_backwards():
-    course = Course(JOB, None)
+    sequencer = EventSequencer(JOB, None)
     events = [
         status_event(JOB, state="in_progress", attempt=1),
         progress_event(JOB, attempt=1, step=2, steps=10),
@@ -84,36 +84,42 @@ def test_nothing_is_told_twice_or_backwards():
         status_event(JOB, state="completed", attempt=1),
         progress_event(JOB, attempt=1, step=9, steps=10),
     ]
-    assert ids(told for event in events for told in course.take(event)) == ["3-0", "3-4", "5-0"]
+    assert ids(emitted for event in events for emitted in sequencer.emit(event)) == ["3-0", "3-4", "5-0"]
 
 
 def test_a_new_client_gets_the_present_state_and_the_latest_of_each_kind():
     recorded = [progress_event(JOB, attempt=1, step=step, steps=10) for step in (1, 2, 3)]
     recorded[2:2] = [preview_event(JOB, attempt=1, step=2, jpeg=b"x")]
-    assert ids(catch_up(row("in_progress", 1, 1), Course(JOB, None), recorded)) == ["3-0", "3-5", "3-6"]
-    assert ids(catch_up(row("in_progress", 1, 1), Course(JOB, None), None)) == ["3-0", "3-2"]
-    assert ids(catch_up(row("in_progress", 1, 1), Course(JOB, None), [])) == ["3-0", "3-2"]
+    assert ids(replay(snapshot("in_progress", 1, 1), EventSequencer(JOB, None), recorded)) == ["3-0", "3-5", "3-6"]
+    assert ids(replay(snapshot("in_progress", 1, 1), EventSequencer(JOB, None), None)) == ["3-0", "3-2"]
+    assert ids(replay(snapshot("in_progress", 1, 1), EventSequencer(JOB, None), [])) == ["3-0", "3-2"]
 
 
 def test_who_comes_back_gets_all_that_was_missed():
     recorded = [progress_event(JOB, attempt=1, step=step, steps=10) for step in (2, 3)]
-    assert ids(catch_up(row("in_progress", 1, 1), Course(JOB, Position(3, 2)), recorded)) == ["3-4", "3-6"]
+    assert ids(replay(snapshot("in_progress", 1, 1), EventSequencer(JOB, EventId(3, 2)), recorded)) == ["3-4", "3-6"]
     # Redis lost everything, and two attempts are over meanwhile.
-    assert ids(catch_up(row("failed", 3), Course(JOB, Position(3, 2)), [])) == ["4-0", "6-0", "7-0", "9-0", "11-0"]
+    assert ids(replay(snapshot("failed", 3), EventSequencer(JOB, EventId(3, 2)), [])) == [
+        "4-0",
+        "6-0",
+        "7-0",
+        "9-0",
+        "11-0",
+    ]
 
 
 def test_an_id_from_the_future_is_that_of_a_new_client():
-    assert valid_last_id(row("in_progress", 1), "4-0") is None
-    assert valid_last_id(row("in_progress", 1), "3-21") == Position(3, 21)
+    assert parse_last_event_id(snapshot("in_progress", 1), "4-0") is None
+    assert parse_last_event_id(snapshot("in_progress", 1), "3-21") == EventId(3, 21)
     # It would hear nothing of ten steps until they are all done.
-    assert valid_last_id(row("in_progress", 1), "3-22") is None
-    assert valid_last_id(row("in_progress", 2), "4-1") is None
+    assert parse_last_event_id(snapshot("in_progress", 1), "3-22") is None
+    assert parse_last_event_id(snapshot("in_progress", 2), "4-1") is None
 
 
 def test_another_end_than_the_one_there_is_was_not_seen():
-    assert valid_last_id(row("completed", 1), "5-0") == Position(5)
-    assert valid_last_id(row("completed", 1), "2-0") is None
-    assert valid_last_id(row("queued", 1), "2-0") is None
+    assert parse_last_event_id(snapshot("completed", 1), "5-0") == EventId(5)
+    assert parse_last_event_id(snapshot("completed", 1), "2-0") is None
+    assert parse_last_event_id(snapshot("queued", 1), "2-0") is None
 
 
 def test_data_is_one_line():

@@ -8,13 +8,13 @@ import httpx
 import pytest
 from django.db import connection
 
+from accounts.keys.services import create_api_key, provision_team, revoke_api_key
 from accounts.models import ApiKey, Membership
-from accounts.services import create_api_key, create_team, revoke_api_key
 from common.clock import DatabaseNow
-from jobs.live.events import Position, preview_event
-from jobs.live.publish import publish
+from jobs.events.event import EventId, preview_event
+from jobs.events.publisher import publish
 from jobs.models import Job
-from jobs.services.cancel import cancel_job, delete_job
+from jobs.queue.cancel import cancel_job, delete_job
 from jobs.states import State
 from tests.jobs.conftest import Api
 from tests.jobs.live.listener import Heard, Listener
@@ -28,8 +28,8 @@ LONG = {"model": "scripted", "prompt": "delay=0.6", "steps": 100}
 NOISE = bytes(range(256)) * 58
 
 
-def positions(events: list[Heard]) -> list[Position]:
-    return [Position.parse(event.id) for event in events]
+def positions(events: list[Heard]) -> list[EventId]:
+    return [EventId.parse(event.id) for event in events]
 
 
 def test_from_queued_to_completed(submit, start_worker, hurry, live_process, alice):
@@ -162,7 +162,7 @@ def test_redis_killed_with_its_data_in_mid_stream(submit, start_worker, hurry, l
 
 
 def test_who_does_not_read_is_let_go_and_may_come_back(submit, live_process, alice):
-    live = live_process(EVENT_STREAMS_PER_KEY=1)
+    live = live_process(MAX_EVENT_STREAMS_PER_KEY=1)
     job = submit()
     Job.objects.filter(pk=job.pk).update(state="in_progress", attempt=1, lease_owner=job.pk, lease_until=DatabaseNow())
     request = f"GET /v1/videos/{job.public_id}/events HTTP/1.1\r\nHost: localhost\r\n"
@@ -177,7 +177,7 @@ def test_who_does_not_read_is_let_go_and_may_come_back(submit, live_process, ali
         for step in itertools.islice(steps, 40):
             publish(job.pk, preview_event(job.pk, attempt=1, step=step, jpeg=NOISE))
         wait_until(lambda: not publish_backlog())
-        return "stream_too_slow" in live.log.read_text()
+        return "slow_stream_closed" in live.log.read_text()
 
     wait_until(is_let_go)
     wait_until(lambda: can_follow(live.url, job, alice))
@@ -187,13 +187,13 @@ def test_who_does_not_read_is_let_go_and_may_come_back(submit, live_process, ali
 
 
 def publish_backlog() -> bool:
-    from jobs.live.publish import _publisher
+    from jobs.events.publisher import _publisher
 
     return not _publisher()._queue.empty()
 
 
 def test_limits_of_key_and_team(submit, live_process, alice, bob):
-    live = live_process(EVENT_STREAMS_PER_KEY=2, EVENT_STREAMS_PER_TEAM=3)
+    live = live_process(MAX_EVENT_STREAMS_PER_KEY=2, MAX_EVENT_STREAMS_PER_TEAM=3)
     job = submit()
     address = f"{live.url}/v1/videos/{job.public_id}/events"
     with Listener(live.url, job, alice.headers), Listener(live.url, job, alice.headers) as second:
@@ -210,9 +210,9 @@ def test_limits_of_key_and_team(submit, live_process, alice, bob):
 
 
 def test_a_person_with_several_teams_is_one_person(submit, live_process, alice, bob, body):
-    live = live_process(EVENT_STREAMS_PER_PERSON=2)
+    live = live_process(MAX_EVENT_STREAMS_PER_PERSON=2)
     job = submit()
-    own_team = create_team(owner=bob.user, name="Bob's second")
+    own_team = provision_team(owner=bob.user, name="Bob's second")
     _, key = create_api_key(team=own_team, creator=bob.user, name="test")
     second = Api({"Authorization": f"Bearer {key}"})
     answer = second.post("/v1/videos", body())
@@ -236,7 +236,7 @@ def can_follow(url, job, person) -> bool:
 
 @pytest.mark.parametrize("end", ["revoked", "removed"])
 def test_who_may_not_see_it_any_more_is_let_go(end, submit, live_process, alice):
-    live = live_process(EVENT_RECHECK_SECONDS=0.2)
+    live = live_process(EVENT_REAUTH_INTERVAL_SECONDS=0.2)
     key = ApiKey.objects.get(team=alice.team)
     with Listener(live.url, submit(), alice.headers) as heard:
         heard.wait(lambda it: it.statuses)
@@ -250,7 +250,7 @@ def test_who_may_not_see_it_any_more_is_let_go(end, submit, live_process, alice)
 
 
 def test_a_full_process_says_so(submit, live_process, alice):
-    live = live_process(EVENT_STREAMS=1)
+    live = live_process(MAX_EVENT_STREAMS=1)
     job = submit()
     with Listener(live.url, job, alice.headers):
         refused = httpx.get(f"{live.url}/v1/videos/{job.public_id}/events", headers=alice.headers, timeout=60)
@@ -259,7 +259,7 @@ def test_a_full_process_says_so(submit, live_process, alice):
 
 
 def test_a_quiet_stream_shows_that_it_stands(submit, live_process, alice):
-    live = live_process(EVENT_HEARTBEAT_SECONDS=0.2)
+    live = live_process(EVENT_HEARTBEAT_INTERVAL_SECONDS=0.2)
     with Listener(live.url, submit(), alice.headers) as heard:
         heard.wait(lambda it: it.raw.count("\n: ") >= 3)
         assert not heard.ended
@@ -267,7 +267,7 @@ def test_a_quiet_stream_shows_that_it_stands(submit, live_process, alice):
 
 
 def test_a_stream_does_not_last_for_ever(submit, live_process, alice):
-    live = live_process(EVENT_HEARTBEAT_SECONDS=0.2, EVENT_STREAM_SECONDS=1)
+    live = live_process(EVENT_HEARTBEAT_INTERVAL_SECONDS=0.2, EVENT_STREAM_MAX_SECONDS=1)
     with Listener(live.url, submit(), alice.headers) as heard:
         heard.wait(lambda it: it.ended)
     assert heard.statuses == ["queued"]

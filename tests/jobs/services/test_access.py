@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from accounts.access import close_team, end_access, end_access_everywhere
+from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Membership
 from accounts.quota.models import LedgerEntry
 from accounts.roles import Role
-from accounts.services import create_api_key
+from accounts.teams.access import delete_team, revoke_access, revoke_access_everywhere
 from common.ids import new_id
 from jobs.models import Job
-from jobs.services.claim import claim_job
-from jobs.services.close import hand_back
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import requeue_job
 from jobs.states import State
 from tests.jobs.conftest import Api, Person
 
@@ -37,11 +37,11 @@ def test_the_persons_keys_and_jobs_end_and_nobody_elses(
     answer = Api({"X-API-Key": key}).post("/v1/videos", body())
     theirs = Job.objects.get(pk=answer.json()["id"].removeprefix("vid_"))
 
-    end_access(team=alice.team, user=alice.user)
+    revoke_access(team=alice.team, user=alice.user)
 
     assert (state(queued), state(running), state(theirs)) == (State.CANCELED, State.IN_PROGRESS, State.QUEUED)
     fence = Job.objects.get(pk=running.pk).fence
-    assert hand_back(fence=fence)
+    assert requeue_job(fence=fence)
     assert state(running) == State.CANCELED
     assert LedgerEntry.objects.filter(kind="release", job_id__in=[queued.pk, running.pk]).count() == 2
     assert Api(alice.headers).get("/v1/videos").json()["error"]["code"] == "revoked_key"
@@ -51,14 +51,14 @@ def test_the_persons_keys_and_jobs_end_and_nobody_elses(
 def test_everywhere_means_every_team(alice: Person, charlie: Person) -> None:
     Membership.objects.create(team=alice.team, user=charlie.user, role=Role.MEMBER)
     create_api_key(team=alice.team, creator=charlie.user, name="in the other team")
-    end_access_everywhere(user=charlie.user)
+    revoke_access_everywhere(user=charlie.user)
     assert set(ApiKey.objects.filter(revoked_at=None).values_list("creator", flat=True)) == {alice.user.pk}
 
 
 def test_a_closed_team_loses_its_videos_and_everybody_in_it(alice: Person, submit: Callable[..., Job]) -> None:
     job = submit()
-    assert close_team(team=alice.team)
-    assert not close_team(team=alice.team)
+    assert delete_team(team=alice.team)
+    assert not delete_team(team=alice.team)
     assert not Membership.objects.filter(team=alice.team).exists()
     assert Api(alice.headers).get("/v1/videos").status_code == 401
     assert not Job.objects.for_team(alice.team).exists()

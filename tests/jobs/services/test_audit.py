@@ -10,9 +10,9 @@ from django.db import connection
 
 from accounts.quota.models import LedgerEntry, UsageDay, Wallet
 from jobs.models import Job
-from jobs.services.audit import find_missing_results, find_money_drifts
-from jobs.services.claim import claim_job
-from jobs.services.close import Published, complete_job
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import AttemptResult, complete_job
+from jobs.queue.ledger_check import find_discrepancies, find_missing_results
 
 
 @pytest.fixture
@@ -21,15 +21,15 @@ def completed(submit) -> Job:
     submit()
     job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
     default_storage.save("audit/r.mp4", ContentFile(b"x"))
-    published = Published(result_key="audit/r.mp4", poster_key="audit/r.mp4", result_bytes=1, gpu_seconds=0.1)
-    assert complete_job(fence=job.fence, published=published)
+    result = AttemptResult(result_key="audit/r.mp4", poster_key="audit/r.mp4", result_bytes=1, gpu_seconds=0.1)
+    assert complete_job(fence=job.fence, result=result)
     job.refresh_from_db()
     yield job
     default_storage.delete("audit/r.mp4")
 
 
 def test_a_healthy_system_has_no_drift(completed, capsys):
-    call_command("audit")
+    call_command("check_ledger")
     assert "agree" in capsys.readouterr().out
 
 
@@ -63,14 +63,14 @@ def test_a_healthy_system_has_no_drift(completed, capsys):
 )
 def test_every_drift_is_found(tamper, rule, completed):
     tamper(completed)
-    assert any(rule in drift.rule for drift in find_money_drifts())
+    assert any(rule in discrepancy.rule for discrepancy in find_discrepancies())
     with pytest.raises(CommandError):
-        call_command("audit")
+        call_command("check_ledger")
 
 
 def test_a_result_that_vanished_is_found(completed):
     default_storage.delete(completed.result_key)
-    assert [drift.rule for drift in find_missing_results()] == ["published file is missing"] * 2
+    assert [discrepancy.rule for discrepancy in find_missing_results()] == ["published file is missing"] * 2
 
 
 def _sql(statement: str) -> None:

@@ -8,17 +8,18 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.quota.models import LedgerEntry, Plan, Wallet
-from jobs.fence import Fence
+from jobs.fencing import Fence
 from jobs.models import Job, JobEvent, Priority
-from jobs.services import cleanup, reconcile
-from jobs.services.cancel import cancel_job, delete_job
-from jobs.services.claim import _CLAIM, claim_job
-from jobs.services.close import Published, complete_job, confirm_cancel, crash_job, fail_job, hand_back
-from jobs.services.lease import beat
+from jobs.queue import reconcile
+from jobs.queue.cancel import cancel_job, delete_job
+from jobs.queue.claim import _CLAIM, claim_job
+from jobs.queue.finish import AttemptResult, complete_job, confirm_cancel, fail_job, record_crash, requeue_job
+from jobs.queue.lease import renew_lease
 from jobs.states import TERMINAL, State
+from jobs.videos import cleanup
 
 WORKER = uuid.uuid4()
-PUBLISHED = Published(result_key="r.mp4", poster_key="p.jpg", result_bytes=9, gpu_seconds=0.4)
+PUBLISHED = AttemptResult(result_key="r.mp4", poster_key="p.jpg", result_bytes=9, gpu_seconds=0.4)
 
 
 def claim(models: tuple[str, ...] = ("camera",), vram_mb: int = 0) -> Job | None:
@@ -54,8 +55,8 @@ def test_claim_leases_the_job(submit):
 
 def test_success_is_charged_at_most_the_quote(submit, alice):
     job = claimed(submit)
-    expensive = Published(result_key="r.mp4", poster_key="p.jpg", result_bytes=9, gpu_seconds=1e6)
-    assert complete_job(fence=job.fence, published=expensive)
+    expensive = AttemptResult(result_key="r.mp4", poster_key="p.jpg", result_bytes=9, gpu_seconds=1e6)
+    assert complete_job(fence=job.fence, result=expensive)
     job.refresh_from_db()
     assert (job.state, job.progress, job.charged_credits) == (State.COMPLETED, 100, job.quoted_credits)
     assert money(alice.team) == (1000 - job.quoted_credits, 0)
@@ -64,27 +65,27 @@ def test_success_is_charged_at_most_the_quote(submit, alice):
 
 def test_closing_twice_charges_once_and_still_says_yes(submit, alice):
     job = claimed(submit)
-    assert complete_job(fence=job.fence, published=PUBLISHED)
+    assert complete_job(fence=job.fence, result=PUBLISHED)
     after = money(alice.team)
-    assert complete_job(fence=job.fence, published=PUBLISHED)
+    assert complete_job(fence=job.fence, result=PUBLISHED)
     assert money(alice.team) == after
 
 
 @pytest.mark.parametrize(
     "write",
     [
-        lambda fence: complete_job(fence=fence, published=PUBLISHED),
+        lambda fence: complete_job(fence=fence, result=PUBLISHED),
         lambda fence: fail_job(fence=fence, code="x", message="x"),
-        lambda fence: crash_job(fence=fence, code="x", message="x"),
+        lambda fence: record_crash(fence=fence, code="x", message="x"),
         lambda fence: confirm_cancel(fence=fence),
-        lambda fence: hand_back(fence=fence),
-        lambda fence: beat(fence=fence, steps_done=3).held,
+        lambda fence: requeue_job(fence=fence),
+        lambda fence: renew_lease(fence=fence, steps_done=3).held,
     ],
     ids=["complete", "fail", "crash", "cancel", "hand back", "beat"],
 )
 def test_a_fenced_off_attempt_writes_nothing(write, submit, alice):
     first = claimed(submit)
-    hand_back(fence=first.fence)
+    requeue_job(fence=first.fence)
     second = claim()
     assert second is not None
     assert second.attempt == 2
@@ -100,7 +101,7 @@ def test_anything_but_success_costs_nothing(end, submit, alice):
         assert end(fence=job.fence, code="out_of_memory", message="Too large.")
     else:
         cancel_job(job=job)
-        assert beat(fence=job.fence, steps_done=1).cancel_requested
+        assert renew_lease(fence=job.fence, steps_done=1).cancel_requested
         assert confirm_cancel(fence=job.fence)
     job.refresh_from_db()
     assert job.state == (State.FAILED if end else State.CANCELED)
@@ -114,7 +115,7 @@ def test_three_crashes_fail_the_job(submit, alice):
         Job.objects.filter(state=State.QUEUED).update(not_before=None)
         job = claim()
         assert job is not None
-        assert crash_job(fence=job.fence, code="engine_crashed", message="The engine crashed.")
+        assert record_crash(fence=job.fence, code="engine_crashed", message="The engine crashed.")
         job.refresh_from_db()
         assert (job.crash_count, job.attempt) == (crashes, crashes)
         if crashes < 3:
@@ -125,7 +126,7 @@ def test_three_crashes_fail_the_job(submit, alice):
 
 def test_handing_back_counts_no_crash(submit, alice):
     job = claimed(submit)
-    assert hand_back(fence=job.fence)
+    assert requeue_job(fence=job.fence)
     job.refresh_from_db()
     assert (job.state, job.crash_count, job.steps_done) == (State.QUEUED, 0, 0)
     assert claim() is not None
@@ -142,7 +143,7 @@ def test_cancel_of_a_queued_job_is_at_once_and_repeatable(submit, alice):
 
 
 def test_a_cancel_that_was_asked_for_survives_a_crash_and_a_drain(submit):
-    for end in (lambda fence: crash_job(fence=fence, code="x", message="x"), lambda fence: hand_back(fence=fence)):
+    for end in (lambda fence: record_crash(fence=fence, code="x", message="x"), lambda fence: requeue_job(fence=fence)):
         job = claimed(submit)
         cancel_job(job=job)
         assert end(job.fence)
@@ -157,7 +158,7 @@ def test_a_lease_that_ran_out_goes_back_to_the_queue(submit):
     assert reconcile.recover_expired_leases() == 1
     job.refresh_from_db()
     assert (job.state, job.crash_count) == (State.QUEUED, 1)
-    assert not complete_job(fence=job.fence, published=PUBLISHED)
+    assert not complete_job(fence=job.fence, result=PUBLISHED)
 
 
 def test_a_passed_deadline_expires_the_job(submit, alice):
@@ -186,7 +187,7 @@ def test_priority_then_age_within_a_team(submit):
 
 
 def test_waiting_lifts_the_priority(submit, settings):
-    settings.AGEING_SECONDS = 60
+    settings.PRIORITY_AGING_SECONDS = 60
     low, high = submit(priority="low"), submit(priority="high")
     Job.objects.filter(pk=low.pk).update(queued_at=timezone.now() - timedelta(seconds=100))
     assert claim().pk == high.pk  # 0 + 1.7 < 2
@@ -268,7 +269,7 @@ def test_the_database_refuses_impossible_rows(columns, submit):
 
 def test_the_ledger_is_append_only_and_closes_once(submit, alice):
     job = claimed(submit)
-    complete_job(fence=job.fence, published=PUBLISHED)
+    complete_job(fence=job.fence, result=PUBLISHED)
     with pytest.raises(Exception, match="Cannot update or delete"), transaction.atomic():
         LedgerEntry.objects.update(balance_delta=0)
     with pytest.raises(Exception, match="Cannot update or delete"), transaction.atomic():
@@ -324,7 +325,7 @@ def test_a_deadline_is_for_starting(submit):
     job = submit()
     Job.objects.update(deadline_at=timezone.now() + timedelta(seconds=60))
     first = claim()
-    hand_back(fence=first.fence)
+    requeue_job(fence=first.fence)
     Job.objects.update(deadline_at=timezone.now() - timedelta(seconds=1))
     assert reconcile.expire_deadlines() == 0
     assert claim().pk == job.pk

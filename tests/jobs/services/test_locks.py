@@ -9,4 +9,4 @@ def test_the_server_ends_a_session_that_sits_in_a_transaction(db):
     with connection.cursor() as cursor:
         cursor.execute("SHOW idle_in_transaction_session_timeout")
         assert cursor.fetchone() == ("10s",)
-    assert settings.DATABASE_IDLE_TRANSACTION_SECONDS < settings.LEASE_SECONDS / 2
+    assert settings.DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS < settings.LEASE_TIMEOUT_SECONDS / 2

@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from common.ids import new_id
 from jobs.models import Job
-from jobs.services.claim import claim_job
-from jobs.services.cleanup import delete_due_files
-from jobs.services.close import Published, complete_job, fail_job, hand_back
-from jobs.services.orphans import sweep_orphans
-from jobs.services.storage import attempt_key, job_folder, source_key
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import AttemptResult, complete_job, fail_job, requeue_job
+from jobs.storage.files import attempt_key, job_folder, source_key
+from jobs.videos.cleanup import delete_due_files
+from jobs.videos.orphans import sweep_orphans
 
 NOW = timedelta(0)
 AN_HOUR = timedelta(hours=1)
@@ -40,11 +40,11 @@ def test_what_an_earlier_attempt_left_goes_and_what_is_published_stays(submit):
     submit()
     job = claim()
     left = store(attempt_key(job.team_id, job.id, 1, "video.mp4"))
-    hand_back(fence=job.fence)
+    requeue_job(fence=job.fence)
     job = claim()
     kept = [store(attempt_key(job.team_id, job.id, 2, name)) for name in ("video.mp4", "poster.jpg")]
     assert sweep_orphans(older_than=NOW) == 0  # it still runs
-    complete_job(fence=job.fence, published=Published(*kept, result_bytes=1, gpu_seconds=1))
+    complete_job(fence=job.fence, result=AttemptResult(*kept, result_bytes=1, gpu_seconds=1))
     assert sweep_orphans(older_than=AN_HOUR) == 0  # too young
     assert sweep_orphans(older_than=NOW) == 1
     assert not default_storage.exists(left)

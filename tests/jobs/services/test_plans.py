@@ -11,10 +11,10 @@ from django.utils import timezone
 from accounts.models import ApiKey, Membership
 from accounts.quota.models import LedgerEntry, Plan, PlanOverride, UsageDay, Wallet
 from jobs.models import Job
-from jobs.services.cancel import cancel_job
-from jobs.services.claim import claim_job
-from jobs.services.close import Published, complete_job
-from jobs.services.storage import TEAMS_FOLDER
+from jobs.queue.cancel import cancel_job
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import AttemptResult, complete_job
+from jobs.storage.files import TEAMS_FOLDER
 from tests.jobs.conftest import Api
 
 pytestmark = pytest.mark.django_db
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.django_db
 
 def finish(gpu_seconds: float = 1, result_bytes: int = 10) -> Job:
     job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
-    published = Published(result_key="r", poster_key="p", result_bytes=result_bytes, gpu_seconds=gpu_seconds)
-    assert complete_job(fence=job.fence, published=published)
+    result = AttemptResult(result_key="r", poster_key="p", result_bytes=result_bytes, gpu_seconds=gpu_seconds)
+    assert complete_job(fence=job.fence, result=result)
     job.refresh_from_db()
     return job
 

@@ -9,9 +9,9 @@ from django.db import connection
 from accounts import tenancy
 from accounts.models import Team
 from jobs.models import Job
-from jobs.services.cancel import cancel_job
-from jobs.services.search import Wanted, find_videos
+from jobs.queue.cancel import cancel_job
 from jobs.states import State
+from jobs.videos.search import VideoFilter, list_videos
 from tests.benchmarks.many_jobs import fill_videos
 from tests.jobs.conftest import Person
 
@@ -28,8 +28,8 @@ def many(alice: Person) -> Team:
     return alice.team
 
 
-def prompts(team: Team, words: str, **more: Any) -> list[str]:
-    return [job.prompt for job in find_videos(team=team, wanted=Wanted(words=words, **more), limit=100).rows]
+def prompts(team: Team, search: str, **more: Any) -> list[str]:
+    return [job.prompt for job in list_videos(team=team, filters=VideoFilter(search=search, **more), limit=100).rows]
 
 
 @pytest.mark.parametrize("state", [State.CANCELED, State.QUEUED])
@@ -51,7 +51,7 @@ def test_words_of_one_and_two_letters_in_scripts_without_spaces(
 
 def test_a_rare_word_is_found_behind_the_newest_videos(many: Team) -> None:
     for newest_first in (True, False):
-        page = find_videos(team=many, wanted=Wanted(words="okapi"), limit=5, newest_first=newest_first)
+        page = list_videos(team=many, filters=VideoFilter(search="okapi"), limit=5, newest_first=newest_first)
         assert [job.seed for job in page.rows] == [1]
         assert not page.has_more
     assert len(prompts(many, "okapi", model="camera")) == 1
@@ -63,8 +63,8 @@ def test_pages_of_a_common_word_follow_each_other(many: Team) -> None:
         found: list[Job] = []
         while True:
             after = found[-1].pk if found else None
-            wanted = Wanted(words="小猫")
-            page = find_videos(team=many, wanted=wanted, after=after, limit=40, newest_first=newest_first)
+            filters = VideoFilter(search="小猫")
+            page = list_videos(team=many, filters=filters, after=after, limit=40, newest_first=newest_first)
             found += page.rows
             if not page.has_more:
                 break
@@ -76,26 +76,26 @@ def test_pages_of_a_common_word_follow_each_other(many: Team) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "index"),
+    ("filters", "index"),
     [
-        (Wanted(state="expired"), "job_of_state"),
-        (Wanted(model="scripted"), "job_of_model"),
-        (Wanted(words="okapi"), "job_words"),
-        (Wanted(words="熊猫"), "job_letters"),
-        (Wanted(words="饼"), "job_letters"),
+        (VideoFilter(state="expired"), "job_of_state"),
+        (VideoFilter(model="scripted"), "job_of_model"),
+        (VideoFilter(search="okapi"), "job_words"),
+        (VideoFilter(search="熊猫"), "job_letters"),
+        (VideoFilter(search="饼"), "job_letters"),
     ],
 )
-def test_what_is_rare_is_looked_up(wanted: Wanted, index: str, many: Team, plans: list[str]) -> None:
-    find_videos(team=many, wanted=wanted, limit=20)
+def test_what_is_rare_is_looked_up(filters: VideoFilter, index: str, many: Team, plans: list[str]) -> None:
+    list_videos(team=many, filters=filters, limit=20)
     assert index in " ".join(plans)
 
 
 def test_behind_its_wall_a_team_s_list_is_read_in_the_order_of_its_index(many: Team) -> None:
-    tenancy.enter(team_id=many.pk)
+    tenancy.activate(team_id=many.pk)
     try:
         plan = Job.objects.for_team(many).order_by("-pk")[:21].explain()
     finally:
-        tenancy.leave()
+        tenancy.deactivate()
     assert "Index Scan" in plan
     assert "Sort" not in plan
 

@@ -5,10 +5,10 @@ from django.core.files.storage import default_storage
 from django.db import InternalError, OperationalError
 from psycopg import errors
 
-from common.outages import is_outage
+from common.db_errors import is_transient
 from jobs.models import Job
-from jobs.services import submit as submitting
-from jobs.services.storage import job_folder
+from jobs.storage.files import job_folder
+from jobs.videos import services as submitting
 
 
 def test_a_storage_that_is_away_is_answered_with_503(as_alice, body, monkeypatch):
@@ -68,7 +68,7 @@ def test_a_refused_submit_leaves_no_picture(as_alice, body, pictures, alice):
 def test_what_counts_as_an_outage():
     frozen = InternalError("terminating connection due to idle-in-transaction timeout")
     frozen.__cause__ = errors.IdleInTransactionSessionTimeout()
-    assert is_outage(frozen)
-    assert is_outage(OperationalError())
-    assert not is_outage(InternalError())
-    assert not is_outage(ValueError())
+    assert is_transient(frozen)
+    assert is_transient(OperationalError())
+    assert not is_transient(InternalError())
+    assert not is_transient(ValueError())

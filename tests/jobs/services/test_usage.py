@@ -10,11 +10,11 @@ from accounts.models import ApiKey
 from accounts.quota.models import UsageDay, Wallet
 from accounts.quota.services import free_storage
 from jobs.models import Job
-from jobs.services.audit import find_money_drifts
-from jobs.services.cancel import cancel_job, delete_job
-from jobs.services.claim import claim_job
-from jobs.services.cleanup import delete_due_files
-from jobs.services.close import Published, complete_job, fail_job
+from jobs.queue.cancel import cancel_job, delete_job
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import AttemptResult, complete_job, fail_job
+from jobs.queue.ledger_check import find_discrepancies
+from jobs.videos.cleanup import delete_due_files
 
 pytestmark = pytest.mark.django_db
 
@@ -26,8 +26,8 @@ def claim() -> Job:
 
 
 def complete(job: Job, gpu_seconds: float = 1.25) -> None:
-    published = Published(result_key="r.mp4", poster_key="p.jpg", result_bytes=4000, gpu_seconds=gpu_seconds)
-    assert complete_job(fence=job.fence, published=published)
+    result = AttemptResult(result_key="r.mp4", poster_key="p.jpg", result_bytes=4000, gpu_seconds=gpu_seconds)
+    assert complete_job(fence=job.fence, result=result)
 
 
 def counted() -> list[tuple]:
@@ -51,7 +51,7 @@ def test_a_finished_video_counts_what_was_charged_and_what_is_stored(submit, ali
     assert job.quoted_credits > job.charged_credits == 1
     assert counted() == [(1, 1, 1, 1.25)]
     assert alice.wallet.stored_bytes == 4000
-    assert not list(find_money_drifts())
+    assert not list(find_discrepancies())
 
 
 @pytest.mark.parametrize("end", ["cancel", "fail"])
@@ -62,7 +62,7 @@ def test_what_costs_nothing_counts_nothing(end, submit):
     else:
         assert fail_job(fence=claim().fence, code="broken", message="It broke.")
     assert counted() == [(0, 0, 0, 0)]
-    assert not list(find_money_drifts())
+    assert not list(find_discrepancies())
 
 
 def test_a_video_counts_on_the_day_of_its_submit(submit):
@@ -75,7 +75,7 @@ def test_a_video_counts_on_the_day_of_its_submit(submit):
         (date(2026, 5, 31), 1, 1),
         (date(2026, 6, 1), 1, 0),
     ]
-    assert not list(find_money_drifts())
+    assert not list(find_discrepancies())
 
 
 def test_deleting_a_video_frees_its_bytes_once(submit, alice):
@@ -85,7 +85,7 @@ def test_deleting_a_video_frees_its_bytes_once(submit, alice):
     assert alice.wallet.stored_bytes == 4000
     assert (delete_due_files(), delete_due_files()) == (1, 0)
     assert alice.wallet.stored_bytes == 0
-    assert not list(find_money_drifts())
+    assert not list(find_discrepancies())
     free_storage(team_id=alice.team.pk, stored_bytes=1)
     assert Wallet.objects.get(team=alice.team).stored_bytes == -1
-    assert [drift.rule for drift in find_money_drifts()] == ["stored bytes are not the sum of the results"]
+    assert [discrepancy.rule for discrepancy in find_discrepancies()] == ["stored bytes are not the sum of the results"]

@@ -11,7 +11,7 @@ from tests.jobs.webhooks.receiver import Receiver, receiving
 @pytest.fixture
 def receiver(settings: Any) -> Iterator[Receiver]:
     """A receiver on loopback, where webhooks may go in this test."""
-    settings.WEBHOOKS_TO_PRIVATE_ADDRESSES = True
+    settings.WEBHOOKS_ALLOW_PRIVATE_IPS = True
     with receiving() as there:
         yield there
 

@@ -14,12 +14,12 @@ from accounts.models import Membership
 from accounts.roles import Role
 from common.errors import Conflict
 from jobs.models import Job, JobEvent
-from jobs.services.cancel import cancel_job
-from jobs.services.claim import claim_job
-from jobs.services.close import Published, complete_job
-from jobs.webhooks.delivery import _PAUSES_SECONDS, MOST_TRIES, Deliverer
-from jobs.webhooks.models import Attempt, Delivery, Endpoint
-from jobs.webhooks.outbox import announce_events, endpoint_of_jobs
+from jobs.queue.cancel import cancel_job
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import AttemptResult, complete_job
+from jobs.webhooks.delivery import _RETRY_DELAYS_SECONDS, MAX_ATTEMPTS, Deliverer
+from jobs.webhooks.models import Delivery, DeliveryAttempt, Endpoint
+from jobs.webhooks.outbox import dispatch_outbox, per_job_endpoint
 from jobs.webhooks.services import redeliver, rotate_secret, update_endpoint
 from tests.jobs.webhooks.receiver import drip, flood, say
 from tests.ports import own_port
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def deliver() -> None:
     """One try of all that is due."""
-    announce_events()
+    dispatch_outbox()
     deliverer = Deliverer()
     deliverer()
     deliverer.finish()
@@ -38,8 +38,8 @@ def deliver() -> None:
 def complete(submit, **changes) -> Job:
     submit(**changes)
     job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
-    published = Published(result_key="r.mp4", poster_key="p.jpg", result_bytes=9, gpu_seconds=0.4)
-    assert complete_job(fence=job.fence, published=published)
+    result = AttemptResult(result_key="r.mp4", poster_key="p.jpg", result_bytes=9, gpu_seconds=0.4)
+    assert complete_job(fence=job.fence, result=result)
     job.refresh_from_db()
     return job
 
@@ -59,8 +59,8 @@ def test_a_finished_video_is_told_once_and_signed(submit, endpoint, receiver):
     assert call.headers["webhook-id"] == f"evt_{job.id.hex}_video_completed"
     delivery = Delivery.objects.get()
     assert (delivery.state, delivery.tries) == ("delivered", 1)
-    attempt = Attempt.objects.get()
-    assert (attempt.status, attempt.answer) == (200, "thank you")
+    attempt = DeliveryAttempt.objects.get()
+    assert (attempt.status, attempt.response_excerpt) == (200, "thank you")
 
 
 def test_a_changed_body_or_another_secret_is_seen(submit, endpoint, receiver):
@@ -81,7 +81,7 @@ def test_only_what_was_asked_for_is_told(submit, endpoint, receiver):
     cancel_job(job=submit())
     deliver()
     assert [json.loads(call.body)["type"] for call in receiver.calls] == ["video.canceled"]
-    assert not JobEvent.objects.filter(announced_at=None).exists()
+    assert not JobEvent.objects.filter(dispatched_at=None).exists()
 
 
 def test_another_team_hears_nothing(submit, endpoint, receiver, charlie):
@@ -97,7 +97,7 @@ def test_the_address_of_a_single_job_is_told_its_end(submit, receiver, alice):
     deliver()
     [call] = receiver.calls
     assert call.path == "/mine"
-    secret = endpoint_of_jobs(team_id=alice.team.pk).secret
+    secret = per_job_endpoint(team_id=alice.team.pk).secret
     assert call.verified(secret)["data"]["id"] == job.public_id
 
 
@@ -116,8 +116,8 @@ def test_it_is_tried_again_with_growing_pauses_then_given_up(submit, endpoint, r
         least.append((delivery.next_try_at - after).total_seconds())
         most.append((delivery.next_try_at - before).total_seconds())
         due_again(delivery)
-    assert len(receiver.calls) == MOST_TRIES == 10
-    for at_least, at_most, planned in zip(least, most, _PAUSES_SECONDS, strict=True):
+    assert len(receiver.calls) == MAX_ATTEMPTS == 10
+    for at_least, at_most, planned in zip(least, most, _RETRY_DELAYS_SECONDS, strict=True):
         assert 0.8 * planned <= at_most  # each is jittered by a fifth
         assert at_least <= 1.2 * planned
     assert sum(most) > 5_000
@@ -192,8 +192,8 @@ def test_redirects_are_not_followed(submit, endpoint, receiver):
     complete(submit)
     deliver()
     assert [call.path for call in receiver.calls] == ["/hook"]
-    attempt = Attempt.objects.get()
-    assert (attempt.status, attempt.trouble.split(".")[0]) == (302, "Redirects are not followed")
+    attempt = DeliveryAttempt.objects.get()
+    assert (attempt.status, attempt.error.split(".")[0]) == (302, "Redirects are not followed")
     assert Delivery.objects.get().state == "pending"
 
 
@@ -202,19 +202,19 @@ def test_a_gigabyte_is_not_read(submit, endpoint, receiver):
     receiver.answer = flood
     complete(submit)
     deliver()
-    attempt = Attempt.objects.get()
+    attempt = DeliveryAttempt.objects.get()
     assert attempt.status == 500
-    assert attempt.answer == "x" * 1000
+    assert attempt.response_excerpt == "x" * 1000
 
 
 def test_an_answer_that_drips_is_cut_off(submit, endpoint, receiver, monkeypatch):
-    monkeypatch.setattr("jobs.webhooks.transport._WHOLE_SECONDS", 1.0)
+    monkeypatch.setattr("jobs.webhooks.transport._TOTAL_TIMEOUT_SECONDS", 1.0)
     endpoint()
     receiver.answer = drip
     complete(submit)
     deliver()
-    attempt = Attempt.objects.get()
-    assert (attempt.status, attempt.trouble) == (None, "No answer in time.")
+    attempt = DeliveryAttempt.objects.get()
+    assert (attempt.status, attempt.error) == (None, "No answer in time.")
     assert attempt.seconds < 15
 
 
@@ -247,14 +247,14 @@ def test_a_slow_address_does_not_delay_another(submit, endpoint, receiver):
     ["127.0.0.1", "localhost", "0", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254", "10.0.0.1"],
 )
 def test_private_addresses_are_not_called(submit, endpoint, receiver, settings, host):
-    settings.WEBHOOKS_TO_PRIVATE_ADDRESSES = False
+    settings.WEBHOOKS_ALLOW_PRIVATE_IPS = False
     hook = endpoint()
     port = receiver.url.rpartition(":")[2]
     Endpoint.objects.filter(pk=hook.pk).update(url=f"http://{host}:{port}/hook")
     complete(submit)
     deliver()
     assert not receiver.calls
-    assert "private" in Attempt.objects.get().trouble
+    assert "private" in DeliveryAttempt.objects.get().error
 
 
 def test_nobody_listening_is_a_failed_try(submit, endpoint):
@@ -262,18 +262,18 @@ def test_nobody_listening_is_a_failed_try(submit, endpoint):
     Endpoint.objects.filter(pk=hook.pk).update(url=f"http://127.0.0.1:{own_port()}/")
     complete(submit)
     deliver()
-    attempt = Attempt.objects.get()
+    attempt = DeliveryAttempt.objects.get()
     assert attempt.status is None
-    assert "No connection" in attempt.trouble
+    assert "No connection" in attempt.error
 
 
 def test_two_outboxes_make_one_delivery(submit, endpoint):
     endpoint()
     complete(submit)
-    JobEvent.objects.update(announced_at=None)
-    announce_events()
-    JobEvent.objects.update(announced_at=None)
-    announce_events()
+    JobEvent.objects.update(dispatched_at=None)
+    dispatch_outbox()
+    JobEvent.objects.update(dispatched_at=None)
+    dispatch_outbox()
     assert Delivery.objects.count() == 1
 
 
@@ -289,7 +289,7 @@ def test_a_slow_address_of_one_job_does_not_delay_that_of_another(submit, receiv
 def test_what_is_switched_off_gets_nothing_more(submit, endpoint, receiver):
     hook = endpoint()
     complete(submit)
-    announce_events()
+    dispatch_outbox()
     update_endpoint(endpoint=hook, changes={"enabled": False})
     assert hook.disabled_at
     deliver()
@@ -306,8 +306,8 @@ def test_what_is_switched_off_gets_nothing_more(submit, endpoint, receiver):
 def test_addresses_of_many_jobs_cost_no_query_each(submit, receiver, django_assert_num_queries):
     for number in range(2):
         complete(submit, webhook_url=f"{receiver.url}/{number}")
-    announce_events()
-    JobEvent.objects.update(announced_at=None)
+    dispatch_outbox()
+    JobEvent.objects.update(dispatched_at=None)
     # Begin, events with jobs, the team's secret, endpoints, deliveries, mark, count, commit.
     with django_assert_num_queries(8):
-        announce_events()
+        dispatch_outbox()

@@ -7,15 +7,15 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from jobs.webhooks.delivery import note_answer
-from jobs.webhooks.models import Attempt, Delivery, DisabledReason, Endpoint
-from jobs.webhooks.services import create_endpoint, delete_endpoint, ping, switch_off, update_endpoint
-from jobs.webhooks.transport import Answer
+from jobs.webhooks.delivery import record_attempt
+from jobs.webhooks.models import Delivery, DeliveryAttempt, DisabledReason, Endpoint
+from jobs.webhooks.services import create_endpoint, delete_endpoint, disable_endpoints, ping, update_endpoint
+from jobs.webhooks.transport import AttemptResult
 from tests.workers import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-REFUSED = Answer(status=500, excerpt="", trouble="", seconds=0.1)
-TAKEN = Answer(status=200, excerpt="", trouble="", seconds=0.1)
+REFUSED = AttemptResult(status=500, excerpt="", error="", seconds=0.1)
+TAKEN = AttemptResult(status=200, excerpt="", error="", seconds=0.1)
 
 
 @pytest.fixture
@@ -27,15 +27,15 @@ def delivery(alice: Any) -> Delivery:
 
 
 class Note(threading.Thread):
-    """Notes what was answered, on a connection of its own."""
+    """Notes what was resulted, on a connection of its own."""
 
-    def __init__(self, delivery: Delivery, answer: Answer) -> None:
+    def __init__(self, delivery: Delivery, result: AttemptResult) -> None:
         super().__init__()
-        self.delivery, self.answer, self.error = delivery, answer, None
+        self.delivery, self.result, self.error = delivery, result, None
 
     def run(self) -> None:
         try:
-            note_answer(delivery=self.delivery, answer=self.answer, now=timezone.now())
+            record_attempt(delivery=self.delivery, result=self.result, now=timezone.now())
         except Exception as error:  # looked at by the test
             self.error = error
         finally:
@@ -51,23 +51,23 @@ def _somebody_waits() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-@pytest.mark.parametrize("answer", [REFUSED, TAKEN], ids=["refused", "taken"])
+@pytest.mark.parametrize("result", [REFUSED, TAKEN], ids=["refused", "taken"])
 @pytest.mark.parametrize("what", ["switched off", "moved", "deleted"])
-def test_neither_blocks_the_other(delivery: Delivery, answer: Answer, what: str) -> None:
+def test_neither_blocks_the_other(delivery: Delivery, result: AttemptResult, what: str) -> None:
     endpoint = delivery.endpoint
     Endpoint.objects.filter(pk=endpoint.pk).update(failing_since=timezone.now())
-    note = Note(delivery, answer)
+    note = Note(delivery, result)
     with transaction.atomic():
         Endpoint.objects.select_for_update().get(pk=endpoint.pk)
         note.start()
         wait_until(_somebody_waits, 60)
         if what == "switched off":
-            switch_off(Endpoint.objects.filter(pk=endpoint.pk), reason=DisabledReason.BY_HAND)
+            disable_endpoints(Endpoint.objects.filter(pk=endpoint.pk), reason=DisabledReason.BY_HAND)
         elif what == "moved":
             update_endpoint(endpoint=endpoint, changes={"url": "https://elsewhere.invalid/"})
         else:
             delete_endpoint(endpoint=endpoint)
     note.join(60)
     assert note.error is None
-    assert Attempt.objects.count() == (what != "deleted")
-    assert Delivery.objects.filter(state=Delivery.State.PENDING).count() == (what == "moved" and answer is REFUSED)
+    assert DeliveryAttempt.objects.count() == (what != "deleted")
+    assert Delivery.objects.filter(state=Delivery.State.PENDING).count() == (what == "moved" and result is REFUSED)

@@ -14,9 +14,9 @@ from django.core.files.storage import default_storage
 from accounts.quota.models import LedgerEntry
 from inference.encoding import probe
 from jobs.models import Job, Worker
-from jobs.services.close import hand_back
-from jobs.services.storage import is_gone, job_folder
+from jobs.queue.finish import requeue_job
 from jobs.states import State
+from jobs.storage.files import is_missing, job_folder
 from tests.workers import WorkerProcess, wait_for_state, wait_until
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -40,10 +40,10 @@ def unhealthy() -> Worker | None:
 
 
 def test_a_disk_without_space_stops_the_claims(submit, start_worker):
-    start_worker(wait="engine_ready", SCRATCH_RESERVE_BYTES=10**18)
+    start_worker(wait="engine_ready", SCRATCH_MIN_FREE_BYTES=10**18)
     job = submit()
     found = wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first(), 10)
-    assert "left on the disk" in found.trouble
+    assert "left on the disk" in found.last_error
     job.refresh_from_db()
     assert (job.state, job.attempt) == (State.QUEUED, 0)
 
@@ -101,9 +101,9 @@ def test_a_full_disk_is_waited_for(submit, start_worker, hurry):
     try:
         with full_disk(folder, worker) as means:
             hurry()
-            trouble = wait_until(unhealthy, 20, lambda: means).trouble
+            last_error = wait_until(unhealthy, 20, lambda: means).last_error
             expected = "There is no space left on the disk." if means == "a full tmpfs" else "Cannot publish"
-            assert expected in trouble, means
+            assert expected in last_error, means
             job.refresh_from_db()
             assert (job.state, job.result_key) == (State.IN_PROGRESS, ""), means
             if means == "a full tmpfs":  # otherwise the worker cannot write its log either
@@ -157,16 +157,16 @@ def test_gone_is_what_a_storage_that_is_there_does_not_have(submit):
     job = submit()
     media = Path(default_storage.location)
     away = media.with_name("media-away")
-    assert not is_gone(job.source_key)  # it was away when it was read, and is back
-    assert is_gone(job.source_key + "x")
+    assert not is_missing(job.source_key)  # it was away when it was read, and is back
+    assert is_missing(job.source_key + "x")
     media.rename(away)
     try:
-        assert not is_gone(job.source_key + "x")
+        assert not is_missing(job.source_key + "x")
         media.mkdir()
-        assert not is_gone(job.source_key + "x")
+        assert not is_missing(job.source_key + "x")
         media.rmdir()
         media.write_text("a file where a folder should be")
-        assert not is_gone(job.source_key + "x")
+        assert not is_missing(job.source_key + "x")
         media.unlink()
     finally:
         away.rename(media)
@@ -174,7 +174,7 @@ def test_gone_is_what_a_storage_that_is_there_does_not_have(submit):
 
 def test_only_what_is_published_counts_as_done(submit, start_worker, hurry):
     """What was made for a job that went to another attempt meanwhile is dropped, and not counted."""
-    worker = start_worker(*SCRIPTED, BEAT_SECONDS=0.5)
+    worker = start_worker(*SCRIPTED, HEARTBEAT_INTERVAL_SECONDS=0.5)
     wait_for_state(submit(model="scripted", prompt="fine", steps=10), State.COMPLETED, State.FAILED)
     job = submit(**LONG)
     wait_until(lambda: in_the_middle(job))
@@ -184,8 +184,8 @@ def test_only_what_is_published_counts_as_done(submit, start_worker, hurry):
     hurry()
     hurry()
     worker.wait_for("publish_retry")
-    hand_back(fence=job.fence, pause_seconds=3600)
-    worker.wait_for("storage_given_up")
+    requeue_job(fence=job.fence, delay_seconds=3600)
+    worker.wait_for("publish_abandoned")
     worker.stop()
     (stopped,) = [line for line in worker.log.read_text().splitlines() if "worker_stopped" in line]
     assert json.loads(stopped)["jobs_done"] == 1

@@ -17,9 +17,9 @@ from PIL import Image
 from accounts.quota.models import LedgerEntry
 from inference.encoding import probe
 from jobs.models import Job, JobEvent, Worker
-from jobs.services import reconcile
-from jobs.services.cancel import cancel_job
-from jobs.services.doorbell import short_redis
+from jobs.queue import reconcile
+from jobs.queue.cancel import cancel_job
+from jobs.queue.wakeup import redis_client
 from jobs.states import TERMINAL, State
 from tests.workers import wait_for_state, wait_until
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.xdist_group("processes")
 # Work that is not over before the test is done with it, or hurries it.
 LONG = {"model": "scripted", "prompt": "delay=1", "steps": 100}
 SCRIPTED = ("--model", "scripted")
-SHORT_LEASE = {"LEASE_SECONDS": 5, "BEAT_SECONDS": 0.5}
+SHORT_LEASE = {"LEASE_TIMEOUT_SECONDS": 5, "HEARTBEAT_INTERVAL_SECONDS": 0.5}
 TINY = Path(settings.ROOT) / "tests" / "reference" / "i2vgen-xl-tiny"
 
 
@@ -75,10 +75,10 @@ def test_it_makes_publishes_and_charges(submit, start_worker, as_alice, settings
     assert list(JobEvent.objects.order_by("id").values_list("kind", flat=True)) == ["queued", "started", "completed"]
     video = as_alice.get(f"/v1/videos/{job.public_id}").json()
     assert (video["status"], video["progress"], video["attempt"]) == ("completed", 100, 1)
-    measured = wait_until(lambda: Worker.objects.filter(pace__gt=0).first())
-    assert measured.pace == pytest.approx(job.gpu_seconds / job.quoted_credits)
+    measured = wait_until(lambda: Worker.objects.filter(seconds_per_credit__gt=0).first())
+    assert measured.seconds_per_credit == pytest.approx(job.gpu_seconds / job.quoted_credits)
     later = wait_for_state(submit(), State.COMPLETED, State.FAILED)
-    assert (job.pace, later.pace) == (None, measured.pace)
+    assert (job.seconds_per_credit, later.seconds_per_credit) == (None, measured.seconds_per_credit)
     health = wait_until(lambda: (seen := as_alice.get("/health").json())["status"] == "healthy" and seen, 5)
     assert (health["model_loaded"], health["workers"]) == (True, 1)
     assert worker.stop() == 0
@@ -147,7 +147,7 @@ def test_a_worker_that_was_frozen_beyond_its_lease_changes_nothing(submit, start
     wait_until(lambda: job.refresh_from_db() or job.attempt == 2, 15)
     engine.resume()  # first: the worker ends it as soon as it wakes
     zombie.process.send_signal(signal.SIGCONT)
-    zombie.wait_for("fenced_off")
+    zombie.wait_for("attempt_fenced_off")
     hurry()
     wait_for_state(job, State.COMPLETED, State.FAILED)
     assert (job.state, job.attempt) == (State.COMPLETED, 2)
@@ -155,7 +155,7 @@ def test_a_worker_that_was_frozen_beyond_its_lease_changes_nothing(submit, start
 
 
 def test_cancel_of_a_running_job(submit, start_worker, hurry):
-    worker = start_worker(*SCRIPTED, BEAT_SECONDS=0.5)
+    worker = start_worker(*SCRIPTED, HEARTBEAT_INTERVAL_SECONDS=0.5)
     job = submit(**LONG)
     wait_until(lambda: in_the_middle(job))
     engine = worker.engine.pid
@@ -171,7 +171,7 @@ def test_cancel_of_a_running_job(submit, start_worker, hurry):
 
 
 def test_sigterm_lets_it_finish_what_it_holds(submit, start_worker, hurry):
-    worker = start_worker(*SCRIPTED, DRAIN_SECONDS=600)
+    worker = start_worker(*SCRIPTED, DRAIN_TIMEOUT_SECONDS=600)
     job, later = submit(**LONG), submit(**LONG)
     wait_until(lambda: in_the_middle(job))
     worker.process.send_signal(signal.SIGTERM)
@@ -184,7 +184,7 @@ def test_sigterm_lets_it_finish_what_it_holds(submit, start_worker, hurry):
 
 
 def test_sigterm_hands_back_what_does_not_fit_and_counts_no_crash(submit, start_worker, hurry):
-    worker = start_worker(*SCRIPTED, DRAIN_SECONDS=0.2)
+    worker = start_worker(*SCRIPTED, DRAIN_TIMEOUT_SECONDS=0.2)
     job = submit(**LONG)
     wait_until(lambda: in_the_middle(job))
     assert worker.stop() == 0
@@ -201,7 +201,7 @@ def test_forged_doorbells_do_nothing(submit, start_worker, tmp_path):
     """Entries that name a function or hold a pickle ring the bell, and that is all."""
     proof = tmp_path / "owned"
     worker = start_worker()
-    redis, queue = short_redis(), "rq:queue:pool.cpu"
+    redis, queue = redis_client(), "rq:queue:pool.cpu"
 
     class Bomb:
         def __reduce__(self):
@@ -221,9 +221,9 @@ def test_forged_doorbells_do_nothing(submit, start_worker, tmp_path):
 
 
 def test_a_model_that_is_not_there_makes_the_worker_unhealthy_and_says_why(start_worker, tmp_path):
-    start_worker("--model", "i2vgen-xl-tiny", "--source", str(tmp_path), wait="engine_not_loaded")
+    start_worker("--model", "i2vgen-xl-tiny", "--source", str(tmp_path), wait="engine_load_failed")
     found = wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first(), 10)
-    assert "model_index.json" in found.trouble
+    assert "model_index.json" in found.last_error
 
 
 def test_the_diffusion_model_on_its_tiny_checkpoint(submit, start_worker):
@@ -248,10 +248,10 @@ def test_the_diffusion_model_on_its_tiny_checkpoint(submit, start_worker):
 def test_what_an_engine_can_suffer(script, code, crashes, restarts, submit, start_worker):
     """The job fails with its reason, for free, after as many tries as make sense; the next job is unharmed."""
     # Where no engine hangs, none is to be taken for one that does only since the machine is busy.
-    worker = start_worker(*SCRIPTED, ENGINE_SILENCE_SECONDS=1 if code == "engine_hung" else 600)
+    worker = start_worker(*SCRIPTED, ENGINE_PROGRESS_TIMEOUT_SECONDS=1 if code == "engine_hung" else 600)
     engine = worker.engine.pid
     job = submit(model="scripted", prompt=script, steps=10)
-    while not job.is_terminal:
+    while not job.is_finished:
         wait_for_state(job, State.QUEUED, *TERMINAL)
         Job.objects.filter(pk=job.pk, state=State.QUEUED).update(not_before=None)
         time.sleep(0.1)

@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from inference.encoding import probe
 from jobs.models import Job, Worker
-from jobs.services.links import signed_content_url
-from jobs.services.storage import attempt_key
 from jobs.states import State
+from jobs.storage.files import attempt_key
+from jobs.storage.signed_urls import signed_content_url
 from tests.jobs.conftest import FILM
 from tests.jobs.worker.s3_server import KEYS, Line, S3Server
 from tests.workers import wait_for_state, wait_until
@@ -106,7 +106,7 @@ def test_a_server_that_is_away_is_waited_for(fault, submit, start_worker, hurry,
         line.disturb(fault)
     hurry()
     worker.wait_for("publish_retry")
-    assert wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first()).trouble
+    assert wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first()).last_error
     job.refresh_from_db()
     assert (job.state, job.result_key) == (State.IN_PROGRESS, "")
     if fault == "killed":
@@ -178,7 +178,7 @@ def test_a_storages_address_outlives_neither_link_nor_video(public, finished_of,
     path = f"/v1/videos/{job.public_id}/content"
     link = signed_content_url("", job)
     assert seconds(path) == seconds(link) == 300
-    settings.DOWNLOAD_LINK_SECONDS = 30
+    settings.DOWNLOAD_URL_MAX_AGE_SECONDS = 30
     assert 1 <= seconds(signed_content_url("", job)) <= 30
     Job.objects.filter(pk=job.pk).update(expires_at=timezone.now() + timedelta(seconds=60))
     assert 1 <= seconds(path) <= 60

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.urls import get_resolver
 
 from common.errors import MutoscopeError
-from inference.errors import InferenceError, PictureFault
+from inference.errors import ImageErrorCode, InferenceError
 from jobs.worker.messages import SCRATCH_FAILED
-from portal import edge  # noqa: F401 (defines errors of the tree, and no address leads to it)
+from portal.web import request_guards  # noqa: F401 (defines errors of the tree, and no address leads to it)
 
 ROOT = Path(settings.ROOT)
 _ROOMS = ("accounts", "jobs", "platform/common", "platform/portal")
@@ -57,7 +57,7 @@ def raised() -> set[str]:
     """Codes of the error envelope."""
     assert get_resolver().url_patterns  # everything that an address leads to is loaded
     classes = set(subclasses(MutoscopeError))
-    found = {str(kind.default_code) for kind in classes} | {fault.value for fault in PictureFault}
+    found = {str(kind.default_code) for kind in classes} | {fault.value for fault in ImageErrorCode}
     names = {kind.__name__ for kind in classes} | {"super"}
     for tree in modules(*_ROOMS):
         for call in calls(tree, names):
@@ -76,7 +76,7 @@ def ends_of_videos() -> set[str]:
             found |= constants(call, "code", "error_code")
     # What the engine's process reports of a run, and of loading its model; what its parent finds.
     for tree in modules("jobs/worker"):
-        found |= _words(word for call in calls(tree, {"LoadFailed", "Failed"}) for word in call.args[:2])
+        found |= _words(word for call in calls(tree, {"LoadFailure", "GenerationFailure"}) for word in call.args[:2])
         returned = (node.value for node in ast.walk(tree) if isinstance(node, ast.Return))
         found |= _words(value.elts[0] for value in returned if isinstance(value, ast.Tuple))
     names = {kind.__name__ for kind in subclasses(InferenceError)}

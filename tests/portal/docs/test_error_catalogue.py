@@ -5,7 +5,7 @@ from django.test import Client
 
 from common.errors import MutoscopeError
 from portal.docs.catalogue import entries
-from portal.edge import LengthRequired
+from portal.web.request_guards import LengthRequired
 from tests.portal.docs import codes
 
 
@@ -14,7 +14,7 @@ def test_every_code_of_the_source_has_an_entry_and_every_entry_a_code() -> None:
 
 
 def test_every_end_of_a_video_has_an_entry_and_every_entry_an_end() -> None:
-    assert set(entries("endings")) == codes.ends_of_videos()
+    assert set(entries("failure_codes")) == codes.ends_of_videos()
 
 
 def test_the_statuses_are_those_of_the_classes() -> None:
@@ -28,10 +28,10 @@ def test_each_code_stands_under_its_anchor(language: str, client: Client, db: No
     page = client.get("/docs/errors", headers={"Accept-Language": language}).content.decode()
     for code, entry in entries("errors").items():
         assert page.count(f'id="{code}"') == 1, code
-        cause, remedy = (entry.shown_in(language)[part] for part in ("cause", "remedy"))
+        cause, remedy = (entry.as_context(language)[part] for part in ("cause", "remedy"))
         assert str(cause) in page
         assert str(remedy) in page
-    for code in entries("endings"):
+    for code in entries("failure_codes"):
         assert page.count(f'id="video-{code}"') == 1, code
 
 

@@ -66,7 +66,7 @@ class Reader:
 def portal() -> Iterator[Portal]:
     folder = Path(tempfile.mkdtemp(prefix="mts-docs-"))
     portal = Portal(folder)
-    portal.env |= {"WEBHOOKS_TO_PRIVATE_ADDRESSES": "1"}
+    portal.env |= {"WEBHOOKS_ALLOW_PRIVATE_IPS": "1"}
     portal.start()
     yield portal
     portal.clear()

@@ -6,10 +6,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.management.commands._arguments import find_team
 from accounts.quota.models import LedgerEntry, Wallet
-from accounts.quota.services import MOST_CREDITS, adjust, grant
+from accounts.quota.services import MAX_CREDITS_PER_ENTRY, adjust, grant
 from common.errors import Conflict
 
-_LONGEST_REASON = LedgerEntry._meta.get_field("reason").max_length or 0
+_MAX_REASON_LENGTH = LedgerEntry._meta.get_field("reason").max_length or 0
 
 
 class Command(BaseCommand):
@@ -22,10 +22,10 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         credits, reason = options["credits"], options["reason"].strip()  # noqa: A001 (the product's word)
-        if not 0 < abs(credits) <= MOST_CREDITS:
-            raise CommandError(f"credits must be from 1 to {MOST_CREDITS}, or as many taken back")
-        if not 0 < len(reason) <= _LONGEST_REASON:
-            raise CommandError(f"--reason must have 1 to {_LONGEST_REASON} characters")
+        if not 0 < abs(credits) <= MAX_CREDITS_PER_ENTRY:
+            raise CommandError(f"credits must be from 1 to {MAX_CREDITS_PER_ENTRY}, or as many taken back")
+        if not 0 < len(reason) <= _MAX_REASON_LENGTH:
+            raise CommandError(f"--reason must have 1 to {_MAX_REASON_LENGTH} characters")
         team = find_team(options["team"])
         try:
             (grant if credits > 0 else adjust)(team=team, credits=credits, reason=reason)

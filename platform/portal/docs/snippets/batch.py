@@ -34,7 +34,7 @@ while True:
         )
     answer.raise_for_status()
     batch = answer.json()
-    if batch["counts"]["not_taken"] == 0:
+    if batch["counts"]["pending"] == 0:
         break
 for item in batch["items"]:
     if item["error"]:

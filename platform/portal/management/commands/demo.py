@@ -14,56 +14,61 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connections
 
-from accounts.principals import principal_for_key
+from accounts.auth.principals import principal_for_key
 from accounts.quota.services import grant
 from accounts.roles import Scope
 from common.errors import MutoscopeError
-from portal.console import Console
-from portal.environment import ROOT, add_arguments, site_url
-from portal.processes import spawn
-from portal.up import Portal
+from portal.embedded.console import Console
+from portal.embedded.environment import ROOT, add_arguments, site_url
+from portal.embedded.portal import EmbeddedPortal
+from portal.embedded.processes import spawn
 
 EMAIL = "demo@example.com"
-LOW_BALANCE, TOP_UP = 200, 1000
+MIN_BALANCE_CREDITS, TOP_UP_CREDITS = 200, 1000
 
 
-class DemoPortal(Portal):
+class DemoPortal(EmbeddedPortal):
     """A portal that keeps its log to itself until the video is made."""
 
-    def __init__(self, *, host: str, port: int, stop_after: bool) -> None:
-        super().__init__(host=host, port=port, hushed=True)
-        self._stop_after = stop_after
+    def __init__(self, *, host: str, port: int, exit_after_video: bool) -> None:
+        super().__init__(host=host, port=port, quiet=True)
+        self._exit_after_video = exit_after_video
         self._key = ""
 
     def prepare(self, console: Console) -> None:
         super().prepare(console)
-        self._key = self._working_key()
+        self._key = self._ensure_api_key()
         connections.close_all()
 
-    def welcome(self, console: Console) -> subprocess.Popen[bytes]:
-        console.say(f"Mutoscope is ready: {settings.SITE_URL}")
+    def on_ready(self, console: Console) -> subprocess.Popen[bytes]:
+        console.message(f"Mutoscope is ready: {settings.SITE_URL}")
         model = os.environ.get("MODEL") or settings.DEFAULT_MODEL
-        words = [site_url(self.host, self.port), ROOT / "samples" / "cat.jpg", model, self.folder / "demo" / "cat.mp4"]
-        if not self._stop_after:
-            words.append("--keeps-serving")
+        arguments = [
+            site_url(self.host, self.port),
+            ROOT / "samples" / "cat.jpg",
+            model,
+            self.folder / "demo" / "cat.mp4",
+        ]
+        if not self._exit_after_video:
+            arguments.append("--keep-serving")
         return spawn(
-            [sys.executable, "-m", "portal.demo", *words],
+            [sys.executable, "-m", "portal.embedded.servers.demo_client", *arguments],
             death_signal=signal.SIGKILL,
             output=sys.stdout.fileno(),
             env={**os.environ, "MUTOSCOPE_API_KEY": self._key},
         )
 
-    def farewell(self, console: Console, code: int) -> bool:
+    def on_exit(self, console: Console, code: int) -> bool:
         if code:
-            console.say(f"The end of {console.path}:\n{console.last_lines(60)}")
+            console.message(f"The end of {console.path}:\n{console.last_lines(60)}")
             return True
-        if self._stop_after:
+        if self._exit_after_video:
             return True
-        console.say(f"  Sign in       {settings.SITE_URL} as {EMAIL}, password {self._password()}")
-        console.say(f"  The API       {settings.SITE_URL}/docs")
-        self.say_where_mails_are(console)
-        console.say("\nThe portal goes on serving; Ctrl-C ends it.\n")
-        console.hushed = False
+        console.message(f"  Sign in       {settings.SITE_URL} as {EMAIL}, password {self._password()}")
+        console.message(f"  The API       {settings.SITE_URL}/docs")
+        self.show_email_folder(console)
+        console.message("\nThe portal goes on serving; Ctrl-C ends it.\n")
+        console.quiet = False
         return False
 
     def _password(self) -> str:
@@ -71,18 +76,18 @@ class DemoPortal(Portal):
         file = self._file("password")
         return file.read_text() or _write(file, secrets.token_urlsafe(9))
 
-    def _working_key(self) -> str:
+    def _ensure_api_key(self) -> str:
         """The demo account's one key, made anew where it is missing or was revoked; its wallet is kept from empty."""
         file = self._file("key")
         try:
             principal = principal_for_key(file.read_text(), client_ip="127.0.0.1")
             principal.require(Scope.VIDEOS_WRITE)
         except MutoscopeError:
-            said = io.StringIO()
-            call_command("create_key", email=EMAIL, name="demo", password=self._password(), stdout=said)
-            principal = principal_for_key(_write(file, said.getvalue().strip()), client_ip="127.0.0.1")
-        if principal.team.wallet.balance < LOW_BALANCE:
-            grant(team=principal.team, credits=TOP_UP, reason="granted by the demo")
+            output = io.StringIO()
+            call_command("create_key", email=EMAIL, name="demo", password=self._password(), stdout=output)
+            principal = principal_for_key(_write(file, output.getvalue().strip()), client_ip="127.0.0.1")
+        if principal.team.wallet.balance < MIN_BALANCE_CREDITS:
+            grant(team=principal.team, credits=TOP_UP_CREDITS, reason="granted by the demo")
         return file.read_text()
 
     def _file(self, name: str) -> Path:
@@ -106,5 +111,5 @@ class Command(BaseCommand):
         add_arguments(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        stop_after = os.environ.get("DEMO_EXIT", "") not in {"", "0"}
-        sys.exit(DemoPortal(host=options["host"], port=options["port"], stop_after=stop_after).run())
+        exit_after_video = os.environ.get("DEMO_EXIT", "") not in {"", "0"}
+        sys.exit(DemoPortal(host=options["host"], port=options["port"], exit_after_video=exit_after_video).run())

@@ -9,7 +9,7 @@ from django.forms import model_to_dict
 from accounts.management.commands._arguments import find_team
 from accounts.quota.models import Plan
 from accounts.quota.services import assign_plan
-from portal.desk.limits import FIELDS, PlanForm
+from portal.admin.plan_forms import LIMIT_FIELDS, PlanForm
 
 
 class Command(BaseCommand):
@@ -33,22 +33,22 @@ class Command(BaseCommand):
             known = ", ".join(Plan.objects.order_by("name").values_list("name", flat=True)) or "none"
             raise CommandError(f"There is no plan {options['name']!r}; --set makes it. Known: {known}.")
         if options["set"]:
-            plan = _save(plan or Plan(name=options["name"]), dict(_pair(text) for text in options["set"]))
+            plan = _save(plan or Plan(name=options["name"]), dict(_parse_assignment(text) for text in options["set"]))
         assert plan is not None  # noqa: S101 (the type checker does not follow)
         if options["assign"]:
             team = find_team(options["assign"])
             assign_plan(team=team, plan=plan)
             self.stdout.write(f"{team} is on {plan}")
             return
-        for name in FIELDS:
+        for name in LIMIT_FIELDS:
             if (value := getattr(plan, name)) is not None:
                 self.stdout.write(f"{name}={','.join(value) if isinstance(value, list) else value}")
 
 
-def _pair(text: str) -> tuple[str, Any]:
+def _parse_assignment(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
-    if not equals or name not in FIELDS:
-        raise CommandError(f"--set {text!r}: write FIELD=VALUE, with a field of {', '.join(FIELDS)}")
+    if not equals or name not in LIMIT_FIELDS:
+        raise CommandError(f"--set {text!r}: write FIELD=VALUE, with a field of {', '.join(LIMIT_FIELDS)}")
     if name == "rollover":
         return name, value.capitalize()
     return name, [part.strip() for part in value.split(",") if part.strip()] if name.startswith("allowed_") else value
@@ -58,7 +58,7 @@ def _save(plan: Plan, changes: dict[str, Any]) -> Plan:
     """Through the form of the admin's page: what it refuses is refused here in the same words."""
     form = PlanForm({**model_to_dict(plan), **changes}, instance=plan)
     if not form.is_valid():
-        said = [f"{name}: {error}" for name, errors in form.errors.items() for error in errors]
-        raise CommandError(" ".join(said))
+        errors_text = [f"{name}: {error}" for name, errors in form.errors.items() for error in errors]
+        raise CommandError(" ".join(errors_text))
     saved: Plan = form.save()
     return saved

@@ -1,12 +1,12 @@
-"""`manage.py up`: see `portal.up`."""
+"""`manage.py up`: see `portal.embedded.portal`."""
 
 import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from portal.environment import add_arguments
-from portal.up import Portal
+from portal.embedded.environment import add_arguments
+from portal.embedded.portal import EmbeddedPortal
 
 
 class Command(BaseCommand):
@@ -17,4 +17,4 @@ class Command(BaseCommand):
         add_arguments(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        sys.exit(Portal(host=options["host"], port=options["port"]).run())
+        sys.exit(EmbeddedPortal(host=options["host"], port=options["port"]).run())

@@ -1,0 +1,34 @@
+"""Puts a warning about credits aside, for as long as the session lasts."""
+
+import re
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.principals import Principal
+from accounts.quota.context_processors import DISMISSED
+from common.errors import NotFound
+
+_BANNER_KEY = re.compile(r"\d+-\d{4}-\d{2}-(team|own)-\d{2,3}", re.ASCII)
+# A session keeps the newest: those of months that are over concern nobody.
+_MAX_DISMISSED = 20
+
+
+@require_POST
+@team_member_required()
+def dismiss(request: HttpRequest, _principal: Principal, key: str) -> HttpResponseBase:
+    """htmx takes an empty answer in the warning's place; a browser without it goes back to where it was."""
+    if not _BANNER_KEY.fullmatch(key):
+        raise NotFound("There is no such warning.")
+    dismissed = [known for known in request.session.get(DISMISSED, []) if known != key]
+    request.session[DISMISSED] = [*dismissed, key][-_MAX_DISMISSED:]
+    if is_htmx(request):
+        return HttpResponse()
+    back = request.POST.get("next", "")
+    known_place = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()})
+    return redirect(back if known_place else reverse("usage"))

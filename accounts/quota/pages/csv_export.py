@@ -1,0 +1,89 @@
+"""The month as a CSV file: one line for each day, person, key and model."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterator
+from datetime import date
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from accounts.auth.decorators import team_member_required
+from accounts.auth.principals import Principal
+from accounts.models import ApiKey, User
+from accounts.quota import selectors
+from accounts.quota.models import UsageDay
+from accounts.quota.months import last_day
+from accounts.quota.pages.usage import chosen_month, months_of
+from accounts.roles import Scope
+
+_COLUMNS = ("day", "member", "email", "key", "key_prefix", "model", "credits", "videos", "completed", "gpu_seconds")
+# Spreadsheets take a cell that begins so for a formula, and run it.
+_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
+# Tells Excel that it is UTF-8.
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+@require_safe
+@team_member_required(Scope.USAGE_READ)
+def usage_csv(request: HttpRequest, principal: Principal) -> HttpResponseBase:
+    """Everybody's lines for who may see them, else the own ones."""
+    month = chosen_month(request, months_of(principal.team))
+    rows = selectors.usage_between(team=principal.team, first=month, last=last_day(month))
+    lines = _lines(principal, selectors.visible_to(principal, rows))
+    response = StreamingHttpResponse(_stream(request, lines), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="mutoscope-usage-{month:%Y-%m}.csv"'
+    return response
+
+
+def _stream(request: HttpRequest, lines: Iterator[str]) -> Iterator[str] | AsyncIterator[str]:
+    """An ASGI server would collect all that comes from a plain iterator first."""
+    return _in_thread(lines) if isinstance(request, ASGIRequest) else lines
+
+
+async def _in_thread(lines: Iterator[str]) -> AsyncIterator[str]:
+    while (part := await sync_to_async(lambda: next(lines, None))()) is not None:
+        yield part
+
+
+def _lines(principal: Principal, rows: QuerySet[UsageDay]) -> Iterator[str]:
+    """A part for each day: no cursor stays open while a slow reader takes its time."""
+    yield _BYTE_ORDER_MARK + _as_csv([_COLUMNS])
+    people = selectors.users_by_id(set(rows.values_list("user", flat=True).distinct()))
+    keys = selectors.api_keys_by_id(principal.team, set(rows.values_list("api_key", flat=True).distinct()))
+    for day in rows.order_by("day").values_list("day", flat=True).distinct():
+        found = rows.filter(day=day).order_by("model", "user", "api_key")
+        yield _as_csv(_cells(day, row, people, keys) for row in found)
+
+
+def _cells(day: date, row: UsageDay, people: dict[int, User], keys: dict[int, ApiKey]) -> list[Any]:
+    user = people.get(row.user_id or 0)
+    key = keys.get(row.api_key_id or 0)
+    return [
+        day,
+        escape_formula(selectors.name_of_user(user)),
+        escape_formula(selectors.email_of(user)),
+        escape_formula(selectors.name_of_key(row.api_key_id, key)),
+        escape_formula(key.prefix if key else ""),
+        escape_formula(row.model),
+        row.credits,
+        row.videos,
+        row.completed,
+        round(row.gpu_seconds, 3),
+    ]
+
+
+def escape_formula(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.lstrip(" \n").startswith(_FORMULA_PREFIXES) else text
+
+
+def _as_csv(rows: Any) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\r\n").writerows(rows)
+    return buffer.getvalue()

@@ -1,0 +1,35 @@
+"""torch's failures to ours, so that a caller knows whether the process can go on."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from inference.errors import DeviceBroken, OutOfMemory
+
+_CPU_OUT_OF_MEMORY = "can't allocate memory"
+_DEVICE_ERROR_SIGNS = ("CUDA error", "cuDNN error", "CUBLAS_STATUS", "CUDNN_STATUS", "NCCL")
+
+
+@contextmanager
+def translate_device_errors(device: str) -> Iterator[None]:
+    """Raises OutOfMemory after giving back what was taken, or DeviceBroken for a lost CUDA context."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory(device, error) from None  # the chained traceback would keep the tensors alive
+    except RuntimeError as error:
+        if _CPU_OUT_OF_MEMORY in str(error):
+            raise _out_of_memory(device, error) from None
+        if isinstance(error, torch.AcceleratorError) or any(sign in str(error) for sign in _DEVICE_ERROR_SIGNS):
+            raise DeviceBroken(f"{device} failed: {str(error).splitlines()[0]}") from error
+        raise
+
+
+def _out_of_memory(device: str, error: BaseException) -> OutOfMemory:
+    error.__traceback__ = None
+    gc.collect()
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+    return OutOfMemory(f"{device} has not enough memory for this clip: choose fewer frames or a lower resolution.")

@@ -1,0 +1,169 @@
+"""Untrusted bytes to a plain RGB picture, and a picture to the shape of a frame.
+
+The header is judged before anything is decoded: a few kilobytes can announce gigabytes.
+"""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.Image import Resampling
+
+from inference.errors import ImageError, ImageErrorCode
+from inference.limits import MAX_IMAGE_ASPECT_RATIO, MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE
+
+BACKDROP = (255, 255, 255)
+"""What transparent pixels are laid on."""
+
+MAX_PREVIEW_SIDE = 256
+"""Pixels a side, at most."""
+MAX_PREVIEW_BYTES = 15_000
+"""20 kB in base64."""
+
+_SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
+_TOO_LARGE = (
+    f"The picture is too large: at most {MAX_IMAGE_PIXELS // 10**6} megapixels and {MAX_IMAGE_SIDE} pixels a side."
+)
+# Each scan of a progressive JPEG goes over the whole picture again: 469 kB with 10,000 of them took 53 s. The marker
+# cannot occur in entropy-coded data; ordinary files have about ten.
+_JPEG_SCAN_MARKER, _MAX_JPEG_SCANS = b"\xff\xda", 100
+_DECODE_ERRORS = (
+    struct.error,
+    zlib.error,
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+)
+"""What Pillow's decoders raise on broken files (SyntaxError: a broken PNG)."""
+
+
+def decode_image(data: bytes) -> Image.Image:
+    """The RGB picture in `data`, upright, without metadata. Raises PictureError.
+
+    Reads PNG, JPEG and WebP, told by content, up to 25 megapixels and 8192 pixels a side. Greyscale, palette, CMYK and
+    16-bit pictures become 8-bit RGB; transparency is laid on white.
+    """
+    image_format = _detect_format(data)
+    if image_format == "JPEG" and data.count(_JPEG_SCAN_MARKER) > _MAX_JPEG_SCANS:
+        raise ImageError(ImageErrorCode.UNREADABLE, "The JPEG file is made of too many scans. Save it again.")
+    image = _open(data, image_format)
+    _check_header(image)
+    try:
+        image.load()
+        return _plain_rgb(_upright(image))
+    except _DECODE_ERRORS as error:
+        raise _decode_error(error) from error
+
+
+def preview_jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    """(height, width, 3) as a JPEG of at most PREVIEW_BYTES, for a look in passing."""
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    image.thumbnail((MAX_PREVIEW_SIDE, MAX_PREVIEW_SIDE), reducing_gap=2.0)
+    for quality in (75, 50, 25, 1):
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=quality)
+        if buffer.tell() <= MAX_PREVIEW_BYTES:
+            break
+    return buffer.getvalue()
+
+
+def encode_png(image: Image.Image) -> bytes:
+    """The picture as PNG, quickly rather than small; decode_picture gives the same pixels back."""
+    buffer = io.BytesIO()
+    # Of a photograph, filtered row by row, runs are all there is to find: two thirds of the time, the same size.
+    image.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
+    return buffer.getvalue()
+
+
+def fit_image(image: Image.Image, width: int, height: int, resample: Resampling = Resampling.LANCZOS) -> Image.Image:
+    """The middle of the picture at exactly width x height: the largest part of that shape, scaled.
+
+    Cut before it is scaled: a picture of 2048 x 1 pixels scaled to cover a frame first would take gigabytes.
+    """
+    scale = min(image.width / width, image.height / height)
+    # A quotient that was rounded up would cut beyond the edge.
+    across, down = min(width * scale, image.width), min(height * scale, image.height)
+    left, top = (image.width - across) / 2, (image.height - down) / 2
+    return image.resize((width, height), resample, box=(left, top, left + across, top + down))
+
+
+def _detect_format(data: bytes) -> str:
+    """The format by its first bytes, whatever the file is called."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    for signature, image_format in _SIGNATURES.items():
+        if data.startswith(signature):
+            return image_format
+    if not data:
+        raise ImageError(ImageErrorCode.UNREADABLE, "The file is empty. Send a PNG, JPEG or WebP picture.")
+    raise ImageError(ImageErrorCode.UNSUPPORTED, "This is not a PNG, JPEG or WebP picture, whatever its name says.")
+
+
+def _open(data: bytes, image_format: str) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=[image_format])
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(ImageErrorCode.TOO_LARGE, _TOO_LARGE) from error
+    except UnidentifiedImageError as error:
+        raise ImageError(ImageErrorCode.UNREADABLE, f"The {image_format} file has no readable header.") from error
+    except _DECODE_ERRORS as error:
+        raise _decode_error(error) from error
+
+
+def _check_header(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_IMAGE_PIXELS or max(width, height) > MAX_IMAGE_SIDE:
+        raise ImageError(ImageErrorCode.TOO_LARGE, f"{_TOO_LARGE} It has {width} x {height}; make it smaller.")
+    if max(width, height) > MAX_IMAGE_ASPECT_RATIO * min(width, height):
+        message = (
+            f"The picture is too narrow: no side may be more than {MAX_IMAGE_ASPECT_RATIO} times the other. Crop it."
+        )
+        raise ImageError(ImageErrorCode.UNSUPPORTED, message)
+    # Phones write JPEG files with a preview as a second picture (MPO): the first one is meant.
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        raise ImageError(ImageErrorCode.ANIMATED, "The picture is animated. Send a still one.")
+
+
+def _decode_error(error: Exception) -> ImageError:
+    if isinstance(error, MemoryError):
+        return ImageError(ImageErrorCode.TOO_LARGE, "The picture needs more memory than there is; make it smaller.")
+    reason = str(error).lower()
+    if any(sign in reason for sign in ("truncat", "incomplete", "not enough", "unexpected end", "broken data")):
+        return ImageError(ImageErrorCode.TRUNCATED, "The picture is cut off before its end. Send the whole file.")
+    return ImageError(ImageErrorCode.UNREADABLE, "The picture is damaged and cannot be read. Save it again.")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its camera was held. Broken metadata, of which Pillow warns or raises, spoils no good picture."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except (*_DECODE_ERRORS, Warning):
+        return image
+
+
+def _plain_rgb(image: Image.Image) -> Image.Image:
+    """A copy that holds pixels and nothing else."""
+    if image.mode.startswith("I"):
+        image = _from_16_bits(image)
+    if image.has_transparency_data:
+        clear = image.convert("RGBA")
+        plain = Image.new("RGB", image.size, BACKDROP)
+        plain.paste(clear, mask=clear.getchannel("A"))
+    else:
+        plain = image.convert("RGB")
+    plain.info.clear()
+    return plain
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    """Pillow's own conversion clips 16-bit grey to white instead of scaling it."""
+    return Image.fromarray((np.asarray(image).astype(np.uint32) // 257).clip(0, 255).astype(np.uint8))

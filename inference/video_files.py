@@ -1,0 +1,78 @@
+"""A film file's frames again, and what is made of them: a GIF, a sheet of all frames.
+
+Decoded one frame at a time, as often as they are gone through: a clip's frames together may be a hundred megabytes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil, isqrt
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.Image import Resampling
+
+from inference.encoding import translate_file_errors, write_gif
+from inference.errors import EncodingError
+
+SPRITE_SHEET_QUALITY = 85
+MAX_TILE_SIDE = 256
+
+
+class VideoFile:
+    """Frames of a film file, as arrays of (height, width, 3), RGB. Raises EncodingFailed where it cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        with translate_file_errors(self._path, reading=True), av.open(str(self._path)) as video:
+            if not video.streams.video:
+                raise EncodingError(f"{self._path.name} holds no film.")
+            for frame in video.decode(video.streams.video[0]):
+                yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class SpriteSheet:
+    """How the frames of a clip lie on its sheet: row by row, from left to right, all of one size."""
+
+    tile_width: int
+    tile_height: int
+    columns: int
+    num_frames: int
+
+    @classmethod
+    def of(cls, *, width: int, height: int, num_frames: int) -> "SpriteSheet":
+        """As square as it gets; tiles of at most 256 pixels a side, no larger than the frames."""
+        scale = min(1.0, MAX_TILE_SIDE / max(width, height))
+        columns = isqrt(num_frames - 1) + 1
+        return cls(max(1, round(width * scale)), max(1, round(height * scale)), columns, num_frames)
+
+    @property
+    def rows(self) -> int:
+        return ceil(self.num_frames / self.columns)
+
+    def tile_position(self, number: int) -> tuple[int, int]:
+        """The left upper corner of a frame's tile."""
+        row, column = divmod(number, self.columns)
+        return column * self.tile_width, row * self.tile_height
+
+
+def video_to_gif(video: Path, fps: int, path: Path) -> None:
+    """The film as an endless GIF, see `write_gif`. Raises EncodingFailed."""
+    write_gif(VideoFile(video), fps, path)
+
+
+def video_to_sprite_sheet(video: Path, sprite_sheet: SpriteSheet, path: Path) -> None:
+    """All frames as one JPEG. Raises EncodingError."""
+    canvas = Image.new(
+        "RGB", (sprite_sheet.columns * sprite_sheet.tile_width, sprite_sheet.rows * sprite_sheet.tile_height)
+    )
+    tile = sprite_sheet.tile_width, sprite_sheet.tile_height
+    for number, frame in zip(range(sprite_sheet.num_frames), VideoFile(video), strict=False):
+        canvas.paste(Image.fromarray(frame).resize(tile, Resampling.BOX), sprite_sheet.tile_position(number))
+    with translate_file_errors(path):
+        canvas.save(path, "JPEG", quality=SPRITE_SHEET_QUALITY, optimize=True)

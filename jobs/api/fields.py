@@ -1,0 +1,225 @@
+"""Serializers and fields stricter than the framework's: what they accept, Postgres, UTF-8 and the engines can hold."""
+
+import math
+import re
+from heapq import nsmallest
+from typing import Any
+
+from django.core.validators import ProhibitNullCharactersValidator
+from django.utils.translation import gettext_noop as noop
+from rest_framework import serializers
+from rest_framework.validators import ProhibitSurrogateCharactersValidator
+
+_DECIMAL_SECONDS = re.compile(r"^\d{1,3}(\.\d{1,3})?$", re.ASCII)
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_PORT = r"6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}"
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_GROUP = "[0-9A-Fa-f]{1,4}"
+# Whole, shortened at one end or in the middle, or an IPv4 address in the clothes of an IPv6 one.
+_IPV6 = "|".join(
+    [
+        f"({_GROUP}:){{7}}{_GROUP}",
+        f"({_GROUP}:){{1,7}}:",
+        f":(:{_GROUP}){{1,7}}",
+        *(f"({_GROUP}:){{1,{7 - most}}}(:{_GROUP}){{1,{most}}}" for most in range(1, 7)),
+        "::",
+        rf"::[fF]{{4}}:{_OCTET}(\.{_OCTET}){{3}}",
+    ]
+)
+_HOST = rf"({_LABEL}(\.{_LABEL})*\.?|\[({_IPV6})\])"
+# Read by ECMA-262 in the description and by Python here: what one takes, the other takes.
+HTTP_URL = rf"^[Hh][Tt][Tt][Pp][Ss]?://{_HOST}(:({_PORT}))?([/?#][^\u0000-\u0020\u007f-\u00a0]*)?$"
+_SLOW_CHARACTER_VALIDATORS = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
+UNSTORABLE_CHARACTERS = re.compile("[\0\ud800-\udfff]")
+_MAX_METADATA_KEYS, _MAX_METADATA_VALUE_LENGTH = 16, 500
+_MAX_URL_LENGTH = 2000
+# Of so many the names are said: a body of millions would be answered with gigabytes.
+_MAX_REPORTED_UNKNOWN_FIELDS = 20
+
+
+class StrictSerializer(serializers.Serializer[dict[str, Any]]):
+    """A body whose unknown fields are refused by name: a misspelt one would silently do nothing."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if isinstance(data, dict):
+            unknown = nsmallest(_MAX_REPORTED_UNKNOWN_FIELDS, (str(name) for name in data.keys() - self.fields.keys()))
+            if unknown:
+                message = f"There is no such field. Known: {', '.join(self.fields)}."
+                raise serializers.ValidationError(
+                    {name[:60]: [serializers.ErrorDetail(message, code="unknown_field")] for name in unknown}
+                )
+        values: dict[str, Any] = super().to_internal_value(data)
+        return values
+
+
+class TextField(serializers.CharField):
+    """Text that Postgres and UTF-8 can hold: no NUL, no half of a surrogate pair."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # The framework's own look at each letter in Python: some 100 ms for a picture of a megabyte.
+        self.validators = [each for each in self.validators if not isinstance(each, _SLOW_CHARACTER_VALIDATORS)]
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("Must be a string.", code="wrong_type")
+        if UNSTORABLE_CHARACTERS.search(data):
+            message = "Holds a character that is not text (NUL or half of a surrogate pair). Remove it."
+            raise serializers.ValidationError(message, code="not_text")
+        return super().to_internal_value(data)
+
+
+class HttpUrlField(TextField):
+    """An http or https address with a host, and without a name and password in it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=_MAX_URL_LENGTH, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if re.fullmatch(HTTP_URL, text):
+            return text
+        authority = re.match(r"https?://([^/?#]*)", text, re.IGNORECASE)
+        if authority and "@" in authority[1]:
+            message = noop("Leave name and password out of the address.")
+        elif authority and not authority[1].isascii():
+            message = noop("Write the host in ASCII, as xn--…")
+        else:
+            message = noop("Write a whole address, such as https://example.com/hook.")
+        raise serializers.ValidationError(message, code="malformed")
+
+
+class IdField(TextField):
+    """A public id of one of these kinds, such as `vid`. One that is malformed passes: it is as absent as any other."""
+
+    def __init__(self, *prefixes: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.prefixes = prefixes
+
+
+class ChoiceField(serializers.ChoiceField):
+    """One word of a few, all of which the complaint names."""
+
+    def __init__(self, choices: Any, **kwargs: Any) -> None:
+        super().__init__(choices, **kwargs)
+        self.error_messages["invalid_choice"] = f"Choose one of: {', '.join(map(str, self.choices))}."
+
+
+class ImageFileField(serializers.FileField):
+    """A picture as a file of a form."""
+
+    default_error_messages = {
+        "invalid": noop("Send the picture as a file in multipart/form-data; in JSON send it as image_base64."),
+        "empty": noop("The file is empty. Send a PNG, JPEG or WebP picture."),
+    }
+
+
+class InputReferenceField(ImageFileField):
+    """A file; or OpenAI's object around a data URI or an address, which becomes `{our field for it: what it holds}`."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return super().to_internal_value(data)
+        if "file_id" in data:
+            message = "There are no files by id here. Send the picture as a file, or as image_url."
+            raise serializers.ValidationError(message, code="not_supported")
+        if {*data} != {"image_url"}:
+            message = 'Send a file, or an object with nothing but image_url: {"image_url": "data:image/png;base64,…"}.'
+            raise serializers.ValidationError(message, code="malformed")
+        if str(data["image_url"]).lower().startswith("data:"):
+            return {"image_base64": TextField(trim_whitespace=False).run_validation(data["image_url"])}
+        return {"image_url": HttpUrlField().run_validation(data["image_url"])}
+
+
+def nest_form_fields(name: str, data: Any) -> Any:
+    """The body with `name[part]`, as OpenAI's SDK writes an object into a form, gathered under the name."""
+    parts = [field for field in data if field.startswith(f"{name}[")] if isinstance(data, dict) else []
+    if not parts or name in data:
+        return data
+    nested = {field.removeprefix(f"{name}[").removesuffix("]"): data[field] for field in parts}
+    return {field: value for field, value in data.items() if field not in parts} | {name: nested}
+
+
+class StrictBooleanField(serializers.BooleanField):
+    """`true` or `false`, as JSON writes them; neither 0 nor "yes"."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            raise serializers.ValidationError("Must be true or false.", code="wrong_type")
+        return data
+
+
+def _is_python_only_number(data: Any) -> bool:
+    """Whether it is a text that Python alone takes for a number, such as 1_000 or ٣: nobody else means one by it."""
+    return isinstance(data, str) and ("_" in data or not data.isascii())
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """A whole number, as JSON writes it or as a form sends it; `true` and `8.5` are none."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if _is_python_only_number(data):
+            self.fail("invalid")
+        if isinstance(data, bool) or (isinstance(data, float) and not data.is_integer()):
+            raise serializers.ValidationError("Must be a whole number.", code="wrong_type")
+        return super().to_internal_value(data)
+
+
+class StrictFloatField(serializers.FloatField):
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool):
+            raise serializers.ValidationError("Must be a number.", code="wrong_type")
+        if _is_python_only_number(data):
+            self.fail("invalid")
+        number = super().to_internal_value(data)
+        if not math.isfinite(number):
+            raise serializers.ValidationError("Must be a finite number.", code="not_finite")
+        return number
+
+
+class SecondsField(TextField):
+    """Length of the video, written as text as in OpenAI's API; a plain number is taken too."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = (
+            str(data)
+            if isinstance(data, int | float) and not isinstance(data, bool)
+            else super().to_internal_value(data)
+        )
+        if not _DECIMAL_SECONDS.match(text):
+            raise serializers.ValidationError('Write the length in seconds, such as "2" or "1.5".', code="malformed")
+        return text
+
+
+class ShortListField(serializers.ListField):
+    """At most `max_length` entries, counted first: each wrong one of a million would have a complaint of its own."""
+
+    def __init__(self, *, max_length: int, **kwargs: Any) -> None:
+        super().__init__(max_length=max_length, **kwargs)
+        self._max_length = max_length
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and len(data) > self._max_length:
+            raise serializers.ValidationError(f"Holds {len(data)} entries; at most {self._max_length} are taken.")
+        values: list[Any] = super().to_internal_value(data)
+        return values
+
+
+class MetadataField(serializers.DictField):
+    """A flat object of up to 16 short texts, returned as it was sent."""
+
+    default_error_messages = {
+        "not_a_dict": noop("Must be an object of texts; in a form, write each as a field of its own: metadata[name]."),
+    }
+    child = TextField(max_length=_MAX_METADATA_VALUE_LENGTH, allow_blank=True, trim_whitespace=False)
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        # Counted first: each wrong text of a million would have a complaint of its own.
+        if isinstance(data, dict) and len(data) > _MAX_METADATA_KEYS:
+            raise serializers.ValidationError(
+                f"Holds {len(data)} keys; at most {_MAX_METADATA_KEYS} are kept.", code="too_many"
+            )
+        values: dict[str, str] = super().to_internal_value(data)
+        if any(UNSTORABLE_CHARACTERS.search(key) or not 1 <= len(key) <= 64 for key in values):
+            raise serializers.ValidationError("Keys must be text of 1 to 64 characters.", code="malformed")
+        return values

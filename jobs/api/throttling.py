@@ -1,0 +1,53 @@
+"""Counts the calls of /v1 against the limits of team and key, and says in the headers where the caller stands."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from accounts.auth.principals import Principal
+from common.ratelimit import Limit, RateLimitExceeded, Window, hit
+
+if TYPE_CHECKING:  # the framework loads this module while it defines APIView
+    from rest_framework.views import APIView
+
+
+def throttle(view: "APIView", limits: Sequence[Limit]) -> None:
+    """Raises RateLimitExceeded. Every answer of the view, refusals included, gets the headers of the IETF draft."""
+    windows: Sequence[Window] = ()
+    try:
+        windows = hit(limits)
+    except RateLimitExceeded as error:
+        windows = error.windows
+        raise
+    finally:
+        for name, value in rate_limit_headers(windows).items():
+            before = view.headers.get(name)
+            view.headers[name] = f"{before}, {value}" if before else value
+
+
+def rate_limit_headers(windows: Sequence[Window]) -> dict[str, str]:
+    """Where the caller stands with each limit."""
+    if not windows:
+        return {}
+    return {
+        "RateLimit-Policy": ", ".join(f'"{w.scope}";q={w.amount};w={w.seconds}' for w in windows),
+        "RateLimit": ", ".join(f'"{w.scope}";r={w.remaining};t={w.reset}' for w in windows),
+    }
+
+
+def principal_limits(principal: Principal) -> list[Limit]:
+    """Calls a minute of the team, and of the key where there is one."""
+    key = principal.api_key
+    return per_minute_limits(
+        team_id=principal.team.pk,
+        team_requests_per_minute=principal.requests_per_minute,
+        key_id=None if key is None else key.pk,
+        key_requests_per_minute=None if key is None else key.requests_per_minute,
+    )
+
+
+def per_minute_limits(
+    *, team_id: int, team_requests_per_minute: int | None, key_id: int | None, key_requests_per_minute: int | None
+) -> list[Limit]:
+    """Those that are set. In calls a minute."""
+    found = [("team", team_id, team_requests_per_minute), ("key", key_id, key_requests_per_minute)]
+    return [Limit(scope, str(caller), f"{rate}/minute") for scope, caller, rate in found if rate is not None]

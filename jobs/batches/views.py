@@ -1,0 +1,117 @@
+"""The pages of batches: what the team has sent together, and how far each is."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.principals import Principal
+from accounts.roles import Scope
+from common.errors import Conflict
+from common.ids import parse_public_id
+from common.pagination import keyset_page
+from jobs.batches.api import results_response
+from jobs.batches.models import Batch
+from jobs.batches.progress import eta_seconds, progress_of_batch, progress_of_batches, status_of
+from jobs.batches.selectors import find_batch
+from jobs.batches.services import cancel_batch
+from jobs.videos.views.words import translated
+
+_BATCHES_PER_PAGE, _ITEMS_PER_PAGE = 20, 50
+
+
+@require_safe
+@team_member_required(Scope.VIDEOS_READ)
+def batches(request: HttpRequest, principal: Principal) -> HttpResponseBase:
+    """The team's batches, newest first."""
+    after = request.GET.get("after", "")
+    page = keyset_page(
+        Batch.objects.for_team(principal.team),
+        after=parse_public_id("batch", after) if after else None,
+        limit=_BATCHES_PER_PAGE,
+    )
+    found = progress_of_batches(page.rows)
+    context = {
+        "rows": [(batch, found[batch.pk]) for batch in page.rows],
+        "more_after": page.rows[-1].public_id if page.has_more else "",
+    }
+    return render(request, "batches/batches.html", context)
+
+
+@require_safe
+@team_member_required(Scope.VIDEOS_READ)
+def batch(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResponseBase:
+    """One batch and its items; for htmx where it stands, and the rows that are not as they were `seen`."""
+    found = find_batch(principal.team, batch_id)
+    if is_htmx(request) and found.is_finished:  # buttons have changed_rows, too
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    after, seen, had_more = (request.GET.get(name, "") for name in ("after", "seen", "more"))
+    rows, more_after = _items(found, after)
+    statuses = ",".join(row["status"] for row in rows)
+    context: dict[str, Any] = {
+        "batch": found,
+        "progress": progress_of_batch(found),
+        "eta_seconds": None if found.is_finished else eta_seconds(found),
+        "may_write": Scope.VIDEOS_WRITE in principal.scopes,
+        "items": rows,
+        "more_after": more_after,
+        "poll_query": urlencode({"after": after, "seen": statuses, "more": "1" if more_after else ""}),
+    }
+    if not is_htmx(request):
+        return render(request, "batches/batch.html", context)
+    known = seen.split(",") if seen else []
+    # Items stand in the order in which they were taken: new ones come at the end.
+    context["changed_rows"] = [row for row, was in zip(rows, known, strict=False) if row["status"] != was]
+    context["added_rows"] = rows[len(known) :]
+    context["has_new_page"] = more_after and not had_more
+    return render(request, "batches/poll.html", context)
+
+
+def _items(batch: Batch, after: str) -> tuple[list[dict[str, Any]], str]:
+    """A page of them with what a row needs, and after which the next page begins."""
+    page = keyset_page(
+        batch.items.select_related("job"),
+        after=parse_public_id("item", after) if after else None,
+        limit=_ITEMS_PER_PAGE,
+        newest_first=False,
+    )
+    rows = [
+        {
+            "item": item,
+            "status": status_of(item),
+            "error_text": _error_text(item.error) if item.error else "",
+        }
+        for item in page.rows
+    ]
+    return rows, page.rows[-1].public_id if page.has_more else ""
+
+
+def _error_text(error: dict[str, Any]) -> str:
+    """Why a request was refused, in the reader's language."""
+    details = error.get("details") or [{"type": error["code"]}]
+    return translated(error["message"], code=details[0]["type"])
+
+
+@require_POST
+@team_member_required(Scope.VIDEOS_WRITE)
+def cancel(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResponseBase:
+    cancel_batch(batch=find_batch(principal.team, batch_id))
+    messages.success(request, _("The batch is canceled. What was done already stays."))
+    return redirect("batch", batch_id)
+
+
+@require_safe
+@team_member_required(Scope.VIDEOS_READ)
+def results(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResponseBase:
+    """The zip of what is made so far."""
+    try:
+        return results_response(request, find_batch(principal.team, batch_id))
+    except Conflict:
+        messages.info(request, _("No video of this batch is ready yet."))
+        return redirect("batch", batch_id)

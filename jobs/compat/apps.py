@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+
+
+class CompatConfig(AppConfig):
+    """The languages of other services, so that programs written for them need another address and key, and no more."""
+
+    name = "jobs.compat"
+    label = "compat"
+
+    def ready(self) -> None:
+        from jobs.compat.fal import webhooks as fal  # noqa: PLC0415 (models load first)
+        from jobs.compat.replicate import webhooks as replicate  # noqa: PLC0415
+        from jobs.webhooks.payloads import PAYLOAD_FORMATS  # noqa: PLC0415
+
+        PAYLOAD_FORMATS.update(replicate.PAYLOAD_FORMATS | fal.PAYLOAD_FORMATS)

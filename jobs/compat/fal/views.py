@@ -1,0 +1,143 @@
+"""The queue: submit, status, result, cancel; and `run`, which waits for the result."""
+
+import math
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.roles import Scope
+from common.errors import Conflict, Gone, InvalidField, MutoscopeError, NotFound
+from jobs.api.authentication import principal_of
+from jobs.api.fields import HttpUrlField, StrictSerializer
+from jobs.compat.fal.serializers import failure_reason, request_as_json, result_as_json
+from jobs.compat.model_names import find_model
+from jobs.compat.submit import submit
+from jobs.compat.views import AsyncCompatView, CompatView
+from jobs.models import Job
+from jobs.queue.cancel import cancel_job
+from jobs.states import State
+from jobs.videos.api.videos import validate, validate_deadline
+from jobs.videos.polling import wait_until_changed, wait_until_finished
+from jobs.videos.selectors import find_video
+
+# The SDK asks ten times a second: an answer that takes its time keeps it within the team's calls a minute.
+_STATUS_WAIT_SECONDS = 1.0
+_TIMEOUT_HEADER = "X-Fal-Request-Timeout"
+_STREAMING_SUFFIXES = ("/stream", "/realtime")
+
+
+class GenerationFailed(MutoscopeError):
+    """The request ended without a video."""
+
+    status, type, default_code = 422, "invalid_request_error", "failed"
+
+
+class ResultWaitTimeout(MutoscopeError):
+    """A call that waits for a result has waited for as long as it may."""
+
+    status, type, default_code = 504, "timeout_error", "still_running"
+
+
+class SubmitQuerySerializer(StrictSerializer):
+    fal_webhook = HttpUrlField(required=False)
+
+
+class FalView(CompatView):
+    def status_of(self, error: MutoscopeError) -> int:
+        """The SDK repeats for most of a minute what gets 409 or 429: right where calls come too fast, else useless."""
+        if error.code == "quota_exceeded":
+            return 403
+        return 400 if error.status == 409 else error.status
+
+
+class SubmitView(FalView):
+    scopes = {"POST": Scope.VIDEOS_WRITE}
+
+    def post(self, request: Request, application: str) -> Response:
+        return Response(request_as_json(_submit(request, application), request))
+
+
+class RunView(AsyncCompatView, FalView):
+    scopes = {"POST": Scope.VIDEOS_WRITE}
+
+    async def post(self, request: Request, application: str) -> Response:
+        job = await sync_to_async(_submit)(request, application)
+        job = await wait_until_finished(job.id, seconds=settings.GENERATE_TIMEOUT_SECONDS)
+        if not job.is_finished:
+            message = f"It takes longer than a call may wait. Ask the queue for the request {job.public_id}."
+            raise ResultWaitTimeout(message, extra={"request_id": job.public_id})
+        return await sync_to_async(_result)(request, job)
+
+
+class StatusView(AsyncCompatView, FalView):
+    scopes = {"GET": Scope.VIDEOS_READ}
+
+    async def get(self, request: Request, owner: str, name: str, video_id: str) -> Response:
+        job = await sync_to_async(find_video)(principal_of(request).team, video_id)
+        if settings.LONG_POLLING_ENABLED and not job.is_finished:
+            job = await wait_until_changed(job, seconds=_STATUS_WAIT_SECONDS)
+        with_logs = request.query_params.get("logs", "").lower() in {"1", "true"}
+        return Response(await sync_to_async(request_as_json)(job, request, with_logs=with_logs))
+
+
+class ResultView(FalView):
+    scopes = {"GET": Scope.VIDEOS_READ}
+
+    def get(self, request: Request, owner: str, name: str, video_id: str) -> Response:
+        return _result(request, find_video(principal_of(request).team, video_id))
+
+
+class CancelView(FalView):
+    scopes = {"PUT": Scope.VIDEOS_WRITE}
+
+    def put(self, request: Request, owner: str, name: str, video_id: str) -> Response:
+        job = find_video(principal_of(request).team, video_id)
+        if job.is_finished:
+            message = "The request has ended already."
+            raise Conflict(message, code="already_completed", extra={"status": "ALREADY_COMPLETED"})
+        cancel_job(job=job)
+        return Response({"status": "CANCELLATION_REQUESTED"}, status=202)
+
+
+def _submit(request: Request, application: str) -> Job:
+    if application.endswith(_STREAMING_SUFFIXES):
+        raise NotFound("Films come whole: there is nothing to stream. Submit, or subscribe, instead.")
+    query = validate(SubmitQuerySerializer, request.query_params)
+    extra_fields: dict[str, Any] = {}
+    if "fal_webhook" in query:
+        extra_fields["webhook_url"] = query["fal_webhook"]
+    if priority := request.headers.get("X-Fal-Queue-Priority"):
+        extra_fields["priority"] = priority
+    return submit(
+        request,
+        spec=find_model(application),
+        inputs=request.data,
+        extra_fields=extra_fields,
+        webhook_format="fal",
+        cancel_after_seconds=_start_timeout_seconds(request.headers.get(_TIMEOUT_HEADER)),
+    )
+
+
+def _start_timeout_seconds(given: str | None) -> int | None:
+    """Whole seconds in which the video must have started. Raises InvalidField."""
+    if given is None:
+        return None
+    try:
+        seconds = math.ceil(float(given))
+    except (ValueError, OverflowError):
+        raise InvalidField(f"{_TIMEOUT_HEADER} is not a number of seconds.", param=_TIMEOUT_HEADER) from None
+    return validate_deadline(seconds, header=_TIMEOUT_HEADER)
+
+
+def _result(request: Request, job: Job) -> Response:
+    if not job.is_finished:
+        raise Conflict("Request is still in progress", code="not_ready")
+    if job.state != State.COMPLETED:
+        message, code = failure_reason(job)
+        raise GenerationFailed(message, code=code)
+    if job.is_gone:
+        raise Gone("The video has outlived its retention and was deleted.")
+    return Response(result_as_json(job, request), headers={"X-Fal-Request-Id": job.public_id})

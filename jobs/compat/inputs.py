@@ -1,0 +1,107 @@
+"""The inputs that image-to-video models have on other platforms, in our own names."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rest_framework.exceptions import ValidationError
+
+from common.errors import Detail, InvalidField, MutoscopeError
+from jobs.api.errors import as_mutoscope_error
+from jobs.compat.uploads import UploadStore
+
+IMAGE_INPUT_NAMES = ("image", "image_url", "input_image", "start_image", "start_image_url", "first_frame_image")
+_INPUT_ALIASES = {
+    "frames_per_second": "fps",
+    "max_frames": "num_frames",
+    "video_length": "num_frames",
+    "duration": "seconds",
+} | dict.fromkeys(IMAGE_INPUT_NAMES, "picture")
+# Said beside the input, or in another way: as inputs they are unknown.
+_NOT_INPUTS = {"model", "webhook_url", "input_reference", "picture"}
+# Any kind: the SDKs guess it by the file's name. What it really is, the picture's own first bytes say.
+_DATA_URI = re.compile(r"data:[^,;]{0,100}(?:;[^,;]{1,100}){0,4};base64,", re.IGNORECASE)
+
+
+@dataclass
+class Translation:
+    """A body for VideoRequestSerializer, and for each of its fields the name under which it was sent."""
+
+    body: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def rename_error_fields(self) -> Iterator[None]:
+        """Complaints about our fields become complaints about the fields that were sent."""
+        try:
+            yield
+        except (ValidationError, MutoscopeError) as error:
+            known = as_mutoscope_error(error)
+            if known is None or not known.details:
+                raise
+            details = tuple(replace(detail, loc=self._renamed(detail.loc)) for detail in known.details)
+            raise type(known)(
+                "; ".join(f"{'.'.join(detail.loc)}: {detail.msg}" for detail in details),
+                code=known.code,
+                param=details[0].loc[0],
+                details=details,
+                extra=known.extra,
+                retry_after_seconds=known.retry_after_seconds,
+            ) from error
+
+    def _renamed(self, loc: tuple[str, ...]) -> tuple[str, ...]:
+        return (self.names.get(loc[0], loc[0]), *loc[1:])
+
+
+def translate_inputs(inputs: Any, *, uploads: UploadStore) -> Translation:
+    """Raises InvalidField for what is no object, says a thing twice or has no picture; NotFound for a lost upload.
+
+    Inputs that are null were left out. Unknown ones pass, and are refused by name with the other checks.
+    """
+    if not isinstance(inputs, Mapping):
+        raise _invalid("input", "Send an object with the picture and the prompt.", "wrong_type")
+    translation = Translation()
+    for name, value in inputs.items():
+        if value is None:
+            continue
+        if name in _NOT_INPUTS:
+            raise _invalid(name, "There is no such input.", "unknown_field")
+        ours: str = _INPUT_ALIASES.get(name) or name
+        if ours in translation.names:
+            raise _invalid(name, f"Give {translation.names[ours]} or {name}, not both.", "conflict")
+        translation.body[ours], translation.names[ours] = value, name
+    _translate_image(translation, uploads)
+    return translation
+
+
+def _translate_image(translation: Translation, uploads: UploadStore) -> None:
+    body, names = translation.body, translation.names
+    if "picture" not in body:
+        if "image_base64" not in body:
+            raise _invalid("image", "Send a picture: a data URI, or an uploaded file.", "required")
+        return
+    value, name = body.pop("picture"), names.pop("picture")
+    ours, taken = _image_field(value, name, uploads)
+    if ours in names:
+        raise _invalid(name, f"Give {names[ours]} or {name}, not both.", "conflict")
+    body[ours], names[ours] = taken, name
+
+
+def _image_field(value: Any, name: str, uploads: UploadStore) -> tuple[str, Any]:
+    """Our field for a picture that came as text, and what goes into it."""
+    if not isinstance(value, str):
+        raise _invalid(name, "Send the picture as a data URI, or upload it as a file.", "wrong_type")
+    if found := _DATA_URI.match(value):
+        return "image_base64", value[found.end() :]
+    if (upload := uploads.resolve_url(value)) is not None:
+        return "image", upload
+    if value.lower().startswith(("http://", "https://")):
+        return "image_url", value
+    return "image_base64", value
+
+
+def _invalid(name: str, message: str, kind: str) -> InvalidField:
+    field_name = name[:60].encode("utf-8", "replace").decode()
+    return InvalidField(f"{field_name}: {message}", param=field_name, details=(Detail((field_name,), message, kind),))

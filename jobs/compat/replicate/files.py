@@ -1,0 +1,83 @@
+"""Files: the SDK uploads every picture that it is given open, and puts its address into the input."""
+
+from contextlib import suppress
+from io import BytesIO
+from typing import Any
+
+from django.urls import reverse
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.roles import Scope
+from common.errors import NotFound
+from jobs.api.fields import MetadataField, StrictSerializer, TextField
+from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS, StrictJSONParser
+from jobs.compat.absolute_urls import format_iso
+from jobs.compat.submit import upload_store_of
+from jobs.compat.uploads import StoredUpload, UploadStore
+from jobs.compat.views import CompatView
+from jobs.videos.api.videos import validate
+
+_SCOPES = dict.fromkeys(("GET", "POST", "DELETE"), Scope.VIDEOS_WRITE)
+
+
+class FileSerializer(StrictSerializer):
+    content = serializers.FileField(max_length=200)
+    metadata = TextField(max_length=20_000, required=False, help_text="a flat JSON object of short texts")
+
+    def validate_metadata(self, value: str) -> dict[str, str]:
+        return dict(MetadataField().run_validation(StrictJSONParser().parse(BytesIO(value.encode()))))
+
+
+class FilesView(CompatView):
+    scopes = _SCOPES
+    parser_classes = JSON_AND_MULTIPART_PARSERS
+
+    def get(self, request: Request) -> Response:
+        store = upload_store_of(request)
+        files = []
+        for stored in store.list_uploads():
+            with suppress(NotFound):  # one that is just being deleted, or whose upload died half way
+                files.append(_file_as_json(store, stored, request))
+        return Response({"previous": None, "next": None, "results": files})
+
+    def post(self, request: Request) -> Response:
+        values = validate(FileSerializer, request.data)
+        store, content = upload_store_of(request), values["content"]
+        stored = store.put(
+            content.read(),
+            name=content.name,
+            content_type=content.content_type or "application/octet-stream",
+            metadata=values.get("metadata", {}),
+        )
+        return Response(_file_as_json(store, stored, request), status=201)
+
+
+class FileView(CompatView):
+    scopes = _SCOPES
+
+    def get(self, request: Request, file_id: str) -> Response:
+        store = upload_store_of(request)
+        return Response(_file_as_json(store, store.find(file_id), request))
+
+    def delete(self, request: Request, file_id: str) -> Response:
+        store = upload_store_of(request)
+        store.delete(store.find(file_id))
+        return Response(status=204)
+
+
+def _file_as_json(store: UploadStore, stored: StoredUpload, request: Request) -> dict[str, Any]:
+    upload = store.metadata(stored)
+    return {
+        "id": stored.public_id,
+        "name": upload.name,
+        "content_type": upload.content_type,
+        "size": upload.size,
+        "etag": upload.sha256[:32],
+        "checksums": {"sha256": upload.sha256},
+        "metadata": upload.metadata,
+        "created_at": format_iso(stored.created_at),
+        "expires_at": format_iso(stored.expires_at),
+        "urls": {"get": request.build_absolute_uri(reverse("replicate:file", args=[stored.public_id]))},
+    }

@@ -1,0 +1,77 @@
+"""A video as Replicate's API shows a prediction."""
+
+from typing import Any
+
+from django.urls import reverse
+
+from jobs.compat.absolute_urls import Origin, absolute_url, format_iso
+from jobs.compat.model_names import OWNER
+from jobs.models import Job
+from jobs.states import State
+from jobs.storage.signed_urls import signed_content_url
+
+# Who waits for a prediction knows these words alone. One whose deadline passed has failed: it comes to no output, and
+# a program that runs it gets an exception instead of nothing.
+_STATUS = {
+    State.QUEUED: "starting",
+    State.IN_PROGRESS: "processing",
+    State.COMPLETED: "succeeded",
+    State.FAILED: "failed",
+    State.CANCELED: "canceled",
+    State.EXPIRED: "failed",
+}
+_PROGRESS_BAR_WIDTH = 10
+
+
+def prediction_as_json(job: Job, origin: Origin) -> dict[str, Any]:
+    status = _STATUS[State(job.state)]
+    has_output = job.state == State.COMPLETED and not job.is_gone
+    return {
+        "id": job.public_id,
+        "model": f"{OWNER}/{job.model}",
+        "version": job.model,
+        "status": status,
+        "input": _input(job),
+        "output": signed_content_url(origin, job) if has_output else None,
+        "logs": _logs(job),
+        "error": _error(job) if status == "failed" else None,
+        "metrics": {} if job.gpu_seconds is None else {"predict_time": round(job.gpu_seconds, 3)},
+        "data_removed": job.state == State.COMPLETED and not has_output,
+        "created_at": format_iso(job.created_at),
+        "started_at": format_iso(job.started_at),
+        "completed_at": format_iso(job.finished_at),
+        "urls": {
+            "get": absolute_url(origin, reverse("replicate:prediction", args=[job.public_id])),
+            "cancel": absolute_url(origin, reverse("replicate:prediction-cancel", args=[job.public_id])),
+        },
+    }
+
+
+def _input(job: Job) -> dict[str, Any]:
+    """What the video was made with, also where it was not asked for; without the picture."""
+    return {
+        "prompt": job.prompt,
+        "negative_prompt": job.negative_prompt,
+        "size": f"{job.width}x{job.height}",
+        "num_frames": job.num_frames,
+        "fps": job.fps,
+        "num_inference_steps": job.steps,
+        "guidance_scale": job.guidance_scale,
+        "seed": job.seed,
+        "output_format": job.output_format,
+    }
+
+
+def _logs(job: Job) -> str:
+    """A line that the SDK reads the progress from."""
+    if job.state == State.QUEUED:
+        return ""
+    done = job.steps if job.state == State.COMPLETED else min(job.steps_done, job.steps)
+    full = _PROGRESS_BAR_WIDTH * done // job.steps
+    return f"{100 * done // job.steps}%|{'█' * full}{' ' * (_PROGRESS_BAR_WIDTH - full)}| {done}/{job.steps}"
+
+
+def _error(job: Job) -> str:
+    if job.state == State.EXPIRED:
+        return "Its deadline passed before it could start. Nothing was charged."
+    return job.error_message or "It could not be made. Nothing was charged."

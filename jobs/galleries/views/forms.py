@@ -1,0 +1,73 @@
+"""Forms of the gallery's pages."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from jobs.galleries.models import MAX_CAPTION_LENGTH, MAX_TAG_LENGTH, MAX_TAGS, Collection
+
+_TAG_SEPARATORS = re.compile(r"[,\uff0c\u3001\n]")  # the last two are the commas of Chinese
+LIFETIMES = [
+    ("", gettext_lazy("Until it is revoked")),
+    ("1", gettext_lazy("For a day")),
+    ("7", gettext_lazy("For a week")),
+    ("30", gettext_lazy("For 30 days")),
+]
+MIN_PASSWORD_LENGTH = 4
+
+
+class PublicationForm(forms.Form):
+    """What is said of a video in the gallery."""
+
+    caption = forms.CharField(max_length=MAX_CAPTION_LENGTH, required=False, label=gettext_lazy("Caption"))
+    tags = forms.CharField(max_length=MAX_TAGS * (MAX_TAG_LENGTH + 2), required=False, label=gettext_lazy("Tags"))
+    is_public = forms.BooleanField(required=False)
+
+    def clean_tags(self) -> list[str]:
+        tags = [tag.strip() for tag in _TAG_SEPARATORS.split(self.cleaned_data["tags"]) if tag.strip()]
+        if len(tags) > MAX_TAGS:
+            raise ValidationError(_("Give at most %(most)s tags.") % {"most": MAX_TAGS})
+        if any(len(tag) > MAX_TAG_LENGTH for tag in tags):
+            raise ValidationError(_("A tag has at most %(most)s letters.") % {"most": MAX_TAG_LENGTH})
+        return tags
+
+
+class CollectionForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Collection
+        fields = ("name", "description", "position")
+        error_messages = {"name": {"required": gettext_lazy("Give the collection a name.")}}
+
+    position = forms.IntegerField(min_value=0, max_value=10_000, required=False)
+
+    def clean_position(self) -> int:
+        return int(self.cleaned_data["position"] or 0)
+
+
+class ShareForm(forms.Form):
+    """How long a link works, and whether it asks for a password."""
+
+    lifetime = forms.ChoiceField(choices=LIFETIMES, required=False, label=gettext_lazy("Works"))
+    password = forms.CharField(
+        min_length=MIN_PASSWORD_LENGTH,
+        max_length=128,
+        required=False,
+        strip=False,
+        label=gettext_lazy("Password (optional)"),
+    )
+
+    def expires_at(self) -> datetime | None:
+        """When the link ends; None for never."""
+        days = self.cleaned_data["lifetime"]
+        return timezone.now() + timedelta(days=int(days)) if days else None
+
+
+def first_errors(form: forms.BaseForm) -> dict[str, Any]:
+    """One complaint a field, for the page."""
+    return {name: errors[0] for name, errors in form.errors.items()}

@@ -1,0 +1,85 @@
+"""A team's public page: what it has marked as public, for everybody, while the page is switched on."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from accounts import tenancy
+from common.errors import MutoscopeError
+from common.ids import parse_public_id
+from jobs.galleries.models import Publication, PublicPage
+from jobs.galleries.search import PublicationFilter, list_publications
+from jobs.galleries.views.gallery import PAGE_SIZE
+from jobs.galleries.views.public_rendering import (
+    PublicContext,
+    content_response,
+    find_finished_video,
+    page_not_found,
+    render_gone,
+    render_grid,
+    render_video,
+)
+from jobs.models import Job
+
+PublicView = Callable[..., HttpResponseBase]
+
+
+def public_page_required(view: PublicView) -> PublicView:
+    """A view of an open public page; it gets what to show. Closed, absent and empty-handed are one page."""
+
+    @wraps(view)
+    def page(request: HttpRequest, slug: str, **kwargs: str) -> HttpResponseBase:
+        found = PublicPage.objects.select_related("team").filter(slug=slug, is_on=True, team__closed_at=None).first()
+        try:
+            if found is None:
+                raise page_not_found()
+            tenancy.activate(team_id=found.team.pk)
+            public_context = PublicContext(
+                team=found.team,
+                base_path=reverse("public_gallery", args=[slug]),
+                title=found.team.name,
+                is_private=False,
+            )
+            return view(request, public_context, **kwargs)
+        except MutoscopeError:
+            return render_gone(request)
+
+    return page
+
+
+@require_safe
+@public_page_required
+def public_gallery(request: HttpRequest, public_context: PublicContext) -> HttpResponseBase:
+    after = request.GET.get("after", "")
+    page = list_publications(
+        team=public_context.team,
+        filters=PublicationFilter(public_only=True),
+        viewer=None,
+        after=parse_public_id("pub", after) if after else None,
+        limit=PAGE_SIZE,
+    )
+    return render_grid(request, public_context, page)
+
+
+@require_safe
+@public_page_required
+def public_video(request: HttpRequest, public_context: PublicContext, video_id: str) -> HttpResponseBase:
+    return render_video(request, public_context, _find_published_video(public_context, video_id), back=True)
+
+
+@require_safe
+@public_page_required
+def public_content(request: HttpRequest, public_context: PublicContext, video_id: str) -> HttpResponseBase:
+    return content_response(request, public_context, _find_published_video(public_context, video_id))
+
+
+def _find_published_video(public_context: PublicContext, video_id: str) -> Job:
+    """The video, if it is public. Raises NotFound."""
+    job = find_finished_video(public_context.team, video_id)
+    if not Publication.objects.for_team(public_context.team).filter(job=job, is_public=True).exists():
+        raise page_not_found()
+    return job

@@ -1,0 +1,106 @@
+"""How strangers see a team's videos, by a link or on the public page: a grid, a player, the bytes; no account needed.
+
+Caption and team name are public_context, the prompt is not: it was written for the team.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+
+from accounts.models import Team
+from common.errors import NotFound
+from common.ids import parse_public_id
+from common.pagination import Page
+from inference.sizes import nearest_aspect_ratio
+from jobs.galleries.models import Publication
+from jobs.galleries.views.gallery import cards
+from jobs.models import Job
+from jobs.states import State
+from jobs.storage.file_responses import download_filename, file_response
+from jobs.videos.renditions import THUMBNAIL, VIDEO, variant_key
+
+Response = TypeVar("Response", bound=HttpResponseBase)
+
+
+@dataclass(frozen=True)
+class PublicContext:
+    """A door for strangers. home: the address that everything behind it starts with."""
+
+    team: Team
+    base_path: str
+    title: str = ""
+    text: str = ""
+    is_private: bool = False
+
+
+def page_not_found() -> NotFound:
+    return NotFound("There is nothing at this address.")
+
+
+def find_finished_video(team: Team, identifier: str) -> Job:
+    """A finished video of the team whose file is there. Raises NotFound."""
+    pk = parse_public_id("vid", identifier)
+    job = Job.objects.for_team(team).filter(pk=pk, state=State.COMPLETED).first()
+    if job is None or job.is_gone:
+        raise page_not_found()
+    return job
+
+
+def render_grid(request: HttpRequest, public_context: PublicContext, page: Page[Publication]) -> HttpResponseBase:
+    context = {
+        "public_context": public_context,
+        "cards": cards(page.rows),
+        "more_after": page.rows[-1].public_id if page.has_more else "",
+        "cover": page.rows[0].job if page.rows else None,
+        "origin": request.build_absolute_uri("/").rstrip("/"),
+    }
+    return _with_cache_headers(render(request, "galleries/public_context_grid.html", context), public_context)
+
+
+def render_video(request: HttpRequest, public_context: PublicContext, job: Job, *, back: bool) -> HttpResponseBase:
+    """The player. back: whether there is a grid to go back to."""
+    publication = Publication.objects.for_team(public_context.team).filter(job=job).first()
+    context = {
+        "public_context": public_context,
+        "job": job,
+        "caption": publication.caption if publication else "",
+        "aspect": nearest_aspect_ratio(job.width, job.height),
+        "back": back,
+        "origin": request.build_absolute_uri("/").rstrip("/"),
+    }
+    return _with_cache_headers(render(request, "galleries/find_finished_video.html", context), public_context)
+
+
+def content_response(request: HttpRequest, public_context: PublicContext, job: Job) -> HttpResponseBase:
+    """The film, or with `?variant=thumbnail` its poster."""
+    variant = request.GET.get("variant", VIDEO)
+    if variant not in {VIDEO, THUMBNAIL}:
+        raise page_not_found()
+    key = variant_key(job, variant)
+    name = download_filename(job, key, with_prompt=False)
+    response = file_response(request, key, filename=name, as_attachment="download" in request.GET)
+    return _with_cache_headers(response, public_context)
+
+
+def render_gone(request: HttpRequest) -> HttpResponse:
+    """The same page for what has ended, what was revoked and what never was."""
+    response = render(request, "galleries/public_context_nothing.html", status=404)
+    return with_private_headers(response)
+
+
+def with_private_headers(response: Response) -> Response:
+    """A link that is revoked must not live on in caches, nor its address in other sites' logs."""
+    response["Cache-Control"] = "no-store, private"
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    return response
+
+
+def _with_cache_headers(response: HttpResponseBase, public_context: PublicContext) -> HttpResponseBase:
+    if public_context.is_private:
+        return with_private_headers(response)
+    response["Cache-Control"] = "no-store"  # what is withdrawn is gone at once
+    return response

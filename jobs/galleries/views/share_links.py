@@ -1,0 +1,118 @@
+"""Links to share: the dialog beside a video or a collection, and the page of all of them with the public page."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.principals import Principal
+from accounts.roles import Scope
+from common.errors import Conflict
+from common.ids import parse_public_id
+from common.lookups import find_by_public_id
+from common.pagination import keyset_page
+from jobs.galleries.models import Collection, PublicPage, ShareLink
+from jobs.galleries.selectors import find_target
+from jobs.galleries.services.curation import may_curate, set_public_page_enabled
+from jobs.galleries.services.sharing import create_link, may_share, revoke_link, visible_links
+from jobs.galleries.views.forms import LIFETIMES, ShareForm, first_errors
+from jobs.models import Job
+
+_PAGE_SIZE = 50
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@team_member_required(Scope.GALLERY_WRITE)
+def share(request: HttpRequest, principal: Principal, target_id: str) -> HttpResponseBase:
+    """The links of one video or collection, and the form for a new one; a dialog's content for htmx, else a page."""
+    target = find_target(principal, target_id)
+    if request.method != "POST":
+        return _dialog(request, principal, target)
+    form = ShareForm(request.POST)
+    errors = first_errors(form)
+    if errors:
+        return _dialog(request, principal, target, errors=errors, values=request.POST, status=422)
+    try:
+        created_link = create_link(
+            principal=principal,
+            target=target,
+            expires_at=form.expires_at(),
+            password=form.cleaned_data["password"],
+        )
+    except Conflict:
+        errors["form"] = _("Only a finished video whose file is still kept can be shared.")
+        return _dialog(request, principal, target, errors=errors, status=409)
+    return _dialog(request, principal, target, created_link=created_link, status=201)
+
+
+@require_POST
+@team_member_required(Scope.GALLERY_WRITE)
+def revoke(request: HttpRequest, principal: Principal, link_id: str) -> HttpResponseBase:
+    """Ends a link; htmx gets the dialog anew."""
+    rows = visible_links(principal).select_related("job", "collection")
+    link = find_by_public_id(rows, "shr", link_id)
+    revoke_link(link=link)
+    if is_htmx(request):
+        return _dialog(request, principal, link.job or link.collection)
+    messages.success(request, _("The link is revoked. It stopped working at once."))
+    return redirect("sharing")
+
+
+@require_safe
+@team_member_required(Scope.GALLERY_WRITE)
+def sharing(request: HttpRequest, principal: Principal) -> HttpResponseBase:
+    """All links that one may see, newest first, and the switch of the public page."""
+    after = request.GET.get("after", "")
+    rows = visible_links(principal).select_related("creator", "collection", "job__publication")
+    page = keyset_page(rows, after=parse_public_id("shr", after) if after else None, limit=_PAGE_SIZE)
+    context = {
+        "links": page.rows,
+        "more_after": page.rows[-1].public_id if page.has_more else "",
+        "may_curate": may_curate(principal),
+        "public_page": PublicPage.objects.for_team(principal.team).first(),
+    }
+    return render(request, "galleries/share_links.html", context)
+
+
+@require_POST
+@team_member_required(Scope.GALLERY_WRITE)
+def public_page(request: HttpRequest, principal: Principal) -> HttpResponseBase:
+    """Opens or closes the team's public page."""
+    enabled = request.POST.get("on") == "1"
+    set_public_page_enabled(principal=principal, enabled=enabled)
+    text = _("The public page is open.") if enabled else _("The public page is closed.")
+    messages.success(request, text)
+    return redirect(reverse("sharing"))
+
+
+def _dialog(
+    request: HttpRequest,
+    principal: Principal,
+    target: Job | Collection | None,
+    *,
+    created_link: ShareLink | None = None,
+    errors: dict[str, Any] | None = None,
+    values: Any = None,
+    status: int = 200,
+) -> HttpResponse:
+    links = visible_links(principal).live().select_related("creator").order_by("-pk")
+    links = links.filter(collection=target) if isinstance(target, Collection) else links.filter(job=target)
+    context = {
+        "target": target,
+        "is_collection": isinstance(target, Collection),
+        "links": links[:_PAGE_SIZE],
+        "created_link": created_link,
+        "errors": errors or {},
+        "values": values or {},
+        "lifetimes": LIFETIMES,
+        "may_share": target is not None and may_share(principal, target),
+        "sees_all": may_curate(principal),
+    }
+    template = "galleries/share_dialog.html" if is_htmx(request) else "galleries/share.html"
+    return render(request, template, context, status=status)

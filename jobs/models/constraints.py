@@ -1,0 +1,107 @@
+"""The table's own part of a job: what no code can break, the indexes by who asks, and when a row is closed for good."""
+
+import pgtrigger
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models import F, Func, Q, Value
+
+from jobs.states import ACTIVE, TERMINAL, State
+
+# Kana, Chinese and Hangul, as a regular expression's set has them.
+_CJK_RANGES = "぀-ヿ㐀-鿿가-힣"
+
+CONSTRAINTS: list[models.BaseConstraint] = [
+    models.CheckConstraint(condition=Q(state__in=State.values), name="job_state_known"),
+    models.CheckConstraint(
+        condition=Q(state=State.IN_PROGRESS, lease_owner__isnull=False, lease_until__isnull=False)
+        | (~Q(state=State.IN_PROGRESS) & Q(lease_owner=None, lease_until=None)),
+        name="job_in_progress_iff_leased",
+    ),
+    models.CheckConstraint(
+        condition=Q(state__in=TERMINAL, finished_at__isnull=False) | Q(state__in=ACTIVE, finished_at=None),
+        name="job_terminal_iff_finished",
+    ),
+    models.CheckConstraint(
+        condition=(Q(state=State.COMPLETED) & ~Q(result_key="")) | (~Q(state=State.COMPLETED) & Q(result_key="")),
+        name="job_completed_iff_result",
+    ),
+    models.CheckConstraint(
+        condition=Q(state=State.COMPLETED, charged_credits__lte=F("quoted_credits"))
+        | (~Q(state=State.COMPLETED) & Q(charged_credits=None)),
+        name="job_charged_iff_completed",
+    ),
+]
+
+INDEXES = [
+    # The claim: teams with work in a pool, and the head of each team's line.
+    models.Index(F("pool"), F("team"), F("priority").desc(), F("id"), condition=Q(state="queued"), name="job_queue"),
+    models.Index(fields=["team"], condition=Q(state="in_progress"), name="job_running_of_team"),
+    # The reconciler
+    models.Index(fields=["lease_until"], condition=Q(state="in_progress"), name="job_lease"),
+    models.Index(fields=["deadline_at"], condition=Q(state="queued", deadline_at__isnull=False), name="job_deadline"),
+    models.Index(
+        fields=["deleted_at"],
+        condition=Q(deleted_at__isnull=False, files_deleted_at=None),
+        name="job_files_to_delete",
+    ),
+    models.Index(
+        fields=["expires_at"],
+        condition=Q(expires_at__isnull=False, files_deleted_at=None),
+        name="job_retention",
+    ),
+    # The administrator's dashboard: what ended without a video, by state and error
+    models.Index(
+        fields=["finished_at"],
+        include=["state", "error_code"],
+        condition=Q(state__in=("failed", "canceled", "expired")),
+        name="job_ended_without_video",
+    ),
+    # History: a team's videos, newest first (ids are ordered by time)
+    models.Index(fields=["team", "-id"], condition=Q(deleted_at=None), name="job_history"),
+    # The same by state, by model and by words. Closed videos alone: a row gets into these once, at its end, and
+    # the open ones are few.
+    models.Index(
+        fields=["team", "state", "-id"], condition=Q(state__in=TERMINAL, deleted_at=None), name="job_of_state"
+    ),
+    models.Index(
+        fields=["team", "model", "-id"], condition=Q(state__in=TERMINAL, deleted_at=None), name="job_of_model"
+    ),
+    GinIndex(
+        OpClass(F("prompt"), name="gin_trgm_ops"),
+        condition=Q(state__in=TERMINAL, deleted_at=None),
+        name="job_words",
+    ),
+    # The letters of prompts in scripts without spaces, whose words are mostly of one or two: too short for the
+    # index before.
+    GinIndex(
+        Func(
+            Func(F("prompt"), Value(f"[^{_CJK_RANGES}]"), Value(""), Value("g"), function="regexp_replace"),
+            Value(""),
+            function="regexp_split_to_array",
+        ),
+        condition=Q(state__in=TERMINAL, deleted_at=None, prompt__regex=f"[{_CJK_RANGES}]"),
+        name="job_letters",
+    ),
+]
+
+
+class FinishedRowChanged(pgtrigger.AnyChange):
+    """Holds when an update touches any but the excluded columns of a row that was terminal before."""
+
+    def resolve(self, model: type[models.Model]) -> str:
+        closed = pgtrigger.Q(old__state__in=sorted(TERMINAL)).resolve(model)
+        return f"{closed} AND ({super().resolve(model)})"
+
+
+TRIGGERS = [
+    pgtrigger.Protect(
+        name="terminal_rows_are_immutable",
+        operation=pgtrigger.Update,
+        condition=FinishedRowChanged(exclude=["deleted_at", "files_deleted_at", "expires_at", "user", "api_key"]),
+    ),
+    pgtrigger.Protect(
+        name="terminal_rows_stay",
+        operation=pgtrigger.Delete,
+        condition=pgtrigger.Q(old__state__in=sorted(TERMINAL)),
+    ),
+]

@@ -1,0 +1,23 @@
+"""Other forms of a finished video."""
+
+from django.db import models
+
+from jobs.models.job import Job
+
+
+class Rendition(models.Model):
+    """A file made on demand from a video and kept beside it; without its row it counts as not made.
+
+    Not counted in the stored bytes of the team, as posters and source pictures are not: it can be made again.
+    """
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="renditions")
+    name = models.CharField(max_length=20)
+    key = models.CharField(max_length=200)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "name"], name="rendition_once_per_job_and_name")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.job_id}"

@@ -1,0 +1,173 @@
+"""Ends jobs: state, money and event in one transaction, fenced by the attempt for everything a worker says."""
+
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+
+from accounts.quota import services as quota
+from common.clock import DatabaseNow
+from jobs.events.outbox import record_event
+from jobs.events.publisher import publish_status_on_commit
+from jobs.fencing import Fence
+from jobs.models import Job
+from jobs.queue import wakeup
+from jobs.queue.lease import job_leased_by
+from jobs.states import State
+
+log = structlog.get_logger(__name__)
+
+# Pause before the next attempt after a crash, growing with each: a poisoned job must not keep killing engines.
+_CRASH_RETRY_DELAYS_SECONDS = (1, 10, 60)
+OUT_OF_MEMORY = "out_of_memory"
+# What does not fit into the memory of two fresh engines will not fit into a third.
+_MAX_CRASHES = {OUT_OF_MEMORY: 2}
+
+
+# One round trip. Everything hangs on the first part: an attempt that was fenced off closes nothing, tells nothing.
+_COMPLETE = """
+WITH closed AS (
+    UPDATE jobs_job SET state = 'completed', finished_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL,
+           steps_done = steps, result_key = %(result_key)s, poster_key = %(poster_key)s,
+           result_bytes = %(result_bytes)s, gpu_seconds = %(gpu_seconds)s,
+           charged_credits = LEAST(quoted_credits, GREATEST(1, round(%(gpu_seconds)s))),
+           expires_at = clock_timestamp() + make_interval(days => (
+               -- The shorter of the site's and the plan's; LEAST leaves out what is NULL.
+               SELECT LEAST(NULLIF(%(retention_days)s, 0), COALESCE(override.retention_days, plan.retention_days))
+               FROM quota_wallet wallet JOIN quota_plan plan ON plan.id = wallet.plan_id
+               LEFT JOIN quota_planoverride override ON override.team_id = wallet.team_id
+               WHERE wallet.team_id = jobs_job.team_id))
+    WHERE id = %(job_id)s AND attempt = %(attempt)s AND state = 'in_progress'
+    RETURNING id, team_id, user_id, api_key_id, model, created_at, quoted_credits, charged_credits
+), event AS (
+    INSERT INTO jobs_jobevent (job_id, kind, created_at) SELECT id, 'completed', clock_timestamp() FROM closed
+    ON CONFLICT DO NOTHING
+)
+SELECT * FROM closed
+"""
+
+
+@dataclass(frozen=True)
+class AttemptResult:
+    """What an attempt made and stored, under its own keys."""
+
+    result_key: str
+    poster_key: str
+    result_bytes: int
+    gpu_seconds: float
+
+
+@transaction.atomic
+def complete_job(*, fence: Fence, result: AttemptResult) -> bool:
+    """Publishes a result and charges for it. Returns False when the attempt was fenced off: drop what it made.
+
+    A cancel that came too late, after the result was made, loses: the user has the video and pays for it.
+    Saying it twice is no harm: the answer to a commit may be lost on the way, and the worker asks again.
+    """
+    params = asdict(fence) | asdict(result) | {"retention_days": settings.RETENTION_DAYS}
+    job = next(iter(Job.objects.raw(_COMPLETE, params)), None)
+    if job is None:
+        return Job.objects.filter(pk=fence.job_id, attempt=fence.attempt, state=State.COMPLETED).exists()
+    charged = job.charged_credits
+    assert charged is not None  # noqa: S101 (the statement has set it)
+    quota.settle(
+        usage_key=job.usage_key,
+        job_id=job.id,
+        reserved=job.quoted_credits,
+        charged=charged,
+        gpu_seconds=result.gpu_seconds,
+        stored_bytes=result.result_bytes,
+    )
+    publish_status_on_commit(job.id, state=State.COMPLETED, attempt=fence.attempt)
+    log.info("job_completed", task_id=job.public_id, team=job.team_id, attempt=fence.attempt, charged_credits=charged)
+    return True
+
+
+@transaction.atomic
+def fail_job(*, fence: Fence, code: str, message: str) -> bool:
+    """Ends a job that cannot be made; nothing is charged. Returns False when the attempt was fenced off."""
+    return _finish_without_charge(job_leased_by(fence), State.FAILED, error_code=code, error_message=message)
+
+
+@transaction.atomic
+def confirm_cancel(*, fence: Fence) -> bool:
+    """Ends a running job whose owner withdrew it. Returns False when the attempt was fenced off."""
+    return _finish_without_charge(job_leased_by(fence), State.CANCELED)
+
+
+@transaction.atomic
+def expire_job(*, job: Job) -> bool:
+    """Ends a queued job whose deadline has passed. Returns False when a worker got there first."""
+    waiting = Job.objects.filter(pk=job.pk, state=State.QUEUED, started_at=None, deadline_at__lte=DatabaseNow())
+    message = "It could not be started before its deadline."
+    return _finish_without_charge(waiting, State.EXPIRED, error_code="deadline_passed", error_message=message)
+
+
+@transaction.atomic
+def record_crash(*, fence: Fence, code: str, message: str) -> bool:
+    """Counts a crashed attempt: back to the queue after a pause, or failed once `max_attempts` have crashed.
+
+    A job whose cancel was asked for meanwhile ends as canceled. Returns False when the attempt was fenced off.
+    """
+    job = job_leased_by(fence).select_for_update().first()
+    if job is None:
+        return False
+    if job.cancel_requested_at is not None:
+        return confirm_cancel(fence=fence)
+    crashes = job.crash_count + 1
+    log.warning("attempt_crashed", task_id=job.public_id, attempt=job.attempt, crashes=crashes, code=code)
+    if crashes >= min(job.max_attempts, _MAX_CRASHES.get(code, job.max_attempts)):
+        job_leased_by(fence).update(crash_count=crashes)
+        return fail_job(fence=fence, code=code, message=f"{message} It was tried {crashes} times.")
+    delay_seconds = _CRASH_RETRY_DELAYS_SECONDS[min(crashes, len(_CRASH_RETRY_DELAYS_SECONDS)) - 1]
+    _requeue(fence, delay_seconds=delay_seconds, crash_count=crashes)
+    wakeup.notify_on_commit(wakeup.pool_queue(job.pool))
+    return True
+
+
+@transaction.atomic
+def requeue_job(*, fence: Fence, delay_seconds: float = 0) -> bool:
+    """Returns an unfinished job to the queue without counting the attempt against it (drain, storage outage).
+
+    It is not claimed again before `pause_seconds` have passed. A job whose cancel was asked for meanwhile ends as
+    canceled. Returns False when the attempt was fenced off.
+    """
+    job = job_leased_by(fence).select_for_update().first()
+    if job is None:
+        return False
+    if job.cancel_requested_at is not None:
+        return confirm_cancel(fence=fence)
+    _requeue(fence, delay_seconds=delay_seconds)
+    log.info("job_requeued", task_id=job.public_id, attempt=job.attempt)
+    wakeup.notify_on_commit(wakeup.pool_queue(job.pool))
+    return True
+
+
+@transaction.atomic
+def cancel_queued(*, job: Job) -> bool:
+    """Ends a job that has not started. Returns False when a worker got there first."""
+    return _finish_without_charge(Job.objects.filter(pk=job.pk, state=State.QUEUED), State.CANCELED)
+
+
+def _requeue(fence: Fence, *, delay_seconds: float, **columns: object) -> None:
+    not_before = DatabaseNow() + timedelta(seconds=delay_seconds) if delay_seconds else None
+    job_leased_by(fence).update(
+        state=State.QUEUED, lease_owner=None, lease_until=None, steps_done=0, not_before=not_before, **columns
+    )
+    publish_status_on_commit(fence.job_id, state=State.QUEUED, attempt=fence.attempt)
+
+
+def _finish_without_charge(rows: QuerySet[Job], state: State, **columns: str) -> bool:
+    job = rows.select_for_update().first()
+    if job is None:
+        return False
+    rows.update(state=state, finished_at=DatabaseNow(), lease_owner=None, lease_until=None, **columns)
+    quota.release(usage_key=job.usage_key, job_id=job.id, reserved=job.quoted_credits)
+    record_event(job.id, state.value)
+    code, message = columns.get("error_code", ""), columns.get("error_message", "")
+    publish_status_on_commit(job.id, state=state, attempt=job.attempt, code=code, message=message)
+    log.info("job_finished", task_id=job.public_id, team=job.team_id, state=state.value, **columns)
+    return True

@@ -1,0 +1,39 @@
+"""A worker's hold on a job between claim and close. Every write here is fenced: it names the attempt."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import QuerySet
+
+from jobs.fencing import Fence
+from jobs.models import Job
+from jobs.states import State
+
+
+def job_leased_by(fence: Fence) -> QuerySet[Job]:
+    """The job's row while this attempt still holds it; no row once the attempt has been fenced off."""
+    return Job.objects.filter(pk=fence.job_id, attempt=fence.attempt, state=State.IN_PROGRESS)
+
+
+@dataclass(frozen=True)
+class LeaseRenewal:
+    """What a renewal found: whether the attempt still holds the job, and whether its owner has withdrawn it."""
+
+    held: bool
+    cancel_requested: bool = False
+
+
+def renew_lease(*, fence: Fence, steps_done: int) -> LeaseRenewal:
+    """Renews the lease by LEASE_TIMEOUT_SECONDS of the database's clock and publishes the progress."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE jobs_job SET lease_until = clock_timestamp() + make_interval(secs => %s), steps_done = %s
+            WHERE id = %s AND attempt = %s AND state = 'in_progress'
+            RETURNING cancel_requested_at IS NOT NULL
+            """,
+            [settings.LEASE_TIMEOUT_SECONDS, steps_done, fence.job_id, fence.attempt],
+        )
+        row = cursor.fetchone()
+    return LeaseRenewal(held=False) if row is None else LeaseRenewal(held=True, cancel_requested=row[0])

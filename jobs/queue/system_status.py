@@ -1,0 +1,52 @@
+"""How the job system stands as a whole, in one query by partial indexes: quick with any number of closed jobs."""
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from jobs.models import Worker
+from jobs.queue.eta import HEARTBEAT_MAX_AGE_SECONDS
+
+_LOADED_STATES = (Worker.State.READY, Worker.State.BUSY)
+
+# The least id of the unannounced events is the oldest one's.
+_STATUS = """
+SELECT array(SELECT state || ' ' || model FROM jobs_worker live
+             WHERE last_heartbeat_at >= clock_timestamp() - make_interval(secs => %(live)s)),
+       COALESCE((SELECT sum(vram_total_mb - vram_free_mb) FROM jobs_worker
+                 WHERE device <> 'cpu' AND last_heartbeat_at >= clock_timestamp() - make_interval(secs => %(live)s)), 0),
+       (SELECT count(*) FROM jobs_job WHERE state = 'queued'),
+       COALESCE((SELECT EXTRACT(EPOCH FROM clock_timestamp() - created_at) FROM jobs_jobevent
+                 WHERE dispatched_at IS NULL ORDER BY id LIMIT 1), 0),
+       COALESCE((SELECT EXTRACT(EPOCH FROM clock_timestamp() - lease_until) FROM jobs_job
+                 WHERE state = 'in_progress' ORDER BY lease_until LIMIT 1), 0)
+"""
+
+
+@dataclass(frozen=True)
+class SystemStatus:
+    """Workers that beat lately, and what waits. `longest_expired_seconds`: negative while every lease still runs."""
+
+    workers: int
+    models_loaded: frozenset[str]
+    has_unhealthy_worker: bool
+    gpu_memory_used_mb: int
+    queued: int
+    oldest_pending_event_seconds: float
+    oldest_expired_lease_seconds: float
+
+
+def system_status() -> SystemStatus:
+    with connection.cursor() as cursor:
+        cursor.execute(_STATUS, {"live": HEARTBEAT_MAX_AGE_SECONDS})
+        states, used_mb, queued, oldest_event, oldest_expired_lease = cursor.fetchone()
+    workers = [entry.split(" ", 1) for entry in states]
+    return SystemStatus(
+        workers=len(workers),
+        models_loaded=frozenset(model for state, model in workers if state in _LOADED_STATES),
+        has_unhealthy_worker=any(state == Worker.State.UNHEALTHY for state, _ in workers),
+        gpu_memory_used_mb=int(used_mb),
+        queued=queued,
+        oldest_pending_event_seconds=float(oldest_event),
+        oldest_expired_lease_seconds=float(oldest_expired_lease),
+    )

@@ -1,0 +1,135 @@
+"""The bytes of a video: for its team, or by a signed link without a key."""
+
+from math import inf
+from typing import Any
+
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts import tenancy
+from accounts.auth.principals import Principal
+from accounts.models import Team
+from accounts.roles import Scope
+from jobs.api.authentication import principal_of
+from jobs.api.error_schema import ERRORS
+from jobs.api.errors import PreconditionFailed, RangeNotSatisfiable, json_error
+from jobs.api.fields import ChoiceField, TextField
+from jobs.api.permissions import HasScope
+from jobs.models import Job
+from jobs.storage.file_responses import download_filename, file_response, storage_redirect
+from jobs.storage.signed_urls import verify_token
+from jobs.videos.api.videos import validate
+from jobs.videos.renditions import SPRITESHEET, VARIANTS, VIDEO, sprite_sheet_of, variant_key
+from jobs.videos.selectors import find_video
+
+
+class HasScopeOrToken(BasePermission):
+    """A signed link needs no caller; the view checks the signature."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return "token" in request.query_params or HasScope().has_permission(request, view)
+
+
+class ContentQuerySerializer(serializers.Serializer[Any]):
+    variant = ChoiceField(choices=VARIANTS, default=VIDEO)
+    download = serializers.BooleanField(default=False, help_text="offer it for saving instead of showing it")
+    token = TextField(required=False, help_text="of a signed link")
+
+
+class IgnoreAccept(DefaultContentNegotiation):
+    """Bytes are what they are, whatever the caller accepts: OpenAI's SDK asks for application/binary."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type  # of errors
+
+
+_DESCRIPTION = """
+* `video`: the film as it was asked for, MP4 or GIF.
+* `gif`: the same as a GIF. Made when it is first asked for, and kept.
+* `thumbnail`: the first frame, a JPEG.
+* `spritesheet`: all frames as one JPEG, row by row from left to right. Made when it is first asked for, and kept. A
+  tile is the frame at 256 pixels on its longer side, or at its own size where that is less; there are as many columns
+  as the square root of the number of frames, rounded up. The header `X-Spritesheet` says so:
+  `tile=256x192; columns=4; frames=16`.
+"""
+
+
+class ContentView(APIView):
+    exempt_sessions_from_throttling = True
+    content_negotiation_class = IgnoreAccept
+    scopes = {"GET": Scope.VIDEOS_READ}
+    permission_classes = [HasScopeOrToken]
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        # The link is the credential: a key or session sent along, a revoked one too, opens no more and no less.
+        return [] if self.request is not None and "token" in self.request.GET else super().get_authenticators()
+
+    @extend_schema(
+        operation_id="videos_content",
+        summary="Download a video",
+        description=_DESCRIPTION,
+        parameters=[ContentQuerySerializer, OpenApiParameter("Range", str, "header")],
+        responses={
+            (200, "video/mp4"): OpenApiResponse(OpenApiTypes.BINARY, description="The whole file"),
+            (200, "image/gif"): OpenApiResponse(OpenApiTypes.BINARY),
+            (200, "image/jpeg"): OpenApiResponse(OpenApiTypes.BINARY),
+            (206, "video/mp4"): OpenApiResponse(OpenApiTypes.BINARY, description="The range that was asked for"),
+            302: OpenApiResponse(description="To the storage's own signed address, good for minutes; never for HEAD"),
+            **ERRORS,
+        },
+    )
+    def get(self, request: Request, video_id: str) -> HttpResponseBase:
+        query = validate(ContentQuerySerializer, request.query_params)
+        job, seconds_left = _authorized_video(request, query, video_id)
+        key = variant_key(job, query["variant"])
+        # Whoever has a link need not be of the team, for which the prompt was written.
+        filename = download_filename(job, key, with_prompt="token" not in query)
+        attachment = query["download"]
+        response = None
+        # Pages show what comes from this site alone, and a signed address is good for one method.
+        if request.method == "GET" and not _is_session_request(request):
+            response = storage_redirect(key, seconds=seconds_left, filename=filename, as_attachment=attachment)
+        if response is None:
+            response = file_response(request._request, key, filename=filename, as_attachment=attachment)
+        if response.status_code == 416:
+            return _range_not_satisfiable(request, response["Content-Range"])
+        if response.status_code == 412:
+            message = "The file is another one than If-Match names. Leave that header out."
+            return json_error(request._request, PreconditionFailed(message, param="If-Match"))
+        if query["variant"] == SPRITESHEET:
+            sheet = sprite_sheet_of(job)
+            tile = f"{sheet.tile_width}x{sheet.tile_height}"
+            response["X-Spritesheet"] = f"tile={tile}; columns={sheet.columns}; frames={sheet.num_frames}"
+        return response
+
+
+def _authorized_video(request: Request, query: dict[str, Any], video_id: str) -> tuple[Job, float]:
+    """The video that may be read, and for how many seconds more."""
+    if "token" in query:
+        claims = verify_token(video_id=video_id, variant=query["variant"], token=query["token"])
+        tenancy.activate(team_id=claims.team_id)  # who opens the link may be signed in to another team
+        job, seconds = find_video(Team(pk=claims.team_id), video_id), claims.seconds_left
+    else:
+        job, seconds = find_video(principal_of(request).team, video_id), inf
+    if job.expires_at is not None:
+        seconds = min(seconds, (job.expires_at - timezone.now()).total_seconds())
+    return job, seconds
+
+
+def _range_not_satisfiable(request: Request, content_range: str) -> HttpResponseBase:
+    message = "The file ends before that range. Content-Range says how long it is."
+    response = json_error(request._request, RangeNotSatisfiable(message, param="Range"))
+    response["Content-Range"] = content_range
+    return response
+
+
+def _is_session_request(request: Request) -> bool:
+    return isinstance(request.auth, Principal) and request.auth.api_key is None

@@ -1,0 +1,197 @@
+"""The old one-call endpoint: send a picture, wait, get the video in the answer.
+
+It makes an ordinary job. A client that goes away cancels nothing; one that is told to wait finds its video later.
+"""
+
+import base64
+import re
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.http import HttpRequest
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.auth.principals import Principal
+from accounts.roles import Scope
+from common.errors import Conflict, Gone, MutoscopeError
+from common.ratelimit import Limit
+from jobs.api.async_views import AsyncAPIView
+from jobs.api.authentication import principal_of
+from jobs.api.errors import (
+    as_mutoscope_error,
+    error_headers,
+    legacy_error_envelope,
+    legacy_status,
+    with_supported_media_types,
+)
+from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS
+from jobs.api.throttling import throttle
+from jobs.models import Job
+from jobs.states import State
+from jobs.storage.signed_urls import signed_content_url
+from jobs.videos.admission import GpuMemoryImpossible
+from jobs.videos.api.videos import CANCEL_AFTER_PARAMETER, parse_cancel_after, validate
+from jobs.videos.polling import wait_until_finished
+from jobs.videos.services import submit_body
+from jobs.videos.submission import VideoRequestSerializer
+
+_PREFER_WAIT = re.compile(r"\bwait=(\d{1,4})\b")
+_RETRY_AFTER_SECONDS = 5
+
+
+class GenerateResultSerializer(serializers.Serializer[Any]):
+    task_id = serializers.CharField(allow_null=True)
+    status = serializers.ChoiceField(choices=["success", "pending", "failed"])
+    video_base64 = serializers.CharField(required=False, allow_null=True)
+    download_url = serializers.URLField(required=False)
+    inference_time_s = serializers.FloatField(required=False)
+    parameters = serializers.DictField(required=False)
+
+
+class PendingSerializer(serializers.Serializer[Any]):
+    task_id = serializers.CharField()
+    status = serializers.ChoiceField(choices=["pending"])
+    status_url = serializers.URLField()
+
+
+class LegacyErrorSerializer(serializers.Serializer[Any]):
+    task_id = serializers.CharField(allow_null=True)
+    status = serializers.ChoiceField(choices=["failed"])
+    error = serializers.CharField()
+    code = serializers.CharField()
+
+
+_SCHEMA: dict[str, Any] = {
+    "summary": "Make a video in one call",
+    "description": "Waits up to 85 seconds. A slower video is answered with 202 and an address to ask at.",
+    "request": {"application/json": VideoRequestSerializer, "multipart/form-data": VideoRequestSerializer},
+    "responses": {
+        200: GenerateResultSerializer,
+        202: PendingSerializer,
+        "4XX": OpenApiResponse(LegacyErrorSerializer),
+        "5XX": OpenApiResponse(LegacyErrorSerializer),
+    },
+    "parameters": [
+        CANCEL_AFTER_PARAMETER,
+        OpenApiParameter("Idempotency-Key", str, "header", description="Sent again within 24 h: the same video"),
+        OpenApiParameter("Prefer", str, "header", description="wait=N: answer after N seconds at the latest"),
+    ],
+}
+
+
+class GenerateView(AsyncAPIView):
+    """Asynchronous: hundreds of calls may wait here, each for more than a minute."""
+
+    http_method_names = ["post"]
+    parser_classes = JSON_AND_MULTIPART_PARSERS
+    scopes = {"POST": Scope.VIDEOS_WRITE}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # Before the key is looked at: guessing keys costs calls, too.
+        ip_address: str = request._request.client_ip  # type: ignore[attr-defined]
+        throttle(self, [Limit("address", ip_address, settings.GENERATE_RATE_LIMIT)])
+        super().initial(request, *args, **kwargs)
+
+    def extra_limits(self, principal: Principal) -> list[Limit]:
+        """Of this call, beside those of all calls."""
+        caller = f"key {principal.api_key.pk}" if principal.api_key else f"user {principal.user.pk}"
+        return [Limit("generate", caller, settings.GENERATE_RATE_LIMIT)]
+
+    @extend_schema(operation_id="generate", **_SCHEMA)
+    async def post(self, request: Request) -> Response:
+        job = await sync_to_async(_submit)(request)
+        job = await wait_until_finished(job.id, seconds=_wait_seconds(request))
+        return await sync_to_async(_build_response)(request, job)
+
+    def get_exception_handler(self) -> Any:
+        return _legacy_exception_handler
+
+
+class UnversionedGenerateView(GenerateView):
+    """The same at its first address, /generate."""
+
+    @extend_schema(operation_id="generate_unversioned", **_SCHEMA)
+    async def post(self, request: Request) -> Response:
+        return await super().post(request)
+
+
+def _legacy_exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    known = as_mutoscope_error(error)
+    if known is None:
+        return None
+    known = with_supported_media_types(known, context["view"].parser_classes)
+    return Response(legacy_error_envelope(known), status=legacy_status(known), headers=error_headers(known))
+
+
+def _submit(request: Request) -> Job:
+    principal = principal_of(request)
+    values = validate(VideoRequestSerializer, request.data)
+    key = request.headers.get("Idempotency-Key")
+    seconds = parse_cancel_after(request)
+    return submit_body(principal=principal, values=values, idempotency_key=key, cancel_after_seconds=seconds)
+
+
+def _wait_seconds(request: Request) -> float:
+    """Seconds to wait: the site's, or fewer where the caller prefers."""
+    preferred = _PREFER_WAIT.search(request.headers.get("Prefer", ""))
+    maximum: float = settings.GENERATE_TIMEOUT_SECONDS
+    return min(maximum, float(preferred[1])) if preferred else maximum
+
+
+def _build_response(request: Request, job: Job) -> Response:
+    http = request._request
+    if job.state == State.COMPLETED:
+        return Response(_success_body(http, job))
+    if not job.is_finished:
+        status_url = http.build_absolute_uri(reverse("api:video", args=[job.public_id]))
+        pending = {"task_id": job.public_id, "status": "pending", "status_url": status_url}
+        return Response(pending, status=202, headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
+    error = _failure_error(job)
+    return Response(legacy_error_envelope(error, task_id=job.public_id), status=legacy_status(error))
+
+
+def _failure_error(job: Job) -> MutoscopeError:
+    """Why a closed job has no video."""
+    if job.state == State.CANCELED:
+        return Conflict("The video was canceled.", code="canceled")
+    if job.error_code == "out_of_memory":
+        return GpuMemoryImpossible(job.error_message)
+    return MutoscopeError(job.error_message, code=job.error_code)
+
+
+def _success_body(http: HttpRequest, job: Job) -> dict[str, Any]:
+    inline = (job.result_bytes or 0) <= settings.MAX_INLINE_VIDEO_BYTES
+    return {
+        "task_id": job.public_id,
+        "status": "success",
+        "video_base64": _as_base64(job.result_key) if inline else None,
+        "download_url": signed_content_url(http, job),
+        "inference_time_s": round(job.gpu_seconds or 0, 3),
+        "parameters": {
+            "resolution": job.resolution,
+            "width": job.width,
+            "height": job.height,
+            "num_frames": job.num_frames,
+            "fps": job.fps,
+            "steps": job.steps,
+            "guidance_scale": job.guidance_scale,
+            "seed": job.seed,
+            "model": job.model,
+            "output_format": job.output_format,
+        },
+    }
+
+
+def _as_base64(key: str) -> str:
+    """Raises Gone: a repeated call may find a video that was deleted meanwhile."""
+    try:
+        with default_storage.open(key) as file:
+            return base64.b64encode(file.read()).decode("ascii")
+    except FileNotFoundError:
+        raise Gone("The video's file is not there any more.") from None

@@ -1,0 +1,73 @@
+"""/v1/videos/quote: what a submit would cost and how long it would take, without submitting."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.roles import Scope
+from jobs.api.authentication import principal_of
+from jobs.api.error_schema import ERRORS
+from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS
+from jobs.videos.api.videos import validate
+from jobs.videos.estimate import estimate
+from jobs.videos.submission import VideoRequestSerializer, build_request
+
+
+class SuggestionSerializer(serializers.Serializer[Any]):
+    resolution = serializers.CharField()
+    num_frames = serializers.IntegerField()
+
+
+class QuoteSerializer(serializers.Serializer[Any]):
+    """`eta_seconds` from now until the video would be done; null while no worker for the model is there."""
+
+    object = serializers.ChoiceField(choices=["video.quote"])
+    model = serializers.CharField()
+    size = serializers.CharField()
+    num_frames = serializers.IntegerField()
+    steps = serializers.IntegerField()
+    credits = serializers.IntegerField(help_text="reserved at submit; never charged more")
+    gpu_seconds = serializers.FloatField()
+    eta_seconds = serializers.FloatField(allow_null=True)
+    position = serializers.IntegerField(help_text="about how many videos would start earlier")
+    peak_memory_mb = serializers.IntegerField()
+    fits = serializers.BooleanField(help_text="false where no GPU here has the memory")
+    suggestions = SuggestionSerializer(many=True, help_text="settings that fit, nearest first")
+    warnings = serializers.ListField(child=serializers.CharField())
+
+
+class QuoteView(APIView):
+    parser_classes = JSON_AND_MULTIPART_PARSERS
+    scopes = {"POST": Scope.VIDEOS_WRITE}
+
+    @extend_schema(
+        operation_id="videos_quote",
+        summary="Ask what a video would cost",
+        request={"application/json": VideoRequestSerializer, "multipart/form-data": VideoRequestSerializer},
+        responses={200: QuoteSerializer, **ERRORS},
+    )
+    def post(self, request: Request) -> Response:
+        principal = principal_of(request)
+        video_request = build_request(validate(VideoRequestSerializer, request.data), team=principal.team)
+        found = estimate(principal=principal, request=video_request)
+        return Response(
+            {
+                "object": "video.quote",
+                "model": video_request.spec.name,
+                "size": f"{video_request.width}x{video_request.height}",
+                "num_frames": video_request.num_frames,
+                "steps": video_request.steps,
+                "credits": found.price.credits,
+                "gpu_seconds": found.price.gpu_seconds,
+                "eta_seconds": found.queue_estimate.eta_seconds,
+                "position": found.queue_estimate.position,
+                "peak_memory_mb": found.price.vram_mb,
+                "fits": found.fits,
+                "suggestions": found.suggestions,
+                "warnings": list(video_request.warnings),
+            }
+        )

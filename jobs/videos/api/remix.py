@@ -1,0 +1,102 @@
+"""/v1/videos/{id}/remix: a new video from the same picture, with some fields changed."""
+
+from typing import Any
+
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.roles import Scope
+from common.errors import Gone
+from inference import limits
+from jobs.api.authentication import principal_of
+from jobs.api.error_schema import ERRORS
+from jobs.api.fields import TextField
+from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS
+from jobs.models import Job, Priority
+from jobs.videos.api.serializers import VideoSerializer, video_as_json
+from jobs.videos.api.videos import CANCEL_AFTER_PARAMETER, parse_cancel_after, validate
+from jobs.videos.idempotency import build_idempotency_key
+from jobs.videos.selectors import find_video
+from jobs.videos.services import submit_job
+from jobs.videos.submission import VideoRequestSerializer, build_request
+
+# What a change of the one makes void of the other.
+_OVERRIDDEN_FIELDS = {
+    "preset": ("steps", "num_frames", "guidance_scale", "size", "priority"),
+    "resolution": ("size",),
+    "aspect_ratio": ("size",),
+    "seconds": ("num_frames",),
+    "num_inference_steps": ("steps",),
+}
+
+
+@extend_schema_serializer(component_name="Remix")
+class RemixSerializer(VideoRequestSerializer):
+    """The fields of a submit but the picture. What is not given is that of the first video, but for `metadata` and
+    `webhook_url`; a seed is drawn anew.
+    """
+
+    image_base64 = None  # type: ignore[assignment]
+    image = None  # type: ignore[assignment]
+    input_reference = None  # type: ignore[assignment]
+    image_url = None  # type: ignore[assignment]
+    prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, required=False)
+
+    requires_image = False
+
+
+class RemixView(APIView):
+    parser_classes = JSON_AND_MULTIPART_PARSERS
+    scopes = {"POST": Scope.VIDEOS_WRITE}
+
+    @extend_schema(
+        operation_id="videos_remix",
+        summary="Make another video from the same picture",
+        request={"application/json": RemixSerializer, "multipart/form-data": RemixSerializer},
+        responses={202: VideoSerializer, **ERRORS},
+        parameters=[CANCEL_AFTER_PARAMETER, OpenApiParameter("Idempotency-Key", str, "header")],
+    )
+    def post(self, request: Request, video_id: str) -> Response:
+        principal = principal_of(request)
+        original = find_video(principal.team, video_id)
+        changes = validate(RemixSerializer, request.data)
+        # The picture is the same for the same first video: its id stands for it.
+        idempotency = build_idempotency_key(request.headers.get("Idempotency-Key"), {"remix_of": video_id, **changes})
+        values = {**_inherited_values(original, changes), **changes, "image": _source_image(original)}
+        video_request = build_request(values, team=principal.team, cancel_after_seconds=parse_cancel_after(request))
+        job = submit_job(principal=principal, request=video_request, idempotency=idempotency)
+        body = video_as_json(job, request)
+        return Response(body, status=202, headers={"Location": body["urls"]["self"], "Retry-After": "1"})
+
+
+def _inherited_values(original: Job, changes: dict[str, Any]) -> dict[str, Any]:
+    """The first video's fields that the changes leave as they are."""
+    overridden = {name for change in changes for name in _OVERRIDDEN_FIELDS.get(change, ())}
+    fields = {
+        "prompt": original.prompt,
+        "negative_prompt": original.negative_prompt,
+        "model": original.model,
+        "size": f"{original.width}x{original.height}",
+        "num_frames": original.num_frames,
+        "fps": original.fps,
+        "steps": original.steps,
+        "guidance_scale": original.guidance_scale,
+        "output_format": original.output_format,
+        "priority": Priority(original.priority).label,
+    }
+    return {name: value for name, value in fields.items() if name not in overridden}
+
+
+def _source_image(original: Job) -> SimpleUploadedFile:
+    """Raises Gone once the picture is deleted, with its video or after its retention."""
+    if original.is_gone:
+        raise Gone("The picture of this video was deleted. Send it again with a new video.")
+    try:
+        with default_storage.open(original.source_key) as file:
+            return SimpleUploadedFile("source.png", file.read(), "image/png")
+    except FileNotFoundError:
+        raise Gone("The picture of this video was deleted. Send it again with a new video.") from None

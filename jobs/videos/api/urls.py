@@ -1,0 +1,37 @@
+"""Addresses of the API. Included at the root, so that /generate keeps its place."""
+
+from django.conf import settings
+from django.urls import path
+from drf_spectacular.views import SpectacularJSONAPIView
+
+from jobs.api.auth_check import AuthCheckView
+from jobs.videos.api.content import ContentView
+from jobs.videos.api.events import EventsView
+from jobs.videos.api.generate import GenerateView, UnversionedGenerateView
+from jobs.videos.api.limits import LimitsView
+from jobs.videos.api.model_catalogue import ModelsView, PresetsView
+from jobs.videos.api.quote import QuoteView
+from jobs.videos.api.remix import RemixView
+from jobs.videos.api.usage import UsageView
+from jobs.videos.api.videos import CancelView, LongPollingVideoView, VideosView, VideoView
+
+app_name = "api"
+# A process that may not wait answers `?wait=` at once.
+video = LongPollingVideoView if settings.LONG_POLLING_ENABLED else VideoView
+urlpatterns = [
+    path("v1/videos", VideosView.as_view(), name="videos"),
+    path("v1/videos/quote", QuoteView.as_view(), name="video-quote"),
+    path("v1/videos/<str:video_id>", video.as_view(), name="video"),
+    path("v1/videos/<str:video_id>/content", ContentView.as_view(), name="video-content"),
+    path("v1/videos/<str:video_id>/events", EventsView.as_view(), name="video-events"),
+    path("v1/videos/<str:video_id>/cancel", CancelView.as_view(), name="video-cancel"),
+    path("v1/videos/<str:video_id>/remix", RemixView.as_view(), name="video-remix"),
+    path("v1/models", ModelsView.as_view(), name="models"),
+    path("v1/presets", PresetsView.as_view(), name="presets"),
+    path("v1/known", AuthCheckView.as_view(), name="auth-check"),
+    path("v1/limits", LimitsView.as_view(), name="limits"),
+    path("v1/usage", UsageView.as_view(), name="usage"),
+    path("v1/generate", GenerateView.as_view(), name="generate"),
+    path("generate", UnversionedGenerateView.as_view(), name="generate-unversioned"),
+    path("v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+]

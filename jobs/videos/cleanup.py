@@ -1,0 +1,45 @@
+"""Deletes the files of videos that were deleted or have outlived their retention."""
+
+import structlog
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.quota.services import free_storage
+from common.clock import DatabaseNow
+from jobs.models import Job, Rendition
+from jobs.states import TERMINAL
+from jobs.storage.files import delete_folder, job_folder
+
+log = structlog.get_logger(__name__)
+
+
+def delete_due_files() -> int:
+    """Deletes what is due; returns of how many videos. Several processes may run it at once.
+
+    What cannot be deleted is left for the next time, and keeps nothing else from being deleted.
+    """
+    # A job that still runs may still write files: its turn comes when it is closed.
+    due = Job.objects.filter(
+        Q(deleted_at__isnull=False) | Q(expires_at__lte=DatabaseNow()), state__in=TERMINAL, files_deleted_at=None
+    )
+    return sum(_delete_files(job) for job in due.only("id", "team_id", "result_bytes").iterator())
+
+
+def _delete_files(job: Job) -> bool:
+    try:
+        # No lock and no transaction meanwhile: a storage may take its time, and deleting twice is no harm.
+        delete_folder(job_folder(job.team_id, job.id))
+    except OSError as error:
+        log.warning("file_deletion_failed", task_id=job.public_id, reason=str(error))
+        return False
+    _record_deletion(job)
+    log.info("files_deleted", task_id=job.public_id, team=job.team_id)
+    return True
+
+
+@transaction.atomic
+def _record_deletion(job: Job) -> None:
+    first = Job.objects.filter(pk=job.pk, files_deleted_at=None).update(files_deleted_at=DatabaseNow())
+    Rendition.objects.filter(job=job).delete()
+    if first and job.result_bytes:
+        free_storage(team_id=job.team_id, stored_bytes=job.result_bytes)

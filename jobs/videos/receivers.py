@@ -1,0 +1,33 @@
+"""Stops work whose owner may not ask for it any more."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from accounts.models import Team, User
+from common.clock import DatabaseNow
+from jobs.models import Job
+from jobs.queue import wakeup
+from jobs.queue.cancel import cancel_job
+from jobs.states import ACTIVE
+
+
+def cancel_jobs_of_member(sender: object, *, team: Team, user: User, **_: Any) -> None:
+    """Receives `access_ended`: cancels what the person has queued and running in the team."""
+    _cancel_all(Job.objects.filter(team=team, user=user))
+
+
+@transaction.atomic
+def delete_jobs_of_team(sender: object, *, team: Team, **_: Any) -> None:
+    """Receives `team_closed`: cancels the team's jobs and has the files of all its videos deleted."""
+    _cancel_all(Job.objects.filter(team=team))
+    Job.objects.filter(team=team, deleted_at=None).update(deleted_at=DatabaseNow())
+    wakeup.notify_on_commit(wakeup.MAINTENANCE_QUEUE)
+
+
+@transaction.atomic
+def _cancel_all(jobs: QuerySet[Job]) -> None:
+    # All rows before the first cancel touches the wallet: whoever closes a single job locks in the same order.
+    for job in list(jobs.filter(state__in=ACTIVE).order_by("pk").select_for_update()):
+        cancel_job(job=job)

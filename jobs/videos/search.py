@@ -1,0 +1,65 @@
+"""Which of a team's videos are asked for: by state, model, words of the prompt and time, a page at a time."""
+
+import re
+import uuid
+from dataclasses import dataclass
+
+from django.db import connection
+
+from accounts.models import Team
+from common.ids import first_id_at
+from common.pagination import Page, keyset_page
+from jobs.models import Job
+
+_LIKE_WILDCARDS = re.compile(r"([\\%_])")
+_LAST_ID = uuid.UUID(int=2**128 - 1)
+
+
+@dataclass(frozen=True)
+class VideoFilter:
+    """What a list of videos is narrowed to; None does not narrow. Times in seconds since 1970, the second excluded."""
+
+    state: str | None = None
+    model: str | None = None
+    search: str | None = None
+    created_after: int | None = None
+    created_before: int | None = None
+
+    @property
+    def first_id(self) -> uuid.UUID:
+        return first_id_at(self.created_after or 0)
+
+    @property
+    def end_id(self) -> uuid.UUID:
+        return _LAST_ID if self.created_before is None else first_id_at(self.created_before)
+
+
+def list_videos(
+    *, team: Team, filters: VideoFilter, after: uuid.UUID | None = None, limit: int, newest_first: bool = True
+) -> Page[Job]:
+    """The page of at most `limit` videos that follows `after`."""
+    rows = Job.objects.for_team(team)
+    if not (filters.state or filters.model or filters.search):
+        rows = rows.filter(id__gte=filters.first_id, id__lt=filters.end_id)
+        return keyset_page(rows, after=after, limit=limit, newest_first=newest_first)
+    found = _find_ids(team, filters, after, limit + 1, newest_first)
+    order = "-pk" if newest_first else "pk"
+    return Page(list(rows.filter(pk__in=found[:limit]).order_by(order)), len(found) > limit)
+
+
+def _find_ids(
+    team: Team, filters: VideoFilter, after: uuid.UUID | None, max_ids: int, newest_first: bool
+) -> list[uuid.UUID]:
+    """See migration 0008 for why this is a function of the database."""
+    first, end = filters.first_id, filters.end_id
+    if after is not None and newest_first:
+        end = min(end, after)
+    elif after is not None:
+        first = max(first, uuid.UUID(int=min(after.int + 1, _LAST_ID.int)))
+    pattern = None if filters.search is None else "%" + _LIKE_WILDCARDS.sub(r"\\\1", filters.search) + "%"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT found FROM jobs_find(%s, %s, %s, %s, %s, %s, %s, %s)",
+            [team.pk, filters.state, filters.model, pattern, first, end, newest_first, max_ids],
+        )
+        return [row[0] for row in cursor.fetchall()]

@@ -1,0 +1,219 @@
+"""Accepts a video: reserve, ledger row, job row and event row in one transaction; then the doorbell."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from accounts.auth.principals import Principal
+from accounts.models import Team
+from accounts.quota import services as quota_services
+from accounts.quota.effective_limits import EffectiveLimits, effective_limits_of
+from accounts.quota.quotas import check_quotas
+from accounts.roles import Scope
+from accounts.teams.access import lock_membership
+from accounts.tenancy.postgres.prepared import fetch_one
+from common.clock import DatabaseNow
+from common.db_errors import is_transient
+from common.errors import Conflict, LimitExceeded, Overloaded
+from common.ids import new_id
+from jobs.events.outbox import record_event
+from jobs.models import Job
+from jobs.queue import wakeup
+from jobs.storage.files import delete_folder, job_folder, source_key
+from jobs.videos.admission import check_memory
+from jobs.videos.idempotency import IdempotencyKey, build_idempotency_key, find_replayed_job, save_key
+from jobs.videos.plan_limits import check_plan
+from jobs.videos.quote import quote_request
+from jobs.videos.submission import VideoRequest, build_request
+
+log = structlog.get_logger(__name__)
+
+
+class _DuplicateSubmit(Exception):
+    """Another submit with the same key committed first; this one is rolled back and answers with its job."""
+
+
+def submit_body(
+    *,
+    principal: Principal,
+    values: dict[str, Any],
+    idempotency_key: str | None,
+    cancel_after_seconds: int | None = None,
+) -> Job:
+    """The job that checked fields of a body ask for, see `resolve` and `submit_job` for what they raise."""
+    idempotency = build_idempotency_key(idempotency_key, values)
+    # Sent again, nothing is fetched again: the picture may have changed or be gone, and the answer is known.
+    if (
+        "image_url" in values
+        and idempotency
+        and (job := find_replayed_job(team_id=principal.team.pk, idempotency=idempotency))
+    ):
+        return job
+    request = build_request(values, team=principal.team, cancel_after_seconds=cancel_after_seconds)
+    return submit_job(principal=principal, request=request, idempotency=idempotency)
+
+
+def submit_job(
+    *,
+    principal: Principal,
+    request: VideoRequest,
+    idempotency: IdempotencyKey | None = None,
+    on_accept: Callable[[Job], None] | None = None,
+) -> Job:
+    """The accepted job, paid for in advance.
+
+    Raises NotInPlan, GpuMemoryImpossible or LimitExceeded; then nothing was written.
+    on_accept: called in the transaction that accepts the job. What it raises refuses the job.
+
+    With a key that made a job already, that job. Raises Conflict when the key came with another body, or the team is
+    being closed.
+    Raises Overloaded when the storage does not answer. The picture is stored before the transaction, so that no
+    database connection waits for the storage.
+    """
+    if idempotency and (job := find_replayed_job(team_id=principal.team.pk, idempotency=idempotency)):
+        return job
+    try:
+        return _submit_new(principal, request, idempotency, on_accept)
+    except _DuplicateSubmit:
+        return submit_job(principal=principal, request=request, idempotency=idempotency, on_accept=on_accept)
+
+
+def _submit_new(
+    principal: Principal,
+    request: VideoRequest,
+    idempotency: IdempotencyKey | None,
+    on_accept: Callable[[Job], None] | None,
+) -> Job:
+    check_team_not_closing(principal.team)
+    effective_limits = effective_limits_of(principal.team)
+    check_plan(request, effective_limits)
+    check_memory(request)
+    job_id = new_id()
+    key = _store_image(source_key(principal.team.pk, job_id), request.image_png)
+    try:
+        job = _build_job(principal, request, job_id, key)
+        return _accept(principal, effective_limits, request, job, idempotency=idempotency, on_accept=on_accept)
+    except Exception as error:
+        # In an outage it is perhaps committed, and only the answer was lost: then the job needs its picture. If it is
+        # not, the sweep of orphans takes the picture away.
+        if not is_transient(error):
+            _discard_image(job_folder(principal.team.pk, job_id))
+        raise
+
+
+def check_team_not_closing(team: Team) -> None:
+    """Raises Conflict in the days in which an owner may still keep a team that is to be closed."""
+    if team.deletion_due_at:
+        message = "This team is being closed and makes no more videos. An owner can keep it on the Team page."
+        raise Conflict(message, code="team_deletion_scheduled")
+
+
+def _store_image(key: str, content: bytes) -> str:
+    try:
+        return default_storage.save(key, ContentFile(content))
+    except OSError as error:
+        log.error("storage_failed", reason=str(error))
+        raise Overloaded("The storage does not answer. Try again in a moment.") from error
+
+
+def _discard_image(folder: str) -> None:
+    """Deletes a picture that no job refers to; what cannot be deleted now is left to the sweep of orphans."""
+    with suppress(OSError):
+        delete_folder(folder)
+
+
+@transaction.atomic
+def _accept(
+    principal: Principal,
+    effective_limits: EffectiveLimits,
+    request: VideoRequest,
+    job: Job,
+    *,
+    idempotency: IdempotencyKey | None,
+    on_accept: Callable[[Job], None] | None,
+) -> Job:
+    lock_membership(team=principal.team, user=principal.user, scope=Scope.VIDEOS_WRITE)
+    _reserve_credits(principal, effective_limits, job)
+    _check_queue(principal.team, effective_limits)
+    job.save(force_insert=True)
+    if request.deadline is not None:
+        Job.objects.filter(pk=job.pk).update(deadline_at=DatabaseNow() + request.deadline)
+    if idempotency and not save_key(job=job, idempotency=idempotency):
+        raise _DuplicateSubmit
+    if on_accept is not None:
+        on_accept(job)
+    record_event(job.id, "queued")
+    wakeup.notify_on_commit(wakeup.pool_queue(job.pool))
+    log.info("job_accepted", task_id=job.public_id, team=principal.team.pk, params=request.log_fields())
+    return job
+
+
+def _reserve_credits(principal: Principal, effective_limits: EffectiveLimits, job: Job) -> None:
+    """Reserves the credits, which locks the wallet; whatever is counted afterwards stays as it is until the commit."""
+    needed = job.quoted_credits
+    quota_services.reserve(
+        usage_key=job.usage_key, job_id=job.id, credits=needed, monthly=effective_limits.monthly_credits
+    )
+    check_quotas(
+        usage_key=job.usage_key,
+        credits=needed,
+        effective_limits=effective_limits,
+        member=principal.member_caps,
+        key=principal.key_caps,
+    )
+
+
+_COUNT_QUEUED = "SELECT count(*) FROM jobs_job WHERE team_id = %(team)s::bigint AND state = 'queued'"
+
+
+def _check_queue(team: Team, effective_limits: EffectiveLimits) -> None:
+    """Raises LimitExceeded when the plan allows no more queued jobs; exact, since the reserve locked the wallet."""
+    max_queued = effective_limits.max_queued
+    counted = fetch_one(_COUNT_QUEUED, {"team": team.pk})
+    queued = counted[0] if counted else 0
+    if queued >= max_queued:
+        message = (
+            f"The team has {queued} videos waiting, and its plan allows {max_queued}. Try again when some are done."
+        )
+        extra = {"scope": "team", "quota": "max_queued", "limit": max_queued, "remaining": 0, "reset": None}
+        raise LimitExceeded(message, code="queue_full", extra=extra, retry_after_seconds=30)
+
+
+def _build_job(principal: Principal, request: VideoRequest, job_id: UUID, key: str) -> Job:
+    price = quote_request(request)
+    return Job(
+        id=job_id,
+        team=principal.team,
+        user=principal.user,
+        api_key=principal.api_key,
+        model=request.spec.name,
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        preset=request.preset,
+        resolution=request.resolution,
+        width=request.width,
+        height=request.height,
+        num_frames=request.num_frames,
+        fps=request.fps,
+        steps=request.steps,
+        guidance_scale=request.guidance_scale,
+        seed=request.seed,
+        output_format=request.output_format,
+        source_key=key,
+        metadata=request.metadata,
+        webhook_url=request.webhook_url,
+        webhook_format=request.webhook_format,
+        warnings=list(request.warnings),
+        pool=request.spec.pool,
+        priority=request.priority,
+        vram_mb=price.vram_mb,
+        max_attempts=settings.MAX_ATTEMPTS,
+        quoted_credits=price.credits,
+    )

@@ -1,0 +1,128 @@
+"""Where the picture of a request comes from: the body itself, or an address that is fetched."""
+
+import base64
+import binascii
+import math
+import re
+from typing import Any
+
+import requests
+import urllib3
+from django.conf import settings
+from django.db import connection
+from requests_hardened.ip_filter import InvalidIPAddress
+
+from accounts.models import Team
+from common.concurrency import ConcurrencyLimiter
+from common.deadline import Deadline
+from common.errors import Detail, InvalidField
+from common.ssrf import safe_client
+
+# One of them comes with every request for a video.
+IMAGE_FIELDS = ("image_base64", "image", "input_reference", "image_url")
+
+# Whatever type it names: only the bytes say what a picture is.
+_DATA_URI = re.compile(r"^\s*data:[^,]{0,200};base64,", re.IGNORECASE)
+# Each fetch keeps a thread for as long as the other side pleases, within the limit.
+_FETCH_LIMITER = ConcurrencyLimiter("fetches", work="pictures being fetched", process_limit=8)
+_SLOT_MARGIN_SECONDS = 5
+_CHUNK_BYTES = 65_536
+_ALTERNATIVE_HINT = "or send the picture itself, as image_base64 or as a file"
+
+
+def invalid_field(name: str, message: str, *, code: str = "invalid") -> InvalidField:
+    """A complaint about one field, with what to change."""
+    return InvalidField(f"{name}: {message}", param=name, details=(Detail((name,), message, code),))
+
+
+def read_image_bytes(values: dict[str, Any], *, team: Team) -> tuple[str, bytes]:
+    """The field that the picture came in, and its bytes, which may be anything.
+
+    Raises InvalidField, or Overloaded and TooManyAtOnce where too many are being fetched.
+    """
+    for name in ("image", "input_reference"):
+        if name in values:
+            return name, values[name].read()
+    if "image_url" in values:
+        return "image_url", fetch_image(values["image_url"], team=team)
+    return "image_base64", decode_base64("image_base64", values["image_base64"])
+
+
+def decode_base64(name: str, text: str) -> bytes:
+    """The bytes behind plain base64 or a data URI that came in that field. Raises InvalidField."""
+    try:
+        # Line breaks are common in base64; everything else outside the alphabet is a sign of damage.
+        return base64.b64decode("".join(_DATA_URI.sub("", text, count=1).split()), validate=True)
+    except (binascii.Error, ValueError):
+        message = "This is not base64. Encode the picture's bytes, without a file name or quotes around them."
+        if text[:100].lstrip().lower().startswith("data:") and not _DATA_URI.match(text):
+            message = "This data URI is not in base64. Write data:image/png;base64, and the picture's bytes in base64."
+        raise invalid_field(name, message, code="not_base64") from None
+
+
+def fetch_image(url: str, *, team: Team) -> bytes:
+    """What lies at an address, within bounds of time and size. Nothing of the answer but its bytes is believed.
+
+    Raises InvalidField, Overloaded or TooManyAtOnce.
+    """
+    if not url.lower().startswith("https://") and not settings.IMAGE_URL_FETCH_ALLOW_HTTP:
+        raise invalid_field(
+            "image_url", f"Only https addresses are fetched. Give one, {_ALTERNATIVE_HINT}.", code="not_https"
+        )
+    max_seconds = math.ceil(settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS) + _SLOT_MARGIN_SECONDS
+    with _FETCH_LIMITER.acquire(
+        team_id=team.pk, team_limit=settings.IMAGE_URL_FETCH_CONCURRENCY_PER_TEAM, seconds=max_seconds
+    ):
+        # Back to the pool: nobody's database connection waits for a stranger's server.
+        if not connection.in_atomic_block:
+            connection.close()
+        return _fetch(url)
+
+
+def _fetch(url: str) -> bytes:
+    seconds = settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS
+    client_context = safe_client(
+        user_agent="Mutoscope-Pictures/1", seconds=seconds, allow_loopback=settings.IMAGE_URL_FETCH_ALLOW_LOOPBACK
+    )
+    # Not compressed: a small body may unpack into gigabytes, and pictures are packed already.
+    headers = {"Accept": "image/png, image/jpeg, image/webp", "Accept-Encoding": "identity"}
+    with client_context as (session, deadline):
+        try:
+            with session.get(url, headers=headers, stream=True) as response:
+                return _read_body(response, deadline)
+        except InvalidIPAddress:
+            message = f"This address leads into a private network, which is not fetched from. Give another, {_ALTERNATIVE_HINT}."
+            raise invalid_field("image_url", message, code="private_address") from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise _fetch_error(error, deadline) from error
+
+
+def _read_body(response: requests.Response, deadline: Deadline) -> bytes:
+    if response.is_redirect or 300 <= response.status_code < 400:
+        message = "This address leads on to another, which is not followed. Give the last one, where the picture lies."
+        raise invalid_field("image_url", message, code="redirect")
+    if response.status_code != 200:
+        message = f"This address answered with status {response.status_code}. Give one that answers with the picture."
+        raise invalid_field("image_url", message, code="not_found")
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    body = bytearray()
+    for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=False):
+        body += chunk
+        if len(body) > most:
+            message = f"What lies at this address is larger than {most // 1_000_000} MB. Give a smaller picture."
+            raise invalid_field("image_url", message, code="too_large")
+    if deadline.passed:  # what was cut off looks like a whole answer
+        raise requests.Timeout
+    return bytes(body)
+
+
+def _fetch_error(error: Exception, deadline: Deadline) -> InvalidField:
+    if deadline.passed or isinstance(error, requests.Timeout):
+        within = f"within {settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS:g} seconds"
+        message = f"The picture did not arrive {within}. Put it where it is faster to reach, {_ALTERNATIVE_HINT}."
+        return invalid_field("image_url", message, code="too_slow")
+    if isinstance(error, requests.exceptions.SSLError):
+        message = f"The certificate of this address is not valid for it. Give another address, {_ALTERNATIVE_HINT}."
+        return invalid_field("image_url", message, code="certificate")
+    message = f"Nothing could be fetched from this address. Check it for slips, {_ALTERNATIVE_HINT}."
+    return invalid_field("image_url", message, code="unreachable")

@@ -1,0 +1,302 @@
+"""A request for a video: its fields and their rules, for API bodies and the page's form alike.
+
+`VideoRequestSerializer` checks what was sent, field by field; `resolve` fills in what was left open and gives a
+`VideoRequest` that can be priced and submitted.
+"""
+
+import re
+import secrets
+import threading
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from accounts.models import Team
+from common.errors import Detail, Overloaded, TooLarge, UnsupportedImage
+from inference import limits
+from inference.catalogue import MODELS, ModelSpec
+from inference.errors import ImageError, ImageErrorCode, RequestError
+from inference.images import decode_image, encode_png
+from inference.presets import PRESETS
+from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size, parse_size, resolution_label
+from jobs.api.fields import (
+    ChoiceField,
+    HttpUrlField,
+    ImageFileField,
+    InputReferenceField,
+    MetadataField,
+    SecondsField,
+    StrictFloatField,
+    StrictIntegerField,
+    StrictSerializer,
+    TextField,
+    nest_form_fields,
+)
+from jobs.models import Priority
+from jobs.videos.source_images import IMAGE_FIELDS, invalid_field, read_image_bytes
+
+# Sources are kept no larger than the largest frame can use, a slow zoom included.
+_MAX_STORED_SIDE_PIXELS = 2048
+_MAX_FRAME_PIXELS = max(RESOLUTIONS.values()) ** 2
+# A decoder may hold some 300 MB for a 25 megapixel picture: so many at once, the others wait, and not for long.
+_DECODER_SEMAPHORE = threading.BoundedSemaphore(2)
+_DECODER_TIMEOUT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class SourceImage:
+    """A picture as the worker gets it, decoded and bounded. One may serve many requests."""
+
+    png: bytes = field(repr=False)
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoRequest:
+    """Everything that a job needs to know. `picture_png` is the normalised source picture."""
+
+    spec: ModelSpec
+    image_png: bytes = field(repr=False)
+    prompt: str
+    negative_prompt: str
+    preset: str
+    resolution: str
+    width: int
+    height: int
+    num_frames: int
+    fps: int
+    steps: int
+    guidance_scale: float
+    seed: int
+    output_format: str
+    priority: Priority
+    metadata: dict[str, str]
+    webhook_url: str = ""
+    # In whose words `webhook_url` is told, see `jobs.webhooks.payloads`.
+    webhook_format: str = ""
+    deadline: timedelta | None = None
+    warnings: tuple[str, ...] = ()
+
+    def log_fields(self) -> dict[str, Any]:
+        """The parameters for a log line: no picture, and of the words only how many."""
+        names = (
+            "resolution",
+            "width",
+            "height",
+            "num_frames",
+            "fps",
+            "steps",
+            "guidance_scale",
+            "seed",
+            "output_format",
+        )
+        return {
+            "model": self.spec.name,
+            "prompt_length": len(self.prompt),
+            **{name: getattr(self, name) for name in names},
+        }
+
+
+def _integer_field(allowed: limits.Range[int], help_text: str) -> StrictIntegerField:
+    return StrictIntegerField(
+        min_value=allowed.minimum, max_value=allowed.maximum, required=False, help_text=f"{help_text}, {allowed}"
+    )
+
+
+@extend_schema_serializer(component_name="Video")
+class VideoRequestSerializer(StrictSerializer):
+    """The body of a submit."""
+
+    image_base64 = TextField(
+        required=False, trim_whitespace=False, help_text="PNG, JPEG or WebP, plain base64 or a data URI"
+    )
+    image = ImageFileField(required=False, help_text="the picture as a file, in multipart bodies")
+    input_reference = InputReferenceField(
+        required=False, help_text="the same, as OpenAI's SDK names it; or an object whose image_url is a data URI"
+    )
+    image_url = HttpUrlField(
+        required=False, help_text="the https address of the picture, fetched at once; where the operator allows it"
+    )
+    prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, help_text="what should move, and how")
+    negative_prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, required=False, allow_blank=True)
+    model = TextField(max_length=60, required=False, help_text="a name from /v1/models")
+    preset = ChoiceField(choices=sorted(PRESETS), required=False, help_text="fills what is not given")
+    resolution = ChoiceField(choices=list(RESOLUTIONS), required=False, help_text="the pixel budget")
+    aspect_ratio = ChoiceField(choices=[AUTO_ASPECT_RATIO, *ASPECT_RATIOS], required=False)
+    size = TextField(required=False, help_text="WIDTHxHEIGHT, multiples of 8, instead of resolution and aspect_ratio")
+    num_frames = _integer_field(limits.NUM_FRAMES, "frames of the video")
+    fps = _integer_field(limits.FPS, "frames a second")
+    seconds = SecondsField(required=False, help_text="length of the video, instead of num_frames")
+    steps = _integer_field(limits.STEPS, "denoising steps")
+    num_inference_steps = _integer_field(limits.STEPS, "another name for steps")
+    guidance_scale = StrictFloatField(
+        min_value=limits.GUIDANCE_SCALE.minimum, max_value=limits.GUIDANCE_SCALE.maximum, required=False
+    )
+    seed = _integer_field(limits.SEED, "drawn and returned if absent")
+    output_format = ChoiceField(choices=["mp4", "gif"], required=False)
+    priority = ChoiceField(choices=[name.label for name in Priority], required=False)
+    metadata = MetadataField(required=False, help_text="short texts by name; in a form, metadata[name] for each")
+    webhook_url = HttpUrlField(required=False, help_text="is sent the video once it has ended")
+
+    requires_image = True
+    MUTUALLY_EXCLUSIVE = (
+        IMAGE_FIELDS,
+        ("size", "resolution"),
+        ("size", "aspect_ratio"),
+        ("seconds", "num_frames"),
+        ("steps", "num_inference_steps"),
+    )
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        return super().to_internal_value(nest_form_fields("metadata", nest_form_fields("input_reference", data)))
+
+    def validate_input_reference(self, reference: Any) -> Any:
+        if isinstance(reference, dict) and "image_url" in reference:
+            self.validate_image_url(reference["image_url"])
+        return reference
+
+    def validate_image_url(self, url: str) -> str:
+        if not settings.IMAGE_URL_FETCH_ENABLED:
+            message = "The operator of this site does not allow addresses. Send image_base64, or image in a form."
+            raise serializers.ValidationError(message, code="not_allowed")
+        return url
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for names in self.MUTUALLY_EXCLUSIVE:
+            given = [name for name in names if name in attrs]
+            if len(given) > 1:
+                message = f"Give {given[0]} or {given[1]}, not both."
+                raise serializers.ValidationError({given[1]: [serializers.ErrorDetail(message, code="conflict")]})
+        if self.requires_image and not attrs.keys() & set(IMAGE_FIELDS):
+            raise serializers.ValidationError(
+                {"image_base64": "Send a picture: image_base64, or image in a form."}, "required"
+            )
+        if isinstance(attrs.get("input_reference"), dict):
+            attrs |= attrs.pop("input_reference")
+        return attrs
+
+
+def default_model(team: Team) -> str:
+    """The model of a request that names none: the team's, while this site still offers it, else the site's."""
+    return team.default_model if team.default_model in settings.MODELS_ENABLED else settings.DEFAULT_MODEL
+
+
+def build_request(
+    values: dict[str, Any],
+    *,
+    team: Team,
+    cancel_after_seconds: int | None = None,
+    image: SourceImage | None = None,
+) -> VideoRequest:
+    """The request behind checked fields: picture decoded, preset and model applied, seed drawn.
+
+    picture: one that was read before; then the fields need to hold none.
+    Raises InvalidField, UnsupportedPicture, TooLarge, Overloaded or TooManyAtOnce.
+    """
+    spec = get_enabled_model(values.get("model", default_model(team)))
+    preset = PRESETS.get(values.get("preset", ""), spec.defaults)
+    if image is None:
+        image = read_source_image(*read_image_bytes(values, team=team))
+    try:
+        if "size" in values:
+            width, height = _validate_size(*parse_size(values["size"]))
+            resolution = resolution_label(width, height)
+        else:
+            resolution = values.get("resolution", preset.resolution)
+            width, height = frame_size(resolution, values.get("aspect_ratio", AUTO_ASPECT_RATIO), *image.size)
+    except RequestError as error:
+        raise invalid_field(error.field, error.message) from error
+    if resolution not in spec.resolutions:
+        raise invalid_field("resolution", f"{spec.name} makes {', '.join(spec.resolutions)}.")
+    fps = values.get("fps", spec.default_fps)
+    return VideoRequest(
+        spec=spec,
+        image_png=image.png,
+        prompt=values["prompt"],
+        negative_prompt=values.get("negative_prompt", ""),
+        preset=values.get("preset", ""),
+        resolution=resolution,
+        width=width,
+        height=height,
+        num_frames=_num_frames(values, fps, preset.num_frames),
+        fps=fps,
+        steps=values.get("steps", values.get("num_inference_steps", preset.steps)),
+        guidance_scale=values.get("guidance_scale", preset.guidance_scale),
+        # Of no more bits than JavaScript reads without loss: the seed that is shown there makes the same video again.
+        seed=values.get("seed", secrets.randbits(53)),
+        output_format=values.get("output_format", "mp4"),
+        priority=Priority[values.get("priority", preset.priority).upper()],
+        metadata=values.get("metadata", {}),
+        webhook_url=values.get("webhook_url", ""),
+        deadline=None if cancel_after_seconds is None else timedelta(seconds=cancel_after_seconds),
+        warnings=tuple(_warnings(spec, values["prompt"])),
+    )
+
+
+def get_enabled_model(name: str) -> ModelSpec:
+    """The model of that name, or that the site has that name for. Raises InvalidField."""
+    name = settings.MODEL_ALIASES.get(name, name)
+    if name not in settings.MODELS_ENABLED or name not in MODELS:
+        raise invalid_field(
+            "model", f"There is no model {name!r} here. Choose one of: {', '.join(settings.MODELS_ENABLED)}."
+        )
+    return MODELS[name]
+
+
+def read_source_image(image_field: str, data: bytes) -> SourceImage:
+    """The picture in `data`, which came in that field. Raises what a client may be told."""
+    try:
+        return _decode(data)
+    except ImageError as error:
+        if image_field == "image_url":
+            message = f"What lies at this address cannot be used. {error.message}"
+            raise invalid_field(image_field, message, code=error.code) from error
+        details = (Detail((image_field,), error.message, error.code),)
+        family = TooLarge if error.code == ImageErrorCode.TOO_LARGE else UnsupportedImage
+        message = f"{image_field}: {error.message}"
+        raise family(message, code=error.code, param=image_field, details=details) from error
+
+
+def _decode(data: bytes) -> SourceImage:
+    """Raises ImageError, or Overloaded when too many come."""
+    if not _DECODER_SEMAPHORE.acquire(timeout=_DECODER_TIMEOUT_SECONDS):
+        raise Overloaded("Too many pictures are being read at once. Try again in a moment.")
+    try:
+        image = decode_image(data)
+        image.thumbnail((_MAX_STORED_SIDE_PIXELS, _MAX_STORED_SIDE_PIXELS))
+        return SourceImage(encode_png(image), image.size)
+    finally:
+        _DECODER_SEMAPHORE.release()
+
+
+def _validate_size(width: int, height: int) -> tuple[int, int]:
+    if width not in limits.FRAME_SIDE or height not in limits.FRAME_SIDE:
+        raise RequestError("size", f"Both sides must be {limits.FRAME_SIDE} pixels.")
+    if width * height > _MAX_FRAME_PIXELS:
+        raise RequestError("size", f"At most {_MAX_FRAME_PIXELS} pixels a frame, as 1024x1024 has.")
+    return width, height
+
+
+def _num_frames(values: dict[str, Any], fps: int, default: int) -> int:
+    if "seconds" not in values:
+        return int(values.get("num_frames", default))
+    frames = round(float(values["seconds"]) * fps)
+    if frames not in limits.NUM_FRAMES:
+        message = (
+            f"{values['seconds']} s at {fps} frames a second are {frames} frames; {limits.NUM_FRAMES} are allowed."
+        )
+        raise invalid_field("seconds", message)
+    return frames
+
+
+def _warnings(spec: ModelSpec, prompt: str) -> list[str]:
+    # The site has no tokenizer: words and signs are the least that CLIP's makes of a text.
+    if spec.max_prompt_tokens and len(re.findall(r"[^\W\d_]+|\d|[^\w\s]", prompt)) > spec.max_prompt_tokens - 2:
+        return [
+            f"The prompt is longer than the {spec.max_prompt_tokens} tokens that {spec.name} reads; its end has no effect."
+        ]
+    return []

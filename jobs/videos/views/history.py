@@ -1,0 +1,70 @@
+"""The History page: the team's videos, newest first, by state and by words of the prompt."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.principals import Principal
+from accounts.roles import Scope
+from common.errors import NotFound
+from common.ids import parse_public_id
+from jobs.models import Job
+from jobs.states import State
+from jobs.videos.search import VideoFilter, list_videos
+from jobs.videos.views.video import card_context
+
+_PAGE_SIZE = 24
+_MAX_SEARCH_LENGTH = 200
+
+
+@require_safe
+@team_member_required(Scope.VIDEOS_READ)
+def history(request: HttpRequest, principal: Principal) -> HttpResponseBase:
+    """The page; for htmx its results alone; with `after`, the cards that follow."""
+    after = request.GET.get("after", "")
+    state = request.GET.get("state", "")
+    search = request.GET.get("q", "").replace("\0", "")[:_MAX_SEARCH_LENGTH].strip()
+    if state not in State.values:
+        state = ""
+    filters = VideoFilter(state=state or None, search=search or None)
+    page = list_videos(
+        team=principal.team, filters=filters, after=parse_public_id("vid", after) if after else None, limit=_PAGE_SIZE
+    )
+    context: dict[str, Any] = {
+        "cards": card_context(page.rows),
+        "running_ids": ",".join(job.public_id for job in page.rows if not job.is_finished),
+        "state": state,
+        "states": State.choices,
+        "q": search,
+        "filters": urlencode({name: value for name, value in (("state", state), ("q", search)) if value}),
+        "more_after": page.rows[-1].public_id if page.has_more else "",
+        "may_write": Scope.VIDEOS_WRITE in principal.scopes,
+    }
+    template = "jobs/history.html"
+    if is_htmx(request):
+        template = "jobs/history_more.html" if after else "jobs/history_results.html"
+    return render(request, template, context)
+
+
+@require_safe
+@team_member_required(Scope.VIDEOS_READ)
+def running(request: HttpRequest, principal: Principal) -> HttpResponseBase:
+    """Fresh cards for those that were running, and the question to ask next."""
+    identifiers = []
+    for text in request.GET.get("ids", "").split(",")[:_PAGE_SIZE]:
+        try:
+            identifiers.append(parse_public_id("vid", text))
+        except NotFound:
+            continue
+    jobs = list(Job.objects.for_team(principal.team).filter(pk__in=identifiers).order_by("-id"))
+    context = {
+        "cards": card_context(jobs),
+        "running_ids": ",".join(job.public_id for job in jobs if not job.is_finished),
+        "may_write": Scope.VIDEOS_WRITE in principal.scopes,
+    }
+    return render(request, "jobs/history_running.html", context)

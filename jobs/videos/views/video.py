@@ -1,0 +1,130 @@
+"""The page of one video: its progress, then the player; cancel and delete."""
+
+import io
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.core.files.storage import default_storage
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+from PIL import Image
+
+from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.principals import Principal
+from accounts.roles import Scope
+from common.errors import NotFound
+from inference.catalogue import MODELS
+from inference.sizes import nearest_aspect_ratio
+from jobs.models import Job
+from jobs.queue.cancel import cancel_job, delete_job
+from jobs.queue.eta import estimate_wait
+from jobs.states import State
+from jobs.videos.selectors import find_video
+from jobs.videos.views.words import PRESET_TITLES, translated
+
+# The still behind a running job's progress, and the preview of "make another".
+_IMAGE_MAX_SIDE, _IMAGE_JPEG_QUALITY = 1024, 85
+
+
+def card_context(jobs: Iterable[Job]) -> list[dict[str, Any]]:
+    """Jobs with what a card needs beside them."""
+    return [
+        {
+            "job": job,
+            "aspect": nearest_aspect_ratio(job.width, job.height),
+            "has_video": job.state == State.COMPLETED and not _are_files_expired(job),
+            "has_image": job.files_deleted_at is None,
+        }
+        for job in jobs
+    ]
+
+
+@require_safe
+@team_member_required(Scope.VIDEOS_READ)
+def video(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
+    return render(request, "jobs/video.html", _video_context(principal, find_video(principal.team, video_id)))
+
+
+@require_safe
+@team_member_required(Scope.VIDEOS_READ)
+def progress(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
+    """The stage of a running job, asked for about once a second; once it is closed, the page's whole content."""
+    job = find_video(principal.team, video_id)
+    return _render_progress(request, _video_context(principal, job) | {"seen": request.GET.get("seen", "")})
+
+
+@require_POST
+@team_member_required(Scope.VIDEOS_WRITE)
+def cancel(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
+    job = find_video(principal.team, video_id)
+    cancel_job(job=job)
+    if not is_htmx(request):
+        return redirect("video", video_id)
+    job.refresh_from_db()
+    return _render_progress(request, _video_context(principal, job))
+
+
+@require_POST
+@team_member_required(Scope.VIDEOS_DELETE)
+def delete(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
+    delete_job(job=find_video(principal.team, video_id))
+    messages.success(request, _("The video is deleted."))
+    return redirect("history")
+
+
+@require_safe
+@team_member_required(Scope.VIDEOS_READ)
+def picture(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
+    """The still that the video is made from, at the size of a preview."""
+    job = find_video(principal.team, video_id)
+    try:
+        with default_storage.open(job.source_key) as file, Image.open(file) as image:
+            image.thumbnail((_IMAGE_MAX_SIDE, _IMAGE_MAX_SIDE))
+            buffer = io.BytesIO()
+            image.convert("RGB").save(buffer, "JPEG", quality=_IMAGE_JPEG_QUALITY)
+    except FileNotFoundError:
+        raise NotFound("The picture is not there any more.") from None
+    response = HttpResponse(buffer.getvalue(), content_type="image/jpeg")
+    response["Cache-Control"] = "private, max-age=86400, immutable"
+    return response
+
+
+def _are_files_expired(job: Job) -> bool:
+    """Whether the result has outlived its retention."""
+    past = job.expires_at is not None and job.expires_at <= timezone.now()
+    return past or job.files_deleted_at is not None
+
+
+def _render_progress(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    if not context["job"].is_finished:
+        return render(request, "jobs/video_progress.html", context)
+    response = render(request, "jobs/video_finished.html", context)
+    response["HX-Retarget"] = "#video"
+    response["HX-Reswap"] = "outerHTML"
+    return response
+
+
+def _video_context(principal: Principal, job: Job) -> dict[str, Any]:
+    spec = MODELS.get(job.model)
+    processing_time: timedelta | None = None
+    if job.started_at and job.finished_at:
+        processing_time = job.finished_at - job.started_at
+    return {
+        "job": job,
+        "aspect": nearest_aspect_ratio(job.width, job.height),
+        "model_title": spec.title if spec else job.model,
+        "preset_title": PRESET_TITLES.get(job.preset, job.preset),
+        "failure_message": translated(job.error_message, code=job.error_code),
+        "warnings": [translated(warning) for warning in job.warnings],
+        "queue_estimate": None if job.is_finished else estimate_wait(job),
+        "files_expired": job.state == State.COMPLETED and _are_files_expired(job),
+        "processing_seconds": processing_time.total_seconds() if processing_time else None,
+        "may_write": Scope.VIDEOS_WRITE in principal.scopes,
+        "may_delete": Scope.VIDEOS_DELETE in principal.scopes,
+    }

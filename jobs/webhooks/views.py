@@ -1,0 +1,130 @@
+"""The pages of webhooks: what there is, what was delivered, and the few things to do about it."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.auth.decorators import team_member_required
+from accounts.auth.principals import Principal
+from accounts.roles import Scope
+from common.errors import Conflict, NotFound
+from common.pagination import keyset_page
+from jobs.videos.views.words import translated
+from jobs.webhooks.models import FINISHED_KINDS, Delivery, Endpoint
+from jobs.webhooks.selectors import find_delivery, find_endpoint
+from jobs.webhooks.serializers import SUBSCRIBABLE_EVENTS, NewWebhookSerializer
+from jobs.webhooks.services import create_endpoint, delete_endpoint, ping, redeliver, rotate_secret, update_endpoint
+
+_OVERLAP = timedelta(hours=24)
+_DELIVERIES_PER_PAGE = 30
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@team_member_required(Scope.WEBHOOKS_MANAGE)
+def webhooks(request: HttpRequest, principal: Principal) -> HttpResponseBase:
+    """The team's webhooks, and the form for a new one."""
+    form_data = {"url": "", "description": "", "events": [kind.value for kind in FINISHED_KINDS]}
+    errors: dict[str, Any] = {}
+    if request.method == "POST":
+        form_data = {
+            "url": request.POST.get("url", "").strip(),
+            "description": request.POST.get("description", ""),
+            "events": request.POST.getlist("events"),
+        }
+        form = NewWebhookSerializer(data=form_data)
+        if form.is_valid():
+            return _create(request, principal, form.validated_data)
+        errors = form.errors
+    context = {
+        "endpoints": Endpoint.objects.visible(principal.team).order_by("-id"),
+        "form_data": form_data,
+        "errors": {name: _first_message(field_errors) for name, field_errors in errors.items()},
+        "event_types": SUBSCRIBABLE_EVENTS,
+    }
+    return render(request, "webhooks/webhooks.html", context, status=422 if errors else 200)
+
+
+def _first_message(field_errors: Any) -> str:
+    """Of one field, in the reader's language; that of a list field is under the number of the wrong entry."""
+    first = next(iter(field_errors.values()))[0] if isinstance(field_errors, dict) else field_errors[0]
+    return translated(str(first), code=first.code)
+
+
+def _create(request: HttpRequest, principal: Principal, values: dict[str, Any]) -> HttpResponseBase:
+    try:
+        endpoint = create_endpoint(
+            team=principal.team,
+            creator=principal.user,
+            url=values["url"],
+            kinds=values["events"],
+            description=values.get("description", ""),
+        )
+    except Conflict as error:
+        messages.error(request, translated(error.message))
+        return redirect("webhooks")
+    return _render_webhook(request, endpoint, secret=endpoint.secret, status=201)
+
+
+@require_safe
+@team_member_required(Scope.WEBHOOKS_MANAGE)
+def webhook(request: HttpRequest, principal: Principal, webhook_id: str) -> HttpResponseBase:
+    """One webhook and its deliveries, newest first."""
+    return _render_webhook(request, find_endpoint(principal.team, webhook_id))
+
+
+@require_POST
+@team_member_required(Scope.WEBHOOKS_MANAGE)
+def webhook_action(request: HttpRequest, principal: Principal, webhook_id: str, action: str) -> HttpResponseBase:
+    """What the buttons do; each says on the next page what it did."""
+    endpoint = find_endpoint(principal.team, webhook_id)
+    if action == "rotate":
+        return _render_webhook(
+            request, endpoint := rotate_secret(endpoint=endpoint, overlap=_OVERLAP), secret=endpoint.secret
+        )
+    try:
+        if not _perform(request, endpoint, action):
+            raise NotFound("No such action.")
+    except Conflict as error:
+        messages.error(request, translated(error.message))
+    return redirect("webhooks") if action == "delete" else redirect("webhook", webhook_id)
+
+
+def _perform(request: HttpRequest, endpoint: Endpoint, action: str) -> bool:
+    match action:
+        case "ping":
+            ping(endpoint=endpoint)
+            messages.success(request, _("A test event is on its way. What is answered appears below."))
+        case "redeliver":
+            redeliver(delivery=find_delivery(endpoint, request.POST.get("delivery", "")))
+            messages.success(request, _("The event is sent again."))
+        case "enable" | "disable":
+            update_endpoint(endpoint=endpoint, changes={"enabled": action == "enable"})
+            is_on = action == "enable"
+            messages.success(request, _("The webhook is on.") if is_on else _("The webhook is off."))
+        case "delete":
+            delete_endpoint(endpoint=endpoint)
+            messages.success(request, _("The webhook is deleted."))
+        case _:
+            return False
+    return True
+
+
+def _render_webhook(
+    request: HttpRequest, endpoint: Endpoint, *, secret: str = "", status: int = 200
+) -> HttpResponseBase:
+    rows = endpoint.deliveries.select_related("job").prefetch_related("attempts")
+    deliveries = keyset_page(rows, limit=_DELIVERIES_PER_PAGE).rows
+    context = {
+        "endpoint": endpoint,
+        "deliveries": deliveries,
+        # The page looks again until the newest events were tried, and no longer: later tries are minutes apart.
+        "should_poll": any(row.state == Delivery.State.PENDING and not row.tries for row in deliveries),
+        "secret": secret,
+    }
+    return render(request, "webhooks/webhook.html", context, status=status)

@@ -1,0 +1,125 @@
+"""The calls of the API as data: what to send, without sending it. Both clients are thin around this."""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+import os
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote as quote_path
+
+from mutoscope.errors import FileError
+
+ImageInput = str | os.PathLike[str] | bytes | IO[bytes]
+
+_MAX_PAGE_SIZE = 100
+_URL_PREFIXES = ("https://", "http://")
+
+
+@dataclass(frozen=True)
+class RequestSpec:
+    """One request. `repeatable` ones may be sent again after a fault: they do the same thing once."""
+
+    method: str
+    path: str
+    params: dict[str, Any] = field(default_factory=dict)
+    json: Any = None
+    content: Any = None
+    data: dict[str, Any] | None = None
+    files: dict[str, Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    retryable: bool = True
+    # Seconds that the server may hold the answer back.
+    long_poll_seconds: float = 0.0
+    # The storage may have an address of its own; httpx tells the key to no other server.
+    follow_redirects: bool = False
+
+
+def create(
+    image: ImageInput, prompt: str, *, idempotency_key: str | None, cancel_after: int | None, options: dict[str, Any]
+) -> RequestSpec:
+    """A submit. With a key of its own for each call it may be sent again without making a second video."""
+    headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+    if cancel_after is not None:
+        headers["Cancel-After"] = str(cancel_after)
+    return RequestSpec("POST", "/v1/videos", **_image_parts(image, prompt, options), headers=headers)
+
+
+def quote(image: ImageInput, prompt: str, *, options: dict[str, Any]) -> RequestSpec:
+    return RequestSpec("POST", "/v1/videos/quote", **_image_parts(image, prompt, options))
+
+
+def _image_parts(image: ImageInput, prompt: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The parts of a form, or of a JSON body where a field is more than a text."""
+    given = {key: value for key, value in options.items() if value is not None}
+    if isinstance(image, str) and image.startswith(_URL_PREFIXES):
+        return {"json": {"image_url": image, "prompt": prompt, **given}}
+    name, content = _read_image(image)
+    if "metadata" in given:
+        return {"json": {"image_base64": base64.b64encode(content).decode(), "prompt": prompt, **given}}
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return {"data": {"prompt": prompt, **given}, "files": {"image": (name, content, kind)}}
+
+
+def _read_image(image: ImageInput) -> tuple[str, bytes]:
+    """A name and the bytes. Read whole, so that the call can be sent again."""
+    if isinstance(image, bytes):
+        return "picture", image
+    if isinstance(image, str | os.PathLike):
+        path = Path(image)
+        try:
+            return path.name, path.read_bytes()
+        except OSError as error:
+            raise FileError(f"Cannot read the picture {path}: {error.strerror}.") from error
+    return "picture", image.read()
+
+
+def get(video_id: str, *, wait: float = 0) -> RequestSpec:
+    params = {"wait": int(wait)} if wait >= 1 else {}
+    return RequestSpec("GET", _video_path(video_id), params=params, long_poll_seconds=wait)
+
+
+def page(path: str, after: str | None, filters: dict[str, Any]) -> RequestSpec:
+    """A page of a list."""
+    params = {"limit": _MAX_PAGE_SIZE, "after": after, **filters}
+    return RequestSpec("GET", path, params={key: value for key, value in params.items() if value is not None})
+
+
+def cancel(video_id: str) -> RequestSpec:
+    return RequestSpec("POST", f"{_video_path(video_id)}/cancel")
+
+
+def remix(video_id: str, changes: dict[str, Any], *, idempotency_key: str | None) -> RequestSpec:
+    headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+    return RequestSpec("POST", f"{_video_path(video_id)}/remix", json=changes, headers=headers)
+
+
+def delete(video_id: str) -> RequestSpec:
+    return RequestSpec("DELETE", _video_path(video_id))
+
+
+def content(video_id: str, variant: str) -> RequestSpec:
+    return RequestSpec("GET", f"{_video_path(video_id)}/content", params={"variant": variant}, follow_redirects=True)
+
+
+def events(video_id: str, last_event_id: str) -> RequestSpec:
+    """Not sent again by the transport: whoever follows it knows better from where to go on."""
+    headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_event_id} if last_event_id else {})
+    return RequestSpec("GET", f"{_video_path(video_id)}/events", headers=headers, retryable=False)
+
+
+def batch(batch_id: str, part: str = "", *, method: str = "GET") -> RequestSpec:
+    """part: items, cancel, results."""
+    return RequestSpec(method, f"/v1/batches/{quote_path(batch_id, safe='')}{part and '/' + part}")
+
+
+def catalogue(name: str, **params: Any) -> RequestSpec:
+    """A GET of `models`, `presets`, `usage`, `limits`."""
+    return RequestSpec("GET", f"/v1/{name}", params={key: value for key, value in params.items() if value is not None})
+
+
+def _video_path(video_id: str) -> str:
+    return f"/v1/videos/{quote_path(video_id, safe='')}"

@@ -1,0 +1,197 @@
+"""What an administrator does to rows: from a row's page to one, from the list to many, always asked on a page first.
+
+A deed calls a service; what the service refuses is told row by row, and the rows before and after it are done.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from accounts.audit.models import Verb
+from accounts.audit.services import record
+from accounts.models import Team
+from common.errors import MutoscopeError
+from jobs.videos.views.words import translated
+
+# A list's "select all" may mean a million rows: what cannot be done within a request is not begun.
+MAX_ROWS = 1000
+
+
+class ReasonForm(forms.Form):
+    """Asks why; ledger and log keep the answer."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"] = forms.CharField(
+            label=_("ReasonForm"), max_length=200, strip=True, widget=UnfoldAdminTextInputWidget
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdminAction:
+    """do: called with request, row and the form's fields; returns whether anything changed.
+
+    fits: whether the row's page offers it. bulk: whether the list offers it too. permission: as `jobs.change_job`.
+    """
+
+    name: str
+    label: Any
+    explanation: Any
+    permission: str
+    handler: Callable[..., bool]
+    icon: str = "check"
+    form: type[forms.Form] = forms.Form
+    is_destructive: bool = False
+    allow_bulk: bool = True
+    applies_to: Callable[[Any], bool] = field(default=lambda _row: True)
+    success_url: str = ""
+
+
+class ActionsMixin:
+    """Mixed into an admin class that lists its `deeds`."""
+
+    admin_actions: tuple[AdminAction, ...] = ()
+    model: type[Model]
+    opts: Any
+    admin_site: Any
+    actions_detail: Any
+    log_change: Callable[..., Any]
+    get_queryset: Callable[[HttpRequest], QuerySet[Model]]
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        for action in self.admin_actions:
+            setattr(self, action.name, self._action_view(action))
+        self.actions_detail = [action.name for action in self.admin_actions]
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """For the list: Unfold's own way of asking knows single rows only."""
+        return {
+            action.name: (partial(_run_from_changelist, action), action.name, action.label)
+            for action in self.admin_actions
+            if action.allow_bulk and _has_permission(request, action)
+        }
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        row = self.get_object(request, object_id)  # type: ignore[attr-defined] # ModelAdmin's
+        applicable = {
+            action.name
+            for action in self.admin_actions
+            if row is not None and action.applies_to(row) and _has_permission(request, action)
+        }
+        buttons = super().get_actions_detail(request, object_id)  # type: ignore[misc] # Unfold's
+        return [button for button in buttons if button.path in applicable]
+
+    def _action_view(self, action: AdminAction) -> Callable[..., HttpResponseBase]:
+        """A view below the row's page, with the attributes that Unfold reads off its actions."""
+
+        def view(request: HttpRequest, object_id: str) -> HttpResponseBase:
+            if not _has_permission(request, action):
+                raise PermissionDenied
+            row = self.get_object(request, object_id)  # type: ignore[attr-defined]
+            if row is None:
+                return redirect(self._changelist_url())
+            return self.confirm(request, action, [row])
+
+        facts = {
+            "short_description": action.label,
+            "url_path": action.name,
+            "icon": action.icon,
+            "attrs": {},
+            "variant": ActionVariant.DANGER if action.is_destructive else ActionVariant.DEFAULT,
+            "original_function_name": action.name,
+        }
+        for name, value in facts.items():
+            setattr(view, name, value)
+        return view
+
+    def confirm(
+        self, request: HttpRequest, action: AdminAction, rows: list[Any], *, selection: bool = False
+    ) -> HttpResponseBase:
+        """The page that asks, and after its answer the deed."""
+        form = action.form(request.POST if "decided" in request.POST else None)
+        # A form without fields is valid as soon as it was sent.
+        if form.is_bound and form.is_valid():
+            self._run(request, action, rows, form.cleaned_data)
+            one = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[rows[0].pk])
+            return redirect(action.success_url or (self._changelist_url() if selection else one))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": action.label,
+            "action": action,
+            "form": form,
+            "rows": rows,
+            "back": self._changelist_url(),
+            "selected": [row.pk for row in rows] if selection else [],
+            "checkbox": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/action_confirmation.html", context)
+
+    def _run(self, request: HttpRequest, action: AdminAction, rows: list[Any], form_data: dict[str, Any]) -> None:
+        done = 0
+        for row in rows:
+            try:
+                with transaction.atomic():
+                    changed = action.handler(request, row, **form_data)
+                    if changed:
+                        self._log_action(request, action, row, form_data)
+            except MutoscopeError as error:
+                messages.error(request, f"{row}: {translated(error.message, code=error.code)}")
+                continue
+            done += changed
+            if not changed:
+                messages.info(request, _("%(row)s: nothing to change.") % {"row": row})
+        if done:
+            text = ngettext("%(action)s: done for %(count)s.", "%(action)s: done for %(count)s.", done)
+            messages.success(request, text % {"action": action.label, "count": done})
+
+    def _log_action(self, request: HttpRequest, action: AdminAction, row: Any, form_data: dict[str, Any]) -> None:
+        """In the row's history, and in the audit log: its triggers see what changed, but not why."""
+        self.log_change(request, row, _log_message(action, form_data))
+        details: dict[str, Any] = {
+            name: value if isinstance(value, int) else str(value) for name, value in form_data.items()
+        }
+        team = row if isinstance(row, Team) else getattr(row, "team", None)
+        record(Verb.ADMIN_ACTION, team=team, target=row, action=action.name, **details)
+
+    def _changelist_url(self) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+
+def _has_permission(request: HttpRequest, action: AdminAction) -> bool:
+    return bool(request.user.has_perm(action.permission))
+
+
+def _run_from_changelist(
+    action: AdminAction, admin: ActionsMixin, request: HttpRequest, queryset: QuerySet[Model]
+) -> HttpResponse | None:
+    rows = list(queryset[: MAX_ROWS + 1])
+    if len(rows) > MAX_ROWS:
+        messages.error(request, _("Choose at most %(count)s rows at a time.") % {"count": MAX_ROWS})
+        return None
+    if not rows:
+        return None
+    return admin.confirm(request, action, rows, selection=True)  # type: ignore[return-value]
+
+
+def _log_message(action: AdminAction, form_data: dict[str, Any]) -> str:
+    details = ", ".join(f"{name}: {value}" for name, value in form_data.items())
+    return f"{action.label} ({details})" if details else str(action.label)

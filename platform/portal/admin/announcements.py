@@ -1,0 +1,79 @@
+"""Announcements: what is on the board now, and the desk's page to write them."""
+
+import time
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from portal.admin.base import BaseAdmin
+from portal.admin.columns import boolean_column, field_column, label_column
+from portal.admin.models import Announcement
+
+_DISMISSED_SESSION_KEY = "dismissed_announcements"
+_CACHE_MAX_AGE_SECONDS = 10.0
+_LEVEL_COLOURS = {"note": "info", "warning": "warning", "outage": "danger"}
+
+
+class AnnouncementCache:
+    """The announcements that are not over, read once in a while: every page of every process asks for them."""
+
+    def __init__(self) -> None:
+        self.rows: tuple[Announcement, ...] = ()
+        self.expires_at = 0.0
+
+    def active(self) -> list[Announcement]:
+        if time.monotonic() >= self.expires_at:
+            self.rows = tuple(Announcement.objects.all()[:20])
+            self.expires_at = time.monotonic() + _CACHE_MAX_AGE_SECONDS
+        return [row for row in self.rows if row.is_active]
+
+    def clear(self) -> None:
+        """This process reads them anew with its next page, the others within ten seconds."""
+        self.expires_at = 0.0
+
+
+announcement_cache = AnnouncementCache()
+
+
+def announcements_for(request: HttpRequest) -> list[Announcement]:
+    """Those that this reader has not dismissed."""
+    rows = announcement_cache.active()
+    dismissed = request.session.get(_DISMISSED_SESSION_KEY, []) if rows else []
+    return [row for row in rows if not (row.dismissible and row.pk in dismissed)]
+
+
+def dismiss(request: HttpRequest, key: int) -> None:
+    """Not shown to this reader again, in this session."""
+    if any(row.pk == key and row.dismissible for row in announcement_cache.active()):
+        known = request.session.get(_DISMISSED_SESSION_KEY, [])
+        request.session[_DISMISSED_SESSION_KEY] = [*known[-20:], key]
+
+
+@admin.register(Announcement)
+class AnnouncementAdmin(BaseAdmin):
+    may_add = may_change = may_delete = True
+    list_display = ["words", "kind", "begins", "ends", "is_active_column", "closable"]
+    list_filter = ["level"]
+    search_fields = ["text_en", "text_zh"]
+    fields = ["text_en", "text_zh", ("level", "dismissible"), ("starts_at", "ends_at")]
+
+    words = field_column("text", _("Announcement"), ordering="text_en")
+    kind = label_column("level", _("Level"), _LEVEL_COLOURS)
+    begins = field_column("starts_at", _("From"))
+    ends = field_column("ends_at", _("Until"))
+    closable = boolean_column("dismissible", _("Can be dismissed"))
+
+    @display(description=_("On the pages"), boolean=True)
+    def is_active_column(self, row: Announcement) -> bool:
+        return row.is_active
+
+    def save_model(self, request: HttpRequest, obj: Announcement, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        announcement_cache.clear()
+
+    def delete_model(self, request: HttpRequest, obj: Announcement) -> None:
+        super().delete_model(request, obj)
+        announcement_cache.clear()

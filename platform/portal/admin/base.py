@@ -1,0 +1,83 @@
+"""What the desk's admin classes share: nothing is deleted or added unless a class says so."""
+
+import json
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+
+from portal.admin.actions import ActionsMixin
+from portal.admin.changelist import CachedChangeList, row_checkbox
+
+# More rows than this are not counted.
+_MAX_COUNTED_ROWS = 20_000
+
+
+class EstimatedPaginator(Paginator):  # type: ignore[type-arg] # of any rows
+    """Of a table with perhaps a million rows: where they are many, their number is what the planner believes."""
+
+    @cached_property
+    def count(self) -> int:
+        plan = self.object_list.order_by().explain(format="json")  # type: ignore[attr-defined] # a QuerySet
+        # Empty where Django knows, without asking, that there are none.
+        estimate = json.loads(plan)[0]["Plan"]["Plan Rows"] if plan else 0
+        return estimate if estimate > _MAX_COUNTED_ROWS else super().count
+
+
+class BaseAdmin(ActionsMixin, ModelAdmin):
+    """Rows are shown, and changed by deeds."""
+
+    list_per_page = 25
+    list_fullwidth = True
+    show_full_result_count = False
+    compressed_fields = False
+    warn_unsaved_form = True
+    # Money or history hangs on nearly every row.
+    may_add = False
+    may_change = False
+    may_delete = False
+
+    @display(description=ModelAdmin.action_checkbox.short_description)
+    def action_checkbox(self, obj: Any) -> SafeString:
+        return row_checkbox(obj.pk)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CachedChangeList]:
+        return CachedChangeList
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.may_add and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may_change and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may_delete and super().has_delete_permission(request, obj)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        name = f"{self.opts.app_label}.view_{self.opts.model_name}"
+        return bool(request.user.has_perm(name)) or super().has_view_permission(request, obj)
+
+
+class ReadOnlyInline(TabularInline):
+    """Rows of another table on a row's page, to look at."""
+
+    extra = 0
+    max_num = 0
+    can_delete = False
+    tab = True
+    ordering = ["-id"]
+    show_change_link = True
+    per_page = 20
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,28 @@
+"""The desk's two buttons on everybody's pages."""
+
+from django.contrib import messages
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from portal.admin.announcements import dismiss
+from portal.admin.impersonation import end_impersonation
+
+
+@require_POST
+def stop_impersonation(request: HttpRequest) -> HttpResponseBase:
+    """Back to the desk, as oneself."""
+    if end_impersonation(request):
+        messages.success(request, _("Impersonation ended."))
+    return redirect("admin:index")
+
+
+@require_POST
+def dismiss_announcement(request: HttpRequest, key: int) -> HttpResponseBase:
+    dismiss(request, key)
+    next_url = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(next_url, allowed_hosts={request.get_host()})
+    return redirect(next_url if safe and next_url.startswith("/") else "create")

@@ -1,0 +1,65 @@
+"""The one log of `manage.py up`: every line with the name of the process that wrote it."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TextIO
+
+_COLOURS = (36, 32, 35, 33, 34, 96, 92, 95)
+_MAX_LOG_BYTES = 10_000_000
+
+
+def rotate_if_large(file: Path) -> None:
+    """Starts a log anew that has grown large; its predecessor is kept, as `*.old.log`."""
+    if file.exists() and file.stat().st_size > _MAX_LOG_BYTES:
+        file.replace(file.with_suffix(".old.log"))
+
+
+class Console:
+    """Prints lines to the terminal and keeps them in a file; `hushed`, only in the file."""
+
+    def __init__(self, file: Path, *, quiet: bool = False) -> None:
+        self.path = file
+        self.quiet = quiet
+        self._file = self._open()
+        self._use_colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._names: list[str] = []
+
+    def write_line(self, name: str, text: str) -> None:
+        self._write_to_file(f"{name:<13}| {text}")
+        if self.quiet:
+            return
+        label = f"{name:<13}|"
+        if self._use_colour:
+            label = f"\033[{self._colour(name)}m{label}\033[0m"
+        self._print(f"{label} {text}")
+
+    def message(self, text: str) -> None:
+        """The portal's own words: shown to a person even when the log is hushed."""
+        self._write_to_file(text)
+        self._print(text)
+
+    def last_lines(self, count: int) -> str:
+        return "\n".join(self.path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
+
+    def _open(self) -> TextIO:
+        rotate_if_large(self.path)
+        return self.path.open("a", encoding="utf-8", buffering=1)
+
+    def _write_to_file(self, text: str) -> None:
+        if self._file.tell() > _MAX_LOG_BYTES:
+            self._file.close()
+            self._file = self._open()
+        self._file.write(f"{text}\n")
+
+    def _colour(self, name: str) -> int:
+        if name not in self._names:
+            self._names.append(name)
+        return _COLOURS[self._names.index(name) % len(_COLOURS)]
+
+    def _print(self, text: str) -> None:
+        try:
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
+        except OSError:
+            self.quiet = True  # the terminal is gone; the file stays

@@ -1,0 +1,124 @@
+"""The first video: asks the running portal for one as any client would, and shows how it comes along.
+
+`manage.py demo` runs this beside the portal; it uses nothing of the site but its public HTTP API.
+"""
+
+import argparse
+import base64
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any, cast
+
+import av
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+PROMPT = "The camera slowly zooms in on the cat and drifts to the left"
+POLL_INTERVAL_SECONDS = 0.25
+
+
+class DemoError(Exception):
+    """The portal did not make the video; the message says what it answered."""
+
+
+class Client:
+    """The few calls of the public API that the demo needs."""
+
+    def __init__(self, site: str, key: str) -> None:
+        self._site = site
+        self._key = key
+
+    def submit(self, *, image: Path, prompt: str, model: str) -> dict[str, Any]:
+        body = {"image_base64": base64.b64encode(image.read_bytes()).decode(), "prompt": prompt, "model": model}
+        return cast("dict[str, Any]", json.loads(self._request("/v1/videos", body=json.dumps(body).encode())))
+
+    def video(self, video_id: str) -> dict[str, Any]:
+        return cast("dict[str, Any]", json.loads(self._request(f"/v1/videos/{video_id}")))
+
+    def content(self, video_id: str) -> bytes:
+        return self._request(f"/v1/videos/{video_id}/content")
+
+    def _request(self, path: str, *, body: bytes | None = None) -> bytes:
+        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self._site + path, data=body, headers=headers)  # noqa: S310 (our own site)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+                return cast("bytes", answer.read())
+        except urllib.error.HTTPError as error:
+            raise DemoError(f"{path} answered {error.code}: {error_message(error.read())}") from None
+        except OSError as error:
+            raise DemoError(f"{path} could not be reached: {error}") from None
+
+
+def error_message(body: bytes) -> str:
+    """The message of an error envelope; of another answer its beginning."""
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, LookupError, TypeError):
+        return body.decode(errors="replace")[:300]
+
+
+def wait_for(client: Client, video: dict[str, Any], *, timeout_seconds: float) -> dict[str, Any]:
+    """Follows the video with a progress bar until it is completed."""
+    give_up_at = time.monotonic() + timeout_seconds
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns) as bar:
+        task = bar.add_task("queued", total=100)
+        while video["status"] in {"queued", "in_progress"}:
+            if time.monotonic() > give_up_at:
+                raise DemoError(f"The video is still {video['status']} after {timeout_seconds:.0f} seconds.")
+            time.sleep(POLL_INTERVAL_SECONDS)
+            video = client.video(video["id"])
+            bar.update(task, completed=video["progress"], description=video["status"].replace("_", " "))
+    if video["status"] != "completed":
+        reason = (video.get("error") or {}).get("message", "")
+        raise DemoError(f"The video {video['status']}. {reason}")
+    return video
+
+
+def describe(file: Path) -> str:
+    """Size, length and rate of a video file, all of whose frames were decoded. Raises DemoError if it has none."""
+    try:
+        with av.open(file) as container:
+            stream = container.streams.video[0]
+            frames = sum(1 for _ in container.decode(stream))
+            rate = float(stream.average_rate or 0)
+            return f"{stream.width}x{stream.height}, {frames} frames, {rate:g} a second"
+    except (av.FFmpegError, IndexError) as error:
+        raise DemoError(f"{file} is not a playable video: {error}") from None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("site", "image", "model", "out"):
+        parser.add_argument(name)
+    parser.add_argument("--keep-serving", action="store_true", help="the site stays, so tell the video's address")
+    options = parser.parse_args()
+    screen, out = Console(), Path(options.out)
+    client = Client(options.site, os.environ["MUTOSCOPE_API_KEY"])
+    # A large model is loaded, and the first time fetched, before its first video.
+    timeout_seconds = 120 if options.model == "camera" else 3600
+    try:
+        screen.print(f"Making a video from {options.image} with the model {options.model}")
+        video = client.submit(image=Path(options.image), prompt=PROMPT, model=options.model)
+        video = wait_for(client, video, timeout_seconds=timeout_seconds)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(client.content(video["id"]))
+        description = describe(out)
+    except DemoError as error:
+        screen.print(f"[red]The demo failed.[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+        return 1
+    screen.print(f"\n  The file      {out} ({description})", highlight=False, soft_wrap=True)
+    if options.keep_serving:
+        screen.print(f"  Its page      {options.site}/videos/{video['id']}", highlight=False, soft_wrap=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""The environment of the embedded mode, made before Django reads its settings.
+
+`manage.py up` and `manage.py demo` need no configuration: what the environment does not say is chosen here, and written
+to `var/embedded.env` for the commands that run beside them.
+"""
+
+import argparse
+import importlib.util
+import os
+import secrets
+import sys
+from pathlib import Path
+
+import pynvml
+
+ROOT = Path(__file__).resolve().parents[2]
+# The commands that bring their own servers.
+COMMANDS = ("up", "demo")
+# What commands beside the running portal have to know.
+_SHARED_VARIABLES = (
+    "SECRET_KEY",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SITE_URL",
+    "MODELS_ENABLED",
+    "DEFAULT_MODEL",
+    "EMBEDDED",
+)
+
+
+def var_dir() -> Path:
+    return Path(os.environ.get("VAR_DIR") or ROOT / "var").resolve()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `up` and `demo`."""
+    parser.add_argument("--port", type=int, default=_default_port(), help="where to listen (default: PORT, or 8000)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; to be reached from other machines use 0.0.0.0 and set ALLOWED_HOSTS and SITE_URL",
+    )
+
+
+def prepare(arguments: list[str]) -> None:
+    """Fills in what the environment lacks for the command line of `up` or `demo`."""
+    from portal.embedded.servers import server_urls  # noqa: PLC0415 (only these two commands need the servers' code)
+
+    parser = argparse.ArgumentParser(add_help=False)
+    add_arguments(parser)
+    options, _others = parser.parse_known_args(arguments)
+    folder = var_dir()
+    models = "i2vgen-xl,camera" if _has_gpu() else "camera"
+    if (requested_model := os.environ.get("MODEL")) and requested_model not in models.split(","):
+        models = f"{requested_model},{models}"
+    chosen = {
+        **server_urls(folder),
+        "SECRET_KEY": _previous_secret_key(folder) or secrets.token_urlsafe(48),
+        "SITE_URL": site_url(options.host, options.port),
+        "MODELS_ENABLED": models,
+        "EMBEDDED": "1",
+        "VAR_DIR": str(folder),
+    }
+    for name, value in chosen.items():
+        # An empty variable counts as missing; a secret may come as a file.
+        if not os.environ.get(name) and not os.environ.get(f"{name}_FILE"):
+            os.environ[name] = value
+    # The portal's children run from this checkout even where it is not installed.
+    paths = [str(ROOT), str(ROOT / "platform"), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+
+
+def write_file(folder: Path) -> None:
+    """Writes `embedded.env`, readable by its owner alone. Whole or not at all: other commands read it at any time."""
+    lines = [f"{name}={os.environ[name]}\n" for name in _SHARED_VARIABLES if name in os.environ]
+    draft = folder / "embedded.env.new"
+    draft.touch(mode=0o600)
+    draft.write_text("".join(lines))
+    draft.replace(folder / "embedded.env")
+
+
+def site_url(host: str, port: int) -> str:
+    name = "localhost" if host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else host  # noqa: S104 (compared, not bound)
+    return f"http://{name}:{port}"
+
+
+def startup_hint(error: Exception) -> str | None:
+    """What a person can do about a command that found no settings or no database; None for any other error."""
+    cause = error.__cause__
+    if "environment variable" in str(error) and cause is not None:
+        return (
+            f"{error}.\nRun `python manage.py up` first: it starts the servers, and other commands then find them. "
+            "To use servers of your own, set SECRET_KEY, DATABASE_URL and REDIS_URL."
+        )
+    # Without an SQLSTATE there was no server to give one.
+    if type(error).__name__ == "OperationalError" and getattr(cause, "sqlstate", None) is None:
+        hint = "Is `python manage.py up` running?" if os.environ.get("EMBEDDED") == "1" else "Look at DATABASE_URL."
+        return f"The database does not answer. {hint}\n{str(error).strip()}"
+    return None
+
+
+def _default_port() -> int:
+    given = os.environ.get("PORT") or "8000"
+    if not given.isdecimal() or not 0 < int(given) < 65536:
+        sys.exit(f"PORT={given} is not a port. Set it to a number from 1 to 65535.")
+    return int(given)
+
+
+def _previous_secret_key(folder: Path) -> str | None:
+    """The key of the last time: with another one, sessions and signed links would end at every start."""
+    try:
+        lines = (folder / "embedded.env").read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    return next((line.partition("=")[2] for line in lines if line.startswith("SECRET_KEY=")), None)
+
+
+def _has_gpu() -> bool:
+    """Whether the diffusion model can run here, asked without loading torch."""
+    if importlib.util.find_spec("torch") is None:
+        return False
+    try:
+        pynvml.nvmlInit()
+        return bool(pynvml.nvmlDeviceGetCount())
+    except pynvml.NVMLError:
+        return False

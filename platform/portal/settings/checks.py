@@ -1,0 +1,29 @@
+"""Django system checks of what only the whole site can tell: every command but `up` and `demo` runs them by itself."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import Error, register
+
+from jobs.videos.submission import MODELS  # type: ignore[attr-defined] # portal may not import inference
+
+
+def model_setting_errors() -> list[str]:
+    """What is wrong with the settings that name models, a sentence each."""
+    known = f"Known models: {', '.join(spec.name for spec in MODELS.values() if not spec.test_only)}."
+    unknown = [name for name in settings.MODELS_ENABLED if name not in MODELS]
+    sentences = [f"MODELS_ENABLED names {name!r}, which is no model. {known}" for name in unknown]
+    if not settings.MODELS_ENABLED:
+        sentences.append(f"MODELS_ENABLED is empty. {known}")
+    elif settings.DEFAULT_MODEL not in settings.MODELS_ENABLED:
+        enabled = ", ".join(settings.MODELS_ENABLED)
+        sentences.append(f"DEFAULT_MODEL is {settings.DEFAULT_MODEL!r}, which is not in MODELS_ENABLED ({enabled}).")
+    for alias, name in settings.MODEL_ALIASES.items():
+        if name not in settings.MODELS_ENABLED:
+            sentences.append(f"MODEL_ALIASES names {name!r} for {alias!r}, which is not in MODELS_ENABLED.")
+    return sentences
+
+
+@register()
+def check_model_settings(**_: Any) -> list[Error]:
+    return [Error(sentence, id="portal.E001") for sentence in model_setting_errors()]

@@ -1,0 +1,189 @@
+"""Refuses what no middleware can: Django would fail on it, or store it, before it asks any."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.http import parse_header_parameters
+
+from common.errors import Malformed, MutoscopeError, TooLarge
+from jobs.api.errors import UnsupportedMediaType
+from portal.web.error_handlers import error_response
+from portal.web.middleware import accepted_request_id
+
+log = structlog.get_logger(__name__)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Environ = dict[str, Any]
+_BATCH_PATHS = {"/v1/batches"}
+
+
+class LengthRequired(MutoscopeError):
+    status, type, default_code = 411, "invalid_request_error", "length_required"
+
+
+class BodyTimeout(MutoscopeError):
+    status, type, default_code = 408, "invalid_request_error", "body_too_slow"
+
+
+def _max_body_bytes(path: str) -> int:
+    """Of a body sent to that path. A batch's is read from disk line by line, everything else as a whole."""
+    max_bytes: int = settings.MAX_BATCH_BODY_BYTES if path in _BATCH_PATHS else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return max_bytes
+
+
+def _request_error(headers: Mapping[str, str], path: str) -> MutoscopeError | None:
+    """Why a request is not even begun."""
+    return _length_error(headers, path) or _encoding_error(headers)
+
+
+def _length_error(headers: Mapping[str, str], path: str) -> MutoscopeError | None:
+    """For a body of unknown or too great length."""
+    # Without a length WSGI takes the body for empty, and ASGI stores whatever comes: the same answer from both.
+    if "transfer-encoding" in headers:
+        return LengthRequired("Send the body with a Content-Length, not chunked.")
+    length = headers.get("content-length") or "0"
+    # No more than the servers let through; int() would also take "+1" and "1_000".
+    if not (length.isascii() and length.isdigit()):
+        return Malformed("Content-Length is not a number.", code="malformed_headers")
+    max_bytes = _max_body_bytes(path)
+    # A length of thousands of digits is too long for int() itself.
+    if len(length) > 18 or int(length) > max_bytes:
+        return TooLarge(
+            f"The body is larger than {max_bytes // 1_000_000} MB. Send a smaller one.", code="body_too_large"
+        )
+    return None
+
+
+def _encoding_error(headers: Mapping[str, str]) -> MutoscopeError | None:
+    """For a body that is compressed, or in a charset that we do not read."""
+    if headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        return UnsupportedMediaType("Send the body as it is, not compressed.", code="unsupported_encoding")
+    try:
+        _kind, parameters = parse_header_parameters(headers.get("content-type") or "")
+    except (LookupError, ValueError):  # `x*=undefined''…` names a codec too
+        return Malformed("The Content-Type cannot be parsed.", code="malformed_headers")
+    # Python knows codecs that are no charset at all ("hex", "undefined"), on which reading the request fails.
+    if parameters.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
+        return UnsupportedMediaType("Send text as UTF-8.", code="unsupported_charset")
+    return None
+
+
+def _refuse(error: MutoscopeError, *, method: str, path: str, client_request_id: str) -> HttpResponse:
+    request = HttpRequest()
+    request.method, request.path = method, path
+    request.request_id = response_request_id = accepted_request_id(client_request_id)  # type: ignore[attr-defined]
+    log.info(
+        "request_refused",
+        request_id=response_request_id,
+        method=method,
+        path=path,
+        status=error.status,
+        code=error.code,
+    )
+    response = error_response(request, error)
+    response["X-Request-Id"] = response_request_id
+    response["Content-Length"] = str(len(response.content))
+    return response
+
+
+class AsgiRequestGuard:
+    """Around Django's ASGI application, which stores a whole body on disk before any middleware sees the request."""
+
+    def __init__(self, application: Callable[..., Awaitable[None]]) -> None:
+        self.application = application
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.application(scope, receive, send)
+            return
+        headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
+        path = scope["path"]
+        error = _request_error(headers, path)
+        if error is None:
+            timeout_seconds = (
+                settings.REQUEST_BODY_TIMEOUT_SECONDS * _max_body_bytes(path) / settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+            )
+            body = _TimedBody(receive, seconds=timeout_seconds)
+            await self.application(scope, body.receive, send)
+            if not body.timed_out:
+                return
+            error = BodyTimeout("The body took too long to arrive. Try again over a faster connection.")
+        response = _refuse(
+            error, method=scope["method"], path=scope["path"], client_request_id=headers.get("x-request-id", "")
+        )
+        if error.status == 408:  # what may still come of that body must not be read as a request
+            response["Connection"] = "close"
+        lines = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in response.items()]
+        await send({"type": "http.response.start", "status": error.status, "headers": lines})
+        await send({"type": "http.response.body", "body": response.content})
+
+
+class _TimedBody:
+    """A `receive` that gives up on a body that is not there in time. Django then leaves without an answer."""
+
+    def __init__(self, receive: Receive, *, seconds: float) -> None:
+        self.timed_out = False
+        self._receive = receive
+        self._complete = False
+        self._deadline = asyncio.get_running_loop().time() + seconds
+
+    async def receive(self) -> Message:
+        if self._complete:
+            return await self._receive()  # waits for the client's leaving, as long as the answer takes
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            self.timed_out = True
+            return {"type": "http.disconnect"}
+        self._complete = not message.get("more_body", False)
+        return message
+
+
+class WsgiRequestGuard:
+    """Around Django's WSGI application. The proxy in front bounds the time that a body takes."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self.application = application
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        names = {
+            "transfer-encoding": "HTTP_TRANSFER_ENCODING",
+            "content-length": "CONTENT_LENGTH",
+            "content-encoding": "HTTP_CONTENT_ENCODING",
+            "content-type": "CONTENT_TYPE",
+        }
+        headers = {name: environ[key] for name, key in names.items() if key in environ}
+        path = environ.get("PATH_INFO", "")
+        error = _request_error(headers, path)
+        if error is None:
+            answer = self.application(environ, start_response)
+        else:
+            client_request_id = environ.get("HTTP_X_REQUEST_ID", "")
+            response = _refuse(error, method=environ["REQUEST_METHOD"], path=path, client_request_id=client_request_id)
+            start_response(f"{error.status} {HTTPStatus(error.status).phrase}", list(response.items()))
+            answer = [response.content]
+        try:
+            _drain_body(environ, path)
+        except BaseException:  # whoever sent it is gone, and the server will not close what it never got
+            getattr(answer, "close", lambda: None)()
+            raise
+        return answer
+
+
+def _drain_body(environ: Environ, path: str) -> None:
+    """What is left of a body that was refused unread, as far as the proxy lets it through.
+
+    One that still sends when the server hangs up takes the site for dead, and its client never sees the refusal.
+    """
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if length.isascii() and length.isdigit() and len(length) <= 18 and int(length) <= 5 * _max_body_bytes(path) // 4:
+        while environ["wsgi.input"].read(1 << 16):
+            pass

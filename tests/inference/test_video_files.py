@@ -1,0 +1,93 @@
+"""What is made of a film file: a GIF that plays as it does, and a sheet of its frames."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inference.encoding import probe, write_gif, write_mp4
+from inference.errors import EncodingError
+from inference.video_files import SpriteSheet, video_to_gif, video_to_sprite_sheet
+
+COLOURS = [(200, 40, 40), (40, 200, 40), (40, 40, 200), (200, 200, 40), (40, 200, 200)]
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Five frames, each of a colour of its own."""
+    path = tmp_path / "film.mp4"
+    write_mp4(np.stack([np.full((48, 96, 3), colour, np.uint8) for colour in COLOURS]), 8, path)
+    return path
+
+
+def test_a_gif_has_the_films_size_count_and_rate(film: Path, tmp_path: Path) -> None:
+    gif = tmp_path / "film.gif"
+    video_to_gif(film, 8, gif)
+    info = probe(gif)
+    assert (info.width, info.height, info.num_frames, info.codec) == (96, 48, 5, "gif")
+    assert info.duration_seconds == pytest.approx(5 / 8, abs=0.02)
+    assert info.fps == pytest.approx(Fraction(8), rel=0.05)
+    with Image.open(gif) as image:
+        for number, colour in enumerate(COLOURS):
+            image.seek(number)
+            found = np.asarray(image.convert("RGB")).reshape(-1, 3).mean(axis=0)
+            assert np.abs(found - colour).max() < 12, number
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "gif"])
+def test_a_sheet_shows_all_frames_row_by_row(suffix: str, film: Path, tmp_path: Path) -> None:
+    if suffix == "gif":
+        video_to_gif(film, 8, film.with_suffix(".gif"))
+    sheet = SpriteSheet.of(width=96, height=48, num_frames=5)
+    assert (sheet.tile_width, sheet.tile_height, sheet.columns, sheet.rows) == (96, 48, 3, 2)
+    path = tmp_path / "sheet.jpg"
+    video_to_sprite_sheet(film.with_suffix(f".{suffix}"), sheet, path)
+    with Image.open(path) as image:
+        assert (image.format, image.size) == ("JPEG", (3 * 96, 2 * 48))
+        pixels = np.asarray(image)
+    for number, colour in enumerate([*COLOURS, (0, 0, 0)]):
+        left, top = sheet.tile_position(number)
+        found = pixels[top + 8 : top + 40, left + 8 : left + 88].reshape(-1, 3).mean(axis=0)
+        assert np.abs(found - colour).max() < 12, number
+
+
+@pytest.mark.parametrize(
+    ("size", "num_frames", "expected"),
+    [
+        ((512, 512), 16, (256, 256, 4, 4)),
+        ((1024, 576), 32, (256, 144, 6, 6)),
+        ((64, 512), 8, (32, 256, 3, 3)),
+        ((200, 100), 1, (200, 100, 1, 1)),
+        ((4096, 8), 2, (256, 1, 2, 1)),
+    ],
+)
+def test_the_rule_of_a_sheet(size: tuple[int, int], num_frames: int, expected: tuple[int, ...]) -> None:
+    sheet = SpriteSheet.of(width=size[0], height=size[1], num_frames=num_frames)
+    assert (sheet.tile_width, sheet.tile_height, sheet.columns, sheet.rows) == expected
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "empty", "picture"])
+def test_a_broken_film_leaves_nothing_half(damage: str, film: Path, tmp_path: Path) -> None:
+    whole = film.read_bytes()
+    film.write_bytes({"cut": whole[:300], "text": b"<html>", "empty": b"", "picture": whole[:8] * 9}[damage])
+    for make in (
+        lambda path: video_to_gif(film, 8, path),
+        lambda path: video_to_sprite_sheet(film, SpriteSheet.of(width=96, height=48, num_frames=5), path),
+    ):
+        path = tmp_path / "made"
+        with pytest.raises(EncodingError):
+            make(path)
+        assert not path.exists()
+
+
+def test_a_film_that_breaks_off_in_its_midst(tmp_path: Path) -> None:
+    class Breaking:
+        def __iter__(self):
+            yield np.zeros((16, 16, 3), np.uint8)
+            raise EncodingError("film.mp4 could not be read: damage.")
+
+    with pytest.raises(EncodingError):
+        write_gif(Breaking(), 8, tmp_path / "film.gif")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,37 @@
+"""After a kill -9 of everything, `manage.py up` makes the jobs of then wait for nothing."""
+
+from datetime import timedelta
+
+from accounts.keys.services import provision_team
+from accounts.models import User
+from accounts.quota.services import reserve
+from common.clock import DatabaseNow
+from common.ids import new_id
+from jobs.models import Job
+from jobs.queue.reconcile import recover_expired_leases
+from jobs.states import State
+from portal.embedded.portal import expire_leases
+
+
+def test_a_running_job_of_the_last_time_is_queued_at_once(db):
+    team = provision_team(name="t", owner=User.objects.create_user("a@example.com"))
+    words = {"model": "camera", "prompt": "p", "resolution": "512p", "output_format": "mp4", "source_key": "s"}
+    numbers = {"width": 64, "height": 64, "num_frames": 8, "fps": 8, "steps": 1, "guidance_scale": 1.0, "seed": 1}
+    job = Job.objects.create(
+        team=team,
+        state=State.IN_PROGRESS,
+        attempt=1,
+        lease_owner=new_id(),
+        lease_until=DatabaseNow() + timedelta(seconds=30),
+        quoted_credits=1,
+        pool="cpu",
+        **words,
+        **numbers,
+    )
+    reserve(usage_key=job.usage_key, job_id=job.pk, credits=1)
+
+    expire_leases()
+    recover_expired_leases()
+
+    job.refresh_from_db()
+    assert (job.state, job.crash_count) == (State.QUEUED, 1)
