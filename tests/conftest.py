@@ -13,7 +13,7 @@ from portal.embedded.servers import EmbeddedServers
 # How long an example takes, or the making of one, says what the machine does besides, and nothing of the product.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
-pytest_plugins = ["tests.workers", "tests.webs"]
+pytest_plugins = ["tests.support.workers", "tests.support.web_processes"]
 
 _servers: EmbeddedServers | None = None
 

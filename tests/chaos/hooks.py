@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from standardwebhooks import WebhookVerificationError
 
 from tests.chaos.world import Team
-from tests.jobs.webhooks.receiver import Receiver, say
+from tests.support.webhook_receiver import Receiver, say
 
 # One call in so many is answered with 500, one is cut off without an answer.
 _REFUSED_EVERY, _CUT_EVERY = 11, 17

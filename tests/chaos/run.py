@@ -15,7 +15,7 @@ from tests.chaos.hooks import Hooks
 from tests.chaos.injector import Injector
 from tests.chaos.watch import Watch
 from tests.chaos.world import World
-from tests.jobs.webhooks.receiver import receiving
+from tests.support.webhook_receiver import receiving
 
 STOP_SECONDS = 30.0
 RECOVERY_SECONDS = 30.0

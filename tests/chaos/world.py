@@ -17,7 +17,7 @@ import psutil
 from portal.embedded.servers import DATABASE, EmbeddedServers, server_urls
 from tests.chaos.processes import ROOT, Process
 from tests.chaos.proxy import Line, Proxies
-from tests.ports import own_port
+from tests.support.ports import own_port
 
 LEASE_TIMEOUT_SECONDS = 4.0
 DRAIN_TIMEOUT_SECONDS = 2.0

@@ -9,7 +9,7 @@ import pytest
 from accounts.keys.services import create_api_key, ensure_personal_team
 from accounts.models import User
 from mutoscope import AsyncMutoscope, Mutoscope
-from tests.webs import WebProcesses
+from tests.support.web_processes import WebProcesses
 
 
 @pytest.fixture

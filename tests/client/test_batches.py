@@ -14,7 +14,7 @@ from jobs.models import Job
 from mutoscope import AsyncMutoscope, BatchError, FileError, Mutoscope
 from tests.client.shell import Shell
 from tests.client.test_client import CAT, SMALL
-from tests.webs import site_environment
+from tests.support.web_processes import site_environment
 
 pytestmark = pytest.mark.xdist_group("processes")
 

@@ -16,7 +16,7 @@ from mutoscope.cli.session import Session
 from tests.client.relay import Relay
 from tests.client.shell import Shell
 from tests.client.test_client import CAT
-from tests.workers import wait_for_state, wait_until
+from tests.support.workers import wait_for_state, wait_until
 
 pytestmark = pytest.mark.xdist_group("processes")
 SMALL = ("--model", "scripted", "--resolution", "256p", "--frames", "8", "--steps", "100")

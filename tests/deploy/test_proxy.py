@@ -21,10 +21,10 @@ from django.core.files.storage import default_storage
 from jobs.queue.cancel import cancel_job
 from jobs.states import State
 from tests.jobs.conftest import *  # noqa: F403 (Alice, and what she submits)
-from tests.jobs.live.listener import Listener
-from tests.ports import own_port
-from tests.webs import LiveProcess, WebProcesses
-from tests.workers import wait_for_state, wait_until
+from tests.support.event_listener import Listener
+from tests.support.ports import own_port
+from tests.support.web_processes import LiveProcess, WebProcesses
+from tests.support.workers import wait_for_state, wait_until
 
 pytestmark = pytest.mark.xdist_group("processes")
 

@@ -27,8 +27,8 @@ from jobs.states import State
 from portal.urls import handler404, handler500  # noqa: F401 (a URL configuration names them)
 from tests.isolation.test_sessions import OWNER, where
 from tests.isolation.world import MARKER, World, make_job
-from tests.ports import own_port
-from tests.workers import wait_until
+from tests.support.ports import own_port
+from tests.support.workers import wait_until
 
 
 def _stream(request: HttpRequest) -> StreamingHttpResponse:

@@ -14,7 +14,7 @@ from jobs.queue import wakeup
 from jobs.states import State
 from portal.embedded.processes import find_processes_in
 from portal.embedded.servers import Valkey
-from tests.workers import wait_for_state
+from tests.support.workers import wait_for_state
 
 
 @pytest.fixture

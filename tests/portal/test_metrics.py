@@ -27,10 +27,10 @@ from jobs.webhooks.outbox import dispatch_outbox
 from portal.metrics import site
 from tests.jobs.conftest import Person, alice, as_alice, body, fresh_redis, submit  # noqa: F401
 from tests.jobs.webhooks.conftest import endpoint, receiver  # noqa: F401
-from tests.jobs.webhooks.receiver import say
-from tests.portal.test_health import frozen_database
-from tests.webs import WebProcesses
-from tests.workers import wait_until
+from tests.portal.web.test_health import frozen_database
+from tests.support.web_processes import WebProcesses
+from tests.support.webhook_receiver import say
+from tests.support.workers import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]

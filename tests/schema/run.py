@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tests.portal.test_up import ROOT, Portal
+from tests.portal.management.commands.test_up import ROOT, Portal
 
 OWNER = "fuzz@example.com"
 # What has another way of being tested, and why.
 LEFT_OUT = {
-    "videos_events": "its answer goes on for as long as the video does; see tests/jobs/api/test_events.py",
+    "videos_events": "its answer goes on for as long as the video does; see tests/jobs/videos/api/test_events.py",
 }
 _FAULT = re.compile(r"Traceback \(most recent call last\)|status=5\d\d|\" 5\d\d ")
 # Keys that are made up beside the real one would only be refused; that no key opens nothing, `ignored_auth` sees to.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.portal.test_up import Portal
+from tests.portal.management.commands.test_up import Portal
 from tests.schema.run import running_portal, schemathesis, stateful, troubles_of
 
 

@@ -1,6 +1,6 @@
 """The people of the tests of pages."""
 
-from tests.pages.conftest import (  # noqa: F401 (fixtures are found by their names here)
+from tests.support.pages import (  # noqa: F401 (fixtures are found by their names here)
     _fresh_redis,
     _own_media,
     alice,

@@ -15,8 +15,8 @@ from jobs.models import Job
 from jobs.queue.claim import claim_job
 from jobs.queue.finish import requeue_job
 from jobs.states import State
-from tests.accounts.teams.people import at, role_of, studio, text_of
-from tests.pages.conftest import Person, picture
+from tests.support.pages import Person, picture
+from tests.support.teams import at, role_of, studio, text_of
 
 ROLES = {"adam": Role.ADMIN, "anna": Role.ADMIN, "mo": Role.MEMBER, "vera": Role.VIEWER}
 

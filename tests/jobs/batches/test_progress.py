@@ -16,7 +16,7 @@ from jobs.webhooks.models import Delivery
 from jobs.webhooks.outbox import dispatch_outbox, per_job_endpoint
 from jobs.webhooks.services import create_endpoint
 from tests.jobs.batches.conftest import batch_of, make_one, wanted
-from tests.jobs.webhooks.receiver import receiving
+from tests.support.webhook_receiver import receiving
 
 pytestmark = pytest.mark.django_db
 

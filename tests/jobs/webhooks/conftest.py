@@ -5,7 +5,7 @@ import pytest
 
 from jobs.webhooks.models import Endpoint
 from jobs.webhooks.services import create_endpoint
-from tests.jobs.webhooks.receiver import Receiver, receiving
+from tests.support.webhook_receiver import Receiver, receiving
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from jobs.webhooks.delivery import _RETRY_DELAYS_SECONDS, MAX_ATTEMPTS, Delivere
 from jobs.webhooks.models import Delivery, DeliveryAttempt, Endpoint
 from jobs.webhooks.outbox import dispatch_outbox, per_job_endpoint
 from jobs.webhooks.services import redeliver, rotate_secret, update_endpoint
-from tests.jobs.webhooks.receiver import drip, flood, say
-from tests.ports import own_port
+from tests.support.ports import own_port
+from tests.support.webhook_receiver import drip, flood, say
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

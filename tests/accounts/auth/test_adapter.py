@@ -1,0 +1,89 @@
+"""Accounts behind a proxy, under guessing, and without a mail server."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth import base_user
+from django.core import mail
+from django.core.cache import cache
+from django.test import Client
+
+from accounts.models import User
+from tests.support.pages import make_user
+
+EMAIL = "nora@example.com"
+PASSWORD = "reel-of-cards-1894"
+
+
+@pytest.fixture(autouse=True)
+def fresh_counts(db: None) -> None:
+    cache.clear()
+
+
+def log_in(client: Client, password: str, *, address: str) -> str:
+    answer = client.post(
+        "/accounts/login/", {"login": EMAIL, "password": password}, headers={"X-Forwarded-For": address}
+    )
+    return "in" if answer.status_code == 302 else "too many" if "Too many" in answer.content.decode() else "wrong"
+
+
+def test_who_guesses_locks_out_only_the_own_address(settings: Any) -> None:
+    settings.TRUSTED_PROXIES = 1
+    make_user(EMAIL)
+    guesses = [log_in(Client(), f"guess number {n}", address="6.6.6.6") for n in range(6)]
+
+    assert guesses == ["wrong"] * 5 + ["too many"]
+    assert log_in(Client(), PASSWORD, address="6.6.6.6") == "too many"
+    assert log_in(Client(), PASSWORD, address="1.2.3.4") == "in"
+
+
+def test_guesses_of_one_ipv6_network_count_together(settings: Any) -> None:
+    settings.TRUSTED_PROXIES = 1
+    make_user(EMAIL)
+    assert [log_in(Client(), f"guess number {n}", address=f"2001:db8::{n + 1}") for n in range(6)][-1] == "too many"
+
+
+def sign_up(client: Client, email: str = EMAIL) -> Any:
+    return client.post("/accounts/signup/", {"email": email, "password1": PASSWORD}, follow=True)
+
+
+def test_a_signup_hashes_a_password_whether_the_address_is_known_or_not(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_user(EMAIL)
+    hashed: list[str] = []
+    real = base_user.make_password
+    monkeypatch.setattr(base_user, "make_password", lambda word: hashed.append(word) or real(word))
+
+    sign_up(Client(), "new@example.com")
+    assert len(hashed) == 1
+    sign_up(Client())
+    assert len(hashed) == 2
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_dead_mail_server_is_told_and_gives_nothing_away(known: bool, client: Client, settings: Any) -> None:
+    if known:
+        make_user(EMAIL)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_PORT = 1
+
+    for answer in (sign_up(client), client.post("/accounts/password/reset/", {"email": EMAIL}, follow=True)):
+        assert answer.status_code == 200
+        assert "We could not send the mail. Try again in a moment." in answer.content.decode()
+        assert "<form" in answer.content.decode()
+
+
+def test_an_account_whose_mail_was_lost_is_confirmed_later(client: Client, settings: Any) -> None:
+    backend = settings.EMAIL_BACKEND
+    settings.EMAIL_BACKEND, settings.EMAIL_PORT = "django.core.mail.backends.smtp.EmailBackend", 1
+    sign_up(client)
+    assert User.objects.filter(email=EMAIL).exists()
+
+    settings.EMAIL_BACKEND = backend
+    cache.clear()  # ten seconds pass
+    client.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD})
+    found = re.search(r"^ {4}(\S+)$", str(mail.outbox[-1].body), re.MULTILINE)
+    assert found
+    assert client.post("/accounts/confirm-email/", {"code": found[1]}, follow=True).redirect_chain[-1][0] == "/"

@@ -1,0 +1,86 @@
+"""Second factors: what counts as one, and what the database keeps of them."""
+
+import re
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from cryptography.fernet import InvalidToken
+from django.core.cache import cache
+from django.test import Client
+
+from accounts.auth.second_factor import decrypt, encrypt, has_second_factor
+from accounts.models import User
+from tests.support.pages import PASSWORD, make_user
+
+EMAIL = "nora@example.com"
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+@pytest.fixture(autouse=True)
+def fresh_counts(db: None) -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def nora() -> User:
+    user = make_user(EMAIL)
+    TOTP.activate(user, SECRET)
+    return user
+
+
+def code(secret: str = SECRET) -> str:
+    return format_hotp_value(hotp_value(secret, next(yield_hotp_counters_from_time())))
+
+
+def enter_password(client: Client) -> Any:
+    return client.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD})
+
+
+def test_recovery_codes_alone_are_no_second_factor(nora: User) -> None:
+    assert has_second_factor(nora)
+    Authenticator.objects.filter(user=nora).update(type=Authenticator.Type.RECOVERY_CODES)
+    assert not has_second_factor(nora)
+
+
+def test_the_database_does_not_hold_the_secret(nora: User) -> None:
+    kept = Authenticator.objects.get(user=nora).data["secret"]
+    assert SECRET not in kept
+    assert decrypt(kept) == SECRET
+
+
+def test_a_new_secret_key_reads_what_the_old_one_wrote(settings: Any) -> None:
+    kept = encrypt("words")
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another"
+    with pytest.raises(InvalidToken):
+        decrypt(kept)
+    settings.SECRET_KEY_FALLBACKS = [old]
+    assert decrypt(kept) == "words"
+
+
+def test_the_password_alone_opens_nothing(nora: User, client: Client) -> None:
+    answer = enter_password(client)
+    assert answer["Location"] == "/accounts/2fa/authenticate/"
+    assert client.get("/history").status_code == 302
+    wrong = client.post(answer["Location"], {"code": "000000"})
+    assert 'aria-invalid="true"' in wrong.content.decode()
+    assert client.get("/history").status_code == 302
+    assert client.post(answer["Location"], {"code": code()})["Location"] == "/"
+    assert client.get("/history").status_code == 200
+
+
+def test_a_code_works_once(nora: User) -> None:
+    used = code()
+    for client, status in ((Client(), 302), (Client(), 200)):
+        enter_password(client)
+        assert client.post("/accounts/2fa/authenticate/", {"code": used}).status_code == status
+
+
+def test_who_guesses_codes_is_stopped(nora: User, client: Client) -> None:
+    enter_password(client)
+    answers = [client.post("/accounts/2fa/authenticate/", {"code": f"00000{n}"}) for n in range(5)]
+    assert not any("Too many" in answer.content.decode() for answer in answers)
+    stopped = client.post("/accounts/2fa/authenticate/", {"code": code()})
+    assert re.search("Too many", stopped.content.decode())
+    assert client.get("/history").status_code == 302

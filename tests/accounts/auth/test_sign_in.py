@@ -1,0 +1,164 @@
+"""From signing up to resetting the password, through the real pages; and the pages that only sometimes appear."""
+
+import re
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.test import Client
+
+from accounts.models import Team, User
+from tests.support.pages import PASSWORD, Person, make_user
+
+EMAIL = "nora@example.com"
+
+
+def text_of(answer: Any) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
+
+
+def log_in(client: Client, password: str = PASSWORD) -> Any:
+    return client.post("/accounts/login/", {"login": EMAIL, "password": password})
+
+
+def test_sign_up_confirm_sign_out_sign_in_reset(anonymous: Client) -> None:
+    answer = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD}, follow=True)
+    assert answer.redirect_chain[-1][0] == "/accounts/confirm-email/"
+    assert "Confirm your email address" in text_of(answer)
+    assert f"We sent a code to {EMAIL}" in text_of(answer)
+    assert 'class="toast"' not in answer.content.decode().split("<template")[0]
+    message = mail.outbox[-1]
+    found = re.search(r"^ {4}(\S+)$", str(message.body), re.MULTILINE)
+    assert found
+    code = found[1]
+    assert code in message.subject
+
+    wrong = anonymous.post("/accounts/confirm-email/", {"code": "WRONG1"})
+    assert 'id="error-code"' in wrong.content.decode()
+    assert 'aria-invalid="true"' in wrong.content.decode()
+    answer = anonymous.post("/accounts/confirm-email/", {"code": code}, follow=True)
+    assert answer.redirect_chain[-1][0] == "/"
+    assert "Make a video" in text_of(answer)
+    team = Team.objects.get()
+    assert (team.name, team.personal_of) == ("nora", User.objects.get(email=EMAIL))
+    assert "1,000 credits left" in text_of(answer)
+
+    answer = anonymous.post("/accounts/logout/", follow=True)
+    assert answer.redirect_chain[-1][0] == "/accounts/login/"
+    assert "You are signed out." in text_of(answer)
+    assert anonymous.get("/").status_code == 302
+
+    refused = log_in(anonymous, "something else 1")
+    assert refused.status_code == 200
+    assert 'role="alert"' in refused.content.decode()
+    assert EMAIL in refused.content.decode()
+
+    answer = anonymous.post("/accounts/password/reset/", {"email": EMAIL}, follow=True)
+    assert "Look into your mail" in text_of(answer)
+    found = re.search(r"https?://[^/\s]+(/accounts/password/reset/key/\S+)", str(mail.outbox[-1].body))
+    assert found
+    answer = anonymous.get(found[1], follow=True)
+    assert "Choose a new password" in text_of(answer)
+    new = "another-reel-1895"
+    answer = anonymous.post(answer.redirect_chain[-1][0], {"password1": new, "password2": new}, follow=True)
+    assert "Password changed" in text_of(answer)
+    used = anonymous.get(found[1], follow=True)
+    assert "does not work any more" in text_of(used)
+    assert log_in(anonymous).status_code == 200
+    assert log_in(anonymous, new)["Location"] == "/"
+
+
+def test_after_signing_in_one_is_where_one_wanted_to_be(anonymous: Client) -> None:
+    make_user(EMAIL)
+    page = anonymous.get("/accounts/login/?next=/history").content.decode()
+    assert 'name="next"' in page
+    answer = anonymous.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD, "next": "/history"})
+    assert answer["Location"] == "/history"
+    outside = anonymous.post(
+        "/accounts/login/", {"login": EMAIL, "password": PASSWORD, "next": "https://evil.example/"}
+    )
+    assert outside["Location"] == "/"
+
+
+@pytest.mark.parametrize("password", ["short", "password12", "1234567890"])
+def test_a_weak_password_is_refused_beside_its_field(password: str, anonymous: Client) -> None:
+    answer = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": password})
+    assert answer.status_code == 200
+    assert re.search(r'id="error-password1"[^>]*>\s*<svg', answer.content.decode())
+    assert EMAIL in answer.content.decode()
+
+
+def test_signing_up_twice_tells_the_owner_and_nobody_else(anonymous: Client) -> None:
+    make_user(EMAIL)
+    answer = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD}, follow=True)
+    assert answer.redirect_chain[-1][0] == "/accounts/confirm-email/"
+    assert "already have an account" in mail.outbox[-1].subject
+    assert User.objects.count() == 1
+
+
+def test_a_reset_for_a_stranger_looks_like_any_other(anonymous: Client) -> None:
+    answer = anonymous.post("/accounts/password/reset/", {"email": "who@example.com"}, follow=True)
+    assert "Look into your mail" in text_of(answer)
+    assert "No account" in mail.outbox[-1].subject
+
+
+def test_a_closed_account_is_told_so(anonymous: Client) -> None:
+    User.objects.filter(pk=make_user(EMAIL).pk).update(is_active=False)
+    answer = anonymous.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD}, follow=True)
+    assert "This account is closed" in text_of(answer)
+
+
+def test_who_guesses_passwords_is_stopped(anonymous: Client) -> None:
+    make_user(EMAIL)
+    answers = [log_in(anonymous, f"guess number {n}") for n in range(12)]
+    assert "Too many" in text_of(answers[-1])
+    assert "Too many" in text_of(log_in(anonymous))
+
+
+@pytest.mark.parametrize(
+    "path", ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/accounts/inactive/"]
+)
+def test_the_entrance_wears_our_look(path: str, anonymous: Client) -> None:
+    page = anonymous.get(path).content.decode()
+    assert "entrance-card" in page
+    assert "css/tokens.css" in page
+    assert "Menu:" not in page
+
+
+@pytest.mark.parametrize("path", ["/accounts/email/", "/accounts/password/change/", "/accounts/logout/"])
+def test_the_accounts_own_pages_wear_our_look(path: str, mia: Person) -> None:
+    page = mia.get(path).content.decode()
+    assert "css/tokens.css" in page
+    assert "Menu:" not in page
+
+
+def test_the_password_is_changed_after_the_old_one_is_given(mia: Person) -> None:
+    wrong = {"oldpassword": "no", "password1": "another-reel-1895", "password2": "another-reel-1895"}
+    assert 'aria-invalid="true"' in mia.post("/accounts/password/change/", wrong).content.decode()
+    answer = mia.client.post("/accounts/password/change/", wrong | {"oldpassword": PASSWORD}, follow=True)
+    assert "Your password is changed." in text_of(answer)
+
+
+def test_another_address_is_added_by_a_code(mia: Person) -> None:
+    answer = mia.client.post("/accounts/email/", {"action_add": "", "email": "second@example.com"}, follow=True)
+    text = text_of(answer)
+    if "Confirm that it is you" in text:
+        path = answer.redirect_chain[-1][0]
+        answer = mia.client.post(path, {"password": PASSWORD}, follow=True)
+    assert any("second@example.com" in message.to for message in mail.outbox)
+
+
+def test_pages_speak_the_browsers_language_and_the_switchs(anonymous: Client) -> None:
+    chinese = anonymous.get("/accounts/login/", headers={"Accept-Language": "zh-CN,zh;q=0.9"})
+    assert 'lang="zh-hans"' in chinese.content.decode()
+    answer = anonymous.post("/language", {"language": "en", "next": "/accounts/login/"})
+    assert answer["Location"] == "/accounts/login/"
+    english = anonymous.get("/accounts/login/", headers={"Accept-Language": "zh-CN,zh;q=0.9"})
+    assert 'lang="en"' in english.content.decode()
+
+
+def test_without_a_mail_server_the_page_says_where_the_code_is(anonymous: Client, settings: Any) -> None:
+    answer = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD}, follow=True)
+    assert "no mail server" not in text_of(answer)
+    settings.EMAIL_FILE_PATH = "/srv/mutoscope/var/mail"
+    assert "keeps them in var/mail/." in text_of(anonymous.get("/accounts/confirm-email/"))

@@ -1,0 +1,126 @@
+"""Who may make an account, by setting; and what the refusals give away."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.cache import cache
+from django.test import Client, RequestFactory
+from django.utils import timezone
+
+from accounts.auth.signup import SESSION_KEY, may_sign_up, remember_invitation
+from accounts.keys.services import provision_team
+from accounts.models import Invitation, User
+from tests.support.pages import PASSWORD, make_user
+
+EMAIL = "nora@example.com"
+
+
+@pytest.fixture(autouse=True)
+def fresh_counts(db: None) -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def invitation() -> Invitation:
+    owner = make_user("owner@example.com")
+    return Invitation.objects.create(
+        team=provision_team(name="Reel", owner=owner),
+        email="Nora@Example.com",
+        inviter=owner,
+        secret_sha256=b"1" * 32,
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+
+
+def sign_up(client: Client, email: str = EMAIL) -> Any:
+    return client.post("/accounts/signup/", {"email": email, "password1": PASSWORD}, follow=True)
+
+
+def opened(client: Client, invitation: Invitation) -> Client:
+    """A browser in which the invitation's link was followed."""
+    request = RequestFactory().get("/")
+    request.session = client.session
+    remember_invitation(request, invitation)
+    request.session.save()
+    client.cookies["sessionid"] = request.session.session_key
+    return client
+
+
+def test_open_is_for_everybody(client: Client) -> None:
+    sign_up(client)
+    assert User.objects.filter(email=EMAIL).exists()
+
+
+def test_closed_says_so_and_makes_nothing(client: Client, settings: Any) -> None:
+    settings.SIGNUP_MODE = "closed"
+    assert "Sign-up is closed" in client.get("/accounts/signup/").content.decode()
+    assert "Sign-up is closed" in sign_up(client).content.decode()
+    assert not User.objects.exists()
+    assert "Make an account" not in client.get("/accounts/login/").content.decode()
+
+
+def test_only_addresses_of_the_domains(client: Client, settings: Any) -> None:
+    settings.SIGNUP_MODE, settings.SIGNUP_DOMAINS = "domains", ["example.com", "example.org"]
+    assert "example.com, example.org" in client.get("/accounts/signup/").content.decode()
+    for address in ("nora@evil.com", "nora@example.com.evil.com", "nora@notexample.com", "nora@sub.example.com"):
+        answer = sign_up(client, address).content.decode()
+        assert "This address cannot make an account here." in answer
+    assert not User.objects.exists()
+    sign_up(client, "nora@EXAMPLE.org")
+    assert User.objects.get().email == "nora@example.org"
+
+
+def test_a_refused_domain_hears_the_same_whether_it_has_an_account(client: Client, settings: Any) -> None:
+    settings.SIGNUP_MODE, settings.SIGNUP_DOMAINS = "domains", ["example.com"]
+    make_user("known@other.com")
+
+    def told(address: str) -> str:
+        page = sign_up(Client(), address).content.decode().replace(address, "")
+        return re.sub(r'[\w=-]{64}|nonce="[^"]+"', "", page)  # tokens against forgery differ each time
+
+    assert told("known@other.com") == told("other@other.com")
+    assert not mail.outbox
+
+
+def test_without_an_invitation_there_is_no_form(client: Client, settings: Any, invitation: Invitation) -> None:
+    settings.SIGNUP_MODE = "invite"
+    assert "By invitation only" in client.get("/accounts/signup/").content.decode()
+    assert "By invitation only" in sign_up(client).content.decode()
+    assert not User.objects.filter(email=EMAIL).exists()
+
+
+def test_an_invitation_opens_the_form_for_its_own_address(
+    client: Client, settings: Any, invitation: Invitation
+) -> None:
+    settings.SIGNUP_MODE = "invite"
+    opened(client, invitation)
+    assert "password1" in client.get("/accounts/signup/").content.decode()
+    refused = sign_up(client, "mallory@example.com").content.decode()
+    assert "This address cannot make an account here." in refused
+    sign_up(client)
+    assert User.objects.filter(email=EMAIL).exists()
+    assert not User.objects.filter(email="mallory@example.com").exists()
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        {"revoked_at": timezone.now()},
+        {"accepted_at": timezone.now()},
+        {"expires_at": timezone.now() - timedelta(seconds=1)},
+    ],
+    ids=lambda ended: next(iter(ended)),
+)
+def test_an_ended_invitation_opens_nothing(
+    ended: dict[str, Any], client: Client, settings: Any, invitation: Invitation
+) -> None:
+    settings.SIGNUP_MODE = "invite"
+    opened(client, invitation)
+    Invitation.objects.update(**ended)
+    assert "By invitation only" in client.get("/accounts/signup/").content.decode()
+    request = RequestFactory().get("/")
+    request.session = {SESSION_KEY: invitation.pk}
+    assert not may_sign_up(request, EMAIL)

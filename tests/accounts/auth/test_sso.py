@@ -1,0 +1,172 @@
+"""Signing in with a company's accounts: real round trips to a small OpenID Connect provider."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.totp.internal.auth import TOTP
+from allauth.socialaccount.models import SocialAccount
+from django.core import mail
+from django.test import Client
+from playwright.sync_api import Page, expect
+
+from accounts.models import Team, User
+from portal.settings.oidc import oidc_origins, oidc_providers
+from tests.support.browser import Browser
+from tests.support.identity_provider import CLIENT_ID, CLIENT_SECRET, IdentityProvider
+from tests.support.pages import Person, make_user
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+EMAIL = "nora@example.com"
+START = "/accounts/oidc/company/login/"
+
+
+@pytest.fixture
+def provider(db: None, settings: Any) -> Iterator[IdentityProvider]:
+    with IdentityProvider() as running:
+        settings.SOCIALACCOUNT_PROVIDERS = oidc_providers(
+            issuer=running.url, name="Reel & Co", client_id=CLIENT_ID, secret=CLIENT_SECRET
+        )
+        policy = settings.CONTENT_SECURITY_POLICY
+        directives = policy["DIRECTIVES"] | {"form-action": ["'self'", *oidc_origins(running.url)]}
+        settings.CONTENT_SECURITY_POLICY = policy | {"DIRECTIVES": directives}
+        yield running
+
+
+def sign_in(client: Client) -> Any:
+    """As a browser does: to the provider, and back with what it said."""
+    there = client.post(START)
+    assert there.status_code == 302
+    back = httpx.get(there["Location"], timeout=60)
+    assert back.status_code == 302
+    return client.get(back.headers["Location"].removeprefix("http://testserver"), follow=True)
+
+
+def test_nothing_is_shown_without_a_provider(anonymous: Client, mia: Person) -> None:
+    assert "Sign in with" not in anonymous.get("/accounts/login/").content.decode()
+    assert "Connected accounts" not in mia.get("/account").content.decode()
+    assert anonymous.post(START).status_code == 404
+
+
+def test_a_new_person_gets_an_account_and_a_team(provider: IdentityProvider, anonymous: Client) -> None:
+    assert "Sign in with Reel &amp; Co" in anonymous.get("/accounts/login/").content.decode()
+    answer = sign_in(anonymous)
+    assert answer.redirect_chain[-1][0] == "/"
+    user = User.objects.get()
+    assert (user.email, user.name, user.has_usable_password()) == (EMAIL, "Nora", False)
+    assert EmailAddress.objects.get().verified
+    assert Team.objects.get().personal_of == user
+    again = Client()
+    assert sign_in(again).redirect_chain[-1][0] == "/"
+    assert again.get("/history").status_code == 200
+    assert User.objects.count() == 1
+
+
+def test_an_address_that_the_provider_did_not_verify_is_asked_for_a_code(
+    provider: IdentityProvider, anonymous: Client
+) -> None:
+    provider.claims["email_verified"] = False
+    answer = sign_in(anonymous)
+    assert answer.redirect_chain[-1][0] == "/accounts/confirm-email/"
+    assert anonymous.get("/history").status_code == 302
+    assert mail.outbox[-1].to == [EMAIL]
+
+
+def test_an_account_of_the_same_address_is_not_opened_by_the_providers_word(
+    provider: IdentityProvider, anonymous: Client
+) -> None:
+    user = make_user(EMAIL)
+    sign_in(anonymous)
+    assert anonymous.get("/history").status_code == 302
+    assert not SocialAccount.objects.filter(user=user).exists()
+
+
+def test_unless_the_administrator_trusts_it(provider: IdentityProvider, anonymous: Client, settings: Any) -> None:
+    settings.SOCIALACCOUNT_EMAIL_AUTHENTICATION = settings.SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+    user = make_user(EMAIL)
+    sign_in(anonymous)
+    assert anonymous.get("/history").status_code == 200
+    assert SocialAccount.objects.get().user == user
+    provider.claims |= {"sub": "43", "email": "mallory@example.com", "email_verified": False}
+    make_user("mallory@example.com")
+    other = Client()
+    sign_in(other)
+    assert other.get("/history").status_code == 302
+
+
+def test_the_second_factor_is_asked_for_here_too(provider: IdentityProvider, anonymous: Client) -> None:
+    sign_in(anonymous)
+    TOTP.activate(User.objects.get(), "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+    other = Client()
+    assert sign_in(other).redirect_chain[-1][0] == "/accounts/2fa/authenticate/"
+    assert other.get("/history").status_code == 302
+
+
+@pytest.mark.parametrize(("mode", "words"), [("closed", "Sign-up is closed"), ("invite", "By invitation only")])
+def test_a_site_that_is_not_open_is_not_opened_by_the_provider(
+    mode: str, words: str, provider: IdentityProvider, anonymous: Client, settings: Any
+) -> None:
+    settings.SIGNUP_MODE = mode
+    assert words in sign_in(anonymous).content.decode()
+    assert not User.objects.exists()
+
+
+def test_domains_count_for_the_providers_addresses(
+    provider: IdentityProvider, anonymous: Client, settings: Any
+) -> None:
+    settings.SIGNUP_MODE, settings.SIGNUP_DOMAINS = "domains", ["example.org"]
+    assert "Accounts here are for addresses at example.org." in sign_in(anonymous).content.decode()
+    assert not User.objects.exists()
+    provider.claims["email"] = "nora@example.org"
+    sign_in(Client())
+    assert User.objects.get().email == "nora@example.org"
+
+
+def test_who_stops_on_the_way_is_told_so(provider: IdentityProvider, anonymous: Client) -> None:
+    provider.refuses = True
+    assert "You stopped on the way." in sign_in(anonymous).content.decode()
+
+
+@pytest.mark.parametrize("query", ["", "?code=made-up&state=made-up", "?state=%00", "?error=server_error&state=x"])
+def test_a_forged_return_opens_nothing(query: str, provider: IdentityProvider, anonymous: Client) -> None:
+    answer = anonymous.get(f"{START}callback/{query}", follow=True)
+    assert answer.status_code in {200, 401}
+    assert "Not signed in" in answer.content.decode()
+    assert not User.objects.exists()
+
+
+def test_a_provider_that_is_away_is_told_and_is_no_fault_of_ours(provider: IdentityProvider, anonymous: Client) -> None:
+    provider.server.shutdown()
+    provider.server.server_close()
+    answer = anonymous.post(START, follow=True)
+    assert answer.status_code < 500
+    assert "Not signed in" in answer.content.decode()
+
+
+def test_no_sign_in_without_a_word_from_our_page(provider: IdentityProvider) -> None:
+    """A link from elsewhere shows a page with a button; it does not sign anybody in."""
+    answer = Client().get(START)
+    assert answer.status_code == 200
+    assert "Go on" in answer.content.decode()
+    assert not provider.granted
+
+
+def test_in_the_browser_connected_and_disconnected(
+    live_server: Any, transactional_db: None, provider: IdentityProvider, browser: Browser
+) -> None:
+    def scenario(page: Page) -> None:
+        page.goto("/accounts/login/")
+        page.get_by_role("button", name="Sign in with Reel & Co").click()
+        page.wait_for_url(re.compile(r":\d+/$"))
+        page.goto("/account")
+        page.get_by_role("link", name="Connected accounts").click()
+        expect(page.locator(".lines")).to_contain_text("Reel & Co")
+        page.get_by_role("button", name="Disconnect").click()
+        expect(page.get_by_role("alert")).to_be_visible()  # it is the only way in: no password yet
+
+    browser.run(live_server.url, scenario)
+    assert SocialAccount.objects.count() == 1

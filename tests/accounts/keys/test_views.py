@@ -1,0 +1,118 @@
+"""The life of a key on its page."""
+
+import re
+from typing import Any
+
+from django.test import Client
+from django.utils import timezone
+
+from accounts.keys.services import create_api_key
+from accounts.models import ApiKey
+from accounts.roles import Scope
+from tests.support.pages import Person
+
+FIELDS = {"name": "batch script", "scopes": ["videos:read", "videos:write"], "expires": "30"}
+
+
+def works(key: str) -> int:
+    status: int = Client().get("/v1/videos", headers={"Authorization": f"Bearer {key}"}).status_code
+    return status
+
+
+def test_a_key_is_made_shown_once_used_and_revoked(mia: Person) -> None:
+    answer = mia.post("/api-keys", FIELDS)
+    assert answer.status_code == 201
+    assert "no-store" in answer["Cache-Control"]
+    found = re.search(r"mts_[0-9a-f]{12}_[\w-]{43}", answer.content.decode())
+    assert found
+    secret = found[0]
+    key = ApiKey.objects.get()
+    assert (key.team, key.creator, key.name) == (mia.team, mia.user, "batch script")
+    assert key.scopes == ["videos:read", "videos:write"]
+    assert key.expires_at is not None
+    assert 29 <= (key.expires_at - timezone.now()).days <= 30
+    assert works(secret) == 200
+    listed = mia.get("/api-keys").content.decode()
+    assert secret not in listed
+    assert f"mts_{key.prefix}_…" in listed
+    answer = mia.post(f"/api-keys/{key.prefix}/revoke")
+    assert (answer.status_code, answer["Location"]) == (302, "/api-keys")
+    assert works(secret) == 401
+    page = mia.get("/api-keys").content.decode()
+    assert "is revoked" in page
+    assert "Revoked" in page
+
+
+def test_htmx_gets_the_secret_and_the_new_list(mia: Person) -> None:
+    answer = mia.htmx("/api-keys", FIELDS).content.decode()
+    assert 'id="secret"' in answer
+    assert re.search(r'id="keys"\s+hx-swap-oob', answer)
+    assert "<html" not in answer
+
+
+def test_what_is_wrong_stands_beside_its_field_and_nothing_is_made(mia: Person) -> None:
+    for data, says in (
+        ({**FIELDS, "name": ""}, "Give the key a name"),
+        ({**FIELDS, "name": "x" * 81}, "at most 80 characters"),
+        ({**FIELDS, "scopes": []}, "Choose at least one"),
+        ({**FIELDS, "scopes": ["root"]}, "not one of the available choices"),
+        ({**FIELDS, "expires": "7000"}, "not one of the available choices"),
+    ):
+        answer = mia.htmx("/api-keys", data)
+        assert answer.status_code == 422
+        assert says in answer.content.decode()
+    kept = mia.htmx("/api-keys", {**FIELDS, "scopes": []}).content.decode()
+    assert 'value="batch script"' in kept
+    assert not ApiKey.objects.exists()
+
+
+def test_a_member_grants_no_more_than_the_own_role_has(mia: Person, alice: Person) -> None:
+    assert mia.htmx("/api-keys", {**FIELDS, "scopes": [Scope.WEBHOOKS_MANAGE.value]}).status_code == 422
+    assert alice.htmx("/api-keys", {**FIELDS, "scopes": [Scope.WEBHOOKS_MANAGE.value]}).status_code == 201
+
+
+def test_a_viewer_makes_no_key(bob: Person) -> None:
+    assert bob.post("/api-keys", FIELDS).status_code == 403
+    page = bob.get("/api-keys").content.decode()
+    assert "As a viewer you cannot make keys" in page
+    assert "New key" not in page
+    assert not ApiKey.objects.exists()
+
+
+def test_everybody_sees_the_own_keys_and_managers_all_of_the_team(alice: Person, mia: Person, charlie: Person) -> None:
+    keys = {}
+    for person in (alice, mia, charlie):
+        keys[person.user.email], _ = create_api_key(
+            team=person.team, creator=person.user, name=f"of {person.user.email}"
+        )
+
+    def names(answer: Any) -> set[str]:
+        return {key.name for key in answer.context["keys"]}
+
+    assert names(alice.get("/api-keys")) == {"of alice@example.com"}
+    assert names(alice.get("/api-keys/team")) == {"of alice@example.com", "of mia@example.com"}
+    assert "mia@example.com" in alice.get("/api-keys/team").content.decode()
+    assert mia.get("/api-keys/team").status_code == 403
+    assert names(charlie.get("/api-keys/team")) == {"of charlie@example.com"}
+    assert names(mia.get("/api-keys")) == {"of mia@example.com"}
+    assert names(charlie.get("/api-keys")) == {"of charlie@example.com"}
+    theirs = keys["alice@example.com"].prefix
+    assert mia.post(f"/api-keys/{theirs}/revoke").status_code == 404
+    assert charlie.post(f"/api-keys/{theirs}/revoke").status_code == 404
+    assert alice.post(f"/api-keys/{keys['charlie@example.com'].prefix}/revoke").status_code == 404
+    assert alice.post(f"/api-keys/{keys['mia@example.com'].prefix}/revoke").status_code == 302
+    assert ApiKey.objects.filter(revoked_at=None).count() == 2
+
+
+def test_an_expired_key_is_shown_as_expired(mia: Person) -> None:
+    create_api_key(team=mia.team, creator=mia.user, name="old", expires_at=timezone.now())
+    page = mia.get("/api-keys").content.decode()
+    assert "Expired" in page
+    assert "/api-keys/" not in page.split("<tbody>")[1]
+
+
+def test_nobody_makes_or_revokes(anonymous: Client) -> None:
+    for path in ("/api-keys", "/api-keys/abc/revoke"):
+        answer = anonymous.post(path, FIELDS)
+        assert answer.status_code == 302
+        assert answer["Location"].startswith("/accounts/login/")

@@ -1,0 +1,93 @@
+# ruff: noqa: F811 (fixtures are imported, and then named as arguments)
+"""What each movement of credits counts, and on which day."""
+
+import uuid
+from datetime import UTC, date, datetime
+
+import pytest
+import time_machine
+
+from accounts.models import ApiKey
+from accounts.quota.models import UsageDay, Wallet
+from accounts.quota.services import free_storage
+from jobs.models import Job
+from jobs.queue.cancel import cancel_job, delete_job
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import AttemptResult, complete_job, fail_job
+from jobs.queue.ledger_check import find_discrepancies
+from jobs.videos.cleanup import delete_due_files
+from tests.jobs.conftest import alice, as_alice, body, fresh_redis, submit  # noqa: F401 (fixtures)
+
+pytestmark = pytest.mark.django_db
+
+
+def claim() -> Job:
+    job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
+    assert job is not None
+    return job
+
+
+def complete(job: Job, gpu_seconds: float = 1.25) -> None:
+    result = AttemptResult(result_key="r.mp4", poster_key="p.jpg", result_bytes=4000, gpu_seconds=gpu_seconds)
+    assert complete_job(fence=job.fence, result=result)
+
+
+def counted() -> list[tuple]:
+    return list(UsageDay.objects.order_by("id").values_list("credits", "videos", "completed", "gpu_seconds"))
+
+
+def test_a_submit_counts_what_is_promised_by_person_key_and_model(submit, alice):
+    job = submit()
+    row = UsageDay.objects.get()
+    assert (row.team, row.user, row.api_key, row.model) == (alice.team, alice.user, ApiKey.objects.get(), "camera")
+    assert row.day == job.created_at.date()
+    assert counted() == [(job.quoted_credits, 1, 0, 0)]
+    submit()
+    assert counted() == [(2 * job.quoted_credits, 2, 0, 0)]
+
+
+def test_a_finished_video_counts_what_was_charged_and_what_is_stored(submit, alice):
+    submit(num_frames=32, steps=100, resolution="512p")
+    complete(claim())
+    job = Job.objects.get()
+    assert job.quoted_credits > job.charged_credits == 1
+    assert counted() == [(1, 1, 1, 1.25)]
+    assert alice.wallet.stored_bytes == 4000
+    assert not list(find_discrepancies())
+
+
+@pytest.mark.parametrize("end", ["cancel", "fail"])
+def test_what_costs_nothing_counts_nothing(end, submit):
+    job = submit()
+    if end == "cancel":
+        cancel_job(job=job)
+    else:
+        assert fail_job(fence=claim().fence, code="broken", message="It broke.")
+    assert counted() == [(0, 0, 0, 0)]
+    assert not list(find_discrepancies())
+
+
+def test_a_video_counts_on_the_day_of_its_submit(submit):
+    with time_machine.travel(datetime(2026, 5, 31, 23, 59, 59, tzinfo=UTC), tick=False):
+        submit()
+    with time_machine.travel(datetime(2026, 6, 1, 0, 0, 1, tzinfo=UTC), tick=False):
+        complete(claim())
+        submit()
+    assert list(UsageDay.objects.order_by("day").values_list("day", "videos", "completed")) == [
+        (date(2026, 5, 31), 1, 1),
+        (date(2026, 6, 1), 1, 0),
+    ]
+    assert not list(find_discrepancies())
+
+
+def test_deleting_a_video_frees_its_bytes_once(submit, alice):
+    submit()
+    complete(claim())
+    delete_job(job=Job.objects.get())
+    assert alice.wallet.stored_bytes == 4000
+    assert (delete_due_files(), delete_due_files()) == (1, 0)
+    assert alice.wallet.stored_bytes == 0
+    assert not list(find_discrepancies())
+    free_storage(team_id=alice.team.pk, stored_bytes=1)
+    assert Wallet.objects.get(team=alice.team).stored_bytes == -1
+    assert [discrepancy.rule for discrepancy in find_discrepancies()] == ["stored bytes are not the sum of the results"]

@@ -1,0 +1,189 @@
+"""Making, switching, naming, closing and keeping teams."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+from django.utils import timezone
+
+from accounts.keys.services import create_api_key
+from accounts.models import ApiKey, Invitation, Membership, Team
+from accounts.quota.models import LedgerEntry
+from accounts.roles import Role
+from accounts.teams.invitations import invite
+from accounts.teams.services import delete_due_teams
+from jobs.models import Job
+from jobs.queue.reconcile import run_full_scans
+from jobs.states import State
+from tests.support.pages import Person
+from tests.support.teams import at, role_of, studio, text_of
+
+
+@pytest.fixture
+def team(alice: Person) -> Team:
+    return studio(alice.user, adam=Role.ADMIN, mo=Role.MEMBER, vera=Role.VIEWER)
+
+
+def test_a_new_team_is_the_present_one(mia: Person) -> None:
+    answer = mia.client.post("/team/new", {"name": "  Night shift "}, follow=True)
+    assert "Night shift" in text_of(answer)
+    made = Team.objects.get(name="Night shift")
+    assert role_of(made, "mia") == "owner"
+    assert f"{made.name}" in mia.get("/").content.decode()
+
+
+def test_nobody_owns_teams_without_end(mia: Person, settings: Any) -> None:
+    settings.MAX_TEAMS_OWNED = 3  # with the personal one, which Mia has not opened yet
+    answers = [mia.post("/team/new", {"name": f"Team {number}"}) for number in range(4)]
+    assert [answer.status_code for answer in answers] == [302, 302, 302, 422]
+    assert "You own 3 teams already" in text_of(answers[-1])
+    assert "Give the team a name" in text_of(mia.post("/team/new", {"name": " "}))
+
+
+def test_switching_is_a_post_to_a_team_of_ones_own(team: Team, alice: Person, charlie: Person) -> None:
+    assert alice.get("/team/switch").status_code == 405
+    assert alice.post("/team/switch", {"team": team.pk, "next": "/history"})["Location"] == "/history"
+    assert "Studio" in text_of(alice.get("/history"))
+    for back in ("https://evil.example/", "//evil.example", "/\\evil.example", "http://["):
+        assert alice.post("/team/switch", {"team": alice.team.pk, "next": back})["Location"] == "/"
+    for foreign in (charlie.team.pk, 10**12, "", "x", "\0"):
+        assert alice.post("/team/switch", {"team": foreign}).status_code == 404
+    assert alice.client.session["team"] == alice.team.pk
+    assert Client().post("/team/switch", {"team": team.pk})["Location"].startswith("/accounts/login/")
+
+
+def test_a_stale_choice_falls_back_to_the_personal_team(team: Team, charlie: Person) -> None:
+    for stale in (team.pk, 10**12):
+        session = charlie.client.session
+        session["team"] = stale
+        session.save()
+        page = charlie.get("/team")
+        assert page.context["principal"].team == charlie.team
+
+
+def test_the_switcher_names_all_ones_teams_and_nobody_elses(team: Team, alice: Person, charlie: Person) -> None:
+    menu = alice.get("/").content.decode().split('id="team-menu"')[1]
+    assert f'value="{team.pk}"' in menu
+    assert f'value="{alice.team.pk}"' in menu
+    assert f'value="{charlie.team.pk}"' not in menu
+
+
+@pytest.mark.parametrize(("name", "status"), [("alice", 302), ("adam", 302), ("mo", 403), ("vera", 403)])
+def test_who_changes_the_settings(name: str, status: int, team: Team) -> None:
+    person = at(team, name)
+    assert person.post("/team/settings", {"name": "Studio 2", "default_model": "camera"}).status_code == status
+    assert person.get("/team/settings").status_code == (200 if status == 302 else 403)
+    team.refresh_from_db()
+    assert (team.name, team.default_model) == (("Studio 2", "camera") if status == 302 else ("Studio", ""))
+
+
+@pytest.mark.parametrize(
+    "fields", [{"name": ""}, {"name": "x" * 121}, {"name": "a\0b"}, {"name": "S", "default_model": "?"}]
+)
+def test_settings_that_are_nonsense_are_refused(fields: dict[str, str], team: Team) -> None:
+    assert at(team, "alice").post("/team/settings", fields).status_code == 422
+
+
+def close(person: Person, name: str = "Studio") -> Any:
+    return person.post("/team/close", {"name": name})
+
+
+@pytest.mark.parametrize("name", ["adam", "mo", "vera"])
+def test_only_owners_close_and_keep(name: str, team: Team) -> None:
+    assert close(at(team, name)).status_code == 403
+    Team.objects.filter(pk=team.pk).update(deletion_due_at=timezone.now() + timedelta(days=1))
+    assert at(team, name).post("/team/keep").status_code == 403
+    team.refresh_from_db()
+    assert team.deletion_due_at
+
+
+def test_closing_needs_the_name_and_a_team_that_is_not_personal(team: Team, alice: Person) -> None:
+    there = at(team, "alice")
+    assert [close(there, wrong).status_code for wrong in ("studio", "", "\0")] == [422] * 3
+    assert "This is not the team" in text_of(close(there, "studio"))
+    assert "personal team cannot be closed alone" in text_of(
+        alice.client.post("/team/close", {"name": alice.team.name}, follow=True)
+    )
+    assert "Close the team" not in text_of(alice.get("/team/settings"))
+    assert not Team.objects.exclude(deletion_due_at=None).exists()
+
+
+def test_days_of_grace(team: Team, settings: Any) -> None:
+    settings.TEAM_DELETION_GRACE_DAYS = 3
+    there = at(team, "alice")
+    assert close(there).status_code == 302
+    team.refresh_from_db()
+    assert timedelta(days=2, hours=23) < team.deletion_due_at - timezone.now() < timedelta(days=3)
+    first = team.deletion_due_at
+    close(there)
+    team.refresh_from_db()
+    assert team.deletion_due_at == first
+    for path in ("/", "/history", "/team", "/api-keys", "/accounts/email/", "/nothing-here"):
+        page = text_of(there.get(path))
+        assert "is closed for good on" in page, path
+        assert "Keep the team" in page
+    looking = text_of(at(team, "mo").get("/"))
+    assert "is closed for good on" in looking
+    assert "Keep the team" not in looking
+    assert delete_due_teams() == 0
+
+    assert there.post("/team/keep").status_code == 302
+    assert "is closed for good on" not in text_of(there.get("/"))
+    with time_machine.travel(timezone.now() + timedelta(days=4)):
+        assert delete_due_teams() == 0
+    assert role_of(team, "mo") == "member"
+
+
+def test_after_the_days_of_grace_nothing_is_left_but_the_books(
+    team: Team, make_job: Callable[..., Job], settings: Any
+) -> None:
+    there = at(team, "alice")
+    running, done = make_job(there, State.IN_PROGRESS), make_job(there, State.COMPLETED)
+    queued = make_job(there)
+    key, secret = create_api_key(team=team, creator=there.user, name="k")
+    invite(team=team, actor=there.user, email="late@example.com", role=Role.MEMBER, days=30)
+    close(there)
+    with time_machine.travel(timezone.now() + timedelta(days=settings.TEAM_DELETION_GRACE_DAYS, minutes=1)):
+        run_full_scans()
+        assert delete_due_teams() == 0
+        fresh = at(team, "alice").get("/team")
+    team.refresh_from_db()
+    assert team.deleted_at
+    assert "Studio" not in team.name
+    assert not Membership.objects.filter(team=team).exists()
+    assert ApiKey.objects.get(pk=key.pk).revoked_at
+    assert Client().get("/v1/videos", headers={"X-API-Key": secret}).status_code == 401
+    assert Invitation.objects.get().revoked_at
+    queued.refresh_from_db()
+    running.refresh_from_db()
+    assert queued.state == State.CANCELED
+    assert running.cancel_requested_at
+    assert not Job.objects.for_team(team).exists()
+    assert Job.objects.get(pk=done.pk).deleted_at
+    assert LedgerEntry.objects.filter(team=team).exists()
+    assert fresh.context["principal"].team != team
+
+
+def test_the_table_of_rights_is_that_of_the_code(mia: Person) -> None:
+    from accounts.roles import RIGHTS_OF_ROLE, SCOPES_OF_ROLE, Right, Scope
+
+    for client in (Client(), mia.client):
+        page = client.get("/docs/roles")
+        assert page.status_code == 200
+        rows = {str(label): allowed for label, _, allowed in page.context["rows"]}
+        assert rows == {
+            **{str(scope.label): [scope in SCOPES_OF_ROLE[role] for role in Role] for scope in Scope},
+            **{str(right.label): [right in RIGHTS_OF_ROLE[role] for role in Role] for right in Right},
+        }
+        assert "Make API keys" in text_of(page)
+    mia.client.post("/language", {"language": "zh-hans"})
+    assert "创建 API 密钥" in text_of(mia.get("/docs/roles"))
+
+
+def test_team_pages_ask_the_database_little(team: Team, django_assert_num_queries: Any) -> None:
+    there = at(team, "mo")
+    with django_assert_num_queries(5):  # session, user, memberships with teams, wallet, members
+        there.get("/team")

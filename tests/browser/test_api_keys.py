@@ -1,0 +1,58 @@
+"""The pages of keys in a browser: no fault of accessibility, nothing wider than the screen; a key is rotated."""
+
+import os
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from accounts.keys.services import create_api_key
+from accounts.models import ApiKey
+from tests.support.browser import DESK, PHONE, Browser
+from tests.support.pages import Person, cookie
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_pages_of_keys_have_no_fault(theme: str, live_server: Any, member: Person, browser: Browser) -> None:
+    columns = {"allowed_networks": ["192.0.2.0/24"], "last_used_ip": "2001:db8::1"}
+    for name in ("nightly batch", "N" * 80):
+        key, _ = create_api_key(team=member.team, creator=member.user, name=name, **columns)
+    ApiKey.objects.update(last_used_at=key.created_at)
+
+    def scenario(page: Page) -> list[Any]:
+        found = []
+        for path in ("/api-keys", "/api-keys/team", f"/api-keys/{key.prefix}", "new"):
+            if path == "new":
+                page.goto("/api-keys")
+                page.get_by_role("button", name="New key").first.click()
+                page.get_by_text("Exact day, addresses and caps").click()
+            else:
+                page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
+            if folder := os.environ.get("SCREENSHOTS"):
+                name = f"{path.strip('/').replace('/', '-')[:14]}-{theme}-{page.viewport_size['width']}"  # type: ignore[index]
+                page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+            bad = [fault for fault in Axe().run(page).response["violations"] if fault["impact"] != "minor"]
+            found += [(path, fault["id"], [node["html"] for node in fault["nodes"]]) for fault in bad]
+        return found
+
+    for viewport in (PHONE, DESK):
+        options = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce", "bypass_csp": True}
+        assert browser.run(live_server.url, scenario, session=cookie(member), **options) == []
+
+
+def test_a_key_is_rotated(live_server: Any, member: Person, browser: Browser) -> None:
+    key, _ = create_api_key(team=member.team, creator=member.user, name="nightly batch")
+
+    def scenario(page: Page) -> str:
+        page.goto(f"/api-keys/{key.prefix}")
+        page.get_by_label("The old key works on").select_option("For an hour")
+        page.get_by_role("button", name="Rotate key").click()
+        secret = page.locator("#secret").inner_text()
+        page.get_by_role("link", name="Done").click()
+        expect(page.get_by_role("link", name="Manage nightly batch")).to_have_count(2)
+        return secret
+
+    secret = browser.run(live_server.url, scenario, session=cookie(member))
+    assert secret.startswith(f"mts_{ApiKey.objects.get(rotated_from=key).prefix}_")

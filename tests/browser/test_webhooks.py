@@ -1,0 +1,83 @@
+"""The pages of webhooks in a browser: no fault of accessibility, nothing wider than the screen, and a way to them."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from jobs.webhooks.models import FINISHED_KINDS, Delivery, DeliveryAttempt, Endpoint
+from jobs.webhooks.services import create_endpoint, ping
+from tests.support.browser import DESK, PHONE, Browser
+from tests.support.pages import Person, cookie
+
+LONG = "https://hooks.example.com/" + "mutoscope/" * 12
+
+
+@pytest.fixture
+def endpoint(member: Person) -> Endpoint:
+    """Failing, with a long address, and two deliveries: one that was answered, one on its way."""
+    who: dict[str, Any] = {"team": member.team, "creator": member.user}
+    endpoint = create_endpoint(**who, url=LONG, kinds=FINISHED_KINDS, description="The render farm")
+    answered = ping(endpoint=endpoint)
+    DeliveryAttempt.objects.create(
+        delivery=answered, number=1, seconds=0.21, status=500, response_excerpt="down for repairs " * 20
+    )
+    given_up = {"state": "failed", "tries": 1, "next_try_at": None, "finished_at": timezone.now()}
+    Delivery.objects.filter(pk=answered.pk).update(**given_up)
+    ping(endpoint=endpoint)
+    Endpoint.objects.update(failing_since=timezone.now())
+    return endpoint
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_pages_of_webhooks_have_no_fault(
+    theme: str, live_server: Any, member: Person, endpoint: Endpoint, browser: Browser
+) -> None:
+    def scenario(page: Page) -> list[Any]:
+        found = []
+        for path in ("/webhooks", f"/webhooks/{endpoint.public_id}", "new", "rotate"):
+            if path == "new":
+                page.goto("/webhooks")
+                page.get_by_role("button", name="New webhook").click()
+                expect(page.get_by_label("Address")).to_be_focused()
+            elif path == "rotate":
+                page.goto(f"/webhooks/{endpoint.public_id}")
+                page.get_by_role("button", name="New secret").click()
+                expect(page.get_by_role("dialog", name="Make a new secret?")).to_be_visible()
+            else:
+                page.goto(path)
+                page.evaluate("document.querySelectorAll('main details').forEach(one => one.open = true)")
+            assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
+            bad = [fault for fault in Axe().run(page).response["violations"] if fault["impact"] != "minor"]
+            found += [(path, fault["id"], [node["html"] for node in fault["nodes"]]) for fault in bad]
+        return found
+
+    for viewport in (PHONE, DESK):
+        options = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce", "bypass_csp": True}
+        assert browser.run(live_server.url, scenario, session=cookie(member), **options) == []
+
+
+def test_keys_and_webhooks_are_reached_on_a_desk_and_on_a_phone(
+    live_server: Any, member: Person, browser: Browser
+) -> None:
+    def desk(page: Page) -> None:
+        page.goto("/")
+        rail = page.get_by_role("navigation", name="For programs")
+        rail.get_by_role("link", name="Webhooks").click()
+        expect(page.get_by_role("heading", name="Webhooks", exact=True)).to_be_visible()
+        expect(rail.locator("[aria-current=page]")).to_have_text("Webhooks")
+
+    def phone(page: Page) -> None:
+        page.goto("/")
+        bar = page.get_by_role("navigation", name="Main")
+        expect(bar.get_by_role("link")).to_have_text(["Create", "History", "Gallery", "Usage", "Team"])
+        for name in ("API keys", "Webhooks"):
+            page.locator(".topline [popovertarget=team-menu]").click()
+            page.locator("#team-menu").get_by_role("link", name=name).click()
+            expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+
+    browser.run(live_server.url, desk, session=cookie(member), viewport=DESK)
+    browser.run(live_server.url, phone, session=cookie(member), viewport=PHONE)
+    assert browser.complaints == []

@@ -1,0 +1,207 @@
+"""OpenAI's own SDK against /v1, with nothing but base URL and key changed."""
+
+import asyncio
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import openai
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+from accounts.models import ApiKey
+from accounts.quota.models import Wallet
+from jobs.models import Job
+from jobs.queue.cancel import cancel_job
+from tests.jobs.compat.conftest import SAMPLE, Caller
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    # The SDK's own word about the service that it was written for.
+    pytest.mark.filterwarnings("ignore:The Sora API is scheduled:DeprecationWarning"),
+]
+
+SMALL: dict[str, Any] = {"prompt": "the camera pans left", "model": "camera", "seconds": "1", "size": "256x256"}
+
+
+@pytest.fixture
+def client(plain_portal: str, alice: Caller) -> Any:
+    with OpenAI(base_url=f"{plain_portal}/v1", api_key=alice.key) as made:
+        yield made
+
+
+def test_a_video_is_made_and_downloaded(client: OpenAI, camera: Any) -> None:
+    with SAMPLE.open("rb") as picture:
+        video = client.videos.create_and_poll(input_reference=picture, **SMALL)
+    assert (video.status, video.error, video.progress) == ("completed", None, 100)
+    assert (video.object, video.model, video.seconds, video.size) == ("video", "camera", "1", "256x256")
+    assert client.videos.download_content(video.id).read()[4:8] == b"ftyp"
+    assert client.videos.download_content(video.id, variant="thumbnail").read()[:2] == b"\xff\xd8"
+    assert client.videos.download_content(video.id, variant="spritesheet").read()[:2] == b"\xff\xd8"
+    again = client.videos.remix(video.id, prompt="the camera zooms out")
+    assert (again.prompt, again.status, again.size) == ("the camera zooms out", "queued", "256x256")
+    gone = client.videos.delete(video.id)
+    assert (gone.id, gone.object, gone.deleted) == (video.id, "video.deleted", True)
+
+
+def test_asynchronously(plain_portal: str, alice: Caller, camera: Any) -> None:
+    async def use() -> tuple[Any, bytes, list[str]]:
+        async with AsyncOpenAI(base_url=f"{plain_portal}/v1", api_key=alice.key) as client:
+            video = await client.videos.create_and_poll(input_reference=SAMPLE, **SMALL)
+            content = await client.videos.download_content(video.id)
+            return video, content.read(), [listed.id async for listed in client.videos.list()]
+
+    video, content, listed = asyncio.run(use())
+    assert (video.status, content[4:8], listed) == ("completed", b"ftyp", [video.id])
+
+
+def test_lists_page_by_themselves(client: OpenAI) -> None:
+    made = [client.videos.create(input_reference=SAMPLE, **SMALL).id for _ in range(5)]
+    assert [video.id for video in client.videos.list(limit=2)] == made[::-1]
+    assert [video.id for video in client.videos.list(limit=2, order="asc")] == made
+
+
+def send(client: OpenAI, how: str, reference: Any, **fields: Any) -> openai.types.Video:
+    """Beside the SDK's own argument, which takes files alone, whatever its type says."""
+    if how == "form":
+        return client.videos.create(extra_body={"input_reference": reference}, **fields)
+    return client.post("/videos", body={"input_reference": reference, **fields}, cast_to=openai.types.Video)
+
+
+@pytest.mark.parametrize("how", ["form", "json"])
+def test_the_picture_as_an_object(client: OpenAI, how: str) -> None:
+    inline = f"data:image/jpeg;base64,{base64.b64encode(SAMPLE.read_bytes()).decode()}"
+    once = client.with_options(default_headers={"Idempotency-Key": "order-17"}, max_retries=0)
+    made = send(once, how, {"image_url": inline}, **SMALL)
+    assert (made.status, made.size) == ("queued", "256x256")
+    assert send(once, how, {"image_url": inline}, **SMALL).id == made.id
+    with pytest.raises(openai.ConflictError):
+        send(once, how, {"image_url": inline}, **SMALL | {"prompt": "another"})
+    assert Job.objects.count() == 1
+
+
+REFERENCES: list[tuple[Any, str]] = [
+    ({"file_id": "file-abc"}, "no files by id"),
+    ({"image_url": "https://10.0.0.1/cat.png"}, "private network"),
+    ({"image_url": "cat.png"}, "whole address"),
+    ({"image_url": "data:image/png;base64,???"}, "not base64"),
+    ({"image_url": "data:image/png;base64,AAAA"}, "picture"),
+]
+
+
+@pytest.mark.parametrize("how", ["form", "json"])
+@pytest.mark.parametrize(("reference", "why"), REFERENCES)
+def test_objects_that_are_no_picture_here(client: OpenAI, reference: Any, why: str, how: str) -> None:
+    with pytest.raises(openai.APIStatusError, match=why) as refused:
+        send(client, how, reference, **SMALL)
+    assert refused.value.status_code in {415, 422}
+
+
+@pytest.mark.parametrize("reference", [{}, [], 7, "cat.png", {"image_url": None}, {"image_url": 7}, {"image_url": {}}])
+def test_what_is_no_object_of_theirs(client: OpenAI, reference: Any) -> None:
+    with pytest.raises(openai.UnprocessableEntityError) as refused:
+        send(client, "json", reference, **SMALL)
+    assert refused.value.param == "input_reference"
+    with pytest.raises(openai.UnprocessableEntityError, match="not both"):
+        send(client, "json", {"image_url": "data:image/png;base64,AAAA"}, image_base64="AAAA", **SMALL)
+
+
+@pytest.mark.parametrize(("end", "status"), [("cancel", "canceled"), ("expire", "expired")])
+def test_waiting_ends_with_states_that_openai_lacks(client: OpenAI, end: str, status: str) -> None:
+    video = client.videos.create(input_reference=SAMPLE, **SMALL)
+    job = Job.objects.get()
+    if end == "cancel":
+        cancel_job(job=job)
+    else:
+        Job.objects.update(state="expired", finished_at=job.created_at)
+    assert client.videos.poll(video.id).status == status
+
+
+def test_the_server_says_when_to_ask_again(client: OpenAI) -> None:
+    video = client.videos.create(input_reference=SAMPLE, **SMALL)
+    waiting = client.videos.with_raw_response.retrieve(video.id)
+    assert int(waiting.headers["openai-poll-after-ms"]) >= 500
+    cancel_job(job=Job.objects.get())
+    assert "openai-poll-after-ms" not in client.videos.with_raw_response.retrieve(video.id).headers
+
+
+def test_models(client: OpenAI) -> None:
+    [model] = client.models.list().data
+    assert (model.id, model.object, model.owned_by) == ("camera", "model", "mutoscope")
+    assert model.created > 0
+
+
+def test_another_name_for_a_model(client: OpenAI) -> None:
+    video = client.videos.create(input_reference=SAMPLE, **SMALL | {"model": "sora-2"})
+    assert video.model == "camera"
+
+
+REFUSALS: dict[str, tuple[Callable[[OpenAI], Any], type[openai.APIStatusError], str]] = {
+    "key": (lambda c: c.with_options(api_key="mts_wrong").videos.list(), openai.AuthenticationError, "invalid_key"),
+    "absent": (lambda c: c.videos.retrieve("vid_" + "0" * 32), openai.NotFoundError, "not_found"),
+    "no picture": (lambda c: c.videos.create(**SMALL), openai.UnprocessableEntityError, "invalid_field"),
+    "model": (
+        lambda c: c.videos.create(input_reference=SAMPLE, **SMALL | {"model": "sora-9"}),
+        openai.UnprocessableEntityError,
+        "invalid_field",
+    ),
+    "size": (
+        lambda c: c.videos.create(input_reference=SAMPLE, **SMALL | {"size": "9x9"}),
+        openai.UnprocessableEntityError,
+        "invalid_field",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_errors_are_the_sdk_s_own(client: OpenAI, case: str) -> None:
+    call, kind, code = REFUSALS[case]
+    with pytest.raises(kind) as refused:
+        call(client)
+    assert refused.value.code == code
+    assert refused.value.body["message"]
+    assert refused.value.request_id
+
+
+def test_a_model_that_there_is_not_is_answered_with_those_that_there_are(client: OpenAI) -> None:
+    with pytest.raises(openai.UnprocessableEntityError, match=r"'sora-9'.*camera"):
+        client.videos.create(input_reference=SAMPLE, **SMALL | {"model": "sora-9"})
+
+
+def test_what_is_not_there_yet_is_a_conflict(client: OpenAI) -> None:
+    video = client.videos.create(input_reference=SAMPLE, **SMALL)
+    with pytest.raises(openai.ConflictError) as refused:
+        client.with_options(max_retries=0).videos.download_content(video.id)
+    assert refused.value.code == "not_ready"
+
+
+def test_too_many_calls(client: OpenAI, alice: Caller) -> None:
+    ApiKey.objects.filter(team=alice.team).update(requests_per_minute=2)
+    limited = client.with_options(max_retries=0)
+    limited.models.list()
+    limited.models.list()
+    with pytest.raises(openai.RateLimitError) as refused:
+        limited.models.list()
+    assert refused.value.code == "rate_limited"
+    assert 0 < int(refused.value.response.headers["Retry-After"]) <= 60
+
+
+def test_the_team_s_limits_hold(client: OpenAI, alice: Caller) -> None:
+    Wallet.objects.filter(team=alice.team).update(balance=0)
+    with pytest.raises(openai.RateLimitError) as refused:
+        client.with_options(max_retries=0).videos.create(input_reference=SAMPLE, **SMALL)
+    assert refused.value.code == "quota_exceeded"
+
+
+def test_another_team_s_video_is_absent(client: OpenAI, plain_portal: str, mallory: Caller) -> None:
+    video = client.videos.create(input_reference=SAMPLE, **SMALL)
+    with OpenAI(base_url=f"{plain_portal}/v1", api_key=mallory.key) as other:
+        for call in (
+            other.videos.retrieve,
+            other.videos.delete,
+            other.videos.download_content,
+            lambda video_id: other.videos.remix(video_id, prompt="mine"),
+        ):
+            with pytest.raises(openai.NotFoundError):
+                call(video.id)
+        assert other.videos.list().data == []

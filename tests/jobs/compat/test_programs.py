@@ -1,0 +1,48 @@
+"""The programs of the guide "Use the SDK you have", run as they are shown."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portal.docs.guides import snippet
+from tests.jobs.compat.conftest import SAMPLE, Caller
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "portal"),
+    [("sdk_openai.py", "plain_portal"), ("sdk_replicate.py", "secure_portal"), ("sdk_fal.py", "secure_portal")],
+)
+def test_a_program_of_the_guide(
+    name: str,
+    portal: str,
+    alice: Caller,
+    certificate: tuple[Path, Path],
+    camera: Any,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    address = request.getfixturevalue(portal)
+    host = address.partition("://")[2]
+    shutil.copy(SAMPLE, tmp_path / "photo.jpg")
+    (tmp_path / name).write_text(snippet(name, site_url=address))
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "MUTOSCOPE_API_KEY": alice.key,
+        "FAL_KEY": alice.key,
+        "FAL_RUN_HOST": f"{host}/fal",
+        "FAL_QUEUE_RUN_HOST": f"{host}/fal/queue",
+        "SSL_CERT_FILE": str(certificate[0]),
+    }
+    done = subprocess.run(
+        [sys.executable, name], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=180, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "video.mp4").read_bytes()[4:8] == b"ftyp"

@@ -1,0 +1,353 @@
+"""Replicate's own SDK against /replicate, with nothing but base URL and token changed."""
+
+import asyncio
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from replicate.client import Client
+from replicate.exceptions import ModelError, ReplicateError
+from replicate.helpers import FileOutput, base64_encode_file
+from replicate.pagination import paginate
+from replicate.webhook import Webhooks
+
+from accounts.keys.services import create_api_key
+from accounts.models import ApiKey
+from accounts.quota.models import Wallet
+from accounts.roles import Scope
+from jobs.compat import uploads
+from jobs.models import Job
+from jobs.queue.cancel import cancel_job
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import confirm_cancel
+from jobs.webhooks.delivery import Deliverer
+from jobs.webhooks.outbox import dispatch_outbox
+from tests.jobs.compat.conftest import SAMPLE, Caller
+from tests.support.webhook_receiver import Receiver, receiving
+from tests.support.workers import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MODEL = "mutoscope/camera"
+
+
+def small(**changes: Any) -> dict[str, Any]:
+    """Inputs of a small film, with the picture as the SDK itself writes it into JSON."""
+    with SAMPLE.open("rb") as picture:
+        image = base64_encode_file(picture)
+    return {"image": image, "prompt": "the camera pans left", "size": "256x256", "num_frames": 8} | changes
+
+
+@contextmanager
+def sdk(portal: str, key: str, **options: Any) -> Iterator[Client]:
+    """The SDK has no way to close what it opened: it gets a transport that has."""
+    with httpx.HTTPTransport() as transport:
+        yield Client(api_token=key, base_url=f"{portal}/replicate", transport=transport, **options)
+
+
+@pytest.fixture
+def client(plain_portal: str, alice: Caller) -> Iterator[Client]:
+    with sdk(plain_portal, alice.key) as made:
+        yield made
+
+
+@pytest.fixture
+def receiver(settings: Any) -> Any:
+    settings.WEBHOOKS_ALLOW_PRIVATE_IPS = True
+    with receiving() as there:
+        yield there
+
+
+def deliver() -> None:
+    dispatch_outbox()
+    deliverer = Deliverer()
+    deliverer()
+    deliverer.finish()
+
+
+def test_run_uploads_the_picture_waits_and_gives_the_film(
+    secure_portal: str, alice: Caller, trusted: None, camera: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPLICATE_BASE_URL", f"{secure_portal}/replicate")
+    monkeypatch.setenv("REPLICATE_API_TOKEN", alice.key)
+    with httpx.HTTPTransport() as transport, SAMPLE.open("rb") as picture:
+        film = Client(transport=transport).run(MODEL, input=small(image=picture))
+        assert isinstance(film, FileOutput)
+        assert film.read()[4:8] == b"ftyp"
+        assert b"".join(film)[4:8] == b"ftyp"
+
+
+def test_run_asynchronously(secure_portal: str, alice: Caller, trusted: None, camera: Any) -> None:
+    async def use() -> tuple[FileOutput, bytes, Any]:
+        async with httpx.AsyncHTTPTransport() as transport:
+            client = Client(api_token=alice.key, base_url=f"{secure_portal}/replicate", transport=transport)
+            film = await client.async_run(MODEL, input=small(image=Path(SAMPLE)))
+            return film, await film.aread(), await client.predictions.async_list()
+
+    film, content, page = asyncio.run(use())
+    assert (content[4:8], len(page)) == (b"ftyp", 1)
+    assert film.url.startswith(secure_portal)
+
+
+def test_a_prediction_is_waited_for(client: Client, camera: Any) -> None:
+    prediction = client.predictions.create(version="camera", input=small(), file_encoding_strategy="base64")
+    assert (prediction.status, prediction.model, prediction.version) == ("starting", MODEL, "camera")
+    prediction.wait()
+    assert (prediction.status, prediction.error) == ("succeeded", None)
+    assert prediction.progress.percentage == 1.0
+    assert prediction.metrics["predict_time"] > 0
+    assert prediction.input["num_frames"] == 8
+    assert prediction.created_at <= prediction.started_at <= prediction.completed_at
+    # The address alone opens the film: without token or cookie.
+    assert httpx.get(prediction.output, timeout=60).content[4:8] == b"ftyp"
+
+
+def test_a_call_that_waits_in_vain_says_so_in_the_word_that_run_knows(client: Client) -> None:
+    """Also once a worker has begun: `run` would take any other word for the end, and give nothing."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(client.models.predictions.create, MODEL, input=small(), wait=5)
+        job = wait_until(lambda: claim_job(pool="cpu", worker_id=uuid4(), models=["camera"], vram_mb=0))
+        prediction = waiting.result()
+    assert prediction.status == "starting"
+    assert client.predictions.get(prediction.id).status == "processing"
+    assert confirm_cancel(fence=job.fence)
+
+
+def test_a_picture_at_an_address(client: Client, tmp_path: Path) -> None:
+    """This portal's operator allows it."""
+    shutil.copy(SAMPLE, tmp_path)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        there = f"http://127.0.0.1:{server.server_port}"
+        assert client.predictions.create(model=MODEL, input=small(image=f"{there}/cat.jpg")).status == "starting"
+        with pytest.raises(ReplicateError, match="image: This address answered with status 404"):
+            client.predictions.create(model=MODEL, input=small(image=f"{there}/dog.jpg"))
+        server.shutdown()
+
+
+def test_lists_page_by_cursor(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [client.predictions.create(model=MODEL, input=small()).id for _ in range(3)]
+    [page] = paginate(client.predictions.list)
+    assert [prediction.id for prediction in page] == made[::-1]
+    Job.objects.filter(pk=made[0].removeprefix("vid_")).update(prompt="the first")
+    for_more = client.predictions.list(f"/v1/predictions?cursor={made[1]}")
+    assert ([prediction.input["prompt"] for prediction in for_more], for_more.next) == (["the first"], None)
+
+
+def test_cancel(client: Client) -> None:
+    prediction = client.predictions.create(model=MODEL, input=small())
+    prediction.cancel()
+    assert prediction.status == "canceled"
+    prediction.wait()
+    assert client.predictions.get(prediction.id).status == "canceled"
+    assert client.predictions.cancel(prediction.id).status == "canceled"  # once more is no harm
+
+
+def test_what_fails_is_the_sdk_s_error(client: Client) -> None:
+    prediction = client.predictions.create(model=MODEL, input=small())
+    job = Job.objects.get()
+    Job.objects.update(state="expired", finished_at=job.created_at)
+    prediction.wait()
+    assert (prediction.status, "deadline" in prediction.error) == ("failed", True)
+    with pytest.raises(ModelError, match="deadline"):
+        list(prediction.output_iterator())
+
+
+def test_models_and_their_versions(client: Client) -> None:
+    [model] = client.models.list()
+    assert (model.id, client.models.get(MODEL)) == (MODEL, model)
+    assert model.versions.list()[0] == model.versions.get("camera") == model.latest_version
+    with pytest.raises(ReplicateError) as refused:
+        model.versions.get("5821a338")
+    assert refused.value.status == 404
+
+
+def test_other_names_for_a_model(client: Client) -> None:
+    for reference in ("someone/photo-to-film", "whoever/camera"):
+        assert client.predictions.create(model=reference, input=small()).model == MODEL
+    with pytest.raises(ReplicateError) as refused:
+        client.predictions.create(model="stability-ai/svd", input=small())
+    assert refused.value.status == 404
+    assert all(name in refused.value.detail for name in ("'svd'", "camera"))
+
+
+def test_inputs_as_other_models_call_them(client: Client) -> None:
+    with SAMPLE.open("rb") as picture:
+        given = {"input_image": base64_encode_file(picture), "prompt": "pan", "max_frames": 9, "frames_per_second": 6}
+    prediction = client.predictions.create(
+        model=MODEL, input=given | {"num_inference_steps": 20, "guidance_scale": 7.5, "seed": 4, "aspect_ratio": None}
+    )
+    expected = {"num_frames": 9, "fps": 6, "num_inference_steps": 20, "guidance_scale": 7.5, "seed": 4}
+    assert {name: prediction.input[name] for name in expected} == expected
+
+
+REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown": (small(motion_bucket_id=127), "motion_bucket_id: There is no such field"),
+    "range, by the name that was sent": (small(num_frames=None, max_frames=99), "max_frames: "),
+    "no picture": (small(image=None), "image: Send a picture"),
+    "two pictures": (small(input_image="data:image/png;base64,AA=="), "Give image or input_image, not both"),
+    "no base64": (small(image="data:image/png;base64,*"), "image: This is not base64"),
+    "no picture in it": (small(image=None, input_image="data:image/png;base64,AAAA"), "input_image: "),
+    "a number": (small(image=7), "image: Send the picture as a data URI"),
+    "said elsewhere": (small(webhook_url="http://example.com"), "webhook_url: There is no such input"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_wrong_inputs_are_refused_by_name(client: Client, case: str) -> None:
+    given, words = REFUSALS[case]
+    with pytest.raises(ReplicateError) as refused:
+        client.predictions.create(model=MODEL, input=given)
+    assert refused.value.status in {415, 422}
+    assert words in refused.value.detail
+    assert not Job.objects.exists()
+
+
+def test_a_wrong_token_and_an_empty_purse(client: Client, plain_portal: str, alice: Caller) -> None:
+    with sdk(plain_portal, "mts_wrong") as stranger, pytest.raises(ReplicateError) as unknown:
+        stranger.predictions.list()
+    assert (unknown.value.status, unknown.value.title) == (401, "Authentication error")
+    Wallet.objects.filter(team=alice.team).update(balance=0)
+    with pytest.raises(ReplicateError) as poor:
+        client.predictions.create(model=MODEL, input=small())
+    assert (poor.value.status, "credits" in poor.value.detail) == (429, True)
+
+
+def test_a_create_that_is_sent_twice_makes_one_prediction(plain_portal: str, alice: Caller) -> None:
+    with sdk(plain_portal, alice.key, headers={"Authorization": f"Bearer {alice.key}", "Idempotency-Key": "1"}) as one:
+        first, second = (one.predictions.create(model=MODEL, input=small()) for _ in range(2))
+        assert first.id == second.id
+        with pytest.raises(ReplicateError, match="another body"):
+            one.predictions.create(model=MODEL, input=small(seed=3))
+
+
+def test_too_many_calls(client: Client, alice: Caller) -> None:
+    ApiKey.objects.filter(team=alice.team).update(requests_per_minute=1)
+    client.predictions.list()
+    with pytest.raises(ReplicateError, match="More than 1 calls") as refused:
+        client.predictions.create(model=MODEL, input=small())
+    assert refused.value.status == 429
+
+
+def test_a_key_without_the_scope(plain_portal: str, alice: Caller) -> None:
+    _, reader = create_api_key(team=alice.team, creator=alice.user, name="reads", scopes=[Scope.VIDEOS_READ])
+    with sdk(plain_portal, reader) as limited:
+        assert len(limited.predictions.list()) == 0
+        for call in (
+            lambda: limited.predictions.create(model=MODEL, input=small()),
+            lambda: limited.files.create(SAMPLE),
+            limited.webhooks.default.secret,
+        ):
+            with pytest.raises(ReplicateError) as refused:
+                call()
+            assert refused.value.status == 403
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "Token"])
+def test_both_words_before_the_token(plain_portal: str, alice: Caller, scheme: str) -> None:
+    with sdk(plain_portal, "", headers={"Authorization": f"{scheme} {alice.key}"}) as client:
+        assert len(client.predictions.list()) == 0
+    # Only there.
+    token = {"Authorization": f"Token {alice.key}"}
+    answer = httpx.get(f"{plain_portal}/v1/videos", headers=token, timeout=60)
+    assert answer.status_code == 401
+
+
+def test_files(client: Client) -> None:
+    made = client.files.create(SAMPLE, metadata={"of": "the cat"})
+    assert (made.name, made.content_type, made.size) == ("cat.jpg", "image/jpeg", SAMPLE.stat().st_size)
+    assert made.metadata == {"of": "the cat"}
+    assert client.files.get(made.id) == made == client.files.list()[0]
+    assert client.predictions.create(model=MODEL, input=small(image=made.urls["get"])).status == "starting"
+    assert client.files.delete(made.id)
+    with pytest.raises(ReplicateError, match="No file with the id"):
+        client.predictions.create(model=MODEL, input=small(image=made.urls["get"]))
+
+
+def test_files_are_swept_after_their_hour(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = client.files.create(io.BytesIO(b"not for long"))
+    assert uploads.sweep_uploads() == 0
+    monkeypatch.setattr(uploads, "UPLOAD_RETENTION", uploads.timedelta(0))
+    assert uploads.sweep_uploads() >= 1  # also those of other tests
+    with pytest.raises(ReplicateError):
+        client.files.get(made.id)
+
+
+def test_files_of_the_last_hour_are_bounded(alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = uploads.UploadStore(alice.team, "")
+    monkeypatch.setattr(uploads, "MAX_BYTES_PER_TEAM", 10)
+    store.put(b"seven b", name="a", content_type="", metadata={})
+    with pytest.raises(uploads.LimitExceeded):
+        store.put(b"four", name="b", content_type="", metadata={})
+    store.put(b"two", name="b", content_type="", metadata={})
+
+
+def test_the_webhook_gets_a_prediction_that_the_sdk_verifies(client: Client, receiver: Receiver) -> None:
+    prediction = client.predictions.create(
+        model=MODEL, input=small(), webhook=f"{receiver.url}/told", webhook_events_filter=["completed"]
+    )
+    cancel_job(job=Job.objects.get())
+    deliver()
+    [call] = receiver.calls
+    secret = client.webhooks.default.secret()
+    Webhooks.validate(headers=call.headers, body=call.body.decode(), secret=secret, tolerance=300)
+    told = json.loads(call.body)
+    assert (call.path, told["id"], told["status"]) == ("/told", prediction.id, "canceled")
+
+
+@pytest.mark.parametrize(
+    ("filters", "told"),
+    [(None, ["processing", "canceled"]), (["start"], ["processing"]), (["completed"], ["canceled"])],
+)
+def test_the_webhook_is_told_what_it_asked_for(
+    client: Client, receiver: Receiver, filters: list[str] | None, told: list[str]
+) -> None:
+    wanted = {} if filters is None else {"webhook_events_filter": filters}
+    client.predictions.create(model=MODEL, input=small(), webhook=receiver.url, **wanted)
+    job = claim_job(pool="cpu", worker_id=uuid4(), models=["camera"], vram_mb=0)
+    deliver()
+    assert confirm_cancel(fence=job.fence)
+    deliver()
+    said = [json.loads(call.body)["status"] for call in receiver.calls]
+    assert said == told
+
+
+def test_what_is_another_team_s_is_absent(client: Client, plain_portal: str, mallory: Caller) -> None:
+    prediction = client.predictions.create(model=MODEL, input=small())
+    file = client.files.create(SAMPLE)
+    with sdk(plain_portal, mallory.key) as other:
+        _is_shown_nothing(other, prediction.id, file)
+    assert client.files.get(file.id).size == SAMPLE.stat().st_size
+
+
+def _is_shown_nothing(other: Client, prediction_id: str, file: Any) -> None:
+    calls: list[Callable[[], Any]] = [
+        lambda: other.predictions.get(prediction_id),
+        lambda: other.predictions.cancel(prediction_id),
+        lambda: other.files.get(file.id),
+        lambda: other.files.delete(file.id),
+        lambda: other.predictions.create(model=MODEL, input=small(image=file.urls["get"])),
+    ]
+    for call in calls:
+        with pytest.raises(ReplicateError) as refused:
+            call()
+        assert refused.value.status == 404
+    assert (len(other.predictions.list()), other.files.list()) == (0, [])
+
+
+def test_there_is_nothing_elsewhere(client: Client) -> None:
+    with pytest.raises(ReplicateError) as refused:
+        client.collections.list()
+    assert (refused.value.status, refused.value.detail) == (404, "There is nothing at this address.")

@@ -1,0 +1,225 @@
+"""A person's data as a file: what is in it, who gets it, and what becomes of a worker that dies."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from io import BytesIO
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.conf import settings as site
+from django.contrib.auth import get_user
+from django.core import mail
+from django.core.files.storage import default_storage
+from django.test import AsyncClient
+
+from accounts.keys.services import create_api_key
+from accounts.models import Membership, User
+from accounts.people.account_deletion import delete_account
+from accounts.roles import Role
+from common.clock import DatabaseNow
+from jobs.exports import services
+from jobs.exports.models import Export
+from jobs.exports.services import build_pending_exports, delete_expired_exports, request_export
+from jobs.galleries.models import Publication
+from jobs.models import Job
+from jobs.states import State
+from tests.support.pages import PASSWORD, Person
+
+
+def confirm(person: Person) -> None:
+    assert person.post("/accounts/reauthenticate/", {"password": PASSWORD}).status_code == 302
+
+
+def export_of(person: Person) -> Export:
+    request_export(user=person.user)
+    assert build_pending_exports() == 1
+    return Export.objects.get(user=person.user, state=Export.State.READY, expires_at__gt=DatabaseNow())
+
+
+def archive_of(person: Person) -> ZipFile:
+    with default_storage.open(export_of(person).file_key) as file:
+        archive = ZipFile(BytesIO(file.read()))
+    assert archive.testzip() is None
+    return archive
+
+
+def read(archive: ZipFile, name: str) -> Any:
+    return json.loads(archive.read(name))
+
+
+def test_it_holds_what_is_the_persons_and_nothing_else(
+    alice: Person, mia: Person, charlie: Person, make_job: Callable[..., Job]
+) -> None:
+    hers, theirs = make_job(mia, State.COMPLETED, prompt="Mia's own"), make_job(alice, State.COMPLETED)
+    deleted, queued = make_job(mia, State.COMPLETED, deleted_at=DatabaseNow()), make_job(mia)
+    make_job(charlie, State.COMPLETED)
+    _, secret = create_api_key(team=alice.team, creator=mia.user, name="Mia's script")
+    create_api_key(team=alice.team, creator=alice.user, name="not Mia's")
+    Publication.objects.create(
+        team=alice.team, job=hers, publisher=mia.user, caption="first", model="camera", search_text=""
+    )
+
+    archive = archive_of(mia)
+
+    assert read(archive, "account.json")[0]["email"] == "mia@example.com"
+    assert [(row["team"], row["role"]) for row in read(archive, "teams.json")] == [("alice", "member")]
+    assert [row["id"] for row in read(archive, "videos.json")] == [hers.public_id, queued.public_id]
+    assert read(archive, "videos.json")[0]["prompt"] == "Mia's own"
+    assert [row["name"] for row in read(archive, "api_keys.json")] == ["Mia's script"]
+    assert [row["caption"] for row in read(archive, "gallery.json")] == ["first"]
+    assert read(archive, "ledger.json") == []
+    assert archive.read(f"videos/{hers.public_id}.mp4") == b"film"
+    assert {name for name in archive.namelist() if name.startswith("videos/")} == {
+        f"videos/{hers.public_id}.mp4",
+        f"videos/{hers.public_id}.picture.png",
+        f"videos/{queued.public_id}.picture.png",
+    }
+    everything = b"".join(archive.read(name) for name in archive.namelist() if name.endswith(".json")).decode()
+    assert secret.rpartition("_")[2] not in everything
+    assert "secret" not in everything
+    for stranger in (theirs, deleted):
+        assert stranger.public_id not in everything
+
+
+def test_the_personal_teams_ledger_and_videos_of_others_in_it_are_the_owners(
+    alice: Person, mia: Person, make_job: Callable[..., Job]
+) -> None:
+    job = make_job(mia, State.COMPLETED)
+    archive = archive_of(alice)
+    assert [row["kind"] for row in read(archive, "ledger.json")] == ["grant"]
+    assert [row["id"] for row in read(archive, "videos.json")] == [job.public_id]
+
+
+def test_who_left_a_team_takes_nothing_of_it(alice: Person, mia: Person, make_job: Callable[..., Job]) -> None:
+    make_job(mia, State.COMPLETED)
+    Membership.objects.filter(user=mia.user).delete()
+    assert read(archive_of(mia), "videos.json") == []
+
+
+def test_asked_for_on_the_page_told_by_mail_downloaded_by_its_owner_alone(
+    charlie: Person, alice: Person, make_job: Callable[..., Job]
+) -> None:
+    make_job(charlie, State.COMPLETED)
+    User.objects.filter(pk=charlie.user.pk).update(language="zh-hans")
+    asked = charlie.post("/account/data/export")
+    assert asked["Location"].startswith("/accounts/reauthenticate/")
+    assert not Export.objects.exists()
+    confirm(charlie)
+    answer = charlie.client.post("/account/data/export", follow=True)
+    assert "Your data is being collected." in answer.content.decode()
+    again = charlie.client.post("/account/data/export", follow=True)
+    assert "being collected already" in again.content.decode()
+
+    assert build_pending_exports() == 1
+    message = mail.outbox[-1]
+    assert message.to == ["charlie@example.com"]
+    assert "已备好" in message.subject
+    assert "/account/data" in message.body
+    export = Export.objects.get()
+    path = f"/account/data/{export.pk}"
+    assert path in charlie.get("/account/data").content.decode()
+    got = charlie.get(path)
+    assert got["Content-Length"] == str(export.size_bytes)
+    assert ZipFile(BytesIO(b"".join(got.streaming_content))).testzip() is None
+
+    confirm(alice)
+    assert alice.get(path).status_code == alice.get(f"/account/data/{alice.user.pk:032x}").status_code == 404
+
+
+def test_the_download_asks_for_the_password(charlie: Person) -> None:
+    export = export_of(charlie)
+    answer = charlie.get(f"/account/data/{export.pk}")
+    assert answer["Location"].startswith("/accounts/reauthenticate/")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_asgi_server_streams_it_piece_by_piece(
+    charlie: Person, make_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_job(charlie, State.COMPLETED)
+    confirm(charlie)
+    export = export_of(charlie)
+    monkeypatch.setattr("jobs.exports.views._CHUNK_BYTES", 100)
+    client = AsyncClient()
+    client.cookies["sessionid"] = charlie.client.cookies["sessionid"].value
+
+    async def fetch() -> list[bytes]:
+        answer = await client.get(f"/account/data/{export.pk}")
+        assert answer.is_async
+        return [piece async for piece in answer.streaming_content]
+
+    pieces = async_to_sync(fetch)()
+    assert max(map(len, pieces)) == 100
+    assert ZipFile(BytesIO(b"".join(pieces))).testzip() is None
+
+
+def test_it_is_deleted_after_its_days(charlie: Person) -> None:
+    export = export_of(charlie)
+    assert delete_expired_exports() == 0
+    Export.objects.update(expires_at=DatabaseNow() - timedelta(seconds=1))
+    confirm(charlie)
+    assert charlie.get(f"/account/data/{export.pk}").status_code == 404
+    assert delete_expired_exports() == 1
+    assert not default_storage.exists(export.file_key)
+    assert Export.objects.get().state == Export.State.GONE
+
+
+def test_a_new_one_takes_the_place_of_the_old(charlie: Person) -> None:
+    old, new = export_of(charlie), export_of(charlie)
+    delete_expired_exports()
+    assert not default_storage.exists(old.file_key)
+    assert default_storage.exists(new.file_key)
+
+
+def test_a_worker_that_died_is_made_up_for_and_a_late_one_overwrites_nothing(
+    charlie: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request_export(user=charlie.user)
+    slow = services._claim()
+    assert slow
+    assert build_pending_exports() == 0  # it holds the lease
+    Export.objects.update(lease_until=DatabaseNow() - timedelta(seconds=1))
+    assert build_pending_exports() == 1
+    ready = Export.objects.get()
+    assert ready.attempt == 2
+    assert not services._build(slow)
+    assert Export.objects.get().file_key == ready.file_key
+    assert default_storage.exists(ready.file_key)
+    assert default_storage.listdir(ready.folder)[0] == ["2"]
+
+
+def test_what_cannot_be_made_is_told_after_three_attempts(charlie: Person, settings: Any, tmp_path: Any) -> None:
+    (tmp_path / "full").write_text("no folder")
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path / "full")},
+        },
+    }
+    request_export(user=charlie.user)
+    for _ in range(services.MAX_ATTEMPTS):
+        assert build_pending_exports() == 0
+        Export.objects.update(lease_until=DatabaseNow() - timedelta(seconds=1))
+    build_pending_exports()
+    assert Export.objects.get().state == Export.State.FAILED
+    assert "could not be collected" in charlie.get("/account/data").content.decode()
+    assert list((site.VAR_DIR / "scratch").glob("export-*")) == []
+
+
+def test_closing_the_account_takes_the_file_too(charlie: Person) -> None:
+    export = export_of(charlie)
+    request_export(user=charlie.user)
+    delete_account(user=charlie.user)
+    assert build_pending_exports() == 0
+    delete_expired_exports()
+    assert not default_storage.exists(export.file_key)
+    assert not get_user(charlie.client).is_authenticated
+
+
+def test_the_role_does_not_matter(bob: Person) -> None:
+    assert Membership.objects.get(user=bob.user).role == Role.VIEWER
+    assert read(archive_of(bob), "teams.json")[0]["role"] == "viewer"

@@ -1,0 +1,194 @@
+"""Pictures and videos in a real S3 server: a job goes all the way, and a server that is away costs nothing."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from inference.encoding import probe
+from jobs.models import Job, Worker
+from jobs.states import State
+from jobs.storage.files import attempt_key
+from jobs.storage.signed_urls import signed_content_url
+from tests.jobs.conftest import FILM
+from tests.support.s3_server import KEYS, Line, S3Server
+from tests.support.workers import wait_for_state, wait_until
+
+pytestmark = pytest.mark.xdist_group("processes")
+
+LONG = {"model": "scripted", "prompt": "delay=1", "steps": 100}
+SCRIPTED = ("--model", "scripted")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    folder = tmp_path_factory.mktemp("weed")
+    server = S3Server(folder)
+    server.start()
+    yield server
+    server.kill()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def line(server: S3Server) -> Iterator[Line]:
+    line = Line(server.port)
+    yield line
+    line.close()
+
+
+@pytest.fixture
+def s3(settings, line) -> Iterator[dict[str, str]]:
+    """The site's storage is the bucket, over the line; gives a worker's variables for the same."""
+    access_key, secret_key = KEYS.values()
+    endpoint = f"http://127.0.0.1:{line.port}"
+    options = {"bucket_name": "media", "endpoint_url": endpoint, "access_key": access_key, "secret_key": secret_key}
+    settings.MODELS_ENABLED = ["scripted", "camera"]
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "common.s3.S3Storage", "OPTIONS": {**options, "region_name": "us-east-1"}},
+    }
+    yield {
+        "MEDIA_S3_BUCKET": "media",
+        "MEDIA_S3_ENDPOINT": endpoint,
+        "MEDIA_S3_ACCESS_KEY": access_key,
+        "MEDIA_S3_SECRET_KEY": secret_key,
+    }
+    default_storage.connection.meta.client.close()
+
+
+def frames_of(content: bytes, folder: Path) -> int:
+    film = folder / "film.mp4"
+    film.write_bytes(content)
+    return probe(film).num_frames
+
+
+def test_from_submit_to_content(submit, start_worker, as_alice, s3, tmp_path):
+    worker = start_worker(*SCRIPTED, **s3)
+    job = wait_for_state(submit(model="scripted", prompt="fine", steps=10), State.COMPLETED, State.FAILED)
+    assert job.state == State.COMPLETED, worker.log.read_text()
+    path = f"/v1/videos/{job.public_id}/content"
+    whole = as_alice.get(path)
+    assert (whole.status_code, len(whole.content)) == (200, job.result_bytes)
+    assert frames_of(whole.content, tmp_path) == job.num_frames
+    part = as_alice.get(path, Range="bytes=100-199")
+    assert (part.status_code, part.content) == (206, whole.content[100:200])
+    assert as_alice.get(path + "?variant=thumbnail").content[:2] == b"\xff\xd8"
+    default_storage.delete(job.result_key)
+    assert as_alice.get(path).status_code == 410
+
+
+def test_a_submit_is_told_that_the_storage_is_away(as_alice, body, s3, line):
+    line.disturb("busy")
+    started = time.monotonic()
+    answer = as_alice.post("/v1/videos", body(model="scripted"))
+    assert answer.status_code == 503, answer.content
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize("fault", ["busy", "cut", "killed"])
+def test_a_server_that_is_away_is_waited_for(fault, submit, start_worker, hurry, as_alice, s3, server, line, tmp_path):
+    """Answers 503, breaks off in the middle of an upload, or is killed: no half of a film is ever published."""
+    worker = start_worker(*SCRIPTED, **s3)
+    job = submit(**LONG)
+    wait_until(lambda: job.refresh_from_db() or (job.state == State.IN_PROGRESS and job.steps_done > 0))
+    if fault == "killed":
+        server.kill()
+    else:
+        line.disturb(fault)
+    hurry()
+    worker.wait_for("publish_retry")
+    assert wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first()).last_error
+    job.refresh_from_db()
+    assert (job.state, job.result_key) == (State.IN_PROGRESS, "")
+    if fault == "killed":
+        server.start()
+    line.disturb("open")
+    key = attempt_key(job.team_id, job.id, 1, "video.mp4")
+    wait_for_state(job, State.COMPLETED, State.FAILED)
+    assert (job.state, job.attempt, job.crash_count, job.result_key) == (State.COMPLETED, 1, 0, key)
+    content = as_alice.get(f"/v1/videos/{job.public_id}/content").content
+    assert len(content) == job.result_bytes
+    assert frames_of(content, tmp_path) == job.num_frames
+
+
+def test_an_object_is_there_with_its_last_byte_or_not_at_all(s3, line):
+    line.disturb("cut")
+    with pytest.raises(OSError, match="S3 failed"):
+        default_storage.save("half", ContentFile(bytes(100_000)))
+    line.disturb("open")
+    assert not default_storage.exists("half")
+    default_storage.save("half", ContentFile(b"whole"))
+    assert (default_storage.size("half"), default_storage.listdir("")[1]) == (5, ["half"])
+    with default_storage.open("half") as file:
+        assert file.read() == b"whole"
+    default_storage.delete("half")
+    with pytest.raises(FileNotFoundError):
+        default_storage.open("half")
+
+
+@pytest.fixture
+def public(s3, settings, server) -> str:
+    """Clients reach the bucket at an address of their own, not that of the site."""
+    endpoint = f"http://localhost:{server.port}"
+    options = {**settings.STORAGES["default"]["OPTIONS"], "public_endpoint": endpoint}
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "common.s3.S3Storage", "OPTIONS": options}}
+    return endpoint
+
+
+def test_downloads_go_to_the_storage_where_clients_reach_it(public, finished_of, as_alice, alice, client):
+    job = finished_of(model="camera", prompt="猫 looks up")
+    path = f"/v1/videos/{job.public_id}/content"
+    answer = as_alice.get(path + "?download=1")
+    assert answer.status_code == 302
+    assert answer["Location"].startswith(f"{public}/media/")
+    assert answer["Cache-Control"] == "private, no-store"
+    whole = httpx.get(answer["Location"], timeout=60)
+    assert (whole.status_code, whole.content, whole.headers["Content-Type"]) == (200, FILM, "video/mp4")
+    assert whole.headers["Content-Disposition"] == "attachment; filename*=utf-8''%E7%8C%AB-looks-up.mp4"
+    part = httpx.get(answer["Location"], headers={"Range": "bytes=100-199"}, timeout=60)
+    assert (part.status_code, part.content) == (206, FILM[100:200])
+    # Neither another object, nor without the signature, nor to write.
+    assert httpx.get(answer["Location"].replace("video.mp4", "poster.jpg"), timeout=60).status_code == 403
+    assert httpx.get(answer["Location"].partition("?")[0], timeout=60).status_code == 403
+    assert httpx.put(answer["Location"], content=b"x", timeout=60).status_code == 403
+    head = as_alice.client.head(path, headers=as_alice.headers)
+    assert (head.status_code, head["Content-Length"]) == (200, "2048")
+    client.force_login(alice.user)
+    page = client.get(path)
+    assert (page.status_code, page.content) == (200, FILM)  # what pages show has to come from the site
+
+
+def test_a_storages_address_outlives_neither_link_nor_video(public, finished_of, as_alice, client, settings):
+    job = finished_of(model="camera")
+
+    def seconds(address: str) -> int:
+        answer = client.get(address, headers=as_alice.headers)
+        assert answer.status_code == 302, answer.content
+        return int(parse_qs(urlsplit(answer["Location"]).query)["X-Amz-Expires"][0])
+
+    path = f"/v1/videos/{job.public_id}/content"
+    link = signed_content_url("", job)
+    assert seconds(path) == seconds(link) == 300
+    settings.DOWNLOAD_URL_MAX_AGE_SECONDS = 30
+    assert 1 <= seconds(signed_content_url("", job)) <= 30
+    Job.objects.filter(pk=job.pk).update(expires_at=timezone.now() + timedelta(seconds=60))
+    assert 1 <= seconds(path) <= 60
+    default_storage.delete(job.result_key)
+    assert client.get(link).status_code == 410
+
+
+def test_a_download_is_told_that_the_storage_is_away(public, finished_of, as_alice, line):
+    job = finished_of(model="camera")
+    line.disturb("busy")
+    for api in (as_alice.get, as_alice.client.head):
+        answer = api(signed_content_url("", job))
+        assert (answer.status_code, answer["Retry-After"]) == (503, "2")

@@ -1,0 +1,113 @@
+"""GET /v1/videos/{id}/events where answers are not held back, and who may ask."""
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import ApiKey
+from accounts.roles import Scope
+from common.clock import DatabaseNow
+from jobs.events.event import preview_event, progress_event
+from jobs.events.publisher import stream_key
+from jobs.models import Job
+from jobs.queue.cancel import cancel_job
+from jobs.queue.wakeup import redis_client
+from tests.jobs.events.conftest import all_models  # noqa: F401 (fixtures)
+from tests.support.event_listener import parse
+
+
+@pytest.fixture
+def path(submit):
+    job = submit()
+    return f"/v1/videos/{job.public_id}/events"
+
+
+def running(path: str) -> Job:
+    job = Job.objects.get(pk=path.split("/")[3].removeprefix("vid_"))
+    Job.objects.filter(pk=job.pk).update(state="in_progress", attempt=1, lease_owner=job.pk, lease_until=DatabaseNow())
+    return job
+
+
+def record(job: Job, *events) -> None:
+    for event in events:
+        fields = {"kind": event.kind, "data": event.data}
+        redis_client().xadd(stream_key(job.pk), fields, id=str(event.event_id))
+
+
+def test_the_video_says_where_its_events_are(as_alice, path):
+    (video,) = as_alice.get("/v1/videos").json()["data"]
+    assert video["urls"]["events"].endswith(path)
+
+
+def test_present_state_and_when_to_come_back(as_alice, path):
+    answer = as_alice.get(path, Accept="text/event-stream")
+    assert (answer.status_code, answer["Content-Type"]) == (200, "text/event-stream")
+    assert answer["Cache-Control"] == "no-cache, no-transform"
+    assert answer["X-Accel-Buffering"] == "no"
+    assert answer.content.decode().startswith("retry: 2000\n\n")
+    (event,) = parse(answer.content.decode())
+    assert (event.id, event.kind, event.data["status"]) == ("1-0", "status", "queued")
+
+
+def test_coming_back_again_and_again_makes_a_whole(as_alice, path):
+    job = running(path)
+    first = parse(as_alice.get(path, **{"Last-Event-ID": "1-0"}).content.decode())
+    assert [event.id for event in first] == ["3-0"]
+    record(
+        job,
+        progress_event(job.pk, attempt=1, step=1, steps=50),
+        preview_event(job.pk, attempt=1, step=1, jpeg=b"\xff\xd8"),
+        progress_event(job.pk, attempt=1, step=2, steps=50),
+    )
+    second = parse(as_alice.get(path, **{"Last-Event-ID": "3-0"}).content.decode())
+    assert [event.id for event in second] == ["3-2", "3-3", "3-4"]
+    assert second[2].data["progress"] == 4
+    assert [event.id for event in parse(as_alice.get(f"{path}?last_event_id=3-3").content.decode())] == ["3-4"]
+
+
+@pytest.mark.parametrize("last", ["nonsense", "9-0", "1-0\N{SNOWMAN}".encode("utf-8").decode("latin1"), ""])
+def test_an_id_that_cannot_be_is_that_of_a_new_client(last, as_alice, path):
+    answer = as_alice.get(path, **{"Last-Event-ID": last})
+    assert [event.id for event in parse(answer.content.decode())] == ["1-0"]
+
+
+def test_the_end_and_after_it(as_alice, path):
+    job = Job.objects.get(pk=path.split("/")[3].removeprefix("vid_"))
+    cancel_job(job=job)
+    (end,) = parse(as_alice.get(path).content.decode())
+    assert (end.id, end.data["status"]) == ("2-0", "canceled")
+    over = as_alice.get(path, **{"Last-Event-ID": "2-0"})
+    assert (over.status_code, over.content) == (204, b"")
+
+
+def test_forged_entries_in_redis_are_no_events(as_alice, path):
+    job = running(path)
+    for number, fields in enumerate(
+        (
+            {"kind": "status\nevent: evil", "data": "{}"},
+            {"kind": "progress", "data": "{}\n\nid: 9-9"},
+            {"kind": b"\xff", "data": b"\xff\xfe"},
+            {"nothing": "of ours"},
+        ),
+        start=1,
+    ):
+        redis_client().xadd(stream_key(job.pk), fields, id=f"3-{number}")
+    assert [event.id for event in parse(as_alice.get(path).content.decode())] == ["3-0"]
+    redis_client().set(stream_key(job.pk), "no stream at all")
+    assert [event.id for event in parse(as_alice.get(path).content.decode())] == ["3-0"]
+
+
+def test_unknown_parameters_are_refused_as_json(as_alice, path):
+    answer = as_alice.get(f"{path}?since=3", Accept="text/event-stream")
+    assert (answer.status_code, answer["Content-Type"]) == (422, "application/json")
+    assert answer.json()["error"]["param"] == "since"
+
+
+def test_other_teams_revoked_keys_and_missing_scopes(as_alice, as_charlie, as_nobody, as_bob, alice, limited_key, path):
+    assert as_bob.get(path).status_code == 200
+    foreign, absent = as_charlie.get(path), as_charlie.get(f"/v1/videos/vid_{'0' * 32}/events")
+    assert (foreign.status_code, absent.status_code) == (404, 404)
+    assert foreign.json()["error"]["code"] == absent.json()["error"]["code"] == "not_found"
+    assert as_nobody.get(path).status_code == 401
+    assert limited_key(Scope.USAGE_READ).get(path).status_code == 403
+    ApiKey.objects.filter(creator=alice.user).update(revoked_at=timezone.now())
+    assert as_alice.get(path).json()["error"]["code"] == "revoked_key"

@@ -1,0 +1,134 @@
+"""The old endpoint, as its existing clients call it."""
+
+import base64
+import http.client
+import io
+import json
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import av
+import httpx
+import pytest
+from asgiref.sync import async_to_sync
+from django.test import AsyncClient
+
+from jobs.models import Job
+from jobs.queue.cancel import cancel_job
+from jobs.queue.claim import claim_job
+from jobs.queue.finish import AttemptResult, complete_job
+from jobs.states import State
+from tests.jobs.conftest import SAMPLES
+from tests.support.workers import wait_until
+
+LEGACY_BODY = {
+    "image_base64": base64.b64encode((SAMPLES / "cat.jpg").read_bytes()).decode(),
+    "prompt": "the camera zooms in slowly",
+    "resolution": "512p",
+    "num_frames": 16,
+    "fps": 8,
+    "steps": 50,
+    "guidance_scale": 9.0,
+    "output_format": "mp4",
+}
+
+
+@pytest.mark.xdist_group("processes")
+def test_an_existing_client_works_with_only_a_key_added(live_server, alice, start_worker, settings):
+    start_worker()
+    answer = httpx.post(live_server.url + "/v1/generate", json=LEGACY_BODY, headers=alice.headers, timeout=90)
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["status"] == "success"
+    assert body["task_id"].startswith("vid_")
+    assert body["inference_time_s"] > 0
+    asked = {name: LEGACY_BODY[name] for name in ("resolution", "num_frames", "fps", "steps", "guidance_scale")}
+    assert body["parameters"].items() >= asked.items()
+    film = base64.b64decode(body["video_base64"])
+    with av.open(io.BytesIO(film)) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.average_rate) == ("h264", 8)
+        assert (stream.width, stream.height) == (body["parameters"]["width"], body["parameters"]["height"])
+        assert sum(1 for _ in container.decode(stream)) == 16
+    assert httpx.get(body["download_url"], timeout=60).content == film  # without a key
+    assert httpx.get(body["download_url"] + "x", timeout=60).status_code == 401
+    settings.MAX_INLINE_VIDEO_BYTES = 10
+    body = httpx.post(live_server.url + "/generate", json=LEGACY_BODY, headers=alice.headers, timeout=90).json()
+    assert (body["status"], body["video_base64"]) == ("success", None)
+    assert httpx.get(body["download_url"], timeout=60).status_code == 200
+
+
+def test_a_slow_video_is_answered_with_an_address(as_alice, body):
+    answer = as_alice.post("/generate", body(), Prefer="wait=1")
+    assert answer.status_code == 202
+    assert answer["Retry-After"]
+    pending = answer.json()
+    assert pending["status"] == "pending"
+    job = Job.objects.get()
+    assert (pending["task_id"], job.state) == (job.public_id, State.QUEUED)
+    assert pending["status_url"].endswith(f"/v1/videos/{job.public_id}")
+
+
+def test_a_canceled_video_ends_the_wait(live_server, alice, as_alice, body):
+    with ThreadPoolExecutor() as pool:
+        call = pool.submit(httpx.post, live_server.url + "/generate", json=body(), headers=alice.headers, timeout=60)
+        job = wait_until(Job.objects.first)
+        cancel_job(job=job)
+        answer = call.result()
+    assert (answer.status_code, answer.json()["status"]) == (409, "failed")
+    assert answer.json()["task_id"] == job.public_id
+
+
+def test_a_client_that_goes_away_cancels_nothing(live_server, alice, as_alice, body):
+    line = http.client.HTTPConnection(urlsplit(live_server.url).netloc, timeout=60)
+    headers = {"Content-Type": "application/json", **alice.headers}
+    line.request("POST", "/generate", json.dumps(body()), headers)
+    wait_until(Job.objects.first)
+    line.close()
+    assert Job.objects.get().state == State.QUEUED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_answers_under_asgi_as_well_in_the_old_envelope():
+    answer = async_to_sync(AsyncClient().post)("/generate", {}, content_type="application/json")
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+    assert answer.json() == {
+        "task_id": None,
+        "status": "failed",
+        "error": "Send an API key: Authorization: Bearer mts_…",
+        "code": "UNAUTHENTICATED",
+    }
+
+
+def test_ten_calls_a_minute_by_key_and_by_address(as_alice, as_charlie, body):
+    statuses = [as_alice.post("/v1/generate", {}).status_code for _ in range(11)]
+    assert statuses == [422] * 10 + [429]
+    answer = as_alice.post("/generate", {})
+    assert answer.json()["code"] == "RATE_LIMITED"
+    assert 1 <= int(answer["Retry-After"]) <= 60
+    # The address is spent, too, whoever calls from it.
+    assert as_charlie.post("/generate", {}).status_code == 429
+    assert as_charlie.get("/v1/models").status_code == 200
+
+
+def test_a_call_that_is_repeated_with_its_key_makes_one_video(as_alice, body):
+    for _ in range(2):
+        answer = as_alice.post("/generate", body(), Prefer="wait=0", **{"Idempotency-Key": "again"})
+        assert answer.status_code == 202
+    assert Job.objects.count() == 1
+
+
+def test_a_repeated_call_whose_video_is_gone_is_told_so(as_alice, body):
+    key = {"Idempotency-Key": "later"}
+    as_alice.post("/generate", body(), Prefer="wait=0", **key)
+    job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
+    result = AttemptResult(result_key="not/there.mp4", poster_key="not/there.jpg", result_bytes=1, gpu_seconds=1)
+    assert complete_job(fence=job.fence, result=result)
+    answer = as_alice.post("/generate", body(), **key)
+    assert (answer.status_code, answer.json()["status"]) == (410, "failed")
+
+
+def test_who_may_call(as_nobody, as_bob, body):
+    assert (as_nobody.post("/generate", body()).status_code, as_bob.post("/generate", body()).status_code) == (401, 403)
+    assert as_bob.get("/generate").status_code == 405

@@ -1,0 +1,186 @@
+"""The Create form: what it accepts, and what it says beside which field."""
+
+import re
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from accounts.quota.models import LedgerEntry, Wallet
+from jobs.models import Job, Priority
+from jobs.states import State
+from tests.support.pages import SAMPLES, TIMES, Person, picture
+
+
+def message_at(answer: Any, name: str) -> str:
+    """The text that stands beside a field, without its markup."""
+    found = re.search(rf'<p class="field-error" id="error-{name}".*?</p>', answer.content.decode(), re.DOTALL)
+    assert found, f"no place for messages at {name}"
+    return re.sub(r"<[^>]+>", "", found[0]).strip()
+
+
+def fields(**changes: Any) -> dict[str, Any]:
+    return {"image": picture(), "prompt": "slowly zooms in", "preset": "fast", **changes}
+
+
+def test_a_picture_and_a_sentence_become_a_job(mia: Person) -> None:
+    answer = mia.post("/", fields(seed="11", resolution="256p", picture_width="96", picture_height="64"))
+    job = Job.objects.get()
+    assert (answer.status_code, answer["Location"]) == (302, f"/videos/{job.public_id}")
+    assert (job.team, job.user, job.preset, job.num_frames) == (mia.team, mia.user, "fast", 8)
+    assert (job.resolution, job.seed) == ("256p", 11)
+    assert LedgerEntry.objects.filter(job_id=job.pk).count() == 1
+
+
+def test_htmx_is_told_where_to_go(mia: Person) -> None:
+    answer = mia.htmx("/", fields())
+    assert answer.status_code == 204
+    assert answer["HX-Redirect"] == f"/videos/{Job.objects.get().public_id}"
+
+
+def test_batch_waits_behind_urgent_work(mia: Person) -> None:
+    mia.post("/", fields(preset="batch"))
+    assert Job.objects.get().priority == Priority.LOW
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("prompt", "", "Say in a sentence"),
+        ("prompt", "   ", "Say in a sentence"),
+        ("prompt", "x" * 1001, "no more than 1000 characters"),
+        ("prompt", "a\0b", "not text"),
+        ("num_frames", "7", "from 8 to 32"),
+        ("num_frames", "many", "from 8 to 32"),
+        ("fps", "25", "from 4 to 24"),
+        ("steps", "101", "from 10 to 100"),
+        ("guidance_scale", "nan", "number"),
+        ("guidance_scale", "0.5", "from 1 to 20"),
+        ("seed", "-1", "whole number from 0"),
+        ("seed", "9" * 30, "whole number from 0"),
+        ("resolution", "4096p", "Choose one of: "),
+        ("aspect_ratio", "2:1", "Choose one of: "),
+        ("output_format", "avi", "Choose one of: "),
+        ("preset", "best", "Choose one of: "),
+        ("model", "sora", "no model"),
+        ("image", SimpleUploadedFile("a.png", b"just text", "image/png"), "not a PNG"),
+        ("image", SimpleUploadedFile("a.png", b"", "image/png"), "empty"),
+        ("image", SimpleUploadedFile("a.png", picture().read()[:60], "image/png"), "cut off"),
+    ],
+)
+@pytest.mark.parametrize("way", ["page", "htmx"])
+def test_a_wrong_field_is_named_and_costs_nothing(way: str, name: str, value: Any, says: str, mia: Person) -> None:
+    if hasattr(value, "seek"):
+        value.seek(0)
+    data = fields(**{name: value})
+    answer = mia.htmx("/", data) if way == "htmx" else mia.post("/", data)
+    assert answer.status_code == 422
+    assert says in message_at(answer, name)
+    assert not Job.objects.exists()
+    assert Wallet.objects.get(team=mia.team).reserved == 0
+
+
+def test_the_page_keeps_what_was_typed(mia: Person) -> None:
+    answer = mia.post("/", fields(prompt="a very own sentence", fps="99", seed="5", negative_prompt="no haze"))
+    page = answer.content.decode()
+    for kept in ("a very own sentence", 'value="99"', 'value="5"', 'value="no haze"'):
+        assert kept in page
+
+
+def test_all_that_is_wrong_is_said_at_once(mia: Person) -> None:
+    answer = mia.htmx("/", {"fps": "99"})
+    assert message_at(answer, "image") == "Choose a picture first."
+    assert message_at(answer, "prompt")
+    assert message_at(answer, "fps")
+    assert not message_at(answer, "steps")
+
+
+def test_too_few_credits_are_said_beside_the_price(mia: Person) -> None:
+    Wallet.objects.filter(team=mia.team).update(balance=0)
+    answer = mia.htmx("/", fields())
+    assert answer.status_code == 422
+    assert "the team has 0 left" in message_at(answer, "price")
+    assert not Job.objects.exists()
+    assert "the team has 0 left" in message_at(mia.htmx("/price?preset=high"), "price")
+
+
+def test_a_picture_that_is_too_heavy_is_refused(mia: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.videos.views.forms.MAX_IMAGE_BYTES", 100)
+    assert "larger than" in message_at(mia.htmx("/", fields()), "image")
+
+
+def test_the_price_follows_the_settings(mia: Person) -> None:
+    small = mia.htmx("/price?resolution=256p&num_frames=8&picture_width=90&picture_height=160").content.decode()
+    assert "1 credit" in small
+    assert f"192 {TIMES} 336 px" in small
+    large = mia.htmx("/price?resolution=1024p&num_frames=32").content.decode()
+    assert f"1024 {TIMES} 1024 px" in large
+    assert re.search(r'id="price-high"\s+hx-swap-oob', large)
+
+
+def test_with_several_models_one_is_chosen_and_priced(mia: Person, settings: Any) -> None:
+    settings.MODELS_ENABLED, settings.DEFAULT_MODEL = ["i2vgen-xl", "camera"], "i2vgen-xl"
+    page = mia.get("/").content.decode()
+    assert re.search(r'<option\s+value="i2vgen-xl"\s+selected', page)
+    assert "53 credits" in page
+    assert "2 credits" in mia.htmx("/price?model=camera&preset=standard").content.decode()
+    mia.post("/", fields(model="camera"))
+    assert Job.objects.get().model == "camera"
+
+
+@pytest.mark.parametrize("query", ["fps=999", "num_frames=x", "resolution=9p", "model=sora", "preset=%00"])
+def test_a_price_that_cannot_be_known_says_which_setting(query: str, mia: Person) -> None:
+    answer = mia.htmx(f"/price?{query}")
+    assert answer.status_code == 200
+    assert message_at(answer, query.split("=", maxsplit=1)[0])
+    assert "marked settings" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "size", ["picture_width=0&picture_height=5", "picture_width=-3&picture_height=1", "picture_width=x"]
+)
+def test_a_nonsense_picture_size_does_not_break_the_price(size: str, mia: Person) -> None:
+    assert mia.htmx(f"/price?{size}").status_code == 200
+
+
+def test_another_like_it_brings_picture_and_settings_along(mia: Person) -> None:
+    cat = SimpleUploadedFile("cat.jpg", (SAMPLES / "cat.jpg").read_bytes(), "image/jpeg")
+    mia.post("/", fields(image=cat, prompt="purrs", preset="high", fps="12", seed="99"))
+    first = Job.objects.get()
+    page = mia.get(f"/?like={first.public_id}").content.decode()
+    assert f"/videos/{first.public_id}/picture" in page
+    assert "purrs" in page
+    assert 'value="12"' in page
+    mia.post("/", {"like": first.public_id, "prompt": "purrs again", "preset": "fast"})
+    second = Job.objects.latest("id")
+    assert (second.prompt, second.width, second.height, second.state) == ("purrs again", 584, 440, State.QUEUED)
+
+
+def test_another_like_a_foreign_video_brings_nothing(mia: Person, charlie: Person, make_job: Any) -> None:
+    job = make_job(charlie, prompt="their secret")
+    assert "their secret" not in mia.get(f"/?like={job.public_id}").content.decode()
+    answer = mia.htmx("/", {"like": job.public_id, "prompt": "zoom"})
+    assert message_at(answer, "image") == "Choose a picture first."
+
+
+def test_user_text_is_escaped_everywhere(mia: Person, make_job: Any) -> None:
+    evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+    mia.team.name = evil[:120]
+    mia.team.save()
+    job = make_job(mia, State.FAILED, prompt=evil, negative_prompt=evil, error_message=evil, error_code="x")
+    done = make_job(mia, State.COMPLETED, prompt=evil, output_format="gif", warnings=[evil])
+    paths = [
+        "/",
+        f"/?like={job.public_id}",
+        "/history",
+        f"/videos/{job.public_id}",
+        f"/videos/{done.public_id}",
+        "/api-keys",
+    ]
+    for path in paths:
+        page = mia.get(path).content.decode()
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+    searched = mia.get("/history").content.decode()
+    assert "&lt;script&gt;" in searched
+    assert "<script>alert" not in mia.client.get("/history", {"q": evil}).content.decode()

@@ -1,0 +1,35 @@
+"""The model of a request that names none is the team's, while the site offers it; and a team that closes makes none."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Team
+from jobs.models import Job
+from tests.support.pages import Person, picture
+
+
+def submitted(person: Person) -> Any:
+    return person.post("/", {"prompt": "zoom", "image": picture(), "model": ""})
+
+
+@pytest.mark.parametrize(("chosen", "made_by"), [("i2vgen-xl", "i2vgen-xl"), ("", "camera"), ("gone", "camera")])
+def test_the_teams_model_comes_before_the_sites(chosen: str, made_by: str, mia: Person, settings: Any) -> None:
+    settings.MODELS_ENABLED, settings.DEFAULT_MODEL = ["camera", "i2vgen-xl"], "camera"
+    Team.objects.filter(pk=mia.team.pk).update(default_model=chosen)
+
+    assert mia.get("/").context["values"]["model"] == made_by
+    assert {model["id"]: model["default"] for model in mia.get("/v1/models").json()["data"]}[made_by]
+    assert submitted(mia).status_code == 302
+    assert Job.objects.get().model == made_by
+
+
+def test_a_closing_team_makes_no_videos(mia: Person, make_job: Callable[..., Job]) -> None:
+    Team.objects.filter(pk=mia.team.pk).update(deletion_due_at=timezone.now() + timedelta(days=3))
+    refused = submitted(mia)
+    assert refused.status_code == 422
+    assert "This team is being closed and makes no more videos." in refused.content.decode()
+    assert not Job.objects.exists()

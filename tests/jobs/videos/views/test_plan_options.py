@@ -1,0 +1,128 @@
+"""The Create page offers what the plan allows, says why the rest is not there, and refuses what is sent anyway."""
+
+import re
+from typing import Any
+
+import pytest
+
+from accounts.models import Membership
+from accounts.quota.models import Plan
+from jobs.models import Job
+from tests.jobs.videos.views.test_create import fields
+from tests.support.pages import Person
+
+
+def choices(page: str, name: str) -> dict[str, bool]:
+    """What a list shows, and whether it can be chosen."""
+    select = re.search(rf'<select[^>]*name="{name}".*?</select>', page, re.DOTALL)
+    options = re.findall(r"<option([^>]*)>\s*(.*?)\s*</option>", select[0], re.DOTALL) if select else []
+    return {text: "disabled" not in attributes for attributes, text in options}
+
+
+def presets(page: str) -> dict[str, str]:
+    """Preset to why it cannot be chosen."""
+    cards = re.findall(r'<label class="preset.*?</label>', page, re.DOTALL)
+    found = {}
+    for card in cards:
+        limits = re.search(r'class="preset-limits".*?</svg>\s*(.*?)</span>', card, re.DOTALL)
+        name = re.search(r'value="(\w+)"[^>]*>', card)
+        assert name
+        assert ("disabled" in name[0]) is bool(limits)
+        found[name[1]] = limits[1] if limits else ""
+    return found
+
+
+def hint(page: str, name: str) -> str:
+    """What is said of the plan beside a field, where the field says so to a screen reader, too."""
+    said = re.search(rf'id="plan-{name}">(.*?)</span>', page)
+    assert (f'aria-describedby="plan-{name} error-{name}"' in page) is bool(said)
+    return said[1] if said else ""
+
+
+NARROW = {
+    "max_resolution": 512,
+    "max_frames": 12,
+    "max_steps": 40,
+    "allowed_formats": ["gif"],
+    "allowed_priorities": ["normal"],
+}
+
+
+def test_with_everything_allowed_the_plan_is_not_mentioned(mia: Person) -> None:
+    page = mia.get("/").content.decode()
+    assert choices(page, "resolution") == dict.fromkeys(["256p", "512p", "768p", "1024p"], True)
+    assert choices(page, "output_format") == {"MP4 video": True, "GIF picture": True}
+    assert presets(page) == dict.fromkeys(["fast", "standard", "high", "batch"], "")
+    assert [hint(page, name) for name in ("resolution", "output_format", "num_frames", "steps")] == [""] * 4
+
+
+def test_what_the_plan_lacks_says_so_where_it_would_be_chosen(mia: Person) -> None:
+    Plan.objects.update(**NARROW)
+    page = mia.get("/").content.decode()
+    assert choices(page, "resolution") == {"256p": True, "512p": True, "768p": False, "1024p": False}
+    assert choices(page, "output_format") == {"MP4 video": False, "GIF picture": True}
+    assert presets(page) == {
+        "fast": "",
+        "standard": "Plan standard: up to 12 frames · up to 40 steps",
+        "high": "Plan standard: up to 512p · up to 12 frames · up to 40 steps",
+        "batch": "Plan standard: up to 12 frames · up to 40 steps · no low priority",
+    }
+    assert re.search(r'name="num_frames"\s+min="8"\s+max="12"\s+step="1"\s+value="12"', page)
+    assert re.search(r'name="steps"\s+min="10"\s+max="40"\s+step="1"\s+value="40"', page)
+    assert hint(page, "resolution") == "The plan of your team (standard) allows up to 512p."
+    assert hint(page, "num_frames") == "The plan of your team (standard) allows up to 12 frames."
+    assert hint(page, "steps") == "The plan of your team (standard) allows up to 40 steps."
+    assert hint(page, "output_format") == "The plan of your team (standard) does not have the rest."
+    price = mia.htmx("/price").content.decode()
+    assert "price-fast" in price
+    assert "price-high" not in price
+
+
+def test_what_was_sent_of_a_wider_plan_is_still_what_a_browser_sends(mia: Person) -> None:
+    """It would leave out a choice that is made and disabled, and the video would get a default that nobody saw."""
+    Plan.objects.update(**NARROW)
+    sent = {"preset": "high", "resolution": "1024p", "output_format": "mp4"}
+    page = mia.post("/", fields(**sent)).content.decode()
+    chosen = re.findall(r"<(?:input|option)[^>]*\b(?:checked|selected)\b[^>]*>\s*\w*", page)
+    for value in sent.values():
+        assert any(value in tag for tag in chosen), value
+    assert not any("disabled" in tag for tag in chosen)
+    assert not Job.objects.exists()
+
+
+def test_it_says_so_in_chinese(mia: Person) -> None:
+    Plan.objects.update(**NARROW | {"max_resolution": 128})
+    page = mia.client.get("/", headers={"Accept-Language": "zh-hans"}).content.decode()
+    assert presets(page)["high"] == "套餐 standard：最高 128x128 · 最多 12 帧 · 最多 40 步"  # noqa: RUF001
+    assert hint(page, "resolution") == "团队的套餐（standard）最高允许 128x128。"  # noqa: RUF001
+    assert hint(page, "output_format") == "其余选项不在团队的套餐（standard）之内。"  # noqa: RUF001
+
+
+def test_a_model_that_the_plan_lacks_is_shown_and_cannot_be_chosen(mia: Person, settings: Any) -> None:
+    settings.MODELS_ENABLED = ["camera", "i2vgen-xl"]
+    Plan.objects.update(allowed_models=["camera"])
+    page = mia.get("/").content.decode()
+    assert list(choices(page, "model").values()) == [True, False]
+    assert hint(page, "model") == "The plan of your team (standard) does not have the rest."
+
+
+@pytest.mark.parametrize(
+    ("language", "says"), [("en", "allows up to 12 frames"), ("zh-hans", "团队的套餐最多允许 12 帧")]
+)
+def test_what_is_sent_anyway_is_refused_at_its_field(language: str, says: str, mia: Person) -> None:
+    Plan.objects.update(max_frames=12)
+    answer = mia.client.post("/", fields(num_frames="16"), headers={"HX-Request": "true", "Accept-Language": language})
+    assert answer.status_code == 422
+    mark = re.search(r'id="error-num_frames".*?</p>', answer.content.decode(), re.DOTALL)
+    assert mark
+    assert says in mark[0]
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(("language", "says"), [("en", "allows you 0 videos a day"), ("zh-hans", "每天 0 个视频")])
+def test_a_used_up_cap_is_said_beside_the_price(language: str, says: str, mia: Person) -> None:
+    Membership.objects.filter(user=mia.user).update(videos_per_day=0)
+    headers: Any = {"HX-Request": "true", "Accept-Language": language}
+    answer = mia.client.post("/", fields(), headers=headers)
+    assert says in answer.content.decode()
+    assert not Job.objects.exists()

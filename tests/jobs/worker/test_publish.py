@@ -1,0 +1,191 @@
+"""Disks that are full, and storages that are away: nothing that was made is thrown away, no job fails for it."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from django.core.files.storage import default_storage
+
+from accounts.quota.models import LedgerEntry
+from inference.encoding import probe
+from jobs.models import Job, Worker
+from jobs.queue.finish import requeue_job
+from jobs.states import State
+from jobs.storage.files import is_missing, job_folder
+from tests.support.workers import WorkerProcess, wait_for_state, wait_until
+
+pytestmark = pytest.mark.xdist_group("processes")
+
+LONG = {"model": "scripted", "prompt": "delay=1", "steps": 100}
+SCRIPTED = ("--model", "scripted")
+
+
+@pytest.fixture(autouse=True)
+def all_models(settings):
+    settings.MODELS_ENABLED = ["camera", "scripted"]
+
+
+def in_the_middle(job: Job) -> bool:
+    job.refresh_from_db()
+    return job.state == State.IN_PROGRESS and job.steps_done > 0
+
+
+def unhealthy() -> Worker | None:
+    return Worker.objects.filter(state=Worker.State.UNHEALTHY).first()
+
+
+def test_a_disk_without_space_stops_the_claims(submit, start_worker):
+    start_worker(wait="engine_ready", SCRATCH_MIN_FREE_BYTES=10**18)
+    job = submit()
+    found = wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first(), 10)
+    assert "left on the disk" in found.last_error
+    job.refresh_from_db()
+    assert (job.state, job.attempt) == (State.QUEUED, 0)
+
+
+def test_a_storage_that_is_away_for_a_while_costs_nothing(submit, start_worker, hurry):
+    """The worker keeps what it made, says what is wrong, and publishes once the storage is back."""
+    media = Path(default_storage.location)
+    worker = start_worker(*SCRIPTED)
+    job = submit(**LONG)
+    wait_until(lambda: in_the_middle(job))
+    folder = media / job_folder(job.team_id, job.id)
+    source = folder / "source.png"
+    kept = source.read_bytes()
+    shutil.rmtree(folder)
+    folder.write_text("a file where a folder should be")
+    hurry()
+    worker.wait_for("publish_retry")
+    wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).exists(), 10)
+    folder.unlink()
+    folder.mkdir()
+    source.write_bytes(kept)
+    wait_for_state(job, State.COMPLETED, State.FAILED)
+    assert (job.state, job.attempt, job.crash_count) == (State.COMPLETED, 1, 0)
+    assert LedgerEntry.objects.filter(job_id=job.pk, kind="settle").count() == 1
+
+
+@contextmanager
+def full_disk(folder: Path, worker: WorkerProcess) -> Iterator[str]:
+    """No room for another byte below the folder, until the block ends; yields how that was done.
+
+    Root mounts a small disk there and fills it. An ordinary user cannot: the worker may write no more bytes to files.
+    """
+    kept = (folder / "source.png").read_bytes()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False).returncode == 0:
+        (folder / "source.png").write_bytes(kept)
+        filler = folder / "filler"
+        with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+            while True:
+                file.write(bytes(4096))
+        yield "a full tmpfs"
+        filler.unlink()
+        return
+    process = psutil.Process(worker.process.pid)
+    usual = process.rlimit(psutil.RLIMIT_FSIZE)
+    process.rlimit(psutil.RLIMIT_FSIZE, (0, usual[1]))
+    yield "a limit on the size of files"
+    process.rlimit(psutil.RLIMIT_FSIZE, usual)
+
+
+def test_a_full_disk_is_waited_for(submit, start_worker, hurry):
+    worker = start_worker(*SCRIPTED)
+    job = submit(**LONG)
+    folder = Path(default_storage.path(job_folder(job.team_id, job.id)))
+    wait_until(lambda: in_the_middle(job))
+    try:
+        with full_disk(folder, worker) as means:
+            hurry()
+            last_error = wait_until(unhealthy, 20, lambda: means).last_error
+            expected = "There is no space left on the disk." if means == "a full tmpfs" else "Cannot publish"
+            assert expected in last_error, means
+            job.refresh_from_db()
+            assert (job.state, job.result_key) == (State.IN_PROGRESS, ""), means
+            if means == "a full tmpfs":  # otherwise the worker cannot write its log either
+                later = submit(**LONG)
+                tries = worker.log.read_text().count("publish_retry")
+                wait_until(lambda: worker.log.read_text().count("publish_retry") > tries)
+                later.refresh_from_db()
+                assert (later.state, later.attempt) == (State.QUEUED, 0)
+        wait_for_state(job, State.COMPLETED, State.FAILED)
+        assert (job.state, job.attempt, job.crash_count) == (State.COMPLETED, 1, 0), means
+        assert probe(Path(default_storage.path(job.result_key))).num_frames == job.num_frames
+    finally:
+        if folder.is_mount():
+            subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.parametrize("left", ["an empty mount point", "nothing"])
+def test_a_storage_that_is_not_mounted_fails_no_job(left, submit, start_worker):
+    """The picture is not gone, the storage is: the job goes back uncounted and is made when it is there again."""
+    media = Path(default_storage.location)
+    away = media.with_name("media-away")
+    job = submit(model="scripted", prompt="fine", steps=10)
+    media.rename(away)
+    try:
+        if left == "an empty mount point":
+            media.mkdir()
+        worker = start_worker(*SCRIPTED)
+        worker.wait_for("storage_failed")
+        wait_for_state(job, State.QUEUED, State.FAILED)
+        assert (job.state, job.crash_count) == (State.QUEUED, 0)
+    finally:
+        shutil.rmtree(media, ignore_errors=True)
+        away.rename(media)
+    Job.objects.filter(pk=job.pk).update(not_before=None)
+    wait_for_state(job, State.COMPLETED, State.FAILED)
+    assert (job.state, job.crash_count) == (State.COMPLETED, 0)
+
+
+def test_a_picture_that_is_gone_fails_its_job(submit, start_worker):
+    kept = submit(model="scripted", prompt="fine", steps=10)
+    job = submit(model="scripted", prompt="fine", steps=10)
+    default_storage.delete(job.source_key)
+    start_worker(*SCRIPTED)
+    wait_for_state(job, State.COMPLETED, State.FAILED, State.QUEUED)
+    wait_for_state(kept, State.COMPLETED, State.FAILED)
+    job.refresh_from_db()
+    assert (job.state, job.error_code, kept.state) == (State.FAILED, "source_missing", State.COMPLETED)
+
+
+def test_gone_is_what_a_storage_that_is_there_does_not_have(submit):
+    job = submit()
+    media = Path(default_storage.location)
+    away = media.with_name("media-away")
+    assert not is_missing(job.source_key)  # it was away when it was read, and is back
+    assert is_missing(job.source_key + "x")
+    media.rename(away)
+    try:
+        assert not is_missing(job.source_key + "x")
+        media.mkdir()
+        assert not is_missing(job.source_key + "x")
+        media.rmdir()
+        media.write_text("a file where a folder should be")
+        assert not is_missing(job.source_key + "x")
+        media.unlink()
+    finally:
+        away.rename(media)
+
+
+def test_only_what_is_published_counts_as_done(submit, start_worker, hurry):
+    """What was made for a job that went to another attempt meanwhile is dropped, and not counted."""
+    worker = start_worker(*SCRIPTED, HEARTBEAT_INTERVAL_SECONDS=0.5)
+    wait_for_state(submit(model="scripted", prompt="fine", steps=10), State.COMPLETED, State.FAILED)
+    job = submit(**LONG)
+    wait_until(lambda: in_the_middle(job))
+    folder = Path(default_storage.path(job_folder(job.team_id, job.id)))
+    shutil.rmtree(folder)
+    folder.write_text("a file where a folder should be")
+    hurry()
+    hurry()
+    worker.wait_for("publish_retry")
+    requeue_job(fence=job.fence, delay_seconds=3600)
+    worker.wait_for("publish_abandoned")
+    worker.stop()
+    (stopped,) = [line for line in worker.log.read_text().splitlines() if "worker_stopped" in line]
+    assert json.loads(stopped)["jobs_done"] == 1

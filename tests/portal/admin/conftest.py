@@ -1,0 +1,65 @@
+"""Adele administers; Alice has a team. Who is staff has an authenticator app, and a session that has shown it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.contrib.auth.models import Permission
+
+from accounts.keys.services import ensure_personal_team
+from accounts.models import User
+from portal.admin.announcements import announcement_cache
+from tests.support.pages import (  # noqa: F401 (fixtures)
+    Person,
+    _fresh_redis,
+    _own_media,
+    alice,
+    browser,
+    charlie,
+    make_job,
+    make_user,
+    sign_in,
+)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_announcements() -> None:
+    announcement_cache.clear()
+
+
+def show_second_factor(person: Person) -> None:
+    """What allauth writes into the session of who signed in with an authenticator app."""
+    session = person.client.session
+    session["account_authentication_methods"] = [{"method": "mfa", "at": time.time(), "type": "totp"}]
+    session["account_authentication_methods_user"] = str(person.user.pk)
+    session.save()
+
+
+def staff(email: str, *permissions: str, superuser: bool = False) -> Person:
+    user = make_user(email)
+    User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=superuser)
+    for name in permissions:
+        app, codename = name.split(".")
+        user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    user.refresh_from_db()
+    TOTP.activate(user, generate_totp_secret())
+    person = sign_in(user, ensure_personal_team(user=user))
+    show_second_factor(person)
+    return person
+
+
+@pytest.fixture
+def adele(db: None) -> Person:
+    return staff("adele@example.com", superuser=True)
+
+
+@pytest.fixture
+def make_staff(db: None) -> Callable[..., Person]:
+    return staff
+
+
+def run_action(person: Person, path: str, **answers: Any) -> Any:
+    """A deed, answered at once."""
+    return person.post(path, {"decided": "1", **answers})

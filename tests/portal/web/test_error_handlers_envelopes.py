@@ -1,0 +1,178 @@
+"""Whatever comes over the wire, the API answers with JSON in its envelope: at gunicorn and at uvicorn alike."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from email.parser import BytesParser
+from typing import Any
+
+import pytest
+
+from accounts.keys.services import create_api_key, ensure_personal_team
+from accounts.models import User
+from tests.support.web_processes import LiveProcess, WebProcesses
+
+Connect = Callable[[], socket.socket]
+JSON = b"Content-Type: application/json"
+FORM = b"Content-Type: multipart/form-data; boundary=x"
+
+# Request line, headers and body, then the status and code that answer it.
+CASES: dict[str, tuple[bytes, list[bytes], bytes, int, str]] = {
+    "unknown address": (b"GET /v1/nothing", [], b"", 404, "not_found"),
+    "below an address": (b"GET /v1/videos/vid_1/x/y", [], b"", 404, "not_found"),
+    "odd bytes in the address": (b"GET /v1/videos/%00%ff%ed%a0%80", [], b"", 404, "not_found"),
+    "a method that is not taken": (b"PUT /v1/videos", [], b"", 405, "method_not_allowed"),
+    "a method that nobody takes": (b"PROPFIND /v1/videos", [], b"", 405, "method_not_allowed"),
+    "an id that is none": (b"GET /v1/videos/vid_zz", [], b"", 404, "not_found"),
+    "no JSON accepted": (b"GET /v1/videos", [b"Accept: text/html"], b"", 406, "not_acceptable"),
+    "text": (b"POST /v1/videos", [b"Content-Type: text/plain"], b"hello", 415, "unsupported_media_type"),
+    "XML": (b"POST /v1/webhooks", [b"Content-Type: application/xml"], b"<a/>", 415, "unsupported_media_type"),
+    "a form where JSON is taken": (b"POST /v1/webhooks", [FORM], b"--x--\r\n", 415, "unsupported_media_type"),
+    "another charset": (b"POST /v1/videos", [JSON + b"; charset=utf-16"], b"{}", 415, "unsupported_charset"),
+    "no UTF-8": (b"POST /v1/videos", [JSON], b'{"prompt": "\xff\xfe"}', 400, "malformed_body"),
+    "no JSON": (b"POST /v1/videos", [JSON], b"{", 400, "malformed_body"),
+    "a list": (b"POST /v1/videos", [JSON], b"[1]", 400, "malformed_body"),
+    "NaN": (b"POST /v1/videos", [JSON], b'{"fps": NaN}', 400, "malformed_body"),
+    "infinity": (b"POST /v1/videos", [JSON], b'{"fps": -Infinity}', 400, "malformed_body"),
+    "a float beyond all": (
+        b"POST /v1/videos",
+        [JSON],
+        b'{"prompt": "x", "guidance_scale": 1e999}',
+        422,
+        "invalid_field",
+    ),
+    "a number of many digits": (b"POST /v1/videos", [JSON], b'{"seed": ' + b"9" * 5000 + b"}", 400, "malformed_body"),
+    "a name twice": (b"POST /v1/videos", [JSON], b'{"fps": 8, "fps": 9}', 400, "malformed_body"),
+    "deep JSON": (b"POST /v1/videos", [JSON], b'{"a":' * 100_000 + b"1" + b"}" * 100_000, 400, "malformed_body"),
+    "NUL": (b"POST /v1/videos", [JSON], b'{"prompt": "a\\u0000b"}', 422, "invalid_field"),
+    "half a surrogate pair": (b"POST /v1/videos", [JSON], b'{"prompt": "\\ud800"}', 422, "invalid_field"),
+    "such a name": (b"POST /v1/videos", [JSON], b'{"\\ud800": 1}', 422, "invalid_field"),
+    "a form that breaks off": (b"POST /v1/videos", [FORM], b"--x\r\nContent-Dispos", 422, "invalid_field"),
+    "a form without its boundary": (
+        b"POST /v1/videos",
+        [b"Content-Type: multipart/form-data"],
+        b"x",
+        400,
+        "malformed_body",
+    ),
+    "too large": (b"POST /v1/videos", [JSON, b"Content-Length: 99000000"], b"", 413, "body_too_large"),
+    "a day that is none": (b"GET /v1/usage?from=2026-02-30", [], b"", 422, "invalid_field"),
+    "a year beyond all": (b"GET /v1/usage?from=99999-01-01", [], b"", 422, "invalid_field"),
+    "a name twice in a query": (b"GET /v1/videos?limit=1&limit=2", [], b"", 422, "invalid_field"),
+    "a format": (b"GET /v1/videos?format=xml", [], b"", 422, "invalid_field"),
+    "a packed body": (
+        b"POST /v1/videos",
+        [JSON, b"Content-Encoding: gzip"],
+        b"\x1f\x8b",
+        415,
+        "unsupported_encoding",
+    ),
+    "a number in words": (b"GET /v1/videos?limit=many", [], b"", 422, "invalid_field"),
+    "a number beyond all": (b"GET /v1/videos?created_after=" + b"9" * 400, [], b"", 422, "invalid_field"),
+    "a deadline that is none": (b"POST /v1/videos", [JSON, b"Cancel-After: 1e3"], b"{}", 422, "invalid_field"),
+    "a range of nothing": (b"GET /v1/videos/vid_zz/content", [b"Range: bytes=9-1"], b"", 404, "not_found"),
+    "a key that is none": (b"GET /v1/videos", [b"X-API-Key: \xc3\xa9\xff"], b"", 401, "invalid_key"),
+}
+# What the servers refuse before any program of ours sees it: 4xx, in their own words.
+BROKEN = {
+    "a length in words": b"POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Length: many\r\n\r\n",
+    "two lengths": b"POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{",
+    "no HTTP": b"hello\r\n\r\n",
+    "a huge header": b"GET /v1/videos HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 200_000 + b"\r\n\r\n",
+}
+
+
+@pytest.fixture
+def live(live_process: Callable[..., LiveProcess]) -> tuple[Connect, str]:
+    """uvicorn, as the compose file starts it."""
+    process = live_process()
+    return lambda: socket.create_connection(("127.0.0.1", process.port), timeout=60), _key()
+
+
+@pytest.fixture
+def web(web_processes: Callable[..., WebProcesses]) -> tuple[Connect, str]:
+    """gunicorn, as production runs it."""
+    processes = web_processes(1)
+
+    def connect() -> socket.socket:
+        made = socket.socket(socket.AF_UNIX)
+        made.settimeout(60)
+        made.connect(str(processes.socket))
+        return made
+
+    return connect, _key()
+
+
+def _key() -> str:
+    user = User.objects.create_user("wire@example.com")
+    return create_api_key(team=ensure_personal_team(user=user), creator=user, name="wire")[1]
+
+
+def exchange(connect: Connect, request: bytes) -> tuple[int, Any, bytes]:
+    """Status, headers and body of the answer to these very bytes."""
+    with connect() as wire:
+        with suppress(OSError):  # it may be refused before it is read whole
+            wire.sendall(request)
+        pieces = []
+        with suppress(ConnectionError):
+            while piece := wire.recv(65536):
+                pieces.append(piece)
+    head, _, body = b"".join(pieces).partition(b"\r\n\r\n")
+    status_line, _, lines = head.partition(b"\r\n")
+    return int(status_line.split()[1]) if status_line else 0, BytesParser().parsebytes(lines), body
+
+
+def complaints(connect: Connect, key: str) -> Iterator[str]:
+    for name, (line, headers, body, status, code) in CASES.items():
+        own = [] if any(header.startswith(b"X-API-Key") for header in headers) else [b"X-API-Key: " + key.encode()]
+        length = [] if b"Content-Length" in b"".join(headers) else [b"Content-Length: %d" % len(body)]
+        lines = [line + b" HTTP/1.1", b"Host: localhost", b"Connection: close", *own, *length, *headers]
+        found, answer, content = exchange(connect, b"\r\n".join(lines) + b"\r\n\r\n" + body)
+        try:
+            error = json.loads(content)["error"]
+        except (ValueError, KeyError):
+            yield f"{name}: {found} {content[:200]!r}"
+            continue
+        if (found, error["code"]) != (status, code):
+            yield f"{name}: {found} {error}"
+        if error["request_id"] != answer["X-Request-Id"] or not error["doc_url"].endswith(f"#{code}"):
+            yield f"{name}: {error} {answer.items()}"
+        if found == 405 and not answer["Allow"]:
+            yield f"{name}: no Allow"
+    for name, request in BROKEN.items():
+        found, _answer, content = exchange(connect, request)
+        if not (400 <= found < 500):
+            yield f"{name}: {found} {content[:200]!r}"
+
+
+def test_at_uvicorn(live: tuple[Connect, str]) -> None:
+    assert list(complaints(*live)) == []
+
+
+def test_at_gunicorn(web: tuple[Connect, str]) -> None:
+    assert list(complaints(*web)) == []
+
+
+def test_a_body_that_is_refused_is_read_to_its_end(web: tuple[Connect, str]) -> None:
+    """Or else whoever still sends it sees the line break, and never the answer."""
+    connect, key = web
+    for own, length, status in ((key, 50_000_000, b"413"), ("mts_none_none", 40_000_000, b"401")):
+        with connect() as wire:
+            head = (b"POST /v1/videos HTTP/1.1", b"Host: localhost", b"X-API-Key: " + own.encode(), JSON)
+            wire.sendall(b"\r\n".join((*head, b"Content-Length: %d\r\n\r\n" % length)) + bytes(length))
+            assert wire.recv(65536).split()[1] == status
+
+
+def test_generate_answers_in_its_own_envelope(live: tuple[Connect, str]) -> None:
+    connect, key = live
+    bodies = ((b"GET", b"", b""), (b"POST", JSON + b"\r\n", b"{"), (b"POST", b"", b"x"))
+    for path in (b"/generate", b"/v1/generate"):
+        for method, headers, body in bodies:
+            head = b"%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-API-Key: %s\r\n%s" % (
+                *(method, path, key.encode(), headers),
+            )
+            found, _answer, content = exchange(connect, head + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            answer = json.loads(content)
+            assert set(answer) == {"task_id", "status", "error", "code"}
+            assert (400 <= found < 500, answer["status"], answer["code"]) == (True, "failed", "INVALID_ARGUMENT")

@@ -1,0 +1,108 @@
+# ruff: noqa: F811 (fixtures are imported, and then named as arguments)
+"""English and Simplified Chinese are equals: every text of the site is in a catalogue, and that is compiled."""
+
+import ast
+import gettext
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.utils import dates, translation
+from django.utils.translation.template import templatize
+from django.utils.translation.trans_real import translation as loaded_catalogue
+
+from tests.support.pages import Person, _fresh_redis, _own_media, alice, mia  # noqa: F401 (fixtures)
+
+ROOT = Path(settings.ROOT)
+ROOMS = ("accounts", "jobs", "inference", "platform")
+CATALOGUES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("zh_Hans/LC_MESSAGES/django.po"))
+TEMPLATES = sorted([*(ROOT / "templates").rglob("*.html"), *(ROOT / "templates").rglob("*.txt")])
+ENTRY = re.compile(r'^(msgctxt|msgid|msgid_plural|msgstr(?:\[\d\])?) ((?:".*"\n?)+)', re.MULTILINE)
+PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
+# Template tags as templatize() writes them: one call a text.
+STRING = r"""u?("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"""
+IN_TEMPLATE = re.compile(rf"\b(?:_|gettext|ngettext)\({STRING}")
+FUNCTIONS = {"_", "gettext", "gettext_lazy", "gettext_noop", "noop", "ngettext", "ngettext_lazy", "pgettext"}
+
+
+def entries(catalogue: Path) -> Iterator[tuple[str, str]]:
+    """(text, translation) as the source of a catalogue has them."""
+    text = ""
+    for kind, lines in ENTRY.findall(catalogue.read_text()):
+        words = "".join(ast.literal_eval(line) for line in lines.strip().split("\n"))
+        if kind == "msgid":
+            text = words
+        elif kind.startswith("msgstr") and text:
+            yield text, words
+
+
+def texts_of_template(path: Path) -> set[str]:
+    return {ast.literal_eval(found) for found in IN_TEMPLATE.findall(templatize(path.read_text()))}
+
+
+def texts_of_module(path: Path) -> set[str]:
+    """The constant first arguments of calls to gettext and its kin."""
+    return {
+        call.args[0].value
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in FUNCTIONS and call.args
+        if isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str)
+    }
+
+
+def untranslated(texts: set[str]) -> list[str]:
+    """Those that no loaded catalogue knows: ours, Django's and allauth's."""
+    known = loaded_catalogue("zh-hans")._catalog
+    return sorted(text for text in texts if not known.get(text) and not known.get((text, 0)))
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.parents[3].name)
+def test_every_entry_is_translated_and_keeps_its_placeholders(catalogue: Path) -> None:
+    for text, words in entries(catalogue):
+        assert words, text
+        assert sorted(PLACEHOLDER.findall(text)) == sorted(PLACEHOLDER.findall(words)), text
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.parents[3].name)
+def test_the_compiled_catalogue_is_that_of_the_source(catalogue: Path) -> None:
+    with catalogue.with_suffix(".mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    for text, words in entries(catalogue):
+        assert words in {compiled.gettext(text), compiled.ngettext(text, text, 1)}, f"run msgfmt: {text!r}"
+
+
+def test_every_text_of_the_templates_is_translated() -> None:
+    missing = {path.name: found for path in TEMPLATES if (found := untranslated(texts_of_template(path)))}
+    assert not missing
+
+
+def test_every_text_of_the_code_is_translated() -> None:
+    modules = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    missing = {path.name: found for path in modules if (found := untranslated(texts_of_module(path)))}
+    assert not missing
+
+
+def test_a_text_without_translation_is_found(tmp_path: Path) -> None:
+    template, module = tmp_path / "page.html", tmp_path / "module.py"
+    template.write_text(
+        '{% load i18n %}{% translate "No such words" %}{{ _("Nor these") }}'
+        "{% blocktranslate trimmed %}\n  And {{ these }}\n  neither\n{% endblocktranslate %}"
+    )
+    module.write_text('message = _("Nothing like it %(here)s")')
+    assert untranslated(texts_of_template(template)) == ["And %(these)s neither", "No such words", "Nor these"]
+    assert untranslated(texts_of_module(module)) == ["Nothing like it %(here)s"]
+
+
+def test_pages_and_messages_speak_chinese(mia: Person) -> None:
+    mia.client.post("/language", {"language": "zh-hans"})
+    page = mia.get("/").content.decode()
+    assert "制作视频" in page
+    assert 'data-idea="slowly zooms in"' in page
+    assert "请先选择一张图片" in mia.htmx("/", {"fps": "99"}).content.decode()
+
+
+def test_our_words_do_not_displace_those_of_django() -> None:
+    with translation.override("zh-hans"):
+        assert "五月" in str(dates.MONTHS[5])

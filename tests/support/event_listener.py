@@ -1,0 +1,92 @@
+"""A client of event streams, that reads in a thread and keeps what it read."""
+
+import base64
+import io
+import json
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Self
+
+import httpx
+from PIL import Image
+
+from jobs.models import Job
+from tests.support.workers import PATIENCE_SECONDS, wait_until
+
+
+@dataclass(frozen=True)
+class Heard:
+    id: str
+    kind: str
+    data: dict[str, Any]
+
+    @property
+    def picture(self) -> Image.Image:
+        return Image.open(io.BytesIO(base64.b64decode(self.data["image_base64"])))
+
+
+def parse(text: str) -> list[Heard]:
+    """The events of a stream, without what only keeps it alive."""
+    events = []
+    for block in text.split("\n\n")[:-1]:
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        if "data" in fields:
+            events.append(Heard(fields["id"], fields["event"], json.loads(fields["data"])))
+    return events
+
+
+class Listener:
+    """A context manager: inside it the stream is read."""
+
+    def __init__(self, base_url: str, job: Job, headers: dict[str, str], last: str | None = None) -> None:
+        self._client = httpx.Client(base_url=base_url, timeout=PATIENCE_SECONDS)
+        self._headers = headers if last is None else {**headers, "Last-Event-ID": last}
+        self._path = f"/v1/videos/{job.public_id}/events"
+        self.raw, self.ended, self.status, self.headers = "", False, 0, httpx.Headers()
+        self._socket: socket.socket | None = None
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        wait_until(lambda: self.status or self.ended)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Goes away, in the midst of it or not."""
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(PATIENCE_SECONDS)
+        self._client.close()
+
+    def _read(self) -> None:
+        try:
+            with self._client.stream("GET", self._path, headers=self._headers) as answer:
+                self._socket = answer.extensions["network_stream"].get_extra_info("socket")
+                self.headers, self.status = answer.headers, answer.status_code
+                for text in answer.iter_text():
+                    self.raw += text
+        except (httpx.HTTPError, RuntimeError):
+            pass  # it was closed
+        finally:
+            self.ended = True
+
+    @property
+    def events(self) -> list[Heard]:
+        return parse(self.raw)
+
+    def of(self, kind: str) -> list[Heard]:
+        return [event for event in self.events if event.kind == kind]
+
+    @property
+    def statuses(self) -> list[str]:
+        return [event.data["status"] for event in self.of("status")]
+
+    def wait(self, condition: Callable[[Self], Any], seconds: float = PATIENCE_SECONDS) -> None:
+        wait_until(lambda: condition(self), seconds, lambda: f"heard {self.raw[-2000:]!r}, ended: {self.ended}")

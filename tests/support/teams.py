@@ -1,0 +1,43 @@
+"""Shorthands of the team's tests."""
+
+import re
+from typing import Any
+
+from django.core import mail
+
+from accounts.keys.services import provision_team
+from accounts.models import Membership, Team, User
+from accounts.roles import Role
+from tests.support.pages import Person, make_user, sign_in
+
+
+def studio(owner: User, **members: Role) -> Team:
+    """A team beside the personal one, with members by the first part of their address."""
+    team = provision_team(name="Studio", owner=owner)
+    for name, role in members.items():
+        email = f"{name}@example.com"
+        user = User.objects.filter(email=email).first() or make_user(email)
+        Membership.objects.create(team=team, user=user, role=role)
+    return team
+
+
+def at(team: Team, name: str) -> Person:
+    """A person of the team at their browser."""
+    return sign_in(User.objects.get(email=f"{name}@example.com"), team)
+
+
+def role_of(team: Team, name: str) -> str | None:
+    return (
+        Membership.objects.filter(team=team, user__email=f"{name}@example.com").values_list("role", flat=True).first()
+    )
+
+
+def link_in_mail() -> str:
+    """The path of the last mail's link."""
+    found = re.search(r"https?://[^/\s]+(/join/\S+)", str(mail.outbox[-1].body))
+    assert found
+    return found[1]
+
+
+def text_of(answer: Any) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode())).replace("&#x27;", "'")

@@ -1,0 +1,136 @@
+"""Real web processes, as production runs them, against this test's database: pre-forked sync workers, and `live`."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+import psutil
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from tests.support.ports import own_port
+from tests.support.workers import wait_until
+
+
+class WebProcesses:
+    """gunicorn with so many workers, on a Unix socket."""
+
+    def __init__(self, count: int, folder: Path, environment: dict[str, str]) -> None:
+        self.socket, self.log = folder / "web", folder / "web.log"
+        command = ["-m", "gunicorn", "portal.wsgi:application", "--workers", str(count), "--worker-class", "sync"]
+        with self.log.open("wb") as output:
+            self.process = psutil.Popen(
+                [sys.executable, *command, "--bind", f"unix:{self.socket}", "--timeout", "120", "--no-control-socket"],
+                cwd=folder,
+                env=environment,
+                stdout=output,
+                stderr=output,
+            )
+        wait_until(lambda: self.log.read_text().count("Booting worker") == count, 180, self.log.read_text)
+        wait_until(self._answers, 180, self.log.read_text)
+
+    def client(self, headers: dict[str, str]) -> httpx.Client:
+        transport = httpx.HTTPTransport(uds=str(self.socket))
+        return httpx.Client(transport=transport, base_url="http://localhost", headers=headers, timeout=120)
+
+    def _answers(self) -> bool:
+        try:
+            with self.client({}) as client:
+                return client.get("/livez").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> None:
+        if self.process.poll() is not None:
+            return
+        children = self.process.children(recursive=True)
+        self.process.terminate()
+        _, alive = psutil.wait_procs([self.process, *children], timeout=20)
+        for process in alive:
+            process.kill()
+
+
+class LiveProcess:
+    """uvicorn, as the compose file starts it, on a port of its own; `url` is its address."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.log = folder / "live.log"
+        self.port = own_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        command = "uvicorn portal.asgi:application --http httptools --log-level warning --no-proxy-headers"
+        with self.log.open("wb") as output:
+            self.process = psutil.Popen(
+                [sys.executable, "-m", *command.split(), "--timeout-graceful-shutdown", "1", "--port", str(self.port)],
+                cwd=folder,
+                env={"DATABASE_POOL_SIZE": "5", **environment},
+                stdout=output,
+                stderr=output,
+            )
+        wait_until(self._answers, 180, self.log.read_text)
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/livez", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> None:
+        if not self.process.is_running():
+            return
+        self.process.terminate()
+        _, alive = psutil.wait_procs([self.process], timeout=20)
+        for process in alive:
+            process.kill()
+
+
+def site_environment(variables: dict[str, Any]) -> dict[str, str]:
+    """Of processes of the site that share this test's database."""
+    address = urlsplit(os.environ["DATABASE_URL"])
+    root = Path(settings.ROOT)
+    # Whether it may hold answers back is for each kind of process to say itself.
+    inherited = {name: value for name, value in os.environ.items() if name != "LONG_POLLING_ENABLED"}
+    return {
+        **inherited,
+        "DATABASE_URL": urlunsplit(address._replace(path="/" + str(connection.settings_dict["NAME"]))),
+        "PYTHONPATH": os.pathsep.join([str(root), str(root / "platform")]),
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "REDIS_TIMEOUT_SECONDS": "30",  # see tests/settings.py
+        **{name: str(value) for name, value in variables.items()},
+    }
+
+
+@pytest.fixture
+def web_processes(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., WebProcesses]]:
+    """Starts web processes; environment variables by keyword."""
+    started: list[WebProcesses] = []
+
+    def start(count: int = 4, **variables: Any) -> WebProcesses:
+        folder = tmp_path / f"web-{len(started)}"
+        folder.mkdir()
+        started.append(WebProcesses(count, folder, site_environment(variables)))
+        return started[-1]
+
+    yield start
+    for web in started:
+        web.stop()
+
+
+@pytest.fixture
+def live_process(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., LiveProcess]]:
+    """Starts live processes; environment variables by keyword."""
+    started: list[LiveProcess] = []
+
+    def start(**variables: Any) -> LiveProcess:
+        folder = tmp_path / f"live-{len(started)}"
+        folder.mkdir()
+        started.append(LiveProcess(folder, site_environment(variables)))
+        return started[-1]
+
+    yield start
+    for live in started:
+        live.stop()
