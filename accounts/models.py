@@ -32,13 +32,13 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """A person, known by e-mail address."""
 
-    email = models.EmailField(_("e-mail address"), unique=True)
+    email = models.EmailField(_("email address"), unique=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
     # Of the mails that nobody's browser asks for, such as "your export is ready"; empty until the person chose one.
     language = models.CharField(_("language"), max_length=16, blank=True)
-    is_active = models.BooleanField(default=True)
-    is_staff = models.BooleanField(default=False)
-    date_joined = models.DateTimeField(default=timezone.now)
+    is_active = models.BooleanField(_("active"), default=True)
+    is_staff = models.BooleanField(_("staff status"), default=False)
+    date_joined = models.DateTimeField(_("date joined"), default=timezone.now)
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -60,18 +60,23 @@ class Team(models.Model):
 
     name = models.CharField(_("name"), max_length=120)
     personal_of = models.OneToOneField(
-        User, on_delete=models.PROTECT, null=True, blank=True, related_name="personal_team"
+        User,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="personal_team",
+        verbose_name=_("personal team of"),
     )
     members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(
-        User, through="Membership", related_name="teams"
+        User, through="Membership", related_name="teams", verbose_name=_("members")
     )
     # The model of a request that names none; empty for the site's.
     default_model = models.CharField(_("default model"), max_length=60, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
     # Its owner asked for its end: until this moment it can be kept, after it the reconciler closes it for good.
-    deletion_due_at = models.DateTimeField(null=True, blank=True)
+    deletion_due_at = models.DateTimeField(_("deletion due"), null=True, blank=True)
     # Closed for good. The row stays, since the ledger points at it.
-    deleted_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("team")
@@ -91,13 +96,13 @@ class TeamOwnedQuerySet(models.QuerySet[Owned_co]):
 class Membership(models.Model):
     """A user's role in a team."""
 
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
-    created_at = models.DateTimeField(auto_now_add=True)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("team"))
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("person"))
+    role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.MEMBER)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
     # What this person may use of the team's credits and days; None leaves it to the team's own limits.
-    credits_per_month = models.PositiveIntegerField(null=True, blank=True)
-    videos_per_day = models.PositiveIntegerField(null=True, blank=True)
+    credits_per_month = models.PositiveIntegerField(_("credits per month"), null=True, blank=True)
+    videos_per_day = models.PositiveIntegerField(_("videos per day"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("membership")
@@ -118,16 +123,18 @@ class InvitationQuerySet(TeamOwnedQuerySet["Invitation"]):
 class Invitation(models.Model):
     """Asks a person by mail to join a team. The link's secret is sent once and kept as a hash; it works once."""
 
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations")
-    email = models.EmailField(_("e-mail address"))
-    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
-    secret_sha256 = models.BinaryField(max_length=32, unique=True, editable=False)
-    inviter = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField()
-    accepted_at = models.DateTimeField(null=True, blank=True)
-    accepted_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    revoked_at = models.DateTimeField(null=True, blank=True)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations", verbose_name=_("team"))
+    email = models.EmailField(_("email address"))
+    role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.MEMBER)
+    secret_sha256 = models.BinaryField(_("secret SHA-256"), max_length=32, unique=True, editable=False)
+    inviter = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", verbose_name=_("invited by"))
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"))
+    accepted_at = models.DateTimeField(_("accepted"), null=True, blank=True)
+    accepted_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("accepted by")
+    )
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
 
     objects: ClassVar[models.Manager["Invitation"]] = InvitationQuerySet.as_manager()
 
@@ -153,24 +160,28 @@ class ApiKeyQuerySet(TeamOwnedQuerySet["ApiKey"]):
 class ApiKey(models.Model):
     """A secret that speaks for a team. Only its hash is kept; the prefix finds the row."""
 
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="api_keys")
-    creator = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="api_keys", verbose_name=_("team"))
+    creator = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys", verbose_name=_("created by"))
     name = models.CharField(_("name"), max_length=80)
-    prefix = models.CharField(max_length=12, unique=True, editable=False)
-    secret_sha256 = models.BinaryField(max_length=32, editable=False)
-    scopes = ArrayField(models.CharField(max_length=24, choices=Scope.choices))
-    allowed_networks = ArrayField(models.CharField(max_length=43), default=list, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
-    last_used_ip = models.GenericIPAddressField(null=True, blank=True)
+    prefix = models.CharField(_("prefix"), max_length=12, unique=True, editable=False)
+    secret_sha256 = models.BinaryField(_("secret SHA-256"), max_length=32, editable=False)
+    scopes = ArrayField(models.CharField(max_length=24, choices=Scope.choices), verbose_name=_("scopes"))
+    allowed_networks = ArrayField(
+        models.CharField(max_length=43), default=list, blank=True, verbose_name=_("allowed networks")
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
+    last_used_ip = models.GenericIPAddressField(_("last used from"), null=True, blank=True)
     # The key that this one replaces; that one works until its `expires_at`.
-    rotated_from = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    rotated_from = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("rotated from")
+    )
     # What this key may use; None leaves it to the limits of its creator and the team.
-    credits_per_month = models.PositiveIntegerField(null=True, blank=True)
-    videos_per_day = models.PositiveIntegerField(null=True, blank=True)
-    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    credits_per_month = models.PositiveIntegerField(_("credits per month"), null=True, blank=True)
+    videos_per_day = models.PositiveIntegerField(_("videos per day"), null=True, blank=True)
+    requests_per_minute = models.PositiveIntegerField(_("requests per minute"), null=True, blank=True)
 
     objects: ClassVar[models.Manager["ApiKey"]] = ApiKeyQuerySet.as_manager()
 

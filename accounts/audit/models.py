@@ -25,12 +25,12 @@ class Verb(models.TextChoices):
     SIGN_IN = "sign_in", _("Signed in")
     SIGN_IN_FAILED = "sign_in_failed", _("Sign-in failed")
     SECOND_FACTOR = "second_factor", _("Second factor used")
-    SECOND_FACTOR_FAILED = "second_factor_failed", _("Second factor refused")
+    SECOND_FACTOR_FAILED = "second_factor_failed", _("Second factor rejected")
     SIGN_OUT = "sign_out", _("Signed out")
-    KEY_REFUSED = "key_refused", _("API key refused for its address")
-    IMPERSONATION_BEGAN = "impersonation_began", _("Acting as another person")
-    IMPERSONATION_ENDED = "impersonation_ended", _("No longer acting as another person")
-    ADMIN_ACTION = "deed", _("Done at the administrator's desk")
+    KEY_REFUSED = "key_refused", _("API key rejected: IP address not allowed")
+    IMPERSONATION_BEGAN = "impersonation_began", _("Impersonation started")
+    IMPERSONATION_ENDED = "impersonation_ended", _("Impersonation ended")
+    ADMIN_ACTION = "deed", _("Administrator action")
 
 
 @dataclass(frozen=True)
@@ -49,31 +49,38 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
         return self.filter(team=team)
 
 
-def _reference(to: type[models.Model]) -> Any:
+def _reference(to: type[models.Model], verbose_name: Any) -> Any:
     """Without a constraint in the database: the log outlives what it is about."""
-    return models.ForeignKey(to, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+")
+    return models.ForeignKey(
+        to,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        related_name="+",
+        verbose_name=verbose_name,
+    )
 
 
 class AuditEntry(models.Model):
     """Who did what, from where. Rows are never changed, and deleted by `purge` alone."""
 
-    id = models.BigAutoField(primary_key=True)
-    at = models.DateTimeField(auto_now_add=True)
-    team = _reference(Team)
-    actor = _reference(User)
-    api_key = _reference(ApiKey)
+    id = models.BigAutoField(_("ID"), primary_key=True)
+    at = models.DateTimeField(_("time"), auto_now_add=True)
+    team = _reference(Team, _("team"))
+    actor = _reference(User, _("actor"))
+    api_key = _reference(ApiKey, _("API key"))
     # The administrator who acted as `actor`.
-    impersonator = _reference(User)
-    ip = models.GenericIPAddressField(null=True)
-    request_id = models.CharField(max_length=64, blank=True)
+    impersonator = _reference(User, _("impersonated by"))
+    ip = models.GenericIPAddressField(_("IP address"), null=True)
+    request_id = models.CharField(_("request ID"), max_length=64, blank=True)
     # The process that wrote where no request did: `mutoscope create_key`.
-    system = models.CharField(max_length=64, blank=True)
-    verb = models.CharField(max_length=24, choices=Verb.choices)
+    system = models.CharField(_("process"), max_length=64, blank=True)
+    verb = models.CharField(_("event"), max_length=24, choices=Verb.choices)
     # The model's label, `accounts.ApiKey`, and the row's key. Empty where no row is meant.
-    model = models.CharField(max_length=80, blank=True)
-    row_id = models.CharField(max_length=64, blank=True)
+    model = models.CharField(_("table"), max_length=80, blank=True)
+    row_id = models.CharField(_("row ID"), max_length=64, blank=True)
     # {column: [old, new]}; of a secret column {column: "changed"}.
-    changes = models.JSONField(default=dict)
+    changes = models.JSONField(_("changes"), default=dict)
 
     objects: ClassVar[AuditQuerySet] = AuditQuerySet.as_manager()  # type: ignore[assignment]
 

@@ -36,7 +36,9 @@ def create_due_warnings(*, now: datetime | None = None) -> int:
     known = set(QuotaWarning.objects.filter(period=month).values_list("team_id", "percent"))
     rows: list[QuotaWarning] = []
     for team_id, credit_usage in credit_usage_by_team(month).items():
-        new = [level for level in WARNING_LEVELS_PERCENT if credit_usage.percent >= level and (team_id, level) not in known]
+        new = [
+            level for level in WARNING_LEVELS_PERCENT if credit_usage.percent >= level and (team_id, level) not in known
+        ]
         for level in new:
             # Who is told of 100 % need not hear of 80 % in the same minute.
             finished_at = None if level == new[-1] else now

@@ -20,25 +20,31 @@ class Limits(models.Model):
     """What a team may use. In a plan None means without limit; in an override it means as the plan says."""
 
     # Share of the GPUs against other teams when all are busy.
-    weight = models.PositiveIntegerField(null=True, blank=True)
-    max_running = models.PositiveIntegerField(null=True, blank=True)
-    max_queued = models.PositiveIntegerField(null=True, blank=True)
+    weight = models.PositiveIntegerField(_("GPU weight"), null=True, blank=True)
+    max_running = models.PositiveIntegerField(_("concurrent videos"), null=True, blank=True)
+    max_queued = models.PositiveIntegerField(_("queued videos"), null=True, blank=True)
     # Credits given at the start of each month (UTC), and whether what is left of them lives on after it.
-    monthly_credits = models.PositiveIntegerField(null=True, blank=True)
-    rollover = models.BooleanField(null=True, blank=True)
+    monthly_credits = models.PositiveIntegerField(_("credits per month"), null=True, blank=True)
+    rollover = models.BooleanField(_("rollover"), null=True, blank=True)
     # The pixel budget of a frame as the side of a square: 512 allows what the API calls 512p.
-    max_resolution = models.PositiveSmallIntegerField(null=True, blank=True)
-    max_frames = models.PositiveSmallIntegerField(null=True, blank=True)
-    max_steps = models.PositiveSmallIntegerField(null=True, blank=True)
-    allowed_formats = ArrayField(models.CharField(max_length=8), null=True, blank=True)
-    allowed_priorities = ArrayField(models.CharField(max_length=8), null=True, blank=True)
-    allowed_models = ArrayField(models.CharField(max_length=60), null=True, blank=True)
-    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
-    videos_per_day = models.PositiveIntegerField(null=True, blank=True)
-    gpu_seconds_per_month = models.PositiveIntegerField(null=True, blank=True)
-    storage_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    max_resolution = models.PositiveSmallIntegerField(_("maximum resolution"), null=True, blank=True)
+    max_frames = models.PositiveSmallIntegerField(_("maximum frames"), null=True, blank=True)
+    max_steps = models.PositiveSmallIntegerField(_("maximum steps"), null=True, blank=True)
+    allowed_formats = ArrayField(
+        models.CharField(max_length=8), null=True, blank=True, verbose_name=_("allowed formats")
+    )
+    allowed_priorities = ArrayField(
+        models.CharField(max_length=8), null=True, blank=True, verbose_name=_("allowed priorities")
+    )
+    allowed_models = ArrayField(
+        models.CharField(max_length=60), null=True, blank=True, verbose_name=_("allowed models")
+    )
+    requests_per_minute = models.PositiveIntegerField(_("requests per minute"), null=True, blank=True)
+    videos_per_day = models.PositiveIntegerField(_("videos per day"), null=True, blank=True)
+    gpu_seconds_per_month = models.PositiveIntegerField(_("GPU seconds per month"), null=True, blank=True)
+    storage_bytes = models.PositiveBigIntegerField(_("storage (bytes)"), null=True, blank=True)
     # Days that a finished video is kept; None keeps it for as long as the site does.
-    retention_days = models.PositiveIntegerField(null=True, blank=True)
+    retention_days = models.PositiveIntegerField(_("retention (days)"), null=True, blank=True)
 
     class Meta:
         abstract = True
@@ -47,11 +53,11 @@ class Limits(models.Model):
 class Plan(Limits):
     """A set of limits that teams are put on."""
 
-    name = models.CharField(max_length=60, unique=True)
-    weight = models.PositiveIntegerField(default=1)
-    max_running = models.PositiveIntegerField(default=4)
-    max_queued = models.PositiveIntegerField(default=1000)
-    requests_per_minute = models.PositiveIntegerField(null=True, blank=True, default=600)
+    name = models.CharField(_("name"), max_length=60, unique=True)
+    weight = models.PositiveIntegerField(_("GPU weight"), default=1)
+    max_running = models.PositiveIntegerField(_("concurrent videos"), default=4)
+    max_queued = models.PositiveIntegerField(_("queued videos"), default=1000)
+    requests_per_minute = models.PositiveIntegerField(_("requests per minute"), null=True, blank=True, default=600)
 
     class Meta:
         verbose_name = _("plan")
@@ -65,8 +71,10 @@ class Plan(Limits):
 class PlanOverride(Limits):
     """What one team may use otherwise than its plan says."""
 
-    team = models.OneToOneField(Team, on_delete=models.CASCADE, primary_key=True, related_name="plan_override")
-    reason = models.CharField(max_length=200, blank=True)
+    team = models.OneToOneField(
+        Team, on_delete=models.CASCADE, primary_key=True, related_name="plan_override", verbose_name=_("team")
+    )
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
 
     class Meta:
         verbose_name = _("override")
@@ -84,14 +92,16 @@ class PlanOverride(Limits):
 class Wallet(models.Model):
     """A team's credits: `balance` is free to spend, `reserved` is promised to jobs that are not closed yet."""
 
-    team = models.OneToOneField(Team, on_delete=models.PROTECT, primary_key=True, related_name="wallet")
-    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="wallets")
-    balance = models.BigIntegerField(default=0)
-    reserved = models.BigIntegerField(default=0)
+    team = models.OneToOneField(
+        Team, on_delete=models.PROTECT, primary_key=True, related_name="wallet", verbose_name=_("team")
+    )
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="wallets", verbose_name=_("plan"))
+    balance = models.BigIntegerField(_("available credits"), default=0)
+    reserved = models.BigIntegerField(_("reserved credits"), default=0)
     # Size of the results that are kept.
-    stored_bytes = models.BigIntegerField(default=0)
+    stored_bytes = models.BigIntegerField(_("stored bytes"), default=0)
     # The last month (its first day) that is settled as to monthly credits; months after it are still to be granted.
-    granted_through = models.DateField(null=True)
+    granted_through = models.DateField(_("granted through"), null=True)
 
     class Meta:
         constraints = [
@@ -111,24 +121,24 @@ class LedgerEntry(models.Model):
     """One movement of credits. Rows are never changed and never deleted."""
 
     class Kind(models.TextChoices):
-        GRANT = "grant", "given to the team"
-        RESERVE = "reserve", "promised to a job at submit"
-        SETTLE = "settle", "a job succeeded: charged, the rest given back"
-        RELEASE = "release", "a job ended otherwise: all given back"
-        ADJUST = "adjust", "corrected by an administrator"
+        GRANT = "grant", _("Granted to the team")
+        RESERVE = "reserve", _("Reserved for a video")
+        SETTLE = "settle", _("Video completed: charged, the rest returned")
+        RELEASE = "release", _("Video not completed: all returned")
+        ADJUST = "adjust", _("Adjusted by an administrator")
 
-    id = models.BigAutoField(primary_key=True)
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="ledger")
-    kind = models.CharField(max_length=8, choices=Kind.choices)
-    balance_delta = models.BigIntegerField()
-    reserved_delta = models.BigIntegerField()
+    id = models.BigAutoField(_("ID"), primary_key=True)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="ledger", verbose_name=_("team"))
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
+    balance_delta = models.BigIntegerField(_("available credits"))
+    reserved_delta = models.BigIntegerField(_("reserved credits"))
     # Not a foreign key: accounts lies below jobs and does not know it.
-    job_id: "models.UUIDField[uuid.UUID | None, uuid.UUID | None]" = models.UUIDField(null=True)
-    reason = models.CharField(max_length=200, blank=True)
-    actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    job_id: "models.UUIDField[uuid.UUID | None, uuid.UUID | None]" = models.UUIDField(_("video ID"), null=True)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("actor"))
     # Of a monthly grant, and of the end of what it left: the first day of its month.
-    period = models.DateField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    period = models.DateField(_("month"), null=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     objects: ClassVar[models.Manager["LedgerEntry"]] = LedgerEntryQuerySet.as_manager()
 
@@ -175,16 +185,20 @@ class UsageDay(models.Model):
     lock, under which they change, makes caps on them exact.
     """
 
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="usage")
-    day = models.DateField()
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="usage", verbose_name=_("team"))
+    day = models.DateField(_("day"))
     # Without a constraint in the database: a count outlives what it is about.
-    user = models.ForeignKey(User, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+")
-    api_key = models.ForeignKey(ApiKey, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+")
-    model = models.CharField(max_length=60)
-    credits = models.BigIntegerField(default=0)
-    videos = models.IntegerField(default=0)
-    completed = models.IntegerField(default=0)
-    gpu_seconds = models.FloatField(default=0)
+    user = models.ForeignKey(
+        User, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+", verbose_name=_("person")
+    )
+    api_key = models.ForeignKey(
+        ApiKey, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+", verbose_name=_("API key")
+    )
+    model = models.CharField(_("model"), max_length=60)
+    credits = models.BigIntegerField(_("credits"), default=0)
+    videos = models.IntegerField(_("videos"), default=0)
+    completed = models.IntegerField(_("completed videos"), default=0)
+    gpu_seconds = models.FloatField(_("GPU seconds"), default=0)
 
     objects: ClassVar[models.Manager["UsageDay"]] = UsageDayQuerySet.as_manager()
 
@@ -206,16 +220,16 @@ class QuotaWarning(models.Model):
     The row is written first and the mails follow, so that a mail server that is away delays them and loses none.
     """
 
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
-    period = models.DateField()
-    percent = models.PositiveSmallIntegerField()
-    created_at = models.DateTimeField(auto_now_add=True)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", verbose_name=_("team"))
+    period = models.DateField(_("month"))
+    percent = models.PositiveSmallIntegerField(_("percent"))
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
     # Ids of the users who have their mail.
-    sent_to = ArrayField(models.BigIntegerField(), default=list)
+    sent_to = ArrayField(models.BigIntegerField(), default=list, verbose_name=_("sent to"))
     # Whoever sends the mails has until then; after it another may try.
-    next_attempt_at = models.DateTimeField(null=True)
+    next_attempt_at = models.DateTimeField(_("next attempt"), null=True)
     # All mails are sent, or a higher level made this one needless.
-    finished_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
 
     class Meta:
         indexes = [models.Index(fields=["id"], condition=Q(finished_at=None), name="warning_to_send")]

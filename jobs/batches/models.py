@@ -27,34 +27,42 @@ class Batch(models.Model):
     class OnError(models.TextChoices):
         """What a request that cannot be taken means for the others."""
 
-        CONTINUE = "continue"
-        FAIL_FAST = "refuse_all"  # the stored value is the name before the first release
+        CONTINUE = "continue", _("Accept the other requests")
+        FAIL_FAST = "refuse_all", _("Reject the whole batch")  # the stored value is the name before the first release
 
-    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="batches")
-    user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="batches")
-    api_key = models.ForeignKey(ApiKey, on_delete=models.SET_NULL, null=True, related_name="+")
-    name = models.CharField(max_length=120, blank=True)
-    metadata = models.JSONField(default=dict)
+    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(
+        _("ID"), primary_key=True, default=new_id, editable=False
+    )
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="batches", verbose_name=_("team"))
+    user = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, related_name="batches", verbose_name=_("person")
+    )
+    api_key = models.ForeignKey(
+        ApiKey, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("API key")
+    )
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    metadata = models.JSONField(_("metadata"), default=dict)
     # Where its end is told, beside the team's webhooks.
-    webhook_url = models.CharField(max_length=2000, blank=True)
-    on_error = models.CharField(max_length=12, choices=OnError.choices, default=OnError.CONTINUE)
+    webhook_url = models.CharField(_("webhook URL"), max_length=2000, blank=True)
+    on_error = models.CharField(_("on error"), max_length=12, choices=OnError.choices, default=OnError.CONTINUE)
     # Requests that were sent; items are fewer while they are being taken, and where taking them was given up.
-    total = models.PositiveSmallIntegerField()
+    total = models.PositiveSmallIntegerField(_("requests"))
 
     # The client's key and a SHA-256 of what came with it; empty without one, and once its day is over.
-    idempotency_key = models.CharField(max_length=255, blank=True)
-    fingerprint = models.BinaryField(max_length=32)
+    idempotency_key = models.CharField(_("idempotency key"), max_length=255, blank=True)
+    fingerprint = models.BinaryField(_("fingerprint"), max_length=32)
     # The lease of the call that takes requests, counted by `takes`; null once all are taken or given up.
-    intake_lease_until = models.DateTimeField(null=True)
-    intake_attempt = models.PositiveSmallIntegerField(default=1)
+    intake_lease_until = models.DateTimeField(_("intake lease until"), null=True)
+    intake_attempt = models.PositiveSmallIntegerField(_("intake calls"), default=1)
 
-    state = models.CharField(max_length=12, choices=State.choices, default=State.IN_PROGRESS)
-    cancel_requested_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True)
+    state = models.CharField(_("state"), max_length=12, choices=State.choices, default=State.IN_PROGRESS)
+    cancel_requested_at = models.DateTimeField(_("cancellation requested"), null=True)
+    created_at = models.DateTimeField(_("submitted"), auto_now_add=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
     # A video of it that was not closed when somebody last looked: while it is not, nothing else has to be asked.
-    pending_job = models.ForeignKey(Job, on_delete=models.PROTECT, null=True, related_name="+")
+    pending_job = models.ForeignKey(
+        Job, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("pending video")
+    )
 
     objects: ClassVar[models.Manager["Batch"]] = TeamOwnedQuerySet["Batch"].as_manager()
 
@@ -91,15 +99,19 @@ class Batch(models.Model):
 class BatchItem(models.Model):
     """One request of a batch: the video that it became, or the error of the envelope that says why it did not."""
 
-    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
-    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="items")
+    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(
+        _("ID"), primary_key=True, default=new_id, editable=False
+    )
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+", verbose_name=_("team"))
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="items", verbose_name=_("batch"))
     # Its place among the requests, from 0.
-    index = models.PositiveSmallIntegerField()
+    index = models.PositiveSmallIntegerField(_("index"))
     # The client's own name for it.
-    custom_id = models.CharField(max_length=64, blank=True)
-    job = models.OneToOneField(Job, on_delete=models.PROTECT, null=True, related_name="batch_item")
-    error = models.JSONField(null=True)
+    custom_id = models.CharField(_("custom ID"), max_length=64, blank=True)
+    job = models.OneToOneField(
+        Job, on_delete=models.PROTECT, null=True, related_name="batch_item", verbose_name=_("video")
+    )
+    error = models.JSONField(_("error"), null=True)
 
     objects: ClassVar[models.Manager["BatchItem"]] = TeamOwnedQuerySet["BatchItem"].as_manager()
 

@@ -4,6 +4,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from common.ids import new_id
@@ -18,15 +19,17 @@ class Export(models.Model):
         FAILED = "failed"  # tried in vain
         GONE = "gone"  # its file is deleted
 
-    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="exports")
-    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
-    attempt = models.PositiveSmallIntegerField(default=0)
-    lease_until = models.DateTimeField(null=True)
-    file_key = models.CharField(max_length=200, blank=True)
-    size_bytes = models.PositiveBigIntegerField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True)
+    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(
+        _("ID"), primary_key=True, default=new_id, editable=False
+    )
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="exports", verbose_name=_("person"))
+    state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.WAITING)
+    attempt = models.PositiveSmallIntegerField(_("attempt"), default=0)
+    lease_until = models.DateTimeField(_("leased until"), null=True)
+    file_key = models.CharField(_("file key"), max_length=200, blank=True)
+    size_bytes = models.PositiveBigIntegerField(_("size (bytes)"), null=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"), null=True)
 
     class Meta:
         constraints = [

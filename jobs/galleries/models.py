@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team, TeamOwnedQuerySet, User
 from common.ids import new_id, public_id
@@ -43,18 +44,22 @@ class PublicationQuerySet(TeamOwnedQuerySet["Publication"]):
 class Publication(models.Model):
     """A finished video in its team's gallery. Its id is ordered by the time of publishing."""
 
-    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="publications")
-    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="publication")
-    publisher = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="publications")
-    caption = models.TextField(blank=True)
-    tags = ArrayField(models.CharField(max_length=MAX_TAG_LENGTH), default=list, blank=True)
+    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(
+        _("ID"), primary_key=True, default=new_id, editable=False
+    )
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="publications", verbose_name=_("team"))
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="publication", verbose_name=_("video"))
+    publisher = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, related_name="publications", verbose_name=_("published by")
+    )
+    caption = models.TextField(_("caption"), blank=True)
+    tags = ArrayField(models.CharField(max_length=MAX_TAG_LENGTH), default=list, blank=True, verbose_name=_("tags"))
     # Whether the team's public page shows it, where the team has one.
-    is_public = models.BooleanField(default=False)
-    published_at = models.DateTimeField(auto_now_add=True)
+    is_public = models.BooleanField(_("public"), default=False)
+    published_at = models.DateTimeField(_("published"), auto_now_add=True)
     # Copies: the video's model never changes, and the words are searched through one index.
-    model = models.CharField(max_length=60, editable=False)
-    search_text = models.TextField(editable=False)
+    model = models.CharField(_("model"), max_length=60, editable=False)
+    search_text = models.TextField(_("search text"), editable=False)
 
     objects: ClassVar[models.Manager["Publication"]] = PublicationQuerySet.as_manager()
 
@@ -83,15 +88,17 @@ class Publication(models.Model):
 class Collection(models.Model):
     """A named choice of a team's publications. Collections stand in the order of `position`, then of their making."""
 
-    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="collections")
-    name = models.CharField(max_length=80)
-    description = models.CharField(max_length=500, blank=True)
-    position = models.PositiveIntegerField(default=0)
-    publications: "models.ManyToManyField[Publication, CollectionItem]" = models.ManyToManyField(
-        Publication, through="CollectionItem", related_name="collections"
+    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(
+        _("ID"), primary_key=True, default=new_id, editable=False
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="collections", verbose_name=_("team"))
+    name = models.CharField(_("name"), max_length=80)
+    description = models.CharField(_("description"), max_length=500, blank=True)
+    position = models.PositiveIntegerField(_("position"), default=0)
+    publications: "models.ManyToManyField[Publication, CollectionItem]" = models.ManyToManyField(
+        Publication, through="CollectionItem", related_name="collections", verbose_name=_("publications")
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     objects: ClassVar[models.Manager["Collection"]] = TeamOwnedQuerySet["Collection"].as_manager()
 
@@ -110,9 +117,13 @@ class Collection(models.Model):
 class CollectionItem(models.Model):
     """A publication's place in a collection."""
 
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", db_index=False)
-    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="items")
-    publication = models.ForeignKey(Publication, on_delete=models.CASCADE, related_name="items")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", db_index=False, verbose_name=_("team"))
+    collection = models.ForeignKey(
+        Collection, on_delete=models.CASCADE, related_name="items", verbose_name=_("collection")
+    )
+    publication = models.ForeignKey(
+        Publication, on_delete=models.CASCADE, related_name="items", verbose_name=_("publication")
+    )
 
     class Meta:
         # With the team, for which the wall asks of every row: so that a collection is counted in the index alone.
@@ -126,9 +137,11 @@ class CollectionItem(models.Model):
 class Favourite(models.Model):
     """A person's mark on a publication; nobody else sees it."""
 
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="favourites")
-    publication = models.ForeignKey(Publication, on_delete=models.CASCADE, related_name="favourites")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", verbose_name=_("team"))
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="favourites", verbose_name=_("person"))
+    publication = models.ForeignKey(
+        Publication, on_delete=models.CASCADE, related_name="favourites", verbose_name=_("publication")
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "publication"], name="favourite_once")]
@@ -149,18 +162,26 @@ class ShareLink(models.Model):
     The token is kept in clear: its makers want to copy the address again, and what it opens lies in the same database.
     """
 
-    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="share_links")
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, null=True, related_name="share_links")
-    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, null=True, related_name="share_links")
-    creator = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="share_links")
-    token = models.CharField(max_length=43, unique=True, editable=False)
+    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(
+        _("ID"), primary_key=True, default=new_id, editable=False
+    )
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="share_links", verbose_name=_("team"))
+    job = models.ForeignKey(
+        Job, on_delete=models.CASCADE, null=True, related_name="share_links", verbose_name=_("video")
+    )
+    collection = models.ForeignKey(
+        Collection, on_delete=models.CASCADE, null=True, related_name="share_links", verbose_name=_("collection")
+    )
+    creator = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, related_name="share_links", verbose_name=_("created by")
+    )
+    token = models.CharField(_("token"), max_length=43, unique=True, editable=False)
     # A slow hash; empty for a link that asks for none.
-    password = models.CharField(max_length=128, blank=True, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    view_count = models.PositiveIntegerField(default=0)
+    password = models.CharField(_("password"), max_length=128, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    view_count = models.PositiveIntegerField(_("views"), default=0)
 
     objects: ClassVar[models.Manager["ShareLink"]] = ShareLinkQuerySet.as_manager()
 
@@ -191,9 +212,11 @@ class ShareLink(models.Model):
 class PublicPage(models.Model):
     """The page that shows a team's public publications to everybody, while the team has it switched on."""
 
-    team = models.OneToOneField(Team, on_delete=models.CASCADE, primary_key=True, related_name="public_page")
-    slug = models.SlugField(max_length=60, unique=True)
-    is_on = models.BooleanField(default=False)
+    team = models.OneToOneField(
+        Team, on_delete=models.CASCADE, primary_key=True, related_name="public_page", verbose_name=_("team")
+    )
+    slug = models.SlugField(_("slug"), max_length=60, unique=True)
+    is_on = models.BooleanField(_("enabled"), default=False)
 
     objects: ClassVar[models.Manager["PublicPage"]] = TeamOwnedQuerySet["PublicPage"].as_manager()
 

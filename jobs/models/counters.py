@@ -1,23 +1,24 @@
 """Counts for monitoring."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class MetricCounter(models.Model):
     """What happened to videos and webhooks so far, counted for monitoring (`jobs/events/counters.py`). It only grows."""
 
     # An event's kind, or `delivery`.
-    kind = models.CharField(max_length=20)
-    pool = models.CharField(max_length=40)
-    model = models.CharField(max_length=60)
+    kind = models.CharField(_("kind"), max_length=20)
+    pool = models.CharField(_("pool"), max_length=40)
+    model = models.CharField(_("model"), max_length=60)
     # The error code of what ended without a video; the outcome of a delivery.
-    detail = models.CharField(max_length=60)
+    detail = models.CharField(_("detail"), max_length=60)
     # Upper bound of the bucket of what `seconds` sums: waiting for `started`, running for `completed`.
-    upper_bound = models.FloatField()
-    count = models.BigIntegerField()
-    seconds = models.FloatField()
+    upper_bound = models.FloatField(_("bucket upper bound"))
+    count = models.BigIntegerField(_("count"))
+    seconds = models.FloatField(_("sum of seconds"))
     # Promised for `queued`, charged for `completed`.
-    credits = models.BigIntegerField()
+    credits = models.BigIntegerField(_("credits"))
 
     class Meta:
         constraints = [

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from jobs.models.job import Job
 
@@ -9,12 +10,12 @@ from jobs.models.job import Job
 class JobEvent(models.Model):
     """The outbox: one row per job and kind, written in the transaction that made it true."""
 
-    id = models.BigAutoField(primary_key=True)
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
-    kind = models.CharField(max_length=20)
-    created_at = models.DateTimeField(auto_now_add=True)
+    id = models.BigAutoField(_("ID"), primary_key=True)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events", verbose_name=_("video"))
+    kind = models.CharField(_("kind"), max_length=20)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
     # When webhooks were made of it.
-    dispatched_at = models.DateTimeField(null=True)
+    dispatched_at = models.DateTimeField(_("dispatched"), null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "kind"], name="event_once_per_job_and_kind")]

@@ -1,6 +1,7 @@
 """Whose turn it is: the state of start-time fair queueing."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team
 
@@ -13,9 +14,9 @@ class TeamShare(models.Model):
     credit for its absence.
     """
 
-    pool = models.CharField(max_length=40)
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
-    finish_tag = models.FloatField(default=0)
+    pool = models.CharField(_("pool"), max_length=40)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", verbose_name=_("team"))
+    finish_tag = models.FloatField(_("finish tag"), default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["pool", "team"], name="share_of_team_in_pool")]
@@ -27,8 +28,8 @@ class TeamShare(models.Model):
 class Pool(models.Model):
     """A queue that workers of one kind serve; `virtual_time` is the start tag of the job claimed last."""
 
-    name = models.CharField(max_length=40, primary_key=True)
-    virtual_time = models.FloatField(default=0)
+    name = models.CharField(_("name"), max_length=40, primary_key=True)
+    virtual_time = models.FloatField(_("virtual time"), default=0)
 
     def __str__(self) -> str:
         return self.name

@@ -1,6 +1,7 @@
 """Submits that are sent twice."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team
 from jobs.models.job import Job
@@ -9,11 +10,11 @@ from jobs.models.job import Job
 class IdempotencyRecord(models.Model):
     """A client's key for one submit, so that sending it again finds the job instead of making another."""
 
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
-    key = models.CharField(max_length=255)
-    fingerprint = models.BinaryField(max_length=32)
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", verbose_name=_("team"))
+    key = models.CharField(_("idempotency key"), max_length=255)
+    fingerprint = models.BinaryField(_("fingerprint"), max_length=32)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="+", verbose_name=_("video"))
+    created_at = models.DateTimeField(_("created"), auto_now_add=True, db_index=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["team", "key"], name="idempotency_key_once_per_team")]

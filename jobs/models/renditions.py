@@ -1,6 +1,7 @@
 """Other forms of a finished video."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from jobs.models.job import Job
 
@@ -11,10 +12,10 @@ class Rendition(models.Model):
     Not counted in the stored bytes of the team, as posters and source pictures are not: it can be made again.
     """
 
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="renditions")
-    name = models.CharField(max_length=20)
-    key = models.CharField(max_length=200)
-    created_at = models.DateTimeField(auto_now_add=True)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="renditions", verbose_name=_("video"))
+    name = models.CharField(_("name"), max_length=20)
+    key = models.CharField(_("file key"), max_length=200)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "name"], name="rendition_once_per_job_and_name")]

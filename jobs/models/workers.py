@@ -12,32 +12,32 @@ class Worker(models.Model):
     """What each worker process says of itself, every few seconds."""
 
     class State(models.TextChoices):
-        STARTING = "starting"  # loading the model
-        READY = "ready"  # the model is resident, no job in hand
-        BUSY = "busy"
-        DRAINING = "draining"  # told to stop: finishes what it holds
-        UNHEALTHY = "unhealthy"  # cannot work; says why in `trouble`
+        STARTING = "starting", _("Starting")  # loading the model
+        READY = "ready", _("Ready")  # the model is resident, no job in hand
+        BUSY = "busy", _("Busy")
+        DRAINING = "draining", _("Draining")  # told to stop: finishes what it holds
+        UNHEALTHY = "unhealthy", _("Unhealthy")  # cannot work; says why in `trouble`
 
-    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(primary_key=True, default=new_id)
-    name = models.CharField(max_length=120)
-    pool = models.CharField(max_length=40)
-    model = models.CharField(max_length=60)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.STARTING)
-    last_error = models.CharField(max_length=300, blank=True)
-    device = models.CharField(max_length=40)
-    device_name = models.CharField(max_length=120, blank=True)
-    vram_total_mb = models.PositiveIntegerField(default=0)
-    vram_free_mb = models.PositiveIntegerField(default=0)
+    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(_("ID"), primary_key=True, default=new_id)
+    name = models.CharField(_("name"), max_length=120)
+    pool = models.CharField(_("pool"), max_length=40)
+    model = models.CharField(_("model"), max_length=60)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.STARTING)
+    last_error = models.CharField(_("last error"), max_length=300, blank=True)
+    device = models.CharField(_("device"), max_length=40)
+    device_name = models.CharField(_("device name"), max_length=120, blank=True)
+    vram_total_mb = models.PositiveIntegerField(_("total VRAM (MB)"), default=0)
+    vram_free_mb = models.PositiveIntegerField(_("free VRAM (MB)"), default=0)
     # How much of the last moment the GPU computed; None where its driver does not tell, and without one.
-    gpu_utilization_percent = models.PositiveSmallIntegerField(null=True)
-    jobs_done = models.PositiveIntegerField(default=0)
+    gpu_utilization_percent = models.PositiveSmallIntegerField(_("GPU utilization in percent"), null=True)
+    jobs_done = models.PositiveIntegerField(_("videos completed"), default=0)
     # Seconds that a credit takes on this device, measured on its latest videos; None before its first.
-    seconds_per_credit = models.FloatField(null=True)
-    version = models.CharField(max_length=40, blank=True)
-    started_at = models.DateTimeField(auto_now_add=True)
-    last_heartbeat_at = models.DateTimeField()
+    seconds_per_credit = models.FloatField(_("seconds per credit"), null=True)
+    version = models.CharField(_("version"), max_length=40, blank=True)
+    started_at = models.DateTimeField(_("started"), auto_now_add=True)
+    last_heartbeat_at = models.DateTimeField(_("last heartbeat"))
     # An administrator's wish, which the worker reads with its beat: it claims nothing more while this is set.
-    drain_requested_at = models.DateTimeField(null=True)
+    drain_requested_at = models.DateTimeField(_("drain requested"), null=True)
 
     class Meta:
         verbose_name = _("worker")

@@ -51,23 +51,27 @@ class EndpointQuerySet(TeamOwnedQuerySet["Endpoint"]):
 class Endpoint(models.Model):
     """An address of the team that wants to hear of its videos."""
 
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="webhooks")
-    url = models.CharField(max_length=2000)
-    description = models.CharField(max_length=200, blank=True)
-    kinds = ArrayField(models.CharField(max_length=20, choices=EventKind.choices))
+    id = models.UUIDField(_("ID"), primary_key=True, default=new_id, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="webhooks", verbose_name=_("team"))
+    url = models.CharField(_("URL"), max_length=2000)
+    description = models.CharField(_("description"), max_length=200, blank=True)
+    kinds = ArrayField(models.CharField(max_length=20, choices=EventKind.choices), verbose_name=_("events"))
     # Signs the deliveries to the `webhook_url` of single jobs, and has no address of its own.
-    is_per_job = models.BooleanField(default=False)
+    is_per_job = models.BooleanField(_("for single videos"), default=False)
     # Not hashed: it has to sign. `whsec_` and base64, as Standard Webhooks has it.
-    secret = models.CharField(max_length=80, editable=False)
-    former_secret = models.CharField(max_length=80, blank=True, editable=False)
+    secret = models.CharField(_("signing secret"), max_length=80, editable=False)
+    former_secret = models.CharField(_("previous signing secret"), max_length=80, blank=True, editable=False)
     # Until then deliveries carry a signature by the former secret, too.
-    former_until = models.DateTimeField(null=True, blank=True)
-    creator = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
-    failing_since = models.DateTimeField(null=True, blank=True)
-    disabled_at = models.DateTimeField(null=True, blank=True)
-    disabled_reason = models.CharField(max_length=20, choices=DisabledReason.choices, blank=True)
+    former_until = models.DateTimeField(_("previous secret valid until"), null=True, blank=True)
+    creator = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("created by")
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    failing_since = models.DateTimeField(_("failing since"), null=True, blank=True)
+    disabled_at = models.DateTimeField(_("disabled"), null=True, blank=True)
+    disabled_reason = models.CharField(
+        _("reason for disabling"), max_length=20, choices=DisabledReason.choices, blank=True
+    )
 
     objects: ClassVar[EndpointQuerySet] = EndpointQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -96,21 +100,23 @@ class Delivery(models.Model):
         DELIVERED = "delivered"
         FAILED = "failed"
 
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
-    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries")
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, null=True, related_name="+")
-    kind = models.CharField(max_length=20, choices=EventKind.choices)
+    id = models.UUIDField(_("ID"), primary_key=True, default=new_id, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", verbose_name=_("team"))
+    endpoint = models.ForeignKey(
+        Endpoint, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("endpoint")
+    )
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, null=True, related_name="+", verbose_name=_("video"))
+    kind = models.CharField(_("event"), max_length=20, choices=EventKind.choices)
     # One per (job, kind), however often it is sent: receivers know by it what they had.
-    event_id = models.CharField(max_length=80)
-    url = models.CharField(max_length=2000)
+    event_id = models.CharField(_("event ID"), max_length=80)
+    url = models.CharField(_("URL"), max_length=2000)
     # The bytes that are signed: a later try sends the same ones.
-    body = models.TextField()
-    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
-    tries = models.PositiveSmallIntegerField(default=0)
-    next_try_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True)
+    body = models.TextField(_("body"))
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.PENDING)
+    tries = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    next_try_at = models.DateTimeField(_("next attempt"), null=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
 
     objects: ClassVar[models.Manager["Delivery"]] = DeliveryQuerySet.as_manager()
 
@@ -139,15 +145,17 @@ class Delivery(models.Model):
 class DeliveryAttempt(models.Model):
     """One try of a delivery, and what was answered: the log that a receiver's developer reads."""
 
-    id = models.BigAutoField(primary_key=True)
-    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts")
-    number = models.PositiveSmallIntegerField()
-    at = models.DateTimeField(auto_now_add=True)
-    seconds = models.FloatField()
+    id = models.BigAutoField(_("ID"), primary_key=True)
+    delivery = models.ForeignKey(
+        Delivery, on_delete=models.CASCADE, related_name="attempts", verbose_name=_("delivery")
+    )
+    number = models.PositiveSmallIntegerField(_("number"))
+    at = models.DateTimeField(_("time"), auto_now_add=True)
+    seconds = models.FloatField(_("duration (seconds)"))
     # None when there was no answer; `trouble` then says why, and of a redirect that it is not followed.
-    status = models.PositiveSmallIntegerField(null=True)
-    response_excerpt = models.CharField(max_length=1000, blank=True)
-    error = models.CharField(max_length=200, blank=True)
+    status = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
+    response_excerpt = models.CharField(_("response excerpt"), max_length=1000, blank=True)
+    error = models.CharField(_("error"), max_length=200, blank=True)
 
     def __str__(self) -> str:
         return f"try {self.number}: {self.status or self.error}"

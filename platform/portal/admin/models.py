@@ -25,8 +25,8 @@ class Announcement(models.Model):
     text_en = models.CharField(_("English"), max_length=300)
     text_zh = models.CharField(_("Simplified Chinese"), max_length=300)
     level = models.CharField(_("level"), max_length=8, choices=Level.choices, default=Level.NOTE)
-    starts_at = models.DateTimeField(_("from"), default=timezone.now)
-    ends_at = models.DateTimeField(_("until"), null=True, blank=True, help_text=_("Empty: until you end it."))
+    starts_at = models.DateTimeField(_("start time"), default=timezone.now)
+    ends_at = models.DateTimeField(_("end time"), null=True, blank=True, help_text=_("Empty: until you end it."))
     dismissible = models.BooleanField(_("can be dismissed"), default=True)
 
     objects: ClassVar[models.Manager["Announcement"]] = models.Manager()
@@ -66,15 +66,15 @@ class Impersonation(models.Model):
     administrator = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", verbose_name=_("administrator"))
     person = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("person"))
     reason = models.CharField(_("reason"), max_length=200)
-    client_ip = models.GenericIPAddressField(_("address"), null=True)
-    started_at = models.DateTimeField(_("from"), auto_now_add=True)
-    ended_at = models.DateTimeField(_("until"), null=True)
+    client_ip = models.GenericIPAddressField(_("IP address"), null=True)
+    started_at = models.DateTimeField(_("start time"), auto_now_add=True)
+    ended_at = models.DateTimeField(_("end time"), null=True)
 
     objects: ClassVar[models.Manager["Impersonation"]] = models.Manager()
 
     class Meta:
-        verbose_name = _("view as a person")
-        verbose_name_plural = _("views as a person")
+        verbose_name = _("impersonation")
+        verbose_name_plural = _("impersonations")
         ordering: ClassVar[list[str]] = ["-started_at"]
         default_permissions = ("add", "view")
         constraints = [models.CheckConstraint(condition=~Q(reason=""), name="impersonation_has_a_reason")]

@@ -109,7 +109,13 @@ class TeamAdmin(BaseAdmin):
     list_display = ["name", "plan", "free", "promised", "member_count_column", "since"]
     list_filter = ["wallet__plan", "created_at"]
     list_select_related = ["wallet__plan", "personal_of"]
-    fields = [("called", "plan", "override"), ("free", "promised"), ("since", "person"), ("closing", "closed"), "related_links"]
+    fields = [
+        ("called", "plan", "override"),
+        ("free", "promised"),
+        ("since", "person"),
+        ("closing", "closed"),
+        "related_links",
+    ]
     inlines = [TeamMembershipInline, ApiKeyInline]
     admin_actions = (
         AdminAction(

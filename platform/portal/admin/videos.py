@@ -81,14 +81,31 @@ class JobAdmin(BaseAdmin):
     # What the search looks at is the id alone: words of a million prompts have no index.
     search_fields = ["id"]
     fieldsets = [
-        (None, {"fields": [("called", "where", "priority_label"), ("whose", "person", "key"), ("trouble", "error_text")]}),
+        (
+            None,
+            {"fields": [("called", "where", "priority_label"), ("whose", "person", "key"), ("trouble", "error_text")]},
+        ),
         (
             _("What was asked for"),
-            {"fields": ["words", "not_words", ("which", "size", "frames_and_fps"), ("refinement", "guided", "drawn"), "kind"]},
+            {
+                "fields": [
+                    "words",
+                    "not_words",
+                    ("which", "size", "frames_and_fps"),
+                    ("refinement", "guided", "drawn"),
+                    "kind",
+                ]
+            },
         ),
         (
             _("Where it stands"),
-            {"fields": [("lane", "attempts", "crashes"), ("holder", "lease", "progress_percent"), ("waits_for", "deadline", "wish")]},
+            {
+                "fields": [
+                    ("lane", "attempts", "crashes"),
+                    ("holder", "lease", "progress_percent"),
+                    ("waits_for", "deadline", "wish"),
+                ]
+            },
         ),
         (
             _("What came of it"),
