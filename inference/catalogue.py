@@ -112,4 +112,6 @@ def get_model(name: str) -> ModelSpec:
         return MODELS[name]
     except KeyError:
         known = ", ".join(spec.name for spec in MODELS.values() if not spec.test_only)
-        raise ModelNotFound(f"There is no model called {name!r}. Known: {known}.") from None
+        raise ModelNotFound(
+            "There is no model '%(name)s'. Choose one of: %(known)s.", {"name": name, "known": known}
+        ) from None

@@ -91,17 +91,15 @@ def _list_models(_options: argparse.Namespace, _console: Console) -> None:
 def _generate(options: argparse.Namespace, console: Console) -> None:
     writer = WRITERS.get(options.out.suffix.lower())
     if writer is None:
-        raise RequestError(
-            "out", f"--out must end in {' or '.join(WRITERS)}, not in {options.out.suffix or 'nothing'}."
-        )
+        raise RequestError("out", "The name of --out must end in %(suffixes)s.", {"suffixes": " or ".join(WRITERS)})
     for path in filter(None, (options.out, options.save_latents)):
         if not path.absolute().parent.is_dir():
-            raise RequestError("out", f"The folder {path.absolute().parent} does not exist.")
+            raise RequestError("out", "The folder %(folder)s does not exist.", {"folder": str(path.absolute().parent)})
     image = decode_image(_read(options.image))
     request = _request(options, image.width, image.height)
     engine = create_engine(options.model, device=options.device)
     if options.save_latents and not isinstance(engine, LatentEngine):
-        raise RequestError("save_latents", f"{options.model} has no latents to save.")
+        raise RequestError("save_latents", "%(model)s has no latents to save.", {"model": options.model})
     with console.status(f"Loading {options.model} on {engine.device}"):
         engine.load()
     with _progress(console) as progress:
@@ -149,7 +147,10 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise RequestError("image", f"{path} cannot be read: {error.strerror}.") from error
+        reason = error.strerror or str(error)
+        raise RequestError(
+            "image", "%(path)s cannot be read: %(reason)s.", {"path": str(path), "reason": reason}
+        ) from error
 
 
 def _progress(console: Console) -> Progress:

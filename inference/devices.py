@@ -46,11 +46,18 @@ def choose_device(requested: str = "auto") -> Device:
         return cpu_device()
     match = _CUDA.fullmatch(requested)
     if match is None:
-        raise DeviceNotFound(f"{requested!r} is no device: say auto, cpu, cuda or cuda:N.")
+        raise DeviceNotFound("'%(device)s' is not a device. Use auto, cpu, cuda or cuda:N.", {"device": requested})
     found = next((gpu for gpu in gpus if match[1] and gpu.index == int(match[1])), None)
+    if found is None and gpus:
+        raise DeviceNotFound(
+            "There is no device %(device)s. Use one of: %(available)s.",
+            {"device": requested, "available": ", ".join(str(gpu) for gpu in gpus)},
+        )
     if found is None:
-        available = ", ".join(str(gpu) for gpu in gpus) or "no NVIDIA GPU that its driver will talk to"
-        raise DeviceNotFound(f"There is no {requested} here; there is {available}.")
+        raise DeviceNotFound(
+            "There is no device %(device)s: the driver reports no NVIDIA GPU. Use cpu, or check the driver.",
+            {"device": requested},
+        )
     return found
 
 

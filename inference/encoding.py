@@ -95,7 +95,7 @@ def probe(path: Path) -> VideoInfo:
     """What is in a film file. Raises EncodingError when it is none."""
     with translate_file_errors(path, reading=True), av.open(str(path)) as container:
         if not container.streams.video:
-            raise EncodingError(f"{path.name} holds no film.")
+            raise EncodingError("%(file)s contains no video.", {"file": path.name})
         stream = container.streams.video[0]
         rate = stream.average_rate or Fraction(0)
         num_frames = sum(1 for _ in container.decode(stream))
@@ -129,8 +129,10 @@ def translate_file_errors(path: Path, *, reading: bool = False) -> Iterator[None
         number = getattr(error, "errno", None)
         if number in _DISK_ERRNOS:
             raise OSError(number, os.strerror(number), str(path)) from error
-        reason = getattr(error, "strerror", None) or error
-        raise EncodingError(f"{path.name} could not be {'read' if reading else 'written'}: {reason}.") from error
+        params = {"file": path.name, "reason": str(getattr(error, "strerror", None) or error)}
+        if reading:
+            raise EncodingError("%(file)s could not be read: %(reason)s.", params) from error
+        raise EncodingError("%(file)s could not be written: %(reason)s.", params) from error
 
 
 def _video_frames(frames: Iterable[NDArray[np.uint8]], fps: int) -> Iterator[VideoFrame]:

@@ -1,46 +1,66 @@
-"""What can go wrong while a clip is made.
+"""The errors of this package, as one tree.
 
-    InferenceError(code, message, permanent)
+    InferenceError(code, template, params, permanent)
     ├── RequestError            request_invalid      a parameter breaks its rule; names the field
-    ├── PictureError            picture_*            not a picture that we read
+    ├── ImageError              picture_*            not an image that can be read
     ├── ModelError
     │   ├── ModelNotFound       model_not_found      no such name, folder or hub repository
     │   ├── EngineMissing       engine_missing       packages that the model needs are not installed
     │   └── ModelIncomplete     model_incomplete     a file of the checkpoint is missing or broken
     ├── DeviceError
-    │   ├── DeviceNotFound      device_not_found     the device that was asked for is not there
-    │   ├── DeviceBroken        device_broken        the CUDA context is lost: recycle the process
-    │   └── OutOfMemory         out_of_memory        this clip does not fit now; the process is well
-    ├── Canceled                canceled             somebody asked for it to stop
-    └── EncodingFailed          encoding_failed      the encoder refused the frames
+    │   ├── DeviceNotFound      device_not_found     the requested device does not exist
+    │   ├── DeviceBroken        device_broken        the CUDA context is lost: replace the process
+    │   └── OutOfMemory         out_of_memory        this video does not fit now; the process stays usable
+    ├── Canceled                canceled             the run was stopped by a callback
+    └── EncodingError           encoding_failed      a video file could not be written or read
 
-`code` is stable and lower_snake: clients may match on it. `message` tells a person what to change. `permanent` says
-that the same request will fail in the same way wherever and whenever it is tried again.
+`code` is stable and lower_snake: clients may match on it. `template` is English text with `%(name)s` placeholders and
+the key of its translations; `params` are the values. Each template is written as a literal where its error is raised,
+so that tests can collect the templates. `permanent` means that the same request fails in the same way wherever and
+whenever it is retried.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
+
+Param = str | int | float
 
 
 class InferenceError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose.
 
-    def __init__(self, code: str, message: str, *, permanent: bool) -> None:
-        super().__init__(message)
+    `message` and `str(error)` are the English text. `gettext(error.template) % error.params` is the translated text;
+    without params, the template is not formatted, so that it may contain a percent sign.
+    """
+
+    def __init__(self, code: str, template: str, params: Mapping[str, Param] | None = None, *, permanent: bool) -> None:
         self.code = code
-        self.message = message
+        self.template = template
+        self.params = dict(params or {})
         self.permanent = permanent
+        self.message = template % self.params if self.params else template
+        super().__init__(self.message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by attributes: the signatures of subclasses differ from `args`, with which pickle calls them."""
+        return _restore, (type(self), self.message), self.__dict__
+
+
+def _restore(error_class: type[InferenceError], message: str) -> InferenceError:
+    return error_class.__new__(error_class, message)
 
 
 class RequestError(InferenceError):
     """A parameter breaks its rule. `field` is its name in the request."""
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__("request_invalid", message, permanent=True)
+    def __init__(self, field: str, template: str, params: Mapping[str, Param] | None = None) -> None:
+        super().__init__("request_invalid", template, params, permanent=True)
         self.field = field
 
 
 class ImageErrorCode(StrEnum):
-    """Why a picture was refused: the codes of PictureError."""
+    """The codes of ImageError."""
 
     UNREADABLE = "picture_unreadable"
     UNSUPPORTED = "picture_unsupported"
@@ -50,72 +70,72 @@ class ImageErrorCode(StrEnum):
 
 
 class ImageError(InferenceError):
-    """The bytes are not a picture that we read; `code` is one of PictureFault."""
+    """The bytes are not an image that can be read; `code` is one of ImageErrorCode."""
 
-    def __init__(self, code: ImageErrorCode, message: str) -> None:
-        super().__init__(code.value, message, permanent=True)
+    def __init__(self, code: ImageErrorCode, template: str, params: Mapping[str, Param] | None = None) -> None:
+        super().__init__(code.value, template, params, permanent=True)
 
 
 class ModelError(InferenceError):
-    """The model cannot be loaded as it stands; an operator has to act."""
+    """The model cannot be loaded until an operator acts."""
 
 
 class ModelNotFound(ModelError):
-    """No model of this name, folder or hub repository."""
+    """There is no model, folder or hub repository of this name."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("model_not_found", message, permanent=True)
+    def __init__(self, template: str, params: Mapping[str, Param] | None = None) -> None:
+        super().__init__("model_not_found", template, params, permanent=True)
 
 
 class EngineMissing(ModelError):
     """The packages that run the model are not installed."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("engine_missing", message, permanent=True)
+    def __init__(self, template: str, params: Mapping[str, Param] | None = None) -> None:
+        super().__init__("engine_missing", template, params, permanent=True)
 
 
 class ModelIncomplete(ModelError):
     """A file of the checkpoint is missing or cannot be used; `file` is its path inside the checkpoint."""
 
-    def __init__(self, file: str, message: str) -> None:
-        super().__init__("model_incomplete", message, permanent=True)
+    def __init__(self, file: str, template: str, params: Mapping[str, Param] | None = None) -> None:
+        super().__init__("model_incomplete", template, params, permanent=True)
         self.file = file
 
 
 class DeviceError(InferenceError):
-    """The device, not the request, is the obstacle."""
+    """The device, not the request, is the cause."""
 
 
 class DeviceNotFound(DeviceError):
-    """The device that was asked for does not exist here."""
+    """The requested device does not exist on this machine."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("device_not_found", message, permanent=True)
+    def __init__(self, template: str, params: Mapping[str, Param] | None = None) -> None:
+        super().__init__("device_not_found", template, params, permanent=True)
 
 
 class DeviceBroken(DeviceError):
     """The accelerator failed and its context cannot be trusted: the process must be replaced."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("device_broken", message, permanent=False)
+    def __init__(self, template: str, params: Mapping[str, Param] | None = None) -> None:
+        super().__init__("device_broken", template, params, permanent=False)
 
 
 class OutOfMemory(DeviceError):
-    """Not enough memory for this clip now; the engine stays usable."""
+    """There is not enough memory for this video now; the engine stays usable."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("out_of_memory", message, permanent=False)
+    def __init__(self, template: str, params: Mapping[str, Param] | None = None) -> None:
+        super().__init__("out_of_memory", template, params, permanent=False)
 
 
 class Canceled(InferenceError):
-    """Raised by an `on_step` callback to stop a run; the engine stays usable."""
+    """An `on_step` callback raised this to stop a run; the engine stays usable."""
 
-    def __init__(self, message: str = "The run was canceled.") -> None:
-        super().__init__("canceled", message, permanent=True)
+    def __init__(self) -> None:
+        super().__init__("canceled", "The run was canceled.", permanent=True)
 
 
 class EncodingError(InferenceError):
-    """The frames could not be written as a film."""
+    """A video file could not be written or read."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("encoding_failed", message, permanent=False)
+    def __init__(self, template: str, params: Mapping[str, Param] | None = None) -> None:
+        super().__init__("encoding_failed", template, params, permanent=False)

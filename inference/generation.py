@@ -33,20 +33,28 @@ class GenerationRequest:
         for field in _TEXT_FIELDS:
             _check_text(field, getattr(self, field))
         if not self.prompt.strip():
-            raise RequestError("prompt", "Say in a sentence what should move.")
+            raise RequestError("prompt", "The prompt is empty. Describe what should move in the image.")
         for field in _COUNT_FIELDS:
             if getattr(self, field) < 1:
-                raise RequestError(field, f"{field} must be at least 1.")
+                raise RequestError(field, "%(field)s must be at least 1.", {"field": field})
         for field in ("width", "height"):
             side = getattr(self, field)
             if side < SIDE_MULTIPLE or side % SIDE_MULTIPLE:
-                raise RequestError(field, f"{field} must be a positive multiple of {SIDE_MULTIPLE}, not {side}.")
+                raise RequestError(
+                    field,
+                    "%(field)s must be a positive multiple of %(multiple)s, not %(side)s.",
+                    {"field": field, "multiple": SIDE_MULTIPLE, "side": side},
+                )
             if side > limits.FRAME_SIDE.maximum:
-                raise RequestError(field, f"{field} must be at most {limits.FRAME_SIDE.maximum} pixels, not {side}.")
+                raise RequestError(
+                    field,
+                    "%(field)s must be at most %(maximum)s pixels, not %(side)s.",
+                    {"field": field, "maximum": limits.FRAME_SIDE.maximum, "side": side},
+                )
         if not isfinite(self.guidance_scale) or self.guidance_scale < 0:
-            raise RequestError("guidance_scale", "guidance_scale must be a number from 0 up.")
+            raise RequestError("guidance_scale", "guidance_scale must be a finite number of at least 0.")
         if self.seed not in limits.SEED:
-            raise RequestError("seed", f"seed must be a whole number in {limits.SEED}.")
+            raise RequestError("seed", "seed must be an integer in the range %(range)s.", {"range": str(limits.SEED)})
 
     @property
     def duration_seconds(self) -> float:
@@ -57,6 +65,12 @@ class GenerationRequest:
 def _check_text(field: str, text: str) -> None:
     """NUL and lone surrogates come through JSON unharmed, and fail in the database and in UTF-8."""
     if len(text) > limits.PROMPT_LENGTH.maximum:
-        raise RequestError(field, f"{field} has {len(text)} characters; {limits.PROMPT_LENGTH.maximum} are allowed.")
+        raise RequestError(
+            field,
+            "%(field)s has %(length)s characters. At most %(maximum)s are allowed.",
+            {"field": field, "length": len(text), "maximum": limits.PROMPT_LENGTH.maximum},
+        )
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
-        raise RequestError(field, f"{field} holds a character that is not text (NUL or half of a surrogate pair).")
+        raise RequestError(
+            field, "%(field)s contains a NUL character or half of a surrogate pair. Remove it.", {"field": field}
+        )

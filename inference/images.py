@@ -24,9 +24,7 @@ MAX_PREVIEW_BYTES = 15_000
 """20 kB in base64."""
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
-_TOO_LARGE = (
-    f"The picture is too large: at most {MAX_IMAGE_PIXELS // 10**6} megapixels and {MAX_IMAGE_SIDE} pixels a side."
-)
+_SIZE_LIMITS = {"megapixels": MAX_IMAGE_PIXELS // 10**6, "side": MAX_IMAGE_SIDE}
 # Each scan of a progressive JPEG goes over the whole picture again: 469 kB with 10,000 of them took 53 s. The marker
 # cannot occur in entropy-coded data; ordinary files have about ten.
 _JPEG_SCAN_MARKER, _MAX_JPEG_SCANS = b"\xff\xda", 100
@@ -54,7 +52,11 @@ def decode_image(data: bytes) -> Image.Image:
     """
     image_format = _detect_format(data)
     if image_format == "JPEG" and data.count(_JPEG_SCAN_MARKER) > _MAX_JPEG_SCANS:
-        raise ImageError(ImageErrorCode.UNREADABLE, "The JPEG file is made of too many scans. Save it again.")
+        raise ImageError(
+            ImageErrorCode.UNREADABLE,
+            "The JPEG file has too many scans: at most %(maximum)s are allowed. Save it as a baseline JPEG.",
+            {"maximum": _MAX_JPEG_SCANS},
+        )
     image = _open(data, image_format)
     _check_header(image)
     try:
@@ -104,17 +106,29 @@ def _detect_format(data: bytes) -> str:
         if data.startswith(signature):
             return image_format
     if not data:
-        raise ImageError(ImageErrorCode.UNREADABLE, "The file is empty. Send a PNG, JPEG or WebP picture.")
-    raise ImageError(ImageErrorCode.UNSUPPORTED, "This is not a PNG, JPEG or WebP picture, whatever its name says.")
+        raise ImageError(ImageErrorCode.UNREADABLE, "The file is empty. Send a PNG, JPEG or WebP image.")
+    raise ImageError(
+        ImageErrorCode.UNSUPPORTED,
+        "The content of the file is not a PNG, JPEG or WebP image. Convert it to one of these formats.",
+    )
 
 
 def _open(data: bytes, image_format: str) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=[image_format])
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(ImageErrorCode.TOO_LARGE, _TOO_LARGE) from error
+        raise ImageError(
+            ImageErrorCode.TOO_LARGE,
+            "The image is too large: at most %(megapixels)s megapixels and %(side)s pixels per side are allowed. "
+            "Send a smaller image.",
+            _SIZE_LIMITS,
+        ) from error
     except UnidentifiedImageError as error:
-        raise ImageError(ImageErrorCode.UNREADABLE, f"The {image_format} file has no readable header.") from error
+        raise ImageError(
+            ImageErrorCode.UNREADABLE,
+            "The %(format)s file has no readable header. Save the image again and send the new file.",
+            {"format": image_format},
+        ) from error
     except _DECODE_ERRORS as error:
         raise _decode_error(error) from error
 
@@ -122,24 +136,35 @@ def _open(data: bytes, image_format: str) -> Image.Image:
 def _check_header(image: Image.Image) -> None:
     width, height = image.size
     if width * height > MAX_IMAGE_PIXELS or max(width, height) > MAX_IMAGE_SIDE:
-        raise ImageError(ImageErrorCode.TOO_LARGE, f"{_TOO_LARGE} It has {width} x {height}; make it smaller.")
-    if max(width, height) > MAX_IMAGE_ASPECT_RATIO * min(width, height):
-        message = (
-            f"The picture is too narrow: no side may be more than {MAX_IMAGE_ASPECT_RATIO} times the other. Crop it."
+        raise ImageError(
+            ImageErrorCode.TOO_LARGE,
+            "The image is too large (%(width)s x %(height)s pixels): at most %(megapixels)s megapixels and "
+            "%(side)s pixels per side are allowed. Send a smaller image.",
+            {"width": width, "height": height, **_SIZE_LIMITS},
         )
-        raise ImageError(ImageErrorCode.UNSUPPORTED, message)
+    if max(width, height) > MAX_IMAGE_ASPECT_RATIO * min(width, height):
+        raise ImageError(
+            ImageErrorCode.UNSUPPORTED,
+            "The image is too narrow: no side may be longer than %(ratio)s times the other. Crop the image.",
+            {"ratio": MAX_IMAGE_ASPECT_RATIO},
+        )
     # Phones write JPEG files with a preview as a second picture (MPO): the first one is meant.
     if getattr(image, "is_animated", False) and image.format != "MPO":
-        raise ImageError(ImageErrorCode.ANIMATED, "The picture is animated. Send a still one.")
+        raise ImageError(ImageErrorCode.ANIMATED, "The image is animated. Send a still image.")
 
 
 def _decode_error(error: Exception) -> ImageError:
     if isinstance(error, MemoryError):
-        return ImageError(ImageErrorCode.TOO_LARGE, "The picture needs more memory than there is; make it smaller.")
+        return ImageError(
+            ImageErrorCode.TOO_LARGE, "The image needs more memory than is available. Send a smaller image."
+        )
     reason = str(error).lower()
     if any(sign in reason for sign in ("truncat", "incomplete", "not enough", "unexpected end", "broken data")):
-        return ImageError(ImageErrorCode.TRUNCATED, "The picture is cut off before its end. Send the whole file.")
-    return ImageError(ImageErrorCode.UNREADABLE, "The picture is damaged and cannot be read. Save it again.")
+        return ImageError(ImageErrorCode.TRUNCATED, "The image file is truncated. Send the complete file.")
+    return ImageError(
+        ImageErrorCode.UNREADABLE,
+        "The image is damaged and cannot be read. Save it again and send the new file.",
+    )
 
 
 def _upright(image: Image.Image) -> Image.Image:

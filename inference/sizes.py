@@ -31,12 +31,17 @@ def frame_size(resolution: str, aspect_ratio: str, image_width: int, image_heigh
     """
     side = RESOLUTIONS.get(resolution)
     if side is None:
-        raise RequestError("resolution", f"Choose a resolution out of {', '.join(RESOLUTIONS)}.")
+        raise RequestError(
+            "resolution", "Unknown resolution. Choose one of: %(resolutions)s.", {"resolutions": ", ".join(RESOLUTIONS)}
+        )
     if aspect_ratio == AUTO_ASPECT_RATIO:
         aspect_ratio = nearest_aspect_ratio(image_width, image_height)
     ratio = ASPECT_RATIOS.get(aspect_ratio)
     if ratio is None:
-        raise RequestError("aspect_ratio", f"Choose an aspect ratio out of auto, {', '.join(ASPECT_RATIOS)}.")
+        known = ", ".join([AUTO_ASPECT_RATIO, *ASPECT_RATIOS])
+        raise RequestError(
+            "aspect_ratio", "Unknown aspect ratio. Choose one of: %(aspect_ratios)s.", {"aspect_ratios": known}
+        )
     across, down = ratio
     return _round_down(math.sqrt(side * side * across / down)), _round_down(math.sqrt(side * side * down / across))
 
@@ -45,11 +50,15 @@ def parse_size(text: str) -> tuple[int, int]:
     """`512x768` as (width, height). Raises RequestError unless both are multiples of 8."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise RequestError("size", "Write the size as WIDTHxHEIGHT in pixels, such as 512x768.")
+        raise RequestError("size", "The size must be WIDTHxHEIGHT in pixels, such as 512x768.")
     width, height = int(match[1]), int(match[2])
     if width % SIDE_MULTIPLE or height % SIDE_MULTIPLE:
         nearest = f"{max(8, _round_down(width))}x{max(8, _round_down(height))}"
-        raise RequestError("size", f"Both sides must be multiples of {SIDE_MULTIPLE}, such as {nearest}.")
+        raise RequestError(
+            "size",
+            "Width and height must be multiples of %(multiple)s, such as %(example)s.",
+            {"multiple": SIDE_MULTIPLE, "example": nearest},
+        )
     return width, height
 
 

@@ -30,7 +30,7 @@ class VideoFile:
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         with translate_file_errors(self._path, reading=True), av.open(str(self._path)) as video:
             if not video.streams.video:
-                raise EncodingError(f"{self._path.name} holds no film.")
+                raise EncodingError("%(file)s contains no video.", {"file": self._path.name})
             for frame in video.decode(video.streams.video[0]):
                 yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 

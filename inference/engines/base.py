@@ -91,8 +91,9 @@ def create_engine(model: str, *, device: str = "auto", source: str | None = None
         engine_class: type[Engine] = getattr(import_module(module), name)
     except ImportError as error:
         raise EngineMissing(
-            f"{spec.name} needs packages that are not installed here ({error.name or error}): "
-            "install mutoscope[gpu], as the GPU image and `make` on a machine with a GPU do."
+            "%(model)s needs packages that are not installed (%(package)s). "
+            "Install mutoscope[gpu], as the GPU image and `make` on a machine with a GPU do.",
+            {"model": spec.name, "package": error.name or str(error)},
         ) from error
     return engine_class(source, device)
 
@@ -112,4 +113,6 @@ def _resolve(model: str, source: str | None) -> tuple[ModelSpec, str | None]:
     if Path(model).is_dir():
         return get_model(CHECKPOINT_MODEL), model
     known = ", ".join(spec.name for spec in MODELS.values() if not spec.test_only)
-    raise ModelNotFound(f"{model!r} is neither a model ({known}) nor a folder with a checkpoint.")
+    raise ModelNotFound(
+        "'%(name)s' is neither a model (%(known)s) nor a folder with a checkpoint.", {"name": model, "known": known}
+    )

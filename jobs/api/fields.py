@@ -110,7 +110,7 @@ class ImageFileField(serializers.FileField):
 
     default_error_messages = {
         "invalid": noop("Send the picture as a file in multipart/form-data; in JSON send it as image_base64."),
-        "empty": noop("The file is empty. Send a PNG, JPEG or WebP picture."),
+        "empty": noop("The file is empty. Send a PNG, JPEG or WebP image."),
     }
 
 

@@ -275,9 +275,17 @@ def _decode(data: bytes) -> SourceImage:
 
 def _validate_size(width: int, height: int) -> tuple[int, int]:
     if width not in limits.FRAME_SIDE or height not in limits.FRAME_SIDE:
-        raise RequestError("size", f"Both sides must be {limits.FRAME_SIDE} pixels.")
+        raise RequestError(
+            "size",
+            "Width and height must be in the range %(range)s pixels.",
+            {"range": str(limits.FRAME_SIDE)},
+        )
     if width * height > _MAX_FRAME_PIXELS:
-        raise RequestError("size", f"At most {_MAX_FRAME_PIXELS} pixels a frame, as 1024x1024 has.")
+        raise RequestError(
+            "size",
+            "A frame may have at most %(pixels)s pixels, which is the size of 1024x1024.",
+            {"pixels": _MAX_FRAME_PIXELS},
+        )
     return width, height
 
 

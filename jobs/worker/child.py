@@ -116,7 +116,9 @@ def _generate(
     except Canceled:
         return GenerationCancellation(command.fence)
     except MemoryError:
-        error = OutOfMemory("The machine's memory does not suffice for this clip. Choose a smaller one.")
+        error = OutOfMemory(
+            "The machine does not have enough memory for this video. Choose fewer frames or a lower resolution."
+        )
         return GenerationFailure(command.fence, error.code, error.message, permanent=False, broken=False)
     except InferenceError as error:
         broken = isinstance(error, DeviceBroken)
@@ -132,7 +134,9 @@ def _save_frames(frames: Frames, path: Path) -> None:
     try:
         np.save(path, frames, allow_pickle=False)
     except OSError as error:
-        raise InferenceError(SCRATCH_FAILED, f"The frames could not be written: {error}", permanent=False) from error
+        raise InferenceError(
+            SCRATCH_FAILED, "The frames could not be written: %(reason)s", {"reason": str(error)}, permanent=False
+        ) from error
 
 
 def _is_cancel_of(command: EngineCommand, fence: Fence) -> bool:

@@ -24,11 +24,11 @@ from tests.support.pages import PASSWORD, Person, _fresh_redis, _own_media, alic
 
 ROOT = Path(settings.ROOT)
 # Besides our own errors. Those of a page of their own, such as the 404, are quoted nowhere.
-KINDS = {"invalid", "Detail", "ErrorDetail", "PictureError", "RequestError", "ValidationError"}
+KINDS = {"invalid", "Detail", "ErrorDetail", "ImageError", "RequestError", "ValidationError"}
 UNQUOTED = {kind.__name__ for kind in (Forbidden, NotFound, Unauthenticated)}
 # Asked by programs alone, or by pages that say it in their own words.
 TO_PROGRAMS = re.compile(
-    r"accounts/management/|inference/(?!pictures|sizes)|jobs/(api|dialects|live|management|galleries/(api|services))/"
+    r"accounts/management/|inference/(?!images|sizes)|jobs/(api|dialects|live|management|galleries/(api|services))/"
     r"|jobs/batches/(services|uploads)\.py|jobs/services/(idempotency|links|storage|variants)\.py"
 )
 MODULES = [
@@ -164,7 +164,7 @@ def test_what_is_used_up(scope: str, name: str) -> None:
 def test_a_reason_within_a_refusal_is_translated_too() -> None:
     with override("zh-hans"):
         said = translated(
-            "image_url: What lies at this address cannot be used. The picture is animated. Send a still one."
+            "image_url: What lies at this address cannot be used. The image is animated. Send a still image."
         )
         assert said.startswith("image_url: 该地址上的文件无法使用。这是动图")
         # A sentence with the marks of a placeholder in what somebody typed stays whole.

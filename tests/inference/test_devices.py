@@ -59,7 +59,7 @@ def test_auto_takes_the_emptiest_gpu() -> None:
     assert choose_device("cuda:2").name == "GPU-cccc"
     with pytest.raises(DeviceNotFound, match="cuda:0, cuda:1, cuda:2"):
         choose_device("cuda:3")
-    with pytest.raises(DeviceNotFound, match="is no device"):
+    with pytest.raises(DeviceNotFound, match="is not a device"):
         choose_device("tpu")
 
 

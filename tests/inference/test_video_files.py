@@ -86,7 +86,7 @@ def test_a_film_that_breaks_off_in_its_midst(tmp_path: Path) -> None:
     class Breaking:
         def __iter__(self):
             yield np.zeros((16, 16, 3), np.uint8)
-            raise EncodingError("film.mp4 could not be read: damage.")
+            raise EncodingError("%(file)s could not be read: %(reason)s.", {"file": "film.mp4", "reason": "damage"})
 
     with pytest.raises(EncodingError):
         write_gif(Breaking(), 8, tmp_path / "film.gif")

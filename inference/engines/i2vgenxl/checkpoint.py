@@ -41,7 +41,9 @@ class Checkpoint:
         try:
             content: dict[str, Any] = json.loads((self.folder / file).read_text(encoding="utf-8"))
         except ValueError as error:
-            raise ModelIncomplete(file, f"{file} of the checkpoint is not readable as JSON: {error}.") from error
+            raise ModelIncomplete(
+                file, "%(file)s of the checkpoint is not valid JSON: %(reason)s", {"file": file, "reason": str(error)}
+            ) from error
         return content
 
 
@@ -61,7 +63,7 @@ def choose_variants(available: set[str], source: str, *, half: bool) -> dict[str
     """For each network, which variant of its weights to load. Raises ModelIncomplete, which names the first gap."""
     for file in CONFIGS:
         if file not in available:
-            raise ModelIncomplete(file, f"The checkpoint {source} has no {file}.")
+            raise ModelIncomplete(file, "The checkpoint %(source)s has no %(file)s.", {"source": source, "file": file})
     return {component: _choose_variant(available, source, component, half=half) for component in WEIGHTS}
 
 
@@ -75,7 +77,11 @@ def _choose_variant(available: set[str], source: str, component: str, *, half: b
     for variant in (HALF, None) if half else (None, HALF):
         if weights_file(component, variant) in available:
             return variant
-    raise ModelIncomplete(full, f"The checkpoint {source} has no {full}, nor its {HALF} variant.")
+    raise ModelIncomplete(
+        full,
+        "The checkpoint %(source)s has neither %(file)s nor its %(variant)s variant.",
+        {"source": source, "file": full, "variant": HALF},
+    )
 
 
 def _download(repository: str, *, half: bool) -> Path:
@@ -93,7 +99,10 @@ def _download(repository: str, *, half: bool) -> Path:
         ]
         return Path(snapshot_download(repository, allow_patterns=allow_patterns))
     except HFValidationError as error:
-        raise ModelNotFound(f"{repository!r} is neither a folder here nor the name of a hub repository.") from error
+        raise ModelNotFound(
+            "'%(repository)s' is neither a folder on this machine nor the name of a hub repository.",
+            {"repository": repository},
+        ) from error
     except (HfHubHTTPError, OSError) as error:
         return _cached(repository, error)
 
@@ -107,5 +116,7 @@ def _cached(repository: str, error: Exception) -> Path:
         return Path(snapshot_download(repository, local_files_only=True))
     except LocalEntryNotFoundError:
         raise ModelNotFound(
-            f"{repository} is not a folder here, not in the hub's cache, and could not be fetched: {error}"
+            "%(repository)s is not a folder on this machine, is not in the hub's cache and "
+            "could not be downloaded: %(reason)s",
+            {"repository": repository, "reason": str(error)},
         ) from error

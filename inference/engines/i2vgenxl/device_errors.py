@@ -23,7 +23,8 @@ def translate_device_errors(device: str) -> Iterator[None]:
         if _CPU_OUT_OF_MEMORY in str(error):
             raise _out_of_memory(device, error) from None
         if isinstance(error, torch.AcceleratorError) or any(sign in str(error) for sign in _DEVICE_ERROR_SIGNS):
-            raise DeviceBroken(f"{device} failed: {str(error).splitlines()[0]}") from error
+            reason = str(error).splitlines()[0]
+            raise DeviceBroken("%(device)s failed: %(reason)s", {"device": device, "reason": reason}) from error
         raise
 
 
@@ -32,4 +33,7 @@ def _out_of_memory(device: str, error: BaseException) -> OutOfMemory:
     gc.collect()
     if device.startswith("cuda"):
         torch.cuda.empty_cache()
-    return OutOfMemory(f"{device} has not enough memory for this clip: choose fewer frames or a lower resolution.")
+    return OutOfMemory(
+        "%(device)s does not have enough memory for this video. Choose fewer frames or a lower resolution.",
+        {"device": device},
+    )

@@ -45,7 +45,7 @@ class I2VGenXLEngine(LatentEngine):
 
     def load(self) -> None:
         if self.source is None:
-            raise ModelNotFound("Say which folder or hub repository holds the checkpoint.")
+            raise ModelNotFound("No checkpoint was given. Name the folder or hub repository that holds the checkpoint.")
         checkpoint = find_checkpoint(self.source, half=self.dtype != torch.float32)
         with translate_device_errors(self.device):
             self._components = load_components(checkpoint, self.device, self.dtype)

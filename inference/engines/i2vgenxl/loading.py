@@ -85,7 +85,9 @@ def _clip_input(checkpoint: Checkpoint) -> ClipInput:
         width, height = (size["width"], size["height"]) if isinstance(size, dict) else (size, size)
         return ClipInput(width, height, tuple(config["image_mean"]), tuple(config["image_std"]))
     except KeyError as error:
-        raise ModelIncomplete(file, f"{file} of the checkpoint lacks {error}.") from error
+        raise ModelIncomplete(
+            file, "%(file)s of the checkpoint has no key %(key)s.", {"file": file, "key": str(error)}
+        ) from error
 
 
 class _loading:  # noqa: N801 - reads as a statement
@@ -98,4 +100,8 @@ class _loading:  # noqa: N801 - reads as a statement
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if isinstance(error, Exception) and not isinstance(error, torch.OutOfMemoryError):
-            raise ModelIncomplete(self.file, f"{self.file} of the checkpoint cannot be loaded: {error}") from error
+            raise ModelIncomplete(
+                self.file,
+                "%(file)s of the checkpoint cannot be loaded: %(reason)s",
+                {"file": self.file, "reason": str(error)},
+            ) from error

@@ -75,13 +75,13 @@ def _parse_script(text: str) -> dict[str, float]:
 
 def _act(script: dict[str, float], step: int) -> None:
     if script.get("fail_at") == step:
-        raise InferenceError("scripted_failure", "The script says that this fails.", permanent=True)
+        raise InferenceError("scripted_failure", "The script requests a failure.", permanent=True)
     if script.get("oom_at") == step:
-        raise OutOfMemory("The script says that memory has run out.")
+        raise OutOfMemory("The script requests an out-of-memory error.")
     if script.get("break_at") == step:
-        raise DeviceBroken("The script says that the device is lost.")
+        raise DeviceBroken("The script requests a lost device.")
     if script.get("raise_at") == step:
-        raise RuntimeError("The script says so.")
+        raise RuntimeError("The script requests an unexpected error.")
     if script.get("segfault_at") == step:
         os.kill(os.getpid(), signal.SIGSEGV)
     while script.get("hang_at") == step:

@@ -170,7 +170,7 @@ def _insufficient_credits_message(needed: int, left: int) -> str:
 
 def _image_message(error: MutoscopeError) -> str:
     message = error.details[0].msg if error.details else ""
-    if message.startswith("The picture is too narrow"):  # it shares its code with what is no picture
+    if message.startswith("The image is too narrow"):  # it shares its code with what is no picture
         return translated(message)
     known = {
         ImageErrorCode.UNSUPPORTED: _("This is not a PNG, JPEG or WebP picture, whatever its name says."),

@@ -42,21 +42,25 @@ _VIDEOS = (
         "This video needs about %(needed)s GB of GPU memory; the largest here has %(largest)s GB. "
         "Choose a lower resolution or fewer frames."
     ),
-    noop("Choose a resolution out of %(resolutions)s."),
-    noop("Choose an aspect ratio out of %(ratios)s."),
-    noop("Both sides must be multiples of %(number)s, such as %(example)s."),
-    noop("Both sides must be %(range)s pixels."),
-    noop("At most %(pixels)s pixels a frame, as 1024x1024 has."),
+    noop("Unknown resolution. Choose one of: %(resolutions)s."),
+    noop("Unknown aspect ratio. Choose one of: %(aspect_ratios)s."),
+    noop("Width and height must be multiples of %(multiple)s, such as %(example)s."),
+    noop("Width and height must be in the range %(range)s pixels."),
+    noop("A frame may have at most %(pixels)s pixels, which is the size of 1024x1024."),
     noop("%(seconds)s s at %(fps)s frames a second are %(frames)s frames; %(range)s are allowed."),
 )
 _PICTURES = (
-    noop("The picture is too narrow: no side may be more than %(times)s times the other. Crop it."),
-    noop("The picture is too large: at most %(megapixels)s megapixels and %(side)s pixels a side."),
+    noop("The image is too narrow: no side may be longer than %(ratio)s times the other. Crop the image."),
     noop(
-        "The picture is too large: at most %(megapixels)s megapixels and %(side)s pixels a side. "
-        "It has %(width)s x %(height)s; make it smaller."
+        "The image is too large: at most %(megapixels)s megapixels and %(side)s pixels per side are allowed. "
+        "Send a smaller image."
     ),
-    noop("The %(format)s file has no readable header."),
+    noop(
+        "The image is too large (%(width)s x %(height)s pixels): at most %(megapixels)s megapixels and "
+        "%(side)s pixels per side are allowed. Send a smaller image."
+    ),
+    noop("The JPEG file has too many scans: at most %(maximum)s are allowed. Save it as a baseline JPEG."),
+    noop("The %(format)s file has no readable header. Save the image again and send the new file."),
     noop("What lies at this address is larger than %(most)s MB. Give a smaller picture."),
     noop("What lies at this address cannot be used. %(reason)s"),
     noop("This address answered with status %(status)s. Give one that answers with the picture."),

@@ -270,4 +270,4 @@ def test_what_the_engine_child_logs_is_json_too(submit, start_worker):
     lines = [json.loads(line) for line in worker.log.read_text().splitlines()]
     (failed,) = [line for line in lines if line["event"] == "The engine failed unexpectedly."]
     assert (failed["logger"], failed["level"]) == ("jobs.worker.child", "error")
-    assert "The script says so." in json.dumps(failed["exception"])
+    assert "The script requests an unexpected error." in json.dumps(failed["exception"])

@@ -62,7 +62,7 @@ def test_what_comes_twice_is_not_half_taken(doubled: dict[str, Any], send_form: 
 
 def test_an_empty_file(send_form: Any) -> None:
     message = send_form(image=photo(b"")).json()["error"]["message"]
-    assert message == "image: The file is empty. Send a PNG, JPEG or WebP picture."
+    assert message == "image: The file is empty. Send a PNG, JPEG or WebP image."
 
 
 def test_metadata_in_a_form(send_form: Any) -> None:
