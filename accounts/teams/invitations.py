@@ -133,9 +133,7 @@ def _lock_for_invite(team: Team, actor: User, role: Role) -> LockedMembership:
     locked.require(Right.MANAGE_MEMBERS)
     locked.require_role_covers(role)
     if locked.team.deletion_due_at:
-        raise Conflict(
-            _("The team is being closed. Keep it first, then invite people."), code="team_deletion_scheduled"
-        )
+        raise Conflict(_("The team is being closed. Keep it first, then invite people."), code="team_closing")
     return locked
 
 

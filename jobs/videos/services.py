@@ -112,7 +112,7 @@ def check_team_not_closing(team: Team) -> None:
     """Raises Conflict in the days in which an owner may still keep a team that is to be closed."""
     if team.deletion_due_at:
         message = "This team is being closed and makes no more videos. An owner can keep it on the Team page."
-        raise Conflict(message, code="team_deletion_scheduled")
+        raise Conflict(message, code="team_closing")
 
 
 def _store_image(key: str, content: bytes) -> str:

@@ -196,7 +196,7 @@ def test_a_closing_team_begins_none(send, alice):
 
     type(alice.team).objects.update(deletion_due_at=timezone.now())
     answer = send(wanted())
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "team_deletion_scheduled")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "team_closing")
 
 
 def test_a_batch_is_one_call(send, alice):
