@@ -1,1 +1,1 @@
-"""The public guides: prose in two languages, programs that the tests run as they are printed, the error catalogue."""
+"""Public guides in two languages, their runnable programs, and the catalogue of error codes."""

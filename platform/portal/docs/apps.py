@@ -2,6 +2,6 @@ from django.apps import AppConfig
 
 
 class DocsConfig(AppConfig):
-    """Its own catalogue of translations."""
+    """Gives the guides a translation catalogue of their own."""
 
     name = "portal.docs"

@@ -1,4 +1,4 @@
-"""The one catalogue of error codes: what each means and what to do, in both languages."""
+"""The catalogue of error codes: cause and remedy of each, in both languages."""
 
 import tomllib
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _LANGUAGES = {"en": "en", "zh-hans": "zh"}
 
 @dataclass(frozen=True)
 class ErrorEntry:
-    """A code. `status` is None for the codes of videos, which no call is answered with; `words` by language."""
+    """An error code with its (cause, remedy) by language. `status` is None for failure codes of videos."""
 
     code: str
     status: int | None
@@ -29,7 +29,7 @@ class ErrorEntry:
 
 @cache
 def entries(name: str) -> dict[str, ErrorEntry]:
-    """The entries of `errors` or `failure_codes`, by code."""
+    """Return the entries of `errors.toml` or `failure_codes.toml` by code."""
     found = tomllib.loads((_HERE / f"{name}.toml").read_text())
     return {
         code: ErrorEntry(

@@ -1,4 +1,4 @@
-"""Markdown to HTML: headings with anchors, tables that scroll, programs in colour with a button to copy them."""
+"""Render Markdown as HTML: headings with anchors, tables that scroll, highlighted programs with a Copy button."""
 
 import re
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ _LEXERS = {".mjs": "x.js"}
 
 class _Renderer(RendererHTML):
     def fence(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-        """A fence marked `snippet` names a program by its file."""
+        """Render a fence marked `snippet` as the program whose file name it contains."""
         token = tokens[index]
         if token.info.strip() != "snippet":
             return str(super().fence(tokens, index, options, env))
         return code_block(token.content.strip())
 
     def code_inline(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-        """Names in narrow columns may break behind `/`, `_`, `.` and `:`, and nowhere else."""
+        """Allow line breaks after `/`, `_`, `.` and `:` only, for names in narrow columns."""
         return f"<code>{_BREAKS.sub(_BREAK_AFTER, escape(tokens[index].content))}</code>"
 
     def table_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
@@ -44,18 +44,18 @@ class _Renderer(RendererHTML):
 
 
 def code_block(name: str) -> str:
-    """A program with its file's name and a button that copies it."""
+    """Return the HTML of a program with its file name and a Copy button."""
     code = snippet(name, site_url=settings.SITE_URL)
     suffix = name[name.rindex(".") :]
     lexer = get_lexer_for_filename(_LEXERS.get(suffix, name), code)
     colours = highlight(code, lexer, HtmlFormatter(nowrap=True))
-    # Pygments escapes what it colours.
+    # Pygments escapes the code.
     shown: str = render_to_string("docs/code.html", {"name": name, "colours": mark_safe(colours)})  # noqa: S308
     return shown
 
 
 def render(markdown: str) -> tuple[SafeString, list[tuple[str, str]]]:
-    """The page's HTML and (anchor, title) of its second-level headings. The Markdown is ours: HTML in it is none."""
+    """Return the HTML of a page and (anchor, title) of its second-level headings. HTML in the Markdown is escaped."""
     reader = MarkdownIt("commonmark", {"html": False}, renderer_cls=_Renderer).enable("table")
     tokens = reader.parse(markdown)
     headings = []
@@ -69,13 +69,13 @@ def render(markdown: str) -> tuple[SafeString, list[tuple[str, str]]]:
 
 
 def inline(markdown: str) -> SafeString:
-    """One line of Markdown, such as a sentence with `code` in it."""
+    """Render one line of Markdown, such as a sentence with `code` in it."""
     html: str = MarkdownIt("commonmark", {"html": False}).renderInline(markdown)
     return SafeString(html)
 
 
 def _strip_anchor(heading: Token) -> None:
-    """Takes the `{#anchor}` from the end of a heading."""
+    """Remove the `{#anchor}` from the end of a heading."""
     heading.content = _ANCHOR.sub("", heading.content)
     last = (heading.children or [])[-1]
     last.content = _ANCHOR.sub("", last.content)

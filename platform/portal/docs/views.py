@@ -1,4 +1,4 @@
-"""Public pages: for everybody, and with nothing of any team's in them."""
+"""Public documentation pages. They contain no data of any team."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from portal.docs.rendering import render
 
 @require_safe
 def guide(request: HttpRequest, slug: str) -> HttpResponse:
-    """One of the guides in the reader's language."""
+    """Show a guide in the reader's language."""
     if slug not in GUIDES:
         raise Http404
     body, headings = render(guide_source(slug, _language()))
@@ -26,17 +26,16 @@ def guide(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_safe
 def errors(request: HttpRequest) -> HttpResponse:
-    """Every code with cause and remedy, each under its anchor."""
+    """List every error code with cause and remedy, each under its anchor."""
     language = _language()
-    found = sorted(entries("errors").values(), key=lambda entry: entry.status or 0)
+    by_status = sorted(entries("errors").values(), key=lambda entry: entry.status or 0)
+    api_errors = [entry.as_context(language) for entry in by_status if not entry.is_page_error]
+    failures = [entry.as_context(language) for entry in entries("failure_codes").values()]
+    page_errors = [entry.as_context(language) for entry in by_status if entry.is_page_error]
     groups = [
-        ("api", _("Answers of the API"), [entry.as_context(language) for entry in found if not entry.is_page_error]),
-        (
-            "videos",
-            _("Videos that ended without a film"),
-            [e.as_context(language) for e in entries("failure_codes").values()],
-        ),
-        ("pages", _("The site's own pages"), [entry.as_context(language) for entry in found if entry.is_page_error]),
+        ("api", _("API errors"), api_errors),
+        ("videos", _("Failure codes of videos"), failures),
+        ("pages", _("Errors on the site's pages"), page_errors),
     ]
     headings = [(anchor, title) for anchor, title, _rows in groups]
     return render_page(request, "docs/errors.html", _with_menu("errors", {"groups": groups, "headings": headings}))
@@ -44,7 +43,7 @@ def errors(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def reference(request: HttpRequest) -> HttpResponse:
-    """Every call, to read and to try, drawn by Swagger UI from the portal's own description."""
+    """Show the API reference: Swagger UI with the OpenAPI description of this site."""
     return render_page(request, "docs/reference.html", _with_menu("reference", {}))
 
 
@@ -58,5 +57,5 @@ def _with_menu(slug: str, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _language() -> str:
-    """`en` or `zh-hans`; without an active language, English."""
+    """Return `en` or `zh-hans`. Without an active language, return `en`."""
     return "zh-hans" if (get_language() or "").startswith("zh") else "en"

@@ -1,4 +1,4 @@
-"""Programs as a page of the guides shows them, and how a reader runs them."""
+"""Extract programs from a page of the guides, and run them as a reader does."""
 
 import html
 import re
@@ -14,12 +14,12 @@ INTERPRETERS = {".sh": ["bash", "-euo", "pipefail"], ".py": [sys.executable], ".
 
 
 def programs(page: str) -> dict[str, str]:
-    """File name to program, out of a page's HTML."""
+    """Return the programs in the HTML of a page by file name."""
     return {name: html.unescape(re.sub(r"</?span[^>]*>", "", code)) for name, code in _BLOCK.findall(page)}
 
 
 def run(name: str, *, folder: Path, env: dict[str, str]) -> str:
-    """What a program prints; it has to succeed."""
+    """Run a program, which must succeed, and return its output."""
     command = [*INTERPRETERS[Path(name).suffix], name]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

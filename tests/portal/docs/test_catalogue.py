@@ -1,4 +1,4 @@
-"""Every code has an entry, every entry a code, and the page shows each under the anchor that answers name."""
+"""Every error code has an entry and vice versa, and the page shows each under the anchor in `doc_url`."""
 
 import pytest
 from django.test import Client
@@ -13,8 +13,8 @@ def test_every_code_of_the_source_has_an_entry_and_every_entry_a_code() -> None:
     assert set(entries("errors")) == codes.raised()
 
 
-def test_every_end_of_a_video_has_an_entry_and_every_entry_an_end() -> None:
-    assert set(entries("failure_codes")) == codes.ends_of_videos()
+def test_every_failure_code_has_an_entry_and_every_entry_a_failure_code() -> None:
+    assert set(entries("failure_codes")) == codes.failure_codes()
 
 
 def test_the_statuses_are_those_of_the_classes() -> None:
@@ -24,7 +24,7 @@ def test_the_statuses_are_those_of_the_classes() -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
-def test_each_code_stands_under_its_anchor(language: str, client: Client, db: None) -> None:
+def test_each_code_is_shown_under_its_anchor(language: str, client: Client, db: None) -> None:
     page = client.get("/docs/errors", headers={"Accept-Language": language}).content.decode()
     for code, entry in entries("errors").items():
         assert page.count(f'id="{code}"') == 1, code
@@ -35,16 +35,16 @@ def test_each_code_stands_under_its_anchor(language: str, client: Client, db: No
         assert page.count(f'id="video-{code}"') == 1, code
 
 
-def test_an_error_names_the_place_of_its_code(client: Client, db: None) -> None:
+def test_an_error_links_to_the_entry_of_its_code(client: Client, db: None) -> None:
     error = client.get("/v1/videos").json()["error"]
     assert error["doc_url"].endswith("/docs/errors#unauthenticated")
 
 
-def test_the_walk_finds_a_code_that_is_new() -> None:
+def test_a_new_code_is_found() -> None:
     assert "length_required" in codes.raised()
 
     class TooEarly(LengthRequired):
         default_code = "too_early"
 
     assert "too_early" in codes.raised()
-    TooEarly.default_code = "length_required"  # the class lives on in its parent's list
+    TooEarly.default_code = "length_required"  # the class stays in the list of its parent

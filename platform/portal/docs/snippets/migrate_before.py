@@ -4,14 +4,14 @@ import os
 import requests
 
 with open("photo.jpg", "rb") as photo:
-    picture = base64.b64encode(photo.read()).decode()
-answer = requests.post(
+    image = base64.b64encode(photo.read()).decode()
+response = requests.post(
     "http://localhost:8000/generate",
-    json={"image_base64": picture, "prompt": "The camera zooms in slowly", "preset": "fast"},
+    json={"image_base64": image, "prompt": "The camera zooms in slowly", "preset": "fast"},
     headers={"Authorization": f"Bearer {os.environ['MUTOSCOPE_API_KEY']}"},
     timeout=100,
 )
-result = answer.json()
+result = response.json()
 if result["status"] == "success":
     with open("video.mp4", "wb") as file:
         file.write(base64.b64decode(result["video_base64"]))
