@@ -14,8 +14,8 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from accounts.auth import second_factor, signup
-from accounts.keys.services import ensure_personal_team
 from accounts.models import User
+from accounts.teams.services import ensure_personal_team
 
 log = structlog.get_logger(__name__)
 

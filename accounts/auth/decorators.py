@@ -6,18 +6,22 @@ from typing import Any, Concatenate, ParamSpec
 from urllib.parse import urlencode
 
 import structlog
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import resolve_url
+from django.shortcuts import redirect, resolve_url
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from accounts.auth.principals import Principal, principal_for_session
 from accounts.roles import Scope
-from common.errors import Forbidden, NotFound
+from common.errors import Conflict, Forbidden, LimitExceeded, MutoscopeError, NotFound
 
 P = ParamSpec("P")
 PageView = Callable[Concatenate[HttpRequest, Principal, P], HttpResponseBase]
+ActionView = Callable[Concatenate[HttpRequest, Principal, P], HttpResponseBase]
 
 
 def team_member_required(scope: Scope | None = None) -> Callable[[PageView[P]], Callable[..., HttpResponseBase]]:
@@ -48,6 +52,31 @@ def team_member_required(scope: Scope | None = None) -> Callable[[PageView[P]], 
         return page
 
     return decorate
+
+
+def team_action(back_to: str) -> Callable[[ActionView[P]], Callable[..., HttpResponseBase]]:
+    """A view that changes something for a signed-in member; a Conflict leads back with its words."""
+
+    def decorate(view: ActionView[P]) -> Callable[..., HttpResponseBase]:
+        @wraps(view)
+        def action(request: HttpRequest, principal: Principal, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            try:
+                return view(request, principal, *args, **kwargs)
+            except (Conflict, LimitExceeded) as error:
+                messages.error(request, error_message(error))
+                return redirect(back_to)
+
+        return require_POST(team_member_required()(action))
+
+    return decorate
+
+
+def error_message(error: MutoscopeError) -> str:
+    """A refusal in the reader's language."""
+    if isinstance(error, LimitExceeded) and error.retry_after_seconds:
+        minutes = -(-error.retry_after_seconds // 60)
+        return _("Too many invitations in a short time. Try again in %(minutes)s minutes.") % {"minutes": minutes}
+    return error.message
 
 
 def is_htmx(request: HttpRequest) -> bool:

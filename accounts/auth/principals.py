@@ -17,10 +17,11 @@ from django.utils import timezone
 from accounts import tenancy
 from accounts.audit.models import Verb
 from accounts.audit.services import record
-from accounts.keys.services import ensure_personal_team, hash_secret
+from accounts.keys.services import hash_secret
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.quota.quotas import NO_CAPS, Caps
 from accounts.roles import RIGHTS_OF_ROLE, SCOPES_OF_ROLE, Right, Role, Scope
+from accounts.teams.services import ensure_personal_team
 from accounts.tenancy.postgres.prepared import fetch_one
 from common.errors import Forbidden, Unauthenticated
 

@@ -104,8 +104,13 @@ def _usage_sums(usage_key: UsageKey) -> dict[str, int]:
 
 
 def check_quotas(
-    *, usage_key: UsageKey, credits: int, effective_limits: EffectiveLimits, member: Caps, key: Caps | None
-) -> None:  # noqa: A002
+    *,
+    usage_key: UsageKey,
+    credits: int,  # noqa: A002 (the product's word)
+    effective_limits: EffectiveLimits,
+    member: Caps,
+    key: Caps | None,
+) -> None:
     """Raises LimitExceeded (`quota_exceeded`) when a use that was just counted goes beyond a quota.
 
     Exact under concurrency in the transaction of `reserve`: until it ends, the wallet's lock keeps the counts still.

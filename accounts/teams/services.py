@@ -9,14 +9,34 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.keys.services import provision_team
+from accounts import tenancy
 from accounts.models import Membership, Team, User
+from accounts.quota.services import open_wallet
 from accounts.roles import Right, Role
 from accounts.teams import access
 from accounts.teams.locking import lock_team
 from common.errors import Conflict
 
 log = structlog.get_logger(__name__)
+
+
+@tenancy.unscoped()  # the new team is not the one for which this request runs
+@transaction.atomic
+def provision_team(*, name: str, owner: User, personal: bool = False) -> Team:
+    """A team with its owner and an opened wallet."""
+    team = Team.objects.create(name=name, personal_of=owner if personal else None)
+    Membership.objects.create(team=team, user=owner, role=Role.OWNER)
+    open_wallet(team=team)
+    return team
+
+
+def ensure_personal_team(*, user: User) -> Team:
+    """The team that every user has from the first minute on; made if missing."""
+    with transaction.atomic():
+        # Two signups' first requests may come here together; the row lock lets the second find the first's team.
+        User.objects.select_for_update().get(pk=user.pk)
+        team = Team.objects.filter(personal_of=user).first()
+        return team or provision_team(name=user.name or user.email.split("@")[0], owner=user, personal=True)
 
 
 @transaction.atomic

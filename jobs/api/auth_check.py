@@ -1,4 +1,4 @@
-"""/v1/known: whether the caller is known, and nothing more."""
+"""GET /v1/auth: whether the credentials of a request are valid, for the proxy."""
 
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request

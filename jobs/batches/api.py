@@ -23,6 +23,7 @@ from jobs.api.authentication import principal_of
 from jobs.api.conditional import json_with_etag
 from jobs.api.error_schema import ERRORS
 from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
+from jobs.api.validation import validate
 from jobs.batches import examples
 from jobs.batches.bodies import (
     BatchBody,
@@ -48,7 +49,6 @@ from jobs.batches.serializers import (
     item_as_json,
 )
 from jobs.batches.services import cancel_batch, create_or_resume_batch, find_by_idempotency_key
-from jobs.videos.api.videos import validate
 from jobs.videos.idempotency import build_idempotency_key
 from jobs.videos.services import check_team_not_closing
 

@@ -18,6 +18,7 @@ from common.clock import DatabaseNow
 from common.concurrency import ConcurrencyLimitExceeded
 from common.errors import InvalidField, MutoscopeError, Overloaded
 from jobs.api.errors import as_mutoscope_error, error_envelope
+from jobs.api.validation import validate
 from jobs.batches.bodies import BatchBody
 from jobs.batches.images import BatchImages
 from jobs.batches.models import Batch, BatchItem
@@ -27,7 +28,6 @@ from jobs.models import Job
 from jobs.queue import wakeup
 from jobs.states import State
 from jobs.videos.admission import check_memory
-from jobs.videos.api.videos import validate
 from jobs.videos.plan_limits import check_plan
 from jobs.videos.quote import quote_request
 from jobs.videos.services import submit_job

@@ -17,7 +17,7 @@ from jobs.batches.models import Batch, BatchItem
 from jobs.batches.progress import COUNT_NAMES, ITEM_STATES, BatchProgress, status_of
 from jobs.states import State
 from jobs.videos.api.serializers import JobErrorSerializer, UrlsSerializer, video_as_json
-from jobs.videos.submission import VideoRequestSerializer
+from jobs.videos.serializers import VideoRequestSerializer
 
 _MAX_CANCEL_AFTER_SECONDS = 7 * 24 * 3600
 

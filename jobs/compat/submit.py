@@ -8,13 +8,14 @@ from rest_framework.request import Request
 
 from inference.catalogue import ModelSpec
 from jobs.api.authentication import principal_of
+from jobs.api.validation import validate
 from jobs.compat.inputs import translate_inputs
 from jobs.compat.uploads import UploadStore
 from jobs.models import Job
-from jobs.videos.api.videos import validate
 from jobs.videos.idempotency import build_idempotency_key, find_replayed_job
+from jobs.videos.serializers import VideoRequestSerializer
 from jobs.videos.services import submit_job
-from jobs.videos.submission import VideoRequestSerializer, build_request
+from jobs.videos.submission import build_request
 
 
 def upload_store_of(request: Request) -> UploadStore:

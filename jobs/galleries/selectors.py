@@ -1,7 +1,7 @@
 """A team's rows by their public ids. What is not the team's is as absent as what never was: NotFound, same words."""
 
 from accounts.auth.principals import Principal
-from common.lookups import find_by_public_id
+from common.ids import find_by_public_id
 from jobs.galleries.models import Collection, Publication
 from jobs.models import Job
 from jobs.videos.selectors import find_video

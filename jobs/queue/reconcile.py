@@ -9,10 +9,6 @@ from datetime import timedelta
 import structlog
 from django.db import transaction
 
-from accounts.audit.services import purge as purge_audit_log
-from accounts.quota.emails import create_due_warnings
-from accounts.quota.grants import grant_due_monthly_credits
-from accounts.teams.services import delete_due_teams
 from common.clock import DatabaseNow
 from inference.catalogue import MODELS
 from jobs.models import Job, Worker
@@ -20,7 +16,6 @@ from jobs.queue import wakeup
 from jobs.queue.finish import expire_job, record_crash
 from jobs.queue.ledger_check import find_discrepancies
 from jobs.states import State
-from jobs.videos.idempotency import delete_expired_keys
 
 log = structlog.get_logger(__name__)
 
@@ -30,31 +25,21 @@ DEAD_WORKER_RETENTION_SECONDS = 60
 
 
 def reconcile() -> None:
-    """One round of what cannot wait."""
-    _run(recover_expired_leases, expire_deadlines, notify_waiting_pools, delete_dead_workers)
+    """Run one round of the work that cannot wait."""
+    run_tasks(recover_expired_leases, expire_deadlines, notify_waiting_pools, delete_dead_workers)
     wakeup.notify(wakeup.MAINTENANCE_QUEUE)
 
 
-def reconcile_quotas() -> None:
-    """One round of what the calendar brings: nobody waits for it by the second, nor for ten minutes."""
-    _run(grant_due_monthly_credits, create_due_warnings)
-
-
-def run_full_scans() -> None:
-    """One round of what reads whole tables."""
-    _run(delete_expired_keys, delete_due_teams, check_ledger, purge_audit_log)
-
-
-def _run(*parts: Callable[[], int]) -> None:
-    """A part that fails is logged and does not keep the others from running."""
-    for part in parts:
+def run_tasks(*tasks: Callable[[], int]) -> None:
+    """Run each task. A task that fails is logged and does not keep the others from running."""
+    for task in tasks:
         try:
-            count = part()
+            count = task()
         except Exception:
-            log.exception("reconcile_failed", part=part.__name__)
+            log.exception("reconcile_failed", task=task.__name__)
         else:
             if count:
-                log.info("reconciled", part=part.__name__, count=count)
+                log.info("reconciled", task=task.__name__, count=count)
 
 
 def check_ledger() -> int:

@@ -1,7 +1,7 @@
 """A team's videos by their public ids."""
 
 from accounts.models import Team
-from common.lookups import find_by_public_id
+from common.ids import find_by_public_id
 from jobs.models import Job
 
 

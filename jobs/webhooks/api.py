@@ -14,7 +14,7 @@ from common.pagination import keyset_page
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
-from jobs.videos.api.videos import validate
+from jobs.api.validation import validate
 from jobs.webhooks.models import Delivery, Endpoint
 from jobs.webhooks.outbox import per_job_endpoint
 from jobs.webhooks.selectors import find_delivery, find_endpoint

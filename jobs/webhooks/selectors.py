@@ -1,7 +1,7 @@
 """Endpoints and deliveries by their public ids, within a team."""
 
 from accounts.models import Team
-from common.lookups import find_by_public_id
+from common.ids import find_by_public_id
 from jobs.webhooks.models import Delivery, Endpoint
 
 

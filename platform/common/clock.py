@@ -3,7 +3,7 @@
 Lease times must come from one clock, or two workers whose clocks differ could both hold a valid lease.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db.models import Func
 from django.db.models.fields import DateTimeField
@@ -20,3 +20,8 @@ class DatabaseNow(Func):
 def unix_seconds(moment: datetime | None) -> int | None:
     """Whole seconds since 1970 for API bodies."""
     return None if moment is None else int(moment.timestamp())
+
+
+def format_iso(moment: datetime | None) -> str | None:
+    """Format a moment as ISO 8601 in UTC, as the compatibility layers send it."""
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

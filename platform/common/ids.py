@@ -2,11 +2,14 @@
 
 import re
 import uuid
+from typing import TypeVar
 
 import uuid_utils
+from django.db.models import Model, QuerySet
 
 from common.errors import NotFound
 
+Row = TypeVar("Row", bound=Model)
 # `UUID` would take digits of other scripts, and underscores: many names for one row.
 HEX = "[0-9a-f]{32}"
 _MAX_QUOTED_LENGTH = 80
@@ -48,3 +51,11 @@ def parse_public_id(prefix: str, text: str) -> uuid.UUID:
     if head != prefix or not re.fullmatch(HEX, digits):
         raise not_found(prefix, text)
     return uuid.UUID(hex=digits)
+
+
+def find_by_public_id(rows: QuerySet[Row], prefix: str, identifier: str) -> Row:
+    """The row of `rows`, which are the caller's own. Raises NotFound."""
+    row = rows.filter(pk=parse_public_id(prefix, identifier)).first()
+    if row is None:
+        raise not_found(prefix, identifier)
+    return row

@@ -21,9 +21,10 @@ def main() -> None:
     from django.conf import settings
     from django.test import Client
 
-    from accounts.keys.services import create_api_key, ensure_personal_team
+    from accounts.keys.services import create_api_key
     from accounts.models import User
     from accounts.quota.models import Plan
+    from accounts.teams.services import ensure_personal_team
     from jobs.webhooks.services import create_endpoint
 
     settings.ALLOWED_HOSTS = ["testserver"]

@@ -131,9 +131,10 @@ def main() -> None:
         from many_jobs import fill_videos
         from PIL import Image
 
-        from accounts.keys.services import create_api_key, ensure_personal_team
+        from accounts.keys.services import create_api_key
         from accounts.models import User
         from accounts.quota.models import Plan
+        from accounts.teams.services import ensure_personal_team
         from jobs.models import Job
 
         user = User.objects.create_user("bench@example.com")

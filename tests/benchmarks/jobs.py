@@ -169,9 +169,9 @@ def recovery() -> None:
 def team_of(name: str) -> Any:
     """A principal with a team of its own and credits enough."""
     from accounts.auth.principals import Principal
-    from accounts.keys.services import ensure_personal_team
     from accounts.models import User
     from accounts.roles import SCOPES_OF_ROLE, Role
+    from accounts.teams.services import ensure_personal_team
 
     user = User.objects.create_user(f"{name}@example.com")
     return Principal(ensure_personal_team(user=user), user, Role.OWNER, SCOPES_OF_ROLE[Role.OWNER])

@@ -23,8 +23,8 @@ class Member:
     def __init__(self, email: str) -> None:
         from django.test import Client
 
-        from accounts.keys.services import ensure_personal_team
         from accounts.models import User
+        from accounts.teams.services import ensure_personal_team
 
         self.user = User.objects.create_user(email)
         self.team = ensure_personal_team(user=self.user)

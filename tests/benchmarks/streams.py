@@ -125,9 +125,10 @@ def measure(web: int, live: int, live_process: psutil.Process, key: str, jobs: l
 
 def running_jobs(count: int) -> tuple[str, list[Any]]:
     """Videos in progress, without a worker; and a key of their team."""
-    from accounts.keys.services import create_api_key, ensure_personal_team
+    from accounts.keys.services import create_api_key
     from accounts.models import User
     from accounts.quota.models import Plan
+    from accounts.teams.services import ensure_personal_team
     from common.clock import DatabaseNow
     from jobs.models import Job
     from jobs.states import State

@@ -154,8 +154,9 @@ class World:
             self.add_worker(f"gpu{number}", CHAOS_SKEW_SECONDS=skews[number % 3])
 
     def add_teams(self, count: int) -> None:
-        from accounts.keys.services import create_api_key, ensure_personal_team
+        from accounts.keys.services import create_api_key
         from accounts.models import User
+        from accounts.teams.services import ensure_personal_team
 
         for number in range(count):
             user = User.objects.create_user(f"team{number}@example.com")

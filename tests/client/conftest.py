@@ -6,8 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts.keys.services import create_api_key, ensure_personal_team
+from accounts.keys.services import create_api_key
 from accounts.models import User
+from accounts.teams.services import ensure_personal_team
 from mutoscope import AsyncMutoscope, Mutoscope
 from tests.support.web_processes import WebProcesses
 

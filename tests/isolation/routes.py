@@ -60,6 +60,7 @@ Rule = Public | SignedIn | Page | Api | Staff
 HOOKS, SHOW = Scope.WEBHOOKS_MANAGE, Scope.GALLERY_WRITE
 
 ROUTES: dict[str, Rule] = {
+    "v1/auth": Api({"GET": None}),
     "v1/known": Api({"GET": None}),
     "livez": Public(),
     "readyz": Public(),

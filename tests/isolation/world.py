@@ -11,10 +11,11 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
-from accounts.keys.services import create_api_key, ensure_personal_team, provision_team
+from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Invitation, Membership, Team, User
 from accounts.quota.services import grant, reserve
 from accounts.roles import Role, Scope
+from accounts.teams.services import ensure_personal_team, provision_team
 from common.clock import DatabaseNow
 from jobs.batches.models import Batch, BatchItem
 from jobs.compat.uploads import StoredUpload, UploadStore

@@ -15,10 +15,11 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from PIL import Image
 
-from accounts.keys.services import create_api_key, ensure_personal_team
+from accounts.keys.services import create_api_key
 from accounts.models import Membership, Team, User
 from accounts.quota.models import Wallet
 from accounts.roles import Role, Scope
+from accounts.teams.services import ensure_personal_team
 from jobs.models import Job
 from jobs.queue.claim import claim_job
 from jobs.queue.finish import AttemptResult, complete_job

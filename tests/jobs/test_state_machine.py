@@ -18,10 +18,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from hypothesis.stateful import run_state_machine_as_test as play
 
 from accounts.auth.principals import Principal
-from accounts.keys.services import ensure_personal_team
 from accounts.models import User
 from accounts.quota.models import LedgerEntry, Plan, Wallet
 from accounts.roles import Role, Scope
+from accounts.teams.services import ensure_personal_team
 from common.errors import Conflict, LimitExceeded
 from inference.catalogue import MODELS
 from jobs.fencing import Fence

@@ -18,10 +18,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
 
-from accounts.keys.services import ensure_personal_team
 from accounts.models import Membership, Team, User
 from accounts.quota.services import grant, reserve
 from accounts.roles import Role
+from accounts.teams.services import ensure_personal_team
 from common.clock import DatabaseNow
 from jobs.models import Job
 from jobs.queue.wakeup import redis_client

@@ -9,11 +9,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 from django.db import transaction
 
-from accounts.keys.services import create_api_key, ensure_personal_team
+from accounts.keys.services import create_api_key
 from accounts.management.commands._arguments import find_team, future_datetime
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.quota.services import MAX_CREDITS_PER_ENTRY, grant
 from accounts.roles import SCOPES_OF_ROLE, Role, Scope
+from accounts.teams.services import ensure_personal_team
 
 _MAX_EMAIL_LENGTH = User._meta.get_field("email").max_length or 0
 _MAX_NAME_LENGTH = ApiKey._meta.get_field("name").max_length or 0

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.keys.services import provision_team
 from accounts.management.commands._arguments import find_user
 from accounts.models import Team
+from accounts.teams.services import provision_team
 
 _MAX_NAME_LENGTH = Team._meta.get_field("name").max_length or 0
 

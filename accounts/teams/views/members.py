@@ -9,12 +9,11 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.auth.decorators import team_member_required
+from accounts.auth.decorators import error_message, team_action, team_member_required
 from accounts.auth.principals import Principal
 from accounts.models import Invitation, Membership
 from accounts.roles import Right, Role
 from accounts.teams import invitations, members
-from accounts.teams.decorators import error_message, team_action
 from accounts.teams.emails import send_invitation_email
 from accounts.teams.forms import InviteForm, MemberForm
 from common.errors import Conflict, LimitExceeded, NotFound

@@ -9,12 +9,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.auth.decorators import team_member_required
+from accounts.auth.decorators import team_action, team_member_required
 from accounts.auth.principals import Principal
 from accounts.models import Team
 from accounts.roles import Right
 from accounts.teams import members, services
-from accounts.teams.decorators import team_action
 from accounts.teams.forms import NewTeamForm, SettingsForm, TeamDeletionForm
 from common.errors import Conflict, NotFound
 

@@ -6,9 +6,10 @@ from typing import Any
 from jobs.api.openapi.bodies import require_bodies, separate_forms
 from jobs.api.openapi.examples import add_examples
 from jobs.api.openapi.links import add_links
+from jobs.api.openapi.parameters import describe_parameters
 from jobs.api.openapi.responses import COMPONENTS, complete_responses
 from jobs.api.openapi.security import SECURITY
-from jobs.api.openapi.words import TAGS, describe_parameters, tag_of
+from jobs.api.openapi.tags import TAGS, tag_of
 
 _METHODS = ("post", "get", "put", "patch", "delete")
 

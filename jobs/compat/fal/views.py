@@ -12,6 +12,7 @@ from accounts.roles import Scope
 from common.errors import Conflict, Gone, InvalidField, MutoscopeError, NotFound
 from jobs.api.authentication import principal_of
 from jobs.api.fields import HttpUrlField, StrictSerializer
+from jobs.api.validation import validate, validate_deadline
 from jobs.compat.fal.serializers import failure_reason, request_as_json, result_as_json
 from jobs.compat.model_names import find_model
 from jobs.compat.submit import submit
@@ -19,7 +20,6 @@ from jobs.compat.views import AsyncCompatView, CompatView
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job
 from jobs.states import State
-from jobs.videos.api.videos import validate, validate_deadline
 from jobs.videos.polling import wait_until_changed, wait_until_finished
 from jobs.videos.selectors import find_video
 

@@ -10,14 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import Scope
+from common.clock import format_iso
 from common.errors import NotFound
 from jobs.api.fields import MetadataField, StrictSerializer, TextField
 from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS, StrictJSONParser
-from jobs.compat.absolute_urls import format_iso
+from jobs.api.validation import validate
 from jobs.compat.submit import upload_store_of
 from jobs.compat.uploads import StoredUpload, UploadStore
 from jobs.compat.views import CompatView
-from jobs.videos.api.videos import validate
 
 _SCOPES = dict.fromkeys(("GET", "POST", "DELETE"), Scope.VIDEOS_WRITE)
 

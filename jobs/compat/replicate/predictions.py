@@ -17,13 +17,13 @@ from common.ids import parse_public_id
 from common.pagination import keyset_page
 from jobs.api.authentication import principal_of
 from jobs.api.fields import HttpUrlField, ShortListField, StrictSerializer, TextField
+from jobs.api.validation import validate
 from jobs.compat.model_names import find_model
 from jobs.compat.replicate.serializers import prediction_as_json
 from jobs.compat.submit import submit
 from jobs.compat.views import AsyncCompatView, CompatView
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job
-from jobs.videos.api.videos import validate
 from jobs.videos.polling import wait_until_finished
 from jobs.videos.selectors import find_video
 

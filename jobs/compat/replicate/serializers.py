@@ -4,7 +4,8 @@ from typing import Any
 
 from django.urls import reverse
 
-from jobs.compat.absolute_urls import Origin, absolute_url, format_iso
+from common.clock import format_iso
+from common.urls import Origin, absolute_url
 from jobs.compat.model_names import OWNER
 from jobs.models import Job
 from jobs.states import State

@@ -11,6 +11,7 @@ from common.pagination import keyset_page
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
+from jobs.api.validation import validate
 from jobs.galleries.api.serializers import (
     CollectionSerializer,
     EditCollectionSerializer,
@@ -26,7 +27,6 @@ from jobs.galleries.services.curation import (
     require_curator,
     set_in_collection,
 )
-from jobs.videos.api.videos import validate
 
 
 class CollectionsView(APIView):

@@ -15,6 +15,7 @@ from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.fields import IdField, TextField
 from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
+from jobs.api.validation import validate
 from jobs.galleries.api.serializers import (
     EditPublicationSerializer,
     PublicationSerializer,
@@ -24,7 +25,6 @@ from jobs.galleries.api.serializers import (
 from jobs.galleries.search import PublicationFilter, list_publications
 from jobs.galleries.selectors import find_collection, find_publication
 from jobs.galleries.services.publishing import edit_publication, publish_video, set_favourite, unpublish
-from jobs.videos.api.videos import validate
 from jobs.videos.selectors import find_video
 
 

@@ -8,13 +8,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import Scope
-from common.ids import parse_public_id
-from common.lookups import find_by_public_id
+from common.ids import find_by_public_id, parse_public_id
 from common.pagination import keyset_page
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.fields import IdField
 from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
+from jobs.api.validation import validate
 from jobs.galleries.api.serializers import (
     NewShareLinkSerializer,
     ShareLinkSerializer,
@@ -23,7 +23,6 @@ from jobs.galleries.api.serializers import (
 from jobs.galleries.models import Collection
 from jobs.galleries.selectors import find_target
 from jobs.galleries.services.sharing import create_link, revoke_link, visible_links
-from jobs.videos.api.videos import validate
 
 
 class LinksQuerySerializer(PageQuerySerializer):

@@ -14,8 +14,7 @@ from accounts.auth.decorators import is_htmx, team_member_required
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict
-from common.ids import parse_public_id
-from common.lookups import find_by_public_id
+from common.ids import find_by_public_id, parse_public_id
 from common.pagination import keyset_page
 from jobs.galleries.models import Collection, PublicPage, ShareLink
 from jobs.galleries.selectors import find_target

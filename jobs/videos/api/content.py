@@ -9,7 +9,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -22,11 +21,12 @@ from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.errors import PreconditionFailed, RangeNotSatisfiable, json_error
 from jobs.api.fields import ChoiceField, TextField
+from jobs.api.negotiation import IgnoreAccept
 from jobs.api.permissions import HasScope
+from jobs.api.validation import validate
 from jobs.models import Job
 from jobs.storage.file_responses import download_filename, file_response, storage_redirect
 from jobs.storage.signed_urls import verify_token
-from jobs.videos.api.videos import validate
 from jobs.videos.renditions import SPRITESHEET, VARIANTS, VIDEO, sprite_sheet_of, variant_key
 from jobs.videos.selectors import find_video
 
@@ -42,13 +42,6 @@ class ContentQuerySerializer(serializers.Serializer[Any]):
     variant = ChoiceField(choices=VARIANTS, default=VIDEO)
     download = serializers.BooleanField(default=False, help_text="offer it for saving instead of showing it")
     token = TextField(required=False, help_text="of a signed link")
-
-
-class IgnoreAccept(DefaultContentNegotiation):
-    """Bytes are what they are, whatever the caller accepts: OpenAI's SDK asks for application/binary."""
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type  # of errors
 
 
 _DESCRIPTION = """

@@ -1,7 +1,5 @@
 """/v1/videos/{id}/events: what happens to a video, as it happens."""
 
-from typing import Any
-
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
@@ -9,7 +7,6 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 
 from accounts.auth.principals import Principal
@@ -18,13 +15,14 @@ from jobs.api.async_views import AsyncAPIView
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.fields import StrictSerializer, TextField
+from jobs.api.negotiation import IgnoreAccept
 from jobs.api.streaming import EVENT_STREAM_MEDIA_TYPE, current_events_response, event_stream_response
+from jobs.api.validation import validate
 from jobs.events.authorization import Viewer
 from jobs.events.connection_limits import ConnectionLimit
 from jobs.events.hub import current_hub
 from jobs.events.snapshots import JobSnapshot, parse_last_event_id
 from jobs.events.sse import current_events, stream_events
-from jobs.videos.api.videos import validate
 from jobs.videos.selectors import find_video
 
 _DESCRIPTION = """Server-sent events, each with an `id`, until the video is completed, failed, canceled or expired:
@@ -55,16 +53,6 @@ data: {"id":"vid_0197f00dcafe7000800000000000beef","status":"completed","attempt
 
 class EventsQuerySerializer(StrictSerializer):
     last_event_id = TextField(required=False, allow_blank=True, help_text="for clients that cannot send the header")
-
-
-class IgnoreAccept(BaseContentNegotiation):
-    """Whatever is accepted: the stream has one type, and errors are JSON."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
-        return renderers[0], renderers[0].media_type
 
 
 class EventsView(AsyncAPIView):

@@ -32,14 +32,14 @@ from jobs.api.errors import (
 )
 from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS
 from jobs.api.throttling import throttle
+from jobs.api.validation import CANCEL_AFTER_PARAMETER, parse_cancel_after, validate
 from jobs.models import Job
 from jobs.states import State
 from jobs.storage.signed_urls import signed_content_url
 from jobs.videos.admission import GpuMemoryImpossible
-from jobs.videos.api.videos import CANCEL_AFTER_PARAMETER, parse_cancel_after, validate
 from jobs.videos.polling import wait_until_finished
+from jobs.videos.serializers import VideoRequestSerializer
 from jobs.videos.services import submit_body
-from jobs.videos.submission import VideoRequestSerializer
 
 _PREFER_WAIT = re.compile(r"\bwait=(\d{1,4})\b")
 _RETRY_AFTER_SECONDS = 5

@@ -12,9 +12,10 @@ from accounts.roles import Scope
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS
-from jobs.videos.api.videos import validate
+from jobs.api.validation import validate
 from jobs.videos.estimate import estimate
-from jobs.videos.submission import VideoRequestSerializer, build_request
+from jobs.videos.serializers import VideoRequestSerializer
+from jobs.videos.submission import build_request
 
 
 class SuggestionSerializer(serializers.Serializer[Any]):

@@ -16,13 +16,14 @@ from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.fields import TextField
 from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS
+from jobs.api.validation import CANCEL_AFTER_PARAMETER, parse_cancel_after, validate
 from jobs.models import Job, Priority
 from jobs.videos.api.serializers import VideoSerializer, video_as_json
-from jobs.videos.api.videos import CANCEL_AFTER_PARAMETER, parse_cancel_after, validate
 from jobs.videos.idempotency import build_idempotency_key
 from jobs.videos.selectors import find_video
+from jobs.videos.serializers import VideoRequestSerializer
 from jobs.videos.services import submit_job
-from jobs.videos.submission import VideoRequestSerializer, build_request
+from jobs.videos.submission import build_request
 
 # What a change of the one makes void of the other.
 _OVERRIDDEN_FIELDS = {

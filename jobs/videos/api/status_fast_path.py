@@ -21,9 +21,9 @@ from common.ids import parse_public_id
 from common.middleware import Step, SyncAndAsyncMiddleware
 from common.ratelimit import RateLimitExceeded, hit
 from jobs.api.authentication import presented_key
-from jobs.api.conditional import video_response
 from jobs.api.throttling import per_minute_limits, rate_limit_headers
 from jobs.models import Job
+from jobs.videos.api.responses import video_response
 
 _PATH_PREFIX = "/v1/videos/"
 _MODEL_FIELDS = Job._meta.concrete_fields

@@ -28,7 +28,8 @@ urlpatterns = [
     path("v1/videos/<str:video_id>/remix", RemixView.as_view(), name="video-remix"),
     path("v1/models", ModelsView.as_view(), name="models"),
     path("v1/presets", PresetsView.as_view(), name="presets"),
-    path("v1/known", AuthCheckView.as_view(), name="auth-check"),
+    path("v1/auth", AuthCheckView.as_view(), name="auth-check"),
+    path("v1/known", AuthCheckView.as_view()),  # its name before the first release, kept for one release
     path("v1/limits", LimitsView.as_view(), name="limits"),
     path("v1/usage", UsageView.as_view(), name="usage"),
     path("v1/generate", GenerateView.as_view(), name="generate"),

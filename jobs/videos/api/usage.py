@@ -19,7 +19,7 @@ from accounts.roles import Scope
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.fields import ChoiceField, StrictSerializer, TextField
-from jobs.videos.api.videos import validate
+from jobs.api.validation import validate
 
 _MAX_DAYS = 366
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)

@@ -1,55 +1,34 @@
 """/v1/videos: submit, list, look, cancel, delete."""
 
-from typing import Any
-
 from asgiref.sync import sync_to_async
 from django.http import HttpResponse
-from django.utils.datastructures import MultiValueDict
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import Scope
-from common.errors import InvalidField
 from common.ids import parse_public_id, public_id
 from jobs.api.async_views import AsyncAPIView
 from jobs.api.authentication import principal_of
-from jobs.api.conditional import video_response
 from jobs.api.error_schema import ERRORS
 from jobs.api.fields import ChoiceField, StrictIntegerField, StrictSerializer, TextField
 from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
 from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS
+from jobs.api.validation import CANCEL_AFTER_PARAMETER, parse_cancel_after, validate
 from jobs.queue.cancel import cancel_job, delete_job
 from jobs.states import State
+from jobs.videos.api.responses import video_response
 from jobs.videos.api.serializers import VideoSerializer, video_as_json
 from jobs.videos.polling import wait_until_changed
 from jobs.videos.search import VideoFilter, list_videos
 from jobs.videos.selectors import find_video
+from jobs.videos.serializers import VideoRequestSerializer
 from jobs.videos.services import submit_body
-from jobs.videos.submission import VideoRequestSerializer
 
-_MAX_DEADLINE_SECONDS = 7 * 24 * 3600
 _MAX_WAIT_SECONDS = 60
 # As far as the ids' 48 bits of milliseconds reach.
 _MAX_TIMESTAMP = 2**48 // 1000 - 1
-
-
-def validate(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
-    """What a serializer makes of a body. Raises ValidationError, one detail for each field that is wrong."""
-    bound = serializer(data=_reject_repeated(data) if isinstance(data, MultiValueDict) else data)
-    bound.is_valid(raise_exception=True)
-    values: dict[str, Any] = bound.validated_data
-    return values
-
-
-def _reject_repeated(data: "MultiValueDict[str, Any]") -> dict[str, Any]:
-    """The fields of a form or a query. One that comes twice is refused, as in JSON: the first would be lost."""
-    if doubled := [name for name, values in data.lists() if len(values) > 1]:
-        detail = serializers.ErrorDetail("Came more than once. Send it once.", code="repeated")
-        raise serializers.ValidationError({name[:60]: [detail] for name in doubled})
-    return data.dict()
 
 
 class ListQuerySerializer(PageQuerySerializer):
@@ -63,11 +42,6 @@ class ListQuerySerializer(PageQuerySerializer):
     created_before = StrictIntegerField(
         required=False, min_value=0, max_value=_MAX_TIMESTAMP, help_text="seconds since 1970, this one not included"
     )
-
-
-CANCEL_AFTER_PARAMETER = OpenApiParameter(
-    "Cancel-After", int, "header", description="Seconds in which it must have started"
-)
 
 
 class VideosView(APIView):
@@ -121,24 +95,6 @@ class VideosView(APIView):
         )
         videos = [video_as_json(job, request, with_queue=False) for job in page.rows]
         return Response(list_as_json(videos, has_more=page.has_more))
-
-
-def parse_cancel_after(request: Request) -> int | None:
-    """Seconds in which the video must have started, where the caller says so. Raises InvalidField."""
-    given = request.headers.get("Cancel-After")
-    if given is None:
-        return None
-    # int() would take 1_0 and +5, and refuses thousands of digits; of 20 the first are too many already.
-    seconds = int(given[:20]) if given.isascii() and given.isdigit() else 0
-    return validate_deadline(seconds, header="Cancel-After")
-
-
-def validate_deadline(seconds: int, *, header: str) -> int:
-    """Seconds in which a video must have started, as that header has them. Raises InvalidField."""
-    if 1 <= seconds <= _MAX_DEADLINE_SECONDS:
-        return seconds
-    message = f"{header} must be a number of whole seconds from 1 to {_MAX_DEADLINE_SECONDS}."
-    raise InvalidField(message, param=header)
 
 
 class WaitQuerySerializer(StrictSerializer):

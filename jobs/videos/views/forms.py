@@ -24,7 +24,8 @@ from inference.sizes import AUTO_ASPECT_RATIO, frame_size, nearest_aspect_ratio
 from jobs.models import Job, Priority
 from jobs.queue.eta import estimate_wait_for_new
 from jobs.videos.quote import quote
-from jobs.videos.submission import VideoRequest, VideoRequestSerializer, build_request, default_model
+from jobs.videos.serializers import VideoRequestSerializer
+from jobs.videos.submission import VideoRequest, build_request, default_model
 from jobs.videos.views.words import translated
 
 FIELDS = (

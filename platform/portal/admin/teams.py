@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from accounts.keys.services import provision_team
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.quota.models import Plan
 from accounts.quota.services import MAX_CREDITS_PER_ENTRY, adjust, assign_plan, grant
+from accounts.teams.services import provision_team
 from portal.admin.actions import AdminAction, ReasonForm
 from portal.admin.base import BaseAdmin, ReadOnlyInline
 from portal.admin.columns import changelist_link, field_column, link_column

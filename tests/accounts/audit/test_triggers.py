@@ -17,11 +17,12 @@ from django.test import Client
 from accounts.audit.models import CHANGED, AuditEntry, Difference, Verb
 from accounts.audit.services import purge, record
 from accounts.audit.triggers import AUDITED_MODELS, SECRET_COLUMN_PATTERN
-from accounts.keys.services import create_api_key, ensure_personal_team
+from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.quota.models import Plan, Wallet
 from accounts.quota.services import grant
 from accounts.roles import Role
+from accounts.teams.services import ensure_personal_team
 
 PASSWORD = "reel-of-cards-1894"
 

@@ -1,10 +1,10 @@
 import pytest
 from django.conf import settings
 
-from accounts.keys.services import ensure_personal_team, provision_team
 from accounts.models import Membership, User
 from accounts.quota.models import LedgerEntry, Wallet
 from accounts.roles import Role
+from accounts.teams.services import ensure_personal_team, provision_team
 
 pytestmark = pytest.mark.django_db
 

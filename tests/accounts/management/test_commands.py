@@ -4,10 +4,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.auth.principals import principal_for_key
-from accounts.keys.services import ensure_personal_team
 from accounts.models import Membership, Team, User
 from accounts.quota.models import LedgerEntry, Plan, Wallet
 from accounts.roles import Role
+from accounts.teams.services import ensure_personal_team
 from common.clock import DatabaseNow
 from jobs.models import Worker
 

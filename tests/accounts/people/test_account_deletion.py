@@ -18,12 +18,13 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.audit.models import AuditEntry
-from accounts.keys.services import create_api_key, provision_team
+from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Invitation, Membership, Team, User
 from accounts.people.account_deletion import delete_account
 from accounts.quota.models import LedgerEntry
 from accounts.roles import Role
 from accounts.signals import account_deleted
+from accounts.teams.services import provision_team
 from common.errors import Conflict
 from jobs.models import Job
 from jobs.states import State

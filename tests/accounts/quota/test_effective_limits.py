@@ -4,10 +4,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.keys.services import provision_team
 from accounts.models import Team, User
 from accounts.quota.effective_limits import effective_limits_of
 from accounts.quota.models import Plan, PlanOverride
+from accounts.teams.services import provision_team
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend as Memory
 from django.db import connections
 
-from accounts.keys.services import provision_team
 from accounts.models import Membership, Team, User
 from accounts.quota.credit_usage import CreditUsage
 from accounts.quota.emails import create_due_warnings, send_due_warnings
 from accounts.quota.models import Plan, QuotaWarning, UsageDay, Wallet
 from accounts.roles import Role
+from accounts.teams.services import provision_team
 
 NOW = datetime(2031, 3, 20, 12, tzinfo=UTC)
 TODAY = NOW.date()

@@ -10,12 +10,12 @@ import time_machine
 from django.core.management import call_command
 from django.db import connections
 
-from accounts.keys.services import provision_team
 from accounts.models import Team, User
 from accounts.quota import grants, services
 from accounts.quota.grants import grant_due_monthly_credits
 from accounts.quota.models import LedgerEntry, Plan, PlanOverride, Wallet
 from accounts.quota.usage_key import UsageKey
+from accounts.teams.services import provision_team
 
 STARTING = 1000
 MARCH, APRIL, MAY, JUNE = (datetime(2031, month, 1, 0, 0, 1, tzinfo=UTC) for month in (3, 4, 5, 6))

@@ -174,8 +174,9 @@ def test_no_job_slips_in_behind_the_removal(team: Team, make_job: Callable[..., 
     from accounts.auth.principals import Principal
     from accounts.roles import SCOPES_OF_ROLE
     from common.errors import Forbidden
+    from jobs.videos.serializers import VideoRequestSerializer
     from jobs.videos.services import submit_job
-    from jobs.videos.submission import VideoRequestSerializer, build_request
+    from jobs.videos.submission import build_request
 
     mo = at(team, "mo")
     principal = Principal(team=team, user=mo.user, role=Role.MEMBER, scopes=SCOPES_OF_ROLE[Role.MEMBER])

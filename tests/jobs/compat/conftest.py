@@ -22,8 +22,9 @@ from cryptography.x509.oid import NameOID
 from django.conf import settings
 from django.db import connection
 
-from accounts.keys.services import create_api_key, ensure_personal_team
+from accounts.keys.services import create_api_key
 from accounts.models import Team, User
+from accounts.teams.services import ensure_personal_team
 from jobs.queue.wakeup import redis_client
 from tests.support.ports import own_port
 from tests.support.workers import wait_until

@@ -8,8 +8,9 @@ import httpx
 import pytest
 from django.db import connection
 
-from accounts.keys.services import create_api_key, provision_team, revoke_api_key
+from accounts.keys.services import create_api_key, revoke_api_key
 from accounts.models import ApiKey, Membership
+from accounts.teams.services import provision_team
 from common.clock import DatabaseNow
 from jobs.events.event import EventId, preview_event
 from jobs.events.publisher import publish

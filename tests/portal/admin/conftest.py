@@ -8,8 +8,8 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.contrib.auth.models import Permission
 
-from accounts.keys.services import ensure_personal_team
 from accounts.models import User
+from accounts.teams.services import ensure_personal_team
 from portal.admin.announcements import announcement_cache
 from tests.support.pages import (  # noqa: F401 (fixtures)
     Person,

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from accounts.keys.services import provision_team
 from accounts.models import User
 from accounts.quota.services import reserve
+from accounts.teams.services import provision_team
 from common.clock import DatabaseNow
 from common.ids import new_id
 from jobs.models import Job

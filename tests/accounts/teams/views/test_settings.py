@@ -15,8 +15,8 @@ from accounts.quota.models import LedgerEntry
 from accounts.roles import Role
 from accounts.teams.invitations import invite
 from accounts.teams.services import delete_due_teams
+from jobs.management.commands.reconciler import run_full_scans
 from jobs.models import Job
-from jobs.queue.reconcile import run_full_scans
 from jobs.states import State
 from tests.support.pages import Person
 from tests.support.teams import at, role_of, studio, text_of

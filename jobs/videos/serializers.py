@@ -1,0 +1,113 @@
+"""The fields of a request for a video, and the rules of each field."""
+
+import threading
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from inference import limits
+from inference.presets import PRESETS
+from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS
+from jobs.api.fields import (
+    ChoiceField,
+    HttpUrlField,
+    ImageFileField,
+    InputReferenceField,
+    MetadataField,
+    SecondsField,
+    StrictFloatField,
+    StrictIntegerField,
+    StrictSerializer,
+    TextField,
+    nest_form_fields,
+)
+from jobs.models import Priority
+from jobs.videos.source_images import IMAGE_FIELDS
+
+# Sources are kept no larger than the largest frame can use, a slow zoom included.
+_MAX_STORED_SIDE_PIXELS = 2048
+_MAX_FRAME_PIXELS = max(RESOLUTIONS.values()) ** 2
+# A decoder may hold some 300 MB for a 25 megapixel picture: so many at once, the others wait, and not for long.
+_DECODER_SEMAPHORE = threading.BoundedSemaphore(2)
+_DECODER_TIMEOUT_SECONDS = 10
+
+
+def _integer_field(allowed: limits.Range[int], help_text: str) -> StrictIntegerField:
+    return StrictIntegerField(
+        min_value=allowed.minimum, max_value=allowed.maximum, required=False, help_text=f"{help_text}, {allowed}"
+    )
+
+
+@extend_schema_serializer(component_name="Video")
+class VideoRequestSerializer(StrictSerializer):
+    """The body of a submit."""
+
+    image_base64 = TextField(
+        required=False, trim_whitespace=False, help_text="PNG, JPEG or WebP, plain base64 or a data URI"
+    )
+    image = ImageFileField(required=False, help_text="the picture as a file, in multipart bodies")
+    input_reference = InputReferenceField(
+        required=False, help_text="the same, as OpenAI's SDK names it; or an object whose image_url is a data URI"
+    )
+    image_url = HttpUrlField(
+        required=False, help_text="the https address of the picture, fetched at once; where the operator allows it"
+    )
+    prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, help_text="what should move, and how")
+    negative_prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, required=False, allow_blank=True)
+    model = TextField(max_length=60, required=False, help_text="a name from /v1/models")
+    preset = ChoiceField(choices=sorted(PRESETS), required=False, help_text="fills what is not given")
+    resolution = ChoiceField(choices=list(RESOLUTIONS), required=False, help_text="the pixel budget")
+    aspect_ratio = ChoiceField(choices=[AUTO_ASPECT_RATIO, *ASPECT_RATIOS], required=False)
+    size = TextField(required=False, help_text="WIDTHxHEIGHT, multiples of 8, instead of resolution and aspect_ratio")
+    num_frames = _integer_field(limits.NUM_FRAMES, "frames of the video")
+    fps = _integer_field(limits.FPS, "frames a second")
+    seconds = SecondsField(required=False, help_text="length of the video, instead of num_frames")
+    steps = _integer_field(limits.STEPS, "denoising steps")
+    num_inference_steps = _integer_field(limits.STEPS, "another name for steps")
+    guidance_scale = StrictFloatField(
+        min_value=limits.GUIDANCE_SCALE.minimum, max_value=limits.GUIDANCE_SCALE.maximum, required=False
+    )
+    seed = _integer_field(limits.SEED, "drawn and returned if absent")
+    output_format = ChoiceField(choices=["mp4", "gif"], required=False)
+    priority = ChoiceField(choices=[name.label for name in Priority], required=False)
+    metadata = MetadataField(required=False, help_text="short texts by name; in a form, metadata[name] for each")
+    webhook_url = HttpUrlField(required=False, help_text="is sent the video once it has ended")
+
+    requires_image = True
+    MUTUALLY_EXCLUSIVE = (
+        IMAGE_FIELDS,
+        ("size", "resolution"),
+        ("size", "aspect_ratio"),
+        ("seconds", "num_frames"),
+        ("steps", "num_inference_steps"),
+    )
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        return super().to_internal_value(nest_form_fields("metadata", nest_form_fields("input_reference", data)))
+
+    def validate_input_reference(self, reference: Any) -> Any:
+        if isinstance(reference, dict) and "image_url" in reference:
+            self.validate_image_url(reference["image_url"])
+        return reference
+
+    def validate_image_url(self, url: str) -> str:
+        if not settings.IMAGE_URL_FETCH_ENABLED:
+            message = "The operator of this site does not allow addresses. Send image_base64, or image in a form."
+            raise serializers.ValidationError(message, code="not_allowed")
+        return url
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for names in self.MUTUALLY_EXCLUSIVE:
+            given = [name for name in names if name in attrs]
+            if len(given) > 1:
+                message = f"Give {given[0]} or {given[1]}, not both."
+                raise serializers.ValidationError({given[1]: [serializers.ErrorDetail(message, code="conflict")]})
+        if self.requires_image and not attrs.keys() & set(IMAGE_FIELDS):
+            raise serializers.ValidationError(
+                {"image_base64": "Send a picture: image_base64, or image in a form."}, "required"
+            )
+        if isinstance(attrs.get("input_reference"), dict):
+            attrs |= attrs.pop("input_reference")
+        return attrs
