@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core import mail
 
-from accounts.keys.services import provision_team
 from accounts.models import Membership, Team, User
 from accounts.roles import Role
+from accounts.teams.services import provision_team
 from tests.support.pages import Person, make_user, sign_in
 
 

@@ -8,8 +8,9 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.audit.models import AuditEntry, Verb
-from accounts.keys.services import create_api_key, ensure_personal_team
+from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, User
+from accounts.teams.services import ensure_personal_team
 from tests.support.pages import PASSWORD, make_user
 
 EMAIL = "nora@example.com"

@@ -11,8 +11,8 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts.auth.signup import SESSION_KEY, may_sign_up, remember_invitation
-from accounts.keys.services import provision_team
 from accounts.models import Invitation, User
+from accounts.teams.services import provision_team
 from tests.support.pages import PASSWORD, make_user
 
 EMAIL = "nora@example.com"

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from accounts.keys.services import create_api_key, ensure_personal_team
+from accounts.keys.services import create_api_key
 from accounts.models import User
+from accounts.teams.services import ensure_personal_team
 from tests.support.web_processes import LiveProcess, WebProcesses
 
 Connect = Callable[[], socket.socket]
