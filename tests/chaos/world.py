@@ -110,7 +110,8 @@ class World:
             "ENGINE_PROGRESS_TIMEOUT_SECONDS": "6",
             "ATTEMPT_TIMEOUT_SECONDS": "60",
             "STORAGE_RETRY_TIMEOUT_SECONDS": "6",
-            "ORPHAN_SECONDS": "60",
+            "ORPHAN_MIN_AGE_SECONDS": "60",
+            "ORPHAN_SWEEP_INTERVAL_SECONDS": "60",
             "SCRATCH_MIN_FREE_BYTES": "1000000",
             # Faults of ours must not use up a job's attempts: one that fails nevertheless is a finding.
             "MAX_ATTEMPTS": "1000",

@@ -30,7 +30,7 @@ class Command(BaseCommand):
             Deliverer(),
             send_due_warnings,
             delete_due_files,
-            Every(settings.ORPHAN_SECONDS, sweep_old_orphans),
+            Every(settings.ORPHAN_SWEEP_INTERVAL_SECONDS, sweep_old_orphans),
             Every(SWEEP_INTERVAL_SECONDS, sweep_uploads),
             Every(_PURGE_INTERVAL_SECONDS, purge_logs),
             delete_expired_exports,
@@ -41,4 +41,4 @@ class Command(BaseCommand):
 
 def sweep_old_orphans() -> None:
     """Deletes objects that no job refers to and that are too old to be an upload."""
-    sweep_orphans(older_than=timedelta(seconds=settings.ORPHAN_SECONDS))
+    sweep_orphans(older_than=timedelta(seconds=settings.ORPHAN_MIN_AGE_SECONDS))

@@ -46,8 +46,10 @@ AUDIT_RETENTION_DAYS = env.int("AUDIT_RETENTION_DAYS", default=365)
 RETENTION_DAYS = env.int("RETENTION_DAYS", default=0)
 # Days that the file is kept which a person asked for to take their data along.
 EXPORT_RETENTION_DAYS = env.int("EXPORT_RETENTION_DAYS", default=7)
-# Objects that no job refers to are deleted at this age, and looked for as often. Longer than any upload lasts.
-ORPHAN_SECONDS = env.float("ORPHAN_SECONDS", default=3600)
+# Minimum age at which stored files that no job refers to are deleted. Must be longer than any upload takes.
+ORPHAN_MIN_AGE_SECONDS = env.float("ORPHAN_MIN_AGE_SECONDS", default=3600)
+# Interval between searches for such files.
+ORPHAN_SWEEP_INTERVAL_SECONDS = env.float("ORPHAN_SWEEP_INTERVAL_SECONDS", default=3600)
 
 # --- Answers that bring the video
 # `/generate` answers with the video inside up to this size.
