@@ -147,8 +147,9 @@ def _check_models() -> None:
     requested_model = os.environ.get("MODEL")
     if sentences := model_setting_errors():
         output = " ".join(sentences)
-        # The wish was put among MODELS_ENABLED: name the variable that the person wrote.
-        raise CommandError(output.replace(f"MODELS_ENABLED names {requested_model!r}", f"MODEL is {requested_model!r}"))
+        # MODEL was added to MODELS_ENABLED. Name the variable that the user has set.
+        internal, given = f"MODELS_ENABLED contains {requested_model!r}", f"MODEL is {requested_model!r}"
+        raise CommandError(output.replace(internal, given))
     if requested_model and requested_model not in settings.MODELS_ENABLED:
         enabled = ", ".join(settings.MODELS_ENABLED)
         raise CommandError(f"MODEL is {requested_model!r}, which is not in MODELS_ENABLED ({enabled}).")

@@ -1,9 +1,10 @@
-"""All settings of the site, read from the environment by typed readers; a room for each concern.
+"""All settings of the site, read from environment variables. One module per subject.
 
-Every variable may also be given as a file (`SECRET_KEY_FILE=/run/secrets/key`), as container secrets are.
-`manage.py up` writes what it started to `var/embedded.env`; other commands on the same machine pick it up from there.
+Every variable can also be read from a file, as container secrets are: `SECRET_KEY_FILE=/run/secrets/key`.
+`manage.py up` writes the settings of its servers to `var/embedded.env`, where other commands on the machine read them.
 
-Rooms name what they take from one another; only here, where Django looks for all of it, is it poured together.
+The modules import single names from each other. Only this module uses star imports, because Django needs all settings
+in one place.
 """
 
 from portal.settings.accounts import *

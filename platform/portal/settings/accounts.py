@@ -1,4 +1,4 @@
-"""Signing up and in, second factors, the company's own accounts, teams."""
+"""Sign-up and sign-in, two-step verification, OpenID Connect, teams."""
 
 from portal.settings.base import EMBEDDED, SITE_URL, env
 from portal.settings.oidc import oidc_providers
@@ -24,21 +24,21 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_FORMS = {"login": "accounts.auth.forms.SignInForm", "signup": "accounts.auth.forms.SignUpForm"}
 ACCOUNT_ADAPTER = "accounts.auth.adapter.AccountAdapter"
-# The adapter's key is address and account: five wrong passwords lock out the address that sent them, and its owner can
-# sign in from any other. Guessing from many addresses is thereby slowed only per address; the rules for passwords have
-# to withstand it. The limit per address alone is wide enough for an office behind one.
+# The adapter's key is IP address and account: five wrong passwords lock out the IP address that sent them, and the
+# owner can still sign in from another one. Guessing from many IP addresses is slowed only per IP address, so the
+# password rules must withstand it. The limit per IP address alone is high enough for an office behind one address.
 ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,5/5m/key"}
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SITE_URL.startswith("https") else "http"
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-# Whoever changes a password, an address or a second factor is told so by mail.
+# Send an email to the user after a change of password, email address or second factor.
 ACCOUNT_EMAIL_NOTIFICATIONS = True
-# Who may make an account: `open` anybody, `invite` who was invited, `domains` addresses of SIGNUP_DOMAINS, `closed`
-# nobody.
+# Who can sign up: `open` everyone, `invite` people with an invitation, `domains` email addresses of SIGNUP_DOMAINS,
+# `closed` nobody.
 SIGNUP_MODE = env.str("SIGNUP_MODE", default="open")
-# Domains of the addresses that may make an account with SIGNUP_MODE=domains, separated by commas.
+# Email domains that can sign up with SIGNUP_MODE=domains, separated by commas.
 SIGNUP_DOMAINS = [domain.lower() for domain in env.list("SIGNUP_DOMAINS", default=[])]
 
-# --- Second factors
+# --- Two-step verification
 MFA_ADAPTER = "accounts.auth.adapter.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -50,22 +50,22 @@ MFA_FORMS = {
     "reauthenticate_webauthn": "accounts.auth.passkey_forms.ReauthenticateForm",
 }
 MFA_TOTP_ISSUER = "Mutoscope"
-# A clock may be wrong by half a minute.
+# Accept clocks that are off by up to 30 seconds.
 MFA_TOTP_TOLERANCE = 1
-# Browsers offer passkeys over HTTPS alone, and on localhost; the library knows only the first.
+# Browsers offer passkeys over HTTPS and on localhost; the library allows only HTTPS by default.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = EMBEDDED and not SITE_URL.startswith("https")
 
-# --- Signing in with the company's accounts (OpenID Connect)
-# Address of the identity provider, where /.well-known/openid-configuration is found. Empty: nothing is offered.
+# --- OpenID Connect
+# URL of the identity provider, below which /.well-known/openid-configuration is found. Empty disables OpenID Connect.
 OIDC_ISSUER = env.str("OIDC_ISSUER", default="")
-# What the button calls it: "Sign in with …".
+# Name of the provider on the button "Sign in with …".
 OIDC_NAME = env.str("OIDC_NAME", default="OpenID Connect")
-# What the provider knows this site by; its redirect address is SITE_URL/accounts/oidc/company/login/callback/.
+# Client id of this site at the provider. The redirect URL is SITE_URL/accounts/oidc/company/login/callback/.
 OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
-# The secret that belongs to it.
+# Client secret that belongs to the client id. Keep it secret.
 OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", default="")
-# Whether addresses that the provider calls verified open the account that has them already. Only for a provider whose
-# word about addresses you trust as much as your own.
+# Whether an email address that the provider reports as verified signs in to an existing account with this address.
+# Enable it only for a provider that verifies email addresses as reliably as this site.
 OIDC_TRUST_EMAIL = env.bool("OIDC_TRUST_EMAIL", default=False)
 SOCIALACCOUNT_FORMS = {"signup": "accounts.auth.forms.SocialSignUpForm"}
 SOCIALACCOUNT_ADAPTER = "accounts.auth.adapter.SocialAccountAdapter"
@@ -73,18 +73,19 @@ SOCIALACCOUNT_PROVIDERS = oidc_providers(
     issuer=OIDC_ISSUER, name=OIDC_NAME, client_id=OIDC_CLIENT_ID, secret=OIDC_CLIENT_SECRET
 )
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = OIDC_TRUST_EMAIL
+
 # --- Teams
-# Days in which an owner may still keep a team that is to be closed; it makes no videos meanwhile.
+# Days between closing a team and its deletion. An owner can keep the team until then; it cannot make videos meanwhile.
 TEAM_DELETION_GRACE_DAYS = env.int("TEAM_DELETION_GRACE_DAYS", default=14)
-# Teams that one person may own, the personal one among them: each begins with the credits below.
+# Maximum number of teams that a person can own, including the personal team. Each starts with STARTING_CREDITS.
 MAX_TEAMS_OWNED = env.int("MAX_TEAMS_OWNED", default=5)
-# Days that an invitation to a team can be accepted.
+# Days for which an invitation to a team is valid.
 INVITATION_MAX_AGE_DAYS = env.int("INVITATION_MAX_AGE_DAYS", default=7)
-# Invitations of a team that may be open at a time.
+# Maximum number of open invitations per team.
 MAX_OPEN_INVITATIONS = env.int("MAX_OPEN_INVITATIONS", default=100)
-# Mails with invitations that one team may send.
+# Maximum rate of invitation emails from one team.
 INVITATION_RATE_LIMIT = env.str("INVITATION_RATE_LIMIT", default="30/hour")
-# Such mails that one address may get from all teams together.
+# Maximum rate of invitation emails to one email address, from all teams together.
 INVITATION_RATE_LIMIT_PER_EMAIL = env.str("INVITATION_RATE_LIMIT_PER_EMAIL", default="5/hour")
-# Credits that a new team finds in its wallet.
+# Credits in the wallet of a new team.
 STARTING_CREDITS = env.int("STARTING_CREDITS", default=1000)

@@ -1,21 +1,20 @@
-"""Bodies of requests, Django REST framework, the description of the API."""
+"""Request bodies, Django REST framework, OpenAPI description."""
 
 from portal.settings.base import EMBEDDED, SITE_URL, env
 
-# MAX_BODY_BYTES: larger requests are refused. A 25 megapixel PNG in base64 fits.
+# MAX_BODY_BYTES: maximum size of a request body. The default fits a 25 megapixel PNG in base64.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=48_000_000)
-# The same for a batch that comes as a file of JSON Lines, which is read from disk line by line.
+# Maximum size of a batch that is sent as JSON Lines, which is read from disk line by line.
 MAX_BATCH_BODY_BYTES = env.int("MAX_BATCH_BODY_BYTES", default=256_000_000)
-# Longest time for a body of MAX_BODY_BYTES to arrive, longer ones in proportion; `live` keeps it on its disk meanwhile.
+# Maximum time to receive a body of MAX_BODY_BYTES; larger bodies get proportionally more. `live` buffers it on disk.
 REQUEST_BODY_TIMEOUT_SECONDS = env.float("REQUEST_BODY_TIMEOUT_SECONDS", default=120)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 if EMBEDDED:
-    # On a shared machine the files are the owner's alone. In production the containers that share them may have
-    # different users.
+    # On a shared machine only the owner may read the files. In production, containers with different users share them.
     FILE_UPLOAD_PERMISSIONS = 0o600
     FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
-# A batch with the pictures that its requests share.
+# A batch and the images that its requests share.
 DATA_UPLOAD_MAX_NUMBER_FILES = 21
 
 REST_FRAMEWORK = {
@@ -24,17 +23,17 @@ REST_FRAMEWORK = {
         "jobs.api.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["jobs.api.permissions.HasScope"],
-    # Views that take a picture take it as a file, too.
+    # Views that accept an image add a parser for multipart forms.
     "DEFAULT_PARSER_CLASSES": ["jobs.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    # All is JSON; `?format=` is a name in a query like any other.
+    # Every response is JSON; `?format=` is an ordinary query parameter.
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "jobs.api.errors.exception_handler",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Mutoscope",
-    "DESCRIPTION": "Turns a still picture and a sentence into a short video.",
+    "DESCRIPTION": "Make a short video from an image and a text prompt.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -48,7 +47,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SERVERS": [{"url": SITE_URL}],
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "jobs.api.openapi.postprocess_schema"],
-    # Every list says `"object": "list"`: one name for it in the description. The same for what several answers show.
+    # Fixed names for enums that occur in several schemas, such as `"object": "list"`.
     "ENUM_NAME_OVERRIDES": {
         "ListObjectEnum": ["list"],
         "VideoObjectEnum": ["video"],

@@ -1,4 +1,4 @@
-"""Django system checks of what only the whole site can tell: every command but `up` and `demo` runs them by itself."""
+"""Django system checks of settings that depend on several apps. Every command except `up` and `demo` runs them."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from jobs.videos.submission import MODELS  # type: ignore[attr-defined] # portal
 
 
 def model_setting_errors() -> list[str]:
-    """What is wrong with the settings that name models, a sentence each."""
+    """Return one sentence per error in the settings that name models."""
     known = f"Known models: {', '.join(spec.name for spec in MODELS.values() if not spec.test_only)}."
     unknown = [name for name in settings.MODELS_ENABLED if name not in MODELS]
-    sentences = [f"MODELS_ENABLED names {name!r}, which is no model. {known}" for name in unknown]
+    sentences = [f"MODELS_ENABLED contains {name!r}, which is not a model. {known}" for name in unknown]
     if not settings.MODELS_ENABLED:
         sentences.append(f"MODELS_ENABLED is empty. {known}")
     elif settings.DEFAULT_MODEL not in settings.MODELS_ENABLED:
@@ -20,7 +20,7 @@ def model_setting_errors() -> list[str]:
         sentences.append(f"DEFAULT_MODEL is {settings.DEFAULT_MODEL!r}, which is not in MODELS_ENABLED ({enabled}).")
     for alias, name in settings.MODEL_ALIASES.items():
         if name not in settings.MODELS_ENABLED:
-            sentences.append(f"MODEL_ALIASES names {name!r} for {alias!r}, which is not in MODELS_ENABLED.")
+            sentences.append(f"MODEL_ALIASES maps {alias!r} to {name!r}, which is not in MODELS_ENABLED.")
     return sentences
 
 

@@ -1,4 +1,4 @@
-"""What Django is put together from: apps, middleware, templates, languages."""
+"""Django apps, middleware, templates and languages."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -6,7 +6,7 @@ from portal.admin.unfold import UNFOLD  # noqa: F401 (Unfold reads it as a setti
 from portal.settings.base import ASSETS
 
 INSTALLED_APPS = [
-    # First: the first catalogue that translates a word wins.
+    # First, because the first app that translates a text wins.
     "portal",
     "accounts",
     "accounts.audit",
@@ -23,7 +23,7 @@ INSTALLED_APPS = [
     "jobs.compat",
     "portal.docs.apps.DocsConfig",
     "portal.admin.apps.PortalAdminConfig",
-    # Its templates replace those of Django's admin.
+    # Its templates override those of Django's admin.
     "unfold.apps.BasicAppConfig",
     "portal.admin.apps.AdminSiteConfig",
     "django.contrib.auth",

@@ -1,8 +1,8 @@
-"""Structured logs: one JSON object a line in production, columns for a person's eye in a terminal.
+"""Structured logs: one JSON object per line in production, columns in a terminal.
 
-Every line carries timestamp, level and event; request_id, client_ip and team come from the context that the request
-middleware binds, task_id and params from the call. Standard-library loggers (Django, uvicorn, gunicorn, RQ) go through
-the same processors. Tracebacks show no local variables: those hold passwords, keys and pictures.
+Every line has timestamp, level and event. The request middleware adds request_id, client_ip and team; the log call adds
+fields such as task_id and params. Standard-library loggers (Django, uvicorn, gunicorn, RQ) use the same processors.
+Tracebacks do not include local variables, because these can contain passwords, keys and images.
 """
 
 import logging
@@ -17,21 +17,21 @@ SECRET_FIELDS = frozenset({"authorization", "password", "secret", "token", "api_
 
 
 def redact_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Blanks values whose name says that they are a secret: a slip in one call must not print a key."""
+    """Hide values whose name marks them as secret, so that a mistake in one log call does not print a key."""
     for name in event.keys() & SECRET_FIELDS:
         event[name] = "[hidden]"
     return event
 
 
 def downgrade_disallowed_host(record: logging.LogRecord) -> bool:
-    """A scanner that names another host is no error of ours: one warning line, no traceback."""
+    """Log a request for an unknown host as a warning without a traceback. Scanners send many of them."""
     record.levelno, record.levelname = logging.WARNING, "WARNING"
     record.exc_info = record.exc_text = None
     return True
 
 
 def configure_logging(*, json_lines: bool, level: str) -> None:
-    """Sends every log line of this process to standard error through one chain of processors."""
+    """Send every log line of this process to standard error through the same processors."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -71,17 +71,17 @@ def configure_logging(*, json_lines: bool, level: str) -> None:
                     "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
                 }
             },
-            # Standard error: what commands print for scripts has standard output to itself.
+            # Standard error, because commands print results for scripts to standard output.
             "handlers": {
                 "stream": {"class": "logging.StreamHandler", "formatter": "structured", "stream": "ext://sys.stderr"}
             },
             "filters": {"downgrade_disallowed_host": {"()": lambda: downgrade_disallowed_host}},
             "root": {"handlers": ["stream"], "level": level},
             "loggers": {
-                # Our own middleware writes one line a request, with more in it.
+                # Our middleware logs one line per request with more fields.
                 "uvicorn.access": {"level": "WARNING"},
                 "gunicorn.access": {"level": "WARNING"},
-                # Both bring handlers of their own, whose lines would not be ours.
+                # Remove their own handlers, which use another format.
                 "uvicorn": {"handlers": [], "propagate": True, "level": "WARNING"},
                 "gunicorn.error": {"handlers": [], "propagate": True},
                 "django.security.DisallowedHost": {"filters": ["downgrade_disallowed_host"]},

@@ -1,14 +1,14 @@
-"""Turns the settings of one OpenID Connect provider into those of allauth and of the content security policy."""
+"""Settings of allauth and of the content security policy for one OpenID Connect provider."""
 
 from typing import Any
 from urllib.parse import urlsplit
 
-# Part of the address that the provider sends people back to: never change it.
+# Part of the redirect URL that is registered at the provider: never change it.
 PROVIDER = "company"
 
 
 def oidc_providers(*, issuer: str, name: str, client_id: str, secret: str) -> dict[str, Any]:
-    """`SOCIALACCOUNT_PROVIDERS`; without an issuer there is no provider, and no page shows one."""
+    """Return `SOCIALACCOUNT_PROVIDERS`. Without an issuer it is empty, and no page offers OpenID Connect."""
     if not issuer:
         return {}
     app = {
@@ -22,6 +22,6 @@ def oidc_providers(*, issuer: str, name: str, client_id: str, secret: str) -> di
 
 
 def oidc_origins(issuer: str) -> list[str]:
-    """The origin of the provider's pages, as `https://id.example.com`; none without a provider."""
+    """Return the origin of the provider, as `https://id.example.com`, or an empty list without a provider."""
     parts = urlsplit(issuer)
     return [f"{parts.scheme}://{parts.netloc}"] if issuer else []

@@ -1,4 +1,4 @@
-"""What browsers are told to keep to."""
+"""Security headers, cookies and the content security policy."""
 
 from csp.constants import NONCE, NONE, SELF
 
@@ -22,17 +22,17 @@ CONTENT_SECURITY_POLICY = {
         "media-src": [SELF, "blob:"],
         "object-src": [NONE],
         "base-uri": [NONE],
-        # The button that leads to the identity provider is a form, and browsers follow the redirect by this rule.
+        # The sign-in button of the identity provider is a form, and browsers apply form-action to its redirect.
         "form-action": [SELF, *oidc_origins(OIDC_ISSUER)],
         "frame-ancestors": [NONE],
     }
 }
 if SITE_URL.startswith("https"):
-    # Sends plain HTTP to HTTPS; the probes below excepted.
+    # Whether plain HTTP is redirected to HTTPS, except for the health checks below.
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
     SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^health$", r"^metrics$"]
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
-    # Browsers keep to HTTPS for this long after a visit.
+    # Time for which browsers use only HTTPS after a visit (HSTS).
     SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True

@@ -211,9 +211,9 @@ def test_commands_without_servers_say_what_to_start() -> None:
 @pytest.mark.parametrize(
     ("env", "sentence"),
     [
-        ({"MODEL": "camra", "MODELS_ENABLED": ""}, "MODEL is 'camra', which is no model. Known models: "),
+        ({"MODEL": "camra", "MODELS_ENABLED": ""}, "MODEL is 'camra', which is not a model. Known models: "),
         ({"MODEL": "i2vgen-xl"}, "MODEL is 'i2vgen-xl', which is not in MODELS_ENABLED (camera)."),
-        ({"MODELS_ENABLED": "camera,dolly"}, "MODELS_ENABLED names 'dolly', which is no model. Known models: "),
+        ({"MODELS_ENABLED": "camera,dolly"}, "MODELS_ENABLED contains 'dolly', which is not a model. Known models: "),
         ({"DEFAULT_MODEL": "i2vgen-xl"}, "DEFAULT_MODEL is 'i2vgen-xl', which is not in MODELS_ENABLED (camera)."),
         ({"VAR_DIR": "/proc/x"}, "/proc/x cannot be written"),
     ],
