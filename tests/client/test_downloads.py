@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mutoscope import AsyncMutoscope, ConnectionFailed, FileError, Mutoscope
-from tests.client.relay import Relay
+from tests.client.faulty_proxy import FaultyProxy
 from tests.client.test_client import CAT, SMALL
 
 MAGIC = {"video": b"ftyp", "gif": b"GIF8", "thumbnail": b"\xff\xd8", "spritesheet": b"\xff\xd8"}
@@ -31,7 +31,7 @@ def test_every_variant_whole_and_through_a_broken_line(made, live, key, tmp_path
         for variant, magic in MAGIC.items():
             assert magic in client.download(made, tmp_path / variant, variant=variant).read_bytes()[:8]
     sheet = (tmp_path / "spritesheet").read_bytes()
-    with Relay(live.port, cut_after=8192) as relay, Mutoscope(relay.url, key) as client:
+    with FaultyProxy(live.port, cut_after=8192) as relay, Mutoscope(relay.url, key) as client:
         seen = []
         path = client.videos.download(
             made, tmp_path / "again", variant="spritesheet", on_bytes=lambda *bytes_: seen.append(bytes_)
@@ -44,7 +44,7 @@ def test_every_variant_whole_and_through_a_broken_line(made, live, key, tmp_path
         assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
     async def fetch() -> bytes:
-        with Relay(live.port, cut_after=8192) as relay:
+        with FaultyProxy(live.port, cut_after=8192) as relay:
             async with AsyncMutoscope(relay.url, key) as client:
                 return (await client.download(made, tmp_path / "third", variant="spritesheet")).read_bytes()
 
@@ -54,7 +54,7 @@ def test_every_variant_whole_and_through_a_broken_line(made, live, key, tmp_path
 def test_a_line_that_gives_nothing_leaves_nothing(made, live, key, tmp_path, monkeypatch):
     monkeypatch.setattr("mutoscope.retries._INITIAL_BACKOFF_SECONDS", 0.01)
     with (
-        Relay(live.port, cut_after=1) as relay,
+        FaultyProxy(live.port, cut_after=1) as relay,
         Mutoscope(relay.url, key, max_retries=2) as client,
         pytest.raises(ConnectionFailed),
     ):

@@ -11,7 +11,7 @@ import pytest
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job
 from mutoscope import AsyncMutoscope, AuthenticationError, Mutoscope, NotFound, StatusEvent
-from tests.client.relay import Relay
+from tests.client.faulty_proxy import FaultyProxy
 from tests.client.test_client import CAT, SMALL
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -35,7 +35,7 @@ def kinds(events, name):
 
 def test_a_line_that_is_cut_again_and_again_loses_and_repeats_nothing(live, key, start_worker, hurry, monkeypatch):
     monkeypatch.setattr("mutoscope.retries._INITIAL_BACKOFF_SECONDS", 0.01)
-    with Relay(live.port, cut_after=4000) as relay, Mutoscope(relay.url, key) as client:
+    with FaultyProxy(live.port, cut_after=4000) as relay, Mutoscope(relay.url, key) as client:
         video = client.videos.create(CAT, "delay=0.6", **LONG)
         listening = client.videos.events(video)
         events = [next(listening)]
@@ -121,7 +121,7 @@ def test_without_a_stream_the_status_is_asked_for(stream, live, web_processes, k
         return heard
 
     if stream == "hidden":
-        with Relay(live.port, hidden=b"/events") as relay, Mutoscope(relay.url, key) as older:
+        with FaultyProxy(live.port, hidden=b"/events") as relay, Mutoscope(relay.url, key) as older:
             events = heard_by(older)
             assert not kinds(events, "Preview")
     else:

@@ -9,7 +9,7 @@ _PIECE = 512
 _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
-class Relay:
+class FaultyProxy:
     """`url` leads to the portal on `port`. cut_after: so many bytes of answers a line passes, then it is cut.
 
     cuts: how many lines may be cut, all of them by default. hidden: what an address holds that is not found here.
@@ -23,7 +23,7 @@ class Relay:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def __enter__(self) -> "Relay":
+    def __enter__(self) -> "FaultyProxy":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -13,7 +13,7 @@ from jobs.models import Job
 from jobs.states import State
 from mutoscope.cli import formatting
 from mutoscope.cli.session import Session
-from tests.client.relay import Relay
+from tests.client.faulty_proxy import FaultyProxy
 from tests.client.shell import Shell
 from tests.client.test_client import CAT
 from tests.support.workers import wait_for_state, wait_until
@@ -82,7 +82,7 @@ def test_bytes_are_shown_in_the_unit_that_fits(count, shown):
 
 def test_from_a_photograph_to_a_file_over_a_broken_line(shell, live, start_worker, hurry):
     start_worker("--model", "scripted")
-    with Relay(live.port, cut_after=6000) as relay:
+    with FaultyProxy(live.port, cut_after=6000) as relay:
         shell.environment["MUTOSCOPE_BASE_URL"] = relay.url
         process = shell.start(*SLOW, "--seed", 7, "--metadata", "order=7", "-o", "out.mp4", "--json")
         wait_until(lambda: relay.cuts >= 1)
