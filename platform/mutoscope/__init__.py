@@ -1,12 +1,12 @@
-"""Mutoscope's client: makes short videos from pictures through a portal's API.
+"""Python client for the API of a Mutoscope server: generates short videos from images.
 
     from mutoscope import Mutoscope
 
-    client = Mutoscope()  # MUTOSCOPE_BASE_URL and MUTOSCOPE_API_KEY
+    client = Mutoscope()  # reads MUTOSCOPE_BASE_URL and MUTOSCOPE_API_KEY
     video = client.generate("photo.jpg", "the camera slowly pans left")
     client.download(video, "photo.mp4")
 
-`client.videos` holds what can be done with videos one by one, `client.batches` what with many at once.
+`client.videos` has the methods for single videos, `client.batches` those for many videos at once.
 `AsyncMutoscope` has the same methods as coroutines.
 """
 
@@ -28,6 +28,7 @@ from mutoscope.errors import (
     PermissionDenied,
     ServerError,
     VideoFailed,
+    VideoNotMade,
     WaitTimeout,
 )
 from mutoscope.events import Event, PreviewEvent, ProgressEvent, StatusEvent
@@ -60,6 +61,7 @@ __all__ = [
     "StatusEvent",
     "Video",
     "VideoFailed",
+    "VideoNotMade",
     "WaitTimeout",
     "__version__",
 ]

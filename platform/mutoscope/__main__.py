@@ -1,4 +1,4 @@
-"""`mutoscope`, and `python -m mutoscope`."""
+"""Entry point of the command `mutoscope` and of `python -m mutoscope`."""
 
 import sys
 
@@ -7,11 +7,11 @@ _INSTALL = "pip install typer rich pillow"
 
 def main() -> None:
     try:
-        from mutoscope.cli.app import main as run  # noqa: PLC0415 (its packages are an extra)
+        from mutoscope.cli.app import main as run  # noqa: PLC0415 (its packages are an optional extra)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "mutoscope":
             raise
-        sys.exit(f"The command line needs the package {error.name}, the library alone does not. Run: {_INSTALL}")
+        sys.exit(f"The command line needs the package {error.name}, which is not installed. Run: {_INSTALL}")
     run()
 
 

@@ -1,4 +1,4 @@
-"""The calls of the API as data: what to send, without sending it. Both clients are thin around this."""
+"""Builds the requests of the API without sending them. Both clients share these functions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _URL_PREFIXES = ("https://", "http://")
 
 @dataclass(frozen=True)
 class RequestSpec:
-    """One request. `repeatable` ones may be sent again after a fault: they do the same thing once."""
+    """One HTTP request. If it is `retryable`, sending it twice has the same effect as sending it once."""
 
     method: str
     path: str
@@ -32,16 +32,16 @@ class RequestSpec:
     files: dict[str, Any] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     retryable: bool = True
-    # Seconds that the server may hold the answer back.
+    # Seconds for which the server may delay the response; added to the timeout.
     long_poll_seconds: float = 0.0
-    # The storage may have an address of its own; httpx tells the key to no other server.
+    # The object storage may be on another host. httpx drops the Authorization header on a redirect to another origin.
     follow_redirects: bool = False
 
 
 def create(
     image: ImageInput, prompt: str, *, idempotency_key: str | None, cancel_after: int | None, options: dict[str, Any]
 ) -> RequestSpec:
-    """A submit. With a key of its own for each call it may be sent again without making a second video."""
+    """Submits a video. Each request has its own idempotency key, so a retry does not create a second video."""
     headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
     if cancel_after is not None:
         headers["Cancel-After"] = str(cancel_after)
@@ -53,28 +53,28 @@ def quote(image: ImageInput, prompt: str, *, options: dict[str, Any]) -> Request
 
 
 def _image_parts(image: ImageInput, prompt: str, options: dict[str, Any]) -> dict[str, Any]:
-    """The parts of a form, or of a JSON body where a field is more than a text."""
-    given = {key: value for key, value in options.items() if value is not None}
+    """Returns the body as form fields and a file, or as JSON if `image` is a URL or a field is not plain text."""
+    fields = {name: value for name, value in options.items() if value is not None}
     if isinstance(image, str) and image.startswith(_URL_PREFIXES):
-        return {"json": {"image_url": image, "prompt": prompt, **given}}
+        return {"json": {"image_url": image, "prompt": prompt, **fields}}
     name, content = _read_image(image)
-    if "metadata" in given:
-        return {"json": {"image_base64": base64.b64encode(content).decode(), "prompt": prompt, **given}}
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return {"data": {"prompt": prompt, **given}, "files": {"image": (name, content, kind)}}
+    if "metadata" in fields:
+        return {"json": {"image_base64": base64.b64encode(content).decode(), "prompt": prompt, **fields}}
+    content_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return {"data": {"prompt": prompt, **fields}, "files": {"image": (name, content, content_type)}}
 
 
 def _read_image(image: ImageInput) -> tuple[str, bytes]:
-    """A name and the bytes. Read whole, so that the call can be sent again."""
+    """Returns a file name and the content, in memory so that the request can be sent again."""
     if isinstance(image, bytes):
-        return "picture", image
+        return "image", image
     if isinstance(image, str | os.PathLike):
         path = Path(image)
         try:
             return path.name, path.read_bytes()
         except OSError as error:
-            raise FileError(f"Cannot read the picture {path}: {error.strerror}.") from error
-    return "picture", image.read()
+            raise FileError(f"Cannot read the image {path}: {error.strerror}.") from error
+    return "image", image.read()
 
 
 def get(video_id: str, *, wait: float = 0) -> RequestSpec:
@@ -83,9 +83,9 @@ def get(video_id: str, *, wait: float = 0) -> RequestSpec:
 
 
 def page(path: str, after: str | None, filters: dict[str, Any]) -> RequestSpec:
-    """A page of a list."""
+    """Fetches the page of a list that follows the row `after`, or the first page."""
     params = {"limit": _MAX_PAGE_SIZE, "after": after, **filters}
-    return RequestSpec("GET", path, params={key: value for key, value in params.items() if value is not None})
+    return RequestSpec("GET", path, params={name: value for name, value in params.items() if value is not None})
 
 
 def cancel(video_id: str) -> RequestSpec:
@@ -106,19 +106,21 @@ def content(video_id: str, variant: str) -> RequestSpec:
 
 
 def events(video_id: str, last_event_id: str) -> RequestSpec:
-    """Not sent again by the transport: whoever follows it knows better from where to go on."""
+    """Opens the event stream. The transport does not retry it: `EventFollower` knows from which event to resume."""
     headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_event_id} if last_event_id else {})
     return RequestSpec("GET", f"{_video_path(video_id)}/events", headers=headers, retryable=False)
 
 
 def batch(batch_id: str, part: str = "", *, method: str = "GET") -> RequestSpec:
-    """part: items, cancel, results."""
+    """Addresses a batch, or one of its parts: `items`, `cancel`, `results`."""
     return RequestSpec(method, f"/v1/batches/{quote_path(batch_id, safe='')}{part and '/' + part}")
 
 
 def catalogue(name: str, **params: Any) -> RequestSpec:
-    """A GET of `models`, `presets`, `usage`, `limits`."""
-    return RequestSpec("GET", f"/v1/{name}", params={key: value for key, value in params.items() if value is not None})
+    """Fetches `models`, `presets`, `usage` or `limits`."""
+    return RequestSpec(
+        "GET", f"/v1/{name}", params={name: value for name, value in params.items() if value is not None}
+    )
 
 
 def _video_path(video_id: str) -> str:

@@ -1,4 +1,4 @@
-"""`client.batches` for coroutines: the methods of `Batches`."""
+"""`client.batches` of the asynchronous client: the methods of `Batches` as coroutines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mutoscope.transport import AsyncTransport
 
 
 class AsyncBatches:
-    """The team's batches. Every method takes a batch or its id."""
+    """Methods for the batches of the team. A batch can be passed as an object or as its id."""
 
     def __init__(self, transport: AsyncTransport) -> None:
         self._transport = transport
@@ -33,45 +33,46 @@ class AsyncBatches:
         on_error: str | None = None,
         idempotency_key: str | None = None,
     ) -> Batch:
-        """Asks for many videos, and goes on until the portal has looked at each request.
+        """Creates many videos and returns after the server has accepted or refused each request.
 
-        requests: a file of JSON Lines, or dictionaries: submits as the API takes them, with `image`, the path of a
-        picture. on_error: `continue` takes what can be taken, `refuse_all` all or nothing. `items` says what became of
-        each.
+        requests: the path of a JSON Lines file, or dictionaries. Each has the fields of a video request, and may have
+        `image`, the path of an image file.
+        on_error: `continue` accepts every valid request, `refuse_all` accepts none if one of them is refused.
+        `items` returns the result of each request.
         """
         options = {"name": name, "webhook_url": webhook_url, "on_error": on_error}
         with BatchUpload(read_requests(requests), options) as upload:
             return await self.send(upload, idempotency_key=idempotency_key or uuid.uuid4().hex)
 
     async def send(self, upload: BatchUpload, *, idempotency_key: str) -> Batch:
-        """The same for what is put together already. With the key of a call that broke off it goes on from there."""
+        """Creates a batch from an upload. With the idempotency key of an interrupted upload it resumes that one."""
         while True:
             try:
                 batch = Batch.from_json(await self._transport.json(upload.spec(idempotency_key)))
             except Conflict as error:
                 await asyncio.sleep(conflict_retry_delay(error))
                 continue
-            # A call takes requests for some seconds only.
+            # The server accepts requests for some seconds only, and leaves the others to the next request.
             if batch.is_finished or not batch.counts["pending"]:
                 return batch
 
     async def retrieve(self, batch: str | Batch) -> Batch:
-        """Where it stands."""
+        """Returns the current state of a batch."""
         return Batch.from_json(await self._transport.json(api_requests.batch(get_id(batch))))
 
     async def list(self, **filters: int) -> AsyncIterator[Batch]:
-        """All batches of the team, newest first, page after page. filters: limit of a page."""
+        """Yields all batches of the team, newest first. filters: `limit`, the size of a page."""
         async for row in self._transport.pages("/v1/batches", filters):
             yield Batch.from_json(row)
 
     async def items(self, batch: str | Batch, *, status: str | None = None) -> AsyncIterator[BatchItem]:
-        """What became of each request, in their order, or of those with this status."""
+        """Yields the result of each request in order, or only of those with this status."""
         path = api_requests.batch(get_id(batch), "items").path
         async for row in self._transport.pages(path, {"status": status}):
             yield BatchItem.from_json(row)
 
     async def cancel(self, batch: str | Batch) -> Batch:
-        """Cancels its videos that are not done."""
+        """Cancels the videos of a batch that are not finished."""
         return Batch.from_json(await self._transport.json(api_requests.batch(get_id(batch), "cancel", method="POST")))
 
     async def wait(
@@ -81,22 +82,25 @@ class AsyncBatches:
         timeout: float | None = None,
         on_progress: Callable[[Batch], None] | None = None,
     ) -> Batch:
-        """The batch once every video of it is done, however they ended. Raises WaitTimeout; it then goes on."""
-        end = None if timeout is None else time.monotonic() + timeout
-        pause = MIN_POLL_INTERVAL_SECONDS
+        """Waits until all videos of a batch are finished and returns the batch.
+
+        Raises WaitTimeout after `timeout` seconds; the batch continues.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        interval = MIN_POLL_INTERVAL_SECONDS
         while True:
-            seen = await self.retrieve(batch)
+            current = await self.retrieve(batch)
             if on_progress:
-                on_progress(seen)
-            if seen.is_finished:
-                return seen
-            if end is not None and time.monotonic() + pause > end:
-                raise WaitTimeout(f"{seen.id} is at {seen.progress} %. It goes on; wait again.")
-            await asyncio.sleep(pause)
-            pause = min(1.2 * pause, MAX_POLL_INTERVAL_SECONDS)
+                on_progress(current)
+            if current.is_finished:
+                return current
+            if deadline is not None and time.monotonic() + interval > deadline:
+                raise WaitTimeout(f"{current.id} is at {current.progress} %. Call wait() again to continue.")
+            await asyncio.sleep(interval)
+            interval = min(1.2 * interval, MAX_POLL_INTERVAL_SECONDS)
 
     async def download_results(
         self, batch: str | Batch, path: str | os.PathLike[str], *, on_bytes: OnBytes | None = None
     ) -> Path:
-        """Writes the videos that are made into a zip, with manifest.jsonl. Raises Conflict while there is none."""
+        """Downloads a zip of the completed videos and manifest.jsonl. Raises Conflict if no video is completed yet."""
         return await self._transport.download(api_requests.batch(get_id(batch), "results"), path, on_bytes=on_bytes)

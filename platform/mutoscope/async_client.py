@@ -1,4 +1,4 @@
-"""The client for coroutines: the methods of `Mutoscope`."""
+"""The asynchronous client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mutoscope.transport import AsyncTransport
 
 
 class AsyncMutoscope:
-    """As `Mutoscope`. Use it with `async with`, or await `close()`."""
+    """Asynchronous client with the methods of `Mutoscope`. Use it in `async with`, or await `close()`."""
 
     def __init__(
         self,
@@ -64,13 +64,13 @@ class AsyncMutoscope:
         on_progress: Callable[[Video], None] | None = None,
         **fields: Any,
     ) -> Video:
-        """Asks for a video and waits until it is made: `videos.create` and `videos.wait`."""
+        """Creates a video and waits until it is completed: `videos.create` and `videos.wait`."""
         return await self.videos.wait(
             await self.videos.create(image, prompt, **fields), timeout=timeout, on_progress=on_progress
         )
 
     async def download(self, video: str | Video, path: str | os.PathLike[str], *, variant: str = "video") -> Path:
-        """Writes a finished video into a file; `videos.download` can say how far it is."""
+        """Downloads a completed video to a file. `videos.download` can report progress."""
         return await self.videos.download(video, path, variant=variant)
 
     async def models(self) -> list[dict[str, Any]]:
@@ -80,13 +80,16 @@ class AsyncMutoscope:
         return list((await self._transport.json(api_requests.catalogue("presets")))["data"])
 
     async def limits(self) -> dict[str, Any]:
-        """What is allowed and left."""
+        """Returns the limits of the team's plan and what is left of its quotas."""
         return dict(await self._transport.json(api_requests.catalogue("limits")))
 
     async def usage(
         self, *, since: str | None = None, until: str | None = None, group_by: str | None = None
     ) -> dict[str, Any]:
-        """What was used. Dates as 2026-11-22; group_by: day, member, key, model."""
+        """Returns the usage of the team.
+
+        since, until: dates such as 2026-11-22. group_by: day, member, key or model.
+        """
         return dict(
             await self._transport.json(
                 api_requests.catalogue("usage", **{"from": since, "to": until, "group_by": group_by})

@@ -1,6 +1,7 @@
-"""A batch as it is sent: requests as JSON Lines on disk, with pictures that are read when their turn comes.
+"""Uploads of batches: the requests are JSON Lines in a temporary file, images are read one at a time.
 
-Few pictures, which may serve many requests, go as files of a form, each once. Many go inside their requests.
+Up to 20 different images are sent as files of a multipart form, each once, even if many requests use them. With more
+images, each request contains its own image in base64.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import IO, Any
 from mutoscope.api_requests import RequestSpec
 from mutoscope.errors import BatchError, FileError
 
-# The portal takes 21 files in a form; one of them are the requests.
+# The server accepts 21 files in a form. One of them has the requests.
 _MAX_FILES = 20
 _CHUNK_BYTES = 1 << 16
 _MAX_MEMORY_BYTES = 1 << 20
@@ -28,9 +29,10 @@ RequestSource = str | os.PathLike[str] | Iterable[dict[str, Any]]
 
 
 def read_requests(requests: RequestSource) -> list[dict[str, Any]]:
-    """Of a file of JSON Lines, in whose folder its pictures are looked for, or of anything that gives dictionaries.
+    """Returns the requests of a JSON Lines file, or of dictionaries. Raises BatchError and FileError.
 
-    Each is a submit, as the API takes it, and may name a picture's file as `image`. Raises BatchError and FileError.
+    Each has the fields of a video request. Its `image` is the path of an image file, relative to the folder of the
+    JSON Lines file.
     """
     if not isinstance(requests, str | os.PathLike):
         return [_resolve_image(request, Path()) for request in requests]
@@ -40,57 +42,60 @@ def read_requests(requests: RequestSource) -> list[dict[str, Any]]:
     except OSError as error:
         raise FileError(f"Cannot read {path}: {error.strerror}.") from error
     except UnicodeDecodeError:
-        raise BatchError(f"{path} is not UTF-8.") from None
+        raise BatchError(f"{path} is not encoded in UTF-8.") from None
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     return [_resolve_image(_parse_line(path, number, line), path.parent) for number, line in lines]
 
 
 def _parse_line(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        request = json.loads(line)
     except ValueError as error:
         raise BatchError(f"{path}, line {number} is not JSON: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(request, dict):
         raise BatchError(f"{path}, line {number} is not a JSON object.")
-    return found
+    return request
 
 
 def _resolve_image(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     if "image" not in request:
         return request
     if not isinstance(request["image"], str | os.PathLike):
-        raise BatchError("image: Name a picture's file.")
+        raise BatchError("image: Use the path of an image file.")
     path = folder / request["image"]
     if not path.is_file():
-        raise FileError(f"Cannot read the picture {path}: there is no such file.")
+        raise FileError(f"Cannot read the image {path}: the file does not exist.")
     return {**request, "image": path}
 
 
 class BatchUpload:
-    """Use it as a context manager: the requests lie in a temporary file. `digest` is the same for the same batch."""
+    """The body of a batch request. Use it as a context manager: it has open files.
+
+    `digest` is equal for equal requests, options and images.
+    """
 
     def __init__(self, requests: list[dict[str, Any]], options: dict[str, Any]) -> None:
         self._options = {name: value for name, value in options.items() if value is not None}
         self._stack = ExitStack()
         paths = {request["image"]: None for request in requests if "image" in request}
         is_form = len(paths) <= _MAX_FILES
-        self._image_names = {path: f"picture-{number}" for number, path in enumerate(paths)} if is_form else {}
+        self._image_names = {path: f"image-{number}" for number, path in enumerate(paths)} if is_form else {}
         self._lines: IO[bytes] = self._stack.enter_context(tempfile.SpooledTemporaryFile(_MAX_MEMORY_BYTES))  # noqa: SIM115
-        seen = hashlib.sha256(json.dumps(self._options, sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps(self._options, sort_keys=True).encode())
         try:
             for request in requests:
                 line = json.dumps(self._serialize(request), ensure_ascii=False).encode() + b"\n"
-                seen.update(line)
+                digest.update(line)
                 self._lines.write(line)
             self._files = {
                 name: self._stack.enter_context(_open_image(path)) for path, name in self._image_names.items()
             }
             for file in self._files.values():
-                seen.update(hashlib.file_digest(file, "sha256").digest())  # type: ignore[arg-type]
+                digest.update(hashlib.file_digest(file, "sha256").digest())  # type: ignore[arg-type]
         except BaseException:
             self._stack.close()
             raise
-        self.digest = seen.hexdigest()
+        self.digest = digest.hexdigest()
 
     def __enter__(self) -> BatchUpload:
         return self
@@ -101,7 +106,7 @@ class BatchUpload:
         self._stack.close()
 
     def spec(self, idempotency_key: str) -> RequestSpec:
-        """The whole of it; may be sent any number of times."""
+        """Returns the request with all data. It can be sent any number of times."""
         headers = {"Idempotency-Key": idempotency_key}
         if self._files:
             files = {"requests": ("requests.jsonl", self._lines, "application/jsonl")}
@@ -116,28 +121,28 @@ class BatchUpload:
     def _serialize(self, request: dict[str, Any]) -> dict[str, Any]:
         if "image" not in request:
             return request
-        rest = {name: value for name, value in request.items() if name != "image"}
+        fields = {name: value for name, value in request.items() if name != "image"}
         path = request["image"]
         if path in self._image_names:
-            return {**rest, "image_name": self._image_names[path]}
+            return {**fields, "image_name": self._image_names[path]}
         with _open_image(path) as file:
-            return {**rest, "image_base64": base64.b64encode(file.read()).decode()}
+            return {**fields, "image_base64": base64.b64encode(file.read()).decode()}
 
 
 def _open_image(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:
-        raise FileError(f"Cannot read the picture {path}: {error.strerror}.") from error
+        raise FileError(f"Cannot read the image {path}: {error.strerror}.") from error
 
 
 class _FileChunks:
-    """A file's content, from its start each time that it is asked for."""
+    """An iterable over the chunks of a file. Each iteration begins at the start of the file."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
     def __iter__(self) -> Iterator[bytes]:
         self._file.seek(0)
-        while piece := self._file.read(_CHUNK_BYTES):
-            yield piece
+        while chunk := self._file.read(_CHUNK_BYTES):
+            yield chunk

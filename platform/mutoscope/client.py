@@ -1,4 +1,4 @@
-"""The client for programs that wait for each call."""
+"""The synchronous client."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from mutoscope.videos import Videos
 
 
 class Mutoscope:
-    """A portal, seen with one API key. Calls are sent again after faults that pass, with growing, jittered pauses.
+    """Client of a Mutoscope server. Retries after transient errors with exponential backoff and jitter.
 
-    Use it as a context manager, or call `close()`; it may be used by several threads.
+    Use it as a context manager or call `close()`. It is safe to use from several threads.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class Mutoscope:
         on_progress: Callable[[Video], None] | None = None,
         **fields: Any,
     ) -> Video:
-        """Asks for a video and waits until it is made: `videos.create` and `videos.wait`."""
+        """Creates a video and waits until it is completed: `videos.create` and `videos.wait`."""
         return self.videos.wait(self.videos.create(image, prompt, **fields), timeout=timeout, on_progress=on_progress)
 
     def download(self, video: str | Video, path: str | os.PathLike[str], *, variant: str = "video") -> Path:
-        """Writes a finished video into a file; `videos.download` can say how far it is."""
+        """Downloads a completed video to a file. `videos.download` can report progress."""
         return self.videos.download(video, path, variant=variant)
 
     def models(self) -> list[dict[str, Any]]:
@@ -81,13 +81,16 @@ class Mutoscope:
         return list(self._transport.json(api_requests.catalogue("presets"))["data"])
 
     def limits(self) -> dict[str, Any]:
-        """What is allowed and left."""
+        """Returns the limits of the team's plan and what is left of its quotas."""
         return dict(self._transport.json(api_requests.catalogue("limits")))
 
     def usage(
         self, *, since: str | None = None, until: str | None = None, group_by: str | None = None
     ) -> dict[str, Any]:
-        """What was used. Dates as 2026-11-22; group_by: day, member, key, model."""
+        """Returns the usage of the team.
+
+        since, until: dates such as 2026-11-22. group_by: day, member, key or model.
+        """
         return dict(
             self._transport.json(api_requests.catalogue("usage", **{"from": since, "to": until, "group_by": group_by}))
         )

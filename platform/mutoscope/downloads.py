@@ -1,4 +1,4 @@
-"""Files that are fetched: whole or not at all, and over lines that break."""
+"""Downloads to files: atomic, and resumed after a lost connection."""
 
 from __future__ import annotations
 
@@ -20,96 +20,102 @@ from mutoscope.retries import backoff_delay
 _PARTIAL_CONTENT = 206
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
-# Bytes so far, and in all where that is known.
+# Receives the number of bytes so far, and the total number if it is known.
 OnBytes = Callable[[int, int | None], None]
 
 
 @contextmanager
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A file beside `path` that takes its name at the end, or goes away when something fails. Raises FileError.
+    """Opens a temporary file that replaces `path` on success and is deleted on failure. Raises FileError.
 
-    A pipe or a device, such as /dev/stdout, is written to as it is.
+    A pipe or a device, such as /dev/stdout, is written directly.
     """
-    final = Path(path)
+    target = Path(path)
     try:
-        if final.exists() and not final.is_file():
-            with final.open("wb") as file:
+        if target.exists() and not target.is_file():
+            with target.open("wb") as file:
                 yield file
             return
-        with _renamed_on_success(final) as file:
+        with _renamed_on_success(target) as file:
             yield file
     except OSError as error:
-        raise FileError(f"Cannot write {final}: {error.strerror}.") from error
+        raise FileError(f"Cannot write {target}: {error.strerror}.") from error
 
 
 @contextmanager
-def _renamed_on_success(final: Path) -> Iterator[IO[bytes]]:
-    handle, name = tempfile.mkstemp(dir=final.parent, prefix=f".{final.name}.")
-    partial = Path(name)
+def _renamed_on_success(target: Path) -> Iterator[IO[bytes]]:
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
-        # mkstemp's files are for their owner alone; this one gets what any new file gets.
+        # mkstemp creates the file with mode 0600. Give it the mode of an ordinary new file.
         umask = os.umask(0)
         os.umask(umask)
-        partial.chmod(0o666 & ~umask)
-        partial.replace(final)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(target)
     except BaseException:
-        partial.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
 class Download:
-    """How far a file has come, and what to ask for next. Sends nothing itself."""
+    """State of one download: the bytes received and the next request. Does not send anything itself."""
 
     def __init__(self, spec: RequestSpec, file: IO[bytes], *, on_bytes: OnBytes | None, max_failures: int) -> None:
         self._spec, self._file, self._on_bytes = spec, file, on_bytes
-        self._done = 0
+        self._received = 0
         self._total: int | None = None
-        self._version: str | None = None
+        self._etag: str | None = None
         self._failures, self._max_failures = 0, max_failures
         self.is_complete = False
 
     def spec(self) -> RequestSpec:
-        """For all of it, or for what is missing as long as it is still the same file."""
-        # Lengths are those of the bytes as they are stored.
+        """Returns the request for the whole file, or for the missing part if the file is still the same."""
+        # Content-Length and Range have to count the bytes of the stored file, so no compression.
         headers = {"Accept-Encoding": "identity"}
-        if self._done and self._version:
-            headers |= {"Range": f"bytes={self._done}-", "If-Range": self._version}
+        if self._received and self._etag:
+            headers |= {"Range": f"bytes={self._received}-", "If-Range": self._etag}
         return replace(self._spec, headers={**self._spec.headers, **headers})
 
     def read_headers(self, response: httpx.Response) -> None:
-        """Looks at the head of an answer."""
-        part = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        if response.status_code == _PARTIAL_CONTENT and part and int(part[1]) == self._done:
-            self._total = int(part[2])
+        """Processes the headers of a response. Starts again at the first byte if it has the whole file."""
+        content_range = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if (
+            response.status_code == _PARTIAL_CONTENT
+            and content_range is not None
+            and int(content_range[1]) == self._received
+        ):
+            self._total = int(content_range[2])
             return
-        if self._done:
+        if self._received:
             if not self._file.seekable():
-                raise FileError("The line broke off, and what is written already cannot be taken back. Try again.")
+                raise FileError("The connection was lost and the output cannot be rewound. Try again.")
             self._file.seek(0)
             self._file.truncate()
-            self._done = 0
+            self._received = 0
         length = response.headers.get("Content-Length")
         self._total = int(length) if length else None
-        self._version = response.headers.get("ETag")
+        self._etag = response.headers.get("ETag")
 
-    def feed(self, piece: bytes) -> None:
-        self._file.write(piece)
-        self._done += len(piece)
+    def feed(self, chunk: bytes) -> None:
+        self._file.write(chunk)
+        self._received += len(chunk)
         self._failures = 0
         if self._on_bytes:
-            self._on_bytes(self._done, self._total)
+            self._on_bytes(self._received, self._total)
 
     def finish(self) -> None:
-        """The answer has ended in order. Raises ConnectionFailed when it was not all."""
-        if self._total is not None and self._done != self._total:
-            raise ConnectionFailed(f"{self._done} bytes came instead of {self._total}. Download it again.")
+        """Completes the download at the end of a response. Raises ConnectionFailed if bytes are missing."""
+        if self._total is not None and self._received != self._total:
+            raise ConnectionFailed(f"Received {self._received} of {self._total} bytes. Download the file again.")
         self.is_complete = True
 
     def retry_delay(self, error: httpx.TransportError) -> float:
-        """Seconds until the next try. Raises ConnectionFailed after so many without a byte."""
+        """Returns the seconds until the next attempt. Raises ConnectionFailed after `max_failures` without a byte."""
         self._failures += 1
         if self._failures > self._max_failures:
-            raise ConnectionFailed("The download broke off again and again. Try it later.") from error
+            raise ConnectionFailed(
+                "The connection was lost repeatedly during the download. Try again later."
+            ) from error
         return backoff_delay(self._failures)

@@ -1,21 +1,21 @@
-"""What can go wrong, as one tree.
+"""Exceptions that the client raises.
 
 MutoscopeError
-├── ApiError             the portal refused; carries status, code, message, param, request_id
-│   ├── InvalidRequest       400, 411, 413, 415, 422: change what was sent
-│   ├── AuthenticationError  401: no key, or one that does not work
-│   ├── PermissionDenied     403: the key lacks a scope
+├── ApiError             the server returned an error; has status, code, message, param and request_id
+│   ├── InvalidRequest       400, 411, 413, 415, 422 and other 4xx: change the request
+│   ├── AuthenticationError  401: the API key is missing or invalid
+│   ├── PermissionDenied     403: the API key lacks a scope
 │   ├── NotFound             404
 │   ├── Conflict             409
 │   ├── Gone                 410
-│   ├── LimitExceeded        429: try again after `retry_after` seconds
+│   ├── LimitExceeded        429: retry after `retry_after` seconds
 │   └── ServerError          5xx
-├── ConnectionFailed     no answer, also after trying again
-├── ConfigurationError   no key or address, or one that cannot be
-├── BatchError           a list of requests cannot be read
-├── FileError            a file here cannot be read or written
-├── WaitTimeout          the video is not done in the time that was given; it goes on
-└── VideoNotMade         it failed, was canceled or expired; carries the video
+├── ConnectionFailed     no response, even after retries
+├── ConfigurationError   the API key or the base URL is missing or invalid
+├── BatchError           a list of requests cannot be parsed
+├── FileError            a local file cannot be read or written
+├── WaitTimeout          the video is not finished within the timeout; it continues on the server
+└── VideoFailed          the video failed, was canceled or expired; has the video
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 
 class MutoscopeError(Exception):
-    """Base of all errors of this package."""
+    """Base class of all errors of this package."""
 
 
 class ApiError(MutoscopeError):
-    """The portal's answer to a call that it refused. The message says what to change."""
+    """An error response of the server. The message says what to change."""
 
     def __init__(
         self, message: str, *, status: int, code: str, body: dict[str, Any], retry_after: float | None
@@ -99,11 +99,15 @@ class WaitTimeout(MutoscopeError):
 
 
 class VideoFailed(MutoscopeError):
-    """It ended without a video."""
+    """The video finished without a result."""
 
     def __init__(self, video: Video) -> None:
         super().__init__(video.error_message or f"The video is {video.status}.")
         self.video = video
+
+
+# The former name, kept for one release.
+VideoNotMade = VideoFailed
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -117,22 +121,24 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 def error_from_response(response: httpx.Response) -> ApiError:
-    """The error that an answer stands for; also one that no portal wrote, such as a proxy's page."""
+    """Returns the error for a response, including one that is not from a Mutoscope server, such as a proxy's page."""
     try:
         body = response.json()["error"]
         message, code = str(body["message"]), str(body["code"])
     except (ValueError, KeyError, TypeError):
         body, code = {}, "unknown"
-        address = str(response.url.copy_with(query=None))
-        message = f"{address} answered {response.status_code}, but not as a portal does. Check the server's address."
+        url = str(response.url.copy_with(query=None))
+        message = f"{url} returned {response.status_code} without an error of the API. Check the server's URL."
         if response.has_redirect_location:
-            message = f"The server sends us elsewhere: use the address of {response.headers['Location']}"
-    family = ServerError if response.status_code >= 500 else _BY_STATUS.get(response.status_code, InvalidRequest)
-    return family(message, status=response.status_code, code=code, body=body, retry_after=parse_retry_after(response))
+            message = f"The server redirects to {response.headers['Location']}. Use the URL of that server."
+    error_class = ServerError if response.status_code >= 500 else _BY_STATUS.get(response.status_code, InvalidRequest)
+    return error_class(
+        message, status=response.status_code, code=code, body=body, retry_after=parse_retry_after(response)
+    )
 
 
 def parse_retry_after(response: httpx.Response) -> float | None:
-    """Seconds that the server asks to wait, or None."""
+    """Returns the seconds of the Retry-After header, or None if there are none."""
     try:
         return max(0.0, float(response.headers["Retry-After"]))
     except (KeyError, ValueError):

@@ -1,4 +1,4 @@
-"""Follows one video over lines that break: what to ask next, what is new in the answer. Sends nothing itself."""
+"""Follows the events of one video across connections. Does not send anything itself."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from mutoscope.models import Video
 from mutoscope.retries import backoff_delay
 from mutoscope.sse import Parser
 
-# An answer that is held back tells of a new status at once, but of progress only at its end.
+# A long poll returns at once when the status changes, but reports new progress only at its end.
 PROGRESS_LONG_POLL_SECONDS = 2.0
 _DEFAULT_RETRY_SECONDS = 2.0
 _NO_CONTENT = 204
 
 
 class StreamUnavailable(Exception):
-    """This server has no stream for us: its status has to be asked for."""
+    """The server offers no event stream for this client, which has to poll the status instead."""
 
 
 class EventFollower:
-    """How far one listener has come. Every event is told once, whichever way it came."""
+    """State of one subscriber. Returns every event once, whether it comes from the stream or from polling."""
 
     def __init__(self, video_id: str, last_event_id: str | None = None, *, max_failures: int = 4) -> None:
         self.video_id, self.last_event_id = video_id, last_event_id or ""
@@ -41,16 +41,16 @@ class EventFollower:
         return api_requests.events(self.video_id, self.last_event_id)
 
     def read_headers(self, response: httpx.Response) -> None:
-        """Looks at the head of an answer. Raises StreamUnavailable where no events will come of it."""
+        """Processes the headers of a response. Raises StreamUnavailable if it is not an event stream."""
         self._parser = Parser(self.last_event_id)
         if response.status_code == _NO_CONTENT:
             self.is_finished = True
         elif not response.headers.get("Content-Type", "").startswith("text/event-stream"):
             raise StreamUnavailable
 
-    def feed(self, piece: bytes) -> Iterator[Event]:
-        """What is new in a piece of the answer."""
-        for message in self._parser.feed(piece):
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """Yields the new events in a chunk of the stream."""
+        for message in self._parser.feed(chunk):
             self._failures = 0
             self.last_event_id = message.id
             event = parse_event(message)
@@ -62,9 +62,9 @@ class EventFollower:
         self._retry_seconds = self._parser.retry_seconds or self._retry_seconds
 
     def retry_delay(self, error: Exception | None) -> float:
-        """Seconds until the next try; without an error, where the server has ended the stream, those that it asked for.
+        """Returns the seconds until the next connection. Without an error the server ended the stream and set them.
 
-        Raises NoStream where trying again is of no use, and the error itself where asking for the status is of none.
+        Raises StreamUnavailable if another connection would fail too, and the error itself if polling would fail too.
         """
         if error is None:
             return self._retry_seconds
@@ -79,11 +79,11 @@ class EventFollower:
 
     @property
     def long_poll_seconds(self) -> float:
-        """Seconds that the answer to one who asks may be held back: the first may not."""
+        """Seconds for which the server may delay the next poll; 0 for the first poll."""
         return PROGRESS_LONG_POLL_SECONDS if self._status else 0
 
     def new_events(self, video: Video) -> Iterator[Event]:
-        """The same events for one who asks: what a status says that was not known."""
+        """Yields the events that a polled video implies and that were not returned before."""
         attempt, steps = int(video.raw.get("attempt", 0)), int(video.raw.get("steps", 0))
         if (video.status, attempt) != self._status:
             status = StatusEvent("", video.id, video.status, attempt, video.error_code, video.error_message)
@@ -104,5 +104,5 @@ class EventFollower:
             self._progress = event.progress
 
 
-# What may go wrong with a stream; `Following.pause_after` judges it.
+# Errors of a stream, to be passed to `EventFollower.retry_delay`.
 STREAM_ERRORS = (httpx.TransportError, ApiError, ConnectionFailed)

@@ -1,4 +1,4 @@
-"""What happens to a video, with types."""
+"""Typed events of a video."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mutoscope.sse import Message
 
 @dataclass(frozen=True)
 class StatusEvent:
-    """A new status. `id` resumes a stream behind this event; it is empty where the status was asked for instead."""
+    """A new status. `id` resumes a stream after this event; it is empty if the status was polled."""
 
     id: str
     video_id: str
@@ -25,13 +25,18 @@ class StatusEvent:
 
     @property
     def is_finished(self) -> bool:
-        """Nothing follows."""
+        """Whether this is the last event of the video."""
         return self.status in FINISHED_STATUSES
+
+    @property
+    def is_done(self) -> bool:
+        """Former name of `is_finished`, kept for one release."""
+        return self.is_finished
 
 
 @dataclass(frozen=True)
 class ProgressEvent:
-    """So many of the steps are done; `progress` in per cent."""
+    """Progress of a running video: `step` of `steps`, and `progress` in percent."""
 
     id: str
     video_id: str
@@ -44,7 +49,7 @@ class ProgressEvent:
 
 @dataclass(frozen=True)
 class PreviewEvent:
-    """A small picture of the clip as it stands: the bytes of a JPEG."""
+    """A small preview of the unfinished video: `image` holds the bytes of a JPEG."""
 
     id: str
     video_id: str
@@ -58,10 +63,10 @@ Event = StatusEvent | ProgressEvent | PreviewEvent
 
 
 def parse_event(message: Message) -> Event | None:
-    """None for what a newer portal may say and this package does not know."""
+    """Returns the event, or None if it is unknown or malformed: a newer server may send other events."""
     try:
         body = json.loads(message.data)
-        return _PARSERS[message.kind](message.id, body) if isinstance(body, dict) else None
+        return _PARSERS[message.event](message.id, body) if isinstance(body, dict) else None
     except (ValueError, KeyError, TypeError):
         return None
 

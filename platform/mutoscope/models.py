@@ -1,4 +1,4 @@
-"""What the portal answers, with types. Fields that a newer portal adds are in `raw`."""
+"""Typed objects of the API. `raw` has the whole JSON object, including fields that a newer server adds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FINISHED_STATUSES = frozenset({"completed", "failed", "canceled", "expired"})
 
 @dataclass(frozen=True)
 class Video:
-    """A video and where it stands: `queued in_progress completed failed canceled expired`."""
+    """A video. `status` is queued, in_progress, completed, failed, canceled or expired."""
 
     id: str
     status: str
@@ -63,25 +63,33 @@ class Video:
 
     @property
     def is_finished(self) -> bool:
-        """It will not change any more, whatever came of it."""
+        """Whether the status is final: completed, failed, canceled or expired."""
         return self.status in FINISHED_STATUSES
 
     @property
+    def is_done(self) -> bool:
+        """Former name of `is_finished`, kept for one release."""
+        return self.is_finished
+
+    @property
     def is_completed(self) -> bool:
-        """There is a video to download."""
+        """Whether there is a file to download."""
         return self.status == "completed"
 
     def apply_event(self, event: Event) -> Video:
-        """The same video as an event says that it stands now."""
-        known = {name: getattr(event, name) for name in ("status", "progress", "eta_seconds") if hasattr(event, name)}
-        if known.get("status") == "queued":
-            known["progress"] = 0
-        return replace(self, **known)
+        """Returns a copy of the video with the changes of an event."""
+        changes = {name: getattr(event, name) for name in ("status", "progress", "eta_seconds") if hasattr(event, name)}
+        if changes.get("status") == "queued":
+            changes["progress"] = 0
+        return replace(self, **changes)
+
+    # The former name, kept for one release.
+    after = apply_event
 
 
 @dataclass(frozen=True)
 class Quote:
-    """What a video would cost, before it is asked for. Credits, and seconds."""
+    """The price of a video before it is created. `fits` says whether a GPU of the server has enough memory for it."""
 
     credits: int
     gpu_seconds: float
@@ -102,9 +110,10 @@ class Quote:
 
 @dataclass(frozen=True)
 class Batch:
-    """Many videos that were asked for in one call: `in_progress completed canceled`, which says when it is over.
+    """Many videos that were created by one request. `status` is in_progress, completed or canceled.
 
-    counts: of its requests, by `not_taken refused queued in_progress completed failed canceled expired deleted`.
+    `counts` has the number of requests for each status: pending, refused, queued, in_progress, completed, failed,
+    canceled, expired and deleted.
     """
 
     id: str
@@ -122,6 +131,8 @@ class Batch:
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Batch:
         counts = dict(body["counts"])
+        # `not_taken` is the former name of `pending`. A server may send either or both.
+        counts.setdefault("pending", counts.get("not_taken", 0))
         return cls(
             id=body["id"],
             status=body["status"],
@@ -138,13 +149,18 @@ class Batch:
 
     @property
     def is_finished(self) -> bool:
-        """Every video of it is done, however it ended."""
+        """Whether all its videos are finished."""
         return self.status != "in_progress"
+
+    @property
+    def is_done(self) -> bool:
+        """Former name of `is_finished`, kept for one release."""
+        return self.is_finished
 
 
 @dataclass(frozen=True)
 class BatchItem:
-    """What became of one request: a video, or the error that says why there is none. index: from 0."""
+    """The result of one request of a batch: a video or an error. `index` counts from 0."""
 
     id: str
     index: int
@@ -171,6 +187,6 @@ class BatchItem:
         )
 
 
-def get_id(thing: str | Video | Batch) -> str:
-    """Every method takes a video or a batch, or its id."""
-    return thing if isinstance(thing, str) else thing.id
+def get_id(resource: str | Video | Batch) -> str:
+    """Returns the id of a video or a batch. An id is returned unchanged."""
+    return resource if isinstance(resource, str) else resource.id

@@ -1,4 +1,4 @@
-"""Where a client finds its portal and its key: arguments, then the environment."""
+"""Resolves the base URL and the API key: first from arguments, then from the environment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mutoscope.errors import ConfigurationError
 
 _KEY_PATTERN = re.compile(r"[!-~]+")
 _DEFAULT_URL = "http://localhost:8000"
-# The address as OpenAI's SDK wants it.
+# The SDK of OpenAI expects this suffix, so a base URL may have it here too.
 _API_PREFIX = "/v1"
 
 
@@ -23,18 +23,20 @@ class Options:
 
 
 def resolve_options(base_url: str | None = None, api_key: str | None = None) -> Options:
-    """Raises ConfigurationError without a key, and for a key or an address that cannot be one."""
+    """Returns the options. Raises ConfigurationError if the key is missing, or the key or the URL is malformed."""
     url = (
         (base_url or os.environ.get("MUTOSCOPE_BASE_URL") or _DEFAULT_URL).strip().rstrip("/").removesuffix(_API_PREFIX)
     )
     key = (api_key or os.environ.get("MUTOSCOPE_API_KEY") or "").strip()
     if not key:
-        raise ConfigurationError("No API key. Make one on the portal's page API keys and set MUTOSCOPE_API_KEY.")
-    # Found here and not by httpx, whose message would show the key.
+        raise ConfigurationError(
+            "No API key. Create one on the page API keys of your server and set MUTOSCOPE_API_KEY."
+        )
+    # Checked here because the message of httpx would show the key.
     if not _KEY_PATTERN.fullmatch(key):
-        raise ConfigurationError("The API key holds characters that no key has. Copy it again.")
+        raise ConfigurationError("The API key contains invalid characters. Copy it again.")
     if not _is_http_url(url):
-        raise ConfigurationError(f"{url!r} is no address of a server. Write it like https://video.example.com.")
+        raise ConfigurationError(f"{url!r} is not a server URL. Use a URL such as https://video.example.com.")
     return Options(url, key)
 
 

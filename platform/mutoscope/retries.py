@@ -1,4 +1,4 @@
-"""When a call is sent again, and after which pause."""
+"""Decides whether and when a request is retried."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import httpx
 from mutoscope.api_requests import RequestSpec
 from mutoscope.errors import parse_retry_after
 
-# 408 and 425: the server says itself that nothing was done. 429 and 503 come with a time to wait.
+# With 408 and 425 the server has done nothing yet. 429 and 503 usually have a Retry-After header.
 _RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 _INITIAL_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.5, 30.0
 
@@ -17,9 +17,9 @@ _INITIAL_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.5, 30.0
 def retry_delay(
     spec: RequestSpec, outcome: httpx.Response | httpx.TransportError, *, attempts: int, max_retries: int
 ) -> float | None:
-    """Seconds to wait before the next try, or None when this outcome is final.
+    """Returns the seconds until the next attempt, or None if this outcome is final.
 
-    A quota that is used up does not fill while one waits: it is final, whatever the server says of the time.
+    A used-up quota is final even with a Retry-After header: it is not refilled within the retries.
     """
     if attempts > max_retries or not spec.retryable:
         return None
@@ -35,7 +35,10 @@ def retry_delay(
 
 
 def backoff_delay(attempts: int) -> float:
-    """Full jitter (M. Brooker: Exponential Backoff and Jitter, 2015): who failed together does not return together."""
+    """Returns seconds with full jitter, so that clients that failed together do not retry together.
+
+    See M. Brooker: Exponential Backoff and Jitter, 2015.
+    """
     return random.uniform(0, min(_MAX_BACKOFF_SECONDS, _INITIAL_BACKOFF_SECONDS * 2**attempts))  # noqa: S311
 
 

@@ -1,4 +1,4 @@
-"""Sends calls: with the key, with time limits, and again after faults that pass."""
+"""Sends requests: adds the API key and timeouts, and retries after transient errors."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 
 
 class _BaseTransport:
-    """What both transports know."""
+    """State and helpers of both transports."""
 
     def __init__(self, options: Options, *, timeout: float, max_retries: int) -> None:
         self.base_url, self._key = options.base_url, options.api_key
         self._timeout, self.max_retries = timeout, max_retries
 
     def _request_kwargs(self, spec: RequestSpec) -> dict[str, Any]:
-        """A call as httpx wants it."""
+        """Returns the arguments for `httpx.Client.build_request`."""
         return {
             "method": spec.method,
             "url": self.base_url + spec.path,
@@ -50,35 +50,37 @@ class _BaseTransport:
         }
 
     def _retry_delay(self, spec: RequestSpec, outcome: httpx.Response | httpx.TransportError, attempts: int) -> float:
-        """Seconds until the next try. Raises what the outcome stands for where there is none."""
-        pause = retry_delay(spec, outcome, attempts=attempts, max_retries=self.max_retries)
-        if pause is not None:
-            return pause
+        """Returns the seconds until the next attempt. Raises the error of the outcome after the last."""
+        delay = retry_delay(spec, outcome, attempts=attempts, max_retries=self.max_retries)
+        if delay is not None:
+            return delay
         if isinstance(outcome, httpx.Response):
             raise error_from_response(outcome)
         reason = _ERRNO.sub("", str(outcome)) or type(outcome).__name__
-        message = f"{self.base_url} does not answer ({reason}). Check the address, and whether the portal is running."
+        message = f"{self.base_url} does not respond ({reason}). Check the URL and whether the server is running."
         raise ConnectionFailed(message) from outcome
 
 
 class Transport(_BaseTransport):
-    """For calls that are waited for."""
+    """Transport of the synchronous client."""
 
     def __init__(self, options: Options, *, timeout: float, max_retries: int, http: httpx.Client) -> None:
         super().__init__(options, timeout=timeout, max_retries=max_retries)
         self.http = http
 
     def json(self, spec: RequestSpec) -> Any:
-        """The body of the answer. Raises ApiError or ConnectionFailed."""
+        """Returns the JSON body of the response. Raises ApiError or ConnectionFailed."""
         with self.stream(spec) as response:
             try:
                 response.read()
             except httpx.TransportError as error:
-                raise ConnectionFailed(f"{self.base_url} broke off in the middle of its answer.") from error
+                raise ConnectionFailed(
+                    f"The connection to {self.base_url} was lost during the response. Try again."
+                ) from error
             return response.json()
 
     def pages(self, path: str, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """The rows of a list, page after page."""
+        """Yields the rows of a list, fetching one page after another."""
         after = None
         while True:
             page = self.json(api_requests.page(path, after, filters))
@@ -88,15 +90,15 @@ class Transport(_BaseTransport):
             after = page["last_id"]
 
     def download(self, spec: RequestSpec, path: str | os.PathLike[str], *, on_bytes: OnBytes | None) -> Path:
-        """Writes what a call answers into a file. Raises ApiError, ConnectionFailed or FileError."""
+        """Writes the body of the response to a file. Raises ApiError, ConnectionFailed or FileError."""
         with atomic_file(path) as file:
             download = Download(spec, file, on_bytes=on_bytes, max_failures=self.max_retries)
             while not download.is_complete:
                 try:
                     with self.stream(download.spec()) as response:
                         download.read_headers(response)
-                        for piece in response.iter_raw():
-                            download.feed(piece)
+                        for chunk in response.iter_raw():
+                            download.feed(chunk)
                         download.finish()
                 except httpx.TransportError as error:
                     time.sleep(download.retry_delay(error))
@@ -104,7 +106,10 @@ class Transport(_BaseTransport):
 
     @contextmanager
     def stream(self, spec: RequestSpec) -> Iterator[httpx.Response]:
-        """The answer, to be read bit by bit. Raises ApiError or ConnectionFailed; later breaks are the reader's."""
+        """Opens a response for streaming. Raises ApiError or ConnectionFailed.
+
+        If the connection is lost while the body is read, the caller gets httpx.TransportError.
+        """
         attempts = 0
         while True:
             attempts += 1
@@ -124,14 +129,14 @@ class Transport(_BaseTransport):
             time.sleep(self._retry_delay(spec, response, attempts))
 
 
-async def _async_chunks(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """As an asynchronous client wants them: what can be read both ways httpx takes for the other kind."""
-    for piece in pieces:
-        yield piece
+async def _async_chunks(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yields the chunks asynchronously. httpx would treat an object with both kinds of iterator as synchronous."""
+    for chunk in chunks:
+        yield chunk
 
 
 class AsyncTransport(_BaseTransport):
-    """The same for coroutines."""
+    """Transport of the asynchronous client."""
 
     def __init__(self, options: Options, *, timeout: float, max_retries: int, http: httpx.AsyncClient) -> None:
         super().__init__(options, timeout=timeout, max_retries=max_retries)
@@ -142,16 +147,18 @@ class AsyncTransport(_BaseTransport):
         return {**super()._request_kwargs(spec), "content": content}
 
     async def json(self, spec: RequestSpec) -> Any:
-        """The body of the answer. Raises ApiError or ConnectionFailed."""
+        """Returns the JSON body of the response. Raises ApiError or ConnectionFailed."""
         async with self.stream(spec) as response:
             try:
                 await response.aread()
             except httpx.TransportError as error:
-                raise ConnectionFailed(f"{self.base_url} broke off in the middle of its answer.") from error
+                raise ConnectionFailed(
+                    f"The connection to {self.base_url} was lost during the response. Try again."
+                ) from error
             return response.json()
 
     async def pages(self, path: str, filters: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """The rows of a list, page after page."""
+        """Yields the rows of a list, fetching one page after another."""
         after = None
         while True:
             page = await self.json(api_requests.page(path, after, filters))
@@ -162,15 +169,15 @@ class AsyncTransport(_BaseTransport):
             after = page["last_id"]
 
     async def download(self, spec: RequestSpec, path: str | os.PathLike[str], *, on_bytes: OnBytes | None) -> Path:
-        """Writes what a call answers into a file. Raises ApiError, ConnectionFailed or FileError."""
+        """Writes the body of the response to a file. Raises ApiError, ConnectionFailed or FileError."""
         with atomic_file(path) as file:
             download = Download(spec, file, on_bytes=on_bytes, max_failures=self.max_retries)
             while not download.is_complete:
                 try:
                     async with self.stream(download.spec()) as response:
                         download.read_headers(response)
-                        async for piece in response.aiter_raw():
-                            download.feed(piece)
+                        async for chunk in response.aiter_raw():
+                            download.feed(chunk)
                         download.finish()
                 except httpx.TransportError as error:
                     await asyncio.sleep(download.retry_delay(error))
@@ -178,7 +185,10 @@ class AsyncTransport(_BaseTransport):
 
     @asynccontextmanager
     async def stream(self, spec: RequestSpec) -> AsyncIterator[httpx.Response]:
-        """The answer, to be read bit by bit. Raises ApiError or ConnectionFailed; later breaks are the reader's."""
+        """Opens a response for streaming. Raises ApiError or ConnectionFailed.
+
+        If the connection is lost while the body is read, the caller gets httpx.TransportError.
+        """
         attempts = 0
         while True:
             attempts += 1

@@ -117,10 +117,10 @@ PICTURES = [
 def test_a_terminal_shows_a_bar_and_the_clip(shell, start_worker, hurry):
     start_worker("--model", "scripted")
     terminal = shell.terminal(*SLOW, "--seed", 0x204060, "-o", "out.mp4", "--quote")
-    terminal.wait_for(lambda it: "Make it?" in it.text)
+    terminal.wait_for(lambda it: "Generate the video?" in it.text)
     assert "1 credit, " in terminal.text
     terminal.type("\r")
-    terminal.wait_for(lambda it: "Making it" in it.text and "▀" in it.text)
+    terminal.wait_for(lambda it: "Generating" in it.text and "▀" in it.text)
     hurry()
     assert terminal.end() == 0
     # The engine's only colour, as JPEG keeps it.
@@ -147,14 +147,14 @@ def test_colours_stay_away_where_nobody_wants_them(shell):
 
 @pytest.mark.parametrize(
     ("answer", "state", "said"),
-    [("y\r", State.CANCELED, "Canceled. It costs nothing."), ("\r", State.QUEUED, "goes on")],
+    [("y\r", State.CANCELED, "Canceled. No credits are charged."), ("\r", State.QUEUED, "continues on the server")],
     ids=["cancel", "go on"],
 )
 def test_ctrl_c_asks_what_to_do(shell, answer, state, said):
     terminal = shell.terminal(*SLOW)
-    terminal.wait_for(lambda it: "Waiting for its turn" in it.text)
+    terminal.wait_for(lambda it: "Queued" in it.text)
     terminal.type("\x03")
-    terminal.wait_for(lambda it: "Otherwise it goes on" in it.text)
+    terminal.wait_for(lambda it: "Otherwise it continues" in it.text)
     terminal.type(answer)
     assert terminal.end() == 130
     assert said in terminal.text
@@ -166,7 +166,7 @@ def test_an_interrupted_script_says_how_to_come_back(shell, start_worker, hurry)
     process = shell.start(*SLOW, "-o", "out.mp4")
     job = wait_until(Job.objects.first)
     # It says so once it listens.
-    assert process.stderr.readline() == "Waiting for its turn\n"
+    assert process.stderr.readline() == "Queued\n"
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=300)
     shell.check(said)
@@ -210,7 +210,7 @@ def test_every_failure_has_its_exit_code(shell, live, start_worker):
     shell.environment["MUTOSCOPE_BASE_URL"] = "http://127.0.0.1:1"
     away = shell.run("list", "--json")
     assert (away.returncode, json.loads(away.stdout)["error"]["code"]) == (6, "ConnectionFailed")
-    assert "http://127.0.0.1:1 does not answer" in away.stderr
+    assert "http://127.0.0.1:1 does not respond" in away.stderr
 
 
 def test_the_exit_codes_are_documented(shell):
@@ -267,4 +267,4 @@ def test_a_server_may_be_named_as_for_other_sdks_and_a_wrong_one_is_named(tmp_pa
     assert Shell(tmp_path).run("login", "--url", f"{live.url}/v1/", input=f"{key}\n").returncode == 0
     assert Shell(tmp_path).run("whoami").stdout.split()[1] == live.url
     wrong = Shell(tmp_path).run("login", "--url", f"{live.url}/docs", input=f"{key}\n")
-    assert f"{live.url}/docs/v1/limits answered " in wrong.stderr
+    assert f"{live.url}/docs/v1/limits returned " in wrong.stderr

@@ -113,7 +113,7 @@ def test_errors_say_what_to_change(client, web, key):
         client.videos.create(CAT, "x", fps=99)
     assert (caught.value.status, caught.value.param) == (422, "fps")
     assert caught.value.request_id
-    with pytest.raises(MutoscopeError, match="Cannot read the picture"):
+    with pytest.raises(MutoscopeError, match="Cannot read the image"):
         client.videos.create("no-such-file.jpg", "x")
     stranger = Mutoscope("http://localhost", "mts_x_y", http_client=client._transport.http)
     with pytest.raises(AuthenticationError):

@@ -77,7 +77,7 @@ def test_it_gives_up_after_so_many_tries():
     with fake_server(*[error_response(503, "overloaded")] * 3) as (url, calls), pytest.raises(ServerError):
         Mutoscope(url, "k", max_retries=2).models()
     assert len(calls) == 3
-    with fake_server(None, None) as (url, calls), pytest.raises(ConnectionFailed, match="does not answer"):
+    with fake_server(None, None) as (url, calls), pytest.raises(ConnectionFailed, match="does not respond"):
         Mutoscope(url, "k", max_retries=1).models()
     assert len(calls) == 2
 

@@ -1,1 +1,1 @@
-"""The command `mutoscope`, a thin layer of words around the client. It needs the extra `cli`: typer, rich, Pillow."""
+"""The command `mutoscope`, a thin layer over the client. It needs the extra `cli`: typer, rich and Pillow."""

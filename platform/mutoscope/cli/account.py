@@ -1,4 +1,4 @@
-"""login, logout, whoami; usage, limits, models."""
+"""Commands of an account: login, logout, whoami, usage, limits, models."""
 
 from __future__ import annotations
 
@@ -18,41 +18,42 @@ from mutoscope.cli.credentials import (
     delete_credentials,
     save_credentials,
 )
-from mutoscope.cli.session import Json, Session, session_of
+from mutoscope.cli.session import Json, Session, get_session
 from mutoscope.client import Mutoscope
 from mutoscope.errors import PermissionDenied
 from mutoscope.options import resolve_options
 
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
-# Quotas whose names end so are counted in bytes.
+# Quotas with this suffix are measured in bytes.
 _BYTES_SUFFIX = "_bytes"
 
 
 def login(
     context: typer.Context,
     *,
-    url: Annotated[str | None, typer.Option(help="The server's address; asked for if absent.")] = None,
+    url: Annotated[str | None, typer.Option(help="URL of the server; prompted for if missing.")] = None,
     json: Json = False,
 ) -> None:
-    """Sign in: store a server's address and an API key.
+    """Sign in: store the URL of a server and an API key.
 
-    The key is asked for and not shown; a script sends it on standard input. Make one on the portal's page API keys.
+    The command prompts for the key without showing it. Scripts send it on standard input. Create a key on the page
+    API keys of the server.
     """
-    session = session_of(context)
+    session = get_session(context)
     url = url or os.environ.get(URL_VARIABLE) or _prompt_url(session)
-    # Never as an option: it would stay in the shell's history and in the list of processes.
+    # Not an option: the key would be visible in the shell's history and in the process list.
     key = typer.prompt("API key", hide_input=True, err=True) if session.is_interactive else sys.stdin.readline()
-    checked = resolve_options(_with_scheme(url), key)
-    credentials = Credentials(checked.base_url, checked.api_key)
+    options = resolve_options(_with_scheme(url), key)
+    credentials = Credentials(options.base_url, options.api_key)
     with Mutoscope(credentials.base_url, credentials.api_key, max_retries=1) as client:
         plan = _fetch_plan_name(client)
     path = save_credentials(credentials)
     if not credentials.base_url.startswith("https") and urlsplit(credentials.base_url).hostname not in _LOCAL_HOSTS:
         session.print_message(
-            "This address is not encrypted (http): whoever is on the way can read your key.", style="yellow"
+            "This URL is not encrypted (http): others on the network can read your key. Use https.", style="yellow"
         )
     if os.environ.get(KEY_VARIABLE):
-        session.print_message(f"{KEY_VARIABLE} is set and comes before what is stored.", style="yellow")
+        session.print_message(f"{KEY_VARIABLE} is set and is used instead of the stored key.", style="yellow")
     body = {"base_url": credentials.base_url, "key": credentials.masked_key, "plan": plan, "stored_in": str(path)}
     session.print_result(f"Signed in to {credentials.base_url}. The key is stored in {path}.", body)
 
@@ -64,14 +65,14 @@ def _prompt_url(session: Session) -> str:
 
 
 def _with_scheme(url: str) -> str:
-    """An address as people type it, without its scheme."""
+    """Returns the URL with a scheme: http for this machine, https for others."""
     if "://" in url:
         return url
     return f"http://{url}" if url.split(":", maxsplit=1)[0] in _LOCAL_HOSTS else f"https://{url}"
 
 
 def _fetch_plan_name(client: Mutoscope) -> str | None:
-    """The team's plan; None where the key may not see it. Raises AuthenticationError for a key that does not work."""
+    """Returns the team's plan, or None if the key lacks the scope. Raises AuthenticationError if the key is invalid."""
     try:
         return str(client.limits()["plan"]["name"])
     except PermissionDenied:
@@ -79,16 +80,16 @@ def _fetch_plan_name(client: Mutoscope) -> str | None:
 
 
 def logout(context: typer.Context, json: Json = False) -> None:
-    """Forget the stored key. The key itself stays valid; revoke it on the portal's page API keys."""
-    session, was_there = session_of(context), delete_credentials()
-    session.print_result("Signed out." if was_there else "You were not signed in.", {"signed_out": was_there})
+    """Delete the stored key. The key stays valid until you revoke it on the page API keys of the server."""
+    session, deleted = get_session(context), delete_credentials()
+    session.print_result("Signed out." if deleted else "You were not signed in.", {"signed_out": deleted})
     if os.environ.get(KEY_VARIABLE):
         session.print_message(f"{KEY_VARIABLE} is still set.", style="yellow")
 
 
 def whoami(context: typer.Context, json: Json = False) -> None:
-    """Show which server and key are in use, and check them."""
-    session, credentials = session_of(context), current_credentials()
+    """Show and check the server and the key in use."""
+    session, credentials = get_session(context), current_credentials()
     with session.client() as client:
         plan = _fetch_plan_name(client)
     source = KEY_VARIABLE if os.environ.get(KEY_VARIABLE) else "mutoscope login"
@@ -96,7 +97,7 @@ def whoami(context: typer.Context, json: Json = False) -> None:
     if session.json:
         session.print_json(body)
     else:
-        session.facts([("server", body["base_url"]), ("key", body["key"]), ("from", source), ("plan", plan)])
+        session.print_fields([("server", body["base_url"]), ("key", body["key"]), ("from", source), ("plan", plan)])
 
 
 def usage(
@@ -107,8 +108,8 @@ def usage(
     by: Annotated[str, typer.Option(help="day, member, key or model.")] = "day",
     json: Json = False,
 ) -> None:
-    """Show what was used, this month by default."""
-    session = session_of(context)
+    """Show the usage, of this month by default."""
+    session = get_session(context)
     with session.client() as client:
         report = client.usage(since=since, until=until, group_by=by)
     if session.json:
@@ -118,7 +119,7 @@ def usage(
     total = report["total"]
     lines.append(("total", total["credits"], total["videos"], f"{total['gpu_seconds']:.1f}"))
     session.print_table((by, "credits", "videos", "GPU seconds"), lines)
-    session.print_message(f"{report['from']} to {report['to']}, days of UTC.", style="dim")
+    session.print_message(f"{report['from']} to {report['to']} (UTC).", style="dim")
     return None
 
 
@@ -129,12 +130,12 @@ def _group_name(value: object) -> str:
 
 
 def limits(context: typer.Context, json: Json = False) -> None:
-    """Show what is allowed, and what is left."""
-    session = session_of(context)
+    """Show the plan's limits and what is left of the quotas."""
+    session = get_session(context)
     with session.client() as client:
-        found = client.limits()
+        body = client.limits()
     if session.json:
-        return session.print_json(found)
+        return session.print_json(body)
     rows = [
         (
             quota["scope"],
@@ -143,12 +144,14 @@ def limits(context: typer.Context, json: Json = False) -> None:
             _format_amount(quota["remaining"], quota["name"]),
             _format_reset(quota["reset"]),
         )
-        for quota in found["quotas"]
+        for quota in body["quotas"]
     ]
-    session.print_table(("whose", "what", "used", "left", "whole again in"), rows)
-    plan = {name: value for name, value in found["plan"].items() if value is not None and name != "name"}
+    session.print_table(("scope", "quota", "used", "left", "resets in"), rows)
+    plan = {name: value for name, value in body["plan"].items() if value is not None and name != "name"}
     session.out.print()
-    session.facts([("plan", found["plan"]["name"]), *((_humanize(name), _format_value(plan[name])) for name in plan)])
+    session.print_fields(
+        [("plan", body["plan"]["name"]), *((_humanize(name), _format_value(plan[name])) for name in plan)]
+    )
     return None
 
 
@@ -157,7 +160,7 @@ def _humanize(name: str) -> str:
 
 
 def _format_amount(amount: float | None, name: str) -> str:
-    """What is used or left of a quota; None is left where there is no limit."""
+    """Formats what is used or left of a quota. None means that there is no limit."""
     if amount is None:
         return "no limit"
     return formatting.size(amount) if name.endswith(_BYTES_SUFFIX) else str(amount)
@@ -172,17 +175,17 @@ def _format_value(value: object) -> str:
 
 
 def models(context: typer.Context, json: Json = False) -> None:
-    """List the models that can be asked for, with their prices."""
-    session = session_of(context)
+    """List the available models and their prices."""
+    session = get_session(context)
     with session.client() as client:
-        found = client.models()
+        catalogue = client.models()
     if session.json:
-        return session.print_json({"object": "list", "data": found})
-    names = list(found[0]["prices"]) if found else []
+        return session.print_json({"object": "list", "data": catalogue})
+    names = list(catalogue[0]["prices"]) if catalogue else []
     rows = [
         (f"{model['id']}{' (default)' if model['default'] else ''}", *model["prices"].values(), model["title"])
-        for model in found
+        for model in catalogue
     ]
     session.print_table(("model", *names, "title"), rows)
-    session.print_message("Prices in credits, for each preset at a square size.", style="dim")
+    session.print_message("Prices in credits for each preset at a square size.", style="dim")
     return None

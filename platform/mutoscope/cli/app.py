@@ -1,4 +1,4 @@
-"""The commands, and what becomes of errors: a plain sentence and an exit code."""
+"""The application: its commands, and the conversion of errors to a message and an exit code."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from mutoscope.cli import account, batch, exit_codes, generate, videos
-from mutoscope.cli.session import Session, session_of
+from mutoscope.cli.session import Session, get_session
 from mutoscope.errors import ApiError, MutoscopeError
 from mutoscope.version import __version__
 
-# \b: these lines are not to be joined.
+# \b prevents click from joining these lines.
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in exit_codes.DESCRIPTIONS.items())
 
 
 class CommandGroup(TyperGroup):
-    """Every failure that is to be expected is told in a sentence, and never as a traceback."""
+    """Prints expected errors as one sentence instead of a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         ctx.obj = Session()
         try:
-            answer = super().invoke(ctx)
+            result = super().invoke(ctx)
             sys.stdout.flush()
         except MutoscopeError as error:
-            _report_error(session_of(ctx), error)
+            _report_error(get_session(ctx), error)
             raise typer.Exit(exit_codes.exit_code_for(error)) from None
         except TyperException as error:
-            # People are told by typer. The command may not have come to its --json yet.
+            # typer prints the message. The option --json may not have been parsed yet.
             if "--json" in sys.argv:
-                _print_error(session_of(ctx), error, error.format_message(), exit_codes.USAGE)
+                _print_json_error(get_session(ctx), error, error.format_message(), exit_codes.USAGE)
             raise
         except (typer.Abort, EOFError, KeyboardInterrupt):
             raise typer.Exit(exit_codes.INTERRUPTED) from None
@@ -43,21 +43,21 @@ class CommandGroup(TyperGroup):
             if error.errno == errno.EPIPE:
                 raise
             _discard_stdout()
-            session_of(ctx).print_message(f"Cannot write the output: {error.strerror}.", style="red")
+            get_session(ctx).print_message(f"Cannot write the output: {error.strerror}.", style="red")
             raise typer.Exit(exit_codes.FAILED) from None
-        return answer
+        return result
 
 
 def _report_error(session: Session, error: MutoscopeError) -> None:
     session.print_message(str(error), style="red")
     request_id = error.request_id if isinstance(error, ApiError) else None
     if request_id and exit_codes.exit_code_for(error) == exit_codes.UNREACHABLE:
-        session.print_message(f"If you report this, name the request: {request_id}", style="dim")
+        session.print_message(f"If you report this error, include the request id: {request_id}", style="dim")
     if session.json:
-        _print_error(session, error, str(error), exit_codes.exit_code_for(error))
+        _print_json_error(session, error, str(error), exit_codes.exit_code_for(error))
 
 
-def _print_error(session: Session, error: Exception, message: str, exit_code: int) -> None:
+def _print_json_error(session: Session, error: Exception, message: str, exit_code: int) -> None:
     code = error.code if isinstance(error, ApiError) else type(error).__name__
     param, request_id = (error.param, error.request_id) if isinstance(error, ApiError) else (None, None)
     body = {"message": message, "code": code, "param": param, "request_id": request_id, "exit_code": exit_code}
@@ -65,7 +65,7 @@ def _print_error(session: Session, error: Exception, message: str, exit_code: in
 
 
 def _discard_stdout() -> None:
-    """Python would try once more at its end, and complain."""
+    """Redirects stdout to /dev/null. Otherwise Python flushes it again at exit and prints a second error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -82,9 +82,11 @@ def _version(value: bool) -> None:
 
 @app.callback(epilog=_EPILOG)
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
-    """Make short videos from still pictures, through a Mutoscope portal."""
+    """Generate short videos from pictures with a Mutoscope server."""
 
 
 _COMMANDS: dict[str, Callable[..., None]] = {

@@ -1,4 +1,4 @@
-"""Who is signed in: the environment, else what `mutoscope login` has stored, readable by its owner alone."""
+"""The URL and the API key: from the environment, else from the file that `mutoscope login` wrote, with mode 0600."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Credentials:
 
     @property
     def masked_key(self) -> str:
-        """The part of a key that is no secret: `mts_0a1b2c3d4e5f_…`. The secret may hold further underscores."""
-        found = _KEY_PREFIX_PATTERN.match(self.api_key)
-        return f"{found[0]}…" if found else "…"
+        """The public prefix of the key: `mts_0a1b2c3d4e5f_…`. The secret part may contain underscores, too."""
+        prefix = _KEY_PREFIX_PATTERN.match(self.api_key)
+        return f"{prefix[0]}…" if prefix else "…"
 
 
 def login_path() -> Path:
@@ -35,11 +35,11 @@ def login_path() -> Path:
 
 
 def load_credentials() -> Credentials | None:
-    """Raises ConfigurationError for a file that nobody can read."""
+    """Returns the stored credentials, or None. Raises ConfigurationError if the file cannot be read."""
     path = login_path()
     try:
-        found = json.loads(path.read_text("utf-8"))
-        return Credentials(str(found["base_url"]), str(found["api_key"]))
+        stored = json.loads(path.read_text("utf-8"))
+        return Credentials(str(stored["base_url"]), str(stored["api_key"]))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):
@@ -47,7 +47,7 @@ def load_credentials() -> Credentials | None:
 
 
 def current_credentials() -> Credentials:
-    """A key is sent to the server that it is of, and to no other. Raises ConfigurationError."""
+    """Returns the credentials in use. Raises ConfigurationError. A stored key is sent only to the server it is for."""
     url, key = os.environ.get(URL_VARIABLE), os.environ.get(KEY_VARIABLE)
     login = None if url and key else load_credentials()
     if key:
@@ -57,17 +57,17 @@ def current_credentials() -> Credentials:
     if url and url.rstrip("/") != login.base_url:
         raise ConfigurationError(
             f"{URL_VARIABLE} is {url}, but you are signed in to {login.base_url}. "
-            f"Sign in there with mutoscope login, or set {KEY_VARIABLE} too."
+            f"Sign in to that server with mutoscope login, or set {KEY_VARIABLE}, too."
         )
     return login
 
 
 def save_credentials(credentials: Credentials) -> Path:
-    """Replaces what was load_credentials, in one step. Raises FileError."""
+    """Replaces the stored credentials atomically. Raises FileError."""
     path = login_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # mkstemp's files are readable by their owner alone, from the first byte on.
+        # mkstemp creates the file with mode 0600, so the key is never readable by others.
         handle, name = tempfile.mkstemp(dir=path.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -82,7 +82,7 @@ def save_credentials(credentials: Credentials) -> Path:
 
 
 def delete_credentials() -> bool:
-    """Whether there was anything to delete_credentials."""
+    """Deletes the stored credentials. Returns whether there were any."""
     with suppress(FileNotFoundError):
         login_path().unlink()
         return True

@@ -1,4 +1,4 @@
-"""What a command's exit code says. Printed by `mutoscope --help`."""
+"""Exit codes of the commands. `mutoscope --help` prints them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from mutoscope.errors import (
 FAILED, USAGE, AUTHENTICATION, NOT_FOUND, LIMIT_EXCEEDED, UNREACHABLE, INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
 
 DESCRIPTIONS = {
-    0: "done",
-    FAILED: "the video was not made, is not there yet, or a file cannot be read or written",
-    USAGE: "something about the command or the request has to change",
-    AUTHENTICATION: "no key, or one that may not do this",
-    NOT_FOUND: "there is no such thing in your team",
-    LIMIT_EXCEEDED: "a quota or a rate limit is used up",
-    UNREACHABLE: "the server does not answer, or failed",
-    INTERRUPTED: "stopped by Ctrl-C",
+    0: "success",
+    FAILED: "the video failed or is not ready, or a file cannot be read or written",
+    USAGE: "the command or the request is invalid",
+    AUTHENTICATION: "the API key is missing, invalid or lacks a scope",
+    NOT_FOUND: "your team has no such video or batch",
+    LIMIT_EXCEEDED: "a quota or a rate limit is exceeded",
+    UNREACHABLE: "the server does not respond or failed",
+    INTERRUPTED: "interrupted by Ctrl-C",
 }
 
 _CODES: tuple[tuple[tuple[type[MutoscopeError], ...], int], ...] = (
@@ -38,4 +38,4 @@ _CODES: tuple[tuple[tuple[type[MutoscopeError], ...], int], ...] = (
 
 
 def exit_code_for(error: MutoscopeError) -> int:
-    return next((code for kinds, code in _CODES if isinstance(error, kinds)), FAILED)
+    return next((code for error_types, code in _CODES if isinstance(error, error_types)), FAILED)

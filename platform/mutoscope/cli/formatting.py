@@ -1,14 +1,12 @@
-"""Figures in words."""
+"""Formats durations, sizes, times and prices for people."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-STATUS_STYLES = {"completed": "green", "failed": "red", "expired": "red", "canceled": "yellow", "in_progress": "cyan"}
-
 
 def duration(seconds: float | None) -> str:
-    """About how long: `40 s`, `3 min`, `2 h 5 min`."""
+    """Formats an approximate duration: `40 s`, `3 min`, `2 h 5 min`."""
     if seconds is None:
         return ""
     if seconds < 90:
@@ -20,10 +18,10 @@ def duration(seconds: float | None) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes: `14 kB`, `2.5 MB`, `1.2 TB`."""
-    for unit, places in (("bytes", 0), ("kB", 0), ("MB", 1), ("GB", 1)):
+    """Formats a number of bytes: `14 kB`, `2.5 MB`, `1.2 TB`."""
+    for unit, decimals in (("bytes", 0), ("kB", 0), ("MB", 1), ("GB", 1)):
         if count < 1000:
-            return f"{count:.{places}f} {unit}"
+            return f"{count:.{decimals}f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
 

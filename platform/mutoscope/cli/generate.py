@@ -1,4 +1,4 @@
-"""generate and watch: a video from its request to its file."""
+"""Commands that follow a video until it is finished: generate and watch."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import typer
 
 from mutoscope.cli import exit_codes, formatting
 from mutoscope.cli.progress_display import VideoDisplay, download_progress
-from mutoscope.cli.session import Json, Session, session_of
+from mutoscope.cli.session import Json, Session, get_session
 from mutoscope.client import Mutoscope
 from mutoscope.errors import ConnectionFailed, FileError, MutoscopeError, ServerError, VideoFailed
 from mutoscope.events import Event, PreviewEvent
 from mutoscope.models import Quote, Video
 
-Preview = Annotated[bool, typer.Option("--preview/--no-preview", help="Show the clip while it is made.")]
+Preview = Annotated[bool, typer.Option("--preview/--no-preview", help="Show previews of the unfinished video.")]
 
 
 def generate(
@@ -29,40 +29,49 @@ def generate(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What happens in the video.")],
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file; by default here, named after the picture.")
+        Path | None,
+        typer.Option("--output", "-o", help="File for the video; by default named after the picture, in this folder."),
     ] = None,
-    negative_prompt: Annotated[str | None, typer.Option(help="What shall not be in it.")] = None,
-    model: Annotated[str | None, typer.Option(help="See mutoscope models.")] = None,
+    negative_prompt: Annotated[str | None, typer.Option(help="What the video should not show.")] = None,
+    model: Annotated[str | None, typer.Option(help="One of the models that `mutoscope models` lists.")] = None,
     preset: Annotated[str | None, typer.Option(help="fast, standard, high or batch.")] = None,
     resolution: Annotated[str | None, typer.Option(help="256p, 512p, 768p or 1024p.")] = None,
     aspect_ratio: Annotated[str | None, typer.Option(help="auto, 1:1, 16:9, 9:16, 4:3 or 3:4.")] = None,
-    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT instead of both.")] = None,
-    frames: Annotated[int | None, typer.Option(help="8 to 32.")] = None,
-    fps: Annotated[int | None, typer.Option(help="4 to 24.")] = None,
-    seconds: Annotated[str | None, typer.Option(help="How long it is, instead of --frames.")] = None,
-    steps: Annotated[int | None, typer.Option(help="10 to 100.")] = None,
-    guidance_scale: Annotated[float | None, typer.Option(help="1 to 20.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed, the same video.")] = None,
+    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT, instead of --resolution and --aspect-ratio.")] = None,
+    frames: Annotated[int | None, typer.Option(help="Number of frames, 8 to 32.")] = None,
+    fps: Annotated[int | None, typer.Option(help="Frames per second, 4 to 24.")] = None,
+    seconds: Annotated[str | None, typer.Option(help="Duration, instead of --frames.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps, 10 to 100.")] = None,
+    guidance_scale: Annotated[
+        float | None, typer.Option(help="How closely the video follows the prompt, 1 to 20.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed; the same seed and options give the same video.")] = None,
     output_format: Annotated[str | None, typer.Option("--format", help="mp4 or gif.")] = None,
     priority: Annotated[str | None, typer.Option(help="low, normal or high.")] = None,
     metadata: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Kept with it; repeatable."),
+        typer.Option(metavar="NAME=VALUE", help="Metadata to store with the video; can be repeated."),
     ] = None,
-    webhook_url: Annotated[str | None, typer.Option(help="An address to call when it is done.")] = None,
-    cancel_after: Annotated[int | None, typer.Option(metavar="SECONDS", help="Cancel it if it waits longer.")] = None,
-    idempotency_key: Annotated[str | None, typer.Option(help="The same key makes no second video.")] = None,
-    quote: Annotated[bool, typer.Option("--quote", help="Show the price first, and ask.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not wait: print the video's id.")] = False,
+    webhook_url: Annotated[
+        str | None, typer.Option(help="URL that receives a request when the video is finished.")
+    ] = None,
+    cancel_after: Annotated[
+        int | None, typer.Option(metavar="SECONDS", help="Cancel the video if it has not started after this time.")
+    ] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="A second request with the same key does not create another video.")
+    ] = None,
+    quote: Annotated[bool, typer.Option("--quote", help="Show the price and ask for confirmation.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Print the id of the video and do not wait.")] = False,
     preview: Preview = True,
     json: Json = False,
 ) -> None:
-    """Make a video from a picture and a sentence.
+    """Generate a video from a picture and a text.
 
-    With --quote and nobody to ask, the price is printed and nothing is made, unless there is --yes.
+    Without a terminal, --quote prints the price and does not create the video, unless --yes is given.
     """
-    session = session_of(context)
+    session = get_session(context)
     fields: dict[str, Any] = {
         "negative_prompt": negative_prompt,
         "model": model,
@@ -93,90 +102,94 @@ def generate(
         if detach:
             session.print_result(video.id, video.raw)
         else:
-            made = _wait_with_progress(
+            completed = _wait_with_progress(
                 session, client, video, preview=preview, resume_command=f"mutoscope watch {video.id}"
             )
-            _download(session, client, made, output or _unused_path(picture, made))
+            _download(session, client, completed, output or _unused_path(picture, completed))
 
 
 def watch(
     context: typer.Context,
-    video: Annotated[str | None, typer.Argument(metavar="VIDEO", help="Its id; by default the newest.")] = None,
+    video: Annotated[
+        str | None, typer.Argument(metavar="VIDEO", help="Id of the video; by default the newest.")
+    ] = None,
     *,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Download it into this file, too.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Download the video to this file, too.")] = None,
     preview: Preview = True,
     json: Json = False,
 ) -> None:
-    """Watch a video being made. With --json: one line for each event, and the video at its end."""
-    session = session_of(context)
+    """Show the progress of a video. With --json: one line per event, and the video at the end."""
+    session = get_session(context)
     if output is not None:
         _check_output(output)
     with session.client() as client:
-        seen = client.videos.retrieve(video) if video else next(client.videos.list(limit=1), None)
-        if seen is None:
+        current = client.videos.retrieve(video) if video else next(client.videos.list(limit=1), None)
+        if current is None:
             session.print_message("There are no videos yet.")
             raise typer.Exit(exit_codes.NOT_FOUND)
-        made = _wait_with_progress(
+        completed = _wait_with_progress(
             session,
             client,
-            seen,
+            current,
             preview=preview,
-            resume_command=f"mutoscope watch {seen.id}",
+            resume_command=f"mutoscope watch {current.id}",
             print_events=session.json,
         )
         if output is not None:
-            _download(session, client, made, output)
+            _download(session, client, completed, output)
         else:
-            session.print_result(f"{made.id} is completed. Get it: mutoscope download {made.id}", made.raw)
+            session.print_result(
+                f"{completed.id} is completed. To download it: mutoscope download {completed.id}", completed.raw
+            )
 
 
 def _parse_metadata(metadata: list[str] | None) -> dict[str, str] | None:
     for pair in metadata or ():
         if "=" not in pair:
-            raise typer.BadParameter(f"Write NAME=VALUE instead of {pair!r}.", param_hint="--metadata")
+            raise typer.BadParameter(f"Use NAME=VALUE instead of {pair!r}.", param_hint="--metadata")
     return dict(pair.split("=", 1) for pair in metadata) if metadata else None
 
 
 def _check_output(output: Path) -> None:
-    """Before anything is paid for."""
+    """Raises BadParameter if the output cannot be written, before the video is created and charged."""
     if output.is_dir() or not output.parent.is_dir() or not os.access(output.parent, os.W_OK):
-        what = "It is a folder" if output.is_dir() else f"There is no folder {output.parent} to write into"
-        raise typer.BadParameter(f"Cannot write {output}. {what}.", param_hint="--output")
+        reason = "It is a folder" if output.is_dir() else f"The folder {output.parent} is missing or not writable"
+        raise typer.BadParameter(f"Cannot write {output}. {reason}.", param_hint="--output")
 
 
 def _confirm_price(session: Session, quote: Quote, *, yes: bool) -> bool:
-    """Shows the price; whether the video shall be made."""
-    waiting = f", done in about {formatting.duration(quote.eta_seconds)}" if quote.eta_seconds else ""
-    said = f"{formatting.price(quote.credits)}, {quote.gpu_seconds:.1f} s of GPU{waiting}"
+    """Shows the price and returns whether to create the video."""
+    eta = f", finished in about {formatting.duration(quote.eta_seconds)}" if quote.eta_seconds else ""
+    summary = f"{formatting.price(quote.credits)}, {quote.gpu_seconds:.1f} GPU seconds{eta}"
     if not quote.fits:
-        said += ". No GPU here has the memory for it"
+        summary += ". No GPU of the server has enough memory for this video"
     if yes or session.is_interactive:
-        session.print_message(said)
-        return yes or typer.confirm("Make it?", default=True, err=True)
-    session.print_result(said, quote.raw)
+        session.print_message(summary)
+        return yes or typer.confirm("Generate the video?", default=True, err=True)
+    session.print_result(summary, quote.raw)
     return False
 
 
 def _wait_with_progress(
     session: Session, client: Mutoscope, video: Video, *, preview: bool, resume_command: str, print_events: bool = False
 ) -> Video:
-    """The completed video. Raises VideoNotMade. Ctrl-C leaves it going on, or cancels it if one wants that."""
+    """Shows progress and returns the completed video. Raises VideoFailed. Offers to cancel the video after Ctrl-C."""
     try:
         with VideoDisplay(session.err, video, preview=preview) as display:
             for event in client.videos.events(video):
                 display.show(event)
                 if print_events and not isinstance(event, PreviewEvent):
                     session.print_json(_event_json(event))
-        seen = client.videos.retrieve(video)
+        current = client.videos.retrieve(video)
     except KeyboardInterrupt:
         _handle_interrupt(session, client, video, resume_command)
         raise
     except (ConnectionFailed, ServerError):
-        session.print_message(f"{video.id} may go on without us. To come back: {resume_command}", style="yellow")
+        session.print_message(f"{video.id} may still be running. To watch it: {resume_command}", style="yellow")
         raise
-    if not seen.is_completed:
-        raise VideoFailed(seen)
-    return seen
+    if not current.is_completed:
+        raise VideoFailed(current)
+    return current
 
 
 def _event_json(event: Event) -> dict[str, Any]:
@@ -186,28 +199,28 @@ def _event_json(event: Event) -> dict[str, Any]:
 def _handle_interrupt(session: Session, client: Mutoscope, video: Video, resume_command: str) -> None:
     if session.is_interactive:
         try:
-            if typer.confirm(f"\nCancel {video.id}? Otherwise it goes on without you.", default=False, err=True):
+            if typer.confirm(f"\nCancel {video.id}? Otherwise it continues on the server.", default=False, err=True):
                 _cancel(session, client, video)
                 return
         except (typer.Abort, KeyboardInterrupt):
             session.print_message()
     session.print_message(
-        f"{video.id} goes on. To come back: {resume_command}, to stop it: mutoscope cancel {video.id}"
+        f"{video.id} continues on the server. To watch it: {resume_command}. To cancel it: mutoscope cancel {video.id}"
     )
 
 
 def _cancel(session: Session, client: Mutoscope, video: Video) -> None:
     try:
-        now = client.videos.cancel(video)
+        current = client.videos.cancel(video)
     except MutoscopeError as error:
-        session.print_message(f"It could not be canceled: {error}", style="red")
+        session.print_message(f"The video could not be canceled: {error}", style="red")
     else:
-        done = f"It was already done: mutoscope download {video.id}"
-        session.print_message(done if now.is_completed else "Canceled. It costs nothing.")
+        completed = f"The video is already completed. To download it: mutoscope download {video.id}"
+        session.print_message(completed if current.is_completed else "Canceled. No credits are charged.")
 
 
 def _unused_path(picture: Path, video: Video) -> Path:
-    """Here, and nobody's yet."""
+    """Returns the name of a file that does not exist yet, in this folder."""
     names = (f"{picture.stem}{number}.{video.output_format}" for number in ("", *(f"-{n}" for n in range(2, 1000))))
     return next((Path(name) for name in names if not Path(name).exists()), Path(f"{video.id}.{video.output_format}"))
 
@@ -217,7 +230,9 @@ def _download(session: Session, client: Mutoscope, video: Video, output: Path) -
         with download_progress(session.err, output.name) as on_bytes:
             path = client.videos.download(video, output, on_bytes=on_bytes)
     except FileError:
-        session.print_message(f"The video is made and kept: mutoscope download {video.id} -o FILE", style="yellow")
+        session.print_message(
+            f"The video is completed. To download it: mutoscope download {video.id} -o FILE", style="yellow"
+        )
         raise
     charged = f" for {formatting.price(video.credits_charged)}" if video.credits_charged is not None else ""
     details = f"{formatting.size(path.stat().st_size)}, seed {video.seed}" if path.is_file() else f"seed {video.seed}"

@@ -1,4 +1,4 @@
-"""Pictures in a terminal: by its own protocol where it has one, else as half blocks in true colour.
+"""Draws images in a terminal: with its graphics protocol if it has one, else as half blocks in true colour.
 
 kitty: https://sw.kovidgoyal.net/kitty/graphics-protocol/; iTerm2: https://iterm2.com/documentation-images.html
 """
@@ -18,19 +18,19 @@ from rich.segment import ControlType, Segment
 from rich.style import Style
 
 _MAX_ROWS, _MAX_SCREEN_FRACTION = 14, 0.5
-# A cell is about twice as high as wide.
+# Height of a character cell divided by its width, approximately.
 _CELL_ASPECT_RATIO = 2
 _KITTY_CHUNK_CHARS = 4096
 _IMAGE_ID = 7093
-_CONTROL = [(ControlType.BELL,)]  # of any kind: rich counts no width for it
+_CONTROL = [(ControlType.BELL,)]  # any control code works: rich gives control segments no width
 
 
 def graphics_protocol(console: Console) -> str | None:
-    """kitty, iterm, blocks; None where nothing can be shown."""
+    """Returns kitty, iterm or blocks, or None if the terminal cannot show images."""
     if not console.is_terminal or console.is_dumb_terminal:
         return None
     environ = os.environ
-    # A multiplexer does not pass pictures on.
+    # tmux and screen do not forward the escape sequences.
     if not ({"TMUX", "STY"} & environ.keys()):
         if environ.get("TERM") == "xterm-kitty" or "KITTY_WINDOW_ID" in environ or _terminal_program() == "ghostty":
             return "kitty"
@@ -45,13 +45,13 @@ def _terminal_program() -> str:
 
 @dataclass
 class Preview:
-    """What is shown of a clip while it is made; nothing before its first picture."""
+    """The latest preview of a video; renders nothing before the first one."""
 
     protocol: str
     jpeg: bytes = b""
 
     def show(self, jpeg: bytes) -> None:
-        """Pictures that cannot be read are passed over: nothing depends on them."""
+        """Replaces the preview. Ignores an image that cannot be read."""
         try:
             Image.open(io.BytesIO(jpeg)).verify()
         except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError):
@@ -70,18 +70,18 @@ class Preview:
         if self.protocol == "blocks":
             yield from _blocks(image.resize((columns, 2 * rows)))
             return
-        # Room first, then the picture over it: at the bottom of the screen it would otherwise scroll.
+        # Print empty lines first and draw over them. At the bottom of the screen the image would scroll otherwise.
         yield from [Segment.line()] * rows
         escape = _ESCAPES[self.protocol](self.jpeg, image, columns, rows)
         yield Segment(f"\x1b7\x1b[{rows}A\r{escape}\x1b8", None, _CONTROL)
 
     def clear_sequence(self) -> str:
-        """What takes the picture away."""
+        """Returns the escape sequence that removes the image."""
         return f"\x1b_Ga=d,d=I,i={_IMAGE_ID},q=2\x1b\\" if self.protocol == "kitty" and self.jpeg else ""
 
 
 def _blocks(image: Image.Image) -> RenderResult:
-    """Two pixels a cell: the upper half in the letter's colour, the lower in that behind it."""
+    """Yields two pixels per cell: the upper in the foreground colour, the lower in the background colour."""
     pixels = image.tobytes()
     width = image.width
 
@@ -99,11 +99,11 @@ def _kitty(_jpeg: bytes, image: Image.Image, columns: int, rows: int) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     data = base64.b64encode(buffer.getvalue()).decode()
-    pieces = [data[start : start + _KITTY_CHUNK_CHARS] for start in range(0, len(data), _KITTY_CHUNK_CHARS)]
-    head = f"a=T,f=100,q=2,C=1,i={_IMAGE_ID},p=1,c={columns},r={rows},"
+    chunks = [data[start : start + _KITTY_CHUNK_CHARS] for start in range(0, len(data), _KITTY_CHUNK_CHARS)]
+    header = f"a=T,f=100,q=2,C=1,i={_IMAGE_ID},p=1,c={columns},r={rows},"
     return "".join(
-        f"\x1b_G{head if number == 0 else ''}m={int(number < len(pieces) - 1)};{piece}\x1b\\"
-        for number, piece in enumerate(pieces)
+        f"\x1b_G{header if number == 0 else ''}m={int(number < len(chunks) - 1)};{chunk}\x1b\\"
+        for number, chunk in enumerate(chunks)
     )
 
 

@@ -1,4 +1,4 @@
-"""What is shown while something is under way: bars in a terminal, else a line for each new status."""
+"""Shows progress: bars in a terminal, otherwise one line per new status."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _bar(console: Console) -> Progress:
 
 
 class VideoDisplay:
-    """Shows a video being made. preview: also how the clip looks, where the terminal can."""
+    """Shows the progress of a video. preview: also shows preview images if the terminal supports them."""
 
     def __init__(self, console: Console, video: Video, *, preview: bool) -> None:
         self._console = console
@@ -39,9 +39,9 @@ class VideoDisplay:
         self._task = self._bar.add_task("", total=100, completed=video.progress, note="")
         protocol = graphics_protocol(console) if preview else None
         self._preview = Preview(protocol) if protocol else None
-        shown = Group(self._preview, self._bar) if self._preview else Group(self._bar)
-        self._live = Live(shown, console=console, refresh_per_second=_REFRESHES_PER_SECOND, transient=True)
-        self._status(video.status, video.eta_seconds)
+        renderable = Group(self._preview, self._bar) if self._preview else Group(self._bar)
+        self._live = Live(renderable, console=console, refresh_per_second=_REFRESHES_PER_SECOND, transient=True)
+        self._show_status(video.status, video.eta_seconds)
 
     def __enter__(self) -> VideoDisplay:
         if self._console.is_terminal:
@@ -53,8 +53,8 @@ class VideoDisplay:
     ) -> None:
         if self._console.is_terminal:
             self._live.stop()
-            if self._preview and (ending := self._preview.clear_sequence()):
-                self._console.file.write(ending)
+            if self._preview and (sequence := self._preview.clear_sequence()):
+                self._console.file.write(sequence)
 
     def show(self, event: Event) -> None:
         if isinstance(event, ProgressEvent):
@@ -63,12 +63,10 @@ class VideoDisplay:
             if self._preview:
                 self._preview.show(event.image)
         elif not event.is_finished:
-            self._status(event.status, None)
+            self._show_status(event.status, None)
 
-    def _status(self, status: str, eta_seconds: float | None) -> None:
-        description = {"queued": "Waiting for its turn", "in_progress": "Making it"}.get(
-            status, formatting.status_text(status)
-        )
+    def _show_status(self, status: str, eta_seconds: float | None) -> None:
+        description = {"queued": "Queued", "in_progress": "Generating"}.get(status, formatting.status_text(status))
         if self._bar.tasks[0].description == description:
             return
         self._bar.update(self._task, description=description, note=_time_left(eta_seconds))
@@ -83,7 +81,7 @@ def _time_left(seconds: float | None) -> str:
 
 
 class BatchDisplay:
-    """Shows a batch being made."""
+    """Shows the progress of a batch."""
 
     def __init__(self, console: Console, batch: Batch) -> None:
         self._console = console
@@ -112,15 +110,17 @@ class BatchDisplay:
 
 
 def describe_counts(batch: Batch) -> str:
-    """`12 videos: 4 completed, 1 in progress, 7 queued`."""
-    counts = sorted((name for name, count in batch.counts.items() if count), key=lambda name: name != "completed")
-    parts = ", ".join(f"{batch.counts[name]} {formatting.status_text(name)}" for name in counts)
+    """Formats the counts of a batch: `12 videos: 4 completed, 1 in progress, 7 queued`."""
+    # `not_taken` is the former name of `pending`.
+    names = [name for name, count in batch.counts.items() if count and name != "not_taken"]
+    names.sort(key=lambda name: name != "completed")
+    parts = ", ".join(f"{batch.counts[name]} {formatting.status_text(name)}" for name in names)
     return f"{batch.total} {'video' if batch.total == 1 else 'videos'}: {parts}"
 
 
 @contextmanager
 def download_progress(console: Console, name: str) -> Iterator[OnBytes | None]:
-    """What to give as `on_bytes`."""
+    """Shows a bar and returns the callback for `on_bytes`; None without a terminal."""
     if not console.is_terminal:
         yield None
         return

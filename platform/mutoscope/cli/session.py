@@ -1,4 +1,4 @@
-"""One run of the command: where it writes, and its client. Results go to stdout, everything else to stderr."""
+"""Output and client of one run of the command. Results go to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from rich.text import Text
 from mutoscope.cli.credentials import current_credentials
 from mutoscope.client import Mutoscope
 
-# A pipe has no width: what reads it wants whole lines.
+# Width of the output if it is not a terminal, so that lines are not cut.
 _UNBOUNDED_WIDTH = 10_000
-# Where less is left of a line for the last column, there are no columns.
+# If the last column would be narrower, the rows are printed as blocks instead of columns.
 _MIN_LAST_COLUMN_WIDTH = 8
 
 
 class Session:
-    """`json`: results are JSON."""
+    """The consoles of one run. If `json` is set, results are printed as JSON."""
 
     def __init__(self) -> None:
         self.json = False
@@ -32,31 +32,31 @@ class Session:
 
     @property
     def is_interactive(self) -> bool:
-        """Somebody is there who can be asked."""
+        """Whether the user can be prompted."""
         return sys.stdin.isatty() and self.err.is_terminal
 
     def client(self) -> Mutoscope:
-        """Raises ConfigurationError without a key."""
+        """Returns a client with the current credentials. Raises ConfigurationError if there are none."""
         credentials = current_credentials()
         return Mutoscope(credentials.base_url, credentials.api_key)
 
-    def print_message(self, *words: str, style: str = "") -> None:
-        """For whoever watches."""
-        self.err.print(Text(strip_control_chars(" ".join(words)), style=style), soft_wrap=True)
+    def print_message(self, *parts: str, style: str = "") -> None:
+        """Prints a message for people on stderr."""
+        self.err.print(Text(strip_control_chars(" ".join(parts)), style=style), soft_wrap=True)
 
-    def print_result(self, words: str, body: Any) -> None:
-        """What was asked for: in words, or as JSON."""
+    def print_result(self, text: str, body: Any) -> None:
+        """Prints the result on stdout, as text or as JSON."""
         if self.json:
             self.print_json(body)
-        elif words:
-            self.out.print(strip_control_chars(words), soft_wrap=True)
+        elif text:
+            self.out.print(strip_control_chars(text), soft_wrap=True)
 
     def print_json(self, body: Any) -> None:
         sys.stdout.write(json.dumps(body, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
     def print_table(self, names: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-        """Columns with their names. The last one alone is cut where the terminal ends: an id has to stay whole."""
+        """Prints a table. Only the last column is cut at the width of the terminal, so that ids stay whole."""
         lines = [[" ".join(strip_control_chars(str(cell)).split()) for cell in row] for row in (names, *rows)]
         widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)][:-1]
         available_width = self.out.width - sum(widths) - 2 * len(widths)
@@ -69,24 +69,24 @@ class Session:
             self.out.print(Text(line.rstrip(), style="" if number else "bold"), soft_wrap=True)
 
     def _print_blocks(self, lines: list[list[str]]) -> None:
-        """A table on a terminal that is too narrow for it: a block for each row."""
+        """Prints a table as one block of fields per row, for a terminal that is too narrow for columns."""
         names, *rows = lines
         for number, row in enumerate(rows):
             if number:
                 self.out.print()
-            self.facts(zip(names, row, strict=True))
+            self.print_fields(zip(names, row, strict=True))
 
-    def facts(self, facts: Iterable[tuple[str, object]]) -> None:
-        """One fact a line."""
-        known = [(name, strip_control_chars(str(value))) for name, value in facts if value not in {None, ""}]
-        width = max(len(name) for name, _ in known)
-        for name, value in known:
+    def print_fields(self, fields: Iterable[tuple[str, object]]) -> None:
+        """Prints one field per line, without empty ones."""
+        shown = [(name, strip_control_chars(str(value))) for name, value in fields if value not in {None, ""}]
+        width = max(len(name) for name, _ in shown)
+        for name, value in shown:
             self.out.print(Text(f"{name:<{width}}  ", style="dim"), Text(value), sep="", soft_wrap=True)
 
 
 def strip_control_chars(text: str) -> str:
-    """Without characters that would steer the terminal: prompts and messages are written by others."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    """Replaces control characters: prompts and messages of others could send escape sequences to the terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def _set_json(context: typer.Context, value: bool) -> bool:
@@ -94,8 +94,8 @@ def _set_json(context: typer.Context, value: bool) -> bool:
     return value
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.", callback=_set_json)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.", callback=_set_json)]
 
 
-def session_of(context: typer.Context) -> Session:
+def get_session(context: typer.Context) -> Session:
     return context.ensure_object(Session)

@@ -1,4 +1,4 @@
-"""list, get, cancel, download."""
+"""Commands for existing videos: list, get, cancel, download."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ import typer
 
 from mutoscope.cli import formatting
 from mutoscope.cli.progress_display import download_progress
-from mutoscope.cli.session import Json, session_of
+from mutoscope.cli.session import Json, get_session
 from mutoscope.models import Video
 
-VideoId = Annotated[str, typer.Argument(metavar="VIDEO", help="Its id, vid_…")]
+VideoId = Annotated[str, typer.Argument(metavar="VIDEO", help="Id of the video, vid_…")]
 _SUFFIXES = {"gif": "gif", "thumbnail": "jpg", "spritesheet": "jpg"}
 
 
 def list_(
     context: typer.Context,
     *,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 20,
-    status: Annotated[str | None, typer.Option(help="queued, in_progress, completed, failed, …")] = None,
-    model: Annotated[str | None, typer.Option(help="Of this model.")] = None,
-    search: Annotated[str | None, typer.Option("--search", "-s", help="With these words in the prompt.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Maximum number of videos.")] = 20,
+    status: Annotated[
+        str | None,
+        typer.Option(help="Only with this status: queued, in_progress, completed, failed, canceled, expired."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    search: Annotated[str | None, typer.Option("--search", "-s", help="Only with this text in the prompt.")] = None,
     json: Json = False,
 ) -> None:
     """List the team's videos, newest first."""
-    session = session_of(context)
+    session = get_session(context)
     with session.client() as client:
-        found = client.videos.list(status=status, model=model, q=search, limit=min(limit, 100))
-        videos = list(islice(found, limit))
+        rows = client.videos.list(status=status, model=model, q=search, limit=min(limit, 100))
+        videos = list(islice(rows, limit))
     if session.json:
         return session.print_json({"object": "list", "data": [video.raw for video in videos]})
     if not videos:
-        return session.print_message(
-            "There are no such videos." if status or model or search else "There are no videos yet."
-        )
+        return session.print_message("No videos match." if status or model or search else "There are no videos yet.")
     session.print_table(
-        ("video", "status", "made", "prompt"),
+        ("video", "status", "created", "prompt"),
         ((video.id, _status_text(video), formatting.local_time(video.created_at), video.prompt) for video in videos),
     )
     return None
@@ -49,26 +50,26 @@ def _status_text(video: Video) -> str:
 
 
 def get(context: typer.Context, video: VideoId, json: Json = False) -> None:
-    """Show where a video stands."""
-    session = session_of(context)
+    """Show the status and the settings of a video."""
+    session = get_session(context)
     with session.client() as client:
-        found = client.videos.retrieve(video)
+        current = client.videos.retrieve(video)
     if session.json:
-        return session.print_json(found.raw)
-    frames = f"{found.raw.get('num_frames')} frames, {found.seconds} s"
-    session.facts(
+        return session.print_json(current.raw)
+    frames = f"{current.raw.get('num_frames')} frames, {current.seconds} s"
+    session.print_fields(
         [
-            ("video", found.id),
-            ("status", _status_text(found)),
-            ("error", found.error_message),
-            ("left", f"about {formatting.duration(found.eta_seconds)}" if found.eta_seconds else None),
-            ("prompt", found.prompt),
-            ("model", found.model),
-            ("size", f"{found.size}, {frames}, {found.output_format}"),
-            ("seed", found.seed),
-            ("credits", found.credits_charged if found.is_finished else f"{found.credits_reserved} reserved"),
-            ("asked for", formatting.local_time(found.created_at)),
-            ("done", formatting.local_time(found.completed_at)),
+            ("video", current.id),
+            ("status", _status_text(current)),
+            ("error", current.error_message),
+            ("time left", f"about {formatting.duration(current.eta_seconds)}" if current.eta_seconds else None),
+            ("prompt", current.prompt),
+            ("model", current.model),
+            ("size", f"{current.size}, {frames}, {current.output_format}"),
+            ("seed", current.seed),
+            ("credits", current.credits_charged if current.is_finished else f"{current.credits_reserved} reserved"),
+            ("created", formatting.local_time(current.created_at)),
+            ("completed", formatting.local_time(current.completed_at)),
         ]
     )
     return None
@@ -76,29 +77,31 @@ def get(context: typer.Context, video: VideoId, json: Json = False) -> None:
 
 def cancel(
     context: typer.Context,
-    videos: Annotated[list[str], typer.Argument(metavar="VIDEO", help="Their ids, vid_…")],
+    videos: Annotated[list[str], typer.Argument(metavar="VIDEO", help="Ids of the videos, vid_…")],
     *,
     json: Json = False,
 ) -> None:
-    """Cancel videos that are not done. What is canceled costs nothing."""
-    session = session_of(context)
+    """Cancel videos that are not finished. Canceled videos are not charged."""
+    session = get_session(context)
     with session.client() as client:
         for video in videos:
-            now = client.videos.cancel(video)
-            said = "is being canceled" if not now.is_finished else f"is {formatting.status_text(now.status)}"
-            session.print_result(f"{now.id} {said}.", now.raw)
+            current = client.videos.cancel(video)
+            status = formatting.status_text(current.status) if current.is_finished else "being canceled"
+            session.print_result(f"{current.id} is {status}.", current.raw)
 
 
 def download(
     context: typer.Context,
     video: VideoId,
     *,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file; by default its id.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File for the video; by default named after its id.")
+    ] = None,
     variant: Annotated[str, typer.Option(help="video, gif, thumbnail or spritesheet.")] = "video",
     json: Json = False,
 ) -> None:
-    """Download a finished video."""
-    session = session_of(context)
+    """Download a completed video, or another file of it."""
+    session = get_session(context)
     with session.client() as client:
         if output is None:
             suffix = _SUFFIXES.get(variant) or client.videos.retrieve(video).output_format
