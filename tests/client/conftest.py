@@ -1,16 +1,21 @@
-"""Alice's key and a portal of real web processes, reached through real sockets."""
+"""Alice's API key and clients of a site that runs in processes of its own, over real sockets."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from django.conf import settings
 
 from accounts.keys.services import create_api_key
 from accounts.models import User
 from accounts.teams.services import ensure_personal_team
 from mutoscope import AsyncMutoscope, Mutoscope
 from tests.support.web_processes import WebProcesses
+
+CAT = Path(settings.ROOT) / "samples" / "cat.jpg"
+SMALL: dict[str, Any] = {"resolution": "256p", "num_frames": 8, "steps": 10}
 
 
 @pytest.fixture
@@ -27,16 +32,16 @@ def key(transactional_db: None) -> str:
 @pytest.fixture
 def client(web: WebProcesses, key: str) -> Iterator[Mutoscope]:
     transport = httpx.HTTPTransport(uds=str(web.socket))
-    with Mutoscope("http://localhost", key, http_client=httpx.Client(transport=transport)) as made:
-        yield made
+    with Mutoscope("http://localhost", key, http_client=httpx.Client(transport=transport)) as client:
+        yield client
 
 
 @pytest.fixture
-def async_client(web: WebProcesses, key: str) -> Callable[[], AsyncMutoscope]:
-    """Makes one; inside the loop that uses it."""
+def async_client(web: WebProcesses, key: str) -> Callable[..., AsyncMutoscope]:
+    """Returns a function that creates a client. Call it inside the event loop that uses the client."""
 
-    def make(**options: Any) -> AsyncMutoscope:
+    def create(**options: Any) -> AsyncMutoscope:
         transport = httpx.AsyncHTTPTransport(uds=str(web.socket))
         return AsyncMutoscope("http://localhost", key, http_client=httpx.AsyncClient(transport=transport), **options)
 
-    return make
+    return create

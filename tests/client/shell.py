@@ -1,4 +1,4 @@
-"""The command `mutoscope` as a user starts it: a process of its own, with a home of its own, in a terminal or not."""
+"""Runs the command `mutoscope` as a user does: in a process with its own home folder, with or without a terminal."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 
@@ -21,11 +21,11 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Shell:
-    """Starts the command in `folder`; `variables` are its environment."""
+    """Runs the command in `folder`, with `variables` in its environment."""
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self.folder = folder
-        # Tests that run in the background are deaf to Ctrl-C, and so would be what they start.
+        # A background job of a shell ignores SIGINT, and its child processes would inherit that.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         self._started: list[subprocess.Popen[Any]] = []
         self.environment = {
@@ -37,7 +37,7 @@ class Shell:
             **variables,
         }
 
-    def __enter__(self) -> "Shell":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -46,11 +46,11 @@ class Shell:
             process.communicate()
 
     def run(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-        """Until it ends, without a terminal. No traceback ever, no colours, and never a key."""
+        """Runs the command without a terminal. Checks that it prints no traceback, no colours and not the key."""
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **options}
         if "input" in options:
             del options["stdin"]
-        done = subprocess.run(
+        process: subprocess.CompletedProcess[str] = subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
             env=self.environment,
@@ -60,12 +60,13 @@ class Shell:
             check=False,
             **options,
         )
-        self.check(done.stderr)
-        self.check(done.stdout or "")
-        assert "\x1b" not in (done.stdout or "") + done.stderr
-        return done
+        self.check(process.stderr)
+        self.check(process.stdout or "")
+        assert "\x1b" not in (process.stdout or "") + process.stderr
+        return process
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
+        """Starts the command without a terminal."""
         process = subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
@@ -79,7 +80,7 @@ class Shell:
         return process
 
     def terminal(self, *arguments: object, **variables: str) -> "Terminal":
-        """In a terminal with true colour."""
+        """Starts the command in a terminal with true colour."""
         environment = {**self.environment, "TERM": "xterm-256color", "COLORTERM": "truecolor", **variables}
         terminal = Terminal(self.command(*arguments), self.folder, environment)
         self._started.append(terminal.process)
@@ -88,10 +89,11 @@ class Shell:
     def command(self, *arguments: object) -> list[str]:
         return [sys.executable, "-m", "mutoscope", *map(str, arguments)]
 
-    def check(self, said: str) -> None:
-        assert "Traceback" not in said, said
+    def check(self, output: str) -> None:
+        """Checks that the output has no traceback and not the key."""
+        assert "Traceback" not in output, output
         key = self.environment.get("MUTOSCOPE_API_KEY", "")
-        assert not key or key not in said
+        assert not key or key not in output
 
 
 class Terminal:
@@ -99,54 +101,54 @@ class Terminal:
 
     def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
         self.raw = ""
-        own, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-        self._own = own
-        # A session of its own, whose terminal this is: Ctrl-C is a character that it turns into a signal.
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+        # The process gets its own session with this controlling terminal, which turns a typed Ctrl-C into SIGINT.
         self.process = subprocess.Popen(
             [sys.executable, "-c", _IN_TERMINAL, *command],
             cwd=folder,
             env=environment,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
             start_new_session=True,
         )
-        os.close(theirs)
+        os.close(slave)
 
     @property
     def text(self) -> str:
-        """Without what steers the terminal."""
+        """The output without escape sequences."""
         return _ESCAPES.sub("", self.raw)
 
     def wait_for(self, condition: Callable[["Terminal"], Any], seconds: float = 120) -> None:
-        end = time.monotonic() + seconds
+        """Reads output until the condition is true."""
+        deadline = time.monotonic() + seconds
         while not condition(self):
-            assert time.monotonic() < end, self.text
+            assert time.monotonic() < deadline, self.text
             assert self._read(), self.text
 
     def type(self, keys: str) -> None:
-        os.write(self._own, keys.encode())
+        os.write(self._master, keys.encode())
 
-    def end(self) -> int:
-        """Its exit code."""
+    def finish(self) -> int:
+        """Reads the rest of the output, checks it for a traceback and returns the exit code."""
         while self._read():
             pass
-        os.close(self._own)
+        os.close(self._master)
         code = self.process.wait(60)
         assert "Traceback" not in self.text, self.text
         return code
 
     def _read(self) -> bool:
-        """Whether it may say more."""
-        if not select.select([self._own], [], [], 0.2)[0]:
+        """Reads available output. Returns False at the end of the output."""
+        if not select.select([self._master], [], [], 0.2)[0]:
             return True
         try:
-            piece = os.read(self._own, 1 << 16)
-        except OSError:  # its last process has closed it
+            chunk = os.read(self._master, 1 << 16)
+        except OSError:  # EIO: the last process has closed the terminal
             return False
-        self.raw += piece.decode("utf-8", "replace")
-        return bool(piece)
+        self.raw += chunk.decode("utf-8", "replace")
+        return bool(chunk)
 
 
 _IN_TERMINAL = """

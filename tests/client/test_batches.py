@@ -1,9 +1,12 @@
-"""Batches through the client and the command, against a running portal."""
+"""Batches with the library and with the command, against a running site."""
 
 import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -11,22 +14,24 @@ from django.conf import settings
 
 from jobs.batches.models import Batch
 from jobs.models import Job
-from mutoscope import AsyncMutoscope, BatchError, FileError, Mutoscope
+from mutoscope import AsyncMutoscope, BatchError, BatchItem, FileError, Mutoscope
+from mutoscope import Batch as ClientBatch
+from mutoscope.cli.progress_display import describe_counts
+from tests.client.conftest import CAT, SMALL
 from tests.client.shell import Shell
-from tests.client.test_client import CAT, SMALL
-from tests.support.web_processes import site_environment
+from tests.support.web_processes import LiveProcess, site_environment
 
 pytestmark = pytest.mark.xdist_group("processes")
 
 
 @pytest.fixture
-def live(live_process):
+def live(live_process: Callable[..., LiveProcess]) -> LiveProcess:
     return live_process()
 
 
-@pytest.fixture(autouse=True)
-def side_worker(live):
-    """It is what notices that the last video of a batch is done."""
+@pytest.fixture
+def maintenance_worker(live: LiveProcess) -> Iterator[None]:
+    """Runs the worker that finishes a batch after its last video is finished."""
     command = [sys.executable, "manage.py", "maintenance_worker"]
     process = subprocess.Popen(command, cwd=settings.ROOT, env=site_environment({}))
     yield
@@ -34,84 +39,111 @@ def side_worker(live):
     process.wait(60)
 
 
-def batch_requests(count, image=CAT):
+def batch_requests(count: int, image: str | Path = CAT) -> list[dict[str, Any]]:
     return [{"image": image, "prompt": f"take {n}", "custom_id": f"take-{n}", **SMALL} for n in range(count)]
 
 
-def test_one_picture_many_prompts(live, key, start_worker, tmp_path):
+@pytest.mark.usefixtures("maintenance_worker")
+def test_one_image_with_many_prompts(
+    live: LiveProcess, key: str, start_worker: Callable[..., object], tmp_path: Path
+) -> None:
     start_worker()
-    seen = []
+    states: list[ClientBatch] = []
     with Mutoscope(live.url, key) as client:
         batch = client.batches.create([*batch_requests(3), {"image": CAT, "prompt": "x", "fps": 99}], name="Spring")
         assert (batch.total, batch.name, batch.counts["refused"]) == (4, "Spring", 1)
-        done = client.batches.wait(batch, timeout=240, on_progress=seen.append)
-        assert seen[-1] == done
-        assert (done.status, done.counts["completed"]) == ("completed", 3)
-        path = client.batches.download_results(done, tmp_path / "results.zip")
+        finished = client.batches.wait(batch, timeout=240, on_progress=states.append)
+        assert states[-1] == finished
+        assert (finished.status, finished.counts["completed"]) == ("completed", 3)
+        path = client.batches.download_results(finished, tmp_path / "results.zip")
         (refused,) = client.batches.items(batch, status="refused")
         assert (refused.index, refused.video_id) == (3, None)
+        assert refused.error_message is not None
         assert "fps" in refused.error_message
-        assert [found.id for found in client.batches.list()] == [batch.id]
+        assert [listed.id for listed in client.batches.list()] == [batch.id]
     names = ZipFile(path).namelist()
     assert names == ["000-take-0.mp4", "001-take-1.mp4", "002-take-2.mp4", "manifest.jsonl"]
 
 
-def test_many_pictures_and_coroutines(live, key, tmp_path):
+@pytest.mark.usefixtures("maintenance_worker")
+def test_many_images_with_the_asynchronous_client(live: LiveProcess, key: str, tmp_path: Path) -> None:
     for number in range(22):
         (tmp_path / f"{number}.jpg").write_bytes(CAT.read_bytes() + bytes([number]))
     lines = tmp_path / "jobs.jsonl"
     rows = [{**batch_requests(1)[0], "image": f"{number}.jpg", "custom_id": str(number)} for number in range(22)]
     lines.write_text("\n\n".join(map(json.dumps, rows)))
 
-    async def send():
+    async def send() -> tuple[ClientBatch, ClientBatch, list[BatchItem], ClientBatch]:
         async with AsyncMutoscope(live.url, key) as client:
             batch = await client.batches.create(lines, idempotency_key="spring")
-            again = await client.batches.create(lines, idempotency_key="spring")
+            repeated = await client.batches.create(lines, idempotency_key="spring")
             items = [item async for item in client.batches.items(batch)]
             canceled = await client.batches.wait(await client.batches.cancel(batch), timeout=60)
-            return batch, again, items, canceled
+            return batch, repeated, items, canceled
 
-    batch, again, items, canceled = asyncio.run(send())
-    assert batch.id == again.id
+    batch, repeated, items, canceled = asyncio.run(send())
+    assert batch.id == repeated.id
     assert [item.index for item in items] == list(range(22))
     assert (canceled.status, canceled.counts["canceled"]) == ("canceled", 22)
     assert Job.objects.count() == 22
 
 
-def test_requests_that_cannot_be_read_are_named(tmp_path):
+def test_malformed_requests_are_reported(tmp_path: Path) -> None:
     lines = tmp_path / "jobs.jsonl"
     with Mutoscope("http://127.0.0.1:1", "mts_x_y") as client:
-        for text, error, said in (
+        for text, error, message in (
             ('{"prompt": "x"}\n{"prompt"', BatchError, "line 2"),
             ("[]", BatchError, "line 1"),
             ('{"image": "nowhere.jpg"}', FileError, "nowhere.jpg"),
             ('{"image": 7}', BatchError, "image"),
         ):
             lines.write_text(text)
-            with pytest.raises(error, match=said):
+            with pytest.raises(error, match=message):
                 client.batches.create(lines)
         with pytest.raises(FileError):
             client.batches.create(tmp_path / "nothing.jsonl")
 
 
-def test_the_command_goes_on_where_it_stopped(live, key, start_worker, tmp_path):
+@pytest.mark.parametrize(
+    "names", [("pending",), ("not_taken",), ("pending", "not_taken")], ids=["new", "former", "both"]
+)
+def test_pending_requests_are_read_under_both_names(names: tuple[str, ...]) -> None:
+    """The API renames `not_taken` to `pending` and keeps the former name for one release."""
+    body = {
+        "id": "batch_1",
+        "status": "in_progress",
+        "name": "",
+        "progress": 0,
+        "created_at": 0,
+        "usage": {"credits_reserved": 0, "credits_charged": 0},
+        "counts": {"total": 5, "queued": 2, **dict.fromkeys(names, 3)},
+    }
+    batch = ClientBatch.from_json(body)
+    assert batch.counts["pending"] == 3
+    assert describe_counts(batch) == "5 videos: 2 queued, 3 pending"
+
+
+@pytest.mark.usefixtures("maintenance_worker")
+def test_command_resumes_an_interrupted_batch(
+    live: LiveProcess, key: str, start_worker: Callable[..., object], tmp_path: Path
+) -> None:
     shell = Shell(tmp_path, MUTOSCOPE_BASE_URL=live.url, MUTOSCOPE_API_KEY=key)
     (tmp_path / "photo.jpg").write_bytes(CAT.read_bytes())
     (tmp_path / "jobs.jsonl").write_text("\n".join(map(json.dumps, batch_requests(2, "photo.jpg"))))
-    asked = shell.run("batch", "jobs.jsonl", "--detach")
-    assert (asked.returncode, asked.stdout) == (0, f"{Batch.objects.get().public_id}\n")
-    # As if it had been killed before the answer came: the key alone is known.
-    journal = tmp_path / "jobs.jsonl.mutoscope"
-    journal.write_text(json.dumps({**json.loads(journal.read_text()), "batch_id": None}))
+    detached = shell.run("batch", "jobs.jsonl", "--detach")
+    assert (detached.returncode, detached.stdout) == (0, f"{Batch.objects.get().public_id}\n")
+    # As after a kill before the response arrived: the file has the idempotency key, but not the id.
+    resume_file = tmp_path / "jobs.jsonl.mutoscope"
+    resume_file.write_text(json.dumps({**json.loads(resume_file.read_text()), "batch_id": None}))
     start_worker()
-    done = shell.run("batch", "jobs.jsonl", "-o", "made", "--json")
-    assert done.returncode == 0, done.stderr
+    resumed = shell.run("batch", "jobs.jsonl", "-o", "made", "--json")
+    assert resumed.returncode == 0, resumed.stderr
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == [
         "000-take-0.mp4",
         "001-take-1.mp4",
         "manifest.jsonl",
     ]
-    assert json.loads(done.stdout)["files"] == ["made/000-take-0.mp4", "made/001-take-1.mp4"]
+    assert json.loads(resumed.stdout)["files"] == ["made/000-take-0.mp4", "made/001-take-1.mp4"]
     assert Batch.objects.count() == 1
     (tmp_path / "jobs.jsonl").write_text(json.dumps({"image": "photo.jpg", "prompt": "x", "fps": 99}))
     refused = shell.run("batch", "jobs.jsonl", "-o", "made")

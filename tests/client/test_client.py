@@ -1,41 +1,45 @@
 """The Python client against real web processes and a real worker."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.conf import settings
 
+import mutoscope
 from jobs.models import Job
 from mutoscope import (
+    AsyncMutoscope,
     AuthenticationError,
     Conflict,
     InvalidRequest,
     Mutoscope,
     MutoscopeError,
     NotFound,
+    Quote,
+    Video,
     VideoFailed,
     WaitTimeout,
 )
+from tests.client.conftest import CAT, SMALL
+from tests.support.web_processes import WebProcesses
 
-CAT = Path(settings.ROOT) / "samples" / "cat.jpg"
-SMALL = {"resolution": "256p", "num_frames": 8, "steps": 10}
 
-
-def test_from_a_photograph_to_a_file(client, start_worker, tmp_path):
+def test_generate_and_download(client: Mutoscope, start_worker: Callable[..., object], tmp_path: Path) -> None:
     start_worker()
-    seen = []
-    video = client.generate(CAT, "the camera pans left", timeout=120, on_progress=seen.append, **SMALL)
+    states: list[Video] = []
+    video = client.generate(CAT, "the camera pans left", timeout=120, on_progress=states.append, **SMALL)
     assert video.is_completed
-    assert seen[-1] == video
+    assert states[-1] == video
     path = client.download(video, tmp_path / "cat.mp4")
     assert path.read_bytes()[4:8] == b"ftyp"
     poster = client.download(video, tmp_path / "cat.jpg", variant="thumbnail")
     assert poster.read_bytes()[:2] == b"\xff\xd8"
-    assert sorted(name.name for name in tmp_path.glob("*cat*")) == ["cat.jpg", "cat.mp4"]
+    assert sorted(path.name for path in tmp_path.glob("*cat*")) == ["cat.jpg", "cat.mp4"]
 
 
-def test_a_picture_may_lie_at_an_address(client):
+def test_image_can_be_a_url(client: Mutoscope) -> None:
     with pytest.raises(InvalidRequest, match=r"^image_url: ") as refused:
         client.videos.create("https://example.com/cat.jpg", "x", metadata={"order": "7"})
     assert (refused.value.param, refused.value.details[0]["type"]) == ("image_url", "not_allowed")
@@ -43,21 +47,23 @@ def test_a_picture_may_lie_at_an_address(client):
         client.videos.quote("http://example.com/cat.jpg", "x")
 
 
-def test_the_same_with_coroutines(async_client, start_worker, tmp_path):
+def test_generate_and_download_asynchronously(
+    async_client: Callable[..., AsyncMutoscope], start_worker: Callable[..., object], tmp_path: Path
+) -> None:
     start_worker()
 
-    async def make() -> bytes:
+    async def generate() -> bytes:
         async with async_client() as client:
             video = await client.generate(CAT.read_bytes(), "the camera pans left", timeout=120, **SMALL)
             await client.download(video, tmp_path / "cat.mp4")
-            assert [found.id async for found in client.videos.list()] == [video.id]
+            assert [listed.id async for listed in client.videos.list()] == [video.id]
             return (tmp_path / "cat.mp4").read_bytes()
 
-    assert asyncio.run(make())[4:8] == b"ftyp"
+    assert asyncio.run(generate())[4:8] == b"ftyp"
 
 
-def test_coroutines_ask_for_the_catalogue_and_the_limits_too(async_client):
-    async def ask() -> tuple:
+def test_other_methods_asynchronously(async_client: Callable[..., AsyncMutoscope]) -> None:
+    async def request() -> tuple[Quote, list[Any], list[Any], dict[str, Any], dict[str, Any]]:
         async with async_client() as client:
             first = await client.videos.create(CAT, "x", **SMALL)
             quote = await client.videos.quote(CAT, "x", **SMALL)
@@ -65,12 +71,12 @@ def test_coroutines_ask_for_the_catalogue_and_the_limits_too(async_client):
             await client.videos.delete(second)
             return quote, await client.models(), await client.presets(), await client.limits(), await client.usage()
 
-    quote, models, presets, limits, usage = asyncio.run(ask())
+    quote, models, presets, limits, usage = asyncio.run(request())
     assert quote.fits
     assert models and presets and limits and usage
 
 
-def test_look_list_cancel_remix_delete(client):
+def test_list_cancel_remix_wait_and_delete(client: Mutoscope) -> None:
     with CAT.open("rb") as file:
         first = client.videos.create(file, "first", metadata={"order": "7"}, **SMALL)
     assert first.metadata == {"order": "7"}
@@ -91,7 +97,7 @@ def test_look_list_cancel_remix_delete(client):
         client.videos.retrieve(second)
 
 
-def test_prices_limits_and_the_catalogue(client):
+def test_quote_models_presets_limits_and_usage(client: Mutoscope) -> None:
     quote = client.videos.quote(CAT, "how much", **SMALL)
     assert quote.fits
     assert quote.credits == client.videos.create(CAT, "how much", **SMALL).credits_reserved
@@ -101,26 +107,45 @@ def test_prices_limits_and_the_catalogue(client):
     assert client.usage(group_by="model")["data"]
 
 
-def test_a_submit_sent_again_with_its_key_makes_one_video(client):
-    once = client.videos.create(CAT, "x", idempotency_key="order-7", **SMALL)
-    assert client.videos.create(CAT, "x", idempotency_key="order-7", **SMALL).id == once.id
-    assert client.videos.create(CAT, "x", **SMALL).id != once.id
+def test_idempotency_key_creates_one_video(client: Mutoscope) -> None:
+    video = client.videos.create(CAT, "x", idempotency_key="order-7", **SMALL)
+    assert client.videos.create(CAT, "x", idempotency_key="order-7", **SMALL).id == video.id
+    assert client.videos.create(CAT, "x", **SMALL).id != video.id
     assert Job.objects.count() == 2
 
 
-def test_errors_say_what_to_change(client, web, key):
+def test_errors_name_the_cause(client: Mutoscope, web: WebProcesses, key: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         client.videos.create(CAT, "x", fps=99)
     assert (caught.value.status, caught.value.param) == (422, "fps")
     assert caught.value.request_id
     with pytest.raises(MutoscopeError, match="Cannot read the image"):
         client.videos.create("no-such-file.jpg", "x")
-    stranger = Mutoscope("http://localhost", "mts_x_y", http_client=client._transport.http)
+    unauthenticated = Mutoscope("http://localhost", "mts_x_y", http_client=client._transport.http)
     with pytest.raises(AuthenticationError):
-        stranger.limits()
+        unauthenticated.limits()
 
 
-def test_without_a_key_one_is_asked_for(monkeypatch):
+def test_missing_key_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MUTOSCOPE_API_KEY", raising=False)
     with pytest.raises(MutoscopeError, match="MUTOSCOPE_API_KEY"):
         Mutoscope("http://localhost")
+
+
+def test_former_names_still_work() -> None:
+    assert mutoscope.VideoNotMade is mutoscope.VideoFailed
+    body = {
+        "id": "vid_1",
+        "status": "queued",
+        "progress": 0,
+        "model": "camera",
+        "prompt": "x",
+        "size": "256x256",
+        "seconds": "1",
+        "seed": 7,
+        "created_at": 0,
+    }
+    video = Video.from_json(body)
+    failed = video.after(mutoscope.StatusEvent("1-0", "vid_1", "failed", 1))
+    assert (failed.status, failed.is_done, video.is_done) == ("failed", True, False)
+    assert mutoscope.StatusEvent("1-0", "vid_1", "failed", 1).is_done

@@ -1,78 +1,88 @@
-"""Files that are fetched: all variants, over lines that break, onto disks that are full."""
+"""Downloads: all variants, over dropped connections, and to paths that cannot be written."""
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mutoscope import AsyncMutoscope, ConnectionFailed, FileError, Mutoscope
+from mutoscope import AsyncMutoscope, ConnectionFailed, FileError, Mutoscope, Video
+from tests.client.conftest import CAT, SMALL
 from tests.client.faulty_proxy import FaultyProxy
-from tests.client.test_client import CAT, SMALL
+from tests.support.web_processes import LiveProcess
 
 MAGIC = {"video": b"ftyp", "gif": b"GIF8", "thumbnail": b"\xff\xd8", "spritesheet": b"\xff\xd8"}
 
 
 @pytest.fixture
-def live(live_process):
+def live(live_process: Callable[..., LiveProcess]) -> LiveProcess:
     return live_process()
 
 
 @pytest.fixture
-def made(live, key, start_worker):
+def completed_video(live: LiveProcess, key: str, start_worker: Callable[..., object]) -> Video:
     start_worker()
     with Mutoscope(live.url, key) as client:
         return client.generate(CAT, "the camera pans left", timeout=120, **SMALL)
 
 
-def test_every_variant_whole_and_through_a_broken_line(made, live, key, tmp_path, monkeypatch):
+def test_all_variants_and_dropped_connections(
+    completed_video: Video, live: LiveProcess, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("mutoscope.retries._INITIAL_BACKOFF_SECONDS", 0.01)
     with Mutoscope(live.url, key) as client:
         for variant, magic in MAGIC.items():
-            assert magic in client.download(made, tmp_path / variant, variant=variant).read_bytes()[:8]
+            assert magic in client.download(completed_video, tmp_path / variant, variant=variant).read_bytes()[:8]
     sheet = (tmp_path / "spritesheet").read_bytes()
-    with FaultyProxy(live.port, cut_after=8192) as relay, Mutoscope(relay.url, key) as client:
-        seen = []
+    with FaultyProxy(live.port, drop_after_bytes=8192) as proxy, Mutoscope(proxy.url, key) as client:
+        progress: list[tuple[int, int | None]] = []
         path = client.videos.download(
-            made, tmp_path / "again", variant="spritesheet", on_bytes=lambda *bytes_: seen.append(bytes_)
+            completed_video,
+            tmp_path / "again",
+            variant="spritesheet",
+            on_bytes=lambda received, total: progress.append((received, total)),
         )
         assert path.read_bytes() == sheet
-        assert relay.cuts >= 2
-        assert any(b"\r\nrange: bytes=" in request.lower() for request in relay.requests)
-        assert seen[-1] == (len(sheet), len(sheet))
-        # What came before the cut was kept: the count never falls.
-        assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+        assert proxy.drops >= 2
+        assert any(b"\r\nrange: bytes=" in request.lower() for request in proxy.requests)
+        assert progress[-1] == (len(sheet), len(sheet))
+        # A download that starts again from the first byte would decrease the count.
+        assert [received for received, _ in progress] == sorted(received for received, _ in progress)
 
-    async def fetch() -> bytes:
-        with FaultyProxy(live.port, cut_after=8192) as relay:
-            async with AsyncMutoscope(relay.url, key) as client:
-                return (await client.download(made, tmp_path / "third", variant="spritesheet")).read_bytes()
+    async def download() -> bytes:
+        with FaultyProxy(live.port, drop_after_bytes=8192) as proxy:
+            async with AsyncMutoscope(proxy.url, key) as client:
+                path = await client.download(completed_video, tmp_path / "third", variant="spritesheet")
+                return path.read_bytes()
 
-    assert asyncio.run(fetch()) == sheet
+    assert asyncio.run(download()) == sheet
 
 
-def test_a_line_that_gives_nothing_leaves_nothing(made, live, key, tmp_path, monkeypatch):
+def test_failed_download_leaves_no_file(
+    completed_video: Video, live: LiveProcess, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("mutoscope.retries._INITIAL_BACKOFF_SECONDS", 0.01)
     with (
-        FaultyProxy(live.port, cut_after=1) as relay,
-        Mutoscope(relay.url, key, max_retries=2) as client,
+        FaultyProxy(live.port, drop_after_bytes=1) as proxy,
+        Mutoscope(proxy.url, key, max_retries=2) as client,
         pytest.raises(ConnectionFailed),
     ):
-        client.download(made, tmp_path / "cat.mp4")
+        client.download(completed_video, tmp_path / "cat.mp4")
     assert list(tmp_path.glob("*cat*")) == []
 
 
-def test_a_full_disk_and_a_folder_are_told(made, live, key, tmp_path):
+def test_paths_that_cannot_be_written(completed_video: Video, live: LiveProcess, key: str, tmp_path: Path) -> None:
     with Mutoscope(live.url, key) as client:
         with pytest.raises(FileError, match="No space left"):
-            client.download(made, "/dev/full")
+            client.download(completed_video, "/dev/full")
         assert Path("/dev/full").is_char_device()
         with pytest.raises(FileError, match="directory"):
-            client.download(made, tmp_path)
+            client.download(completed_video, tmp_path)
         with pytest.raises(FileError, match="No such file"):
-            client.download(made, tmp_path / "nowhere" / "cat.mp4")
+            client.download(completed_video, tmp_path / "nowhere" / "cat.mp4")
         (tmp_path / "old.mp4").write_text("old")
-        client.download(made, tmp_path / "old.mp4")
+        client.download(completed_video, tmp_path / "old.mp4")
     assert (tmp_path / "old.mp4").read_bytes()[4:8] == b"ftyp"
     umask = os.umask(0)
     os.umask(umask)

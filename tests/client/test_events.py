@@ -1,150 +1,185 @@
-"""A video's events as the client hears them: over real lines, broken ones too, and where there is no stream."""
+"""Events of a video: over dropped connections, and by polling if there is no stream."""
 
 import asyncio
 import itertools
 import time
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from typing import Any, TypeVar
 
 import httpx
 import pytest
 
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job
-from mutoscope import AsyncMutoscope, AuthenticationError, Mutoscope, NotFound, StatusEvent
+from mutoscope import (
+    AsyncMutoscope,
+    AuthenticationError,
+    Event,
+    Mutoscope,
+    NotFound,
+    PreviewEvent,
+    ProgressEvent,
+    StatusEvent,
+    Video,
+    WaitTimeout,
+)
+from tests.client.conftest import CAT, SMALL
 from tests.client.faulty_proxy import FaultyProxy
-from tests.client.test_client import CAT, SMALL
+from tests.support.web_processes import LiveProcess, WebProcesses
+from tests.support.workers import Hurry
 
 pytestmark = pytest.mark.xdist_group("processes")
-# Until it is hurried.
+# 100 steps of 0.6 s, until the test calls `hurry`.
 LONG = {**SMALL, "model": "scripted", "steps": 100}
+AnyEvent = TypeVar("AnyEvent", StatusEvent, ProgressEvent, PreviewEvent)
 
 
 @pytest.fixture(autouse=True)
-def _all_models(settings):
+def _all_models(settings: Any) -> None:
     settings.MODELS_ENABLED = ["camera", "scripted"]
 
 
 @pytest.fixture
-def live(live_process):
+def live(live_process: Callable[..., LiveProcess]) -> LiveProcess:
     return live_process(MODELS_ENABLED="camera,scripted")
 
 
-def kinds(events, name):
-    return [event for event in events if type(event).__name__ == f"{name}Event"]
+def select(events: Sequence[Event], event_type: type[AnyEvent]) -> list[AnyEvent]:
+    return [event for event in events if isinstance(event, event_type)]
 
 
-def test_a_line_that_is_cut_again_and_again_loses_and_repeats_nothing(live, key, start_worker, hurry, monkeypatch):
+def test_dropped_connections_lose_and_repeat_no_event(
+    live: LiveProcess, key: str, start_worker: Callable[..., object], hurry: Hurry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("mutoscope.retries._INITIAL_BACKOFF_SECONDS", 0.01)
-    with FaultyProxy(live.port, cut_after=4000) as relay, Mutoscope(relay.url, key) as client:
+    with FaultyProxy(live.port, drop_after_bytes=4000) as proxy, Mutoscope(proxy.url, key) as client:
         video = client.videos.create(CAT, "delay=0.6", **LONG)
-        listening = client.videos.events(video)
-        events = [next(listening)]
+        stream = client.videos.events(video)
+        events = [next(stream)]
         start_worker("--model", "scripted")
-        for event in listening:
+        for event in stream:
             events.append(event)
-            if len(kinds(events, "Progress")) >= 3 and kinds(events, "Preview") and relay.cuts >= 2:
+            if len(select(events, ProgressEvent)) >= 3 and select(events, PreviewEvent) and proxy.drops >= 2:
                 hurry()
-        # Who comes back later gets what followed; who saw the end gets nothing.
-        again = list(client.videos.events(video, last_event_id=kinds(events, "Status")[1].id))
+        # A client that resumes gets the events after its last one. After the final event there are none.
+        resumed = list(client.videos.events(video, last_event_id=select(events, StatusEvent)[1].id))
         assert list(client.videos.events(video, last_event_id=events[-1].id)) == []
-    assert relay.cuts >= 2
-    assert [event.status for event in kinds(events, "Status")] == ["queued", "in_progress", "completed"]
-    steps = [event.step for event in kinds(events, "Progress")]
+    assert proxy.drops >= 2
+    assert [event.status for event in select(events, StatusEvent)] == ["queued", "in_progress", "completed"]
+    steps = [event.step for event in select(events, ProgressEvent)]
     assert len(steps) >= 3
     assert steps == sorted(set(steps))
-    previews = kinds(events, "Preview")
+    previews = select(events, PreviewEvent)
     assert previews
-    assert all(event.image[:2] == b"\xff\xd8" for event in previews)
-    assert events[-1].is_finished
+    assert all(preview.image[:2] == b"\xff\xd8" for preview in previews)
+    last = events[-1]
+    assert isinstance(last, StatusEvent)
+    assert last.is_finished
     assert len({event.id for event in events}) == len(events)
-    assert again[-1] == events[-1]
-    assert {event.id for event in again} <= {event.id for event in events}
+    assert resumed[-1] == last
+    assert {event.id for event in resumed} <= {event.id for event in events}
 
 
-def test_coroutines_hear_the_same(live, key, start_worker, hurry):
+def test_asynchronous_client_receives_the_same_events(
+    live: LiveProcess, key: str, start_worker: Callable[..., object], hurry: Hurry
+) -> None:
     start_worker("--model", "scripted")
 
-    async def listen():
+    async def follow() -> tuple[list[Event], list[Video]]:
         async with AsyncMutoscope(live.url, key) as client:
             video = await client.videos.create(CAT, "delay=0.6", **LONG)
-            heard = []
+            received: list[Event] = []
             async with aclosing(client.videos.events(video)) as events:
                 async for event in events:
-                    heard.append(event)
-                    if kinds(heard, "Progress"):
+                    received.append(event)
+                    if select(received, ProgressEvent):
                         hurry()
-            shown = []
-            assert (await client.videos.wait(video, on_progress=shown.append)).is_completed
-            return heard, shown
+            states: list[Video] = []
+            assert (await client.videos.wait(video, on_progress=states.append)).is_completed
+            return received, states
 
-    heard, shown = asyncio.run(listen())
-    assert kinds(heard, "Status")[-1].status == "completed"
-    assert kinds(heard, "Progress")
-    assert [video.status for video in shown] == ["completed"]
+    received, states = asyncio.run(follow())
+    assert select(received, StatusEvent)[-1].status == "completed"
+    assert select(received, ProgressEvent)
+    assert [video.status for video in states] == ["completed"]
 
 
-def test_waiting_tells_of_every_step_and_still_ends_in_time(live, key, start_worker, hurry):
+def test_wait_reports_progress_and_keeps_its_timeout(
+    live: LiveProcess, key: str, start_worker: Callable[..., object], hurry: Hurry
+) -> None:
     with Mutoscope(live.url, key) as client:
-        waiting = client.videos.create(CAT, "delay=0.6", **LONG)
-        seen, started = [], time.monotonic()
-        with pytest.raises(Exception, match="queued"):
-            client.videos.wait(waiting, timeout=2, on_progress=seen.append)
+        queued = client.videos.create(CAT, "delay=0.6", **LONG)
+        states: list[Video] = []
+        started = time.monotonic()
+        with pytest.raises(WaitTimeout, match="queued"):
+            client.videos.wait(queued, timeout=2, on_progress=states.append)
         assert time.monotonic() - started < 20
         start_worker("--model", "scripted")
 
-        def progress():
-            return [now.progress for now in seen if now.status == "in_progress"]
+        def progress() -> list[int]:
+            return [state.progress for state in states if state.status == "in_progress"]
 
-        def see(now):
-            seen.append(now)
+        def record(state: Video) -> None:
+            states.append(state)
             if len(set(progress())) >= 3:
                 hurry()
 
-        video = client.videos.wait(waiting, timeout=300, on_progress=see)
+        video = client.videos.wait(queued, timeout=300, on_progress=record)
     assert video.is_completed
-    assert seen[-1] == video
-    shown = progress()
-    assert len(set(shown)) >= 3
-    assert shown == sorted(shown)
+    assert states[-1] == video
+    reported = progress()
+    assert len(set(reported)) >= 3
+    assert reported == sorted(reported)
 
 
-@pytest.mark.parametrize("stream", ["hidden", "of a process that answers at once"])
-def test_without_a_stream_the_status_is_asked_for(stream, live, web_processes, key, start_worker, hurry):
+@pytest.mark.parametrize("case", ["no stream", "no long polling"])
+def test_without_a_stream_the_status_is_polled(
+    case: str,
+    live: LiveProcess,
+    web_processes: Callable[..., WebProcesses],
+    key: str,
+    start_worker: Callable[..., object],
+    hurry: Hurry,
+) -> None:
+    """A server without the endpoint, and a process that has no streams and does not delay responses."""
     start_worker("--model", "scripted")
 
-    def heard_by(client):
-        heard = []
+    def follow(client: Mutoscope) -> list[Event]:
+        received: list[Event] = []
         for event in client.videos.events(client.videos.create(CAT, "delay=0.6", **LONG)):
-            heard.append(event)
-            if kinds(heard, "Progress"):
+            received.append(event)
+            if select(received, ProgressEvent):
                 hurry()
-        return heard
+        return received
 
-    if stream == "hidden":
-        with FaultyProxy(live.port, hidden=b"/events") as relay, Mutoscope(relay.url, key) as older:
-            events = heard_by(older)
-            assert not kinds(events, "Preview")
+    if case == "no stream":
+        with FaultyProxy(live.port, not_found=b"/events") as proxy, Mutoscope(proxy.url, key) as client:
+            events = follow(client)
+            assert not select(events, PreviewEvent)
     else:
         web = web_processes(1, MODELS_ENABLED="camera,scripted")
-        line = httpx.Client(transport=httpx.HTTPTransport(uds=str(web.socket)))
-        with Mutoscope("http://localhost", key, http_client=line) as client:
-            events = heard_by(client)
-    statuses = [event.status for event in kinds(events, "Status")]
+        http = httpx.Client(transport=httpx.HTTPTransport(uds=str(web.socket)))
+        with Mutoscope("http://localhost", key, http_client=http) as client:
+            events = follow(client)
+    statuses = [event.status for event in select(events, StatusEvent)]
     assert statuses[-2:] == ["in_progress", "completed"]
     assert len(statuses) == len(set(statuses))
-    assert kinds(events, "Progress")
+    assert select(events, ProgressEvent)
 
 
-def test_what_ends_without_a_video_says_why(live, key):
+def test_canceled_videos_and_errors(live: LiveProcess, key: str) -> None:
     with Mutoscope(live.url, key) as client:
         video = client.videos.create(CAT, "x", **LONG)
         events = client.videos.events(video)
-        assert next(events).status == "queued"
+        first = next(events)
+        assert isinstance(first, StatusEvent)
+        assert first.status == "queued"
         cancel_job(job=Job.objects.get())
         last = list(itertools.chain(events))[-1]
         assert isinstance(last, StatusEvent)
         assert (last.status, last.is_finished) == ("canceled", True)
         with pytest.raises(NotFound):
             next(client.videos.events("vid_0197f00dcafe7000800000000000beef"))
-    with Mutoscope(live.url, "mts_no_key") as stranger, pytest.raises(AuthenticationError):
-        next(stranger.videos.events(video.id))
+    with Mutoscope(live.url, "mts_no_key") as unauthenticated, pytest.raises(AuthenticationError):
+        next(unauthenticated.videos.events(video.id))

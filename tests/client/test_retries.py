@@ -1,29 +1,35 @@
-"""What is sent again, and what is not, against a real server that fails as told."""
+"""Retries, against a local HTTP server with prepared responses."""
 
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from mutoscope import ConnectionFailed, LimitExceeded, Mutoscope, ServerError
 
+Response = tuple[int, dict[str, str], object]
+
 
 @contextmanager
-def fake_server(*answers: tuple[int, dict[str, str], object] | None) -> Iterator[tuple[str, list[str]]]:
-    """A server with these answers in turn (status, headers, body); None closes the line. Its address and calls."""
-    left, calls = list(answers), []
+def fake_server(*responses: Response | None) -> Iterator[tuple[str, list[str]]]:
+    """Serves the responses (status, headers, body) in order; None closes the connection.
+
+    Yields its URL and the list of the requested paths.
+    """
+    remaining, paths = list(responses), list[str]()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            calls.append(self.path)
-            answer = left.pop(0)
-            if answer is None:
+            paths.append(self.path)
+            response = remaining.pop(0)
+            if response is None:
                 self.connection.close()
                 return
-            status, headers, body = answer
+            status, headers, body = response
             content = json.dumps(body).encode()
             self.send_response(status)
             for name, value in headers.items():
@@ -38,21 +44,21 @@ def fake_server(*answers: tuple[int, dict[str, str], object] | None) -> Iterator
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", calls
+    yield f"http://127.0.0.1:{server.server_port}", paths
     server.shutdown()
     server.server_close()
     thread.join()
 
 
-def error_response(status: int, code: str, **headers: str) -> tuple[int, dict[str, str], object]:
+def error_response(status: int, code: str, **headers: str) -> Response:
     return status, headers, {"error": {"message": "no", "code": code, "request_id": "r"}}
 
 
-FINE = (200, {}, {"data": [{"id": "camera"}]})
+SUCCESS: Response = (200, {}, {"data": [{"id": "camera"}]})
 
 
 @pytest.fixture(autouse=True)
-def _quick_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mutoscope.retries._INITIAL_BACKOFF_SECONDS", 0.001)
 
 
@@ -65,46 +71,43 @@ def _quick_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         (500, {}, "a proxy's page"),
         error_response(429, "rate_limited", **{"Retry-After": "0"}),
     ],
-    ids=["cut", "503", "502", "500", "429"],
+    ids=["closed", "503", "502", "500", "429"],
 )
-def test_what_passes_is_tried_again(fault):
-    with fake_server(fault, fault, FINE) as (url, calls), Mutoscope(url, "k") as client:
+def test_transient_errors_are_retried(fault: Response | None) -> None:
+    with fake_server(fault, fault, SUCCESS) as (url, paths), Mutoscope(url, "k") as client:
         assert client.models() == [{"id": "camera"}]
-    assert len(calls) == 3
+    assert len(paths) == 3
 
 
-def test_it_gives_up_after_so_many_tries():
-    with fake_server(*[error_response(503, "overloaded")] * 3) as (url, calls), pytest.raises(ServerError):
+def test_retries_are_limited() -> None:
+    with fake_server(*[error_response(503, "overloaded")] * 3) as (url, paths), pytest.raises(ServerError):
         Mutoscope(url, "k", max_retries=2).models()
-    assert len(calls) == 3
-    with fake_server(None, None) as (url, calls), pytest.raises(ConnectionFailed, match="does not respond"):
+    assert len(paths) == 3
+    with fake_server(None, None) as (url, paths), pytest.raises(ConnectionFailed, match="does not respond"):
         Mutoscope(url, "k", max_retries=1).models()
-    assert len(calls) == 2
+    assert len(paths) == 2
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         error_response(429, "quota_exceeded", **{"Retry-After": "1"}),
         error_response(429, "rate_limited", **{"Retry-After": "3600"}),
     ],
     ids=["quota", "an hour"],
 )
-def test_what_does_not_pass_soon_is_told_at_once(answer):
-    with fake_server(answer) as (url, calls), Mutoscope(url, "k") as client, pytest.raises(LimitExceeded) as caught:
+def test_exceeded_quotas_and_long_waits_are_not_retried(response: Response) -> None:
+    with fake_server(response) as (url, paths), Mutoscope(url, "k") as client, pytest.raises(LimitExceeded) as caught:
         client.models()
-    assert len(calls) == 1
+    assert len(paths) == 1
     assert caught.value.retry_after
 
 
-def test_a_download_follows_to_the_storage(tmp_path):
+def test_download_follows_a_redirect_to_the_storage(tmp_path: Path) -> None:
     with (
-        fake_server((200, {}, "film")) as (storage, fetched),
-        fake_server((302, {"Location": f"{storage}/film"}, "")) as (
-            url,
-            calls,
-        ),
+        fake_server((200, {}, "video")) as (storage, storage_paths),
+        fake_server((302, {"Location": f"{storage}/video"}, "")) as (url, paths),
     ):
-        Mutoscope(url, "mts_x_y").download("vid_1", tmp_path / "film.mp4")
-    assert (tmp_path / "film.mp4").read_bytes() == b'"film"'
-    assert (len(calls), fetched) == (1, ["/film"])
+        Mutoscope(url, "mts_x_y").download("vid_1", tmp_path / "video.mp4")
+    assert (tmp_path / "video.mp4").read_bytes() == b'"video"'
+    assert (len(paths), storage_paths) == (1, ["/video"])

@@ -1,4 +1,4 @@
-"""Server-sent events in pieces of any size."""
+"""The parser for server-sent events, with chunks of any size."""
 
 from itertools import pairwise
 
@@ -21,19 +21,19 @@ EXPECTED = [
 
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=30))
-def test_wherever_the_pieces_are_cut_the_events_are_the_same(cuts):
-    parser, found = Parser(), []
+def test_events_do_not_depend_on_the_chunks(cuts: list[int]) -> None:
+    parser, messages = Parser(), list[Message]()
     edges = sorted({0, *cuts, len(STREAM)})
     for start, end in pairwise(edges):
-        found += parser.feed(STREAM[start:end])
-    assert found == EXPECTED
+        messages += parser.feed(STREAM[start:end])
+    assert messages == EXPECTED
     assert parser.retry_seconds == 1.5
 
 
-def test_what_a_newer_portal_says_is_passed_over():
+def test_unknown_and_malformed_events_are_ignored() -> None:
     body = '{"id":"vid_1","attempt":1,"step":4,"content_type":"image/jpeg","image_base64":"/9j/"}'
     assert parse_event(Message("3-9", "preview", body)) == PreviewEvent(
         "3-9", "vid_1", 1, 4, "image/jpeg", b"\xff\xd8\xff"
     )
-    for kind, data in (("applause", "{}"), ("status", "{}"), ("status", "no"), ("progress", "[]"), ("status", "null")):
-        assert parse_event(Message("1-0", kind, data)) is None
+    for event, data in (("applause", "{}"), ("status", "{}"), ("status", "no"), ("progress", "[]"), ("status", "null")):
+        assert parse_event(Message("1-0", event, data)) is None
