@@ -66,7 +66,7 @@ def send_due_warnings(*, now: datetime | None = None) -> int:
 
 
 def _due(now: datetime) -> QuerySet[QuotaWarning]:
-    return QuotaWarning.objects.filter(Q(next_attempt_at=None) | Q(try_after__lte=now), finished_at=None)
+    return QuotaWarning.objects.filter(Q(next_attempt_at=None) | Q(next_attempt_at__lte=now), finished_at=None)
 
 
 def _claim(warning: QuotaWarning, now: datetime) -> bool:
