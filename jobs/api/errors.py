@@ -1,6 +1,6 @@
 """Every error of the API leaves through here, in one of two envelopes: that of /v1, and that of the old /generate."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -21,18 +21,19 @@ from common.db_errors import is_transient
 from common.errors import (
     Detail,
     Forbidden,
-    InvalidField,
     Malformed,
     MutoscopeError,
     NotFound,
     Overloaded,
     TooLarge,
     Unauthenticated,
+    invalid_fields,
 )
+from common.messages import Message
+from jobs.api.field_errors import flatten_errors, message_of, printable
 
 log = structlog.get_logger(__name__)
 
-_MAX_QUOTE_LENGTH = 300
 # A body may hold a million mistakes; nobody reads on.
 _MAX_DETAILS = 50
 # Addresses for the SDKs of others, which read errors in another form.
@@ -64,28 +65,41 @@ def as_mutoscope_error(error: Exception) -> MutoscopeError | None:
     if isinstance(error, MutoscopeError):
         return error
     if isinstance(error, drf.ValidationError):
-        details = tuple(islice(_flatten_details(error.detail), _MAX_DETAILS))
-        first = details[0]
-        return InvalidField(f"{'.'.join(first.loc)}: {first.msg}", param=first.loc[0], details=details)
+        return invalid_fields(
+            *(
+                Detail(location, message_of(text), str(getattr(text, "code", "invalid")))
+                for location, text in islice(flatten_errors(error.detail), _MAX_DETAILS)
+            )
+        )
     if is_transient(error):
         log.warning("database_unavailable", reason=str(error).strip())
         return Overloaded("The database does not answer. Try again in a moment.")
     simple: dict[type[Exception] | tuple[type[Exception], ...], MutoscopeError] = {
-        (Http404, drf.NotFound): NotFound("There is nothing at this address."),
+        (Http404, drf.NotFound): NotFound("There is nothing at this URL."),
         drf.MethodNotAllowed: MethodNotAllowed(
-            "This address does not take that method; the header Allow names those that it takes."
+            "This URL does not support the method of the request. The Allow header lists the supported methods."
         ),
-        drf.UnsupportedMediaType: UnsupportedMediaType("The body's Content-Type is none that is taken here."),
-        drf.NotAcceptable: NotAcceptable("The answer can only be JSON. Accept application/json."),
+        drf.UnsupportedMediaType: UnsupportedMediaType(
+            "Unsupported Content-Type. Use application/json or multipart/form-data."
+        ),
+        drf.NotAcceptable: NotAcceptable("The response is JSON only. Accept application/json."),
         (drf.NotAuthenticated, drf.AuthenticationFailed): Unauthenticated("Sign in, or send an API key."),
-        RequestDataTooBig: TooLarge("The body is too large. Send a smaller picture.", code="body_too_large"),
-        TooManyFieldsSent: Malformed(f"The form has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} fields."),
-        TooManyFilesSent: Malformed(f"The form has more than {settings.DATA_UPLOAD_MAX_NUMBER_FILES} files."),
-        drf.ParseError: Malformed(f"The body cannot be parsed. {getattr(error, 'detail', '')}".strip()),
-        (drf.PermissionDenied, PermissionDenied): Forbidden(str(getattr(error, "detail", "")) or "Not allowed."),
+        RequestDataTooBig: TooLarge("The request body is too large. Send a smaller image.", code="body_too_large"),
+        TooManyFieldsSent: Malformed(
+            "The form has more than %(limit)s fields.", {"limit": settings.DATA_UPLOAD_MAX_NUMBER_FIELDS}
+        ),
+        TooManyFilesSent: Malformed(
+            "The form has more than %(limit)s files.", {"limit": settings.DATA_UPLOAD_MAX_NUMBER_FILES}
+        ),
+        drf.ParseError: Malformed(
+            "The request body cannot be parsed. %(reason)s", {"reason": printable(getattr(error, "detail", ""))}
+        ),
         SuspiciousOperation: Malformed("The request is malformed."),
     }
-    return next((answer for kinds, answer in simple.items() if isinstance(error, kinds)), None)
+    if isinstance(error, drf.PermissionDenied | PermissionDenied):
+        reason = str(getattr(error, "detail", "")) or str(error)
+        return Forbidden(Message(reason)) if reason else Forbidden("You do not have permission to do this.")
+    return next((known for kinds, known in simple.items() if isinstance(error, kinds)), None)
 
 
 def with_supported_media_types(error: MutoscopeError, parsers: Iterable[Any]) -> MutoscopeError:
@@ -93,25 +107,10 @@ def with_supported_media_types(error: MutoscopeError, parsers: Iterable[Any]) ->
     if not isinstance(error, UnsupportedMediaType):
         return error
     supported = [parser.media_type for parser in parsers]
-    return UnsupportedMediaType(f"Send the body as {' or '.join(supported)}, and say so in Content-Type.")
-
-
-def _flatten_details(detail: Any, loc: tuple[str, ...] = ()) -> Iterator[Detail]:
-    """DRF's nested complaints, flattened."""
-    if isinstance(detail, dict):
-        for name, inner in detail.items():
-            yield from _flatten_details(inner, (*loc, str(name)) if name != "non_field_errors" else loc)
-    elif isinstance(detail, list):
-        for inner in detail:
-            yield from _flatten_details(inner, loc)
-    else:
-        location = tuple(_printable(part) for part in loc) or ("body",)
-        yield Detail(location, _printable(str(detail)), getattr(detail, "code", "invalid"))
-
-
-def _printable(text: str) -> str:
-    """Complaints quote what was sent: neither half a surrogate pair nor NUL can be kept, five megabytes help nobody."""
-    return text[:_MAX_QUOTE_LENGTH].replace("\0", "?").encode("utf-8", "replace").decode()
+    return UnsupportedMediaType(
+        "Send the request body as %(media_types)s, and name it in Content-Type.",
+        {"media_types": " or ".join(supported)},
+    )
 
 
 def error_envelope(error: MutoscopeError, request_id: str) -> dict[str, Any]:
@@ -128,6 +127,19 @@ def error_envelope(error: MutoscopeError, request_id: str) -> dict[str, Any]:
             **error.extra,
         }
     }
+
+
+def storable_error(error: MutoscopeError, request_id: str) -> dict[str, Any]:
+    """Return the error of the envelope for a JSON column: its messages keep template and parameters."""
+    stored: dict[str, Any] = error_envelope(error, request_id)["error"]
+    details = [{**detail.as_json(), "msg": detail.message.as_json()} for detail in error.details]
+    return {**stored, "message": error.text.as_json(), "details": details}
+
+
+def rendered_error(stored: dict[str, Any]) -> dict[str, Any]:
+    """Return a stored error as the API sends it; errors of earlier releases are complete texts."""
+    details = [{**detail, "msg": str(Message.from_json(detail["msg"]))} for detail in stored["details"]]
+    return {**stored, "message": str(Message.from_json(stored["message"])), "details": details}
 
 
 def problem_details(error: MutoscopeError, status: int) -> dict[str, Any]:

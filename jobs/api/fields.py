@@ -10,6 +10,8 @@ from django.utils.translation import gettext_noop as noop
 from rest_framework import serializers
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
+from jobs.api.field_errors import MessageFieldMixin, error_detail, field_error
+
 _DECIMAL_SECONDS = re.compile(r"^\d{1,3}(\.\d{1,3})?$", re.ASCII)
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _PORT = r"6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}"
@@ -44,15 +46,17 @@ class StrictSerializer(serializers.Serializer[dict[str, Any]]):
         if isinstance(data, dict):
             unknown = nsmallest(_MAX_REPORTED_UNKNOWN_FIELDS, (str(name) for name in data.keys() - self.fields.keys()))
             if unknown:
-                message = f"There is no such field. Known: {', '.join(self.fields)}."
-                raise serializers.ValidationError(
-                    {name[:60]: [serializers.ErrorDetail(message, code="unknown_field")] for name in unknown}
+                detail = error_detail(
+                    "There is no such field. Known fields: %(names)s.",
+                    {"names": ", ".join(self.fields)},
+                    code="unknown_field",
                 )
+                raise serializers.ValidationError({name[:60]: [detail] for name in unknown})
         values: dict[str, Any] = super().to_internal_value(data)
         return values
 
 
-class TextField(serializers.CharField):
+class TextField(MessageFieldMixin, serializers.CharField):
     """Text that Postgres and UTF-8 can hold: no NUL, no half of a surrogate pair."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -62,10 +66,11 @@ class TextField(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
-            raise serializers.ValidationError("Must be a string.", code="wrong_type")
+            raise field_error("Must be a string.", code="wrong_type")
         if UNSTORABLE_CHARACTERS.search(data):
-            message = "Holds a character that is not text (NUL or half of a surrogate pair). Remove it."
-            raise serializers.ValidationError(message, code="not_text")
+            raise field_error(
+                "Contains a character that is not text (NUL or half of a surrogate pair). Remove it.", code="not_text"
+            )
         return super().to_internal_value(data)
 
 
@@ -81,12 +86,10 @@ class HttpUrlField(TextField):
             return text
         authority = re.match(r"https?://([^/?#]*)", text, re.IGNORECASE)
         if authority and "@" in authority[1]:
-            message = noop("Leave name and password out of the address.")
-        elif authority and not authority[1].isascii():
-            message = noop("Write the host in ASCII, as xn--…")
-        else:
-            message = noop("Write a whole address, such as https://example.com/hook.")
-        raise serializers.ValidationError(message, code="malformed")
+            raise field_error("Remove the user name and password from the URL.", code="malformed")
+        if authority and not authority[1].isascii():
+            raise field_error("Write the host name in ASCII, as xn--…", code="malformed")
+        raise field_error("Write a complete URL, such as https://example.com/hook.", code="malformed")
 
 
 class IdField(TextField):
@@ -97,19 +100,24 @@ class IdField(TextField):
         self.prefixes = prefixes
 
 
-class ChoiceField(serializers.ChoiceField):
+class ChoiceField(MessageFieldMixin, serializers.ChoiceField):
     """One word of a few, all of which the complaint names."""
 
     def __init__(self, choices: Any, **kwargs: Any) -> None:
         super().__init__(choices, **kwargs)
-        self.error_messages["invalid_choice"] = f"Choose one of: {', '.join(map(str, self.choices))}."
+
+    def fail(self, key: str, **kwargs: Any) -> None:
+        if key == "invalid_choice":
+            choices = ", ".join(map(str, self.choices))
+            raise field_error("Choose one of: %(choices)s.", {"choices": choices}, code=key)
+        super().fail(key, **kwargs)
 
 
-class ImageFileField(serializers.FileField):
+class ImageFileField(MessageFieldMixin, serializers.FileField):
     """A picture as a file of a form."""
 
     default_error_messages = {
-        "invalid": noop("Send the picture as a file in multipart/form-data; in JSON send it as image_base64."),
+        "invalid": noop("Send the image as a file in multipart/form-data, or as image_base64 in JSON."),
         "empty": noop("The file is empty. Send a PNG, JPEG or WebP image."),
     }
 
@@ -121,11 +129,14 @@ class InputReferenceField(ImageFileField):
         if not isinstance(data, dict):
             return super().to_internal_value(data)
         if "file_id" in data:
-            message = "There are no files by id here. Send the picture as a file, or as image_url."
-            raise serializers.ValidationError(message, code="not_supported")
+            raise field_error(
+                "file_id is not supported. Send the image as a file or as image_url.", code="not_supported"
+            )
         if {*data} != {"image_url"}:
-            message = 'Send a file, or an object with nothing but image_url: {"image_url": "data:image/png;base64,…"}.'
-            raise serializers.ValidationError(message, code="malformed")
+            raise field_error(
+                'Send a file, or an object with image_url alone: {"image_url": "data:image/png;base64,…"}.',
+                code="malformed",
+            )
         if str(data["image_url"]).lower().startswith("data:"):
             return {"image_base64": TextField(trim_whitespace=False).run_validation(data["image_url"])}
         return {"image_url": HttpUrlField().run_validation(data["image_url"])}
@@ -140,12 +151,12 @@ def nest_form_fields(name: str, data: Any) -> Any:
     return {field: value for field, value in data.items() if field not in parts} | {name: nested}
 
 
-class StrictBooleanField(serializers.BooleanField):
+class StrictBooleanField(MessageFieldMixin, serializers.BooleanField):
     """`true` or `false`, as JSON writes them; neither 0 nor "yes"."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
-            raise serializers.ValidationError("Must be true or false.", code="wrong_type")
+            raise field_error("Must be true or false.", code="wrong_type")
         return data
 
 
@@ -154,26 +165,26 @@ def _is_python_only_number(data: Any) -> bool:
     return isinstance(data, str) and ("_" in data or not data.isascii())
 
 
-class StrictIntegerField(serializers.IntegerField):
+class StrictIntegerField(MessageFieldMixin, serializers.IntegerField):
     """A whole number, as JSON writes it or as a form sends it; `true` and `8.5` are none."""
 
     def to_internal_value(self, data: Any) -> int:
         if _is_python_only_number(data):
             self.fail("invalid")
         if isinstance(data, bool) or (isinstance(data, float) and not data.is_integer()):
-            raise serializers.ValidationError("Must be a whole number.", code="wrong_type")
+            raise field_error("Must be a whole number.", code="wrong_type")
         return super().to_internal_value(data)
 
 
-class StrictFloatField(serializers.FloatField):
+class StrictFloatField(MessageFieldMixin, serializers.FloatField):
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, bool):
-            raise serializers.ValidationError("Must be a number.", code="wrong_type")
+            raise field_error("Must be a number.", code="wrong_type")
         if _is_python_only_number(data):
             self.fail("invalid")
         number = super().to_internal_value(data)
         if not math.isfinite(number):
-            raise serializers.ValidationError("Must be a finite number.", code="not_finite")
+            raise field_error("Must be a finite number.", code="not_finite")
         return number
 
 
@@ -187,11 +198,11 @@ class SecondsField(TextField):
             else super().to_internal_value(data)
         )
         if not _DECIMAL_SECONDS.match(text):
-            raise serializers.ValidationError('Write the length in seconds, such as "2" or "1.5".', code="malformed")
+            raise field_error('Write the length in seconds, such as "2" or "1.5".', code="malformed")
         return text
 
 
-class ShortListField(serializers.ListField):
+class ShortListField(MessageFieldMixin, serializers.ListField):
     """At most `max_length` entries, counted first: each wrong one of a million would have a complaint of its own."""
 
     def __init__(self, *, max_length: int, **kwargs: Any) -> None:
@@ -200,26 +211,32 @@ class ShortListField(serializers.ListField):
 
     def to_internal_value(self, data: Any) -> list[Any]:
         if isinstance(data, list) and len(data) > self._max_length:
-            raise serializers.ValidationError(f"Holds {len(data)} entries; at most {self._max_length} are taken.")
+            raise field_error(
+                "Contains %(count)s entries. The limit is %(limit)s.",
+                {"count": len(data), "limit": self._max_length},
+                code="invalid",
+            )
         values: list[Any] = super().to_internal_value(data)
         return values
 
 
-class MetadataField(serializers.DictField):
+class MetadataField(MessageFieldMixin, serializers.DictField):
     """A flat object of up to 16 short texts, returned as it was sent."""
 
     default_error_messages = {
-        "not_a_dict": noop("Must be an object of texts; in a form, write each as a field of its own: metadata[name]."),
+        "not_a_dict": noop("Must be an object of strings. In a form, send each one as metadata[name]."),
     }
     child = TextField(max_length=_MAX_METADATA_VALUE_LENGTH, allow_blank=True, trim_whitespace=False)
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
         # Counted first: each wrong text of a million would have a complaint of its own.
         if isinstance(data, dict) and len(data) > _MAX_METADATA_KEYS:
-            raise serializers.ValidationError(
-                f"Holds {len(data)} keys; at most {_MAX_METADATA_KEYS} are kept.", code="too_many"
+            raise field_error(
+                "Contains %(count)s keys. The limit is %(limit)s.",
+                {"count": len(data), "limit": _MAX_METADATA_KEYS},
+                code="too_many",
             )
         values: dict[str, str] = super().to_internal_value(data)
         if any(UNSTORABLE_CHARACTERS.search(key) or not 1 <= len(key) <= 64 for key in values):
-            raise serializers.ValidationError("Keys must be text of 1 to 64 characters.", code="malformed")
+            raise field_error("Keys must be text of 1 to 64 characters.", code="malformed")
         return values

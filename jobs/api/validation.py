@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from common.errors import InvalidField
+from jobs.api.field_errors import error_detail
 
 _MAX_DEADLINE_SECONDS = 7 * 24 * 3600
 
@@ -27,7 +28,7 @@ def validate(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[s
 def _reject_repeated(data: "MultiValueDict[str, Any]") -> dict[str, Any]:
     """The fields of a form or a query. One that comes twice is refused, as in JSON: the first would be lost."""
     if doubled := [name for name, values in data.lists() if len(values) > 1]:
-        detail = serializers.ErrorDetail("Came more than once. Send it once.", code="repeated")
+        detail = error_detail("The field was sent more than once. Send it once.", code="repeated")
         raise serializers.ValidationError({name[:60]: [detail] for name in doubled})
     return data.dict()
 
@@ -46,5 +47,8 @@ def validate_deadline(seconds: int, *, header: str) -> int:
     """Seconds in which a video must have started, as that header has them. Raises InvalidField."""
     if 1 <= seconds <= _MAX_DEADLINE_SECONDS:
         return seconds
-    message = f"{header} must be a number of whole seconds from 1 to {_MAX_DEADLINE_SECONDS}."
-    raise InvalidField(message, param=header)
+    raise InvalidField(
+        "%(header)s must be a whole number of seconds from 1 to %(limit)s.",
+        {"header": header, "limit": _MAX_DEADLINE_SECONDS},
+        param=header,
+    )

@@ -17,7 +17,7 @@ from accounts.quota.effective_limits import effective_limits_of
 from common.clock import DatabaseNow
 from common.concurrency import ConcurrencyLimitExceeded
 from common.errors import InvalidField, MutoscopeError, Overloaded
-from jobs.api.errors import as_mutoscope_error, error_envelope
+from jobs.api.errors import as_mutoscope_error, storable_error
 from jobs.api.validation import validate
 from jobs.batches.bodies import BatchBody
 from jobs.batches.images import BatchImages
@@ -168,5 +168,4 @@ class Intake:
     def _as_json(self, error: Exception) -> dict[str, Any]:
         known = as_mutoscope_error(error)
         assert known is not None  # noqa: S101 (both kinds that are caught are)
-        found: dict[str, Any] = error_envelope(known, self._request_id)["error"]
-        return found
+        return storable_error(known, self._request_id)

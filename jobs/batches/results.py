@@ -10,6 +10,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from common.errors import Conflict
+from jobs.api.errors import rendered_error
 from jobs.batches.models import Batch, BatchItem
 from jobs.batches.progress import status_of
 from jobs.models import Job
@@ -86,10 +87,10 @@ def _file_name(item: BatchItem) -> str:
 
 
 def _manifest_line(item: BatchItem, file: str | None) -> dict[str, Any]:
-    job, error = item.job, item.error
+    job, error = item.job, rendered_error(item.error) if item.error else None
     visible = job if job is not None and job.deleted_at is None else None
     if visible is not None and visible.error_code:
-        error = {"code": visible.error_code, "message": visible.error_message}
+        error = {"code": visible.error_code, "message": str(visible.error)}
     elif file is None and status_of(item) in {State.COMPLETED, "deleted"}:
         error = {"code": "expired", "message": "The video's file was deleted."}
     return {

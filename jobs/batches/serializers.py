@@ -11,6 +11,7 @@ from rest_framework.request import Request
 
 from common.clock import unix_seconds
 from jobs.api.error_schema import ErrorBodySerializer
+from jobs.api.errors import rendered_error
 from jobs.api.fields import HttpUrlField, IdField, MetadataField, StrictIntegerField, StrictSerializer, TextField
 from jobs.batches.bodies import IMAGE_NAME_PATTERN, MAX_ITEMS
 from jobs.batches.models import Batch, BatchItem
@@ -225,5 +226,5 @@ def item_as_json(item: BatchItem, request: Request) -> dict[str, Any]:
         "custom_id": item.custom_id or None,
         "status": status,
         "video": video,
-        "error": item.error,
+        "error": rendered_error(item.error) if item.error else None,
     }

@@ -15,13 +15,13 @@ from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict
 from common.ids import parse_public_id
+from common.messages import Message
 from common.pagination import keyset_page
 from jobs.batches.api import results_response
 from jobs.batches.models import Batch
 from jobs.batches.progress import eta_seconds, progress_of_batch, progress_of_batches, status_of
 from jobs.batches.selectors import find_batch
 from jobs.batches.services import cancel_batch
-from jobs.videos.views.words import translated
 
 _BATCHES_PER_PAGE, _ITEMS_PER_PAGE = 20, 50
 
@@ -85,17 +85,11 @@ def _items(batch: Batch, after: str) -> tuple[list[dict[str, Any]], str]:
         {
             "item": item,
             "status": status_of(item),
-            "error_text": _error_text(item.error) if item.error else "",
+            "error_text": Message.from_json(item.error["message"]).localized() if item.error else "",
         }
         for item in page.rows
     ]
     return rows, page.rows[-1].public_id if page.has_more else ""
-
-
-def _error_text(error: dict[str, Any]) -> str:
-    """Why a request was refused, in the reader's language."""
-    details = error.get("details") or [{"type": error["code"]}]
-    return translated(error["message"], code=details[0]["type"])
 
 
 @require_POST

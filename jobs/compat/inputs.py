@@ -8,7 +8,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from common.errors import Detail, InvalidField, MutoscopeError
+from common.errors import MutoscopeError, invalid_field
 from jobs.api.errors import as_mutoscope_error
 from jobs.compat.uploads import UploadStore
 
@@ -43,7 +43,7 @@ class Translation:
                 raise
             details = tuple(replace(detail, loc=self._renamed(detail.loc)) for detail in known.details)
             raise type(known)(
-                "; ".join(f"{'.'.join(detail.loc)}: {detail.msg}" for detail in details),
+                "; ".join(f"{'.'.join(detail.loc)}: {detail.message}" for detail in details),
                 code=known.code,
                 param=details[0].loc[0],
                 details=details,
@@ -61,16 +61,16 @@ def translate_inputs(inputs: Any, *, uploads: UploadStore) -> Translation:
     Inputs that are null were left out. Unknown ones pass, and are refused by name with the other checks.
     """
     if not isinstance(inputs, Mapping):
-        raise _invalid("input", "Send an object with the picture and the prompt.", "wrong_type")
+        raise invalid_field("input", "Send an object with the image and the prompt.", code="wrong_type")
     translation = Translation()
     for name, value in inputs.items():
         if value is None:
             continue
         if name in _NOT_INPUTS:
-            raise _invalid(name, "There is no such input.", "unknown_field")
+            raise invalid_field(_field_name(name), "There is no such input.", code="unknown_field")
         ours: str = _INPUT_ALIASES.get(name) or name
         if ours in translation.names:
-            raise _invalid(name, f"Give {translation.names[ours]} or {name}, not both.", "conflict")
+            raise _conflict(name, translation.names[ours])
         translation.body[ours], translation.names[ours] = value, name
     _translate_image(translation, uploads)
     return translation
@@ -80,19 +80,21 @@ def _translate_image(translation: Translation, uploads: UploadStore) -> None:
     body, names = translation.body, translation.names
     if "picture" not in body:
         if "image_base64" not in body:
-            raise _invalid("image", "Send a picture: a data URI, or an uploaded file.", "required")
+            raise invalid_field("image", "Send an image: a data URI, or an uploaded file.", code="required")
         return
     value, name = body.pop("picture"), names.pop("picture")
     ours, taken = _image_field(value, name, uploads)
     if ours in names:
-        raise _invalid(name, f"Give {names[ours]} or {name}, not both.", "conflict")
+        raise _conflict(name, names[ours])
     body[ours], names[ours] = taken, name
 
 
 def _image_field(value: Any, name: str, uploads: UploadStore) -> tuple[str, Any]:
     """Our field for a picture that came as text, and what goes into it."""
     if not isinstance(value, str):
-        raise _invalid(name, "Send the picture as a data URI, or upload it as a file.", "wrong_type")
+        raise invalid_field(
+            _field_name(name), "Send the image as a data URI, or upload it as a file.", code="wrong_type"
+        )
     if found := _DATA_URI.match(value):
         return "image_base64", value[found.end() :]
     if (upload := uploads.resolve_url(value)) is not None:
@@ -102,6 +104,10 @@ def _image_field(value: Any, name: str, uploads: UploadStore) -> tuple[str, Any]
     return "image_base64", value
 
 
-def _invalid(name: str, message: str, kind: str) -> InvalidField:
-    field_name = name[:60].encode("utf-8", "replace").decode()
-    return InvalidField(f"{field_name}: {message}", param=field_name, details=(Detail((field_name,), message, kind),))
+def _field_name(name: str) -> str:
+    return name[:60].encode("utf-8", "replace").decode()
+
+
+def _conflict(name: str, other: str) -> MutoscopeError:
+    params = {"one": other, "other": _field_name(name)}
+    return invalid_field(_field_name(name), "Send %(one)s or %(other)s, not both.", params, code="conflict")

@@ -3,10 +3,11 @@
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from django.db import connections
 
+from common.messages import Message
 from jobs.events.event import Event, EventId, implied_statuses, progress_event, stage_of, status_event
 from jobs.models import Job
 from jobs.states import TERMINAL, State
@@ -21,6 +22,7 @@ _COLUMNS = (
     "seconds_per_credit",
     "error_code",
     "error_message",
+    "error_params",
 )
 
 
@@ -37,6 +39,7 @@ class JobSnapshot:
     seconds_per_credit: float | None
     error_code: str
     error_message: str
+    error_params: dict[str, Any] | None
 
     @classmethod
     def of(cls, job: Job) -> Self:
@@ -52,9 +55,8 @@ class JobSnapshot:
         return self.state in TERMINAL
 
     def status(self) -> Event:
-        return status_event(
-            self.id, state=self.state, attempt=self.attempt, code=self.error_code, message=self.error_message
-        )
+        message = str(Message.from_columns(self.error_message, self.error_params))
+        return status_event(self.id, state=self.state, attempt=self.attempt, code=self.error_code, message=message)
 
     def progress(self) -> list[Event]:
         """None or one. Redis tells of other steps: whoever hears that hears these only when it falls silent."""

@@ -38,7 +38,6 @@ _VIDEO_FIELDS = [
     "charged_credits",
     "gpu_seconds",
     "error_code",
-    "error_message",
     "created_at",
     "started_at",
     "finished_at",
@@ -98,7 +97,12 @@ def _memberships(user: User) -> Iterator[Record]:
 
 
 def _video(job: Job) -> Record:
-    return {"id": job.public_id, "team": job.team.name, **_fields(job, _VIDEO_FIELDS)}
+    return {
+        "id": job.public_id,
+        "team": job.team.name,
+        **_fields(job, _VIDEO_FIELDS),
+        "error_message": str(job.error or ""),
+    }
 
 
 def _ledger(user: User) -> Iterator[Record]:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import ApiKey, Team, User
 from accounts.quota.usage_key import UsageKey
 from common.ids import new_id, public_id
+from common.messages import Message
 from jobs.fencing import Fence
 from jobs.models.constraints import CONSTRAINTS, INDEXES, TRIGGERS
 from jobs.states import TERMINAL, State
@@ -86,7 +87,9 @@ class Job(models.Model):
     charged_credits = models.PositiveIntegerField(_("charged credits"), null=True)
     gpu_seconds = models.FloatField(_("GPU seconds"), null=True)
     error_code = models.CharField(_("error code"), max_length=60, blank=True)
+    # The template of the message and its parameters; rows of earlier releases hold the whole text, and no parameters.
     error_message = models.TextField(_("error message"), blank=True)
+    error_params = models.JSONField(_("error parameters"), null=True)
 
     # Known before the row is written: the use is counted on this day in the same transaction, and first.
     created_at = models.DateTimeField(_("submitted"), default=timezone.now, editable=False)
@@ -134,6 +137,15 @@ class Job(models.Model):
     def get_state_display(self) -> str:  # type: ignore[no-redef] # the stubs know Django's
         """As Django's, which hashes and translates all six states for each poster of a page."""
         return str(State(self.state).label)
+
+    @property
+    def error(self) -> Message | None:
+        """Why there is no video, for `str()` in English and `localized()`; None where nothing failed."""
+        return Message.from_columns(self.error_message, self.error_params) if self.error_code else None
+
+    @property
+    def warning_messages(self) -> list[Message]:
+        return [Message.from_json(warning) for warning in self.warnings]
 
     @property
     def is_finished(self) -> bool:

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from accounts.quota import services as quota
 from common.clock import DatabaseNow
+from common.messages import Message
 from jobs.events.outbox import record_event
 from jobs.events.publisher import publish_status_on_commit
 from jobs.fencing import Fence
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 # Pause before the next attempt after a crash, growing with each: a poisoned job must not keep killing engines.
 _CRASH_RETRY_DELAYS_SECONDS = (1, 10, 60)
 OUT_OF_MEMORY = "out_of_memory"
+_NO_MESSAGE = Message("")
 # What does not fit into the memory of two fresh engines will not fit into a third.
 _MAX_CRASHES = {OUT_OF_MEMORY: 2}
 
@@ -87,9 +89,9 @@ def complete_job(*, fence: Fence, result: AttemptResult) -> bool:
 
 
 @transaction.atomic
-def fail_job(*, fence: Fence, code: str, message: str) -> bool:
+def fail_job(*, fence: Fence, code: str, message: Message) -> bool:
     """Ends a job that cannot be made; nothing is charged. Returns False when the attempt was fenced off."""
-    return _finish_without_charge(job_leased_by(fence), State.FAILED, error_code=code, error_message=message)
+    return _finish_without_charge(job_leased_by(fence), State.FAILED, code, message)
 
 
 @transaction.atomic
@@ -102,12 +104,12 @@ def confirm_cancel(*, fence: Fence) -> bool:
 def expire_job(*, job: Job) -> bool:
     """Ends a queued job whose deadline has passed. Returns False when a worker got there first."""
     waiting = Job.objects.filter(pk=job.pk, state=State.QUEUED, started_at=None, deadline_at__lte=DatabaseNow())
-    message = "It could not be started before its deadline."
-    return _finish_without_charge(waiting, State.EXPIRED, error_code="deadline_passed", error_message=message)
+    message = Message("The video could not be started before its deadline.")
+    return _finish_without_charge(waiting, State.EXPIRED, "deadline_passed", message)
 
 
 @transaction.atomic
-def record_crash(*, fence: Fence, code: str, message: str) -> bool:
+def record_crash(*, fence: Fence, code: str, message: Message) -> bool:
     """Counts a crashed attempt: back to the queue after a pause, or failed once `max_attempts` have crashed.
 
     A job whose cancel was asked for meanwhile ends as canceled. Returns False when the attempt was fenced off.
@@ -121,7 +123,8 @@ def record_crash(*, fence: Fence, code: str, message: str) -> bool:
     log.warning("attempt_crashed", task_id=job.public_id, attempt=job.attempt, crashes=crashes, code=code)
     if crashes >= min(job.max_attempts, _MAX_CRASHES.get(code, job.max_attempts)):
         job_leased_by(fence).update(crash_count=crashes)
-        return fail_job(fence=fence, code=code, message=f"{message} It was tried {crashes} times.")
+        final = Message("%(reason)s It was tried %(count)s times.", {"reason": message, "count": crashes})
+        return fail_job(fence=fence, code=code, message=final)
     delay_seconds = _CRASH_RETRY_DELAYS_SECONDS[min(crashes, len(_CRASH_RETRY_DELAYS_SECONDS)) - 1]
     _requeue(fence, delay_seconds=delay_seconds, crash_count=crashes)
     wakeup.notify_on_commit(wakeup.pool_queue(job.pool))
@@ -160,14 +163,21 @@ def _requeue(fence: Fence, *, delay_seconds: float, **columns: object) -> None:
     publish_status_on_commit(fence.job_id, state=State.QUEUED, attempt=fence.attempt)
 
 
-def _finish_without_charge(rows: QuerySet[Job], state: State, **columns: str) -> bool:
+def _finish_without_charge(rows: QuerySet[Job], state: State, code: str = "", message: Message = _NO_MESSAGE) -> bool:
     job = rows.select_for_update().first()
     if job is None:
         return False
-    rows.update(state=state, finished_at=DatabaseNow(), lease_owner=None, lease_until=None, **columns)
+    rows.update(
+        state=state,
+        finished_at=DatabaseNow(),
+        lease_owner=None,
+        lease_until=None,
+        error_code=code,
+        error_message=message.template,
+        error_params=message.params_as_json(),
+    )
     quota.release(usage_key=job.usage_key, job_id=job.id, reserved=job.quoted_credits)
     record_event(job.id, state.value)
-    code, message = columns.get("error_code", ""), columns.get("error_message", "")
-    publish_status_on_commit(job.id, state=state, attempt=job.attempt, code=code, message=message)
-    log.info("job_finished", task_id=job.public_id, team=job.team_id, state=state.value, **columns)
+    publish_status_on_commit(job.id, state=state, attempt=job.attempt, code=code, message=str(message))
+    log.info("job_finished", task_id=job.public_id, team=job.team_id, state=state.value, code=code, error=str(message))
     return True

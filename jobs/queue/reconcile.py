@@ -10,6 +10,7 @@ import structlog
 from django.db import transaction
 
 from common.clock import DatabaseNow
+from common.messages import Message
 from inference.catalogue import MODELS
 from jobs.models import Job, Worker
 from jobs.queue import wakeup
@@ -55,7 +56,7 @@ def recover_expired_leases() -> int:
     """Takes jobs back from workers that stopped renewing; counts as a crash of the attempt."""
     expired = Job.objects.filter(state=State.IN_PROGRESS, lease_until__lt=DatabaseNow())
     jobs = list(expired.select_for_update(skip_locked=True)[:_BATCH_SIZE])
-    message = "The worker that was making it went away."
+    message = Message("The worker that was making the video stopped responding.")
     return sum(record_crash(fence=job.fence, code="worker_lost", message=message) for job in jobs)
 
 

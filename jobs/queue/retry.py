@@ -20,7 +20,7 @@ RETRIED = "retried"
 _COPIED_FIELDS = (
     "team_id", "user_id", "api_key_id", "model", "prompt", "negative_prompt", "preset", "resolution", "width", "height",
     "num_frames", "fps", "steps", "guidance_scale", "seed", "output_format", "metadata", "warnings", "pool", "priority",
-    "vram_mb", "max_attempts", "quoted_credits", "webhook_url", "webhook_formatat",
+    "vram_mb", "max_attempts", "quoted_credits", "webhook_url", "webhook_format",
 )  # fmt: skip
 
 

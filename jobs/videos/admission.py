@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Max
 
 from common.errors import Detail, InvalidField
+from common.messages import Message
 from inference import limits
 from inference.sizes import RESOLUTIONS
 from jobs.queue.eta import live_workers
@@ -28,14 +29,15 @@ def check_memory(request: VideoRequest) -> None:
     largest = live_workers(request.spec.pool).filter(model=request.spec.name).aggregate(mb=Max("vram_total_mb"))["mb"]
     if largest is None or needed <= largest:
         return
-    message = (
-        f"This video needs about {needed / 1024:.1f} GB of GPU memory; the largest here has {largest / 1024:.1f} GB. "
-        "Choose a lower resolution or fewer frames."
+    message = Message(
+        "This video needs about %(needed)s GB of GPU memory, and the largest GPU here has %(largest)s GB. "
+        "Choose a lower resolution or fewer frames.",
+        {"needed": f"{needed / 1024:.1f}", "largest": f"{largest / 1024:.1f}"},
     )
     raise GpuMemoryImpossible(
         message,
         param="resolution",
-        details=(Detail(("resolution",), message, "gpu_memory_impossible"),),
+        details=(Detail(("resolution",), message, GpuMemoryImpossible.default_code),),
         extra={"suggestions": list(_fitting_settings(request, largest))[:_MAX_SUGGESTIONS]},
     )
 

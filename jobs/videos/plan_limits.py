@@ -1,7 +1,10 @@
 """Refuses what the plan of a team does not allow, field by field."""
 
+from collections.abc import Collection
+
 from accounts.quota.effective_limits import EffectiveLimits
-from common.errors import Detail, InvalidField
+from common.errors import Detail, InvalidField, invalid_fields
+from common.messages import Message
 from jobs.videos.submission import VideoRequest
 
 
@@ -13,25 +16,31 @@ class NotInPlan(InvalidField):
 
 def check_plan(request: VideoRequest, effective_limits: EffectiveLimits) -> None:
     """Raises NotInPlan, with one detail for each field that the plan does not allow."""
-    details = tuple(
-        Detail((name,), f"The plan of your team allows {allowed}.", NotInPlan.default_code)
-        for name, allowed in _exceeded(request, effective_limits).items()
-    )
+    details = [
+        Detail((name,), message, NotInPlan.default_code)
+        for name, message in _exceeded(request, effective_limits).items()
+    ]
     if details:
-        first = details[0]
-        raise NotInPlan(f"{first.loc[0]}: {first.msg}", param=first.loc[0], details=details)
+        raise invalid_fields(*details, family=NotInPlan)
 
 
-def _exceeded(request: VideoRequest, effective_limits: EffectiveLimits) -> dict[str, str]:
-    """Field to what is allowed of it."""
+def _exceeded(request: VideoRequest, effective_limits: EffectiveLimits) -> dict[str, Message]:
+    """Map each field that exceeds the plan to what the plan allows."""
     side = effective_limits.max_resolution
-    wrong = {}
+    wrong: dict[str, Message] = {}
     if side is not None and request.width * request.height > side * side:
-        wrong["resolution"] = f"frames of up to {side * side} pixels, as {side}x{side} has"
+        wrong["resolution"] = Message(
+            "Your team's plan allows frames of up to %(pixels)s pixels, the size of %(size)s.",
+            {"pixels": side * side, "size": f"{side}x{side}"},
+        )
     if effective_limits.max_frames is not None and request.num_frames > effective_limits.max_frames:
-        wrong["num_frames"] = f"up to {effective_limits.max_frames} frames"
+        wrong["num_frames"] = Message(
+            "Your team's plan allows up to %(limit)s frames.", {"limit": effective_limits.max_frames}
+        )
     if effective_limits.max_steps is not None and request.steps > effective_limits.max_steps:
-        wrong["steps"] = f"up to {effective_limits.max_steps} steps"
+        wrong["steps"] = Message(
+            "Your team's plan allows up to %(limit)s steps.", {"limit": effective_limits.max_steps}
+        )
     choices = {
         "output_format": (request.output_format, effective_limits.allowed_formats),
         "priority": (request.priority.label, effective_limits.allowed_priorities),
@@ -39,5 +48,11 @@ def _exceeded(request: VideoRequest, effective_limits: EffectiveLimits) -> dict[
     }
     for name, (chosen, allowed) in choices.items():
         if allowed is not None and chosen not in allowed:
-            wrong[name] = " or ".join(allowed) or "none"
+            wrong[name] = _only(allowed)
     return wrong
+
+
+def _only(choices: Collection[str]) -> Message:
+    if not choices:
+        return Message("Your team's plan allows none.")
+    return Message("Your team's plan allows %(choices)s.", {"choices": ", ".join(choices)})

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from inference import limits
 from inference.presets import PRESETS
 from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS
+from jobs.api.field_errors import error_detail, field_error
 from jobs.api.fields import (
     ChoiceField,
     HttpUrlField,
@@ -94,20 +95,22 @@ class VideoRequestSerializer(StrictSerializer):
 
     def validate_image_url(self, url: str) -> str:
         if not settings.IMAGE_URL_FETCH_ENABLED:
-            message = "The operator of this site does not allow addresses. Send image_base64, or image in a form."
-            raise serializers.ValidationError(message, code="not_allowed")
+            raise field_error(
+                "image_url is disabled on this site. Send image_base64, or image in a form.", code="not_allowed"
+            )
         return url
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         for names in self.MUTUALLY_EXCLUSIVE:
             given = [name for name in names if name in attrs]
             if len(given) > 1:
-                message = f"Give {given[0]} or {given[1]}, not both."
-                raise serializers.ValidationError({given[1]: [serializers.ErrorDetail(message, code="conflict")]})
+                detail = error_detail(
+                    "Send %(one)s or %(other)s, not both.", {"one": given[0], "other": given[1]}, code="conflict"
+                )
+                raise serializers.ValidationError({given[1]: [detail]})
         if self.requires_image and not attrs.keys() & set(IMAGE_FIELDS):
-            raise serializers.ValidationError(
-                {"image_base64": "Send a picture: image_base64, or image in a form."}, "required"
-            )
+            detail = error_detail("Send an image: image_base64, or image in a form.", code="required")
+            raise serializers.ValidationError({"image_base64": [detail]})
         if isinstance(attrs.get("input_reference"), dict):
             attrs |= attrs.pop("input_reference")
         return attrs

@@ -179,11 +179,13 @@ def _check_queue(team: Team, effective_limits: EffectiveLimits) -> None:
     counted = fetch_one(_COUNT_QUEUED, {"team": team.pk})
     queued = counted[0] if counted else 0
     if queued >= max_queued:
-        message = (
-            f"The team has {queued} videos waiting, and its plan allows {max_queued}. Try again when some are done."
+        raise LimitExceeded(
+            "The team has %(queued)s queued videos, and its plan allows %(limit)s. Try again when some have finished.",
+            {"queued": queued, "limit": max_queued},
+            code="queue_full",
+            extra={"scope": "team", "quota": "max_queued", "limit": max_queued, "remaining": 0, "reset": None},
+            retry_after_seconds=30,
         )
-        extra = {"scope": "team", "quota": "max_queued", "limit": max_queued, "remaining": 0, "reset": None}
-        raise LimitExceeded(message, code="queue_full", extra=extra, retry_after_seconds=30)
 
 
 def _build_job(principal: Principal, request: VideoRequest, job_id: UUID, key: str) -> Job:
@@ -210,7 +212,7 @@ def _build_job(principal: Principal, request: VideoRequest, job_id: UUID, key: s
         metadata=request.metadata,
         webhook_url=request.webhook_url,
         webhook_format=request.webhook_format,
-        warnings=list(request.warnings),
+        warnings=[warning.as_json() for warning in request.warnings],
         pool=request.spec.pool,
         priority=request.priority,
         vram_mb=price.vram_mb,

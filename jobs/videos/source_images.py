@@ -15,7 +15,7 @@ from requests_hardened.ip_filter import InvalidIPAddress
 from accounts.models import Team
 from common.concurrency import ConcurrencyLimiter
 from common.deadline import Deadline
-from common.errors import Detail, InvalidField
+from common.errors import MutoscopeError, invalid_field
 from common.ssrf import safe_client
 
 # One of them comes with every request for a video.
@@ -27,12 +27,6 @@ _DATA_URI = re.compile(r"^\s*data:[^,]{0,200};base64,", re.IGNORECASE)
 _FETCH_LIMITER = ConcurrencyLimiter("fetches", work="pictures being fetched", process_limit=8)
 _SLOT_MARGIN_SECONDS = 5
 _CHUNK_BYTES = 65_536
-_ALTERNATIVE_HINT = "or send the picture itself, as image_base64 or as a file"
-
-
-def invalid_field(name: str, message: str, *, code: str = "invalid") -> InvalidField:
-    """A complaint about one field, with what to change."""
-    return InvalidField(f"{name}: {message}", param=name, details=(Detail((name,), message, code),))
 
 
 def read_image_bytes(values: dict[str, Any], *, team: Team) -> tuple[str, bytes]:
@@ -54,10 +48,17 @@ def decode_base64(name: str, text: str) -> bytes:
         # Line breaks are common in base64; everything else outside the alphabet is a sign of damage.
         return base64.b64decode("".join(_DATA_URI.sub("", text, count=1).split()), validate=True)
     except (binascii.Error, ValueError):
-        message = "This is not base64. Encode the picture's bytes, without a file name or quotes around them."
         if text[:100].lstrip().lower().startswith("data:") and not _DATA_URI.match(text):
-            message = "This data URI is not in base64. Write data:image/png;base64, and the picture's bytes in base64."
-        raise invalid_field(name, message, code="not_base64") from None
+            raise invalid_field(
+                name,
+                "This data URI is not base64. Write data:image/png;base64, followed by the image in base64.",
+                code="not_base64",
+            ) from None
+        raise invalid_field(
+            name,
+            "This is not valid base64. Encode the bytes of the image, without a file name or quotation marks.",
+            code="not_base64",
+        ) from None
 
 
 def fetch_image(url: str, *, team: Team) -> bytes:
@@ -67,7 +68,9 @@ def fetch_image(url: str, *, team: Team) -> bytes:
     """
     if not url.lower().startswith("https://") and not settings.IMAGE_URL_FETCH_ALLOW_HTTP:
         raise invalid_field(
-            "image_url", f"Only https addresses are fetched. Give one, {_ALTERNATIVE_HINT}.", code="not_https"
+            "image_url",
+            "Only https URLs are fetched. Use one, or send the image as image_base64 or as a file.",
+            code="not_https",
         )
     max_seconds = math.ceil(settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS) + _SLOT_MARGIN_SECONDS
     with _FETCH_LIMITER.acquire(
@@ -91,38 +94,61 @@ def _fetch(url: str) -> bytes:
             with session.get(url, headers=headers, stream=True) as response:
                 return _read_body(response, deadline)
         except InvalidIPAddress:
-            message = f"This address leads into a private network, which is not fetched from. Give another, {_ALTERNATIVE_HINT}."
-            raise invalid_field("image_url", message, code="private_address") from None
+            raise invalid_field(
+                "image_url",
+                "This URL points to a private network. Use another URL, or send the image as image_base64 or as a file.",
+                code="private_address",
+            ) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise _fetch_error(error, deadline) from error
 
 
 def _read_body(response: requests.Response, deadline: Deadline) -> bytes:
     if response.is_redirect or 300 <= response.status_code < 400:
-        message = "This address leads on to another, which is not followed. Give the last one, where the picture lies."
-        raise invalid_field("image_url", message, code="redirect")
+        raise invalid_field(
+            "image_url", "This URL redirects, and redirects are not followed. Use the final URL.", code="redirect"
+        )
     if response.status_code != 200:
-        message = f"This address answered with status {response.status_code}. Give one that answers with the picture."
-        raise invalid_field("image_url", message, code="not_found")
-    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        raise invalid_field(
+            "image_url",
+            "This URL returned status %(status)s. Use a URL that returns the image.",
+            {"status": response.status_code},
+            code="not_found",
+        )
+    max_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     body = bytearray()
     for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=False):
         body += chunk
-        if len(body) > most:
-            message = f"What lies at this address is larger than {most // 1_000_000} MB. Give a smaller picture."
-            raise invalid_field("image_url", message, code="too_large")
+        if len(body) > max_bytes:
+            raise invalid_field(
+                "image_url",
+                "The file at this URL is larger than %(limit)s MB. Use a smaller image.",
+                {"limit": max_bytes // 1_000_000},
+                code="too_large",
+            )
     if deadline.passed:  # what was cut off looks like a whole answer
         raise requests.Timeout
     return bytes(body)
 
 
-def _fetch_error(error: Exception, deadline: Deadline) -> InvalidField:
+def _fetch_error(error: Exception, deadline: Deadline) -> MutoscopeError:
     if deadline.passed or isinstance(error, requests.Timeout):
-        within = f"within {settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS:g} seconds"
-        message = f"The picture did not arrive {within}. Put it where it is faster to reach, {_ALTERNATIVE_HINT}."
-        return invalid_field("image_url", message, code="too_slow")
+        return invalid_field(
+            "image_url",
+            "The image did not arrive within %(seconds)s seconds. Use a faster server, or send the image as "
+            "image_base64 or as a file.",
+            {"seconds": f"{settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS:g}"},
+            code="too_slow",
+        )
     if isinstance(error, requests.exceptions.SSLError):
-        message = f"The certificate of this address is not valid for it. Give another address, {_ALTERNATIVE_HINT}."
-        return invalid_field("image_url", message, code="certificate")
-    message = f"Nothing could be fetched from this address. Check it for slips, {_ALTERNATIVE_HINT}."
-    return invalid_field("image_url", message, code="unreachable")
+        return invalid_field(
+            "image_url",
+            "The TLS certificate of this URL is not valid. Use another URL, or send the image as image_base64 or as a "
+            "file.",
+            code="certificate",
+        )
+    return invalid_field(
+        "image_url",
+        "The image could not be fetched from this URL. Check the URL, or send the image as image_base64 or as a file.",
+        code="unreachable",
+    )

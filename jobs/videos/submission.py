@@ -14,7 +14,8 @@ from typing import Any
 from django.conf import settings
 
 from accounts.models import Team
-from common.errors import Detail, Overloaded, TooLarge, UnsupportedImage
+from common.errors import Detail, Overloaded, TooLarge, UnsupportedImage, invalid_field, invalid_fields
+from common.messages import Message
 from inference import limits
 from inference.catalogue import MODELS, ModelSpec
 from inference.errors import ImageError, ImageErrorCode, RequestError
@@ -22,7 +23,7 @@ from inference.images import decode_image, encode_png
 from inference.presets import PRESETS
 from inference.sizes import AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size, parse_size, resolution_label
 from jobs.models import Priority
-from jobs.videos.source_images import invalid_field, read_image_bytes
+from jobs.videos.source_images import read_image_bytes
 
 # Sources are kept no larger than the largest frame can use, a slow zoom included.
 _MAX_STORED_SIDE_PIXELS = 2048
@@ -64,7 +65,7 @@ class VideoRequest:
     # In whose words `webhook_url` is told, see `jobs.webhooks.payloads`.
     webhook_format: str = ""
     deadline: timedelta | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Message, ...] = ()
 
     def log_fields(self) -> dict[str, Any]:
         """The parameters for a log line: no picture, and of the words only how many."""
@@ -115,9 +116,13 @@ def build_request(
             resolution = values.get("resolution", preset.resolution)
             width, height = frame_size(resolution, values.get("aspect_ratio", AUTO_ASPECT_RATIO), *image.size)
     except RequestError as error:
-        raise invalid_field(error.field, error.message) from error
+        raise invalid_field(error.field, Message(error.template, error.params)) from error
     if resolution not in spec.resolutions:
-        raise invalid_field("resolution", f"{spec.name} makes {', '.join(spec.resolutions)}.")
+        raise invalid_field(
+            "resolution",
+            "%(model)s supports %(resolutions)s.",
+            {"model": spec.name, "resolutions": ", ".join(spec.resolutions)},
+        )
     fps = values.get("fps", spec.default_fps)
     return VideoRequest(
         spec=spec,
@@ -148,7 +153,9 @@ def get_enabled_model(name: str) -> ModelSpec:
     name = settings.MODEL_ALIASES.get(name, name)
     if name not in settings.MODELS_ENABLED or name not in MODELS:
         raise invalid_field(
-            "model", f"There is no model {name!r} here. Choose one of: {', '.join(settings.MODELS_ENABLED)}."
+            "model",
+            "There is no model %(name)s here. Choose one of: %(models)s.",
+            {"name": repr(name), "models": ", ".join(settings.MODELS_ENABLED)},
         )
     return MODELS[name]
 
@@ -158,19 +165,19 @@ def read_source_image(image_field: str, data: bytes) -> SourceImage:
     try:
         return _decode(data)
     except ImageError as error:
+        reason = Message(error.template, error.params)
         if image_field == "image_url":
-            message = f"What lies at this address cannot be used. {error.message}"
+            message = Message("The file at this URL cannot be used. %(reason)s", {"reason": reason})
             raise invalid_field(image_field, message, code=error.code) from error
-        details = (Detail((image_field,), error.message, error.code),)
         family = TooLarge if error.code == ImageErrorCode.TOO_LARGE else UnsupportedImage
-        message = f"{image_field}: {error.message}"
-        raise family(message, code=error.code, param=image_field, details=details) from error
+        detail = Detail((image_field,), reason, error.code)
+        raise invalid_fields(detail, family=family, code=error.code) from error
 
 
 def _decode(data: bytes) -> SourceImage:
     """Raises ImageError, or Overloaded when too many come."""
     if not _DECODER_SEMAPHORE.acquire(timeout=_DECODER_TIMEOUT_SECONDS):
-        raise Overloaded("Too many pictures are being read at once. Try again in a moment.")
+        raise Overloaded("Too many images are being decoded at the moment. Try again shortly.")
     try:
         image = decode_image(data)
         image.thumbnail((_MAX_STORED_SIDE_PIXELS, _MAX_STORED_SIDE_PIXELS))
@@ -200,17 +207,21 @@ def _num_frames(values: dict[str, Any], fps: int, default: int) -> int:
         return int(values.get("num_frames", default))
     frames = round(float(values["seconds"]) * fps)
     if frames not in limits.NUM_FRAMES:
-        message = (
-            f"{values['seconds']} s at {fps} frames a second are {frames} frames; {limits.NUM_FRAMES} are allowed."
+        raise invalid_field(
+            "seconds",
+            "%(seconds)s s at %(fps)s frames per second are %(frames)s frames. The range is %(range)s frames.",
+            {"seconds": values["seconds"], "fps": fps, "frames": frames, "range": str(limits.NUM_FRAMES)},
         )
-        raise invalid_field("seconds", message)
     return frames
 
 
-def _warnings(spec: ModelSpec, prompt: str) -> list[str]:
+def _warnings(spec: ModelSpec, prompt: str) -> list[Message]:
     # The site has no tokenizer: words and signs are the least that CLIP's makes of a text.
     if spec.max_prompt_tokens and len(re.findall(r"[^\W\d_]+|\d|[^\w\s]", prompt)) > spec.max_prompt_tokens - 2:
         return [
-            f"The prompt is longer than the {spec.max_prompt_tokens} tokens that {spec.name} reads; its end has no effect."
+            Message(
+                "The prompt is longer than the %(tokens)s tokens that %(model)s reads. The rest has no effect.",
+                {"tokens": spec.max_prompt_tokens, "model": spec.name},
+            )
         ]
     return []

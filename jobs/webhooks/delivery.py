@@ -110,7 +110,8 @@ def record_attempt(*, delivery: Delivery, result: AttemptResult, now: datetime) 
         seconds=round(result.seconds, 3),
         status=result.status,
         response_excerpt=result.excerpt,
-        error=result.error,
+        error=result.error.template,
+        error_params=result.error.params_as_json(),
     )
     current = Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.PENDING, tries=delivery.tries)
     if result.is_success:
@@ -125,7 +126,7 @@ def record_attempt(*, delivery: Delivery, result: AttemptResult, now: datetime) 
     else:
         delay = _RETRY_DELAYS_SECONDS[delivery.tries - 1] * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
         current.update(next_try_at=DatabaseNow() + timedelta(seconds=delay))
-    log.info("webhook_rejected", delivery=delivery.public_id, status=result.status, error=result.error)
+    log.info("webhook_rejected", delivery=delivery.public_id, status=result.status, error=str(result.error))
     _record_failure(endpoint, gone=result.status == _HTTP_GONE, now=now)
 
 

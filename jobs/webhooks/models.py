@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team, TeamOwnedQuerySet, User
 from common.ids import new_id, public_id
+from common.messages import Message
 from jobs.models import Job
 
 
@@ -155,10 +156,16 @@ class DeliveryAttempt(models.Model):
     # None when there was no answer; `trouble` then says why, and of a redirect that it is not followed.
     status = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
     response_excerpt = models.CharField(_("response excerpt"), max_length=1000, blank=True)
+    # The template of a message and its parameters; rows of earlier releases hold the whole text, and no parameters.
     error = models.CharField(_("error"), max_length=200, blank=True)
+    error_params = models.JSONField(_("error parameters"), null=True)
 
     def __str__(self) -> str:
-        return f"try {self.number}: {self.status or self.error}"
+        return f"attempt {self.number}: {self.status or self.error_message}"
+
+    @property
+    def error_message(self) -> Message:
+        return Message.from_columns(self.error, self.error_params)
 
 
 def event_id(subject_id: uuid.UUID, kind: str) -> str:

@@ -138,5 +138,5 @@ def _attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
         "seconds": attempt.seconds,
         "status": attempt.status,
         "answer": attempt.response_excerpt,
-        "trouble": attempt.error or None,
+        "trouble": str(attempt.error_message) or None,
     }

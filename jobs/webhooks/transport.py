@@ -6,13 +6,16 @@ from dataclasses import dataclass
 import requests
 import urllib3
 from django.conf import settings
-from django.utils.translation import gettext_noop as noop
 from requests_hardened.ip_filter import InvalidIPAddress
 
+from common.messages import Message
 from common.ssrf import safe_client
 
 _MAX_EXCERPT_BYTES = 1000
 _TOTAL_TIMEOUT_SECONDS = 15.0
+
+
+NO_ERROR = Message("")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class AttemptResult:
     seconds: float
     status: int | None = None
     excerpt: str = ""
-    error: str = ""
+    error: Message = NO_ERROR
 
     @property
     def is_success(self) -> bool:
@@ -35,15 +38,16 @@ def post(url: str, *, body: str, headers: dict[str, str]) -> AttemptResult:
     try:
         status, excerpt = _exchange(url, body.encode(), {"Content-Type": "application/json", **headers})
     except InvalidIPAddress:
-        reason = noop("The address is a private one, which is not called from here.")
+        reason = Message("The URL points to a private IP address, which is not allowed.")
     except requests.Timeout:
-        reason = noop("No answer in time.")
+        reason = Message("The server did not respond in time.")
     except requests.exceptions.SSLError:
-        reason = noop("The certificate is not valid for this address.")
+        reason = Message("The TLS certificate is not valid for this URL.")
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        reason = f"No connection ({type(error).__name__})."
+        reason = Message("The connection failed (%(error)s).", {"error": type(error).__name__})
     else:
-        reason = noop("Redirects are not followed. Give the address that they lead to.") if 300 <= status < 400 else ""
+        is_redirect = 300 <= status < 400
+        reason = Message("Redirects are not followed. Use the final URL.") if is_redirect else NO_ERROR
         return AttemptResult(time.monotonic() - started, status, excerpt, reason)
     return AttemptResult(time.monotonic() - started, error=reason)
 

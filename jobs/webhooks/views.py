@@ -15,7 +15,7 @@ from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict, NotFound
 from common.pagination import keyset_page
-from jobs.videos.views.words import translated
+from jobs.api.field_errors import message_of
 from jobs.webhooks.models import FINISHED_KINDS, Delivery, Endpoint
 from jobs.webhooks.selectors import find_delivery, find_endpoint
 from jobs.webhooks.serializers import SUBSCRIBABLE_EVENTS, NewWebhookSerializer
@@ -53,7 +53,7 @@ def webhooks(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 def _first_message(field_errors: Any) -> str:
     """Of one field, in the reader's language; that of a list field is under the number of the wrong entry."""
     first = next(iter(field_errors.values()))[0] if isinstance(field_errors, dict) else field_errors[0]
-    return translated(str(first), code=first.code)
+    return message_of(first).localized()
 
 
 def _create(request: HttpRequest, principal: Principal, values: dict[str, Any]) -> HttpResponseBase:
@@ -66,7 +66,7 @@ def _create(request: HttpRequest, principal: Principal, values: dict[str, Any]) 
             description=values.get("description", ""),
         )
     except Conflict as error:
-        messages.error(request, translated(error.message))
+        messages.error(request, error.localized())
         return redirect("webhooks")
     return _render_webhook(request, endpoint, secret=endpoint.secret, status=201)
 
@@ -91,7 +91,7 @@ def webhook_action(request: HttpRequest, principal: Principal, webhook_id: str, 
         if not _perform(request, endpoint, action):
             raise NotFound("No such action.")
     except Conflict as error:
-        messages.error(request, translated(error.message))
+        messages.error(request, error.localized())
     return redirect("webhooks") if action == "delete" else redirect("webhook", webhook_id)
 
 

@@ -10,6 +10,7 @@ from django.core.files.storage import default_storage
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 
+from common.messages import Message
 from inference.generation import GenerationRequest
 from jobs.models import Job
 from jobs.queue.lease import renew_lease
@@ -80,13 +81,13 @@ class RunningAttempt:
         )
 
     @property
-    def timeout_error(self) -> tuple[str, str] | None:
+    def timeout_error(self) -> tuple[str, Message] | None:
         """Why the run must be ended by force: code and message, or None."""
         now = time.monotonic()
         if now - self._last_step > settings.ENGINE_PROGRESS_TIMEOUT_SECONDS:
-            return "engine_hung", "The engine made no progress."
+            return "engine_hung", Message("The engine made no progress.")
         if now - self._started > settings.ATTEMPT_TIMEOUT_SECONDS:
-            return "attempt_timeout", "It took longer than an attempt may take."
+            return "attempt_timeout", Message("The attempt took longer than the time limit.")
         return None
 
     def renew_lease_if_due(self, interval_seconds: float) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common.messages import Message
 from common.parent_death import set_parent_death_signal
 from inference.engines.base import Engine, Frames, PreviewFn, load_engine
 from inference.errors import Canceled, DeviceBroken, InferenceError, OutOfMemory
@@ -60,11 +61,12 @@ def run_engine(
     try:
         engine = load_engine(model, device=device, source=source)
     except InferenceError as error:
-        pipe.send(LoadFailure(error.code, error.message))
+        pipe.send(LoadFailure(error.code, _message(error)))
         return
     except Exception as error:
         log.exception("The model could not be loaded.")
-        pipe.send(LoadFailure("engine_failed", f"The model could not be loaded: {error}"))
+        message = Message("The model could not be loaded: %(reason)s", {"reason": str(error)})
+        pipe.send(LoadFailure("engine_failed", message))
         return
     pipe.send(EngineReady(time.monotonic() - started))
     healthy = True
@@ -119,15 +121,21 @@ def _generate(
         error = OutOfMemory(
             "The machine does not have enough memory for this video. Choose fewer frames or a lower resolution."
         )
-        return GenerationFailure(command.fence, error.code, error.message, permanent=False, broken=False)
+        return GenerationFailure(command.fence, error.code, _message(error), permanent=False, broken=False)
     except InferenceError as error:
         broken = isinstance(error, DeviceBroken)
-        return GenerationFailure(command.fence, error.code, error.message, permanent=error.permanent, broken=broken)
+        return GenerationFailure(command.fence, error.code, _message(error), permanent=error.permanent, broken=broken)
     except Exception:
         log.exception("The engine failed unexpectedly.")
         # Whatever it was, the state that it left behind is not to be trusted.
-        return GenerationFailure(command.fence, "engine_failed", "The engine failed.", permanent=False, broken=True)
+        return GenerationFailure(
+            command.fence, "engine_failed", Message("The engine failed."), permanent=False, broken=True
+        )
     return GenerationResult(command.fence, gpu_seconds)
+
+
+def _message(error: InferenceError) -> Message:
+    return Message(error.template, error.params)
 
 
 def _save_frames(frames: Frames, path: Path) -> None:

@@ -14,6 +14,7 @@ from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 
 from common.db_errors import is_transient
+from common.messages import Message
 from inference.catalogue import ModelSpec
 from jobs.models import Job, Worker
 from jobs.queue.claim import claim_job
@@ -157,7 +158,7 @@ class GpuWorker(BaseWorker):
             command = attempt.prepare()
         except OSError as error:
             if isinstance(error, FileNotFoundError) and is_missing(job.source_key):
-                missing = "Its picture is gone."
+                missing = Message("The source image no longer exists.")
                 self.finish_running_attempt(lambda: fail_job(fence=job.fence, code="source_missing", message=missing))
                 return
             log.error("storage_failed", task_id=job.public_id, reason=str(error))
@@ -176,8 +177,8 @@ class GpuWorker(BaseWorker):
                 self.failed_loads = 0
                 log.info("engine_ready", model=self.spec.name, seconds=round(report.load_seconds, 1))
             case LoadFailure():
-                self.engine_error = report.message
-                log.error("engine_load_failed", model=self.spec.name, code=report.code, reason=report.message)
+                self.engine_error = str(report.message)
+                log.error("engine_load_failed", model=self.spec.name, code=report.code, reason=str(report.message))
             case EngineExit():
                 self.handle_engine_exit(report)
             case _ if self.running_attempt is None or report.fence != self.running_attempt.fence:
@@ -205,12 +206,12 @@ class GpuWorker(BaseWorker):
         if self.running_attempt is not None:
             fence = self.running_attempt.fence
             self.finish_running_attempt(
-                lambda: record_crash(fence=fence, code="engine_crashed", message="The engine crashed.")
+                lambda: record_crash(fence=fence, code="engine_crashed", message=Message("The engine crashed."))
             )
 
     def handle_run_failure(self, report: GenerationFailure) -> None:
         fence, code, message = report.fence, report.code, report.message
-        log.warning("run_failed", job=fence.job_id.hex, attempt=fence.attempt, code=code, reason=message)
+        log.warning("run_failed", job=fence.job_id.hex, attempt=fence.attempt, code=code, reason=str(message))
         if code == SCRATCH_FAILED:
             self.finish_running_attempt(lambda: requeue_job(fence=fence, delay_seconds=_STORAGE_RETRY_DELAY_SECONDS))
         else:

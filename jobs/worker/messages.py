@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from common.messages import Message
 from inference.generation import GenerationRequest
 from jobs.fencing import Fence
 
@@ -41,7 +42,7 @@ class LoadFailure:
     """From the child, before it exits: the model cannot be loaded."""
 
     code: str
-    message: str
+    message: Message
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class GenerationFailure:
 
     fence: Fence
     code: str
-    message: str
+    message: Message
     permanent: bool
     broken: bool
 

@@ -24,6 +24,7 @@ from django.db import Error as AnyDatabaseError
 from django.db import connection
 
 from common.db_errors import is_transient
+from common.messages import Message
 from inference.encoding import write_gif, write_mp4, write_poster
 from inference.errors import EncodingError
 from jobs.fencing import Fence
@@ -109,7 +110,10 @@ class Publisher:
         except EncodingError as error:
             failure = error
             self._retry_while_unavailable(
-                attempt, lambda: record_crash(fence=job.fence, code=failure.code, message=failure.message)
+                attempt,
+                lambda: record_crash(
+                    fence=job.fence, code=failure.code, message=Message(failure.template, failure.params)
+                ),
             )
         except OSError as error:
             log.error("publish_abandoned", task_id=job.public_id, reason=str(error))

@@ -16,24 +16,31 @@ MutoscopeError
 Each error carries a stable `code`, an HTTP `status` and a message that tells a person what to change.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from common.messages import Message
 
 
 @dataclass(frozen=True)
 class Detail:
-    """One field's complaint: where it is, what to change, and a stable word for the kind of fault."""
+    """What is wrong with one field: its location, a message, and a stable code for the kind of error."""
 
     loc: tuple[str, ...]
-    msg: str
+    message: Message
     type: str
 
     def as_json(self) -> dict[str, Any]:
-        return {"loc": list(self.loc), "msg": self.msg, "type": self.type}
+        return {"loc": list(self.loc), "msg": str(self.message), "type": self.type}
 
 
 class MutoscopeError(Exception):
-    """Base of all errors that reach a client. `type` is the family, `code` the exact case."""
+    """Base of all errors that reach a client. `type` is the family, `code` the exact case.
+
+    template: an English literal with `%(name)s` placeholders, or a Message that exists already.
+    params: the values of the placeholders. param: the field of the request that the error is about.
+    """
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "internal_error"
@@ -42,7 +49,8 @@ class MutoscopeError(Exception):
 
     def __init__(
         self,
-        message: str,
+        template: str | Message,
+        params: Mapping[str, Any] | None = None,
         *,
         code: str | None = None,
         param: str | None = None,
@@ -50,13 +58,22 @@ class MutoscopeError(Exception):
         extra: dict[str, Any] | None = None,
         retry_after_seconds: int | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        self.text = template if isinstance(template, Message) else Message(template, params or {})
+        super().__init__(str(self.text))
         self.code = code or self.default_code
         self.param = param
         self.details = details
         self.extra = extra or {}
         self.retry_after_seconds = retry_after_seconds or self.default_retry_after_seconds
+
+    @property
+    def message(self) -> str:
+        """The message in English, for programs and logs."""
+        return str(self.text)
+
+    def localized(self) -> str:
+        """Return the message in the language of the page that is being rendered."""
+        return self.text.localized()
 
 
 class Malformed(MutoscopeError):
@@ -106,3 +123,30 @@ class LimitExceeded(MutoscopeError):
 class Overloaded(MutoscopeError):
     status, type, default_code = 503, "overloaded_error", "overloaded"
     default_retry_after_seconds = 2
+
+
+_AT_FIELD = "%(field)s: %(problem)s"
+
+
+def invalid_fields(*details: Detail, family: type[MutoscopeError] = InvalidField, **options: Any) -> MutoscopeError:
+    """Return the error that lists these details; its message is that of the first one.
+
+    options: `code`, `extra` and `retry_after_seconds` of the error.
+    """
+    first = details[0]
+    message = Message(_AT_FIELD, {"field": ".".join(first.loc), "problem": first.message})
+    return family(message, param=first.loc[0], details=details, **options)
+
+
+def invalid_field(
+    name: str,
+    template: str | Message,
+    params: Mapping[str, Any] | None = None,
+    *,
+    code: str = "invalid",
+    family: type[MutoscopeError] = InvalidField,
+    **options: Any,
+) -> MutoscopeError:
+    """Return the error about one field. `code` is that of the detail; see `invalid_fields` for the options."""
+    message = template if isinstance(template, Message) else Message(template, params or {})
+    return invalid_fields(Detail((name,), message, code), family=family, **options)

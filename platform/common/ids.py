@@ -42,7 +42,10 @@ def public_id(prefix: str, identifier: uuid.UUID) -> str:
 
 def not_found(prefix: str, text: str) -> NotFound:
     """The one answer to what is not there, not the team's, or no id at all."""
-    return NotFound(f"No {_RESOURCE_NAMES.get(prefix, prefix)} with the id {text[:_MAX_QUOTED_LENGTH]!r}.")
+    return NotFound(
+        "No %(resource)s with the id %(id)s.",
+        {"resource": _RESOURCE_NAMES.get(prefix, prefix), "id": repr(text[:_MAX_QUOTED_LENGTH])},
+    )
 
 
 def parse_public_id(prefix: str, text: str) -> uuid.UUID:

@@ -125,7 +125,7 @@ async def submit(body: Body, request: Request) -> Response:
         await cursor.execute(
             "INSERT INTO jobs_job (id, team_id, user_id, api_key_id, model, prompt, negative_prompt, preset,"
             " resolution, width, height, num_frames, fps, steps, guidance_scale, seed, output_format, source_key,"
-            " metadata, webhook_url, webhook_formatat, warnings, state, pool, priority, vram_mb, attempt, max_attempts,"
+            " metadata, webhook_url, webhook_format, warnings, state, pool, priority, vram_mb, attempt, max_attempts,"
             " crash_count, steps_done, result_key, poster_key, quoted_credits, error_code, error_message,"
             " created_at, queued_at)"
             " VALUES (%s, %s, %s, %s, 'camera', %s, '', '', %s, %s, %s, %s, %s, %s, %s, %s, 'mp4', %s, '{}', '', '',"

@@ -62,7 +62,7 @@ def failure_reason(job: Job) -> tuple[str, str]:
         return "The request was canceled. Nothing was charged.", "canceled"
     if job.state == State.EXPIRED:
         return "Its deadline passed before it could start. Nothing was charged.", "expired"
-    return job.error_message, job.error_code
+    return str(job.error or ""), job.error_code
 
 
 def _logs(job: Job) -> list[dict[str, Any]]:

@@ -75,4 +75,4 @@ def _logs(job: Job) -> str:
 def _error(job: Job) -> str:
     if job.state == State.EXPIRED:
         return "Its deadline passed before it could start. Nothing was charged."
-    return job.error_message or "It could not be made. Nothing was charged."
+    return str(job.error or "The video could not be made. Nothing was charged.")

@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict, Gone, MutoscopeError
+from common.messages import Message
 from common.ratelimit import Limit
 from jobs.api.async_views import AsyncAPIView
 from jobs.api.authentication import principal_of
@@ -161,8 +162,8 @@ def _failure_error(job: Job) -> MutoscopeError:
     if job.state == State.CANCELED:
         return Conflict("The video was canceled.", code="canceled")
     if job.error_code == "out_of_memory":
-        return GpuMemoryImpossible(job.error_message)
-    return MutoscopeError(job.error_message, code=job.error_code)
+        return GpuMemoryImpossible(job.error or Message(""))
+    return MutoscopeError(job.error or Message(""), code=job.error_code)
 
 
 def _success_body(http: HttpRequest, job: Job) -> dict[str, Any]:

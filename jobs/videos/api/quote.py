@@ -69,6 +69,6 @@ class QuoteView(APIView):
                 "peak_memory_mb": found.price.vram_mb,
                 "fits": found.fits,
                 "suggestions": found.suggestions,
-                "warnings": list(video_request.warnings),
+                "warnings": [str(warning) for warning in video_request.warnings],
             }
         )

@@ -126,8 +126,8 @@ def _as_json(job: Job, queue_estimate: QueueEstimate | None, base_url: str) -> d
             "gpu_seconds": None if job.gpu_seconds is None else round(job.gpu_seconds, 3),
         },
         "attempt": job.attempt,
-        "error": {"code": job.error_code, "message": job.error_message} if job.error_code else None,
-        "warnings": job.warnings,
+        "error": {"code": job.error_code, "message": str(job.error)} if job.error else None,
+        "warnings": [str(warning) for warning in job.warning_messages],
         "metadata": job.metadata,
         "urls": {name: f"{base_url}{path.format(identifier)}" for name, path in _url_path_templates().items()},
     }

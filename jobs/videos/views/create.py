@@ -24,8 +24,8 @@ from jobs.videos.services import submit_job
 from jobs.videos.submission import default_model
 from jobs.videos.views import forms
 from jobs.videos.views.plan_options import OUTPUT_FORMATS, PlanOptions, options_for
+from jobs.videos.views.presets import PRESET_TITLES
 from jobs.videos.views.video import card_context
-from jobs.videos.views.words import PRESET_TITLES
 
 _RECENT_COUNT = 3
 

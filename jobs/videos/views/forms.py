@@ -21,12 +21,12 @@ from inference.catalogue import MODELS, ModelSpec
 from inference.errors import ImageErrorCode, InferenceError
 from inference.presets import PRESETS
 from inference.sizes import AUTO_ASPECT_RATIO, frame_size, nearest_aspect_ratio
+from jobs.api.field_errors import message_of
 from jobs.models import Job, Priority
 from jobs.queue.eta import estimate_wait_for_new
 from jobs.videos.quote import quote
 from jobs.videos.serializers import VideoRequestSerializer
 from jobs.videos.submission import VideoRequest, build_request, default_model
-from jobs.videos.views.words import translated
 
 FIELDS = (
     "prompt",
@@ -131,12 +131,12 @@ def errors_of(error: MutoscopeError) -> FormErrors:
     if isinstance(error, LimitExceeded) and error.extra.get("quota") == "credits":
         return {"price": _insufficient_credits_message(error.extra["needed"], error.extra["remaining"])}
     if error.code == "quota_exceeded":
-        return {"price": translated(error.message)}
+        return {"price": error.localized()}
     if error.code in set(ImageErrorCode):
-        return {"image": _image_message(error)}
+        return {"image": error.details[0].message.localized() if error.details else error.localized()}
     if error.details:
-        return {_error_field(detail.loc[0]): translated(detail.msg, code=detail.type) for detail in error.details}
-    return {_error_field(error.param or "form"): translated(error.message, code=error.code)}
+        return {_error_field(detail.loc[0]): detail.message.localized() for detail in error.details}
+    return {_error_field(error.param or "form"): error.localized()}
 
 
 def _error_field(name: str) -> str:
@@ -159,7 +159,7 @@ def _field_message(name: str, problem: Any) -> str:
         return _("A seed is a whole number from 0 to %(maximum)s.") % {"maximum": limits.SEED.maximum}
     if name == "image" and code == "empty":
         return _("The file is empty. Choose another one.")
-    return translated(str(problem), code=code)
+    return message_of(problem).localized()
 
 
 def _insufficient_credits_message(needed: int, left: int) -> str:
@@ -167,23 +167,6 @@ def _insufficient_credits_message(needed: int, left: int) -> str:
         "needed": needed,
         "left": left,
     }
-
-
-def _image_message(error: MutoscopeError) -> str:
-    message = error.details[0].msg if error.details else ""
-    if message.startswith("The image is too narrow"):  # it shares its code with what is no picture
-        return translated(message)
-    known = {
-        ImageErrorCode.UNSUPPORTED: _("This is not a PNG, JPEG or WebP picture, whatever its name says."),
-        ImageErrorCode.ANIMATED: _("The picture is animated. Choose a still one."),
-        ImageErrorCode.TRUNCATED: _("The picture is cut off before its end. Choose the whole file."),
-        ImageErrorCode.UNREADABLE: _("The picture is damaged and cannot be read. Save it again and choose that."),
-        ImageErrorCode.TOO_LARGE: _(
-            "The picture is too large: at most %(megapixels)s megapixels and %(side)s pixels a side."
-        )
-        % {"megapixels": limits.MAX_IMAGE_PIXELS // 10**6, "side": limits.MAX_IMAGE_SIDE},
-    }
-    return known[ImageErrorCode(error.code)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ from jobs.queue.cancel import cancel_job, delete_job
 from jobs.queue.eta import estimate_wait
 from jobs.states import State
 from jobs.videos.selectors import find_video
-from jobs.videos.views.words import PRESET_TITLES, translated
+from jobs.videos.views.presets import PRESET_TITLES
 
 # The still behind a running job's progress, and the preview of "make another".
 _IMAGE_MAX_SIDE, _IMAGE_JPEG_QUALITY = 1024, 85
@@ -120,8 +120,8 @@ def _video_context(principal: Principal, job: Job) -> dict[str, Any]:
         "aspect": nearest_aspect_ratio(job.width, job.height),
         "model_title": spec.title if spec else job.model,
         "preset_title": PRESET_TITLES.get(job.preset, job.preset),
-        "failure_message": translated(job.error_message, code=job.error_code),
-        "warnings": [translated(warning) for warning in job.warnings],
+        "failure_message": job.error.localized() if job.error else "",
+        "warnings": [warning.localized() for warning in job.warning_messages],
         "queue_estimate": None if job.is_finished else estimate_wait(job),
         "files_expired": job.state == State.COMPLETED and _are_files_expired(job),
         "processing_seconds": processing_time.total_seconds() if processing_time else None,

@@ -28,7 +28,6 @@ from accounts.audit.models import Verb
 from accounts.audit.services import record
 from accounts.models import Team
 from common.errors import MutoscopeError
-from jobs.videos.views.words import translated
 
 # A list's "select all" may mean a million rows: what cannot be done within a request is not begun.
 MAX_ROWS = 1000
@@ -154,7 +153,7 @@ class ActionsMixin:
                     if changed:
                         self._log_action(request, action, row, form_data)
             except MutoscopeError as error:
-                messages.error(request, f"{row}: {translated(error.message, code=error.code)}")
+                messages.error(request, f"{row}: {error.localized()}")
                 continue
             done += changed
             if not changed:

@@ -17,7 +17,6 @@ from jobs.queue.cancel import cancel_job
 from jobs.queue.priority import set_priority
 from jobs.queue.retry import retry_job
 from jobs.states import ACTIVE, State
-from jobs.videos.views.words import translated
 from portal.admin.actions import AdminAction
 from portal.admin.base import BaseAdmin, EstimatedPaginator
 from portal.admin.columns import field_column, label_column, link_column
@@ -176,7 +175,7 @@ class JobAdmin(BaseAdmin):
 
     @display(description=_("Error message"))
     def error_text(self, job: Job) -> str:
-        return translated(job.error_message, code=job.error_code)
+        return job.error.localized() if job.error else ""
 
     @display(description=_("Priority"), ordering="priority")
     def priority_label(self, job: Job) -> Any:

@@ -1,0 +1,5 @@
+"""Names of the presets for people."""
+
+from django.utils.translation import gettext_lazy as _
+
+PRESET_TITLES = {"fast": _("Fast"), "standard": _("Standard"), "high": _("High"), "batch": _("Batch")}
