@@ -99,11 +99,11 @@ def _visible_handles() -> list["pynvml.c_nvmlDevice_t"]:
         try:
             if not entry:
                 break
-            named = int(entry) if entry.lstrip("-").isdigit() else None
-            if named is not None and not 0 <= named < count:
+            number = int(entry) if entry.lstrip("-").isdigit() else None
+            if number is not None and not 0 <= number < count:
                 break  # CUDA, too, ignores everything from the first invalid entry on
             by_uuid = pynvml.nvmlDeviceGetHandleByUUID
-            handles.append(by_uuid(entry) if named is None else pynvml.nvmlDeviceGetHandleByIndex(named))
+            handles.append(by_uuid(entry) if number is None else pynvml.nvmlDeviceGetHandleByIndex(number))
         except pynvml.NVMLError:
             break
     return handles

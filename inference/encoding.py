@@ -164,13 +164,13 @@ def _palette(frames: Iterable[NDArray[np.uint8]], fps: int) -> VideoFrame:
 
 def _apply_palette(frames: Iterable[NDArray[np.uint8]], fps: int, palette: VideoFrame) -> Iterator[VideoFrame]:
     graph = Graph()
-    source, use, sink = _source(graph, frames, fps), graph.add("paletteuse"), graph.add("buffersink")
+    source, palette_use, sink = _source(graph, frames, fps), graph.add("paletteuse"), graph.add("buffersink")
     colours = graph.add_buffer(
         width=palette.width, height=palette.height, format=palette.format, time_base=Fraction(1, fps)
     )
-    source.link_to(use, 0, 0)
-    colours.link_to(use, 0, 1)
-    use.link_to(sink)
+    source.link_to(palette_use, 0, 0)
+    colours.link_to(palette_use, 0, 1)
+    palette_use.link_to(sink)
     graph.configure()
     colours.push(palette)
     colours.push(None)

@@ -15,7 +15,7 @@ from PIL.Image import Resampling
 from inference.errors import ImageError, ImageErrorCode
 from inference.limits import MAX_IMAGE_ASPECT_RATIO, MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE
 
-BACKDROP = (255, 255, 255)
+BACKGROUND = (255, 255, 255)
 """What transparent pixels are laid on."""
 
 MAX_PREVIEW_SIDE = 256
@@ -61,7 +61,7 @@ def decode_image(data: bytes) -> Image.Image:
     _check_header(image)
     try:
         image.load()
-        return _plain_rgb(_upright(image))
+        return _to_rgb(_apply_orientation(image))
     except _DECODE_ERRORS as error:
         raise _decode_error(error) from error
 
@@ -93,9 +93,9 @@ def fit_image(image: Image.Image, width: int, height: int, resample: Resampling 
     """
     scale = min(image.width / width, image.height / height)
     # A quotient that was rounded up would cut beyond the edge.
-    across, down = min(width * scale, image.width), min(height * scale, image.height)
-    left, top = (image.width - across) / 2, (image.height - down) / 2
-    return image.resize((width, height), resample, box=(left, top, left + across, top + down))
+    crop_width, crop_height = min(width * scale, image.width), min(height * scale, image.height)
+    left, top = (image.width - crop_width) / 2, (image.height - crop_height) / 2
+    return image.resize((width, height), resample, box=(left, top, left + crop_width, top + crop_height))
 
 
 def _detect_format(data: bytes) -> str:
@@ -167,7 +167,7 @@ def _decode_error(error: Exception) -> ImageError:
     )
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _apply_orientation(image: Image.Image) -> Image.Image:
     """Turned as its camera was held. Broken metadata, of which Pillow warns or raises, spoils no good picture."""
     try:
         return ImageOps.exif_transpose(image)
@@ -175,13 +175,13 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _plain_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image) -> Image.Image:
     """A copy that holds pixels and nothing else."""
     if image.mode.startswith("I"):
-        image = _from_16_bits(image)
+        image = _scale_16_bit(image)
     if image.has_transparency_data:
         clear = image.convert("RGBA")
-        plain = Image.new("RGB", image.size, BACKDROP)
+        plain = Image.new("RGB", image.size, BACKGROUND)
         plain.paste(clear, mask=clear.getchannel("A"))
     else:
         plain = image.convert("RGB")
@@ -189,6 +189,6 @@ def _plain_rgb(image: Image.Image) -> Image.Image:
     return plain
 
 
-def _from_16_bits(image: Image.Image) -> Image.Image:
+def _scale_16_bit(image: Image.Image) -> Image.Image:
     """Pillow's own conversion clips 16-bit grey to white instead of scaling it."""
     return Image.fromarray((np.asarray(image).astype(np.uint32) // 257).clip(0, 255).astype(np.uint8))

@@ -42,8 +42,10 @@ def frame_size(resolution: str, aspect_ratio: str, image_width: int, image_heigh
         raise RequestError(
             "aspect_ratio", "Unknown aspect ratio. Choose one of: %(aspect_ratios)s.", {"aspect_ratios": known}
         )
-    across, down = ratio
-    return _round_down(math.sqrt(side * side * across / down)), _round_down(math.sqrt(side * side * down / across))
+    ratio_width, ratio_height = ratio
+    width = math.sqrt(side * side * ratio_width / ratio_height)
+    height = math.sqrt(side * side * ratio_height / ratio_width)
+    return _round_down(width), _round_down(height)
 
 
 def parse_size(text: str) -> tuple[int, int]:

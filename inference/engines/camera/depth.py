@@ -4,18 +4,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-GUESS_SIDE = 96
+ESTIMATE_SIDE = 96
 """Pixels on the longer side at which the guess is made: depth should be smooth, and details would only tear."""
 
 
-def guess_depth(image: Image.Image, columns: int, rows: int) -> NDArray[np.float64]:
+def estimate_depth(image: Image.Image, columns: int, rows: int) -> NDArray[np.float64]:
     """(rows, columns) of nearness in -1 (far) to 1 (near).
 
     Three weak signs that photographs mostly obey: the ground is near and the sky is far; subjects stand in the
     middle; and subjects differ in colour from what runs along the border.
     """
     small = image.copy()
-    small.thumbnail((GUESS_SIDE, GUESS_SIDE), Image.Resampling.BOX)
+    small.thumbnail((ESTIMATE_SIDE, ESTIMATE_SIDE), Image.Resampling.BOX)
     colours = np.asarray(small, dtype=np.float64) / 255
     height, width, _ = colours.shape
     y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None, :]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.engines.camera.moves import DEFAULT_MOVES, MOVE_FIELDS, STRENGTH_MODIFIERS, VOCABULARY, Move, matches
+from inference.engines.camera.moves import DEFAULT_MOVES, MOVE_FIELDS, PHRASES, STRENGTH_MODIFIERS, Move, contains_words
 
 FULL_MOVE_SECONDS = 2.0
 """A clip of about this length makes the whole move; shorter ones make less of it, much longer ones hardly more."""
@@ -16,10 +16,10 @@ def read_move(prompt: str, seed: int, duration_seconds: float) -> Move:
     """The move for a clip. The same words, seed and duration give the same move."""
     text = prompt.lower()
     random = np.random.default_rng(seed)
-    matched = [phrase.move for phrase in VOCABULARY if phrase.matches(text)]
+    matched = [phrase.move for phrase in PHRASES if phrase.matches(text)]
     move = sum(matched, Move()) if matched else DEFAULT_MOVES[random.integers(len(DEFAULT_MOVES))]
     for english, chinese, factor in STRENGTH_MODIFIERS:
-        if matches(text, english, chinese):
+        if contains_words(text, english, chinese):
             move *= factor
     return _limit_move(_vary(move, random) * _strength_for_duration(duration_seconds))
 

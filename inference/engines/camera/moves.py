@@ -41,17 +41,17 @@ class Phrase:
 
     def matches(self, text: str) -> bool:
         """Whether lower-case `text` holds one of the words."""
-        return matches(text, self.english, self.chinese)
+        return contains_words(text, self.english, self.chinese)
 
 
-def matches(text: str, english: str, chinese: str) -> bool:
+def contains_words(text: str, english: str, chinese: str) -> bool:
     """Chinese runs its words together, so only English is held to word boundaries."""
     return re.search(rf"\b(?:{english})\b|{chinese}", text) is not None
 
 
 _SIDEWAYS = r"(?:pan\w*|mov\w+|slid\w+|track\w*|turn\w*|look\w*|drift\w*|to the)(?: \w+){0,2}"
 
-VOCABULARY = (
+PHRASES = (
     Phrase(
         r"zoom\w*[ -]?out|pull\w*[ -]?(?:back|out)|widen\w*|dolly\w*[ -]out",
         "拉远|缩小|后退",

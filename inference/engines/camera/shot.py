@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.engines.camera.depth import guess_depth
+from inference.engines.camera.depth import estimate_depth
 from inference.engines.camera.motion import ease
 from inference.engines.camera.moves import Move
 from inference.images import fit_image
@@ -46,8 +46,8 @@ def plan_poses(move: Move, num_frames: int, fps: int, seed: int) -> list[Pose]:
     shake_y = np.sin(2.9 * math.pi * time + phases[2]) + 0.6 * np.sin(5.3 * math.pi * time + phases[3])
     strength = SWAY * move.sway
     poses = []
-    for share, x, y in zip(progress, shake_x, shake_y, strict=True):
-        centred = move * (share - 0.5)
+    for fraction, x, y in zip(progress, shake_x, shake_y, strict=True):
+        centred = move * (fraction - 0.5)
         poses.append(Pose(centred, float(strength * x), float(strength * y)))
     return poses
 
@@ -60,12 +60,12 @@ class Shot:
         self.columns, self.rows = -(-width // CELL), -(-height // CELL)
         self.source = fit_image(image, round(width * OVERSIZE), round(height * OVERSIZE))
         self.grid = self._grid()
-        self.nearness = guess_depth(self.source, self.columns + 1, self.rows + 1)
+        self.nearness = estimate_depth(self.source, self.columns + 1, self.rows + 1)
         self.margin = self._margin()
 
     def frame(self, number: int) -> NDArray[np.uint8]:
         """(height, width, 3), RGB."""
-        corners = self._look(self.poses[number]) * self.margin
+        corners = self._source_corners(self.poses[number]) * self.margin
         half = np.array([self.source.width, self.source.height]) / 2
         pixels = corners * self.source.height + half
         # Rounding may leave a corner a hair outside, where Pillow would paint black.
@@ -81,7 +81,7 @@ class Shot:
         y = np.minimum(np.arange(self.rows + 1) * CELL, self.height) / self.height - 0.5
         return np.stack(np.meshgrid(x, y), axis=2)
 
-    def _look(self, pose: Pose) -> Corners:
+    def _source_corners(self, pose: Pose) -> Corners:
         """Where each corner looks: parallax first, which belongs to the scene, then the view's own motion."""
         move = pose.move
         near = self.nearness[..., None]
@@ -95,7 +95,7 @@ class Shot:
     def _margin(self) -> float:
         """The largest scale at which no frame looks beyond the picture."""
         bounds = np.array([self.width / self.height / 2, 0.5])
-        furthest = max(float((np.abs(self._look(pose)) / bounds).max()) for pose in self.poses)
+        furthest = max(float((np.abs(self._source_corners(pose)) / bounds).max()) for pose in self.poses)
         return 1 / max(furthest, 1.0)
 
     def _mesh(self, pixels: Corners) -> list[tuple[tuple[int, int, int, int], tuple[float, ...]]]:

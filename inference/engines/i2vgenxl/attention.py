@@ -9,7 +9,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 from inference.engines.i2vgenxl.kernels import attention, linear
 
 KeysValues = tuple[Tensor, Tensor]
-"""Each (clips, heads, tokens, channels of a head)."""
+"""Each (batch, heads, tokens, channels of a head)."""
 
 
 class Projection:
@@ -49,11 +49,11 @@ class CrossAttention:
         self.out = Projection(layer.to_out[0])
 
     def keys_values(self, context: Tensor) -> KeysValues:
-        """Of a context (clips, tokens, channels), once for all frames and steps."""
+        """Of a context (batch, tokens, channels), once for all frames and steps."""
         return self._split(self.to_k(context)), self._split(self.to_v(context))
 
     def __call__(self, x: Tensor, keys_values: KeysValues) -> Tensor:
-        """x: (clips or 1, all pixels of all frames, channels); the one of x meets the context of every clip."""
+        """x: (batch or 1, all pixels of all frames, channels); the one of x meets the context of every clip."""
         keys, values = keys_values
         queries = self._split(self.to_q(x)).expand(len(keys), -1, -1, -1)
         h = attention(queries, keys, values)
@@ -88,7 +88,7 @@ class SpatialTransformer:
         self.feed_forward = GatedFeedForward(block.ff)
 
     def __call__(self, x: Tensor, keys_values: KeysValues, num_frames: int) -> Tensor:
-        """x (clips or 1 * frames, channels, height, width) to (clips * frames, channels, height, width)."""
+        """x (batch or 1 * frames, channels, height, width) to (batch * frames, channels, height, width)."""
         height, width = x.shape[2:]
         residual = x.permute(0, 2, 3, 1).flatten(1, 2)
         h = F.group_norm(x, self.norm.num_groups, self.norm.weight, self.norm.bias, self.norm.eps)
@@ -114,13 +114,13 @@ class TemporalTransformer:
         self.feed_forward = GatedFeedForward(block.ff)
 
     def __call__(self, x: Tensor, num_frames: int) -> Tensor:
-        clips, (_, channels, height, width) = x.shape[0] // num_frames, x.shape
+        batch, (_, channels, height, width) = x.shape[0] // num_frames, x.shape
         pixels = height * width
-        h = x.permute(0, 2, 3, 1).reshape(clips, num_frames, pixels, channels).permute(0, 3, 1, 2)
+        h = x.permute(0, 2, 3, 1).reshape(batch, num_frames, pixels, channels).permute(0, 3, 1, 2)
         h = F.group_norm(h, self.norm.num_groups, self.norm.weight, self.norm.bias, self.norm.eps)
-        h = self.project_in(h.permute(0, 3, 2, 1).reshape(clips * pixels, num_frames, channels))
+        h = self.project_in(h.permute(0, 3, 2, 1).reshape(batch * pixels, num_frames, channels))
         h = self.attention1(self.norm1(h)).add_(h)
         h = self.attention2(self.norm2(h)).add_(h)
         h = self.feed_forward(self.norm3(h)).add_(h)
-        h = self.project_out(h).view(clips, pixels, num_frames, channels).transpose(1, 2)
-        return h.reshape(clips * num_frames, height, width, channels).permute(0, 3, 1, 2) + x
+        h = self.project_out(h).view(batch, pixels, num_frames, channels).transpose(1, 2)
+        return h.reshape(batch * num_frames, height, width, channels).permute(0, 3, 1, 2) + x

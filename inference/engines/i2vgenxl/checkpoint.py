@@ -26,7 +26,7 @@ WEIGHTS = {
     "unet": "diffusion_pytorch_model",
     "vae": "diffusion_pytorch_model",
 }
-HALF = "fp16"
+HALF_VARIANT = "fp16"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,13 @@ def weights_file(component: str, variant: str | None) -> str:
 
 def _choose_variant(available: set[str], source: str, component: str, *, half: bool) -> str | None:
     full = weights_file(component, None)
-    for variant in (HALF, None) if half else (None, HALF):
+    for variant in (HALF_VARIANT, None) if half else (None, HALF_VARIANT):
         if weights_file(component, variant) in available:
             return variant
     raise ModelIncomplete(
         full,
         "The checkpoint %(source)s has neither %(file)s nor its %(variant)s variant.",
-        {"source": source, "file": full, "variant": HALF},
+        {"source": source, "file": full, "variant": HALF_VARIANT},
     )
 
 
@@ -104,10 +104,10 @@ def _download(repository: str, *, half: bool) -> Path:
             {"repository": repository},
         ) from error
     except (HfHubHTTPError, OSError) as error:
-        return _cached(repository, error)
+        return _find_in_cache(repository, error)
 
 
-def _cached(repository: str, error: Exception) -> Path:
+def _find_in_cache(repository: str, error: Exception) -> Path:
     """Without a connection a checkpoint that was fetched before will do."""
     from huggingface_hub import snapshot_download  # noqa: PLC0415
     from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415

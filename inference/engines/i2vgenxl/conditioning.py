@@ -13,7 +13,7 @@ from inference.engines.i2vgenxl.denoiser import Conditioning, Denoiser
 class EncodedInputs:
     """What is asked of the clip, encoded. The first axis is 2 with guidance (without, with the prompt), else 1.
 
-    text: (clips, 77, width). image_embedding: (clips, 1, width), zero for the half without the prompt.
+    text: (batch, 77, width). image_embedding: (batch, 1, width), zero for the half without the prompt.
     image_latent: (1, 4, height/8, width/8), scaled.
     """
 
@@ -24,7 +24,7 @@ class EncodedInputs:
     num_frames: int
 
 
-def prepare(unet: Any, denoiser: Denoiser, inputs: EncodedInputs, timesteps: Tensor) -> Conditioning:
+def prepare_conditioning(unet: Any, denoiser: Denoiser, inputs: EncodedInputs, timesteps: Tensor) -> Conditioning:
     """Everything that the stock forward pass would recompute at every step. timesteps: (steps,)."""
     embedding = time_embedding(unet, timesteps, inputs.fps)
     context = build_context(unet, inputs)
@@ -49,11 +49,11 @@ def time_embedding(unet: Any, timesteps: Tensor, fps: int) -> Tensor:
 
 
 def build_context(unet: Any, inputs: EncodedInputs) -> Tensor:
-    """(clips, tokens, width): the text's tokens, 64 that the image latent gives, 4 that its embedding gives."""
-    clips, _, width = inputs.text.shape
+    """(batch, tokens, width): the text's tokens, 64 that the image latent gives, 4 that its embedding gives."""
+    batch, _, width = inputs.text.shape
     latent_tokens = unet.image_latents_context_embedding(inputs.image_latent).flatten(2).transpose(1, 2)
-    embedding_tokens = unet.context_embedding(inputs.image_embedding).view(clips, -1, width)
-    return torch.cat([inputs.text, latent_tokens.expand(clips, -1, -1), embedding_tokens], dim=1)
+    embedding_tokens = unet.context_embedding(inputs.image_embedding).view(batch, -1, width)
+    return torch.cat([inputs.text, latent_tokens.expand(batch, -1, -1), embedding_tokens], dim=1)
 
 
 def image_features(unet: Any, image_latent: Tensor, num_frames: int) -> Tensor:

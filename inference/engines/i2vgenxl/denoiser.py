@@ -77,9 +77,9 @@ class Denoiser:
         return [unit for units in blocks for unit in units]
 
     def __call__(self, latents: Tensor, step: int, conditioning: Conditioning) -> Tensor:
-        """Latents (frames, channels, height, width) to a prediction (clips * frames, channels, height, width).
+        """Latents (frames, channels, height, width) to a prediction (batch * frames, channels, height, width).
 
-        clips is 2 with guidance (first without the prompt, then with it) and 1 without.
+        batch is 2 with guidance (first without the prompt, then with it) and 1 without.
         """
         forward_pass = ForwardPass(conditioning, step)
         x = torch.cat([latents.to(conditioning.dtype), conditioning.image_features], dim=1)
@@ -97,14 +97,14 @@ class Denoiser:
             x = forward_pass.run(unit, x)
         for units, upsampler in self.up:
             for unit in units:
-                x = forward_pass.run(unit, _join(x, skips.pop()))
+                x = forward_pass.run(unit, _concat_skip(x, skips.pop()))
             if upsampler is not None:
                 x = upsample(upsampler, x, skips[-1])
         prediction: Tensor = self.conv_out(norm_silu(self.norm_out, x))
         return prediction
 
 
-def _join(x: Tensor, skip: Tensor) -> Tensor:
+def _concat_skip(x: Tensor, skip: Tensor) -> Tensor:
     """Skips from before the first look at the text serve both halves of guidance."""
     if len(skip) < len(x):
         skip = torch.cat([skip] * (len(x) // len(skip)))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from inference.engines.base import Frames, LatentEngine, OnPreview, OnStep, no_preview
 from inference.engines.i2vgenxl.checkpoint import find_checkpoint
-from inference.engines.i2vgenxl.conditioning import EncodedInputs, prepare
+from inference.engines.i2vgenxl.conditioning import EncodedInputs, prepare_conditioning
 from inference.engines.i2vgenxl.device_errors import translate_device_errors
 from inference.engines.i2vgenxl.image_conditioning import embed_image, encode_image
 from inference.engines.i2vgenxl.latent_preview import latents_to_rgb
@@ -23,7 +23,7 @@ from inference.generation import GenerationRequest
 
 LATENT_CHANNELS = 4
 VAE_FACTOR = 8
-DECODE_PIXELS = 1024 * 1024
+MAX_PIXELS_PER_DECODE = 1024 * 1024
 """Decoded at a time: the decoder's widest layers hold some 2 kB a pixel."""
 
 
@@ -57,7 +57,7 @@ class I2VGenXLEngine(LatentEngine):
         total = self.total_steps(request)
         with self._inference_context():
             scheduler = make_scheduler(components.scheduler_config, request.steps)
-            conditioning = prepare(
+            conditioning = prepare_conditioning(
                 components.unet, components.denoiser, self.encode_inputs(request, image), scheduler.timesteps
             )
             latents = initial_noise(request).to(self.device) * scheduler.init_noise_sigma
@@ -132,7 +132,7 @@ def initial_noise(request: GenerationRequest) -> Tensor:
 
 def frames_per_chunk(request: GenerationRequest) -> int:
     """How many frames are decoded together."""
-    return max(1, DECODE_PIXELS // (request.width * request.height))
+    return max(1, MAX_PIXELS_PER_DECODE // (request.width * request.height))
 
 
 def to_uint8(pixels: Tensor) -> NDArray[np.uint8]:

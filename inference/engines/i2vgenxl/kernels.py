@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-SHORT_SEQUENCE = 32
+MAX_SHORT_SEQUENCE = 32
 """Tokens up to which, on a CPU, two plain products beat the fused attention kernel's bookkeeping."""
 BLOCK_BYTES = 2 << 20
 """Of intermediate results made at a time on a CPU, so that they are still in its cache when they are read."""
@@ -25,7 +25,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def attention(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """Scaled dot-product attention of (batch, heads, tokens, channels) tensors."""
-    if queries.device.type != "cpu" or keys.shape[2] > SHORT_SEQUENCE:
+    if queries.device.type != "cpu" or keys.shape[2] > MAX_SHORT_SEQUENCE:
         return F.scaled_dot_product_attention(queries, keys, values)
     block = max(1, BLOCK_BYTES // (4 * queries[0].numel()))
     blocks = zip(*(torch.split(tensor, block) for tensor in (queries, keys, values)), strict=True)

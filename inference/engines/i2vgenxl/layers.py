@@ -1,7 +1,7 @@
 """The convolutional layers of the denoiser.
 
-Activations are (clips * frames, channels, height, width) in channels-last memory throughout, which is the same memory
-as (clips, channels, frames, height * width) channels-last: a convolution over time needs no copy, and tokens for
+Activations are (batch * frames, channels, height, width) in channels-last memory throughout, which is the same memory
+as (batch, channels, frames, height * width) channels-last: a convolution over time needs no copy, and tokens for
 attention are a view.
 """
 
@@ -56,11 +56,11 @@ class TemporalConvolution:
             self.stages.append((norm, weight, convolution.bias.detach()))
 
     def __call__(self, x: Tensor, num_frames: int) -> Tensor:
-        clips, (_, channels, height, width) = x.shape[0] // num_frames, x.shape
-        h = x.permute(0, 2, 3, 1).reshape(clips, num_frames, height * width, channels).permute(0, 3, 1, 2)
+        batch, (_, channels, height, width) = x.shape[0] // num_frames, x.shape
+        h = x.permute(0, 2, 3, 1).reshape(batch, num_frames, height * width, channels).permute(0, 3, 1, 2)
         for norm, weight, bias in self.stages:
             h = F.conv2d(norm_silu(norm, h), weight, bias, padding=(1, 0))
-        h = h.permute(0, 2, 3, 1).reshape(clips * num_frames, height, width, channels).permute(0, 3, 1, 2)
+        h = h.permute(0, 2, 3, 1).reshape(batch * num_frames, height, width, channels).permute(0, 3, 1, 2)
         return h.add_(x)
 
 

@@ -28,5 +28,5 @@ def apply_guidance(prediction: Tensor, scale: float, *, guided: bool) -> Tensor:
     """Classifier-free guidance (https://arxiv.org/abs/2207.12598): away from the first half, towards the second."""
     if not guided:
         return prediction
-    without, towards = prediction.chunk(2)
-    return torch.lerp(without, towards, scale)
+    unconditional, conditional = prediction.chunk(2)
+    return torch.lerp(unconditional, conditional, scale)

@@ -50,7 +50,7 @@ class ScriptedEngine(Engine):
             if not _skips_delays():
                 time.sleep(script.get("delay", 0.0))
             if is_triggered:
-                _act(script, step)
+                _run_actions(script, step)
             on_step(step, request.steps)
             on_preview(lambda: np.full((48, 64, 3), colour_of(request.seed), np.uint8))
         frames = np.empty((request.num_frames, request.height, request.width, 3), np.uint8)
@@ -73,7 +73,7 @@ def _parse_script(text: str) -> dict[str, float]:
     return {name: float(value) for name, value in pairs}
 
 
-def _act(script: dict[str, float], step: int) -> None:
+def _run_actions(script: dict[str, float], step: int) -> None:
     if script.get("fail_at") == step:
         raise InferenceError("scripted_failure", "The script requests a failure.", permanent=True)
     if script.get("oom_at") == step:

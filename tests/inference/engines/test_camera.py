@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from inference.engines.base import Engine, Frames, load_engine
-from inference.engines.camera.depth import guess_depth
+from inference.engines.camera.depth import estimate_depth
 from inference.engines.camera.motion import ease, read_move
 from inference.errors import Canceled
 from inference.generation import GenerationRequest
@@ -145,7 +145,7 @@ def test_easing_runs_from_start_to_end() -> None:
 
 
 def test_depth_guess_puts_the_ground_nearer_than_the_sky(sample: Sample) -> None:
-    depth = guess_depth(sample("rocket.jpg"), 11, 9)
+    depth = estimate_depth(sample("rocket.jpg"), 11, 9)
     assert depth.shape == (9, 11)
     assert depth.min() >= -1
     assert depth.max() <= 1
