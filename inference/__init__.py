@@ -1,5 +1,5 @@
-"""Turning a still picture and a sentence into frames: requests, limits, pictures, engines, encoding, devices.
+"""Generate a video from an image and a prompt: requests, limits, images, engines, encoding, devices.
 
-Plain Python: no Django, no Redis. torch, diffusers and transformers are imported below `inference.engines.i2vgenxl`
-alone, so a web process can import everything else.
+Plain Python: no Django, no Redis. Only `inference.engines.i2vgenxl` imports torch, diffusers and transformers, so a web
+process can import everything else.
 """

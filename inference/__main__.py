@@ -1,4 +1,4 @@
-"""`python -m inference`; see `inference.cli`."""
+"""Run `inference.cli` as `python -m inference`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`python -m inference`: make a clip, or list the models, without the site."""
+"""`python -m inference`: generate a video or list the models, without the site."""
 
 import argparse
 import sys
@@ -32,7 +32,7 @@ WRITERS = {".mp4": write_mp4, ".gif": write_gif}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 0, 1 when it could not be done, 2 when it was asked for wrongly."""
+    """Return the exit code: 0 for success, 1 if the run failed, 2 if the arguments are wrong."""
     options = _parser().parse_args(arguments)
     console = Console(stderr=True)
     try:
@@ -45,41 +45,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_line(console, f"failed: {error.message} ({error.code})")
         return EXIT_FAILURE
     except KeyboardInterrupt:
-        _print_line(console, "stopped")
+        _print_line(console, "canceled")
         return EXIT_FAILURE
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m inference", description="Turn a picture and a sentence into a clip."
+        prog="python -m inference", description="Generate a video from an image and a prompt."
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("models", help="list the models")
-    generate = commands.add_parser("generate", help="make a clip")
+    generate = commands.add_parser("generate", help="generate a video")
     generate.add_argument(
-        "--model", default="camera", help="a name out of `models`, or a checkpoint folder (%(default)s)"
+        "--model", default="camera", help="a model name or a checkpoint folder (default: %(default)s)"
     )
-    generate.add_argument("--image", type=Path, required=True, help="PNG, JPEG or WebP")
-    generate.add_argument("--prompt", required=True, help="what should move, and how")
-    generate.add_argument("--negative-prompt", default="", help="what to stay away from")
-    generate.add_argument("--width", type=int, help="of a frame in pixels, a multiple of 8; with --height")
-    generate.add_argument("--height", type=int)
-    generate.add_argument("--resolution", choices=RESOLUTIONS, help=f"instead of both ({DEFAULT_PRESET.resolution})")
+    generate.add_argument("--image", type=Path, required=True, help="a PNG, JPEG or WebP file")
+    generate.add_argument("--prompt", required=True, help="what should move and how")
+    generate.add_argument("--negative-prompt", default="", help="what to avoid")
+    generate.add_argument("--width", type=int, help="frame width in pixels, a multiple of 8; needs --height")
+    generate.add_argument("--height", type=int, help="frame height in pixels, a multiple of 8; needs --width")
+    generate.add_argument(
+        "--resolution",
+        choices=RESOLUTIONS,
+        help=f"instead of --width and --height (default: {DEFAULT_PRESET.resolution})",
+    )
     generate.add_argument("--aspect-ratio", choices=[AUTO_ASPECT_RATIO, *ASPECT_RATIOS], default=AUTO_ASPECT_RATIO)
-    generate.add_argument("--frames", type=int, default=DEFAULT_PRESET.num_frames, help="%(default)s")
-    generate.add_argument("--fps", type=int, default=8, help="%(default)s")
-    generate.add_argument("--steps", type=int, default=DEFAULT_PRESET.steps, help="%(default)s")
-    generate.add_argument("--guidance-scale", type=float, default=DEFAULT_PRESET.guidance_scale, help="%(default)s")
-    generate.add_argument("--seed", type=int, default=0, help="%(default)s")
-    generate.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (%(default)s)")
-    generate.add_argument("--save-latents", type=Path, metavar="F.safetensors", help="also write the final latents")
-    generate.add_argument("--out", type=Path, required=True, help="F.mp4 or F.gif")
+    generate.add_argument("--frames", type=int, default=DEFAULT_PRESET.num_frames, help="default: %(default)s")
+    generate.add_argument("--fps", type=int, default=8, help="default: %(default)s")
+    generate.add_argument("--steps", type=int, default=DEFAULT_PRESET.steps, help="default: %(default)s")
+    generate.add_argument(
+        "--guidance-scale", type=float, default=DEFAULT_PRESET.guidance_scale, help="default: %(default)s"
+    )
+    generate.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    generate.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    generate.add_argument("--save-latents", type=Path, metavar="F.safetensors", help="also save the final latents")
+    generate.add_argument("--out", type=Path, required=True, help="the file to write, ending in .mp4 or .gif")
     return parser
 
 
 def _print_line(console: Console, text: str) -> None:
-    """As it stands: paths may hold what rich takes for markup, and scripts may read lines."""
+    """Print without markup or wrapping: paths may contain what rich takes for markup, and scripts may read lines."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -117,7 +123,7 @@ def _run(
     if latents_path is None or not isinstance(engine, LatentEngine):
         return engine.generate(request, image, on_step)
     latents = engine.denoise(request, image, on_step)
-    from safetensors.numpy import save_file  # noqa: PLC0415 - installed with the gpu extra, as the engine is
+    from safetensors.numpy import save_file  # noqa: PLC0415 - part of the gpu extra, like the engine
 
     save_file({"latents": np.ascontiguousarray(latents)}, latents_path)
     return engine.decode(latents, request, on_step)

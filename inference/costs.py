@@ -1,6 +1,6 @@
-"""What a clip costs: predicted seconds and peak memory, as functions of its size.
+"""Predict the seconds and the peak memory of a video from its size.
 
-Volumes are counted in standard clips: one is 512 x 512 pixels x 16 frames.
+Volumes are counted in standard videos of 512 x 512 pixels x 16 frames.
 """
 
 from dataclasses import dataclass
@@ -11,27 +11,28 @@ STANDARD_PIXELS = 512 * 512
 STANDARD_FRAMES = 16
 
 VRAM_SLACK_MB = 2048
-"""Left free beside the measured peak: fragmentation, the CUDA context, and other processes' small things."""
+"""Added to the measured peak for fragmentation, the CUDA context and small allocations of other processes."""
 
 
 class CostModel(Protocol):
-    """Predicts how long a clip keeps its device busy."""
+    """Predicts how long generating a video takes on its device."""
 
     def seconds(self, width: int, height: int, num_frames: int, steps: int) -> float: ...
 
 
 class MemoryModel(Protocol):
-    """Predicts the peak of device memory in MiB, without slack."""
+    """Predicts the peak device memory in MiB, without slack."""
 
     def peak_mb(self, width: int, height: int, num_frames: int) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
 class DiffusionCost:
-    """TFLOP of a standard clip divided by a rate.
+    """TFLOP of a video divided by a rate.
 
-    `step_linear` grows with pixels x frames (convolutions, projections); `step_attention` with pixels² x frames
-    (spatial self-attention); `decode` with pixels x frames, once. `tflop_per_second` is the rate really reached.
+    step_linear, step_attention, decode: TFLOP for a standard video. `step_linear` (convolutions, projections; per step)
+    grows with pixels x frames, `step_attention` (spatial self-attention; per step) with pixels² x frames, `decode`
+    (once per video) with pixels x frames. tflop_per_second: the rate that is reached in practice.
     """
 
     step_linear: float
@@ -40,7 +41,7 @@ class DiffusionCost:
     tflop_per_second: float
 
     def seconds(self, width: int, height: int, num_frames: int, steps: int) -> float:
-        """Predicted seconds of the whole clip, guidance included."""
+        """Return the predicted seconds for the whole video, guidance included."""
         area = width * height / STANDARD_PIXELS
         volume = area * num_frames / STANDARD_FRAMES
         step = volume * (self.step_linear + self.step_attention * area)
@@ -49,24 +50,24 @@ class DiffusionCost:
 
 @dataclass(frozen=True, slots=True)
 class FrameCost:
-    """So many seconds for a clip, plus so many for each million pixels of each frame; steps do not matter."""
+    """Constant seconds per video plus seconds per million pixels of all frames; steps have no effect."""
 
     base_seconds: float
     seconds_per_megapixel: float
 
     def seconds(self, width: int, height: int, num_frames: int, steps: int) -> float:
-        """Predicted seconds of the whole clip."""
+        """Return the predicted seconds for the whole video."""
         return self.base_seconds + self.seconds_per_megapixel * width * height * num_frames / 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredMemory:
-    """Straight lines through measured (volume, peak in MiB) points, the end slopes carried on beyond them."""
+    """Linear interpolation of measured (volume in standard videos, peak in MiB) points, extrapolated at both ends."""
 
     points: tuple[tuple[float, float], ...]
 
     def peak_mb(self, width: int, height: int, num_frames: int) -> float:
-        """Predicted peak in MiB."""
+        """Return the predicted peak in MiB."""
         volume = width * height / STANDARD_PIXELS * num_frames / STANDARD_FRAMES
         segments = list(pairwise(self.points))
         (x0, y0), (x1, y1) = next((pair for pair in segments if volume <= pair[1][0]), segments[-1])
@@ -78,5 +79,5 @@ class NoMemory:
     """For engines that use no device memory."""
 
     def peak_mb(self, width: int, height: int, num_frames: int) -> float:
-        """Always nothing."""
+        """Return 0."""
         return 0.0

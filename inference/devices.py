@@ -1,4 +1,4 @@
-"""Which device to run on, asked of the NVIDIA driver through NVML, so that no torch and no CUDA context is needed."""
+"""Choose the device to run on. NVML is used, so that neither torch nor a CUDA context is needed."""
 
 import os
 import re
@@ -16,9 +16,10 @@ _CUDA = re.compile(r"cuda(?::(\d+))?")
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """`str(device)` is torch's name for it, "cpu" or "cuda:N". Memory in MiB, as free as it was when asked.
+    """A CPU or GPU. `str(device)` is torch's name for it, "cpu" or "cuda:N".
 
-    `busy_percent`: how much of the last moment a GPU computed, None where its driver does not tell.
+    total_mb, free_mb: memory in MiB, at the time of the query. utilization_percent: the share of the driver's last
+    sample period during which the GPU was busy, or None if the driver does not report it.
     """
 
     kind: str
@@ -33,9 +34,9 @@ class Device:
 
 
 def choose_device(requested: str = "auto") -> Device:
-    """The device for `wish`: "auto" (the GPU with the most free memory, else the CPU), "cpu", "cuda" or "cuda:N".
+    """Return the requested device: "auto" (the GPU with the most free memory, else the CPU), "cpu", "cuda" or "cuda:N".
 
-    Raises DeviceNotFound when a GPU is named that is not there.
+    Raises DeviceNotFound if that GPU does not exist.
     """
     if requested == "cpu":
         return cpu_device()
@@ -62,13 +63,13 @@ def choose_device(requested: str = "auto") -> Device:
 
 
 def cpu_device() -> Device:
-    """The processor and the machine's memory."""
+    """Return the CPU with the machine's memory."""
     memory = psutil.virtual_memory()
     return Device("cpu", 0, f"CPU ({os.cpu_count()} cores)", memory.total >> 20, memory.available >> 20)
 
 
 def cuda_devices() -> list[Device]:
-    """Every GPU that CUDA would show this process, numbered as CUDA numbers them; empty without a driver."""
+    """Return the GPUs that are visible to CUDA in this process, in CUDA's order; an empty list without a driver."""
     with _nvml() as ready:
         if not ready:
             return []
@@ -89,7 +90,7 @@ def _nvml() -> Iterator[bool]:
 
 
 def _visible_handles() -> list["pynvml.c_nvmlDevice_t"]:
-    """NVML knows nothing of CUDA_VISIBLE_DEVICES, which hides and renumbers. Its entries are numbers or UUIDs."""
+    """Apply CUDA_VISIBLE_DEVICES (numbers or UUIDs), which hides and renumbers GPUs and which NVML ignores."""
     count = pynvml.nvmlDeviceGetCount()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
@@ -101,7 +102,7 @@ def _visible_handles() -> list["pynvml.c_nvmlDevice_t"]:
                 break
             number = int(entry) if entry.lstrip("-").isdigit() else None
             if number is not None and not 0 <= number < count:
-                break  # CUDA, too, ignores everything from the first invalid entry on
+                break  # CUDA also ignores all entries after the first invalid one
             by_uuid = pynvml.nvmlDeviceGetHandleByUUID
             handles.append(by_uuid(entry) if number is None else pynvml.nvmlDeviceGetHandleByIndex(number))
         except pynvml.NVMLError:
@@ -118,5 +119,5 @@ def _describe(index: int, handle: "pynvml.c_nvmlDevice_t") -> Device:
 def _utilization_percent(handle: "pynvml.c_nvmlDevice_t") -> int | None:
     try:
         return int(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
-    except pynvml.NVMLError:  # a part of a divided GPU
+    except pynvml.NVMLError:  # a MIG partition of a GPU
         return None

@@ -1,6 +1,6 @@
-"""Frames to files that browsers play, one frame at a time: MP4 (H.264), GIF, and a JPEG poster.
+"""Write frames to files that browsers play, one frame at a time: MP4 (H.264), GIF and a JPEG poster.
 
-A disk that is full or broken is an OSError, everything else that goes wrong an EncodingFailed.
+A full or broken disk raises OSError; every other failure raises EncodingError.
 """
 
 import errno
@@ -24,18 +24,18 @@ from PIL import Image
 from inference.errors import EncodingError
 
 Frames = NDArray[np.uint8]
-"""(num_frames, height, width, 3), RGB; may be a memory map, since it is read frame by frame."""
+"""(num_frames, height, width, 3), RGB. May be a memory map, since frames are read one by one."""
 
 H264_OPTIONS = {"crf": "18", "preset": "medium"}
 FASTSTART = {"movflags": "+faststart"}
 BT709 = 1
-"""The number of BT.709 in H.264's tables of primaries, transfer and matrix."""
+"""The code of BT.709 in H.264's tables of primaries, transfer characteristics and matrix coefficients."""
 POSTER_QUALITY = 88
 
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What a film file holds. fps is exact; frames are counted by decoding them."""
+    """Properties of a video file. fps is exact; num_frames is counted by decoding."""
 
     width: int
     height: int
@@ -47,9 +47,9 @@ class VideoInfo:
 
 
 def write_mp4(frames: Frames, fps: int, path: Path) -> None:
-    """H.264, yuv420p, BT.709, index first: what every browser plays while it loads. Raises EncodingFailed.
+    """Write H.264 in yuv420p and BT.709, with the index first so that browsers play the file while it loads.
 
-    4:2:0 needs even sides: an odd one is made even by repeating its last row or column.
+    4:2:0 subsampling needs even sides: if one is odd, its last row or column is repeated. Raises EncodingError.
     """
     height, width = (side + side % 2 for side in frames.shape[1:3])
     with translate_file_errors(path), av.open(str(path), "w", format="mp4", options=dict(FASTSTART)) as container:
@@ -58,7 +58,8 @@ def write_mp4(frames: Frames, fps: int, path: Path) -> None:
         context = stream.codec_context
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = ColorRange.MPEG
-        # One for the film, on this thread alone: setting up a pool of threads a frame took longer than all the rest.
+        # One reformatter for all frames, on this thread: setting up a thread pool per frame took longer than all the
+        # other work.
         reformatter = VideoReformatter()
         for frame in _even_frames(frames, fps):
             yuv = reformatter.reformat(
@@ -69,10 +70,10 @@ def write_mp4(frames: Frames, fps: int, path: Path) -> None:
 
 
 def write_gif(frames: Iterable[NDArray[np.uint8]], fps: int, path: Path) -> None:
-    """An endless GIF with one palette of 256 colours made for it. Raises EncodingFailed.
+    """Write an endless GIF with one palette of 256 colours, computed from all frames. Raises EncodingError.
 
-    GIF counts in hundredths of a second; delays alternate where the rate does not divide them.
-    frames: gone through twice, so it must not be an iterator.
+    GIF delays are hundredths of a second; they alternate if fps does not divide 100.
+    frames: arrays of (height, width, 3), RGB; iterated more than once, so it must not be an iterator.
     """
     height, width = next(iter(frames)).shape[:2]
     with translate_file_errors(path), av.open(str(path), "w", format="gif", options={"loop": "0"}) as container:
@@ -84,7 +85,7 @@ def write_gif(frames: Iterable[NDArray[np.uint8]], fps: int, path: Path) -> None
 
 
 def write_poster(frame: NDArray[np.uint8], path: Path) -> None:
-    """One frame (height, width, 3) as a progressive JPEG. Raises EncodingFailed."""
+    """Write one frame (height, width, 3) as a progressive JPEG. Raises EncodingError."""
     with translate_file_errors(path):
         Image.fromarray(np.ascontiguousarray(frame)).save(
             path, "JPEG", quality=POSTER_QUALITY, optimize=True, progressive=True
@@ -92,7 +93,7 @@ def write_poster(frame: NDArray[np.uint8], path: Path) -> None:
 
 
 def probe(path: Path) -> VideoInfo:
-    """What is in a film file. Raises EncodingError when it is none."""
+    """Return the properties of a video file. Raises EncodingError if it is not a video."""
     with translate_file_errors(path, reading=True), av.open(str(path)) as container:
         if not container.streams.video:
             raise EncodingError("%(file)s contains no video.", {"file": path.name})
@@ -110,13 +111,13 @@ def probe(path: Path) -> VideoInfo:
         )
 
 
-# Not the frames' fault: the same clip can be written once there is space again.
+# The disk failed, not the frames: the same video can be written when there is space again.
 _DISK_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 
 
 @contextmanager
 def translate_file_errors(path: Path, *, reading: bool = False) -> Iterator[None]:
-    """What goes wrong with a file becomes an OSError or EncodingFailed; nothing half is left of one that is written."""
+    """Translate errors of reading or writing `path` to OSError or EncodingError; delete a partly written file."""
     try:
         yield
     except EncodingError:
@@ -151,7 +152,7 @@ def _even_frames(frames: Frames, fps: int) -> Iterator[VideoFrame]:
 
 
 def _palette(frames: Iterable[NDArray[np.uint8]], fps: int) -> VideoFrame:
-    """The 256 colours that serve all frames best."""
+    """Compute the 256 colours that fit all frames best."""
     graph = Graph()
     source, sink = _source(graph, frames, fps), graph.add("buffersink")
     graph.link_nodes(source, graph.add("palettegen"), sink).configure()
@@ -187,7 +188,7 @@ def _source(graph: Graph, frames: Iterable[NDArray[np.uint8]], fps: int) -> Filt
 
 
 def _pull_frames(sink: FilterContext) -> Iterator[VideoFrame]:
-    """What has come out so far."""
+    """Yield the frames that the filter graph has finished."""
     while True:
         try:
             frame = sink.pull()

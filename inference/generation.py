@@ -1,4 +1,4 @@
-"""What an engine is asked to make."""
+"""The request that an engine runs."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -13,9 +13,9 @@ _COUNT_FIELDS = ("num_frames", "fps", "steps")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
-    """One clip: `num_frames` frames of width x height pixels, shown at `fps` frames a second.
+    """One video: `num_frames` frames of width x height pixels, played at `fps` frames per second.
 
-    Checks only what no engine could work with; the site's narrower ranges are in `inference.limits`.
+    Rejects only values that no engine supports; the narrower ranges of the site are in `inference.limits`.
     Raises RequestError, which names the field.
     """
 
@@ -58,12 +58,12 @@ class GenerationRequest:
 
     @property
     def duration_seconds(self) -> float:
-        """How long the clip plays."""
+        """Playing time of the video in seconds."""
         return self.num_frames / self.fps
 
 
 def _check_text(field: str, text: str) -> None:
-    """NUL and lone surrogates come through JSON unharmed, and fail in the database and in UTF-8."""
+    """Reject long texts, NUL and lone surrogates; the last two pass through JSON but fail in the database and UTF-8."""
     if len(text) > limits.PROMPT_LENGTH.maximum:
         raise RequestError(
             field,

@@ -1,6 +1,6 @@
-"""Untrusted bytes to a plain RGB picture, and a picture to the shape of a frame.
+"""Decode untrusted bytes to a plain RGB image, and fit an image to the shape of a frame.
 
-The header is judged before anything is decoded: a few kilobytes can announce gigabytes.
+The header is checked before anything is decoded: a few kilobytes can declare gigabytes of pixels.
 """
 
 import io
@@ -16,17 +16,17 @@ from inference.errors import ImageError, ImageErrorCode
 from inference.limits import MAX_IMAGE_ASPECT_RATIO, MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE
 
 BACKGROUND = (255, 255, 255)
-"""What transparent pixels are laid on."""
+"""RGB colour behind transparent pixels."""
 
 MAX_PREVIEW_SIDE = 256
-"""Pixels a side, at most."""
+"""Pixels along the longer side."""
 MAX_PREVIEW_BYTES = 15_000
 """20 kB in base64."""
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
 _SIZE_LIMITS = {"megapixels": MAX_IMAGE_PIXELS // 10**6, "side": MAX_IMAGE_SIDE}
-# Each scan of a progressive JPEG goes over the whole picture again: 469 kB with 10,000 of them took 53 s. The marker
-# cannot occur in entropy-coded data; ordinary files have about ten.
+# Each scan of a progressive JPEG processes the whole image again: 469 kB with 10,000 scans took 53 s. The marker
+# cannot occur in entropy-coded data; ordinary files have about ten scans.
 _JPEG_SCAN_MARKER, _MAX_JPEG_SCANS = b"\xff\xda", 100
 _DECODE_ERRORS = (
     struct.error,
@@ -41,14 +41,14 @@ _DECODE_ERRORS = (
     OverflowError,
     MemoryError,
 )
-"""What Pillow's decoders raise on broken files (SyntaxError: a broken PNG)."""
+"""Errors that Pillow's decoders raise for broken files (SyntaxError: a broken PNG)."""
 
 
 def decode_image(data: bytes) -> Image.Image:
-    """The RGB picture in `data`, upright, without metadata. Raises PictureError.
+    """Decode `data` to an RGB image with its EXIF orientation applied and without metadata. Raises ImageError.
 
-    Reads PNG, JPEG and WebP, told by content, up to 25 megapixels and 8192 pixels a side. Greyscale, palette, CMYK and
-    16-bit pictures become 8-bit RGB; transparency is laid on white.
+    Reads PNG, JPEG and WebP, detected by content, up to 25 megapixels and 8192 pixels per side. Greyscale, palette,
+    CMYK and 16-bit images become 8-bit RGB; transparent pixels become white.
     """
     image_format = _detect_format(data)
     if image_format == "JPEG" and data.count(_JPEG_SCAN_MARKER) > _MAX_JPEG_SCANS:
@@ -67,7 +67,7 @@ def decode_image(data: bytes) -> Image.Image:
 
 
 def preview_jpeg(pixels: NDArray[np.uint8]) -> bytes:
-    """(height, width, 3) as a JPEG of at most PREVIEW_BYTES, for a look in passing."""
+    """Encode pixels (height, width, 3) as a JPEG of at most MAX_PREVIEW_BYTES, for the live preview."""
     image = Image.fromarray(np.ascontiguousarray(pixels))
     image.thumbnail((MAX_PREVIEW_SIDE, MAX_PREVIEW_SIDE), reducing_gap=2.0)
     for quality in (75, 50, 25, 1):
@@ -79,27 +79,28 @@ def preview_jpeg(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def encode_png(image: Image.Image) -> bytes:
-    """The picture as PNG, quickly rather than small; decode_picture gives the same pixels back."""
+    """Encode the image as PNG, for speed rather than size; `decode_image` returns the same pixels."""
     buffer = io.BytesIO()
-    # Of a photograph, filtered row by row, runs are all there is to find: two thirds of the time, the same size.
+    # In a photograph with PNG's row filters, run lengths are the only redundancy that zlib finds: with Z_RLE the file
+    # has the same size after two thirds of the time.
     image.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
     return buffer.getvalue()
 
 
 def fit_image(image: Image.Image, width: int, height: int, resample: Resampling = Resampling.LANCZOS) -> Image.Image:
-    """The middle of the picture at exactly width x height: the largest part of that shape, scaled.
+    """Return the largest centred part of the image with the shape width:height, scaled to width x height.
 
-    Cut before it is scaled: a picture of 2048 x 1 pixels scaled to cover a frame first would take gigabytes.
+    It is cropped before it is scaled: scaling an image of 2048 x 1 pixels to cover a frame would take gigabytes.
     """
     scale = min(image.width / width, image.height / height)
-    # A quotient that was rounded up would cut beyond the edge.
+    # A quotient that was rounded up would crop beyond the edge.
     crop_width, crop_height = min(width * scale, image.width), min(height * scale, image.height)
     left, top = (image.width - crop_width) / 2, (image.height - crop_height) / 2
     return image.resize((width, height), resample, box=(left, top, left + crop_width, top + crop_height))
 
 
 def _detect_format(data: bytes) -> str:
-    """The format by its first bytes, whatever the file is called."""
+    """Return the image format according to the first bytes."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
     for signature, image_format in _SIGNATURES.items():
@@ -148,7 +149,7 @@ def _check_header(image: Image.Image) -> None:
             "The image is too narrow: no side may be longer than %(ratio)s times the other. Crop the image.",
             {"ratio": MAX_IMAGE_ASPECT_RATIO},
         )
-    # Phones write JPEG files with a preview as a second picture (MPO): the first one is meant.
+    # Phones write JPEG files with a preview as a second image (MPO): the first image is the photograph.
     if getattr(image, "is_animated", False) and image.format != "MPO":
         raise ImageError(ImageErrorCode.ANIMATED, "The image is animated. Send a still image.")
 
@@ -168,7 +169,7 @@ def _decode_error(error: Exception) -> ImageError:
 
 
 def _apply_orientation(image: Image.Image) -> Image.Image:
-    """Turned as its camera was held. Broken metadata, of which Pillow warns or raises, spoils no good picture."""
+    """Apply the EXIF orientation. Broken metadata, for which Pillow warns or raises, is ignored."""
     try:
         return ImageOps.exif_transpose(image)
     except (*_DECODE_ERRORS, Warning):
@@ -176,7 +177,7 @@ def _apply_orientation(image: Image.Image) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """A copy that holds pixels and nothing else."""
+    """Return a copy that contains nothing but RGB pixels."""
     if image.mode.startswith("I"):
         image = _scale_16_bit(image)
     if image.has_transparency_data:
@@ -190,5 +191,5 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _scale_16_bit(image: Image.Image) -> Image.Image:
-    """Pillow's own conversion clips 16-bit grey to white instead of scaling it."""
+    """Scale 16-bit grey to 8 bits. Pillow's own conversion clips it to white."""
     return Image.fromarray((np.asarray(image).astype(np.uint32) // 257).clip(0, 255).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""The ranges that the site accepts. The command line takes more: see `inference.generation`."""
+"""The ranges that the site accepts. The command line accepts more: see `inference.generation`."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -8,7 +8,7 @@ Number = TypeVar("Number", int, float)
 
 @dataclass(frozen=True, slots=True)
 class Range(Generic[Number]):
-    """A closed interval; `value in range` asks whether it holds the value."""
+    """A closed interval; `value in range` tests whether it contains the value."""
 
     minimum: Number
     maximum: Number
@@ -23,7 +23,7 @@ class Range(Generic[Number]):
 PROMPT_LENGTH = Range(1, 1000)
 """Code points."""
 MAX_PROMPT_TOKENS = 77
-"""CLIP reads no further, its two end marks included; what follows has no effect."""
+"""Tokens that CLIP reads, its start and end tokens included; later tokens have no effect."""
 NUM_FRAMES = Range(8, 32)
 FPS = Range(4, 24)
 STEPS = Range(10, 100)
@@ -37,4 +37,4 @@ MAX_IMAGE_ASPECT_RATIO = 20
 """Longer side over shorter side."""
 
 FRAME_SIDE = Range(64, 2048)
-"""Pixels along each side of a clip."""
+"""Pixels along each side of a video."""

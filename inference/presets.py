@@ -1,11 +1,11 @@
-"""Named settings that fill in what a request leaves open."""
+"""Named default values for the fields that a request does not set."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """`resolution` is a key of `inference.sizes.RESOLUTIONS`; `priority` is low, normal or high."""
+    """Default values. resolution: a key of `inference.sizes.RESOLUTIONS`. priority: low, normal or high."""
 
     name: str
     resolution: str

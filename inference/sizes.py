@@ -1,4 +1,4 @@
-"""Frame sizes: a resolution is a pixel budget, an aspect ratio spends it."""
+"""Frame sizes: the resolution sets the number of pixels, the aspect ratio the shape."""
 
 import math
 import re
@@ -6,18 +6,18 @@ import re
 from inference.errors import RequestError
 
 RESOLUTIONS = {"256p": 256, "512p": 512, "768p": 768, "1024p": 1024}
-"""Name to the side of a square with the same number of pixels."""
+"""Resolution name to the side of a square with the same number of pixels."""
 
 ASPECT_RATIOS = {"1:1": (1, 1), "16:9": (16, 9), "9:16": (9, 16), "4:3": (4, 3), "3:4": (3, 4)}
 AUTO_ASPECT_RATIO = "auto"
 SIDE_MULTIPLE = 8
-"""The image autoencoder of the diffusion model shrinks each side by this much."""
+"""The factor by which the autoencoder of the diffusion model shrinks each side."""
 
 _SIZE = re.compile(r"([1-9]\d{0,4})[xX]([1-9]\d{0,4})", re.ASCII)
 
 
 def nearest_aspect_ratio(width: int, height: int) -> str:
-    """The name in ASPECT_RATIOS whose shape is closest to width:height, by ratio and not by difference."""
+    """Return the name in ASPECT_RATIOS that is closest to width:height on a logarithmic scale."""
     log_ratio = math.log(width / height)
     return min(
         ASPECT_RATIOS, key=lambda name: abs(math.log(ASPECT_RATIOS[name][0] / ASPECT_RATIOS[name][1]) - log_ratio)
@@ -25,9 +25,9 @@ def nearest_aspect_ratio(width: int, height: int) -> str:
 
 
 def frame_size(resolution: str, aspect_ratio: str, image_width: int, image_height: int) -> tuple[int, int]:
-    """(width, height) in pixels within the budget of `resolution`, sides rounded down to multiples of 8.
+    """Return (width, height) with at most as many pixels as `resolution`, rounded down to multiples of 8.
 
-    `aspect_ratio` "auto" takes the picture's own, nearest of ASPECT_RATIOS. Raises RequestError.
+    `aspect_ratio` "auto" is the entry of ASPECT_RATIOS that is nearest to the image. Raises RequestError.
     """
     side = RESOLUTIONS.get(resolution)
     if side is None:
@@ -49,7 +49,7 @@ def frame_size(resolution: str, aspect_ratio: str, image_width: int, image_heigh
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """`512x768` as (width, height). Raises RequestError unless both are multiples of 8."""
+    """Parse `512x768` to (width, height). Raises RequestError unless both are multiples of 8."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise RequestError("size", "The size must be WIDTHxHEIGHT in pixels, such as 512x768.")
@@ -65,7 +65,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def resolution_label(width: int, height: int) -> str:
-    """The resolution whose pixel budget is nearest to width x height, for display and for prices."""
+    """Return the resolution whose number of pixels is nearest to width x height, for display and for prices."""
     side = math.sqrt(width * height)
     return min(RESOLUTIONS, key=lambda name: abs(math.log(RESOLUTIONS[name] / side)))
 

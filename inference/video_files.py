@@ -1,6 +1,6 @@
-"""A film file's frames again, and what is made of them: a GIF, a sheet of all frames.
+"""Read the frames of a video file and convert them to a GIF or a sprite sheet.
 
-Decoded one frame at a time, as often as they are gone through: a clip's frames together may be a hundred megabytes.
+Frames are decoded one at a time, on every iteration: all frames of a video together may be a hundred megabytes.
 """
 
 from collections.abc import Iterator
@@ -22,22 +22,22 @@ MAX_TILE_SIDE = 256
 
 
 class VideoFile:
-    """Frames of a film file, as arrays of (height, width, 3), RGB. Raises EncodingFailed where it cannot be read."""
+    """Iterable of the frames of a video file, (height, width, 3) RGB. Iteration raises EncodingError."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
-        with translate_file_errors(self._path, reading=True), av.open(str(self._path)) as video:
-            if not video.streams.video:
+        with translate_file_errors(self._path, reading=True), av.open(str(self._path)) as container:
+            if not container.streams.video:
                 raise EncodingError("%(file)s contains no video.", {"file": self._path.name})
-            for frame in video.decode(video.streams.video[0]):
+            for frame in container.decode(container.streams.video[0]):
                 yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class SpriteSheet:
-    """How the frames of a clip lie on its sheet: row by row, from left to right, all of one size."""
+    """Layout of a sprite sheet: tiles of one size, one per frame, row by row from left to right. Sizes in pixels."""
 
     tile_width: int
     tile_height: int
@@ -46,7 +46,7 @@ class SpriteSheet:
 
     @classmethod
     def of(cls, *, width: int, height: int, num_frames: int) -> "SpriteSheet":
-        """As square as it gets; tiles of at most 256 pixels a side, no larger than the frames."""
+        """Return a nearly square layout; tiles have at most 256 pixels per side and are not larger than the frames."""
         scale = min(1.0, MAX_TILE_SIDE / max(width, height))
         columns = isqrt(num_frames - 1) + 1
         return cls(max(1, round(width * scale)), max(1, round(height * scale)), columns, num_frames)
@@ -56,18 +56,18 @@ class SpriteSheet:
         return ceil(self.num_frames / self.columns)
 
     def tile_position(self, number: int) -> tuple[int, int]:
-        """The left upper corner of a frame's tile."""
+        """Return (left, top) of the tile of a frame."""
         row, column = divmod(number, self.columns)
         return column * self.tile_width, row * self.tile_height
 
 
 def video_to_gif(video: Path, fps: int, path: Path) -> None:
-    """The film as an endless GIF, see `write_gif`. Raises EncodingFailed."""
+    """Convert the video to an endless GIF, see `write_gif`. Raises EncodingError."""
     write_gif(VideoFile(video), fps, path)
 
 
 def video_to_sprite_sheet(video: Path, sprite_sheet: SpriteSheet, path: Path) -> None:
-    """All frames as one JPEG. Raises EncodingError."""
+    """Write all frames as tiles of one JPEG. Raises EncodingError."""
     canvas = Image.new(
         "RGB", (sprite_sheet.columns * sprite_sheet.tile_width, sprite_sheet.rows * sprite_sheet.tile_height)
     )

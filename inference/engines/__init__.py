@@ -1,1 +1,1 @@
-"""The engines: one folder each, found through the catalogue by their dotted path."""
+"""The engines, one folder each. The catalogue names them by dotted path."""

@@ -1,4 +1,4 @@
-"""What every engine offers: load once, generate many times."""
+"""The interface of every engine: load once, generate many times."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -18,26 +18,26 @@ Frames = NDArray[np.uint8]
 """(num_frames, height, width, 3), RGB."""
 
 OnStep = Callable[[int, int], None]
-"""`on_step(step, total)` after each piece of work, step counting 1..total; raise Canceled in it to stop the run."""
+"""`on_step(step, total)` is called after each step, counted 1..total. It may raise Canceled to stop the run."""
 
 PreviewFn = Callable[[], NDArray[np.uint8]]
-"""Makes a picture of the clip as it stands, (height, width, 3) RGB of any size."""
+"""Renders a preview of the current state of the video, (height, width, 3) RGB of any size."""
 
 OnPreview = Callable[[PreviewFn], None]
-"""`on_look(look)` after each step: whoever wants to see the clip calls `look` there and then, and not too often."""
+"""`on_preview(preview)` is called after each step. It may call `preview` before it returns; each call costs time."""
 
 CHECKPOINT_MODEL = "i2vgen-xl"
-"""What a bare folder given as a model is taken for."""
+"""The model that runs a checkpoint folder given instead of a model name."""
 
 
 def no_preview(preview: PreviewFn) -> None:
-    """For whoever waits for the finished clip."""
+    """Ignore the preview: the default of `Engine.generate`."""
 
 
 class Engine(ABC):
-    """One model on one device. Keeps nothing of a run once `generate` has returned or raised.
+    """One model on one device. No state of a run remains after `generate` has returned or raised.
 
-    source: hub repository or folder of the weights, None when there are none. device: "cpu" or "cuda:N".
+    source: hub repository or folder of the weights, or None if there are none. device: "cpu" or "cuda:N".
     """
 
     def __init__(self, source: str | None, device: str) -> None:
@@ -46,31 +46,31 @@ class Engine(ABC):
 
     @abstractmethod
     def load(self) -> None:
-        """Make ready for `generate`. Raises ModelNotFound, ModelIncomplete, OutOfMemory or DeviceBroken."""
+        """Load the model. Raises ModelNotFound, ModelIncomplete, OutOfMemory or DeviceBroken."""
 
     @abstractmethod
     def generate(
         self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview
     ) -> Frames:
-        """Make the clip from an RGB picture of any size.
+        """Generate the frames from an RGB image of any size.
 
-        Calls `on_step` at least once a step; the last call has step equal to total. What `on_step` raises passes
-        through, and the engine can be used again. Raises OutOfMemory (usable again) or DeviceBroken (is not).
+        Calls `on_step` at least once per step; in the last call, step equals total. Exceptions of `on_step` propagate,
+        and the engine stays usable. Raises OutOfMemory (the engine stays usable) or DeviceBroken (it does not).
         """
 
 
 class LatentEngine(Engine):
-    """An engine that works in a latent space: its two halves can be run apart."""
+    """An engine that works in a latent space; denoising and decoding can be run separately."""
 
     @abstractmethod
     def denoise(
         self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview
     ) -> NDArray[np.float32]:
-        """The final latents, (1, channels, num_frames, height/8, width/8)."""
+        """Return the final latents, (1, channels, num_frames, height/8, width/8)."""
 
     @abstractmethod
     def decode(self, latents: NDArray[np.float32], request: GenerationRequest, on_step: OnStep) -> Frames:
-        """The frames of latents that `denoise` made; goes on counting where it stopped."""
+        """Decode latents of `denoise` to frames; the step count continues after its last step."""
 
     def generate(
         self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview
@@ -79,10 +79,10 @@ class LatentEngine(Engine):
 
 
 def create_engine(model: str, *, device: str = "auto", source: str | None = None) -> Engine:
-    """The engine of a catalogue name, or of a checkpoint folder, not loaded yet.
+    """Create the engine of a model name or a checkpoint folder, without loading it.
 
-    device: "auto", "cpu", "cuda" or "cuda:N". source: overrides where the catalogue loads the weights from.
-    Raises ModelNotFound, DeviceNotFound and EngineMissing.
+    device: "auto", "cpu", "cuda" or "cuda:N". source: overrides the catalogue's hub repository.
+    Raises ModelNotFound, DeviceNotFound or EngineMissing.
     """
     spec, source = _resolve(model, source)
     device = "cpu" if spec.pool == "cpu" else str(choose_device(device))
@@ -99,14 +99,14 @@ def create_engine(model: str, *, device: str = "auto", source: str | None = None
 
 
 def load_engine(model: str, *, device: str = "auto", source: str | None = None) -> Engine:
-    """`create_engine`, loaded and ready to generate."""
+    """Create and load an engine, see `create_engine` and `Engine.load`."""
     engine = create_engine(model, device=device, source=source)
     engine.load()
     return engine
 
 
 def _resolve(model: str, source: str | None) -> tuple[ModelSpec, str | None]:
-    """Catalogue names come first, so that a folder which happens to be called `camera` changes nothing."""
+    """Return model and source. Model names take precedence: a folder named `camera` has no effect."""
     if model in MODELS:
         spec = get_model(model)
         return spec, source or spec.source

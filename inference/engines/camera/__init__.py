@@ -1,4 +1,4 @@
-"""A virtual camera over the still picture: no neural network, no torch, any machine.
+"""A virtual camera that moves over an image: no neural network, no torch, any machine.
 
-`motion` reads the move out of the prompt and the seed, `depth` guesses what lies near, `shot` turns both into frames.
+`motion` derives the camera move from prompt and seed, `depth` estimates the depth, `shot` renders the frames.
 """

@@ -1,18 +1,18 @@
-"""A guess at what lies near, from nothing but the picture."""
+"""Estimate depth from a single image by simple heuristics."""
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 ESTIMATE_SIDE = 96
-"""Pixels on the longer side at which the guess is made: depth should be smooth, and details would only tear."""
+"""Pixels on the longer side of the image that is analysed. Depth must be smooth: details would tear the image."""
 
 
 def estimate_depth(image: Image.Image, columns: int, rows: int) -> NDArray[np.float64]:
-    """(rows, columns) of nearness in -1 (far) to 1 (near).
+    """Return nearness as (rows, columns) from -1 (far) to 1 (near).
 
-    Three weak signs that photographs mostly obey: the ground is near and the sky is far; subjects stand in the
-    middle; and subjects differ in colour from what runs along the border.
+    It combines three heuristics that hold for most photographs: the ground is near and the sky is far; subjects are in
+    the middle; subjects differ in colour from the borders.
     """
     small = image.copy()
     small.thumbnail((ESTIMATE_SIDE, ESTIMATE_SIDE), Image.Resampling.BOX)
@@ -26,7 +26,7 @@ def estimate_depth(image: Image.Image, columns: int, rows: int) -> NDArray[np.fl
 
 
 def _salience(colours: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far each pixel's colour is from the nearest of the colours of the four borders."""
+    """Return for each pixel the RGB distance to the nearest of the mean colours of the four borders."""
     borders = [colours[:4], colours[-4:], colours[:, :4], colours[:, -4:]]
     distances = [np.linalg.norm(colours - border.reshape(-1, 3).mean(axis=0), axis=2) for border in borders]
     nearest: NDArray[np.float64] = np.minimum.reduce(distances)
@@ -40,7 +40,7 @@ def _normalize(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _resample(values: NDArray[np.float64], columns: int, rows: int) -> NDArray[np.float64]:
-    """Blurred so that neighbouring corners of the mesh move together, then sampled at its corners."""
+    """Blur, so that neighbouring corners of the mesh move together, then sample at the corners."""
     levels = Image.fromarray(((values + 1) * 127.5).astype(np.uint8))
     blurred = levels.filter(ImageFilter.GaussianBlur(max(levels.size) / 14))
     sampled = blurred.convert("F").resize((columns, rows), Image.Resampling.BILINEAR)

@@ -1,4 +1,4 @@
-"""The camera as an engine."""
+"""The virtual camera as an engine."""
 
 from functools import partial
 
@@ -12,10 +12,10 @@ from inference.generation import GenerationRequest
 
 
 class CameraEngine(Engine):
-    """Moves over the still. The request's steps and guidance mean nothing here; progress counts frames."""
+    """Moves a virtual camera over the image. Steps and guidance of a request have no effect; progress counts frames."""
 
     def load(self) -> None:
-        """There is nothing to load."""
+        """Do nothing: there are no weights."""
 
     def generate(
         self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview

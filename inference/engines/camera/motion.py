@@ -1,4 +1,4 @@
-"""From a prompt and a seed to the move of one clip."""
+"""Derive the camera move of a video from its prompt and seed."""
 
 import math
 from dataclasses import replace
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from inference.engines.camera.moves import DEFAULT_MOVES, MOVE_FIELDS, PHRASES, STRENGTH_MODIFIERS, Move, contains_words
 
 FULL_MOVE_SECONDS = 2.0
-"""A clip of about this length makes the whole move; shorter ones make less of it, much longer ones hardly more."""
+"""A video of about this length makes the full move; a shorter one makes less, a much longer one hardly more."""
 
 
 def read_move(prompt: str, seed: int, duration_seconds: float) -> Move:
-    """The move for a clip. The same words, seed and duration give the same move."""
+    """Return the camera move. The same prompt, seed and duration give the same move."""
     text = prompt.lower()
     random = np.random.default_rng(seed)
     matched = [phrase.move for phrase in PHRASES if phrase.matches(text)]
@@ -25,12 +25,12 @@ def read_move(prompt: str, seed: int, duration_seconds: float) -> Move:
 
 
 def ease(progress: NDArray[np.float64]) -> NDArray[np.float64]:
-    """0..1 to 0..1, starting and ending gently but never standing still (a blend of a line and a cosine)."""
+    """Map 0..1 to 0..1 with a slow start and end but without a stop (a blend of a line and a cosine)."""
     return 0.45 * progress + 0.55 * (0.5 - 0.5 * np.cos(math.pi * progress))
 
 
 def _vary(move: Move, random: np.random.Generator) -> Move:
-    """No two seeds frame alike: each part a little stronger or weaker, and a trace of what was not asked for."""
+    """Vary each part of the move by up to 15 % and add small random parts, so that seeds give different framings."""
     factors = random.uniform(0.85, 1.15, len(MOVE_FIELDS))
     varied = Move(*(getattr(move, name) * factor for name, factor in zip(MOVE_FIELDS, factors, strict=True)))
     trace = random.uniform(-1, 1, 4)
@@ -42,7 +42,7 @@ def _strength_for_duration(duration_seconds: float) -> float:
 
 
 def _limit_move(move: Move) -> Move:
-    """Keeps several words together from tearing the picture apart or cropping it to a stamp."""
+    """Limit the sum of several phrases, so that it neither tears the image apart nor crops it to a small part."""
 
     def soft_limit(value: float, bound: float) -> float:
         return bound * math.tanh(value / bound)

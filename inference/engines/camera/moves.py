@@ -1,4 +1,4 @@
-"""What a camera can do, and the words that ask for it."""
+"""Camera moves and the phrases of a prompt that request them."""
 
 import re
 from dataclasses import dataclass, fields
@@ -6,11 +6,11 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """The whole of a camera move at full strength, from first frame to last.
+    """A camera move at full strength, from the first frame to the last.
 
-    pan and tilt: how far the view travels to the right and down, as a share of the frame. zoom: natural logarithm of
-    how much closer the view comes. roll: radians clockwise. dolly: how far the camera travels into the scene, which
-    moves near things more than far ones; track: the same sideways. sway: strength of a hand-held tremble.
+    pan, tilt: shift of the view to the right and down, as a fraction of the frame height. zoom: natural logarithm of
+    the magnification. roll: radians clockwise. dolly: travel into the scene, which moves near objects more than far
+    ones; track: the same sideways to the right. sway: strength of a hand-held shake.
     """
 
     pan: float = 0.0
@@ -33,19 +33,19 @@ MOVE_FIELDS = tuple(field.name for field in fields(Move))
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Words and their meaning. english: a regular expression over whole words; chinese: alternatives."""
+    """Words that request a move. english: a regular expression for whole words; chinese: one for alternatives."""
 
     english: str
     chinese: str
     move: Move
 
     def matches(self, text: str) -> bool:
-        """Whether lower-case `text` holds one of the words."""
+        """Return whether `text`, in lower case, contains one of the words."""
         return contains_words(text, self.english, self.chinese)
 
 
 def contains_words(text: str, english: str, chinese: str) -> bool:
-    """Chinese runs its words together, so only English is held to word boundaries."""
+    """Return whether `text` matches. Only English is matched at word boundaries: Chinese has no spaces."""
     return re.search(rf"\b(?:{english})\b|{chinese}", text) is not None
 
 
@@ -92,7 +92,7 @@ PHRASES = (
         Move(track=0.6, tilt=-0.03, zoom=0.05),
     ),
 )
-"""Every phrase that is said adds to the move; counter-clockwise, which also says clockwise, outweighs it."""
+"""The moves of all matching phrases are added. Counter-clockwise also matches clockwise, and outweighs it."""
 
 STRENGTH_MODIFIERS = (
     (r"slow(?:ly)?|gent(?:le|ly)|subt(?:le|ly)|soft(?:ly)?|calm(?:ly)?", "慢|轻轻|微微|缓缓", 0.6),
@@ -102,7 +102,7 @@ STRENGTH_MODIFIERS = (
         1.5,
     ),
 )
-"""Words, English and Chinese, that make the whole move weaker or stronger, and by how much."""
+"""English words, Chinese words and the factor by which they multiply the whole move."""
 
 DEFAULT_MOVES = (
     Move(zoom=0.16, dolly=0.8),
@@ -111,4 +111,4 @@ DEFAULT_MOVES = (
     Move(pan=-0.07, track=-0.9, zoom=0.05),
     Move(tilt=-0.06, dolly=0.5, zoom=0.08),
 )
-"""Drawn from when the prompt names no move: these suit any picture."""
+"""One of these is drawn if the prompt requests no move; they suit any image."""

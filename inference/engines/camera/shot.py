@@ -1,7 +1,7 @@
-"""The picture seen by the moving camera, frame by frame.
+"""Render the image as seen by the moving camera, frame by frame.
 
-Every frame is the picture drawn through a mesh of small quadrilaterals, whose corners the camera and the depth guess
-move by fractions of a pixel.
+Every frame is drawn through a mesh of small quadrilaterals of the image, whose corners are moved by the camera and by
+the estimated depth, with subpixel precision.
 """
 
 import math
@@ -17,20 +17,21 @@ from inference.engines.camera.moves import Move
 from inference.images import fit_image
 
 CELL = 16
-"""Pixels a side of a mesh cell."""
+"""Side of a mesh cell in pixels."""
 PARALLAX = 0.022
-"""How far, as a share of the frame, the nearest and farthest things shift against the middle at full strength."""
+"""Shift of the nearest and farthest points against the middle at full strength, as a fraction of the frame height."""
 SWAY = 0.006
+"""Amplitude of the main oscillation of a hand-held shake at full strength, as a fraction of the frame height."""
 OVERSIZE = 1.15
-"""The picture is kept this much larger than the frame, so that a closer view still finds detail."""
+"""The source image is scaled to this multiple of the frame, so that a closer view still shows detail."""
 
 Corners = NDArray[np.float64]
-"""(rows, columns, 2): x and y, in units of the frame's height, from its middle."""
+"""(rows, columns, 2): x and y in units of the frame height, relative to its centre."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """The view at one moment: the move so far, and the tremble of the hand."""
+    """The view in one frame: the part of the move that is reached, and the offset by hand-held shake."""
 
     move: Move
     shake_x: float
@@ -38,7 +39,7 @@ class Pose:
 
 
 def plan_poses(move: Move, num_frames: int, fps: int, seed: int) -> list[Pose]:
-    """One pose a frame. Half of the move lies before the picture's own framing and half behind, except for zooms."""
+    """Return one pose per frame. The move is centred: the middle of the video has the framing of the image."""
     progress = ease(np.linspace(0, 1, num_frames) if num_frames > 1 else np.zeros(1))
     time = np.arange(num_frames) / fps
     phases = np.random.default_rng([seed, 1]).uniform(0, 2 * math.pi, 4)
@@ -53,7 +54,7 @@ def plan_poses(move: Move, num_frames: int, fps: int, seed: int) -> list[Pose]:
 
 
 class Shot:
-    """A picture, a frame size and the poses of the whole clip, which together decide how far in the view must stay."""
+    """An image, a frame size and all poses of a video, which together determine how much must be cropped."""
 
     def __init__(self, image: Image.Image, width: int, height: int, poses: list[Pose]) -> None:
         self.width, self.height, self.poses = width, height, poses
@@ -64,11 +65,11 @@ class Shot:
         self.margin = self._margin()
 
     def frame(self, number: int) -> NDArray[np.uint8]:
-        """(height, width, 3), RGB."""
+        """Return the frame with this index, (height, width, 3), RGB."""
         corners = self._source_corners(self.poses[number]) * self.margin
         half = np.array([self.source.width, self.source.height]) / 2
         pixels = corners * self.source.height + half
-        # Rounding may leave a corner a hair outside, where Pillow would paint black.
+        # Rounding may place a corner slightly outside the image, where Pillow paints black.
         pixels = np.clip(pixels, 0.0, np.nextafter(half * 2, 0))
         image = self.source.transform(
             (self.width, self.height), Image.Transform.MESH, self._mesh(pixels), Image.Resampling.BICUBIC
@@ -76,13 +77,13 @@ class Shot:
         return np.asarray(image)
 
     def _grid(self) -> Corners:
-        """The mesh's corners in the frame."""
+        """Return the corners of the mesh in the frame."""
         x = np.minimum(np.arange(self.columns + 1) * CELL, self.width) / self.height - self.width / self.height / 2
         y = np.minimum(np.arange(self.rows + 1) * CELL, self.height) / self.height - 0.5
         return np.stack(np.meshgrid(x, y), axis=2)
 
     def _source_corners(self, pose: Pose) -> Corners:
-        """Where each corner looks: parallax first, which belongs to the scene, then the view's own motion."""
+        """Return the source point of each corner: parallax, which belongs to the scene, then the motion of the view."""
         move = pose.move
         near = self.nearness[..., None]
         corners = self.grid * (1 - PARALLAX * 2 * move.dolly * near)
@@ -93,13 +94,13 @@ class Shot:
         return view
 
     def _margin(self) -> float:
-        """The largest scale at which no frame looks beyond the picture."""
+        """Return the largest scale at which no frame extends beyond the image."""
         bounds = np.array([self.width / self.height / 2, 0.5])
         furthest = max(float((np.abs(self._source_corners(pose)) / bounds).max()) for pose in self.poses)
         return 1 / max(furthest, 1.0)
 
     def _mesh(self, pixels: Corners) -> list[tuple[tuple[int, int, int, int], tuple[float, ...]]]:
-        """Pillow's form: a box of the frame, and the quadrilateral of the source (NW, SW, SE, NE) that fills it."""
+        """Return Pillow's mesh: boxes of the frame, each with its quadrilateral (NW, SW, SE, NE) of the source."""
         quads = np.concatenate([pixels[:-1, :-1], pixels[1:, :-1], pixels[1:, 1:], pixels[:-1, 1:]], axis=2)
         return [
             (

@@ -1,5 +1,5 @@
-"""I2VGen-XL (https://arxiv.org/abs/2311.04145): our own sampling loop and forward pass over its checkpoint.
+"""I2VGen-XL (https://arxiv.org/abs/2311.04145): our own sampling loop and forward pass for its checkpoint.
 
-Follow a clip through it: `engine` (the loop), `prompts` and `conditioning` (what the picture and the text say),
-`denoiser` (the network), `layers` and `attention` (what it is made of). `checkpoint` and `loading` bring it up.
+In the order of a run: `checkpoint` and `loading` load the networks, `prompts`, `image_conditioning` and `conditioning`
+encode prompt and image, `engine` has the sampling loop, `denoiser` the network, `layers` and `attention` its parts.
 """

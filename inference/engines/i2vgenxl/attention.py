@@ -1,4 +1,7 @@
-"""The transformer layers of the denoiser: over the pixels of a frame, and over the frames of a pixel."""
+"""The transformer layers of the denoiser: over the pixels of a frame, and over the frames of a pixel.
+
+The batch is 2 with guidance (without, then with the prompt) and 1 without.
+"""
 
 from typing import Any
 
@@ -9,11 +12,11 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 from inference.engines.i2vgenxl.kernels import attention, linear
 
 KeysValues = tuple[Tensor, Tensor]
-"""Each (batch, heads, tokens, channels of a head)."""
+"""Keys and values, each (batch, heads, tokens, channels per head)."""
 
 
 class Projection:
-    """A linear layer, or the 1 x 1 convolution that some checkpoints have in its place."""
+    """A linear layer, or the 1 x 1 convolution that some checkpoints have instead."""
 
     def __init__(self, layer: Any) -> None:
         self.weight: Tensor = layer.weight.detach().flatten(1)
@@ -24,7 +27,7 @@ class Projection:
 
 
 class SelfAttention:
-    """Tokens (batch, tokens, channels) attending to each other; one matrix product makes queries, keys and values."""
+    """Self-attention over (batch, tokens, channels); one matrix product computes queries, keys and values."""
 
     def __init__(self, layer: Any) -> None:
         self.heads: int = layer.heads
@@ -39,7 +42,7 @@ class SelfAttention:
 
 
 class CrossAttention:
-    """Pixels attending to the context, whose keys and values every frame of a clip and every step share."""
+    """Attention of pixels to the context, whose keys and values are the same for all frames and all steps."""
 
     def __init__(self, layer: Any) -> None:
         self.heads: int = layer.heads
@@ -49,11 +52,11 @@ class CrossAttention:
         self.out = Projection(layer.to_out[0])
 
     def keys_values(self, context: Tensor) -> KeysValues:
-        """Of a context (batch, tokens, channels), once for all frames and steps."""
+        """Compute keys and values of a context (batch, tokens, channels), once for all frames and steps."""
         return self._split(self.to_k(context)), self._split(self.to_v(context))
 
     def __call__(self, x: Tensor, keys_values: KeysValues) -> Tensor:
-        """x: (batch or 1, all pixels of all frames, channels); the one of x meets the context of every clip."""
+        """x: (batch or 1, pixels of all frames, channels). A batch of 1 is expanded to the batch of the context."""
         keys, values = keys_values
         queries = self._split(self.to_q(x)).expand(len(keys), -1, -1, -1)
         h = attention(queries, keys, values)
@@ -75,7 +78,7 @@ class GatedFeedForward:
 
 
 class SpatialTransformer:
-    """A diffusers Transformer2DModel with one block: pixels to pixels of the frame, then pixels to the context."""
+    """A diffusers Transformer2DModel with one block: self-attention over the pixels of a frame, cross-attention."""
 
     def __init__(self, model: Any) -> None:
         (block,) = model.transformer_blocks
@@ -88,7 +91,7 @@ class SpatialTransformer:
         self.feed_forward = GatedFeedForward(block.ff)
 
     def __call__(self, x: Tensor, keys_values: KeysValues, num_frames: int) -> Tensor:
-        """x (batch or 1 * frames, channels, height, width) to (batch * frames, channels, height, width)."""
+        """x: (batch * frames or frames, channels, height, width). Returns (batch * frames, channels, height, width)."""
         height, width = x.shape[2:]
         residual = x.permute(0, 2, 3, 1).flatten(1, 2)
         h = F.group_norm(x, self.norm.num_groups, self.norm.weight, self.norm.bias, self.norm.eps)
@@ -102,7 +105,7 @@ class SpatialTransformer:
 
 
 class TemporalTransformer:
-    """A diffusers TransformerTemporalModel with one block: every pixel attends to itself in the other frames."""
+    """A diffusers TransformerTemporalModel with one block: self-attention of each pixel over the frames."""
 
     def __init__(self, model: Any) -> None:
         (block,) = model.transformer_blocks

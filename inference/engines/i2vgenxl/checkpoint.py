@@ -1,4 +1,4 @@
-"""The files of a checkpoint, found and checked before anything heavy is read."""
+"""Find and check the files of a checkpoint before the weights are read."""
 
 import json
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ HALF_VARIANT = "fp16"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A folder with all that is needed. variants: for each network the variant of its weights file, or None."""
+    """A complete checkpoint folder. variants: network name to the variant of its weights file, or None."""
 
     folder: Path
     variants: dict[str, str | None]
 
     def read_json(self, file: str) -> dict[str, Any]:
-        """A configuration file. Raises ModelIncomplete when it is not JSON."""
+        """Read a configuration file. Raises ModelIncomplete if it is not JSON."""
         try:
             content: dict[str, Any] = json.loads((self.folder / file).read_text(encoding="utf-8"))
         except ValueError as error:
@@ -48,9 +48,9 @@ class Checkpoint:
 
 
 def find_checkpoint(source: str, *, half: bool) -> Checkpoint:
-    """The checkpoint in a folder or, by way of the hub's cache, in a hub repository.
+    """Return the checkpoint in a folder, or in a hub repository, which is downloaded to the hub's cache.
 
-    half: prefer weights stored in half precision, where there are any. Raises ModelNotFound and ModelIncomplete.
+    half: prefer weights stored in half precision, if there are any. Raises ModelNotFound or ModelIncomplete.
     """
     folder = Path(source)
     if not folder.is_dir():
@@ -60,7 +60,10 @@ def find_checkpoint(source: str, *, half: bool) -> Checkpoint:
 
 
 def choose_variants(available: set[str], source: str, *, half: bool) -> dict[str, str | None]:
-    """For each network, which variant of its weights to load. Raises ModelIncomplete, which names the first gap."""
+    """Return the variant of the weights to load for each network. Raises ModelIncomplete for the first missing file.
+
+    available: paths of the checkpoint's files. source: name of the checkpoint, for the error.
+    """
     for file in CONFIGS:
         if file not in available:
             raise ModelIncomplete(file, "The checkpoint %(source)s has no %(file)s.", {"source": source, "file": file})
@@ -68,7 +71,7 @@ def choose_variants(available: set[str], source: str, *, half: bool) -> dict[str
 
 
 def weights_file(component: str, variant: str | None) -> str:
-    """Path of a network's weights inside the checkpoint."""
+    """Return the path of a network's weights inside the checkpoint."""
     return f"{component}/{WEIGHTS[component]}{f'.{variant}' if variant else ''}.safetensors"
 
 
@@ -85,8 +88,8 @@ def _choose_variant(available: set[str], source: str, component: str, *, half: b
 
 
 def _download(repository: str, *, half: bool) -> Path:
-    """The repository's folder in the hub's cache, fetched where needed; only the files that will be read."""
-    from huggingface_hub import HfApi, snapshot_download  # noqa: PLC0415 - checkpoints in folders need no hub
+    """Return the repository's folder in the hub's cache. Downloads only the files that are read."""
+    from huggingface_hub import HfApi, snapshot_download  # noqa: PLC0415 - not needed for a folder
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
 
     try:
@@ -108,7 +111,7 @@ def _download(repository: str, *, half: bool) -> Path:
 
 
 def _find_in_cache(repository: str, error: Exception) -> Path:
-    """Without a connection a checkpoint that was fetched before will do."""
+    """Return the folder of an earlier download, for when the hub is unreachable."""
     from huggingface_hub import snapshot_download  # noqa: PLC0415
     from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415
 

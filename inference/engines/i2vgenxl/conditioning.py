@@ -1,4 +1,4 @@
-"""From encoded prompt and picture to what the denoiser needs at every step."""
+"""Compute the inputs of the denoiser that are the same for all steps, from encoded prompt and image."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +11,10 @@ from inference.engines.i2vgenxl.denoiser import Conditioning, Denoiser
 
 @dataclass(frozen=True, slots=True)
 class EncodedInputs:
-    """What is asked of the clip, encoded. The first axis is 2 with guidance (without, with the prompt), else 1.
+    """Encoded prompt and image of a request. batch is 2 with guidance (without, then with the prompt), else 1.
 
     text: (batch, 77, width). image_embedding: (batch, 1, width), zero for the half without the prompt.
-    image_latent: (1, 4, height/8, width/8), scaled.
+    image_latent: (1, 4, height/8, width/8), scaled by the autoencoder's factor.
     """
 
     text: Tensor
@@ -25,7 +25,7 @@ class EncodedInputs:
 
 
 def prepare_conditioning(unet: Any, denoiser: Denoiser, inputs: EncodedInputs, timesteps: Tensor) -> Conditioning:
-    """Everything that the stock forward pass would recompute at every step. timesteps: (steps,)."""
+    """Compute what the forward pass of diffusers recomputes at every step. timesteps: (steps,)."""
     embedding = time_embedding(unet, timesteps, inputs.fps)
     context = build_context(unet, inputs)
     units = denoiser.units
@@ -41,7 +41,7 @@ def prepare_conditioning(unet: Any, denoiser: Denoiser, inputs: EncodedInputs, t
 
 
 def time_embedding(unet: Any, timesteps: Tensor, fps: int) -> Tensor:
-    """(steps, embedding): sinusoids of each timestep and of the frame rate, each through its own small network."""
+    """Return (steps, embedding): sinusoids of each timestep and of the frame rate, each through its own MLP, added."""
     device, dtype = unet.device, unet.dtype
     steps: Tensor = unet.time_embedding(unet.time_proj(timesteps.to(device)).to(dtype))
     rate: Tensor = unet.fps_embedding(unet.time_proj(torch.tensor([fps], device=device)).to(dtype))
@@ -49,7 +49,7 @@ def time_embedding(unet: Any, timesteps: Tensor, fps: int) -> Tensor:
 
 
 def build_context(unet: Any, inputs: EncodedInputs) -> Tensor:
-    """(batch, tokens, width): the text's tokens, 64 that the image latent gives, 4 that its embedding gives."""
+    """Return (batch, tokens, width): the tokens of the text, 64 from the image latent, 4 from the image embedding."""
     batch, _, width = inputs.text.shape
     latent_tokens = unet.image_latents_context_embedding(inputs.image_latent).flatten(2).transpose(1, 2)
     embedding_tokens = unet.context_embedding(inputs.image_embedding).view(batch, -1, width)
@@ -57,7 +57,7 @@ def build_context(unet: Any, inputs: EncodedInputs) -> Tensor:
 
 
 def image_features(unet: Any, image_latent: Tensor, num_frames: int) -> Tensor:
-    """(frames, 4, height, width): frame 0 shows the picture; each later one only says how far along the clip it is."""
+    """Return (frames, 4, height, width): from the image latent in frame 0, and the position in 0..1 in later frames."""
     _, channels, height, width = image_latent.shape
     progress = torch.linspace(0, 1, max(num_frames, 2), device=image_latent.device, dtype=torch.float32)[:num_frames]
     frames = progress.to(image_latent.dtype).view(-1, 1, 1, 1).repeat(1, channels, height, width)

@@ -1,9 +1,10 @@
-"""The denoising network: one forward pass over the weights of a diffusers I2VGenXLUNet.
+"""The denoising network: a forward pass over the weights of a diffusers I2VGenXLUNet.
 
-It computes what the stock forward pass computes, but
-- what no step changes is made once (`Conditioning`): context keys and values, time shifts, image features;
-- the two halves of classifier-free guidance share all work up to the first look at the text;
-- activations stay channels-last, which turns most of the stock pass's copies into views.
+It computes the same as the forward pass of diffusers, except that
+- whatever is the same for all steps is computed once (`Conditioning`): context keys and values, time shifts, image
+  features;
+- the two halves of classifier-free guidance share all work up to the first cross-attention;
+- activations stay channels-last, which turns most of the copies of diffusers into views.
 """
 
 from dataclasses import dataclass
@@ -18,10 +19,10 @@ from inference.engines.i2vgenxl.layers import ResnetLayer, TemporalConvolution, 
 
 @dataclass(frozen=True, slots=True)
 class Conditioning:
-    """What stays the same over the steps of one clip.
+    """The inputs that are the same for all steps of a run.
 
-    image_features: (frames, channels, height, width), joined to the noisy latents. keys_values: one entry for each
-    spatial transformer in the order of the pass. shifts: one (steps, channels) for each residual layer.
+    image_features: (frames, channels, height, width), concatenated to the noisy latents. keys_values: one entry for
+    each spatial transformer in the order of the pass. shifts: one (steps, channels) for each residual layer.
     """
 
     image_features: Tensor
@@ -32,7 +33,7 @@ class Conditioning:
 
 
 class UNetUnit:
-    """A residual layer with what follows it: time, and, where the block has them, the two transformers."""
+    """A residual layer, the temporal convolution after it and, if the block has them, the two transformers."""
 
     def __init__(self, resnet: Any, temporal: Any, spatial_attention: Any, temporal_attention: Any) -> None:
         self.resnet = ResnetLayer(resnet)
@@ -42,7 +43,7 @@ class UNetUnit:
 
 
 class ForwardPass:
-    """One walk through the network at one step; hands out the constants in the order in which they are needed."""
+    """One pass through the network at one step; supplies each unit with its share of the conditioning, in order."""
 
     def __init__(self, conditioning: Conditioning, step: int) -> None:
         self.num_frames = conditioning.num_frames
@@ -50,7 +51,7 @@ class ForwardPass:
         self._keys_values = iter(conditioning.keys_values)
 
     def run(self, unit: UNetUnit, x: Tensor) -> Tensor:
-        """x through the unit."""
+        """Apply the unit to x, (batch * frames, channels, height, width)."""
         x = unit.temporal(unit.resnet(x, next(self._shifts)), self.num_frames)
         if unit.spatial_attention is None or unit.temporal_attention is None:
             return x
@@ -59,7 +60,7 @@ class ForwardPass:
 
 
 class Denoiser:
-    """Callable network; `units` are in the order of the pass."""
+    """The callable network."""
 
     def __init__(self, unet: Any) -> None:
         self.conv_in: nn.Conv2d = unet.conv_in
@@ -72,14 +73,14 @@ class Denoiser:
 
     @property
     def units(self) -> list[UNetUnit]:
-        """All units, in the order in which a pass runs them."""
+        """All units in the order of a pass."""
         blocks = [*(units for units, _ in self.down), self.middle, *(units for units, _ in self.up)]
         return [unit for units in blocks for unit in units]
 
     def __call__(self, latents: Tensor, step: int, conditioning: Conditioning) -> Tensor:
-        """Latents (frames, channels, height, width) to a prediction (batch * frames, channels, height, width).
+        """Predict from latents (frames, channels, height, width); returns (batch * frames, channels, height, width).
 
-        batch is 2 with guidance (first without the prompt, then with it) and 1 without.
+        batch is 2 with guidance (without, then with the prompt) and 1 without.
         """
         forward_pass = ForwardPass(conditioning, step)
         x = torch.cat([latents.to(conditioning.dtype), conditioning.image_features], dim=1)
@@ -105,7 +106,7 @@ class Denoiser:
 
 
 def _concat_skip(x: Tensor, skip: Tensor) -> Tensor:
-    """Skips from before the first look at the text serve both halves of guidance."""
+    """Concatenate a skip connection. One from before the first cross-attention is used for both halves of guidance."""
     if len(skip) < len(x):
         skip = torch.cat([skip] * (len(x) // len(skip)))
     return torch.cat([x, skip], dim=1)
@@ -121,7 +122,7 @@ def _units(block: Any) -> list[UNetUnit]:
 
 
 def _middle_units(block: Any) -> list[UNetUnit]:
-    """The middle block has one residual layer before its attention and one behind it: the attention joins the first."""
+    """Build the units of the middle block: its attention comes after the first of its two residual layers."""
     first, second = zip(block.resnets, block.temp_convs, strict=True)
     return [UNetUnit(*first, _single(block.attentions), _single(block.temp_attentions)), UNetUnit(*second, None, None)]
 

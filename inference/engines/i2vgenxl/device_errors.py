@@ -1,4 +1,4 @@
-"""torch's failures to ours, so that a caller knows whether the process can go on."""
+"""Translate errors of torch, so that a caller knows whether the process stays usable."""
 
 import gc
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _DEVICE_ERROR_SIGNS = ("CUDA error", "cuDNN error", "CUBLAS_STATUS", "CUDNN_STAT
 
 @contextmanager
 def translate_device_errors(device: str) -> Iterator[None]:
-    """Raises OutOfMemory after giving back what was taken, or DeviceBroken for a lost CUDA context."""
+    """Raise OutOfMemory after freeing the memory, or DeviceBroken for a lost CUDA context."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:

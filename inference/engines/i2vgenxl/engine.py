@@ -1,4 +1,4 @@
-"""The sampling loop."""
+"""The engine of I2VGen-XL with its sampling loop."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,14 +24,14 @@ from inference.generation import GenerationRequest
 LATENT_CHANNELS = 4
 VAE_FACTOR = 8
 MAX_PIXELS_PER_DECODE = 1024 * 1024
-"""Decoded at a time: the decoder's widest layers hold some 2 kB a pixel."""
+"""Pixels that are decoded at a time: the widest layers of the decoder need about 2 kB per pixel."""
 
 
 class I2VGenXLEngine(LatentEngine):
-    """I2VGen-XL on the CPU in float32, or on CUDA in half precision."""
+    """I2VGen-XL, on the CPU in float32 or on CUDA in half precision."""
 
     def __init__(self, source: str | None, device: str, dtype: torch.dtype | None = None) -> None:
-        """dtype: float16 on CUDA and float32 on the CPU unless told; bfloat16 works where the GPU has it."""
+        """dtype: by default float16 on CUDA and float32 on the CPU; bfloat16 works on GPUs that support it."""
         super().__init__(source, device)
         self.dtype = dtype or (torch.float16 if device.startswith("cuda") else torch.float32)
         self._components: Components | None = None
@@ -40,7 +40,7 @@ class I2VGenXLEngine(LatentEngine):
     def components(self) -> Components:
         """The loaded networks."""
         if self._components is None:
-            raise RuntimeError("load() comes before generate()")
+            raise RuntimeError("The engine is not loaded. Call load() before generate().")
         return self._components
 
     def load(self) -> None:
@@ -82,11 +82,11 @@ class I2VGenXLEngine(LatentEngine):
         return frames
 
     def total_steps(self, request: GenerationRequest) -> int:
-        """What progress is counted in: the denoising steps, then the chunks of the decoder."""
+        """Return the number of steps that `on_step` counts: the denoising steps and the chunks of the decoder."""
         return request.steps + -(-request.num_frames // frames_per_chunk(request))
 
     def encode_inputs(self, request: GenerationRequest, image: Image) -> EncodedInputs:
-        """Prompt and picture, encoded."""
+        """Encode prompt and image."""
         components, guided = self.components, request.guidance_scale > 1
         prompts = guidance_prompts(request.prompt, request.negative_prompt, guided=guided)
         embedding = embed_image(components.image_encoder, components.clip_input, image, request.width)
@@ -99,7 +99,7 @@ class I2VGenXLEngine(LatentEngine):
         )
 
     def _decode_chunk(self, latents: Tensor) -> Frames:
-        """Together on a GPU; one by one on a CPU, whose cache holds no more."""
+        """Decode latents (frames, 4, height/8, width/8): together on a GPU, singly on a CPU because of its cache."""
         at_once = 1 if self.device == "cpu" else len(latents)
         batches = torch.split(latents.to(self.device, self.dtype), at_once)
         return np.concatenate([to_uint8(self.components.vae.decode(batch, return_dict=False)[0]) for batch in batches])
@@ -114,16 +114,20 @@ class I2VGenXLEngine(LatentEngine):
             yield
 
     def _report(self, on_step: Callable[[int, int], None], step: int, total: int) -> None:
-        """CUDA runs behind: without waiting, progress would be told, and a cancel seen, many steps too late."""
+        """Call `on_step` after CUDA has finished the step.
+
+        CUDA runs asynchronously: without waiting, progress would be reported, and a cancellation noticed, many steps
+        too late.
+        """
         if self.device.startswith("cuda"):
             torch.cuda.synchronize(self.device)
         on_step(step, total)
 
 
 def initial_noise(request: GenerationRequest) -> Tensor:
-    """(frames, 4, height/8, width/8) float32, the same on every device.
+    """Return noise (frames, 4, height/8, width/8) float32, the same on every device.
 
-    Drawn on the CPU as (1, 4, frames, height/8, width/8), as the reference does.
+    Drawn on the CPU as (1, 4, frames, height/8, width/8), as diffusers does.
     """
     shape = (1, LATENT_CHANNELS, request.num_frames, request.height // VAE_FACTOR, request.width // VAE_FACTOR)
     noise = torch.randn(shape, generator=torch.Generator("cpu").manual_seed(request.seed))
@@ -131,11 +135,11 @@ def initial_noise(request: GenerationRequest) -> Tensor:
 
 
 def frames_per_chunk(request: GenerationRequest) -> int:
-    """How many frames are decoded together."""
+    """Return how many frames are decoded at a time."""
     return max(1, MAX_PIXELS_PER_DECODE // (request.width * request.height))
 
 
 def to_uint8(pixels: Tensor) -> NDArray[np.uint8]:
-    """(frames, 3, height, width) in -1..1 to (frames, height, width, 3) in 0..255."""
+    """Convert (frames, 3, height, width) in -1..1 to (frames, height, width, 3) in 0..255."""
     scaled = (pixels.float() / 2 + 0.5).clamp_(0, 1).mul_(255).round_()
     return scaled.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

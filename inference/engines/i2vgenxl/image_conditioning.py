@@ -1,4 +1,4 @@
-"""What the networks see of the picture: CLIP a small square, the autoencoder the whole frame."""
+"""Encode the image: a small centred square with CLIP, the whole frame with the autoencoder."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class ClipInput:
-    """How CLIP wants its pictures: sides in pixels, and mean and deviation of each colour over its training set."""
+    """The input format of CLIP: sides in pixels, and per channel mean and standard deviation of its training set."""
 
     width: int
     height: int
@@ -20,10 +20,10 @@ class ClipInput:
 
 
 def embed_image(image_encoder: Any, clip_input: ClipInput, image: Image, frame_width: int) -> Tensor:
-    """CLIP's embedding of the middle square, (1, 1, width).
+    """Return CLIP's embedding of the centred square, (1, 1, width).
 
-    As in the published inference code the square is first cut at the width of the frame (box filter), and then
-    shrunk to CLIP's size (bilinear); other filters give another clip.
+    As in the published inference code, the square is first resized to the width of the frame (box filter) and then to
+    CLIP's size (bilinear); other filters give another video.
     """
     square = cover(image, frame_width, frame_width)
     small = square.resize((clip_input.width, clip_input.height), Resampling.BILINEAR)
@@ -34,17 +34,17 @@ def embed_image(image_encoder: Any, clip_input: ClipInput, image: Image, frame_w
 
 
 def encode_image(vae: Any, image: Image, width: int, height: int) -> Tensor:
-    """The picture's latent, (1, 4, height/8, width/8): the mode of its distribution, scaled as the denoiser wants."""
+    """Return the latent of the image, (1, 4, height/8, width/8): the mode of its distribution, scaled."""
     frame = to_tensor(cover(image, width, height)) * 2 - 1
     mode: Tensor = vae.encode(frame.to(vae.device, vae.dtype)).latent_dist.mode()
     return mode * float(vae.config.scaling_factor)
 
 
 def cover(image: Image, width: int, height: int) -> Image:
-    """The middle of the picture at width x height, as the reference cuts it, to the pixel.
+    """Return the centre of the image at width x height, cropped exactly as in the published inference code.
 
-    The floor division can fall one pixel short of the frame (427 // (427 / 192) is 191), and the crop then fills in a
-    black line. The model's output follows: `inference.images.fit_image`, which knows better, gives another clip.
+    Its floor division can be one pixel short of the frame (427 // (427 / 192) is 191), and the crop then adds a black
+    line. This affects the output: `inference.images.fit_image`, which avoids the line, gives another video.
     """
     scale = min(image.width / width, image.height / height)
     scaled = image.resize((int(image.width // scale), int(image.height // scale)), Resampling.BOX)
@@ -53,5 +53,5 @@ def cover(image: Image, width: int, height: int) -> Image:
 
 
 def to_tensor(image: Image) -> Tensor:
-    """(1, 3, height, width) float32 in 0..1."""
+    """Convert to (1, 3, height, width) float32 in 0..1."""
     return torch.from_numpy(np.asarray(image, dtype=np.float32) / 255).permute(2, 0, 1).unsqueeze(0)

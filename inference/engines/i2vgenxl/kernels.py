@@ -1,20 +1,20 @@
-"""Matrix products and attention, each by the fastest kernel that its device has for the shape."""
+"""Matrix products and attention with the fastest kernel for the device and the shape."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 MAX_SHORT_SEQUENCE = 32
-"""Tokens up to which, on a CPU, two plain products beat the fused attention kernel's bookkeeping."""
+"""Tokens up to which two plain products are faster on a CPU than the fused attention kernel with its overhead."""
 BLOCK_BYTES = 2 << 20
-"""Of intermediate results made at a time on a CPU, so that they are still in its cache when they are read."""
+"""Bytes of attention scores that are computed at a time on a CPU, so that they stay in its cache."""
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x (..., inputs) times weight (outputs, inputs), plus bias.
+    """Multiply x (..., inputs) by weight (outputs, inputs) and add bias.
 
-    On a CPU as a pointwise convolution: those go to oneDNN, whose products are more than twice as fast as the BLAS
-    behind F.linear on processors that MKL does not favour, and no slower on the others.
+    On a CPU this is a pointwise convolution, which runs in oneDNN: more than twice as fast as the BLAS of F.linear on
+    processors for which MKL is not optimised, and not slower on the others.
     """
     if x.device.type != "cpu":
         return F.linear(x, weight, bias)
@@ -24,7 +24,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def attention(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Scaled dot-product attention of (batch, heads, tokens, channels) tensors."""
+    """Compute scaled dot-product attention of (batch, heads, tokens, channels) tensors."""
     if queries.device.type != "cpu" or keys.shape[2] > MAX_SHORT_SEQUENCE:
         return F.scaled_dot_product_attention(queries, keys, values)
     block = max(1, BLOCK_BYTES // (4 * queries[0].numel()))

@@ -1,7 +1,7 @@
 """The convolutional layers of the denoiser.
 
 Activations are (batch * frames, channels, height, width) in channels-last memory throughout, which is the same memory
-as (batch, channels, frames, height * width) channels-last: a convolution over time needs no copy, and tokens for
+as (batch, channels, frames, height * width) channels-last: a temporal convolution needs no copy, and the tokens for
 attention are a view.
 """
 
@@ -13,12 +13,12 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 
 def norm_silu(norm: nn.GroupNorm, x: Tensor) -> Tensor:
-    """Group normalisation, then SiLU in place."""
+    """Apply group normalisation, then SiLU in place."""
     return F.silu(F.group_norm(x, norm.num_groups, norm.weight, norm.bias, norm.eps), inplace=True)
 
 
 class ResnetLayer:
-    """A diffusers ResnetBlock2D whose time embedding arrives already projected."""
+    """A diffusers ResnetBlock2D that takes the projected time embedding."""
 
     def __init__(self, block: Any) -> None:
         self.norm1: nn.GroupNorm = block.norm1
@@ -29,9 +29,9 @@ class ResnetLayer:
         self.time_projection: nn.Linear = block.time_emb_proj
 
     def shifts(self, embedding: Tensor) -> Tensor:
-        """(steps, embedding) to (steps, channels): what each step adds to every pixel after the first convolution.
+        """Project (steps, embedding) to (steps, channels), added to every pixel after the first convolution.
 
-        It comes with the convolution's own bias, so that adding it costs nothing in the loop.
+        The bias of the convolution is included, so that the addition costs nothing in the loop.
         """
         shifts: Tensor = self.time_projection(F.silu(embedding)) + self.conv1.bias
         return shifts
@@ -43,9 +43,9 @@ class ResnetLayer:
 
 
 class TemporalConvolution:
-    """A diffusers TemporalConvLayer: four convolutions over three neighbouring frames, as a residual.
+    """A diffusers TemporalConvLayer: four convolutions over three neighbouring frames, with a residual connection.
 
-    Written as two-dimensional convolutions over (frames, pixels), for which there are fast channels-last kernels.
+    They are computed as two-dimensional convolutions over (frames, pixels), which have fast channels-last kernels.
     """
 
     def __init__(self, layer: Any) -> None:
@@ -65,6 +65,6 @@ class TemporalConvolution:
 
 
 def upsample(layer: Any, x: Tensor, like: Tensor) -> Tensor:
-    """Nearest-neighbour to the height and width of `like` (odd sides do not just double), then the convolution."""
+    """Upsample to the height and width of `like` (nearest; odd sides are not exactly doubled), then convolve."""
     output: Tensor = layer.conv(F.interpolate(x, size=like.shape[2:], mode="nearest"))
     return output

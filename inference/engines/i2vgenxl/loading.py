@@ -1,4 +1,4 @@
-"""A checkpoint's files to networks on a device."""
+"""Load the networks of a checkpoint onto a device."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from inference.errors import ModelIncomplete
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """The networks and their companions, in evaluation mode, on one device and in one precision."""
+    """The networks, in evaluation mode, on one device and in one precision, with tokenizer and configuration."""
 
     tokenizer: Any
     text_encoder: Any
@@ -33,10 +33,10 @@ class Components:
 
 
 def load_components(checkpoint: Checkpoint, device: str, dtype: torch.dtype) -> Components:
-    """Raises ModelIncomplete, which names the file, when one of them does not hold what it should."""
+    """Load all networks. Raises ModelIncomplete, which names the file, if one of them is broken."""
 
     quiet: Callable[[], None] = disable_progress_bar
-    quiet()  # transformers draws a bar for each network, over whatever the caller draws
+    quiet()  # transformers shows a progress bar for each network, which overwrites the output of the caller
 
     def network(component: str, build: Callable[..., Any], **options: Any) -> Any:
         variant = checkpoint.variants[component]
@@ -46,7 +46,7 @@ def load_components(checkpoint: Checkpoint, device: str, dtype: torch.dtype) -> 
 
     with _loading("tokenizer/vocab.json"):
         tokenizer = CLIPTokenizer.from_pretrained(checkpoint.folder / "tokenizer")
-    # low_cpu_mem_usage needs accelerate, which nothing else here does.
+    # low_cpu_mem_usage needs accelerate, which is not a dependency.
     unet = network("unet", I2VGenXLUNet.from_pretrained, torch_dtype=dtype, low_cpu_mem_usage=False)
     vae = network("vae", AutoencoderKL.from_pretrained, torch_dtype=dtype, low_cpu_mem_usage=False)
     return Components(
@@ -62,7 +62,7 @@ def load_components(checkpoint: Checkpoint, device: str, dtype: torch.dtype) -> 
 
 
 def _prepare_for_inference(model: nn.Module) -> nn.Module:
-    """Channels-last where that is a memory format: the UNet has five-dimensional weights, too."""
+    """Set evaluation mode and store 2D convolutions channels-last; the UNet also has five-dimensional weights."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
@@ -70,7 +70,7 @@ def _prepare_for_inference(model: nn.Module) -> nn.Module:
 
 
 def make_scheduler(config: dict[str, Any], steps: int) -> Any:
-    """A scheduler of its own for every run, since it carries state. Kept on the CPU: its arithmetic is on scalars."""
+    """Create a scheduler for one run, since it has state. It stays on the CPU: its arithmetic is on scalars."""
     build: Any = DDIMScheduler.from_config
     scheduler = build(config)
     scheduler.set_timesteps(steps)
@@ -91,7 +91,7 @@ def _clip_input(checkpoint: Checkpoint) -> ClipInput:
 
 
 class _loading:  # noqa: N801 - reads as a statement
-    """Turns whatever a loader raises into ModelIncomplete for `file`."""
+    """Translate exceptions of a loader to ModelIncomplete for `file`."""
 
     def __init__(self, file: str) -> None:
         self.file = file

@@ -1,4 +1,4 @@
-"""Prompts to the text conditioning that I2VGen-XL was trained on."""
+"""Encode prompts as I2VGen-XL expects them, and apply guidance."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 def encode_prompts(tokenizer: Any, text_encoder: Any, prompts: list[str]) -> Tensor:
-    """(prompts, 77, width): the penultimate hidden state of CLIP's text model, through its final layer norm.
+    """Return (prompts, 77, width): the penultimate hidden state of CLIP's text model after its final layer norm.
 
-    What lies beyond 77 tokens is cut off.
+    Prompts are truncated to 77 tokens.
     """
     tokens = tokenizer(
         prompts, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
@@ -20,12 +20,16 @@ def encode_prompts(tokenizer: Any, text_encoder: Any, prompts: list[str]) -> Ten
 
 
 def guidance_prompts(prompt: str, negative_prompt: str, *, guided: bool) -> list[str]:
-    """In the order of the guidance halves: what to stay away from, then what to make."""
+    """Return the prompts in the order of the batch: with guidance, the negative prompt first."""
     return [negative_prompt, prompt] if guided else [prompt]
 
 
 def apply_guidance(prediction: Tensor, scale: float, *, guided: bool) -> Tensor:
-    """Classifier-free guidance (https://arxiv.org/abs/2207.12598): away from the first half, towards the second."""
+    """Apply classifier-free guidance (https://arxiv.org/abs/2207.12598).
+
+    The result is unconditional + scale * (conditional - unconditional).
+    prediction: (2 * frames, channels, height, width), or (frames, ...) if not guided. Returns (frames, ...).
+    """
     if not guided:
         return prediction
     unconditional, conditional = prediction.chunk(2)

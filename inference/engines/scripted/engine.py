@@ -1,22 +1,22 @@
-"""An engine that does what its prompt says: takes its time, fails, hangs, crashes. For tests of everything around it.
+"""An engine that follows the script in its prompt: it waits, fails, hangs or crashes. For tests of its callers.
 
-The prompt is a script of words `name=value`; other words are ignored.
+The script consists of words `name=value`; other words are ignored.
 
-| word | does |
+| word | effect |
 |---|---|
-| `delay=S` | takes S seconds a step, until it is hurried |
+| `delay=S` | takes S seconds per step, until delays are skipped |
 | `load=S` (in the source) | takes S seconds to load |
-| `fail_at=N` | fails for good at step N |
+| `fail_at=N` | fails permanently at step N |
 | `oom_at=N` | runs out of memory at step N |
 | `break_at=N` | loses its device at step N |
-| `raise_at=N` | raises what no engine should |
+| `raise_at=N` | raises an unexpected exception at step N |
 | `segfault_at=N` | dies of SIGSEGV at step N |
-| `hang_at=N` | reports nothing any more from step N on |
-| `leak_mb=N` | keeps N MiB of memory for good |
-| `chance=P` | what is to happen at a step happens with probability P only (default 1) |
+| `hang_at=N` | hangs at step N |
+| `leak_mb=N` | leaks N MiB of memory |
+| `chance=P` | runs the actions at steps with probability P (default 1) |
 
-It is hurried from when the file is there that the environment variable SCRIPT_SKIP_DELAYS_FILE names: who looks on has as long as
-it needs to see a run in its midst, and then the run is over at once.
+Delays are skipped as soon as the file exists whose path is in the environment variable SCRIPT_SKIP_DELAYS_FILE. A test
+can thus observe a run for as long as it needs, and then let it finish immediately.
 """
 
 import os
@@ -34,7 +34,7 @@ from inference.generation import GenerationRequest
 
 
 class ScriptedEngine(Engine):
-    """Follows the script in the prompt; its frames have one colour, drawn from the seed."""
+    """Follows the script in the prompt; all its frames have one colour, which is derived from the seed."""
 
     def load(self) -> None:
         time.sleep(_parse_script(self.source or "").get("load", 0.0))
@@ -44,7 +44,7 @@ class ScriptedEngine(Engine):
         self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview
     ) -> Frames:
         script = _parse_script(request.prompt)
-        is_triggered = random.random() < script.get("chance", 1.0)  # noqa: S311 (luck, not secrecy)
+        is_triggered = random.random() < script.get("chance", 1.0)  # noqa: S311 (not for secrets)
         self._leaked.append(bytearray(int(script.get("leak_mb", 0)) << 20))
         for step in range(1, request.steps + 1):
             if not _skips_delays():
@@ -59,7 +59,7 @@ class ScriptedEngine(Engine):
 
 
 def colour_of(seed: int) -> tuple[int, int, int]:
-    """The colour of every pixel of the clip with this seed, (red, green, blue)."""
+    """Return the colour (red, green, blue) of every pixel of the video with this seed."""
     return seed & 0xFF, seed >> 8 & 0xFF, seed >> 16 & 0xFF
 
 
