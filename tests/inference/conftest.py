@@ -1,4 +1,4 @@
-"""The tiny checkpoint, its golden outputs, and the sample photographs."""
+"""Fixtures: the tiny checkpoint, its golden outputs and the sample photographs."""
 
 import json
 from collections.abc import Callable
@@ -34,7 +34,8 @@ def sample() -> Callable[[str], Image.Image]:
 
 @pytest.fixture(scope="session")
 def cases() -> dict[str, dict[str, Any]]:
-    return json.loads((REFERENCE / "cases.json").read_text())
+    cases: dict[str, dict[str, Any]] = json.loads((REFERENCE / "cases.json").read_text())
+    return cases
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +50,7 @@ def case_request(cases: dict[str, dict[str, Any]]) -> Callable[[str], Generation
 
 @pytest.fixture(scope="session")
 def tiny_engine(checkpoint: Path) -> Engine:
-    """Loaded once a process: engines keep nothing of a run, which test_engine.py checks."""
+    """Loaded once per process: engines keep no state of a run, which test_engine.py checks."""
     import torch
 
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""The catalogue's promises to the site."""
+"""The model catalogue: names, pools, predicted seconds and memory."""
 
 import pytest
 
@@ -26,13 +26,13 @@ def test_unknown_model() -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_engine_can_be_made(name: str) -> None:
+def test_every_engine_can_be_created(name: str) -> None:
     engine = create_engine(name, device="cpu")
     assert engine.device == "cpu"
     assert engine.source == MODELS[name].source
 
 
-def test_standard_preset_costs_what_was_measured() -> None:
+def test_the_cost_of_the_standard_preset_equals_the_measurement() -> None:
     assert get_model("i2vgen-xl").quote_seconds(512, 512, 16, 50) == pytest.approx(52.3)
 
 
@@ -40,7 +40,7 @@ def test_standard_preset_costs_what_was_measured() -> None:
     ("size", "tflop"),
     [((512, 512, 8), 20.9), ((768, 768, 24), 157), ((1280, 704, 16), 176), ((1024, 1024, 32), 428)],
 )
-def test_steps_cost_what_the_flop_counter_says(size: tuple[int, int, int], tflop: float) -> None:
+def test_the_cost_per_step_follows_the_flop_counter(size: tuple[int, int, int], tflop: float) -> None:
     quote = get_model("i2vgen-xl").quote_seconds
     assert (quote(*size, 51) - quote(*size, 50)) / (quote(512, 512, 16, 51) - quote(512, 512, 16, 50)) == pytest.approx(
         tflop / 41.9, rel=0.01
@@ -50,7 +50,7 @@ def test_steps_cost_what_the_flop_counter_says(size: tuple[int, int, int], tflop
 @pytest.mark.parametrize(
     ("size", "gigabytes"), [((512, 512, 16), 13.5), ((768, 768, 24), 17.8), ((1024, 1024, 32), 21.5)]
 )
-def test_memory_is_the_measured_peak_and_the_slack(size: tuple[int, int, int], gigabytes: float) -> None:
+def test_memory_is_the_measured_peak_plus_slack(size: tuple[int, int, int], gigabytes: float) -> None:
     assert get_model("i2vgen-xl").vram_mb(*size) == pytest.approx(gigabytes * 1024 + VRAM_SLACK_MB, abs=2)
 
 
@@ -65,7 +65,7 @@ def test_more_work_never_costs_less() -> None:
         assert 0 < spec.vram_mb(*small) < spec.vram_mb(*large)
 
 
-def test_camera_needs_no_memory_and_no_patience() -> None:
+def test_camera_needs_no_gpu_memory_and_ignores_steps() -> None:
     camera = get_model("camera")
     assert camera.vram_mb(1024, 1024, 32) == 0
     assert camera.quote_seconds(512, 512, 16, 10) == camera.quote_seconds(512, 512, 16, 100) < 2

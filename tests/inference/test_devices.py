@@ -1,4 +1,4 @@
-"""Device choice against a pretended NVIDIA driver."""
+"""The choice of a device, with a fake NVIDIA driver."""
 
 from types import SimpleNamespace
 
@@ -41,19 +41,19 @@ def no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_driver")
-def test_without_a_driver_there_is_the_cpu() -> None:
+def test_without_a_driver_the_cpu_is_chosen() -> None:
     device = choose_device("auto")
     assert str(device) == "cpu"
     assert 0 < device.free_mb <= device.total_mb
-    for wish in ("cuda", "cuda:0"):
+    for requested in ("cuda", "cuda:0"):
         with pytest.raises(DeviceNotFound, match="no NVIDIA GPU"):
-            choose_device(wish)
+            choose_device(requested)
 
 
 @pytest.mark.usefixtures("driver")
-def test_auto_takes_the_emptiest_gpu() -> None:
-    for wish in ("auto", "cuda"):
-        device = choose_device(wish)
+def test_auto_chooses_the_gpu_with_most_free_memory() -> None:
+    for requested in ("auto", "cuda"):
+        device = choose_device(requested)
         assert (str(device), device.name, device.total_mb, device.free_mb) == ("cuda:1", "GPU-bbbb", 80_000, 70_000)
     assert str(choose_device("cpu")) == "cpu"
     assert choose_device("cuda:2").name == "GPU-cccc"
@@ -75,7 +75,7 @@ def test_auto_takes_the_emptiest_gpu() -> None:
         ("GPU-zz,0", []),
     ],
 )
-def test_visible_devices_are_hidden_and_renumbered_as_cuda_does(
+def test_cuda_visible_devices_hides_and_renumbers_gpus_as_cuda_does(
     visible: str, names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)

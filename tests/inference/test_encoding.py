@@ -1,4 +1,4 @@
-"""Films: right size, count and rate, in the form that browsers play."""
+"""Written files have the right size, frame count and rate, in a format that browsers play."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -6,14 +6,15 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from numpy.typing import NDArray
+from PIL import GifImagePlugin, Image
 
 from inference.encoding import probe, write_gif, write_mp4, write_poster
 from inference.errors import EncodingError
 
 
-def clip(num_frames: int = 8, height: int = 48, width: int = 64) -> np.ndarray:
-    """A bright bar that travels over a gradient."""
+def moving_bar(num_frames: int = 8, height: int = 48, width: int = 64) -> NDArray[np.uint8]:
+    """Frames with a bright bar that moves over a gradient."""
     frames = np.empty((num_frames, height, width, 3), np.uint8)
     frames[:] = np.linspace(30, 200, width).astype(np.uint8)[None, None, :, None]
     for number, frame in enumerate(frames):
@@ -25,8 +26,8 @@ def clip(num_frames: int = 8, height: int = 48, width: int = 64) -> np.ndarray:
 @pytest.mark.parametrize("fps", [4, 7, 8, 24])
 @pytest.mark.parametrize("num_frames", [1, 8, 32])
 def test_mp4_has_the_size_count_and_rate(tmp_path: Path, fps: int, num_frames: int) -> None:
-    path = tmp_path / "film.mp4"
-    write_mp4(clip(num_frames), fps, path)
+    path = tmp_path / "video.mp4"
+    write_mp4(moving_bar(num_frames), fps, path)
     info = probe(path)
     assert (info.width, info.height, info.num_frames, info.fps) == (64, 48, num_frames, Fraction(fps))
     assert info.duration_seconds == pytest.approx(num_frames / fps, abs=0.01)
@@ -34,52 +35,53 @@ def test_mp4_has_the_size_count_and_rate(tmp_path: Path, fps: int, num_frames: i
 
 
 def test_mp4_starts_with_its_index(tmp_path: Path) -> None:
-    path = tmp_path / "film.mp4"
-    write_mp4(clip(), 8, path)
+    path = tmp_path / "video.mp4"
+    write_mp4(moving_bar(), 8, path)
     data = path.read_bytes()
     assert data[4:8] == b"ftyp"
     assert 0 < data.find(b"moov") < data.find(b"mdat")
 
 
 @pytest.mark.parametrize(("height", "width"), [(47, 63), (47, 64), (48, 63), (9, 9)])
-def test_odd_sizes_become_even_by_one_repeated_line(tmp_path: Path, height: int, width: int) -> None:
-    path = tmp_path / "film.mp4"
-    frames = clip(4, height, width)
+def test_odd_sides_become_even_by_repeating_one_line(tmp_path: Path, height: int, width: int) -> None:
+    path = tmp_path / "video.mp4"
+    frames = moving_bar(4, height, width)
     write_mp4(frames, 8, path)
     info = probe(path)
     assert (info.height, info.width) == (height + height % 2, width + width % 2)
-    with av.open(str(path)) as film:
-        first = next(film.decode(video=0)).to_ndarray(format="rgb24")
+    with av.open(str(path)) as container:
+        first = next(container.decode(video=0)).to_ndarray(format="rgb24")
     assert np.abs(first[:height, :width].astype(int) - frames[0]).mean() < 12
 
 
-def test_colours_survive(tmp_path: Path) -> None:
-    """Wrong matrix or range shows on saturated colours: BT.601 for BT.709 shifts them by some twenty levels."""
+def test_colours_are_preserved(tmp_path: Path) -> None:
+    """A wrong matrix or range shows in saturated colours: BT.601 instead of BT.709 shifts them by about 20 levels."""
     colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (128, 128, 128)]
-    path = tmp_path / "film.mp4"
+    path = tmp_path / "video.mp4"
     write_mp4(np.stack([np.full((64, 64, 3), colour, np.uint8) for colour in colours]), 8, path)
-    with av.open(str(path)) as film:
-        context = film.streams.video[0].codec_context
+    with av.open(str(path)) as container:
+        context = container.streams.video[0].codec_context
         assert (context.color_primaries, context.color_trc, context.colorspace, context.color_range) == (1, 1, 1, 1)
-        for frame, colour in zip(film.decode(video=0), colours, strict=True):
+        for frame, colour in zip(container.decode(video=0), colours, strict=True):
             shown = frame.to_ndarray(format="rgb24")[32, 32].astype(int)
             assert np.abs(shown - colour).max() <= 6
 
 
 def test_frames_may_be_a_memory_map(tmp_path: Path) -> None:
-    np.save(tmp_path / "frames.npy", clip())
+    np.save(tmp_path / "frames.npy", moving_bar())
     mapped = np.load(tmp_path / "frames.npy", mmap_mode="r")
-    write_mp4(mapped, 8, tmp_path / "film.mp4")
-    write_gif(mapped, 8, tmp_path / "film.gif")
-    assert probe(tmp_path / "film.mp4").num_frames == probe(tmp_path / "film.gif").num_frames == 8
+    write_mp4(mapped, 8, tmp_path / "video.mp4")
+    write_gif(mapped, 8, tmp_path / "video.gif")
+    assert probe(tmp_path / "video.mp4").num_frames == probe(tmp_path / "video.gif").num_frames == 8
 
 
 @pytest.mark.parametrize(("fps", "height"), [(4, 48), (8, 47), (24, 48)])
 def test_gif_has_frames_delays_and_loops(tmp_path: Path, fps: int, height: int) -> None:
-    path, frames = tmp_path / "film.gif", clip(12, height)
+    path, frames = tmp_path / "video.gif", moving_bar(12, height)
     write_gif(frames, fps, path)
     with Image.open(path) as image:
         assert image.size == (64, height)
+        assert isinstance(image, GifImagePlugin.GifImageFile)
         assert image.n_frames == 12
         assert image.info["loop"] == 0
         delays = []
@@ -93,30 +95,34 @@ def test_gif_has_frames_delays_and_loops(tmp_path: Path, fps: int, height: int) 
 
 
 def test_poster(tmp_path: Path) -> None:
-    write_poster(clip()[0], tmp_path / "poster.jpg")
+    write_poster(moving_bar()[0], tmp_path / "poster.jpg")
     with Image.open(tmp_path / "poster.jpg") as image:
         assert (image.format, image.size, image.mode) == ("JPEG", (64, 48), "RGB")
 
 
-def test_failures_name_the_file_and_leave_nothing(tmp_path: Path) -> None:
-    with pytest.raises(EncodingError, match=r"film\.mp4 could not be written"):
-        write_mp4(clip(), 8, tmp_path / "nowhere" / "film.mp4")
+def test_errors_name_the_file_and_no_partial_file_remains(tmp_path: Path) -> None:
+    with pytest.raises(EncodingError, match=r"video\.mp4 could not be written"):
+        write_mp4(moving_bar(), 8, tmp_path / "nowhere" / "video.mp4")
     with pytest.raises(EncodingError, match="could not be written"):
-        write_mp4(np.zeros((2, 16, 16, 4), np.uint8), 8, tmp_path / "film.mp4")
+        write_mp4(np.zeros((2, 16, 16, 4), np.uint8), 8, tmp_path / "video.mp4")
     assert list(tmp_path.iterdir()) == []
-    (tmp_path / "text.mp4").write_text("no film")
+    (tmp_path / "text.mp4").write_text("not a video")
     with pytest.raises(EncodingError, match=r"text\.mp4 could not be read"):
         probe(tmp_path / "text.mp4")
 
 
-@pytest.mark.parametrize("name", ["film.mp4", "film.gif", "poster.jpg"])
-def test_a_full_disk_is_not_the_frames_fault(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["video.mp4", "video.gif", "poster.jpg"])
+def test_a_full_disk_raises_oserror(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.symlink_to("/dev/full")
     frames = np.random.default_rng(1).integers(0, 256, (8, 128, 128, 3), np.uint8)
     with pytest.raises(OSError, match="No space left"):
-        {"mp4": lambda: write_mp4(frames, 8, path), "gif": lambda: write_gif(frames, 8, path)}.get(
-            name[-3:], lambda: write_poster(frames[0], path)
-        )()
+        match path.suffix:
+            case ".mp4":
+                write_mp4(frames, 8, path)
+            case ".gif":
+                write_gif(frames, 8, path)
+            case _:
+                write_poster(frames[0], path)
     assert not path.is_symlink()
     assert Path("/dev/full").exists()

@@ -1,5 +1,7 @@
 """Requests, limits, presets and frame sizes."""
 
+from typing import Any
+
 import pytest
 
 from inference import limits
@@ -8,7 +10,7 @@ from inference.generation import GenerationRequest
 from inference.presets import DEFAULT_PRESET, PRESETS
 from inference.sizes import ASPECT_RATIOS, RESOLUTIONS, frame_size, nearest_aspect_ratio, parse_size, resolution_label
 
-VALID = {
+VALID: dict[str, Any] = {
     "prompt": "a cat",
     "width": 64,
     "height": 64,
@@ -49,18 +51,18 @@ def test_smallest_valid_request() -> None:
         ("seed", 2**63),
     ],
 )
-def test_broken_fields_are_named(field: str, value: object) -> None:
+def test_the_error_names_the_invalid_field(field: str, value: object) -> None:
     with pytest.raises(RequestError) as caught:
         GenerationRequest(**{**VALID, field: value})
     assert caught.value.field == field
     assert caught.value.permanent
 
 
-def test_the_widest_values_pass() -> None:
+def test_the_largest_values_are_valid() -> None:
     GenerationRequest(**{**VALID, "prompt": "猫" * 1000, "seed": 2**63 - 1, "num_frames": 500, "steps": 1000})
 
 
-def test_ranges_are_those_of_the_api() -> None:
+def test_ranges_match_the_api() -> None:
     assert str(limits.PROMPT_LENGTH) == "1..1000"
     assert str(limits.NUM_FRAMES) == "8..32"
     assert str(limits.FPS) == "4..24"
@@ -72,7 +74,7 @@ def test_ranges_are_those_of_the_api() -> None:
     assert 32 in limits.NUM_FRAMES
 
 
-def test_presets_keep_the_ranges() -> None:
+def test_presets_are_within_the_ranges() -> None:
     assert list(PRESETS) == ["fast", "standard", "high", "batch"]
     assert DEFAULT_PRESET.name == "standard"
     for preset in PRESETS.values():
@@ -84,16 +86,16 @@ def test_presets_keep_the_ranges() -> None:
 
 @pytest.mark.parametrize("resolution", RESOLUTIONS)
 @pytest.mark.parametrize("aspect_ratio", ASPECT_RATIOS)
-def test_sizes_spend_the_budget_in_multiples_of_8(resolution: str, aspect_ratio: str) -> None:
+def test_frame_sizes_are_multiples_of_8_within_the_resolution(resolution: str, aspect_ratio: str) -> None:
     width, height = frame_size(resolution, aspect_ratio, 1, 1)
-    across, down = ASPECT_RATIOS[aspect_ratio]
+    ratio_width, ratio_height = ASPECT_RATIOS[aspect_ratio]
     assert width % 8 == height % 8 == 0
     assert 0.9 * RESOLUTIONS[resolution] ** 2 < width * height <= RESOLUTIONS[resolution] ** 2
-    assert width / height == pytest.approx(across / down, rel=0.03)
+    assert width / height == pytest.approx(ratio_width / ratio_height, rel=0.03)
     assert resolution_label(width, height) == resolution
 
 
-def test_auto_takes_the_pictures_shape() -> None:
+def test_auto_follows_the_shape_of_the_image() -> None:
     assert frame_size("512p", "auto", 1000, 1000) == (512, 512)
     assert frame_size("512p", "auto", 1920, 1080) == frame_size("512p", "16:9", 1, 1)
     assert frame_size("512p", "auto", 1080, 2400) == frame_size("512p", "9:16", 1, 1)
@@ -105,7 +107,7 @@ def test_auto_takes_the_pictures_shape() -> None:
 @pytest.mark.parametrize(
     ("resolution", "aspect_ratio", "field"), [("4k", "1:1", "resolution"), ("512p", "2:1", "aspect_ratio")]
 )
-def test_unknown_names_are_refused(resolution: str, aspect_ratio: str, field: str) -> None:
+def test_unknown_names_are_rejected(resolution: str, aspect_ratio: str, field: str) -> None:
     with pytest.raises(RequestError) as caught:
         frame_size(resolution, aspect_ratio, 1, 1)
     assert caught.value.field == field

@@ -1,4 +1,4 @@
-"""What the site imports brings no torch; what is declared as errors is documented."""
+"""Modules that the site imports do not import torch; every error is documented in the tree."""
 
 import inspect
 import subprocess
@@ -33,10 +33,10 @@ def test_no_torch_outside_the_diffusion_engine() -> None:
         f"loaded = [name for name in {HEAVY!r} if name in sys.modules]\n"
         "assert not loaded, loaded\n"
     )
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=600)
 
 
-def test_the_list_above_is_complete() -> None:
+def test_the_list_of_light_modules_is_complete() -> None:
     package = ROOT / "inference"
     modules = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -50,7 +50,7 @@ def test_the_list_above_is_complete() -> None:
 def test_the_camera_runs_without_torch() -> None:
     program = (
         "import sys\n"
-        f"sys.modules.update(dict.fromkeys({HEAVY!r}))\n"  # None there makes the import fail
+        f"sys.modules.update(dict.fromkeys({HEAVY!r}))\n"  # None in sys.modules makes the import fail
         "from PIL import Image\n"
         "from inference.engines.base import load_engine\n"
         "from inference.generation import GenerationRequest\n"
@@ -58,15 +58,15 @@ def test_the_camera_runs_without_torch() -> None:
         " guidance_scale=1.0, seed=0)\n"
         "load_engine('camera').generate(request, Image.new('RGB', (80, 80)), lambda step, total: None)\n"
     )
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=600)
 
 
-def test_every_error_is_in_the_tree() -> None:
+def test_every_error_is_in_the_documented_tree() -> None:
     assert errors.__doc__
     classes = [
         name
-        for name, thing in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(thing, errors.InferenceError) and thing.__module__ == errors.__name__
+        for name, member in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(member, errors.InferenceError) and member.__module__ == errors.__name__
     ]
     assert len(classes) > 8
     assert [name for name in classes if name not in errors.__doc__] == []

@@ -1,10 +1,12 @@
-"""What is made of a film file: a GIF that plays as it does, and a sheet of its frames."""
+"""Conversions of a video file: a GIF with the same frames, and a sprite sheet."""
 
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from inference.encoding import probe, write_gif, write_mp4
@@ -15,16 +17,16 @@ COLOURS = [(200, 40, 40), (40, 200, 40), (40, 40, 200), (200, 200, 40), (40, 200
 
 
 @pytest.fixture
-def film(tmp_path: Path) -> Path:
-    """Five frames, each of a colour of its own."""
-    path = tmp_path / "film.mp4"
+def video(tmp_path: Path) -> Path:
+    """A video of five frames, each of one colour."""
+    path = tmp_path / "video.mp4"
     write_mp4(np.stack([np.full((48, 96, 3), colour, np.uint8) for colour in COLOURS]), 8, path)
     return path
 
 
-def test_a_gif_has_the_films_size_count_and_rate(film: Path, tmp_path: Path) -> None:
-    gif = tmp_path / "film.gif"
-    video_to_gif(film, 8, gif)
+def test_a_gif_has_the_size_frame_count_and_rate_of_the_video(video: Path, tmp_path: Path) -> None:
+    gif = tmp_path / "video.gif"
+    video_to_gif(video, 8, gif)
     info = probe(gif)
     assert (info.width, info.height, info.num_frames, info.codec) == (96, 48, 5, "gif")
     assert info.duration_seconds == pytest.approx(5 / 8, abs=0.02)
@@ -37,13 +39,13 @@ def test_a_gif_has_the_films_size_count_and_rate(film: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "gif"])
-def test_a_sheet_shows_all_frames_row_by_row(suffix: str, film: Path, tmp_path: Path) -> None:
+def test_a_sprite_sheet_shows_all_frames_row_by_row(suffix: str, video: Path, tmp_path: Path) -> None:
     if suffix == "gif":
-        video_to_gif(film, 8, film.with_suffix(".gif"))
+        video_to_gif(video, 8, video.with_suffix(".gif"))
     sheet = SpriteSheet.of(width=96, height=48, num_frames=5)
     assert (sheet.tile_width, sheet.tile_height, sheet.columns, sheet.rows) == (96, 48, 3, 2)
     path = tmp_path / "sheet.jpg"
-    video_to_sprite_sheet(film.with_suffix(f".{suffix}"), sheet, path)
+    video_to_sprite_sheet(video.with_suffix(f".{suffix}"), sheet, path)
     with Image.open(path) as image:
         assert (image.format, image.size) == ("JPEG", (3 * 96, 2 * 48))
         pixels = np.asarray(image)
@@ -63,31 +65,32 @@ def test_a_sheet_shows_all_frames_row_by_row(suffix: str, film: Path, tmp_path: 
         ((4096, 8), 2, (256, 1, 2, 1)),
     ],
 )
-def test_the_rule_of_a_sheet(size: tuple[int, int], num_frames: int, expected: tuple[int, ...]) -> None:
+def test_the_layout_of_a_sprite_sheet(size: tuple[int, int], num_frames: int, expected: tuple[int, ...]) -> None:
     sheet = SpriteSheet.of(width=size[0], height=size[1], num_frames=num_frames)
     assert (sheet.tile_width, sheet.tile_height, sheet.columns, sheet.rows) == expected
 
 
-@pytest.mark.parametrize("damage", ["cut", "text", "empty", "picture"])
-def test_a_broken_film_leaves_nothing_half(damage: str, film: Path, tmp_path: Path) -> None:
-    whole = film.read_bytes()
-    film.write_bytes({"cut": whole[:300], "text": b"<html>", "empty": b"", "picture": whole[:8] * 9}[damage])
-    for make in (
-        lambda path: video_to_gif(film, 8, path),
-        lambda path: video_to_sprite_sheet(film, SpriteSheet.of(width=96, height=48, num_frames=5), path),
-    ):
-        path = tmp_path / "made"
+@pytest.mark.parametrize("damage", ["truncated", "text", "empty", "garbage"])
+def test_a_broken_video_leaves_no_partial_file(damage: str, video: Path, tmp_path: Path) -> None:
+    whole = video.read_bytes()
+    video.write_bytes({"truncated": whole[:300], "text": b"<html>", "empty": b"", "garbage": whole[:8] * 9}[damage])
+    conversions: list[Callable[[Path], None]] = [
+        lambda path: video_to_gif(video, 8, path),
+        lambda path: video_to_sprite_sheet(video, SpriteSheet.of(width=96, height=48, num_frames=5), path),
+    ]
+    for convert in conversions:
+        path = tmp_path / "output"
         with pytest.raises(EncodingError):
-            make(path)
+            convert(path)
         assert not path.exists()
 
 
-def test_a_film_that_breaks_off_in_its_midst(tmp_path: Path) -> None:
-    class Breaking:
-        def __iter__(self):
+def test_an_error_in_the_middle_of_a_video_leaves_no_file(tmp_path: Path) -> None:
+    class BrokenFrames:
+        def __iter__(self) -> Iterator[NDArray[np.uint8]]:
             yield np.zeros((16, 16, 3), np.uint8)
-            raise EncodingError("%(file)s could not be read: %(reason)s.", {"file": "film.mp4", "reason": "damage"})
+            raise EncodingError("%(file)s could not be read: %(reason)s.", {"file": "video.mp4", "reason": "damage"})
 
     with pytest.raises(EncodingError):
-        write_gif(Breaking(), 8, tmp_path / "film.gif")
+        write_gif(BrokenFrames(), 8, tmp_path / "video.gif")
     assert list(tmp_path.iterdir()) == []

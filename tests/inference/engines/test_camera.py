@@ -1,4 +1,4 @@
-"""The virtual camera: repeatable, borderless, smooth, and obedient to the words."""
+"""The virtual camera: deterministic, without borders, smooth, and controlled by the prompt."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,21 +29,21 @@ def engine() -> Engine:
 
 
 @pytest.fixture
-def film(engine: Engine, sample: Sample) -> Callable[..., Frames]:
+def generate(engine: Engine, sample: Sample) -> Callable[..., Frames]:
     return lambda **change: engine.generate(replace(REQUEST, **change), sample("cat.jpg"), ignore)
 
 
-def test_shape_progress_and_repeatability(engine: Engine, sample: Sample, film: Callable[..., Frames]) -> None:
+def test_shape_progress_and_repeatability(engine: Engine, sample: Sample, generate: Callable[..., Frames]) -> None:
     seen: list[tuple[int, int]] = []
     frames = engine.generate(REQUEST, sample("cat.jpg"), lambda step, total: seen.append((step, total)))
     assert frames.shape == (8, 120, 160, 3)
     assert frames.dtype == np.uint8
     assert seen == [(step, 8) for step in range(1, 9)]
-    np.testing.assert_array_equal(frames, film())
-    np.testing.assert_array_equal(frames, film(steps=10, guidance_scale=1.0))
+    np.testing.assert_array_equal(frames, generate())
+    np.testing.assert_array_equal(frames, generate(steps=10, guidance_scale=1.0))
 
 
-def test_cancel_stops_at_once(engine: Engine, sample: Sample) -> None:
+def test_cancel_stops_immediately(engine: Engine, sample: Sample) -> None:
     seen: list[int] = []
 
     def cancel(step: int, _total: int) -> None:
@@ -55,8 +55,8 @@ def test_cancel_stops_at_once(engine: Engine, sample: Sample) -> None:
     assert seen == [1]
 
 
-def test_seeds_differ(film: Callable[..., Frames]) -> None:
-    assert not np.array_equal(film(seed=1), film(seed=2))
+def test_seeds_differ(generate: Callable[..., Frames]) -> None:
+    assert not np.array_equal(generate(seed=1), generate(seed=2))
 
 
 PROMPTS = [
@@ -72,16 +72,16 @@ PROMPTS = [
 @pytest.mark.parametrize("prompt", PROMPTS)
 @pytest.mark.parametrize("size", [(160, 120), (96, 200), (200, 72), (40, 40)])
 def test_borders_never_show(engine: Engine, prompt: str, size: tuple[int, int]) -> None:
-    """A white picture stays white to the corners, whatever the move; a border would be black."""
+    """A white image stays white up to the corners for every move; a border would be black."""
     request = replace(REQUEST, prompt=prompt, width=size[0], height=size[1], num_frames=12, fps=4)
-    for picture_size in ((300, 200), (90, 200)):
-        frames = engine.generate(request, Image.new("RGB", picture_size, "white"), ignore)
+    for image_size in ((300, 200), (90, 200)):
+        frames = engine.generate(request, Image.new("RGB", image_size, "white"), ignore)
         assert frames.min() == 255
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_every_frame_moves_and_none_jumps(prompt: str, film: Callable[..., Frames]) -> None:
-    frames = film(prompt=prompt, num_frames=16).astype(int)
+def test_the_motion_is_smooth(prompt: str, generate: Callable[..., Frames]) -> None:
+    frames = generate(prompt=prompt, num_frames=16).astype(int)
     changes = np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2, 3))
     assert changes.min() > 0.2
     assert changes.max() < 6 * np.median(changes)
@@ -109,18 +109,18 @@ def test_every_frame_moves_and_none_jumps(prompt: str, film: Callable[..., Frame
         ("顺时针旋转", "roll", 1),
     ],
 )
-def test_words_choose_the_move(words: str, part: str, sign: int) -> None:
+def test_words_of_the_prompt_select_the_move(words: str, part: str, sign: int) -> None:
     for seed in range(5):
         assert getattr(read_move(words, seed, 2.0), part) * sign > 0.03
 
 
-def test_words_inside_other_words_say_nothing() -> None:
+def test_words_inside_other_words_have_no_effect() -> None:
     assert read_move("a surprise enterprise", 0, 2.0) == read_move("a quiet enterprise", 0, 2.0)
     assert abs(read_move("a surprise", 0, 2.0).tilt) <= 0.12
 
 
-def test_pace_and_length_scale_the_move() -> None:
-    zooms = [read_move(f"zoom in {pace}", 0, 2.0).zoom for pace in ("slowly", "", "fast")]
+def test_modifiers_and_duration_scale_the_move() -> None:
+    zooms = [read_move(f"zoom in {modifier}", 0, 2.0).zoom for modifier in ("slowly", "", "fast")]
     assert zooms == sorted(zooms)
     assert read_move("zoom in", 0, 0.5).zoom < read_move("zoom in", 0, 2.0).zoom < read_move("zoom in", 0, 8.0).zoom
 
@@ -129,11 +129,11 @@ def test_zooming_in_ends_closer(engine: Engine) -> None:
     """A white disc on grey covers more of the last frame than of the first."""
     y, x = np.mgrid[:200, :200]
     disc = np.where((x - 100) ** 2 + (y - 100) ** 2 < 50**2, 255, 90).astype(np.uint8)
-    picture = Image.fromarray(disc).convert("RGB")
+    image = Image.fromarray(disc).convert("RGB")
     request = replace(REQUEST, width=160, height=160, fps=4)
-    closer = engine.generate(replace(request, prompt="zoom in"), picture, ignore) > 180
+    closer = engine.generate(replace(request, prompt="zoom in"), image, ignore) > 180
     assert closer[-1].sum() > 1.2 * closer[0].sum()
-    wider = engine.generate(replace(request, prompt="zoom out"), picture, ignore) > 180
+    wider = engine.generate(replace(request, prompt="zoom out"), image, ignore) > 180
     assert wider[0].sum() > 1.2 * wider[-1].sum()
 
 
@@ -144,7 +144,7 @@ def test_easing_runs_from_start_to_end() -> None:
     assert np.all(np.diff(eased) > 0)
 
 
-def test_depth_guess_puts_the_ground_nearer_than_the_sky(sample: Sample) -> None:
+def test_estimated_depth_has_the_ground_nearer_than_the_sky(sample: Sample) -> None:
     depth = estimate_depth(sample("rocket.jpg"), 11, 9)
     assert depth.shape == (9, 11)
     assert depth.min() >= -1
@@ -152,5 +152,5 @@ def test_depth_guess_puts_the_ground_nearer_than_the_sky(sample: Sample) -> None
     assert depth[-1].mean() > depth[0].mean()
 
 
-def test_one_frame_is_enough(film: Callable[..., Frames]) -> None:
-    assert film(num_frames=1).shape == (1, 120, 160, 3)
+def test_one_frame_is_enough(generate: Callable[..., Frames]) -> None:
+    assert generate(num_frames=1).shape == (1, 120, 160, 3)

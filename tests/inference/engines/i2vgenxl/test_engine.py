@@ -1,10 +1,11 @@
-"""The engine as its host sees it: progress, cancellation, reuse, failures."""
+"""The interface of the engine: progress, cancellation, reuse, errors."""
 
 import gc
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,9 +27,13 @@ def ignore(_step: int, _total: int) -> None:
     pass
 
 
-def test_every_step_is_reported_to_the_end(
-    tiny_engine: LatentEngine, small_request: GenerationRequest, cat: Image.Image
-) -> None:
+def load_latent_engine(folder: Path) -> LatentEngine:
+    engine = load_engine(str(folder), device="cpu")
+    assert isinstance(engine, LatentEngine)
+    return engine
+
+
+def test_every_step_is_reported(tiny_engine: LatentEngine, small_request: GenerationRequest, cat: Image.Image) -> None:
     seen: list[tuple[int, int]] = []
     frames = tiny_engine.generate(small_request, cat, lambda step, total: seen.append((step, total)))
     assert frames.shape == (4, 48, 64, 3)
@@ -38,7 +43,7 @@ def test_every_step_is_reported_to_the_end(
     assert total > small_request.steps
 
 
-def test_cancel_stops_within_one_step_and_leaves_the_engine_well(
+def test_cancel_stops_within_one_step_and_the_engine_stays_usable(
     tiny_engine: LatentEngine, small_request: GenerationRequest, cat: Image.Image
 ) -> None:
     seen: list[int] = []
@@ -84,7 +89,7 @@ def test_runs_leave_no_tensors_behind(
     "change", [{"num_frames": 1}, {"steps": 1}, {"width": 8, "height": 8}, {"guidance_scale": 0.0}]
 )
 def test_smallest_requests_work(
-    change: dict[str, int], tiny_engine: LatentEngine, small_request: GenerationRequest, cat: Image.Image
+    change: dict[str, Any], tiny_engine: LatentEngine, small_request: GenerationRequest, cat: Image.Image
 ) -> None:
     request = replace(small_request, **change)
     frames = tiny_engine.generate(request, cat, ignore)
@@ -101,7 +106,9 @@ def test_no_guidance_ignores_the_negative_prompt(
     )
 
 
-def test_half_precision_comes_close(checkpoint: Path, small_request: GenerationRequest, cat: Image.Image) -> None:
+def test_half_precision_is_close_to_full_precision(
+    checkpoint: Path, small_request: GenerationRequest, cat: Image.Image
+) -> None:
     import torch
 
     from inference.engines.i2vgenxl.engine import I2VGenXLEngine
@@ -109,26 +116,26 @@ def test_half_precision_comes_close(checkpoint: Path, small_request: GenerationR
     engine = I2VGenXLEngine(str(checkpoint), "cpu", torch.bfloat16)
     engine.load()
     half = engine.denoise(small_request, cat, ignore)
-    full = load_engine(str(checkpoint), device="cpu").denoise(small_request, cat, ignore)  # type: ignore[attr-defined]
+    full = load_latent_engine(checkpoint).denoise(small_request, cat, ignore)
     assert np.corrcoef(half.ravel(), full.ravel())[0, 1] > 0.99
 
 
-def test_every_file_of_a_checkpoint_is_missed_by_name(checkpoint: Path) -> None:
+def test_the_error_names_a_missing_file_of_the_checkpoint(checkpoint: Path) -> None:
     from inference.engines.i2vgenxl.checkpoint import OPTIONAL, choose_variants
 
-    there = {path.relative_to(checkpoint).as_posix() for path in checkpoint.glob("**/*") if path.is_file()}
-    assert choose_variants(there, "here", half=False)
-    for file in sorted(there - set(OPTIONAL)):
+    available = {path.relative_to(checkpoint).as_posix() for path in checkpoint.glob("**/*") if path.is_file()}
+    assert choose_variants(available, "here", half=False)
+    for file in sorted(available - set(OPTIONAL)):
         with pytest.raises(ModelIncomplete, match=file) as caught:
-            choose_variants(there - {file}, "here", half=False)
+            choose_variants(available - {file}, "here", half=False)
         assert caught.value.file == file
 
 
-def test_half_precision_weights_are_preferred_where_there_are_any() -> None:
+def test_half_precision_weights_are_preferred_if_they_exist() -> None:
     from inference.engines.i2vgenxl.checkpoint import CONFIGS, WEIGHTS, choose_variants, weights_file
 
-    full = {weights_file(part, None) for part in WEIGHTS}
-    half = {weights_file(part, "fp16") for part in WEIGHTS}
+    full = {weights_file(component, None) for component in WEIGHTS}
+    half = {weights_file(component, "fp16") for component in WEIGHTS}
     assert set(choose_variants({*CONFIGS, *full, *half}, "here", half=True).values()) == {"fp16"}
     assert set(choose_variants({*CONFIGS, *full, *half}, "here", half=False).values()) == {None}
     assert set(choose_variants({*CONFIGS, *half}, "here", half=False).values()) == {"fp16"}
@@ -142,11 +149,11 @@ def test_half_precision_variant_files_load(
     shutil.copytree(checkpoint, folder)
     for weights in folder.glob("*/*.safetensors"):
         weights.rename(weights.with_suffix(".fp16.safetensors"))
-    latents = load_engine(str(folder), device="cpu").denoise(small_request, cat, ignore)  # type: ignore[attr-defined]
+    latents = load_latent_engine(folder).denoise(small_request, cat, ignore)
     np.testing.assert_array_equal(latents, tiny_engine.denoise(small_request, cat, ignore))
 
 
-def test_a_broken_weights_file_is_named(checkpoint: Path, tmp_path: Path) -> None:
+def test_the_error_names_a_broken_weights_file(checkpoint: Path, tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"
     shutil.copytree(checkpoint, folder)
     (folder / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(b"not weights")
@@ -163,7 +170,7 @@ def test_unknown_models_and_missing_sources() -> None:
         load_engine("i2vgen-xl", device="cpu", source="no such folder")
 
 
-def test_failures_of_the_device_are_told_apart() -> None:
+def test_device_errors_are_distinguished() -> None:
     import torch
 
     from inference.engines.i2vgenxl.device_errors import translate_device_errors

@@ -1,4 +1,4 @@
-"""Our sampling loop against outputs of the reference pipeline, and proof that the comparison can fail."""
+"""Compare our sampling loop with outputs of the reference pipeline, and show that the comparison can fail."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 from inference.engines.base import LatentEngine
 from inference.generation import GenerationRequest
 
+ENGINE = "inference.engines.i2vgenxl.engine"
 LATENT_TOLERANCE = 1e-3
 FRAME_TOLERANCE = 2
 CASES = [
@@ -57,7 +58,7 @@ def test_reproduces_the_reference(
 
 
 @pytest.mark.parametrize("name", ["square", "odd_latent_size"])
-def test_noise_is_the_references(name: str, case_request: CaseRequest, reference: Path) -> None:
+def test_the_noise_equals_that_of_the_reference(name: str, case_request: CaseRequest, reference: Path) -> None:
     from inference.engines.i2vgenxl.engine import initial_noise
 
     noise = initial_noise(case_request(name)).transpose(0, 1).unsqueeze(0).numpy()
@@ -69,7 +70,7 @@ def without_text_layer_norm(monkeypatch: pytest.MonkeyPatch, engine: Any) -> Non
 
 
 def with_last_hidden_state(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
-    """What `clip_skip=None` of the stock pipeline does on the current releases."""
+    """The behaviour of `clip_skip=None` in the diffusers pipeline in its current releases."""
     encoder = engine.components.text_encoder
 
     class LastState:
@@ -79,7 +80,7 @@ def with_last_hidden_state(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None
         def __call__(self, tokens: Any, **_: Any) -> Any:
             return SimpleNamespace(hidden_states=[encoder(tokens).last_hidden_state, None])
 
-    monkeypatch.setattr("inference.engines.i2vgenxl.engine.encode_prompts", _encode_with(LastState()))
+    monkeypatch.setattr(f"{ENGINE}.encode_prompts", _encode_with(LastState()))
 
 
 def _encode_with(encoder: Any) -> Any:
@@ -91,29 +92,27 @@ def _encode_with(encoder: Any) -> Any:
 def without_fps(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
     import torch
 
-    stock = engine.components.unet.fps_embedding.forward
-    monkeypatch.setattr(engine.components.unet.fps_embedding, "forward", lambda rate: torch.zeros_like(stock(rate)))
+    original = engine.components.unet.fps_embedding.forward
+    monkeypatch.setattr(engine.components.unet.fps_embedding, "forward", lambda rate: torch.zeros_like(original(rate)))
 
 
 def with_wrong_fps(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
     from inference.engines.i2vgenxl import conditioning
 
-    stock = conditioning.time_embedding
-    monkeypatch.setattr(conditioning, "time_embedding", lambda unet, steps, fps: stock(unet, steps, fps * 2))
+    original = conditioning.time_embedding
+    monkeypatch.setattr(conditioning, "time_embedding", lambda unet, steps, fps: original(unet, steps, fps * 2))
 
 
 def without_image_latent(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
-    from inference.engines.i2vgenxl import engine as module
+    from inference.engines.i2vgenxl.image_conditioning import encode_image
 
-    stock = module.encode_image
-    monkeypatch.setattr(module, "encode_picture", lambda *arguments: stock(*arguments) * 0)
+    monkeypatch.setattr(f"{ENGINE}.encode_image", lambda *arguments: encode_image(*arguments) * 0)
 
 
 def without_image_embedding(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
-    from inference.engines.i2vgenxl import engine as module
+    from inference.engines.i2vgenxl.image_conditioning import embed_image
 
-    stock = module.embed_image
-    monkeypatch.setattr(module, "embed_picture", lambda *arguments: stock(*arguments) * 0)
+    monkeypatch.setattr(f"{ENGINE}.embed_image", lambda *arguments: embed_image(*arguments) * 0)
 
 
 def with_better_crop(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
@@ -123,16 +122,14 @@ def with_better_crop(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
 
 
 def without_guidance(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
-    monkeypatch.setattr(
-        "inference.engines.i2vgenxl.engine.guide_prediction", lambda prediction, _scale, guided: prediction.chunk(2)[1]
-    )
+    monkeypatch.setattr(f"{ENGINE}.apply_guidance", lambda prediction, _scale, guided: prediction.chunk(2)[1])
 
 
 def with_swapped_guidance(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
     from inference.engines.i2vgenxl.prompts import guidance_prompts
 
     monkeypatch.setattr(
-        "inference.engines.i2vgenxl.engine.guidance_prompts",
+        f"{ENGINE}.guidance_prompts",
         lambda *texts, guided: guidance_prompts(*texts, guided=guided)[::-1],
     )
 
@@ -140,11 +137,11 @@ def with_swapped_guidance(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
 def without_progress_frames(monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
     from inference.engines.i2vgenxl import conditioning
 
-    def only_the_picture(unet: Any, latent: Any, num_frames: int) -> Any:
-        return conditioning_image_features(unet, latent, 1).repeat(num_frames, 1, 1, 1)
+    def only_the_image(unet: Any, latent: Any, num_frames: int) -> Any:
+        return original(unet, latent, 1).repeat(num_frames, 1, 1, 1)
 
-    conditioning_image_features = conditioning.image_features
-    monkeypatch.setattr(conditioning, "image_features", only_the_picture)
+    original = conditioning.image_features
+    monkeypatch.setattr(conditioning, "image_features", only_the_image)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +159,7 @@ def without_progress_frames(monkeypatch: pytest.MonkeyPatch, engine: Any) -> Non
         without_progress_frames,
     ],
 )
-def test_a_broken_engine_is_noticed(
+def test_the_comparison_detects_a_broken_engine(
     mutate: Callable[[pytest.MonkeyPatch, Any], None],
     monkeypatch: pytest.MonkeyPatch,
     cases: dict[str, Any],

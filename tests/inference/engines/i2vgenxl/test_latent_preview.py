@@ -1,10 +1,11 @@
-"""Looks at a clip while it is made: small, cheap, and only where somebody asks for them."""
+"""Previews during a run: small, cheap, and rendered only on request."""
 
 import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from inference.engines.base import PreviewFn, load_engine
@@ -14,9 +15,9 @@ from inference.images import MAX_PREVIEW_BYTES, MAX_PREVIEW_SIDE, preview_jpeg
 TINY = Path(__file__).parents[3] / "reference" / "i2vgen-xl-tiny"
 
 
-def request(**changes: object) -> GenerationRequest:
-    facts = {"prompt": "slowly zooms in", "negative_prompt": "", "width": 128, "height": 64, "num_frames": 8, "fps": 8}
-    return GenerationRequest(**{**facts, "steps": 10, "guidance_scale": 9.0, "seed": 7, **changes})  # type: ignore[arg-type]
+REQUEST = GenerationRequest(
+    prompt="slowly zooms in", width=128, height=64, num_frames=8, fps=8, steps=10, guidance_scale=9.0, seed=7
+)
 
 
 @pytest.mark.parametrize(
@@ -27,25 +28,25 @@ def request(**changes: object) -> GenerationRequest:
         ("i2vgen-xl-tiny", str(TINY), 10, (8, 16, 3)),
     ],
 )
-def test_every_engine_lets_itself_be_looked_at_after_each_step(
+def test_every_engine_offers_a_preview_after_each_step(
     model: str, source: str | None, count: int, shape: tuple[int, ...]
 ) -> None:
     previews: list[PreviewFn] = []
-    seen: list[np.ndarray] = []
+    seen: list[NDArray[np.uint8]] = []
 
     def on_preview(preview: PreviewFn) -> None:
         previews.append(preview)
         seen.append(preview())
 
     engine = load_engine(model, device="cpu", source=source)
-    picture = Image.linear_gradient("L").convert("RGB")
-    frames = engine.generate(request(), picture, lambda _step, _total: None, on_preview)
+    image = Image.linear_gradient("L").convert("RGB")
+    frames = engine.generate(REQUEST, image, lambda _step, _total: None, on_preview)
     assert len(previews) == count
     assert {(found.shape, found.dtype.name) for found in seen} == {(shape, "uint8")}
-    assert np.array_equal(frames, engine.generate(request(), picture, lambda _step, _total: None))
+    assert np.array_equal(frames, engine.generate(REQUEST, image, lambda _step, _total: None))
 
 
-def test_a_preview_is_small_whatever_it_shows() -> None:
+def test_a_preview_is_small_even_for_noise() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (720, 1280, 3), np.uint8)
     jpeg = preview_jpeg(noise)
     assert len(jpeg) <= MAX_PREVIEW_BYTES
