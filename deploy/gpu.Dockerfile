@@ -1,10 +1,10 @@
-# The worker with the diffusion model; also runs the camera model. Needs the NVIDIA container runtime.
+# Worker with the diffusion model. It can also run the camera model. Requires the NVIDIA container runtime.
 #   docker build -f deploy/gpu.Dockerfile -t mutoscope-gpu .
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /venv
 COPY pyproject.toml constraints.txt README.md LICENSE ./
-# torch alone first: its gigabytes stay in a layer that code changes do not touch.
+# Install torch first, so that code changes do not rebuild its layer of several gigabytes.
 RUN /venv/bin/pip install --no-cache-dir -c constraints.txt torch
 COPY platform platform
 COPY accounts accounts
@@ -26,5 +26,6 @@ ENV PATH=/venv/bin:$PATH \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
 USER mutoscope
-# Docker kills a container 10 seconds after SIGTERM: give it DRAIN_TIMEOUT_SECONDS and more (stop_grace_period in compose.yaml).
+# By default Docker kills a container 10 seconds after SIGTERM. Set stop_grace_period to more than DRAIN_TIMEOUT_SECONDS,
+# as in compose.yaml.
 CMD ["django-admin", "gpuworker", "--model", "i2vgen-xl", "--device", "auto"]

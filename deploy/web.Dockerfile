@@ -1,4 +1,5 @@
-# The site without torch: web (pages and API), live (what waits or streams), reconciler, side worker, migrations.
+# The site without torch: web (pages and API), live (waiting and streaming requests), reconciler, maintenance worker,
+# migrations.
 #   docker build -f deploy/web.Dockerfile -t mutoscope-web .
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
@@ -22,14 +23,14 @@ ENV PATH=/venv/bin:$PATH \
     VAR_DIR=/var/lib/mutoscope \
     STATIC_ROOT=/venv/static \
     WEB_CONCURRENCY=5
-# The settings demand servers and a key even to collect files; none of the three is used or kept.
+# collectstatic loads the settings, which require these three variables. Their values are neither used nor stored.
 RUN SECRET_KEY=build DATABASE_URL=postgres:///build REDIS_URL=redis://build django-admin collectstatic --no-input
 USER mutoscope
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://localhost:8000/livez', timeout=2)"]
-# Sync workers, because requests here are short and a proxy buffers slow clients. As many as suit four cores; for another
-# number add WEB_CONCURRENCY to production.env: gunicorn reads it.
+# Sync workers, because requests here are short and the proxy buffers slow clients. The number suits four cores. To change
+# it, set WEB_CONCURRENCY in production.env; gunicorn reads it.
 CMD ["gunicorn", "portal.wsgi:application", "--bind", "0.0.0.0:8000", "--worker-class", "sync", \
      "--max-requests", "20000", "--max-requests-jitter", "2000", "--worker-tmp-dir", "/dev/shm", \
      "--logger-class", "portal.web.gunicorn_logs.Logger"]

@@ -201,7 +201,7 @@ def test_who_is_known_sends_a_batch(site, alice, body):
             assert answer.json()["counts"]["total"] == len(requests)
         assert len(client.get("/v1/batches").json()["data"]) == 2
         assert site.answered_by("many-in-one-call") == ["web"]
-        assert client.get("/.proxy/known").status_code == 404
+        assert client.get("/.proxy/auth").status_code == 404
         site.web.stop()
         away = client.post("/v1/batches", json={"requests": [small]})
     assert (away.status_code, away.json()["error"]["code"]) == (503, "overloaded")
