@@ -26,7 +26,7 @@ ACCOUNT_FORMS = {"login": "accounts.auth.forms.SignInForm", "signup": "accounts.
 ACCOUNT_ADAPTER = "accounts.auth.adapter.AccountAdapter"
 # The adapter's key is IP address and account: five wrong passwords lock out the IP address that sent them, and the
 # owner can still sign in from another one. Guessing from many IP addresses is slowed only per IP address, so the
-# password rules must withstand it. The limit per IP address alone is high enough for an office behind one address.
+# password rules must withstand it. The limit per IP address alone is high enough for an office behind one IP address.
 ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,5/5m/key"}
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SITE_URL.startswith("https") else "http"
 ACCOUNT_REAUTHENTICATION_REQUIRED = True

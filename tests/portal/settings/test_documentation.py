@@ -1,4 +1,4 @@
-"""What is promised about settings and words is there."""
+"""Every setting has a comment, and the README and the example file name only what exists."""
 
 import re
 from pathlib import Path
@@ -6,21 +6,21 @@ from pathlib import Path
 from django.conf import settings
 
 ROOT = Path(settings.ROOT)
-SETTINGS = "\n".join(room.read_text() for room in sorted((ROOT / "platform" / "portal" / "settings").glob("*.py")))
+SETTINGS = "\n".join(module.read_text() for module in sorted((ROOT / "platform" / "portal" / "settings").glob("*.py")))
 READ = re.compile(r"""\benv\.\w+\(\s*"([A-Z_]+)\"""")
 
 
-def test_every_variable_that_the_settings_read_has_a_line_on_what_it_changes() -> None:
+def test_every_variable_has_a_comment() -> None:
     lines = SETTINGS.splitlines()
     read = [(number, name) for number, line in enumerate(lines) for name in READ.findall(line)]
     assert len(read) > 30
-    bare = [
+    undocumented = [
         name for number, name in read if "#" not in lines[number] and not lines[number - 1].lstrip().startswith("# ")
     ]
-    assert bare == []
+    assert undocumented == []
 
 
-def test_the_variables_of_the_example_are_read() -> None:
+def test_the_variables_of_the_example_exist() -> None:
     known = set(READ.findall(SETTINGS))
     known |= {"WEB_CONCURRENCY"}  # gunicorn's
     example = (ROOT / "deploy" / "production.env.example").read_text()
