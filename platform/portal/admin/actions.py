@@ -1,6 +1,7 @@
-"""What an administrator does to rows: from a row's page to one, from the list to many, always asked on a page first.
+"""Admin actions: on one row from its page, on many from the list, always after a confirmation page.
 
-A deed calls a service; what the service refuses is told row by row, and the rows before and after it are done.
+An action calls a service for each row. If the service raises an error for a row, the page shows it, and the action
+continues with the other rows.
 """
 
 from collections.abc import Callable
@@ -29,25 +30,29 @@ from accounts.audit.services import record
 from accounts.models import Team
 from common.errors import MutoscopeError
 
-# A list's "select all" may mean a million rows: what cannot be done within a request is not begun.
+# A list's "select all" may mean a million rows, too many for one request. Such an action does not start.
 MAX_ROWS = 1000
 
 
 class ReasonForm(forms.Form):
-    """Asks why; ledger and log keep the answer."""
+    """Asks for the reason, which the ledger and the audit log record."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["reason"] = forms.CharField(
-            label=_("ReasonForm"), max_length=200, strip=True, widget=UnfoldAdminTextInputWidget
+            label=_("Reason"), max_length=200, strip=True, widget=UnfoldAdminTextInputWidget
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdminAction:
-    """do: called with request, row and the form's fields; returns whether anything changed.
+    """An action on a row.
 
-    fits: whether the row's page offers it. bulk: whether the list offers it too. permission: as `jobs.change_job`.
+    - `handler`: called with the request, the row and the fields of `form`. Returns whether it changed anything.
+    - `permission`: required to run it, such as `jobs.change_job`.
+    - `applies_to`: whether the page of a row offers it.
+    - `allow_bulk`: whether the list offers it for many rows.
+    - `success_url`: where to go afterwards, instead of the page of the row or the list.
     """
 
     name: str
@@ -64,7 +69,7 @@ class AdminAction:
 
 
 class ActionsMixin:
-    """Mixed into an admin class that lists its `deeds`."""
+    """Adds the `admin_actions` of an admin class to its pages."""
 
     admin_actions: tuple[AdminAction, ...] = ()
     model: type[Model]
@@ -81,7 +86,7 @@ class ActionsMixin:
         self.actions_detail = [action.name for action in self.admin_actions]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """For the list: Unfold's own way of asking knows single rows only."""
+        """Return the actions of the list: Unfold's confirmation handles single rows only."""
         return {
             action.name: (partial(_run_from_changelist, action), action.name, action.label)
             for action in self.admin_actions
@@ -99,7 +104,7 @@ class ActionsMixin:
         return [button for button in buttons if button.path in applicable]
 
     def _action_view(self, action: AdminAction) -> Callable[..., HttpResponseBase]:
-        """A view below the row's page, with the attributes that Unfold reads off its actions."""
+        """Return the view of an action on one row, with the attributes that Unfold reads from it."""
 
         def view(request: HttpRequest, object_id: str) -> HttpResponseBase:
             if not _has_permission(request, action):
@@ -109,7 +114,7 @@ class ActionsMixin:
                 return redirect(self._changelist_url())
             return self.confirm(request, action, [row])
 
-        facts = {
+        attributes = {
             "short_description": action.label,
             "url_path": action.name,
             "icon": action.icon,
@@ -117,20 +122,20 @@ class ActionsMixin:
             "variant": ActionVariant.DANGER if action.is_destructive else ActionVariant.DEFAULT,
             "original_function_name": action.name,
         }
-        for name, value in facts.items():
+        for name, value in attributes.items():
             setattr(view, name, value)
         return view
 
     def confirm(
         self, request: HttpRequest, action: AdminAction, rows: list[Any], *, selection: bool = False
     ) -> HttpResponseBase:
-        """The page that asks, and after its answer the deed."""
+        """Return the confirmation page; run the action once the page is confirmed."""
         form = action.form(request.POST if "decided" in request.POST else None)
-        # A form without fields is valid as soon as it was sent.
+        # A form without fields is valid as soon as it is bound.
         if form.is_bound and form.is_valid():
             self._run(request, action, rows, form.cleaned_data)
-            one = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[rows[0].pk])
-            return redirect(action.success_url or (self._changelist_url() if selection else one))
+            row_url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[rows[0].pk])
+            return redirect(action.success_url or (self._changelist_url() if selection else row_url))
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -159,17 +164,18 @@ class ActionsMixin:
             if not changed:
                 messages.info(request, _("%(row)s: nothing to change.") % {"row": row})
         if done:
-            text = ngettext("%(action)s: done for %(count)s.", "%(action)s: done for %(count)s.", done)
+            text = ngettext("%(action)s: %(count)s row changed.", "%(action)s: %(count)s rows changed.", done)
             messages.success(request, text % {"action": action.label, "count": done})
 
     def _log_action(self, request: HttpRequest, action: AdminAction, row: Any, form_data: dict[str, Any]) -> None:
-        """In the row's history, and in the audit log: its triggers see what changed, but not why."""
+        """Record the action in the row's history and in the audit log, whose triggers do not know the reason."""
         self.log_change(request, row, _log_message(action, form_data))
         details: dict[str, Any] = {
             name: value if isinstance(value, int) else str(value) for name, value in form_data.items()
         }
         team = row if isinstance(row, Team) else getattr(row, "team", None)
-        record(Verb.ADMIN_ACTION, team=team, target=row, action=action.name, **details)
+        # The stored key is the name from before the first release.
+        record(Verb.ADMIN_ACTION, team=team, target=row, deed=action.name, **details)
 
     def _changelist_url(self) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
@@ -184,7 +190,7 @@ def _run_from_changelist(
 ) -> HttpResponse | None:
     rows = list(queryset[: MAX_ROWS + 1])
     if len(rows) > MAX_ROWS:
-        messages.error(request, _("Choose at most %(count)s rows at a time.") % {"count": MAX_ROWS})
+        messages.error(request, _("Select at most %(count)s rows at a time.") % {"count": MAX_ROWS})
         return None
     if not rows:
         return None

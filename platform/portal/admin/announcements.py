@@ -1,4 +1,4 @@
-"""Announcements: what is on the board now, and the desk's page to write them."""
+"""Announcements: those that are shown now, and the admin pages to write them."""
 
 import time
 from typing import Any
@@ -9,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from portal.admin.base import BaseAdmin
-from portal.admin.columns import boolean_column, field_column, label_column
 from portal.admin.models import Announcement
 
 _DISMISSED_SESSION_KEY = "dismissed_announcements"
@@ -18,7 +17,7 @@ _LEVEL_COLOURS = {"note": "info", "warning": "warning", "outage": "danger"}
 
 
 class AnnouncementCache:
-    """The announcements that are not over, read once in a while: every page of every process asks for them."""
+    """Keeps the announcements for a few seconds, because every page of every process needs them."""
 
     def __init__(self) -> None:
         self.rows: tuple[Announcement, ...] = ()
@@ -31,7 +30,7 @@ class AnnouncementCache:
         return [row for row in self.rows if row.is_active]
 
     def clear(self) -> None:
-        """This process reads them anew with its next page, the others within ten seconds."""
+        """Make this process read them again for its next page. Other processes do so within ten seconds."""
         self.expires_at = 0.0
 
 
@@ -39,14 +38,14 @@ announcement_cache = AnnouncementCache()
 
 
 def announcements_for(request: HttpRequest) -> list[Announcement]:
-    """Those that this reader has not dismissed."""
+    """Return the active announcements that this reader has not dismissed."""
     rows = announcement_cache.active()
     dismissed = request.session.get(_DISMISSED_SESSION_KEY, []) if rows else []
     return [row for row in rows if not (row.dismissible and row.pk in dismissed)]
 
 
 def dismiss(request: HttpRequest, key: int) -> None:
-    """Not shown to this reader again, in this session."""
+    """Hide an announcement from this reader for the rest of the session."""
     if any(row.pk == key and row.dismissible for row in announcement_cache.active()):
         known = request.session.get(_DISMISSED_SESSION_KEY, [])
         request.session[_DISMISSED_SESSION_KEY] = [*known[-20:], key]
@@ -55,19 +54,18 @@ def dismiss(request: HttpRequest, key: int) -> None:
 @admin.register(Announcement)
 class AnnouncementAdmin(BaseAdmin):
     may_add = may_change = may_delete = True
-    list_display = ["words", "kind", "begins", "ends", "is_active_column", "closable"]
+    badge_fields = {"level": _LEVEL_COLOURS}
+    list_display = ["text", "level_badge", "starts_at", "ends_at", "is_active", "dismissible"]
     list_filter = ["level"]
     search_fields = ["text_en", "text_zh"]
     fields = ["text_en", "text_zh", ("level", "dismissible"), ("starts_at", "ends_at")]
 
-    words = field_column("text", _("Announcement"), ordering="text_en")
-    kind = label_column("level", _("Level"), _LEVEL_COLOURS)
-    begins = field_column("starts_at", _("From"))
-    ends = field_column("ends_at", _("Until"))
-    closable = boolean_column("dismissible", _("Can be dismissed"))
+    @display(description=_("Announcement"), ordering="text_en")
+    def text(self, row: Announcement) -> str:
+        return row.text
 
-    @display(description=_("On the pages"), boolean=True)
-    def is_active_column(self, row: Announcement) -> bool:
+    @display(description=_("Shown now"), boolean=True)
+    def is_active(self, row: Announcement) -> bool:
         return row.is_active
 
     def save_model(self, request: HttpRequest, obj: Announcement, form: Any, change: bool) -> None:

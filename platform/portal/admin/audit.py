@@ -1,4 +1,4 @@
-"""The audit log: who did what, when, from where; to read."""
+"""The audit log: who did what, when and from where. Read-only."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.audit.models import AuditEntry, Verb
+from accounts.audit.models import AuditEntry, Difference, Verb
 from accounts.models import Team, User
 from portal.admin.base import BaseAdmin, EstimatedPaginator
-from portal.admin.columns import field_column, label_column, link_column
 
 _VERB_COLOURS = {
     Verb.INSERT: "success",
@@ -30,46 +30,31 @@ _VERB_COLOURS = {
 class AuditEntryAdmin(BaseAdmin):
     paginator = EstimatedPaginator
     ordering = ["-id"]
+    ordering_fields = {"at": "id"}
     search_fields = ["row_id"]
-    search_help_text = _("A team, an email address, or the number of a row")
-    list_display = ["when", "what", "table", "row", "who", "whose", "where"]
+    search_help_text = _("Team name, email address or row ID")
+    link_fields = ("team", "actor", "impersonator", "api_key")
+    badge_fields = {"verb": {verb.value: colour for verb, colour in _VERB_COLOURS.items()}}
+    list_display = ["at", "verb_badge", "model", "row_id", "actor_link", "team_link", "ip"]
     list_filter = ["verb", "model", "at"]
     list_select_related = ["team", "actor", "impersonator", "api_key"]
     fields = [
-        ("when", "what", "where"),
-        ("who", "acting", "key"),
-        ("whose", "table", "row"),
-        ("asked", "process"),
-        "differences",
+        ("at", "verb_badge", "ip"),
+        ("actor_link", "impersonator_link", "api_key_link"),
+        ("team_link", "model", "row_id"),
+        ("request_id", "system"),
+        "changes_table",
     ]
 
-    when = field_column("at", _("When"), ordering="id")
-    what = label_column("verb", _("What"), {verb.value: colour for verb, colour in _VERB_COLOURS.items()})
-    table = field_column("model", _("Table"))
-    row = field_column("row_id", _("Row"))
-    who = link_column("actor", _("Who"))
-    acting = link_column("impersonator", _("Through whom"))
-    key = link_column("api_key", _("API key"))
-    whose = link_column("team", _("Team"))
-    where = field_column("ip", _("Address"))
-    asked = field_column("request_id", _("Request"))
-    process = field_column("system", _("Process"))
-
     @display(description=_("Changes"))
-    def differences(self, entry: AuditEntry) -> Any:
-        rows = (
-            (
-                found.column,
-                *(("••••", _("changed")) if found.secret else (_format_value(found.old), _format_value(found.new))),
-            )
-            for found in entry.differences
-        )
+    def changes_table(self, entry: AuditEntry) -> SafeString:
+        rows = ((difference.column, *_old_and_new(difference)) for difference in entry.differences)
         return format_html_join("", '<div class="desk-change"><b>{}</b> <del>{}</del> <ins>{}</ins></div>', rows)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditEntry], search_term: str
     ) -> tuple[QuerySet[AuditEntry], bool]:
-        """By index: the team's, the actor's, or a row's entries."""
+        """Search through indexes only: the entries of a team, of an actor or of a row."""
         term = search_term.strip().replace("\0", "")
         if not term:
             return queryset, False
@@ -77,6 +62,12 @@ class AuditEntryAdmin(BaseAdmin):
         teams = list(Team.objects.filter(name__iexact=term).values_list("pk", flat=True)[:100])
         conditions = Q(actor__in=people) | Q(impersonator__in=people) | Q(team__in=teams) | Q(row_id=term)
         return queryset.filter(conditions), False
+
+
+def _old_and_new(difference: Difference) -> tuple[Any, Any]:
+    if difference.secret:
+        return "••••", _("changed")
+    return _format_value(difference.old), _format_value(difference.new)
 
 
 def _format_value(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the desk's admin classes share: nothing is deleted or added unless a class says so."""
+"""Base classes of the admin: rows cannot be added, changed or deleted unless a class allows it."""
 
 import json
 from typing import Any
@@ -12,31 +12,32 @@ from unfold.decorators import display
 
 from portal.admin.actions import ActionsMixin
 from portal.admin.changelist import CachedChangeList, row_checkbox
+from portal.admin.columns import ColumnsMixin
 
-# More rows than this are not counted.
+# Tables with more rows than this are not counted.
 _MAX_COUNTED_ROWS = 20_000
 
 
 class EstimatedPaginator(Paginator):  # type: ignore[type-arg] # of any rows
-    """Of a table with perhaps a million rows: where they are many, their number is what the planner believes."""
+    """Paginator for tables of perhaps a million rows: a large number of rows is the query planner's estimate."""
 
     @cached_property
     def count(self) -> int:
         plan = self.object_list.order_by().explain(format="json")  # type: ignore[attr-defined] # a QuerySet
-        # Empty where Django knows, without asking, that there are none.
+        # Empty if Django knows without a query that there are no rows.
         estimate = json.loads(plan)[0]["Plan"]["Plan Rows"] if plan else 0
         return estimate if estimate > _MAX_COUNTED_ROWS else super().count
 
 
-class BaseAdmin(ActionsMixin, ModelAdmin):
-    """Rows are shown, and changed by deeds."""
+class BaseAdmin(ColumnsMixin, ActionsMixin, ModelAdmin):
+    """Shows rows; changes go through admin actions."""
 
     list_per_page = 25
     list_fullwidth = True
     show_full_result_count = False
     compressed_fields = False
     warn_unsaved_form = True
-    # Money or history hangs on nearly every row.
+    # Credits or history refer to nearly every row.
     may_add = False
     may_change = False
     may_delete = False
@@ -62,8 +63,8 @@ class BaseAdmin(ActionsMixin, ModelAdmin):
         return bool(request.user.has_perm(name)) or super().has_view_permission(request, obj)
 
 
-class ReadOnlyInline(TabularInline):
-    """Rows of another table on a row's page, to look at."""
+class ReadOnlyInline(ColumnsMixin, TabularInline):
+    """Shows the rows of a related table on a row's page."""
 
     extra = 0
     max_num = 0

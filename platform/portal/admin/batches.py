@@ -1,14 +1,14 @@
-"""Batches: what came together, and where it stands; canceled."""
+"""Batches and their items: their requests and progress; an action cancels a batch."""
 
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
 
 from jobs.batches.models import Batch, BatchItem
 from jobs.batches.services import cancel_batch
 from portal.admin.actions import AdminAction
 from portal.admin.base import BaseAdmin
-from portal.admin.columns import field_column, label_column, link_column
 
 _STATE_COLOURS = {"in_progress": "primary", "completed": "success", "canceled": "warning"}
 
@@ -23,21 +23,30 @@ def _cancel(_request: HttpRequest, batch: Batch) -> bool:
 @admin.register(Batch)
 class BatchAdmin(BaseAdmin):
     ordering = ["-id"]
-    list_display = ["called", "named", "whose", "where", "total", "made", "ended"]
+    ordering_fields = {"created_at": "id"}
+    link_fields = ("team", "user", "api_key")
+    badge_fields = {"state": _STATE_COLOURS}
+    list_display = ["public_id", "name", "team_link", "state_badge", "total", "created_at", "finished_at"]
     list_filter = ["state", "created_at"]
     list_select_related = ["team"]
     fieldsets = [
-        (None, {"fields": [("called", "named", "where"), ("whose", "person", "key")]}),
+        (None, {"fields": [("public_id", "name", "state_badge"), ("team_link", "user_link", "api_key_link")]}),
         (
-            _("Where it stands"),
-            {"fields": [("total", "made", "ended"), ("taking", "calls", "wish"), ("strictness", "address")]},
+            _("Progress"),
+            {
+                "fields": [
+                    ("total", "created_at", "finished_at"),
+                    ("intake_lease_until", "intake_attempt", "cancel_requested_at"),
+                    ("on_error", "webhook_url"),
+                ]
+            },
         ),
     ]
     admin_actions = (
         AdminAction(
             name="cancel",
             label=_("Cancel batch"),
-            explanation=_("Cancels each of its videos that is not closed. Nothing is charged for those."),
+            explanation=_("Cancels each unfinished video of the batch. No credits are charged for these videos."),
             permission="jobs.change_job",
             icon="cancel",
             is_destructive=True,
@@ -46,32 +55,15 @@ class BatchAdmin(BaseAdmin):
         ),
     )
 
-    called = field_column("public_id", _("Batch id"), ordering="id")
-    named = field_column("name", _("Name"))
-    whose = link_column("team", _("Team"))
-    person = link_column("user", _("Person"))
-    key = link_column("api_key", _("API key"))
-    where = label_column("state", _("State"), _STATE_COLOURS)
-    total = field_column("total", _("Requests"))
-    made = field_column("created_at", _("Submitted"), ordering="id")
-    ended = field_column("finished_at", _("Ended"))
-    taking = field_column("intake_lease_until", _("Intake lease until"))
-    calls = field_column("intake_attempt", _("Intake calls"))
-    wish = field_column("cancel_requested_at", _("Cancellation requested"))
-    strictness = field_column("on_error", _("On an error"))
-    address = field_column("webhook_url", _("Webhook"))
+    @display(description=_("Batch ID"), ordering="id")
+    def public_id(self, batch: Batch) -> str:
+        return batch.public_id
 
 
 @admin.register(BatchItem)
 class BatchItemAdmin(BaseAdmin):
     ordering = ["-id"]
-    list_display = ["place", "batch_link", "whose", "video", "client_name"]
+    link_fields = ("batch", "team", "job")
+    list_display = ["index", "batch_link", "team_link", "job_link", "custom_id"]
     list_select_related = ["team", "batch", "job"]
-    fieldsets = [(None, {"fields": [("place", "client_name"), ("batch_link", "video", "whose"), "said"]})]
-
-    place = field_column("index", _("Place"))
-    batch_link = link_column("batch", _("In batch"))
-    whose = link_column("team", _("Team"))
-    video = link_column("job", _("Video"))
-    client_name = field_column("custom_id", _("The client's name for it"))
-    said = field_column("error", _("Error"))
+    fieldsets = [(None, {"fields": [("index", "custom_id"), ("batch_link", "job_link", "team_link"), "error"]})]

@@ -1,4 +1,4 @@
-"""The desk's lists: what Unfold makes anew for each row, though it is the same in all, is made once."""
+"""Lists of the admin: caches what Unfold otherwise computes again for each row, although it is the same for all."""
 
 from functools import cache
 from typing import Any
@@ -13,7 +13,7 @@ _PK_PLACEHOLDER = "pk-placeholder"
 
 
 class CachedChangeList(ChangeList):
-    """With each row come the headers, and with each header the addresses that sort by it."""
+    """Builds each query string once: Unfold renders the headers, and the URLs that sort by them, for each row."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._query_strings: dict[str, str] = {}
@@ -25,9 +25,12 @@ class CachedChangeList(ChangeList):
             self._query_strings[cache_key] = super().get_query_string(new_params, remove)
         return self._query_strings[cache_key]
 
+    def get_ordering_field(self, field_name: Any) -> Any:
+        return self.model_admin.ordering_fields.get(field_name) or super().get_ordering_field(field_name)
+
 
 def row_checkbox(key: Any) -> SafeString:
-    """The box that chooses a row for a deed; key: the row's, which has no letters that HTML would read."""
+    """Render the checkbox that selects a row for an action. `key` is a primary key: it has nothing to escape."""
     return mark_safe(_checkbox_template(get_language()).replace(_PK_PLACEHOLDER, str(key)))  # noqa: S308
 
 

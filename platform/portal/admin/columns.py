@@ -1,13 +1,14 @@
-"""Columns and facts of the desk's tables: with a translated name, and links to what they are about."""
+"""Columns of lists and fields of pages that are more than a model field: links, badges, fields of related rows."""
 
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Model
+from django.contrib.admin.utils import get_fields_from_path
+from django.db.models import ForeignObjectRel, Model
+from django.db.models.constants import LOOKUP_SEP
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
@@ -15,77 +16,86 @@ from django.utils.translation import gettext as _
 from unfold.decorators import display
 from unfold.utils import display_for_label
 
-# What Django's admin calls a display: a method of an admin class.
+# A display function of Django's admin, called with a row.
 Column = Any
 
 
+class ColumnsMixin:
+    """Adds columns for the declared fields, labelled with the fields' verbose names.
+
+    - `link_fields`: `team` adds `team_link`, the related row as a link to its page.
+    - `badge_fields`: `{"state": colours}` adds `state_badge`, the label of a choice on the colour of its value.
+    - `related_fields`: `wallet__balance` becomes a column of that name. Django knows such paths in `list_display` only.
+
+    `ordering_fields` sorts a column by another field: `{"created_at": "id"}` where only the id has an index.
+    """
+
+    model: type[Model]
+    link_fields: tuple[str, ...] = ()
+    badge_fields: dict[str, dict[str, str]] = {}
+    related_fields: tuple[str, ...] = ()
+    ordering_fields: dict[str, str] = {}
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        for path in self.link_fields:
+            setattr(self, f"{path}_link", _link_column(self.model, path))
+        for name, colours in self.badge_fields.items():
+            setattr(self, f"{name}_badge", _badge_column(self.model, name, colours))
+        for path in self.related_fields:
+            setattr(self, path, _related_column(self.model, path))
+
+
+def _link_column(model: type[Model], path: str) -> Column:
+    @display(description=_verbose_name(model, path), ordering=path)
+    def column(row: Model) -> Any:
+        return object_link(_resolve_path(row, path))
+
+    return column
+
+
+def _badge_column(model: type[Model], name: str, colours: dict[str, str]) -> Column:
+    @display(description=_verbose_name(model, name), ordering=name)
+    def column(row: Model) -> SafeString:
+        return badge(str(getattr(row, f"get_{name}_display")()), colours.get(getattr(row, name), ""))
+
+    return column
+
+
+def _related_column(model: type[Model], path: str) -> Column:
+    @display(description=_verbose_name(model, path), ordering=path)
+    def column(row: Model) -> Any:
+        return _resolve_path(row, path)
+
+    return column
+
+
+def _verbose_name(model: type[Model], path: str) -> Any:
+    field = get_fields_from_path(model, path)[-1]
+    return field.related_model._meta.verbose_name if isinstance(field, ForeignObjectRel) else field.verbose_name
+
+
 def _resolve_path(row: Any, path: str) -> Any:
-    for name in path.split("__"):
+    for name in path.split(LOOKUP_SEP):
         row = getattr(row, name, None)
     return row
 
 
-def field_column(path: str, description: Any, **options: Any) -> Column:
-    """What a field holds, reached over relations as `wallet__balance`."""
-
-    @display(description=description, ordering=options.pop("ordering", path), **options)
-    def show(_admin: Any, row: Any) -> Any:
-        value = _resolve_path(row, path)
-        # A row's page, unlike the list, would print it to the microsecond.
-        return localize(timezone.localtime(value)) if isinstance(value, datetime) else value
-
-    return show
-
-
-def boolean_column(path: str, description: Any) -> Column:
-    """A yes or a no."""
-
-    @display(description=description, ordering=path, boolean=True)
-    def show(_admin: Any, row: Any) -> bool:
-        return bool(_resolve_path(row, path))
-
-    return show
-
-
-def link_column(path: str, description: Any) -> Column:
-    """The row that a foreign key points at, as a link_column to its page."""
-
-    @display(description=description, ordering=path)
-    def show(_admin: Any, row: Any) -> Any:
-        return object_link(_resolve_path(row, path))
-
-    return show
-
-
-def label_column(
-    path: str, description: Any, colours: dict[str, str], *, labels: dict[str, Any] | None = None, **options: Any
-) -> Column:
-    """A choice in its own words or in these, on the colour of its value."""
-
-    @display(description=description, ordering=options.pop("ordering", path), **options)
-    def show(_admin: Any, row: Any) -> SafeString:
-        value = getattr(row, path)
-        text = labels[value] if labels else getattr(row, f"get_{path}_display")()
-        return _badge(str(text), colours.get(value, ""))
-
-    return show
-
-
 @lru_cache(maxsize=500)
-def _badge(text: str, colour: str) -> SafeString:
-    """Kept: it takes the theme a template, and the rows of a list share a few of them."""
+def badge(text: str, colour: str) -> SafeString:
+    """Cached: Unfold renders a template for each badge, and the rows of a list share a few of them."""
     return SafeString(display_for_label(("", text), "", {"": colour}))
 
 
-def object_link(row: Model | None, text: str = "") -> Any:
+def object_link(row: Model | None) -> SafeString | None:
     if row is None:
         return None
     url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-    return format_html('<a href="{}">{}</a>', url, text or str(row))
+    return format_html('<a href="{}">{}</a>', url, row)
 
 
-def changelist_link(model: str, text: Any, **filters: Any) -> Any:
-    """A link to a filtered list, such as `listed("jobs_job", _("Videos"), team=3)`."""
+def changelist_link(model: str, text: Any, **filters: Any) -> SafeString:
+    """Return a link to a filtered list, such as `changelist_link("jobs_job", _("Videos"), team__id__exact=3)`."""
     query = "&".join(f"{name}={value}" for name, value in filters.items())
     return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, text)
 

@@ -1,4 +1,4 @@
-"""What every page's template may know from the desk."""
+"""Context processors for the templates of every page."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from portal.admin.announcements import announcements_for
 
 
 def announcements(request: HttpRequest) -> dict[str, Any]:
-    """`announcements`: those that this reader has not dismissed; looked up only where a template asks."""
+    """`announcements`: those that this reader has not dismissed. Read only if a template uses them."""
     if not hasattr(request, "session"):
         return {}
     return {"announcements": SimpleLazyObject(lambda: announcements_for(request))}

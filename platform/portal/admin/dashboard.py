@@ -1,4 +1,4 @@
-"""The desk's first page: what waits, who works, what is spent, what fails."""
+"""The dashboard: queues, workers, credits and failures."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 from jobs.states import State
 from portal.admin import statistics
 from portal.admin.columns import time_ago
-from portal.admin.worker_states import STATE_COLOURS, STATE_LABELS
+from portal.admin.worker_states import STATE_COLOURS
 
 DAY_RANGES = {
     1: gettext_lazy("Today"),
@@ -21,15 +21,16 @@ _DEFAULT_DAYS = 7
 
 
 def dashboard_context(days_param: str) -> dict[str, Any]:
-    """The page's context. wanted: the range in days, as the address has it."""
+    """Return the context of the page. `days_param`: the range in days, as in the URL."""
     days = int(days_param) if days_param in map(str, DAY_RANGES) else _DEFAULT_DAYS
-    pools, by_day, ended = statistics.pool_totals(), statistics.daily_totals(days), statistics.unsuccessful_jobs(days)
+    pools, by_day = statistics.pool_totals(), statistics.daily_totals(days)
+    unsuccessful = statistics.unsuccessful_jobs(days)
     return {
         "ranges": [(number, label, number == days) for number, label in DAY_RANGES.items()],
-        "states": _state_counts(pools, by_day, ended),
+        "states": _state_counts(pools, by_day, unsuccessful),
         "pools": [(pool, time_ago(pool.oldest_queued_at)) for pool in pools],
         "workers": [
-            (worker, STATE_LABELS[worker.state], STATE_COLOURS[worker.state], _vram_usage(worker))
+            (worker, worker.get_state_display(), STATE_COLOURS[worker.state], _vram_usage(worker))
             for worker in statistics.list_workers()
         ],
         "granted": sum(day.granted for day in by_day),
@@ -37,25 +38,25 @@ def dashboard_context(days_param: str) -> dict[str, Any]:
         "credits_chart": _chart_context(by_day, {"granted": _("Granted"), "credits": _("Spent")}),
         "videos_chart": _chart_context(by_day, {"videos": _("Submitted"), "completed": _("Completed")}),
         "failures": _with_bar_percent(
-            [row for row in ended if row["state"] == State.FAILED][: statistics.MAX_ERROR_CODES], "jobs"
+            [row for row in unsuccessful if row["state"] == State.FAILED][: statistics.MAX_ERROR_CODES], "jobs"
         ),
         "top_teams": _with_bar_percent(statistics.top_teams(days), "spent"),
     }
 
 
 def _state_counts(
-    pools: list[statistics.PoolTotals], by_day: list[statistics.DailyTotals], ended: list[dict[str, Any]]
+    pools: list[statistics.PoolTotals], by_day: list[statistics.DailyTotals], unsuccessful: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """What waits and runs now; what ended within the range."""
+    """Return the number of videos by state: unfinished ones now, finished ones within the range."""
     count = {State.QUEUED: sum(pool.waiting for pool in pools), State.IN_PROGRESS: sum(pool.running for pool in pools)}
     count[State.COMPLETED] = sum(day.completed for day in by_day)
     for state in (State.FAILED, State.CANCELED, State.EXPIRED):
-        count[state] = sum(row["jobs"] for row in ended if row["state"] == state)
+        count[state] = sum(row["jobs"] for row in unsuccessful if row["state"] == state)
     return [{"value": state.value, "label": state.label, "count": number} for state, number in count.items()]
 
 
 def _chart_context(by_day: list[statistics.DailyTotals], lines: dict[str, str]) -> dict[str, Any]:
-    """For Chart.js as Unfold drives it, and the same numbers for a table."""
+    """Return the data for Chart.js in the form that Unfold expects, and the same numbers for a table."""
     colours = ("var(--color-base-400)", "var(--color-primary-600)")
     names = [f"{day.date:%m-%d}" for day in by_day]
     datasets = [
@@ -72,13 +73,13 @@ def _chart_context(by_day: list[statistics.DailyTotals], lines: dict[str, str]) 
         for (name, label), colour in zip(lines.items(), colours, strict=True)
     ]
     rows = [(name, *(getattr(day, line) for line in lines)) for name, day in zip(names, by_day, strict=True)]
-    return {"data": json.dumps({"labels": names, "datasets": datasets}), "heads": list(lines.values()), "rows": rows}
+    return {"data": json.dumps({"labels": names, "datasets": datasets}), "headings": list(lines.values()), "rows": rows}
 
 
-def _with_bar_percent(rows: list[dict[str, Any]], of: str) -> list[tuple[dict[str, Any], int]]:
-    """Each with its percent of the largest, for its bar."""
-    largest = max((row[of] for row in rows), default=0) or 1
-    return [(row, max(1, round(100 * row[of] / largest))) for row in rows]
+def _with_bar_percent(rows: list[dict[str, Any]], key: str) -> list[tuple[dict[str, Any], int]]:
+    """Return each row with its percentage of the largest, for its bar."""
+    largest = max((row[key] for row in rows), default=0) or 1
+    return [(row, max(1, round(100 * row[key] / largest))) for row in rows]
 
 
 def _vram_usage(worker: Any) -> dict[str, Any] | None:

@@ -1,8 +1,8 @@
-"""Looking at the portal as another person: who may, from when to when, and what stays shut meanwhile.
+"""Impersonation: who may use the portal as another person, for how long, and which pages are forbidden meanwhile.
 
-The session stays the administrator's own. While it names an open Impersonation, the middleware puts the person in the
-place of `request.user` and the administrator into `request.impersonator`; so it ends with the administrator's session,
-password or staff flag, and nobody's last sign-in is touched.
+The session remains the administrator's own. While it names an unfinished Impersonation, the middleware sets
+`request.user` to the person and `request.impersonator` to the administrator. Therefore an impersonation ends with the
+administrator's session, password or staff status, and does not change anybody's last login.
 """
 
 from functools import partial
@@ -28,9 +28,9 @@ log = structlog.get_logger(__name__)
 
 _SESSION_KEY = "impersonation"
 _TEAM_KEY, _OWN_TEAM_KEY = "team", "impersonator_team"
-# Passwords, second factors, sessions, keys and the secrets of webhooks show or change what is the person's own already
-# when they are looked at; handing over, closing and leaving a team, and who comes into it, are theirs to decide,
-# and what who is in it may do.
+# Pages about passwords, second factors, sessions, API keys and webhook secrets: viewing them already shows or changes
+# credentials of the person. Transferring, deleting and leaving a team, its members and their roles are the person's
+# own decisions.
 _FORBIDDEN_PREFIXES = (
     "/account",
     "/admin/",
@@ -45,7 +45,7 @@ _FORBIDDEN_PREFIXES = (
     "/team/keep",
     "/join/",
 )
-# These show no secret; changing what they show is the person's own affair.
+# These pages show no secrets. Only the person may change what they show.
 _READ_ONLY_PATHS = ("/api-keys", "/team")
 _ALLOWED_PREFIXES = ("/accounts/logout/",)
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -56,9 +56,9 @@ def can_be_impersonated(person: User) -> bool:
 
 
 def start_impersonation(request: HttpRequest, person: User, *, reason: str) -> bool:
-    """From the next request on the session shows the portal as the person. Raises Conflict for staff."""
+    """Make the session act as the person from the next request. Raise Conflict for staff."""
     if not can_be_impersonated(person):
-        raise Conflict("Staff and closed accounts cannot be viewed as.", code="not_viewable")
+        raise Conflict("Staff and deactivated accounts cannot be impersonated.", code="not_viewable")
     impersonation = Impersonation.objects.create(
         administrator=request.user,  # type: ignore[misc] # staff alone get here
         person=person,
@@ -80,7 +80,7 @@ def start_impersonation(request: HttpRequest, person: User, *, reason: str) -> b
 
 
 def end_impersonation(request: HttpRequest) -> bool:
-    """The session shows the portal as the administrator again. Returns False when it did already."""
+    """Make the session act as the administrator again. Return False if it did not impersonate anybody."""
     key = request.session.pop(_SESSION_KEY, None)
     if key is None:
         return False
@@ -98,24 +98,24 @@ def end_impersonation(request: HttpRequest) -> bool:
 
 
 def _client_ip(request: HttpRequest) -> str | None:
-    client_ip_address: str = request.client_ip  # type: ignore[attr-defined]
-    return None if client_ip_address == "unknown" else client_ip_address
+    client_ip: str = request.client_ip  # type: ignore[attr-defined]
+    return None if client_ip == "unknown" else client_ip
 
 
 class ImpersonationMiddleware(SyncAndAsyncMiddleware):
-    """After the middleware that finds out who is signed in."""
+    """Applies the impersonation of a session. Has to follow the authentication middleware."""
 
     def before(self, request: HttpRequest) -> Step | None:
         request.impersonator = None  # type: ignore[attr-defined]
         if request.headers.get("Authorization") or request.headers.get("X-API-Key"):
-            return None  # a key never reads cookies
+            return None  # requests with an API key ignore cookies
         if request.path.startswith(settings.UNLOGGED_PATHS):
-            return None  # probes answer anybody, also when the sessions' database is away
+            return None  # health checks need no user, and work while the database of the sessions is unreachable
         return partial(_impersonate, request)
 
 
 def _impersonate(request: HttpRequest) -> HttpResponseBase | None:
-    """Puts the person in the administrator's place; what stays shut, or the way back, is answered at once."""
+    """Set `request.user` to the person. Return a response if the page is forbidden or the impersonation has ended."""
     key = request.session.get(_SESSION_KEY)
     if key is None:
         return None

@@ -1,6 +1,7 @@
-"""API keys: whose, what for, when last used; banned by a click. Neither secret nor hash is ever shown."""
+"""API keys: their team, limits and last use; an action revokes them. Never shows secrets or hashes."""
 
 from django.contrib import admin
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -8,33 +9,42 @@ from accounts.keys.services import revoke_api_key
 from accounts.models import ApiKey
 from portal.admin.actions import AdminAction
 from portal.admin.base import BaseAdmin, EstimatedPaginator
-from portal.admin.columns import field_column, label_column, link_column
+from portal.admin.columns import badge
 
 _STATE_COLOURS = {"live": "success", "expired": "warning", "revoked": "danger"}
 _STATE_LABELS = {"live": _("Works"), "expired": _("Expired"), "revoked": _("Revoked")}
 
 
+class ApiKeyStateMixin:
+    """Adds the column `state_badge`: `ApiKey.state` is a property and has no labels of its own."""
+
+    @display(description=_("State"))
+    def state_badge(self, key: ApiKey) -> SafeString:
+        return badge(str(_STATE_LABELS[key.state]), _STATE_COLOURS[key.state])
+
+
 @admin.register(ApiKey)
-class ApiKeyAdmin(BaseAdmin):
+class ApiKeyAdmin(ApiKeyStateMixin, BaseAdmin):
     paginator = EstimatedPaginator
     ordering = ["-id"]
     search_fields = ["name", "prefix", "team__name", "creator__email"]
-    list_display = ["called", "starts_with", "whose", "maker", "standing", "used", "ends"]
+    link_fields = ("team", "creator")
+    list_display = ["name", "prefix", "team_link", "creator_link", "state_badge", "last_used_at", "expires_at"]
     list_filter = [("revoked_at", admin.EmptyFieldListFilter), "expires_at", "last_used_at"]
     list_select_related = ["team", "creator"]
     fields = [
-        ("called", "starts_with", "standing"),
-        ("whose", "maker", "made"),
-        ("may", "networks"),
-        ("used", "used_from"),
-        ("ends", "revoked"),
-        ("credits", "videos", "calls"),
+        ("name", "prefix", "state_badge"),
+        ("team_link", "creator_link", "created_at"),
+        ("scope_list", "network_list"),
+        ("last_used_at", "last_used_ip"),
+        ("expires_at", "revoked_at"),
+        ("credits_per_month", "videos_per_day", "requests_per_minute"),
     ]
     admin_actions = (
         AdminAction(
             name="ban",
             label=_("Ban key"),
-            explanation=_("Its next call is refused. A revoked key never works again."),
+            explanation=_("Its next request is rejected. A revoked key cannot be restored."),
             permission="accounts.change_apikey",
             icon="block",
             is_destructive=True,
@@ -43,24 +53,10 @@ class ApiKeyAdmin(BaseAdmin):
         ),
     )
 
-    called = field_column("name", _("Name"))
-    starts_with = field_column("prefix", _("Starts with"))
-    whose = link_column("team", _("Team"))
-    maker = link_column("creator", _("Made by"))
-    made = field_column("created_at", _("Since"))
-    used = field_column("last_used_at", _("Last used"))
-    used_from = field_column("last_used_ip", _("Last used from"))
-    ends = field_column("expires_at", _("Expires"))
-    revoked = field_column("revoked_at", _("Revoked"))
-    credits = field_column("credits_per_month", _("Credits a month"))
-    videos = field_column("videos_per_day", _("Videos a day"))
-    calls = field_column("requests_per_minute", _("Requests a minute"))
-    standing = label_column("state", _("State"), _STATE_COLOURS, labels=_STATE_LABELS, ordering=None)
-
     @display(description=_("Scopes"))
     def scope_list(self, key: ApiKey) -> str:
         return ", ".join(key.scopes)
 
-    @display(description=_("From addresses"))
+    @display(description=_("Allowed networks"))
     def network_list(self, key: ApiKey) -> str:
         return ", ".join(key.allowed_networks)

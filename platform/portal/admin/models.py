@@ -1,4 +1,4 @@
-"""Announcements to everybody, and the record of who looked at the portal as whom."""
+"""Announcements to everybody, and the record of impersonations."""
 
 from datetime import timedelta
 from typing import ClassVar
@@ -15,7 +15,7 @@ MAX_IMPERSONATION_DURATION = timedelta(hours=1)
 
 
 class Announcement(models.Model):
-    """A banner on every page, in both languages, for a time."""
+    """A banner on every page, in both languages, for a period of time."""
 
     class Level(models.TextChoices):
         NOTE = "note", _("Note")
@@ -26,7 +26,9 @@ class Announcement(models.Model):
     text_zh = models.CharField(_("Simplified Chinese"), max_length=300)
     level = models.CharField(_("level"), max_length=8, choices=Level.choices, default=Level.NOTE)
     starts_at = models.DateTimeField(_("start time"), default=timezone.now)
-    ends_at = models.DateTimeField(_("end time"), null=True, blank=True, help_text=_("Empty: until you end it."))
+    ends_at = models.DateTimeField(
+        _("end time"), null=True, blank=True, help_text=_("Leave empty to show it until you end it.")
+    )
     dismissible = models.BooleanField(_("can be dismissed"), default=True)
 
     objects: ClassVar[models.Manager["Announcement"]] = models.Manager()
@@ -39,7 +41,7 @@ class Announcement(models.Model):
             models.CheckConstraint(
                 condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
                 name="announcement_ends_after_it_starts",
-                violation_error_message=_("It has to end after it starts."),
+                violation_error_message=_("The end time must be after the start time."),
             ),
             models.CheckConstraint(
                 condition=Q(level__in=("note", "warning", "outage")), name="announcement_level_known"
@@ -51,7 +53,7 @@ class Announcement(models.Model):
 
     @property
     def text(self) -> str:
-        """In the reader's language."""
+        """The text in the reader's language."""
         return self.text_zh if (get_language() or "").startswith("zh") else self.text_en
 
     @property
@@ -61,7 +63,7 @@ class Announcement(models.Model):
 
 
 class Impersonation(models.Model):
-    """An administrator looked at the portal as another person: who, as whom, why, from when to when, from where."""
+    """An administrator's use of the portal as another person: why, from when to when, and from which IP address."""
 
     administrator = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", verbose_name=_("administrator"))
     person = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("person"))
@@ -84,5 +86,5 @@ class Impersonation(models.Model):
 
     @property
     def is_finished(self) -> bool:
-        """Ended, or longer ago than a view may last."""
+        """Whether it was ended, or has reached its maximum duration."""
         return self.ended_at is not None or timezone.now() >= self.started_at + MAX_IMPERSONATION_DURATION

@@ -1,4 +1,4 @@
-"""People: who they are, what shuts them out, and looking at the portal as them."""
+"""People and staff groups; actions impersonate, deactivate and change staff status."""
 
 from typing import Any
 
@@ -14,21 +14,17 @@ from accounts.people.services import activate_user, deactivate_user, reset_secon
 from common.errors import Conflict
 from portal.admin.actions import AdminAction, ReasonForm
 from portal.admin.base import BaseAdmin, ReadOnlyInline
-from portal.admin.columns import boolean_column, field_column, link_column
 from portal.admin.impersonation import can_be_impersonated, start_impersonation
 
-# Whose permissions mean something on the desk.
+# Apps whose permissions matter on the administration site.
 _PERMISSION_APPS = ("accounts", "quota", "jobs", "desk", "auth", "audit")
 
 
 class UserMembershipInline(ReadOnlyInline):
     model = Membership
-    verbose_name_plural = _("UserMembershipInline")
-    fields = ["where", "as_what", "since"]
-
-    where = link_column("team", _("Team"))
-    as_what = field_column("get_role_display", _("Role"), ordering="role")
-    since = field_column("created_at", _("Since"))
+    verbose_name_plural = _("Teams")
+    link_fields = ("team",)
+    fields = ["team_link", "role", "created_at"]
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
@@ -46,18 +42,21 @@ def _reset_second_factor(request: HttpRequest, user: User) -> bool:
 
 
 def _check_may_change_access(request: HttpRequest, user: User) -> None:
-    """Raises Conflict for oneself, and for staff unless a superuser does it."""
-    if user.pk == request.user.pk:
-        raise Conflict("That is you. Ask another administrator.", code="oneself")
+    """Raise Conflict if the person is the administrator, or is staff and the administrator is no superuser."""
+    _check_is_somebody_else(request, user)
     if user.is_staff and not request.user.is_superuser:
         raise Conflict("Only a superuser may do this to staff.", code="staff")
 
 
+def _check_is_somebody_else(request: HttpRequest, user: User) -> None:
+    if user.pk == request.user.pk:
+        raise Conflict("This is your own account. Ask another administrator.", code="oneself")
+
+
 def _set_staff(request: HttpRequest, user: User, *, is_staff: bool) -> bool:
     if not request.user.is_superuser:
-        raise Conflict("Only a superuser says who is staff.", code="superuser_only")
-    if user.pk == request.user.pk:
-        raise Conflict("That is you. Ask another administrator.", code="oneself")
+        raise Conflict("Only a superuser may change who is staff.", code="superuser_only")
+    _check_is_somebody_else(request, user)
     return set_staff(user=user, is_staff=is_staff)
 
 
@@ -65,18 +64,23 @@ def _set_staff(request: HttpRequest, user: User, *, is_staff: bool) -> bool:
 class UserAdmin(BaseAdmin):
     search_fields = ["email", "name"]
     ordering = ["-id"]
-    list_display = ["address", "called", "active", "staff", "joined", "seen"]
+    list_display = ["email", "name", "is_active", "is_staff", "date_joined", "last_login"]
     list_filter = ["is_active", "is_staff", "date_joined"]
-    fields = [("address", "called"), ("active", "staff", "superuser"), ("second_factor", "joined", "seen"), "groups"]
+    fields = [
+        ("email", "name"),
+        ("is_active", "is_staff", "is_superuser"),
+        ("second_factor", "date_joined", "last_login"),
+        "groups",
+    ]
     readonly_fields = [
-        "address", "called", "active", "staff", "superuser", "second_factor", "joined", "seen",
+        "email", "name", "is_active", "is_staff", "is_superuser", "second_factor", "date_joined", "last_login",
     ]  # fmt: skip
     inlines = [UserMembershipInline]
     admin_actions = (
         AdminAction(
             name="view_as",
             label=_("Impersonate"),
-            explanation=_("For an hour at most, with a banner on every page. It is recorded who did it, and why."),
+            explanation=_("At most one hour, with a banner on every page. Your name and the reason are recorded."),
             permission="desk.add_impersonation",
             icon="visibility",
             form=ReasonForm,
@@ -88,7 +92,7 @@ class UserAdmin(BaseAdmin):
         AdminAction(
             name="deactivate",
             label=_("Deactivate"),
-            explanation=_("Sessions end, keys are revoked and videos in hand are canceled, all at once."),
+            explanation=_("Immediately ends sessions, revokes API keys and cancels unfinished videos."),
             permission="accounts.change_user",
             icon="person_off",
             is_destructive=True,
@@ -98,7 +102,7 @@ class UserAdmin(BaseAdmin):
         AdminAction(
             name="activate",
             label=_("Activate"),
-            explanation=_("They can sign in again. Their keys stay revoked."),
+            explanation=_("Allows the person to sign in again. Their API keys stay revoked."),
             permission="accounts.change_user",
             icon="person_check",
             applies_to=lambda user: not user.is_active,
@@ -107,7 +111,10 @@ class UserAdmin(BaseAdmin):
         AdminAction(
             name="reset_second_factor",
             label=_("Reset second factor"),
-            explanation=_("For who has lost it. Be sure whom you are talking to: after this the password is enough."),
+            explanation=_(
+                "For users who lost their second factor. "
+                "Verify their identity first: afterwards the password alone signs in."
+            ),
             permission="accounts.change_user",
             icon="phonelink_erase",
             is_destructive=True,
@@ -117,7 +124,10 @@ class UserAdmin(BaseAdmin):
         AdminAction(
             name="make_staff",
             label=_("Make staff"),
-            explanation=_("They can open the desk, after a second factor; their groups say what they may do there."),
+            explanation=_(
+                "Allows the person to open the administration site with a second factor. "
+                "Their groups determine what they may do there."
+            ),
             permission="accounts.change_user",
             icon="shield_person",
             applies_to=lambda user: not user.is_staff,
@@ -125,8 +135,8 @@ class UserAdmin(BaseAdmin):
         ),
         AdminAction(
             name="end_staff",
-            label=_("No longer staff"),
-            explanation=_("The desk is shut to them with their next click."),
+            label=_("Remove staff status"),
+            explanation=_("Takes effect with the person's next request to the administration site."),
             permission="accounts.change_user",
             icon="remove_moderator",
             is_destructive=True,
@@ -135,20 +145,12 @@ class UserAdmin(BaseAdmin):
         ),
     )
 
-    address = field_column("email", _("Email address"))
-    called = field_column("name", _("Name"))
-    active = boolean_column("is_active", _("Active"))
-    staff = boolean_column("is_staff", _("Staff"))
-    superuser = boolean_column("is_superuser", _("Superuser"))
-    joined = field_column("date_joined", _("Since"))
-    seen = field_column("last_login", _("Last signed in"))
-
     @admin.display(description=_("Second factor"), boolean=True)
     def second_factor(self, user: User) -> bool:
         return has_second_factor(user)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Groups alone are changed on the page, and by superusers alone: they give permissions."""
+        """Only superusers may change the groups, which grant permissions. Nothing else can be changed on the page."""
         return bool(request.user.is_superuser)
 
 

@@ -1,4 +1,4 @@
-"""The desk's pages, one module a subject; importing them puts them on the site."""
+"""Imports the admin classes, one module per subject, which registers them with the site."""
 
 from portal.admin import (  # noqa: F401
     announcements,

@@ -1,4 +1,4 @@
-"""The admin site: staff alone, and only after a second factor."""
+"""The admin site: for staff only, and only after a second factor."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,12 +20,12 @@ from accounts.auth.second_factor import has_second_factor
 from accounts.models import User
 from portal.admin.dashboard import dashboard_context
 
-# Unfold's Alpine evaluates the expressions in its attributes, and its theme is an inline style sheet.
+# Unfold's Alpine.js evaluates expressions in attributes, and its theme is an inline style sheet.
 _CONTENT_SECURITY_POLICY = {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]}
 
 
 class AdminSite(UnfoldAdminSite):
-    """Every page of it goes through `admin_view`, and so through the demand for a second factor."""
+    """Requires a second factor in `admin_view`, which every page of the site goes through."""
 
     def admin_view(self, view: Callable[..., HttpResponseBase], cacheable: bool = False) -> Callable[..., Any]:
         inner = super().admin_view(view, cacheable)
@@ -44,9 +44,9 @@ class AdminSite(UnfoldAdminSite):
         return page
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
-        """Signing in is allauth's, with its limits and second factors; here one only arrives or is refused."""
-        arrive: HttpResponseBase = secure_admin_login(lambda _request: redirect("admin:index"))(request)
-        return arrive
+        """Redirect to the sign-in page of allauth, with its rate limits and second factors. Reject non-staff."""
+        response: HttpResponseBase = secure_admin_login(lambda _request: redirect("admin:index"))(request)
+        return response
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
         if request.method == "POST":
@@ -55,14 +55,14 @@ class AdminSite(UnfoldAdminSite):
 
 
 def _require_second_factor(request: HttpRequest) -> HttpResponseBase | None:
-    """Where to send staff whose session has not shown a second factor; None for who has, and for who is no staff."""
+    """Return a redirect for staff whose session has not shown a second factor; otherwise None, also for non-staff."""
     user = request.user
     if not isinstance(user, User) or not (user.is_active and user.is_staff):
         return None
     if not has_second_factor(user):
-        messages.warning(request, _("Administrators need a second factor. Set one up to open the desk."))
+        messages.warning(request, _("Administrators need a second factor. Set one up to open the administration site."))
         return redirect("mfa_index")
     if any(record.get("method") == "mfa" for record in get_authentication_records(request, user)):
         return None
-    # Signed in before the factor was set up: a password alone opened this session.
+    # The session began before the second factor was set up, with a password only.
     return redirect(f"{reverse('mfa_reauthenticate')}?{urlencode({'next': request.get_full_path()})}")

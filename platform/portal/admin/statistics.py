@@ -1,4 +1,4 @@
-"""The dashboard's figures: one query each, by an index that leaves finished videos aside, so quick with a million."""
+"""Statistics of the dashboard: one query each, through indexes that keep them fast with a million finished videos."""
 
 import datetime
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MAX_ERROR_CODES = 10
 
 @dataclass(frozen=True)
 class DailyTotals:
-    """credits: what was spent, by the day of submit. granted: by the month and by administrators."""
+    """Totals of one day. `credits` are spent credits by day of submission; `granted` are monthly and manual grants."""
 
     date: datetime.date
     credits: int = 0
@@ -30,17 +30,17 @@ class DailyTotals:
 
 @dataclass(frozen=True)
 class PoolTotals:
-    """oldest: since when the one that waits longest does."""
+    """Totals of a pool. `oldest_queued_at`: since when the longest-queued video has been waiting."""
 
     name: str
-    waiting: int
+    queued: int
     running: int
     oldest_queued_at: datetime.datetime | None
 
 
 def pool_totals() -> list[PoolTotals]:
-    """Every pool that has work or a worker. Two queries: a partial index serves one state."""
-    waiting = {
+    """Return every pool that has queued or running videos. Two queries: each partial index covers one state."""
+    queued = {
         row["pool"]: row
         for row in Job.objects.filter(state=State.QUEUED)
         .values("pool")
@@ -57,35 +57,35 @@ def pool_totals() -> list[PoolTotals]:
     return [
         PoolTotals(
             name,
-            waiting.get(name, {}).get("jobs", 0),
+            queued.get(name, {}).get("jobs", 0),
             running.get(name, 0),
-            waiting.get(name, {}).get("oldest_queued_at"),
+            queued.get(name, {}).get("oldest_queued_at"),
         )
-        for name in sorted({*waiting, *running})
+        for name in sorted({*queued, *running})
     ]
 
 
 def list_workers() -> list[Worker]:
-    """Each with `is_alive`: whether it beat lately."""
+    """Return the workers, each with `is_alive`: whether its last heartbeat is recent."""
     rows = list(Worker.objects.order_by("pool", "name")[:100])
-    silent_since = timezone.now() - datetime.timedelta(seconds=HEARTBEAT_MAX_AGE_SECONDS)
+    oldest_alive = timezone.now() - datetime.timedelta(seconds=HEARTBEAT_MAX_AGE_SECONDS)
     for row in rows:
-        row.is_alive = row.last_heartbeat_at >= silent_since  # type: ignore[attr-defined]
+        row.is_alive = row.last_heartbeat_at >= oldest_alive  # type: ignore[attr-defined]
     return rows
 
 
 def daily_totals(days: int) -> list[DailyTotals]:
-    """The last days up to today, UTC, those without use too."""
+    """Return the last days up to today (UTC), including days without usage."""
     today = timezone.now().date()
     first = today - datetime.timedelta(days=days - 1)
-    used = {
+    usage = {
         row["day"]: row
         for row in UsageDay.objects.filter(day__gte=first)
         .values("day")
         .order_by()
-        .annotate(c=Sum("credits"), v=Sum("videos"), d=Sum("completed"))
+        .annotate(credits_sum=Sum("credits"), videos_sum=Sum("videos"), completed_sum=Sum("completed"))
     }
-    given = dict(
+    granted = dict(
         LedgerEntry.objects.filter(kind="grant", created_at__gte=_start_of_day(first))
         .order_by()
         .values_list(TruncDate("created_at"))
@@ -93,14 +93,20 @@ def daily_totals(days: int) -> list[DailyTotals]:
     )
     dates = [first + datetime.timedelta(days=number) for number in range(days)]
     return [
-        DailyTotals(date, row.get("c", 0), row.get("v", 0), row.get("d", 0), given.get(date, 0))
+        DailyTotals(
+            date=date,
+            credits=row.get("credits_sum", 0),
+            videos=row.get("videos_sum", 0),
+            completed=row.get("completed_sum", 0),
+            granted=granted.get(date, 0),
+        )
         for date in dates
-        for row in (used.get(date, {}),)
+        for row in (usage.get(date, {}),)
     ]
 
 
 def unsuccessful_jobs(days: int) -> list[dict[str, Any]]:
-    """`state`, `error_code`, `jobs`, `last`: what failed, was canceled or expired, most of it first."""
+    """Return failed, canceled and expired jobs as `state`, `error_code`, `jobs` and `last`, the most frequent first."""
     first = timezone.now().date() - datetime.timedelta(days=days - 1)
     return list(
         Job.objects.filter(state__in=("failed", "canceled", "expired"), finished_at__gte=_start_of_day(first))
@@ -111,13 +117,13 @@ def unsuccessful_jobs(days: int) -> list[dict[str, Any]]:
 
 
 def top_teams(days: int) -> list[dict[str, Any]]:
-    """`team`, `team__name`, `credits`, `videos`: who spent most."""
+    """Return the teams that spent most, as `team`, `team__name`, `spent` and `submitted`."""
     first = timezone.now().date() - datetime.timedelta(days=days - 1)
     return list(
         UsageDay.objects.filter(day__gte=first)
         .values("team", "team__name")
-        .annotate(spent=Sum("credits"), made=Sum("videos"))
-        .filter(~Q(spent=0) | ~Q(made=0))
+        .annotate(spent=Sum("credits"), submitted=Sum("videos"))
+        .filter(~Q(spent=0) | ~Q(submitted=0))
         .order_by("-spent", "team")[:MAX_TEAMS]
     )
 

@@ -1,4 +1,4 @@
-"""Teams: their plan and credits, members, keys and videos."""
+"""Teams: their plan, credits, members and API keys; actions change the plan and the credits."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -18,7 +19,8 @@ from accounts.quota.services import MAX_CREDITS_PER_ENTRY, adjust, assign_plan, 
 from accounts.teams.services import provision_team
 from portal.admin.actions import AdminAction, ReasonForm
 from portal.admin.base import BaseAdmin, ReadOnlyInline
-from portal.admin.columns import changelist_link, field_column, link_column
+from portal.admin.columns import changelist_link
+from portal.admin.keys import ApiKeyStateMixin
 
 
 class GrantCreditsForm(ReasonForm):
@@ -32,15 +34,15 @@ class GrantCreditsForm(ReasonForm):
 class AdjustCreditsForm(ReasonForm):
     credits = forms.IntegerField(
         label=_("Credits"),
-        help_text=_("A negative number takes credits away, never below zero."),
+        help_text=_("A negative number removes credits. The balance cannot fall below zero."),
         validators=[MinValueValidator(-MAX_CREDITS_PER_ENTRY), MaxValueValidator(MAX_CREDITS_PER_ENTRY)],
         widget=UnfoldAdminIntegerFieldWidget,
     )
 
     def clean_credits(self) -> int:
-        credits: int = self.cleaned_data["credits"]  # noqa: A001 (the product's word)
+        credits: int = self.cleaned_data["credits"]  # noqa: A001 (the name of the field)
         if not credits:
-            raise forms.ValidationError(_("Zero changes nothing."))
+            raise forms.ValidationError(_("Enter a number other than zero."))
         return credits
 
 
@@ -50,8 +52,8 @@ class AssignPlanForm(forms.Form):
     )
 
 
-class CreateTeamForm(forms.ModelForm):  # type: ignore[type-arg] # it takes none when it runs
-    """The first owner is asked for, and nothing is saved here: the service makes team, owner and wallet together."""
+class CreateTeamForm(forms.ModelForm):  # type: ignore[type-arg] # not generic at run time
+    """Asks for the name and the first owner. Saves nothing: a service creates team, owner and wallet together."""
 
     owner = forms.ModelChoiceField(label=_("Owner"), queryset=User.objects.filter(is_active=True))
 
@@ -73,28 +75,21 @@ def _adjust(request: HttpRequest, team: Team, *, credits: int, reason: str) -> b
 
 class TeamMembershipInline(ReadOnlyInline):
     model = Membership
-    verbose_name_plural = _("TeamMembershipInline")
-    fields = ["person", "as_what", "since"]
-
-    person = link_column("user", _("Person"))
-    as_what = field_column("get_role_display", _("Role"), ordering="role")
-    since = field_column("created_at", _("Since"))
+    verbose_name_plural = _("Members")
+    link_fields = ("user",)
+    fields = ["user_link", "role", "created_at"]
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         return super().get_queryset(request).select_related("user", "team")  # type: ignore[no-any-return]
 
 
-class ApiKeyInline(ReadOnlyInline):
+class ApiKeyInline(ApiKeyStateMixin, ReadOnlyInline):
     model = ApiKey
     fk_name = "team"
     verbose_name_plural = _("API keys")
-    fields = ["called", "maker", "standing", "used"]
-
-    called = field_column("name", _("Name"))
-    maker = link_column("creator", _("Made by"))
-    standing = field_column("state", _("State"), ordering="revoked_at")
-    used = field_column("last_used_at", _("Last used"))
+    link_fields = ("creator",)
+    fields = ["name", "creator_link", "state_badge", "last_used_at"]
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
@@ -106,22 +101,26 @@ class TeamAdmin(BaseAdmin):
     may_add = True
     search_fields = ["name", "memberships__user__email"]
     ordering = ["-id"]
-    list_display = ["name", "plan", "free", "promised", "member_count_column", "since"]
+    link_fields = ("wallet__plan", "plan_override", "personal_of")
+    related_fields = ("wallet__balance", "wallet__reserved")
+    list_display = [
+        "name", "wallet__plan_link", "wallet__balance", "wallet__reserved", "member_count", "created_at",
+    ]  # fmt: skip
     list_filter = ["wallet__plan", "created_at"]
     list_select_related = ["wallet__plan", "personal_of"]
     fields = [
-        ("called", "plan", "override"),
-        ("free", "promised"),
-        ("since", "person"),
-        ("closing", "closed"),
+        ("name", "wallet__plan_link", "plan_override_link"),
+        ("wallet__balance", "wallet__reserved"),
+        ("created_at", "personal_of_link"),
+        ("deletion_due_at", "deleted_at"),
         "related_links",
     ]
     inlines = [TeamMembershipInline, ApiKeyInline]
     admin_actions = (
         AdminAction(
             name="assign_plan",
-            label=_("Move onto a plan"),
-            explanation=_("Its limits hold from the next request on; what is queued stays."),
+            label=_("Change plan"),
+            explanation=_("The limits of the new plan apply from the next request. Queued videos are not affected."),
             permission="quota.change_wallet",
             icon="sell",
             form=AssignPlanForm,
@@ -129,8 +128,8 @@ class TeamAdmin(BaseAdmin):
         ),
         AdminAction(
             name="grant_credits",
-            label=_("GrantCreditsForm credits"),
-            explanation=_("They can be spent at once. The ledger keeps the reason and your name."),
+            label=_("Grant credits"),
+            explanation=_("The credits are available immediately. The ledger records the reason and your name."),
             permission="quota.change_wallet",
             icon="add_card",
             form=GrantCreditsForm,
@@ -139,7 +138,7 @@ class TeamAdmin(BaseAdmin):
         AdminAction(
             name="adjust_credits",
             label=_("Adjust credits"),
-            explanation=_("Corrects what is free to spend; a row of the ledger, and no row is ever changed."),
+            explanation=_("Corrects the available credits by a new row in the ledger. Existing rows never change."),
             permission="quota.change_wallet",
             icon="balance",
             form=AdjustCreditsForm,
@@ -147,28 +146,18 @@ class TeamAdmin(BaseAdmin):
         ),
     )
 
-    called = field_column("name", _("Name"))
-    plan = link_column("wallet__plan", _("Plan"))
-    override = link_column("plan_override", _("Override"))
-    free = field_column("wallet__balance", _("Free credits"))
-    promised = field_column("wallet__reserved", _("Reserved credits"))
-    since = field_column("created_at", _("Since"))
-    person = link_column("personal_of", _("Personal team of"))
-    closing = field_column("deletion_due_at", _("Will be closed"))
-    closed = field_column("closed_at", _("Closed"))
+    @display(description=_("Members"), ordering="member_count")
+    def member_count(self, team: Team) -> int:
+        return int(team.member_count)  # type: ignore[attr-defined]
 
-    @display(description=_("TeamMembershipInline"), ordering="member_count")
-    def member_count_column(self, team: Team) -> Any:
-        return team.member_count  # type: ignore[attr-defined]
-
-    @display(description=_("More"))
-    def related_links(self, team: Team) -> Any:
+    @display(description=_("Related"))
+    def related_links(self, team: Team) -> SafeString:
         links = [
             changelist_link("jobs_job", _("Videos"), team__id__exact=team.pk),
             changelist_link("quota_ledgerentry", _("Ledger"), team__id__exact=team.pk),
             changelist_link("accounts_apikey", _("API keys"), team__id__exact=team.pk),
         ]
-        return format_html_join(" · ", "{}", ((found,) for found in links))
+        return format_html_join(" · ", "{}", ((link,) for link in links))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
         return super().get_queryset(request).annotate(member_count=Count("memberships"))  # type: ignore[no-any-return]
@@ -186,7 +175,7 @@ class TeamAdmin(BaseAdmin):
         return provision_team(name=form.cleaned_data["name"], owner=form.cleaned_data["owner"])
 
     def save_model(self, request: HttpRequest, obj: Team, form: Any, change: bool) -> None:
-        """Saved by the service already."""
+        """Do nothing: `save_form` has saved the team."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """The same."""
+        """Do nothing: `save_form` has saved the owner and the wallet."""

@@ -1,4 +1,4 @@
-"""How the desk looks and what its menu holds: Unfold's settings."""
+"""Settings of Unfold: menu and colours of the administration site."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ UNFOLD = {
         ],
     },
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": _NAVIGATION},
-    # BRAND's paper, line, muted and ink as a scale; brass as the one accent.
+    # The brand's paper, line, muted and ink colours as a scale, with brass as the accent.
     "COLORS": {
         "base": {
             "50": "#FBF9F5",

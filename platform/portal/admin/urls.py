@@ -1,4 +1,4 @@
-"""Addresses of the desk outside the admin site."""
+"""URLs of the admin's buttons on other pages, outside the admin site."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Videos: what was asked for, where it stands; canceled, tried again, moved in the line."""
+"""Videos: their request, processing and result; actions cancel, retry and change the priority."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from jobs.queue.retry import retry_job
 from jobs.states import ACTIVE, State
 from portal.admin.actions import AdminAction
 from portal.admin.base import BaseAdmin, EstimatedPaginator
-from portal.admin.columns import field_column, label_column, link_column
+from portal.admin.priorities import PRIORITY_LABELS
 
 _STATE_COLOURS = {
     "queued": "info",
@@ -34,7 +34,7 @@ _STATE_COLOURS = {
 class SetPriorityForm(forms.Form):
     priority = forms.TypedChoiceField(
         label=_("Priority"),
-        choices=[(Priority.LOW, _("low")), (Priority.NORMAL, _("normal")), (Priority.HIGH, _("high"))],
+        choices=PRIORITY_LABELS,
         coerce=lambda number: Priority(int(number)),
         initial=Priority.NORMAL,
         widget=UnfoldAdminSelectWidget,
@@ -53,20 +53,26 @@ def _retry(_request: HttpRequest, job: Job) -> bool:
 
 
 class CounterValuesFilter(admin.AllValuesFieldListFilter):
-    """Offers what the tally has seen: to look for the few values of a column in a million videos takes a second."""
+    """Offers the values that the metric counters know: to find them among a million videos takes a second."""
 
     def __init__(self, field: Any, *args: Any, **options: Any) -> None:
         super().__init__(field, *args, **options)
         name = "detail" if field.name == "error_code" else field.name
-        seen = MetricCounter.objects.exclude(kind="delivery").exclude(**{name: ""})
-        self.lookup_choices = seen.order_by(name).values_list(name, flat=True).distinct()
+        counters = MetricCounter.objects.exclude(kind="delivery").exclude(**{name: ""})
+        self.lookup_choices = counters.order_by(name).values_list(name, flat=True).distinct()
 
 
 @admin.register(Job)
 class JobAdmin(BaseAdmin):
     paginator = EstimatedPaginator
     ordering = ["-id"]
-    list_display = ["called", "whose", "where", "which", "priority_label", "price", "made", "trouble"]
+    ordering_fields = {"created_at": "id"}
+    link_fields = ("team", "user", "api_key")
+    badge_fields = {"state": _STATE_COLOURS}
+    list_display = [
+        "public_id", "team_link", "state_badge", "model", "priority_label", "quoted_credits", "created_at",
+        "error_code",
+    ]  # fmt: skip
     list_filter = [
         "state",
         ("pool", CounterValuesFilter),
@@ -76,46 +82,58 @@ class JobAdmin(BaseAdmin):
         "created_at",
     ]
     list_select_related = ["team"]
-    search_help_text = _("An id (vid_…)")
-    # What the search looks at is the id alone: words of a million prompts have no index.
+    search_help_text = _("Video ID (vid_…)")
+    # Searches the ID only: there is no index on the words of a million prompts.
     search_fields = ["id"]
     fieldsets = [
         (
             None,
-            {"fields": [("called", "where", "priority_label"), ("whose", "person", "key"), ("trouble", "error_text")]},
-        ),
-        (
-            _("What was asked for"),
             {
                 "fields": [
-                    "words",
-                    "not_words",
-                    ("which", "size", "frames_and_fps"),
-                    ("refinement", "guided", "drawn"),
-                    "kind",
+                    ("public_id", "state_badge", "priority_label"),
+                    ("team_link", "user_link", "api_key_link"),
+                    ("error_code", "translated_error_message"),
                 ]
             },
         ),
         (
-            _("Where it stands"),
+            _("Request"),
             {
                 "fields": [
-                    ("lane", "attempts", "crashes"),
-                    ("holder", "lease", "progress_percent"),
-                    ("waits_for", "deadline", "wish"),
+                    "prompt",
+                    "negative_prompt",
+                    ("model", "size", "frames_and_fps"),
+                    ("steps", "guidance_scale", "seed"),
+                    "output_format",
                 ]
             },
         ),
         (
-            _("What came of it"),
-            {"fields": [("price", "charged", "gpu"), ("made", "began", "ended"), ("expires", "deleted", "stored")]},
+            _("Processing"),
+            {
+                "fields": [
+                    ("pool", "attempts", "crash_count"),
+                    ("lease_owner", "lease_until", "progress_percent"),
+                    ("not_before", "deadline_at", "cancel_requested_at"),
+                ]
+            },
+        ),
+        (
+            _("Result"),
+            {
+                "fields": [
+                    ("quoted_credits", "charged_credits", "gpu_seconds"),
+                    ("created_at", "started_at", "finished_at"),
+                    ("expires_at", "deleted_at", "result_bytes"),
+                ]
+            },
         ),
     ]
     admin_actions = (
         AdminAction(
             name="cancel",
             label=_("Cancel video"),
-            explanation=_("A waiting one ends at once, a running one within a step. Nothing is charged."),
+            explanation=_("A queued video ends immediately, a running one within one step. No credits are charged."),
             permission="jobs.change_job",
             icon="cancel",
             is_destructive=True,
@@ -124,8 +142,8 @@ class JobAdmin(BaseAdmin):
         ),
         AdminAction(
             name="retry",
-            label=_("Try again"),
-            explanation=_("A fresh video of the same request and price, as its team; its credits are promised anew."),
+            label=_("Retry"),
+            explanation=_("Creates a new video with the same request, price and team, and reserves its credits."),
             permission="jobs.change_job",
             icon="replay",
             applies_to=lambda job: job.state == State.FAILED,
@@ -134,7 +152,7 @@ class JobAdmin(BaseAdmin):
         AdminAction(
             name="set_priority",
             label=_("Set priority"),
-            explanation=_("Moves waiting videos within their team's line."),
+            explanation=_("Changes the position of queued videos among those of their team."),
             permission="jobs.change_job",
             icon="low_priority",
             form=SetPriorityForm,
@@ -143,43 +161,17 @@ class JobAdmin(BaseAdmin):
         ),
     )
 
-    called = field_column("public_id", _("Video"), ordering="id")
-    whose = link_column("team", _("Team"))
-    person = link_column("user", _("Person"))
-    key = link_column("api_key", _("API key"))
-    where = label_column("state", _("State"), _STATE_COLOURS)
-    which = field_column("model", _("Model"))
-    price = field_column("quoted_credits", _("Quoted credits"))
-    charged = field_column("charged_credits", _("Charged credits"))
-    made = field_column("created_at", _("Submitted"), ordering="id")
-    began = field_column("started_at", _("Started"))
-    ended = field_column("finished_at", _("Ended"))
-    trouble = field_column("error_code", _("Error"))
-    words = field_column("prompt", _("Prompt"))
-    not_words = field_column("negative_prompt", _("What to avoid"))
-    refinement = field_column("steps", _("Steps"))
-    guided = field_column("guidance_scale", _("Guidance"))
-    drawn = field_column("seed", _("Seed"))
-    kind = field_column("output_format", _("Format"))
-    lane = field_column("pool", _("Pool"))
-    crashes = field_column("crash_count", _("Crashes"))
-    holder = field_column("lease_owner", _("Worker"))
-    lease = field_column("lease_until", _("Leased until"))
-    waits_for = field_column("not_before", _("Not before"))
-    deadline = field_column("deadline_at", _("To start before"))
-    wish = field_column("cancel_requested_at", _("Cancellation requested"))
-    gpu = field_column("gpu_seconds", _("GPU seconds"))
-    expires = field_column("expires_at", _("Kept until"))
-    deleted = field_column("deleted_at", _("Deleted"))
-    stored = field_column("result_bytes", _("Bytes"))
+    @display(description=_("Video ID"), ordering="id")
+    def public_id(self, job: Job) -> str:
+        return job.public_id
 
     @display(description=_("Error message"))
-    def error_text(self, job: Job) -> str:
+    def translated_error_message(self, job: Job) -> str:
         return job.error.localized() if job.error else ""
 
     @display(description=_("Priority"), ordering="priority")
-    def priority_label(self, job: Job) -> Any:
-        return dict(SetPriorityForm.base_fields["priority"].choices)[job.priority]  # type: ignore[attr-defined]
+    def priority_label(self, job: Job) -> str:
+        return str(PRIORITY_LABELS[Priority(job.priority)])
 
     @display(description=_("Size"))
     def size(self, job: Job) -> str:

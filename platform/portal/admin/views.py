@@ -1,4 +1,4 @@
-"""The desk's two buttons on everybody's pages."""
+"""Views of the two buttons of the admin on other pages: stop an impersonation, dismiss an announcement."""
 
 from django.contrib import messages
 from django.http import HttpRequest
@@ -14,7 +14,7 @@ from portal.admin.impersonation import end_impersonation
 
 @require_POST
 def stop_impersonation(request: HttpRequest) -> HttpResponseBase:
-    """Back to the desk, as oneself."""
+    """End the impersonation and go to the administration site."""
     if end_impersonation(request):
         messages.success(request, _("Impersonation ended."))
     return redirect("admin:index")

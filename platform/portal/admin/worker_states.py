@@ -1,6 +1,4 @@
-"""The states of a worker, in words and colours."""
-
-from django.utils.translation import gettext_lazy as _
+"""Colours of the states of a worker."""
 
 STATE_COLOURS = {
     "starting": "info",
@@ -8,11 +6,4 @@ STATE_COLOURS = {
     "busy": "primary",
     "draining": "warning",
     "unhealthy": "danger",
-}
-STATE_LABELS = {
-    "starting": _("Starting"),
-    "ready": _("Ready"),
-    "busy": _("Busy"),
-    "draining": _("Draining"),
-    "unhealthy": _("Unhealthy"),
 }

@@ -1,4 +1,4 @@
-"""Workers: what each is, what it does, and draining it."""
+"""Workers: their device, state and heartbeat; actions drain, resume and remove them."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
@@ -8,11 +8,11 @@ from jobs.models import Worker
 from jobs.queue.workers import delete_worker, drain_worker, resume_worker
 from portal.admin.actions import AdminAction
 from portal.admin.base import BaseAdmin
-from portal.admin.columns import field_column, label_column, time_ago
-from portal.admin.worker_states import STATE_COLOURS, STATE_LABELS
+from portal.admin.columns import time_ago
+from portal.admin.worker_states import STATE_COLOURS
 
 
-def _forget(_request: object, worker: Worker) -> bool:
+def _delete(_request: object, worker: Worker) -> bool:
     delete_worker(worker=worker)
     return True
 
@@ -21,20 +21,23 @@ def _forget(_request: object, worker: Worker) -> bool:
 class WorkerAdmin(BaseAdmin):
     ordering = ["pool", "name"]
     search_fields = ["name", "device_name"]
-    list_display = ["called", "lane", "serves", "standing", "device_display", "vram_usage", "made", "last_heartbeat"]
+    badge_fields = {"state": STATE_COLOURS}
+    list_display = [
+        "name", "pool", "model", "state_badge", "device_display", "vram_usage", "jobs_done", "last_heartbeat",
+    ]  # fmt: skip
     list_filter = ["pool", "state", "model"]
     fields = [
-        ("called", "lane", "serves"),
-        ("standing", "last_error"),
-        ("device", "device_title", "vram_usage"),
-        ("made", "release", "began"),
-        ("last_heartbeat", "asked"),
+        ("name", "pool", "model"),
+        ("state_badge", "last_error"),
+        ("device", "device_name", "vram_usage"),
+        ("jobs_done", "version", "started_at"),
+        ("last_heartbeat", "drain_requested_at"),
     ]
     admin_actions = (
         AdminAction(
             name="drain",
             label=_("Drain"),
-            explanation=_("It finishes what it holds and claims nothing more. It stays up, its model loaded."),
+            explanation=_("The worker finishes its current video and claims no more. It keeps running with its model."),
             permission="jobs.change_worker",
             icon="water_drop",
             applies_to=lambda worker: worker.drain_requested_at is None,
@@ -43,7 +46,7 @@ class WorkerAdmin(BaseAdmin):
         AdminAction(
             name="resume",
             label=_("Resume"),
-            explanation=_("It claims again with its next beat."),
+            explanation=_("The worker claims videos again from its next heartbeat."),
             permission="jobs.change_worker",
             icon="play_arrow",
             applies_to=lambda worker: worker.drain_requested_at is not None,
@@ -51,39 +54,27 @@ class WorkerAdmin(BaseAdmin):
         ),
         AdminAction(
             name="forget",
-            label=_("Forget"),
-            explanation=_("Takes the row of a worker that is gone off the list. One that lives writes it again."),
+            label=_("Remove"),
+            explanation=_("Removes a dead worker from the list. Stop a live worker first: it would register again."),
             permission="jobs.change_worker",
             icon="delete",
             is_destructive=True,
-            handler=_forget,
+            handler=_delete,
             success_url="/admin/jobs/worker/",
         ),
     )
-
-    called = field_column("name", _("Worker"))
-    lane = field_column("pool", _("Pool"))
-    serves = field_column("model", _("Model"))
-    last_error = field_column("last_error", _("Last error"))
-    device = field_column("device", _("Device"))
-    device_title = field_column("device_name", _("Device name"))
-    made = field_column("jobs_done", _("Videos made"))
-    release = field_column("version", _("Version"))
-    began = field_column("started_at", _("Started"))
-    standing = label_column("state", _("State"), STATE_COLOURS, labels=STATE_LABELS)
-    asked = field_column("drain_requested_at", _("Drain requested"))
 
     @display(description=_("Device"), ordering="device_name")
     def device_display(self, worker: Worker) -> str:
         return worker.device_name or worker.device
 
-    @display(description=_("Memory in use"))
+    @display(description=_("GPU memory in use"))
     def vram_usage(self, worker: Worker) -> str | None:
         if not worker.vram_total_mb:
             return None
         used = worker.vram_total_mb - worker.vram_free_mb
         return f"{used / 1024:.1f} / {worker.vram_total_mb / 1024:.1f} GB"
 
-    @display(description=_("Last beat"), ordering="last_heartbeat_at")
+    @display(description=_("Last heartbeat"), ordering="last_heartbeat_at")
     def last_heartbeat(self, worker: Worker) -> str | None:
         return time_ago(worker.last_heartbeat_at)

@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             model_name="announcement",
             name="ends_at",
             field=models.DateTimeField(
-                blank=True, help_text="Empty: until you end it.", null=True, verbose_name="end time"
+                blank=True, help_text="Leave empty to show it until you end it.", null=True, verbose_name="end time"
             ),
         ),
         migrations.AlterField(
@@ -43,5 +43,14 @@ class Migration(migrations.Migration):
             model_name="impersonation",
             name="started_at",
             field=models.DateTimeField(auto_now_add=True, verbose_name="start time"),
+        ),
+        migrations.AlterConstraint(
+            model_name="announcement",
+            name="announcement_ends_after_it_starts",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends_at", None), ("ends_at__gt", models.F("starts_at")), _connector="OR"),
+                name="announcement_ends_after_it_starts",
+                violation_error_message="The end time must be after the start time.",
+            ),
         ),
     ]
