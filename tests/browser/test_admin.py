@@ -1,4 +1,4 @@
-"""An administrator's morning, in a browser, with a real worker: each thing done takes effect."""
+"""The administration site in a browser, with a real worker: plans, credits, workers and keys."""
 
 import time
 from collections.abc import Callable
@@ -38,13 +38,13 @@ def sign_in_with_code(page: Page, secret: str) -> None:
 def make_plan_and_grant(page: Page, team: Team) -> None:
     page.goto("/admin/quota/plan/add/")
     page.get_by_label("Name").fill("studio")
-    page.get_by_label("Videos at once").fill("8")
+    page.get_by_label("Concurrent videos").fill("8")
     page.get_by_role("button", name="Save", exact=True).click()
     page.wait_for_url("**/admin/quota/plan/")
 
     page.goto(f"/admin/accounts/team/{team.pk}/assign_plan/")
     page.get_by_label("Plan").select_option(label="studio")
-    page.get_by_role("button", name="Move onto a plan").click()
+    page.get_by_role("button", name="Change plan").click()
     page.wait_for_url(f"**/admin/accounts/team/{team.pk}/change/")
     expect(page.get_by_role("link", name="studio")).to_be_visible()
 
@@ -73,7 +73,7 @@ def drain_and_ban(page: Page, worker: Worker, key: ApiKey) -> None:
     expect(page.locator("#content")).to_contain_text("Revoked")
 
 
-def test_an_administrators_morning(
+def test_the_actions_of_an_administrator_take_effect(
     transactional_db: None,
     live_server: Any,
     browser: Browser,
@@ -104,21 +104,21 @@ def test_an_administrators_morning(
     assert wallet.plan.name == "studio"
     assert f"{wallet.balance:,}" in alice.get("/usage").content.decode()
 
-    def drains() -> bool:
+    def is_draining() -> bool:
         worker.refresh_from_db()
-        beaten = worker.drain_requested_at is not None and worker.last_heartbeat_at > worker.drain_requested_at
-        return beaten and worker.state == Worker.State.DRAINING
+        has_heartbeat = worker.drain_requested_at is not None and worker.last_heartbeat_at > worker.drain_requested_at
+        return has_heartbeat and worker.state == Worker.State.DRAINING
 
-    wait_until(drains, 60)
+    wait_until(is_draining, 60)
     late = make_job(alice)
-    began = worker.last_heartbeat_at
-    wait_until(lambda: Worker.objects.get().last_heartbeat_at > began, 60)
+    heartbeat_at = worker.last_heartbeat_at
+    wait_until(lambda: Worker.objects.get().last_heartbeat_at > heartbeat_at, 60)
     late.refresh_from_db()
     assert late.state == State.QUEUED, "a drained worker claimed a video"
 
 
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
-def test_axe_finds_no_serious_fault_of_ours(
+def test_axe_finds_no_serious_violation(
     transactional_db: None, live_server: Any, browser: Browser, alice: Person, viewport: dict[str, int]
 ) -> None:
     adele = staff("adele@example.com", superuser=True)
@@ -127,12 +127,12 @@ def test_axe_finds_no_serious_fault_of_ours(
         found = []
         for path in ("/admin/", "/admin/quota/plan/add/", f"/admin/accounts/team/{alice.team.pk}/grant_credits/"):
             page.goto(path)
-            faults = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+            violations = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
             found += [
-                f"{path}: {fault['id']} {node['target']}"
-                for fault in faults
-                if fault["impact"] in {"serious", "critical"}
-                for node in fault["nodes"]
+                f"{path}: {violation['id']} {node['target']}"
+                for violation in violations
+                if violation["impact"] in {"serious", "critical"}
+                for node in violation["nodes"]
                 if "desk" in str(node["target"]) + node["html"] or "id_" in str(node["target"])
             ]
         return found

@@ -48,7 +48,7 @@ def _state_counts(
     pools: list[statistics.PoolTotals], by_day: list[statistics.DailyTotals], unsuccessful: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Return the number of videos by state: unfinished ones now, finished ones within the range."""
-    count = {State.QUEUED: sum(pool.waiting for pool in pools), State.IN_PROGRESS: sum(pool.running for pool in pools)}
+    count = {State.QUEUED: sum(pool.queued for pool in pools), State.IN_PROGRESS: sum(pool.running for pool in pools)}
     count[State.COMPLETED] = sum(day.completed for day in by_day)
     for state in (State.FAILED, State.CANCELED, State.EXPIRED):
         count[state] = sum(row["jobs"] for row in unsuccessful if row["state"] == state)

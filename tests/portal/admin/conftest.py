@@ -1,4 +1,4 @@
-"""Adele administers; Alice has a team. Who is staff has an authenticator app, and a session that has shown it."""
+"""Adele is an administrator; Alice has a team. Staff have an authenticator app and a session that has used it."""
 
 import time
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def _fresh_announcements() -> None:
 
 
 def show_second_factor(person: Person) -> None:
-    """What allauth writes into the session of who signed in with an authenticator app."""
+    """Write into the session what allauth writes after a sign-in with an authenticator app."""
     session = person.client.session
     session["account_authentication_methods"] = [{"method": "mfa", "at": time.time(), "type": "totp"}]
     session["account_authentication_methods_user"] = str(person.user.pk)
@@ -60,6 +60,6 @@ def make_staff(db: None) -> Callable[..., Person]:
     return staff
 
 
-def run_action(person: Person, path: str, **answers: Any) -> Any:
-    """A deed, answered at once."""
-    return person.post(path, {"decided": "1", **answers})
+def run_action(person: Person, path: str, **form_data: Any) -> Any:
+    """Run an admin action, with its confirmation page already answered."""
+    return person.post(path, {"decided": "1", **form_data})

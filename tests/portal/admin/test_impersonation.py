@@ -1,4 +1,4 @@
-"""Looking at the portal as a person: seen by all, recorded, short, and never at secrets."""
+"""Impersonation: shown in a banner, recorded, limited to an hour, and without access to secrets."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,18 +17,18 @@ def start(administrator: Person, person: Person, reason: str = "a ticket") -> No
     run_action(administrator, f"/admin/accounts/user/{person.user.pk}/view_as/", reason=reason)
 
 
-def test_the_person_is_seen_with_a_banner_and_the_way_back(adele: Person, alice: Person) -> None:
+def test_the_portal_is_shown_as_the_person_with_a_banner_until_stopped(adele: Person, alice: Person) -> None:
     before = adele.client.cookies["sessionid"].value
     start(adele, alice)
     assert adele.client.cookies["sessionid"].value != before
     page = adele.get("/history").content.decode()
-    assert "adele@example.com looks at the portal as" in " ".join(page.split())
+    assert "adele@example.com is impersonating" in " ".join(page.split())
     assert "alice@example.com" in page
     assert adele.get("/admin/").status_code == 403
     during = adele.client.cookies["sessionid"].value
     assert adele.post("/desk/stop-viewing")["Location"] == "/admin/"
     assert adele.client.cookies["sessionid"].value != during
-    assert "looks at the portal as" not in adele.get("/history").content.decode()
+    assert "is impersonating" not in adele.get("/history").content.decode()
     assert adele.get("/admin/").status_code == 200
     impersonation = Impersonation.objects.get()
     assert (impersonation.administrator, impersonation.person, impersonation.reason) == (
@@ -44,7 +44,7 @@ def test_the_person_is_seen_with_a_banner_and_the_way_back(adele: Person, alice:
     ]
 
 
-def test_what_is_done_meanwhile_carries_both_names(adele: Person, alice: Person) -> None:
+def test_changes_during_an_impersonation_are_logged_with_both_names(adele: Person, alice: Person) -> None:
     start(adele, alice)
     Team.objects.filter(pk=alice.team.pk).update(name="before")
     adele.post("/language", {"language": "zh-hans"})
@@ -67,20 +67,20 @@ def test_what_is_done_meanwhile_carries_both_names(adele: Person, alice: Person)
         "/webhooks",
     ],
 )
-def test_secrets_stay_shut(path: str, adele: Person, alice: Person) -> None:
+def test_pages_with_credentials_are_forbidden(path: str, adele: Person, alice: Person) -> None:
     start(adele, alice)
     assert adele.get(path).status_code == 403
     assert adele.post(path, {"oldpassword": "x"}).status_code == 403
 
 
-def test_no_key_is_made_meanwhile(adele: Person, alice: Person) -> None:
+def test_no_api_key_is_created_during_an_impersonation(adele: Person, alice: Person) -> None:
     start(adele, alice)
     assert adele.get("/api-keys").status_code == 200
     assert adele.post("/api-keys", {"name": "mine", "scopes": ["videos:read"], "expires": "30"}).status_code == 403
     assert not ApiKey.objects.exists()
 
 
-def test_nobody_is_let_into_a_team_meanwhile(adele: Person, alice: Person) -> None:
+def test_team_membership_does_not_change_during_an_impersonation(adele: Person, alice: Person) -> None:
     alice.post("/team", {"email": "carl@example.com", "role": "member"})
     invitation = Invitation.objects.get()
     start(adele, alice)
@@ -94,7 +94,7 @@ def test_nobody_is_let_into_a_team_meanwhile(adele: Person, alice: Person) -> No
     assert list(Invitation.objects.values_list("email", flat=True)) == ["carl@example.com"]
 
 
-def test_an_hour_is_the_most(adele: Person, alice: Person) -> None:
+def test_an_impersonation_ends_after_an_hour(adele: Person, alice: Person) -> None:
     start(adele, alice)
     Impersonation.objects.update(started_at=timezone.now() - timedelta(minutes=61))
     assert adele.get("/history")["Location"] == "/admin/"
@@ -102,7 +102,7 @@ def test_an_hour_is_the_most(adele: Person, alice: Person) -> None:
     assert Impersonation.objects.get().ended_at is not None
 
 
-def test_not_of_staff_nor_without_reason_nor_without_permission(
+def test_staff_cannot_be_impersonated_and_a_reason_and_permission_are_required(
     adele: Person, alice: Person, make_staff: Callable[..., Person]
 ) -> None:
     stan = make_staff("stan@example.com", "accounts.view_user", "accounts.change_user")
@@ -115,8 +115,8 @@ def test_not_of_staff_nor_without_reason_nor_without_permission(
     assert Impersonation.objects.get().administrator == may.user
 
 
-def test_it_ends_with_the_administrators_standing(adele: Person, alice: Person) -> None:
+def test_it_ends_when_the_administrator_is_no_longer_staff(adele: Person, alice: Person) -> None:
     start(adele, alice)
     type(adele.user).objects.filter(pk=adele.user.pk).update(is_staff=False)
     adele.get("/history")
-    assert "looks at the portal as" not in adele.get("/history").content.decode()
+    assert "is impersonating" not in adele.get("/history").content.decode()

@@ -1,4 +1,4 @@
-"""Who gets onto the desk: staff with a second factor that this session has shown, and nobody else."""
+"""Access to the administration site: only staff whose session has used a second factor."""
 
 from collections.abc import Callable
 
@@ -16,27 +16,27 @@ PAGES = ("/admin/", "/admin/accounts/team/", "/admin/quota/plan/add/", "/admin/j
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_strangers_sign_in_first_and_others_are_refused(path: str, alice: Person) -> None:
-    answer = Client().get(path)
-    assert answer.status_code == 302
-    assert Client().get(answer["Location"])["Location"].startswith("/accounts/login/")
-    answer = alice.client.get(path, follow=True)
-    assert answer.status_code == 403
+def test_anonymous_visitors_sign_in_first_and_others_are_rejected(path: str, alice: Person) -> None:
+    response = Client().get(path)
+    assert response.status_code == 302
+    assert Client().get(response["Location"])["Location"].startswith("/accounts/login/")
+    response = alice.client.get(path, follow=True)
+    assert response.status_code == 403
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_staff_set_up_a_second_factor_first(path: str, alice: Person) -> None:
     User.objects.filter(pk=alice.user.pk).update(is_staff=True, is_superuser=True)
-    answer = alice.get(path)
-    assert (answer.status_code, answer["Location"]) == (302, reverse("mfa_index"))
+    response = alice.get(path)
+    assert (response.status_code, response["Location"]) == (302, reverse("mfa_index"))
     TOTP.activate(alice.user, generate_totp_secret())
-    answer = alice.get(path)
-    assert answer["Location"].startswith(reverse("mfa_reauthenticate")), "a password alone opened this session"
+    response = alice.get(path)
+    assert response["Location"].startswith(reverse("mfa_reauthenticate")), "this session began with a password only"
     show_second_factor(alice)
     assert alice.get(path).status_code == 200
 
 
-def test_every_page_of_the_site_is_guarded(alice: Person) -> None:
+def test_every_action_of_the_site_requires_a_second_factor(alice: Person) -> None:
     User.objects.filter(pk=alice.user.pk).update(is_staff=True, is_superuser=True)
     for model, model_admin in admin.site._registry.items():
         for action in getattr(model_admin, "admin_actions", ()):
@@ -44,12 +44,12 @@ def test_every_page_of_the_site_is_guarded(alice: Person) -> None:
             assert alice.get(path)["Location"] == reverse("mfa_index"), path
 
 
-def test_the_policy_is_relaxed_on_the_desk_alone(adele: Person) -> None:
+def test_the_content_security_policy_is_relaxed_on_this_site_only(adele: Person) -> None:
     assert "'unsafe-eval'" in adele.get("/admin/")["Content-Security-Policy"]
     assert "unsafe" not in adele.get("/history")["Content-Security-Policy"]
 
 
-def test_staff_do_what_their_permissions_say(make_staff: Callable[..., Person], alice: Person) -> None:
+def test_staff_may_do_what_their_permissions_allow(make_staff: Callable[..., Person], alice: Person) -> None:
     stan = make_staff("stan@example.com", "accounts.view_team")
     assert stan.get("/admin/accounts/team/").status_code == 200
     assert stan.get("/admin/jobs/job/").status_code == 403
@@ -57,7 +57,7 @@ def test_staff_do_what_their_permissions_say(make_staff: Callable[..., Person], 
     assert run_action(stan, path, credits="5", reason="for me").status_code == 403
 
 
-def test_only_superusers_say_who_is_staff(make_staff: Callable[..., Person], adele: Person, alice: Person) -> None:
+def test_only_superusers_change_who_is_staff(make_staff: Callable[..., Person], adele: Person, alice: Person) -> None:
     stan = make_staff("stan@example.com", "accounts.view_user", "accounts.change_user")
     path = f"/admin/accounts/user/{alice.user.pk}/make_staff/"
     run_action(stan, path)
