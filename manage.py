@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent
 
 
 def main() -> None:
-    # `platform/` itself goes on the path: a package of that name would shadow the standard library's module.
+    # `platform/` is added to the path: a package with this name would shadow the standard library's module.
     sys.path.insert(1, str(ROOT / "platform"))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     from django.core.management import execute_from_command_line  # noqa: PLC0415 (needs the path above)
@@ -17,17 +17,17 @@ def main() -> None:
     from portal.embedded import environment  # noqa: PLC0415
 
     command, *arguments = sys.argv[1:] or ["help"]
-    # How PostgreSQL knows this process: its list of sessions and the audit log say which command wrote.
+    # The application name in PostgreSQL's session list and in the audit log: it shows which command wrote.
     os.environ["PGAPPNAME"] = f"mutoscope {command}"[:63]
     if command in environment.COMMANDS:
         environment.prepare(arguments)
     try:
         execute_from_command_line(sys.argv)
     except Exception as error:
-        advice = environment.startup_hint(error)
-        if advice is None:
+        hint = environment.startup_hint(error)
+        if hint is None:
             raise
-        sys.exit(advice)
+        sys.exit(hint)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from accounts.models import Team
 from common.concurrency import ConcurrencyLimiter
 from common.errors import Gone, LimitExceeded, NotFound, Overloaded
 from common.ids import new_id, parse_public_id, public_id
+from common.messages import Message
 from jobs.storage.files import TEAMS_FOLDER, delete_folder
 
 log = structlog.get_logger(__name__)
@@ -33,7 +34,7 @@ MAX_BYTES_PER_TEAM = 1_000_000_000
 # Each costs folders and a look, however small it is.
 MAX_FILES_PER_TEAM = 1000
 # One waits for the other behind a lock, each with a database connection of its own.
-_UPLOAD_LIMITER = ConcurrencyLimiter("uploads", work="files being uploaded", process_limit=8)
+_UPLOAD_LIMITER = ConcurrencyLimiter("uploads", work=Message("files being uploaded"), process_limit=8)
 _MAX_UPLOADS_PER_TEAM, _UPLOAD_TIMEOUT_SECONDS = 4, 60
 
 
@@ -100,7 +101,7 @@ class UploadStore:
         upload = UploadMetadata(name[:200], content_type[:100], len(content), digest, dict(metadata))
         with (
             _UPLOAD_LIMITER.acquire(
-                team_id=self._team_id, team_limit=_MAX_UPLOADS_PER_TEAM, seconds=_UPLOAD_TIMEOUT_SECONDS
+                team_id=self._team_id, team_limit=_MAX_UPLOADS_PER_TEAM, expires_after_seconds=_UPLOAD_TIMEOUT_SECONDS
             ),
             _delete_on_failure(stored),
         ):

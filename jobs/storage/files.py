@@ -39,10 +39,10 @@ def mime_type(key: str) -> str:
     return MIME_TYPES.get(key.rpartition(".")[2], "application/octet-stream")
 
 
-def signed_url(key: str, *, seconds: int, disposition: str) -> str | None:
+def signed_url(key: str, *, max_age_seconds: int, disposition: str) -> str | None:
     """The storage's own address for an object, good for so long; None where it has none, or none for clients."""
     sign = getattr(default_storage, "signed_url", None)
-    return sign and sign(key, seconds=seconds, content_type=mime_type(key), disposition=disposition)
+    return sign and sign(key, max_age_seconds=max_age_seconds, content_type=mime_type(key), disposition=disposition)
 
 
 @contextmanager

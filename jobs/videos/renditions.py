@@ -17,6 +17,7 @@ from django.db import connection, transaction
 
 from common.concurrency import ConcurrencyLimiter
 from common.errors import Conflict, Gone, Overloaded
+from common.messages import Message
 from inference.errors import EncodingError
 from inference.video_files import SpriteSheet, video_to_gif, video_to_sprite_sheet
 from jobs.models import Job, Rendition
@@ -31,7 +32,7 @@ VARIANTS = (VIDEO, GIF, THUMBNAIL, SPRITESHEET)
 Renderer = Callable[[Job, Path, Path], None]
 
 # Calls that make something, or wait until another process has made it.
-_RENDER_LIMITER = ConcurrencyLimiter("makers", work="files being made", process_limit=4)
+_RENDER_LIMITER = ConcurrencyLimiter("makers", work=Message("files being rendered"), process_limit=4)
 # Of one team, in all processes.
 _TEAM_LIMIT, _RENDER_TIMEOUT_SECONDS = 2, 90
 _LOCK_TIMEOUT_SECONDS, _LOCK_POLL_INTERVAL_SECONDS = 20.0, 0.1
@@ -94,7 +95,7 @@ def _stored_key(job: Job, variant: str) -> str | None:
 
 def _render_once(job: Job, variant: str) -> str:
     with (
-        _RENDER_LIMITER.acquire(team_id=job.team_id, team_limit=_TEAM_LIMIT, seconds=_RENDER_TIMEOUT_SECONDS),
+        _RENDER_LIMITER.acquire(team_id=job.team_id, team_limit=_TEAM_LIMIT, expires_after_seconds=_RENDER_TIMEOUT_SECONDS),
         _advisory_lock(f"variant:{job.id}:{variant}"),
     ):
         return _stored_key(job, variant) or _render(job, variant)

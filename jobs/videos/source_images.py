@@ -16,6 +16,7 @@ from accounts.models import Team
 from common.concurrency import ConcurrencyLimiter
 from common.deadline import Deadline
 from common.errors import MutoscopeError, invalid_field
+from common.messages import Message
 from common.ssrf import safe_client
 
 # One of them comes with every request for a video.
@@ -24,7 +25,7 @@ IMAGE_FIELDS = ("image_base64", "image", "input_reference", "image_url")
 # Whatever type it names: only the bytes say what a picture is.
 _DATA_URI = re.compile(r"^\s*data:[^,]{0,200};base64,", re.IGNORECASE)
 # Each fetch keeps a thread for as long as the other side pleases, within the limit.
-_FETCH_LIMITER = ConcurrencyLimiter("fetches", work="pictures being fetched", process_limit=8)
+_FETCH_LIMITER = ConcurrencyLimiter("fetches", work=Message("images being fetched"), process_limit=8)
 _SLOT_MARGIN_SECONDS = 5
 _CHUNK_BYTES = 65_536
 
@@ -74,7 +75,7 @@ def fetch_image(url: str, *, team: Team) -> bytes:
         )
     max_seconds = math.ceil(settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS) + _SLOT_MARGIN_SECONDS
     with _FETCH_LIMITER.acquire(
-        team_id=team.pk, team_limit=settings.IMAGE_URL_FETCH_CONCURRENCY_PER_TEAM, seconds=max_seconds
+        team_id=team.pk, team_limit=settings.IMAGE_URL_FETCH_CONCURRENCY_PER_TEAM, expires_after_seconds=max_seconds
     ):
         # Back to the pool: nobody's database connection waits for a stranger's server.
         if not connection.in_atomic_block:

@@ -1,6 +1,7 @@
-"""Two clocks: the database's for what is shared, the machine's monotonic one for what is this process's own.
+"""The database's clock, for times that processes share, and formats of times.
 
-Lease times must come from one clock, or two workers whose clocks differ could both hold a valid lease.
+Lease times must come from one clock, or two workers whose clocks differ could both hold a valid lease. Times within one
+process come from `time.monotonic()`.
 """
 
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from django.db.models.fields import DateTimeField
 
 
 class DatabaseNow(Func):
-    """`clock_timestamp()`: the database's wall clock now, not the start of the transaction."""
+    """`clock_timestamp()`: the current time of the database's clock, not the start of the transaction."""
 
     function = "clock_timestamp"
     arity = 0
@@ -18,10 +19,10 @@ class DatabaseNow(Func):
 
 
 def unix_seconds(moment: datetime | None) -> int | None:
-    """Whole seconds since 1970 for API bodies."""
+    """Return whole seconds since 1970, as API bodies have them."""
     return None if moment is None else int(moment.timestamp())
 
 
 def format_iso(moment: datetime | None) -> str | None:
-    """Format a moment as ISO 8601 in UTC, as the compatibility layers send it."""
+    """Return the moment in ISO 8601 and UTC, as the compatibility layers send it."""
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,8 +1,8 @@
-"""Places for slow work in web processes: few in each process, and of all of them only a share for one team.
+"""Limits on concurrent slow work in web processes: one limit per process, and one per team over all processes.
 
-A process that answers one call at a time is full with one such call, so a team's share is counted in all processes
-together, in Redis. When Redis is away only the bound of each process holds: an outage of the counter should not be an
-outage of the product.
+A process that handles one request at a time is full with one such request. The team's limit is therefore counted over
+all processes, in Redis. If Redis is unreachable, only the limit of each process applies: an outage of the counter
+should not be an outage of the product.
 """
 
 import threading
@@ -14,12 +14,13 @@ import redis
 import structlog
 
 from common.errors import LimitExceeded, Overloaded
+from common.messages import Message
 from common.redis_client import redis_client
 
 log = structlog.get_logger(__name__)
 
 _RETRY_AFTER_SECONDS = 2
-# Each taken place is an entry that runs out by itself, on the server's clock: its process may die.
+# Each slot is an entry that expires by itself, on the server's clock: its process may die.
 _ACQUIRE_SCRIPT = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
@@ -32,49 +33,52 @@ return 1
 
 
 class ConcurrencyLimitExceeded(LimitExceeded):
-    """The team's share is taken; a place is free again in a moment."""
+    """The team runs as many of these tasks as it may at once."""
 
     default_code = "too_many_at_once"
 
 
 class ConcurrencyLimiter:
-    """Places for one kind of work. `work` says in refusals what is too much, such as "pictures to be fetched"."""
+    """Limits one kind of work. `work` names it in error messages, such as `Message("images being fetched")`."""
 
-    def __init__(self, name: str, *, work: str, process_limit: int) -> None:
+    def __init__(self, name: str, *, work: Message, process_limit: int) -> None:
         self._name, self._work = name, work
         self._semaphore = threading.BoundedSemaphore(process_limit)
 
     @contextmanager
-    def acquire(self, *, team_id: int, team_limit: int, seconds: int) -> Iterator[None]:
-        """Holds a place meanwhile. share: the team's, in all processes. seconds: the longest that the work may take.
+    def acquire(self, *, team_id: int, team_limit: int, expires_after_seconds: int) -> Iterator[None]:
+        """Hold a slot while the block runs.
 
-        Raises Overloaded where this process is full, TooManyAtOnce where the team's share is.
+        team_limit: the team's limit over all processes. expires_after_seconds: the longest time the work may take.
+        Raises Overloaded if this process is at its limit, ConcurrencyLimitExceeded if the team is.
         """
         if not self._semaphore.acquire(blocking=False):
-            message = f"There are too many {self._work} at once. Try again in a moment."
-            raise Overloaded(message)
+            raise Overloaded("There are too many %(work)s at once. Try again in a moment.", {"work": self._work})
         try:
-            with self._acquire_team_slot(team_id, team_limit, seconds):
+            with self._acquire_team_slot(team_id, team_limit, expires_after_seconds):
                 yield
         finally:
             self._semaphore.release()
 
     @contextmanager
-    def _acquire_team_slot(self, team_id: int, team_limit: int, seconds: int) -> Iterator[None]:
+    def _acquire_team_slot(self, team_id: int, team_limit: int, expires_after_seconds: int) -> Iterator[None]:
         key, slot_id = f"slots:{self._name}:{team_id}", uuid.uuid4().hex
         try:
-            taken = redis_client().eval(_ACQUIRE_SCRIPT, 1, key, str(team_limit), str(seconds), slot_id)
+            acquired = redis_client().eval(
+                _ACQUIRE_SCRIPT, 1, key, str(team_limit), str(expires_after_seconds), slot_id
+            )
         except redis.RedisError as error:
             log.warning("concurrency_limit_skipped", work=self._name, reason=str(error))
-            taken = True
-        if not taken:
+            acquired = True
+        if not acquired:
             raise ConcurrencyLimitExceeded(
-                f"Your team has {team_limit} {self._work} already, as many as it may at once. Try again in a moment.",
+                "Your team already has %(limit)s %(work)s, the maximum at a time. Try again in a moment.",
+                {"limit": team_limit, "work": self._work},
                 extra={"scope": "team", "limit": team_limit, "remaining": 0, "reset": _RETRY_AFTER_SECONDS},
                 retry_after_seconds=_RETRY_AFTER_SECONDS,
             )
         try:
             yield
         finally:
-            with suppress(redis.RedisError):  # then it runs out
+            with suppress(redis.RedisError):  # the entry expires by itself
                 redis_client().zrem(key, slot_id)

@@ -1,13 +1,13 @@
-"""Tells a database that is away from a mistake of ours: the one is waited for, the other is not."""
+"""Distinguishes an unreachable database from a programming error: only the first is worth a retry."""
 
 from django.db import Error, InterfaceError, OperationalError
 
-# This process was frozen in mid-transaction, and the server has ended its session so that others get the locks.
+# This process was suspended in the middle of a transaction, and the server ended its session to release its locks.
 _IDLE_IN_TRANSACTION_SESSION_TIMEOUT = "25P03"
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the same work may succeed on a fresh connection."""
+    """Return whether the same work may succeed on a new connection."""
     if isinstance(error, OperationalError | InterfaceError):
         return True
     return (

@@ -1,19 +1,19 @@
-"""What can go wrong at the site's edge, as one tree.
+"""The errors that reach clients, as one tree.
 
 MutoscopeError
 ├── Malformed            400  the body cannot be parsed
-├── Unauthenticated      401  no credentials, or wrong ones
+├── Unauthenticated      401  credentials are missing or wrong
 ├── Forbidden            403  the key's scopes or the member's role do not allow it
-├── NotFound             404  absent, or another team's
-├── Conflict             409  the present state does not allow it
-├── Gone                 410  it was there, and its retention is over
-├── TooLarge             413  body or picture beyond the limits
-├── UnsupportedPicture   415  not a picture that we read
+├── NotFound             404  it does not exist, or it belongs to another team
+├── Conflict             409  the current state does not allow it
+├── Gone                 410  it existed, and its retention period is over
+├── TooLarge             413  body or image exceeds a limit
+├── UnsupportedImage     415  the image format is not supported
 ├── InvalidField         422  a field breaks its rule
-├── LimitExceeded        429  a rate, quota or queue limit; carries when to try again
-└── Overloaded           503  a server that we need does not answer
+├── LimitExceeded        429  a rate, quota or queue limit; says when to retry
+└── Overloaded           503  a server that we need does not respond
 
-Each error carries a stable `code`, an HTTP `status` and a message that tells a person what to change.
+Each error carries a stable `code`, an HTTP `status` and a message that says what happened and what to do.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from common.messages import Message
 
 @dataclass(frozen=True)
 class Detail:
-    """What is wrong with one field: its location, a message, and a stable code for the kind of error."""
+    """One invalid field: its location, a message, and a stable code for the kind of error."""
 
     loc: tuple[str, ...]
     message: Message
@@ -116,7 +116,7 @@ class LimitExceeded(MutoscopeError):
     """`extra` names scope, limit, remaining and reset (seconds)."""
 
     status, type, default_code = 429, "rate_limit_error", "rate_limited"
-    # Credits may be granted, or room be made, at any time: where `reset` is not known, asking now and then is right.
+    # Credits may be granted, or a limit raised, at any time: without a known `reset`, an occasional retry makes sense.
     default_retry_after_seconds = 3600
 
 
@@ -129,7 +129,7 @@ _AT_FIELD = "%(field)s: %(problem)s"
 
 
 def invalid_fields(*details: Detail, family: type[MutoscopeError] = InvalidField, **options: Any) -> MutoscopeError:
-    """Return the error that lists these details; its message is that of the first one.
+    """Return the error that lists these details; its message is the first one's.
 
     options: `code`, `extra` and `retry_after_seconds` of the error.
     """
@@ -147,6 +147,6 @@ def invalid_field(
     family: type[MutoscopeError] = InvalidField,
     **options: Any,
 ) -> MutoscopeError:
-    """Return the error about one field. `code` is that of the detail; see `invalid_fields` for the options."""
+    """Return the error about one field. `code` is the detail's; see `invalid_fields` for the options."""
     message = template if isinstance(template, Message) else Message(template, params or {})
     return invalid_fields(Detail((name,), message, code), family=family, **options)

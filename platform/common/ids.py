@@ -10,10 +10,10 @@ from django.db.models import Model, QuerySet
 from common.errors import NotFound
 
 Row = TypeVar("Row", bound=Model)
-# `UUID` would take digits of other scripts, and underscores: many names for one row.
+# `UUID` would also accept digits of other scripts and underscores: one row would have many names.
 HEX = "[0-9a-f]{32}"
 _MAX_QUOTED_LENGTH = 80
-# What people call what a prefix stands for, where that is another word.
+# What a prefix stands for, if its name differs from the prefix.
 _RESOURCE_NAMES = {
     "vid": "video",
     "item": "request",
@@ -26,22 +26,22 @@ _RESOURCE_NAMES = {
 
 
 def new_id() -> uuid.UUID:
-    """A fresh UUIDv7 as the standard library's type."""
+    """Return a new UUIDv7 as the standard library's type."""
     return uuid.UUID(int=uuid_utils.uuid7().int)
 
 
 def first_id_at(unix_seconds: int) -> uuid.UUID:
-    """The least UUIDv7 of a moment: ids are ordered by time, so a filter by time can use the index of the ids."""
+    """Return the smallest UUIDv7 of a second: ids are ordered by time, so a filter by time can use their index."""
     return uuid.UUID(int=(unix_seconds * 1000) << 80)
 
 
 def public_id(prefix: str, identifier: uuid.UUID) -> str:
-    """`vid` and a UUID give `vid_0197…`."""
+    """Return the public form, such as `vid_0197…` for the prefix `vid`."""
     return f"{prefix}_{identifier.hex}"
 
 
 def not_found(prefix: str, text: str) -> NotFound:
-    """The one answer to what is not there, not the team's, or no id at all."""
+    """Return the one error for a row that does not exist, belongs to another team, or has an invalid id."""
     return NotFound(
         "No %(resource)s with the id %(id)s.",
         {"resource": _RESOURCE_NAMES.get(prefix, prefix), "id": repr(text[:_MAX_QUOTED_LENGTH])},
@@ -49,7 +49,7 @@ def not_found(prefix: str, text: str) -> NotFound:
 
 
 def parse_public_id(prefix: str, text: str) -> uuid.UUID:
-    """The UUID behind `vid_0197…`. Raises NotFound for any other text, so that a wrong id looks like an absent one."""
+    """Return the UUID of `vid_0197…`. Any other text raises NotFound: an invalid id looks like one that does not exist."""
     head, _, digits = text.partition("_")
     if head != prefix or not re.fullmatch(HEX, digits):
         raise not_found(prefix, text)
@@ -57,7 +57,10 @@ def parse_public_id(prefix: str, text: str) -> uuid.UUID:
 
 
 def find_by_public_id(rows: QuerySet[Row], prefix: str, identifier: str) -> Row:
-    """The row of `rows`, which are the caller's own. Raises NotFound."""
+    """Return the row with this public id. Raises NotFound.
+
+    rows: limited to those that the caller may see.
+    """
     row = rows.filter(pk=parse_public_id(prefix, identifier)).first()
     if row is None:
         raise not_found(prefix, identifier)

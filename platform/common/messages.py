@@ -1,8 +1,8 @@
-"""Messages to people: an English template and its parameters, rendered when somebody reads them.
+"""Messages to people: an English template and its parameters, rendered when they are read.
 
 The API renders a message in English, a page in the language of its reader. A stored message keeps template and
-parameters. Templates are plain literals at the place that creates the message; a test collects them there and checks
-that each one has a translation. This module needs no Django until a message is localized: engine processes import it.
+parameters. Templates are plain literals where the message is created; a test collects them there and checks that each
+one has a translation. This module needs no Django until a message is localized: engine processes import it.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ class Message:
 
     @classmethod
     def from_columns(cls, template: str, params: Mapping[str, Any] | None) -> "Message":
-        """Return the message whose template and parameters lie in two columns.
+        """Return the message whose template and parameters are stored in two columns.
 
         params: None for a row of an earlier release, whose text is complete.
         """
@@ -68,7 +68,7 @@ def _json_value(value: Any) -> Any:
 
 
 def _fill(template: str, params: Mapping[str, Any]) -> str:
-    # Without parameters nothing is replaced: a stored text of an earlier release may hold a percent sign.
+    # Without parameters nothing is replaced: a stored text of an earlier release may contain a percent sign.
     if not params:
         return template
     return template % params if "%(" in template else template.format(**params)

@@ -1,4 +1,4 @@
-"""What our middlewares have in common: each works under sync and async servers with the same code."""
+"""The base class of our middleware: the same code works under sync and async servers."""
 
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -7,15 +7,15 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-# The part of a middleware that may wait: for the database, for a template. None from it changes nothing.
+# The part of a middleware that may block, on the database or a template. If it returns None, nothing changes.
 Step = Callable[[], HttpResponseBase | None]
 
 
 class SyncAndAsyncMiddleware:
-    """Asks `before` for an answer, else takes that of the next layer, then asks `after` for another in its place.
+    """Lets `before` respond instead of the next layer, and `after` replace the response.
 
-    Both look at the request without waiting and return the step that has to be taken, if any. Only such a step costs an
-    async call a thread; Django's own MiddlewareMixin, and whatever is sync alone, takes threads for every call.
+    Both inspect the request without blocking and return the step to run, if any. Only such a step costs an async request
+    a thread; Django's own MiddlewareMixin and sync-only middleware take threads for every request.
     """
 
     sync_capable = True
@@ -28,11 +28,11 @@ class SyncAndAsyncMiddleware:
             markcoroutinefunction(self)
 
     def before(self, request: HttpRequest) -> Step | None:
-        """The step that may answer in place of the next layer."""
+        """Return the step that may respond instead of the next layer."""
         return None
 
     def after(self, request: HttpRequest, response: HttpResponseBase) -> Step | None:
-        """The step that may put another answer in the place of this one."""
+        """Return the step that may replace this response."""
         return None
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:

@@ -1,4 +1,4 @@
-"""Keyset pages: a page starts after the last id of the one before, so that new rows never shift what follows."""
+"""Keyset pagination: a page starts after the last id of the previous one, so new rows never shift later pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass(frozen=True)
 class Page(Generic[Row]):
-    """Rows of one page, and whether more follow."""
+    """The rows of one page, and whether more follow."""
 
     rows: Sequence[Row]
     has_more: bool
@@ -20,7 +20,7 @@ class Page(Generic[Row]):
 def keyset_page(
     rows: QuerySet[Row], *, after: object | None = None, limit: int, newest_first: bool = True
 ) -> Page[Row]:
-    """The page of at most `limit` rows that follows the primary key `after`. Keys must be ordered by time."""
+    """Return the page of at most `limit` rows after the primary key `after`. Keys must be ordered by time."""
     if after is not None:
         rows = rows.filter(**{"pk__lt" if newest_first else "pk__gt": after})
     found = list(rows.order_by("-pk" if newest_first else "pk")[: limit + 1])

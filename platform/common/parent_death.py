@@ -1,4 +1,4 @@
-"""Children that die with the process that started them, however it dies."""
+"""Ends child processes with the process that started them, however it ends."""
 
 import ctypes
 import os
@@ -10,10 +10,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 def set_parent_death_signal(death_signal: signal.Signals, *, parent_pid: int) -> Callable[[], None]:
-    """What a child calls to be sent `death_signal` by the kernel when its parent dies; elsewhere than on Linux nothing.
+    """Return a function with which a child asks the kernel for `death_signal` when its parent dies.
 
-    All is prepared before the call, so that it may be made between fork and exec. The signal follows the thread that
-    forked, and a change of user clears it.
+    Everything is prepared beforehand, so the function may be called between fork and exec. The signal is bound to the
+    thread that forked, and a change of user clears it. On systems other than Linux the function does nothing.
     """
     if sys.platform != "linux":
         return lambda: None
@@ -21,7 +21,7 @@ def set_parent_death_signal(death_signal: signal.Signals, *, parent_pid: int) ->
 
     def preexec_fn() -> None:
         prctl(_PR_SET_PDEATHSIG, int(death_signal))
-        if os.getppid() != parent_pid:  # it died before the line above
+        if os.getppid() != parent_pid:  # the parent died before the line above
             os._exit(1)
 
     return preexec_fn

@@ -1,8 +1,8 @@
-"""Rate limits, counted in Redis: exact under concurrency, since one script looks at all limits of a call and counts it.
+"""Rate limits, counted in Redis: exact under concurrency, because one script checks all limits of a request and counts.
 
-When Redis is away calls pass: credits and the queue still bound what a team can do, and an outage of the counter
-should not be an outage of the product. No call waits longer than REDIS_TIMEOUT_SECONDS for it, and after a failure
-none asks it for a moment.
+If Redis is unreachable, requests pass: credits and the queue still bound what a team can do, and an outage of the
+counter should not be an outage of the product. No request waits longer than REDIS_TIMEOUT_SECONDS for Redis, and for
+2 seconds after a failure no request asks it.
 """
 
 import math
@@ -24,8 +24,8 @@ log = structlog.get_logger(__name__)
 _CIRCUIT_OPEN_SECONDS = 2.0
 _circuit_open_until = 0.0
 
-# A moving window: one list of the calls' times for each limit, the newest first, on the server's clock. A call that
-# one limit refuses counts against none. Gives (calls in the window, seconds until the oldest leaves it) for each.
+# A sliding window: one list of request times for each limit, newest first, on the server's clock. A request that one
+# limit refuses counts against none. Returns (requests in the window, seconds until the oldest leaves it) for each limit.
 _HIT_SCRIPT = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
@@ -56,7 +56,7 @@ return found
 
 @dataclass(frozen=True)
 class Limit:
-    """`rate`, such as "10/minute", of calls by one caller. `scope` says to the client whose limit it is."""
+    """A limit of `rate`, such as "10/minute", for one caller. `scope` says to the client whose limit it is."""
 
     scope: str
     caller: str
@@ -65,7 +65,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Window:
-    """Where a caller stands: `amount` calls in `seconds`; `reset`: seconds until the next one is free again."""
+    """State of a limit: `amount` requests in `seconds`; `reset`: seconds until the oldest request leaves the window."""
 
     scope: str
     amount: int
@@ -75,21 +75,25 @@ class Window:
 
 
 class RateLimitExceeded(LimitExceeded):
-    """Carries where the caller stands with each limit."""
+    """Carries the state of each limit."""
 
     def __init__(self, windows: Sequence[Window]) -> None:
         self.windows = windows
         full = max((window for window in windows if not window.remaining), key=lambda window: window.reset)
         super().__init__(
-            f"More than {full.amount} calls in {full.seconds} seconds. Try again in {full.reset} seconds.",
+            "More than %(limit)s requests in %(seconds)s seconds. Try again in %(reset)s seconds.",
+            {"limit": full.amount, "seconds": full.seconds, "reset": full.reset},
             extra={"scope": full.scope, "limit": full.amount, "remaining": 0, "reset": full.reset},
             retry_after_seconds=full.reset,
         )
 
 
 def hit(limits: Sequence[Limit]) -> list[Window]:
-    """Counts one call against all limits, or against none and raises RateLimitExceeded. Empty while Redis is away."""
-    global _circuit_open_until  # noqa: PLW0603 (one breaker a process)
+    """Count one request against all limits; return their state, or an empty list if Redis is unreachable.
+
+    If one limit is reached, nothing is counted and RateLimitExceeded is raised.
+    """
+    global _circuit_open_until  # noqa: PLW0603 (one circuit breaker per process)
     if not limits or time.monotonic() < _circuit_open_until:
         return []
     items = [_parsed(limit.rate) for limit in limits]

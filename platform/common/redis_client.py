@@ -1,4 +1,4 @@
-"""Redis for calls of the web, which rather go on without it than wait."""
+"""The Redis client of web requests, which continue without Redis rather than wait for it."""
 
 from functools import cache
 
@@ -10,8 +10,8 @@ from redis.retry import Retry
 
 @cache
 def redis_client() -> redis.Redis:
-    """A client that gives up on a frozen or absent server within REDIS_TIMEOUT_SECONDS."""
+    """Return a client that gives up on an unresponsive or absent server within REDIS_TIMEOUT_SECONDS."""
     timeout = settings.REDIS_TIMEOUT_SECONDS
-    # Without the client's own retries, each of which would wait as long again.
+    # No retries by the client: each would wait for the timeout again.
     retry = Retry(NoBackoff(), 0)
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry)

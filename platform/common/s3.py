@@ -1,6 +1,6 @@
-"""Objects in S3 or what speaks like it, for deployments whose machines share no disk.
+"""Storage in S3 or a compatible server, for deployments whose machines share no disk.
 
-Failures are OSErrors, as a disk's are: whoever waits for a storage that is away need not know which kind it is.
+Failures are raised as OSError, as with a disk: callers that retry need not know which kind of storage it is.
 """
 
 from collections.abc import Iterator
@@ -15,25 +15,25 @@ from django.core.files import File
 from storages.backends.s3 import S3File
 from storages.backends.s3 import S3Storage as Boto3Storage
 
-# A server that is frozen must not hold up a web request, nor a worker's retries, for botocore's own minutes.
+# botocore's own timeouts are minutes: too long for a web request, or a worker's retry, at an unresponsive server.
 _CLIENT_OPTIONS = {"connect_timeout": 3, "read_timeout": 10, "retries": {"max_attempts": 2, "mode": "standard"}}
 
 
 class S3Storage(Boto3Storage):  # type: ignore[misc]
-    """A bucket. An object is there with its last byte or not at all: half an upload is never seen."""
+    """A bucket. An object appears once it is complete: a partial upload is never visible."""
 
     def get_default_settings(self) -> dict[str, Any]:
-        # By path, since a server of one's own seldom has a host name a bucket; checksums only where it asks for them.
-        own = Config(
+        # Path-style URLs: self-hosted servers rarely offer virtual-hosted buckets. Send checksums only when required.
+        client_config = Config(
             **_CLIENT_OPTIONS,
             s3={"addressing_style": "path"},
             request_checksum_calculation="when_required",
             signature_version="s3v4",
         )
-        return {**super().get_default_settings(), "client_config": own, "public_endpoint": None}
+        return {**super().get_default_settings(), "client_config": client_config, "public_endpoint": None}
 
-    def signed_url(self, name: str, *, seconds: int, content_type: str, disposition: str) -> str | None:
-        """An address at which anyone gets the object for so long; None where clients do not reach the bucket."""
+    def signed_url(self, name: str, *, max_age_seconds: int, content_type: str, disposition: str) -> str | None:
+        """Return a URL with which anyone can get the object for this long; None if clients cannot reach the bucket."""
         if not self.public_endpoint:
             return None
         params = {
@@ -44,11 +44,11 @@ class S3Storage(Boto3Storage):  # type: ignore[misc]
             "ResponseCacheControl": "private, no-store",
         }
         with _os_errors():
-            return str(self._signer.generate_presigned_url("get_object", Params=params, ExpiresIn=seconds))
+            return str(self._signer.generate_presigned_url("get_object", Params=params, ExpiresIn=max_age_seconds))
 
     @cached_property
     def _signer(self) -> Any:
-        """Calls nobody. The host is signed as well: it has to be the one that clients use."""
+        """A client that only signs. The host is part of the signature: it has to be the one that clients use."""
         return self._create_session().client(
             "s3", region_name=self.region_name, endpoint_url=self.public_endpoint, config=self.client_config
         )
@@ -56,7 +56,7 @@ class S3Storage(Boto3Storage):  # type: ignore[misc]
     def _open(self, name: str, mode: str = "rb") -> S3File:
         with _os_errors():
             file = super()._open(name, mode)
-            # Fetched now, so that a failure on the way is met here and not by whoever reads.
+            # Fetched now, so that a failure is raised here and not in the reader.
             _ = file.file
             return file
 

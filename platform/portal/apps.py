@@ -7,4 +7,4 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        from portal.settings import checks  # noqa: F401, PLC0415 (registers them; it needs the models to be loaded)
+        from portal.settings import checks  # noqa: F401, PLC0415 (registers the checks; needs the models to be loaded)

@@ -1,8 +1,8 @@
-"""ASGI entry of the `live` process: what waits or streams, and everything in the embedded mode."""
+"""ASGI entry point of the `live` process: requests that wait or stream, and all requests in embedded mode."""
 
 import os
 
-# Before all else: the first of the site's modules that asks for a setting has them all read from the environment.
+# Before all other imports: the first module that reads a setting loads all of them from the environment.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 os.environ.setdefault("LONG_POLLING_ENABLED", "1")
 
@@ -12,5 +12,5 @@ from servestatic import ServeStaticASGI
 
 from portal.web.request_guards import AsgiRequestGuard
 
-# Around Django, not among its middleware: one class there that is not asynchronous costs each waiting call a thread.
+# Around Django, not in its middleware: one sync-only class there would cost each waiting request a thread.
 application = ServeStaticASGI(AsgiRequestGuard(get_asgi_application()), **settings.STATIC_SERVER)

@@ -1,4 +1,4 @@
-"""The site's one map of addresses; `web` and `live` processes share it."""
+"""URL configuration of the site, shared by `web` and `live` processes."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -29,7 +29,7 @@ urlpatterns = [
     path("", include("accounts.quota.pages.urls")),
     path("", include("jobs.videos.views.urls")),
     path("", include("jobs.galleries.views.urls")),
-    # Last: its addresses are the rest of /docs.
+    # Last: it matches all other URLs under /docs.
     path("", include("portal.docs.urls")),
 ]
 

@@ -1,8 +1,8 @@
-"""WSGI entry of the `web` processes: short requests, pre-forked sync workers."""
+"""WSGI entry point of the `web` processes: short requests, pre-forked sync workers."""
 
 import os
 
-# Before all else: the first of the site's modules that asks for a setting has them all read from the environment.
+# Before all other imports: the first module that reads a setting loads all of them from the environment.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 from django.conf import settings

@@ -1,14 +1,14 @@
-/* What every page shares: theme switch, dialogs, copying, toasts, and what happens when a request fails. */
-const words = document.getElementById("words").dataset;
+/* Scripts of all pages: theme switch, dialogs, copying, toasts, and the handling of failed requests. */
+const texts = document.getElementById("ui-texts").dataset;
 const toasts = document.getElementById("toasts");
 const TOAST_SECONDS = 6;
 
 function dismissLater(toast) {
-  if (["error", "warning"].includes(toast.dataset.level)) return; // errors stay until they are read
+  if (["error", "warning"].includes(toast.dataset.level)) return; // errors stay until they are dismissed
   setTimeout(() => toast.remove(), TOAST_SECONDS * 1000);
 }
 
-function say(text, level = "info") {
+function showToast(text, level = "info") {
   const toast = document.getElementById("toast-pattern").content.firstElementChild.cloneNode(true);
   toast.dataset.level = level;
   toast.querySelector("p").textContent = text;
@@ -23,7 +23,7 @@ async function copy(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // Plain http on another host than localhost has no clipboard API.
+    // Without HTTPS only localhost has the clipboard API.
     const area = Object.assign(document.createElement("textarea"), { value: text, readOnly: true });
     const holder = document.querySelector("dialog[open]") || document.body;
     holder.append(area);
@@ -41,13 +41,13 @@ function showTheme() {
   }
 }
 
-// A dialog that is filled when asked for: nothing of one row is shown, or sent, for another.
-function empty(dialog) {
-  dialog.unfilled ??= dialog.innerHTML;
-  dialog.innerHTML = dialog.unfilled;
+// Resets a dialog that is loaded on demand: nothing of one row is shown, or sent, for another.
+function resetDialog(dialog) {
+  dialog.initialContent ??= dialog.innerHTML;
+  dialog.innerHTML = dialog.initialContent;
 }
 
-// A link that opens a dialog here is a link still: with such a key down it opens a tab, of which htmx is not told.
+// A link that opens a dialog is still a link: with a modifier key it opens a tab, and htmx must not handle the click.
 document.addEventListener(
   "click",
   (event) => {
@@ -69,23 +69,23 @@ document.addEventListener("click", async (event) => {
     showTheme();
   } else if (target.dataset.opens) {
     const dialog = document.getElementById(target.dataset.opens);
-    event.preventDefault(); // a link is for those without scripts, and for tabs
-    if (target.hasAttribute("hx-get")) empty(dialog);
+    event.preventDefault(); // the link itself is for browsers without scripts, and for new tabs
+    if (target.hasAttribute("hx-get")) resetDialog(dialog);
     dialog.showModal();
   } else if ("closes" in target.dataset) {
     const dialog = target.closest("dialog");
-    if (!dialog) return; // on a page of its own: a link back
+    if (!dialog) return; // on a separate page it is a link back
     event.preventDefault();
     dialog.close();
   } else if ("dismiss" in target.dataset) {
     target.closest(".toast").remove();
   } else if ("copy" in target.dataset) {
     const done = await copy(target.dataset.copy || document.getElementById(target.dataset.copyFrom).textContent.trim());
-    say(done ? words.copied : words.copyFailed, done ? "info" : "error");
+    showToast(done ? texts.copied : texts.copyFailed, done ? "info" : "error");
   }
 });
 
-// Fields that the answer complains about are marked, and the first of them gets the focus.
+// Marks the fields that have an error; the first one gets the focus.
 function markErrors(andFocus) {
   let first = null;
   for (const error of document.querySelectorAll(".field-error[id]")) {
@@ -110,20 +110,20 @@ document.addEventListener("htmx:afterRequest", (event) => {
   }
   markErrors(event.detail.requestConfig?.verb === "post" && event.detail.xhr?.status >= 400);
 });
-// What was to fill a dialog does not come: it closes, and lets be seen what is said.
-function closeUnfilled(opener) {
+// Closes a dialog whose content could not be loaded, so that the error message is visible.
+function closeEmptyDialog(opener) {
   document.getElementById(opener.dataset.opens)?.close();
   return "opens" in opener.dataset;
 }
 document.addEventListener("htmx:sendError", (event) => {
-  closeUnfilled(event.detail.elt);
-  if (!offline?.isConnected) offline = say(words.offline, "error");
+  closeEmptyDialog(event.detail.elt);
+  if (!offline?.isConnected) offline = showToast(texts.offline, "error");
 });
 document.addEventListener("htmx:responseError", (event) => {
-  const isWaitedFor = closeUnfilled(event.detail.elt) || event.detail.requestConfig.verb !== "get";
-  // What is polled was deleted elsewhere: the page itself says so better than a toast.
+  const isUserAction = closeEmptyDialog(event.detail.elt) || event.detail.requestConfig.verb !== "get";
+  // A polled object was deleted elsewhere: reload, so that the page itself shows it.
   if (event.detail.xhr.status === 404 && event.detail.requestConfig.verb === "get") location.reload();
-  else if (event.detail.xhr.status < 500 || isWaitedFor) say(words.failed, "error");
+  else if (event.detail.xhr.status < 500 || isUserAction) showToast(texts.failed, "error");
 });
 
 for (const toast of toasts.children) dismissLater(toast);

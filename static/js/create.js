@@ -1,6 +1,6 @@
-/* The Create page: choosing a picture, presets that fill the settings, the counter, and when to ask for the price. */
+/* The Create page: choosing an image, presets that fill the settings, the counter, and updates of the price. */
 const form = document.getElementById("create-form");
-const words = document.getElementById("create-words").dataset;
+const texts = document.getElementById("create-texts").dataset;
 const input = document.getElementById("image");
 const drop = document.getElementById("drop");
 const preview = document.getElementById("preview");
@@ -14,19 +14,19 @@ const TYPES = ["image/png", "image/jpeg", "image/webp"];
 const FROM_PRESET = ["resolution", "num_frames", "steps", "guidance_scale"];
 const UNPRICED = ["prompt", "negative_prompt", "seed", "output_format", "image"];
 
-// The file that the input holds when a dialog is cancelled or a refused file replaced it.
+// The file to restore in the input when a file dialog is canceled or a chosen file is refused.
 let chosen = null;
-let address = null;
+let previewUrl = null;
 
 function setError(name, text) {
-  const place = document.getElementById(`error-${name}`);
-  place.replaceChildren(...(text ? [Object.assign(document.createElement("span"), { textContent: text })] : []));
+  const errorElement = document.getElementById(`error-${name}`);
+  errorElement.replaceChildren(...(text ? [Object.assign(document.createElement("span"), { textContent: text })] : []));
   const control = document.querySelector(`[aria-describedby~="error-${name}"]`);
   if (text) control.setAttribute("aria-invalid", "true");
   else control.removeAttribute("aria-invalid");
 }
 
-function hold(file) {
+function setInputFile(file) {
   const files = new DataTransfer();
   if (file) files.items.add(file);
   input.files = files.files;
@@ -42,30 +42,30 @@ function measure(url) {
 }
 
 function refuse(text) {
-  hold(chosen);
+  setInputFile(chosen);
   setError("image", text);
 }
 
-async function take(file) {
-  if (!TYPES.includes(file.type)) return refuse(words.wrongType);
-  if (file.size > Number(form.dataset.maxBytes)) return refuse(words.tooHeavy);
+async function acceptFile(file) {
+  if (!TYPES.includes(file.type)) return refuse(texts.wrongType);
+  if (file.size > Number(form.dataset.maxBytes)) return refuse(texts.tooHeavy);
   const url = URL.createObjectURL(file);
   let size;
   try {
     size = await measure(url);
   } catch {
     URL.revokeObjectURL(url);
-    return refuse(words.unreadable);
+    return refuse(texts.unreadable);
   }
   const [width, height] = size;
   if (width * height > Number(form.dataset.maxPixels) || Math.max(width, height) > Number(form.dataset.maxSide)) {
     URL.revokeObjectURL(url);
-    return refuse(words.tooLarge);
+    return refuse(texts.tooLarge);
   }
-  if (address) URL.revokeObjectURL(address);
+  if (previewUrl) URL.revokeObjectURL(previewUrl);
   chosen = file;
-  address = url;
-  hold(file);
+  previewUrl = url;
+  setInputFile(file);
   setError("image", "");
   preview.src = url;
   preview.hidden = false;
@@ -78,11 +78,11 @@ async function take(file) {
 
 const reprice = () => form.dispatchEvent(new Event("reprice"));
 
-input.addEventListener("change", () => (input.files.length ? take(input.files[0]) : hold(chosen)));
+input.addEventListener("change", () => (input.files.length ? acceptFile(input.files[0]) : setInputFile(chosen)));
 for (const kind of ["dragenter", "dragover"]) {
   document.addEventListener(kind, (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault(); // a picture dropped beside the area must not replace the page
+    event.preventDefault(); // an image dropped outside the area must not replace the page
     drop.toggleAttribute("data-over", drop.contains(event.target));
   });
 }
@@ -91,13 +91,13 @@ document.addEventListener("drop", (event) => {
   drop.removeAttribute("data-over");
   if (!event.dataTransfer?.files.length) return;
   event.preventDefault();
-  take(event.dataTransfer.files[0]);
+  acceptFile(event.dataTransfer.files[0]);
 });
 document.addEventListener("paste", (event) => {
   const file = [...(event.clipboardData?.files || [])].find((one) => one.type.startsWith("image/"));
   if (!file) return;
   event.preventDefault();
-  take(file);
+  acceptFile(file);
 });
 
 function countPrompt() {
@@ -108,7 +108,7 @@ function countPrompt() {
 
 function summarise() {
   const { resolution, num_frames: frames, fps, steps } = form.elements;
-  summary.textContent = `${resolution.value} · ${frames.value} ${words.frames} · ${fps.value} ${words.fps} · ${steps.value} ${words.steps}`;
+  summary.textContent = `${resolution.value} · ${frames.value} ${texts.frames} · ${fps.value} ${texts.fps} · ${steps.value} ${texts.steps}`;
 }
 
 form.addEventListener("input", (event) => {
@@ -136,7 +136,7 @@ prompt.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
 });
 
-// Accepted: the page is about to change; a second click must not make a second video.
+// Accepted: the page is about to change; a second click must not create a second video.
 form.addEventListener("htmx:afterRequest", (event) => {
   if (event.target === form && event.detail.xhr.status === 204) setTimeout(() => (submit.disabled = true));
 });
@@ -144,5 +144,5 @@ addEventListener("pageshow", (event) => event.persisted && (submit.disabled = fa
 
 countPrompt();
 summarise();
-// The browser restores a form on "back": the picture and what depends on it are then looked at again.
-if (input.files.length) take(input.files[0]);
+// The browser restores a form on "back": check the restored image again.
+if (input.files.length) acceptFile(input.files[0]);

@@ -1,45 +1,45 @@
-/* The page of a video that is being made: follows its events. While none come the page asks once a second, as it would
-   without this script: before the first, when the connection is lost, and where streams are refused. */
+/* The page of an unfinished video: follows its events. While no events arrive, the page polls once a second, as it does
+   without this script: before the first event, when the connection is lost, and when the stream is refused. */
 const stage = () => document.getElementById("video-live");
 let source = null;
-let heard = false;
-let asked = false;
+let received = false;
+let refreshRequested = false;
 
-const follows = () => heard && source?.readyState === EventSource.OPEN;
+const isFollowing = () => received && source?.readyState === EventSource.OPEN;
 
-function ask() {
-  asked = true;
+function refresh() {
+  refreshRequested = true;
   window.htmx.trigger(stage(), "refresh");
 }
 
-// In the queue the page still asks: how many are before it is no event.
+// A queued video is still polled: its position in the queue is not part of the events.
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.detail.elt.id !== "video-live") return;
-  if (!asked && follows() && event.detail.elt.dataset.state === "in_progress") event.preventDefault();
-  asked = false;
+  if (!refreshRequested && isFollowing() && event.detail.elt.dataset.state === "in_progress") event.preventDefault();
+  refreshRequested = false;
 });
 
 function onStatus({ status }) {
   if (!stage()) return stop();
   if (!["queued", "in_progress"].includes(status)) stop();
-  if (status !== stage().dataset.state) ask();
+  if (status !== stage().dataset.state) refresh();
 }
 
 const fill = (pattern, values) => pattern.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 function onProgress({ progress, step, steps, eta_seconds: eta, attempt }) {
-  const place = stage();
-  if (place?.dataset.state !== "in_progress") return;
-  const words = place.dataset;
-  place.querySelector("progress").value = step;
-  if (!("stopping" in words)) {
-    place.querySelector("[data-live=title]").textContent =
-      step < steps ? fill(words.step, { done: step, steps }) : words.finishing;
+  const element = stage();
+  if (element?.dataset.state !== "in_progress") return;
+  const texts = element.dataset;
+  element.querySelector("progress").value = step;
+  if (!("stopping" in texts)) {
+    element.querySelector("[data-live=title]").textContent =
+      step < steps ? fill(texts.step, { done: step, steps }) : texts.finishing;
   }
-  const facts = [fill(words.percent, { percent: progress })];
-  if (eta) facts.push(fill(words.left, { seconds: Math.round(eta) }));
-  if (attempt > 1) facts.push(fill(words.attempt, { attempt }));
-  place.querySelector("[data-live=facts]").textContent = facts.join(" · ");
+  const facts = [fill(texts.percent, { percent: progress })];
+  if (eta) facts.push(fill(texts.left, { seconds: Math.round(eta) }));
+  if (attempt > 1) facts.push(fill(texts.attempt, { attempt }));
+  element.querySelector("[data-live=facts]").textContent = facts.join(" · ");
 }
 
 function onPreview({ content_type: type, image_base64: image }) {
@@ -51,27 +51,27 @@ function onPreview({ content_type: type, image_base64: image }) {
 }
 
 function start() {
-  const place = stage();
-  if (!place || source || document.hidden) return;
-  source = new EventSource(place.dataset.events);
+  const element = stage();
+  if (!element || source || document.hidden) return;
+  source = new EventSource(element.dataset.events);
   for (const [kind, act] of Object.entries({ status: onStatus, progress: onProgress, preview: onPreview })) {
     source.addEventListener(kind, (event) => {
-      heard = true;
+      received = true;
       act(JSON.parse(event.data));
     });
   }
   source.addEventListener("error", () => {
-    heard = false; // it comes back by itself, if it was not refused
+    received = false; // the browser reconnects, unless the stream was refused
   });
 }
 
 function stop() {
   source?.close();
   source = null;
-  heard = false;
+  received = false;
 }
 
-// A browser has six connections to a site: those of tabs that nobody looks at would be missed by the others.
+// A browser opens at most six connections to a site: hidden tabs release theirs for the others.
 document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
 window.addEventListener("pagehide", stop);
 start();

@@ -1,23 +1,23 @@
-/* Says in our words what went wrong when the browser's own dialog for passkeys ended without one. */
-const trouble = document.getElementById("passkey-trouble");
+/* Shows our own error message when the browser's passkey dialog ended without a passkey. */
+const errorElement = document.getElementById("passkey-trouble");
 
-function tell(text) {
-  // An element of its own: a field's error without one is not shown.
-  const words = document.createElement("span");
-  words.textContent = text;
-  trouble.replaceChildren(words);
+function showError(text) {
+  // In a separate element: a field's error without a child element is hidden.
+  const message = document.createElement("span");
+  message.textContent = text;
+  errorElement.replaceChildren(message);
 }
 
 document.addEventListener("allauth.error", (event) => {
   event.preventDefault();
-  tell(trouble.dataset.refused);
+  showError(errorElement.dataset.refused);
 });
 
 if (!window.PublicKeyCredential) {
   for (const button of document.querySelectorAll("[data-passkey]")) {
-    // On the login page it is one way among others, and says nothing to who does not use it.
+    // On the login page a passkey is optional: without support the button is only hidden.
     if (button.dataset.passkey === "quiet") button.hidden = true;
     else button.disabled = true;
   }
-  if (!document.querySelector('[data-passkey="quiet"]')) tell(trouble.dataset.unable);
+  if (!document.querySelector('[data-passkey="quiet"]')) showError(errorElement.dataset.unable);
 }

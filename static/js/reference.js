@@ -1,9 +1,9 @@
-/* Draws the API's description with Swagger UI. */
-const place = document.getElementById("swagger");
+/* Renders the OpenAPI description with Swagger UI. */
+const container = document.getElementById("swagger");
 const root = document.documentElement;
 const system = matchMedia("(prefers-color-scheme: dark)");
 
-// Swagger UI has a dark look of its own, behind a class.
+// Swagger UI has its own dark theme, which a class enables.
 function showTheme() {
   const chosen = root.dataset.theme;
   root.classList.toggle("dark-mode", chosen ? chosen === "dark" : system.matches);
@@ -12,36 +12,36 @@ showTheme();
 system.addEventListener("change", showTheme);
 new MutationObserver(showTheme).observe(root, { attributeFilter: ["data-theme"] });
 
-// A browser that is signed in may do everything without a key, but has to show that the call comes from this page.
-function proveOrigin(request) {
+// A signed-in browser needs no API key, but its requests need the CSRF token of this page.
+function addCsrfToken(request) {
   const isOurs = new URL(request.url, location.href).origin === location.origin;
   const isRead = [undefined, "GET", "HEAD"].includes(request.method);
-  if (isOurs && !isRead && !request.headers.Authorization) request.headers["X-CSRFToken"] = place.dataset.csrf;
+  if (isOurs && !isRead && !request.headers.Authorization) request.headers["X-CSRFToken"] = container.dataset.csrf;
   return request;
 }
 
-function draw(spec) {
-  delete spec.servers; // the address in the browser's line is the one that answers
-  const { bearer } = spec.components.securitySchemes; // one box for the key; the other two ways need none
+function render(spec) {
+  delete spec.servers; // requests go to the origin of this page
+  const { bearer } = spec.components.securitySchemes; // one field for the key; the other two schemes need none
   spec.components.securitySchemes = { bearer };
   for (const item of Object.values(spec.paths)) {
     for (const operation of Object.values(item)) if (operation.security) operation.security = [{ bearer: [] }];
   }
   window.SwaggerUIBundle({
     spec,
-    domNode: place,
+    domNode: container,
     deepLinking: true,
     defaultModelsExpandDepth: 0,
     displayRequestDuration: true,
     presets: [window.SwaggerUIBundle.presets.apis],
-    requestInterceptor: proveOrigin,
+    requestInterceptor: addCsrfToken,
   });
 }
 
 try {
-  const answer = await fetch(place.dataset.description);
-  if (!answer.ok) throw new Error(String(answer.status));
-  draw(await answer.json());
+  const response = await fetch(container.dataset.description);
+  if (!response.ok) throw new Error(String(response.status));
+  render(await response.json());
 } catch {
-  place.textContent = document.getElementById("words").dataset.failed;
+  container.textContent = document.getElementById("ui-texts").dataset.failed;
 }

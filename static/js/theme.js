@@ -1,10 +1,10 @@
-/* Sets the remembered theme before the first paint. "" follows the system. */
+/* Applies the stored theme before the first paint. "" follows the system. */
 (() => {
   const read = () => {
     try {
       return localStorage.getItem("theme") || "";
     } catch {
-      return ""; // storage may be switched off
+      return ""; // storage may be disabled
     }
   };
   const apply = (theme) => {
@@ -20,7 +20,7 @@
         if (theme) localStorage.setItem("theme", theme);
         else localStorage.removeItem("theme");
       } catch {
-        // then it lasts for this page only
+        // the theme is then not stored
       }
       apply(theme);
     },

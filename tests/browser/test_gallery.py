@@ -181,7 +181,7 @@ def test_dialogs_of_collections_are_filled_for_the_one_that_was_asked_for(
         page.route("**/edit", lambda route: route.abort())
         page.keyboard.press("Escape")
         page.get_by_role("link", name="Edit Second").click()
-        expect(page.get_by_text("The server does not answer")).to_be_visible()
+        expect(page.get_by_text("The server does not respond")).to_be_visible()
         expect(dialog).to_have_count(0)
         page.unroute_all()
         page.get_by_role("link", name="Edit Second").click()

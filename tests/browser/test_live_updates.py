@@ -85,7 +85,7 @@ def test_a_video_that_is_deleted_elsewhere_turns_into_the_page_that_says_so(
         elsewhere.get_by_role("button", name="Delete video").click()
         elsewhere.locator("#delete-video").get_by_role("button", name="Delete video").click()
         expect(elsewhere.get_by_text("The video is deleted.")).to_be_visible()
-        expect(page.get_by_text("There is nothing here")).to_be_visible()
+        expect(page.get_by_text("Page not found")).to_be_visible()
 
     browser.run(live_server.url, scenario, session=cookie(member))
     assert [text for text in browser.complaints if "404" not in text] == []

@@ -115,8 +115,8 @@ def without_database(transactional_db):
 @pytest.mark.parametrize(
     ("path", "accept", "said"),
     [
-        ("/", "*/*", b"Our database does not answer"),
-        ("/", "text/html,application/json;q=0.9", b"Our database does not answer"),
+        ("/", "*/*", b"The database does not respond"),
+        ("/", "text/html,application/json;q=0.9", b"The database does not respond"),
         ("/", "application/json", b"overloaded"),
         ("/v1/videos", "*/*", b"overloaded"),
     ],

@@ -1,22 +1,23 @@
-"""The one log of `manage.py up`: every line with the name of the process that wrote it."""
+"""The log of `manage.py up`: each line starts with the name of the process that wrote it."""
 
 import os
 import sys
 from pathlib import Path
 from typing import TextIO
 
+_NAME_WIDTH = 18
 _COLOURS = (36, 32, 35, 33, 34, 96, 92, 95)
 _MAX_LOG_BYTES = 10_000_000
 
 
 def rotate_if_large(file: Path) -> None:
-    """Starts a log anew that has grown large; its predecessor is kept, as `*.old.log`."""
+    """Rename a large log to `*.old.log`, so that a new one is started."""
     if file.exists() and file.stat().st_size > _MAX_LOG_BYTES:
         file.replace(file.with_suffix(".old.log"))
 
 
 class Console:
-    """Prints lines to the terminal and keeps them in a file; `hushed`, only in the file."""
+    """Writes lines to the terminal and to a file; if `quiet`, only to the file."""
 
     def __init__(self, file: Path, *, quiet: bool = False) -> None:
         self.path = file
@@ -26,16 +27,16 @@ class Console:
         self._names: list[str] = []
 
     def write_line(self, name: str, text: str) -> None:
-        self._write_to_file(f"{name:<13}| {text}")
+        self._write_to_file(f"{name:<{_NAME_WIDTH}}| {text}")
         if self.quiet:
             return
-        label = f"{name:<13}|"
+        label = f"{name:<{_NAME_WIDTH}}|"
         if self._use_colour:
             label = f"\033[{self._colour(name)}m{label}\033[0m"
         self._print(f"{label} {text}")
 
     def message(self, text: str) -> None:
-        """The portal's own words: shown to a person even when the log is hushed."""
+        """Show a message of the portal itself, even if the console is quiet."""
         self._write_to_file(text)
         self._print(text)
 
@@ -62,4 +63,4 @@ class Console:
             sys.stdout.write(f"{text}\n")
             sys.stdout.flush()
         except OSError:
-            self.quiet = True  # the terminal is gone; the file stays
+            self.quiet = True  # the terminal was closed; the file stays

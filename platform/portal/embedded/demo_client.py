@@ -1,6 +1,6 @@
-"""The first video: asks the running portal for one as any client would, and shows how it comes along.
+"""Creates the first video as any client would, and shows its progress.
 
-`manage.py demo` runs this beside the portal; it uses nothing of the site but its public HTTP API.
+`manage.py demo` runs this as a separate process; it only uses the site's public HTTP API.
 """
 
 import argparse
@@ -24,11 +24,11 @@ POLL_INTERVAL_SECONDS = 0.25
 
 
 class DemoError(Exception):
-    """The portal did not make the video; the message says what it answered."""
+    """The portal did not make the video; the message contains its response."""
 
 
 class Client:
-    """The few calls of the public API that the demo needs."""
+    """The API requests that the demo needs."""
 
     def __init__(self, site: str, key: str) -> None:
         self._site = site
@@ -48,16 +48,16 @@ class Client:
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         request = urllib.request.Request(self._site + path, data=body, headers=headers)  # noqa: S310 (our own site)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-                return cast("bytes", answer.read())
+            with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
+                return cast("bytes", response.read())
         except urllib.error.HTTPError as error:
-            raise DemoError(f"{path} answered {error.code}: {error_message(error.read())}") from None
+            raise DemoError(f"{path} returned status {error.code}: {error_message(error.read())}") from None
         except OSError as error:
             raise DemoError(f"{path} could not be reached: {error}") from None
 
 
 def error_message(body: bytes) -> str:
-    """The message of an error envelope; of another answer its beginning."""
+    """Return the message of an error envelope, or the beginning of any other response."""
     try:
         return str(json.loads(body)["error"]["message"])
     except (ValueError, LookupError, TypeError):
@@ -65,7 +65,7 @@ def error_message(body: bytes) -> str:
 
 
 def wait_for(client: Client, video: dict[str, Any], *, timeout_seconds: float) -> dict[str, Any]:
-    """Follows the video with a progress bar until it is completed."""
+    """Show a progress bar until the video is completed; return the completed video."""
     give_up_at = time.monotonic() + timeout_seconds
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns) as bar:
@@ -83,13 +83,13 @@ def wait_for(client: Client, video: dict[str, Any], *, timeout_seconds: float) -
 
 
 def describe(file: Path) -> str:
-    """Size, length and rate of a video file, all of whose frames were decoded. Raises DemoError if it has none."""
+    """Return size, number of frames and frame rate of a video file after decoding all of it. Raises DemoError."""
     try:
         with av.open(file) as container:
             stream = container.streams.video[0]
             frames = sum(1 for _ in container.decode(stream))
             rate = float(stream.average_rate or 0)
-            return f"{stream.width}x{stream.height}, {frames} frames, {rate:g} a second"
+            return f"{stream.width}x{stream.height}, {frames} frames at {rate:g} fps"
     except (av.FFmpegError, IndexError) as error:
         raise DemoError(f"{file} is not a playable video: {error}") from None
 
@@ -98,11 +98,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("site", "image", "model", "out"):
         parser.add_argument(name)
-    parser.add_argument("--keep-serving", action="store_true", help="the site stays, so tell the video's address")
+    parser.add_argument("--keep-serving", action="store_true", help="the site continues to run: print the URL of the video")
     options = parser.parse_args()
     screen, out = Console(), Path(options.out)
     client = Client(options.site, os.environ["MUTOSCOPE_API_KEY"])
-    # A large model is loaded, and the first time fetched, before its first video.
+    # A large model has to be loaded, and the first time downloaded, before its first video.
     timeout_seconds = 120 if options.model == "camera" else 3600
     try:
         screen.print(f"Making a video from {options.image} with the model {options.model}")

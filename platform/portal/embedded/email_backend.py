@@ -1,4 +1,4 @@
-"""Mail of the embedded mode, which has no mail server."""
+"""The email backend of the embedded mode, which has no mail server."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from django.core.mail.backends.filebased import EmailBackend as FileBackend
 
 
 class ConsoleAndFileBackend(BaseEmailBackend):
-    """Prints each message to the log's stream and keeps it as a file in `EMAIL_FILE_PATH`."""
+    """Prints each message to the log and saves it as a file in `EMAIL_FILE_PATH`."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         ConsoleBackend(fail_silently=self.fail_silently).send_messages(email_messages)

@@ -1,7 +1,7 @@
-"""The environment of the embedded mode, made before Django reads its settings.
+"""The environment variables of the embedded mode, set before Django reads its settings.
 
-`manage.py up` and `manage.py demo` need no configuration: what the environment does not say is chosen here, and written
-to `var/embedded.env` for the commands that run beside them.
+`manage.py up` and `manage.py demo` need no configuration: variables that are not set get a value here, which is written
+to `var/embedded.env` for commands that run at the same time.
 """
 
 import argparse
@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pynvml
 
-ROOT = Path(__file__).resolve().parents[2]
-# The commands that bring their own servers.
+ROOT = Path(__file__).resolve().parents[3]
+# The commands that start their own servers.
 COMMANDS = ("up", "demo")
-# What commands beside the running portal have to know.
+# What other commands need to find the running portal.
 _SHARED_VARIABLES = (
     "SECRET_KEY",
     "DATABASE_URL",
@@ -33,17 +33,17 @@ def var_dir() -> Path:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `up` and `demo`."""
+    """Add the options of `up` and `demo`."""
     parser.add_argument("--port", type=int, default=_default_port(), help="where to listen (default: PORT, or 8000)")
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help="address to listen on; to be reached from other machines use 0.0.0.0 and set ALLOWED_HOSTS and SITE_URL",
+        help="IP address to listen on; for access from other machines use 0.0.0.0 and set ALLOWED_HOSTS and SITE_URL",
     )
 
 
 def prepare(arguments: list[str]) -> None:
-    """Fills in what the environment lacks for the command line of `up` or `demo`."""
+    """Set the variables that the environment lacks, for the arguments of `up` or `demo`."""
     from portal.embedded.servers import server_urls  # noqa: PLC0415 (only these two commands need the servers' code)
 
     parser = argparse.ArgumentParser(add_help=False)
@@ -53,7 +53,7 @@ def prepare(arguments: list[str]) -> None:
     models = "i2vgen-xl,camera" if _has_gpu() else "camera"
     if (requested_model := os.environ.get("MODEL")) and requested_model not in models.split(","):
         models = f"{requested_model},{models}"
-    chosen = {
+    defaults = {
         **server_urls(folder),
         "SECRET_KEY": _previous_secret_key(folder) or secrets.token_urlsafe(48),
         "SITE_URL": site_url(options.host, options.port),
@@ -61,17 +61,17 @@ def prepare(arguments: list[str]) -> None:
         "EMBEDDED": "1",
         "VAR_DIR": str(folder),
     }
-    for name, value in chosen.items():
+    for name, value in defaults.items():
         # An empty variable counts as missing; a secret may come as a file.
         if not os.environ.get(name) and not os.environ.get(f"{name}_FILE"):
             os.environ[name] = value
-    # The portal's children run from this checkout even where it is not installed.
+    # Child processes run from this checkout even if it is not installed.
     paths = [str(ROOT), str(ROOT / "platform"), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
 
 
 def write_file(folder: Path) -> None:
-    """Writes `embedded.env`, readable by its owner alone. Whole or not at all: other commands read it at any time."""
+    """Write `embedded.env`, readable only by its owner. It is replaced atomically: other commands may read it any time."""
     lines = [f"{name}={os.environ[name]}\n" for name in _SHARED_VARIABLES if name in os.environ]
     draft = folder / "embedded.env.new"
     draft.touch(mode=0o600)
@@ -85,29 +85,29 @@ def site_url(host: str, port: int) -> str:
 
 
 def startup_hint(error: Exception) -> str | None:
-    """What a person can do about a command that found no settings or no database; None for any other error."""
+    """Return what to do when a command finds no settings or no database; None for any other error."""
     cause = error.__cause__
     if "environment variable" in str(error) and cause is not None:
         return (
             f"{error}.\nRun `python manage.py up` first: it starts the servers, and other commands then find them. "
-            "To use servers of your own, set SECRET_KEY, DATABASE_URL and REDIS_URL."
+            "To use your own servers, set SECRET_KEY, DATABASE_URL and REDIS_URL."
         )
-    # Without an SQLSTATE there was no server to give one.
+    # Without an SQLSTATE no server responded.
     if type(error).__name__ == "OperationalError" and getattr(cause, "sqlstate", None) is None:
-        hint = "Is `python manage.py up` running?" if os.environ.get("EMBEDDED") == "1" else "Look at DATABASE_URL."
-        return f"The database does not answer. {hint}\n{str(error).strip()}"
+        hint = "Is `python manage.py up` running?" if os.environ.get("EMBEDDED") == "1" else "Check DATABASE_URL."
+        return f"The database does not respond. {hint}\n{str(error).strip()}"
     return None
 
 
 def _default_port() -> int:
-    given = os.environ.get("PORT") or "8000"
-    if not given.isdecimal() or not 0 < int(given) < 65536:
-        sys.exit(f"PORT={given} is not a port. Set it to a number from 1 to 65535.")
-    return int(given)
+    port = os.environ.get("PORT") or "8000"
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        sys.exit(f"PORT={port} is not a port. Set it to a number from 1 to 65535.")
+    return int(port)
 
 
 def _previous_secret_key(folder: Path) -> str | None:
-    """The key of the last time: with another one, sessions and signed links would end at every start."""
+    """Return the key of the last start: with a new one, sessions and signed URLs would become invalid at every start."""
     try:
         lines = (folder / "embedded.env").read_text().splitlines()
     except FileNotFoundError:
@@ -116,7 +116,7 @@ def _previous_secret_key(folder: Path) -> str | None:
 
 
 def _has_gpu() -> bool:
-    """Whether the diffusion model can run here, asked without loading torch."""
+    """Return whether the diffusion model can run here, without loading torch."""
     if importlib.util.find_spec("torch") is None:
         return False
     try:

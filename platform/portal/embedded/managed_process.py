@@ -1,4 +1,4 @@
-"""One supervised process: started, read line by line, started again after a crash with growing pauses."""
+"""One supervised process: its output is read line by line, and it is restarted after a crash with growing delays."""
 
 import os
 import signal
@@ -12,11 +12,13 @@ from portal.embedded.processes import kill_group, spawn
 
 MIN_RESTART_DELAY_SECONDS = 1.0
 MAX_RESTART_DELAY_SECONDS = 30.0
-# A process that ran this long was sound: its next crash begins with a short pause again.
+# A process that ran this long was stable: after its next crash the delay starts at the minimum again.
 STABLE_MIN_AGE_SECONDS = 60.0
 
 
 class ManagedProcess:
+    """A child process that is restarted when it exits."""
+
     def __init__(self, name: str, argv: Sequence[str], *, console: Console, env: Mapping[str, str]) -> None:
         self.name = name
         self._argv = argv
@@ -29,12 +31,12 @@ class ManagedProcess:
         self._partial_line = b""
 
     def ensure_running(self) -> None:
-        """Starts the process when it is due; notes its end and says when it will start again."""
+        """Start the process when it is due; after an exit, log the cause and schedule the restart."""
         if self._process is not None and (code := self._process.poll()) is not None:
             self._handle_exit(code)
         if self._process is None and time.monotonic() >= self._next_start_at:
-            # On a kill -9 of the portal its workers end at once as well: the database is going, so there is nothing
-            # that they could hand back, and their jobs return by lease.
+            # On a kill -9 of the portal its workers end at once too: the database stops, so they could not return their
+            # jobs, which are recovered when their leases expire.
             self._process = spawn(
                 self._argv,
                 death_signal=signal.SIGKILL,
@@ -47,11 +49,11 @@ class ManagedProcess:
 
     @property
     def output(self) -> int:
-        """The descriptor to wait on for lines; -1 when the process does not run."""
+        """The file descriptor of the output; -1 if the process does not run."""
         return self._process.stdout.fileno() if self._process and self._process.stdout else -1
 
     def relay(self) -> None:
-        """Hands the lines that have come in to the console."""
+        """Pass the lines that have arrived to the console."""
         try:
             while self.output >= 0 and (read := os.read(self.output, 65536)):
                 *lines, self._partial_line = (self._partial_line + read).split(b"\n")
@@ -68,7 +70,7 @@ class ManagedProcess:
         return self._process is None or self._process.poll() is not None
 
     def kill(self) -> None:
-        """Ends the process and whatever of its own it left."""
+        """Kill the process and its remaining children."""
         if self._process is None:
             return
         kill_group(self._process)
@@ -81,7 +83,7 @@ class ManagedProcess:
         self.kill()
         cause = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         self._console.write_line(
-            self.name, f"ended with {cause}; starting again in {self._restart_delay_seconds:.0f} s"
+            self.name, f"exited with {cause}; restarting in {self._restart_delay_seconds:.0f} s"
         )
         self._next_start_at = time.monotonic() + self._restart_delay_seconds
         self._restart_delay_seconds = min(2 * self._restart_delay_seconds, MAX_RESTART_DELAY_SECONDS)

@@ -1,4 +1,4 @@
-"""`manage.py up`: the whole portal on one machine, from nothing to ready."""
+"""`manage.py up`: runs the whole portal on one machine."""
 
 import errno
 import fcntl
@@ -28,14 +28,14 @@ from portal.embedded.servers import EmbeddedServerError, EmbeddedServers, server
 from portal.embedded.supervisor import Supervisor
 from portal.settings.checks import model_setting_errors
 
-# Threads of the web process that may use the database at once.
+# Threads of the web process that may use the database at the same time.
 WEB_POOL_SIZE = "10"
-# The data folder's parts that this user's processes alone open.
+# Folders inside the data folder that only this user's processes open.
 _PRIVATE_FOLDERS = ("log", "mail", "media", "scratch", "static", "valkey")
 
 
 class EmbeddedPortal:
-    """The embedded portal at one address. `demo` extends what happens when it is ready."""
+    """The embedded portal at one host and port. `demo` extends `on_ready` and `on_exit`."""
 
     def __init__(self, *, host: str, port: int, quiet: bool = False) -> None:
         self.host, self.port = host, port
@@ -43,13 +43,13 @@ class EmbeddedPortal:
         self._quiet = quiet
 
     def run(self) -> int:
-        """Serves until a signal comes; returns the exit code."""
-        # Until the supervisor counts signals itself, one interrupts whatever is being prepared. SIGINT is named too:
-        # a shell starts background jobs with it ignored.
+        """Serve until a signal arrives; return the exit code."""
+        # Until the supervisor handles signals itself, one interrupts the preparation. SIGINT is included because a shell
+        # starts background jobs with SIGINT ignored.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
         _check_models()
-        os.umask(0o077)  # for the children too
+        os.umask(0o077)  # inherited by the child processes
         try:
             _prepare_folder(self.folder)
             with _folder_lock(self.folder, url=settings.SITE_URL):
@@ -62,18 +62,18 @@ class EmbeddedPortal:
 
     def _serve(self) -> int:
         console = Console(self.folder / "log" / "portal.log", quiet=self._quiet)
-        own = server_urls(self.folder)
+        embedded_urls = server_urls(self.folder)
         servers = EmbeddedServers(
             self.folder,
-            postgres=os.environ.get("DATABASE_URL") == own["DATABASE_URL"],
-            valkey=os.environ.get("REDIS_URL") == own["REDIS_URL"],
+            postgres=os.environ.get("DATABASE_URL") == embedded_urls["DATABASE_URL"],
+            valkey=os.environ.get("REDIS_URL") == embedded_urls["REDIS_URL"],
         )
         environment.write_file(self.folder)
         if servers.servers:
             console.message(f"Starting PostgreSQL and Valkey in {self.folder}")
         with servers:
             self.prepare(console)
-            if own["DATABASE_URL"] == os.environ.get("DATABASE_URL"):
+            if embedded_urls["DATABASE_URL"] == os.environ.get("DATABASE_URL"):
                 expire_leases()
                 connections.close_all()
             supervisor = Supervisor(
@@ -89,7 +89,7 @@ class EmbeddedPortal:
         return code
 
     def prepare(self, console: Console) -> None:
-        """Brings database and static files to the state of this code."""
+        """Migrate the database and collect the static files."""
         console.message("Preparing the database and the static files")
         for command, options in (("migrate", {"interactive": False}), ("collectstatic", {"interactive": False})):
             output = io.StringIO()
@@ -105,17 +105,17 @@ class EmbeddedPortal:
 
     def show_email_folder(self, console: Console) -> None:
         if settings.EMBEDDED:
-            console.message(f"  Its mails     sign-up codes are printed here and kept in {settings.EMAIL_FILE_PATH}")
+            console.message(f"  Emails        sign-up codes are printed here and saved in {settings.EMAIL_FILE_PATH}")
 
     def on_exit(self, console: Console, code: int) -> bool:
-        """Whether the portal ends with its guest."""
+        """Return whether the portal stops with its foreground process."""
         return False
 
     def _children(self, console: Console) -> list[ManagedProcess]:
         env = {"DJANGO_SETTINGS_MODULE": "portal.settings"}
-        # Streams and waiting answers stay open: they must not hold up the end.
+        # Streams and long-polling requests stay open: they must not delay the shutdown.
         uvicorn = "uvicorn portal.asgi:application --http httptools --log-level warning"
-        # It would believe any X-Forwarded-For from this machine; whom to believe is for TRUSTED_PROXIES to say.
+        # uvicorn would trust any X-Forwarded-For from this machine; TRUSTED_PROXIES decides which proxies are trusted.
         uvicorn += " --no-proxy-headers"
         web = [*uvicorn.split(), "--timeout-graceful-shutdown", "3", "--host", self.host, "--port", str(self.port)]
         commands = {"reconciler": ["reconciler"], "maintenance_worker": ["maintenance_worker"]}
@@ -135,21 +135,22 @@ def _interrupt(*_: object) -> None:
 
 
 def expire_leases() -> None:
-    """After a kill -9 of everything the jobs of then need not wait out their leases.
+    """End all leases, so that jobs interrupted by a kill -9 of everything are retried at once.
 
-    Nobody can hold one: the database is this folder's, the folder is locked, and workers die with their portal.
+    No worker can hold a lease: the database belongs to this folder, the folder is locked, and workers end with their
+    portal.
     """
     Job.objects.filter(state=State.IN_PROGRESS).update(lease_until=DatabaseNow())
 
 
 def _check_models() -> None:
-    """Before anything is started: a worker of no model would only crash again and again."""
+    """Refuse invalid model settings before anything starts: a worker without a model would crash repeatedly."""
     requested_model = os.environ.get("MODEL")
-    if sentences := model_setting_errors():
-        output = " ".join(sentences)
+    if errors := model_setting_errors():
+        text = " ".join(errors)
         # MODEL was added to MODELS_ENABLED. Name the variable that the user has set.
         internal, given = f"MODELS_ENABLED contains {requested_model!r}", f"MODEL is {requested_model!r}"
-        raise CommandError(output.replace(internal, given))
+        raise CommandError(text.replace(internal, given))
     if requested_model and requested_model not in settings.MODELS_ENABLED:
         enabled = ", ".join(settings.MODELS_ENABLED)
         raise CommandError(f"MODEL is {requested_model!r}, which is not in MODELS_ENABLED ({enabled}).")
@@ -157,8 +158,8 @@ def _check_models() -> None:
 
 def _prepare_folder(folder: Path) -> None:
     try:
-        # Pictures, videos and mails are nobody else's business. As root the database's user has to pass through the
-        # folder itself, and so may everybody: each inside is closed by itself, also where an earlier version made it.
+        # Images, videos and emails are private. If the portal runs as root, the database's user has to pass through the
+        # folder, and so can all users: each private folder has its own mode, also if an earlier version created it.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in _PRIVATE_FOLDERS:
             (folder / name).mkdir(exist_ok=True)
@@ -174,14 +175,14 @@ def _prepare_folder(folder: Path) -> None:
 
 @contextmanager
 def _folder_lock(folder: Path, *, url: str) -> Iterator[None]:
-    """Holds the folder's lock, which the kernel frees however this process ends."""
+    """Hold the folder's lock, which the kernel releases however this process ends."""
     with (folder / "up.lock").open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
             raise CommandError(
-                f"A portal is running in {folder} already ({file.read().strip()}). "
+                f"A portal is already running in {folder} ({file.read().strip()}). "
                 "Stop it first, or set VAR_DIR to another folder for a second one."
             ) from None
         file.truncate(0)
@@ -191,7 +192,7 @@ def _folder_lock(folder: Path, *, url: str) -> Iterator[None]:
 
 
 def _check_port_available(host: str, port: int, *, timeout_seconds: float = 1.0) -> None:
-    """Raises before anything is started. A portal that was just killed may hold the port for a moment longer."""
+    """Raise CommandError if the port is not free. A portal that was just killed may hold it for a moment longer."""
     give_up_at = time.monotonic() + timeout_seconds
     while (error := _bind_error(host, port)) is not None:
         if error.errno != errno.EADDRINUSE:

@@ -1,4 +1,4 @@
-"""Starting child processes that cannot outlive this one, and finding those of an earlier life."""
+"""Start child processes that end with this one, and find those that an earlier run left."""
 
 import os
 import pwd
@@ -22,13 +22,13 @@ def spawn(
     env: Mapping[str, str] | None = None,
     cwd: Path = Path("/"),
 ) -> subprocess.Popen[bytes]:
-    """Starts a child in a session of its own; the kernel sends it `death_signal` when this process dies.
+    """Start a child in its own session; the kernel sends it `death_signal` when this process dies.
 
-    A session of its own, because Ctrl-C reaches the terminal's whole process group: the databases would stop while the
-    workers still need them. Call it from the main thread only: the death signal follows the thread that forked.
+    It gets its own session because Ctrl-C reaches the terminal's whole process group: the databases would stop while
+    the workers still need them. Call it only from the main thread: the death signal is bound to the thread that forked.
     """
     return subprocess.Popen(
-        [str(word) for word in argv],
+        [str(argument) for argument in argv],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
@@ -44,7 +44,7 @@ def spawn(
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Ends a spawned child and whatever it started that still lives."""
+    """Kill a spawned child and the processes that it started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
@@ -52,10 +52,10 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def find_processes_in(folder: Path, *, program: str) -> list[psutil.Process]:
-    """The processes of a program whose working directory is the folder.
+    """Return the processes of a program whose working directory is the folder.
 
-    Both servers change into their data folder, so this finds those of an earlier life without believing a pid file,
-    whose number may belong to somebody else by now.
+    Both servers change into their data folder, so this finds those of an earlier run without a pid file, whose number
+    may belong to another process by now.
     """
     target = folder.resolve()
     return [
@@ -68,7 +68,7 @@ def find_processes_in(folder: Path, *, program: str) -> list[psutil.Process]:
 def terminate_processes(
     processes: Iterable[psutil.Process], *, signals: Iterable[tuple[signal.Signals, float]]
 ) -> None:
-    """Sends each signal in turn to those that still live, and gives them its seconds to end."""
+    """Send each signal in turn to the processes that still run, and wait its number of seconds for them to exit."""
     alive = list(processes)
     for number, seconds in signals:
         for process in alive:

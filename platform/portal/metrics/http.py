@@ -1,7 +1,7 @@
-"""Counts and times of requests, by the names of routes: over all web processes of this machine, and their successors.
+"""Counts and durations of requests by route, over all web processes of this machine, including those that exited.
 
-Each process writes into files of its own under METRICS_DIR, which whichever is asked adds up. The files of processes
-that ended are added to those of "dead": the counts never fall, and the files do not become more with every restart.
+Each process writes to its own files under METRICS_DIR; the process that serves a scrape adds them up. The files of
+exited processes are merged into those named "dead": the counts never decrease, and restarts do not add more files.
 """
 
 import fcntl
@@ -29,13 +29,13 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 
 _requests = Counter(
     "mutoscope_http_requests_total",
-    "Requests answered, by the route's name, the method and the class of the status.",
+    "Finished requests by route, method and status class.",
     ["route", "method", "status"],
     registry=None,
 )
 _durations = Histogram(
     "mutoscope_http_request_duration_seconds",
-    "Seconds until a request's answer began, by the route's name and the method.",
+    "Seconds until the response to a request started, by route and method.",
     ["route", "method"],
     buckets=_BUCKETS,
     registry=None,
@@ -43,9 +43,10 @@ _durations = Histogram(
 
 
 def count_request(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
-    """Labels are bounded by the map of addresses: no path and no method that a client makes up is one.
+    """Count a request and its duration.
 
-    On a full disk an answer is not counted: it may tell of what is committed.
+    The URL configuration bounds the labels: a path or method that a client makes up never becomes one. On a full disk
+    the request is not counted instead of failed: its response may confirm a committed change.
     """
     match = request.resolver_match
     route = (match.view_name or match.route) if match else "unmatched"
@@ -58,7 +59,7 @@ def count_request(request: HttpRequest, response: HttpResponseBase, seconds: flo
 
 
 def exposition() -> bytes:
-    """The text for Prometheus, over all processes that wrote into the folder."""
+    """Return the metrics of all processes that wrote to the folder, in the text format of Prometheus."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry, str(_FOLDER))
     with _files_lock():
@@ -68,7 +69,7 @@ def exposition() -> bytes:
 
 @contextmanager
 def _files_lock() -> Iterator[None]:
-    """One process at a time: a scrape in the midst of a burial would count twice."""
+    """Lock the files for one process: a scrape in the middle of a merge would count requests twice."""
     with (_FOLDER / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -87,7 +88,7 @@ def _merge_exited() -> None:
         for key, value in sums.items():
             merged.write_value(key, merged.read_value(key)[0] + value, 0.0)
         merged.close()
-        # Killed before this, it would count them twice: too much once is better than a count that falls.
+        # If this process is killed before this line, they count twice: better than a count that decreases.
         for path in exited:
             path.unlink()
 

@@ -1,4 +1,4 @@
-"""What waits and runs now: videos, events and webhooks, and the credits promised to them."""
+"""Gauges of queued and running videos, pending events and webhooks, and credits."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,31 +26,31 @@ FROM quota_wallet
 
 
 def collect() -> Iterator[Metric]:
-    waiting, running = _rows(_QUEUED_SQL), _rows(_IN_PROGRESS_SQL)
-    videos = GaugeMetricFamily("mutoscope_jobs", "Videos that wait or are being made.", labels=["pool", "state"])
+    queued, in_progress = _rows(_QUEUED_SQL), _rows(_IN_PROGRESS_SQL)
+    videos = GaugeMetricFamily("mutoscope_jobs", "Videos that are queued or in progress.", labels=["pool", "state"])
     oldest = GaugeMetricFamily(
-        "mutoscope_queue_oldest_job_age_seconds", "Since when the video that waits longest does.", labels=["pool"]
+        "mutoscope_queue_oldest_job_age_seconds", "Seconds since the oldest queued video was queued.", labels=["pool"]
     )
-    for pool, count, seconds in waiting:
+    for pool, count, seconds in queued:
         videos.add_metric([pool, "queued"], count)
         oldest.add_metric([pool], float(seconds))
-    for pool, count in running:
+    for pool, count in in_progress:
         videos.add_metric([pool, "in_progress"], count)
     yield from (videos, oldest)
     ((events, oldest_event, deliveries),) = _rows(_OUTBOX_SQL)
-    yield GaugeMetricFamily("mutoscope_outbox_events", "Events of videos not yet made into webhooks.", events)
+    yield GaugeMetricFamily("mutoscope_outbox_events", "Events of videos that are not dispatched yet.", events)
     yield GaugeMetricFamily(
-        "mutoscope_outbox_oldest_event_age_seconds", "Since when the oldest of these events waits.", float(oldest_event)
+        "mutoscope_outbox_oldest_event_age_seconds", "Seconds since the oldest of these events was created.", float(oldest_event)
     )
-    yield GaugeMetricFamily("mutoscope_webhook_deliveries_pending", "Webhooks on their way.", deliveries)
+    yield GaugeMetricFamily("mutoscope_webhook_deliveries_pending", "Webhook deliveries that are pending.", deliveries)
     ((balance, reserved, granted),) = _rows(_CREDITS_SQL)
-    yield GaugeMetricFamily("mutoscope_credits_balance", "Credits that all teams are free to spend.", float(balance))
-    yield GaugeMetricFamily("mutoscope_credits_outstanding", "Credits promised to open videos.", float(reserved))
-    yield CounterMetricFamily("mutoscope_credits_granted", "Credits given to teams.", float(granted))
+    yield GaugeMetricFamily("mutoscope_credits_balance", "Credits that all teams together can spend.", float(balance))
+    yield GaugeMetricFamily("mutoscope_credits_outstanding", "Credits reserved for unfinished videos.", float(reserved))
+    yield CounterMetricFamily("mutoscope_credits_granted", "Credits granted to teams.", float(granted))
 
 
 def _rows(statement: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-        return found
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows

@@ -1,7 +1,7 @@
-"""How the whole site stands, asked of the database: the same whichever process is asked.
+"""Metrics of the whole site, read from the database: every process returns the same values.
 
-Gauges come from partial indexes and small tables, counts and histograms from the tally that the side worker keeps:
-nothing here reads the table of closed videos. No label names a team or a person.
+Gauges come from partial indexes and small tables, counters and histograms from the rows that the maintenance worker
+updates: nothing here reads the table of finished videos. No label names a team or a person.
 """
 
 import threading
@@ -21,13 +21,13 @@ from portal.web.timed_check import TimedCheck
 
 log = structlog.get_logger(__name__)
 
-# Several scrapers, and one with a short interval, cost the database no more than this.
+# Bounds the cost for the database with several scrapers, or one with a short interval.
 _CACHE_MAX_AGE_SECONDS = 10.0
 _TIMEOUT_SECONDS = 5.0
 
 
 class _SiteCollector:
-    """A collector of the library's; it has to know its metrics when it is asked, not before."""
+    """A collector of prometheus_client that queries its metrics at each scrape."""
 
     def collect(self) -> Iterator[Metric]:
         for part in (queue, counters, workers):
@@ -35,12 +35,14 @@ class _SiteCollector:
 
 
 class _DependencyCollector:
+    """Reports the release, and which dependencies are reachable."""
+
     def collect(self) -> Iterator[Metric]:
-        info = InfoMetricFamily("mutoscope_build", "The release that runs.")
+        info = InfoMetricFamily("mutoscope_build", "The running release.")
         info.add_metric([], {"version": __version__})
         yield info
         up = GaugeMetricFamily(
-            "mutoscope_dependency_up", "Whether a server is check_dependencies from here.", labels=["dependency"]
+            "mutoscope_dependency_up", "Whether a dependency is reachable from this machine.", labels=["dependency"]
         )
         for dependency, is_up in check_dependencies().items():
             up.add_metric([dependency], float(is_up))
@@ -54,7 +56,7 @@ def _render(collector: "_SiteCollector | _DependencyCollector") -> bytes:
 
 
 class _CachedExposition:
-    """The text, for a while. Without the database there is none: the gap shows in the graphs, and nothing false."""
+    """The metrics of the site, cached for a while. If the database does not respond they are missing: graphs show a gap."""
 
     def __init__(self) -> None:
         self._query: TimedCheck[bytes] = TimedCheck(lambda: _render(_SiteCollector()), timeout_seconds=_TIMEOUT_SECONDS)

@@ -1,4 +1,4 @@
-"""`GET /metrics`, for those alone whom the settings let in; to anybody else there is no such page."""
+"""`GET /metrics`, for clients that the settings allow; all others get 404."""
 
 import hmac
 import ipaddress
@@ -15,7 +15,7 @@ from portal.metrics import http, site
 @csrf_exempt
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """This machine's web processes, and the site as a whole."""
+    """Return the metrics of this machine's web processes and of the whole site."""
     if not (_has_token(request) or _is_in_allowed_network(request)):
         raise Http404
     return HttpResponse(http.exposition() + site.exposition(), content_type=CONTENT_TYPE_LATEST)
@@ -28,7 +28,7 @@ def _has_token(request: HttpRequest) -> bool:
 
 
 def _is_in_allowed_network(request: HttpRequest) -> bool:
-    """Asked from one of METRICS_NETWORKS, and by no proxy for somebody else: a proxy on this machine is near, too."""
+    """Return whether the client is in METRICS_NETWORKS. Forwarded requests never are: the proxy's own address may be."""
     if "Forwarded" in request.headers or "X-Forwarded-For" in request.headers:
         return False
     try:

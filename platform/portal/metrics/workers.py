@@ -1,4 +1,4 @@
-"""The workers that beat lately: what they do, and the memory and use of their GPUs."""
+"""Workers with a recent heartbeat: their state, and memory and utilization of their GPUs."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -19,18 +19,18 @@ def collect() -> Iterator[Metric]:
     live = list(
         Worker.objects.filter(last_heartbeat_at__gte=DatabaseNow() - timedelta(seconds=HEARTBEAT_MAX_AGE_SECONDS))
     )
-    states = GaugeMetricFamily("mutoscope_workers", "Workers by what they do.", labels=["pool", "model", "state"])
+    states = GaugeMetricFamily("mutoscope_workers", "Workers by state.", labels=["pool", "model", "state"])
     count = Counter((worker.pool, worker.model, worker.state) for worker in live)
     for pool, model in sorted({(worker.pool, worker.model) for worker in live}):
-        # Those of nobody too: an alert on `unhealthy` wants a zero before there is one.
+        # States without workers too: an alert on `unhealthy` needs a zero before the first one.
         for state in Worker.State.values:
             states.add_metric([pool, model, state], count[pool, model, state])
     total = GaugeMetricFamily("mutoscope_gpu_memory_bytes", "Memory of a worker's GPU.", labels=_LABELS)
-    used = GaugeMetricFamily("mutoscope_gpu_memory_used_bytes", "Memory of it in use.", labels=_LABELS)
-    use = GaugeMetricFamily(
-        "mutoscope_gpu_utilization_ratio", "How much of the last moment it computed, 0 to 1.", labels=_LABELS
+    used = GaugeMetricFamily("mutoscope_gpu_memory_used_bytes", "Memory of a worker's GPU in use.", labels=_LABELS)
+    utilization = GaugeMetricFamily(
+        "mutoscope_gpu_utilization_ratio", "GPU utilization over the last sample period, 0 to 1.", labels=_LABELS
     )
-    videos = CounterMetricFamily("mutoscope_worker_videos", "Videos made since the worker began.", labels=_LABELS)
+    videos = CounterMetricFamily("mutoscope_worker_videos", "Videos made since the worker started.", labels=_LABELS)
     for worker in live:
         labels = [worker.name, worker.pool, worker.model, worker.device]
         videos.add_metric(labels, worker.jobs_done)
@@ -38,5 +38,5 @@ def collect() -> Iterator[Metric]:
             total.add_metric(labels, worker.vram_total_mb * _MIB)
             used.add_metric(labels, (worker.vram_total_mb - worker.vram_free_mb) * _MIB)
         if worker.gpu_utilization_percent is not None:
-            use.add_metric(labels, worker.gpu_utilization_percent / 100)
-    yield from (states, total, used, use, videos)
+            utilization.add_metric(labels, worker.gpu_utilization_percent / 100)
+    yield from (states, total, used, utilization, videos)

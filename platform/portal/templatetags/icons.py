@@ -1,6 +1,6 @@
-"""`{% lucide "name" %}`: lucide's own tag, which draws each icon once a process instead of once a place.
+"""`{% lucide "name" %}`: lucide's own tag with a cache, so that each process renders an icon once.
 
-The library copies and serialises an XML tree for every icon, and a page has some thirty of them.
+The library copies and serializes an XML tree for every icon, and a page has about thirty of them.
 """
 
 from functools import cache
@@ -15,7 +15,7 @@ register = template.Library()
 
 @register.simple_tag
 def lucide(name: str, *, size: int = 24, **attributes: str | int) -> SafeString:
-    """An inline SVG. Raises IconDoesNotExist for a name that lucide does not have."""
+    """Return an inline SVG. Raises IconDoesNotExist for an unknown name."""
     return _draw(name, size, tuple(attributes.items()))
 
 

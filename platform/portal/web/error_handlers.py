@@ -1,4 +1,4 @@
-"""Answers to what no view caught: pages for people, the error envelope for API clients."""
+"""Responses to errors that no view handles: pages for people, the error envelope for API clients."""
 
 import sys
 from functools import partial
@@ -19,17 +19,17 @@ _API_PREFIXES = ("/v1/", "/generate", *COMPAT_PREFIXES)
 
 
 def is_api(request: HttpRequest) -> bool:
-    """Whether a program is answered, not a person at a page."""
+    """Return whether the request is one of a program, not of a person's browser."""
     return request.path == "/v1" or request.path.startswith(_API_PREFIXES)
 
 
 def _wants_json(request: HttpRequest) -> bool:
-    """A program too: one that asks for it at an address of the pages."""
+    """Return whether the client expects JSON: the API, or a program that asks a page for JSON."""
     return is_api(request) or request.get_preferred_type(["text/html", "application/json"]) == "application/json"
 
 
 def error_response(request: HttpRequest, error: MutoscopeError) -> HttpResponse:
-    """The answer to a request that was refused before Django made anything of it: no session, no template."""
+    """Return the response to a request that is refused before Django handles it: no session, no template."""
     if is_api(request):
         return json_error(request, error)
     return HttpResponse(error.message, status=error.status, content_type="text/plain; charset=utf-8")
@@ -43,7 +43,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if is_api(request):
-        return json_error(request, NotFound("There is nothing at this address."))
+        return json_error(request, NotFound("There is nothing at this URL. Check the path."))
     return _render_error_page(request, 404)
 
 
@@ -52,7 +52,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def _render_error_page(request: HttpRequest, status: int) -> HttpResponse:
-    """Who is signed in keeps the navigation."""
+    """Render the page of this status; a signed-in user keeps the navigation."""
     signed_in = hasattr(request, "user") and request.user.is_authenticated
     context = {"error_page": "error_in_app.html"} if signed_in else {}
     return render(request, f"{status}.html", context, status=status)
@@ -63,20 +63,20 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if isinstance(error, Exception) and is_transient(error):
         return _service_unavailable(request, error)
     if is_api(request):
-        return json_error(request, MutoscopeError("Something went wrong on our side. Try again; quote the request_id."))
+        return json_error(request, MutoscopeError("An internal error occurred. Try again; if it happens again, report the request_id."))
     return defaults.server_error(request)
 
 
 def _service_unavailable(request: HttpRequest, outage: Exception) -> HttpResponse:
-    """A database that is away, wherever it was missed: in a page, in a session."""
-    known = cast("MutoscopeError", as_mutoscope_error(outage))
+    """Return the response to a lost database connection, wherever it occurred: in a view, in a session."""
+    error = cast("MutoscopeError", as_mutoscope_error(outage))
     if _wants_json(request):
-        return json_error(request, known)
-    return HttpResponse(loader.render_to_string("503.html"), status=known.status, headers=error_headers(known))
+        return json_error(request, error)
+    return HttpResponse(loader.render_to_string("503.html"), status=error.status, headers=error_headers(error))
 
 
 class MethodNotAllowedPageMiddleware(SyncAndAsyncMiddleware):
-    """A page instead of Django's empty 405 for whoever opens the address of a button, such as after a sign-in."""
+    """Shows a page instead of Django's empty 405 when a person opens the URL of a button, such as after a sign-in."""
 
     def after(self, request: HttpRequest, response: HttpResponseBase) -> Step | None:
         return partial(_method_not_allowed_page, request, response) if _is_bare_405(request, response) else None

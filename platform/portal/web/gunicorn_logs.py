@@ -1,4 +1,4 @@
-"""gunicorn's own lines in the form of the site's: `gunicorn --logger-class portal.web.gunicorn_logs.Logger`."""
+"""gunicorn's log lines in the format of the site: `gunicorn --logger-class portal.web.gunicorn_logs.Logger`."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from gunicorn import glogging  # type: ignore[import-untyped]
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]
-    """Hands what gunicorn says to the root logger, whose handler writes one JSON object a line."""
+    """Passes gunicorn's records to the root logger, whose handler writes one JSON object per line."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
-        # The arbiter never loads the application; reading a setting configures the logs there too.
+        # The arbiter never loads the application; reading a setting configures logging there too.
         if settings.LOG_JSON:
             for log in (self.error_log, self.access_log):
                 log.handlers.clear()

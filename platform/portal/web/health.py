@@ -1,4 +1,4 @@
-"""Probes: is the process up, can it serve, and how is the whole."""
+"""Health endpoints: whether the process is up, whether it can serve, and the state of the whole site."""
 
 import time
 from contextlib import suppress
@@ -20,25 +20,25 @@ from portal.web.timed_check import TimedCheck
 
 log = structlog.get_logger(__name__)
 
-# Orchestrators ask every few seconds and give up after some more: all answers are there before.
+# Orchestrators probe every few seconds and time out soon after: all checks finish before that.
 _TIMEOUT_SECONDS = 2.0
-# Events older than this wait for a side worker, leases that ended so long ago for a reconciler.
+# An undispatched event older than this needs a maintenance worker; a lease that expired earlier needs a reconciler.
 _STALLED_AFTER_SECONDS = 60
 
 
 @csrf_exempt
 @require_safe
 def livez(_request: HttpRequest) -> HttpResponse:
-    """The process answers."""
+    """Report that the process responds."""
     return HttpResponse("ok", content_type="text/plain")
 
 
 @csrf_exempt
 @require_safe
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """Database, Redis and storage can be reached; 503 names what cannot."""
+    """Report whether database, Redis and storage are reachable; 503 if database or storage is not."""
     checks = check_dependencies()
-    # Without Redis jobs are still accepted and made, only a second later: that is no reason to take the site away.
+    # Without Redis jobs are still accepted and processed, up to a second later: no reason to take the site offline.
     ready = checks["database"] and checks["storage"]
     return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
 
@@ -46,51 +46,49 @@ def readyz(_request: HttpRequest) -> JsonResponse:
 @csrf_exempt
 @require_safe
 def health(_request: HttpRequest) -> JsonResponse:
-    """The state of the whole for dashboards.
+    """Report the state of the whole site for dashboards.
 
-    `unhealthy` (503): no job can be accepted, since database or storage is away. `degraded`: it works, but a person
-    should look, and `reasons` says where. `healthy`: neither.
+    `unhealthy` (503): no job can be accepted, because database or storage is unreachable. `degraded`: the site works,
+    but an operator should check it; `reasons` says why. `healthy`: neither.
     """
     results = _run_checks(
-        standing=SYSTEM_STATUS_CHECK, redis=DEPENDENCY_CHECKS["redis"], storage=DEPENDENCY_CHECKS["storage"]
+        system=SYSTEM_STATUS_CHECK, redis=DEPENDENCY_CHECKS["redis"], storage=DEPENDENCY_CHECKS["storage"]
     )
-    standing: SystemStatus | None = results["standing"]
+    system: SystemStatus | None = results["system"]
     reasons = [] if results["storage"] else ["storage_unreachable"]
-    reasons += (
-        ["database_unreachable"] if standing is None else _degradations(standing, has_redis=bool(results["redis"]))
-    )
+    reasons += ["database_unreachable"] if system is None else _degradations(system, has_redis=bool(results["redis"]))
     status = "healthy" if not reasons else "degraded"
     if {"database_unreachable", "storage_unreachable"} & set(reasons):
         status = "unhealthy"
-    facts = {
+    body = {
         "status": status,
         "reasons": reasons,
-        "model_loaded": bool(standing and standing.models_loaded),
-        "gpu_memory_used_gb": None if standing is None else round(standing.gpu_memory_used_mb / 1024, 1),
-        "workers": 0 if standing is None else standing.workers,
-        "queue_depth": None if standing is None else standing.queued,
+        "model_loaded": bool(system and system.models_loaded),
+        "gpu_memory_used_gb": None if system is None else round(system.gpu_memory_used_mb / 1024, 1),
+        "workers": 0 if system is None else system.workers,
+        "queue_depth": None if system is None else system.queued,
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
-    return JsonResponse(facts, status=503 if status == "unhealthy" else 200)
+    return JsonResponse(body, status=503 if status == "unhealthy" else 200)
 
 
-def _degradations(standing: SystemStatus, *, has_redis: bool) -> list[str]:
-    found = {
-        # Jobs start up to a second later, and calls are not limited.
+def _degradations(system: SystemStatus, *, has_redis: bool) -> list[str]:
+    conditions = {
+        # Jobs start up to a second later, and rate limits do not apply.
         "redis_unreachable": not has_redis,
-        "model_without_worker": not standing.models_loaded >= set(settings.MODELS_ENABLED),
-        "worker_unhealthy": standing.has_unhealthy_worker,
-        # Webhooks and mails wait.
-        "maintenance_worker_stalled": standing.oldest_pending_event_seconds > _STALLED_AFTER_SECONDS,
-        # Jobs of dead workers wait.
-        "reconciler_stalled": standing.oldest_expired_lease_seconds > _STALLED_AFTER_SECONDS,
+        "model_without_worker": not system.models_loaded >= set(settings.MODELS_ENABLED),
+        "worker_unhealthy": system.has_unhealthy_worker,
+        # Webhooks and emails are delayed.
+        "maintenance_worker_stalled": system.oldest_pending_event_seconds > _STALLED_AFTER_SECONDS,
+        # Jobs of dead workers are delayed.
+        "reconciler_stalled": system.oldest_expired_lease_seconds > _STALLED_AFTER_SECONDS,
     }
-    return [reason for reason, holds in found.items() if holds]
+    return [reason for reason, applies in conditions.items() if applies]
 
 
 def check_dependencies() -> dict[str, bool]:
-    """Whether each server answers, within two seconds for all."""
-    return {name: answer is True for name, answer in _run_checks(**DEPENDENCY_CHECKS).items()}
+    """Return whether each dependency responds, within two seconds for all."""
+    return {name: result is True for name, result in _run_checks(**DEPENDENCY_CHECKS).items()}
 
 
 def _check_database() -> bool:
@@ -104,7 +102,7 @@ def _check_redis() -> bool:
 
 
 def _check_storage() -> bool:
-    with suppress(FileNotFoundError):  # a folder is made with the first picture
+    with suppress(FileNotFoundError):  # the folder is created with the first image
         default_storage.listdir("")
     return True
 
@@ -117,15 +115,15 @@ DEPENDENCY_CHECKS: dict[str, TimedCheck[bool]] = {
 }
 
 
-def _run_checks(**probes: TimedCheck[Any]) -> dict[str, Any]:
-    """What each says; None where it is not reached. Asked at once: together they take as long as the slowest."""
-    pending = {name: probe.start() for name, probe in probes.items()}
+def _run_checks(**checks: TimedCheck[Any]) -> dict[str, Any]:
+    """Return the result of each check, None if it failed. The checks run at the same time."""
+    pending = {name: check.start() for name, check in checks.items()}
     give_up_at = time.monotonic() + _TIMEOUT_SECONDS
-    found: dict[str, Any] = {}
-    for name, answer in pending.items():
+    results: dict[str, Any] = {}
+    for name, result in pending.items():
         try:
-            found[name] = answer.result(max(0.0, give_up_at - time.monotonic()))
+            results[name] = result.result(max(0.0, give_up_at - time.monotonic()))
         except (DatabaseError, redis.RedisError, OSError) as error:  # TimeoutError is an OSError
             log.warning("dependency_check_failed", dependency=name, reason=str(error).strip() or type(error).__name__)
-            found[name] = None
-    return found
+            results[name] = None
+    return results

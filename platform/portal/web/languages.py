@@ -1,4 +1,4 @@
-"""In which language a request is answered."""
+"""The language of a response."""
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -10,15 +10,14 @@ from portal.web.error_handlers import is_api
 
 
 class LanguageMiddleware(LocaleMiddleware):
-    """Pages speak the language of their reader. What programs are told is English, whatever they accept.
+    """Pages are in the language of their reader; the API is in English, whatever Accept-Language says.
 
-    Most of what the API says has no translation: with Django's and the framework's own sentences in another language
-    one answer would be in two. Logs and /docs/errors quote the English.
+    Logs and /docs/errors quote the English texts of the API.
     """
 
     def process_request(self, request: HttpRequest) -> None:
         if is_api(request):
-            translation.activate(settings.LANGUAGE_CODE)  # else it would be that of the thread's last request
+            translation.activate(settings.LANGUAGE_CODE)  # otherwise that of the thread's last request stays active
         else:
             super().process_request(request)
 

@@ -1,4 +1,4 @@
-"""Per-request context: an id in every answer and every log line, the client's address, one line when it is done."""
+"""Per-request context: a request id in the response and all log lines, the client's IP address, one line at the end."""
 
 import ipaddress
 import re
@@ -16,12 +16,12 @@ from portal.metrics.http import count_request
 
 log = structlog.get_logger(__name__)
 
-# A caller's own id is kept when it is harmless to print.
+# A client's own id is reused if it is safe to print.
 _REQUEST_ID_PATTERN = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 
 
 def client_ip_address(request: HttpRequest) -> str:
-    """The address of the client, behind as many proxies as the settings trust; never what a client merely claims."""
+    """Return the client's IP address behind as many proxies as the settings trust; never one that a client claims."""
     hops = [request.META.get("REMOTE_ADDR") or ""]
     if settings.TRUSTED_PROXIES:
         forwarded = request.headers.get("X-Forwarded-For", "").split(",")
@@ -32,19 +32,19 @@ def client_ip_address(request: HttpRequest) -> str:
         return "unknown"
 
 
-def accepted_request_id(given: str) -> str:
-    """The caller's own id of a request where it may be kept, else a new one."""
-    return given if _REQUEST_ID_PATTERN.match(given) else uuid.uuid4().hex
+def accepted_request_id(client_request_id: str) -> str:
+    """Return the client's request id if it is valid, otherwise a new one."""
+    return client_request_id if _REQUEST_ID_PATTERN.match(client_request_id) else uuid.uuid4().hex
 
 
 def _loggable_path(request: HttpRequest) -> str:
-    """The path; without the secret that some addresses hold, such as those of invitations."""
-    found = request.resolver_match
-    return f"/{found.route}" if found and "secret" in found.kwargs else request.path
+    """Return the path, without the secret that some URLs contain, such as those of invitations."""
+    match = request.resolver_match
+    return f"/{match.route}" if match and "secret" in match.kwargs else request.path
 
 
 class RequestContextMiddleware(SyncAndAsyncMiddleware):
-    """Binds request_id and client_ip to the log context, answers with X-Request-Id, logs the outcome."""
+    """Binds request_id and client_ip to the log context, sets X-Request-Id, logs the finished request."""
 
     def before(self, request: HttpRequest) -> Step | None:
         request.started_at = time.monotonic()  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Refuses what no middleware can: Django would fail on it, or store it, before it asks any."""
+"""Refuses requests that Django would fail on, or store, before any middleware runs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
@@ -33,45 +33,47 @@ class BodyTimeout(MutoscopeError):
 
 
 def _max_body_bytes(path: str) -> int:
-    """Of a body sent to that path. A batch's is read from disk line by line, everything else as a whole."""
+    """Return the limit for a body at this path. Batches are read from disk line by line, all other bodies at once."""
     max_bytes: int = settings.MAX_BATCH_BODY_BYTES if path in _BATCH_PATHS else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     return max_bytes
 
 
 def _request_error(headers: Mapping[str, str], path: str) -> MutoscopeError | None:
-    """Why a request is not even begun."""
+    """Return the error of a request that is refused by its headers."""
     return _length_error(headers, path) or _encoding_error(headers)
 
 
 def _length_error(headers: Mapping[str, str], path: str) -> MutoscopeError | None:
-    """For a body of unknown or too great length."""
-    # Without a length WSGI takes the body for empty, and ASGI stores whatever comes: the same answer from both.
+    """Return the error of a body of unknown or excessive length."""
+    # Without a length WSGI treats the body as empty, and ASGI stores everything: both refuse it instead.
     if "transfer-encoding" in headers:
         return LengthRequired("Send the body with a Content-Length, not chunked.")
     length = headers.get("content-length") or "0"
-    # No more than the servers let through; int() would also take "+1" and "1_000".
+    # int() would also accept "+1" and "1_000".
     if not (length.isascii() and length.isdigit()):
-        return Malformed("Content-Length is not a number.", code="malformed_headers")
+        return Malformed("Content-Length is not a number. Send the length of the body in bytes.", code="malformed_headers")
     max_bytes = _max_body_bytes(path)
     # A length of thousands of digits is too long for int() itself.
     if len(length) > 18 or int(length) > max_bytes:
         return TooLarge(
-            f"The body is larger than {max_bytes // 1_000_000} MB. Send a smaller one.", code="body_too_large"
+            "The body is larger than %(limit)s MB. Send a smaller one.",
+            {"limit": max_bytes // 1_000_000},
+            code="body_too_large",
         )
     return None
 
 
 def _encoding_error(headers: Mapping[str, str]) -> MutoscopeError | None:
-    """For a body that is compressed, or in a charset that we do not read."""
+    """Return the error of a body that is compressed or in an unsupported charset."""
     if headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        return UnsupportedMediaType("Send the body as it is, not compressed.", code="unsupported_encoding")
+        return UnsupportedMediaType("The body is compressed. Send it uncompressed.", code="unsupported_encoding")
     try:
         _kind, parameters = parse_header_parameters(headers.get("content-type") or "")
     except (LookupError, ValueError):  # `x*=undefined''…` names a codec too
-        return Malformed("The Content-Type cannot be parsed.", code="malformed_headers")
-    # Python knows codecs that are no charset at all ("hex", "undefined"), on which reading the request fails.
+        return Malformed("The Content-Type cannot be parsed. Check its parameters.", code="malformed_headers")
+    # Python has codecs that are not charsets ("hex", "undefined"); reading the request with one of them fails.
     if parameters.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
-        return UnsupportedMediaType("Send text as UTF-8.", code="unsupported_charset")
+        return UnsupportedMediaType("The charset is not supported. Send text as UTF-8.", code="unsupported_charset")
     return None
 
 
@@ -94,7 +96,7 @@ def _refuse(error: MutoscopeError, *, method: str, path: str, client_request_id:
 
 
 class AsgiRequestGuard:
-    """Around Django's ASGI application, which stores a whole body on disk before any middleware sees the request."""
+    """Wraps Django's ASGI application, which stores a whole body on disk before any middleware sees the request."""
 
     def __init__(self, application: Callable[..., Awaitable[None]]) -> None:
         self.application = application
@@ -118,7 +120,7 @@ class AsgiRequestGuard:
         response = _refuse(
             error, method=scope["method"], path=scope["path"], client_request_id=headers.get("x-request-id", "")
         )
-        if error.status == 408:  # what may still come of that body must not be read as a request
+        if error.status == 408:  # the rest of that body must not be read as a request
             response["Connection"] = "close"
         lines = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in response.items()]
         await send({"type": "http.response.start", "status": error.status, "headers": lines})
@@ -126,7 +128,7 @@ class AsgiRequestGuard:
 
 
 class _TimedBody:
-    """A `receive` that gives up on a body that is not there in time. Django then leaves without an answer."""
+    """A `receive` that disconnects if the body does not arrive in time. Django then returns without a response."""
 
     def __init__(self, receive: Receive, *, seconds: float) -> None:
         self.timed_out = False
@@ -136,7 +138,7 @@ class _TimedBody:
 
     async def receive(self) -> Message:
         if self._complete:
-            return await self._receive()  # waits for the client's leaving, as long as the answer takes
+            return await self._receive()  # waits for the client to disconnect, until the response is sent
         try:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
@@ -148,7 +150,7 @@ class _TimedBody:
 
 
 class WsgiRequestGuard:
-    """Around Django's WSGI application. The proxy in front bounds the time that a body takes."""
+    """Wraps Django's WSGI application. The proxy in front of it limits the time that a body may take."""
 
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
         self.application = application
@@ -164,24 +166,25 @@ class WsgiRequestGuard:
         path = environ.get("PATH_INFO", "")
         error = _request_error(headers, path)
         if error is None:
-            answer = self.application(environ, start_response)
+            chunks = self.application(environ, start_response)
         else:
             client_request_id = environ.get("HTTP_X_REQUEST_ID", "")
             response = _refuse(error, method=environ["REQUEST_METHOD"], path=path, client_request_id=client_request_id)
             start_response(f"{error.status} {HTTPStatus(error.status).phrase}", list(response.items()))
-            answer = [response.content]
+            chunks = [response.content]
         try:
             _drain_body(environ, path)
-        except BaseException:  # whoever sent it is gone, and the server will not close what it never got
-            getattr(answer, "close", lambda: None)()
+        except BaseException:  # the client disconnected, and the server cannot close a response that it did not get
+            getattr(chunks, "close", lambda: None)()
             raise
-        return answer
+        return chunks
 
 
 def _drain_body(environ: Environ, path: str) -> None:
-    """What is left of a body that was refused unread, as far as the proxy lets it through.
+    """Read the rest of a body that was refused unread, up to the size that the proxy lets through.
 
-    One that still sends when the server hangs up takes the site for dead, and its client never sees the refusal.
+    If the server closed the connection while the proxy still sends, the proxy would treat the site as down, and its
+    client would never see the error.
     """
     length = environ.get("CONTENT_LENGTH") or "0"
     if length.isascii() and length.isdigit() and len(length) <= 18 and int(length) <= 5 * _max_body_bytes(path) // 4:

@@ -1,4 +1,4 @@
-"""Sessions in the database; a cookie that is no key of ours never reaches it."""
+"""Database sessions; a cookie that is not a valid session key never reaches the database."""
 
 import re
 
@@ -8,7 +8,7 @@ _SESSION_KEY_PATTERN = re.compile(r"[a-z0-9]{32}")
 
 
 class SessionStore(DatabaseSessionStore):
-    """Django's, but for what it takes for a key: a NUL in one is an error of the database's, and so a 500."""
+    """Django's session store with a stricter check of keys: a NUL in a key is a database error, and so a 500."""
 
     def _validate_session_key(self, key: str | None) -> bool:
         return key is not None and _SESSION_KEY_PATTERN.fullmatch(key) is not None

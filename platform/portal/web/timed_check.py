@@ -1,4 +1,4 @@
-"""Questions to servers that may be frozen: each has its own short time, and none holds its caller longer."""
+"""Checks of servers that may be unresponsive: each has a short timeout, and none blocks its caller longer."""
 
 import threading
 from collections.abc import Callable
@@ -11,10 +11,10 @@ Result = TypeVar("Result")
 
 
 class TimedCheck(Generic[Result]):
-    """Asks in a thread of its own, with its own database connection; several callers at once share one question.
+    """Runs a check in its own thread, with its own database connection; concurrent callers share one run.
 
-    A server that is frozen answers neither yes nor no. The thread that asked it then stays, alone: as long as it does,
-    nobody asks again, and every caller hears TimeoutError after `seconds`.
+    If a server does not respond at all, the thread keeps waiting. Until it ends, no second check is started, and every
+    caller gets TimeoutError after `timeout_seconds`.
     """
 
     def __init__(self, check: Callable[[], Result], *, timeout_seconds: float) -> None:
@@ -23,11 +23,11 @@ class TimedCheck(Generic[Result]):
         self._pending: Future[Result] | None = None
 
     def __call__(self) -> Result:
-        """Raises TimeoutError, or what the question itself raises."""
+        """Return the result. Raises TimeoutError, or the error of the check itself."""
         return self.start().result(self._timeout_seconds)
 
     def start(self) -> "Future[Result]":
-        """Asks without waiting, so that several questions can be on their way at once."""
+        """Start the check without waiting, so that several can run at the same time."""
         with self._lock:
             if self._pending is None or self._pending.done():
                 self._pending = Future()
@@ -36,10 +36,10 @@ class TimedCheck(Generic[Result]):
 
     def _run(self, pending: "Future[Result]") -> None:
         try:
-            found = self._check()
+            result = self._check()
         except Exception as error:
             pending.set_exception(error)
         else:
-            pending.set_result(found)
+            pending.set_result(result)
         finally:
             connections.close_all()

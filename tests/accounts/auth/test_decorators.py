@@ -69,7 +69,7 @@ def test_a_viewer_may_not_submit_and_is_told_how_to(bob: Person) -> None:
 def test_an_absent_id_is_a_page_that_says_so(identifier: str, alice: Person) -> None:
     answer = alice.get(f"/videos/{identifier}")
     assert answer.status_code == 404
-    assert b"There is nothing here" in answer.content
+    assert b"Page not found" in answer.content
 
 
 def test_the_session_names_the_team_and_a_foreign_one_is_not_believed(alice: Person, charlie: Person) -> None:

@@ -20,7 +20,7 @@ def test_they_render_without_request_and_database(code: str) -> None:
 def test_an_unknown_address(mia: Person) -> None:
     answer = mia.get("/no/such/page")
     assert answer.status_code == 404
-    assert b"There is nothing here" in answer.content
+    assert b"Page not found" in answer.content
     assert b"bottombar" in answer.content
 
 
@@ -40,7 +40,7 @@ def test_who_is_signed_in_keeps_the_navigation(mia: Person, bob: Person, anonymo
     assert b"bottombar" in mia.get("/videos/vid_nothing").content
     refused = bob.htmx("/price")
     assert refused.status_code == 403
-    assert b"You may not open this" in refused.content
+    assert b"You do not have access to this page" in refused.content
     assert b"bottombar" in refused.content
     assert b"bottombar" not in anonymous.get("/no/such/page").content
 
@@ -52,7 +52,7 @@ def test_a_failure_of_ours_says_nothing_of_its_cause(mia: Person, monkeypatch: p
     monkeypatch.setattr("jobs.videos.views.history.list_videos", fail)
     answer = mia.get("/history")
     assert answer.status_code == 500
-    assert b"Something broke on our side" in answer.content
+    assert b"Something went wrong on our side" in answer.content
     assert b"secret cause" not in answer.content
 
 
@@ -61,7 +61,7 @@ def test_a_form_without_its_token(mia: Person) -> None:
     client.cookies = mia.client.cookies
     answer = client.post("/api-keys", {"name": "x"})
     assert answer.status_code == 403
-    assert b"open for too long" in answer.content
+    assert b"The form has expired" in answer.content
 
 
 def test_pages_carry_a_strict_policy_and_keep_to_it(mia: Person) -> None:

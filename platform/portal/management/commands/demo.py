@@ -1,4 +1,4 @@
-"""`manage.py demo`: the portal, a demo account, and a first video made through the public API."""
+"""`manage.py demo`: runs the portal, creates a demo account, and makes a first video through the public API."""
 
 import io
 import os
@@ -28,7 +28,7 @@ MIN_BALANCE_CREDITS, TOP_UP_CREDITS = 200, 1000
 
 
 class DemoPortal(EmbeddedPortal):
-    """A portal that keeps its log to itself until the video is made."""
+    """A portal that prints no log until the video is made."""
 
     def __init__(self, *, host: str, port: int, exit_after_video: bool) -> None:
         super().__init__(host=host, port=port, quiet=True)
@@ -52,7 +52,7 @@ class DemoPortal(EmbeddedPortal):
         if not self._exit_after_video:
             arguments.append("--keep-serving")
         return spawn(
-            [sys.executable, "-m", "portal.embedded.servers.demo_client", *arguments],
+            [sys.executable, "-m", "portal.embedded.demo_client", *arguments],
             death_signal=signal.SIGKILL,
             output=sys.stdout.fileno(),
             env={**os.environ, "MUTOSCOPE_API_KEY": self._key},
@@ -60,24 +60,24 @@ class DemoPortal(EmbeddedPortal):
 
     def on_exit(self, console: Console, code: int) -> bool:
         if code:
-            console.message(f"The end of {console.path}:\n{console.last_lines(60)}")
+            console.message(f"The last lines of {console.path}:\n{console.last_lines(60)}")
             return True
         if self._exit_after_video:
             return True
         console.message(f"  Sign in       {settings.SITE_URL} as {EMAIL}, password {self._password()}")
         console.message(f"  The API       {settings.SITE_URL}/docs")
         self.show_email_folder(console)
-        console.message("\nThe portal goes on serving; Ctrl-C ends it.\n")
+        console.message("\nThe portal keeps running. Press Ctrl-C to stop it.\n")
         console.quiet = False
         return False
 
     def _password(self) -> str:
-        """The demo account's password, drawn once."""
+        """Return the demo account's password, generated once."""
         file = self._file("password")
         return file.read_text() or _write(file, secrets.token_urlsafe(9))
 
     def _ensure_api_key(self) -> str:
-        """The demo account's one key, made anew where it is missing or was revoked; its wallet is kept from empty."""
+        """Return the demo account's API key; create it if it is missing or revoked, and top up the wallet if it is low."""
         file = self._file("key")
         try:
             principal = principal_for_key(file.read_text(), client_ip="127.0.0.1")
@@ -91,7 +91,7 @@ class DemoPortal(EmbeddedPortal):
         return file.read_text()
 
     def _file(self, name: str) -> Path:
-        """A file for the owner's eyes alone."""
+        """Return a file that only its owner can read."""
         file = self.folder / "demo" / name
         file.parent.mkdir(exist_ok=True)
         file.touch(mode=0o600)
@@ -104,7 +104,7 @@ def _write(file: Path, text: str) -> str:
 
 
 class Command(BaseCommand):
-    help = "Runs the portal, makes a video from a photograph, and goes on serving. DEMO_EXIT=1 stops after the video."
+    help = "Runs the portal, makes a video from a photograph, and keeps running. DEMO_EXIT=1 stops after the video."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

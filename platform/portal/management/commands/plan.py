@@ -1,4 +1,4 @@
-"""`manage.py plan NAME`: makes a plan, changes it, puts a team on it; prints what it allows."""
+"""`manage.py plan NAME`: creates or changes a plan, assigns a team to it, prints its limits."""
 
 from typing import Any
 
@@ -13,32 +13,32 @@ from portal.admin.plan_forms import LIMIT_FIELDS, PlanForm
 
 
 class Command(BaseCommand):
-    help = "Shows a plan, makes or changes it with --set, puts a team on it with --assign."
+    help = "Shows a plan, creates or changes it with --set, assigns a team to it with --assign."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="what the plan is called")
+        parser.add_argument("name", help="name of the plan")
         parser.add_argument(
             "--set",
             action="append",
             default=[],
             metavar="FIELD=VALUE",
-            help="a limit, as max_running=8 or allowed_formats=mp4,gif; an empty value lifts it; may be repeated",
+            help="a limit, such as max_running=8 or allowed_formats=mp4,gif; an empty value removes it; can be repeated",
         )
-        parser.add_argument("--assign", metavar="TEAM", help="a team's number, name, or its person's e-mail address")
+        parser.add_argument("--assign", metavar="TEAM", help="id or name of a team, or the email address of a personal team's owner")
 
     @transaction.atomic
     def handle(self, *_args: Any, **options: Any) -> None:
         plan = Plan.objects.filter(name=options["name"]).first()
         if plan is None and not options["set"]:
             known = ", ".join(Plan.objects.order_by("name").values_list("name", flat=True)) or "none"
-            raise CommandError(f"There is no plan {options['name']!r}; --set makes it. Known: {known}.")
+            raise CommandError(f"There is no plan {options['name']!r}. Create it with --set. Existing plans: {known}.")
         if options["set"]:
             plan = _save(plan or Plan(name=options["name"]), dict(_parse_assignment(text) for text in options["set"]))
         assert plan is not None  # noqa: S101 (the type checker does not follow)
         if options["assign"]:
             team = find_team(options["assign"])
             assign_plan(team=team, plan=plan)
-            self.stdout.write(f"{team} is on {plan}")
+            self.stdout.write(f"{team} now has the plan {plan}")
             return
         for name in LIMIT_FIELDS:
             if (value := getattr(plan, name)) is not None:
@@ -48,14 +48,14 @@ class Command(BaseCommand):
 def _parse_assignment(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or name not in LIMIT_FIELDS:
-        raise CommandError(f"--set {text!r}: write FIELD=VALUE, with a field of {', '.join(LIMIT_FIELDS)}")
+        raise CommandError(f"--set {text!r} is not FIELD=VALUE. The fields are: {', '.join(LIMIT_FIELDS)}.")
     if name == "rollover":
         return name, value.capitalize()
     return name, [part.strip() for part in value.split(",") if part.strip()] if name.startswith("allowed_") else value
 
 
 def _save(plan: Plan, changes: dict[str, Any]) -> Plan:
-    """Through the form of the admin's page: what it refuses is refused here in the same words."""
+    """Save the plan through the form of the admin page, with the same validation and error messages."""
     form = PlanForm({**model_to_dict(plan), **changes}, instance=plan)
     if not form.is_valid():
         errors_text = [f"{name}: {error}" for name, errors in form.errors.items() for error in errors]

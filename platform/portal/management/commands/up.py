@@ -1,4 +1,4 @@
-"""`manage.py up`: see `portal.embedded.portal`."""
+"""`manage.py up`: runs `portal.embedded.portal`."""
 
 import sys
 from typing import Any
@@ -10,7 +10,7 @@ from portal.embedded.portal import EmbeddedPortal
 
 
 class Command(BaseCommand):
-    help = "Runs the whole portal on this machine: PostgreSQL, Valkey, web and workers, with one log. Ctrl-C ends it."
+    help = "Runs the whole portal on this machine: PostgreSQL, Valkey, web and workers, with one log. Ctrl-C stops it."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -123,15 +123,15 @@ def test_days_of_grace(team: Team, settings: Any) -> None:
     assert team.deletion_due_at == first
     for path in ("/", "/history", "/team", "/api-keys", "/accounts/email/", "/nothing-here"):
         page = text_of(there.get(path))
-        assert "is closed for good on" in page, path
+        assert "will be deleted on" in page, path
         assert "Keep the team" in page
     looking = text_of(at(team, "mo").get("/"))
-    assert "is closed for good on" in looking
+    assert "will be deleted on" in looking
     assert "Keep the team" not in looking
     assert delete_due_teams() == 0
 
     assert there.post("/team/keep").status_code == 302
-    assert "is closed for good on" not in text_of(there.get("/"))
+    assert "will be deleted on" not in text_of(there.get("/"))
     with time_machine.travel(timezone.now() + timedelta(days=4)):
         assert delete_due_teams() == 0
     assert role_of(team, "mo") == "member"
