@@ -57,7 +57,9 @@ def storage_redirect(key: str, *, seconds: float, filename: str, as_attachment: 
     seconds: how long the caller may still read it. The address lives no longer, and never for more than five minutes.
     """
     disposition = str(content_disposition_header(as_attachment, filename))
-    url = signed_url(key, max_age_seconds=max(1, int(min(_SIGNED_URL_MAX_AGE_SECONDS, seconds))), disposition=disposition)
+    url = signed_url(
+        key, max_age_seconds=max(1, int(min(_SIGNED_URL_MAX_AGE_SECONDS, seconds))), disposition=disposition
+    )
     if url is None:
         return None
     with translate_storage_errors():

@@ -95,7 +95,9 @@ def _stored_key(job: Job, variant: str) -> str | None:
 
 def _render_once(job: Job, variant: str) -> str:
     with (
-        _RENDER_LIMITER.acquire(team_id=job.team_id, team_limit=_TEAM_LIMIT, expires_after_seconds=_RENDER_TIMEOUT_SECONDS),
+        _RENDER_LIMITER.acquire(
+            team_id=job.team_id, team_limit=_TEAM_LIMIT, expires_after_seconds=_RENDER_TIMEOUT_SECONDS
+        ),
         _advisory_lock(f"variant:{job.id}:{variant}"),
     ):
         return _stored_key(job, variant) or _render(job, variant)

@@ -49,7 +49,7 @@ def not_found(prefix: str, text: str) -> NotFound:
 
 
 def parse_public_id(prefix: str, text: str) -> uuid.UUID:
-    """Return the UUID of `vid_0197…`. Any other text raises NotFound: an invalid id looks like one that does not exist."""
+    """Return the UUID of `vid_0197…`. Any other text raises NotFound, as an unknown id does."""
     head, _, digits = text.partition("_")
     if head != prefix or not re.fullmatch(HEX, digits):
         raise not_found(prefix, text)

@@ -14,8 +14,8 @@ Step = Callable[[], HttpResponseBase | None]
 class SyncAndAsyncMiddleware:
     """Lets `before` respond instead of the next layer, and `after` replace the response.
 
-    Both inspect the request without blocking and return the step to run, if any. Only such a step costs an async request
-    a thread; Django's own MiddlewareMixin and sync-only middleware take threads for every request.
+    Both inspect the request without blocking and return the step to run, if any. Only such a step costs an async
+    request a thread; Django's own MiddlewareMixin and sync-only middleware take threads for every request.
     """
 
     sync_capable = True

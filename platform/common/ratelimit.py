@@ -25,7 +25,7 @@ _CIRCUIT_OPEN_SECONDS = 2.0
 _circuit_open_until = 0.0
 
 # A sliding window: one list of request times for each limit, newest first, on the server's clock. A request that one
-# limit refuses counts against none. Returns (requests in the window, seconds until the oldest leaves it) for each limit.
+# limit refuses counts against none. Returns (requests in the window, seconds until the oldest leaves it) per limit.
 _HIT_SCRIPT = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000

@@ -98,7 +98,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("site", "image", "model", "out"):
         parser.add_argument(name)
-    parser.add_argument("--keep-serving", action="store_true", help="the site continues to run: print the URL of the video")
+    parser.add_argument("--keep-serving", action="store_true", help="print the URL of the video")
     options = parser.parse_args()
     screen, out = Console(), Path(options.out)
     client = Client(options.site, os.environ["MUTOSCOPE_API_KEY"])

@@ -71,7 +71,7 @@ def prepare(arguments: list[str]) -> None:
 
 
 def write_file(folder: Path) -> None:
-    """Write `embedded.env`, readable only by its owner. It is replaced atomically: other commands may read it any time."""
+    """Write `embedded.env`, readable only by its owner. It is replaced atomically: other commands read it."""
     lines = [f"{name}={os.environ[name]}\n" for name in _SHARED_VARIABLES if name in os.environ]
     draft = folder / "embedded.env.new"
     draft.touch(mode=0o600)
@@ -107,7 +107,7 @@ def _default_port() -> int:
 
 
 def _previous_secret_key(folder: Path) -> str | None:
-    """Return the key of the last start: with a new one, sessions and signed URLs would become invalid at every start."""
+    """Return the key of the last start: a new one would invalidate sessions and signed URLs."""
     try:
         lines = (folder / "embedded.env").read_text().splitlines()
     except FileNotFoundError:

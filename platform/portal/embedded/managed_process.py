@@ -82,9 +82,7 @@ class ManagedProcess:
             self._restart_delay_seconds = MIN_RESTART_DELAY_SECONDS
         self.kill()
         cause = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        self._console.write_line(
-            self.name, f"exited with {cause}; restarting in {self._restart_delay_seconds:.0f} s"
-        )
+        self._console.write_line(self.name, f"exited with {cause}; restarting in {self._restart_delay_seconds:.0f} s")
         self._next_start_at = time.monotonic() + self._restart_delay_seconds
         self._restart_delay_seconds = min(2 * self._restart_delay_seconds, MAX_RESTART_DELAY_SECONDS)
 

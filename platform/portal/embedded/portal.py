@@ -44,8 +44,8 @@ class EmbeddedPortal:
 
     def run(self) -> int:
         """Serve until a signal arrives; return the exit code."""
-        # Until the supervisor handles signals itself, one interrupts the preparation. SIGINT is included because a shell
-        # starts background jobs with SIGINT ignored.
+        # Until the supervisor handles signals itself, one interrupts the preparation. SIGINT is included because a
+        # shell starts background jobs with SIGINT ignored.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
         _check_models()

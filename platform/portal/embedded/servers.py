@@ -122,7 +122,7 @@ class Postgres(Server):
             system_user.grant_traverse(user, folder=self.sockets)
         if not self.data.exists():
             self._create_cluster(user)
-        # These contain a process id. After a crash or a reboot another process may have it: PostgreSQL would refuse to start.
+        # These contain a process id. If another process has it after a crash or reboot, PostgreSQL refuses to start.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         (self.sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
         options = {
@@ -158,7 +158,7 @@ class Postgres(Server):
         )
 
     def _create_cluster(self, user: struct_passwd | None) -> None:
-        """Run initdb next to the data folder and move the result there: a killed initdb leaves an incomplete cluster."""
+        """Run initdb next to the data folder and move the result: a killed initdb leaves an incomplete cluster."""
         with tempfile.TemporaryDirectory(dir=self.data.parent, prefix="initdb-") as scratch:
             fresh = Path(scratch, "data")
             fresh.mkdir(mode=0o700)

@@ -19,10 +19,14 @@ def collect() -> Iterator[Metric]:
     for row in MetricCounter.objects.order_by("pk"):
         rows[row.kind].append(row)
     yield _histogram(
-        "mutoscope_video_queue_duration_seconds", "Seconds from the submission of a video to its first start.", rows["started"]
+        "mutoscope_video_queue_duration_seconds",
+        "Seconds from the submission of a video to its first start.",
+        rows["started"],
     )
     yield _histogram(
-        "mutoscope_video_processing_duration_seconds", "Seconds from the first start of a video to its result.", rows["completed"]
+        "mutoscope_video_processing_duration_seconds",
+        "Seconds from the first start of a video to its result.",
+        rows["completed"],
     )
     submitted = CounterMetricFamily("mutoscope_videos_submitted", "Videos accepted.", labels=_LABELS)
     for labels, group in _by_labels(rows["queued"]).items():

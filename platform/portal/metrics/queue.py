@@ -40,7 +40,9 @@ def collect() -> Iterator[Metric]:
     ((events, oldest_event, deliveries),) = _rows(_OUTBOX_SQL)
     yield GaugeMetricFamily("mutoscope_outbox_events", "Events of videos that are not dispatched yet.", events)
     yield GaugeMetricFamily(
-        "mutoscope_outbox_oldest_event_age_seconds", "Seconds since the oldest of these events was created.", float(oldest_event)
+        "mutoscope_outbox_oldest_event_age_seconds",
+        "Seconds since the oldest of these events was created.",
+        float(oldest_event),
     )
     yield GaugeMetricFamily("mutoscope_webhook_deliveries_pending", "Webhook deliveries that are pending.", deliveries)
     ((balance, reserved, granted),) = _rows(_CREDITS_SQL)

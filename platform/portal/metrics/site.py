@@ -56,7 +56,7 @@ def _render(collector: "_SiteCollector | _DependencyCollector") -> bytes:
 
 
 class _CachedExposition:
-    """The metrics of the site, cached for a while. If the database does not respond they are missing: graphs show a gap."""
+    """The cached metrics of the site. If the database does not respond they are missing: graphs show a gap."""
 
     def __init__(self) -> None:
         self._query: TimedCheck[bytes] = TimedCheck(lambda: _render(_SiteCollector()), timeout_seconds=_TIMEOUT_SECONDS)

@@ -28,7 +28,7 @@ def _has_token(request: HttpRequest) -> bool:
 
 
 def _is_in_allowed_network(request: HttpRequest) -> bool:
-    """Return whether the client is in METRICS_NETWORKS. Forwarded requests never are: the proxy's own address may be."""
+    """Return whether the client is in METRICS_NETWORKS. Forwarded requests are not, even if their proxy is."""
     if "Forwarded" in request.headers or "X-Forwarded-For" in request.headers:
         return False
     try:

@@ -63,7 +63,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if isinstance(error, Exception) and is_transient(error):
         return _service_unavailable(request, error)
     if is_api(request):
-        return json_error(request, MutoscopeError("An internal error occurred. Try again; if it happens again, report the request_id."))
+        return json_error(
+            request,
+            MutoscopeError("An internal error occurred. Try again; if it happens again, report the request_id."),
+        )
     return defaults.server_error(request)
 
 

@@ -51,7 +51,9 @@ def _length_error(headers: Mapping[str, str], path: str) -> MutoscopeError | Non
     length = headers.get("content-length") or "0"
     # int() would also accept "+1" and "1_000".
     if not (length.isascii() and length.isdigit()):
-        return Malformed("Content-Length is not a number. Send the length of the body in bytes.", code="malformed_headers")
+        return Malformed(
+            "Content-Length is not a number. Send the length of the body in bytes.", code="malformed_headers"
+        )
     max_bytes = _max_body_bytes(path)
     # A length of thousands of digits is too long for int() itself.
     if len(length) > 18 or int(length) > max_bytes:

@@ -77,7 +77,7 @@ class DemoPortal(EmbeddedPortal):
         return file.read_text() or _write(file, secrets.token_urlsafe(9))
 
     def _ensure_api_key(self) -> str:
-        """Return the demo account's API key; create it if it is missing or revoked, and top up the wallet if it is low."""
+        """Return the demo account's API key; create it if it is missing or revoked, top up a low wallet."""
         file = self._file("key")
         try:
             principal = principal_for_key(file.read_text(), client_ip="127.0.0.1")

@@ -22,9 +22,11 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="FIELD=VALUE",
-            help="a limit, such as max_running=8 or allowed_formats=mp4,gif; an empty value removes it; can be repeated",
+            help="a limit, such as max_running=8 or allowed_formats=mp4,gif; an empty value removes it; repeatable",
         )
-        parser.add_argument("--assign", metavar="TEAM", help="id or name of a team, or the email address of a personal team's owner")
+        parser.add_argument(
+            "--assign", metavar="TEAM", help="id or name of a team, or the email address of a personal team's owner"
+        )
 
     @transaction.atomic
     def handle(self, *_args: Any, **options: Any) -> None:
