@@ -5,7 +5,7 @@ from accounts.signals import access_revoked, team_deleted
 
 
 class JobsConfig(AppConfig):
-    """The life of a video job, from submit to the published result."""
+    """The life of a video job, from submission to the published result."""
 
     name = "jobs"
     verbose_name = _("Videos")

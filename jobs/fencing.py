@@ -1,4 +1,4 @@
-"""The fence: one attempt at one job. Plain Python, so that the engine child can carry it without Django."""
+"""The fencing token: one attempt at one job. This module does not import Django, since engine processes use it."""
 
 import uuid
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fence:
-    """The pair that every message and every write of a worker carries."""
+    """The pair that identifies an attempt in every message and every write of a worker."""
 
     job_id: uuid.UUID
     attempt: int

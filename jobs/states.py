@@ -1,21 +1,21 @@
-"""The states of a job: one vocabulary in the database, the API, the pages and the logs."""
+"""The states of a job, with the same names in the database, the API, the pages and the logs."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
 class State(models.TextChoices):
-    """Where a job stands. `TRANSITIONS` says what may follow."""
+    """The state of a job. `TRANSITIONS` lists the states that may follow each one."""
 
-    QUEUED = "queued", _("Queued")  # accepted and paid for in advance, waiting for a worker
-    IN_PROGRESS = "in_progress", _("In progress")  # leased to one worker; its attempt number is the fence
+    QUEUED = "queued", _("Queued")  # accepted, its credits are reserved, waiting for a worker
+    IN_PROGRESS = "in_progress", _("In progress")  # leased to one worker; the attempt number is the fencing token
     COMPLETED = "completed", _("Completed")  # the result is published and charged
-    FAILED = "failed", _("Failed")  # it cannot be made; nothing was charged
-    CANCELED = "canceled", _("Canceled")  # its owner withdrew it; nothing was charged
-    EXPIRED = "expired", _("Expired")  # its deadline passed before it started; nothing was charged
+    FAILED = "failed", _("Failed")  # the video cannot be made; nothing was charged
+    CANCELED = "canceled", _("Canceled")  # canceled by its owner; nothing was charged
+    EXPIRED = "expired", _("Expired")  # the deadline passed before the job started; nothing was charged
 
 
-# Tuples: they are written into CHECK constraints, whose text must not depend on hash order.
+# Tuples, because they are written into CHECK constraints, whose text must not depend on hash order.
 TERMINAL = (State.COMPLETED, State.FAILED, State.CANCELED, State.EXPIRED)
 ACTIVE = (State.QUEUED, State.IN_PROGRESS)
 

@@ -1,4 +1,4 @@
-"""Withdraws and deletes videos on behalf of their team."""
+"""Cancels and deletes videos on behalf of their team."""
 
 from django.db import transaction
 
@@ -11,8 +11,8 @@ from jobs.states import State
 
 @transaction.atomic
 def cancel_job(*, job: Job) -> None:
-    """Asks for an end: at once for a queued job, within a step for a running one, no effect on a closed one."""
-    # The lock keeps the state still: a job handed back between two looks would slip past both.
+    """Cancel a job: a queued job at once, a running job after its present step. A finished job does not change."""
+    # Without the lock, a job that is requeued between the two state checks would be missed by both.
     state = Job.objects.select_for_update().values_list("state", flat=True).get(pk=job.pk)
     if state == State.QUEUED:
         cancel_queued(job=job)
@@ -22,9 +22,9 @@ def cancel_job(*, job: Job) -> None:
 
 @transaction.atomic
 def delete_job(*, job: Job) -> None:
-    """Takes a video out of its team's sight and has its files deleted; what it cost stays on the books.
+    """Hide a video from its team and have its files deleted. Its ledger entries stay.
 
-    One that is still wanted from a worker is canceled first.
+    A video that is not finished yet is canceled first.
     """
     cancel_job(job=job)
     Job.objects.filter(pk=job.pk, deleted_at=None).update(deleted_at=DatabaseNow())

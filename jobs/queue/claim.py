@@ -1,8 +1,8 @@
-"""Claims the next job of a pool for a worker: the fairest team first, then priority with ageing, then age.
+"""Claims the next job of a pool for a worker: by fair share of the teams, then priority with aging, then age.
 
-Start-time fair queueing over teams: a job's start tag is max(pool's virtual time, its team's finish tag), the smallest
-start tag wins, and claiming moves the team's finish tag on by predicted cost / weight. A team with 20,000 queued jobs
-therefore delays another team's single job by at most the jobs that are running now.
+Start-time fair queueing over teams: a job's start tag is max(pool's virtual time, its team's finish tag). The job with
+the smallest start tag is claimed, and the claim increases the team's finish tag by predicted cost / weight. A team with
+20,000 queued jobs can therefore delay another team's single job by at most the jobs that are running now.
 (P. Goyal, H. Vin, H. Cheng: Start-time Fair Queuing, 1996.)
 """
 
@@ -17,15 +17,15 @@ from accounts.tenancy.postgres.prepared import fetch_one
 from jobs.events.publisher import publish_status_on_commit
 from jobs.models import Job, Priority
 
-# The search takes seven times as long to plan as to run: its plan is made once a session, for any parameters.
+# Planning the search takes seven times as long as running it, so a generic plan is made once per session.
 _LOCK_POOL = """
 SELECT pg_advisory_xact_lock(hashtextextended('claim:' || %(pool)s::text, 0)),
        set_config('plan_cache_mode', 'force_generic_plan', true)
 """
 
-# One round trip. Where a cancel got at the job first, nothing else happens either.
-# Claims of one pool come one after another. The team list is a loose index scan (one index probe per team with work),
-# the oldest job of each priority is one more probe: the cost grows with teams, not with queued jobs.
+# One round trip. If the job was canceled in the meantime, no part of the statement changes anything.
+# Claims of one pool are serialized. The team list is a loose index scan (one index probe per team with work), and the
+# oldest job of each priority is one more probe, so the cost grows with the number of teams, not of queued jobs.
 # max_running counts all pools: two pools that claim for one team at the same moment may exceed it by one.
 _CLAIM_TEMPLATE = """
 WITH RECURSIVE waiting(team_id) AS (
@@ -58,14 +58,14 @@ WITH RECURSIVE waiting(team_id) AS (
               AND (deadline_at IS NULL OR started_at IS NOT NULL OR deadline_at > clock_timestamp())
             ORDER BY id LIMIT 1
         ) oldest
-        ORDER BY oldest.priority + EXTRACT(EPOCH FROM clock_timestamp() - oldest.queued_at) / %(ageing_seconds)s DESC,
+        ORDER BY oldest.priority + EXTRACT(EPOCH FROM clock_timestamp() - oldest.queued_at) / %(aging_seconds)s DESC,
                  oldest.id
         LIMIT 1
     ) head
     WHERE running.jobs < COALESCE(override.max_running, plan.max_running)
     ORDER BY start_tag, head.id
     LIMIT 1
-), taken AS (
+), claimed AS (
     UPDATE jobs_job SET state = 'in_progress', attempt = attempt + 1, lease_owner = %(worker_id)s, steps_done = 0,
            seconds_per_credit = (SELECT seconds_per_credit FROM jobs_worker WHERE id = %(worker_id)s),
            lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s),
@@ -74,28 +74,28 @@ WITH RECURSIVE waiting(team_id) AS (
     RETURNING jobs_job.*, next.start_tag, next.cost
 ), share AS (
     INSERT INTO jobs_teamshare (pool, team_id, finish_tag)
-    SELECT pool, team_id, start_tag + cost FROM taken
+    SELECT pool, team_id, start_tag + cost FROM claimed
     ON CONFLICT (pool, team_id) DO UPDATE SET finish_tag = EXCLUDED.finish_tag
 ), clock AS (
-    INSERT INTO jobs_pool (name, virtual_time) SELECT pool, start_tag FROM taken
+    INSERT INTO jobs_pool (name, virtual_time) SELECT pool, start_tag FROM claimed
     ON CONFLICT (name) DO UPDATE SET virtual_time = EXCLUDED.virtual_time
 ), event AS (
-    INSERT INTO jobs_jobevent (job_id, kind, created_at) SELECT id, 'started', clock_timestamp() FROM taken
+    INSERT INTO jobs_jobevent (job_id, kind, created_at) SELECT id, 'started', clock_timestamp() FROM claimed
     ON CONFLICT DO NOTHING
 )
-SELECT {columns} FROM taken
+SELECT {columns} FROM claimed
 """
-# By name: a column that is added while workers run does not change what this brings. What a client says beside the
-# job is read when it is asked for.
+# Columns are listed by name, so that a column that is added while workers run does not change the result. JSON columns
+# (metadata, warnings) are left out; Django loads them when they are read.
 _FIELDS = [field for field in Job._meta.concrete_fields if not isinstance(field, JSONField)]
 _CLAIM = _CLAIM_TEMPLATE.format(columns=", ".join(field.column for field in _FIELDS))
 
 
 @transaction.atomic
 def claim_job(*, pool: str, worker_id: uuid.UUID, models: Sequence[str], vram_mb: int) -> Job | None:
-    """Leases the next runnable job to a worker, or returns None.
+    """Lease the next runnable job to a worker and return it, or return None.
 
-    models: what the worker has resident. vram_mb: the device memory that it can offer to one job, in MiB.
+    models: the models that are loaded in the worker. vram_mb: the device memory available to one job, in MiB.
     """
     params = {
         "pool": pool,
@@ -103,12 +103,12 @@ def claim_job(*, pool: str, worker_id: uuid.UUID, models: Sequence[str], vram_mb
         "models": list(models),
         "vram_mb": vram_mb,
         "priorities": Priority.values,
-        "ageing_seconds": settings.PRIORITY_AGING_SECONDS,
+        "aging_seconds": settings.PRIORITY_AGING_SECONDS,
         "lease_seconds": settings.LEASE_TIMEOUT_SECONDS,
     }
     fetch_one(_LOCK_POOL, {"pool": pool})
     row = fetch_one(_CLAIM, params)
-    if row is None:  # also where a cancel got there first; the worker asks again
+    if row is None:  # also if the job was canceled in the meantime; the worker tries again
         return None
     job = Job.from_db(DEFAULT_DB_ALIAS, [field.attname for field in _FIELDS], row)
     publish_status_on_commit(job.id, state=job.state, attempt=job.attempt)

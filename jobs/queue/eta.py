@@ -1,4 +1,4 @@
-"""What a waiting job waits for, and about how long."""
+"""Estimates how long a queued job will wait, and why."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,13 +14,16 @@ from inference.catalogue import ModelSpec
 from jobs.models import Job, Priority, Worker
 from jobs.states import State
 
-# A worker that has not beaten for this long is not counted on.
+# A worker whose last heartbeat is older than this is not counted.
 HEARTBEAT_MAX_AGE_SECONDS = 20
 
 
 @dataclass(frozen=True)
 class QueueEstimate:
-    """An estimate. position: about how many jobs start earlier. reason: capacity, team_concurrency, model_loading."""
+    """An estimate of a job's wait.
+
+    position: about how many jobs start earlier. reason: `capacity`, `team_concurrency` or `model_loading`.
+    """
 
     position: int
     eta_seconds: float | None
@@ -28,19 +31,20 @@ class QueueEstimate:
 
 
 def live_workers(pool: str) -> QuerySet[Worker]:
-    """Workers of a pool that beat lately."""
+    """Return the workers of a pool with a recent heartbeat."""
     return Worker.objects.filter(
         pool=pool, last_heartbeat_at__gte=DatabaseNow() - timedelta(seconds=HEARTBEAT_MAX_AGE_SECONDS)
     )
 
 
 def estimate_wait_for_new(*, team: Team, spec: ModelSpec, priority: Priority, credits: int) -> QueueEstimate:  # noqa: A002
-    """How long a video would wait that were submitted now."""
+    """Estimate how long a video would wait if it were submitted now."""
     new = Job(team=team, model=spec.name, pool=spec.pool, priority=priority, quoted_credits=credits, state=State.QUEUED)
     return estimate_wait(new)
 
 
-# How many teams wait is one index probe a team, however long their lines are, and only asked where it matters.
+# Counting the waiting teams costs one index probe per team, whatever the length of their queues. They are counted only
+# if the job's own team has jobs ahead of it.
 _POSITION = """
 SELECT ahead.jobs, ahead.credits,
        CASE WHEN ahead.jobs = 0 THEN 1 ELSE (
@@ -54,7 +58,7 @@ SELECT ahead.jobs, ahead.credits,
        ) END,
        (SELECT count(*) FROM jobs_job WHERE team_id = %(team)s::bigint AND state = 'in_progress'),
        COALESCE(override.max_running, plan.max_running),
-       workers.known, workers.able, workers.starting, workers.credits_a_second, making.jobs, making.credits
+       workers.live, workers.usable, workers.starting, workers.credits_per_second, running.jobs, running.credits
 FROM (
     SELECT count(*) AS jobs, COALESCE(sum(quoted_credits), 0)::bigint AS credits FROM jobs_job
     WHERE team_id = %(team)s::bigint AND state = 'queued' AND pool = %(pool)s::text
@@ -63,11 +67,12 @@ FROM (
 CROSS JOIN (
     SELECT count(*) AS jobs, COALESCE(sum(quoted_credits * (1 - steps_done::float8 / GREATEST(steps, 1))), 0) AS credits
     FROM jobs_job WHERE state = 'in_progress' AND pool = %(pool)s::text AND model = %(model)s::text
-) making
+) running
 CROSS JOIN (
-    SELECT count(*) AS known, count(*) FILTER (WHERE state NOT IN ('unhealthy', 'draining')) AS able,
+    SELECT count(*) AS live, count(*) FILTER (WHERE state NOT IN ('unhealthy', 'draining')) AS usable,
            count(*) FILTER (WHERE state = 'starting') AS starting,
-           sum(1 / COALESCE(seconds_per_credit, 1)) FILTER (WHERE state NOT IN ('unhealthy', 'draining')) AS credits_a_second
+           sum(1 / COALESCE(seconds_per_credit, 1)) FILTER (WHERE state NOT IN ('unhealthy', 'draining'))
+               AS credits_per_second
     FROM jobs_worker WHERE pool = %(pool)s::text AND model = %(model)s::text
       AND last_heartbeat_at >= clock_timestamp() - make_interval(secs => %(live_seconds)s)
 ) workers
@@ -77,17 +82,17 @@ LEFT JOIN quota_planoverride override ON override.team_id = wallet.team_id
 """
 
 
-@tenancy.unscoped()  # of other teams nothing but their number leaves this function
+@tenancy.unscoped()  # the result depends on other teams only through how many of them wait
 def estimate_wait(job: Job) -> QueueEstimate:
-    """How long it takes, at the speeds that the workers measured on their latest videos; one that measured none
-    counts as the reference GPU.
+    """Estimate when a job will be done, from the speeds that the workers measured on their latest videos.
 
-    For each of the team's own jobs ahead of this one, the fair share gives one to every other waiting team.
-    Weights and other teams' lengths are left out: a promise to the second would be wrong anyway.
+    A worker without a measurement counts as the reference GPU. For each job of the same team that is ahead of this one,
+    the fair share gives one job to every other waiting team. Weights and the lengths of the other teams' queues are
+    ignored, because an estimate to the second would be wrong anyway.
     """
     if job.state == State.IN_PROGRESS:
-        left = job.quoted_credits * (1 - job.steps_done / max(1, job.steps))
-        return QueueEstimate(0, round(left * (job.seconds_per_credit or 1), 1), None)
+        credits_left = job.quoted_credits * (1 - job.steps_done / max(1, job.steps))
+        return QueueEstimate(0, round(credits_left * (job.seconds_per_credit or 1), 1), None)
     if job.state != State.QUEUED:
         return QueueEstimate(0, None, None)
     row = fetch_one(
@@ -101,17 +106,27 @@ def estimate_wait(job: Job) -> QueueEstimate:
             "live_seconds": HEARTBEAT_MAX_AGE_SECONDS,
         },
     )
-    # Sums alone: there always is a row.
-    ahead, credits_ahead, teams, running, max_running, workers, able, starting, rate, made, credits_made = cast(
-        "tuple[Any, ...]", row
-    )
+    # Aggregates without GROUP BY: there is always a row.
+    (
+        jobs_ahead,
+        credits_ahead,
+        teams,
+        running_of_team,
+        max_running,
+        live,
+        usable,
+        starting,
+        credits_per_second,
+        running,
+        running_credits,
+    ) = cast("tuple[Any, ...]", row)
     eta = None
-    if able:
-        before = credits_ahead * teams + (credits_made if made >= able else 0)
-        eta = round((before + job.quoted_credits * able) / rate, 1)
+    if usable:
+        credits_before = credits_ahead * teams + (running_credits if running >= usable else 0)
+        eta = round((credits_before + job.quoted_credits * usable) / credits_per_second, 1)
     reason = "capacity"
-    if running and running >= max_running:
+    if running_of_team and running_of_team >= max_running:
         reason = "team_concurrency"
-    elif workers and starting == workers:
+    elif live and starting == live:
         reason = "model_loading"
-    return QueueEstimate(ahead * teams, eta, reason)
+    return QueueEstimate(jobs_ahead * teams, eta, reason)

@@ -1,4 +1,4 @@
-"""Ends jobs: state, money and event in one transaction, fenced by the attempt for everything a worker says."""
+"""Finishes and requeues jobs: state, credits and event in one transaction. Writes of a worker are fenced by attempt."""
 
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -21,23 +21,23 @@ from jobs.states import State
 
 log = structlog.get_logger(__name__)
 
-# Pause before the next attempt after a crash, growing with each: a poisoned job must not keep killing engines.
+# Delay before the next attempt. It grows with each crash, so that a job that crashes engines does not keep doing so.
 _CRASH_RETRY_DELAYS_SECONDS = (1, 10, 60)
 OUT_OF_MEMORY = "out_of_memory"
 _NO_MESSAGE = Message("")
-# What does not fit into the memory of two fresh engines will not fit into a third.
+# A job that does not fit into the memory of two fresh engines will not fit into a third one.
 _MAX_CRASHES = {OUT_OF_MEMORY: 2}
 
 
-# One round trip. Everything hangs on the first part: an attempt that was fenced off closes nothing, tells nothing.
+# One round trip. All parts depend on the first one: a fenced-off attempt changes nothing and records no event.
 _COMPLETE = """
-WITH closed AS (
+WITH completed AS (
     UPDATE jobs_job SET state = 'completed', finished_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL,
            steps_done = steps, result_key = %(result_key)s, poster_key = %(poster_key)s,
            result_bytes = %(result_bytes)s, gpu_seconds = %(gpu_seconds)s,
            charged_credits = LEAST(quoted_credits, GREATEST(1, round(%(gpu_seconds)s))),
            expires_at = clock_timestamp() + make_interval(days => (
-               -- The shorter of the site's and the plan's; LEAST leaves out what is NULL.
+               -- The shorter of the site's and the plan's retention. LEAST ignores NULL.
                SELECT LEAST(NULLIF(%(retention_days)s, 0), COALESCE(override.retention_days, plan.retention_days))
                FROM quota_wallet wallet JOIN quota_plan plan ON plan.id = wallet.plan_id
                LEFT JOIN quota_planoverride override ON override.team_id = wallet.team_id
@@ -45,16 +45,16 @@ WITH closed AS (
     WHERE id = %(job_id)s AND attempt = %(attempt)s AND state = 'in_progress'
     RETURNING id, team_id, user_id, api_key_id, model, created_at, quoted_credits, charged_credits
 ), event AS (
-    INSERT INTO jobs_jobevent (job_id, kind, created_at) SELECT id, 'completed', clock_timestamp() FROM closed
+    INSERT INTO jobs_jobevent (job_id, kind, created_at) SELECT id, 'completed', clock_timestamp() FROM completed
     ON CONFLICT DO NOTHING
 )
-SELECT * FROM closed
+SELECT * FROM completed
 """
 
 
 @dataclass(frozen=True)
 class AttemptResult:
-    """What an attempt made and stored, under its own keys."""
+    """The stored result of an attempt, under the attempt's own keys."""
 
     result_key: str
     poster_key: str
@@ -64,10 +64,10 @@ class AttemptResult:
 
 @transaction.atomic
 def complete_job(*, fence: Fence, result: AttemptResult) -> bool:
-    """Publishes a result and charges for it. Returns False when the attempt was fenced off: drop what it made.
+    """Publish a result and charge for it. Return False if the attempt was fenced off: its result is to be deleted.
 
-    A cancel that came too late, after the result was made, loses: the user has the video and pays for it.
-    Saying it twice is no harm: the answer to a commit may be lost on the way, and the worker asks again.
+    A cancel that arrives after the result was made has no effect: the user gets the video and pays for it.
+    The call may be repeated, because the response to a COMMIT may be lost.
     """
     params = asdict(fence) | asdict(result) | {"retention_days": settings.RETENTION_DAYS}
     job = next(iter(Job.objects.raw(_COMPLETE, params)), None)
@@ -90,19 +90,19 @@ def complete_job(*, fence: Fence, result: AttemptResult) -> bool:
 
 @transaction.atomic
 def fail_job(*, fence: Fence, code: str, message: Message) -> bool:
-    """Ends a job that cannot be made; nothing is charged. Returns False when the attempt was fenced off."""
+    """Fail a job for good; nothing is charged. Return False if the attempt was fenced off."""
     return _finish_without_charge(job_leased_by(fence), State.FAILED, code, message)
 
 
 @transaction.atomic
 def confirm_cancel(*, fence: Fence) -> bool:
-    """Ends a running job whose owner withdrew it. Returns False when the attempt was fenced off."""
+    """Finish a running job that its owner has canceled. Return False if the attempt was fenced off."""
     return _finish_without_charge(job_leased_by(fence), State.CANCELED)
 
 
 @transaction.atomic
 def expire_job(*, job: Job) -> bool:
-    """Ends a queued job whose deadline has passed. Returns False when a worker got there first."""
+    """Finish a queued job whose deadline has passed. Return False if a worker has claimed it first."""
     waiting = Job.objects.filter(pk=job.pk, state=State.QUEUED, started_at=None, deadline_at__lte=DatabaseNow())
     message = Message("The video could not be started before its deadline.")
     return _finish_without_charge(waiting, State.EXPIRED, "deadline_passed", message)
@@ -110,9 +110,9 @@ def expire_job(*, job: Job) -> bool:
 
 @transaction.atomic
 def record_crash(*, fence: Fence, code: str, message: Message) -> bool:
-    """Counts a crashed attempt: back to the queue after a pause, or failed once `max_attempts` have crashed.
+    """Count a crashed attempt: requeue the job with a delay, or fail it once `max_attempts` attempts have crashed.
 
-    A job whose cancel was asked for meanwhile ends as canceled. Returns False when the attempt was fenced off.
+    A job whose cancellation was requested in the meantime is canceled. Return False if the attempt was fenced off.
     """
     job = job_leased_by(fence).select_for_update().first()
     if job is None:
@@ -133,10 +133,10 @@ def record_crash(*, fence: Fence, code: str, message: Message) -> bool:
 
 @transaction.atomic
 def requeue_job(*, fence: Fence, delay_seconds: float = 0) -> bool:
-    """Returns an unfinished job to the queue without counting the attempt against it (drain, storage outage).
+    """Return an unfinished job to the queue without counting a crash (drain, storage outage).
 
-    It is not claimed again before `pause_seconds` have passed. A job whose cancel was asked for meanwhile ends as
-    canceled. Returns False when the attempt was fenced off.
+    It is not claimed again before `delay_seconds` have passed. A job whose cancellation was requested in the meantime
+    is canceled. Return False if the attempt was fenced off.
     """
     job = job_leased_by(fence).select_for_update().first()
     if job is None:
@@ -151,7 +151,7 @@ def requeue_job(*, fence: Fence, delay_seconds: float = 0) -> bool:
 
 @transaction.atomic
 def cancel_queued(*, job: Job) -> bool:
-    """Ends a job that has not started. Returns False when a worker got there first."""
+    """Cancel a queued job. Return False if a worker has claimed it first."""
     return _finish_without_charge(Job.objects.filter(pk=job.pk, state=State.QUEUED), State.CANCELED)
 
 

@@ -1,4 +1,4 @@
-"""A worker's hold on a job between claim and close. Every write here is fenced: it names the attempt."""
+"""The lease of a worker on a running job. Every write here is fenced: it names the attempt."""
 
 from dataclasses import dataclass
 
@@ -12,20 +12,20 @@ from jobs.states import State
 
 
 def job_leased_by(fence: Fence) -> QuerySet[Job]:
-    """The job's row while this attempt still holds it; no row once the attempt has been fenced off."""
+    """Return the job's row while this attempt holds it; no row once the attempt has been fenced off."""
     return Job.objects.filter(pk=fence.job_id, attempt=fence.attempt, state=State.IN_PROGRESS)
 
 
 @dataclass(frozen=True)
 class LeaseRenewal:
-    """What a renewal found: whether the attempt still holds the job, and whether its owner has withdrawn it."""
+    """The result of a renewal: whether the attempt still holds the job, and whether its owner has canceled it."""
 
     held: bool
     cancel_requested: bool = False
 
 
 def renew_lease(*, fence: Fence, steps_done: int) -> LeaseRenewal:
-    """Renews the lease by LEASE_TIMEOUT_SECONDS of the database's clock and publishes the progress."""
+    """Renew the lease for LEASE_TIMEOUT_SECONDS of the database's clock and store the progress."""
     with connection.cursor() as cursor:
         cursor.execute(
             """

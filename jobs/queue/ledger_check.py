@@ -1,4 +1,4 @@
-"""Compares the books with each other: wallets with the ledger, jobs with their rows, results with the storage."""
+"""Checks that the accounts agree: wallets with the ledger, jobs with their ledger rows, results with the storage."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from django.db import connection
 from jobs.models import Job
 from jobs.states import State
 
-# Each finds rows that must not exist; the first column names the row.
+# Each query finds rows that must not exist; its first column identifies the row.
 _CHECKS = {
     "wallet is not the sum of its ledger": """
         SELECT 'team ' || w.team_id || ': wallet ' || w.balance || '/' || w.reserved || ', ledger '
@@ -18,28 +18,28 @@ _CHECKS = {
         LEFT JOIN (SELECT team_id, SUM(balance_delta) AS balance, SUM(reserved_delta) AS reserved
                    FROM quota_ledgerentry GROUP BY team_id) l USING (team_id)
         WHERE w.balance <> COALESCE(l.balance, 0) OR w.reserved <> COALESCE(l.reserved, 0)""",
-    "job without its one reserve": """
+    "job without exactly one reserve": """
         SELECT j.id::text FROM jobs_job j
         WHERE (SELECT count(*) FROM quota_ledgerentry e WHERE e.job_id = j.id AND e.kind = 'reserve') <> 1""",
-    "closed job without its one closing row": """
+    "finished job without exactly one settle or release": """
         SELECT j.id::text || ' ' || j.state FROM jobs_job j
         WHERE j.finished_at IS NOT NULL
           AND (SELECT count(*) FROM quota_ledgerentry e
                WHERE e.job_id = j.id AND e.kind IN ('settle', 'release')) <> 1""",
-    "open job with a closing row": """
+    "unfinished job with a settle or release": """
         SELECT j.id::text || ' ' || j.state FROM jobs_job j JOIN quota_ledgerentry e ON e.job_id = j.id
         WHERE j.finished_at IS NULL AND e.kind IN ('settle', 'release')""",
     "settled but not completed, or the reverse": """
         SELECT j.id::text || ' ' || j.state || ' ' || e.kind FROM jobs_job j JOIN quota_ledgerentry e ON e.job_id = j.id
         WHERE e.kind IN ('settle', 'release') AND (e.kind = 'settle') <> (j.state = 'completed')""",
-    "charge is not what was settled": """
+    "charge differs from the settle": """
         SELECT j.id::text FROM jobs_job j JOIN quota_ledgerentry e ON e.job_id = j.id
         WHERE e.kind = 'settle' AND (e.reserved_delta <> -j.quoted_credits
                                      OR j.charged_credits <> j.quoted_credits - e.balance_delta)""",
-    "ledger row of a job that does not exist": """
+    "ledger row of a missing job": """
         SELECT DISTINCT e.job_id::text FROM quota_ledgerentry e LEFT JOIN jobs_job j ON j.id = e.job_id
         WHERE e.job_id IS NOT NULL AND j.id IS NULL""",
-    # By person and key it may differ: a job forgets those that were deleted, the count does not.
+    # Compared per team, day and model only: jobs lose their reference to a deleted person or key, the counts keep it.
     "usage by day is not the sum of its jobs": """
         SELECT 'team ' || team_id || ' on ' || day || ' with ' || model || ': counted '
                || concat_ws('/', u.credits, u.videos, u.completed, u.gpu_seconds) || ', jobs '
@@ -51,7 +51,7 @@ _CHECKS = {
                    SUM(COALESCE(charged_credits, quoted_credits)) FILTER (WHERE counts) AS credits,
                    count(*) FILTER (WHERE counts) AS videos, count(*) FILTER (WHERE state = 'completed') AS completed,
                    SUM(gpu_seconds) FILTER (WHERE state = 'completed') AS gpu_seconds
-            FROM (SELECT *, state IN ('queued', 'in_progress', 'completed') AS counts FROM jobs_job) every
+            FROM (SELECT *, state IN ('queued', 'in_progress', 'completed') AS counts FROM jobs_job) job
             GROUP BY 1, 2, 3
         ) j USING (team_id, day, model)
         WHERE COALESCE(u.credits, 0) <> COALESCE(j.credits, 0) OR COALESCE(u.videos, 0) <> COALESCE(j.videos, 0)
@@ -70,14 +70,14 @@ _BATCH_SIZE = 500
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """Something that must not be: which rule it breaks, and where."""
+    """A violation of a rule: the rule, and the row that breaks it."""
 
     rule: str
     location: str
 
 
 def find_discrepancies() -> Iterator[Discrepancy]:
-    """Everything wrong between wallets, ledger and jobs; nothing in a healthy system."""
+    """Yield the discrepancies between wallets, ledger and jobs. A healthy system has none."""
     with connection.cursor() as cursor:
         for rule, sql in _CHECKS.items():
             cursor.execute(sql)
@@ -86,11 +86,11 @@ def find_discrepancies() -> Iterator[Discrepancy]:
 
 
 def find_missing_results() -> Iterator[Discrepancy]:
-    """Completed jobs whose published files are not in the storage."""
-    kept = Job.objects.filter(state=State.COMPLETED, deleted_at=None, files_deleted_at=None)
+    """Yield the published files of completed jobs that are not in the storage."""
+    jobs = Job.objects.filter(state=State.COMPLETED, deleted_at=None, files_deleted_at=None)
     for job in (
-        kept.only("id", "result_key", "poster_key").prefetch_related("renditions").iterator(chunk_size=_BATCH_SIZE)
+        jobs.only("id", "result_key", "poster_key").prefetch_related("renditions").iterator(chunk_size=_BATCH_SIZE)
     ):
-        for key in (job.result_key, job.poster_key, *(variant.key for variant in job.renditions.all())):
+        for key in (job.result_key, job.poster_key, *(rendition.key for rendition in job.renditions.all())):
             if not default_storage.exists(key):
                 yield Discrepancy("published file is missing", f"{job.id} {key}")

@@ -1,6 +1,6 @@
-"""What nobody else would notice: dead workers, passed deadlines, lost doorbells, files left to delete.
+"""Recovers from dead workers, passed deadlines and lost wake-ups.
 
-Two copies may run: rows that the other one holds are skipped.
+Several instances may run: rows that another one has locked are skipped.
 """
 
 from collections.abc import Callable
@@ -21,12 +21,12 @@ from jobs.states import State
 log = structlog.get_logger(__name__)
 
 _BATCH_SIZE = 100
-# A worker that has not beaten for this many seconds is dead: its row goes.
+# The row of a worker without a heartbeat for this long is deleted.
 DEAD_WORKER_RETENTION_SECONDS = 60
 
 
 def reconcile() -> None:
-    """Run one round of the work that cannot wait."""
+    """Run one round of the tasks that must run often."""
     run_tasks(recover_expired_leases, expire_deadlines, notify_waiting_pools, delete_dead_workers)
     wakeup.notify(wakeup.MAINTENANCE_QUEUE)
 
@@ -44,7 +44,7 @@ def run_tasks(*tasks: Callable[[], int]) -> None:
 
 
 def check_ledger() -> int:
-    """Says loudly when wallets and ledger do not agree; mends nothing, since it cannot know which is right."""
+    """Log each discrepancy between wallets and ledger. It repairs nothing, since it cannot know which side is right."""
     discrepancies = list(find_discrepancies())
     for discrepancy in discrepancies:
         log.error("ledger_discrepancy_found", rule=discrepancy.rule, location=discrepancy.location)
@@ -53,7 +53,7 @@ def check_ledger() -> int:
 
 @transaction.atomic
 def recover_expired_leases() -> int:
-    """Takes jobs back from workers that stopped renewing; counts as a crash of the attempt."""
+    """Take jobs back from workers that stopped renewing their lease. This counts as a crash of the attempt."""
     expired = Job.objects.filter(state=State.IN_PROGRESS, lease_until__lt=DatabaseNow())
     jobs = list(expired.select_for_update(skip_locked=True)[:_BATCH_SIZE])
     message = Message("The worker that was making the video stopped responding.")
@@ -62,13 +62,13 @@ def recover_expired_leases() -> int:
 
 @transaction.atomic
 def expire_deadlines() -> int:
-    """Ends queued jobs whose deadline passed before a worker took them."""
+    """Expire queued jobs whose deadline passed before a worker claimed them."""
     late = Job.objects.filter(state=State.QUEUED, started_at=None, deadline_at__lte=DatabaseNow())
     return sum(expire_job(job=job) for job in late.select_for_update(skip_locked=True)[:_BATCH_SIZE])
 
 
 def notify_waiting_pools() -> int:
-    """Rings for every pool with queued jobs: the bell of one of them may have been lost."""
+    """Send a wake-up to every pool with queued jobs, since an earlier one may have been lost."""
     for pool in {spec.pool for spec in MODELS.values()}:
         if Job.objects.filter(state=State.QUEUED, pool=pool).exists():
             wakeup.notify(wakeup.pool_queue(pool))
@@ -76,8 +76,8 @@ def notify_waiting_pools() -> int:
 
 
 def delete_dead_workers() -> int:
-    """Deletes the rows of workers that have not beaten for a long time."""
-    gone, _ = Worker.objects.filter(
+    """Delete the rows of workers without a heartbeat for DEAD_WORKER_RETENTION_SECONDS."""
+    deleted, _ = Worker.objects.filter(
         last_heartbeat_at__lt=DatabaseNow() - timedelta(seconds=DEAD_WORKER_RETENTION_SECONDS)
     ).delete()
-    return gone
+    return deleted

@@ -1,4 +1,4 @@
-"""Makes a failed video again, as its team, for the same request and price."""
+"""Submits a failed video again, for the same team, request and price."""
 
 import structlog
 from django.core.files.storage import default_storage
@@ -16,7 +16,7 @@ from jobs.storage.files import delete_folder, job_folder, source_key
 log = structlog.get_logger(__name__)
 
 RETRIED = "retried"
-# What was asked for and what it costs; everything else starts anew.
+# The request and its price. All other fields start with their defaults.
 _COPIED_FIELDS = (
     "team_id", "user_id", "api_key_id", "model", "prompt", "negative_prompt", "preset", "resolution", "width", "height",
     "num_frames", "fps", "steps", "guidance_scale", "seed", "output_format", "metadata", "warnings", "pool", "priority",
@@ -25,35 +25,35 @@ _COPIED_FIELDS = (
 
 
 def retry_job(*, job: Job) -> Job:
-    """A fresh job in the place of a failed one, paid for anew. The failed one stays as it is, and has one retry.
+    """Create a new job with the request of a failed one and reserve its credits. Each failed job has one retry.
 
-    Raises Conflict for a job that did not fail or was retried before, Gone without its picture, LimitExceeded where the
-    team's credits do not reach.
+    Raises Conflict if the job did not fail or was retried before, Gone if its source image was deleted, and
+    LimitExceeded if the team does not have enough credits.
     """
-    fresh_id = new_id()
-    fresh = Job(id=fresh_id, **{name: getattr(job, name) for name in _COPIED_FIELDS})
-    fresh.source_key = _copy_source_image(job, source_key(job.team_id, fresh_id))
+    new_job_id = new_id()
+    new_job = Job(id=new_job_id, **{name: getattr(job, name) for name in _COPIED_FIELDS})
+    new_job.source_key = _copy_source_image(job, source_key(job.team_id, new_job_id))
     try:
         with transaction.atomic():
             _record_retry(job)
-            quota_services.reserve(usage_key=fresh.usage_key, job_id=fresh_id, credits=fresh.quoted_credits)
-            fresh.save(force_insert=True)
-            record_event(fresh_id, "queued")
-            wakeup.notify_on_commit(wakeup.pool_queue(fresh.pool))
+            quota_services.reserve(usage_key=new_job.usage_key, job_id=new_job_id, credits=new_job.quoted_credits)
+            new_job.save(force_insert=True)
+            record_event(new_job_id, "queued")
+            wakeup.notify_on_commit(wakeup.pool_queue(new_job.pool))
     except Exception:
-        delete_folder(job_folder(job.team_id, fresh_id))
+        delete_folder(job_folder(job.team_id, new_job_id))
         raise
-    log.info("job_retried", task_id=fresh.public_id, failed_task_id=job.public_id, team=job.team_id)
-    return fresh
+    log.info("job_retried", task_id=new_job.public_id, failed_task_id=job.public_id, team=job.team_id)
+    return new_job
 
 
 def _record_retry(job: Job) -> None:
-    # The lock lets the second of two clicks see the first.
+    # The lock makes the second of two concurrent requests see the first one.
     failed = Job.objects.select_for_update().filter(pk=job.pk, state=State.FAILED, deleted_at=None).first()
     if failed is None:
-        raise Conflict("Only a failed video can be tried again.", code="not_failed")
+        raise Conflict("This video did not fail. Only failed videos can be retried.", code="not_failed")
     if JobEvent.objects.filter(job=job, kind=RETRIED).exists():
-        raise Conflict("It was tried again already.", code="already_retried")
+        raise Conflict("This video was retried already. Open the new video instead.", code="already_retried")
     record_event(job.pk, RETRIED)
 
 
@@ -62,6 +62,8 @@ def _copy_source_image(job: Job, key: str) -> str:
         with default_storage.open(job.source_key) as image:
             return default_storage.save(key, image)
     except FileNotFoundError:
-        raise Gone("Its picture is deleted, so it cannot be made again.", code="source_missing") from None
+        raise Gone(
+            "The source image was deleted, so this video cannot be retried. Submit a new video.", code="source_missing"
+        ) from None
     except OSError as error:
-        raise Overloaded("The storage does not answer. Try again in a moment.") from error
+        raise Overloaded("The storage does not respond. Try again in a moment.") from error

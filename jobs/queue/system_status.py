@@ -1,4 +1,4 @@
-"""How the job system stands as a whole, in one query by partial indexes: quick with any number of closed jobs."""
+"""The status of the whole job system, in one query on partial indexes: fast with any number of finished jobs."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,13 @@ from jobs.queue.eta import HEARTBEAT_MAX_AGE_SECONDS
 
 _LOADED_STATES = (Worker.State.READY, Worker.State.BUSY)
 
-# The least id of the unannounced events is the oldest one's.
+# The oldest undispatched event has the smallest id.
 _STATUS = """
 SELECT array(SELECT state || ' ' || model FROM jobs_worker live
              WHERE last_heartbeat_at >= clock_timestamp() - make_interval(secs => %(live)s)),
        COALESCE((SELECT sum(vram_total_mb - vram_free_mb) FROM jobs_worker
-                 WHERE device <> 'cpu' AND last_heartbeat_at >= clock_timestamp() - make_interval(secs => %(live)s)), 0),
+                 WHERE device <> 'cpu'
+                   AND last_heartbeat_at >= clock_timestamp() - make_interval(secs => %(live)s)), 0),
        (SELECT count(*) FROM jobs_job WHERE state = 'queued'),
        COALESCE((SELECT EXTRACT(EPOCH FROM clock_timestamp() - created_at) FROM jobs_jobevent
                  WHERE dispatched_at IS NULL ORDER BY id LIMIT 1), 0),
@@ -25,7 +26,10 @@ SELECT array(SELECT state || ' ' || model FROM jobs_worker live
 
 @dataclass(frozen=True)
 class SystemStatus:
-    """Workers that beat lately, and what waits. `longest_expired_seconds`: negative while every lease still runs."""
+    """Workers with a recent heartbeat, and waiting work.
+
+    oldest_expired_lease_seconds: negative while no lease has expired.
+    """
 
     workers: int
     models_loaded: frozenset[str]
@@ -37,6 +41,7 @@ class SystemStatus:
 
 
 def system_status() -> SystemStatus:
+    """Return the present status."""
     with connection.cursor() as cursor:
         cursor.execute(_STATUS, {"live": HEARTBEAT_MAX_AGE_SECONDS})
         states, used_mb, queued, oldest_event, oldest_expired_lease = cursor.fetchone()

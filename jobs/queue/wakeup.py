@@ -1,7 +1,7 @@
-"""Rings a doorbell: an entry on an RQ queue that says "there may be work", and names no job.
+"""Wakes workers up: puts an entry on an RQ queue that says "there may be work" and names no job.
 
-Postgres knows the work; a bell that is lost costs idle workers at most one poll. So ringing never fails a
-request and never holds it up: the client has short timeouts, and after a failure the bell stays silent for a moment.
+The work itself is in Postgres. A lost wake-up delays an idle worker by at most one poll interval. Therefore a wake-up
+never fails or delays a request: the Redis client has short timeouts, and after a failure none is sent for a moment.
 """
 
 import time
@@ -16,24 +16,24 @@ from common.redis_client import redis_client
 
 log = structlog.get_logger(__name__)
 
-MAINTENANCE_QUEUE = "side"
+MAINTENANCE_QUEUE = "maintenance"
 _BREAKER_OPEN_SECONDS = 2.0
 _breaker_open_until = 0.0
 
 
 def pool_queue(pool: str) -> str:
-    """The queue that the GPU workers of a pool listen to."""
+    """Return the queue that the GPU workers of a pool listen to."""
     return f"pool.{pool}"
 
 
 def notify_on_commit(queue: str) -> None:
-    """Rings once the present transaction is committed: an earlier bell would wake a worker to see nothing."""
+    """Send a wake-up once the present transaction is committed. Before that, a worker would not see the work."""
     transaction.on_commit(lambda: notify(queue))
 
 
 def notify(queue: str) -> bool:
-    """Rings now. Returns whether Redis took it; the reconciler makes up for bells that it did not."""
-    global _breaker_open_until  # noqa: PLW0603 (one breaker a process)
+    """Send a wake-up now. Return whether Redis accepted it; the reconciler repeats lost wake-ups."""
+    global _breaker_open_until  # noqa: PLW0603 (one circuit breaker per process)
     if time.monotonic() < _breaker_open_until:
         return False
     try:

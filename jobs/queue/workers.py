@@ -1,4 +1,4 @@
-"""What an administrator asks of a worker: to drain, to go on, to be forgotten."""
+"""Services for administrators: drain, resume and delete a worker."""
 
 from datetime import timedelta
 
@@ -12,10 +12,10 @@ from jobs.queue.eta import HEARTBEAT_MAX_AGE_SECONDS
 
 @transaction.atomic
 def drain_worker(*, worker: Worker) -> bool:
-    """Has a worker finish what it holds and claim nothing more; it stays up, with its model loaded, as `draining`.
+    """Make a worker finish its jobs without claiming new ones. It keeps running with its model loaded, as `draining`.
 
-    It reads the wish with its next beat, so that a claim may still slip in before. Returns False when it was asked
-    before.
+    The worker reads the request at its next heartbeat, so it may claim one more job before. Return False if a drain was
+    requested before.
     """
     return bool(
         Worker.objects.filter(pk=worker.pk, drain_requested_at=None).update(
@@ -26,13 +26,16 @@ def drain_worker(*, worker: Worker) -> bool:
 
 @transaction.atomic
 def resume_worker(*, worker: Worker) -> bool:
-    """Takes a drain back: the worker claims again from its next beat on. Returns False when none was asked for."""
+    """End a drain: the worker claims jobs again from its next heartbeat on. Return False if none was requested."""
     return bool(Worker.objects.filter(pk=worker.pk, drain_requested_at__isnull=False).update(drain_requested_at=None))
 
 
 @transaction.atomic
 def delete_worker(*, worker: Worker) -> None:
-    """Deletes the row of a worker that is gone. Raises Conflict for one that still beats: it would write it again."""
-    silent_since = DatabaseNow() - timedelta(seconds=HEARTBEAT_MAX_AGE_SECONDS)
-    if not Worker.objects.filter(pk=worker.pk, last_heartbeat_at__lt=silent_since).delete()[0]:
-        raise Conflict("This worker is alive. Stop its process first; its row goes with it.", code="worker_alive")
+    """Delete the row of a dead worker. Raises Conflict for a live one, which would create its row again."""
+    oldest_heartbeat = DatabaseNow() - timedelta(seconds=HEARTBEAT_MAX_AGE_SECONDS)
+    if not Worker.objects.filter(pk=worker.pk, last_heartbeat_at__lt=oldest_heartbeat).delete()[0]:
+        raise Conflict(
+            "This worker is still running. Stop its process, which also removes it from this list.",
+            code="worker_alive",
+        )

@@ -8,7 +8,7 @@ import redis
 
 from tests.chaos.injector import Injector
 
-QUEUES = ("rq:queue:pool.cpu", "rq:queue:side")
+QUEUES = ("rq:queue:pool.cpu", "rq:queue:maintenance")
 
 
 def bells_lost(injector: Injector) -> str:

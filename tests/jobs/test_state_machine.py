@@ -23,6 +23,7 @@ from accounts.quota.models import LedgerEntry, Plan, Wallet
 from accounts.roles import Role, Scope
 from accounts.teams.services import ensure_personal_team
 from common.errors import Conflict, LimitExceeded
+from common.messages import Message
 from inference.catalogue import MODELS
 from jobs.fencing import Fence
 from jobs.models import Job, JobEvent, Priority
@@ -154,12 +155,12 @@ class JobSystem(RuleBasedStateMachine):
             case "complete":
                 return complete_job(fence=fence, result=result)
             case "fail":
-                return fail_job(fence=fence, code="x", message="x")
+                return fail_job(fence=fence, code="x", message=Message("x"))
             case "stop":
                 return confirm_cancel(fence=fence)
             case "crash" | "out of memory":
                 code = "out_of_memory" if word == "out of memory" else "engine_crashed"
-                return record_crash(fence=fence, code=code, message="x")
+                return record_crash(fence=fence, code=code, message=Message("x"))
         return requeue_job(fence=fence, delay_seconds=60 if word == "pause" else 0)
 
     def withdraw(self, job, *, forever):

@@ -1,4 +1,4 @@
-"""`manage.py check_ledger`: exits with 1 when the books do not agree."""
+"""`manage.py check_ledger`: exits with status 1 if it finds a discrepancy."""
 
 from itertools import chain
 from typing import Any
@@ -16,5 +16,5 @@ class Command(BaseCommand):
         for discrepancy in discrepancies:
             self.stdout.write(f"{discrepancy.rule}: {discrepancy.location}")
         if discrepancies:
-            raise CommandError(f"{len(discrepancies)} drifts found.")
+            raise CommandError(f"{len(discrepancies)} discrepancies found.")
         self.stdout.write("Wallets, ledger, jobs and results agree.")

@@ -1,4 +1,4 @@
-"""`manage.py gpuworker`: one worker on one device with one resident model."""
+"""`manage.py gpuworker`: one worker on one device with one loaded model."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from jobs.worker.gpu import GpuWorker
 
 
 class Command(BaseCommand):
-    help = "Runs a worker that makes videos: claims jobs from Postgres, keeps its model resident. SIGTERM drains it."
+    help = "Runs a worker that generates videos: it claims jobs and keeps its model loaded. SIGTERM drains it."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--model", default=settings.DEFAULT_MODEL, help="a name from the catalogue")
-        parser.add_argument("--source", default=None, help="checkpoint folder or hub id, where it is not the usual one")
+        parser.add_argument("--model", default=settings.DEFAULT_MODEL, help="the name of a model in the catalogue")
+        parser.add_argument("--source", default=None, help="checkpoint folder or hub id (default: the model's own)")
         parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
         parser.add_argument("--pool", default=None, help="the queue to serve (default: the model's own)")
 

@@ -1,4 +1,4 @@
-"""`manage.py maintenance_worker`: chores that wait for nobody, such as deleting files."""
+"""`manage.py maintenance_worker`: background tasks such as webhook deliveries and file deletions."""
 
 from datetime import timedelta
 from typing import Any
@@ -21,7 +21,7 @@ _PURGE_INTERVAL_SECONDS = 60
 
 
 class Command(BaseCommand):
-    help = "Runs the worker for side jobs: webhooks, files that are not wanted any more, people's data."
+    help = "Runs the maintenance worker: webhooks, batches, emails, file deletions and exports."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         tasks: list[Task] = [
@@ -40,5 +40,5 @@ class Command(BaseCommand):
 
 
 def sweep_old_orphans() -> None:
-    """Deletes objects that no job refers to and that are too old to be an upload."""
+    """Delete objects that no job refers to and that are too old to belong to an upload in progress."""
     sweep_orphans(older_than=timedelta(seconds=settings.ORPHAN_MIN_AGE_SECONDS))

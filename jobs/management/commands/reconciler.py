@@ -1,4 +1,4 @@
-"""`manage.py reconciler`: the loop that finds expired leases, passed deadlines and lost wake-ups."""
+"""`manage.py reconciler`: the loop that recovers from expired leases, passed deadlines and lost wake-ups."""
 
 import signal
 import threading
@@ -19,25 +19,25 @@ from jobs.videos.idempotency import delete_expired_keys
 
 
 def reconcile_quotas() -> None:
-    """Run one round of the work that the calendar brings: it need not be on time to the second."""
+    """Run one round of the tasks that depend on the calendar. They need not be on time to the second."""
     run_tasks(grant_due_monthly_credits, create_due_warnings)
 
 
 def run_full_scans() -> None:
-    """Run one round of the work that reads whole tables."""
+    """Run one round of the tasks that read whole tables."""
     run_tasks(delete_expired_keys, delete_due_teams, check_ledger, purge_audit_log)
 
 
-# Each round, and the seconds until it runs again.
+# Each round, and its interval in seconds.
 _ROUNDS: dict[Callable[[], None], float] = {
-    reconcile: 0.0,  # in every turn of the loop
+    reconcile: 0.0,  # in every iteration of the loop
     reconcile_quotas: settings.QUOTA_INTERVAL_SECONDS,
     run_full_scans: settings.LEDGER_CHECK_INTERVAL_SECONDS,
 }
 
 
 class Command(BaseCommand):
-    help = "Recovers jobs of dead workers, expires late ones, repeats lost wake-ups. Several instances may run."
+    help = "Recovers jobs of dead workers, expires late jobs, repeats lost wake-ups. Several instances may run."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         stop = threading.Event()

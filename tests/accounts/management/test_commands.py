@@ -89,8 +89,8 @@ def test_a_key_is_for_members_and_within_their_role(team):
 
 def test_a_worker_is_drained_and_resumed(db, capsys):
     worker = Worker.objects.create(name="w", pool="cpu", model="camera", device="cpu", last_heartbeat_at=DatabaseNow())
-    assert said(capsys, "drain_worker", "w") == "w drains"
-    assert said(capsys, "drain_worker", str(worker.pk)) == "w drains already"
-    assert said(capsys, "drain_worker", "w", "--resume") == "w claims again"
-    with pytest.raises(CommandError, match="Registered: w"):
+    assert said(capsys, "drain_worker", "w") == "w now drains."
+    assert said(capsys, "drain_worker", str(worker.pk)) == "w drains already."
+    assert said(capsys, "drain_worker", "w", "--resume") == "w now claims jobs."
+    with pytest.raises(CommandError, match="Registered workers: w"):
         call_command("drain_worker", "unknown")

@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.quota.models import LedgerEntry, Plan, Wallet
+from common.messages import Message
 from jobs.fencing import Fence
 from jobs.models import Job, JobEvent, Priority
 from jobs.queue import reconcile
@@ -75,8 +76,8 @@ def test_closing_twice_charges_once_and_still_says_yes(submit, alice):
     "write",
     [
         lambda fence: complete_job(fence=fence, result=PUBLISHED),
-        lambda fence: fail_job(fence=fence, code="x", message="x"),
-        lambda fence: record_crash(fence=fence, code="x", message="x"),
+        lambda fence: fail_job(fence=fence, code="x", message=Message("x")),
+        lambda fence: record_crash(fence=fence, code="x", message=Message("x")),
         lambda fence: confirm_cancel(fence=fence),
         lambda fence: requeue_job(fence=fence),
         lambda fence: renew_lease(fence=fence, steps_done=3).held,
@@ -98,7 +99,7 @@ def test_a_fenced_off_attempt_writes_nothing(write, submit, alice):
 def test_anything_but_success_costs_nothing(end, submit, alice):
     job = claimed(submit)
     if end:
-        assert end(fence=job.fence, code="out_of_memory", message="Too large.")
+        assert end(fence=job.fence, code="out_of_memory", message=Message("Too large."))
     else:
         cancel_job(job=job)
         assert renew_lease(fence=job.fence, steps_done=1).cancel_requested
@@ -115,7 +116,7 @@ def test_three_crashes_fail_the_job(submit, alice):
         Job.objects.filter(state=State.QUEUED).update(not_before=None)
         job = claim()
         assert job is not None
-        assert record_crash(fence=job.fence, code="engine_crashed", message="The engine crashed.")
+        assert record_crash(fence=job.fence, code="engine_crashed", message=Message("The engine crashed."))
         job.refresh_from_db()
         assert (job.crash_count, job.attempt) == (crashes, crashes)
         if crashes < 3:
@@ -143,7 +144,10 @@ def test_cancel_of_a_queued_job_is_at_once_and_repeatable(submit, alice):
 
 
 def test_a_cancel_that_was_asked_for_survives_a_crash_and_a_drain(submit):
-    for end in (lambda fence: record_crash(fence=fence, code="x", message="x"), lambda fence: requeue_job(fence=fence)):
+    for end in (
+        lambda fence: record_crash(fence=fence, code="x", message=Message("x")),
+        lambda fence: requeue_job(fence=fence),
+    ):
         job = claimed(submit)
         cancel_job(job=job)
         assert end(job.fence)
@@ -306,7 +310,7 @@ def test_the_queue_is_read_by_index_alone(submit):
 def test_the_claims_own_statement_never_reads_the_whole_table(submit):
     job = submit()
     _fill_queue(job)
-    wanted = {"pool": "cpu", "models": ["camera"], "vram_mb": 0, "priorities": Priority.values, "ageing_seconds": 900}
+    wanted = {"pool": "cpu", "models": ["camera"], "vram_mb": 0, "priorities": Priority.values, "aging_seconds": 900}
     wanted |= {"worker_id": uuid.uuid4(), "lease_seconds": 30}
     with connection.cursor() as cursor:
         cursor.execute("EXPLAIN " + _CLAIM, wanted)

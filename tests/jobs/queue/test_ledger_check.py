@@ -38,14 +38,17 @@ def test_a_healthy_system_has_no_drift(completed, capsys):
     [
         (lambda job: Wallet.objects.update(balance=7), "wallet is not the sum"),
         (lambda job: Wallet.objects.update(reserved=7), "wallet is not the sum"),
-        (lambda job: _sql("DELETE FROM quota_ledgerentry WHERE kind = 'reserve'"), "without its one reserve"),
-        (lambda job: _sql("DELETE FROM quota_ledgerentry WHERE kind = 'settle'"), "without its one closing row"),
+        (lambda job: _sql("DELETE FROM quota_ledgerentry WHERE kind = 'reserve'"), "without exactly one reserve"),
+        (
+            lambda job: _sql("DELETE FROM quota_ledgerentry WHERE kind = 'settle'"),
+            "without exactly one settle or release",
+        ),
         (lambda job: _sql("UPDATE quota_ledgerentry SET kind = 'release' WHERE kind = 'settle'"), "settled but not"),
-        (lambda job: _sql("UPDATE jobs_job SET charged_credits = 0 WHERE state = 'completed'"), "charge is not what"),
-        (lambda job: _closing_row_of_an_open_job(), "open job with a closing row"),
+        (lambda job: _sql("UPDATE jobs_job SET charged_credits = 0 WHERE state = 'completed'"), "charge differs from"),
+        (lambda job: _closing_row_of_an_open_job(), "unfinished job with a settle"),
         (
             lambda job: _sql("UPDATE quota_ledgerentry SET job_id = gen_random_uuid() WHERE kind = 'settle'"),
-            "not exist",
+            "of a missing job",
         ),
         (lambda job: UsageDay.objects.update(credits=7), "usage by day"),
         (lambda job: UsageDay.objects.update(videos=7), "usage by day"),
