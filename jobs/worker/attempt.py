@@ -1,4 +1,4 @@
-"""What a worker holds of one job between claim and close: its lease, its files, its progress."""
+"""The state of a running attempt in its worker, from claim to finish: lease, files and progress."""
 
 import shutil
 import time
@@ -17,15 +17,15 @@ from jobs.queue.lease import renew_lease
 from jobs.worker.messages import GenerateCommand
 from jobs.worker.progress import ProgressReporter
 
-# Stop this share of the lease before it can pass to another: the two clocks may run apart a little.
+# The attempt is stopped this fraction of the lease before the lease can expire, since the two clocks may drift apart.
 _LEASE_SAFETY_MARGIN = 0.1
 
 
 class RunningAttempt:
-    """One attempt in this worker's hands.
+    """An attempt that this worker holds.
 
-    The lease is counted on this machine's monotonic clock, from before the renewal was sent: it ends here no later than
-    it ends in Postgres, also when Postgres cannot be reached.
+    The lease is measured on this machine's monotonic clock, from before the renewal was sent. It therefore expires here
+    no later than in Postgres, even if Postgres cannot be reached.
     """
 
     def __init__(self, *, job: Job, folder: Path, kill_engine: Callable[[], None]) -> None:
@@ -40,11 +40,11 @@ class RunningAttempt:
         self.cancel_requested = self.cancel_sent = False
 
     def prepare(self) -> GenerateCommand:
-        """Fetches the picture and writes the order for the engine. Raises OSError where storage or disk fail."""
+        """Fetch the source image and return the command for the engine. Raises OSError if storage or disk fail."""
         self.folder.mkdir(parents=True)
-        picture_path = self.folder / "source.png"
+        image_path = self.folder / "source.png"
         with default_storage.open(self.job.source_key) as source:
-            picture_path.write_bytes(source.read())
+            image_path.write_bytes(source.read())
         request = GenerationRequest(
             prompt=self.job.prompt,
             negative_prompt=self.job.negative_prompt,
@@ -56,25 +56,25 @@ class RunningAttempt:
             guidance_scale=self.job.guidance_scale,
             seed=self.job.seed,
         )
-        return GenerateCommand(self.fence, request, picture_path, self.folder / "frames.npy")
+        return GenerateCommand(self.fence, request, image_path, self.folder / "frames.npy")
 
     def remove_files(self) -> None:
-        """Empties its place on the disk; what is published lies in the storage."""
+        """Delete the scratch files. The published files are in the storage."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def record_step(self, step: int, total: int) -> None:
-        """Progress of the engine, told in the job's own steps: engines count the decoding too, or frames."""
+        """Record the engine's progress, converted to the job's steps: engines also count decoding, or count frames."""
         self._last_step = time.monotonic()
         self._steps_done = self.job.steps * step // max(1, total)
         self._progress_reporter.report_progress(self._steps_done)
 
     def record_preview(self, jpeg: bytes) -> None:
-        """A picture of the clip as it stands after the last step that was noted."""
+        """Publish a preview of the video after the last recorded step."""
         self._progress_reporter.report_preview(self._steps_done, jpeg)
 
     @property
     def is_lease_lost(self) -> bool:
-        """Another attempt may hold the job: nothing that this one makes will be taken."""
+        """Whether another attempt may hold the job, so that the result of this one would be rejected."""
         return (
             self._fenced_off
             or time.monotonic() > self._lease_expires_at - settings.LEASE_TIMEOUT_SECONDS * _LEASE_SAFETY_MARGIN
@@ -82,16 +82,16 @@ class RunningAttempt:
 
     @property
     def timeout_error(self) -> tuple[str, Message] | None:
-        """Why the run must be ended by force: code and message, or None."""
+        """Return code and message if the engine has to be killed because of a timeout, else None."""
         now = time.monotonic()
         if now - self._last_step > settings.ENGINE_PROGRESS_TIMEOUT_SECONDS:
             return "engine_hung", Message("The engine made no progress.")
         if now - self._started > settings.ATTEMPT_TIMEOUT_SECONDS:
-            return "attempt_timeout", Message("The attempt took longer than the time limit.")
+            return "attempt_timeout", Message("The video took longer than the time limit.")
         return None
 
     def renew_lease_if_due(self, interval_seconds: float) -> None:
-        """Renews the lease, publishes the progress and asks for a cancel, if the last time is so long ago."""
+        """Renew the lease, store the progress and check for a cancellation, if the last renewal is that long ago."""
         now = time.monotonic()
         if self._fenced_off or now - self._last_renewal < interval_seconds:
             return
@@ -99,7 +99,7 @@ class RunningAttempt:
         try:
             renewal = renew_lease(fence=self.fence, steps_done=self._steps_done)
         except AnyDatabaseError:
-            # Tried again a beat later; `is_lost` ends the run before the lease can pass to another.
+            # Retried after the next interval. `is_lease_lost` stops the run before the lease can expire in Postgres.
             close_old_connections()
             return
         self._fenced_off = not renewal.held

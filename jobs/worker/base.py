@@ -1,8 +1,8 @@
-"""A worker that RQ rings and Postgres feeds.
+"""A worker that is woken up by RQ and gets its work from Postgres.
 
-What RQ gives us is its queues as doorbells, and its registry, so that `rq info` shows our workers. What is on the
-queues is never looked into: no function name and no pickle from Redis is ever resolved, so a forged entry rings
-the bell and does nothing else. Losing Redis costs a poll a second, never a job and never a loaded model.
+RQ's queues carry wake-ups, and its registry makes our workers visible in `rq info`. The content of the entries is never
+read: no function name and no pickle from Redis is resolved, so a forged entry wakes a worker up and does nothing else.
+Without Redis, workers poll Postgres once a second; no job and no loaded model is lost.
 """
 
 import os
@@ -18,35 +18,35 @@ from rq.exceptions import DequeueTimeout
 
 log = structlog.get_logger(__name__)
 
-# With a dead bell this is how often Postgres is asked.
+# How often Postgres is polled while no wake-ups arrive.
 POLL_INTERVAL_SECONDS = 1
 _REDIS_TIMEOUT_SECONDS = 3
 
 
 class BaseWorker(SimpleWorker):  # type: ignore[misc]
-    """Base of our worker processes: a place in RQ's registry, a bell to wait for, and a flag that says stop."""
+    """Base class of our workers: an entry in RQ's registry, a queue of wake-ups, and a flag that requests a stop."""
 
     def __init__(self, queue: str) -> None:
         client = redis.Redis.from_url(
             settings.REDIS_URL, socket_timeout=_REDIS_TIMEOUT_SECONDS, socket_connect_timeout=_REDIS_TIMEOUT_SECONDS
         )
         name = f"{socket.gethostname()}.{os.getpid()}.{os.urandom(3).hex()}"
-        # Without `prepare_for_work` the constructor does not talk to Redis, which may be down.
+        # With `prepare_for_work` the constructor would connect to Redis, which may be unreachable.
         super().__init__([Queue(queue, connection=client)], name=name, connection=client, prepare_for_work=False)
         self.hostname, self.pid, self.ip_address = socket.gethostname(), os.getpid(), ""
         self.stop_requested = False
         self._redis_is_available = True
 
     def _set_connection(self, connection: redis.Redis) -> redis.Redis:
-        """Keeps our timeouts: RQ would raise them to minutes, and a frozen Redis would hold the leases' beat up."""
+        """Keep our timeouts. RQ would raise them to minutes, and a frozen Redis would delay the renewal of leases."""
         return connection
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """SIGTERM and Ctrl-C: only a flag. RQ's own handler talks to Redis and can lose the job in hand with it."""
+        """Handle SIGTERM and Ctrl-C: set a flag only. RQ's own handler uses Redis and can lose the running job."""
         self.stop_requested = True
 
     def wait_for_wakeup(self, timeout_seconds: int = POLL_INTERVAL_SECONDS) -> bool:
-        """Returns True when it rang; False after the timeout, or when Redis does not answer."""
+        """Return True after a wake-up, False after the timeout or if Redis does not respond."""
         try:
             Queue.lpop([self.queues[0].key], timeout_seconds, connection=self.connection)
         except DequeueTimeout:
@@ -60,14 +60,14 @@ class BaseWorker(SimpleWorker):  # type: ignore[misc]
         return True
 
     def clear_wakeups(self) -> None:
-        """Forgets what rang so far; look for work once more afterwards."""
+        """Drop the pending wake-ups. The caller has to look for work once more afterwards."""
         try:
             self.connection.delete(self.queues[0].key)
         except redis.RedisError as error:
             self._log_redis_state(available=False, reason=str(error))
 
     def register(self) -> None:
-        """Keeps the worker in RQ's registry, also after Redis lost its data."""
+        """Keep the worker in RQ's registry, even after Redis has lost its data."""
         try:
             if self.connection.exists(self.key):
                 self.heartbeat(timeout=int(settings.HEARTBEAT_INTERVAL_SECONDS * 4))
@@ -77,13 +77,14 @@ class BaseWorker(SimpleWorker):  # type: ignore[misc]
             self._log_redis_state(available=False, reason=str(error))
 
     def unregister(self) -> None:
+        """Remove the worker from RQ's registry."""
         try:
             self.register_death()
         except redis.RedisError as error:
             self._log_redis_state(available=False, reason=str(error))
 
     def _log_redis_state(self, *, available: bool, reason: str = "") -> None:
-        """Logs changes only: a Redis that is away for an hour is one line, not 3,600."""
+        """Log changes only: an outage of an hour is one line, not 3,600."""
         if available != self._redis_is_available:
             self._redis_is_available = available
             if available:

@@ -1,7 +1,7 @@
-"""The engine child: loads the model once, then makes one clip after the other for its worker.
+"""The engine process: loads the model once, then generates one video after the other for its worker.
 
-It lives in a process of its own because a hung or crashed CUDA call cannot be mended from within. It imports neither
-Django nor Redis. Run by `multiprocessing`'s spawn method.
+It is a separate process because a process cannot recover from its own hung or crashed CUDA call. It imports neither
+Django nor Redis. The worker starts it with `multiprocessing`'s spawn method.
 """
 
 import logging
@@ -36,9 +36,9 @@ from jobs.worker.messages import (
 
 log = logging.getLogger(__name__)
 
-# Steps are told at most so often: an engine that makes a thousand a second would keep its worker busy listening.
+# An engine that runs a thousand steps a second would otherwise keep its worker busy reading messages.
 _PROGRESS_INTERVAL_SECONDS = 0.05
-# And what the clip looks like: it costs the engine a millisecond or two.
+# A preview costs the engine one or two milliseconds.
 _PREVIEW_INTERVAL_SECONDS = 0.5
 
 
@@ -51,8 +51,8 @@ def run_engine(
     device: str,
     source: str | None,
 ) -> None:
-    """The child's main function. Returns when the worker closes the pipe or the engine is beyond repair."""
-    # SIGTERM and Ctrl-C reach the whole group: they are the worker's to decide about.
+    """Run the engine process. Returns when the worker closes the pipe or the engine is broken."""
+    # SIGTERM and Ctrl-C reach the whole process group. The worker decides what follows from them.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_parent_death_signal(signal.SIGKILL, parent_pid=parent_pid)()
@@ -75,22 +75,22 @@ def run_engine(
             command = pipe.recv()
         except (EOFError, OSError):  # closed, or the worker was killed
             return
-        # A cancel that finds no run came after its run was over: nothing to do.
+        # A cancel command that arrives between runs is late: its run has finished.
         if isinstance(command, GenerateCommand):
-            report = _generate(engine, command, pipe)
-            healthy = not (isinstance(report, GenerationFailure) and report.broken)
-            pipe.send(report)
+            outcome = _generate(engine, command, pipe)
+            healthy = not (isinstance(outcome, GenerationFailure) and outcome.broken)
+            pipe.send(outcome)
 
 
-class _Relay:
-    """Between a run and the worker: steps and looks to the one, a cancel to the other."""
+class _RunCallbacks:
+    """The callbacks of a run: they send progress and previews to the worker, and receive its cancel command."""
 
     def __init__(self, fence: Fence, pipe: "Connection[EngineMessage, EngineCommand]") -> None:
         self._fence, self._pipe = fence, pipe
         self._progress_sent_at = self._preview_sent_at = time.monotonic()
 
     def on_step(self, step: int, total: int) -> None:
-        """Raises Canceled."""
+        """Report progress. Raises Canceled if the worker has canceled this run."""
         while self._pipe.poll():
             if _is_cancel_of(self._pipe.recv(), self._fence):
                 raise Canceled
@@ -109,10 +109,10 @@ class _Relay:
 def _generate(
     engine: Engine, command: GenerateCommand, pipe: "Connection[EngineMessage, EngineCommand]"
 ) -> GenerationResult | GenerationCancellation | GenerationFailure:
-    started, relay = time.monotonic(), _Relay(command.fence, pipe)
+    started, callbacks = time.monotonic(), _RunCallbacks(command.fence, pipe)
     try:
-        image = decode_image(command.picture_path.read_bytes())
-        frames = engine.generate(command.request, image, relay.on_step, relay.on_preview)
+        image = decode_image(command.image_path.read_bytes())
+        frames = engine.generate(command.request, image, callbacks.on_step, callbacks.on_preview)
         gpu_seconds = time.monotonic() - started
         _save_frames(frames, command.frames_path)
     except Canceled:
@@ -127,7 +127,7 @@ def _generate(
         return GenerationFailure(command.fence, error.code, _message(error), permanent=error.permanent, broken=broken)
     except Exception:
         log.exception("The engine failed unexpectedly.")
-        # Whatever it was, the state that it left behind is not to be trusted.
+        # The state of the engine cannot be trusted after an unknown error.
         return GenerationFailure(
             command.fence, "engine_failed", Message("The engine failed."), permanent=False, broken=True
         )

@@ -1,4 +1,4 @@
-"""The worker's end of its engine child: start, talk, notice its death, replace it."""
+"""The worker's handle on its engine process: starts it, exchanges messages, detects its exit, replaces it."""
 
 import multiprocessing
 import os
@@ -12,22 +12,22 @@ from multiprocessing.context import SpawnProcess
 from jobs.worker.child import run_engine
 from jobs.worker.messages import EngineCommand, EngineMessage
 
-# Spawned, not forked: a CUDA context does not survive a fork, and the child must not inherit database connections.
+# Spawned, not forked: a CUDA context does not survive a fork, and the engine must not inherit database connections.
 _context = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
 class EngineExit:
-    """The child is gone without having said so. `exitcode` is negative for a signal."""
+    """The engine process has exited. `exitcode` is negative if a signal killed it."""
 
     exitcode: int | None
 
 
 class EngineProcess:
-    """One resident engine, restartable. Knows nothing of jobs."""
+    """One engine process that can be restarted. This class does not know about jobs."""
 
     def __init__(self, *, model: str, device: str, source: str | None, configure_logs: Callable[[], None]) -> None:
-        self._facts = {"model": model, "device": device, "source": source, "configure_logs": configure_logs}
+        self._options = {"model": model, "device": device, "source": source, "configure_logs": configure_logs}
         self._process: SpawnProcess | None = None
         self._pipe: connection.Connection[EngineCommand, EngineMessage] | None = None
 
@@ -40,21 +40,21 @@ class EngineProcess:
         return self._process is not None
 
     def start(self) -> None:
-        """Starts a fresh child. Call it from the main thread only: the child dies with the thread that started it."""
-        ours, theirs = _context.Pipe()
+        """Start the process. Call it from the main thread only: the process dies with the thread that started it."""
+        worker_end, engine_end = _context.Pipe()
         self._process = _context.Process(
             target=run_engine,
-            args=(theirs,),
-            kwargs={"parent_pid": os.getpid(), **self._facts},
-            name=f"engine {self._facts['model']}",
+            args=(engine_end,),
+            kwargs={"parent_pid": os.getpid(), **self._options},
+            name=f"engine {self._options['model']}",
             daemon=True,
         )
         self._process.start()
-        theirs.close()
-        self._pipe = ours
+        engine_end.close()
+        self._pipe = worker_end
 
     def send(self, command: EngineCommand) -> None:
-        """Sends an order; a child that died meanwhile is noticed by the next `reports`."""
+        """Send a command. If the process has died in the meantime, the next `receive` reports it."""
         try:
             if self._pipe is not None:
                 self._pipe.send(command)
@@ -62,9 +62,9 @@ class EngineProcess:
             pass
 
     def receive(self, *, timeout_seconds: float, wakeup_socket: socket.socket) -> list[EngineMessage | EngineExit]:
-        """What the child has said; at last Died, once, when it is gone.
+        """Return the messages of the engine, with EngineExit as the last one, once, after the process has exited.
 
-        Waits for the first word, or until the socket has something to read, or so many seconds.
+        Waits until there is a message, the socket is readable, or the timeout has passed.
         """
         if self._process is None or self._pipe is None:
             connection.wait([wakeup_socket], timeout_seconds)
@@ -78,28 +78,28 @@ class EngineProcess:
             self._process.join(timeout=1)
         if not self._process.is_alive():
             received.append(EngineExit(self._process.exitcode))
-            self._forget()
+            self._close_handles()
         return received
 
     def kill_callback(self) -> Callable[[], None]:
-        """Ends the child that runs now, and never a later one. May be called from any thread and at any time."""
+        """Return a function that kills the present process, and never a later one. Any thread may call it any time."""
         process = self._process
 
         def kill() -> None:
-            with suppress(ValueError):  # it is gone, and its handle closed
+            with suppress(ValueError):  # the process has exited and its handle is closed
                 if process is not None:
                     process.kill()
 
         return kill
 
     def stop(self) -> None:
-        """Ends the child at once, whatever it does."""
+        """Kill the process at once."""
         if self._process is not None:
             self._process.kill()
             self._process.join()
-            self._forget()
+            self._close_handles()
 
-    def _forget(self) -> None:
+    def _close_handles(self) -> None:
         if self._pipe is not None:
             self._pipe.close()
         if self._process is not None:

@@ -1,7 +1,7 @@
-"""The GPU worker: claims jobs from Postgres, has its engine child make them, publishes them.
+"""The GPU worker: claims jobs from Postgres, generates videos in its engine process, publishes them.
 
-This process never touches CUDA. It can therefore watch the child, kill it, and keep its promises to Postgres while a
-kernel hangs. One thread does it all; only publishing has threads of its own.
+This process never uses CUDA. It can therefore watch and kill the engine process, and renew its leases while a kernel
+hangs. One thread does all of this; only publishing has threads of its own.
 """
 
 import time
@@ -46,12 +46,12 @@ log = structlog.get_logger(__name__)
 _CANCEL_CHECK_INTERVAL_SECONDS = 1.0
 _POLL_INTERVAL_SECONDS = 0.25
 _MAX_RELOAD_DELAY_SECONDS = 30
-# A job that could not be read from the storage or written to the disk: not claimed again before.
+# Delay before a job is claimed again whose files could not be read from the storage or written to the disk.
 _STORAGE_RETRY_DELAY_SECONDS = 10
 
 
 class GpuWorker(BaseWorker):
-    """One worker, one device, one resident model."""
+    """One worker on one device with one loaded model."""
 
     def __init__(self, *, spec: ModelSpec, pool: str, device: str, source: str | None) -> None:
         super().__init__(pool_queue(pool))
@@ -70,13 +70,13 @@ class GpuWorker(BaseWorker):
         self.drain_deadline = float("inf")
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """SIGTERM means drain: no new claim; finish what fits into DRAIN_TIMEOUT_SECONDS, hand back the rest."""
+        """Drain on SIGTERM: claim nothing, finish what fits into DRAIN_TIMEOUT_SECONDS, requeue the rest."""
         if not self.stop_requested:
             self.drain_deadline = time.monotonic() + settings.DRAIN_TIMEOUT_SECONDS
         super().request_stop(signum, frame)
 
     def run(self) -> None:
-        """Works until told to stop."""
+        """Work until a stop is requested and the drain is finished."""
         self._install_signal_handlers()
         self.register()
         self.lease_watchdog.start()
@@ -94,11 +94,11 @@ class GpuWorker(BaseWorker):
             self.shut_down()
 
     def run_once(self) -> None:
-        """One round of the loop."""
+        """Run one iteration of the loop."""
         self.ensure_engine()
         timeout = 0 if self.is_idle else _POLL_INTERVAL_SECONDS
-        for report in self.engine.receive(timeout_seconds=timeout, wakeup_socket=self.publisher.done_signal):
-            self.handle_message(report)
+        for message in self.engine.receive(timeout_seconds=timeout, wakeup_socket=self.publisher.done_signal):
+            self.handle_message(message)
         self.maintain_attempts()
         self.send_heartbeat()
         if self.is_idle:
@@ -106,40 +106,42 @@ class GpuWorker(BaseWorker):
 
     @property
     def is_idle(self) -> bool:
-        """EngineReady for a job and allowed to claim one."""
-        free = self.running_attempt is None and not self.publisher.is_full
+        """Whether the worker is ready for a job and allowed to claim one."""
+        has_capacity = self.running_attempt is None and not self.publisher.is_full
         may_claim = (
             not self.stop_requested
             and not self.worker_heartbeat.drain_requested
             and not self.worker_heartbeat.last_error
         )
-        return self.engine_is_ready and free and may_claim
+        return self.engine_is_ready and has_capacity and may_claim
 
     @property
     def is_finished(self) -> bool:
-        """Told to stop, and nothing is in hand any more or the time for it is over."""
-        in_hand = self.running_attempt is not None or self.publisher.attempts
-        return self.stop_requested and (not in_hand or time.monotonic() > self.drain_deadline)
+        """Whether a stop was requested, and all jobs are finished or DRAIN_TIMEOUT_SECONDS have passed."""
+        has_jobs = self.running_attempt is not None or self.publisher.attempts
+        return self.stop_requested and (not has_jobs or time.monotonic() > self.drain_deadline)
 
     def ensure_engine(self) -> None:
-        """Starts a child where there is none, unless the last one just failed to load."""
+        """Start the engine process if there is none, unless the last one has just failed to load."""
         if not self.engine.is_running and not self.stop_requested and time.monotonic() >= self.next_load_at:
             self.engine_is_ready = False
             self.engine.start()
 
     def claim_or_wait(self) -> None:
-        """The next job if there is one, else waits for the bell."""
+        """Claim and start the next job. If there is none, wait for a wake-up."""
         job = self.claim()
         if job is None and self.wait_for_wakeup():
             job = self.claim()
             if job is None:
-                # All bells so far rang for jobs that are taken; one that rings after this is for a job still to come.
+                # All wake-ups so far were for jobs that have been claimed. Jobs submitted before the queue is cleared
+                # are found by the claim below; later ones send a new wake-up.
                 self.clear_wakeups()
                 job = self.claim()
         if job is not None:
             self.start(job)
 
     def claim(self) -> Job | None:
+        """Claim the next job for this worker's model, or return None."""
         return claim_job(
             pool=self.pool,
             worker_id=self.worker_heartbeat.id,
@@ -148,7 +150,7 @@ class GpuWorker(BaseWorker):
         )
 
     def start(self, job: Job) -> None:
-        """Hands a claimed job to the engine."""
+        """Send a claimed job to the engine."""
         attempt = RunningAttempt(
             job=job, folder=self.scratch.folder(job.fence), kill_engine=self.engine.kill_callback()
         )
@@ -158,8 +160,8 @@ class GpuWorker(BaseWorker):
             command = attempt.prepare()
         except OSError as error:
             if isinstance(error, FileNotFoundError) and is_missing(job.source_key):
-                missing = Message("The source image no longer exists.")
-                self.finish_running_attempt(lambda: fail_job(fence=job.fence, code="source_missing", message=missing))
+                message = Message("The source image of this video no longer exists.")
+                self.finish_running_attempt(lambda: fail_job(fence=job.fence, code="source_missing", message=message))
                 return
             log.error("storage_failed", task_id=job.public_id, reason=str(error))
             self.finish_running_attempt(
@@ -168,40 +170,40 @@ class GpuWorker(BaseWorker):
         else:
             self.engine.send(command)
 
-    def handle_message(self, report: EngineMessage | EngineExit) -> None:
-        """Acts on one word of the child. What it says of a run that is not the present one is dropped."""
-        match report:
+    def handle_message(self, message: EngineMessage | EngineExit) -> None:
+        """Handle one message of the engine. A message about a run that is not the present one is ignored."""
+        match message:
             case EngineReady():
                 self.engine_is_ready = True
                 self.engine_error = ""
                 self.failed_loads = 0
-                log.info("engine_ready", model=self.spec.name, seconds=round(report.load_seconds, 1))
+                log.info("engine_ready", model=self.spec.name, seconds=round(message.load_seconds, 1))
             case LoadFailure():
-                self.engine_error = str(report.message)
-                log.error("engine_load_failed", model=self.spec.name, code=report.code, reason=str(report.message))
+                self.engine_error = str(message.message)
+                log.error("engine_load_failed", model=self.spec.name, code=message.code, reason=str(message.message))
             case EngineExit():
-                self.handle_engine_exit(report)
-            case _ if self.running_attempt is None or report.fence != self.running_attempt.fence:
-                log.warning("unexpected_engine_message", report=type(report).__name__)
+                self.handle_engine_exit(message)
+            case _ if self.running_attempt is None or message.fence != self.running_attempt.fence:
+                log.warning("unexpected_engine_message", message_type=type(message).__name__)
             case StepProgress():
-                self.running_attempt.record_step(report.step, report.total)
+                self.running_attempt.record_step(message.step, message.total)
             case PreviewFrame():
-                self.running_attempt.record_preview(report.jpeg)
+                self.running_attempt.record_preview(message.jpeg)
             case GenerationResult():
-                self.publish_running_attempt(report.gpu_seconds)
+                self.publish_running_attempt(message.gpu_seconds)
             case GenerationCancellation():
-                fence = report.fence
+                fence = message.fence
                 self.finish_running_attempt(lambda: confirm_cancel(fence=fence))
             case GenerationFailure():
-                self.handle_run_failure(report)
+                self.handle_generation_failure(message)
 
-    def handle_engine_exit(self, report: EngineExit) -> None:
-        """The child is gone: the job that it held counts a crash, the next turn starts a successor."""
-        log.warning("engine_died", exitcode=report.exitcode)
+    def handle_engine_exit(self, engine_exit: EngineExit) -> None:
+        """Count a crash for the job that the engine had. The next iteration starts a new engine process."""
+        log.warning("engine_died", exitcode=engine_exit.exitcode)
         if not self.engine_is_ready:
             self.failed_loads += 1
             self.next_load_at = time.monotonic() + min(2**self.failed_loads, _MAX_RELOAD_DELAY_SECONDS)
-            self.engine_error = self.engine_error or "The engine dies while it loads its model."
+            self.engine_error = self.engine_error or "The engine process exits while it loads its model."
         self.engine_is_ready = False
         if self.running_attempt is not None:
             fence = self.running_attempt.fence
@@ -209,38 +211,41 @@ class GpuWorker(BaseWorker):
                 lambda: record_crash(fence=fence, code="engine_crashed", message=Message("The engine crashed."))
             )
 
-    def handle_run_failure(self, report: GenerationFailure) -> None:
-        fence, code, message = report.fence, report.code, report.message
+    def handle_generation_failure(self, failure: GenerationFailure) -> None:
+        """Requeue, fail or retry the job, and replace the engine process if its state cannot be trusted."""
+        fence, code, message = failure.fence, failure.code, failure.message
         log.warning("run_failed", job=fence.job_id.hex, attempt=fence.attempt, code=code, reason=str(message))
         if code == SCRATCH_FAILED:
             self.finish_running_attempt(lambda: requeue_job(fence=fence, delay_seconds=_STORAGE_RETRY_DELAY_SECONDS))
         else:
-            close = fail_job if report.permanent else record_crash
-            self.finish_running_attempt(lambda: close(fence=fence, code=code, message=message))
-        # After running out of memory, too: the next try deserves a child whose memory is not fragmented.
-        if report.broken or code == OUT_OF_MEMORY:
+            finish = fail_job if failure.permanent else record_crash
+            self.finish_running_attempt(lambda: finish(fence=fence, code=code, message=message))
+        # Also after running out of memory: the next attempt needs a process whose memory is not fragmented.
+        if failure.broken or code == OUT_OF_MEMORY:
             self.recycle_engine()
 
     def recycle_engine(self) -> None:
-        """Ends the child, whatever it does; the next turn starts a fresh one."""
+        """Kill the engine process. The next iteration starts a new one."""
         self.engine.stop()
         self.engine_is_ready = False
 
     def publish_running_attempt(self, gpu_seconds: float) -> None:
+        """Pass the generated frames to the publisher, so that the engine is free for the next job."""
         attempt = self.running_attempt
-        assert attempt is not None  # noqa: S101 (`hear` has checked it)
+        assert attempt is not None  # noqa: S101 (`handle_message` has checked it)
         self.running_attempt = None
         self.worker_heartbeat.record_completion(credits=attempt.job.quoted_credits, seconds=gpu_seconds)
         self.publisher.submit(attempt, gpu_seconds=gpu_seconds)
 
     def maintain_attempts(self) -> None:
-        """Renews leases, passes cancels on, ends runs that hang; forgets what is published."""
+        """Renew leases, forward cancellations, stop runs that hang, and drop attempts that are published."""
         self.worker_heartbeat.jobs_done += self.publisher.poll()
         if self.running_attempt is not None:
             self.maintain_running_attempt(self.running_attempt)
 
     def maintain_running_attempt(self, attempt: RunningAttempt) -> None:
-        # Oftener than the lease needs: a cancel should be seen within a second.
+        """Renew the lease of the running attempt and act on its loss, a timeout or a cancellation."""
+        # More often than the lease needs: a cancellation should be noticed within a second.
         attempt.renew_lease_if_due(min(_CANCEL_CHECK_INTERVAL_SECONDS, settings.HEARTBEAT_INTERVAL_SECONDS))
         if attempt.is_lease_lost:
             self.recycle_engine()
@@ -253,21 +258,24 @@ class GpuWorker(BaseWorker):
             attempt.cancel_sent = True
             self.engine.send(CancelCommand(attempt.fence))
 
-    def finish_running_attempt(self, close: Callable[[], bool]) -> None:
-        """Says in Postgres how the present run ended, then lets go of it. close: whether Postgres took its word."""
+    def finish_running_attempt(self, finish: Callable[[], bool]) -> None:
+        """Write the outcome of the running attempt to Postgres and drop it.
+
+        finish: writes the outcome and returns False if the attempt was fenced off.
+        """
         attempt = self.running_attempt
         assert attempt is not None  # noqa: S101 (callers have checked it)
         try:
-            if not close():
+            if not finish():
                 log.warning("attempt_fenced_off", task_id=attempt.job.public_id, attempt=attempt.job.attempt)
         except AnyDatabaseError as error:
-            # The lease will run out and the reconciler will see to the job.
-            log.error("close_failed", task_id=attempt.job.public_id, reason=str(error).strip())
+            # The lease expires and the reconciler requeues the job.
+            log.error("finish_failed", task_id=attempt.job.public_id, reason=str(error).strip())
         self.running_attempt = None
         attempt.remove_files()
 
     def send_heartbeat(self) -> None:
-        """Tells the site what this worker is and does."""
+        """Publish the state of this worker, if it is due."""
         self.worker_heartbeat.last_error = self.engine_error or self.publisher.last_error or self.scratch.last_error
         state = Worker.State.READY
         if self.stop_requested or self.worker_heartbeat.drain_requested:
@@ -282,7 +290,7 @@ class GpuWorker(BaseWorker):
             self.register()
 
     def shut_down(self) -> None:
-        """Hands back what is not finished, and takes its name off the door."""
+        """Requeue unfinished jobs and remove the worker from the registries."""
         self.lease_watchdog.stop()
         self.engine.stop()
         self.publisher.abort()
@@ -294,7 +302,7 @@ class GpuWorker(BaseWorker):
                 requeue_job(fence=attempt.fence)
             self.worker_heartbeat.remove()
         except AnyDatabaseError as error:
-            log.error("requeue_failed", reason=str(error).strip(), consequence="the leases will run out")
+            log.error("requeue_failed", reason=str(error).strip(), consequence="the leases will expire")
         self.unregister()
         self.scratch.remove()
         log.info("worker_stopped", jobs_done=self.worker_heartbeat.jobs_done)

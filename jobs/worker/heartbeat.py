@@ -1,4 +1,4 @@
-"""The row in which a worker tells the site what it is, what it can hold and how it is."""
+"""The heartbeat of a worker: its row with device, model, state and measured speed."""
 
 import time
 import uuid
@@ -12,48 +12,49 @@ from inference.devices import choose_device
 from jobs.models import Worker
 
 _STATE_CHANGE_INTERVAL_SECONDS = 1.0
-# What a video counts in the measured seconds_per_credit when the next one is made: the latest ten make up two thirds of it.
+# The weight of a video in the measured speed shrinks by this factor with each later video: the latest ten make up two
+# thirds of the weight.
 _DECAY = 0.9
-# Dividing by it stays possible where a clock saw no time pass.
+# Keeps the value usable as a divisor if the clock measured no time.
 _MIN_SECONDS_PER_CREDIT = 0.001
 
 
 class WorkerHeartbeat:
-    """This process's row in the table of workers."""
+    """The row of this process in the table of workers."""
 
     def __init__(self, *, name: str, pool: str, model: str, device: str) -> None:
         self.id: uuid.UUID = new_id()
         self.last_error = ""
         self.jobs_done = 0
-        # An administrator asked for it: the worker finishes what it holds and claims nothing more.
+        # Set if an administrator has requested a drain: the worker finishes its jobs and claims no new ones.
         self.drain_requested = False
-        self._facts = {"name": name, "pool": pool, "model": model, "device": device, "version": settings.VERSION}
+        self._identity = {"name": name, "pool": pool, "model": model, "device": device, "version": settings.VERSION}
         self._state: str | None = None
         self._sent_at = 0.0
         self._device = choose_device(device)
         self._recent_credits = self._recent_seconds = 0.0
 
-    def record_completion(self, *, credits: int, seconds: float) -> None:  # noqa: A002 (the product's word)
-        """A video of so many quoted credits took the device so long."""
+    def record_completion(self, *, credits: int, seconds: float) -> None:  # noqa: A002 (the name of the unit)
+        """Record how long the device took for a video, and its quoted credits."""
         self._recent_credits = self._recent_credits * _DECAY + credits
         self._recent_seconds = self._recent_seconds * _DECAY + seconds
 
     @property
     def seconds_per_credit(self) -> float | None:
-        """Seconds that a credit takes here; None before the first video."""
+        """Return the measured seconds per credit, or None before the first video."""
         return (
             max(_MIN_SECONDS_PER_CREDIT, self._recent_seconds / self._recent_credits) if self._recent_credits else None
         )
 
     @property
     def vram_per_job_mb(self) -> int:
-        """The memory that one job may count on, MiB: all of it, since a worker runs one job at a time."""
+        """Return the memory available to one job, in MiB: all of it, since a worker runs one job at a time."""
         return self._device.total_mb
 
     def send_if_due(self, state: Worker.State) -> bool:
-        """Writes the row every HEARTBEAT_INTERVAL_SECONDS, a change of state within a second. Returns whether it did."""
+        """Write the row every HEARTBEAT_INTERVAL_SECONDS, and a new state within a second. Return whether it did."""
         now = time.monotonic()
-        # Between short jobs a worker is ready for milliseconds: not worth a row each time.
+        # Between short jobs a worker is ready for milliseconds, which is not worth a write each time.
         interval = (
             settings.HEARTBEAT_INTERVAL_SECONDS
             if state == self._state
@@ -62,8 +63,8 @@ class WorkerHeartbeat:
         if self._state is not None and now - self._sent_at < interval:
             return False
         self._device = choose_device(str(self._device))
-        facts = {
-            **self._facts,
+        values = {
+            **self._identity,
             "state": state,
             "last_error": self.last_error[:300],
             "device": str(self._device),
@@ -76,13 +77,14 @@ class WorkerHeartbeat:
             "last_heartbeat_at": DatabaseNow(),
         }
         row = Worker.objects.filter(pk=self.id)
-        # A drain that was asked for since the last beat is not known here yet: it is not to look undone for another.
+        # A drain may have been requested since our last heartbeat. Do not overwrite it with our stale state.
         draining = When(drain_requested_at__isnull=False, then=Value(Worker.State.DRAINING))
-        if not row.update(**{**facts, "state": Case(draining, default=Value(state))}):
-            Worker.objects.bulk_create([Worker(pk=self.id, **facts)], ignore_conflicts=True)
+        if not row.update(**{**values, "state": Case(draining, default=Value(state))}):
+            Worker.objects.bulk_create([Worker(pk=self.id, **values)], ignore_conflicts=True)
         self.drain_requested = row.filter(drain_requested_at__isnull=False).exists()
         self._state, self._sent_at = state, now
         return True
 
     def remove(self) -> None:
+        """Delete the row."""
         Worker.objects.filter(pk=self.id).delete()

@@ -1,7 +1,8 @@
-"""Ends a run whose lease is over while the worker itself waits for an answer from Postgres that does not come.
+"""Stops a run whose lease has expired while the worker waits for a response from Postgres that does not come.
 
-A refused connection is an error, and the worker's loop sees to its leases. Silence is none: behind a dead route, or a
-frozen proxy, a renewal may wait for minutes while the lease passes to another worker and two engines make one job.
+A refused connection raises an error, and the worker's loop goes on to check its leases. A connection that hangs (a dead
+route, a frozen proxy) raises none: a renewal may block for minutes, while the lease passes to another worker and two
+engines generate the same video.
 """
 
 import threading
@@ -17,7 +18,7 @@ _CHECK_INTERVAL_SECONDS = 0.25
 
 
 class LeaseWatchdog(threading.Thread):
-    """Asks all the while for the run that the worker holds, and ends its engine once the lease is over."""
+    """A thread that checks the worker's running attempt and kills the engine process once its lease is lost."""
 
     def __init__(self, current_attempt: Callable[[], RunningAttempt | None]) -> None:
         super().__init__(name="lease-watchdog", daemon=True)
@@ -30,7 +31,7 @@ class LeaseWatchdog(threading.Thread):
             attempt = self._current_attempt()
             if attempt is not None and attempt is not self._killed and attempt.is_lease_lost:
                 log.warning("lease_expired", task_id=attempt.job.public_id, attempt=attempt.job.attempt)
-                # The child that had this run, never a later one. The worker notices when it can look again.
+                # Kills the process of this run, never a later one. The worker notices once Postgres responds.
                 attempt.kill_engine()
                 self._killed = attempt
 

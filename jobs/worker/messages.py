@@ -1,7 +1,7 @@
-"""What the worker and its engine child say to each other.
+"""The messages between a worker and its engine process.
 
-Each message about a run carries its fence, (job, attempt): a cancel that arrives late must never hit the next job, nor
-a result of a job that was taken away be published as another's.
+Each message about a run carries its fence, (job, attempt). A late cancel command must never stop the next job, and the
+result of a job that the worker has lost must never be published as the result of another job.
 """
 
 from dataclasses import dataclass
@@ -15,31 +15,31 @@ from jobs.fencing import Fence
 
 @dataclass(frozen=True)
 class GenerateCommand:
-    """To the child: make this clip and leave its frames at `frames_path`."""
+    """To the engine: generate this video and save its frames at `frames_path`."""
 
     fence: Fence
     request: GenerationRequest
-    picture_path: Path
+    image_path: Path
     frames_path: Path
 
 
 @dataclass(frozen=True)
 class CancelCommand:
-    """To the child: stop this run after the present step."""
+    """To the engine: stop this run after the present step."""
 
     fence: Fence
 
 
 @dataclass(frozen=True)
 class EngineReady:
-    """From the child: the model is loaded."""
+    """From the engine: the model is loaded."""
 
     load_seconds: float
 
 
 @dataclass(frozen=True)
 class LoadFailure:
-    """From the child, before it exits: the model cannot be loaded."""
+    """From the engine, before it exits: the model cannot be loaded."""
 
     code: str
     message: Message
@@ -47,7 +47,7 @@ class LoadFailure:
 
 @dataclass(frozen=True)
 class StepProgress:
-    """From the child: `step` of `total` pieces of work are done."""
+    """From the engine: `step` of `total` units of work are done."""
 
     fence: Fence
     step: int
@@ -56,7 +56,7 @@ class StepProgress:
 
 @dataclass(frozen=True)
 class PreviewFrame:
-    """From the child: a small JPEG of the clip as it stands after the step that it told of last."""
+    """From the engine: a small JPEG preview of the video after the step that was reported last."""
 
     fence: Fence
     jpeg: bytes
@@ -64,7 +64,7 @@ class PreviewFrame:
 
 @dataclass(frozen=True)
 class GenerationResult:
-    """From the child: the frames lie at the path it was given, (num_frames, height, width, 3) uint8 as .npy."""
+    """From the engine: the frames are saved at `frames_path`, (num_frames, height, width, 3) uint8 as .npy."""
 
     fence: Fence
     gpu_seconds: float
@@ -72,18 +72,21 @@ class GenerationResult:
 
 @dataclass(frozen=True)
 class GenerationCancellation:
-    """From the child: the run was canceled; the engine is well."""
+    """From the engine: the run was canceled; the engine stays usable."""
 
     fence: Fence
 
 
 SCRATCH_FAILED: Final = "scratch_failed"
-"""The code of a run whose frames could not be written: the disk's fault, neither the job's nor the engine's."""
+"""The code of a run whose frames could not be written. The disk failed, neither the job nor the engine."""
 
 
 @dataclass(frozen=True)
 class GenerationFailure:
-    """From the child: the run failed. permanent: it would fail again. broken: the child exits, start a successor."""
+    """From the engine: the run failed.
+
+    permanent: it would fail again. broken: the engine process exits and has to be replaced.
+    """
 
     fence: Fence
     code: str

@@ -1,4 +1,4 @@
-"""What followers of a job hear of an attempt while it runs: progress and previews, neither too often."""
+"""Publishes progress and previews of a running attempt as events, at a limited rate."""
 
 import time
 
@@ -10,7 +10,7 @@ _PROGRESS_INTERVAL_SECONDS = 0.5
 
 
 class ProgressReporter:
-    """Tells of one attempt, in the job's own steps."""
+    """Reports one attempt, in the job's steps."""
 
     def __init__(self, fence: Fence, steps: int) -> None:
         self._fence, self._steps = fence, steps
@@ -18,7 +18,7 @@ class ProgressReporter:
         self._reported_step = 0
 
     def report_progress(self, step: int) -> None:
-        """So many steps are done. The last is told of at once, others where there is time."""
+        """Report the number of steps done: the last one at once, others at most every _PROGRESS_INTERVAL_SECONDS."""
         now = time.monotonic()
         if step <= self._reported_step or (now - self._reported_at < _PROGRESS_INTERVAL_SECONDS and step < self._steps):
             return
@@ -30,6 +30,7 @@ class ProgressReporter:
         publish(self._fence.job_id, event)
 
     def report_preview(self, step: int, jpeg: bytes) -> None:
+        """Report a preview of the video after this step."""
         publish(
             self._fence.job_id, preview_event(self._fence.job_id, attempt=self._fence.attempt, step=step, jpeg=jpeg)
         )

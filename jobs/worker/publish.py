@@ -1,7 +1,7 @@
-"""From frames to a published video: encode, store under the attempt's key, close the job.
+"""Publishes generated frames as a video: encodes them, stores the files under the attempt's keys, completes the job.
 
-It has threads of its own, so that the engine already makes the next clip meanwhile. A storage that is down is waited
-for while the leases are kept; what was made is not thrown away for an outage of minutes.
+It has threads of its own, so that the engine can generate the next video in the meantime. During a storage outage of
+minutes the leases are renewed and publishing is retried, so that finished work is not lost.
 """
 
 import errno
@@ -36,43 +36,44 @@ from jobs.worker.attempt import RunningAttempt
 log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
-# One clip is encoded while another waits for storage or database.
+# One video is encoded while another one waits for storage or database.
 _THREADS = 2
-# While these are published the next one is made; beyond that the engine waits, and other workers get the jobs.
+# With this many videos in publication the worker claims no more jobs, so that other workers get them.
 _MAX_PENDING = 3
 _RETRY_DELAYS_SECONDS = (1, 2, 5, 10)
 _DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Publisher:
-    """Publishes what the engine made. `trouble` says what keeps it from doing so, or is empty."""
+    """Publishes finished runs. `last_error` says why publishing fails at present, or is empty."""
 
     def __init__(self) -> None:
         self.last_error = ""
         self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="publish")
         self._pending: dict[Fence, tuple[RunningAttempt, Future[bool]]] = {}
         self._aborted = threading.Event()
-        # Readable when something is done with, so that the worker can wait for that and its engine at once.
+        # Readable once a publication has finished, so that the worker can wait for it and for its engine at once.
         self.done_signal, self._signal = socket.socketpair()
         self.done_signal.setblocking(False)
 
     @property
     def is_full(self) -> bool:
+        """Whether no further run can be submitted."""
         return len(self._pending) >= _MAX_PENDING
 
     @property
     def attempts(self) -> list[RunningAttempt]:
-        """What is not published yet."""
+        """Return the attempts that are not published yet."""
         return [attempt for attempt, _ in self._pending.values()]
 
     def submit(self, attempt: RunningAttempt, *, gpu_seconds: float) -> None:
-        """Takes over a job whose frames are made."""
+        """Take over an attempt whose frames are generated."""
         future = self._threads.submit(self._publish, attempt, gpu_seconds)
         future.add_done_callback(lambda _: self._signal.send(b"."))
         self._pending[attempt.fence] = (attempt, future)
 
     def poll(self) -> int:
-        """Renews the leases of what is in hand, forgets what is done with; returns how much of that was published."""
+        """Renew the leases of pending attempts, drop finished ones, and return how many of those were published."""
         with suppress(BlockingIOError):
             self.done_signal.recv(4096)
         published = 0
@@ -88,12 +89,12 @@ class Publisher:
         return published
 
     def abort(self) -> None:
-        """Stops waiting for whatever is down. What is not published is the caller's to hand back."""
+        """Stop retrying. The caller has to requeue the attempts that are not published."""
         self._aborted.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _publish(self, attempt: RunningAttempt, gpu_seconds: float) -> bool:
-        """Returns whether the video is published: not where the attempt was fenced off, or had to be given up."""
+        """Publish and return True, or return False if the attempt was fenced off, failed or was requeued."""
         job = attempt.job
         try:
             video, poster = self._retry_while_unavailable(attempt, lambda: _encode(job, attempt.folder))
@@ -117,39 +118,39 @@ class Publisher:
             )
         except OSError as error:
             log.error("publish_abandoned", task_id=job.public_id, reason=str(error))
-            connection.close()  # idle through the outage, it may have died
+            connection.close()  # it was idle during the outage and may be dead
             requeue_job(fence=job.fence, delay_seconds=_RETRY_DELAYS_SECONDS[-1])
         finally:
-            # Also after giving up: the next job shows whether it still is so.
+            # Also after giving up: the next job shows whether the outage goes on.
             self.last_error = ""
             attempt.remove_files()
         return False
 
     def _retry_while_unavailable(self, attempt: RunningAttempt, work: Callable[[], Result]) -> Result:
-        """Does the work, again and again while storage or database are down, for as long as the lease is kept.
+        """Do the work and retry it while storage or database are down.
 
-        Raises what the work raised last once patience, lease or this worker's time is over.
+        Raises the last error after STORAGE_RETRY_TIMEOUT_SECONDS, when the lease is lost, or after `abort`.
         """
         deadline = time.monotonic() + settings.STORAGE_RETRY_TIMEOUT_SECONDS
-        for pause in chain(_RETRY_DELAYS_SECONDS, repeat(_RETRY_DELAYS_SECONDS[-1])):
+        for delay_seconds in chain(_RETRY_DELAYS_SECONDS, repeat(_RETRY_DELAYS_SECONDS[-1])):
             try:
                 result = work()
             except (OSError, AnyDatabaseError) as error:
                 if not isinstance(error, OSError) and not is_transient(error):
                     raise
-                full = isinstance(error, OSError) and error.errno in _DISK_FULL_ERRNOS
-                self.last_error = "There is no space left on the disk." if full else f"Cannot publish: {error}"
-                log.warning(
-                    "publish_retry", task_id=attempt.job.public_id, reason=str(error).strip(), delay_seconds=pause
-                )
+                is_disk_full = isinstance(error, OSError) and error.errno in _DISK_FULL_ERRNOS
+                self.last_error = "There is no space left on the disk." if is_disk_full else f"Cannot publish: {error}"
+                reason = str(error).strip()
+                log.warning("publish_retry", task_id=attempt.job.public_id, reason=reason, delay_seconds=delay_seconds)
                 if not isinstance(error, OSError):
                     connection.close()
-                if attempt.is_lease_lost or time.monotonic() + pause > deadline or self._aborted.wait(pause):
+                is_overdue = attempt.is_lease_lost or time.monotonic() + delay_seconds > deadline
+                if is_overdue or self._aborted.wait(delay_seconds):
                     raise
             else:
                 self.last_error = ""
                 return result
-        raise AssertionError("the pauses never end")
+        raise AssertionError("the delays never end")
 
 
 def _encode(job: Job, folder: Path) -> tuple[Path, Path]:
@@ -162,7 +163,7 @@ def _encode(job: Job, folder: Path) -> tuple[Path, Path]:
 
 
 def _store(job: Job, path: Path) -> str:
-    """The key it was stored under. A half-written object of a failed try is written over."""
+    """Store a file and return its key. The incomplete object of a failed attempt to store it is overwritten."""
     key = attempt_key(job.team_id, job.id, job.attempt, path.name)
     with path.open("rb") as file:
         return default_storage.save(key, File(file))

@@ -1,4 +1,4 @@
-"""Scratch files of a worker: one folder a process, one below it an attempt."""
+"""Scratch files of a worker: one folder per process, with one subfolder per attempt."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from jobs.fencing import Fence
 
 
 class Scratch:
-    """`SCRATCH_DIR/<pid>-<start time>/`. Folders of workers that were killed are swept when the next one starts."""
+    """The folder `SCRATCH_DIR/<pid>-<start time>/`. A new worker deletes the folders of workers that were killed."""
 
     def __init__(self) -> None:
         root = Path(settings.SCRATCH_DIR)
@@ -19,23 +19,24 @@ class Scratch:
         for folder in root.iterdir():
             if not _is_alive(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
-        # A pid alone may belong to another process by now.
+        # A pid alone may have been reused by another process.
         self.root = root / f"{os.getpid()}-{int(psutil.Process().create_time())}"
         self.root.mkdir(exist_ok=True)
 
     @property
     def last_error(self) -> str:
-        """What is wrong with the disk, or nothing: a worker that cannot write should not claim."""
+        """Return what is wrong with the disk, or an empty string. A worker that cannot write should not claim jobs."""
         free = shutil.disk_usage(self.root).free
         if free >= settings.SCRATCH_MIN_FREE_BYTES:
             return ""
         return f"Only {free // 1_000_000} MB are left on the disk for scratch files."
 
     def folder(self, fence: Fence) -> Path:
-        """Where one attempt may keep its files; not made yet."""
+        """Return the path of the folder of an attempt. It is not created here."""
         return self.root / f"{fence.job_id.hex}-{fence.attempt}"
 
     def remove(self) -> None:
+        """Delete the folder of this process."""
         shutil.rmtree(self.root, ignore_errors=True)
 
 
