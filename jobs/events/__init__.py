@@ -1,4 +1,5 @@
-"""What is told of a job while it is made: status, progress and previews, as events.
+"""Events of jobs: status, progress and previews, streamed to clients while a video is generated.
 
-Postgres is the truth. Redis carries the same news faster, and previews, which nobody misses; all of it may be lost.
+Postgres is the source of truth. Redis carries the same events faster, and previews in addition. All data in Redis may
+be lost.
 """

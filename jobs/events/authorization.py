@@ -1,4 +1,4 @@
-"""Who follows, and whether they still may: a stream outlasts the call that opened it."""
+"""Revalidates the viewers of event streams: a stream is open for longer than the check of its request holds."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _ROLES = [role.value for role, scopes in SCOPES_OF_ROLE.items() if Scope.VIDEOS_
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """A member of a team, at a browser or by a key."""
+    """A member of a team, signed in by a session or by an API key."""
 
     team_id: int
     user_id: int
@@ -30,7 +30,7 @@ class Viewer:
 
 
 def revalidate(viewers: Collection[Viewer]) -> set[Viewer]:
-    """Those whose membership, account and key are in order; two queries for all. Gives its connection back."""
+    """Return the viewers whose membership, account and key are valid. Two queries for all; closes its connection."""
     try:
         members = Membership.objects.filter(
             team__in={viewer.team_id for viewer in viewers},
@@ -43,8 +43,12 @@ def revalidate(viewers: Collection[Viewer]) -> set[Viewer]:
             pk__in={viewer.key_id for viewer in viewers} - {None},
             revoked_at=None,
         )
-        known = set(members.values_list("team_id", "user_id"))
-        good = {None, *keys.values_list("pk", flat=True)}
-        return {viewer for viewer in viewers if (viewer.team_id, viewer.user_id) in known and viewer.key_id in good}
+        valid_members = set(members.values_list("team_id", "user_id"))
+        valid_keys = {None, *keys.values_list("pk", flat=True)}
+        return {
+            viewer
+            for viewer in viewers
+            if (viewer.team_id, viewer.user_id) in valid_members and viewer.key_id in valid_keys
+        }
     finally:
         connections.close_all()

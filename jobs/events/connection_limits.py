@@ -1,4 +1,4 @@
-"""Who may hold how many streams open at a time, counted in this process."""
+"""Limits the number of open event streams, counted in this process."""
 
 import weakref
 from collections import Counter
@@ -12,7 +12,7 @@ _RETRY_AFTER_SECONDS = 10
 
 @dataclass(frozen=True)
 class ConnectionLimit:
-    """So many streams of one caller. `scope` says to the client whose limit it is."""
+    """The maximum number of open streams of one caller. `scope` tells the client whose limit it is."""
 
     scope: str
     caller: str
@@ -20,7 +20,7 @@ class ConnectionLimit:
 
 
 class ConnectionLimiter:
-    """Gives out seats and counts them."""
+    """Counts open streams and refuses more than the limits allow."""
 
     def __init__(self, maximum: int) -> None:
         self._maximum = maximum
@@ -28,13 +28,18 @@ class ConnectionLimiter:
         self._total = 0
 
     def acquire(self, limits: Sequence[ConnectionLimit]) -> "Slot":
-        """Raises LimitExceeded, or Overloaded where the whole process is full."""
+        """Return a slot for one stream. Raises LimitExceeded, or Overloaded if the process has no free slot."""
         if self._total >= self._maximum:
-            raise Overloaded("Too many streams are open here. Try again.", retry_after_seconds=_RETRY_AFTER_SECONDS)
+            raise Overloaded(
+                "The server has too many open event streams. Try again in %(seconds)s seconds.",
+                {"seconds": _RETRY_AFTER_SECONDS},
+                retry_after_seconds=_RETRY_AFTER_SECONDS,
+            )
         for limit in limits:
             if self._open_by_caller[limit.scope, limit.caller] >= limit.maximum:
                 raise LimitExceeded(
-                    f"{limit.maximum} streams of events are open already. Close one, or ask for the video's status.",
+                    "%(maximum)s event streams are open already. Close one of them, or poll the status of the video.",
+                    {"maximum": limit.maximum},
                     extra={"scope": limit.scope, "limit": limit.maximum, "remaining": 0, "reset": _RETRY_AFTER_SECONDS},
                     retry_after_seconds=_RETRY_AFTER_SECONDS,
                 )
@@ -52,7 +57,7 @@ class ConnectionLimiter:
 
 
 class Slot:
-    """One open stream. Given back by `leave`, or when nothing holds it: a stream may end before it began."""
+    """One open stream. It is released by `release`, or by garbage collection if the stream is never started."""
 
     def __init__(self, limiter: ConnectionLimiter, callers: list[tuple[str, str]]) -> None:
         self.release = weakref.finalize(self, limiter._release, callers)

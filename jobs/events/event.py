@@ -1,16 +1,18 @@
 """The events of a job, and their ids.
 
-A job's life is one line: queued, in progress (attempt 1), queued again, in progress (attempt 2), …, its end. So its
-place on that line, which its row in Postgres tells as well as any message does, is the id of the event that says so:
+The stages of a job follow each other in one order: queued, in progress (attempt 1), queued again, in progress
+(attempt 2), …, finished. An event id is a position in this order. It can be computed from the job's row in Postgres as
+well as from any message:
 
-    <stage>-<moment>    stage   3 * attempt while in progress; + 1 while queued after it (1: not tried yet); + 2 ended
-                        moment  0 the status; 2 * step the progress; 2 * step + 1 a preview
+    <stage>-<sequence>  stage     3 * attempt while in progress; + 1 while queued after it (1: before the first
+                                  attempt); + 2 finished
+                        sequence  0 the status; 2 * step the progress; 2 * step + 1 a preview
 
-- The same news has the same id, whether it came by Redis or was read from Postgres: it is told once, and a client that
-  sends its last id gets what follows, though Redis lost everything meanwhile.
-- They are the entries' ids in the job's Redis stream as well. Redis refuses one that does not follow the last: what a
-  worker says that lost its job long ago comes too late by itself.
-- Stages that were not heard of can be told from the two around them (`between`).
+- An event has the same id whether it came through Redis or was read from Postgres. It is therefore sent once, and a
+  client that sends its last id gets all later events, even if Redis has lost its data in the meantime.
+- These ids are also the ids of the entries in the job's Redis stream. Redis rejects an entry that does not follow the
+  last one, and thereby late events of a worker that has lost the job.
+- Stages without an event can be inferred from the stages before and after them (`implied_statuses`).
 """
 
 import base64
@@ -31,16 +33,16 @@ _QUEUED, _FINISHED = 1, 2
 
 @dataclass(frozen=True, order=True, slots=True)
 class EventId:
-    """A place in a job's life; see above."""
+    """A position in the life of a job; see the docstring of this module."""
 
     stage: int
     sequence: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """None for what is no id of ours."""
-        found = _ID.fullmatch(text) if text.isascii() else None
-        return cls(int(found[1]), int(found[2])) if found else None
+        """Return the id, or None if the text is not a valid id."""
+        match = _ID.fullmatch(text) if text.isascii() else None
+        return cls(int(match[1]), int(match[2])) if match else None
 
     def __str__(self) -> str:
         return f"{self.stage}-{self.sequence}"
@@ -56,7 +58,7 @@ class EventId:
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened: its kind is status, progress or preview, its data one line of JSON."""
+    """An event of a job. `kind` is `status`, `progress` or `preview`; `data` is one line of JSON."""
 
     event_id: EventId
     kind: str
@@ -64,18 +66,19 @@ class Event:
 
     @cached_property
     def encoded(self) -> bytes:
-        """As server-sent events are written; made once for all who follow the job."""
+        """Return the event in the format of server-sent events. It is encoded once for all subscribers of the job."""
         return f"id: {self.event_id}\nevent: {self.kind}\ndata: {self.data}\n\n".encode()
 
 
 def stage_of(state: str, attempt: int) -> int:
+    """Return the stage of a job in this state."""
     if state in TERMINAL:
         return 3 * attempt + _FINISHED
     return 3 * attempt + (_QUEUED if state == State.QUEUED else 0)
 
 
 def status_event(job_id: uuid.UUID, *, state: str, attempt: int, code: str = "", message: str = "") -> Event:
-    """A new state; code and message say why there is no video."""
+    """Return the event of a new state. code and message say why there is no video."""
     error = {"code": code, "message": message} if code else None
     return _event(job_id, EventId(stage_of(state, attempt)), "status", status=state, attempt=attempt, error=error)
 
@@ -83,7 +86,7 @@ def status_event(job_id: uuid.UUID, *, state: str, attempt: int, code: str = "",
 def progress_event(
     job_id: uuid.UUID, *, attempt: int, step: int, steps: int, eta_seconds: float | None = None
 ) -> Event:
-    """So many of the job's steps are done."""
+    """Return the event that reports how many of the job's steps are done."""
     return _event(
         job_id,
         EventId(3 * attempt, 2 * step),
@@ -97,19 +100,19 @@ def progress_event(
 
 
 def preview_event(job_id: uuid.UUID, *, attempt: int, step: int, jpeg: bytes) -> Event:
-    """The clip as it stood after a step."""
+    """Return the event with a preview of the video after a step."""
     image = {"content_type": "image/jpeg", "image_base64": base64.b64encode(jpeg).decode("ascii")}
     return _event(job_id, EventId(3 * attempt, 2 * step + 1), "preview", attempt=attempt, step=step, **image)
 
 
 def implied_statuses(job_id: uuid.UUID, before: EventId, after: EventId) -> Iterator[Event]:
-    """The statuses that a job has certainly passed on its way from one position to another.
+    """Yield the statuses that a job has certainly passed through between two positions.
 
-    That of a stage whose progress is told is one of them.
+    This includes the status of the stage that `after` belongs to, if `after` is not that status itself.
     """
     for stage in range(before.stage + 1, after.stage + (after.sequence > 0)):
         attempt, phase = divmod(stage, 3)
-        # It ends once; and whether it was queued again just before its end cannot be told.
+        # A job finishes only once, and it is unknown whether it was queued again just before it finished.
         if phase == _FINISHED or (after.is_finished and stage == after.stage - 1):
             continue
         state = State.QUEUED if phase == _QUEUED else State.IN_PROGRESS

@@ -1,4 +1,4 @@
-"""Reads events back from Redis. What cannot be read is not there: Postgres has what matters."""
+"""Reads events from Redis. A failed read is treated as an absence of events, since Postgres has the essential ones."""
 
 import time
 import uuid
@@ -21,16 +21,16 @@ log = structlog.get_logger(__name__)
 
 _KINDS = frozenset({"status", "progress", "preview"})
 _TIMEOUT_SECONDS = 2.0
-# One for the news, the others for what newcomers have missed.
+# One connection for new events, the others to replay events to new subscribers.
 _MAX_CONNECTIONS = 4
 _FAILURE_BACKOFF_SECONDS = 2.0
-# Of one job at a time; less than a follower's queue holds.
+# Per job and read. It is less than a subscriber's queue holds.
 _MAX_EVENTS_PER_STREAM = 50
 _MAX_STREAMS_PER_READ = 500
 
 
 class EventLogReader:
-    """The few connections to Redis by which a process follows all its jobs."""
+    """Reads the streams of all jobs that a process follows, over a few connections to Redis."""
 
     def __init__(self) -> None:
         pool = BlockingConnectionPool.from_url(
@@ -46,33 +46,33 @@ class EventLogReader:
 
     @property
     def is_available(self) -> bool:
-        """Whether Redis answered when it was last asked."""
+        """Whether Redis responded to the last command."""
         return time.monotonic() >= self._paused_until
 
     async def read_after(self, job_id: uuid.UUID, event_id: EventId) -> list[Event] | None:
-        """What a job's stream holds after a position; None while Redis is away."""
-        found = await self._execute(
+        """Return the events in a job's stream after a position, or None while Redis is unavailable."""
+        entries = await self._execute(
             self._redis.xrange(stream_key(job_id), min=f"({event_id}", count=MAX_STREAM_LENGTH * 2)
         )
-        return None if found is None else _parse_entries(found)
+        return None if entries is None else _parse_entries(entries)
 
     async def read_new(self, since: Mapping[uuid.UUID, EventId]) -> dict[uuid.UUID, list[Event]]:
-        """What has come to so many jobs since."""
-        read_new: dict[uuid.UUID, list[Event]] = {}
-        ids = {stream_key(job_id).encode(): job_id for job_id in since}
-        keys = list(ids)
+        """Return the new events of each job since its position."""
+        new_events: dict[uuid.UUID, list[Event]] = {}
+        job_ids = {stream_key(job_id).encode(): job_id for job_id in since}
+        keys = list(job_ids)
         for start in range(0, len(keys), _MAX_STREAMS_PER_READ):
-            part = {key: str(since[ids[key]]) for key in keys[start : start + _MAX_STREAMS_PER_READ]}
-            found = await self._execute(self._redis.xread(part, count=_MAX_EVENTS_PER_STREAM))  # type: ignore[arg-type]
-            for key, entries in _stream_entries(found):
-                read_new[ids[key]] = _parse_entries(entries)
-        return read_new
+            streams = {key: str(since[job_ids[key]]) for key in keys[start : start + _MAX_STREAMS_PER_READ]}
+            reply = await self._execute(self._redis.xread(streams, count=_MAX_EVENTS_PER_STREAM))  # type: ignore[arg-type]
+            for key, entries in _stream_entries(reply):
+                new_events[job_ids[key]] = _parse_entries(entries)
+        return new_events
 
     async def close(self) -> None:
         await self._redis.aclose()
 
     async def _execute(self, command: Any) -> Any:
-        """The answer; None while Redis is away."""
+        """Return the reply, or None while Redis is unavailable."""
         if not self.is_available:
             command.close()
             return None
@@ -85,7 +85,7 @@ class EventLogReader:
 
 
 def read_events_after(job_id: uuid.UUID, event_id: EventId) -> list[Event] | None:
-    """The same for a process that answers at once."""
+    """Do the same as `EventLogReader.read_after`, for processes without an event loop."""
     try:
         return _parse_entries(redis_client().xrange(stream_key(job_id), min=f"({event_id}") or ())
     except redis.RedisError as error:
@@ -94,7 +94,7 @@ def read_events_after(job_id: uuid.UUID, event_id: EventId) -> list[Event] | Non
 
 
 def _stream_entries(reply: Any) -> list[tuple[bytes, Any]]:
-    """XREAD's answer: a list in the protocol's second version, a map of lists of lists in its third."""
+    """Return the entries by stream from a reply to XREAD: a list in RESP2, a map of lists of lists in RESP3."""
     if not reply:
         return []
     if isinstance(reply, dict):
@@ -103,12 +103,12 @@ def _stream_entries(reply: Any) -> list[tuple[bytes, Any]]:
 
 
 def _parse_entries(entries: Sequence[Any]) -> list[Event]:
-    """Those among a stream's entries that are ours."""
+    """Return the valid events among the entries of a stream."""
     events = []
     for identifier, fields in entries:
         event_id = EventId.parse(identifier.decode())
         kind, data = (fields.get(name, b"").decode("utf-8", "replace") for name in (b"kind", b"data"))
-        # Whoever may write to Redis shall not write headers or other events of ours.
+        # An attacker who can write to Redis must not be able to inject lines into the event stream of a client.
         if event_id is not None and kind in _KINDS and data.isprintable():
             events.append(Event(event_id, kind, data))
     return events

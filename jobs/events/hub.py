@@ -1,4 +1,4 @@
-"""Follows all jobs that anybody in this process follows: by one reader of Redis and one query of Postgres a second."""
+"""Fans out events to all subscribers in this process, with one reader of Redis and one Postgres query per second."""
 
 import asyncio
 import contextvars
@@ -22,14 +22,14 @@ log = structlog.get_logger(__name__)
 
 _READ_INTERVAL_SECONDS = 0.1
 _POLL_INTERVAL_SECONDS = 1.0
-# A job of which Redis brought nothing for so many polls: its progress is taken from its row.
+# After this many polls without an event from Redis, a job's progress is taken from its row.
 _MAX_POLLS_WITHOUT_EVENTS = 4
-# A client that is so many events behind is let go; it may come back and have them replayed.
+# A client that is this many events behind is disconnected. It may reconnect and have them replayed.
 _MAX_QUEUE_LENGTH = 100
 
 
 class Subscriber:
-    """One client's place in the fan-out. `None` in its queue: the job is gone, or may not be seen any more."""
+    """One client of the hub. `None` in its queue means that the job is deleted or that access was revoked."""
 
     def __init__(self, viewer: Viewer) -> None:
         self.viewer = viewer
@@ -38,13 +38,14 @@ class Subscriber:
         self._task = asyncio.current_task()
 
     def push(self, event: Event) -> None:
-        """Queues what is newer than all before; ends the stream of a client that does not keep up."""
+        """Queue an event that is newer than all before. Disconnects a client that is too far behind."""
         if event.event_id <= self._last_event_id:
             return
         self._last_event_id = event.event_id
         self._put(event)
 
     def close(self) -> None:
+        """End the stream after the events that are queued."""
         self._put(None)
 
     def _put(self, event: Event | None) -> None:
@@ -57,9 +58,10 @@ class Subscriber:
 
 
 class _Channel:
-    """A job and those who follow it.
+    """A job and its subscribers.
 
-    row: as it was polled last. cursor: how far its stream in Redis is read. silent_polls: since Redis brought anything.
+    snapshot: the row as it was polled last. cursor: the last event that was read from the job's stream in Redis.
+    polls_without_events: the number of polls since that read.
     """
 
     def __init__(self, snapshot: JobSnapshot) -> None:
@@ -73,13 +75,13 @@ class _Channel:
 
 
 class Hub:
-    """One for each event loop, which is one a process. Its tasks run while anybody follows anything."""
+    """The subscribers of an event loop; there is one loop per process. Its tasks run while there are subscribers."""
 
     def __init__(self) -> None:
         self.connection_limiter = ConnectionLimiter(settings.MAX_EVENT_STREAMS)
         self._channels: dict[uuid.UUID, _Channel] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        # A thread of its own: the threads of requests come and go with them.
+        # A thread of its own, since the threads of requests end with their requests.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="events")
 
     @cached_property
@@ -87,13 +89,13 @@ class Hub:
         return EventLogReader()
 
     def subscribe(self, snapshot: JobSnapshot, viewer: Viewer) -> Subscriber:
-        """From now on the present task's client hears of the job; what was before has to be asked for."""
+        """Subscribe the client of the present task to the job's future events. Earlier events have to be replayed."""
         channel = self._channels.setdefault(snapshot.id, _Channel(snapshot))
         subscriber = Subscriber(viewer)
         channel.subscribers.add(subscriber)
         if not self._tasks:
             self._tasks = [
-                # Not in the context of the request that happens to come first: its team's wall would stand for all.
+                # In an empty context. In that of the first request, the row policy of its team would apply to all.
                 asyncio.create_task(_run_periodically(work, interval_seconds), context=contextvars.Context())
                 for work, interval_seconds in (
                     (self._read, _READ_INTERVAL_SECONDS),
@@ -104,6 +106,7 @@ class Hub:
         return subscriber
 
     def unsubscribe(self, snapshot: JobSnapshot, subscriber: Subscriber) -> None:
+        """Remove a subscriber. Stops the tasks after the last one."""
         channel = self._channels.get(snapshot.id)
         if channel is None:
             return
@@ -116,31 +119,32 @@ class Hub:
             self._tasks = []
 
     async def _read(self) -> None:
-        """Hands on what comes by Redis."""
-        read_new = await self.event_log.read_new({job_id: channel.cursor for job_id, channel in self._channels.items()})
-        for job_id, events in read_new.items():
+        """Broadcast new events from Redis."""
+        cursors = {job_id: channel.cursor for job_id, channel in self._channels.items()}
+        new_events = await self.event_log.read_new(cursors)
+        for job_id, events in new_events.items():
             if events and (channel := self._channels.get(job_id)):
                 channel.cursor, channel.polls_without_events = max(channel.cursor, events[-1].event_id), 0
                 channel.broadcast(events)
 
     async def _poll(self) -> None:
-        """Fills in what Redis did not bring."""
-        asked = list(self._channels)
+        """Broadcast changes in Postgres that Redis did not deliver."""
+        job_ids = list(self._channels)
         try:
-            rows = await asyncio.get_running_loop().run_in_executor(self._thread, read_snapshots, asked)
+            snapshots = await asyncio.get_running_loop().run_in_executor(self._thread, read_snapshots, job_ids)
         except AnyDatabaseError as error:
             log.warning("event_poll_failed", reason=str(error).strip())
             return
-        for job_id in asked:
+        for job_id in job_ids:
             if channel := self._channels.get(job_id):
-                self._compare(channel, rows.get(job_id))
+                self._compare(channel, snapshots.get(job_id))
 
     async def _revalidate_viewers(self) -> None:
-        """Ends the streams of those whose key was revoked meanwhile, or who are no members any more."""
+        """End the streams of viewers whose key was revoked or who are no longer members."""
         subscribers = [subscriber for channel in self._channels.values() for subscriber in channel.subscribers]
-        asked = {subscriber.viewer for subscriber in subscribers}
+        viewers = {subscriber.viewer for subscriber in subscribers}
         try:
-            authorized = await asyncio.get_running_loop().run_in_executor(self._thread, revalidate, asked)
+            authorized = await asyncio.get_running_loop().run_in_executor(self._thread, revalidate, viewers)
         except AnyDatabaseError as error:
             log.warning("viewer_revalidation_failed", reason=str(error).strip())
             return
@@ -149,22 +153,23 @@ class Hub:
                 subscriber.close()
 
     def _compare(self, channel: _Channel, snapshot: JobSnapshot | None) -> None:
+        """Broadcast what a new snapshot of the row shows, or close the channel of a deleted job."""
         if snapshot is None:
             for subscriber in tuple(channel.subscribers):
                 subscriber.close()
             return
-        # Redis, where it is well, is given until the next poll: it also brings what was before the row's news.
-        known = channel.snapshot if self.event_log.is_available else snapshot
+        # While Redis is available, it has until the next poll: it also delivers the events before this row's status.
+        confirmed = channel.snapshot if self.event_log.is_available else snapshot
         channel.polls_without_events += 1
         is_stale = channel.polls_without_events > _MAX_POLLS_WITHOUT_EVENTS or not self.event_log.is_available
-        channel.broadcast([known.status(), *(known.progress() if is_stale else ())])
+        channel.broadcast([confirmed.status_event(), *(confirmed.progress_events() if is_stale else ())])
         channel.snapshot = snapshot
 
 
-async def _run_periodically(work: Callable[[], Awaitable[None]], interval_seconds: float) -> None:
+async def _run_periodically(task: Callable[[], Awaitable[None]], interval_seconds: float) -> None:
     while True:
         try:
-            await work()
+            await task()
         except Exception:
             log.exception("event_hub_task_failed")
         await asyncio.sleep(interval_seconds)
@@ -174,7 +179,7 @@ _hubs: "WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]" = WeakKeyDictionary()
 
 
 def current_hub() -> Hub:
-    """That of the running loop."""
+    """Return the hub of the running event loop."""
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
         _hubs[loop] = Hub()

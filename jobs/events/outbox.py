@@ -1,4 +1,4 @@
-"""The outbox: what happened to a job, written in the transaction that made it so."""
+"""The outbox: events of jobs, written in the transaction that changes the job."""
 
 import uuid
 
@@ -11,5 +11,5 @@ ON CONFLICT DO NOTHING RETURNING id
 
 
 def record_event(job_id: uuid.UUID, kind: str) -> None:
-    """One row per job and kind: a second start after a crash is not a second `started`."""
+    """Record an event. There is one row per job and kind: a second start after a crash records nothing."""
     fetch_one(_RECORD, {"job": job_id, "kind": kind})

@@ -1,7 +1,7 @@
-"""Puts events into Redis: a stream for each job, short and soon forgotten.
+"""Publishes events to Redis, in one short-lived stream per job.
 
-Whoever publishes never waits and never fails: a thread does it, from a queue of bounded length, and while Redis is away
-everything is dropped. Who follows a job learns what matters from Postgres then.
+Publishing never blocks and never fails: a thread sends the events from a bounded queue. While Redis is unavailable,
+events are dropped, and subscribers get the status and progress of their jobs from Postgres.
 """
 
 import queue
@@ -21,12 +21,12 @@ from jobs.events.event import Event, status_event
 
 log = structlog.get_logger(__name__)
 
-# A minute of a running job, with its previews; nobody is away for longer and still asks for them.
+# About one minute of a running job with its previews. Clients that were disconnected for longer do not need them.
 MAX_STREAM_LENGTH = 256
 _STREAM_TTL_SECONDS = 600
 _MAX_QUEUE_LENGTH = 1000
 _MAX_BATCH_SIZE = 100
-# Waited before a batch is sent: a worker of a hundred small jobs a second has better things to do than talk to Redis.
+# Delay before a batch is sent, so that a worker with a hundred small jobs per second sends few batches.
 _BATCH_DELAY_SECONDS = 0.02
 _TIMEOUT_SECONDS = 2.0
 _FAILURE_BACKOFF_SECONDS = 2.0
@@ -37,12 +37,12 @@ def stream_key(job_id: uuid.UUID) -> str:
 
 
 def publish(job_id: uuid.UUID, event: Event) -> None:
-    """Costs its caller microseconds, whatever Redis does."""
+    """Queue an event for publication. This takes microseconds, whatever the state of Redis."""
     _publisher().put(job_id, event)
 
 
 def publish_status_on_commit(job_id: uuid.UUID, *, state: str, attempt: int, code: str = "", message: str = "") -> None:
-    """Tells of a change of state once the present transaction is committed."""
+    """Publish a new state once the present transaction is committed."""
     event = status_event(job_id, state=state, attempt=attempt, code=code, message=message)
     transaction.on_commit(lambda: publish(job_id, event))
 
@@ -53,15 +53,16 @@ def _publisher() -> "_Publisher":
 
 
 class _Publisher:
-    """One a process; its thread starts with the first event, in pre-forked processes after the fork."""
+    """The publisher of a process. Its thread starts with the first event: in pre-forked servers, after the fork."""
 
     def __init__(self) -> None:
-        # Nobody waits for this thread: it may be more patient than a web request.
-        timeout = _TIMEOUT_SECONDS
-        # Without the client's own retries, each of which would wait as long again.
-        retry = Retry(NoBackoff(), 0)
+        # No request waits for this thread, so its timeout may be longer than that of a web request. The client's own
+        # retries are off, since each of them would wait for as long again.
         self._redis = redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry
+            settings.REDIS_URL,
+            socket_timeout=_TIMEOUT_SECONDS,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
         )
         self._queue: queue.Queue[tuple[uuid.UUID, Event]] = queue.Queue(_MAX_QUEUE_LENGTH)
         self._thread: threading.Thread | None = None
@@ -75,10 +76,10 @@ class _Publisher:
         except queue.Full:
             return
         if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._work, name="events", daemon=True)
+            self._thread = threading.Thread(target=self._send_batches, name="events", daemon=True)
             self._thread.start()
 
-    def _work(self) -> None:
+    def _send_batches(self) -> None:
         while True:
             batch = [self._queue.get()]
             time.sleep(_BATCH_DELAY_SECONDS)
@@ -95,7 +96,7 @@ class _Publisher:
         for job_id in {job_id for job_id, _ in batch}:
             pipeline.expire(stream_key(job_id), _STREAM_TTL_SECONDS)
         try:
-            # What Redis refuses came too late: something newer is in that stream.
+            # An event that Redis rejects is late: the stream has a newer one. Such replies are ignored.
             pipeline.execute(raise_on_error=False)
         except redis.RedisError as error:
             self._paused_until = time.monotonic() + _FAILURE_BACKOFF_SECONDS

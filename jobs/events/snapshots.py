@@ -1,4 +1,4 @@
-"""What a job's row in Postgres says of it, as events."""
+"""Derives events from the row of a job in Postgres, and merges them with the events in Redis."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class JobSnapshot:
-    """The columns that its followers hear of."""
+    """The columns of a job that its events are derived from."""
 
     id: uuid.UUID
     state: str
@@ -47,19 +47,23 @@ class JobSnapshot:
 
     @property
     def event_id(self) -> EventId:
-        """That of its status."""
+        """Return the id of the job's status event."""
         return EventId(stage_of(self.state, self.attempt))
 
     @property
     def is_finished(self) -> bool:
         return self.state in TERMINAL
 
-    def status(self) -> Event:
+    def status_event(self) -> Event:
+        """Return the event of the job's present state."""
         message = str(Message.from_columns(self.error_message, self.error_params))
         return status_event(self.id, state=self.state, attempt=self.attempt, code=self.error_code, message=message)
 
-    def progress(self) -> list[Event]:
-        """None or one. Redis tells of other steps: whoever hears that hears these only when it falls silent."""
+    def progress_events(self) -> list[Event]:
+        """Return the present progress as an event, or an empty list.
+
+        The row and Redis report different steps. A client gets the row's only while there are no events from Redis.
+        """
         if self.state != State.IN_PROGRESS or not self.steps_done:
             return []
         eta = self.quoted_credits * (self.seconds_per_credit or 1) * (1 - self.steps_done / max(1, self.steps))
@@ -68,22 +72,22 @@ class JobSnapshot:
 
 
 def read_snapshots(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, JobSnapshot]:
-    """One query for all of them; without those that are deleted. Gives its connection back."""
+    """Return the snapshots of these jobs without the deleted ones, with one query. Closes its connection."""
     try:
-        found = Job.objects.filter(pk__in=ids, deleted_at=None).values_list(*_COLUMNS)
-        return {snapshot[0]: JobSnapshot(*snapshot) for snapshot in found}
+        rows = Job.objects.filter(pk__in=ids, deleted_at=None).values_list(*_COLUMNS)
+        return {row[0]: JobSnapshot(*row) for row in rows}
     finally:
         connections.close_all()
 
 
 class EventSequencer:
-    """The way of a job as one client sees it: forward only, nothing twice, no status left out."""
+    """Orders the events of a job for one client: only forward, no event twice, no status left out."""
 
     def __init__(self, job_id: uuid.UUID, last_event_id: EventId | None) -> None:
         self._job_id, self.last_event_id = job_id, last_event_id
 
     def emit(self, event: Event) -> Iterator[Event]:
-        """The event, after the statuses that it presumes; nothing where it is known already."""
+        """Yield the event after the statuses that it implies. Yields nothing if the client is past this event."""
         if self.last_event_id is not None:
             if event.event_id <= self.last_event_id:
                 return
@@ -93,29 +97,31 @@ class EventSequencer:
 
 
 def parse_last_event_id(snapshot: JobSnapshot, text: str) -> EventId | None:
-    """Where a client says it stopped; None where that cannot be: it is treated as a new one."""
+    """Return the last event id that a client sends, or None if it is impossible: the client is then treated as new."""
     last = EventId.parse(text)
-    # Postgres is the first to know a new stage; within one, Redis may be ahead of it.
+    # A new stage is in Postgres first. Within a stage, Redis may be ahead of Postgres.
     if last is None or last.stage > snapshot.event_id.stage or last.sequence > _max_sequence(snapshot, last):
         return None
-    # Whoever claims to have seen another end than the one there is would be told of none.
+    # A client that claims to have seen another final state would otherwise get no final state at all.
     return None if last.is_finished and last.stage != snapshot.event_id.stage else last
 
 
 def _max_sequence(snapshot: JobSnapshot, event_id: EventId) -> int:
-    """Of its stage: the preview of the last step, where there are steps."""
+    """Return the largest sequence in the stage of this id: the preview of the last step, if the stage has steps."""
     return 2 * snapshot.steps + 1 if event_id.is_attempt else 0
 
 
 def replay(snapshot: JobSnapshot, sequencer: EventSequencer, logged_events: Sequence[Event] | None) -> Iterator[Event]:
-    """What a client gets at first: who comes back all that was missed, who is new the present state.
+    """Yield the first events of a stream: the present state for a new client, all missed events for one that returns.
 
-    recorded: what Redis has from the client's last event on, else from the row's status on; None where it is away.
+    logged_events: the events in Redis after the client's last event, or for a new client after the row's status; None
+    while Redis is unavailable.
     """
-    events = [snapshot.status(), *(snapshot.progress() if logged_events is None else logged_events)]
+    status, row_progress = snapshot.status_event(), snapshot.progress_events()
+    events = [status, *(row_progress if logged_events is None else logged_events)]
     if sequencer.last_event_id is None and logged_events is not None:
         newest = {event.kind: event for event in sorted(logged_events, key=_event_id)}
-        events = [snapshot.status(), *([] if "progress" in newest else snapshot.progress()), *newest.values()]
+        events = [status, *([] if "progress" in newest else row_progress), *newest.values()]
     for event in sorted(events, key=_event_id):
         yield from sequencer.emit(event)
 

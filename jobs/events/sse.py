@@ -1,4 +1,4 @@
-"""What one client gets to read: its events as server-sent events, until the job's end."""
+"""Streams the events of a job to one client as server-sent events, until the job is finished."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -12,20 +12,23 @@ from jobs.events.event_log import read_events_after
 from jobs.events.hub import Hub
 from jobs.events.snapshots import EventSequencer, JobSnapshot, replay
 
-# For clients that lost us: when to come back.
+# The time after which a disconnected client reconnects, in milliseconds.
 _RETRY = b"retry: 2000\n\n"
-_HEARTBEAT = b": still here\n\n"
-_END_OF_STREAM = b": there is nothing more to see\n\n"
+_HEARTBEAT = b": heartbeat\n\n"
+_END_OF_STREAM = b": end of stream\n\n"
 
 
 async def stream_events(
     hub: Hub, snapshot: JobSnapshot, last: EventId | None, slot: Slot, viewer: Viewer
 ) -> AsyncGenerator[bytes]:
-    """Ends after the job's end, when the video is deleted or the viewer may not see it any more, and after
-    EVENT_STREAM_MAX_SECONDS: whoever comes back then has shown that they still may."""
+    """Yield the events of a job.
+
+    The stream ends when the job is finished, the video is deleted or the viewer loses access, and after
+    EVENT_STREAM_MAX_SECONDS: a client that reconnects is authenticated again.
+    """
     yield _RETRY
     sequencer = EventSequencer(snapshot.id, last)
-    # Before the past is read, so that nothing happens unheard in between.
+    # Subscribe before earlier events are read, so that no event in between is missed.
     subscriber = hub.subscribe(snapshot, viewer)
     try:
         logged_events = await hub.event_log.read_after(snapshot.id, last or snapshot.event_id)
@@ -51,6 +54,7 @@ async def stream_events(
 
 
 def current_events(snapshot: JobSnapshot, last: EventId | None) -> bytes:
-    """The same for a process that must not hold answers back: what there is now. The client comes back for more."""
-    event_log = read_events_after(snapshot.id, last or snapshot.event_id)
-    return _RETRY + b"".join(event.encoded for event in replay(snapshot, EventSequencer(snapshot.id, last), event_log))
+    """Return the present events, for processes that must not hold responses open. The client reconnects for more."""
+    logged_events = read_events_after(snapshot.id, last or snapshot.event_id)
+    events = replay(snapshot, EventSequencer(snapshot.id, last), logged_events)
+    return _RETRY + b"".join(event.encoded for event in events)

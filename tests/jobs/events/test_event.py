@@ -12,7 +12,7 @@ JOB = uuid.UUID(int=1)
 
 
 def snapshot(state: str, attempt: int, steps_done: int = 0) -> JobSnapshot:
-    return JobSnapshot(JOB, state, attempt, steps_done, 10, 5, None, "", "")
+    return JobSnapshot(JOB, state, attempt, steps_done, 10, 5, None, "", "", None)
 
 
 def ids(events) -> list[str]:
