@@ -1,7 +1,7 @@
-"""Jobs, their events, and the workers that make them.
+"""Jobs, their events, and the workers that run them.
 
-The database keeps the promises that code might forget: which columns belong to which state (CHECKs), that a closed job
-never changes again (trigger), and that an event of a kind happens once per job (unique constraint).
+The database enforces what a mistake in the code might break: which columns belong to which state (CHECK constraints),
+that a finished job never changes again (trigger), and that a job has one event of each kind (unique constraint).
 """
 
 from jobs.models.counters import MetricCounter

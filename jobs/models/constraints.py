@@ -1,4 +1,4 @@
-"""The table's own part of a job: what no code can break, the indexes by who asks, and when a row is closed for good."""
+"""The constraints, indexes and triggers of the table of jobs."""
 
 import pgtrigger
 from django.contrib.postgres.indexes import GinIndex, OpClass
@@ -7,7 +7,7 @@ from django.db.models import F, Func, Q, Value
 
 from jobs.states import ACTIVE, TERMINAL, State
 
-# Kana, Chinese and Hangul, as a regular expression's set has them.
+# Kana, Chinese and Hangul, as ranges inside a character class of a regular expression.
 _CJK_RANGES = "぀-ヿ㐀-鿿가-힣"
 
 CONSTRAINTS: list[models.BaseConstraint] = [
@@ -33,7 +33,7 @@ CONSTRAINTS: list[models.BaseConstraint] = [
 ]
 
 INDEXES = [
-    # The claim: teams with work in a pool, and the head of each team's line.
+    # The claim: the teams with work in a pool, and the first job of each team.
     models.Index(F("pool"), F("team"), F("priority").desc(), F("id"), condition=Q(state="queued"), name="job_queue"),
     models.Index(fields=["team"], condition=Q(state="in_progress"), name="job_running_of_team"),
     # The reconciler
@@ -49,7 +49,7 @@ INDEXES = [
         condition=Q(expires_at__isnull=False, files_deleted_at=None),
         name="job_retention",
     ),
-    # The administrator's dashboard: what ended without a video, by state and error
+    # The dashboard of the administration: jobs that finished without a video, by state and error
     models.Index(
         fields=["finished_at"],
         include=["state", "error_code"],
@@ -58,8 +58,8 @@ INDEXES = [
     ),
     # History: a team's videos, newest first (ids are ordered by time)
     models.Index(fields=["team", "-id"], condition=Q(deleted_at=None), name="job_history"),
-    # The same by state, by model and by words. Closed videos alone: a row gets into these once, at its end, and
-    # the open ones are few.
+    # The same by state, by model and by words of the prompt. Only finished videos: a row is written into these indexes
+    # once, when it finishes, and unfinished videos are few.
     models.Index(
         fields=["team", "state", "-id"], condition=Q(state__in=TERMINAL, deleted_at=None), name="job_of_state"
     ),
@@ -71,8 +71,8 @@ INDEXES = [
         condition=Q(state__in=TERMINAL, deleted_at=None),
         name="job_words",
     ),
-    # The letters of prompts in scripts without spaces, whose words are mostly of one or two: too short for the
-    # index before.
+    # The characters of prompts in scripts without spaces. Their words mostly have one or two characters, which is too
+    # short for the trigram index above.
     GinIndex(
         Func(
             Func(F("prompt"), Value(f"[^{_CJK_RANGES}]"), Value(""), Value("g"), function="regexp_replace"),
@@ -86,11 +86,11 @@ INDEXES = [
 
 
 class FinishedRowChanged(pgtrigger.AnyChange):
-    """Holds when an update touches any but the excluded columns of a row that was terminal before."""
+    """True if an update changes any but the excluded columns of a row that was finished before."""
 
     def resolve(self, model: type[models.Model]) -> str:
-        closed = pgtrigger.Q(old__state__in=sorted(TERMINAL)).resolve(model)
-        return f"{closed} AND ({super().resolve(model)})"
+        was_finished = pgtrigger.Q(old__state__in=sorted(TERMINAL)).resolve(model)
+        return f"{was_finished} AND ({super().resolve(model)})"
 
 
 TRIGGERS = [

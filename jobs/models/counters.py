@@ -1,23 +1,24 @@
-"""Counts for monitoring."""
+"""Counters for monitoring."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
 class MetricCounter(models.Model):
-    """What happened to videos and webhooks so far, counted for monitoring (`jobs/events/counters.py`). It only grows."""
+    """A counter of events of videos or webhooks for monitoring (`jobs/events/counters.py`). It only increases."""
 
-    # An event's kind, or `delivery`.
+    # The kind of an event, or `delivery`.
     kind = models.CharField(_("kind"), max_length=20)
     pool = models.CharField(_("pool"), max_length=40)
     model = models.CharField(_("model"), max_length=60)
-    # The error code of what ended without a video; the outcome of a delivery.
+    # The error code of a job that finished without a video; the outcome of a delivery.
     detail = models.CharField(_("detail"), max_length=60)
-    # Upper bound of the bucket of what `seconds` sums: waiting for `started`, running for `completed`.
+    # The upper bound of the histogram bucket, in seconds: time in the queue for `started`, processing time for
+    # `completed`. `seconds` is the sum of the same durations.
     upper_bound = models.FloatField(_("bucket upper bound"))
     count = models.BigIntegerField(_("count"))
     seconds = models.FloatField(_("sum of seconds"))
-    # Promised for `queued`, charged for `completed`.
+    # Reserved credits for `queued`, charged credits for `completed`.
     credits = models.BigIntegerField(_("credits"))
 
     class Meta:

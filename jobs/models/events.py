@@ -1,4 +1,4 @@
-"""What happened to jobs, each kind once."""
+"""The outbox of events of jobs."""
 
 from django.db import models
 from django.db.models import Q
@@ -8,13 +8,13 @@ from jobs.models.job import Job
 
 
 class JobEvent(models.Model):
-    """The outbox: one row per job and kind, written in the transaction that made it true."""
+    """An event of a job in the outbox: one row per job and kind, written in the transaction that changes the job."""
 
     id = models.BigAutoField(_("ID"), primary_key=True)
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events", verbose_name=_("video"))
     kind = models.CharField(_("kind"), max_length=20)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    # When webhooks were made of it.
+    # When the event was counted and its webhook deliveries were created.
     dispatched_at = models.DateTimeField(_("dispatched"), null=True)
 
     class Meta:

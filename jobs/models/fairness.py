@@ -1,4 +1,4 @@
-"""Whose turn it is: the state of start-time fair queueing."""
+"""The state of start-time fair queueing (`jobs/queue/claim.py`)."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -7,11 +7,11 @@ from accounts.models import Team
 
 
 class TeamShare(models.Model):
-    """A team's place in the fair share of a pool (start-time fair queueing).
+    """The state of a team in the fair queueing of a pool.
 
-    `finish_tag` is the virtual time at which the team's last claimed job ends. The claim takes the team with the
-    smallest start tag, max(pool's virtual time, finish_tag): a team that was idle re-enters at the present, without
-    credit for its absence.
+    `finish_tag` is the virtual time at which the team's last claimed job finishes. The claim selects the team with the
+    smallest start tag, max(pool's virtual time, finish_tag). A team that was idle starts at the present virtual time
+    and gets no advantage from the idle time.
     """
 
     pool = models.CharField(_("pool"), max_length=40)
@@ -26,7 +26,7 @@ class TeamShare(models.Model):
 
 
 class Pool(models.Model):
-    """A queue that workers of one kind serve; `virtual_time` is the start tag of the job claimed last."""
+    """A queue that is served by one kind of worker. `virtual_time` is the start tag of the job claimed last."""
 
     name = models.CharField(_("name"), max_length=40, primary_key=True)
     virtual_time = models.FloatField(_("virtual time"), default=0)

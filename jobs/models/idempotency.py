@@ -1,4 +1,4 @@
-"""Submits that are sent twice."""
+"""Idempotency keys of submissions."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -8,7 +8,7 @@ from jobs.models.job import Job
 
 
 class IdempotencyRecord(models.Model):
-    """A client's key for one submit, so that sending it again finds the job instead of making another."""
+    """A client's key for one submission. Sending the same request again returns its job instead of creating another."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", verbose_name=_("team"))
     key = models.CharField(_("idempotency key"), max_length=255)

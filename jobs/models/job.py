@@ -1,4 +1,4 @@
-"""One video, from what was asked for to what came of it."""
+"""The job: one video, from its request to its result."""
 
 from datetime import UTC
 from typing import ClassVar, Self
@@ -24,12 +24,12 @@ class Priority(models.IntegerChoices):
 
 class JobQuerySet(models.QuerySet["Job"]):
     def for_team(self, team: Team) -> Self:
-        """A team's videos, without the deleted ones. Every read on behalf of a client starts here."""
+        """Return the team's videos without the deleted ones. Every read on behalf of a client starts here."""
         return self.filter(team=team, deleted_at=None)
 
 
 class Job(models.Model):
-    """One video: what was asked for, where it stands, what came of it."""
+    """One video: its request, its place in the queue, its lease and its result."""
 
     id = models.UUIDField(_("ID"), primary_key=True, default=new_id, editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="jobs", verbose_name=_("team"))
@@ -38,7 +38,7 @@ class Job(models.Model):
         ApiKey, on_delete=models.SET_NULL, null=True, related_name="jobs", verbose_name=_("API key")
     )
 
-    # What was asked for
+    # The request
     model = models.CharField(_("model"), max_length=60)
     prompt = models.TextField(_("prompt"))
     negative_prompt = models.TextField(_("negative prompt"), blank=True)
@@ -54,13 +54,13 @@ class Job(models.Model):
     output_format = models.CharField(_("format"), max_length=4)
     source_key = models.CharField(_("source image key"), max_length=200)
     metadata = models.JSONField(_("metadata"), default=dict)
-    # Where its end is told, beside the team's webhooks.
+    # Receives the job's events in addition to the team's webhooks.
     webhook_url = models.CharField(_("webhook URL"), max_length=2000, blank=True)
-    # In whose words, a name of jobs/webhooks/payloads.py; blank is our own.
+    # Payload format for `webhook_url`, a name in jobs/webhooks/payloads.py. Blank is our own format.
     webhook_format = models.CharField(_("webhook format"), max_length=40, blank=True)
     warnings = models.JSONField(_("warnings"), default=list)
 
-    # Where it stands in the queue
+    # The queue
     state = models.CharField(_("state"), max_length=12, choices=State.choices, default=State.QUEUED)
     pool = models.CharField(_("pool"), max_length=40)
     priority = models.SmallIntegerField(_("priority"), choices=Priority.choices, default=Priority.NORMAL)
@@ -69,17 +69,17 @@ class Job(models.Model):
     deadline_at = models.DateTimeField(_("start deadline"), null=True)
     cancel_requested_at = models.DateTimeField(_("cancellation requested"), null=True)
 
-    # Who holds it. `attempt` counts claims and is the fencing token: every worker's write names it.
+    # The lease. `attempt` counts claims and is the fencing token: every write of a worker names it.
     attempt = models.PositiveIntegerField(_("attempt"), default=0)
     max_attempts = models.PositiveSmallIntegerField(_("maximum attempts"), default=3)
     crash_count = models.PositiveSmallIntegerField(_("crashes"), default=0)
     lease_owner = models.UUIDField(_("worker"), null=True)
     lease_until = models.DateTimeField(_("leased until"), null=True)
     steps_done = models.PositiveSmallIntegerField(_("steps done"), default=0)
-    # Its worker's when it was claimed; kept here so that a poll of a running video asks one table alone.
+    # The speed of the worker at the time of the claim. A copy, so that polling a running video reads only one table.
     seconds_per_credit = models.FloatField(_("seconds per credit"), null=True)
 
-    # What came of it
+    # The result
     result_key = models.CharField(_("result key"), max_length=200, blank=True)
     poster_key = models.CharField(_("poster key"), max_length=200, blank=True)
     result_bytes = models.PositiveBigIntegerField(_("result size (bytes)"), null=True)
@@ -87,17 +87,17 @@ class Job(models.Model):
     charged_credits = models.PositiveIntegerField(_("charged credits"), null=True)
     gpu_seconds = models.FloatField(_("GPU seconds"), null=True)
     error_code = models.CharField(_("error code"), max_length=60, blank=True)
-    # The template of the message and its parameters; rows of earlier releases hold the whole text, and no parameters.
+    # The template of the message and its parameters. Rows of earlier releases have the complete text and no parameters.
     error_message = models.TextField(_("error message"), blank=True)
     error_params = models.JSONField(_("error parameters"), null=True)
 
-    # Known before the row is written: the use is counted on this day in the same transaction, and first.
+    # Set before the row is written, because usage is counted on this day, earlier in the same transaction.
     created_at = models.DateTimeField(_("submitted"), default=timezone.now, editable=False)
     queued_at = models.DateTimeField(_("queued"), auto_now_add=True)
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
 
-    # Retention: these three may still change after the job is closed.
+    # Retention. These three may still change after the job is finished.
     expires_at = models.DateTimeField(_("expires"), null=True)
     deleted_at = models.DateTimeField(_("deleted"), null=True)
     files_deleted_at = models.DateTimeField(_("files deleted"), null=True)
@@ -120,12 +120,12 @@ class Job(models.Model):
 
     @property
     def fence(self) -> Fence:
-        """The attempt that holds this row, as it was read."""
+        """Return the fence of the attempt that held the job when the row was read."""
         return Fence(self.id, self.attempt)
 
     @property
     def usage_key(self) -> UsageKey:
-        """What it counts as in the team's usage."""
+        """Return the key of the usage row in which this job is counted."""
         return UsageKey(
             team_id=self.team_id,
             user_id=self.user_id,
@@ -135,12 +135,12 @@ class Job(models.Model):
         )
 
     def get_state_display(self) -> str:  # type: ignore[no-redef] # the stubs know Django's
-        """As Django's, which hashes and translates all six states for each poster of a page."""
+        """Return the label of the state. Django's version hashes and translates all six states on each call."""
         return str(State(self.state).label)
 
     @property
     def error(self) -> Message | None:
-        """Why there is no video, for `str()` in English and `localized()`; None where nothing failed."""
+        """Return why there is no video, or None if the job has no error."""
         return Message.from_columns(self.error_message, self.error_params) if self.error_code else None
 
     @property
@@ -153,18 +153,18 @@ class Job(models.Model):
 
     @property
     def is_gone(self) -> bool:
-        """Its files are deleted, or due to be: the content answers 410."""
+        """Whether the files are deleted or past their retention, so that the API responds with 410."""
         is_past_retention = self.expires_at is not None and self.expires_at <= timezone.now()
         return self.files_deleted_at is not None or is_past_retention
 
     @property
     def progress(self) -> int:
-        """Whole per cent. Only a published result is 100."""
+        """Return the progress in whole percent. Only a completed job has 100."""
         if self.state == State.COMPLETED:
             return 100
         return min(99, 100 * self.steps_done // max(1, self.steps))
 
     @property
     def seconds(self) -> float:
-        """Length of the video."""
+        """Return the length of the video in seconds."""
         return self.num_frames / self.fps

@@ -1,4 +1,4 @@
-"""Other forms of a finished video."""
+"""Renditions of a finished video, such as a GIF."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -7,9 +7,9 @@ from jobs.models.job import Job
 
 
 class Rendition(models.Model):
-    """A file made on demand from a video and kept beside it; without its row it counts as not made.
+    """A file that is rendered on demand from a video and kept. A file without its row is ignored.
 
-    Not counted in the stored bytes of the team, as posters and source pictures are not: it can be made again.
+    Like posters and source images, it is not counted in the stored bytes of the team, since it can be rendered again.
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="renditions", verbose_name=_("video"))

@@ -9,14 +9,14 @@ from common.ids import new_id
 
 
 class Worker(models.Model):
-    """What each worker process says of itself, every few seconds."""
+    """A worker process. It updates its row every few seconds."""
 
     class State(models.TextChoices):
         STARTING = "starting", _("Starting")  # loading the model
-        READY = "ready", _("Ready")  # the model is resident, no job in hand
+        READY = "ready", _("Ready")  # the model is loaded, no job is running
         BUSY = "busy", _("Busy")
-        DRAINING = "draining", _("Draining")  # told to stop: finishes what it holds
-        UNHEALTHY = "unhealthy", _("Unhealthy")  # cannot work; says why in `trouble`
+        DRAINING = "draining", _("Draining")  # stopping or drained: finishes its jobs and claims no new ones
+        UNHEALTHY = "unhealthy", _("Unhealthy")  # cannot work; `last_error` says why
 
     id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(_("ID"), primary_key=True, default=new_id)
     name = models.CharField(_("name"), max_length=120)
@@ -28,15 +28,15 @@ class Worker(models.Model):
     device_name = models.CharField(_("device name"), max_length=120, blank=True)
     vram_total_mb = models.PositiveIntegerField(_("total VRAM (MB)"), default=0)
     vram_free_mb = models.PositiveIntegerField(_("free VRAM (MB)"), default=0)
-    # How much of the last moment the GPU computed; None where its driver does not tell, and without one.
+    # None without a GPU, or if the driver does not report it.
     gpu_utilization_percent = models.PositiveSmallIntegerField(_("GPU utilization in percent"), null=True)
     jobs_done = models.PositiveIntegerField(_("videos completed"), default=0)
-    # Seconds that a credit takes on this device, measured on its latest videos; None before its first.
+    # Measured on the latest videos of this worker; None before the first one.
     seconds_per_credit = models.FloatField(_("seconds per credit"), null=True)
     version = models.CharField(_("version"), max_length=40, blank=True)
     started_at = models.DateTimeField(_("started"), auto_now_add=True)
     last_heartbeat_at = models.DateTimeField(_("last heartbeat"))
-    # An administrator's wish, which the worker reads with its beat: it claims nothing more while this is set.
+    # Set by an administrator and read by the worker at its heartbeat. While it is set, the worker claims no jobs.
     drain_requested_at = models.DateTimeField(_("drain requested"), null=True)
 
     class Meta:
