@@ -1,4 +1,4 @@
-"""A stored object as an answer: whole or a range of it, with a name to save it under."""
+"""Responses with a stored object, whole or a range of it, and a file name for downloads."""
 
 import hashlib
 import re
@@ -13,30 +13,30 @@ from werkzeug.http import parse_range_header
 from jobs.models import Job
 from jobs.storage.files import mime_type, signed_url, translate_storage_errors
 
-# A download only has to begin within this time.
+# A download has to start within this time. It may take longer to finish.
 _SIGNED_URL_MAX_AGE_SECONDS = 300
 _MAX_FILENAME_WORDS, _MAX_FILENAME_LENGTH = 6, 60
-# Who asks decides what they get: no cache may give one caller's answer to another, not even in the same browser.
+# The response depends on the caller. No cache may reuse it for another caller, not even in the same browser.
 _VARY = ("Authorization", "X-API-Key", "Cookie")
 
 
 def download_filename(job: Job, key: str, *, with_prompt: bool) -> str:
-    """What the file is called when it is saved: after the prompt's first words, or for strangers after the id."""
+    """Return the name for a saved file: the first words of the prompt, or the id where the prompt is not public."""
     words = re.findall(r"\w+", job.prompt)[:_MAX_FILENAME_WORDS] if with_prompt else []
     stem = "-".join(words).lower()[:_MAX_FILENAME_LENGTH].rstrip("-") or job.public_id
     return f"{stem}.{key.rpartition('.')[2]}"
 
 
 def file_response(request: HttpRequest, key: str, *, filename: str, as_attachment: bool) -> HttpResponseBase:
-    """A stored object, or the part of it that a Range header names; 304 where the caller has it already.
+    """Return a stored object or the requested range of it, or 304 if the client has it already.
 
-    Read whole: a clip of at most 32 frames is small, and nothing is held open while a slow client reads.
+    The object is read into memory: a video of at most 32 frames is small, and no file is held open for a slow client.
     """
-    # A key's content never changes, but the key itself says more than a client should know.
+    # The content of a key never changes, but the key itself contains more than a client should know.
     etag = f'"{hashlib.sha256(key.encode()).hexdigest()[:32]}"'
-    known = get_conditional_response(request, etag=etag)
-    if known is not None:
-        return _with_private_headers(known, etag)
+    not_modified = get_conditional_response(request, etag=etag)
+    if not_modified is not None:
+        return _with_private_headers(not_modified, etag)
     with translate_storage_errors():
         size = default_storage.size(key)
         start, stop, response = _range_response(request, size, etag)
@@ -52,9 +52,9 @@ def file_response(request: HttpRequest, key: str, *, filename: str, as_attachmen
 
 
 def storage_redirect(key: str, *, seconds: float, filename: str, as_attachment: bool) -> HttpResponseBase | None:
-    """A redirect to the storage's own signed address; None where the bytes have to come from here.
+    """Return a redirect to a signed URL of the storage, or None if the site has to send the bytes itself.
 
-    seconds: how long the caller may still read it. The address lives no longer, and never for more than five minutes.
+    seconds: how long the caller may still read the object. The URL is valid for that time, at most for five minutes.
     """
     disposition = str(content_disposition_header(as_attachment, filename))
     url = signed_url(
@@ -79,14 +79,14 @@ def _with_private_headers(response: HttpResponseBase, etag: str) -> HttpResponse
 
 
 def _range_response(request: HttpRequest, size: int, etag: str) -> tuple[int, int, HttpResponse]:
-    """First byte, byte after the last, and an empty response of the right status."""
-    # If-Range names another version: the parts that the caller has are of no use, send all.
+    """Return the first byte, the byte after the last one, and an empty response with the right status."""
+    # If If-Range names another version, the parts that the client has are useless: send the whole object.
     stale = request.headers.get("If-Range", etag) != etag
     requested_range = None if stale else parse_range_header(request.headers.get("Range"))
     if requested_range is None or requested_range.units != "bytes" or len(requested_range.ranges) != 1:
         return 0, size, HttpResponse(status=200)
     start = requested_range.ranges[0][0]
-    # The last so many bytes, and there are fewer: all of them (RFC 9110, 14.1.2).
+    # A suffix that is longer than the object means the whole object (RFC 9110, 14.1.2).
     bounds = (0, size) if start < -size and size else requested_range.range_for_length(size)
     if bounds is None:
         response = HttpResponse(status=416)

@@ -1,7 +1,6 @@
-"""Where a job's files lie in the storage, by key.
+"""The files of jobs in the storage, and their keys.
 
-Every attempt writes below a key of its own: a worker that was fenced off can never overwrite what its successor
-published.
+Each attempt writes under its own prefix, so that a fenced-off worker can never overwrite what its successor published.
 """
 
 import uuid
@@ -22,16 +21,17 @@ TEAMS_FOLDER = "teams"
 
 
 def job_folder(team_id: int, job_id: uuid.UUID) -> str:
+    """Return the prefix of all keys of a job."""
     return f"{TEAMS_FOLDER}/{team_id}/videos/{job_id.hex}"
 
 
 def source_key(team_id: int, job_id: uuid.UUID) -> str:
-    """The normalised source picture."""
+    """Return the key of the normalized source image."""
     return f"{job_folder(team_id, job_id)}/source.png"
 
 
 def attempt_key(team_id: int, job_id: uuid.UUID, attempt: int, name: str) -> str:
-    """A result of one attempt, such as `video.mp4`."""
+    """Return the key of a result of one attempt, such as `video.mp4`."""
     return f"{job_folder(team_id, job_id)}/{attempt}/{name}"
 
 
@@ -40,27 +40,28 @@ def mime_type(key: str) -> str:
 
 
 def signed_url(key: str, *, max_age_seconds: int, disposition: str) -> str | None:
-    """The storage's own address for an object, good for so long; None where it has none, or none for clients."""
+    """Return a URL of the storage for an object, valid for that time; None if clients cannot reach the storage."""
     sign = getattr(default_storage, "signed_url", None)
     return sign and sign(key, max_age_seconds=max_age_seconds, content_type=mime_type(key), disposition=disposition)
 
 
 @contextmanager
 def translate_storage_errors() -> Iterator[None]:
-    """Raises Gone for an object that is not in the storage, Overloaded where the storage itself is away."""
+    """Raise Gone instead of an error for a missing object, and Overloaded instead of an error of the storage itself."""
     try:
         yield
     except FileNotFoundError:
-        raise Gone("The video's file is not there any more.") from None
+        raise Gone("The file of this video no longer exists. Generate the video again.") from None
     except OSError as error:
         log.warning("storage_unavailable", reason=str(error))
-        raise Overloaded("The storage does not answer. Try again in a moment.") from error
+        raise Overloaded("The storage does not respond. Try again in a moment.") from error
 
 
 def is_missing(key: str) -> bool:
-    """Whether an object is missing from a storage that is there, before and after the look.
+    """Return whether an object is missing from a storage that is mounted, before and after the check.
 
-    An absent mount loses nothing, and one may come back between a failed read and the question why it failed.
+    If the storage is not mounted, its objects are not missing. It may also be mounted again between a failed read and
+    this check.
     """
     try:
         return _is_mounted() and not default_storage.exists(key) and _is_mounted()
@@ -69,26 +70,26 @@ def is_missing(key: str) -> bool:
 
 
 def _is_mounted() -> bool:
-    """An empty mount point is none: somebody's picture must have been in the storage."""
+    """Return False for an empty mount point: a storage with jobs has at least one source image."""
     return TEAMS_FOLDER in default_storage.listdir("")[0]
 
 
 def delete_folder(folder: str) -> None:
-    """Deletes every object below a folder. Deleting what is gone already is no error."""
+    """Delete every object below a folder. A folder that does not exist is not an error."""
     prune_folder(folder, keep=set())
 
 
 def prune_folder(folder: str, *, keep: Set[str]) -> int:
-    """Deletes every object below a folder but the keys to keep; returns how many there were."""
+    """Delete every object below a folder except the keys to keep. Return the number of deleted objects."""
     try:
         folders, files = default_storage.listdir(folder)
     except FileNotFoundError:
         return 0
-    gone = [key for name in files if (key := f"{folder}/{name}") not in keep]
-    for key in gone:
+    keys = [key for name in files if (key := f"{folder}/{name}") not in keep]
+    for key in keys:
         default_storage.delete(key)
-    count = len(gone) + sum(prune_folder(f"{folder}/{name}", keep=keep) for name in folders)
-    # Local folders stay behind empty, object stores have none: deleting the name serves both.
+    count = len(keys) + sum(prune_folder(f"{folder}/{name}", keep=keep) for name in folders)
+    # Empty local folders have to be deleted, too. Object stores have no folders and ignore this.
     if not any(key.startswith(f"{folder}/") for key in keep):
         default_storage.delete(folder)
     return count

@@ -1,8 +1,8 @@
-"""Addresses that give a video's bytes to whoever has them: no key, no session, for an hour at most.
+"""Signed URLs: they give access to the files of a video without key or session, for an hour at most.
 
-One mechanism for every answer that hands out media. The signature covers the video, the variant, the team and the end
-of the link: none of them can be changed. A link opens no more than the video itself does; one that is deleted or
-expired is gone behind its links as well.
+All responses with media URLs use them. The signature covers the video, the variant, the team and the expiry, so that
+none of them can be changed. A signed URL gives access to no more than the video itself: the files of a deleted or
+expired video are not available through its URLs either.
 """
 
 import time
@@ -22,9 +22,9 @@ _SIGNER = Signer(salt="media-link")
 
 
 def signed_content_url(origin: HttpRequest | Request | str, job: Job, variant: str = "video") -> str:
-    """The address of a variant, good for DOWNLOAD_URL_MAX_AGE_SECONDS.
+    """Return the URL of a variant, valid for DOWNLOAD_URL_MAX_AGE_SECONDS.
 
-    origin: the request that is answered, or where none is (webhooks, batches) the site's address, SITE_URL.
+    origin: the present request, or the URL of the site (SITE_URL) if there is none (webhooks, batches).
     """
     path = reverse("api:video-content", args=[job.public_id])
     claims = f"{job.team_id}.{int(time.time()) + settings.DOWNLOAD_URL_MAX_AGE_SECONDS}"
@@ -35,28 +35,29 @@ def signed_content_url(origin: HttpRequest | Request | str, job: Job, variant: s
 
 @dataclass(frozen=True, slots=True)
 class SignedUrlClaims:
-    """What a link allows: to read a video of this team, for so long."""
+    """The verified content of a signed URL: the team of the video, and the remaining validity."""
 
     team_id: int
     seconds_left: float
 
 
 def verify_token(*, video_id: str, variant: str, token: str) -> SignedUrlClaims:
-    """Raises Unauthenticated for a link that is not ours, or has run out.
+    """Return the claims of a token. Raises Unauthenticated if the token is invalid or has expired.
 
-    The comparison takes the same time for every wrong signature; nothing in the token is believed before it.
+    The comparison takes the same time for every wrong signature. Nothing in the token is used before it.
     """
     claims, _, signature = token.rpartition(".")
     try:
         _SIGNER.unsign(f"{_signing_input(video_id, variant, claims)}:{signature}")
     except BadSignature:
-        message = "This link is not valid. Copy it whole, or ask for the video again to get a new one."
-        raise Unauthenticated(message, code="link_invalid") from None
+        raise Unauthenticated(
+            "This link is not valid. Copy the complete link, or request the video again to get a new one.",
+            code="link_invalid",
+        ) from None
     team_id, _, expires = claims.partition(".")
     seconds_left = int(expires) - time.time()
     if seconds_left <= 0:
-        message = "This link has run out. Ask for the video again to get a new one."
-        raise Unauthenticated(message, code="link_expired")
+        raise Unauthenticated("This link has expired. Request the video again to get a new one.", code="link_expired")
     return SignedUrlClaims(int(team_id), seconds_left)
 
 
