@@ -73,7 +73,7 @@ def failure_codes() -> set[str]:
     found = {SCRATCH_FAILED}
     for tree in modules("jobs"):
         for call in calls(tree, _FAILURE_FUNCTIONS):
-            found |= constants(call, "code", "error_code")
+            found |= constants(call, "code") | _strings(call.args[2:3])
     # Reports of the engine process about loading the model and generating, and failures that its parent detects.
     for tree in modules("jobs/worker"):
         found |= _strings(
