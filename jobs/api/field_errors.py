@@ -5,7 +5,7 @@ passed on untouched: it carries the message.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from django.utils.translation import override
 from rest_framework import serializers
@@ -76,7 +76,7 @@ class MessageFieldMixin:
                 message = Message(_untranslated(text.format_string), dict(text.kwargs))
                 validator.code = MessageCode(validator.code, message)
 
-    def fail(self, key: str, **kwargs: Any) -> None:
+    def fail(self, key: str, **kwargs: Any) -> NoReturn:
         """Raise the field's error of this key."""
         raise field_error(_untranslated(self.error_messages[key]), kwargs, code=key)
 

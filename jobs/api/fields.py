@@ -3,7 +3,7 @@
 import math
 import re
 from heapq import nsmallest
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.validators import ProhibitNullCharactersValidator
 from django.utils.translation import gettext_noop as noop
@@ -106,7 +106,7 @@ class ChoiceField(MessageFieldMixin, serializers.ChoiceField):
     def __init__(self, choices: Any, **kwargs: Any) -> None:
         super().__init__(choices, **kwargs)
 
-    def fail(self, key: str, **kwargs: Any) -> None:
+    def fail(self, key: str, **kwargs: Any) -> NoReturn:
         if key == "invalid_choice":
             choices = ", ".join(map(str, self.choices))
             raise field_error("Choose one of: %(choices)s.", {"choices": choices}, code=key)
