@@ -47,7 +47,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         try:
             super().send_mail(template_prefix, email, context)
         except OSError as error:  # smtplib's errors are OSErrors; what they say may name the person
-            log.error("email_send_failed", mail=template_prefix, kind=type(error).__name__)
+            log.error("email_send_failed", template=template_prefix, kind=type(error).__name__)
             if self._is_notification:
                 return
             messages.error(self.request, _("We could not send the mail. Try again in a moment."))

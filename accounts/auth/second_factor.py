@@ -33,4 +33,4 @@ def _fernet() -> MultiFernet:
 
 
 def _derive_key(key: str) -> bytes:
-    return hashlib.sha256(b"accounts.auth.second_factor:" + key.encode()).digest()
+    return hashlib.sha256(b"accounts.second_factor:" + key.encode()).digest()

@@ -49,7 +49,7 @@ def warning_level(used_percent: int) -> int:
 
 def credit_usage_by_team(month: date, *, team_ids: list[int] | None = None) -> dict[int, CreditUsage]:
     """By team id, of the open teams that used anything in the month; of some teams alone, where they are given."""
-    rows = UsageDay.objects.filter(day__gte=month, day__lt=month_after(month), team__closed_at=None)
+    rows = UsageDay.objects.filter(day__gte=month, day__lt=month_after(month), team__deleted_at=None)
     if team_ids is not None:
         rows = rows.filter(team__in=team_ids)
     used = dict(rows.values_list("team_id").annotate(Sum("credits")))

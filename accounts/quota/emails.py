@@ -101,7 +101,7 @@ def _send_email(user: User, warning: QuotaWarning, credit_usage: CreditUsage) ->
     except (SMTPRecipientsRefused, ValueError) as error:  # no such address there, or none that could be
         log.warning("quota_warning_rejected", team=warning.team_id, user=user.pk, kind=type(error).__name__)
     except OSError as error:  # smtplib's errors are OSErrors; what they say may name the person
-        log.error("email_send_failed", mail="quota_warning", kind=type(error).__name__)
+        log.error("email_send_failed", template="quota_warning", kind=type(error).__name__)
         return False
     return True
 
@@ -113,7 +113,7 @@ def _render_email(user: User, warning: QuotaWarning, credit_usage: CreditUsage) 
         "warning": warning,
         "credit_usage": credit_usage,
         "resets_on": credit_usage.resets_on(warning.period),
-        "address": f"{settings.SITE_URL}{reverse('usage')}",
+        "url": f"{settings.SITE_URL}{reverse('usage')}",
         "site": settings.SITE_URL,
     }
     with override(user.language or settings.LANGUAGE_CODE):

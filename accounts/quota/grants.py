@@ -31,7 +31,7 @@ def grant_due_monthly_credits(*, now: datetime | None = None) -> int:
     """
     month = month_of(now or timezone.now())
     _skip_plans_without_monthly_credits(month)
-    due = _not_granted(month).filter(team__closed_at=None).alias(monthly=MONTHLY_CREDITS).filter(monthly__gt=0)
+    due = _not_granted(month).filter(team__deleted_at=None).alias(monthly=MONTHLY_CREDITS).filter(monthly__gt=0)
     return sum(_grant_to(team_id, month) for team_id in list(due.values_list("pk", flat=True)))
 
 

@@ -18,7 +18,7 @@ def send_invitation_email(*, invitation: Invitation, secret: str) -> bool:
     Not in a transaction: a mail server may take its time.
     """
     person = User.objects.filter(email=invitation.email).first()
-    context = {"invitation": invitation, "address": settings.SITE_URL + reverse("join", args=[secret])}
+    context = {"invitation": invitation, "url": settings.SITE_URL + reverse("join", args=[secret])}
     with override(person.language if person and person.language else get_language()):
         subject = render_to_string("teams/email/invitation_subject.txt", context).strip()
         body = render_to_string("teams/email/invitation_message.txt", context)
@@ -26,6 +26,6 @@ def send_invitation_email(*, invitation: Invitation, secret: str) -> bool:
         # A name with a line break in it must not become a header.
         send_mail(" ".join(subject.split()), body, None, [invitation.email])
     except OSError as error:  # smtplib's errors are OSErrors
-        log.error("email_send_failed", mail="invitation", kind=type(error).__name__)
+        log.error("email_send_failed", template="invitation", kind=type(error).__name__)
         return False
     return True

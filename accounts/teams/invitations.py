@@ -92,7 +92,7 @@ def withdraw(*, team: Team, actor: User, invitation_id: int) -> Invitation:
 
 def find_invitation(secret: str) -> Invitation:
     """The invitation behind a link. Raises NotFound, whether it is used, withdrawn, expired or was never there."""
-    usable = open_invitations().filter(expires_at__gt=timezone.now(), team__deletion_due_at=None, team__closed_at=None)
+    usable = open_invitations().filter(expires_at__gt=timezone.now(), team__deletion_due_at=None, team__deleted_at=None)
     invitation = usable.select_related("team", "inviter").filter(secret_sha256=hash_secret(secret)).first()
     if invitation is None:
         raise NotFound("No such invitation.")

@@ -1,12 +1,15 @@
 """Second factors: what counts as one, and what the database keeps of them."""
 
+import base64
+import hashlib
 import re
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
-from cryptography.fernet import InvalidToken
+from cryptography.fernet import Fernet, InvalidToken
+from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
 
@@ -57,6 +60,12 @@ def test_a_new_secret_key_reads_what_the_old_one_wrote(settings: Any) -> None:
         decrypt(kept)
     settings.SECRET_KEY_FALLBACKS = [old]
     assert decrypt(kept) == "words"
+
+
+def test_the_key_is_derived_as_in_earlier_releases() -> None:
+    key = hashlib.sha256(b"accounts.second_factor:" + settings.SECRET_KEY.encode()).digest()
+    stored = Fernet(base64.urlsafe_b64encode(key)).encrypt(b"words").decode()
+    assert decrypt(stored) == "words"
 
 
 def test_the_password_alone_opens_nothing(nora: User, client: Client) -> None:

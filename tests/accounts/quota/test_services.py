@@ -10,6 +10,7 @@ import time_machine
 from accounts.models import ApiKey
 from accounts.quota.models import UsageDay, Wallet
 from accounts.quota.services import free_storage
+from common.messages import Message
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job, delete_job
 from jobs.queue.claim import claim_job
@@ -62,7 +63,7 @@ def test_what_costs_nothing_counts_nothing(end, submit):
     if end == "cancel":
         cancel_job(job=job)
     else:
-        assert fail_job(fence=claim().fence, code="broken", message="It broke.")
+        assert fail_job(fence=claim().fence, code="broken", message=Message("It broke."))
     assert counted() == [(0, 0, 0, 0)]
     assert not list(find_discrepancies())
 
