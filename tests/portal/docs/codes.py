@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from django.conf import settings
 from django.urls import get_resolver
@@ -12,13 +13,16 @@ from inference.errors import ImageErrorCode, InferenceError
 from jobs.worker.messages import SCRATCH_FAILED
 from portal.web import request_guards  # noqa: F401 (defines errors, and no URL imports it)
 
+T = TypeVar("T")
+
 ROOT = Path(settings.ROOT)
 _SOURCES = ("accounts", "jobs", "platform/common", "platform/portal")
 # Functions that finish a video with a failure code.
 _FAILURE_FUNCTIONS = {"fail_job", "record_crash", "_finish_without_charge"}
 
 
-def subclasses(base: type) -> Iterator[type]:
+def subclasses(base: type[T]) -> Iterator[type[T]]:
+    """Yield a class and all classes that derive from it."""
     yield base
     for child in base.__subclasses__():
         yield from subclasses(child)
@@ -57,7 +61,7 @@ def raised() -> set[str]:
     """Return the codes of the error envelope."""
     assert get_resolver().url_patterns  # imports every view
     classes = set(subclasses(MutoscopeError))
-    found = {str(kind.default_code) for kind in classes} | {fault.value for fault in ImageErrorCode}
+    found = {kind.default_code for kind in classes} | {fault.value for fault in ImageErrorCode}
     names = {kind.__name__ for kind in classes} | {"super"}
     for tree in modules(*_SOURCES):
         for call in calls(tree, names):

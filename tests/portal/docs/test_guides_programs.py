@@ -199,7 +199,7 @@ def broker() -> Callable[[str], str]:
     def broker_url(tasks: str) -> str:
         if tasks.startswith("celery"):
             # kombu's scheme for a Unix socket; it names the database parameter differently.
-            return settings.REDIS_URL.replace("unix://", "redis+socket://").replace("db=", "virtual_host=")
+            return str(settings.REDIS_URL).replace("unix://", "redis+socket://").replace("db=", "virtual_host=")
         return str(settings.REDIS_URL)
 
     return broker_url
