@@ -86,12 +86,12 @@ class BatchesView(APIView):
         description=(
             "Up to 500 requests, each an ordinary video under the team's quotas and fair share; the whole counts as "
             "one call. The answer says of each what became of it. Requests that cannot be taken do not stop the "
-            "others, unless `on_error` is `refuse_all`.\n\n"
+            "others, unless `on_error` is `fail_fast`.\n\n"
             "Send many pictures as JSON Lines (`application/jsonl`, options as query parameters), or as a form: the "
             "file `requests` of JSON Lines, and a file for each picture, to be named by `image_name`.\n\n"
-            "A call takes requests for at most 18 seconds. Where `counts.not_taken` is above 0, send the same again "
+            "A call takes requests for at most 18 seconds. Where `counts.pending` is above 0, send the same again "
             "with the same `Idempotency-Key`: it goes on where it stopped, and nothing is made twice. After an hour "
-            "without such a call the batch ends with what was taken; with `refuse_all` it is canceled then."
+            "without such a call the batch ends with what was taken; with `fail_fast` it is canceled then."
         ),
         request={
             "application/json": NewBatchSerializer,

@@ -20,6 +20,7 @@ BATCH: dict[str, Any] = {
     "counts": {
         "total": 2,
         "pending": 0,
+        "not_taken": 0,
         "refused": 1,
         "queued": 1,
         "in_progress": 0,

@@ -12,7 +12,15 @@ from rest_framework.request import Request
 from common.clock import unix_seconds
 from jobs.api.error_schema import ErrorBodySerializer
 from jobs.api.errors import rendered_error
-from jobs.api.fields import HttpUrlField, IdField, MetadataField, StrictIntegerField, StrictSerializer, TextField
+from jobs.api.fields import (
+    ChoiceField,
+    HttpUrlField,
+    IdField,
+    MetadataField,
+    StrictIntegerField,
+    StrictSerializer,
+    TextField,
+)
 from jobs.batches.bodies import IMAGE_NAME_PATTERN, MAX_ITEMS
 from jobs.batches.models import Batch, BatchItem
 from jobs.batches.progress import COUNT_NAMES, ITEM_STATES, BatchProgress, status_of
@@ -21,6 +29,9 @@ from jobs.videos.api.serializers import JobErrorSerializer, UrlsSerializer, vide
 from jobs.videos.serializers import VideoRequestSerializer
 
 _MAX_CANCEL_AFTER_SECONDS = 7 * 24 * 3600
+
+# Stored values, and their names in the API.
+ON_ERROR_NAMES = {Batch.OnError.CONTINUE.value: "continue", Batch.OnError.FAIL_FAST.value: "fail_fast"}
 
 
 class CustomIdField(TextField):
@@ -63,16 +74,26 @@ def read_custom_id(sent: Any) -> str:
         return ""
 
 
+class OnErrorField(ChoiceField):
+    """`continue` or `fail_fast`, with the former name of the latter, which is also the stored value."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__([*ON_ERROR_NAMES.values(), Batch.OnError.FAIL_FAST.value], **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        name = super().to_internal_value(data)
+        return next((value for value, known in ON_ERROR_NAMES.items() if known == name), name)
+
+
 class BatchOptionsSerializer(StrictSerializer):
     """What is said of the batch as a whole."""
 
     name = TextField(max_length=120, required=False, allow_blank=True, help_text="for people")
     metadata = MetadataField(required=False, help_text="in JSON bodies")
     webhook_url = HttpUrlField(required=False, help_text="is sent the batch once its last video has ended")
-    on_error = serializers.ChoiceField(
-        choices=Batch.OnError.values,
+    on_error = OnErrorField(
         default=Batch.OnError.CONTINUE.value,
-        help_text="what a request that cannot be taken means for the others",
+        help_text="what happens to the other requests when one is refused; refuse_all is the former name of fail_fast",
     )
 
 
@@ -129,6 +150,7 @@ class CountsSerializer(serializers.Serializer[Any]):
 
     total = serializers.IntegerField()
     pending = serializers.IntegerField(help_text="not looked at yet; send the batch again with its Idempotency-Key")
+    not_taken = serializers.IntegerField(help_text="deprecated: the former name of `pending`")
     refused = serializers.IntegerField()
     queued = serializers.IntegerField()
     in_progress = serializers.IntegerField()
@@ -164,7 +186,7 @@ class BatchSerializer(serializers.Serializer[Any]):
     eta_seconds = serializers.FloatField(allow_null=True)
     created_at = serializers.IntegerField()
     completed_at = serializers.IntegerField(allow_null=True)
-    on_error = serializers.ChoiceField(choices=Batch.OnError.values)
+    on_error = serializers.ChoiceField(choices=[*ON_ERROR_NAMES.values()])
     metadata = serializers.DictField(child=serializers.CharField())
     urls = BatchUrlsSerializer()
 
@@ -194,12 +216,16 @@ def batch_as_json(
         "status": batch.state,
         "name": batch.name,
         "progress": progress.progress,
-        "counts": {"total": batch.total, **{name: progress.counts[name] for name in COUNT_NAMES}},
+        "counts": {
+            "total": batch.total,
+            **{name: progress.counts[name] for name in COUNT_NAMES},
+            "not_taken": progress.counts["pending"],
+        },
         "usage": {"credits_reserved": progress.credits_reserved, "credits_charged": progress.credits_charged},
         "eta_seconds": eta_seconds,
         "created_at": unix_seconds(batch.created_at),
         "completed_at": unix_seconds(batch.finished_at),
-        "on_error": batch.on_error,
+        "on_error": ON_ERROR_NAMES[batch.on_error],
         "metadata": batch.metadata,
         "urls": {
             name: absolute(reverse(f"api_{route}", args=[batch.public_id]))

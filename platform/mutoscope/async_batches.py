@@ -37,7 +37,7 @@ class AsyncBatches:
 
         requests: the path of a JSON Lines file, or dictionaries. Each has the fields of a video request, and may have
         `image`, the path of an image file.
-        on_error: `continue` accepts every valid request, `refuse_all` accepts none if one of them is refused.
+        on_error: `continue` accepts every valid request, `fail_fast` accepts none if one of them is refused.
         `items` returns the result of each request.
         """
         options = {"name": name, "webhook_url": webhook_url, "on_error": on_error}

@@ -86,7 +86,7 @@ def _make_bad(case: Any) -> None:
         and case.body.get("on_error", "continue") == "continue"
     ):
         # Each request is judged for itself, and what is wrong with one refuses the batch only where it says so.
-        case.body["on_error"] = "refuse_all"
+        case.body["on_error"] = "fail_fast"
 
 
 def _keep_at_home(part: Any) -> None:

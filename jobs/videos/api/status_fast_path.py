@@ -98,5 +98,5 @@ def _fast_response(request: HttpRequest, video_id: str) -> HttpResponse | None:
 def _job_from_row(row: tuple[object, ...]) -> Job:
     values = list(row)
     for index in _JSON_FIELD_INDEXES:
-        values[index] = json.loads(str(values[index]))
+        values[index] = None if values[index] is None else json.loads(str(values[index]))
     return Job.from_db(DEFAULT_DB_ALIAS, _FIELD_NAMES, values)

@@ -86,7 +86,7 @@ def batch(
     if not 1 <= len(rows) <= _MAX_REQUESTS:
         raise BatchError(f"{requests} has {len(rows)} requests. A batch has 1 to {_MAX_REQUESTS}.")
     _make_folder(output)
-    options = {"name": name, "on_error": "refuse_all" if all_or_nothing else None}
+    options = {"name": name, "on_error": "fail_fast" if all_or_nothing else None}
     with session.client() as client:
         result = _submit(session, client, requests, BatchUpload(rows, options), new=new)
         if not detach:

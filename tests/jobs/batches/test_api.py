@@ -2,6 +2,8 @@
 
 import base64
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -212,3 +214,17 @@ def test_a_batch_keeps_another_team_waiting_for_one_video_at_most(send, as_charl
     answer = as_charlie.post("/v1/videos", body())
     made = [make_one().public_id for _ in range(2)]
     assert answer.json()["id"] in made
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["fail_fast", "refuse_all"])
+def test_the_former_name_of_fail_fast_is_still_accepted(send: Callable[..., Any], name: str) -> None:
+    batch = send(wanted(), on_error=name).json()
+    assert batch["on_error"] == "fail_fast"
+    assert Batch.objects.get().on_error == Batch.OnError.FAIL_FAST
+
+
+@pytest.mark.django_db
+def test_pending_requests_are_counted_under_the_former_name_too(send: Callable[..., Any]) -> None:
+    counts = send(wanted()).json()["counts"]
+    assert counts["not_taken"] == counts["pending"] == 0
