@@ -1,4 +1,4 @@
-"""What holds the house together: paths, imports, production settings."""
+"""The project layout: paths, imports, production settings."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_python(code: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    """Runs code in a fresh interpreter under the site's own settings; an empty change removes a variable."""
+    """Run code in a new interpreter with the site's settings; an empty value in `changes` removes a variable."""
     paths = os.pathsep.join([str(ROOT), str(ROOT / "platform")])
     env = {**os.environ, "PYTHONPATH": paths, "DJANGO_SETTINGS_MODULE": "portal.settings", **changes}
     return subprocess.run(
@@ -24,16 +24,16 @@ def run_python(code: str, **changes: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_folder_platform_is_no_package() -> None:
+def test_the_folder_platform_is_not_a_package() -> None:
     assert not (ROOT / "platform" / "__init__.py").exists()
 
 
-def test_platform_is_the_standard_library_s() -> None:
+def test_platform_is_the_module_of_the_standard_library() -> None:
     assert platform.__file__ == os.path.join(os.path.dirname(os.__file__), "platform.py")  # noqa: PTH118, PTH120
 
 
 @pytest.mark.parametrize("entry", ["portal.asgi", "portal.wsgi"])
-def test_web_processes_never_import_the_model_s_packages(entry: str) -> None:
+def test_web_processes_never_import_the_packages_of_the_model(entry: str) -> None:
     code = f"""
 import sys, platform
 import {entry}
@@ -48,12 +48,12 @@ assert hasattr(platform, "python_version")
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(("entry", "holds"), [("portal.asgi", True), ("portal.wsgi", False)])
-def test_an_entry_needs_no_environment_to_know_whether_answers_may_wait(entry: str, holds: bool) -> None:
+@pytest.mark.parametrize(("entry", "enabled"), [("portal.asgi", True), ("portal.wsgi", False)])
+def test_an_entry_point_decides_whether_long_polling_is_enabled(entry: str, enabled: bool) -> None:
     code = f"import {entry}; from django.conf import settings; print(settings.LONG_POLLING_ENABLED)"
     done = run_python(code, DJANGO_SETTINGS_MODULE="", LONG_POLLING_ENABLED="")
 
-    assert done.stdout == f"{holds}\n", done.stderr
+    assert done.stdout == f"{enabled}\n", done.stderr
 
 
 def test_static_files_are_not_sniffed(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_production_settings_pass_the_deployment_checks() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_outside_the_embedded_mode_the_secret_key_is_demanded() -> None:
+def test_outside_the_embedded_mode_the_secret_key_is_required() -> None:
     done = run_python("from django.conf import settings; settings.DEBUG", SECRET_KEY="")
 
     assert done.returncode != 0

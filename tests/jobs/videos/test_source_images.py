@@ -14,6 +14,7 @@ from django.db import connection, connections
 from django.test import Client
 
 from common.concurrency import ConcurrencyLimiter
+from common.messages import Message
 from jobs.models import Job
 from jobs.videos import source_images
 from tests.jobs.conftest import png
@@ -348,7 +349,9 @@ def test_no_transaction_and_no_connection_waits_for_a_stranger(ask, host):
 @pytest.mark.django_db(transaction=True)
 def test_fetches_are_few_at_once(ask, host, monkeypatch):
     monkeypatch.setattr(
-        source_images, "_FETCH_LIMITER", ConcurrencyLimiter("fetches", work="pictures being fetched", process_limit=1)
+        source_images,
+        "_FETCH_LIMITER",
+        ConcurrencyLimiter("fetches", work=Message("images being fetched"), process_limit=1),
     )
     refusals = []
 

@@ -1,4 +1,4 @@
-"""After a kill -9 of everything, `manage.py up` makes the jobs of then wait for nothing."""
+"""After a kill -9 of everything, `manage.py up` retries the interrupted jobs at once."""
 
 from datetime import timedelta
 
@@ -13,9 +13,9 @@ from jobs.states import State
 from portal.embedded.portal import expire_leases
 
 
-def test_a_running_job_of_the_last_time_is_queued_at_once(db):
+def test_an_interrupted_job_is_queued_at_once(db: None) -> None:
     team = provision_team(name="t", owner=User.objects.create_user("a@example.com"))
-    words = {"model": "camera", "prompt": "p", "resolution": "512p", "output_format": "mp4", "source_key": "s"}
+    texts = {"model": "camera", "prompt": "p", "resolution": "512p", "output_format": "mp4", "source_key": "s"}
     numbers = {"width": 64, "height": 64, "num_frames": 8, "fps": 8, "steps": 1, "guidance_scale": 1.0, "seed": 1}
     job = Job.objects.create(
         team=team,
@@ -25,7 +25,7 @@ def test_a_running_job_of_the_last_time_is_queued_at_once(db):
         lease_until=DatabaseNow() + timedelta(seconds=30),
         quoted_credits=1,
         pool="cpu",
-        **words,
+        **texts,
         **numbers,
     )
     reserve(usage_key=job.usage_key, job_id=job.pk, credits=1)

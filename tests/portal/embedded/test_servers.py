@@ -1,4 +1,4 @@
-"""PostgreSQL and Valkey from wheels: start, stop, and start again after the worst."""
+"""PostgreSQL and Valkey from wheels: start, stop, and restart after a crash."""
 
 import os
 import shutil
@@ -33,11 +33,11 @@ with EmbeddedServers(Path(sys.argv[1])):
 def folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="mts-servers-"))
     yield folder
-    left = servers_of(folder)
-    for process in left:
+    remaining = servers_of(folder)
+    for process in remaining:
         process.kill()
     shutil.rmtree(folder)
-    assert not left, "a server outlived its test"
+    assert not remaining, "a server was still running after its test"
 
 
 def servers_of(folder: Path) -> list[psutil.Process]:
@@ -47,13 +47,13 @@ def servers_of(folder: Path) -> list[psutil.Process]:
 
 
 def count_visits(folder: Path) -> tuple[int, int]:
-    """Leaves a mark in both servers; returns how many each has kept."""
-    found = server_urls(folder)
-    with psycopg.connect(found["DATABASE_URL"]) as connection:
+    """Store one visit in both servers; return the number of visits in each."""
+    urls = server_urls(folder)
+    with psycopg.connect(urls["DATABASE_URL"]) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS visits (at timestamptz)")
         connection.execute("INSERT INTO visits VALUES (now())")
         row = connection.execute("SELECT count(*) FROM visits").fetchone()
-    client = redis.Redis.from_url(found["REDIS_URL"])
+    client = redis.Redis.from_url(urls["REDIS_URL"])
     visits = client.incr("visits")
     client.close()
     assert row
@@ -80,7 +80,7 @@ def test_servers_start_again_after_a_kill_of_everything(folder: Path) -> None:
     for process in killed:
         process.kill()
     servers.stop()
-    # A process id from the stale file may belong to somebody else by now: here, to this test.
+    # The process id in the stale file may belong to another process by now: here, to this test.
     pid_file = folder / "postgres" / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
     pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
@@ -89,7 +89,7 @@ def test_servers_start_again_after_a_kill_of_everything(folder: Path) -> None:
         assert count_visits(folder)[0] == 2
 
 
-def test_servers_end_with_the_process_that_started_them(folder: Path) -> None:
+def test_servers_stop_with_the_process_that_started_them(folder: Path) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD_SERVERS, str(folder)],
         stdout=subprocess.PIPE,
@@ -105,7 +105,7 @@ def test_servers_end_with_the_process_that_started_them(folder: Path) -> None:
     wait_until_ended(servers)
 
 
-def test_a_server_that_still_runs_is_stopped_before_the_next_starts(folder: Path) -> None:
+def test_a_server_of_an_earlier_run_is_stopped_before_the_next_starts(folder: Path) -> None:
     earlier = EmbeddedServers(folder)
     earlier.start()
     before = {process.pid for process in servers_of(folder)}
@@ -115,14 +115,14 @@ def test_a_server_that_still_runs_is_stopped_before_the_next_starts(folder: Path
     earlier.stop()
 
 
-def test_sockets_of_a_deep_folder_lie_where_their_path_is_short_enough(folder: Path) -> None:
+def test_sockets_of_a_deep_folder_have_a_short_path(folder: Path) -> None:
     deep = folder / ("very-" * 20 + "deep")
     deep.mkdir()
     with EmbeddedServers(deep):
         assert count_visits(deep) == (1, 1)
 
 
-def test_servers_are_closed_to_the_network_and_to_other_users(folder: Path) -> None:
+def test_servers_are_not_reachable_from_the_network_or_by_other_users(folder: Path) -> None:
     with EmbeddedServers(folder):
         for process in servers_of(folder):
             assert process.net_connections(kind="inet") == []
@@ -130,7 +130,7 @@ def test_servers_are_closed_to_the_network_and_to_other_users(folder: Path) -> N
             assert stat.S_IMODE((folder / "run" / name).stat().st_mode) == 0o700
 
 
-def test_a_crash_is_noticed(folder: Path) -> None:
+def test_a_crash_is_detected(folder: Path) -> None:
     with EmbeddedServers(folder, postgres=False) as servers:
         (valkey,) = servers.servers
         assert not valkey.has_crashed()

@@ -1,4 +1,4 @@
-"""What the logs of every process look like, and what they never show."""
+"""The format of the logs of every process, and the values that they never contain."""
 
 import json
 import os
@@ -23,7 +23,7 @@ except ValueError:
 
 
 def run(code: str, **env: str) -> list[str]:
-    """What a process with our settings writes to standard error."""
+    """Run a process with the site's settings; return what it writes to standard error."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"DJANGO_SETTINGS_MODULE": "portal.settings", "PYTHONPATH": os.pathsep.join(sys.path)} | env,
@@ -37,15 +37,15 @@ def run(code: str, **env: str) -> list[str]:
 
 
 @pytest.mark.parametrize("as_json", ["0", "1"])
-def test_a_traceback_shows_no_local_variables(as_json):
-    said = "\n".join(run(PREPARE + FAIL, LOG_JSON=as_json))
-    assert said.count("no such account") >= 2
-    assert "sign_in" in said
-    assert "hunter2-local" not in said
-    assert "HUNTER2-LOCAL" not in said
+def test_a_traceback_shows_no_local_variables(as_json: str) -> None:
+    output = "\n".join(run(PREPARE + FAIL, LOG_JSON=as_json))
+    assert output.count("no such account") >= 2
+    assert "sign_in" in output
+    assert "hunter2-local" not in output
+    assert "HUNTER2-LOCAL" not in output
 
 
-def test_with_json_every_servers_lines_are_json():
+def test_with_json_the_lines_of_every_server_are_json() -> None:
     code = PREPARE + "\n".join(
         f"logging.getLogger({name!r}).warning('hello %s', 'you')" for name in ("uvicorn.error", "gunicorn.error", "rq")
     )
@@ -58,7 +58,7 @@ def test_with_json_every_servers_lines_are_json():
     ]
 
 
-def test_gunicorns_arbiter_writes_json_too():
+def test_the_arbiter_of_gunicorn_writes_json_too() -> None:
     code = (
         "from gunicorn.config import Config\n"
         "from portal.web.gunicorn_logs import Logger\n"
@@ -68,7 +68,7 @@ def test_gunicorns_arbiter_writes_json_too():
     assert json.loads(line)["event"] == "Listening"
 
 
-def test_a_foreign_host_name_is_one_warning_without_a_traceback():
+def test_an_unknown_host_name_is_one_warning_without_a_traceback() -> None:
     code = (
         PREPARE + "from django.test import Client; print(Client(headers={'host': 'evil.example'}).get('/').status_code)"
     )

@@ -1,113 +1,123 @@
-"""The context of a request: its id, the client's address, its log line."""
+"""The context of a request: its id, the client's IP address, its log line."""
 
 import asyncio
 import json
 import logging
 import threading
+from typing import Any
 
 import pytest
 import structlog
 from asgiref.sync import iscoroutinefunction
-from django.http import HttpResponse
-from django.test import RequestFactory
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.test import Client, RequestFactory
 from django.utils.module_loading import import_string
 
-from common.middleware import SyncAndAsyncMiddleware
+from common.middleware import Step, SyncAndAsyncMiddleware
 from portal.settings.logging_config import redact_secrets
 from portal.web.middleware import client_ip_address
 
 
-def test_every_middleware_is_asynchronous_too(settings):
-    """One that is not would put each waiting call on a thread of its own."""
+def test_every_middleware_is_async_capable(settings: Any) -> None:
+    """A sync-only middleware would need a thread for each waiting request."""
     assert [path for path in settings.MIDDLEWARE if not import_string(path).async_capable] == []
 
 
-def test_ours_take_no_thread_for_a_call_of_a_program(settings):
-    """Whatever waits for a thread is suspended meanwhile; these coroutines run to their end at once."""
-    found = [import_string(path) for path in settings.MIDDLEWARE]
-    ours = [each for each in found if isinstance(each, type) and issubclass(each, SyncAndAsyncMiddleware)]
+def test_our_middleware_needs_no_thread_for_an_api_request(settings: Any) -> None:
+    """A coroutine that waits for a thread is suspended; these run to their end at once."""
+    middleware_classes = [import_string(path) for path in settings.MIDDLEWARE]
+    ours = [each for each in middleware_classes if isinstance(each, type) and issubclass(each, SyncAndAsyncMiddleware)]
     assert len(ours) == 4
 
-    async def view(request):
-        return HttpResponse("of the view")
+    async def view(request: HttpRequest) -> HttpResponse:
+        return HttpResponse("view")
 
     for middleware in ours:
         request = RequestFactory().get("/v1/videos/vid_1/events", headers={"Authorization": "Bearer mts_a_b"})
         request.request_id = "request-1"
         with pytest.raises(StopIteration) as end:
             middleware(view)(request).send(None)
-        assert end.value.value.content == b"of the view"
+        assert end.value.value.content == b"view"
 
 
-class Answering(SyncAndAsyncMiddleware):
-    """Answers before or after the view, and notes in which threads."""
+class RespondingMiddleware(SyncAndAsyncMiddleware):
+    """Responds before or after the view, and records the threads."""
 
-    def before(self, request):
+    threads: list[int]
+
+    def before(self, request: HttpRequest) -> Step | None:
         self.threads = [threading.get_ident()]
-        return (lambda: self.answer("before")) if "before" in request.GET else None
+        return (lambda: self.respond("before")) if "before" in request.GET else None
 
-    def after(self, request, response):
-        return (lambda: self.answer("after")) if "after" in request.GET else (lambda: None)
+    def after(self, request: HttpRequest, response: HttpResponseBase) -> Step | None:
+        return (lambda: self.respond("after")) if "after" in request.GET else (lambda: None)
 
-    def answer(self, text):
+    def respond(self, text: str) -> HttpResponse:
         self.threads.append(threading.get_ident())
         return HttpResponse(text)
 
 
-@pytest.mark.parametrize(("query", "said"), [("", b"of the view"), ("before", b"before"), ("after", b"after")])
-def test_a_step_answers_under_either_kind_of_server(query, said):
-    async def view(request):
-        return HttpResponse("of the view")
+@pytest.mark.parametrize(("query", "body"), [("", b"view"), ("before", b"before"), ("after", b"after")])
+def test_a_step_responds_under_both_kinds_of_server(query: str, body: bytes) -> None:
+    async def view(request: HttpRequest) -> HttpResponse:
+        return HttpResponse("view")
 
     request = RequestFactory().get("/", {query: "1"})
-    behind_sync = Answering(lambda request: HttpResponse("of the view"))
-    behind_async = Answering(view)
+    behind_sync: Any = RespondingMiddleware(lambda request: HttpResponse("view"))
+    behind_async: Any = RespondingMiddleware(view)
     assert not iscoroutinefunction(behind_sync)
     assert iscoroutinefunction(behind_async)
-    assert behind_sync(request).content == said
-    assert asyncio.run(behind_async(request)).content == said
+    assert behind_sync(request).content == body
+    assert asyncio.run(behind_async(request)).content == body
     assert len(set(behind_sync.threads)) == 1
-    assert len(set(behind_async.threads)) == len(behind_async.threads)  # a step may wait: never in the loop's thread
+    assert len(set(behind_async.threads)) == len(
+        behind_async.threads
+    )  # a step may block: never in the thread of the event loop
 
 
 @pytest.mark.parametrize(
-    ("proxies", "forwarded", "address"),
+    ("proxies", "forwarded", "ip_address"),
     [
         (0, "", "9.9.9.9"),
-        (0, "1.2.3.4", "9.9.9.9"),  # nobody vouches for it
+        (0, "1.2.3.4", "9.9.9.9"),  # no trusted proxy
         (1, "1.2.3.4", "1.2.3.4"),
-        (1, "6.6.6.6, 1.2.3.4", "1.2.3.4"),  # the client made the first one up
+        (1, "6.6.6.6, 1.2.3.4", "1.2.3.4"),  # the client invented the first one
         (2, "6.6.6.6, 1.2.3.4, 10.0.0.1", "1.2.3.4"),
         (1, "", "9.9.9.9"),
         (1, "garbage", "unknown"),
         (1, "2001:db8::1", "2001:db8::1"),
     ],
 )
-def test_the_clients_address_is_what_trusted_proxies_say(proxies, forwarded, address, settings):
+def test_the_ip_address_of_the_client_comes_from_trusted_proxies(
+    proxies: int, forwarded: str, ip_address: str, settings: Any
+) -> None:
     settings.TRUSTED_PROXIES = proxies
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
-    assert client_ip_address(RequestFactory().get("/", headers=headers, REMOTE_ADDR="9.9.9.9")) == address
+    assert client_ip_address(RequestFactory().get("/", headers=headers, REMOTE_ADDR="9.9.9.9")) == ip_address
 
 
-@pytest.mark.parametrize(("given", "kept"), [("abc-123.DEF_9", True), ("short", False), ("a b c d e f", False)])
-def test_a_harmless_request_id_is_kept(given, kept, client):
-    answer = client.get("/livez", headers={"X-Request-Id": given})
-    assert (answer["X-Request-Id"] == given) is kept
-    assert answer["X-Request-Id"]
+@pytest.mark.parametrize(
+    ("client_request_id", "kept"), [("abc-123.DEF_9", True), ("short", False), ("a b c d e f", False)]
+)
+def test_a_valid_request_id_is_kept(client_request_id: str, kept: bool, client: Client) -> None:
+    response = client.get("/livez", headers={"X-Request-Id": client_request_id})
+    assert (response["X-Request-Id"] == client_request_id) is kept
+    assert response["X-Request-Id"]
 
 
-def test_the_log_line_of_a_request_is_one_json_object_and_holds_no_secret(client, db):
+def test_the_log_line_of_a_request_is_one_json_object_without_secrets(client: Client, db: None) -> None:
     lines: list[str] = []
     handler = logging.getLogger().handlers[0]
-    keep = logging.Handler()
-    keep.setFormatter(handler.formatter)
-    keep.emit = lambda record: lines.append(keep.format(record))
-    logging.getLogger().addHandler(keep)
+    recorder = logging.Handler()
+    recorder.setFormatter(handler.formatter)
+    recorder.emit = lambda record: lines.append(recorder.format(record))  # type: ignore[method-assign]
+    logging.getLogger().addHandler(recorder)
     try:
         client.get("/v1/models", headers={"Authorization": "Bearer mts_abc_verysecret", "X-Request-Id": "request-1"})
         structlog.get_logger("x").info("made_key", api_key="mts_abc_verysecret")
     finally:
-        logging.getLogger().removeHandler(keep)
+        logging.getLogger().removeHandler(recorder)
     logged = [json.loads(line) for line in lines]
     request = next(line for line in logged if line["event"] == "request_finished")
     assert request["request_id"] == "request-1"
@@ -117,5 +127,5 @@ def test_the_log_line_of_a_request_is_one_json_object_and_holds_no_secret(client
     assert "verysecret" not in "".join(lines)
 
 
-def test_secrets_are_blanked_by_name():
+def test_secrets_are_redacted_by_name() -> None:
     assert redact_secrets(None, "info", {"password": "x", "status": 200}) == {"password": "[hidden]", "status": 200}
