@@ -1,4 +1,4 @@
-"""DRF's views for what waits: hundreds of calls may wait at once, each without a thread and a database connection."""
+"""Asynchronous views for DRF: hundreds of requests may wait at once without a thread or a database connection."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from rest_framework.views import APIView
 
 
 class AsyncAPIView(APIView):
-    """A view whose handlers are coroutines; what asks the database runs in a thread."""
+    """A view whose handlers are coroutines. Code that queries the database runs in a thread."""
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
-        """DRF's dispatch, with the handler awaited."""
+        """Dispatch like DRF, but await the handler."""
         self.args, self.kwargs, self.headers = args, kwargs, self.default_response_headers
         self.request = self.initialize_request(request, *args, **kwargs)
         method = (request.method or "").lower()
@@ -29,5 +29,5 @@ class AsyncAPIView(APIView):
         return self.finalize_response(self.request, response, *args, **kwargs)
 
     async def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]
-        """DRF's own is a plain method, which cannot be awaited."""
+        """Run DRF's handler, which is not a coroutine, in a thread."""
         return await sync_to_async(super().options)(request, *args, **kwargs)

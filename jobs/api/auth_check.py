@@ -1,4 +1,4 @@
-"""GET /v1/auth: whether the credentials of a request are valid, for the proxy."""
+"""GET /v1/auth: check the credentials of a request, for the proxy."""
 
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -9,20 +9,20 @@ from jobs.api.authentication import principal_of
 
 
 class HasPrincipal(BasePermission):
-    """Whatever the caller may do. No call is counted: the one that this is asked for will be."""
+    """Require valid credentials, with any scope. Not throttled: the request that the proxy checks is counted itself."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return bool(principal_of(request))
 
 
 class AuthCheckView(APIView):
-    """204, or the 401 that any other address would answer. For the proxy: it asks before it takes a large body in."""
+    """Return 204, or 401 like any other endpoint. The proxy checks the credentials before it accepts a large body."""
 
     schema = None
     permission_classes = [HasPrincipal]
 
     def handle_exception(self, error: Exception) -> Response:
-        """The code in a header, too: of the answer's body the proxy sees nothing."""
+        """Add the error code as a header, since the proxy does not see the body of the response."""
         response = super().handle_exception(error)
         response["X-Error-Code"] = response.data["error"]["code"]
         return response

@@ -1,4 +1,4 @@
-"""Who calls: an API key in a header, or a browser's session. A request with a key never reads cookies."""
+"""Authentication by an API key in a header or by a session. A request with a key ignores cookies."""
 
 import structlog
 from django.http import HttpRequest
@@ -10,19 +10,19 @@ from accounts.auth.principals import Principal, principal_for_key, principal_for
 from accounts.models import User
 from common.errors import Unauthenticated
 
-# The words that the SDKs of others write before a key, at their own addresses alone.
+# The schemes that third-party SDKs send with a key, accepted only under the paths for them.
 _AUTH_SCHEMES_BY_PREFIX = {"/replicate/": {"bearer", "token"}, "/fal/": {"bearer", "key"}}
 
 
 def presented_key(request: HttpRequest) -> str | None:
-    """The API key of a request's headers, or None where there is none."""
+    """Return the API key in the headers of a request, or None."""
     if key := request.headers.get("X-API-Key"):
         return key.strip()
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    known = next(
+    accepted = next(
         (schemes for prefix, schemes in _AUTH_SCHEMES_BY_PREFIX.items() if request.path.startswith(prefix)), {"bearer"}
     )
-    return token.strip() if scheme.lower() in known else None
+    return token.strip() if scheme.lower() in accepted else None
 
 
 def _bind(principal: Principal) -> tuple[User, Principal]:
@@ -31,7 +31,7 @@ def _bind(principal: Principal) -> tuple[User, Principal]:
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer mts_…` or `X-API-Key: mts_…`; `request.auth` becomes the Principal."""
+    """Authenticate by `Authorization: Bearer mts_…` or `X-API-Key: mts_…`. `request.auth` is the Principal."""
 
     def authenticate(self, request: Request) -> tuple[User, Principal] | None:
         key = presented_key(request._request)
@@ -44,7 +44,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class SessionAuthentication(DrfSessionAuthentication):
-    """The signed-in browser, with CSRF protection; `request.auth` becomes the Principal."""
+    """Authenticate by the session, with CSRF protection. `request.auth` is the Principal."""
 
     def authenticate(self, request: Request) -> tuple[User, Principal] | None:
         principal = principal_for_session(request._request)
@@ -55,7 +55,7 @@ class SessionAuthentication(DrfSessionAuthentication):
 
 
 def principal_of(request: Request) -> Principal:
-    """The caller. Raises Unauthenticated where nobody is known."""
+    """Return the principal of a request. Raise Unauthenticated if there is none."""
     if not isinstance(request.auth, Principal):
         raise Unauthenticated("Send an API key: Authorization: Bearer mts_…")
     return request.auth

@@ -1,11 +1,11 @@
-"""Parts of the OpenAPI description that several views share."""
+"""Schemas of errors in the OpenAPI description, which the views share."""
 
 from typing import Any
 
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
-from jobs.api.openapi import bodies, fields, security  # noqa: F401 (drf-spectacular finds what is loaded)
+from jobs.api.openapi import bodies, fields, security  # noqa: F401 (registers the extensions of drf-spectacular)
 
 
 class DetailSerializer(serializers.Serializer[Any]):
@@ -20,7 +20,7 @@ class ErrorBodySerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
     param = serializers.CharField(allow_null=True)
     request_id = serializers.CharField()
-    doc_url = serializers.URLField(help_text="cause and remedy of this code")
+    doc_url = serializers.URLField(help_text="documentation of this code: cause and solution")
     details = DetailSerializer(many=True)
 
 
@@ -29,6 +29,6 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
 
 ERRORS: dict[str, Any] = {
-    "4XX": OpenApiResponse(ErrorSerializer, description="The message says what to change."),
-    "5XX": OpenApiResponse(ErrorSerializer, description="Our fault; try again later."),
+    "4XX": OpenApiResponse(ErrorSerializer, description="The message describes what to change."),
+    "5XX": OpenApiResponse(ErrorSerializer, description="An error of the server. Try again later."),
 }

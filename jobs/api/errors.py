@@ -1,4 +1,4 @@
-"""Every error of the API leaves through here, in one of two envelopes: that of /v1, and that of the old /generate."""
+"""Responses for errors of the API, in the envelopes of /v1, of the legacy /generate, and of third-party SDKs."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -34,9 +34,9 @@ from jobs.api.field_errors import flatten_errors, message_of, printable
 
 log = structlog.get_logger(__name__)
 
-# A body may hold a million mistakes; nobody reads on.
+# A body may contain a million errors. The response lists this many.
 _MAX_DETAILS = 50
-# Addresses for the SDKs of others, which read errors in another form.
+# Paths for third-party SDKs, which expect another form of errors.
 COMPAT_PREFIXES = ("/replicate/", "/fal/")
 
 
@@ -61,7 +61,7 @@ class NotAcceptable(MutoscopeError):
 
 
 def as_mutoscope_error(error: Exception) -> MutoscopeError | None:
-    """Any error that a client may see as one of our tree; None for a fault of ours."""
+    """Return the error that the client receives, or None for an internal error."""
     if isinstance(error, MutoscopeError):
         return error
     if isinstance(error, drf.ValidationError):
@@ -73,7 +73,7 @@ def as_mutoscope_error(error: Exception) -> MutoscopeError | None:
         )
     if is_transient(error):
         log.warning("database_unavailable", reason=str(error).strip())
-        return Overloaded("The database does not answer. Try again in a moment.")
+        return Overloaded("The database does not respond. Try again in a moment.")
     simple: dict[type[Exception] | tuple[type[Exception], ...], MutoscopeError] = {
         (Http404, drf.NotFound): NotFound("There is nothing at this URL."),
         drf.MethodNotAllowed: MethodNotAllowed(
@@ -82,7 +82,7 @@ def as_mutoscope_error(error: Exception) -> MutoscopeError | None:
         drf.UnsupportedMediaType: UnsupportedMediaType(
             "Unsupported Content-Type. Use application/json or multipart/form-data."
         ),
-        drf.NotAcceptable: NotAcceptable("The response is JSON only. Accept application/json."),
+        drf.NotAcceptable: NotAcceptable("The response is always JSON. Send Accept: application/json."),
         (drf.NotAuthenticated, drf.AuthenticationFailed): Unauthenticated("Sign in, or send an API key."),
         RequestDataTooBig: TooLarge("The request body is too large. Send a smaller image.", code="body_too_large"),
         TooManyFieldsSent: Malformed(
@@ -99,22 +99,22 @@ def as_mutoscope_error(error: Exception) -> MutoscopeError | None:
     if isinstance(error, drf.PermissionDenied | PermissionDenied):
         reason = str(getattr(error, "detail", "")) or str(error)
         return Forbidden(Message(reason)) if reason else Forbidden("You do not have permission to do this.")
-    return next((known for kinds, known in simple.items() if isinstance(error, kinds)), None)
+    return next((result for kinds, result in simple.items() if isinstance(error, kinds)), None)
 
 
 def with_supported_media_types(error: MutoscopeError, parsers: Iterable[Any]) -> MutoscopeError:
-    """The error; where a body came in another form than a view's parsers take, with the forms that they take."""
+    """Return the error; if it is an unsupported Content-Type, with the media types that the view accepts."""
     if not isinstance(error, UnsupportedMediaType):
         return error
     supported = [parser.media_type for parser in parsers]
     return UnsupportedMediaType(
-        "Send the request body as %(media_types)s, and name it in Content-Type.",
+        "Unsupported Content-Type. Use %(media_types)s.",
         {"media_types": " or ".join(supported)},
     )
 
 
 def error_envelope(error: MutoscopeError, request_id: str) -> dict[str, Any]:
-    """The body of an error of /v1."""
+    """Return the body of an error of /v1."""
     return {
         "error": {
             "type": error.type,
@@ -130,7 +130,7 @@ def error_envelope(error: MutoscopeError, request_id: str) -> dict[str, Any]:
 
 
 def storable_error(error: MutoscopeError, request_id: str) -> dict[str, Any]:
-    """Return the error of the envelope for a JSON column: its messages keep template and parameters."""
+    """Return the error for a JSON column: its messages keep template and parameters."""
     stored: dict[str, Any] = error_envelope(error, request_id)["error"]
     details = [{**detail.as_json(), "msg": detail.message.as_json()} for detail in error.details]
     return {**stored, "message": error.text.as_json(), "details": details}
@@ -143,7 +143,7 @@ def rendered_error(stored: dict[str, Any]) -> dict[str, Any]:
 
 
 def problem_details(error: MutoscopeError, status: int) -> dict[str, Any]:
-    """The body of an error at the addresses for the SDKs of others: both read `detail` (RFC 9457)."""
+    """Return the body of an error for third-party SDKs, which read `detail` (RFC 9457)."""
     return {
         "title": error.type.replace("_", " ").capitalize(),
         "detail": error.message,
@@ -155,12 +155,12 @@ def problem_details(error: MutoscopeError, status: int) -> dict[str, Any]:
 
 
 def legacy_error_envelope(error: MutoscopeError, task_id: str | None = None) -> dict[str, Any]:
-    """The body of an error of /generate."""
+    """Return the body of an error of /generate."""
     return {"task_id": task_id, "status": "failed", "error": error.message, "code": legacy_code(error)}
 
 
 def legacy_code(error: MutoscopeError) -> str:
-    """The old endpoint's word for an error."""
+    """Return the error code of the legacy endpoint."""
     by_code = {"gpu_memory_impossible": "RESOURCE_EXHAUSTED", "quota_exceeded": "QUOTA_EXCEEDED"}
     by_status = {
         401: "UNAUTHENTICATED",
@@ -173,30 +173,28 @@ def legacy_code(error: MutoscopeError) -> str:
 
 
 def legacy_status(error: MutoscopeError) -> int:
-    """As in /v1, but for memory: the old endpoint always said 429 for it."""
+    """Return the status, which is that of /v1 except for GPU memory: the legacy endpoint has always used 429 for it."""
     return 429 if error.code == "gpu_memory_impossible" else error.status
 
 
 def error_headers(error: MutoscopeError) -> dict[str, str]:
-    """When to come again, and with what."""
+    """Return the headers Retry-After and WWW-Authenticate of an error, if they apply."""
     headers = {} if error.retry_after_seconds is None else {"Retry-After": str(error.retry_after_seconds)}
     return headers | ({"WWW-Authenticate": "Bearer"} if error.status == 401 else {})
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's handler for /v1. What is nobody's fault but ours goes on to Django and becomes a 500."""
-    known = as_mutoscope_error(error)
-    if known is None:
+    """Handle exceptions of views of /v1. Django turns internal errors into a 500."""
+    client_error = as_mutoscope_error(error)
+    if client_error is None:
         return None
-    known = with_supported_media_types(known, context["view"].parser_classes)
-    request = context["request"]
-    return Response(
-        error_envelope(known, request._request.request_id), status=known.status, headers=error_headers(known)
-    )
+    client_error = with_supported_media_types(client_error, context["view"].parser_classes)
+    body = error_envelope(client_error, context["request"]._request.request_id)
+    return Response(body, status=client_error.status, headers=error_headers(client_error))
 
 
 def json_error(request: HttpRequest, error: MutoscopeError) -> JsonResponse:
-    """An error outside any view of ours, such as an address that does not exist."""
+    """Return the response for an error outside the views, such as a URL that does not exist."""
     if request.path.endswith("/generate"):
         body = legacy_error_envelope(error)
     elif request.path.startswith(COMPAT_PREFIXES):

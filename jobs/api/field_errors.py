@@ -62,7 +62,7 @@ def flatten_errors(errors: Any, location: tuple[str, ...] = ()) -> Iterator[tupl
 
 
 class MessageFieldMixin:
-    """Keeps template and parameters of the framework's own errors, too. It stands before the field's class."""
+    """Keep template and parameters of the framework's own errors, too. List it before the field's class."""
 
     error_messages: dict[str, Any]
     validators: list[Any]
@@ -82,7 +82,7 @@ class MessageFieldMixin:
 
 
 def printable(value: Any) -> Any:
-    """Errors quote the input: NUL and halves of surrogate pairs cannot be stored, and nobody reads five megabytes."""
+    """Return a value that errors can quote: shortened, without NUL and unpaired surrogates, which cannot be stored."""
     if isinstance(value, bool | int | float | None):
         return value
     return str(value)[:_MAX_QUOTED_LENGTH].replace("\0", "?").encode("utf-8", "replace").decode()

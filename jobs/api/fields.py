@@ -1,4 +1,4 @@
-"""Serializers and fields stricter than the framework's: what they accept, Postgres, UTF-8 and the engines can hold."""
+"""Strict serializers and fields. PostgreSQL, UTF-8 and the engines can represent every value that they accept."""
 
 import math
 import re
@@ -17,30 +17,30 @@ _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _PORT = r"6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}"
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _GROUP = "[0-9A-Fa-f]{1,4}"
-# Whole, shortened at one end or in the middle, or an IPv4 address in the clothes of an IPv6 one.
+# Complete, shortened at an end or in the middle, or an IPv4-mapped address.
 _IPV6 = "|".join(
     [
         f"({_GROUP}:){{7}}{_GROUP}",
         f"({_GROUP}:){{1,7}}:",
         f":(:{_GROUP}){{1,7}}",
-        *(f"({_GROUP}:){{1,{7 - most}}}(:{_GROUP}){{1,{most}}}" for most in range(1, 7)),
+        *(f"({_GROUP}:){{1,{7 - count}}}(:{_GROUP}){{1,{count}}}" for count in range(1, 7)),
         "::",
         rf"::[fF]{{4}}:{_OCTET}(\.{_OCTET}){{3}}",
     ]
 )
 _HOST = rf"({_LABEL}(\.{_LABEL})*\.?|\[({_IPV6})\])"
-# Read by ECMA-262 in the description and by Python here: what one takes, the other takes.
+# Used by Python here and as an ECMA-262 pattern in the OpenAPI description; both accept the same.
 HTTP_URL = rf"^[Hh][Tt][Tt][Pp][Ss]?://{_HOST}(:({_PORT}))?([/?#][^\u0000-\u0020\u007f-\u00a0]*)?$"
 _SLOW_CHARACTER_VALIDATORS = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
 UNSTORABLE_CHARACTERS = re.compile("[\0\ud800-\udfff]")
 _MAX_METADATA_KEYS, _MAX_METADATA_VALUE_LENGTH = 16, 500
 _MAX_URL_LENGTH = 2000
-# Of so many the names are said: a body of millions would be answered with gigabytes.
+# An error lists at most this many names: a body may contain millions.
 _MAX_REPORTED_UNKNOWN_FIELDS = 20
 
 
 class StrictSerializer(serializers.Serializer[dict[str, Any]]):
-    """A body whose unknown fields are refused by name: a misspelt one would silently do nothing."""
+    """A body without unknown fields: a misspelt field would have no effect otherwise."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if isinstance(data, dict):
@@ -57,11 +57,11 @@ class StrictSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class TextField(MessageFieldMixin, serializers.CharField):
-    """Text that Postgres and UTF-8 can hold: no NUL, no half of a surrogate pair."""
+    """Text that PostgreSQL and UTF-8 can represent: without NUL and unpaired surrogates."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # The framework's own look at each letter in Python: some 100 ms for a picture of a megabyte.
+        # The framework's validators check each character in Python: about 100 ms for an image of 1 MB.
         self.validators = [each for each in self.validators if not isinstance(each, _SLOW_CHARACTER_VALIDATORS)]
 
     def to_internal_value(self, data: Any) -> str:
@@ -75,7 +75,7 @@ class TextField(MessageFieldMixin, serializers.CharField):
 
 
 class HttpUrlField(TextField):
-    """An http or https address with a host, and without a name and password in it."""
+    """An http or https URL with a host and without user name and password."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=_MAX_URL_LENGTH, **kwargs)
@@ -93,7 +93,7 @@ class HttpUrlField(TextField):
 
 
 class IdField(TextField):
-    """A public id of one of these kinds, such as `vid`. One that is malformed passes: it is as absent as any other."""
+    """A public id with one of these prefixes, such as `vid`. Malformed ids pass: the lookup does not find them."""
 
     def __init__(self, *prefixes: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -101,7 +101,7 @@ class IdField(TextField):
 
 
 class ChoiceField(MessageFieldMixin, serializers.ChoiceField):
-    """One word of a few, all of which the complaint names."""
+    """One of several strings. The error lists them."""
 
     def __init__(self, choices: Any, **kwargs: Any) -> None:
         super().__init__(choices, **kwargs)
@@ -114,7 +114,7 @@ class ChoiceField(MessageFieldMixin, serializers.ChoiceField):
 
 
 class ImageFileField(MessageFieldMixin, serializers.FileField):
-    """A picture as a file of a form."""
+    """An image as a file in a form."""
 
     default_error_messages = {
         "invalid": noop("Send the image as a file in multipart/form-data, or as image_base64 in JSON."),
@@ -123,7 +123,7 @@ class ImageFileField(MessageFieldMixin, serializers.FileField):
 
 
 class InputReferenceField(ImageFileField):
-    """A file; or OpenAI's object around a data URI or an address, which becomes `{our field for it: what it holds}`."""
+    """A file, or OpenAI's object with a data URI or a URL, returned as `{image_base64: …}` or `{image_url: …}`."""
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, dict):
@@ -143,7 +143,7 @@ class InputReferenceField(ImageFileField):
 
 
 def nest_form_fields(name: str, data: Any) -> Any:
-    """The body with `name[part]`, as OpenAI's SDK writes an object into a form, gathered under the name."""
+    """Return the body with the fields `name[part]`, the form encoding of OpenAI's SDK, as an object under the name."""
     parts = [field for field in data if field.startswith(f"{name}[")] if isinstance(data, dict) else []
     if not parts or name in data:
         return data
@@ -152,7 +152,7 @@ def nest_form_fields(name: str, data: Any) -> Any:
 
 
 class StrictBooleanField(MessageFieldMixin, serializers.BooleanField):
-    """`true` or `false`, as JSON writes them; neither 0 nor "yes"."""
+    """`true` or `false` as in JSON; neither 0 nor "yes"."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
@@ -161,12 +161,12 @@ class StrictBooleanField(MessageFieldMixin, serializers.BooleanField):
 
 
 def _is_python_only_number(data: Any) -> bool:
-    """Whether it is a text that Python alone takes for a number, such as 1_000 or ٣: nobody else means one by it."""
+    """Return whether this is a string that only Python reads as a number, such as 1_000 or ٣."""
     return isinstance(data, str) and ("_" in data or not data.isascii())
 
 
 class StrictIntegerField(MessageFieldMixin, serializers.IntegerField):
-    """A whole number, as JSON writes it or as a form sends it; `true` and `8.5` are none."""
+    """An integer in JSON or in a form. `true` and `8.5` are rejected."""
 
     def to_internal_value(self, data: Any) -> int:
         if _is_python_only_number(data):
@@ -189,7 +189,7 @@ class StrictFloatField(MessageFieldMixin, serializers.FloatField):
 
 
 class SecondsField(TextField):
-    """Length of the video, written as text as in OpenAI's API; a plain number is taken too."""
+    """Length of the video as a string, like in OpenAI's API. A number is accepted, too."""
 
     def to_internal_value(self, data: Any) -> str:
         text = (
@@ -203,7 +203,7 @@ class SecondsField(TextField):
 
 
 class ShortListField(MessageFieldMixin, serializers.ListField):
-    """At most `max_length` entries, counted first: each wrong one of a million would have a complaint of its own."""
+    """A list of at most `max_length` entries, counted first: a million invalid entries would cause a million errors."""
 
     def __init__(self, *, max_length: int, **kwargs: Any) -> None:
         super().__init__(max_length=max_length, **kwargs)
@@ -221,7 +221,7 @@ class ShortListField(MessageFieldMixin, serializers.ListField):
 
 
 class MetadataField(MessageFieldMixin, serializers.DictField):
-    """A flat object of up to 16 short texts, returned as it was sent."""
+    """A flat object of up to 16 short strings, returned as it was sent."""
 
     default_error_messages = {
         "not_a_dict": noop("Must be an object of strings. In a form, send each one as metadata[name]."),
@@ -229,7 +229,7 @@ class MetadataField(MessageFieldMixin, serializers.DictField):
     child = TextField(max_length=_MAX_METADATA_VALUE_LENGTH, allow_blank=True, trim_whitespace=False)
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
-        # Counted first: each wrong text of a million would have a complaint of its own.
+        # Counted first: a million invalid values would cause a million errors.
         if isinstance(data, dict) and len(data) > _MAX_METADATA_KEYS:
             raise field_error(
                 "Contains %(count)s keys. The limit is %(limit)s.",

@@ -1,4 +1,4 @@
-"""Keyset pages as every list of the API takes and gives them."""
+"""Keyset pages, in which the API returns every list."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from jobs.api.fields import StrictIntegerField, StrictSerializer, TextField
 
 
 class PageQuerySerializer(StrictSerializer):
-    """What a list may be asked for; lists with filters add theirs."""
+    """The query parameters of every list. Lists with filters add theirs."""
 
-    after = TextField(required=False, help_text="the last id of the page before")
+    after = TextField(required=False, help_text="the last id of the previous page")
     limit = StrictIntegerField(min_value=1, max_value=100, default=20)
 
 
 def list_schema(name: str, row: type[serializers.Serializer[Any]]) -> Any:
-    """A keyset page of such rows."""
+    """Return the schema of a page of these rows."""
     return inline_serializer(
         name,
         {

@@ -1,23 +1,25 @@
-"""Bodies that are hostile or broken get a 400 that says so, before anything else looks at them."""
+"""Strict parsers: hostile and malformed bodies are rejected with 400 before they are validated."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn, cast
+from typing import Any, Literal, NoReturn, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from rest_framework.parsers import BaseParser, MultiPartParser
 
 from common.errors import Malformed, TooLarge
+from common.messages import Message
 
 _MAX_DIGITS = 40
+Subject = Literal["body", "line"]
 
 
 class StrictJSONParser(BaseParser):
-    """RFC 8259 and no more: no NaN, no doubled names, no depth that overflows the stack, UTF-8 only."""
+    """Parse RFC 8259 strictly: UTF-8 only, no NaN, no duplicate names, no nesting that overflows the stack."""
 
     media_type = "application/json"
-    advice = "Send a smaller picture."
+    advice = Message("Send a smaller image.")
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         max_bytes = self.max_bytes()
@@ -27,16 +29,16 @@ class StrictJSONParser(BaseParser):
         return parse_json_object(raw)
 
     def max_bytes(self) -> int:
-        """Of the whole body, which lies in memory."""
+        """Return the maximum size of the whole body, which is kept in memory."""
         max_bytes: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         return max_bytes
 
 
-def parse_json_object(raw: bytes, *, subject: str = "body") -> dict[str, Any]:
-    """The JSON object in a body, or in what else the messages are to call it. Raises Malformed."""
+def parse_json_object(raw: bytes, *, subject: Subject = "body") -> dict[str, Any]:
+    """Return the JSON object in a body, or in a line of JSON Lines. Raise Malformed."""
     try:
         text = raw.decode("utf-8-sig")
-        found = json.loads(
+        value = json.loads(
             text,
             parse_constant=_reject_constant,
             parse_int=_parse_bounded_int,
@@ -45,18 +47,25 @@ def parse_json_object(raw: bytes, *, subject: str = "body") -> dict[str, Any]:
     except RecursionError:
         raise Malformed("The JSON is nested too deeply. Send one flat object.") from None
     except UnicodeDecodeError:
-        raise Malformed(f"The {subject} is not UTF-8.") from None
+        if subject == "line":
+            raise Malformed("The line is not UTF-8. Send it in UTF-8.") from None
+        raise Malformed("The body is not UTF-8. Send it in UTF-8.") from None
     except ValueError as error:
-        raise Malformed(f"The {subject} is not JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise Malformed(f"The {subject} must be a JSON object.")
-    return found
+        reason = {"reason": str(error)}
+        if subject == "line":
+            raise Malformed("The line is not valid JSON: %(reason)s", reason) from None
+        raise Malformed("The body is not valid JSON: %(reason)s", reason) from None
+    if isinstance(value, dict):
+        return value
+    if subject == "line":
+        raise Malformed("The line must be a JSON object.")
+    raise Malformed("The body must be a JSON object.")
 
 
 class BoundedMultiPartParser(MultiPartParser):
-    """A form with a picture. Django bounds the fields of a form, but not its files."""
+    """Parse a form with an image. Django limits the fields of a form, but not its files."""
 
-    advice = "Send a smaller picture."
+    advice = Message("Send a smaller image.")
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         max_bytes = self.max_bytes()
@@ -70,17 +79,21 @@ class BoundedMultiPartParser(MultiPartParser):
         return form
 
     def max_bytes(self) -> int:
-        """Of the whole body, whose files lie on disk."""
+        """Return the maximum size of the whole body, whose files are stored on disk."""
         max_bytes: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         return max_bytes
 
 
 JSON_AND_MULTIPART_PARSERS: Sequence[type[BaseParser]] = (StrictJSONParser, BoundedMultiPartParser)
-"""For views that take a picture."""
+"""For views that accept an image."""
 
 
-def body_too_large(max_bytes: int, advice: str, *, subject: str = "body") -> TooLarge:
-    return TooLarge(f"The {subject} is larger than {max_bytes // 1_000_000} MB. {advice}", code="body_too_large")
+def body_too_large(max_bytes: int, advice: Message, *, subject: Subject = "body") -> TooLarge:
+    """Return the error for a body, or a line of JSON Lines, that exceeds the limit."""
+    params = {"limit": max_bytes // 1_000_000, "advice": advice}
+    if subject == "line":
+        return TooLarge("The line is larger than %(limit)s MB. %(advice)s", params, code="body_too_large")
+    return TooLarge("The body is larger than %(limit)s MB. %(advice)s", params, code="body_too_large")
 
 
 def _parse_bounded_int(digits: str) -> int:
@@ -94,7 +107,7 @@ def _reject_constant(constant: str) -> NoReturn:
 
 
 def _reject_duplicate_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    values = dict(pairs)
+    if len(values) != len(pairs):
         raise ValueError("a name appears twice in one object")
-    return found
+    return values

@@ -1,4 +1,4 @@
-"""Every view names the scope that each of its methods needs; one that names none is closed. Every call is counted."""
+"""Permissions of API views: each method declares its scope, and requests are throttled."""
 
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:  # the framework loads this module while it defines APIView
 
 
 class HasScope(BasePermission):
-    """Checks `view.scopes`, a Scope by HTTP method, for a caller whose minute has calls left.
+    """Throttle the request, then check the scope that `view.scopes` declares for the HTTP method.
 
-    A view may set more limits by `extra_limits`. One that is `exempt_sessions_from_throttling` does not count a browser's looks: a page
-    full of pictures would use up the team's minute.
+    `view.extra_limits` returns additional limits. A view with `exempt_sessions_from_throttling` does not count requests
+    of browsers, since a page with many images would exhaust the team's limit per minute.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
@@ -27,7 +27,7 @@ class HasScope(BasePermission):
         method = "GET" if request.method == "HEAD" else request.method
         scope = getattr(view, "scopes", {}).get(method)
         if scope is None:
-            # A method that the view lacks goes on to its 405; one that it has but names no scope for is closed.
+            # A method that the view lacks becomes a 405. A method without a declared scope is forbidden.
             return method == "OPTIONS" or not hasattr(view, (method or "").lower())
         principal.require(scope)
         return True

@@ -1,4 +1,4 @@
-"""The one place from which streams leave: an answer that lasts for minutes holds no connection and no thread."""
+"""Streaming responses. They last for minutes, so they hold no database connection and no thread."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -12,17 +12,17 @@ _HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"
 
 
 def event_stream_response(chunks: AsyncGenerator[bytes]) -> StreamingHttpResponse:
-    """Server-sent events as they happen. Call it in a process that may hold answers back."""
+    """Return a stream of server-sent events. Use it in processes with long polling only."""
     return _EventStreamResponse(_without_request_resources(chunks))
 
 
 def current_events_response(content: bytes) -> HttpResponse:
-    """The same for a process that answers at once: the client's retry makes a poll of it."""
+    """Return the events so far, for processes without long polling. The client polls by reconnecting."""
     return HttpResponse(content, content_type=EVENT_STREAM_MEDIA_TYPE, headers=_HEADERS)
 
 
 class _EventStreamResponse(StreamingHttpResponse):
-    """Ends its pieces with itself. Django's own leaves them to the garbage collector when a client goes in mid-send."""
+    """Close the generator with the response. Django leaves it to the garbage collector if a client disconnects."""
 
     def __init__(self, chunks: AsyncGenerator[bytes]) -> None:
         super().__init__(chunks, content_type=EVENT_STREAM_MEDIA_TYPE, headers=_HEADERS)
@@ -35,7 +35,7 @@ class _EventStreamResponse(StreamingHttpResponse):
 
 
 async def _without_request_resources(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    """Begins after all middleware, which may still have asked the database."""
+    """Release the connections and the thread of the request, after all middleware, which may query the database."""
     await sync_to_async(connections.close_all)()
     _shut_down_request_thread()
     async with aclosing(chunks):
@@ -44,7 +44,7 @@ async def _without_request_resources(chunks: AsyncGenerator[bytes]) -> AsyncGene
 
 
 def _shut_down_request_thread() -> None:
-    """Django keeps a thread for each request until its answer is sent; what still needs one then starts another."""
+    """Shut down the thread that Django keeps until the response is sent. If one is needed later, another is started."""
     context = SyncToAsync.thread_sensitive_context.get(None)
     executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context else None
     if executor is not None:

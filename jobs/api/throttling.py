@@ -1,4 +1,4 @@
-"""Counts the calls of /v1 against the limits of team and key, and says in the headers where the caller stands."""
+"""Throttle requests by team and API key, and report the limits in the RateLimit headers."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # the framework loads this module while it defines APIView
 
 
 def throttle(view: "APIView", limits: Sequence[Limit]) -> None:
-    """Raises RateLimitExceeded. Every answer of the view, refusals included, gets the headers of the IETF draft."""
+    """Count a request and set the headers of the IETF draft, also for errors. Raise RateLimitExceeded."""
     windows: Sequence[Window] = ()
     try:
         windows = hit(limits)
@@ -20,12 +20,12 @@ def throttle(view: "APIView", limits: Sequence[Limit]) -> None:
         raise
     finally:
         for name, value in rate_limit_headers(windows).items():
-            before = view.headers.get(name)
-            view.headers[name] = f"{before}, {value}" if before else value
+            earlier = view.headers.get(name)
+            view.headers[name] = f"{earlier}, {value}" if earlier else value
 
 
 def rate_limit_headers(windows: Sequence[Window]) -> dict[str, str]:
-    """Where the caller stands with each limit."""
+    """Return the headers with the policy and the remaining requests of each limit."""
     if not windows:
         return {}
     return {
@@ -35,7 +35,7 @@ def rate_limit_headers(windows: Sequence[Window]) -> dict[str, str]:
 
 
 def principal_limits(principal: Principal) -> list[Limit]:
-    """Calls a minute of the team, and of the key where there is one."""
+    """Return the limits per minute of the team and, if there is one, of the API key."""
     key = principal.api_key
     return per_minute_limits(
         team_id=principal.team.pk,
@@ -48,6 +48,6 @@ def principal_limits(principal: Principal) -> list[Limit]:
 def per_minute_limits(
     *, team_id: int, team_requests_per_minute: int | None, key_id: int | None, key_requests_per_minute: int | None
 ) -> list[Limit]:
-    """Those that are set. In calls a minute."""
-    found = [("team", team_id, team_requests_per_minute), ("key", key_id, key_requests_per_minute)]
-    return [Limit(scope, str(caller), f"{rate}/minute") for scope, caller, rate in found if rate is not None]
+    """Return the limits that are set, in requests per minute."""
+    rates = [("team", team_id, team_requests_per_minute), ("key", key_id, key_requests_per_minute)]
+    return [Limit(scope, str(caller), f"{rate}/minute") for scope, caller, rate in rates if rate is not None]

@@ -16,6 +16,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 from common.errors import InvalidField, Malformed, MutoscopeError, TooLarge
+from common.messages import Message
 from jobs.api.fields import UNSTORABLE_CHARACTERS
 from jobs.api.parsers import BoundedMultiPartParser, StrictJSONParser, body_too_large, parse_json_object
 
@@ -70,7 +71,7 @@ class JsonLinesRequests:
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         for line in _lines(self._file, limit):
             if line is None:
-                yield body_too_large(limit, "Send a smaller picture.", subject="line")
+                yield body_too_large(limit, Message("Send a smaller image."), subject="line")
                 continue
             try:
                 yield parse_json_object(line, subject="line")
@@ -127,14 +128,14 @@ class BatchBody:
 
 
 class BatchJSONParser(StrictJSONParser):
-    advice = "Send many pictures as JSON Lines, or one picture for many requests: see `images`."
+    advice = Message("Send many images as JSON Lines, or one image for many requests: see `images`.")
 
     def max_bytes(self) -> int:
         return MAX_JSON_BYTES
 
 
 class BatchFormParser(BoundedMultiPartParser):
-    advice = "Send it as several batches."
+    advice = Message("Send it as several batches.")
 
     def max_bytes(self) -> int:
         limit: int = settings.MAX_BATCH_BODY_BYTES

@@ -57,7 +57,7 @@ class BatchRequestSerializer(VideoRequestSerializer):
 
     requires_image = False
     _IMAGE_FIELDS = ("image_base64", "image_name", "source_video", "image_url")
-    MUTUALLY_EXCLUSIVE = (_IMAGE_FIELDS, *VideoRequestSerializer.MUTUALLY_EXCLUSIVE[1:])
+    MUTUALLY_EXCLUSIVE_FIELDS = (_IMAGE_FIELDS, *VideoRequestSerializer.MUTUALLY_EXCLUSIVE_FIELDS[1:])
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.keys() & {*self._IMAGE_FIELDS}:
@@ -121,7 +121,7 @@ class BatchFormSerializer(BatchOptionsSerializer):
     requests = serializers.FileField(help_text="JSON Lines: one request a line")
     metadata = None  # type: ignore[assignment]
 
-    FURTHER_FIELDS = {"type": "string", "format": "binary"}
+    ADDITIONAL_FIELDS_SCHEMA = {"type": "string", "format": "binary"}
 
 
 class ItemVideoSerializer(serializers.Serializer[Any]):

@@ -1,4 +1,4 @@
-"""Refuses at submit what no worker here could ever hold in its memory, and names settings that would fit."""
+"""Reject requests that need more GPU memory than any registered worker has, and suggest settings that fit."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,9 +22,12 @@ class GpuMemoryImpossible(InvalidField):
 
 
 def check_memory(request: VideoRequest) -> None:
-    """Raises GpuMemoryImpossible. With no worker registered nothing is known, and the job may wait for one."""
+    """Raise GpuMemoryImpossible if no registered GPU has enough memory.
+
+    Without a registered worker the request passes: its job waits for a worker.
+    """
     needed = request.spec.vram_mb(request.width, request.height, request.num_frames)
-    if not needed:  # made on a processor
+    if not needed:  # the model runs on the CPU
         return
     largest = live_workers(request.spec.pool).filter(model=request.spec.name).aggregate(mb=Max("vram_total_mb"))["mb"]
     if largest is None or needed <= largest:
@@ -43,7 +46,7 @@ def check_memory(request: VideoRequest) -> None:
 
 
 def _fitting_settings(request: VideoRequest, largest_mb: int) -> Iterator[dict[str, Any]]:
-    """Fewer frames first, then lower resolutions: the picture's sharpness is missed more than its length."""
+    """Yield settings that fit: fewer frames first, then lower resolutions, since people prefer sharpness to length."""
     aspect = request.width / request.height
     for resolution, side in sorted(RESOLUTIONS.items(), key=lambda item: -item[1]):
         if side * side > request.width * request.height * 1.1:

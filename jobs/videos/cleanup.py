@@ -1,4 +1,4 @@
-"""Deletes the files of videos that were deleted or have outlived their retention."""
+"""Delete the files of videos that were deleted or have passed their retention period."""
 
 import structlog
 from django.db import transaction
@@ -14,11 +14,11 @@ log = structlog.get_logger(__name__)
 
 
 def delete_due_files() -> int:
-    """Deletes what is due; returns of how many videos. Several processes may run it at once.
+    """Delete the files that are due and return the number of videos. Several processes may run it at once.
 
-    What cannot be deleted is left for the next time, and keeps nothing else from being deleted.
+    Files that cannot be deleted are left for the next run; the others are deleted all the same.
     """
-    # A job that still runs may still write files: its turn comes when it is closed.
+    # A running job may still write files. They are deleted after it has finished.
     due = Job.objects.filter(
         Q(deleted_at__isnull=False) | Q(expires_at__lte=DatabaseNow()), state__in=TERMINAL, files_deleted_at=None
     )
@@ -27,7 +27,7 @@ def delete_due_files() -> int:
 
 def _delete_files(job: Job) -> bool:
     try:
-        # No lock and no transaction meanwhile: a storage may take its time, and deleting twice is no harm.
+        # Without a lock or a transaction: the storage may be slow, and deleting twice does no harm.
         delete_folder(job_folder(job.team_id, job.id))
     except OSError as error:
         log.warning("file_deletion_failed", task_id=job.public_id, reason=str(error))

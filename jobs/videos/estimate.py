@@ -1,4 +1,4 @@
-"""What a request would cost and how long it would take, before it is accepted."""
+"""Estimate the price and the duration of a request before it is accepted."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +14,11 @@ from jobs.videos.submission import VideoRequest
 
 @dataclass(frozen=True)
 class Estimate:
-    """price: what is reserved at submit. wait: in the queue as it is now, the making included.
+    """The result of `estimate`.
 
-    fits: whether a GPU here has the memory. suggestions: settings that fit where these do not, nearest first; there may
-    be none.
+    price: the credits that a submit reserves, with their basis. queue_estimate: for the present queue, including the
+    generation itself. fits: whether a registered GPU has enough memory. suggestions: if not, settings that fit, nearest
+    first; may be empty.
     """
 
     price: Quote
@@ -27,7 +28,7 @@ class Estimate:
 
 
 def estimate(*, principal: Principal, request: VideoRequest) -> Estimate:
-    """Writes nothing. Raises NotInPlan for what the team's plan does not allow, as the submit would."""
+    """Return the estimate; nothing is written. Raise NotInPlan if the team's plan does not allow the request."""
     check_plan(request, effective_limits_of(principal.team))
     price = quote_request(request)
     queue_estimate = estimate_wait_for_new(

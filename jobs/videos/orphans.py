@@ -1,7 +1,7 @@
-"""Deletes objects that no job refers to: what a process had stored when it died before it could say so.
+"""Delete orphans: objects in the storage that no job refers to.
 
-A submit stores the picture before its transaction, an attempt stores its result before it closes the job: whoever is
-killed in between leaves objects behind. One that was fenced off may even write them after the job is closed.
+A submit stores the image before its transaction, and an attempt stores its result before it finishes the job. A process
+that is killed in between leaves objects behind. A fenced-off attempt may even write them after the job has finished.
 """
 
 import uuid
@@ -21,14 +21,14 @@ from jobs.videos.renditions import on_demand_keys
 log = structlog.get_logger(__name__)
 
 _BATCH_SIZE = 500
-# A job is looked at again for so long after the first time: its zombies are dead by then.
+# A finished job is swept repeatedly for this long. After that no fenced-off attempt is still running.
 _FENCED_OFF_WRITES_MAX_AGE = timedelta(days=1)
 
 
 def sweep_orphans(*, older_than: timedelta) -> int:
-    """Returns how many objects and folders it deleted. Several processes may run it at once.
+    """Delete orphans and return the number of objects and folders. Several processes may run it at once.
 
-    older_than: longer than any submit lasts, and than a fenced-off attempt may still be storing what it made.
+    older_than: must exceed the duration of a submit, and the time in which a fenced-off attempt may still store files.
     """
     count = _sweep_finished_jobs(older_than) + _sweep_unknown_folders(older_than)
     if count:
@@ -37,19 +37,19 @@ def sweep_orphans(*, older_than: timedelta) -> int:
 
 
 def _sweep_finished_jobs(older_than: timedelta) -> int:
-    """Objects of attempts that published nothing, below jobs that were closed lately."""
+    """Delete the objects of unsuccessful attempts in the folders of jobs that finished recently."""
     retried = Q(attempt__gt=1) | Q(~Q(state=State.COMPLETED), attempt=1)
-    closed = Q(
+    finished = Q(
         state__in=TERMINAL,
         files_deleted_at=None,
         finished_at__lte=DatabaseNow() - older_than,
         finished_at__gte=DatabaseNow() - older_than - _FENCED_OFF_WRITES_MAX_AGE,
     )
-    jobs = Job.objects.filter(closed, retried).only("id", "team_id", "source_key", "result_key", "poster_key")
+    jobs = Job.objects.filter(finished, retried).only("id", "team_id", "source_key", "result_key", "poster_key")
     return sum(
         prune_folder(
             job_folder(job.team_id, job.id),
-            # What is made on demand may be on its way just now.
+            # An on-demand rendition may be in the making right now.
             keep={job.source_key, job.result_key, job.poster_key, *on_demand_keys(job)},
         )
         for job in jobs.iterator()
@@ -57,7 +57,7 @@ def _sweep_finished_jobs(older_than: timedelta) -> int:
 
 
 def _sweep_unknown_folders(older_than: timedelta) -> int:
-    """Folders of submits that were never committed, and of videos whose files had been deleted already."""
+    """Delete the folders of submits that were never committed, and of videos whose files were deleted before."""
     count, batch = 0, []
     for folder, job_id in _old_folders(older_than):
         batch.append((folder, job_id))
@@ -77,7 +77,10 @@ def _delete_unknown_folders(folders: list[tuple[str, uuid.UUID]], older_than: ti
 
 
 def _old_folders(older_than: timedelta) -> Iterator[tuple[str, uuid.UUID]]:
-    """A job's folder is made when its id is, and a UUIDv7 begins with the milliseconds since 1970."""
+    """Yield the folders of jobs that are old enough, with the job's id.
+
+    A folder is as old as its id: a UUIDv7 begins with the milliseconds since 1970.
+    """
     newest = (datetime.now(UTC) - older_than).timestamp() * 1000
     for team in _folders_in(TEAMS_FOLDER):
         videos = f"{TEAMS_FOLDER}/{team}/videos"
@@ -85,7 +88,7 @@ def _old_folders(older_than: timedelta) -> Iterator[tuple[str, uuid.UUID]]:
             try:
                 job_id = uuid.UUID(hex=name)
             except ValueError:
-                continue  # not ours
+                continue  # not a folder of this application
             if job_id.int >> 80 <= newest:
                 yield f"{videos}/{name}", job_id
 

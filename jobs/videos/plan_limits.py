@@ -1,4 +1,4 @@
-"""Refuses what the plan of a team does not allow, field by field."""
+"""Reject requests that exceed the plan of a team, field by field."""
 
 from collections.abc import Collection
 
@@ -9,13 +9,13 @@ from jobs.videos.submission import VideoRequest
 
 
 class NotInPlan(InvalidField):
-    """The team's plan does not allow it. `param` is the field to change."""
+    """The team's plan does not allow the request. `param` is the field to change."""
 
     default_code = "not_in_plan"
 
 
 def check_plan(request: VideoRequest, effective_limits: EffectiveLimits) -> None:
-    """Raises NotInPlan, with one detail for each field that the plan does not allow."""
+    """Raise NotInPlan with one detail for each field that exceeds the plan."""
     details = [
         Detail((name,), message, NotInPlan.default_code)
         for name, message in _exceeded(request, effective_limits).items()
@@ -27,18 +27,18 @@ def check_plan(request: VideoRequest, effective_limits: EffectiveLimits) -> None
 def _exceeded(request: VideoRequest, effective_limits: EffectiveLimits) -> dict[str, Message]:
     """Map each field that exceeds the plan to what the plan allows."""
     side = effective_limits.max_resolution
-    wrong: dict[str, Message] = {}
+    messages: dict[str, Message] = {}
     if side is not None and request.width * request.height > side * side:
-        wrong["resolution"] = Message(
+        messages["resolution"] = Message(
             "Your team's plan allows frames of up to %(pixels)s pixels, the size of %(size)s.",
             {"pixels": side * side, "size": f"{side}x{side}"},
         )
     if effective_limits.max_frames is not None and request.num_frames > effective_limits.max_frames:
-        wrong["num_frames"] = Message(
+        messages["num_frames"] = Message(
             "Your team's plan allows up to %(limit)s frames.", {"limit": effective_limits.max_frames}
         )
     if effective_limits.max_steps is not None and request.steps > effective_limits.max_steps:
-        wrong["steps"] = Message(
+        messages["steps"] = Message(
             "Your team's plan allows up to %(limit)s steps.", {"limit": effective_limits.max_steps}
         )
     choices = {
@@ -48,11 +48,11 @@ def _exceeded(request: VideoRequest, effective_limits: EffectiveLimits) -> dict[
     }
     for name, (chosen, allowed) in choices.items():
         if allowed is not None and chosen not in allowed:
-            wrong[name] = _only(allowed)
-    return wrong
+            messages[name] = _allowed_choices(allowed)
+    return messages
 
 
-def _only(choices: Collection[str]) -> Message:
+def _allowed_choices(choices: Collection[str]) -> Message:
     if not choices:
         return Message("Your team's plan allows none.")
     return Message("Your team's plan allows %(choices)s.", {"choices": ", ".join(choices)})

@@ -1,4 +1,4 @@
-"""Waits for a job to change or to close, without holding a thread, a transaction or a database connection."""
+"""Wait until a job changes or finishes, without holding a thread, a transaction or a database connection."""
 
 import asyncio
 import time
@@ -13,25 +13,25 @@ from jobs.models import Job
 _MIN_POLL_INTERVAL_SECONDS, _MAX_POLL_INTERVAL_SECONDS = 0.05, 1.0
 
 
-async def wait_until_finished(job_id: uuid.UUID, *, seconds: float) -> Job:
-    """The job as it stands once it is closed, or after so many seconds."""
-    return await _poll(job_id, until=lambda job: job.is_finished, seconds=seconds)
+async def wait_until_finished(job_id: uuid.UUID, *, timeout_seconds: float) -> Job:
+    """Return the job once it has finished, or after the timeout."""
+    return await _poll(job_id, until=lambda job: job.is_finished, timeout_seconds=timeout_seconds)
 
 
-async def wait_until_changed(job: Job, *, seconds: float) -> Job:
-    """The job once it is in another state than it was, or after so many seconds."""
-    return await _poll(job.id, until=lambda seen: seen.state != job.state, seconds=seconds)
+async def wait_until_changed(job: Job, *, timeout_seconds: float) -> Job:
+    """Return the job once its state differs from the given one, or after the timeout."""
+    return await _poll(job.id, until=lambda current: current.state != job.state, timeout_seconds=timeout_seconds)
 
 
-async def _poll(job_id: uuid.UUID, *, until: Callable[[Job], bool], seconds: float) -> Job:
-    deadline = time.monotonic() + seconds
+async def _poll(job_id: uuid.UUID, *, until: Callable[[Job], bool], timeout_seconds: float) -> Job:
+    deadline = time.monotonic() + timeout_seconds
     interval_seconds = _MIN_POLL_INTERVAL_SECONDS
     while True:
         job = await sync_to_async(_read)(job_id)
-        left = deadline - time.monotonic()
-        if until(job) or left <= 0:
+        remaining_seconds = deadline - time.monotonic()
+        if until(job) or remaining_seconds <= 0:
             return job
-        await asyncio.sleep(min(interval_seconds, left))
+        await asyncio.sleep(min(interval_seconds, remaining_seconds))
         interval_seconds = min(interval_seconds * 1.5, _MAX_POLL_INTERVAL_SECONDS)
 
 
@@ -39,6 +39,6 @@ def _read(job_id: uuid.UUID) -> Job:
     try:
         return Job.objects.get(pk=job_id)
     finally:
-        # Back to the pool: a hundred waiting calls must not hold a hundred connections.
+        # Return the connection to the pool: a hundred waiting requests must not hold a hundred connections.
         if not connections["default"].in_atomic_block:
             connections["default"].close()

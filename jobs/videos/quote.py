@@ -1,4 +1,4 @@
-"""What a video will cost, before it is made: from the catalogue's cost and memory models."""
+"""Quote the price of a video before it is generated, from the cost and memory models of the catalogue."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Quote:
 
 
 def quote(*, spec: ModelSpec, width: int, height: int, num_frames: int, steps: int) -> Quote:
-    """The price of a video: never less than one credit, never exceeded by the charge."""
+    """Return the price of a video: at least one credit. The charge never exceeds it."""
     seconds = spec.quote_seconds(width, height, num_frames, steps)
     return Quote(
         credits=max(1, math.ceil(seconds)),
@@ -27,7 +27,7 @@ def quote(*, spec: ModelSpec, width: int, height: int, num_frames: int, steps: i
 
 
 def quote_request(request: VideoRequest) -> Quote:
-    """The price of a whole request."""
+    """Return the price of a request."""
     return quote(
         spec=request.spec,
         width=request.width,

@@ -1,4 +1,4 @@
-"""Stops work whose owner may not ask for it any more."""
+"""Signal receivers that cancel the jobs of members and teams that lost access."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ from jobs.states import ACTIVE
 
 
 def cancel_jobs_of_member(sender: object, *, team: Team, user: User, **_: Any) -> None:
-    """Receives `access_ended`: cancels what the person has queued and running in the team."""
+    """Receive `access_revoked`: cancel the member's queued and running jobs in the team."""
     _cancel_all(Job.objects.filter(team=team, user=user))
 
 
 @transaction.atomic
 def delete_jobs_of_team(sender: object, *, team: Team, **_: Any) -> None:
-    """Receives `team_closed`: cancels the team's jobs and has the files of all its videos deleted."""
+    """Receive `team_deleted`: cancel the team's jobs, and mark all its videos as deleted."""
     _cancel_all(Job.objects.filter(team=team))
     Job.objects.filter(team=team, deleted_at=None).update(deleted_at=DatabaseNow())
     wakeup.notify_on_commit(wakeup.MAINTENANCE_QUEUE)
@@ -28,6 +28,6 @@ def delete_jobs_of_team(sender: object, *, team: Team, **_: Any) -> None:
 
 @transaction.atomic
 def _cancel_all(jobs: QuerySet[Job]) -> None:
-    # All rows before the first cancel touches the wallet: whoever closes a single job locks in the same order.
+    # Lock all rows before the first cancel locks the wallet: finishing a single job takes locks in the same order.
     for job in list(jobs.filter(state__in=ACTIVE).order_by("pk").select_for_update()):
         cancel_job(job=job)

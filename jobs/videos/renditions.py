@@ -1,6 +1,6 @@
-"""What can be had of a finished video: the film itself, its poster, and what is made of it on demand and then kept.
+"""Renditions of a finished video: the video itself, its poster, and files that are rendered on demand and then stored.
 
-Making takes the processor for a second or so: a process makes few at once, and one file is made by one process alone.
+Rendering takes about a second of CPU time. A process renders few files at once, and only one process renders a file.
 """
 
 import tempfile
@@ -31,26 +31,33 @@ VARIANTS = (VIDEO, GIF, THUMBNAIL, SPRITESHEET)
 
 Renderer = Callable[[Job, Path, Path], None]
 
-# Calls that make something, or wait until another process has made it.
+# Requests that render a file, or wait for another process to render it.
 _RENDER_LIMITER = ConcurrencyLimiter("makers", work=Message("files being rendered"), process_limit=4)
-# Of one team, in all processes.
+# For one team, in all processes together.
 _TEAM_LIMIT, _RENDER_TIMEOUT_SECONDS = 2, 90
 _LOCK_TIMEOUT_SECONDS, _LOCK_POLL_INTERVAL_SECONDS = 20.0, 0.1
 
 
 def variant_key(job: Job, variant: str) -> str:
-    """Where a variant is stored; one that is made on demand is made now if it was not before.
+    """Return the storage key of a variant. An on-demand variant that does not exist yet is rendered first.
 
-    Raises Conflict before the video is made, Gone after its retention, Overloaded or TooManyAtOnce while too much is
-    being made.
+    Raise Conflict if the video is not completed, Gone after its retention period, and Overloaded or
+    ConcurrencyLimitExceeded while too many files are being rendered.
     """
     if job.state != State.COMPLETED:
-        message = f"There is no video yet: its status is {job.state}."
         if job.is_finished:
-            message = f"There is no video and will be none: its status is {job.state}. Make another."
-        raise Conflict(message, code="not_ready")
+            raise Conflict(
+                "This video has no file because its status is %(status)s. Create another video.",
+                {"status": job.state},
+                code="not_ready",
+            )
+        raise Conflict(
+            "This video is not completed yet. Its status is %(status)s. Try again later.",
+            {"status": job.state},
+            code="not_ready",
+        )
     if job.is_gone:
-        raise Gone("The video has outlived its retention and was deleted.")
+        raise Gone("The video was deleted after its retention period.")
     if variant in {VIDEO, job.output_format}:
         return job.result_key
     if variant == THUMBNAIL:
@@ -59,7 +66,7 @@ def variant_key(job: Job, variant: str) -> str:
 
 
 def sprite_sheet_of(job: Job) -> SpriteSheet:
-    """How a video's frames lie on its sprite sheet."""
+    """Return the layout of a video's sprite sheet."""
     return SpriteSheet.of(width=job.width, height=job.height, num_frames=job.num_frames)
 
 
@@ -78,7 +85,7 @@ _RENDERERS: dict[str, tuple[str, Renderer]] = {
 
 
 def on_demand_keys(job: Job) -> set[str]:
-    """Where what is made on demand lies, whether it was made or not."""
+    """Return the storage keys of the on-demand variants, whether they exist or not."""
     return {_sibling_key(job, name) for name, _ in _RENDERERS.values()} if job.result_key else set()
 
 
@@ -87,7 +94,7 @@ def _sibling_key(job: Job, name: str) -> str:
 
 
 def _stored_key(job: Job, variant: str) -> str | None:
-    """None where it was not made, and where its file is lost: then it is made anew."""
+    """Return the key of a stored variant. None if it must be rendered: there is none yet, or its file is lost."""
     key = Rendition.objects.filter(job=job, name=variant).values_list("key", flat=True).first()
     with translate_storage_errors():
         return key if key and default_storage.exists(key) else None
@@ -105,12 +112,11 @@ def _render_once(job: Job, variant: str) -> str:
 
 @contextmanager
 def _advisory_lock(name: str) -> Iterator[None]:
-    """One at a time under this name, among all processes. Held by the session and not by a transaction: it is long."""
+    """Hold a lock of this name among all processes. The session holds it, not a transaction: rendering takes long."""
     deadline = time.monotonic() + _LOCK_TIMEOUT_SECONDS
     while not _query_bool("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", name):
         if time.monotonic() > deadline:
-            message = "This file is still being made. Try again in a moment."
-            raise Overloaded(message)
+            raise Overloaded("This file is still being created. Try again in a moment.")
         time.sleep(_LOCK_POLL_INTERVAL_SECONDS)
     try:
         yield
@@ -125,24 +131,31 @@ def _query_bool(sql: str, name: str) -> bool:
 
 
 def _render(job: Job, variant: str) -> str:
-    """Makes and stores it. Its row comes last: what a process left half made when it died is made anew, and over it."""
-    name, make = _RENDERERS[variant]
+    """Render and store a variant and return its key.
+
+    The row is written last: a file that a dying process left incomplete is overwritten.
+    """
+    name, render = _RENDERERS[variant]
     key = _sibling_key(job, name)
     started = time.monotonic()
     try:
         with translate_storage_errors(), tempfile.TemporaryDirectory(prefix="variant-") as folder:
-            video, path = Path(folder, f"film.{job.output_format}"), Path(folder, name)
+            video, path = Path(folder, f"source.{job.output_format}"), Path(folder, name)
             with default_storage.open(job.result_key) as stored, video.open("wb") as file:
                 copyfileobj(stored, file)
-            make(job, video, path)
+            render(job, video, path)
             _store(key, path)
     except EncodingError as error:
         log.error("rendition_failed", task_id=job.public_id, variant=variant, reason=error.message)
-        message = f"This video's file cannot be read, so there is no {variant} of it. Make the video again."
-        raise Conflict(message, code="file_damaged") from error
+        raise Conflict(
+            "The variant %(variant)s cannot be created because the file of this video is damaged. "
+            "Create the video again.",
+            {"variant": variant},
+            code="file_damaged",
+        ) from error
     if not _record_rendition(job, variant, key):
         _discard(key)
-        raise Gone("The video was deleted meanwhile.")
+        raise Gone("The video was deleted while this file was being created.")
     log.info("rendition_created", task_id=job.public_id, variant=variant, seconds=round(time.monotonic() - started, 3))
     return key
 
@@ -157,16 +170,16 @@ def _store(key: str, path: Path) -> None:
 
 
 def _discard(key: str) -> None:
-    """What cannot be deleted now goes with the video, or to the sweep of orphans."""
+    """Delete a file. If that fails, it is deleted with the video or by the sweep of orphans."""
     with suppress(OSError):
         default_storage.delete(key)
 
 
 @transaction.atomic
 def _record_rendition(job: Job, variant: str, key: str) -> bool:
-    """Returns False for a video that was deleted meanwhile; the lock keeps it from being so until the row is there."""
-    present = Job.objects.select_for_update().get(pk=job.pk)
-    if present.deleted_at is not None or present.is_gone:
+    """Write the row, under a lock that prevents a deletion meanwhile. Return False if the video was deleted before."""
+    current = Job.objects.select_for_update().get(pk=job.pk)
+    if current.deleted_at is not None or current.is_gone:
         return False
     Rendition.objects.bulk_create([Rendition(job=job, name=variant, key=key)], ignore_conflicts=True)
     return True

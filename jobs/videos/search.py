@@ -1,4 +1,4 @@
-"""Which of a team's videos are asked for: by state, model, words of the prompt and time, a page at a time."""
+"""List a team's videos page by page, filtered by state, model, words of the prompt and time."""
 
 import re
 import uuid
@@ -17,7 +17,7 @@ _LAST_ID = uuid.UUID(int=2**128 - 1)
 
 @dataclass(frozen=True)
 class VideoFilter:
-    """What a list of videos is narrowed to; None does not narrow. Times in seconds since 1970, the second excluded."""
+    """Filters of a list of videos; None means no filter. Times: seconds since 1970, `created_before` is exclusive."""
 
     state: str | None = None
     model: str | None = None
@@ -37,20 +37,20 @@ class VideoFilter:
 def list_videos(
     *, team: Team, filters: VideoFilter, after: uuid.UUID | None = None, limit: int, newest_first: bool = True
 ) -> Page[Job]:
-    """The page of at most `limit` videos that follows `after`."""
+    """Return the page of at most `limit` videos that follows `after`."""
     rows = Job.objects.for_team(team)
     if not (filters.state or filters.model or filters.search):
         rows = rows.filter(id__gte=filters.first_id, id__lt=filters.end_id)
         return keyset_page(rows, after=after, limit=limit, newest_first=newest_first)
-    found = _find_ids(team, filters, after, limit + 1, newest_first)
+    ids = _find_ids(team, filters, after, limit + 1, newest_first)
     order = "-pk" if newest_first else "pk"
-    return Page(list(rows.filter(pk__in=found[:limit]).order_by(order)), len(found) > limit)
+    return Page(list(rows.filter(pk__in=ids[:limit]).order_by(order)), len(ids) > limit)
 
 
 def _find_ids(
     team: Team, filters: VideoFilter, after: uuid.UUID | None, max_ids: int, newest_first: bool
 ) -> list[uuid.UUID]:
-    """See migration 0008 for why this is a function of the database."""
+    """Return matching ids. Migration 0008 explains why this is a function of the database."""
     first, end = filters.first_id, filters.end_id
     if after is not None and newest_first:
         end = min(end, after)

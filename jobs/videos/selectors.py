@@ -1,4 +1,4 @@
-"""A team's videos by their public ids."""
+"""Find a team's videos by their public ids."""
 
 from accounts.models import Team
 from common.ids import find_by_public_id
@@ -6,5 +6,5 @@ from jobs.models import Job
 
 
 def find_video(team: Team, identifier: str) -> Job:
-    """Raises NotFound, for another team's video exactly as for an absent one."""
+    """Return the team's video. Raise NotFound, with the same message for another team's video as for a missing one."""
     return find_by_public_id(Job.objects.for_team(team), "vid", identifier)

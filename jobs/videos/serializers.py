@@ -1,6 +1,5 @@
-"""The fields of a request for a video, and the rules of each field."""
+"""The fields of a request for a video, and their rules."""
 
-import threading
 from typing import Any
 
 from django.conf import settings
@@ -27,13 +26,6 @@ from jobs.api.fields import (
 from jobs.models import Priority
 from jobs.videos.source_images import IMAGE_FIELDS
 
-# Sources are kept no larger than the largest frame can use, a slow zoom included.
-_MAX_STORED_SIDE_PIXELS = 2048
-_MAX_FRAME_PIXELS = max(RESOLUTIONS.values()) ** 2
-# A decoder may hold some 300 MB for a 25 megapixel picture: so many at once, the others wait, and not for long.
-_DECODER_SEMAPHORE = threading.BoundedSemaphore(2)
-_DECODER_TIMEOUT_SECONDS = 10
-
 
 def _integer_field(allowed: limits.Range[int], help_text: str) -> StrictIntegerField:
     return StrictIntegerField(
@@ -43,41 +35,44 @@ def _integer_field(allowed: limits.Range[int], help_text: str) -> StrictIntegerF
 
 @extend_schema_serializer(component_name="Video")
 class VideoRequestSerializer(StrictSerializer):
-    """The body of a submit."""
+    """The body of a request for a video."""
 
     image_base64 = TextField(
         required=False, trim_whitespace=False, help_text="PNG, JPEG or WebP, plain base64 or a data URI"
     )
-    image = ImageFileField(required=False, help_text="the picture as a file, in multipart bodies")
+    image = ImageFileField(required=False, help_text="the image as a file, in multipart bodies")
     input_reference = InputReferenceField(
-        required=False, help_text="the same, as OpenAI's SDK names it; or an object whose image_url is a data URI"
+        required=False,
+        help_text="the name in OpenAI's SDK: a file, or an object whose image_url is a data URI",
     )
     image_url = HttpUrlField(
-        required=False, help_text="the https address of the picture, fetched at once; where the operator allows it"
+        required=False, help_text="the https URL of the image, fetched at once, if the operator allows it"
     )
     prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, help_text="what should move, and how")
     negative_prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, required=False, allow_blank=True)
     model = TextField(max_length=60, required=False, help_text="a name from /v1/models")
-    preset = ChoiceField(choices=sorted(PRESETS), required=False, help_text="fills what is not given")
+    preset = ChoiceField(choices=sorted(PRESETS), required=False, help_text="defaults of the other fields")
     resolution = ChoiceField(choices=list(RESOLUTIONS), required=False, help_text="the pixel budget")
     aspect_ratio = ChoiceField(choices=[AUTO_ASPECT_RATIO, *ASPECT_RATIOS], required=False)
     size = TextField(required=False, help_text="WIDTHxHEIGHT, multiples of 8, instead of resolution and aspect_ratio")
     num_frames = _integer_field(limits.NUM_FRAMES, "frames of the video")
-    fps = _integer_field(limits.FPS, "frames a second")
+    fps = _integer_field(limits.FPS, "frames per second")
     seconds = SecondsField(required=False, help_text="length of the video, instead of num_frames")
     steps = _integer_field(limits.STEPS, "denoising steps")
-    num_inference_steps = _integer_field(limits.STEPS, "another name for steps")
+    num_inference_steps = _integer_field(limits.STEPS, "an alias of steps")
     guidance_scale = StrictFloatField(
         min_value=limits.GUIDANCE_SCALE.minimum, max_value=limits.GUIDANCE_SCALE.maximum, required=False
     )
-    seed = _integer_field(limits.SEED, "drawn and returned if absent")
+    seed = _integer_field(limits.SEED, "random if absent; the response contains it")
     output_format = ChoiceField(choices=["mp4", "gif"], required=False)
     priority = ChoiceField(choices=[name.label for name in Priority], required=False)
-    metadata = MetadataField(required=False, help_text="short texts by name; in a form, metadata[name] for each")
-    webhook_url = HttpUrlField(required=False, help_text="is sent the video once it has ended")
+    metadata = MetadataField(
+        required=False, help_text="short strings by name; in a form, a field metadata[name] for each"
+    )
+    webhook_url = HttpUrlField(required=False, help_text="receives the video once it has finished")
 
     requires_image = True
-    MUTUALLY_EXCLUSIVE = (
+    MUTUALLY_EXCLUSIVE_FIELDS = (
         IMAGE_FIELDS,
         ("size", "resolution"),
         ("size", "aspect_ratio"),
@@ -101,13 +96,13 @@ class VideoRequestSerializer(StrictSerializer):
         return url
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        for names in self.MUTUALLY_EXCLUSIVE:
-            given = [name for name in names if name in attrs]
-            if len(given) > 1:
+        for names in self.MUTUALLY_EXCLUSIVE_FIELDS:
+            sent = [name for name in names if name in attrs]
+            if len(sent) > 1:
                 detail = error_detail(
-                    "Send %(one)s or %(other)s, not both.", {"one": given[0], "other": given[1]}, code="conflict"
+                    "Send %(one)s or %(other)s, not both.", {"one": sent[0], "other": sent[1]}, code="conflict"
                 )
-                raise serializers.ValidationError({given[1]: [detail]})
+                raise serializers.ValidationError({sent[1]: [detail]})
         if self.requires_image and not attrs.keys() & set(IMAGE_FIELDS):
             detail = error_detail("Send an image: image_base64, or image in a form.", code="required")
             raise serializers.ValidationError({"image_base64": [detail]})

@@ -1,4 +1,4 @@
-"""Accepts a video: reserve, ledger row, job row and event row in one transaction; then the doorbell."""
+"""Submit a video: reserve credits, write ledger, job and event in one transaction, then wake a worker."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 class _DuplicateSubmit(Exception):
-    """Another submit with the same key committed first; this one is rolled back and answers with its job."""
+    """Another submit with the same key committed first. This one is rolled back and returns the other's job."""
 
 
 def submit_body(
@@ -47,9 +47,9 @@ def submit_body(
     idempotency_key: str | None,
     cancel_after_seconds: int | None = None,
 ) -> Job:
-    """The job that checked fields of a body ask for, see `resolve` and `submit_job` for what they raise."""
+    """Submit the validated fields of a body and return the job. Raises what `build_request` and `submit_job` raise."""
     idempotency = build_idempotency_key(idempotency_key, values)
-    # Sent again, nothing is fetched again: the picture may have changed or be gone, and the answer is known.
+    # A replay fetches nothing: the image at the URL may have changed or be gone, and the job exists already.
     if (
         "image_url" in values
         and idempotency
@@ -67,15 +67,13 @@ def submit_job(
     idempotency: IdempotencyKey | None = None,
     on_accept: Callable[[Job], None] | None = None,
 ) -> Job:
-    """The accepted job, paid for in advance.
+    """Accept a job and reserve its credits. If the idempotency key has created a job before, return that job.
 
-    Raises NotInPlan, GpuMemoryImpossible or LimitExceeded; then nothing was written.
-    on_accept: called in the transaction that accepts the job. What it raises refuses the job.
+    on_accept: called in the transaction that accepts the job. An exception that it raises rolls the submit back.
 
-    With a key that made a job already, that job. Raises Conflict when the key came with another body, or the team is
-    being closed.
-    Raises Overloaded when the storage does not answer. The picture is stored before the transaction, so that no
-    database connection waits for the storage.
+    Raise NotInPlan, GpuMemoryImpossible or LimitExceeded, Conflict if the key was sent with another body or the team is
+    scheduled for deletion, and Overloaded if the storage does not respond. In all these cases nothing is written.
+    The image is stored before the transaction, so that no database connection waits for the storage.
     """
     if idempotency and (job := find_replayed_job(team_id=principal.team.pk, idempotency=idempotency)):
         return job
@@ -101,18 +99,21 @@ def _submit_new(
         job = _build_job(principal, request, job_id, key)
         return _accept(principal, effective_limits, request, job, idempotency=idempotency, on_accept=on_accept)
     except Exception as error:
-        # In an outage it is perhaps committed, and only the answer was lost: then the job needs its picture. If it is
-        # not, the sweep of orphans takes the picture away.
+        # In an outage the transaction may be committed although its confirmation was lost: then the job needs its
+        # image. If it is not committed, the sweep of orphans deletes the image.
         if not is_transient(error):
             _discard_image(job_folder(principal.team.pk, job_id))
         raise
 
 
 def check_team_not_closing(team: Team) -> None:
-    """Raises Conflict in the days in which an owner may still keep a team that is to be closed."""
+    """Raise Conflict if the team is scheduled for deletion."""
     if team.deletion_due_at:
-        message = "This team is being closed and makes no more videos. An owner can keep it on the Team page."
-        raise Conflict(message, code="team_closing")
+        raise Conflict(
+            "This team is scheduled for deletion and cannot create videos. An owner can cancel the deletion on the "
+            "Team page.",
+            code="team_closing",
+        )
 
 
 def _store_image(key: str, content: bytes) -> str:
@@ -120,11 +121,11 @@ def _store_image(key: str, content: bytes) -> str:
         return default_storage.save(key, ContentFile(content))
     except OSError as error:
         log.error("storage_failed", reason=str(error))
-        raise Overloaded("The storage does not answer. Try again in a moment.") from error
+        raise Overloaded("The storage does not respond. Try again in a moment.") from error
 
 
 def _discard_image(folder: str) -> None:
-    """Deletes a picture that no job refers to; what cannot be deleted now is left to the sweep of orphans."""
+    """Delete an image that no job refers to. If that fails, the sweep of orphans deletes it later."""
     with suppress(OSError):
         delete_folder(folder)
 
@@ -156,7 +157,7 @@ def _accept(
 
 
 def _reserve_credits(principal: Principal, effective_limits: EffectiveLimits, job: Job) -> None:
-    """Reserves the credits, which locks the wallet; whatever is counted afterwards stays as it is until the commit."""
+    """Reserve the credits, which locks the wallet, then check the quotas: the counts cannot change before commit."""
     needed = job.quoted_credits
     quota_services.reserve(
         usage_key=job.usage_key, job_id=job.id, credits=needed, monthly=effective_limits.monthly_credits
@@ -174,10 +175,10 @@ _COUNT_QUEUED = "SELECT count(*) FROM jobs_job WHERE team_id = %(team)s::bigint 
 
 
 def _check_queue(team: Team, effective_limits: EffectiveLimits) -> None:
-    """Raises LimitExceeded when the plan allows no more queued jobs; exact, since the reserve locked the wallet."""
+    """Raise LimitExceeded if the plan allows no more queued jobs. Exact, since the wallet is locked."""
     max_queued = effective_limits.max_queued
-    counted = fetch_one(_COUNT_QUEUED, {"team": team.pk})
-    queued = counted[0] if counted else 0
+    row = fetch_one(_COUNT_QUEUED, {"team": team.pk})
+    queued = row[0] if row else 0
     if queued >= max_queued:
         raise LimitExceeded(
             "The team has %(queued)s queued videos, and its plan allows %(limit)s. Try again when some have finished.",

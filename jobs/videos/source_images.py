@@ -1,4 +1,4 @@
-"""Where the picture of a request comes from: the body itself, or an address that is fetched."""
+"""Read the image of a request: from the body itself, or from a URL."""
 
 import base64
 import binascii
@@ -16,21 +16,21 @@ from common.errors import MutoscopeError, invalid_field
 from common.messages import Message
 from common.ssrf import ForbiddenIPAddress, TLSError, safe_client
 
-# One of them comes with every request for a video.
+# Every request for a video contains one of these.
 IMAGE_FIELDS = ("image_base64", "image", "input_reference", "image_url")
 
-# Whatever type it names: only the bytes say what a picture is.
+# The media type is ignored: only the bytes decide what an image is.
 _DATA_URI = re.compile(r"^\s*data:[^,]{0,200};base64,", re.IGNORECASE)
-# Each fetch keeps a thread for as long as the other side pleases, within the limit.
+# Each fetch occupies a thread for up to IMAGE_URL_FETCH_TIMEOUT_SECONDS.
 _FETCH_LIMITER = ConcurrencyLimiter("fetches", work=Message("images being fetched"), process_limit=8)
 _SLOT_MARGIN_SECONDS = 5
 _CHUNK_BYTES = 65_536
 
 
 def read_image_bytes(values: dict[str, Any], *, team: Team) -> tuple[str, bytes]:
-    """The field that the picture came in, and its bytes, which may be anything.
+    """Return the name of the field that contains the image, and its bytes, which are not checked yet.
 
-    Raises InvalidField, or Overloaded and TooManyAtOnce where too many are being fetched.
+    Raise InvalidField, or Overloaded or ConcurrencyLimitExceeded while too many images are being fetched.
     """
     for name in ("image", "input_reference"):
         if name in values:
@@ -41,9 +41,9 @@ def read_image_bytes(values: dict[str, Any], *, team: Team) -> tuple[str, bytes]
 
 
 def decode_base64(name: str, text: str) -> bytes:
-    """The bytes behind plain base64 or a data URI that came in that field. Raises InvalidField."""
+    """Decode plain base64 or a data URI. `name` is the field that contains it. Raise InvalidField."""
     try:
-        # Line breaks are common in base64; everything else outside the alphabet is a sign of damage.
+        # Line breaks are common in base64. Any other character outside the alphabet indicates damage.
         return base64.b64decode("".join(_DATA_URI.sub("", text, count=1).split()), validate=True)
     except (binascii.Error, ValueError):
         if text[:100].lstrip().lower().startswith("data:") and not _DATA_URI.match(text):
@@ -60,9 +60,9 @@ def decode_base64(name: str, text: str) -> bytes:
 
 
 def fetch_image(url: str, *, team: Team) -> bytes:
-    """What lies at an address, within bounds of time and size. Nothing of the answer but its bytes is believed.
+    """Fetch the file at a URL, within limits of time and size. The headers of the response are not trusted.
 
-    Raises InvalidField, Overloaded or TooManyAtOnce.
+    Raise InvalidField, Overloaded or ConcurrencyLimitExceeded.
     """
     if not url.lower().startswith("https://") and not settings.IMAGE_URL_FETCH_ALLOW_HTTP:
         raise invalid_field(
@@ -74,7 +74,7 @@ def fetch_image(url: str, *, team: Team) -> bytes:
     with _FETCH_LIMITER.acquire(
         team_id=team.pk, team_limit=settings.IMAGE_URL_FETCH_CONCURRENCY_PER_TEAM, expires_after_seconds=max_seconds
     ):
-        # Back to the pool: nobody's database connection waits for a stranger's server.
+        # Return the connection to the pool: it must not wait for a foreign server.
         if not connection.in_atomic_block:
             connection.close()
         return _fetch(url)
@@ -86,7 +86,7 @@ def _fetch(url: str) -> bytes:
         timeout_seconds=settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS,
         allow_loopback=settings.IMAGE_URL_FETCH_ALLOW_LOOPBACK,
     )
-    # Not compressed: a small body may unpack into gigabytes, and pictures are packed already.
+    # No compression: a small body may decompress to gigabytes, and images are compressed already.
     headers = {"Accept": "image/png, image/jpeg, image/webp", "Accept-Encoding": "identity"}
     with client_context as client:
         try:

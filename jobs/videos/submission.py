@@ -1,7 +1,7 @@
-"""A request for a video: its fields and their rules, for API bodies and the page's form alike.
+"""Build a `VideoRequest` from the validated fields of an API body or of the form.
 
-`VideoRequestSerializer` checks what was sent, field by field; `resolve` fills in what was left open and gives a
-`VideoRequest` that can be priced and submitted.
+`VideoRequestSerializer` validates the fields. `build_request` adds the defaults and returns a `VideoRequest`, which can
+be priced and submitted.
 """
 
 import re
@@ -25,17 +25,17 @@ from inference.sizes import AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size, parse_si
 from jobs.models import Priority
 from jobs.videos.source_images import read_image_bytes
 
-# Sources are kept no larger than the largest frame can use, a slow zoom included.
+# Images are stored no larger than the largest frame needs, including a slow zoom.
 _MAX_STORED_SIDE_PIXELS = 2048
 _MAX_FRAME_PIXELS = max(RESOLUTIONS.values()) ** 2
-# A decoder may hold some 300 MB for a 25 megapixel picture: so many at once, the others wait, and not for long.
+# Decoding an image of 25 megapixels takes about 300 MB. This many are decoded at once; others wait for the timeout.
 _DECODER_SEMAPHORE = threading.BoundedSemaphore(2)
 _DECODER_TIMEOUT_SECONDS = 10
 
 
 @dataclass(frozen=True)
 class SourceImage:
-    """A picture as the worker gets it, decoded and bounded. One may serve many requests."""
+    """An image as the worker receives it: decoded, and of limited size. Many requests may share one."""
 
     png: bytes = field(repr=False)
     size: tuple[int, int]
@@ -43,7 +43,7 @@ class SourceImage:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoRequest:
-    """Everything that a job needs to know. `picture_png` is the normalised source picture."""
+    """All parameters of a job. `image_png` is the normalized source image."""
 
     spec: ModelSpec
     image_png: bytes = field(repr=False)
@@ -62,13 +62,13 @@ class VideoRequest:
     priority: Priority
     metadata: dict[str, str]
     webhook_url: str = ""
-    # In whose words `webhook_url` is told, see `jobs.webhooks.payloads`.
+    # Payload format for `webhook_url`, see `jobs.webhooks.payloads`.
     webhook_format: str = ""
     deadline: timedelta | None = None
     warnings: tuple[Message, ...] = ()
 
     def log_fields(self) -> dict[str, Any]:
-        """The parameters for a log line: no picture, and of the words only how many."""
+        """Return the parameters for a log line, without the image and with only the length of the prompt."""
         names = (
             "resolution",
             "width",
@@ -88,7 +88,7 @@ class VideoRequest:
 
 
 def default_model(team: Team) -> str:
-    """The model of a request that names none: the team's, while this site still offers it, else the site's."""
+    """Return the model for requests without one: the team's, if this site still offers it, else the site's."""
     return team.default_model if team.default_model in settings.MODELS_ENABLED else settings.DEFAULT_MODEL
 
 
@@ -99,10 +99,10 @@ def build_request(
     cancel_after_seconds: int | None = None,
     image: SourceImage | None = None,
 ) -> VideoRequest:
-    """The request behind checked fields: picture decoded, preset and model applied, seed drawn.
+    """Build the request from validated fields: decode the image, apply preset and model, draw a seed.
 
-    picture: one that was read before; then the fields need to hold none.
-    Raises InvalidField, UnsupportedPicture, TooLarge, Overloaded or TooManyAtOnce.
+    image: an image that was read before; then the fields need not contain one.
+    Raise InvalidField, UnsupportedImage, TooLarge, Overloaded or ConcurrencyLimitExceeded.
     """
     spec = get_enabled_model(values.get("model", default_model(team)))
     preset = PRESETS.get(values.get("preset", ""), spec.defaults)
@@ -120,7 +120,7 @@ def build_request(
     if resolution not in spec.resolutions:
         raise invalid_field(
             "resolution",
-            "%(model)s supports %(resolutions)s.",
+            "%(model)s supports only these resolutions: %(resolutions)s.",
             {"model": spec.name, "resolutions": ", ".join(spec.resolutions)},
         )
     fps = values.get("fps", spec.default_fps)
@@ -137,7 +137,7 @@ def build_request(
         fps=fps,
         steps=values.get("steps", values.get("num_inference_steps", preset.steps)),
         guidance_scale=values.get("guidance_scale", preset.guidance_scale),
-        # Of no more bits than JavaScript reads without loss: the seed that is shown there makes the same video again.
+        # 53 bits, which JavaScript reads without loss: the seed that it shows reproduces the video.
         seed=values.get("seed", secrets.randbits(53)),
         output_format=values.get("output_format", "mp4"),
         priority=Priority[values.get("priority", preset.priority).upper()],
@@ -148,8 +148,13 @@ def build_request(
     )
 
 
+def enabled_models() -> list[ModelSpec]:
+    """Return the models that this site offers."""
+    return [MODELS[name] for name in settings.MODELS_ENABLED if name in MODELS]
+
+
 def get_enabled_model(name: str) -> ModelSpec:
-    """The model of that name, or that the site has that name for. Raises InvalidField."""
+    """Return the enabled model of that name or alias. Raise InvalidField."""
     name = settings.MODEL_ALIASES.get(name, name)
     if name not in settings.MODELS_ENABLED or name not in MODELS:
         raise invalid_field(
@@ -161,7 +166,7 @@ def get_enabled_model(name: str) -> ModelSpec:
 
 
 def read_source_image(image_field: str, data: bytes) -> SourceImage:
-    """The picture in `data`, which came in that field. Raises what a client may be told."""
+    """Decode the image in `data`, the content of that field. Raise InvalidField, TooLarge or UnsupportedImage."""
     try:
         return _decode(data)
     except ImageError as error:
@@ -175,7 +180,7 @@ def read_source_image(image_field: str, data: bytes) -> SourceImage:
 
 
 def _decode(data: bytes) -> SourceImage:
-    """Raises ImageError, or Overloaded when too many come."""
+    """Raise ImageError, or Overloaded while too many images are being decoded."""
     if not _DECODER_SEMAPHORE.acquire(timeout=_DECODER_TIMEOUT_SECONDS):
         raise Overloaded("Too many images are being decoded at the moment. Try again shortly.")
     try:
@@ -216,7 +221,7 @@ def _num_frames(values: dict[str, Any], fps: int, default: int) -> int:
 
 
 def _warnings(spec: ModelSpec, prompt: str) -> list[Message]:
-    # The site has no tokenizer: words and signs are the least that CLIP's makes of a text.
+    # The site has no tokenizer. CLIP's makes at least one token of each word and each symbol.
     if spec.max_prompt_tokens and len(re.findall(r"[^\W\d_]+|\d|[^\w\s]", prompt)) > spec.max_prompt_tokens - 2:
         return [
             Message(

@@ -55,7 +55,7 @@ def test_a_dropped_picture_and_a_sentence_lead_to_the_videos_page(
         expect(page.locator("#price")).to_contain_text("1.0 s")
         page.get_by_role("button", name="Make video").click()
         page.wait_for_url("**/videos/vid_*")
-        expect(page.get_by_text("Waiting for its turn")).to_be_visible()
+        expect(page.get_by_text("Waiting in the queue")).to_be_visible()
         page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_role("heading", name="Canceled")).to_be_visible()
         return page.url

@@ -84,7 +84,7 @@ def test_a_video_that_is_deleted_elsewhere_turns_into_the_page_that_says_so(
         elsewhere.goto(f"/videos/{job.public_id}")
         elsewhere.get_by_role("button", name="Delete video").click()
         elsewhere.locator("#delete-video").get_by_role("button", name="Delete video").click()
-        expect(elsewhere.get_by_text("The video is deleted.")).to_be_visible()
+        expect(elsewhere.get_by_text("The video was deleted.")).to_be_visible()
         expect(page.get_by_text("Page not found")).to_be_visible()
 
     browser.run(live_server.url, scenario, session=cookie(member))

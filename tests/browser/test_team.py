@@ -90,7 +90,7 @@ def test_invited_signed_up_joined_lowered_removed(
 
     def look(page: Page) -> None:
         page.goto("/")
-        expect(page.get_by_role("heading", name="You may look, not make")).to_be_visible()
+        expect(page.get_by_role("heading", name="You have view-only access")).to_be_visible()
 
     browser.run(live_server.url, look, session=hers)
 

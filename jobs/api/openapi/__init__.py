@@ -1,4 +1,4 @@
-"""What the views cannot say each for itself: errors by status, headers, tags, links, examples, bodies by media type."""
+"""Postprocessing of the OpenAPI description: errors by status, headers, tags, links, examples, bodies by media type."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,13 +15,13 @@ _METHODS = ("post", "get", "put", "patch", "delete")
 
 
 def operation_sort_key(endpoint: tuple[str, str, str, Any]) -> tuple[str, int]:
-    """The place of an endpoint of drf-spectacular: making before listing, `/quote` before `/{video_id}`."""
+    """Return the sort key of an endpoint for drf-spectacular: create before list, `/quote` before `/{video_id}`."""
     path, _regex, method, _view = endpoint
     return path, _METHODS.index(method.lower())
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(path, method, operation) of a description."""
+    """Yield (path, method, operation) of a description."""
     for path, item in document["paths"].items():
         for method in _METHODS:
             if method in item:
@@ -29,10 +29,10 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 def postprocess_schema(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """A hook of drf-spectacular: completes the description that it made of the views."""
+    """Complete the description that drf-spectacular has generated from the views. A hook of drf-spectacular."""
     components = result["components"]
-    for kind, found in COMPONENTS.items():
-        components.setdefault(kind, {}).update(found)
+    for kind, additions in COMPONENTS.items():
+        components.setdefault(kind, {}).update(additions)
     components["securitySchemes"] = SECURITY
     for path, method, operation in operations(result):
         operation["tags"] = [tag_of(path)]
@@ -43,6 +43,6 @@ def postprocess_schema(result: dict[str, Any], generator: Any, request: Any, pub
     require_bodies(result)
     add_examples(result)
     add_links(result)
-    used = {tag for *_where, operation in operations(result) for tag in operation["tags"]}
-    result["tags"] = [{"name": name, "description": words} for name, words in TAGS.items() if name in used]
+    used = {tag for *_, operation in operations(result) for tag in operation["tags"]}
+    result["tags"] = [{"name": name, "description": description} for name, description in TAGS.items() if name in used]
     return result

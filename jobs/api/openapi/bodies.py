@@ -1,4 +1,4 @@
-"""Bodies: no unknown fields, no two names for one thing, and JSON and forms with the fields that each can carry."""
+"""Request bodies: no unknown fields, mutually exclusive fields, and separate schemas for JSON and forms."""
 
 from copy import deepcopy
 from inspect import getdoc
@@ -12,33 +12,33 @@ from jobs.api.fields import StrictSerializer
 
 _MULTIPART = "multipart/form-data"
 _IMAGE_FIELDS = ("image_base64", "image_name", "source_video", "image_url")
-# What a batch holds many of, as JSON alone.
+# The requests of a batch, which exist only as JSON.
 _BATCH_VIDEO_SCHEMA = "BatchVideoRequest"
 _SCHEMA_REF_PREFIX = "#/components/schemas/"
 
 
 class StrictSerializerExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """Says of a strict serializer that it refuses unknown fields, and which fields exclude each other."""
+    """Add to the schema of a strict serializer: unknown fields are rejected, some fields are mutually exclusive."""
 
     target_class = "jobs.api.fields.StrictSerializer"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        schema["additionalProperties"] = getattr(self.target, "FURTHER_FIELDS", False)
+        schema["additionalProperties"] = getattr(self.target, "ADDITIONAL_FIELDS_SCHEMA", False)
         schema["properties"] = {name: _merge_one_of(field) for name, field in schema.get("properties", {}).items()}
         for name, field in self.target.fields.items():
             maximum = getattr(field, "max_length", None)
             if isinstance(field, ListSerializer) and maximum is not None:
                 schema["properties"][name] |= {"minItems": getattr(field, "min_length", None) or 0, "maxItems": maximum}
         if schema.get("description") == getdoc(StrictSerializer):
-            del schema["description"]  # inherited: it speaks of the class, not of the body
-        pairs = getattr(self.target, "MUTUALLY_EXCLUSIVE", ())
+            del schema["description"]  # inherited: it describes the class, not the body
+        groups = getattr(self.target, "MUTUALLY_EXCLUSIVE_FIELDS", ())
         excluded = [
             {"not": {"required": [first, second]}}
-            for names in pairs
-            for number, first in enumerate(names)
-            for second in names[number + 1 :]
+            for names in groups
+            for index, first in enumerate(names)
+            for second in names[index + 1 :]
         ]
         if excluded:
             schema["allOf"] = excluded
@@ -46,14 +46,14 @@ class StrictSerializerExtension(OpenApiSerializerExtension):  # type: ignore[no-
 
 
 def _merge_one_of(field: dict[str, Any]) -> dict[str, Any]:
-    """drf-spectacular makes a choice of text that may be blank: either its pattern or "", and ours takes both."""
+    """Merge the `oneOf` that drf-spectacular generates for text that may be blank: our pattern accepts "" already."""
     if field.get("oneOf", [{}])[-1] != {"type": "string", "maxLength": 0}:
         return field
     return {**field.pop("oneOf")[0], **field}
 
 
 def separate_forms(document: dict[str, Any]) -> None:
-    """A body in two media types: the form carries files and flat fields, JSON everything but files."""
+    """Give bodies with two media types two schemas: forms have files and flat fields, JSON all fields except files."""
     schemas = document["components"]["schemas"]
     schemas[_BATCH_VIDEO_SCHEMA] = _without_files(schemas[_BATCH_VIDEO_SCHEMA])
     for item in document["paths"].values():
@@ -72,7 +72,7 @@ def separate_forms(document: dict[str, Any]) -> None:
 
 
 def require_bodies(document: dict[str, Any]) -> None:
-    """No body at all is no way of leaving out a field that is required, whatever the media type."""
+    """Mark a body as required if one of its schemas has required fields."""
     schemas = document["components"]["schemas"]
     operations = [operation for item in document["paths"].values() for operation in item.values()]
     for body in [operation["requestBody"] for operation in operations if "requestBody" in operation]:
@@ -89,7 +89,7 @@ def _filter_properties(schema: dict[str, Any], predicate: Any, *, files: bool) -
     filtered = deepcopy(schema)
     filtered["properties"] = {name: field for name, field in filtered["properties"].items() if predicate(field)}
     if not settings.IMAGE_URL_FETCH_ENABLED:
-        filtered["properties"].pop("image_url", None)  # this site takes none
+        filtered["properties"].pop("image_url", None)  # disabled on this site
     names = filtered["properties"].keys()
     if "model" in names:
         filtered["properties"]["model"]["enum"] = [*settings.MODELS_ENABLED, *settings.MODEL_ALIASES]
@@ -97,7 +97,7 @@ def _filter_properties(schema: dict[str, Any], predicate: Any, *, files: bool) -
         filtered["properties"]["size"] |= {"pattern": "^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$", "examples": ["512x768"]}
     rules = filtered.pop("allOf", ())
     if not files:
-        # Of forms it is said in words alone: tools cannot check rules about fields that are files.
+        # Only for JSON: tools cannot check rules about fields that are files.
         filtered["allOf"] = [rule for rule in rules if {*rule["not"]["required"]} <= names]
         image_fields = [name for name in _IMAGE_FIELDS if name in names]
         if len(image_fields) == 1:

@@ -1,4 +1,4 @@
-"""One worked example for each body that matters, shown in the guide and sent by schemathesis as it stands."""
+"""Examples of bodies. The guide shows them, and schemathesis sends them unchanged."""
 
 import base64
 from functools import cache
@@ -87,7 +87,7 @@ _RESPONSE_EXAMPLES: dict[str, dict[str, Any]] = {
 
 @cache
 def _example_image_base64() -> str:
-    """The smallest picture that still shows something: two grounds and a horizon."""
+    """Return a small image: two areas of color."""
     image = Image.new("RGB", (64, 64), "#f2a93b")
     image.paste("#1c1a17", (0, 40, 64, 64))
     file = BytesIO()
@@ -114,7 +114,7 @@ def _request_examples() -> dict[str, dict[str, Any]]:
 
 
 def add_examples(document: dict[str, Any]) -> None:
-    """Puts the examples beside the schemas that they are of, wherever a body is no more than that schema."""
+    """Add the examples to each body whose schema they belong to."""
     bodies = {**_RESPONSE_EXAMPLES, **_request_examples()}
     components = document["components"]
     containers = [container for item in document["paths"].values() for container in _operation_bodies(item)]

@@ -1,4 +1,4 @@
-"""The rules of our own fields, in the words of JSON Schema."""
+"""JSON Schema for the fields of `jobs.api.fields`."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from common.ids import HEX
 from jobs.api.fields import HTTP_URL
 
-# What `str.strip` leaves something of, and Postgres can hold.
+# Text that is not blank after `str.strip`, and that PostgreSQL can store.
 _NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
 _ANY_TEXT = r"^[^\u0000]*$"
 
@@ -28,7 +28,7 @@ class TextFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
     match_subclasses = False
 
     def extra_rules(self) -> dict[str, Any]:
-        # Untrimmed, what is blank is text like any other.
+        # Without trimming, blank text is valid.
         may_be_blank = self.target.allow_blank or not self.target.trim_whitespace
         return {"pattern": _ANY_TEXT if may_be_blank else _NOT_BLANK}
 

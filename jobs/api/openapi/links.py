@@ -1,4 +1,4 @@
-"""Which call leads to which: the ids in the answer of one are those in the address, query or body of others."""
+"""OpenAPI links: ids in the response of an operation are used in the URL, query or body of others."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ _ID = "$response.body#/id"
 _VIDEO, _BATCH, _WEBHOOK, _DELIVERY = "video_id", "batch_id", "webhook_id", "delivery_id"
 _PUBLICATION, _COLLECTION, _LINK = "publication_id", "collection_id", "link_id"
 
-# What operations know once they have succeeded, and where it is said.
+# The ids that are known after an operation has succeeded, and where they are.
 _RESPONSE_IDS: list[tuple[tuple[str, ...], dict[str, str]]] = [
     (("videos_create", "videos_remix", "videos_cancel", "videos_retrieve"), {_VIDEO: _ID}),
     (("generate", "generate_unversioned"), {_VIDEO: "$response.body#/task_id"}),
@@ -19,7 +19,7 @@ _RESPONSE_IDS: list[tuple[tuple[str, ...], dict[str, str]]] = [
     (("collections_add",), {name: f"$request.path.{name}" for name in (_COLLECTION, _PUBLICATION)}),
     (("share_links_create",), {_LINK: _ID}),
 ]
-# Ids that are said elsewhere than in the address: the operation, where, under which name, whose.
+# Ids outside the path, by operation: the field or parameter, and the kinds of ids that it accepts.
 _BODY_ID_FIELDS = {
     "gallery_publish": ("video", (_VIDEO,)),
     "share_links_create": ("target", (_COLLECTION, _VIDEO, _PUBLICATION)),
@@ -31,7 +31,7 @@ _QUERY_ID_PARAMETERS = {
 
 
 def add_links(document: dict[str, Any]) -> None:
-    """From each operation that knows ids to all others that ask for no more than those."""
+    """Link each operation that returns ids to all operations that need no others."""
     operations = {
         operation["operationId"]: (path, operation)
         for path, item in document["paths"].items()
@@ -50,7 +50,7 @@ def add_links(document: dict[str, Any]) -> None:
 
 
 def _link(target: str, path: str, known_ids: dict[str, str]) -> dict[str, Any] | None:
-    """What of the known goes where in a call of the target; None where that is nothing, or not enough."""
+    """Return the link that passes the known ids to the target, or None if it uses none of them or needs more."""
     path_parameters = re.findall(r"{(\w+)}", path)
     if path_parameters:
         return (

@@ -4,7 +4,7 @@ from typing import Any
 
 from common.ids import HEX
 
-# Ids in addresses: parameter, prefix, what it is.
+# Ids in paths, by parameter: prefix and description.
 _PATH_ID_PARAMETERS = {
     "video_id": ("vid", "The video"),
     "batch_id": ("batch", "The batch"),
@@ -14,7 +14,7 @@ _PATH_ID_PARAMETERS = {
     "collection_id": ("col", "The collection"),
     "link_id": ("shr", "The share link"),
 }
-# Whose ids a list is paged by.
+# The prefix of the ids in `after`, by operation.
 _CURSOR_PREFIX_BY_OPERATION = {
     "videos_list": "vid",
     "batches_list": "batch",
@@ -30,17 +30,17 @@ _HEADER_PARAMETERS: dict[str, dict[str, Any]] = {
     "Idempotency-Key": {
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]*$"},
         "description": (
-            "Any text that names this one wish, such as a UUID. Sent again within 24 hours with the same body it gives "
-            "the same video; with another body 409 `idempotency_conflict`."
+            "A unique string for this request, such as a UUID. A repeated request within 24 hours returns the same "
+            "video, or 409 `idempotency_conflict` if its body differs."
         ),
     },
     "Cancel-After": {
         "schema": {"type": "integer", "minimum": 1, "maximum": 604800},
-        "description": "Seconds in which work must have started; after that the video expires and costs nothing.",
+        "description": "Seconds in which the video must start. Otherwise it expires, and nothing is charged.",
     },
     "Range": {
         "schema": {"type": "string"},
-        "description": "The part of the file that is wanted, such as `bytes=0-1023`.",
+        "description": "The requested part of the file, such as `bytes=0-1023`.",
     },
 }
 
@@ -50,12 +50,12 @@ def _id_schema(prefix: str) -> dict[str, Any]:
 
 
 def describe_parameters(operation: dict[str, Any]) -> None:
-    """Gives ids in addresses and queries their shape, and headers their rule."""
+    """Add patterns to ids in paths and queries, and schemas to headers."""
     for parameter in operation.get("parameters", []):
         name = parameter["name"]
         if parameter["in"] == "path" and name in _PATH_ID_PARAMETERS:
-            prefix, words = _PATH_ID_PARAMETERS[name]
-            parameter["description"] = parameter.get("description") or f"{words}, as `{prefix}_…`"
+            prefix, description = _PATH_ID_PARAMETERS[name]
+            parameter["description"] = parameter.get("description") or f"{description}, as `{prefix}_…`"
             parameter.setdefault("example", f"{prefix}_{_EXAMPLE_HEX}")
             parameter["schema"] = _id_schema(prefix)
         elif name == "after" and operation["operationId"] in _CURSOR_PREFIX_BY_OPERATION:

@@ -1,33 +1,33 @@
-"""Every error that an operation can answer with, by status, and the headers of its answers."""
+"""The error responses of operations by status, and the headers of responses."""
 
 from http import HTTPStatus
 from typing import Any
 
 _ERROR_DESCRIPTIONS = {
-    400: "The request cannot be read: body, headers or an unknown charset.",
-    401: "No API key, or one that does not work.",
-    403: "The key lacks a scope, or the member's role does not allow this.",
-    404: "It does not exist, or belongs to another team.",
-    405: "This address does not take that method; `Allow` names those that it takes.",
-    406: "The answer can only be JSON.",
-    408: "The body took too long to arrive.",
-    409: "The present state does not allow this.",
-    410: "It was there, and its file is deleted.",
+    400: "The request is malformed: its body, its headers or its charset.",
+    401: "The API key is missing or invalid.",
+    403: "The API key lacks a scope, or the role of the member does not allow this.",
+    404: "The resource does not exist or belongs to another team.",
+    405: "This endpoint does not support the method. `Allow` lists the supported methods.",
+    406: "The response can only be JSON.",
+    408: "The body did not arrive in time.",
+    409: "The current state does not allow this.",
+    410: "The file was deleted.",
     411: "The body has no Content-Length.",
-    413: "The body or the picture is too large.",
-    415: "Not a media type, or not a picture, that is read here.",
-    416: "The file has no such range; `Content-Range` says how long it is.",
-    422: "A field breaks its rule; `details` names each.",
-    429: "A rate, a quota or the queue is full; `Retry-After` says when to try again.",
-    500: "A fault of ours. Quote the `request_id`.",
-    503: "A server that is needed does not answer. Try again after `Retry-After` seconds.",
+    413: "The body or the image is too large.",
+    415: "The Content-Type or the format of the image is not supported.",
+    416: "The file has no such range. `Content-Range` contains its size.",
+    422: "A field is invalid. `details` lists each invalid field.",
+    429: "A rate limit, a quota or the limit of the queue is exceeded. Try again after `Retry-After` seconds.",
+    500: "An internal error. Include the `request_id` in a report.",
+    503: "A required server does not respond. Try again after `Retry-After` seconds.",
 }
 _SUCCESS_DESCRIPTIONS = {
-    "200": "Done.",
-    "201": "Made.",
-    "202": "Accepted; the work goes on.",
-    "206": "The part that was asked for.",
-    "304": "Nothing changed since the state that If-None-Match names.",
+    "200": "Success.",
+    "201": "Created.",
+    "202": "Accepted. Processing continues after the response.",
+    "206": "The requested part.",
+    "304": "Not modified since the state in If-None-Match.",
 }
 _COMMON_STATUSES = (401, 403, 404, 405, 406, 429, 500, 503)
 _BODY_STATUSES = (400, 408, 411, 413, 415, 422)
@@ -35,7 +35,7 @@ _QUERY_STATUSES = (400, 422)
 _WRITE_STATUSES = (409, 410)
 _CONTENT_OPERATION = "videos_content"
 _RESULTS_OPERATION = "batches_results"
-# Answers that say where the new thing lies, and those that accept what nobody waits for.
+# Operations whose response has a Location, and operations whose 202 has no Retry-After.
 _OPERATIONS_WITH_LOCATION = {"videos_create", "videos_remix", "batches_create", "gallery_publish"}
 _OPERATIONS_WITHOUT_RETRY_AFTER = {"webhooks_ping", "webhooks_redeliver"}
 _VIDEO_MEDIA_TYPES = ("video/mp4", "image/gif", "image/jpeg")
@@ -47,17 +47,21 @@ def _header(description: str, **schema: Any) -> dict[str, Any]:
 
 
 _HEADERS = {
-    "X-Request-Id": _header("The call's id, also in our logs. A harmless one that is sent is kept."),
-    "RateLimit-Policy": _header('The limits that count this call: `"team";q=600;w=60` is 600 calls in 60 seconds.'),
-    "RateLimit": _header('What is left: `"team";r=598;t=60` is 598 calls, the next one is free in 60 seconds.'),
-    "Retry-After": _header("Seconds to wait before the next try.", type="integer", minimum=0),
-    "Location": _header("Where to look from now on.", type="string", format="uri-reference"),
-    "ETag": _header("Names this state; sent as If-None-Match it gives 304 while nothing changed."),
-    "Allow": _header("The methods of this address."),
-    "WWW-Authenticate": _header("How to show who calls."),
-    "Content-Range": _header("Which part of the file this is."),
-    "Accept-Ranges": _header("`bytes`: parts can be asked for."),
-    "Content-Disposition": _header("The file's name."),
+    "X-Request-Id": _header("Request id, also in our logs. A valid id sent by the client is reused."),
+    "RateLimit-Policy": _header(
+        'The limits that apply to this request: `"team";q=600;w=60` means 600 requests in 60 seconds.'
+    ),
+    "RateLimit": _header(
+        'The remaining requests: `"team";r=598;t=60` means 598 requests. The oldest counted one expires in 60 seconds.'
+    ),
+    "Retry-After": _header("Seconds to wait before a retry.", type="integer", minimum=0),
+    "Location": _header("The URL of the created resource.", type="string", format="uri-reference"),
+    "ETag": _header("Identifies this state. Send it as If-None-Match to receive 304 while the state is the same."),
+    "Allow": _header("The methods of this endpoint."),
+    "WWW-Authenticate": _header("The supported authentication scheme."),
+    "Content-Range": _header("The part of the file in this response."),
+    "Accept-Ranges": _header("`bytes`: ranges are supported."),
+    "Content-Disposition": _header("The name of the file."),
 }
 
 
@@ -90,13 +94,13 @@ COMPONENTS: dict[str, dict[str, Any]] = {
 
 
 def complete_responses(path: str, method: str, operation: dict[str, Any]) -> None:
-    """Puts one response a status in the place of 4XX and 5XX, and headers on those that succeed."""
+    """Replace 4XX and 5XX by one response for each status, and add headers to successful responses."""
     responses = operation["responses"]
     schema = _error_schema(responses)
     for code in ("4XX", "5XX"):
         responses.pop(code, None)
     for status, response in responses.items():
-        response["description"] = response.get("description") or _SUCCESS_DESCRIPTIONS.get(status, "Done.")
+        response["description"] = response.get("description") or _SUCCESS_DESCRIPTIONS.get(status, "Success.")
         response.setdefault("headers", {}).update(_header_refs(*_success_headers(status, operation)))
     if schema is not None:
         for status in _error_statuses(method, operation):
@@ -110,26 +114,26 @@ def complete_responses(path: str, method: str, operation: dict[str, Any]) -> Non
 
 
 def _error_schema(responses: dict[str, Any]) -> str | None:
-    """Error, or what a dialect has of its own: None, where it describes its errors itself."""
+    """Return the name of the error schema, or None if the operation describes its errors itself."""
     if "4XX" not in responses:
         return None if any(code.startswith("4") for code in responses) else "Error"
-    named: str = responses["4XX"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-    return named if named in {"Error", "LegacyError"} else None
+    name: str = responses["4XX"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    return name if name in {"Error", "LegacyError"} else None
 
 
 def _error_statuses(method: str, operation: dict[str, Any]) -> set[int]:
-    found = {*_COMMON_STATUSES}
+    statuses = {*_COMMON_STATUSES}
     if "requestBody" in operation:
-        found |= {*_BODY_STATUSES}
+        statuses |= {*_BODY_STATUSES}
     if any(parameter["in"] != "path" for parameter in operation.get("parameters", [])):
-        found |= {*_QUERY_STATUSES}
+        statuses |= {*_QUERY_STATUSES}
     if method != "get":
-        found |= {*_WRITE_STATUSES}
+        statuses |= {*_WRITE_STATUSES}
     if operation["operationId"] == _CONTENT_OPERATION:
-        found |= {409, 410, 416}
+        statuses |= {409, 410, 416}
     if operation["operationId"] == _RESULTS_OPERATION:
-        found |= {409}
-    return found
+        statuses |= {409}
+    return statuses
 
 
 def _success_headers(status: str, operation: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The ways to show who calls."""
+"""The authentication schemes."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ SECURITY: dict[str, Any] = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "mts_<prefix>_<secret>",
-        "description": "An API key of the page *API keys*.",
+        "description": "An API key from the page *API keys*.",
     },
     "apiKey": {
         "type": "apiKey",
@@ -21,7 +21,7 @@ SECURITY: dict[str, Any] = {
         "type": "apiKey",
         "in": "cookie",
         "name": "sessionid",
-        "description": "A browser that is signed in. Everything but GET needs the X-CSRFToken header, too.",
+        "description": "The session of a signed-in browser. All methods except GET require the X-CSRFToken header.",
     },
 }
 

@@ -1,16 +1,16 @@
 """The tags of the OpenAPI description, by path."""
 
 TAGS = {
-    "Videos": "Send a picture and a sentence, follow the work, fetch the file.",
-    "Batches": "Many videos in one call, each an ordinary video under the same quotas.",
-    "Generate": "The one-call endpoint: send, wait, get the video in the answer. New programs use videos.",
-    "Models": "What can be asked for, within which limits, at what price.",
-    "Usage": "What was used, what is allowed and what is left.",
-    "Gallery": "The team's published videos, collections of them, and everybody's own favourites.",
-    "Share links": "Addresses that show a video or a collection to people without an account.",
-    "Webhooks": "Be told when a video has ended, instead of asking.",
-    "Replicate": "The same videos in the words of Replicate's API, for its unmodified SDK.",
-    "fal": "The same videos in the words of fal's queue API, for its unmodified client.",
+    "Videos": "Send an image and a prompt, follow the progress, download the file.",
+    "Batches": "Many videos in one request. Each is an ordinary video with the same quotas.",
+    "Generate": "The legacy endpoint, which waits and returns the video in the response. Use Videos in new programs.",
+    "Models": "The available models and presets, their limits and prices.",
+    "Usage": "Usage, limits and remaining amounts.",
+    "Gallery": "The team's published videos, collections of them, and each member's favorites.",
+    "Share links": "URLs that show a video or a collection to people without an account.",
+    "Webhooks": "Receive a request when a video has finished, instead of polling.",
+    "Replicate": "The same videos through Replicate's API, for its unmodified SDK.",
+    "fal": "The same videos through fal's queue API, for its unmodified client.",
 }
 _TAG_BY_PATH_SEGMENT = {
     "videos": "Videos",
@@ -30,6 +30,6 @@ _TAG_BY_PATH_SEGMENT = {
 
 
 def tag_of(path: str) -> str:
-    """The tag of an address: the dialects' first word, else the word after /v1."""
-    words = [word for word in path.split("/") if word and word != "v1"]
-    return _TAG_BY_PATH_SEGMENT.get(words[0] if words else "", "Videos")
+    """Return the tag of a path, by its first segment after /v1."""
+    segments = [segment for segment in path.split("/") if segment and segment != "v1"]
+    return _TAG_BY_PATH_SEGMENT.get(segments[0] if segments else "", "Videos")

@@ -65,7 +65,7 @@ class RunView(AsyncCompatView, FalView):
 
     async def post(self, request: Request, application: str) -> Response:
         job = await sync_to_async(_submit)(request, application)
-        job = await wait_until_finished(job.id, seconds=settings.GENERATE_TIMEOUT_SECONDS)
+        job = await wait_until_finished(job.id, timeout_seconds=settings.GENERATE_TIMEOUT_SECONDS)
         if not job.is_finished:
             message = f"It takes longer than a call may wait. Ask the queue for the request {job.public_id}."
             raise ResultWaitTimeout(message, extra={"request_id": job.public_id})
@@ -78,7 +78,7 @@ class StatusView(AsyncCompatView, FalView):
     async def get(self, request: Request, owner: str, name: str, video_id: str) -> Response:
         job = await sync_to_async(find_video)(principal_of(request).team, video_id)
         if settings.LONG_POLLING_ENABLED and not job.is_finished:
-            job = await wait_until_changed(job, seconds=_STATUS_WAIT_SECONDS)
+            job = await wait_until_changed(job, timeout_seconds=_STATUS_WAIT_SECONDS)
         with_logs = request.query_params.get("logs", "").lower() in {"1", "true"}
         return Response(await sync_to_async(request_as_json)(job, request, with_logs=with_logs))
 

@@ -61,7 +61,7 @@ class PredictionsView(AsyncCompatView):
         seconds = _preferred_wait_seconds(request) - (time.monotonic() - began)
         waits = settings.LONG_POLLING_ENABLED and seconds > 0
         if waits:
-            job = await wait_until_finished(job.id, seconds=seconds)
+            job = await wait_until_finished(job.id, timeout_seconds=seconds)
         body = await sync_to_async(prediction_as_json)(job, request)
         if waits and not job.is_finished:
             # The SDK's `run` takes any other word in the answer to a call that waits for the end.

@@ -1,4 +1,4 @@
-"""The bytes of a video: for its team, or by a signed link without a key."""
+"""/v1/videos/{id}/content: the files of a video, for its team or for the holder of a signed link."""
 
 from math import inf
 from typing import Any
@@ -32,7 +32,7 @@ from jobs.videos.selectors import find_video
 
 
 class HasScopeOrToken(BasePermission):
-    """A signed link needs no caller; the view checks the signature."""
+    """Allow requests with a token without credentials. The view verifies the token."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return "token" in request.query_params or HasScope().has_permission(request, view)
@@ -40,17 +40,17 @@ class HasScopeOrToken(BasePermission):
 
 class ContentQuerySerializer(serializers.Serializer[Any]):
     variant = ChoiceField(choices=VARIANTS, default=VIDEO)
-    download = serializers.BooleanField(default=False, help_text="offer it for saving instead of showing it")
-    token = TextField(required=False, help_text="of a signed link")
+    download = serializers.BooleanField(default=False, help_text="send the file as an attachment")
+    token = TextField(required=False, help_text="the token of a signed link")
 
 
 _DESCRIPTION = """
-* `video`: the film as it was asked for, MP4 or GIF.
-* `gif`: the same as a GIF. Made when it is first asked for, and kept.
-* `thumbnail`: the first frame, a JPEG.
-* `spritesheet`: all frames as one JPEG, row by row from left to right. Made when it is first asked for, and kept. A
-  tile is the frame at 256 pixels on its longer side, or at its own size where that is less; there are as many columns
-  as the square root of the number of frames, rounded up. The header `X-Spritesheet` says so:
+* `video`: the video in its output format, MP4 or GIF.
+* `gif`: the video as a GIF. It is created on the first request and then stored.
+* `thumbnail`: the first frame as a JPEG.
+* `spritesheet`: all frames in one JPEG, row by row from left to right. It is created on the first request and then
+  stored. A tile is the frame with its longer side reduced to 256 pixels; smaller frames keep their size. The number of
+  columns is the square root of the number of frames, rounded up. The header `X-Spritesheet` contains the layout:
   `tile=256x192; columns=4; frames=16`.
 """
 
@@ -62,7 +62,7 @@ class ContentView(APIView):
     permission_classes = [HasScopeOrToken]
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        # The link is the credential: a key or session sent along, a revoked one too, opens no more and no less.
+        # The token is the only credential: a key or session that is sent with it, even a revoked one, changes nothing.
         return [] if self.request is not None and "token" in self.request.GET else super().get_authenticators()
 
     @extend_schema(
@@ -74,8 +74,10 @@ class ContentView(APIView):
             (200, "video/mp4"): OpenApiResponse(OpenApiTypes.BINARY, description="The whole file"),
             (200, "image/gif"): OpenApiResponse(OpenApiTypes.BINARY),
             (200, "image/jpeg"): OpenApiResponse(OpenApiTypes.BINARY),
-            (206, "video/mp4"): OpenApiResponse(OpenApiTypes.BINARY, description="The range that was asked for"),
-            302: OpenApiResponse(description="To the storage's own signed address, good for minutes; never for HEAD"),
+            (206, "video/mp4"): OpenApiResponse(OpenApiTypes.BINARY, description="The requested range"),
+            302: OpenApiResponse(
+                description="Redirect to a signed URL of the storage, valid for minutes; not for HEAD"
+            ),
             **ERRORS,
         },
     )
@@ -83,11 +85,11 @@ class ContentView(APIView):
         query = validate(ContentQuerySerializer, request.query_params)
         job, seconds_left = _authorized_video(request, query, video_id)
         key = variant_key(job, query["variant"])
-        # Whoever has a link need not be of the team, for which the prompt was written.
+        # The holder of a link may be outside the team, and the prompt is only for the team.
         filename = download_filename(job, key, with_prompt="token" not in query)
         attachment = query["download"]
         response = None
-        # Pages show what comes from this site alone, and a signed address is good for one method.
+        # Pages load content only from this site (CSP), and a signed URL is valid for one method only.
         if request.method == "GET" and not _is_session_request(request):
             response = storage_redirect(key, seconds=seconds_left, filename=filename, as_attachment=attachment)
         if response is None:
@@ -95,8 +97,13 @@ class ContentView(APIView):
         if response.status_code == 416:
             return _range_not_satisfiable(request, response["Content-Range"])
         if response.status_code == 412:
-            message = "The file is another one than If-Match names. Leave that header out."
-            return json_error(request._request, PreconditionFailed(message, param="If-Match"))
+            return json_error(
+                request._request,
+                PreconditionFailed(
+                    "The file does not match the If-Match header. Send the request without that header.",
+                    param="If-Match",
+                ),
+            )
         if query["variant"] == SPRITESHEET:
             sheet = sprite_sheet_of(job)
             tile = f"{sheet.tile_width}x{sheet.tile_height}"
@@ -105,10 +112,10 @@ class ContentView(APIView):
 
 
 def _authorized_video(request: Request, query: dict[str, Any], video_id: str) -> tuple[Job, float]:
-    """The video that may be read, and for how many seconds more."""
+    """Return the video that the request may read, and for how many more seconds."""
     if "token" in query:
         claims = verify_token(video_id=video_id, variant=query["variant"], token=query["token"])
-        tenancy.activate(team_id=claims.team_id)  # who opens the link may be signed in to another team
+        tenancy.activate(team_id=claims.team_id)  # the session may belong to another team
         job, seconds = find_video(Team(pk=claims.team_id), video_id), claims.seconds_left
     else:
         job, seconds = find_video(principal_of(request).team, video_id), inf
@@ -118,8 +125,10 @@ def _authorized_video(request: Request, query: dict[str, Any], video_id: str) ->
 
 
 def _range_not_satisfiable(request: Request, content_range: str) -> HttpResponseBase:
-    message = "The file ends before that range. Content-Range says how long it is."
-    response = json_error(request._request, RangeNotSatisfiable(message, param="Range"))
+    error = RangeNotSatisfiable(
+        "The file ends before the requested range. The Content-Range header contains its size.", param="Range"
+    )
+    response = json_error(request._request, error)
     response["Content-Range"] = content_range
     return response
 

@@ -1,4 +1,4 @@
-"""/v1/videos/{id}/events: what happens to a video, as it happens."""
+"""/v1/videos/{id}/events: the events of a video as a stream."""
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -27,13 +27,13 @@ from jobs.videos.selectors import find_video
 
 _DESCRIPTION = """Server-sent events, each with an `id`, until the video is completed, failed, canceled or expired:
 
-- `status`: `{"id", "status", "attempt", "error"}`, first of all how it stands now.
-- `progress`: `{"id", "attempt", "progress", "step", "steps", "eta_seconds"}`, `progress` in per cent.
-- `preview`: `{"id", "attempt", "step", "content_type", "image_base64"}`, a small picture of the clip as it stands.
+- `status`: `{"id", "status", "attempt", "error"}`. The first event contains the current status.
+- `progress`: `{"id", "attempt", "progress", "step", "steps", "eta_seconds"}`, `progress` in percent.
+- `preview`: `{"id", "attempt", "step", "content_type", "image_base64"}`, a small preview image of the video.
 
-Lines that begin with a colon only keep the connection alive. A stream may end earlier, after some minutes or with a
-server: connect again with the last `id` in `Last-Event-ID`, as every EventSource does by itself, and nothing is lost.
-Where the end was seen already the answer is 204."""
+Lines that begin with a colon only keep the connection alive. A stream may end earlier, after some minutes or when a
+server restarts. Connect again and send the last `id` in `Last-Event-ID`, as every EventSource does automatically: no
+event is lost. If the client has received the last event already, the response is 204."""
 _EXAMPLE = """retry: 2000
 
 id: 3-0
@@ -52,11 +52,15 @@ data: {"id":"vid_0197f00dcafe7000800000000000beef","status":"completed","attempt
 
 
 class EventsQuerySerializer(StrictSerializer):
-    last_event_id = TextField(required=False, allow_blank=True, help_text="for clients that cannot send the header")
+    last_event_id = TextField(
+        required=False,
+        allow_blank=True,
+        help_text="Last-Event-ID for clients that cannot send the header",
+    )
 
 
 class EventsView(AsyncAPIView):
-    """Answers with what there is so far where an answer must not be held back."""
+    """Stream events. In processes without long polling, return the events so far and end the response."""
 
     exempt_sessions_from_throttling = True
     scopes = {"GET": Scope.VIDEOS_READ}
@@ -68,18 +72,18 @@ class EventsView(AsyncAPIView):
         description=_DESCRIPTION,
         parameters=[
             EventsQuerySerializer,
-            OpenApiParameter("Last-Event-ID", str, "header", description="The last event that was seen"),
+            OpenApiParameter("Last-Event-ID", str, "header", description="The id of the last event that was received"),
         ],
         responses={
             (200, EVENT_STREAM_MEDIA_TYPE): OpenApiResponse(
-                OpenApiTypes.STR, description="Events until the video's end"
+                OpenApiTypes.STR, description="Events until the video is finished"
             ),
-            204: OpenApiResponse(description="The end was seen already"),
+            204: OpenApiResponse(description="The last event was received already"),
             **ERRORS,
         },
         examples=[
             OpenApiExample(
-                "From start to end", value=_EXAMPLE, media_type=EVENT_STREAM_MEDIA_TYPE, status_codes=["200"]
+                "From queued to completed", value=_EXAMPLE, media_type=EVENT_STREAM_MEDIA_TYPE, status_codes=["200"]
             )
         ],
     )
@@ -87,25 +91,22 @@ class EventsView(AsyncAPIView):
         query = validate(EventsQuerySerializer, request.query_params)
         principal = principal_of(request)
         snapshot = JobSnapshot.of(await sync_to_async(find_video)(principal.team, video_id))
-        last = parse_last_event_id(snapshot, request.headers.get("Last-Event-ID") or query.get("last_event_id", ""))
-        if last is not None and last.is_finished and snapshot.is_finished:
+        after = parse_last_event_id(snapshot, request.headers.get("Last-Event-ID") or query.get("last_event_id", ""))
+        if after is not None and after.is_finished and snapshot.is_finished:
             return HttpResponse(status=204)
         if (
             not settings.LONG_POLLING_ENABLED
             or not isinstance(request._request, ASGIRequest)
             or request.method == "HEAD"
         ):
-            return current_events_response(await sync_to_async(current_events)(snapshot, last))
+            return current_events_response(await sync_to_async(current_events)(snapshot, after))
         hub = current_hub()
-        return event_stream_response(
-            stream_events(
-                hub, snapshot, last, hub.connection_limiter.acquire(_connection_limits(principal)), Viewer.of(principal)
-            )
-        )
+        slot = hub.connection_limiter.acquire(_connection_limits(principal))
+        return event_stream_response(stream_events(hub, snapshot, after, slot, Viewer.of(principal)))
 
 
 def _connection_limits(principal: Principal) -> list[ConnectionLimit]:
-    """By person, too: whoever made several teams, or a key in each, is still one."""
+    """Return the limits by team, by person and by key. A person with several teams or keys counts as one person."""
     callers = [
         ("team", principal.team.pk, settings.MAX_EVENT_STREAMS_PER_TEAM),
         ("user", principal.user.pk, settings.MAX_EVENT_STREAMS_PER_PERSON),

@@ -1,6 +1,7 @@
-"""The old one-call endpoint: send a picture, wait, get the video in the answer.
+"""The legacy endpoint /generate: send an image, wait, receive the video in the response.
 
-It makes an ordinary job. A client that goes away cancels nothing; one that is told to wait finds its video later.
+It submits an ordinary job. The job continues if the client disconnects. If it takes too long, the response contains the
+URL of the video's status.
 """
 
 import base64
@@ -69,8 +70,8 @@ class LegacyErrorSerializer(serializers.Serializer[Any]):
 
 
 _SCHEMA: dict[str, Any] = {
-    "summary": "Make a video in one call",
-    "description": "Waits up to 85 seconds. A slower video is answered with 202 and an address to ask at.",
+    "summary": "Create a video in one request",
+    "description": "Waits up to 85 seconds. If the video takes longer, the response is 202 with the URL of its status.",
     "request": {"application/json": VideoRequestSerializer, "multipart/form-data": VideoRequestSerializer},
     "responses": {
         200: GenerateResultSerializer,
@@ -80,34 +81,36 @@ _SCHEMA: dict[str, Any] = {
     },
     "parameters": [
         CANCEL_AFTER_PARAMETER,
-        OpenApiParameter("Idempotency-Key", str, "header", description="Sent again within 24 h: the same video"),
-        OpenApiParameter("Prefer", str, "header", description="wait=N: answer after N seconds at the latest"),
+        OpenApiParameter(
+            "Idempotency-Key", str, "header", description="A repeat within 24 hours returns the same video"
+        ),
+        OpenApiParameter("Prefer", str, "header", description="wait=N: respond after N seconds at the latest"),
     ],
 }
 
 
 class GenerateView(AsyncAPIView):
-    """Asynchronous: hundreds of calls may wait here, each for more than a minute."""
+    """Asynchronous, since hundreds of requests may wait here, each for more than a minute."""
 
     http_method_names = ["post"]
     parser_classes = JSON_AND_MULTIPART_PARSERS
     scopes = {"POST": Scope.VIDEOS_WRITE}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        # Before the key is looked at: guessing keys costs calls, too.
+        # Before authentication, so that requests with guessed keys count, too.
         ip_address: str = request._request.client_ip  # type: ignore[attr-defined]
         throttle(self, [Limit("address", ip_address, settings.GENERATE_RATE_LIMIT)])
         super().initial(request, *args, **kwargs)
 
     def extra_limits(self, principal: Principal) -> list[Limit]:
-        """Of this call, beside those of all calls."""
+        """Return the limits of this endpoint, which apply in addition to the common ones."""
         caller = f"key {principal.api_key.pk}" if principal.api_key else f"user {principal.user.pk}"
         return [Limit("generate", caller, settings.GENERATE_RATE_LIMIT)]
 
     @extend_schema(operation_id="generate", **_SCHEMA)
     async def post(self, request: Request) -> Response:
         job = await sync_to_async(_submit)(request)
-        job = await wait_until_finished(job.id, seconds=_wait_seconds(request))
+        job = await wait_until_finished(job.id, timeout_seconds=_wait_seconds(request))
         return await sync_to_async(_build_response)(request, job)
 
     def get_exception_handler(self) -> Any:
@@ -115,7 +118,7 @@ class GenerateView(AsyncAPIView):
 
 
 class UnversionedGenerateView(GenerateView):
-    """The same at its first address, /generate."""
+    """The same endpoint at its original URL, /generate."""
 
     @extend_schema(operation_id="generate_unversioned", **_SCHEMA)
     async def post(self, request: Request) -> Response:
@@ -123,11 +126,13 @@ class UnversionedGenerateView(GenerateView):
 
 
 def _legacy_exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    known = as_mutoscope_error(error)
-    if known is None:
+    client_error = as_mutoscope_error(error)
+    if client_error is None:
         return None
-    known = with_supported_media_types(known, context["view"].parser_classes)
-    return Response(legacy_error_envelope(known), status=legacy_status(known), headers=error_headers(known))
+    client_error = with_supported_media_types(client_error, context["view"].parser_classes)
+    return Response(
+        legacy_error_envelope(client_error), status=legacy_status(client_error), headers=error_headers(client_error)
+    )
 
 
 def _submit(request: Request) -> Job:
@@ -139,7 +144,7 @@ def _submit(request: Request) -> Job:
 
 
 def _wait_seconds(request: Request) -> float:
-    """Seconds to wait: the site's, or fewer where the caller prefers."""
+    """Return the site's timeout, or the client's if it prefers a shorter one."""
     preferred = _PREFER_WAIT.search(request.headers.get("Prefer", ""))
     maximum: float = settings.GENERATE_TIMEOUT_SECONDS
     return min(maximum, float(preferred[1])) if preferred else maximum
@@ -158,7 +163,7 @@ def _build_response(request: Request, job: Job) -> Response:
 
 
 def _failure_error(job: Job) -> MutoscopeError:
-    """Why a closed job has no video."""
+    """Return the error of a finished job that has no video."""
     if job.state == State.CANCELED:
         return Conflict("The video was canceled.", code="canceled")
     if job.error_code == "out_of_memory":
@@ -190,9 +195,9 @@ def _success_body(http: HttpRequest, job: Job) -> dict[str, Any]:
 
 
 def _as_base64(key: str) -> str:
-    """Raises Gone: a repeated call may find a video that was deleted meanwhile."""
+    """Return the file in base64. Raise Gone, since a repeated request may find a deleted video."""
     try:
         with default_storage.open(key) as file:
             return base64.b64encode(file.read()).decode("ascii")
     except FileNotFoundError:
-        raise Gone("The video's file is not there any more.") from None
+        raise Gone("The file of this video was deleted. Create the video again.") from None

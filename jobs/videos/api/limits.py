@@ -1,4 +1,4 @@
-"""/v1/limits: what the caller may use, and how much of it is left."""
+"""/v1/limits: the limits that apply to the client, and their remaining amounts."""
 
 from dataclasses import asdict
 from typing import Any
@@ -22,11 +22,11 @@ from jobs.states import State
 
 
 class PlanSerializer(serializers.Serializer[Any]):
-    """What each video may be. Null is without limit of the plan's own."""
+    """The limits of the plan for each video. Null means that the plan sets no limit."""
 
     name = serializers.CharField()
     max_resolution = serializers.IntegerField(
-        allow_null=True, help_text="side of a square with as many pixels as a frame may have"
+        allow_null=True, help_text="side of the square whose pixels are the maximum for a frame"
     )
     max_frames = serializers.IntegerField(allow_null=True)
     max_steps = serializers.IntegerField(allow_null=True)
@@ -38,7 +38,7 @@ class PlanSerializer(serializers.Serializer[Any]):
 
 
 class QuotaSerializer(serializers.Serializer[Any]):
-    """`reset`: seconds until it is whole again; null where that is not a matter of time."""
+    """`reset`: seconds until the full amount is available again; null if it is not reset at a time."""
 
     scope = serializers.ChoiceField(choices=["team", "member", "key"])
     name = serializers.ChoiceField(
@@ -93,8 +93,8 @@ class LimitsView(APIView):
 
     @extend_schema(
         operation_id="limits_retrieve",
-        summary="See what is allowed and left",
-        description="Of the team, of the member who asks, and of the key. Days and months are those of UTC.",
+        summary="Retrieve limits",
+        description="The limits of the team, the member and the API key of the request. Days and months are in UTC.",
         responses={200: LimitsSerializer, **ERRORS},
         examples=[OpenApiExample("A team with a plan", value=_EXAMPLE, response_only=True, status_codes=["200"])],
     )

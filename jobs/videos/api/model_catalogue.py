@@ -1,4 +1,4 @@
-"""/v1/models and /v1/presets: what can be asked for, within which limits, at what price."""
+"""/v1/models and /v1/presets: the available models and presets, their limits and prices."""
 
 from dataclasses import asdict
 from typing import Any
@@ -19,7 +19,7 @@ from jobs.api.authentication import principal_of
 from jobs.videos.quote import quote
 from jobs.videos.submission import default_model
 
-# OpenAI's SDK wants a moment: that of the first of them, 2026-01-01.
+# OpenAI's SDK requires a creation time. 2026-01-01, the date of the first models.
 _MODELS_CREATED_AT = 1_767_225_600
 _LIST_SCHEMA = {
     "type": "object",
@@ -55,7 +55,7 @@ def _model_as_json(spec: ModelSpec, default: str, allowed: tuple[str, ...] | Non
         "title": spec.title,
         "description": spec.description,
         "default": spec.name == default,
-        # Whether the team's plan has it; what else the plan allows is at /v1/limits.
+        # Whether the team's plan includes the model. /v1/limits contains the other limits of the plan.
         "allowed": allowed is None or spec.name in allowed,
         "resolutions": list(spec.resolutions),
         "aspect_ratios": [AUTO_ASPECT_RATIO, *ASPECT_RATIOS],
@@ -72,7 +72,7 @@ def _model_as_json(spec: ModelSpec, default: str, allowed: tuple[str, ...] | Non
 
 
 def preset_as_json(preset: Preset) -> dict[str, Any]:
-    """A preset's settings, with its price in credits for each model served here, at a square size."""
+    """Return the settings of a preset, and its price in credits for each enabled model at a square size."""
     return {
         "id": preset.name,
         "object": "preset",

@@ -1,4 +1,4 @@
-"""/v1/videos/quote: what a submit would cost and how long it would take, without submitting."""
+"""/v1/videos/quote: the price and the duration of a video, without submitting it."""
 
 from typing import Any
 
@@ -24,19 +24,19 @@ class SuggestionSerializer(serializers.Serializer[Any]):
 
 
 class QuoteSerializer(serializers.Serializer[Any]):
-    """`eta_seconds` from now until the video would be done; null while no worker for the model is there."""
+    """`eta_seconds`: seconds from now until the video would be finished; null if no worker runs the model."""
 
     object = serializers.ChoiceField(choices=["video.quote"])
     model = serializers.CharField()
     size = serializers.CharField()
     num_frames = serializers.IntegerField()
     steps = serializers.IntegerField()
-    credits = serializers.IntegerField(help_text="reserved at submit; never charged more")
+    credits = serializers.IntegerField(help_text="reserved at submit; the charge never exceeds it")
     gpu_seconds = serializers.FloatField()
     eta_seconds = serializers.FloatField(allow_null=True)
-    position = serializers.IntegerField(help_text="about how many videos would start earlier")
+    position = serializers.IntegerField(help_text="approximate number of videos that would start earlier")
     peak_memory_mb = serializers.IntegerField()
-    fits = serializers.BooleanField(help_text="false where no GPU here has the memory")
+    fits = serializers.BooleanField(help_text="false if no registered GPU has enough memory")
     suggestions = SuggestionSerializer(many=True, help_text="settings that fit, nearest first")
     warnings = serializers.ListField(child=serializers.CharField())
 
@@ -47,14 +47,14 @@ class QuoteView(APIView):
 
     @extend_schema(
         operation_id="videos_quote",
-        summary="Ask what a video would cost",
+        summary="Quote a video",
         request={"application/json": VideoRequestSerializer, "multipart/form-data": VideoRequestSerializer},
         responses={200: QuoteSerializer, **ERRORS},
     )
     def post(self, request: Request) -> Response:
         principal = principal_of(request)
         video_request = build_request(validate(VideoRequestSerializer, request.data), team=principal.team)
-        found = estimate(principal=principal, request=video_request)
+        result = estimate(principal=principal, request=video_request)
         return Response(
             {
                 "object": "video.quote",
@@ -62,13 +62,13 @@ class QuoteView(APIView):
                 "size": f"{video_request.width}x{video_request.height}",
                 "num_frames": video_request.num_frames,
                 "steps": video_request.steps,
-                "credits": found.price.credits,
-                "gpu_seconds": found.price.gpu_seconds,
-                "eta_seconds": found.queue_estimate.eta_seconds,
-                "position": found.queue_estimate.position,
-                "peak_memory_mb": found.price.vram_mb,
-                "fits": found.fits,
-                "suggestions": found.suggestions,
+                "credits": result.price.credits,
+                "gpu_seconds": result.price.gpu_seconds,
+                "eta_seconds": result.queue_estimate.eta_seconds,
+                "position": result.queue_estimate.position,
+                "peak_memory_mb": result.price.vram_mb,
+                "fits": result.fits,
+                "suggestions": result.suggestions,
                 "warnings": [str(warning) for warning in video_request.warnings],
             }
         )

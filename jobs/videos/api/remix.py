@@ -1,4 +1,4 @@
-"""/v1/videos/{id}/remix: a new video from the same picture, with some fields changed."""
+"""/v1/videos/{id}/remix: another video from the same image, with some fields changed."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from jobs.videos.serializers import VideoRequestSerializer
 from jobs.videos.services import submit_job
 from jobs.videos.submission import build_request
 
-# What a change of the one makes void of the other.
+# Fields of the original that are dropped if this field is changed.
 _OVERRIDDEN_FIELDS = {
     "preset": ("steps", "num_frames", "guidance_scale", "size", "priority"),
     "resolution": ("size",),
@@ -37,8 +37,8 @@ _OVERRIDDEN_FIELDS = {
 
 @extend_schema_serializer(component_name="Remix")
 class RemixSerializer(VideoRequestSerializer):
-    """The fields of a submit but the picture. What is not given is that of the first video, but for `metadata` and
-    `webhook_url`; a seed is drawn anew.
+    """The fields of a submit except the image. Missing fields have the values of the original video, except `metadata`
+    and `webhook_url`. A missing seed is random.
     """
 
     image_base64 = None  # type: ignore[assignment]
@@ -56,7 +56,7 @@ class RemixView(APIView):
 
     @extend_schema(
         operation_id="videos_remix",
-        summary="Make another video from the same picture",
+        summary="Create another video from the same image",
         request={"application/json": RemixSerializer, "multipart/form-data": RemixSerializer},
         responses={202: VideoSerializer, **ERRORS},
         parameters=[CANCEL_AFTER_PARAMETER, OpenApiParameter("Idempotency-Key", str, "header")],
@@ -65,7 +65,7 @@ class RemixView(APIView):
         principal = principal_of(request)
         original = find_video(principal.team, video_id)
         changes = validate(RemixSerializer, request.data)
-        # The picture is the same for the same first video: its id stands for it.
+        # The id of the original stands for its image.
         idempotency = build_idempotency_key(request.headers.get("Idempotency-Key"), {"remix_of": video_id, **changes})
         values = {**_inherited_values(original, changes), **changes, "image": _source_image(original)}
         video_request = build_request(values, team=principal.team, cancel_after_seconds=parse_cancel_after(request))
@@ -75,7 +75,7 @@ class RemixView(APIView):
 
 
 def _inherited_values(original: Job, changes: dict[str, Any]) -> dict[str, Any]:
-    """The first video's fields that the changes leave as they are."""
+    """Return the fields of the original that the changes do not override."""
     overridden = {name for change in changes for name in _OVERRIDDEN_FIELDS.get(change, ())}
     fields = {
         "prompt": original.prompt,
@@ -93,11 +93,11 @@ def _inherited_values(original: Job, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _source_image(original: Job) -> SimpleUploadedFile:
-    """Raises Gone once the picture is deleted, with its video or after its retention."""
+    """Return the image of the original. Raise Gone if it was deleted, with its video or after its retention period."""
     if original.is_gone:
-        raise Gone("The picture of this video was deleted. Send it again with a new video.")
+        raise Gone("The image of this video was deleted. Create a new video and send the image again.")
     try:
         with default_storage.open(original.source_key) as file:
             return SimpleUploadedFile("source.png", file.read(), "image/png")
     except FileNotFoundError:
-        raise Gone("The picture of this video was deleted. Send it again with a new video.") from None
+        raise Gone("The image of this video was deleted. Create a new video and send the image again.") from None

@@ -1,4 +1,4 @@
-"""The response with the present state of a video."""
+"""The response with the current state of a video."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ _POLL_INTERVAL_RANGE_SECONDS, _POLLS_PER_WAIT = (0.5, 5.0), 20
 
 
 def video_response(request: HttpRequest, job: Job) -> HttpResponse:
-    """The video; 304 where the caller has it as it is."""
+    """Return the video, or 304 if the client has its current state."""
     body = video_as_json(job, request)
     return json_with_etag(request, body, _poll_after_header(body))
 
 
 def _poll_after_header(body: dict[str, Any]) -> dict[str, str]:
-    """When to ask again, for OpenAI's SDK: it takes the first answer's word for all the time that it waits."""
+    """Return the polling interval for OpenAI's SDK, which uses that of the first response until the end."""
     if body["queue"] is None:
         return {}
     seconds = (body["queue"]["eta_seconds"] or 0) / _POLLS_PER_WAIT

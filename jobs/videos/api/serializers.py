@@ -1,4 +1,4 @@
-"""The video as the API shows it."""
+"""The representation of a video in the API."""
 
 from functools import cache
 from typing import Any
@@ -44,7 +44,7 @@ class UrlsSerializer(serializers.Serializer[Any]):
 
 
 class VideoSerializer(serializers.Serializer[Any]):
-    """A video and where it stands. Times are whole seconds since 1970."""
+    """A video and its state. Times are whole seconds since 1970."""
 
     id = serializers.CharField()
     object = serializers.ChoiceField(choices=["video"])
@@ -78,19 +78,19 @@ class VideoSerializer(serializers.Serializer[Any]):
 
 
 def video_as_json(job: Job, request: Request | HttpRequest, *, with_queue: bool = True) -> dict[str, Any]:
-    """What VideoSerializer describes. Lists leave `queue` null: it would cost queries for every line."""
+    """Return the fields of VideoSerializer. In lists `queue` is null, since it would cost queries for each video."""
     queue_estimate = estimate_wait(job) if with_queue and not job.is_finished else None
     return _as_json(job, queue_estimate, f"{request.scheme}://{request.get_host()}")
 
 
 def video_for_webhook(job: Job) -> dict[str, Any]:
-    """The same for a webhook, which answers no request: addresses start with SITE_URL."""
+    """Return the same for a webhook. There is no request, so its URLs start with SITE_URL."""
     return _as_json(job, None, settings.SITE_URL)
 
 
 @cache
 def _url_path_templates() -> dict[str, str]:
-    """With `{}` for the id: a list of a hundred videos asks for four hundred."""
+    """Return the paths with `{}` for the id. Cached, since a list of 100 videos contains 400 of them."""
     return {name: reverse(f"api:{route}", args=["_id_"]).replace("_id_", "{}") for name, route in _URL_NAMES.items()}
 
 

@@ -1,8 +1,7 @@
-"""The status poll, the call that comes most often: key and video by one statement, past most of the framework.
+"""Fast path for the status poll, the most frequent request: one statement reads key and video, without the framework.
 
-It answers what goes well, for an API key. Everything else (a session, a key that is not in order, a limit, no such
-video, a database that is away) is left to the ordinary view, which says what is the matter: there is one way of
-refusing.
+It serves only successful requests with an API key. Any request that would fail (a session, an invalid key, an exceeded
+limit, a missing video, a database outage) falls through to the normal view, so errors are produced in one place.
 """
 
 import json
@@ -37,7 +36,7 @@ _STATEMENT = key_statement(
 
 
 class StatusFastPathMiddleware(SyncAndAsyncMiddleware):
-    """Answers polls before sessions, languages, forms and routes are looked at; lets everything else pass."""
+    """Serve status polls before the middleware for sessions and languages and the URL routing; pass on all others."""
 
     def before(self, request: HttpRequest) -> Step | None:
         video_id = _polled_video_id(request)
@@ -45,17 +44,17 @@ class StatusFastPathMiddleware(SyncAndAsyncMiddleware):
 
 
 def _polled_video_id(request: HttpRequest) -> str | None:
-    """The id in the address of a request that is a poll as nearly all are: a GET without a query, by a key."""
+    """Return the video id of a request that is a plain status poll: a GET without a query, with an API key."""
     if request.method != "GET" or request.META.get("QUERY_STRING"):
         return None
-    before, prefix, video_id = request.path_info.partition(_PATH_PREFIX)
-    is_poll = prefix and not before and "/" not in video_id and presented_key(request)
+    leading, prefix, video_id = request.path_info.partition(_PATH_PREFIX)
+    is_poll = prefix and not leading and "/" not in video_id and presented_key(request)
     return video_id if is_poll else None
 
 
 @cache
 def _resolver_match() -> ResolverMatch:
-    """The view that a poll belongs to, for logs and counts: looked up once, not with each call."""
+    """Return the view of a status poll, for logs and metrics. It is resolved once, not for each request."""
     return resolve(f"{_PATH_PREFIX}-")
 
 
@@ -71,7 +70,7 @@ def _fast_response(request: HttpRequest, video_id: str) -> HttpResponse | None:
         return None
     key, row = found
     try:
-        # Refused calls count against no limit, so that the ordinary view may ask once more.
+        # A request that exceeds a limit is not counted, so the normal view can count it again.
         windows = hit(
             per_minute_limits(
                 team_id=key.team_id,

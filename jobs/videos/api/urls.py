@@ -1,4 +1,4 @@
-"""Addresses of the API. Included at the root, so that /generate keeps its place."""
+"""URLs of the API. Included at the root, so that /generate keeps its URL."""
 
 from django.conf import settings
 from django.urls import path
@@ -16,7 +16,7 @@ from jobs.videos.api.usage import UsageView
 from jobs.videos.api.videos import CancelView, LongPollingVideoView, VideosView, VideoView
 
 app_name = "api"
-# A process that may not wait answers `?wait=` at once.
+# Processes without long polling respond to `?wait=` at once.
 video = LongPollingVideoView if settings.LONG_POLLING_ENABLED else VideoView
 urlpatterns = [
     path("v1/videos", VideosView.as_view(), name="videos"),
@@ -29,7 +29,7 @@ urlpatterns = [
     path("v1/models", ModelsView.as_view(), name="models"),
     path("v1/presets", PresetsView.as_view(), name="presets"),
     path("v1/auth", AuthCheckView.as_view(), name="auth-check"),
-    path("v1/known", AuthCheckView.as_view()),  # its name before the first release, kept for one release
+    path("v1/known", AuthCheckView.as_view()),  # the old name, kept for one release
     path("v1/limits", LimitsView.as_view(), name="limits"),
     path("v1/usage", UsageView.as_view(), name="usage"),
     path("v1/generate", GenerateView.as_view(), name="generate"),

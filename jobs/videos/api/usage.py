@@ -1,4 +1,4 @@
-"""/v1/usage: what the team used between two days, by day, member, key or model."""
+"""/v1/usage: the usage of the team between two days, by day, member, key or model."""
 
 import re
 from datetime import date, timedelta
@@ -18,6 +18,7 @@ from accounts.quota.selectors import UsageTotals
 from accounts.roles import Scope
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
+from jobs.api.field_errors import error_detail, field_error
 from jobs.api.fields import ChoiceField, StrictSerializer, TextField
 from jobs.api.validation import validate
 
@@ -28,7 +29,7 @@ _GROUP_COLUMNS = {"day": "day", "member": "user", "key": "api_key", "model": "mo
 
 
 class DayField(TextField):
-    """A day, as `2026-03-31`."""
+    """A day in the form `2026-03-31`."""
 
     def to_internal_value(self, data: Any) -> Any:
         text = super().to_internal_value(data)
@@ -37,11 +38,11 @@ class DayField(TextField):
                 return date.fromisoformat(text)
         except ValueError:  # February has no 30th
             pass
-        raise serializers.ValidationError("Write a day that exists as YYYY-MM-DD, such as 2026-03-31.", code="no_date")
+        raise field_error("This is not a valid date. Use the form YYYY-MM-DD, such as 2026-03-31.", code="no_date")
 
 
 class UsageQuerySerializer(StrictSerializer):
-    """Unknown names are refused: a misspelt `from` would silently ask for another time."""
+    """Unknown parameters are rejected, since a misspelt `from` would silently return another period."""
 
     group_by = ChoiceField(choices=_GROUPS, default="day")
 
@@ -49,19 +50,25 @@ class UsageQuerySerializer(StrictSerializer):
         return {"from": DayField(required=False), "to": DayField(required=False), **super().get_fields()}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Fills in what is not given: to today, from the first of that day's month."""
+        """Set the defaults: `to` is today, `from` is the first day of its month."""
         last = attrs.setdefault("to", max(timezone.now().date(), attrs.get("from", date.min)))
         first = attrs.setdefault("from", last.replace(day=1))
         if first > last:
-            raise serializers.ValidationError({"from": [f"Lies after `to`, {last}. Give an earlier day."]})
+            detail = error_detail("The day is after `to`, %(to)s. Send an earlier day.", {"to": last}, code="invalid")
+            raise serializers.ValidationError({"from": [detail]})
         if last - first >= timedelta(days=_MAX_DAYS):
-            raise serializers.ValidationError({"from": [f"More than {_MAX_DAYS} days before `to`. Ask in parts."]})
+            detail = error_detail(
+                "The period is longer than %(limit)s days. Send several requests for shorter periods.",
+                {"limit": _MAX_DAYS},
+                code="invalid",
+            )
+            raise serializers.ValidationError({"from": [detail]})
         return attrs
 
 
 class UsageTotalsSerializer(serializers.Serializer[Any]):
-    credits = serializers.IntegerField(help_text="charged, or promised to videos that are not done yet")
-    videos = serializers.IntegerField(help_text="completed, or not done yet")
+    credits = serializers.IntegerField(help_text="charged, or reserved for videos that are not finished")
+    videos = serializers.IntegerField(help_text="completed, or not finished")
     completed = serializers.IntegerField()
     gpu_seconds = serializers.FloatField()
 
@@ -69,7 +76,7 @@ class UsageTotalsSerializer(serializers.Serializer[Any]):
 class UsageMemberSerializer(serializers.Serializer[Any]):
     email = serializers.CharField(allow_null=True)
     name = serializers.CharField()
-    deleted = serializers.BooleanField(help_text="the account is gone; email is null")
+    deleted = serializers.BooleanField(help_text="the account was deleted; email is null")
 
 
 class UsageKeySerializer(serializers.Serializer[Any]):
@@ -79,7 +86,7 @@ class UsageKeySerializer(serializers.Serializer[Any]):
 
 
 class UsageRowSerializer(UsageTotalsSerializer):
-    day = serializers.DateField(required=False, help_text="with group_by=day: every day, also those without use")
+    day = serializers.DateField(required=False, help_text="with group_by=day; days without usage are included")
     member = UsageMemberSerializer(required=False, help_text="with group_by=member")
     key = UsageKeySerializer(required=False, allow_null=True, help_text="with group_by=key; null is the browser")
     model = serializers.CharField(required=False, help_text="with group_by=model")
@@ -114,14 +121,14 @@ class UsageView(APIView):
 
     @extend_schema(
         operation_id="usage_retrieve",
-        summary="See what was used",
+        summary="Retrieve usage",
         description=(
-            "Days are those of UTC; a video counts on the day of its submit. Members who may not see what others use "
-            "get their own rows alone with `group_by=member` and `group_by=key`; `total` is that of the rows."
+            "Days are in UTC. A video counts on the day of its submit. Members who may not see the usage of others "
+            "receive only their own rows with `group_by=member` and `group_by=key`. `total` is the sum of the rows."
         ),
         parameters=[
-            OpenApiParameter("from", date, description="First day; the first of the month of `to` by default"),
-            OpenApiParameter("to", date, description=f"Last day; today by default. At most {_MAX_DAYS} days in all"),
+            OpenApiParameter("from", date, description="First day. Default: the first day of the month of `to`"),
+            OpenApiParameter("to", date, description=f"Last day. Default: today. At most {_MAX_DAYS} days in all"),
             OpenApiParameter("group_by", str, enum=_GROUPS, default="day"),
         ],
         responses={200: _response_schema(), **ERRORS},
@@ -141,8 +148,8 @@ class UsageView(APIView):
                 "from": query["from"].isoformat(),
                 "to": query["to"].isoformat(),
                 "group_by": query["group_by"],
-                "data": [{**named, **used.as_json()} for named, used in data],
-                "total": selectors.sum_totals(used for _named, used in data).as_json(),
+                "data": [{**group, **totals.as_json()} for group, totals in data],
+                "total": selectors.sum_totals(totals for _group, totals in data).as_json(),
             }
         )
 
@@ -152,20 +159,20 @@ def _rows(principal: Principal, query: dict[str, Any]) -> list[tuple[dict[str, A
     rows = selectors.usage_between(team=principal.team, first=first, last=last)
     if group == "day":
         days = selectors.usage_by_day(rows, first=first, last=last)
-        return [({"day": day.isoformat()}, used) for day, used in days.items()]
+        return [({"day": day.isoformat()}, totals) for day, totals in days.items()]
     if group in {"member", "key"}:
         rows = selectors.visible_to(principal, rows)
-    found = selectors.usage_by(rows, _GROUP_COLUMNS[group])
-    names = {"member": _members_as_json, "key": _keys_as_json}.get(
+    totals_by_value = selectors.usage_by(rows, _GROUP_COLUMNS[group])
+    as_json = {"member": _members_as_json, "key": _keys_as_json}.get(
         group, lambda _team, models: {name: name for name in models}
     )
-    named = names(principal.team, set(found))
-    return [({group: named[value]}, used) for value, used in found.items()]
+    descriptions = as_json(principal.team, set(totals_by_value))
+    return [({group: descriptions[value]}, totals) for value, totals in totals_by_value.items()]
 
 
 def _members_as_json(_team: Team, ids: set[int | None]) -> dict[int | None, Any]:
-    people = selectors.users_by_id(ids)
-    return {identifier: _member_as_json(people.get(identifier or 0)) for identifier in ids}
+    users = selectors.users_by_id(ids)
+    return {identifier: _member_as_json(users.get(identifier or 0)) for identifier in ids}
 
 
 def _member_as_json(user: User | None) -> dict[str, Any]:
@@ -174,8 +181,8 @@ def _member_as_json(user: User | None) -> dict[str, Any]:
 
 
 def _keys_as_json(team: Team, ids: set[int | None]) -> dict[int | None, Any]:
-    known = selectors.api_keys_by_id(team, ids)
-    return {identifier: _key_as_json(identifier, known.get(identifier or 0)) for identifier in ids}
+    keys = selectors.api_keys_by_id(team, ids)
+    return {identifier: _key_as_json(identifier, keys.get(identifier or 0)) for identifier in ids}
 
 
 def _key_as_json(identifier: int | None, key: ApiKey | None) -> dict[str, Any] | None:

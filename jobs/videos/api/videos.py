@@ -1,4 +1,4 @@
-"""/v1/videos: submit, list, look, cancel, delete."""
+"""/v1/videos: submit, list, retrieve, cancel and delete videos."""
 
 from asgiref.sync import sync_to_async
 from django.http import HttpResponse
@@ -27,7 +27,7 @@ from jobs.videos.serializers import VideoRequestSerializer
 from jobs.videos.services import submit_body
 
 _MAX_WAIT_SECONDS = 60
-# As far as the ids' 48 bits of milliseconds reach.
+# The ids contain 48 bits of milliseconds.
 _MAX_TIMESTAMP = 2**48 // 1000 - 1
 
 
@@ -35,12 +35,12 @@ class ListQuerySerializer(PageQuerySerializer):
     order = ChoiceField(choices=["asc", "desc"], default="desc")
     status = ChoiceField(choices=State.values, required=False)
     model = TextField(required=False)
-    q = TextField(required=False, max_length=200, help_text="words in the prompt")
+    q = TextField(required=False, max_length=200, help_text="words of the prompt")
     created_after = StrictIntegerField(
-        required=False, min_value=0, max_value=_MAX_TIMESTAMP, help_text="seconds since 1970, this one included"
+        required=False, min_value=0, max_value=_MAX_TIMESTAMP, help_text="seconds since 1970, inclusive"
     )
     created_before = StrictIntegerField(
-        required=False, min_value=0, max_value=_MAX_TIMESTAMP, help_text="seconds since 1970, this one not included"
+        required=False, min_value=0, max_value=_MAX_TIMESTAMP, help_text="seconds since 1970, exclusive"
     )
 
 
@@ -50,12 +50,17 @@ class VideosView(APIView):
 
     @extend_schema(
         operation_id="videos_create",
-        summary="Make a video",
+        summary="Create a video",
         request={"application/json": VideoRequestSerializer, "multipart/form-data": VideoRequestSerializer},
         responses={202: VideoSerializer, **ERRORS},
         parameters=[
             CANCEL_AFTER_PARAMETER,
-            OpenApiParameter("Idempotency-Key", str, "header", description="Sent again within 24 h: the same video"),
+            OpenApiParameter(
+                "Idempotency-Key",
+                str,
+                "header",
+                description="A repeat within 24 hours returns the same video",
+            ),
         ],
     )
     def post(self, request: Request) -> Response:
@@ -102,26 +107,26 @@ class WaitQuerySerializer(StrictSerializer):
         min_value=0,
         max_value=_MAX_WAIT_SECONDS,
         default=0,
-        help_text="seconds that the answer may be held back until the status changes",
+        help_text="seconds to wait for a change of the status before the response",
     )
 
 
 _RETRIEVE = extend_schema(
     operation_id="videos_retrieve",
-    summary="Look at a video",
+    summary="Retrieve a video",
     parameters=[WaitQuerySerializer],
     responses={200: VideoSerializer, 304: None, **ERRORS},
 )
 _DELETE = extend_schema(
     operation_id="videos_delete",
     summary="Delete a video",
-    description="One that is not finished is canceled first. What was charged stays on the books.",
+    description="A video that is not finished is canceled first. Charged credits are not refunded.",
     responses={200: {"type": "object", "properties": {"id": {"type": "string"}}}, **ERRORS},
 )
 
 
 class VideoView(APIView):
-    """For processes that answer at once; see WaitingVideoView."""
+    """Retrieve and delete a video in processes without long polling."""
 
     scopes = {"GET": Scope.VIDEOS_READ, "DELETE": Scope.VIDEOS_DELETE}
 
@@ -138,14 +143,14 @@ class VideoView(APIView):
 
 
 class LongPollingVideoView(AsyncAPIView, VideoView):
-    """The same where answers may be held back (`settings.LONG_POLLING_ENABLED`)."""
+    """The same with long polling (`settings.LONG_POLLING_ENABLED`)."""
 
     @_RETRIEVE
     async def get(self, request: Request, video_id: str) -> HttpResponse:  # type: ignore[override]
         seconds = validate(WaitQuerySerializer, request.query_params)["wait"]
         job = await sync_to_async(find_video)(principal_of(request).team, video_id)
         if seconds and not job.is_finished:
-            job = await wait_until_changed(job, seconds=seconds)
+            job = await wait_until_changed(job, timeout_seconds=seconds)
         return await sync_to_async(video_response)(request._request, job)
 
     @_DELETE
@@ -159,7 +164,10 @@ class CancelView(APIView):
     @extend_schema(
         operation_id="videos_cancel",
         summary="Cancel a video",
-        description="Queued: at once. In progress: after the present step. Closed: no effect. Nothing is charged.",
+        description=(
+            "A queued video is canceled at once, a video in progress after its current step. Nothing is charged. "
+            "A finished video does not change."
+        ),
         request=None,
         responses={200: VideoSerializer, **ERRORS},
     )

@@ -1,4 +1,4 @@
-"""The Create page: a picture and a sentence go in, a job comes out."""
+"""The Create page, which submits a video."""
 
 from typing import Any
 
@@ -21,10 +21,11 @@ from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS
 from jobs.models import Job
 from jobs.videos.selectors import find_video
 from jobs.videos.services import submit_job
-from jobs.videos.submission import default_model
-from jobs.videos.views import forms
+from jobs.videos.submission import default_model, enabled_models
+from jobs.videos.views.forms import MAX_IMAGE_BYTES, CreateVideoForm, FormValues, SettingsForm, initial_values
 from jobs.videos.views.plan_options import OUTPUT_FORMATS, PlanOptions, options_for
 from jobs.videos.views.presets import PRESET_TITLES
+from jobs.videos.views.price_estimate import PriceEstimate, estimate_price, parse_image_size
 from jobs.videos.views.video import card_context
 
 _RECENT_COUNT = 3
@@ -33,48 +34,45 @@ _RECENT_COUNT = 3
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required()
 def create(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """The form; with `?like=vid_…` filled in from that video. POST submits it."""
+    """Show the form, with `?like=vid_…` filled in from that video. POST submits it."""
     if request.method == "POST":
         return _submit(request, principal)
     if Scope.VIDEOS_WRITE not in principal.scopes:
         return render(request, "jobs/create_read_only.html")
     like = _reference_video(principal, request.GET.get("like", ""))
-    return _render_form(request, principal, values=forms.initial_values(principal.team, like), like=like, is_fresh=True)
+    return _render_form(request, principal, values=initial_values(principal.team, like), like=like)
 
 
 @require_safe
 @team_member_required(Scope.VIDEOS_WRITE)
 def price(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """A fragment: what the present settings cost, and which of them are out of range."""
-    found, errors = forms.estimate_price(principal, forms.form_values(request.GET), forms.image_size(request.GET))
-    # Settings are checked while one types; the words and the picture only when they are sent.
-    fields = [name for name in forms.ERROR_FIELDS if name not in {"prompt", "negative_prompt", "image", "form"}]
-    offered = {preset.name for preset in options_for(principal.team).presets}
-    # Presets that the plan does not allow show what it allows in place of a price.
-    prices = {name: cost for name, cost in found.presets.items() if name in offered} if found else {}
-    field_errors = [(name, errors.get(name, "")) for name in fields]
-    context = {"price": found, "preset_prices": prices, "field_errors": field_errors}
+    """Show a fragment with the price of the current settings and the messages about invalid ones."""
+    form = SettingsForm(request.GET)
+    estimate = _estimate(principal, form, parse_image_size(request.GET))
+    # A preset that exceeds the plan shows the limits instead of a price.
+    allowed = {preset.name for preset in options_for(principal.team).presets}
+    prices = {name: price for name, price in estimate.presets.items() if name in allowed} if estimate else {}
+    messages = form.messages()
+    del messages["form"]  # only a submit fills it
+    context = {"price": estimate, "preset_prices": prices, "field_errors": messages.items()}
     return render(request, "jobs/create_price_update.html", context)
 
 
 def _submit(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     principal.require(Scope.VIDEOS_WRITE)
     like = _reference_video(principal, request.POST.get("like", ""))
-    values = forms.form_values(request.POST)
-    image: File[bytes] | None = forms.uploaded_image(request.FILES) or _source_image(like)
-    video_request, errors = forms.build_video_request(values, image, principal.team)
-    if video_request is not None:
+    form = CreateVideoForm(request.POST, request.FILES, team=principal.team, source_image=_source_image(like))
+    if form.is_valid() and form.video_request is not None:
         try:
-            job = submit_job(principal=principal, request=video_request)
+            job = submit_job(principal=principal, request=form.video_request)
         except MutoscopeError as error:
-            errors = forms.errors_of(error)
+            form.add_service_error(error)
         else:
             return _redirect(request, reverse("video", args=[job.public_id]))
     if is_htmx(request):
-        # Messages alone are swapped in: the chosen picture and what was typed stay where they are.
-        field_errors = [(name, errors.get(name, "")) for name in forms.ERROR_FIELDS]
-        return render(request, "jobs/create_errors.html", {"field_errors": field_errors}, status=422)
-    return _render_form(request, principal, values=values, like=like, errors=errors, status=422)
+        # Only the messages are replaced, so the form keeps the chosen image and the entered text.
+        return render(request, "jobs/create_errors.html", {"field_errors": form.messages().items()}, status=422)
+    return _render_form(request, principal, values=form.entered_values(), like=like, form=form)
 
 
 def _redirect(request: HttpRequest, url: str) -> HttpResponse:
@@ -86,7 +84,7 @@ def _redirect(request: HttpRequest, url: str) -> HttpResponse:
 
 
 def _reference_video(principal: Principal, identifier: str) -> Job | None:
-    """The video to resemble. One that is gone is no reason to lose what was typed."""
+    """Return the video to copy the settings from. If it was deleted, the form keeps the entered values."""
     try:
         return find_video(principal.team, identifier) if identifier else None
     except NotFound:
@@ -107,61 +105,80 @@ def _render_form(
     request: HttpRequest,
     principal: Principal,
     *,
-    values: forms.FormValues,
+    values: FormValues,
     like: Job | None,
-    errors: forms.FormErrors | None = None,
-    is_fresh: bool = False,
-    status: int = 200,
+    form: CreateVideoForm | None = None,
 ) -> HttpResponse:
+    """Show the form with these values, and with the messages of `form` if it was submitted and is invalid."""
     options = options_for(principal.team)
-    if is_fresh:
+    if form is None:
         values = options.clamp(values)
-    size = (like.width, like.height) if like else forms.image_size(request.POST)
-    found, wrong = forms.estimate_price(principal, values, size)
+    size = (like.width, like.height) if like else parse_image_size(request.POST)
+    settings_form = SettingsForm(values)
+    estimate = _estimate(principal, settings_form, size)
+    messages = settings_form.messages()
+    if form is not None:
+        messages |= {name: text for name, text in form.messages().items() if text}
     recent = Job.objects.for_team(principal.team).order_by("-id")[:_RECENT_COUNT]
     context = {
         "values": values,
-        "errors": wrong | (errors or {}),
-        "price": found,
+        "errors": messages,
+        "price": estimate,
         "like": like,
         "like_has_image": like is not None and like.files_deleted_at is None,
         "recent": card_context(recent),
-        **_choices_context(principal, options, values, found),
+        **_choices_context(principal, options, values, estimate),
     }
-    return render(request, "jobs/create.html", context, status=status)
+    return render(request, "jobs/create.html", context, status=200 if form is None else 422)
+
+
+def _estimate(principal: Principal, form: SettingsForm, image_size: tuple[int, int]) -> PriceEstimate | None:
+    """Return the price, or None if settings are invalid. Add an error to the form if the credits do not suffice."""
+    if not form.is_valid():
+        return None
+    estimate = estimate_price(principal, form.cleaned_data, image_size)
+    if estimate.left < 0:
+        form.add_insufficient_credits(estimate.credits, estimate.balance)
+    return estimate
 
 
 def _choices_context(
-    principal: Principal, options: PlanOptions, values: forms.FormValues, found: forms.PriceEstimate | None
+    principal: Principal, options: PlanOptions, values: FormValues, estimate: PriceEstimate | None
 ) -> dict[str, Any]:
-    """What there is to choose from, and the limits, which the page's script checks before anything is sent."""
-    words = {
-        "fast": (PRESET_TITLES["fast"], _("A quick draft to try the words."), "zap"),
-        "standard": (PRESET_TITLES["standard"], _("Two seconds, for most things."), "clapperboard"),
-        "high": (PRESET_TITLES["high"], _("Finer and longer, for the final cut."), "gem"),
-        "batch": (PRESET_TITLES["batch"], _("Like standard, after urgent work."), "layers"),
+    """Return the choices of the form, and the limits that the page's script checks before a submit."""
+    preset_texts = {
+        "fast": (PRESET_TITLES["fast"], _("A quick draft to test a prompt."), "zap"),
+        "standard": (PRESET_TITLES["standard"], _("Two seconds, for most purposes."), "clapperboard"),
+        "high": (PRESET_TITLES["high"], _("Finer and longer, for final results."), "gem"),
+        "batch": (PRESET_TITLES["batch"], _("Like standard, with low priority."), "layers"),
     }
     presets = []
     for preset in PRESETS.values():
-        title, text, icon = words[preset.name]
-        cost, exceeded = found.presets[preset.name] if found else None, options.exceeded[preset.name]
+        title, text, icon = preset_texts[preset.name]
         presets.append(
-            {"preset": preset, "title": title, "text": text, "icon": icon, "credits": cost, "exceeded": exceeded}
+            {
+                "preset": preset,
+                "title": title,
+                "text": text,
+                "icon": icon,
+                "credits": estimate.presets[preset.name] if estimate else None,
+                "exceeded": options.exceeded[preset.name],
+            }
         )
     return {
         "presets": presets,
         "options": options,
-        "models": forms.enabled_models(),
+        "models": enabled_models(),
         "resolutions": list(RESOLUTIONS),
         "formats": OUTPUT_FORMATS,
-        "model": next((spec for spec in forms.enabled_models() if spec.name == values.get("model")), None),
+        "model": next((spec for spec in enabled_models() if spec.name == values.get("model")), None),
         "default_model": default_model(principal.team),
         "aspect_ratios": [AUTO_ASPECT_RATIO, *ASPECT_RATIOS],
         "limits": limits,
-        "max_image_bytes": forms.MAX_IMAGE_BYTES,
-        "max_image_megabytes": forms.MAX_IMAGE_BYTES // 1024**2,
+        "max_image_bytes": MAX_IMAGE_BYTES,
+        "max_image_megabytes": MAX_IMAGE_BYTES // 1024**2,
         "max_image_megapixels": limits.MAX_IMAGE_PIXELS // 10**6,
-        # Shown in the reader's language, inserted in the one that the models read.
+        # (label in the language of the page, text to insert in English, which the models expect)
         "ideas": [
             (_("slowly zooms in"), "slowly zooms in"),
             (_("pans from left to right"), "pans from left to right"),

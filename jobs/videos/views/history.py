@@ -1,4 +1,4 @@
-"""The History page: the team's videos, newest first, by state and by words of the prompt."""
+"""The History page: the team's videos, newest first, filtered by state and by words of the prompt."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -25,7 +25,7 @@ _MAX_SEARCH_LENGTH = 200
 @require_safe
 @team_member_required(Scope.VIDEOS_READ)
 def history(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """The page; for htmx its results alone; with `after`, the cards that follow."""
+    """Show the page, or for htmx only its results: all of them, or the cards that follow `after`."""
     after = request.GET.get("after", "")
     state = request.GET.get("state", "")
     search = request.GET.get("q", "").replace("\0", "")[:_MAX_SEARCH_LENGTH].strip()
@@ -54,7 +54,7 @@ def history(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @require_safe
 @team_member_required(Scope.VIDEOS_READ)
 def running(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """Fresh cards for those that were running, and the question to ask next."""
+    """Show the current cards of videos that were running, and the element that polls for them again."""
     identifiers = []
     for text in request.GET.get("ids", "").split(",")[:_PAGE_SIZE]:
         try:

@@ -1,4 +1,4 @@
-"""What the Create page offers: of everything that there is, what the plan of the team allows, and why not the rest."""
+"""The choices of the Create page that the plan of the team allows, and the limits that exclude the others."""
 
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -12,7 +12,8 @@ from inference import limits
 from inference.catalogue import ModelSpec
 from inference.presets import PRESETS, Preset
 from inference.sizes import RESOLUTIONS
-from jobs.videos.views.forms import FormValues, enabled_models
+from jobs.videos.submission import enabled_models
+from jobs.videos.views.forms import FormValues
 
 Choice = TypeVar("Choice")
 OUTPUT_FORMATS = ("mp4", "gif")
@@ -25,7 +26,7 @@ _PRIORITY_MESSAGES = {
 
 @dataclass(frozen=True, kw_only=True)
 class PlanOptions:
-    """What may be chosen. The limits that keep the rest out are told by field in `hints`, and by preset in `beyond`."""
+    """The allowed choices. `hints`: the limits of the plan by field. `exceeded`: the limits that exclude a preset."""
 
     plan: str
     models: list[ModelSpec]
@@ -38,7 +39,7 @@ class PlanOptions:
     exceeded: dict[str, str]
 
     def clamp(self, values: FormValues) -> FormValues:
-        """The values to begin with, brought within what is offered."""
+        """Return initial values of the form, changed to allowed choices."""
         within = dict(values)
         for name, choices in (
             ("model", [spec.name for spec in self.models]),
@@ -55,7 +56,7 @@ class PlanOptions:
 
 
 def options_for(team: Team) -> PlanOptions:
-    """In one query."""
+    """Return the options of a team, in one query."""
     effective_limits = effective_limits_of(team)
     side = effective_limits.max_resolution
     exceeded = {preset.name: " · ".join(_exceeded_limits(preset, effective_limits)) for preset in PRESETS.values()}
@@ -74,27 +75,27 @@ def options_for(team: Team) -> PlanOptions:
 
 
 def _hints(options: PlanOptions, effective_limits: EffectiveLimits) -> dict[str, str]:
-    """What the plan says beside each field that it narrows."""
-    rest = _("The plan of your team (%(plan)s) does not have the rest.")
+    """Return the hint for each field that the plan limits."""
+    rest = _("Your team's plan (%(plan)s) does not include the other options.")
     hint_by_field = {}
     if len(options.models) < len(enabled_models()):
         hint_by_field["model"] = rest % {"plan": options.plan}
     if len(options.formats) < len(OUTPUT_FORMATS):
         hint_by_field["output_format"] = rest % {"plan": options.plan}
     if len(options.resolutions) < len(RESOLUTIONS):
-        maximum = {"plan": options.plan, "most": _max_resolution_name(effective_limits)}
-        hint_by_field["resolution"] = _("The plan of your team (%(plan)s) allows up to %(most)s.") % maximum
+        maximum = {"plan": options.plan, "limit": _max_resolution_name(effective_limits)}
+        hint_by_field["resolution"] = _("Your team's plan (%(plan)s) allows up to %(limit)s.") % maximum
     if options.num_frames != limits.NUM_FRAMES:
-        maximum = {"plan": options.plan, "most": str(options.num_frames.maximum)}
-        hint_by_field["num_frames"] = _("The plan of your team (%(plan)s) allows up to %(most)s frames.") % maximum
+        maximum = {"plan": options.plan, "limit": str(options.num_frames.maximum)}
+        hint_by_field["num_frames"] = _("Your team's plan (%(plan)s) allows up to %(limit)s frames.") % maximum
     if options.steps != limits.STEPS:
-        maximum = {"plan": options.plan, "most": str(options.steps.maximum)}
-        hint_by_field["steps"] = _("The plan of your team (%(plan)s) allows up to %(most)s steps.") % maximum
+        maximum = {"plan": options.plan, "limit": str(options.steps.maximum)}
+        hint_by_field["steps"] = _("Your team's plan (%(plan)s) allows up to %(limit)s steps.") % maximum
     return hint_by_field
 
 
 def _max_resolution_name(effective_limits: EffectiveLimits) -> str:
-    """The greatest resolution that is allowed; the size itself of a plan that allows none of those with a name."""
+    """Return the name of the highest allowed resolution, or the size itself if all named ones are higher."""
     side = effective_limits.max_resolution or 0
     return next((name for name, each in reversed(RESOLUTIONS.items()) if each <= side), f"{side}x{side}")
 
@@ -112,19 +113,19 @@ def _capped(allowed: limits.Range[int], maximum: int | None) -> limits.Range[int
 
 
 def _exceeded_limits(preset: Preset, effective_limits: EffectiveLimits) -> list[str]:
-    """The limits of the plan that the preset goes beyond; what is None allows everything."""
+    """Return the limits of the plan that the preset exceeds. A limit that is None allows everything."""
     bounds = (
         (
             RESOLUTIONS[preset.resolution],
             effective_limits.max_resolution,
-            _("up to %(most)s") % {"most": _max_resolution_name(effective_limits)},
+            _("up to %(limit)s") % {"limit": _max_resolution_name(effective_limits)},
         ),
         (
             preset.num_frames,
             effective_limits.max_frames,
-            _("up to %(most)s frames") % {"most": effective_limits.max_frames},
+            _("up to %(limit)s frames") % {"limit": effective_limits.max_frames},
         ),
-        (preset.steps, effective_limits.max_steps, _("up to %(most)s steps") % {"most": effective_limits.max_steps}),
+        (preset.steps, effective_limits.max_steps, _("up to %(limit)s steps") % {"limit": effective_limits.max_steps}),
     )
     reasons = [text for value, maximum, text in bounds if maximum is not None and value > maximum]
     if effective_limits.allowed_priorities is not None and preset.priority not in effective_limits.allowed_priorities:

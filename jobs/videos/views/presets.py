@@ -1,4 +1,4 @@
-"""Names of the presets for people."""
+"""The names of the presets on pages."""
 
 from django.utils.translation import gettext_lazy as _
 

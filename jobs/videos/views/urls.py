@@ -1,4 +1,4 @@
-"""Addresses of the pages about videos."""
+"""URLs of the pages about videos."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The page of one video: its progress, then the player; cancel and delete."""
+"""The page of a video, with its progress or its player, and the actions cancel and delete."""
 
 import io
 from collections.abc import Iterable
@@ -28,12 +28,12 @@ from jobs.states import State
 from jobs.videos.selectors import find_video
 from jobs.videos.views.presets import PRESET_TITLES
 
-# The still behind a running job's progress, and the preview of "make another".
+# The image behind the progress of a running job, and the preview of "make another".
 _IMAGE_MAX_SIDE, _IMAGE_JPEG_QUALITY = 1024, 85
 
 
 def card_context(jobs: Iterable[Job]) -> list[dict[str, Any]]:
-    """Jobs with what a card needs beside them."""
+    """Return the context of the cards of these jobs."""
     return [
         {
             "job": job,
@@ -54,7 +54,7 @@ def video(request: HttpRequest, principal: Principal, video_id: str) -> HttpResp
 @require_safe
 @team_member_required(Scope.VIDEOS_READ)
 def progress(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
-    """The stage of a running job, asked for about once a second; once it is closed, the page's whole content."""
+    """Show the progress of a running job, polled about every second; the whole content once the job has finished."""
     job = find_video(principal.team, video_id)
     return _render_progress(request, _video_context(principal, job) | {"seen": request.GET.get("seen", "")})
 
@@ -74,14 +74,14 @@ def cancel(request: HttpRequest, principal: Principal, video_id: str) -> HttpRes
 @team_member_required(Scope.VIDEOS_DELETE)
 def delete(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
     delete_job(job=find_video(principal.team, video_id))
-    messages.success(request, _("The video is deleted."))
+    messages.success(request, _("The video was deleted."))
     return redirect("history")
 
 
 @require_safe
 @team_member_required(Scope.VIDEOS_READ)
 def picture(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
-    """The still that the video is made from, at the size of a preview."""
+    """Return the source image of a video at the size of a preview."""
     job = find_video(principal.team, video_id)
     try:
         with default_storage.open(job.source_key) as file, Image.open(file) as image:
@@ -89,16 +89,16 @@ def picture(request: HttpRequest, principal: Principal, video_id: str) -> HttpRe
             buffer = io.BytesIO()
             image.convert("RGB").save(buffer, "JPEG", quality=_IMAGE_JPEG_QUALITY)
     except FileNotFoundError:
-        raise NotFound("The picture is not there any more.") from None
+        raise NotFound("The image of this video was deleted.") from None
     response = HttpResponse(buffer.getvalue(), content_type="image/jpeg")
     response["Cache-Control"] = "private, max-age=86400, immutable"
     return response
 
 
 def _are_files_expired(job: Job) -> bool:
-    """Whether the result has outlived its retention."""
-    past = job.expires_at is not None and job.expires_at <= timezone.now()
-    return past or job.files_deleted_at is not None
+    """Return whether the retention period of the result has passed or its files are deleted."""
+    is_past = job.expires_at is not None and job.expires_at <= timezone.now()
+    return is_past or job.files_deleted_at is not None
 
 
 def _render_progress(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:

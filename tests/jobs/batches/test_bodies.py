@@ -50,8 +50,8 @@ def test_lines_are_those_that_an_editor_shows(mark, as_alice, settings):
     shown = form(as_alice, mark + sent).json()
     assert [item["error"] and item["error"]["message"] for item in shown["items"]] == [
         None,
-        "The line is not JSON: Expecting value: line 1 column 11 (char 10)",
-        "The line is larger than 0 MB. Send a smaller picture.",
+        "The line is not valid JSON: Expecting value: line 1 column 11 (char 10)",
+        "The line is larger than 0 MB. Send a smaller image.",
         None,
     ]
     assert form(as_alice, mark + b"\r\n").json()["error"]["code"] == "wrong_number_of_requests"

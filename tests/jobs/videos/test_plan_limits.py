@@ -31,13 +31,13 @@ def finish(gpu_seconds: float = 1, result_bytes: int = 10) -> Job:
 @pytest.mark.parametrize(
     ("limits", "changes", "param", "says"),
     [
-        ({"max_resolution": 512}, {"resolution": "768p"}, "resolution", "262144 pixels, as 512x512 has"),
+        ({"max_resolution": 512}, {"resolution": "768p"}, "resolution", "262144 pixels, the size of 512x512"),
         ({"max_resolution": 512}, {"size": "520x512", "resolution": ...}, "resolution", "512x512"),
         ({"max_frames": 16}, {"num_frames": 17}, "num_frames", "up to 16 frames"),
         ({"max_steps": 50}, {"steps": 51}, "steps", "up to 50 steps"),
         ({"allowed_formats": ["mp4"]}, {"output_format": "gif"}, "output_format", "mp4"),
         ({"allowed_formats": ["gif"]}, {}, "output_format", "gif"),
-        ({"allowed_priorities": ["low", "normal"]}, {"priority": "high"}, "priority", "low or normal"),
+        ({"allowed_priorities": ["low", "normal"]}, {"priority": "high"}, "priority", "low, normal"),
         ({"allowed_models": ["i2vgen-xl"]}, {}, "model", "i2vgen-xl"),
         ({"allowed_models": []}, {}, "model", "none"),
     ],

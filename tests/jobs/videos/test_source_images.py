@@ -60,7 +60,7 @@ def test_off_unless_the_operator_allows_it(ask, as_alice, settings):
     assert not settings.IMAGE_URL_FETCH_ENABLED
     answer = ask("https://example.com/cat.png")
     assert refused(answer) == "not_allowed"
-    assert "operator" in answer.json()["error"]["message"]
+    assert "disabled on this site" in answer.json()["error"]["message"]
     legacy = ask("https://example.com/cat.png", "/generate")
     assert (legacy.status_code, legacy.json()["code"]) == (422, "INVALID_ARGUMENT")
 

@@ -69,7 +69,7 @@ def test_content_that_is_not_there(submit, finished, as_alice):
     as_alice.post(f"/v1/videos/{canceled.public_id}/cancel")
     answer = as_alice.get(f"/v1/videos/{canceled.public_id}/content")
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_ready")
-    assert "will be none: its status is canceled" in answer.json()["error"]["message"]
+    assert "has no file because its status is canceled" in answer.json()["error"]["message"]
     Job.objects.filter(pk=finished.pk).update(expires_at=timezone.now())
     assert delete_due_files() == 1
     answer = as_alice.get(f"/v1/videos/{finished.public_id}/content")

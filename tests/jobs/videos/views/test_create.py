@@ -46,8 +46,8 @@ def test_batch_waits_behind_urgent_work(mia: Person) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("prompt", "", "Say in a sentence"),
-        ("prompt", "   ", "Say in a sentence"),
+        ("prompt", "", "Describe in a sentence"),
+        ("prompt", "   ", "Describe in a sentence"),
         ("prompt", "x" * 1001, "no more than 1000 characters"),
         ("prompt", "a\0b", "not text"),
         ("num_frames", "7", "from 8 to 32"),
@@ -65,7 +65,7 @@ def test_batch_waits_behind_urgent_work(mia: Person) -> None:
         ("model", "sora", "no model"),
         ("image", SimpleUploadedFile("a.png", b"just text", "image/png"), "not a PNG"),
         ("image", SimpleUploadedFile("a.png", b"", "image/png"), "empty"),
-        ("image", SimpleUploadedFile("a.png", picture().read()[:60], "image/png"), "cut off"),
+        ("image", SimpleUploadedFile("a.png", picture().read()[:60], "image/png"), "truncated"),
     ],
 )
 @pytest.mark.parametrize("way", ["page", "htmx"])

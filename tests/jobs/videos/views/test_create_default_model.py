@@ -31,5 +31,5 @@ def test_a_closing_team_makes_no_videos(mia: Person, make_job: Callable[..., Job
     Team.objects.filter(pk=mia.team.pk).update(deletion_due_at=timezone.now() + timedelta(days=3))
     refused = submitted(mia)
     assert refused.status_code == 422
-    assert "This team is being closed and makes no more videos." in refused.content.decode()
+    assert "This team is scheduled for deletion and cannot create videos." in refused.content.decode()
     assert not Job.objects.exists()

@@ -69,10 +69,10 @@ def test_what_the_plan_lacks_says_so_where_it_would_be_chosen(mia: Person) -> No
     }
     assert re.search(r'name="num_frames"\s+min="8"\s+max="12"\s+step="1"\s+value="12"', page)
     assert re.search(r'name="steps"\s+min="10"\s+max="40"\s+step="1"\s+value="40"', page)
-    assert hint(page, "resolution") == "The plan of your team (standard) allows up to 512p."
-    assert hint(page, "num_frames") == "The plan of your team (standard) allows up to 12 frames."
-    assert hint(page, "steps") == "The plan of your team (standard) allows up to 40 steps."
-    assert hint(page, "output_format") == "The plan of your team (standard) does not have the rest."
+    assert hint(page, "resolution") == "Your team's plan (standard) allows up to 512p."
+    assert hint(page, "num_frames") == "Your team's plan (standard) allows up to 12 frames."
+    assert hint(page, "steps") == "Your team's plan (standard) allows up to 40 steps."
+    assert hint(page, "output_format") == "Your team's plan (standard) does not include the other options."
     price = mia.htmx("/price").content.decode()
     assert "price-fast" in price
     assert "price-high" not in price
@@ -95,7 +95,7 @@ def test_it_says_so_in_chinese(mia: Person) -> None:
     page = mia.client.get("/", headers={"Accept-Language": "zh-hans"}).content.decode()
     assert presets(page)["high"] == "套餐 standard：最高 128x128 · 最多 12 帧 · 最多 40 步"  # noqa: RUF001
     assert hint(page, "resolution") == "团队的套餐（standard）最高允许 128x128。"  # noqa: RUF001
-    assert hint(page, "output_format") == "其余选项不在团队的套餐（standard）之内。"  # noqa: RUF001
+    assert hint(page, "output_format") == "团队的套餐（standard）不包含其他选项。"  # noqa: RUF001
 
 
 def test_a_model_that_the_plan_lacks_is_shown_and_cannot_be_chosen(mia: Person, settings: Any) -> None:
@@ -103,7 +103,7 @@ def test_a_model_that_the_plan_lacks_is_shown_and_cannot_be_chosen(mia: Person, 
     Plan.objects.update(allowed_models=["camera"])
     page = mia.get("/").content.decode()
     assert list(choices(page, "model").values()) == [True, False]
-    assert hint(page, "model") == "The plan of your team (standard) does not have the rest."
+    assert hint(page, "model") == "Your team's plan (standard) does not include the other options."
 
 
 @pytest.mark.parametrize(

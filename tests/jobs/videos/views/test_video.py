@@ -41,12 +41,12 @@ def test_a_gif_is_shown_as_a_picture(mia: Person, make_job: Make) -> None:
 @pytest.mark.parametrize(
     ("state", "columns", "says"),
     [
-        (State.QUEUED, {}, "Waiting for its turn"),
+        (State.QUEUED, {}, "Waiting in the queue"),
         (State.IN_PROGRESS, {"steps_done": 12}, "Step 12 of 50"),
-        (State.IN_PROGRESS, {"steps_done": 50}, "Finishing the film"),
+        (State.IN_PROGRESS, {"steps_done": 50}, "Finishing the video"),
         (State.FAILED, {"error_message": "The lamp burnt out.", "error_code": "lamp"}, "The lamp burnt out."),
         (State.FAILED, {"error_code": "out_of_memory"}, "lower resolution"),
-        (State.CANCELED, {}, "stopped before"),
+        (State.CANCELED, {}, "canceled before"),
         (State.EXPIRED, {}, "deadline passed"),
     ],
 )
@@ -87,8 +87,8 @@ def test_what_a_waiting_job_waits_for_is_said(mia: Person, make_job: Make) -> No
     Worker.objects.create(
         name="w", pool="cpu", model="camera", state="ready", device="cpu", last_heartbeat_at=timezone.now()
     )
-    assert "It is next" in page_of(mia, first)
-    assert "1 video is before it" in page_of(mia, second)
+    assert "Next in the queue" in page_of(mia, first)
+    assert "1 video is ahead in the queue" in page_of(mia, second)
 
 
 def test_cancel_ends_a_queued_job_and_gives_the_credits_back(mia: Person, make_job: Make) -> None:
@@ -112,7 +112,7 @@ def test_delete_takes_it_out_of_sight(mia: Person, make_job: Make) -> None:
     answer = mia.post(f"/videos/{job.public_id}/delete")
     assert (answer.status_code, answer["Location"]) == (302, "/history")
     history = mia.get("/history").content.decode()
-    assert "The video is deleted." in history
+    assert "The video was deleted." in history
     assert mia.get(f"/videos/{job.public_id}").status_code == 404
     assert job.public_id not in history
 
@@ -127,7 +127,7 @@ def test_a_viewer_sees_no_buttons(alice: Person, bob: Person, make_job: Make) ->
 
 def test_a_result_past_its_retention_says_so(mia: Person, make_job: Make) -> None:
     page = page_of(mia, make_job(mia, State.COMPLETED, files_deleted_at=timezone.now()))
-    assert "Its time is over" in page
+    assert "This video has expired" in page
     assert "<video" not in page
 
 
