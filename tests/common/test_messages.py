@@ -150,7 +150,7 @@ def refuse(name):
         "f'There are {name} already.'",
         "_('It is translated too early.')",
     ]
-    assert untranslated(["Nobody has translated this.", "The video is deleted."]) == ["Nobody has translated this."]
+    assert untranslated(["Nobody has translated this.", "The video was deleted."]) == ["Nobody has translated this."]
 
 
 @pytest.mark.parametrize(
@@ -175,8 +175,8 @@ def test_an_exceeded_quota_is_translated(scope: str, name: str) -> None:
 
 
 def test_a_message_within_a_message_is_translated_too() -> None:
-    message = Message("%(field)s: %(problem)s", {"field": "steps", "problem": Message("The video is deleted.")})
-    assert str(message) == "steps: The video is deleted."
+    message = Message("%(field)s: %(problem)s", {"field": "steps", "problem": Message("The video was deleted.")})
+    assert str(message) == "steps: The video was deleted."
     with override("zh-hans"):
         assert message.localized() == "steps: 视频已删除。"
         assert Message.from_json(message.as_json()).localized() == "steps: 视频已删除。"

@@ -99,7 +99,7 @@ def test_another_form_is_refused_with_those_that_are_taken(as_alice):
         answer = as_alice.client.post(path, b"{}", content_type="text/plain", headers=as_alice.headers)
         return answer.status_code, answer.json()["error"]["message"]
 
-    json_alone = "Send the body as application/json, and say so in Content-Type."
+    json_alone = "Unsupported Content-Type. Use application/json."
     assert refused("/v1/webhooks") == (415, json_alone)
     assert refused("/v1/batches") == (
         415,

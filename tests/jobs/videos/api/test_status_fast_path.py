@@ -129,3 +129,21 @@ def test_a_deleted_video_is_gone(warm: Job, as_alice: Api) -> None:
 def test_a_key_that_is_none_is_refused(key: str, warm: Job) -> None:
     answer = Client().get(f"/v1/videos/{warm.public_id}", headers={"X-API-Key": key})
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("params", [None, {"device": "cuda:0"}])
+def test_a_failed_video_reads_its_error(params: dict[str, str] | None, warm: Job, as_alice: Api) -> None:
+    """The column with the parameters is null for jobs without an error, and for those of earlier releases."""
+    Job.objects.filter(pk=warm.pk).update(
+        state="failed",
+        lease_owner=None,
+        lease_until=None,
+        finished_at=timezone.now(),
+        error_code="gpu_failed",
+        error_message="%(device)s failed." if params else "The GPU failed.",
+        error_params=params,
+    )
+    fast = as_alice.get(f"/v1/videos/{warm.public_id}")
+    normal = as_alice.get(f"/v1/videos/{warm.public_id}?wait=0")
+    assert fast.json()["error"]["message"] == ("cuda:0 failed." if params else "The GPU failed.")
+    assert fast.content == normal.content

@@ -1,5 +1,6 @@
 """The Create page offers what the plan allows, says why the rest is not there, and refuses what is sent anyway."""
 
+import html
 import re
 from typing import Any
 
@@ -36,7 +37,7 @@ def hint(page: str, name: str) -> str:
     """What is said of the plan beside a field, where the field says so to a screen reader, too."""
     said = re.search(rf'id="plan-{name}">(.*?)</span>', page)
     assert (f'aria-describedby="plan-{name} error-{name}"' in page) is bool(said)
-    return said[1] if said else ""
+    return html.unescape(said[1]) if said else ""
 
 
 NARROW = {
