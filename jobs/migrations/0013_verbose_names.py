@@ -520,7 +520,7 @@ class Migration(migrations.Migration):
             name="state",
             field=models.CharField(
                 choices=[
-                    ("starting", "Starting"),
+                    ("starting", "Starting up"),
                     ("ready", "Ready"),
                     ("busy", "Busy"),
                     ("draining", "Draining"),

@@ -12,7 +12,7 @@ class Worker(models.Model):
     """A worker process. It updates its row every few seconds."""
 
     class State(models.TextChoices):
-        STARTING = "starting", _("Starting")  # loading the model
+        STARTING = "starting", _("Starting up")  # loading the model
         READY = "ready", _("Ready")  # the model is loaded, no job is running
         BUSY = "busy", _("Busy")
         DRAINING = "draining", _("Draining")  # stopping or drained: finishes its jobs and claims no new ones

@@ -12,7 +12,7 @@ from portal.admin.base import BaseAdmin, EstimatedPaginator
 from portal.admin.columns import badge
 
 _STATE_COLOURS = {"live": "success", "expired": "warning", "revoked": "danger"}
-_STATE_LABELS = {"live": _("Works"), "expired": _("Expired"), "revoked": _("Revoked")}
+_STATE_LABELS = {"live": _("Active"), "expired": _("Expired"), "revoked": _("Revoked")}
 
 
 class ApiKeyStateMixin:
