@@ -12,7 +12,7 @@ _RETRY_AFTER_SECONDS = 10
 
 @dataclass(frozen=True)
 class ConnectionLimit:
-    """The maximum number of open streams of one caller. `scope` tells the client whose limit it is."""
+    """The maximum number of open streams of one caller. `scope` is sent to the client with the error."""
 
     scope: str
     caller: str

@@ -90,7 +90,7 @@ def complete_job(*, fence: Fence, result: AttemptResult) -> bool:
 
 @transaction.atomic
 def fail_job(*, fence: Fence, code: str, message: Message) -> bool:
-    """Fail a job for good; nothing is charged. Return False if the attempt was fenced off."""
+    """Fail a job permanently; nothing is charged. Return False if the attempt was fenced off."""
     return _finish_without_charge(job_leased_by(fence), State.FAILED, code, message)
 
 
