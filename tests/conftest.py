@@ -1,19 +1,39 @@
-"""Starts PostgreSQL and Valkey for the run, once, in the process that xdist's workers come from."""
+"""Starts PostgreSQL and Valkey for the run, once, in the process that starts the workers of xdist.
+
+The people, helpers and processes that tests share are in `tests/support`.
+"""
 
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from django.core.cache import cache
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from accounts import tenancy
+from jobs.queue.wakeup import redis_client
+from portal.admin.announcements import announcement_cache
 from portal.embedded.servers import EmbeddedServers
 
-# How long an example takes, or the making of one, says what the machine does besides, and nothing of the product.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
-pytest_plugins = ["tests.support.workers", "tests.support.web_processes"]
+# How long an example takes depends on the load of the machine.
+hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("patient")
+pytest.register_assert_rewrite("tests.support")
+pytest_plugins = [
+    "tests.support.administrators",
+    "tests.support.batches",
+    "tests.support.browser",
+    "tests.support.outages",
+    "tests.support.people",
+    "tests.support.portal_process",
+    "tests.support.videos",
+    "tests.support.web_processes",
+    "tests.support.webhooks",
+    "tests.support.workers",
+]
 
 _servers: EmbeddedServers | None = None
 
@@ -36,13 +56,33 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown() -> None:
-    """A test that asks for a principal without a request stands behind no team's wall when its tables are emptied."""
+    """A test may leave a tenant active; no row policy may apply when its tables are emptied."""
     tenancy.deactivate()
 
 
 @pytest.fixture(autouse=True)
 def _no_announcements() -> None:
-    """No announcements, and known for so long that no page asks for them in the midst of a count of its queries."""
-    from portal.admin.announcements import announcement_cache
-
+    """There are no announcements, and no page queries them: a test may count the queries of a page."""
     announcement_cache.rows, announcement_cache.expires_at = (), float("inf")
+
+
+def uses_database(item: Any) -> bool:
+    """Whether a test may use the database."""
+    return "_django_db_helper" in item.fixturenames or item.get_closest_marker("django_db") is not None
+
+
+@pytest.fixture(autouse=True)
+def _new_state(request: pytest.FixtureRequest) -> None:
+    """Rate limits, wake-ups, cached values and files of an earlier test are gone."""
+    if uses_database(request.node):
+        request.getfixturevalue("db")
+        redis_client().flushdb()
+        cache.clear()
+        request.getfixturevalue("own_media")
+
+
+@pytest.fixture
+def own_media(tmp_path: Path, settings: Any) -> None:
+    """Files are stored in a folder of the test. The processes that a test starts use the same folder."""
+    options = {**settings.STORAGES["default"]["OPTIONS"], "location": str(tmp_path / "media")}
+    settings.STORAGES = {**settings.STORAGES, "default": {**settings.STORAGES["default"], "OPTIONS": options}}

@@ -148,7 +148,7 @@ def _team_messages(entry: AuditEntry, names: EntryNames, params: MessageParams) 
         yield _("%(who)s renamed the team from “%(old)s” to “%(new)s”") % {**params, **_old_and_new(changes["name"])}
     if "default_model" in changes:
         yield _("%(who)s changed the default model") % params
-    if "deletion_due_at" in changes and "closed_at" not in changes:
+    if "deletion_due_at" in changes and "deleted_at" not in changes:
         ends = changes["deletion_due_at"][1]
         yield (_("%(who)s asked for the team to be closed") if ends else _("%(who)s kept the team")) % params
 

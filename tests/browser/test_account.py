@@ -17,7 +17,7 @@ from jobs.exports.services import build_pending_exports
 from jobs.models import Job
 from jobs.states import State
 from tests.support.browser import PHONE, Browser
-from tests.support.pages import PASSWORD, Person, cookie
+from tests.support.people import PASSWORD, Person
 
 # They share two cores with whatever else is tested.
 pytestmark = pytest.mark.xdist_group("browser")
@@ -80,7 +80,7 @@ def virtual_key(page: Page, *, fingerprint: bool = True) -> Callable[..., None]:
 
 
 def test_an_authenticator_app_is_set_up_asked_for_and_turned_off(
-    live_server: Any, member: Person, browser: Browser
+    live_server: Any, alice: Person, browser: Browser
 ) -> None:
     def scenario(page: Page) -> None:
         page.goto("/account")
@@ -134,11 +134,11 @@ def test_an_authenticator_app_is_set_up_asked_for_and_turned_off(
         page.get_by_role("button", name="Turn off").click()
         expect(page.get_by_role("link", name="Set up")).to_be_visible()
 
-    browser.run(live_server.url, scenario, session=cookie(member))
+    browser.run(live_server.url, scenario, session=alice.cookie)
     assert not Authenticator.objects.exists()
 
 
-def test_recovery_codes_are_made_anew(live_server: Any, member: Person, browser: Browser) -> None:
+def test_recovery_codes_are_made_anew(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         page.goto("/accounts/2fa/totp/activate/")
         confirm(page)
@@ -151,10 +151,10 @@ def test_recovery_codes_are_made_anew(live_server: Any, member: Person, browser:
         after = page.locator("#codes").inner_text()
         assert not set(after.split()) & set(before.split())
 
-    browser.run(live_server.url, scenario, session=cookie(member))
+    browser.run(live_server.url, scenario, session=alice.cookie)
 
 
-def test_a_passkey_takes_the_place_of_the_password(live_server: Any, member: Person, browser: Browser) -> None:
+def test_a_passkey_takes_the_place_of_the_password(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         virtual_key(page)
         page.goto("/accounts/2fa/webauthn/add/")
@@ -179,12 +179,12 @@ def test_a_passkey_takes_the_place_of_the_password(live_server: Any, member: Per
         page.get_by_role("button", name="Remove").click()
         expect(page.get_by_text("You have no passkey.")).to_be_visible()
 
-    browser.run(live_server.url, scenario, session=cookie(member))
+    browser.run(live_server.url, scenario, session=alice.cookie)
     assert not Authenticator.objects.exists()
 
 
 def test_a_passkey_is_asked_for_after_the_password_and_a_forged_one_refused(
-    live_server: Any, member: Person, browser: Browser
+    live_server: Any, alice: Person, browser: Browser
 ) -> None:
     def scenario(page: Page) -> None:
         forge = virtual_key(page)
@@ -203,10 +203,10 @@ def test_a_passkey_is_asked_for_after_the_password_and_a_forged_one_refused(
         page.get_by_role("button", name="Use a passkey").click()
         page.wait_for_url(re.compile(r":\d+/$"))
 
-    browser.run(live_server.url, scenario, session=cookie(member))
+    browser.run(live_server.url, scenario, session=alice.cookie)
 
 
-def test_a_device_that_cannot_is_told_in_our_words(live_server: Any, member: Person, browser: Browser) -> None:
+def test_a_device_that_cannot_is_told_in_our_words(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         virtual_key(page, fingerprint=False)
         page.goto("/accounts/2fa/webauthn/add/")
@@ -214,11 +214,11 @@ def test_a_device_that_cannot_is_told_in_our_words(live_server: Any, member: Per
         page.get_by_role("button", name="Add passkey").click()
         expect(page.get_by_text("The browser got no passkey.")).to_be_visible()
 
-    browser.run(live_server.url, scenario, session=cookie(member))
+    browser.run(live_server.url, scenario, session=alice.cookie)
     assert not Authenticator.objects.exists()
 
 
-def test_another_browser_is_signed_out(live_server: Any, member: Person, browser: Browser) -> None:
+def test_another_browser_is_signed_out(live_server: Any, alice: Person, browser: Browser) -> None:
     def there(page: Page) -> str:
         sign_in(page)
         page.wait_for_url(re.compile(r":\d+/$"))
@@ -243,9 +243,9 @@ def test_another_browser_is_signed_out(live_server: Any, member: Person, browser
 
 
 def test_data_is_collected_and_downloaded(
-    live_server: Any, member: Person, browser: Browser, make_job: Callable[..., Job]
+    live_server: Any, alice: Person, browser: Browser, make_job: Callable[..., Job]
 ) -> None:
-    job = make_job(member, State.COMPLETED)
+    job = make_job(alice, State.COMPLETED)
 
     def ask(page: Page) -> None:
         page.goto("/account/data")
@@ -259,12 +259,12 @@ def test_data_is_collected_and_downloaded(
             page.get_by_role("link", name="Download").click()
         return ZipFile(waiting.value.path()).namelist()
 
-    browser.run(live_server.url, ask, session=cookie(member))
+    browser.run(live_server.url, ask, session=alice.cookie)
     assert build_pending_exports() == 1
-    assert f"videos/{job.public_id}.mp4" in browser.run(live_server.url, fetch, session=cookie(member))
+    assert f"videos/{job.public_id}.mp4" in browser.run(live_server.url, fetch, session=alice.cookie)
 
 
-def test_an_account_is_closed_on_a_phone(live_server: Any, member: Person, browser: Browser) -> None:
+def test_an_account_is_closed_on_a_phone(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         page.goto("/account")
         page.get_by_role("link", name="Close account").click()
@@ -278,7 +278,7 @@ def test_an_account_is_closed_on_a_phone(live_server: Any, member: Person, brows
         page.goto("/history")
         page.wait_for_url("**/accounts/login/**")
 
-    browser.run(live_server.url, scenario, session=cookie(member), viewport=PHONE)
+    browser.run(live_server.url, scenario, session=alice.cookie, viewport=PHONE)
     assert not User.objects.filter(email="alice@example.com").exists()
     assert [text for text in browser.complaints if "422" not in text] == []
     browser.complaints.clear()
@@ -296,7 +296,7 @@ def faults(page: Page, path: str) -> list[str]:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [{"width": 1440, "height": 900}, PHONE], ids=["desk", "phone"])
 def test_no_page_is_hard_to_use(
-    theme: str, viewport: dict[str, int], live_server: Any, member: Person, browser: Browser
+    theme: str, viewport: dict[str, int], live_server: Any, alice: Person, browser: Browser
 ) -> None:
     def scenario(page: Page) -> list[str]:
         found = []

@@ -16,9 +16,9 @@ from accounts.models import ApiKey, Team, User
 from accounts.quota.models import Wallet
 from jobs.models import Job, Worker
 from jobs.states import State
-from tests.portal.admin.conftest import _fresh_announcements, staff  # noqa: F401 (fixture)
+from tests.support.administrators import staff
 from tests.support.browser import DESK, PHONE, Browser
-from tests.support.pages import PASSWORD, Person, cookie, make_user
+from tests.support.people import PASSWORD, Person, make_user
 from tests.support.workers import WorkerProcess, wait_for_state, wait_until
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -137,4 +137,4 @@ def test_axe_finds_no_serious_violation(
             ]
         return found
 
-    assert browser.run(live_server.url, scenario, session=cookie(adele), viewport=viewport) == []
+    assert browser.run(live_server.url, scenario, session=adele.cookie, viewport=viewport) == []

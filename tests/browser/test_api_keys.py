@@ -10,14 +10,14 @@ from playwright.sync_api import Page, expect
 from accounts.keys.services import create_api_key
 from accounts.models import ApiKey
 from tests.support.browser import DESK, PHONE, Browser
-from tests.support.pages import Person, cookie
+from tests.support.people import Person
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_pages_of_keys_have_no_fault(theme: str, live_server: Any, member: Person, browser: Browser) -> None:
+def test_the_pages_of_keys_have_no_fault(theme: str, live_server: Any, alice: Person, browser: Browser) -> None:
     columns = {"allowed_networks": ["192.0.2.0/24"], "last_used_ip": "2001:db8::1"}
     for name in ("nightly batch", "N" * 80):
-        key, _ = create_api_key(team=member.team, creator=member.user, name=name, **columns)
+        key, _ = create_api_key(team=alice.team, creator=alice.user, name=name, **columns)
     ApiKey.objects.update(last_used_at=key.created_at)
 
     def scenario(page: Page) -> list[Any]:
@@ -39,11 +39,11 @@ def test_the_pages_of_keys_have_no_fault(theme: str, live_server: Any, member: P
 
     for viewport in (PHONE, DESK):
         options = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce", "bypass_csp": True}
-        assert browser.run(live_server.url, scenario, session=cookie(member), **options) == []
+        assert browser.run(live_server.url, scenario, session=alice.cookie, **options) == []
 
 
-def test_a_key_is_rotated(live_server: Any, member: Person, browser: Browser) -> None:
-    key, _ = create_api_key(team=member.team, creator=member.user, name="nightly batch")
+def test_a_key_is_rotated(live_server: Any, alice: Person, browser: Browser) -> None:
+    key, _ = create_api_key(team=alice.team, creator=alice.user, name="nightly batch")
 
     def scenario(page: Page) -> str:
         page.goto(f"/api-keys/{key.prefix}")
@@ -54,5 +54,5 @@ def test_a_key_is_rotated(live_server: Any, member: Person, browser: Browser) ->
         expect(page.get_by_role("link", name="Manage nightly batch")).to_have_count(2)
         return secret
 
-    secret = browser.run(live_server.url, scenario, session=cookie(member))
+    secret = browser.run(live_server.url, scenario, session=alice.cookie)
     assert secret.startswith(f"mts_{ApiKey.objects.get(rotated_from=key).prefix}_")

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from jobs.models import Job
 from tests.support.browser import DESK, PHONE, Browser
-from tests.support.pages import Person, cookie
+from tests.support.people import Person
 
 pytestmark = pytest.mark.xdist_group("browser")
 SUBMIT = "[id$=videos_create]"
@@ -22,8 +22,8 @@ def _try_out(page: Page) -> None:
     expect(call.locator(".live-responses-table tbody .response-col_status")).to_contain_text("202")
 
 
-def test_a_call_is_tried_with_a_key(live_server: Any, member: Person, browser: Browser) -> None:
-    made = member.post("/api-keys", {"name": "docs", "scopes": ["videos:write"], "expires": "30"})
+def test_a_call_is_tried_with_a_key(live_server: Any, alice: Person, browser: Browser) -> None:
+    made = alice.post("/api-keys", {"name": "docs", "scopes": ["videos:write"], "expires": "30"})
     key = made.context["clear_text"]
 
     def scenario(page: Page) -> None:
@@ -40,13 +40,13 @@ def test_a_call_is_tried_with_a_key(live_server: Any, member: Person, browser: B
     assert Job.objects.get().api_key.name == "docs"
 
 
-def test_a_call_is_tried_by_who_is_signed_in(live_server: Any, member: Person, browser: Browser) -> None:
+def test_a_call_is_tried_by_who_is_signed_in(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         page.goto("/docs")
         _try_out(page)
 
-    browser.run(live_server.url, scenario, session=cookie(member))
-    assert Job.objects.get().user == member.user
+    browser.run(live_server.url, scenario, session=alice.cookie)
+    assert Job.objects.get().user == alice.user
 
 
 @pytest.mark.parametrize("viewport", [DESK, PHONE])

@@ -21,7 +21,8 @@ from jobs.models import Job
 from jobs.states import State
 from tests.jobs.galleries.views.test_gallery import collected, principal, published
 from tests.support.browser import DESK, PHONE, Browser, played_seconds
-from tests.support.pages import SAMPLES, Person, cookie
+from tests.support.images import SAMPLES
+from tests.support.people import Person
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -46,9 +47,9 @@ def real_film(make_job: Callable[..., Job], tmp_path: Path) -> Callable[..., Job
 
 
 def test_a_video_is_published_shared_and_played_by_a_stranger(
-    live_server: Any, member: Person, browser: Browser, real_film: Callable[..., Job]
+    live_server: Any, alice: Person, browser: Browser, real_film: Callable[..., Job]
 ) -> None:
-    job = real_film(member, prompt="the secret prompt")
+    job = real_film(alice, prompt="the secret prompt")
 
     def publish_and_share(page: Page) -> str:
         page.goto(f"/videos/{job.public_id}")
@@ -76,7 +77,7 @@ def test_a_video_is_published_shared_and_played_by_a_stranger(
         return str(page.evaluate("navigator.clipboard.readText()"))
 
     permissions = ["clipboard-read", "clipboard-write"]
-    address = browser.run(live_server.url, publish_and_share, session=cookie(member), permissions=permissions)
+    address = browser.run(live_server.url, publish_and_share, session=alice.cookie, permissions=permissions)
     assert Publication.objects.get().tags == ["cat", "window"]
     assert address == f"{live_server.url}/s/{ShareLink.objects.get().token}"
 
@@ -99,7 +100,7 @@ def test_a_video_is_published_shared_and_played_by_a_stranger(
         page.get_by_role("button", name="Revoke").click()
         expect(page.get_by_text("The link is revoked")).to_be_visible()
 
-    browser.run(live_server.url, revoke, session=cookie(member))
+    browser.run(live_server.url, revoke, session=alice.cookie)
 
     def open_too_late(page: Page) -> None:
         page.goto(address)
@@ -112,13 +113,13 @@ def test_a_video_is_published_shared_and_played_by_a_stranger(
 
 
 def test_a_shared_collection_is_looked_through(
-    live_server: Any, member: Person, browser: Browser, real_film: Callable[..., Job]
+    live_server: Any, alice: Person, browser: Browser, real_film: Callable[..., Job]
 ) -> None:
     rows = []
     for name in ("cat", "coffee"):
-        answer = member.post(f"/gallery/publish/{real_film(member, f'{name}.jpg').public_id}", {"caption": name})
+        answer = alice.post(f"/gallery/publish/{real_film(alice, f'{name}.jpg').public_id}", {"caption": name})
         rows.append(Publication.objects.get(pk=answer["Location"].rpartition("pub_")[2]))
-    link = create_link(principal=principal(member), target=collected(member, "Best", *rows))
+    link = create_link(principal=principal(alice), target=collected(alice, "Best", *rows))
 
     def scenario(page: Page) -> float:
         page.goto(f"/s/{link.token}")
@@ -146,9 +147,9 @@ def faults(page: Page) -> list[str]:
 
 
 def test_dialogs_of_collections_are_filled_for_the_one_that_was_asked_for(
-    live_server: Any, member: Person, browser: Browser
+    live_server: Any, alice: Person, browser: Browser
 ) -> None:
-    names = {name: collected(member, name).public_id for name in ("First", "Second")}
+    names = {name: collected(alice, name).public_id for name in ("First", "Second")}
 
     def scenario(page: Page) -> None:
         page.goto("/gallery/collections")
@@ -189,16 +190,16 @@ def test_dialogs_of_collections_are_filled_for_the_one_that_was_asked_for(
         dialog.get_by_role("button", name="Save").click()
         expect(page.locator(".collection")).to_contain_text(["First", "Third"])
 
-    browser.run(live_server.url, scenario, session=cookie(member))
+    browser.run(live_server.url, scenario, session=alice.cookie)
     expected = ("422", "ERR_FAILED", "error: htmx:")  # a name that is taken, and requests that were ended
     assert [text for text in browser.complaints if not any(word in text for word in expected)] == []
     browser.complaints.clear()
 
 
 def test_a_link_to_a_dialog_opens_a_tab_where_that_is_asked_for(
-    live_server: Any, member: Person, browser: Browser
+    live_server: Any, alice: Person, browser: Browser
 ) -> None:
-    collected(member, "First")
+    collected(alice, "First")
 
     def scenario(page: Page) -> None:
         page.goto("/gallery/collections")
@@ -211,10 +212,10 @@ def test_a_link_to_a_dialog_opens_a_tab_where_that_is_asked_for(
         expect(page.get_by_role("dialog").get_by_label("Name")).to_be_focused()
         expect(page).to_have_url(f"{live_server.url}/gallery/collections")
 
-    browser.run(live_server.url, scenario, session=cookie(member))
+    browser.run(live_server.url, scenario, session=alice.cookie)
 
 
-def test_a_collection_is_made_without_scripts(live_server: Any, member: Person, browser: Browser) -> None:
+def test_a_collection_is_made_without_scripts(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         page.goto("/gallery/collections")
         page.get_by_role("link", name="New collection").click()
@@ -223,26 +224,26 @@ def test_a_collection_is_made_without_scripts(live_server: Any, member: Person, 
         page.get_by_role("button", name="Save").click()
         expect(page.locator(".collection")).to_contain_text("First")
 
-    browser.run(live_server.url, scenario, session=cookie(member), java_script_enabled=False)
+    browser.run(live_server.url, scenario, session=alice.cookie, java_script_enabled=False)
 
 
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_no_serious_fault(
-    theme: str, viewport: dict[str, int], live_server: Any, member: Person, browser: Browser, make_job: Any
+    theme: str, viewport: dict[str, int], live_server: Any, alice: Person, browser: Browser, make_job: Any
 ) -> None:
     long = "a_very_long_word" * 20
-    row = published(member, make_job, {"caption": long, "tags": ["x" * 30, "sky"], "is_public": True}, prompt=long)
-    published(member, make_job)
-    collection = collected(member, "N" * 80, row)
-    link = create_link(principal=principal(member), target=row.job)
-    album = create_link(principal=principal(member), target=collection)
-    locked = create_link(principal=principal(member), target=row.job, password="open sesame")
-    public = set_public_page_enabled(principal=principal(member), enabled=True)
-    edit_publication(principal=principal(member), publication=row, tags=["<b>", "مرحبا"])
+    row = published(alice, make_job, {"caption": long, "tags": ["x" * 30, "sky"], "is_public": True}, prompt=long)
+    published(alice, make_job)
+    collection = collected(alice, "N" * 80, row)
+    link = create_link(principal=principal(alice), target=row.job)
+    album = create_link(principal=principal(alice), target=collection)
+    locked = create_link(principal=principal(alice), target=row.job, password="open sesame")
+    public = set_public_page_enabled(principal=principal(alice), enabled=True)
+    edit_publication(principal=principal(alice), publication=row, tags=["<b>", "مرحبا"])
     dialogs = {
         f"/gallery/{row.public_id}": ["edit", "unpublish", "collect", "share"],
-        f"/videos/{make_job(member, State.COMPLETED).public_id}": ["publish"],
+        f"/videos/{make_job(alice, State.COMPLETED).public_id}": ["publish"],
         "/gallery/collections": ["new-collection", "edit-collection", "delete-collection"],
     }
     pages = ["/gallery", f"/gallery?collection={collection.public_id}", "/gallery?q=nothing", "/gallery/sharing"]
@@ -264,6 +265,6 @@ def test_axe_finds_no_serious_fault(
         return found
 
     options = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce", "bypass_csp": True}
-    found = browser.run(live_server.url, scenario, session=cookie(member), **options)
+    found = browser.run(live_server.url, scenario, session=alice.cookie, **options)
     browser.complaints.clear()  # files that are no films, and one 404; the other tests listen
     assert found == []

@@ -8,7 +8,8 @@ from playwright.sync_api import Page, expect
 from jobs.models import Job
 from jobs.states import State
 from tests.support.browser import DESK, PHONE, Browser
-from tests.support.pages import PASSWORD, SAMPLES, TIMES, Person, cookie
+from tests.support.images import SAMPLES, TIMES
+from tests.support.people import PASSWORD, Person
 
 # They share two cores with whatever else is tested.
 pytestmark = pytest.mark.xdist_group("browser")
@@ -41,7 +42,7 @@ def test_the_api_guide_keeps_to_the_policy_and_leads_back(live_server: Any, brow
 
 
 def test_a_dropped_picture_and_a_sentence_lead_to_the_videos_page(
-    live_server: Any, member: Person, browser: Browser
+    live_server: Any, alice: Person, browser: Browser
 ) -> None:
     def scenario(page: Page) -> str:
         page.goto("/")
@@ -60,13 +61,13 @@ def test_a_dropped_picture_and_a_sentence_lead_to_the_videos_page(
         expect(page.get_by_role("heading", name="Canceled")).to_be_visible()
         return page.url
 
-    address = browser.run(live_server.url, scenario, session=cookie(member))
+    address = browser.run(live_server.url, scenario, session=alice.cookie)
     job = Job.objects.get()
     assert address.endswith(job.public_id)
     assert (job.state, job.prompt, job.num_frames, job.width) == (State.CANCELED, "slowly zooms in", 8, 584)
 
 
-def test_a_refusal_keeps_the_picture_and_the_words(live_server: Any, member: Person, browser: Browser) -> None:
+def test_a_refusal_keeps_the_picture_and_the_words(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         page.goto("/")
         page.set_input_files("#image", SAMPLES / "coffee.jpg")
@@ -84,7 +85,7 @@ def test_a_refusal_keeps_the_picture_and_the_words(live_server: Any, member: Per
         page.wait_for_url("**/videos/vid_*")
 
     browser.complaints.clear()
-    browser.run(live_server.url, scenario, session=cookie(member))
+    browser.run(live_server.url, scenario, session=alice.cookie)
     # The browser itself notes the one refused request.
     assert [text for text in browser.complaints if "422" not in text] == []
     browser.complaints.clear()
@@ -92,7 +93,7 @@ def test_a_refusal_keeps_the_picture_and_the_words(live_server: Any, member: Per
 
 
 def test_files_that_are_no_pictures_are_refused_at_once(
-    live_server: Any, member: Person, browser: Browser, tmp_path: Any
+    live_server: Any, alice: Person, browser: Browser, tmp_path: Any
 ) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nbut then nothing")
@@ -107,11 +108,11 @@ def test_files_that_are_no_pictures_are_refused_at_once(
         expect(page.locator("#error-image")).to_contain_text("cannot be read")
         assert page.evaluate("document.getElementById('image').files[0].name") == "cat.jpg"
 
-    browser.run(live_server.url, scenario, session=cookie(member))
+    browser.run(live_server.url, scenario, session=alice.cookie)
 
 
 def test_the_theme_is_remembered_and_set_before_the_first_paint(
-    live_server: Any, member: Person, browser: Browser
+    live_server: Any, alice: Person, browser: Browser
 ) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     light, dark = "rgb(251, 249, 245)", "rgb(20, 18, 15)"
@@ -134,12 +135,12 @@ def test_the_theme_is_remembered_and_set_before_the_first_paint(
         page.get_by_role("button", name="System").click()
         assert page.evaluate(ground) == light
 
-    browser.run(live_server.url, scenario, session=cookie(member), color_scheme="light")
+    browser.run(live_server.url, scenario, session=alice.cookie, color_scheme="light")
     assert [text for text in browser.complaints if "404" not in text] == []
     browser.complaints.clear()
 
 
-def test_the_form_is_filled_and_sent_by_keyboard_alone(live_server: Any, member: Person, browser: Browser) -> None:
+def test_the_form_is_filled_and_sent_by_keyboard_alone(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> list[str]:
         page.goto("/")
         page.locator("#main").focus()
@@ -164,12 +165,12 @@ def test_the_form_is_filled_and_sent_by_keyboard_alone(live_server: Any, member:
         page.wait_for_url("**/videos/vid_*")
         return reached
 
-    reached = browser.run(live_server.url, scenario, session=cookie(member))
+    reached = browser.run(live_server.url, scenario, session=alice.cookie)
     order = [reached.index(name) for name in ("image", "prompt", "preset", "SUMMARY", "submit")]
     assert order == sorted(order)
 
 
-def test_a_key_is_made_copied_and_revoked(live_server: Any, member: Person, browser: Browser) -> None:
+def test_a_key_is_made_copied_and_revoked(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> str:
         page.goto("/api-keys")
         page.get_by_role("button", name="New key").first.click()
@@ -188,7 +189,7 @@ def test_a_key_is_made_copied_and_revoked(live_server: Any, member: Person, brow
         return secret
 
     permissions = ["clipboard-read", "clipboard-write"]
-    secret = browser.run(live_server.url, scenario, session=cookie(member), permissions=permissions)
+    secret = browser.run(live_server.url, scenario, session=alice.cookie, permissions=permissions)
     assert secret.startswith("mts_")
 
 
@@ -197,10 +198,10 @@ PATHS = ["/", "/history", "/api-keys", "/accounts/email/", "/accounts/password/c
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_page_is_wider_than_a_phone_or_complains(
-    theme: str, live_server: Any, member: Person, browser: Browser, make_job: Any
+    theme: str, live_server: Any, alice: Person, browser: Browser, make_job: Any
 ) -> None:
-    jobs = [make_job(member, state, prompt="a_very_long_word" * 30) for state in State]
-    member.post("/api-keys", {"name": "N" * 80, "scopes": ["videos:read", "videos:write"]})
+    jobs = [make_job(alice, state, prompt="a_very_long_word" * 30) for state in State]
+    alice.post("/api-keys", {"name": "N" * 80, "scopes": ["videos:read", "videos:write"]})
     outside = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
 
     def scenario(page: Page) -> list[tuple[str, int]]:
@@ -214,11 +215,11 @@ def test_no_page_is_wider_than_a_phone_or_complains(
 
     for viewport, touch in ((PHONE, True), (DESK, False)):
         options = {"viewport": viewport, "has_touch": touch, "is_mobile": touch, "color_scheme": theme}
-        assert browser.run(live_server.url, scenario, session=cookie(member), **options) == []
+        assert browser.run(live_server.url, scenario, session=alice.cookie, **options) == []
 
 
 def test_on_a_phone_the_button_is_in_reach_and_targets_are_large(
-    live_server: Any, member: Person, browser: Browser
+    live_server: Any, alice: Person, browser: Browser
 ) -> None:
     def scenario(page: Page) -> list[Any]:
         page.goto("/")
@@ -237,16 +238,14 @@ def test_on_a_phone_the_button_is_in_reach_and_targets_are_large(
         )
         return small
 
-    small = browser.run(
-        live_server.url, scenario, session=cookie(member), viewport=PHONE, has_touch=True, is_mobile=True
-    )
+    small = browser.run(live_server.url, scenario, session=alice.cookie, viewport=PHONE, has_touch=True, is_mobile=True)
     assert small == []
 
 
-def test_signing_in_and_out_in_the_browser(live_server: Any, member: Person, browser: Browser) -> None:
+def test_signing_in_and_out_in_the_browser(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         page.goto("/history")
-        page.get_by_label("Email").fill(member.user.email)
+        page.get_by_label("Email").fill(alice.user.email)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url("**/history")

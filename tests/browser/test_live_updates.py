@@ -8,17 +8,17 @@ from playwright.sync_api import Page, expect
 
 from jobs.states import State
 from tests.support.browser import DESK, PHONE, Browser
-from tests.support.pages import Person, cookie
+from tests.support.people import Person
 
 pytestmark = pytest.mark.xdist_group("browser")
 
 
 def test_history_is_searched_filtered_and_continued_without_a_reload(
-    live_server: Any, member: Person, browser: Browser, make_job: Any
+    live_server: Any, alice: Person, browser: Browser, make_job: Any
 ) -> None:
     for number in range(26):
-        make_job(member, State.FAILED, prompt=f"clip {number}")
-    make_job(member, State.COMPLETED, prompt="the cat purrs", output_format="gif")
+        make_job(alice, State.FAILED, prompt=f"clip {number}")
+    make_job(alice, State.COMPLETED, prompt="the cat purrs", output_format="gif")
 
     def scenario(page: Page) -> None:
         page.goto("/history")
@@ -36,15 +36,15 @@ def test_history_is_searched_filtered_and_continued_without_a_reload(
         expect(page).to_have_url(re.compile("state=failed"))
         assert page.evaluate("window.sameDocument")
 
-    browser.run(live_server.url, scenario, session=cookie(member))
+    browser.run(live_server.url, scenario, session=alice.cookie)
 
 
 @pytest.mark.parametrize(("viewport", "count"), [(DESK, 8), (PHONE, 2)], ids=["desk", "phone"])
 def test_cards_of_a_full_last_row_are_as_wide_as_those_above(
-    viewport: dict[str, int], count: int, live_server: Any, member: Person, browser: Browser, make_job: Any
+    viewport: dict[str, int], count: int, live_server: Any, alice: Person, browser: Browser, make_job: Any
 ) -> None:
     for _ in range(count):
-        make_job(member, State.FAILED, width=592, height=440)
+        make_job(alice, State.FAILED, width=592, height=440)
 
     def scenario(page: Page) -> None:
         page.goto("/history")
@@ -53,13 +53,13 @@ def test_cards_of_a_full_last_row_are_as_wide_as_those_above(
         assert len({round(box["width"]) for box in boxes if box}) == 1
         assert boxes[0] and boxes[0]["width"] > PHONE["width"] / 2
 
-    browser.run(live_server.url, scenario, session=cookie(member), viewport=viewport)
+    browser.run(live_server.url, scenario, session=alice.cookie, viewport=viewport)
 
 
 def test_a_card_follows_its_job_until_it_is_closed(
-    live_server: Any, member: Person, browser: Browser, make_job: Any
+    live_server: Any, alice: Person, browser: Browser, make_job: Any
 ) -> None:
-    job = make_job(member, State.QUEUED)
+    job = make_job(alice, State.QUEUED)
 
     def scenario(page: Page) -> None:
         page.goto("/history")
@@ -70,13 +70,13 @@ def test_a_card_follows_its_job_until_it_is_closed(
         expect(page.locator(".poster .chip")).to_have_text("Canceled")
         expect(page.locator("[hx-get*='/history/running']")).to_have_count(0)
 
-    browser.run(live_server.url, scenario, session=cookie(member))
+    browser.run(live_server.url, scenario, session=alice.cookie)
 
 
 def test_a_video_that_is_deleted_elsewhere_turns_into_the_page_that_says_so(
-    live_server: Any, member: Person, browser: Browser, make_job: Any
+    live_server: Any, alice: Person, browser: Browser, make_job: Any
 ) -> None:
-    job = make_job(member, State.QUEUED)
+    job = make_job(alice, State.QUEUED)
 
     def scenario(page: Page) -> None:
         page.goto(f"/videos/{job.public_id}")
@@ -87,6 +87,6 @@ def test_a_video_that_is_deleted_elsewhere_turns_into_the_page_that_says_so(
         expect(elsewhere.get_by_text("The video was deleted.")).to_be_visible()
         expect(page.get_by_text("Page not found")).to_be_visible()
 
-    browser.run(live_server.url, scenario, session=cookie(member))
+    browser.run(live_server.url, scenario, session=alice.cookie)
     assert [text for text in browser.complaints if "404" not in text] == []
     browser.complaints.clear()

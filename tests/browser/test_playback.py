@@ -10,7 +10,8 @@ from playwright.sync_api import Page, expect
 from jobs.models import Job
 from jobs.states import State
 from tests.support.browser import Browser, played_seconds
-from tests.support.pages import SAMPLES, Person, cookie
+from tests.support.images import SAMPLES
+from tests.support.people import Person
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -21,7 +22,7 @@ def _own_media(tmp_path: Path) -> None:
 
 
 def test_the_video_is_made_and_plays(
-    live_server: Any, member: Person, start_worker: Callable[..., Any], browser: Browser
+    live_server: Any, alice: Person, start_worker: Callable[..., Any], browser: Browser
 ) -> None:
     start_worker("--model", "camera")
 
@@ -48,7 +49,7 @@ def test_the_video_is_made_and_plays(
         assert page.evaluate("document.querySelector('.poster img').naturalWidth") > 0
         return facts
 
-    facts = browser.run(live_server.url, scenario, session=cookie(member), accept_downloads=True)
+    facts = browser.run(live_server.url, scenario, session=alice.cookie, accept_downloads=True)
     job = Job.objects.get()
     assert job.state == State.COMPLETED
     assert (facts["videoWidth"], facts["videoHeight"]) == (job.width, job.height)

@@ -14,7 +14,7 @@ from accounts.roles import Role
 from jobs.models import Job
 from jobs.states import State
 from tests.support.browser import DESK, PHONE, Browser
-from tests.support.pages import PASSWORD, Person, cookie
+from tests.support.people import PASSWORD, Person
 from tests.support.teams import at, link_in_mail, studio
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -63,13 +63,13 @@ def sign_up_and_join(page: Page, link: str, film: Job) -> str:
 
 
 def test_invited_signed_up_joined_lowered_removed(
-    live_server: Any, member: Person, browser: Browser, make_job: Callable[..., Job]
+    live_server: Any, alice: Person, browser: Browser, make_job: Callable[..., Job]
 ) -> None:
-    team = studio(member.user)
+    team = studio(alice.user)
     owner = at(team, "alice")
     film = make_job(owner, State.COMPLETED, prompt="the studio's first film")
 
-    browser.run(live_server.url, invite, session=cookie(owner))
+    browser.run(live_server.url, invite, session=owner.cookie)
     link = link_in_mail()
 
     hers = browser.run(live_server.url, lambda page: sign_up_and_join(page, link, film))
@@ -83,7 +83,7 @@ def test_invited_signed_up_joined_lowered_removed(
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_role("row").filter(has_text=NEW)).to_contain_text("Viewer")
 
-    browser.run(live_server.url, lower, session=cookie(owner))
+    browser.run(live_server.url, lower, session=owner.cookie)
     waiting.refresh_from_db()
     assert waiting.state == State.CANCELED
     assert Membership.objects.get(user=nora, team=team).role == Role.VIEWER
@@ -99,7 +99,7 @@ def test_invited_signed_up_joined_lowered_removed(
         page.get_by_role("button", name="Remove from the team").click()
         expect(page.get_by_text(f"{NEW} is not in the team any more.")).to_be_visible()
 
-    browser.run(live_server.url, remove, session=cookie(owner))
+    browser.run(live_server.url, remove, session=owner.cookie)
 
     def outside(page: Page) -> int:
         page.goto("/team")
@@ -113,9 +113,9 @@ def test_invited_signed_up_joined_lowered_removed(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_axe_finds_no_serious_fault(
-    scheme: str, size: dict[str, int], live_server: Any, member: Person, browser: Browser
+    scheme: str, size: dict[str, int], live_server: Any, alice: Person, browser: Browser
 ) -> None:
-    team = studio(member.user, mo=Role.MEMBER)
+    team = studio(alice.user, mo=Role.MEMBER)
     owner = at(team, "alice")
     owner.post("/team", {"email": NEW, "role": "member"})
     link = link_in_mail()
@@ -140,7 +140,7 @@ def test_axe_finds_no_serious_fault(
 
     assert (
         browser.run(
-            live_server.url, faults, session=cookie(owner), viewport=size, color_scheme=scheme, reduced_motion="reduce"
+            live_server.url, faults, session=owner.cookie, viewport=size, color_scheme=scheme, reduced_motion="reduce"
         )
         == []
     )

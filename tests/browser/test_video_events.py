@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Request, expect
 from jobs.models import Job
 from jobs.states import State
 from tests.support.browser import Browser
-from tests.support.pages import Person, cookie
+from tests.support.people import Person
 from tests.support.workers import Hurry
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -35,7 +35,7 @@ def test_progress_and_preview_come_without_asking(
     live_process: Callable[..., Any],
     start_worker: Callable[..., Any],
     hurry: Hurry,
-    member: Person,
+    alice: Person,
     browser: Browser,
     make_job: Callable[..., Job],
     settings: Any,
@@ -44,7 +44,7 @@ def test_progress_and_preview_come_without_asking(
     media = settings.STORAGES["default"]["OPTIONS"]["location"]
     live = live_process(MEDIA_ROOT=media, STATIC_ROOT=static_root)
     start_worker("--model", "scripted", MEDIA_ROOT=media)
-    job = make_job(member, State.QUEUED, model="scripted", prompt="delay=0.6", steps=100, num_frames=8)
+    job = make_job(alice, State.QUEUED, model="scripted", prompt="delay=0.6", steps=100, num_frames=8)
     asked: list[str] = []
 
     def note(request: Request) -> None:
@@ -66,12 +66,12 @@ def test_progress_and_preview_come_without_asking(
         expect(page.locator(".video[data-state=completed]")).to_be_visible()
         expect(page.get_by_role("link", name="Download", exact=True)).to_be_visible()
 
-    browser.run(live.url, scenario, session=cookie(member))
+    browser.run(live.url, scenario, session=alice.cookie)
 
 
 def test_where_streams_are_refused_the_page_asks_as_before(
     live_process: Callable[..., Any],
-    member: Person,
+    alice: Person,
     browser: Browser,
     make_job: Callable[..., Job],
     settings: Any,
@@ -79,7 +79,7 @@ def test_where_streams_are_refused_the_page_asks_as_before(
 ) -> None:
     media = settings.STORAGES["default"]["OPTIONS"]["location"]
     live = live_process(MAX_EVENT_STREAMS_PER_PERSON=0, MEDIA_ROOT=media, STATIC_ROOT=static_root)
-    job = make_job(member, State.IN_PROGRESS)
+    job = make_job(alice, State.IN_PROGRESS)
 
     def scenario(page: Page) -> None:
         page.goto(f"/videos/{job.public_id}")
@@ -90,6 +90,6 @@ def test_where_streams_are_refused_the_page_asks_as_before(
         elsewhere.get_by_role("button", name="Cancel").click()
         expect(page.get_by_text("Stopping")).to_be_visible()
 
-    browser.run(live.url, scenario, session=cookie(member))
+    browser.run(live.url, scenario, session=alice.cookie)
     assert [text for text in browser.complaints if "429" not in text] == []
     browser.complaints.clear()

@@ -10,15 +10,15 @@ from playwright.sync_api import Page, expect
 from jobs.webhooks.models import FINISHED_KINDS, Delivery, DeliveryAttempt, Endpoint
 from jobs.webhooks.services import create_endpoint, ping
 from tests.support.browser import DESK, PHONE, Browser
-from tests.support.pages import Person, cookie
+from tests.support.people import Person
 
 LONG = "https://hooks.example.com/" + "mutoscope/" * 12
 
 
 @pytest.fixture
-def endpoint(member: Person) -> Endpoint:
+def endpoint(alice: Person) -> Endpoint:
     """Failing, with a long address, and two deliveries: one that was answered, one on its way."""
-    who: dict[str, Any] = {"team": member.team, "creator": member.user}
+    who: dict[str, Any] = {"team": alice.team, "creator": alice.user}
     endpoint = create_endpoint(**who, url=LONG, kinds=FINISHED_KINDS, description="The render farm")
     answered = ping(endpoint=endpoint)
     DeliveryAttempt.objects.create(
@@ -33,7 +33,7 @@ def endpoint(member: Person) -> Endpoint:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_pages_of_webhooks_have_no_fault(
-    theme: str, live_server: Any, member: Person, endpoint: Endpoint, browser: Browser
+    theme: str, live_server: Any, alice: Person, endpoint: Endpoint, browser: Browser
 ) -> None:
     def scenario(page: Page) -> list[Any]:
         found = []
@@ -56,11 +56,11 @@ def test_the_pages_of_webhooks_have_no_fault(
 
     for viewport in (PHONE, DESK):
         options = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce", "bypass_csp": True}
-        assert browser.run(live_server.url, scenario, session=cookie(member), **options) == []
+        assert browser.run(live_server.url, scenario, session=alice.cookie, **options) == []
 
 
 def test_keys_and_webhooks_are_reached_on_a_desk_and_on_a_phone(
-    live_server: Any, member: Person, browser: Browser
+    live_server: Any, alice: Person, browser: Browser
 ) -> None:
     def desk(page: Page) -> None:
         page.goto("/")
@@ -78,6 +78,6 @@ def test_keys_and_webhooks_are_reached_on_a_desk_and_on_a_phone(
             page.locator("#team-menu").get_by_role("link", name=name).click()
             expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
 
-    browser.run(live_server.url, desk, session=cookie(member), viewport=DESK)
-    browser.run(live_server.url, phone, session=cookie(member), viewport=PHONE)
+    browser.run(live_server.url, desk, session=alice.cookie, viewport=DESK)
+    browser.run(live_server.url, phone, session=alice.cookie, viewport=PHONE)
     assert browser.complaints == []

@@ -8,10 +8,8 @@ import httpx
 import pytest
 from django.conf import settings
 
-from accounts.keys.services import create_api_key
-from accounts.models import User
-from accounts.teams.services import ensure_personal_team
 from mutoscope import AsyncMutoscope, Mutoscope
+from tests.support.people import Person
 from tests.support.web_processes import WebProcesses
 
 CAT = Path(settings.ROOT) / "samples" / "cat.jpg"
@@ -24,9 +22,8 @@ def web(web_processes: Callable[..., WebProcesses]) -> WebProcesses:
 
 
 @pytest.fixture
-def key(transactional_db: None) -> str:
-    user = User.objects.create_user("alice@example.com")
-    return create_api_key(team=ensure_personal_team(user=user), creator=user, name="client")[1]
+def key(transactional_db: None, alice: Person) -> str:
+    return alice.key
 
 
 @pytest.fixture

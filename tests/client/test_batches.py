@@ -19,7 +19,8 @@ from mutoscope import Batch as ClientBatch
 from mutoscope.cli.progress_display import describe_counts
 from tests.client.conftest import CAT, SMALL
 from tests.client.shell import Shell
-from tests.support.web_processes import LiveProcess, site_environment
+from tests.support.environment import web_environment
+from tests.support.web_processes import LiveProcess
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -33,7 +34,7 @@ def live(live_process: Callable[..., LiveProcess]) -> LiveProcess:
 def maintenance_worker(live: LiveProcess) -> Iterator[None]:
     """Runs the worker that finishes a batch after its last video is finished."""
     command = [sys.executable, "manage.py", "maintenance_worker"]
-    process = subprocess.Popen(command, cwd=settings.ROOT, env=site_environment({}))
+    process = subprocess.Popen(command, cwd=settings.ROOT, env=web_environment({}))
     yield
     process.terminate()
     process.wait(60)

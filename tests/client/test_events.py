@@ -5,7 +5,7 @@ import itertools
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx
 import pytest
@@ -29,15 +29,10 @@ from tests.client.faulty_proxy import FaultyProxy
 from tests.support.web_processes import LiveProcess, WebProcesses
 from tests.support.workers import Hurry
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.usefixtures("all_models")]
 # 100 steps of 0.6 s, until the test calls `hurry`.
 LONG = {**SMALL, "model": "scripted", "steps": 100}
 AnyEvent = TypeVar("AnyEvent", StatusEvent, ProgressEvent, PreviewEvent)
-
-
-@pytest.fixture(autouse=True)
-def _all_models(settings: Any) -> None:
-    settings.MODELS_ENABLED = ["camera", "scripted"]
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (fixtures are imported, and then named as arguments)
 """Messages: templates are literals, each template has a Chinese translation, and pages show it."""
 
 import ast
@@ -24,7 +23,8 @@ from common.errors import MutoscopeError, invalid_field
 from common.messages import Message
 from inference.errors import ImageError, RequestError
 from jobs.api.field_errors import error_detail, field_error
-from tests.support.pages import PASSWORD, Person, _fresh_redis, _own_media, alice, mia, picture  # noqa: F401 (fixtures)
+from tests.support.images import image_upload
+from tests.support.people import PASSWORD, Person
 
 ROOT = Path(settings.ROOT)
 MODULES = [
@@ -216,7 +216,7 @@ def test_errors_on_the_batch_page_are_translated(alice: Person) -> None:
         {"a": 1},
     ]
     body = {
-        "images": {"photo": base64.b64encode(picture().read()).decode()},
+        "images": {"photo": base64.b64encode(image_upload().read()).decode()},
         "requests": [valid, *({**valid, "custom_id": str(index), **change} for index, change in enumerate(changes))],
     }
     headers = {"Authorization": f"Bearer {secret}"}

@@ -20,7 +20,6 @@ from django.core.files.storage import default_storage
 
 from jobs.queue.cancel import cancel_job
 from jobs.states import State
-from tests.jobs.conftest import *  # noqa: F403 (Alice, and what she submits)
 from tests.support.event_listener import Listener
 from tests.support.ports import own_port
 from tests.support.web_processes import LiveProcess, WebProcesses

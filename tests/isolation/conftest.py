@@ -1,31 +1,13 @@
 """Two teams that must not see each other: Alice's, with a person of every role, and Mallory's, who is hostile."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 
 from accounts.audit.models import AuditQuerySet
 from accounts.models import Team, TeamOwnedQuerySet
 from jobs.models import JobQuerySet
-from jobs.queue.wakeup import redis_client
 from tests.isolation.world import World, make_world
-
-
-@pytest.fixture(autouse=True)
-def _fresh_counters(db: None) -> None:
-    """Rate limits of an earlier test are not this one's."""
-    redis_client().flushdb()
-    cache.clear()
-
-
-@pytest.fixture(autouse=True)
-def _own_media(tmp_path: Path, settings: Any) -> Iterator[None]:
-    default = {**settings.STORAGES["default"], "OPTIONS": {"location": str(tmp_path / "media")}}
-    settings.STORAGES = {**settings.STORAGES, "default": default}
-    yield
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def told(answer: Any, ids: dict[str, Any]) -> tuple[int, str]:
 
 
 def test_ids_in_api_calls(world: World, own: dict[str, str]) -> None:
-    caller = Caller("key", headers=world.mallory.key())
+    caller = Caller("key", headers=world.mallory.key_headers())
     before = rows_of(world.owner.team)
     for method, address, body in API:
         answers = []
@@ -117,7 +117,7 @@ def test_ids_in_api_calls(world: World, own: dict[str, str]) -> None:
 
 
 def test_ids_in_pages(world: World, own: dict[str, str]) -> None:
-    browser = world.mallory.browser()
+    browser = world.mallory.new_browser()
     before = rows_of(world.owner.team)
     for method, address, body in PAGES:
         answers = []

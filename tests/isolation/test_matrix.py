@@ -51,7 +51,7 @@ class Caller:
 
     def __init__(self, name: str, *, person: Person | None = None, headers: dict[str, str] | None = None) -> None:
         self.name, self.headers = name, headers
-        self.client = person.browser() if person else Client(raise_request_exception=False, headers=headers)
+        self.client = person.new_browser() if person else Client(raise_request_exception=False, headers=headers)
         self.role = ROLES.get(name)
 
     def ask(self, method: str, address: str, look: Callable[[], Any] = bool) -> Any:
@@ -68,11 +68,11 @@ class Caller:
 
 def callers(world: World, need: Need) -> list[Caller]:
     """Those at browsers, then those with keys of the owner's: good, revoked, expired, and without the scope."""
-    keys = {name: world.owner.key() for name in ("key", "revoked", "expired")}
+    keys = {name: world.owner.key_headers() for name in ("key", "revoked", "expired")}
     made = dict(zip(keys, ApiKey.objects.filter(name="test").order_by("id"), strict=True))
     ApiKey.objects.filter(pk=made["revoked"].pk).update(revoked_at=timezone.now())
     ApiKey.objects.filter(pk=made["expired"].pk).update(expires_at=timezone.now())
-    keys["scopeless"] = world.owner.key(*(set(Scope) - {need}))
+    keys["scopeless"] = world.owner.key_headers(*(set(Scope) - {need}))
     people = [Caller(name, person=getattr(world, name)) for name in ROLES]
     return [*people, Caller("anonymous"), *(Caller(name, headers=key) for name, key in keys.items())]
 
@@ -242,7 +242,7 @@ def steady_headers(answer: Any) -> str:
 
 @pytest.mark.parametrize("route", sorted(route for route, rule in ROUTES.items() if getattr(rule, "of_team", False)))
 def test_what_is_anothers_answers_like_what_is_not_there(route: str, world: World) -> None:
-    for caller in (Caller("mallory", person=world.mallory), Caller("key", headers=world.mallory.key())):
+    for caller in (Caller("mallory", person=world.mallory), Caller("key", headers=world.mallory.key_headers())):
         for method in METHODS:
             answers = []
             for values in (of_alice(world), absent()):

@@ -55,7 +55,7 @@ urlpatterns = [path("stream", _stream), path("fail", _fail), path("count", _coun
 @pytest.mark.urls("tests.isolation.test_requests")
 def test_a_stream_is_made_behind_the_wall(world: World) -> None:
     make_job(world.mallory, State.QUEUED, prompt="hers")
-    answer = world.mallory.browser().get("/stream")
+    answer = world.mallory.new_browser().get("/stream")
     assert b"".join(answer.streaming_content) == b"1 1 1 1 1 "
     assert where()[0] == OWNER
     assert b"".join(Client().get("/count").streaming_content) == b"3"
@@ -63,7 +63,7 @@ def test_a_stream_is_made_behind_the_wall(world: World) -> None:
 
 @pytest.mark.urls("tests.isolation.test_requests")
 def test_a_stream_of_an_asynchronous_server_too(world: World) -> None:
-    cookie = world.mallory.browser().cookies["sessionid"].value
+    cookie = world.mallory.new_browser().cookies["sessionid"].value
 
     async def read() -> bytes:
         client = AsyncClient()
@@ -78,7 +78,7 @@ def test_a_stream_of_an_asynchronous_server_too(world: World) -> None:
 @pytest.mark.urls("tests.isolation.test_requests")
 @pytest.mark.django_db(transaction=True)
 def test_a_view_that_fails_leaves_no_wall(world: World) -> None:
-    assert world.mallory.browser().get("/fail").status_code == 500
+    assert world.mallory.new_browser().get("/fail").status_code == 500
     assert where()[0] == OWNER
     assert b"".join(Client().get("/count").streaming_content) == b"2"
 
@@ -119,8 +119,8 @@ def server(request: pytest.FixtureRequest, transactional_db: None, tmp_path: Any
 def test_many_requests_of_two_teams_over_one_connection(server: str, world: World) -> None:
     """Listings, polls, wrong keys and calls that hang up, in any order: everybody gets their own."""
     make_job(world.mallory, State.QUEUED, prompt="hers")
-    headers = {"alice": world.owner.key(), "mallory": world.mallory.key()}
-    cookie = {"sessionid": world.mallory.browser().cookies["sessionid"].value}
+    headers = {"alice": world.owner.key_headers(), "mallory": world.mallory.key_headers()}
+    cookie = {"sessionid": world.mallory.new_browser().cookies["sessionid"].value}
     picture = base64.b64encode((Path(site.ROOT) / "samples" / "cat.jpg").read_bytes()).decode()
     prompts = {"alice": f"a {MARKER} at dusk", "mallory": "hers"}
 

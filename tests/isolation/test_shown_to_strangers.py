@@ -32,7 +32,7 @@ def said(answer: Any) -> tuple[int, str]:
 
 
 def test_members_of_other_teams_see_what_strangers_see(world: World, addresses: list[str]) -> None:
-    browser = world.mallory.browser()
+    browser = world.mallory.new_browser()
     make_job(world.mallory, State.QUEUED, prompt="hers alone")
     for address in addresses:
         stranger = said(Client().get(address))
@@ -45,7 +45,7 @@ def test_members_of_other_teams_see_what_strangers_see(world: World, addresses: 
 
 
 def test_neither_do_they_see_more_of_what_is_not_shown(world: World, addresses: list[str]) -> None:
-    browser = world.mallory.browser()
+    browser = world.mallory.new_browser()
     hidden = world.queued.public_id
     for address in (f"/s/{world.link.token}/{hidden}", f"/g/{SLUG}/{hidden}/content", "/g/no-such-page"):
         stranger = said(Client().get(address))
@@ -61,7 +61,7 @@ def test_strangers_look_from_behind_the_wall_of_the_team_that_shows(
     Publication.objects.create(
         team=world.mallory.team, job=hers, publisher=world.mallory.user, is_public=True, model="camera", search_text="x"
     )
-    for browser in (Client(), world.mallory.browser()):
+    for browser in (Client(), world.mallory.new_browser()):
         assert browser.get(f"/g/{SLUG}/{world.done.public_id}").status_code == 200
         assert browser.get(f"/g/{SLUG}/{hers.public_id}").status_code == 404
         assert browser.get(f"/g/{SLUG}/{hers.public_id}/content").status_code == 404
@@ -70,19 +70,19 @@ def test_strangers_look_from_behind_the_wall_of_the_team_that_shows(
 def test_a_signed_link_works_for_whoever_has_it(world: World, rf: Any) -> None:
     """Signed in to another team, or with a key of another team, as well as without any account."""
     address = signed_content_url(rf.get("/"), world.done)
-    other = Client(headers=world.mallory.key())
-    for client in (Client(), world.mallory.browser(), other):
+    other = Client(headers=world.mallory.key_headers())
+    for client in (Client(), world.mallory.new_browser(), other):
         assert said(client.get(address))[0] == 200
     queued = address.replace(world.done.public_id, world.queued.public_id)
     hers = make_job(world.mallory, State.COMPLETED)
     swapped = address.replace(world.done.public_id, hers.public_id)
-    for client in (Client(), world.mallory.browser(), other):
+    for client in (Client(), world.mallory.new_browser(), other):
         assert [client.get(wrong).status_code for wrong in (queued, swapped)] == [401, 401]
 
 
 def test_the_present_team_is_asked_for_again_behind_another_wall(world: World, rf: Any) -> None:
     """`principal_for_session` after a visit finds the person's own team, not the one whose page they looked at."""
-    browser = world.mallory.browser()
+    browser = world.mallory.new_browser()
     browser.get(f"/s/{world.link.token}")
     request = rf.get("/")
     request.user, request.session = world.mallory.user, browser.session

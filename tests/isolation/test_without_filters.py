@@ -29,7 +29,7 @@ def rows_of(team: Team) -> dict[str, list[Any]]:
 
 
 def mallorys(world: World) -> list[Caller]:
-    return [Caller("mallory", person=world.mallory), Caller("key", headers=world.mallory.key())]
+    return [Caller("mallory", person=world.mallory), Caller("key", headers=world.mallory.key_headers())]
 
 
 def test_the_filters_are_really_out(world: World, careless: None) -> None:

@@ -2,19 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from io import BytesIO
+from typing import Any
 
-from allauth.account.models import EmailAddress
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
-from django.test import Client
 from django.utils import timezone
-from PIL import Image
 
 from accounts.keys.services import create_api_key
-from accounts.models import ApiKey, Invitation, Membership, Team, User
-from accounts.quota.services import grant, reserve
-from accounts.roles import Role, Scope
+from accounts.models import ApiKey, Invitation, Membership, Team
+from accounts.roles import Role
 from accounts.teams.services import ensure_personal_team, provision_team
 from common.clock import DatabaseNow
 from jobs.batches.models import Batch, BatchItem
@@ -22,31 +16,12 @@ from jobs.compat.uploads import StoredUpload, UploadStore
 from jobs.galleries.models import Collection, CollectionItem, Publication, ShareLink
 from jobs.models import Job
 from jobs.states import State
-from jobs.storage.files import attempt_key, source_key
 from jobs.webhooks.models import Delivery, Endpoint
+from tests.support.images import png
+from tests.support.people import Person, make_user, sign_in
+from tests.support.videos import store_job
 
-PASSWORD = "reel-of-cards-1894"
 MARKER = "zanzibar"  # in everything that is Alice's team's
-
-
-@dataclass(frozen=True)
-class Person:
-    user: User
-    team: Team
-
-    def browser(self) -> Client:
-        """Signed in, with the team chosen."""
-        client = Client(raise_request_exception=False)
-        client.force_login(self.user, backend="allauth.account.auth_backends.AuthenticationBackend")
-        session = client.session
-        session["team"] = self.team.pk
-        session.save()
-        return client
-
-    def key(self, *scopes: Scope) -> dict[str, str]:
-        """Headers with a key of this person's, by default of every scope."""
-        _, clear = create_api_key(team=self.team, creator=self.user, name="test", scopes=scopes or tuple(Scope))
-        return {"Authorization": f"Bearer {clear}"}
 
 
 @dataclass(frozen=True)
@@ -71,14 +46,13 @@ class World:
 
 
 def person(name: str, *, team: Team | None = None, role: Role = Role.OWNER) -> Person:
-    user = User.objects.create_user(f"{name}@example.com", PASSWORD, name=name)
-    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    user = make_user(f"{name}@example.com", name)
     ensure_personal_team(user=user)
     if team is None:
         team = provision_team(name=f"team of {name}", owner=user)
     else:
         Membership.objects.create(team=team, user=user, role=role)
-    return Person(user, team)
+    return sign_in(user, team)
 
 
 def make_world() -> World:
@@ -111,7 +85,7 @@ def make_world() -> World:
         inviter=owner.user,
         expires_at=timezone.now() + timedelta(days=1),
     )
-    upload = UploadStore(owner.team, "").put(_picture(), name=f"{MARKER}.png", content_type="image/png", metadata={})
+    upload = UploadStore(owner.team, "").put(png(), name=f"{MARKER}.png", content_type="image/png", metadata={})
     batch = Batch.objects.create(team=owner.team, user=owner.user, name=f"batch of {MARKER}", total=1, fingerprint=b"")
     BatchItem.objects.create(team=owner.team, batch=batch, index=0, custom_id=MARKER, job=done)
     things = (done, queued, *shown, hook, delivery, upload, batch)
@@ -131,44 +105,7 @@ def make_gallery(someone: Person, job: Job) -> tuple[Publication, Collection, Sh
 
 
 def make_job(someone: Person, state: State, prompt: str = f"a {MARKER} at dusk") -> Job:
-    job = Job(
-        team=someone.team,
-        user=someone.user,
-        model="camera",
-        prompt=prompt,
-        preset="standard",
-        resolution="512p",
-        width=584,
-        height=440,
-        num_frames=16,
-        fps=8,
-        steps=50,
-        guidance_scale=9.0,
-        seed=7,
-        output_format="mp4",
-        pool="cpu",
-        quoted_credits=3,
-        state=state,
-        metadata={"note": prompt},
-    )
-    job.source_key = source_key(someone.team.pk, job.pk)
-    default_storage.save(job.source_key, ContentFile(_picture()))
+    columns: dict[str, Any] = {"prompt": prompt, "metadata": {"note": prompt}}
     if state == State.COMPLETED:
-        job.finished_at = job.started_at = DatabaseNow()
-        job.result_key = attempt_key(someone.team.pk, job.pk, 1, "video.mp4")
-        job.poster_key = attempt_key(someone.team.pk, job.pk, 1, "poster.jpg")
-        job.charged_credits, job.gpu_seconds, job.result_bytes = 2, 1.5, 4
-        default_storage.save(job.result_key, ContentFile(f"film of {MARKER}".encode()))
-        default_storage.save(job.poster_key, ContentFile(_picture()))
-    else:
-        grant(team=someone.team, credits=job.quoted_credits, reason="for the test")
-        reserve(usage_key=job.usage_key, job_id=job.pk, credits=job.quoted_credits)
-    job.save(force_insert=True)
-    job.refresh_from_db()
-    return job
-
-
-def _picture() -> bytes:
-    buffer = BytesIO()
-    Image.new("RGB", (96, 64), "teal").save(buffer, "PNG")
-    return buffer.getvalue()
+        columns["started_at"] = DatabaseNow()
+    return store_job(someone.team, someone.user, state, f"film of {MARKER}".encode(), **columns)

@@ -21,13 +21,13 @@ from common.ids import new_id
 from jobs.models import Job, MetricCounter, Worker
 from jobs.queue.cancel import cancel_job
 from jobs.queue.claim import claim_job
-from jobs.queue.finish import AttemptResult, complete_job, fail_job
+from jobs.queue.finish import fail_job
 from jobs.webhooks.delivery import Deliverer
 from jobs.webhooks.outbox import dispatch_outbox
 from portal.metrics import site
-from tests.jobs.conftest import Person, alice, as_alice, body, fresh_redis, submit  # noqa: F401
-from tests.jobs.webhooks.conftest import endpoint, receiver  # noqa: F401
-from tests.portal.web.test_health import frozen_database
+from tests.support.outages import frozen_database
+from tests.support.people import Person
+from tests.support.videos import claim_next, complete
 from tests.support.web_processes import WebProcesses
 from tests.support.webhook_receiver import say
 from tests.support.workers import wait_until
@@ -81,15 +81,12 @@ def assert_grows(earlier: str, later: str) -> None:
 
 
 def finish(job: Job) -> Job:
-    claimed = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
-    assert claimed is not None
+    claimed = claim_next()
     assert claimed.pk == job.pk
-    made = AttemptResult(result_key="r.mp4", poster_key="p.jpg", result_bytes=9, gpu_seconds=0.4)
-    assert complete_job(fence=claimed.fence, result=made)
-    return claimed
+    return complete(claimed)
 
 
-def test_it_is_valid_and_follows_the_conventions(submit: Callable[..., Job]) -> None:  # noqa: F811
+def test_it_is_valid_and_follows_the_conventions(submit: Callable[..., Job]) -> None:
     finish(submit())
     submit()
     dispatch_outbox()
@@ -115,7 +112,7 @@ def assert_cumulative(buckets: list[Sample]) -> None:
         assert [count for _, count in line] == sorted(count for _, count in line)
 
 
-def test_videos_are_counted_once_by_how_they_went(submit: Callable[..., Job], alice: Person) -> None:  # noqa: F811
+def test_videos_are_counted_once_by_how_they_went(submit: Callable[..., Job], alice: Person) -> None:
     job = submit()
     Job.objects.filter(pk=job.pk).update(queued_at=timezone.now() - timedelta(seconds=20))
     charged = finish(job).quoted_credits
@@ -151,7 +148,7 @@ def test_videos_are_counted_once_by_how_they_went(submit: Callable[..., Job], al
     assert_grows(before, text)
 
 
-def test_a_count_that_is_rolled_back_is_made_again(submit: Callable[..., Job], monkeypatch: Any) -> None:  # noqa: F811
+def test_a_count_that_is_rolled_back_is_made_again(submit: Callable[..., Job], monkeypatch: Any) -> None:
     submit()
     with monkeypatch.context() as broken:
         broken.setattr("jobs.webhooks.outbox.count_events", lambda _: 1 / 0)
@@ -161,7 +158,7 @@ def test_a_count_that_is_rolled_back_is_made_again(submit: Callable[..., Job], m
     assert MetricCounter.objects.get(kind="queued").count == 1
 
 
-def test_tries_of_webhooks_are_counted(submit: Callable[..., Job], endpoint: Any, receiver: Any) -> None:  # noqa: F811
+def test_tries_of_webhooks_are_counted(submit: Callable[..., Job], endpoint: Any, receiver: Any) -> None:
     endpoint()
     finish(submit())
     for status in (500, 200):
@@ -192,7 +189,7 @@ def test_workers_show_their_gpus() -> None:
         assert value(text, "mutoscope_workers", pool="gpu", model="i2vgen-xl", state=state) == count
 
 
-def test_labels_are_bounded_and_name_nobody(submit: Callable[..., Job], alice: Person) -> None:  # noqa: F811
+def test_labels_are_bounded_and_name_nobody(submit: Callable[..., Job], alice: Person) -> None:
     def requests_in(text: str) -> list[Any]:
         return [labels for name, labels in series(text) if name == "mutoscope_http_requests_total"]
 
@@ -220,7 +217,7 @@ def test_labels_are_bounded_and_name_nobody(submit: Callable[..., Job], alice: P
     assert len(added) <= 6
 
 
-def test_it_is_kept_for_a_moment(submit: Callable[..., Job], monkeypatch: Any) -> None:  # noqa: F811
+def test_it_is_kept_for_a_moment(submit: Callable[..., Job], monkeypatch: Any) -> None:
     monkeypatch.setattr(site, "_CACHE_MAX_AGE_SECONDS", 600)
     before = scrape()
     submit()
@@ -287,7 +284,7 @@ def test_other_networks_may_be_let_in(settings: Any) -> None:
 
 def test_counts_outlive_the_processes_that_made_them(
     web_processes: Callable[..., WebProcesses],
-    alice: Person,  # noqa: F811
+    alice: Person,
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "metrics"
@@ -327,7 +324,7 @@ def test_counts_outlive_the_processes_that_made_them(
 
 def test_on_a_full_disk_requests_are_answered_uncounted(
     web_processes: Callable[..., WebProcesses],
-    alice: Person,  # noqa: F811
+    alice: Person,
     tmp_path: Path,
 ) -> None:
     web = web_processes(1, METRICS_DIR=tmp_path / "metrics")

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (fixtures are imported, and then named as arguments)
 """Pages ask the database a fixed number of questions, however much they show; who is asking is one of them."""
 
 import json
@@ -12,7 +11,7 @@ from jobs.batches.models import Batch, BatchItem
 from jobs.galleries.models import Collection, CollectionItem, Publication
 from jobs.models import Job
 from jobs.states import State
-from tests.support.pages import Person, _fresh_redis, _own_media, alice, make_job, mia  # noqa: F401 (fixtures)
+from tests.support.people import Person
 
 
 @pytest.mark.parametrize("jobs", [1, 5])

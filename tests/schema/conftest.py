@@ -7,14 +7,11 @@ import pytest
 from django.test import Client
 
 from accounts.quota.services import grant
-from jobs.queue.wakeup import redis_client
 from tests.isolation.world import World, make_world
 
 
 @pytest.fixture
-def world(db: None, settings: Any, tmp_path: Any) -> World:
-    default = {**settings.STORAGES["default"], "OPTIONS": {"location": str(tmp_path / "media")}}
-    settings.STORAGES = {**settings.STORAGES, "default": default}
+def world(db: None, settings: Any) -> World:
     settings.GENERATE_TIMEOUT_SECONDS, settings.GENERATE_RATE_LIMIT = 0.01, "100000/minute"
     world = make_world()
     grant(team=world.owner.team, credits=1_000_000, reason="for the test")
@@ -23,5 +20,4 @@ def world(db: None, settings: Any, tmp_path: Any) -> World:
 
 @pytest.fixture
 def client(world: World) -> Iterator[Client]:
-    redis_client().flushdb()
-    yield Client(raise_request_exception=False, headers=world.owner.key())
+    yield Client(raise_request_exception=False, headers=world.owner.key_headers())

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tests.portal.management.commands.test_up import ROOT, Portal
+from tests.support.portal_process import ROOT, Portal
 
 OWNER = "fuzz@example.com"
 # What has another way of being tested, and why.

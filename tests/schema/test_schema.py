@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.portal.management.commands.test_up import Portal
 from tests.schema.run import running_portal, schemathesis, stateful, troubles_of
+from tests.support.portal_process import Portal
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,16 @@ Playwright keeps an event loop running in its thread, and Django rightly refuses
 does is written as functions of a page, and runs in a thread of its own, while the test's thread keeps the database.
 """
 
+import os
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
 
 Result = TypeVar("Result")
@@ -87,3 +91,19 @@ class Browser:
     def _listen(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url')})")
+
+
+def chromium() -> str:
+    """The path of the browser. Without a browser these tests fail; they are not skipped."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if not found or not Path(found).exists():
+        pytest.fail("These tests need Chromium: apt-get install chromium, or set CHROMIUM to its path.")
+    return found
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """A new browser. The test fails if its console shows an error, a warning or a violation of the CSP."""
+    with Browser(chromium()) as found:
+        yield found
+    assert found.complaints == []

@@ -8,7 +8,7 @@ from django.core import mail
 from accounts.models import Membership, Team, User
 from accounts.roles import Role
 from accounts.teams.services import provision_team
-from tests.support.pages import Person, make_user, sign_in
+from tests.support.people import Person, make_user, sign_in
 
 
 def studio(owner: User, **members: Role) -> Team:

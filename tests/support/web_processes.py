@@ -1,18 +1,15 @@
 """Real web processes, as production runs them, against this test's database: pre-forked sync workers, and `live`."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import psutil
 import pytest
-from django.conf import settings
-from django.db import connection
 
+from tests.support.environment import web_environment
 from tests.support.ports import own_port
 from tests.support.workers import wait_until
 
@@ -88,22 +85,6 @@ class LiveProcess:
             process.kill()
 
 
-def site_environment(variables: dict[str, Any]) -> dict[str, str]:
-    """Of processes of the site that share this test's database."""
-    address = urlsplit(os.environ["DATABASE_URL"])
-    root = Path(settings.ROOT)
-    # Whether it may hold answers back is for each kind of process to say itself.
-    inherited = {name: value for name, value in os.environ.items() if name != "LONG_POLLING_ENABLED"}
-    return {
-        **inherited,
-        "DATABASE_URL": urlunsplit(address._replace(path="/" + str(connection.settings_dict["NAME"]))),
-        "PYTHONPATH": os.pathsep.join([str(root), str(root / "platform")]),
-        "DJANGO_SETTINGS_MODULE": "portal.settings",
-        "REDIS_TIMEOUT_SECONDS": "30",  # see tests/settings.py
-        **{name: str(value) for name, value in variables.items()},
-    }
-
-
 @pytest.fixture
 def web_processes(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., WebProcesses]]:
     """Starts web processes; environment variables by keyword."""
@@ -112,7 +93,7 @@ def web_processes(transactional_db: None, tmp_path: Path) -> Iterator[Callable[.
     def start(count: int = 4, **variables: Any) -> WebProcesses:
         folder = tmp_path / f"web-{len(started)}"
         folder.mkdir()
-        started.append(WebProcesses(count, folder, site_environment(variables)))
+        started.append(WebProcesses(count, folder, web_environment(variables)))
         return started[-1]
 
     yield start
@@ -128,7 +109,7 @@ def live_process(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..
     def start(**variables: Any) -> LiveProcess:
         folder = tmp_path / f"live-{len(started)}"
         folder.mkdir()
-        started.append(LiveProcess(folder, site_environment(variables)))
+        started.append(LiveProcess(folder, web_environment(variables)))
         return started[-1]
 
     yield start

@@ -1,6 +1,5 @@
 """Real workers as processes of their own, against this test's database."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -8,14 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psutil
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from jobs.models import Job
+from tests.support.environment import process_environment
 
 # Anything may take so long: a wait ends with what it waits for, and a busy machine is no fault of what is tested.
 PATIENCE_SECONDS = 120.0
@@ -103,22 +101,17 @@ def hurry(tmp_path: Path) -> Hurry:
 def start_worker(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
     """Starts workers (by default of the camera); environment variables by keyword. All are killed after the test."""
     started: list[WorkerProcess] = []
-    address = urlsplit(os.environ["DATABASE_URL"])
-    database_url = urlunsplit(address._replace(path="/" + str(connection.settings_dict["NAME"])))
 
     def start(*arguments: str, wait: str = "engine_ready", **variables: Any) -> WorkerProcess:
-        environment = {
-            **os.environ,
-            "DATABASE_URL": database_url,
+        defaults = {
             "LOG_JSON": "1",
             # torch's threads spin while they wait for each other: on two busy cores that takes minutes.
             "OMP_NUM_THREADS": "1",
             "SCRATCH_DIR": str(tmp_path / "scratch"),
             "SCRIPT_SKIP_DELAYS_FILE": str(tmp_path / "hurry"),
-            **{name: str(value) for name, value in variables.items()},
         }
-        environment.pop("DJANGO_SETTINGS_MODULE", None)
         log = tmp_path / f"worker-{len(started)}.log"
+        environment = process_environment({**defaults, **variables})
         started.append(WorkerProcess(list(arguments) or ["--model", "camera"], environment, log))
         if wait:
             started[-1].wait_for(wait)
@@ -131,3 +124,9 @@ def start_worker(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..
             worker.process.kill()
             worker.process.wait()
             psutil.wait_procs(children, timeout=5)
+
+
+@pytest.fixture
+def all_models(settings: Any) -> None:
+    """Requests may name every model that the tests use."""
+    settings.MODELS_ENABLED = ["camera", "scripted", "i2vgen-xl-tiny"]

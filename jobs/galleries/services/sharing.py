@@ -66,7 +66,7 @@ def find_link(token: str) -> ShareLink | None:
     """The live link behind a token, with its team and its collection; None for all others alike."""
     if "\0" in token:
         return None
-    links = ShareLink.objects.live().filter(token=token, team__closed_at=None)
+    links = ShareLink.objects.live().filter(token=token, team__deleted_at=None)
     return links.select_related("team", "collection").first()
 
 

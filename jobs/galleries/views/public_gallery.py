@@ -33,7 +33,7 @@ def public_page_required(view: PublicView) -> PublicView:
 
     @wraps(view)
     def page(request: HttpRequest, slug: str, **kwargs: str) -> HttpResponseBase:
-        found = PublicPage.objects.select_related("team").filter(slug=slug, is_on=True, team__closed_at=None).first()
+        found = PublicPage.objects.select_related("team").filter(slug=slug, is_on=True, team__deleted_at=None).first()
         try:
             if found is None:
                 raise page_not_found()

@@ -4,23 +4,19 @@ from typing import Any
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
-from django.core.cache import cache
 from django.test import Client
 
 from accounts.audit.models import AuditEntry, Verb
 from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, User
 from accounts.teams.services import ensure_personal_team
-from tests.support.pages import PASSWORD, make_user
+from tests.support.people import PASSWORD, make_user
+
+pytestmark = pytest.mark.django_db
 
 EMAIL = "nora@example.com"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 CHANGES = {Verb.INSERT, Verb.UPDATE, Verb.DELETE}
-
-
-@pytest.fixture(autouse=True)
-def _fresh_counts(db: None) -> None:
-    cache.clear()
 
 
 @pytest.fixture

@@ -23,18 +23,17 @@ from accounts.quota.models import Plan, Wallet
 from accounts.quota.services import grant
 from accounts.roles import Role
 from accounts.teams.services import ensure_personal_team
-
-PASSWORD = "reel-of-cards-1894"
-
-
-@pytest.fixture
-def alice(db: None) -> User:
-    return User.objects.create_user("alice@example.com", PASSWORD)
+from tests.support.people import PASSWORD, make_user
 
 
 @pytest.fixture
-def team(alice: User) -> Team:
-    return ensure_personal_team(user=alice)
+def owner(db: None) -> User:
+    return make_user("alice@example.com")
+
+
+@pytest.fixture
+def team(owner: User) -> Team:
+    return ensure_personal_team(user=owner)
 
 
 def entries(model: type[Any], verb: Verb = Verb.UPDATE) -> Any:
@@ -64,8 +63,8 @@ def test_an_added_and_a_removed_row_are_recorded_whole(team: Team) -> None:
     assert (removed.team_id, removed.row_id, removed.changes["role"]) == (team.pk, added.row_id, ["viewer", None])
 
 
-def test_noise_makes_no_entry(team: Team, alice: User) -> None:
-    key, _ = create_api_key(team=team, creator=alice, name="test")
+def test_noise_makes_no_entry(team: Team, owner: User) -> None:
+    key, _ = create_api_key(team=team, creator=owner, name="test")
     before = AuditEntry.objects.count()
     ApiKey.objects.filter(pk=key.pk).update(last_used_at=key.created_at, last_used_ip="10.0.0.1")
     User.objects.update(last_login=key.created_at)
@@ -81,11 +80,11 @@ def test_a_changed_plan_of_a_wallet_is_recorded_in_its_team(team: Team) -> None:
     assert (entry.team_id, entry.changes) == (team.pk, {"plan_id": [old, plan.pk]})
 
 
-def test_no_secret_is_in_the_log(team: Team, alice: User) -> None:
-    key, clear = create_api_key(team=team, creator=alice, name="test")
-    alice.set_password("another-long-password")
-    alice.save()
-    hashes = [alice.password, bytes(ApiKey.objects.get(pk=key.pk).secret_sha256).hex()]
+def test_no_secret_is_in_the_log(team: Team, owner: User) -> None:
+    key, clear = create_api_key(team=team, creator=owner, name="test")
+    owner.set_password("another-long-password")
+    owner.save()
+    hashes = [owner.password, bytes(ApiKey.objects.get(pk=key.pk).secret_sha256).hex()]
     written = repr(list(AuditEntry.objects.values()))
     for secret in [PASSWORD, "another-long-password", clear, clear.split("_", 2)[2], *hashes]:
         assert secret not in written
@@ -104,14 +103,14 @@ def test_every_column_that_looks_secret_is_declared_so(label: str) -> None:
     assert AUDITED_MODELS[label].hidden | AUDITED_MODELS[label].ignored <= {field.column for field in columns}
 
 
-def test_what_a_session_does_names_the_person_and_the_address(team: Team, alice: User) -> None:
+def test_what_a_session_does_names_the_person_and_the_address(team: Team, owner: User) -> None:
     client = Client()
-    client.force_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(owner, backend="allauth.account.auth_backends.AuthenticationBackend")
     form = {"name": "new", "scopes": ["videos:read"], "expires": "90"}
     client.post("/api-keys", form, headers={"X-Request-Id": "request-1"}, REMOTE_ADDR="9.9.9.9")
     key = ApiKey.objects.get()
     entry = entries(ApiKey, Verb.INSERT).get()
-    assert (entry.team, entry.actor, entry.api_key_id) == (team, alice, None)
+    assert (entry.team, entry.actor, entry.api_key_id) == (team, owner, None)
     assert (entry.ip, entry.request_id, entry.system) == ("9.9.9.9", "request-1", "")
     client.post(f"/api-keys/{key.prefix}/revoke", REMOTE_ADDR="8.8.8.8")
     assert (entries(ApiKey).get().ip, list(entries(ApiKey).get().changes)) == ("8.8.8.8", ["revoked_at"])

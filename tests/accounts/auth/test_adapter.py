@@ -10,15 +10,11 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import User
-from tests.support.pages import make_user
+from tests.support.people import PASSWORD, make_user
+
+pytestmark = pytest.mark.django_db
 
 EMAIL = "nora@example.com"
-PASSWORD = "reel-of-cards-1894"
-
-
-@pytest.fixture(autouse=True)
-def fresh_counts(db: None) -> None:
-    cache.clear()
 
 
 def log_in(client: Client, password: str, *, address: str) -> str:

@@ -8,7 +8,7 @@ from django.test import Client
 
 from jobs.models import Job
 from jobs.states import State
-from tests.support.pages import Person
+from tests.support.people import Person
 
 TEAM_PAGES = ["/", "/history", "/history/running", "/api-keys", "/accounts/email/", "/accounts/password/change/"]
 VIDEO_PAGES = ["/videos/{id}", "/videos/{id}/live", "/videos/{id}/picture"]

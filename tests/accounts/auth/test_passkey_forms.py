@@ -8,7 +8,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
 from django.test import Client
 
-from tests.support.pages import PASSWORD, Person, make_user
+from tests.support.people import PASSWORD, Person, make_user
 
 HUGE = "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5"  # a user's number with many digits
 

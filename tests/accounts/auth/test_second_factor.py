@@ -10,20 +10,16 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
-from django.core.cache import cache
 from django.test import Client
 
 from accounts.auth.second_factor import decrypt, encrypt, has_second_factor
 from accounts.models import User
-from tests.support.pages import PASSWORD, make_user
+from tests.support.people import PASSWORD, make_user
+
+pytestmark = pytest.mark.django_db
 
 EMAIL = "nora@example.com"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
-
-
-@pytest.fixture(autouse=True)
-def fresh_counts(db: None) -> None:
-    cache.clear()
 
 
 @pytest.fixture

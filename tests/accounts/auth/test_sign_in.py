@@ -8,7 +8,7 @@ from django.core import mail
 from django.test import Client
 
 from accounts.models import Team, User
-from tests.support.pages import PASSWORD, Person, make_user
+from tests.support.people import PASSWORD, Person, make_user
 
 EMAIL = "nora@example.com"
 

@@ -17,7 +17,7 @@ from accounts.models import Team, User
 from portal.settings.oidc import oidc_origins, oidc_providers
 from tests.support.browser import Browser
 from tests.support.identity_provider import CLIENT_ID, CLIENT_SECRET, IdentityProvider
-from tests.support.pages import Person, make_user
+from tests.support.people import Person, make_user
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -91,8 +91,8 @@ def test_unless_the_administrator_trusts_it(provider: IdentityProvider, anonymou
     sign_in(anonymous)
     assert anonymous.get("/history").status_code == 200
     assert SocialAccount.objects.get().user == user
-    provider.claims |= {"sub": "43", "email": "mallory@example.com", "email_verified": False}
-    make_user("mallory@example.com")
+    provider.claims |= {"sub": "43", "email": "charlie@example.com", "email_verified": False}
+    make_user("charlie@example.com")
     other = Client()
     sign_in(other)
     assert other.get("/history").status_code == 302

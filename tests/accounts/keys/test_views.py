@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.keys.services import create_api_key
 from accounts.models import ApiKey
 from accounts.roles import Scope
-from tests.support.pages import Person
+from tests.support.people import Person
 
 FIELDS = {"name": "batch script", "scopes": ["videos:read", "videos:write"], "expires": "30"}
 

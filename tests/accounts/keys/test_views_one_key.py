@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.keys.services import create_api_key
 from accounts.models import ApiKey
 from accounts.roles import Scope
-from tests.support.pages import Person
+from tests.support.people import Person
 
 FIELDS = {"name": "batch script", "scopes": ["videos:read"], "expires": "30"}
 NO_CAPS = {"credits_per_month": "", "videos_per_day": "", "requests_per_minute": ""}

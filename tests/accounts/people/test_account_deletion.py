@@ -28,7 +28,7 @@ from accounts.teams.services import provision_team
 from common.errors import Conflict
 from jobs.models import Job
 from jobs.states import State
-from tests.support.pages import PASSWORD, Person, make_user
+from tests.support.people import PASSWORD, Person, make_user
 
 
 def confirmed(person: Person) -> Client:

@@ -1,7 +1,5 @@
-# ruff: noqa: F811 (fixtures are imported, and then named as arguments)
 """What each movement of credits counts, and on which day."""
 
-import uuid
 from datetime import UTC, date, datetime
 
 import pytest
@@ -13,24 +11,17 @@ from accounts.quota.services import free_storage
 from common.messages import Message
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job, delete_job
-from jobs.queue.claim import claim_job
-from jobs.queue.finish import AttemptResult, complete_job, fail_job
+from jobs.queue.finish import fail_job
 from jobs.queue.ledger_check import find_discrepancies
 from jobs.videos.cleanup import delete_due_files
-from tests.jobs.conftest import alice, as_alice, body, fresh_redis, submit  # noqa: F401 (fixtures)
+from tests.support import videos
+from tests.support.videos import claim_next
 
 pytestmark = pytest.mark.django_db
 
 
-def claim() -> Job:
-    job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
-    assert job is not None
-    return job
-
-
 def complete(job: Job, gpu_seconds: float = 1.25) -> None:
-    result = AttemptResult(result_key="r.mp4", poster_key="p.jpg", result_bytes=4000, gpu_seconds=gpu_seconds)
-    assert complete_job(fence=job.fence, result=result)
+    videos.complete(job, gpu_seconds=gpu_seconds, result_bytes=4000)
 
 
 def counted() -> list[tuple]:
@@ -49,7 +40,7 @@ def test_a_submit_counts_what_is_promised_by_person_key_and_model(submit, alice)
 
 def test_a_finished_video_counts_what_was_charged_and_what_is_stored(submit, alice):
     submit(num_frames=32, steps=100, resolution="512p")
-    complete(claim())
+    complete(claim_next())
     job = Job.objects.get()
     assert job.quoted_credits > job.charged_credits == 1
     assert counted() == [(1, 1, 1, 1.25)]
@@ -63,7 +54,7 @@ def test_what_costs_nothing_counts_nothing(end, submit):
     if end == "cancel":
         cancel_job(job=job)
     else:
-        assert fail_job(fence=claim().fence, code="broken", message=Message("It broke."))
+        assert fail_job(fence=claim_next().fence, code="broken", message=Message("It broke."))
     assert counted() == [(0, 0, 0, 0)]
     assert not list(find_discrepancies())
 
@@ -72,7 +63,7 @@ def test_a_video_counts_on_the_day_of_its_submit(submit):
     with time_machine.travel(datetime(2026, 5, 31, 23, 59, 59, tzinfo=UTC), tick=False):
         submit()
     with time_machine.travel(datetime(2026, 6, 1, 0, 0, 1, tzinfo=UTC), tick=False):
-        complete(claim())
+        complete(claim_next())
         submit()
     assert list(UsageDay.objects.order_by("day").values_list("day", "videos", "completed")) == [
         (date(2026, 5, 31), 1, 1),
@@ -83,7 +74,7 @@ def test_a_video_counts_on_the_day_of_its_submit(submit):
 
 def test_deleting_a_video_frees_its_bytes_once(submit, alice):
     submit()
-    complete(claim())
+    complete(claim_next())
     delete_job(job=Job.objects.get())
     assert alice.wallet.stored_bytes == 4000
     assert (delete_due_files(), delete_due_files()) == (1, 0)

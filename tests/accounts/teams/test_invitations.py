@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Invitation, Membership, Team, User
 from accounts.roles import Role
-from tests.support.pages import PASSWORD, Person, make_user, sign_in
+from tests.support.people import PASSWORD, Person, make_user, sign_in
 from tests.support.teams import at, link_in_mail, role_of, studio, text_of
 
 NEW = "nora@example.com"

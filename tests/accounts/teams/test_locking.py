@@ -13,7 +13,7 @@ from accounts.roles import Role
 from accounts.teams.invitations import accept, invite
 from accounts.teams.members import change_member, leave_team, remove_member, transfer_ownership
 from common.errors import MutoscopeError
-from tests.support.pages import make_user
+from tests.support.people import make_user
 from tests.support.teams import role_of, studio
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -15,7 +15,8 @@ from jobs.models import Job
 from jobs.queue.claim import claim_job
 from jobs.queue.finish import requeue_job
 from jobs.states import State
-from tests.support.pages import Person, picture
+from tests.support.images import image_upload
+from tests.support.people import Person
 from tests.support.teams import at, role_of, studio, text_of
 
 ROLES = {"adam": Role.ADMIN, "anna": Role.ADMIN, "mo": Role.MEMBER, "vera": Role.VIEWER}
@@ -122,7 +123,7 @@ def test_caps_are_kept_and_nonsense_is_refused_beside_its_field(team: Team) -> N
 def jobs_of(person: Person) -> tuple[Job, Job]:
     """One that runs and one that waits."""
     for _ in range(2):
-        assert person.post("/", {"prompt": "zoom", "image": picture(), "preset": "fast"}).status_code == 302
+        assert person.post("/", {"prompt": "zoom", "image": image_upload(), "preset": "fast"}).status_code == 302
     running = claim_job(pool="cpu", worker_id=new_id(), models=["camera"], vram_mb=0)
     assert running
     return running, Job.objects.get(user=person.user, state=State.QUEUED)
@@ -180,7 +181,7 @@ def test_no_job_slips_in_behind_the_removal(team: Team, make_job: Callable[..., 
 
     mo = at(team, "mo")
     principal = Principal(team=team, user=mo.user, role=Role.MEMBER, scopes=SCOPES_OF_ROLE[Role.MEMBER])
-    checked = VideoRequestSerializer(data={"prompt": "zoom", "image": picture()})
+    checked = VideoRequestSerializer(data={"prompt": "zoom", "image": image_upload()})
     assert checked.is_valid()
     request = build_request(checked.validated_data, team=team)
     remove(at(team, "alice"), "mo")

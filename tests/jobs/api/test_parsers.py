@@ -8,7 +8,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.jobs.conftest import png
+from tests.support.images import png
 
 MEGABYTE = 1_000_000
 LARGE, TOO_LARGE = 40 * MEGABYTE, 60 * MEGABYTE

@@ -18,9 +18,10 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.parametrize("scope", ["team", "key"])
 def test_of_32_threads_against_50_a_minute_exactly_50_calls_pass(scope, web_processes, alice):
+    headers = alice.headers
     (Plan if scope == "team" else ApiKey).objects.update(requests_per_minute=50)
     web = web_processes(4)
-    with web.client(alice.headers) as client, ThreadPoolExecutor(32) as pool:
+    with web.client(headers) as client, ThreadPoolExecutor(32) as pool:
         answers = list(pool.map(lambda _: client.get("/v1/models"), range(96)))
     assert Counter(answer.status_code for answer in answers) == {200: 50, 429: 46}
     left = sorted(remaining(answer, scope) for answer in answers if answer.status_code == 200)

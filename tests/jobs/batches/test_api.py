@@ -13,8 +13,9 @@ from jobs.batches.models import Batch, BatchItem
 from jobs.models import Job
 from jobs.queue.cancel import delete_job
 from jobs.queue.ledger_check import find_discrepancies
-from tests.jobs.batches.conftest import batch_of, form, lines, make_one, wanted, whole
-from tests.jobs.conftest import png
+from tests.support.batches import batch_of, form, lines, wanted, whole
+from tests.support.images import png
+from tests.support.videos import finish_next
 
 pytestmark = pytest.mark.django_db
 
@@ -210,9 +211,9 @@ def test_a_batch_is_one_call(send, alice):
 
 def test_a_batch_keeps_another_team_waiting_for_one_video_at_most(send, as_charlie, body):
     send(*map(wanted, range(30)))
-    make_one()
+    finish_next()
     answer = as_charlie.post("/v1/videos", body())
-    made = [make_one().public_id for _ in range(2)]
+    made = [finish_next().public_id for _ in range(2)]
     assert answer.json()["id"] in made
 
 

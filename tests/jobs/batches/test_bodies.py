@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.batches.bodies import BatchBody, JsonLinesRequests
-from tests.jobs.batches.conftest import form, lines, wanted
-from tests.jobs.conftest import png
+from tests.support.batches import form, lines, wanted
+from tests.support.images import png
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -13,7 +13,7 @@ from jobs.batches.models import Batch
 from jobs.batches.services import finish_due_batches
 from jobs.models import Job
 from jobs.queue.ledger_check import find_discrepancies
-from tests.jobs.batches.conftest import batch_of, form, lines, wanted
+from tests.support.batches import batch_of, form, lines, wanted
 
 KEY = {"Idempotency-Key": "order-17"}
 
@@ -134,7 +134,7 @@ def test_a_process_that_is_killed_in_the_middle(web_processes, alice):
     """kill -9 while requests are taken; the same again takes the rest, and no more."""
     import httpx
 
-    from tests.jobs.conftest import png
+    from tests.support.images import png
     from tests.support.workers import wait_until
 
     web = web_processes(1)

@@ -15,7 +15,8 @@ from jobs.webhooks.delivery import Deliverer
 from jobs.webhooks.models import Delivery
 from jobs.webhooks.outbox import dispatch_outbox, per_job_endpoint
 from jobs.webhooks.services import create_endpoint
-from tests.jobs.batches.conftest import batch_of, make_one, wanted
+from tests.support.batches import batch_of, wanted
+from tests.support.videos import finish_next
 from tests.support.webhook_receiver import receiving
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +33,7 @@ def test_counts_follow_the_videos(send, as_alice):
     address = f"/v1/batches/{batch.public_id}"
     before = as_alice.get(address)
     assert as_alice.get(address, **{"If-None-Match": before["ETag"]}).status_code == 304
-    job = make_one()
+    job = finish_next()
     shown = as_alice.get(address, **{"If-None-Match": before["ETag"]}).json()
     counts = shown["counts"]
     assert (counts["queued"], counts["completed"], counts["refused"], counts["total"]) == (1, 1, 1, 3)
@@ -43,9 +44,9 @@ def test_counts_follow_the_videos(send, as_alice):
 
 def test_it_ends_with_its_last_video(send, as_alice):
     batch = batch_of(send(wanted(0), wanted(1)))
-    make_one()
+    finish_next()
     assert finish_due_batches() == 0
-    make_one()
+    finish_next()
     assert (finish_due_batches(), finish_due_batches()) == (1, 0)
     shown = as_alice.get(f"/v1/batches/{batch.public_id}").json()
     assert (shown["status"], shown["progress"], shown["counts"]["completed"]) == ("completed", 100, 2)
@@ -82,7 +83,7 @@ def test_items_by_pages_and_status(send, as_alice):
 
 def test_a_deleted_video_leaves_its_item(send, as_alice):
     batch = batch_of(send(wanted(0), wanted(1)))
-    delete_job(job=make_one())
+    delete_job(job=finish_next())
     [row] = as_alice.get(f"/v1/batches/{batch.public_id}/items?status=deleted").json()["data"]
     assert (row["status"], row["video"], row["error"]) == ("deleted", None, None)
     assert as_alice.get(f"/v1/batches/{batch.public_id}").json()["counts"]["deleted"] == 1
@@ -100,7 +101,7 @@ def test_another_team_finds_nothing(send, as_charlie):
 def test_cancel_withdraws_what_is_open(send, as_alice, alice):
     batch = batch_of(send(*map(wanted, range(4))))
     before = alice.wallet.balance + alice.wallet.reserved
-    done = make_one()
+    done = finish_next()
     first, second = (as_alice.post(f"/v1/batches/{batch.public_id}/cancel") for _ in range(2))
     assert (first.status_code, first.json()) == (200, second.json())
     assert (first.json()["status"], first.json()["counts"]["canceled"]) == ("canceled", 3)
@@ -116,7 +117,7 @@ def test_who_may_only_look_cancels_nothing(send, as_bob):
 def test_the_zip_holds_the_films_and_a_manifest(send, as_alice):
     batch = batch_of(send(wanted(0), wanted(1, fps=99), wanted(2, custom_id="shoe / left"), wanted(3)))
     assert as_alice.get(f"/v1/batches/{batch.public_id}/results").status_code == 409
-    films = {make_one(film).public_id: film for film in (b"first film", b"second film")}
+    films = {finish_next(film).public_id: film for film in (b"first film", b"second film")}
     archive = results(as_alice, batch)
     assert archive.testzip() is None
     assert archive.namelist() == ["000-shot-0.mp4", "002-shoe_left.mp4", "manifest.jsonl"]
@@ -138,8 +139,8 @@ def test_the_zip_holds_the_films_and_a_manifest(send, as_alice):
 
 def test_a_film_that_is_gone_is_left_out(send, as_alice):
     batch = batch_of(send(wanted(0), wanted(1)))
-    delete_job(job=make_one())
-    make_one(b"stays")
+    delete_job(job=finish_next())
+    finish_next(b"stays")
     archive = results(as_alice, batch)
     assert archive.namelist() == ["001-shot-1.mp4", "manifest.jsonl"]
     [gone, _] = [json.loads(line) for line in archive.read("manifest.jsonl").splitlines()]
@@ -154,7 +155,7 @@ def test_its_end_is_told_once_and_signed(send, alice, settings):
             team=alice.team, creator=alice.user, url=f"{receiver.url}/hook", kinds=["batch.completed"]
         )
         batch = batch_of(send(wanted(0), wanted(1), webhook_url=f"{receiver.url}/mine"))
-        make_one(), make_one()
+        finish_next(), finish_next()
         for _ in range(3):
             finish_due_batches()
             dispatch_outbox()

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (fixtures are imported, and then named as arguments)
 """The pages of batches: what there is, where it stands, cancel and download."""
 
 import html
@@ -20,7 +19,7 @@ from jobs.models import Job
 from jobs.queue.cancel import cancel_job
 from jobs.states import State
 from tests.support.browser import Browser
-from tests.support.pages import Person, _fresh_redis, _own_media, alice, browser, cookie, make_job, member  # noqa: F401 (fixtures)
+from tests.support.people import Person
 
 
 @pytest.fixture
@@ -158,12 +157,12 @@ def test_a_page_that_fills_up_while_it_is_open_gets_its_link_to_the_next(
 
 @pytest.mark.xdist_group("browser")
 def test_rows_of_a_running_batch_follow_its_counts(
-    live_server: Any, member: Person, browser: Browser, make_job: Callable[..., Job]
+    live_server: Any, alice: Person, browser: Browser, make_job: Callable[..., Job]
 ) -> None:
-    found = Batch.objects.create(team=member.team, user=member.user, total=3, fingerprint=b"")
-    jobs = [make_job(member, State.QUEUED) for _ in range(2)]
+    found = Batch.objects.create(team=alice.team, user=alice.user, total=3, fingerprint=b"")
+    jobs = [make_job(alice, State.QUEUED) for _ in range(2)]
     for index, job in enumerate(jobs):
-        BatchItem.objects.create(team=member.team, batch=found, index=index, job=job)
+        BatchItem.objects.create(team=alice.team, batch=found, index=index, job=job)
 
     def look(page: Page) -> list[str]:
         page.goto(f"/batches/{found.public_id}")
@@ -180,14 +179,14 @@ def test_rows_of_a_running_batch_follow_its_counts(
         try:
             moved.wait(60)
             cancel_job(job=jobs[1])
-            BatchItem.objects.create(team=member.team, batch=found, index=2, error={"code": "x", "message": "y"})
+            BatchItem.objects.create(team=alice.team, batch=found, index=2, error={"code": "x", "message": "y"})
         finally:
             connection.close()
 
     mover = Thread(target=move)
     mover.start()
     try:
-        assert browser.run(live_server.url, look, session=cookie(member)) == ["Queued", "Canceled", "Refused"]
+        assert browser.run(live_server.url, look, session=alice.cookie) == ["Queued", "Canceled", "Refused"]
     finally:
         moved.set()
         mover.join()

@@ -1,16 +1,13 @@
-"""A portal that SDKs of others talk to over real sockets, plain and encrypted; Alice, and Mallory of another team."""
+"""Portals that SDKs of others connect to over real sockets, plain and encrypted."""
 
-import os
 import ssl
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import psutil
@@ -19,41 +16,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from django.conf import settings
-from django.db import connection
 
-from accounts.keys.services import create_api_key
-from accounts.models import Team, User
-from accounts.teams.services import ensure_personal_team
-from jobs.queue.wakeup import redis_client
+from tests.support.environment import web_environment
 from tests.support.ports import own_port
 from tests.support.workers import wait_until
 
-SAMPLE = Path(settings.ROOT) / "samples" / "cat.jpg"
-
-
-@dataclass(frozen=True)
-class Caller:
-    team: Team
-    user: User
-    key: str
-
-
-def make_caller(name: str) -> Caller:
-    user = User.objects.create_user(f"{name}@example.com")
-    team = ensure_personal_team(user=user)
-    return Caller(team, user, create_api_key(team=team, creator=user, name="sdk")[1])
-
 
 @pytest.fixture
-def alice(transactional_db: None) -> Caller:
-    redis_client().flushdb()  # rate limits and doorbells of an earlier test
-    return make_caller("alice")
-
-
-@pytest.fixture
-def mallory(alice: Caller) -> Caller:
-    return make_caller("mallory")
+def own_media() -> None:
+    """Files are stored where the settings say: the portals run for longer than a test and share them."""
 
 
 @pytest.fixture(scope="session")
@@ -87,15 +58,9 @@ def _live_process(folder: Path, certificate: tuple[Path, Path] | None, **variabl
     """The process that holds answers, as production runs it; gives its address."""
     port = own_port()
     address = f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
-    database = urlsplit(os.environ["DATABASE_URL"])
-    root = Path(settings.ROOT)
-    environment = {
-        **os.environ,
-        "DATABASE_URL": urlunsplit(database._replace(path="/" + str(connection.settings_dict["NAME"]))),
-        "PYTHONPATH": os.pathsep.join([str(root), str(root / "platform")]),
-        "DJANGO_SETTINGS_MODULE": "portal.settings",
+    own = {
         "SITE_URL": address,
-        "REDIS_TIMEOUT_SECONDS": "30",  # see tests/settings.py
+        "LONG_POLLING_ENABLED": "1",
         "MODEL_ALIASES": "sora-2=camera,someone/photo-to-film=camera,fal-ai/films/image-to-video=camera",
         **variables,
     }
@@ -107,7 +72,7 @@ def _live_process(folder: Path, certificate: tuple[Path, Path] | None, **variabl
         process = psutil.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(port)],
             cwd=folder,
-            env=environment,
+            env=web_environment(own),
             stdout=output,
             stderr=output,
         )
@@ -130,7 +95,7 @@ def _live_process(folder: Path, certificate: tuple[Path, Path] | None, **variabl
 
 
 @pytest.fixture(scope="session")
-def plain_portal(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def _plain_portal(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Address of a portal over plain HTTP, which may fetch pictures from wherever they are."""
     allowed = dict.fromkeys(
         ("IMAGE_URL_FETCH_ENABLED", "IMAGE_URL_FETCH_ALLOW_HTTP", "IMAGE_URL_FETCH_ALLOW_LOOPBACK"), "1"
@@ -141,7 +106,7 @@ def plain_portal(django_db_setup: None, django_db_blocker: Any, tmp_path_factory
 
 
 @pytest.fixture(scope="session")
-def secure_portal(
+def _secure_portal(
     django_db_setup: None,
     django_db_blocker: Any,
     tmp_path_factory: pytest.TempPathFactory,
@@ -150,6 +115,18 @@ def secure_portal(
     """Address of a portal over HTTPS, as two of the SDKs want it."""
     with django_db_blocker.unblock(), _live_process(tmp_path_factory.mktemp("secure"), certificate) as address:
         yield address
+
+
+@pytest.fixture
+def plain_portal(transactional_db: None, _plain_portal: str) -> str:
+    """The URL of a portal over plain HTTP, which may fetch images from any URL."""
+    return _plain_portal
+
+
+@pytest.fixture
+def secure_portal(transactional_db: None, _secure_portal: str) -> str:
+    """The URL of a portal over HTTPS, which two of the SDKs require."""
+    return _secure_portal
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from jobs.models import Job, Priority
 from jobs.queue.cancel import cancel_job
 from jobs.webhooks.delivery import Deliverer
 from jobs.webhooks.outbox import dispatch_outbox, per_job_endpoint
-from tests.jobs.compat.conftest import SAMPLE, Caller
+from tests.support.images import CAT
+from tests.support.people import Person
 from tests.support.webhook_receiver import receiving
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,7 +25,7 @@ MODEL = "mutoscope/camera"
 
 
 @pytest.fixture
-def fal(secure_portal: str, alice: Caller, trusted: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def fal(secure_portal: str, alice: Person, trusted: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The module as a program gets it that was started with these variables: it reads them once, on import."""
     host = secure_portal.removeprefix("https://")
     monkeypatch.setenv("FAL_RUN_HOST", f"{host}/fal")
@@ -48,7 +49,7 @@ def client(fal: Any) -> Iterator[Any]:
 
 
 def small(fal: Any, **changes: Any) -> dict[str, Any]:
-    picture = fal.encode_file(SAMPLE)
+    picture = fal.encode_file(CAT)
     return {"image_url": picture, "prompt": "the camera pans left", "size": "256x256", "num_frames": 8} | changes
 
 
@@ -157,7 +158,7 @@ def test_wrong_inputs_are_refused_by_name(
     assert not Job.objects.exists()
 
 
-def test_errors_are_the_sdk_s_own(fal: Any, client: Any, alice: Caller) -> None:
+def test_errors_are_the_sdk_s_own(fal: Any, client: Any, alice: Person) -> None:
     stranger = fal.SyncClient(key="mts_wrong")
     with pytest.raises(fal.FalClientHTTPError) as unknown:
         stranger.submit(MODEL, small(fal))
@@ -172,15 +173,15 @@ def test_errors_are_the_sdk_s_own(fal: Any, client: Any, alice: Caller) -> None:
     assert kinds == [(401, "invalid_key"), (404, "model_not_found"), (403, "quota_exceeded")]
 
 
-def test_the_word_before_the_key_is_taken_only_there(secure_portal: str, alice: Caller, trusted: None) -> None:
+def test_the_word_before_the_key_is_taken_only_there(secure_portal: str, alice: Person, trusted: None) -> None:
     for path in ("v1/videos", "replicate/v1/predictions"):
         key = {"Authorization": f"Key {alice.key}"}
         assert httpx.get(f"{secure_portal}/{path}", headers=key, timeout=60).status_code == 401
 
 
-def test_what_is_another_team_s_is_absent(fal: Any, client: Any, mallory: Caller) -> None:
+def test_what_is_another_team_s_is_absent(fal: Any, client: Any, charlie: Person) -> None:
     request_id = client.submit(MODEL, small(fal)).request_id
-    other = fal.SyncClient(key=mallory.key)
+    other = fal.SyncClient(key=charlie.key)
     for call in (other.status, other.result, other.cancel):
         with pytest.raises(fal.FalClientHTTPError) as refused:
             call(MODEL, request_id)
@@ -189,7 +190,7 @@ def test_what_is_another_team_s_is_absent(fal: Any, client: Any, mallory: Caller
     assert Job.objects.get().state == "queued"
 
 
-def test_the_webhook_gets_the_end(fal: Any, client: Any, alice: Caller, settings: Any) -> None:
+def test_the_webhook_gets_the_end(fal: Any, client: Any, alice: Person, settings: Any) -> None:
     settings.WEBHOOKS_ALLOW_PRIVATE_IPS = True
     with receiving() as receiver:
         handle = client.submit(MODEL, small(fal), webhook_url=f"{receiver.url}/told?by=fal")

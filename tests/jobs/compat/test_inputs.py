@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from jobs.models import Job
 from jobs.queue.wakeup import redis_client
-from tests.jobs.compat.conftest import Caller, make_caller
 from tests.jobs.compat.test_replicate import small
+from tests.support.people import Person
 
 pytestmark = pytest.mark.django_db
 
@@ -20,12 +20,7 @@ PREDICTIONS, FILES, QUEUE = "/replicate/v1/predictions", "/replicate/v1/files", 
 
 
 @pytest.fixture
-def alice(db: None) -> Caller:
-    return make_caller("alice")
-
-
-@pytest.fixture
-def ask(alice: Caller) -> Any:
+def ask(alice: Person) -> Any:
     """A call with Alice's key; the status and the body, which has to be a problem that a person can read."""
     client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {alice.key}"})
 
@@ -107,7 +102,7 @@ def test_addresses(ask: Any, method: str, address: str, status: int) -> None:
     assert ask(method, address, {}) == status
 
 
-def test_a_call_that_takes_too_long_names_the_request(alice: Caller, settings: Any) -> None:
+def test_a_call_that_takes_too_long_names_the_request(alice: Person, settings: Any) -> None:
     settings.GENERATE_TIMEOUT_SECONDS = 0
     client = Client(headers={"Authorization": f"Key {alice.key}"})
     answer = client.post("/fal/mutoscope/camera", small(), content_type="application/json")

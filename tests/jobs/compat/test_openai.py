@@ -13,7 +13,8 @@ from accounts.models import ApiKey
 from accounts.quota.models import Wallet
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job
-from tests.jobs.compat.conftest import SAMPLE, Caller
+from tests.support.images import CAT
+from tests.support.people import Person
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -25,13 +26,13 @@ SMALL: dict[str, Any] = {"prompt": "the camera pans left", "model": "camera", "s
 
 
 @pytest.fixture
-def client(plain_portal: str, alice: Caller) -> Any:
+def client(plain_portal: str, alice: Person) -> Any:
     with OpenAI(base_url=f"{plain_portal}/v1", api_key=alice.key) as made:
         yield made
 
 
 def test_a_video_is_made_and_downloaded(client: OpenAI, camera: Any) -> None:
-    with SAMPLE.open("rb") as picture:
+    with CAT.open("rb") as picture:
         video = client.videos.create_and_poll(input_reference=picture, **SMALL)
     assert (video.status, video.error, video.progress) == ("completed", None, 100)
     assert (video.object, video.model, video.seconds, video.size) == ("video", "camera", "1", "256x256")
@@ -44,10 +45,10 @@ def test_a_video_is_made_and_downloaded(client: OpenAI, camera: Any) -> None:
     assert (gone.id, gone.object, gone.deleted) == (video.id, "video.deleted", True)
 
 
-def test_asynchronously(plain_portal: str, alice: Caller, camera: Any) -> None:
+def test_asynchronously(plain_portal: str, alice: Person, camera: Any) -> None:
     async def use() -> tuple[Any, bytes, list[str]]:
         async with AsyncOpenAI(base_url=f"{plain_portal}/v1", api_key=alice.key) as client:
-            video = await client.videos.create_and_poll(input_reference=SAMPLE, **SMALL)
+            video = await client.videos.create_and_poll(input_reference=CAT, **SMALL)
             content = await client.videos.download_content(video.id)
             return video, content.read(), [listed.id async for listed in client.videos.list()]
 
@@ -56,7 +57,7 @@ def test_asynchronously(plain_portal: str, alice: Caller, camera: Any) -> None:
 
 
 def test_lists_page_by_themselves(client: OpenAI) -> None:
-    made = [client.videos.create(input_reference=SAMPLE, **SMALL).id for _ in range(5)]
+    made = [client.videos.create(input_reference=CAT, **SMALL).id for _ in range(5)]
     assert [video.id for video in client.videos.list(limit=2)] == made[::-1]
     assert [video.id for video in client.videos.list(limit=2, order="asc")] == made
 
@@ -70,7 +71,7 @@ def send(client: OpenAI, how: str, reference: Any, **fields: Any) -> openai.type
 
 @pytest.mark.parametrize("how", ["form", "json"])
 def test_the_picture_as_an_object(client: OpenAI, how: str) -> None:
-    inline = f"data:image/jpeg;base64,{base64.b64encode(SAMPLE.read_bytes()).decode()}"
+    inline = f"data:image/jpeg;base64,{base64.b64encode(CAT.read_bytes()).decode()}"
     once = client.with_options(default_headers={"Idempotency-Key": "order-17"}, max_retries=0)
     made = send(once, how, {"image_url": inline}, **SMALL)
     assert (made.status, made.size) == ("queued", "256x256")
@@ -108,7 +109,7 @@ def test_what_is_no_object_of_theirs(client: OpenAI, reference: Any) -> None:
 
 @pytest.mark.parametrize(("end", "status"), [("cancel", "canceled"), ("expire", "expired")])
 def test_waiting_ends_with_states_that_openai_lacks(client: OpenAI, end: str, status: str) -> None:
-    video = client.videos.create(input_reference=SAMPLE, **SMALL)
+    video = client.videos.create(input_reference=CAT, **SMALL)
     job = Job.objects.get()
     if end == "cancel":
         cancel_job(job=job)
@@ -118,7 +119,7 @@ def test_waiting_ends_with_states_that_openai_lacks(client: OpenAI, end: str, st
 
 
 def test_the_server_says_when_to_ask_again(client: OpenAI) -> None:
-    video = client.videos.create(input_reference=SAMPLE, **SMALL)
+    video = client.videos.create(input_reference=CAT, **SMALL)
     waiting = client.videos.with_raw_response.retrieve(video.id)
     assert int(waiting.headers["openai-poll-after-ms"]) >= 500
     cancel_job(job=Job.objects.get())
@@ -132,7 +133,7 @@ def test_models(client: OpenAI) -> None:
 
 
 def test_another_name_for_a_model(client: OpenAI) -> None:
-    video = client.videos.create(input_reference=SAMPLE, **SMALL | {"model": "sora-2"})
+    video = client.videos.create(input_reference=CAT, **SMALL | {"model": "sora-2"})
     assert video.model == "camera"
 
 
@@ -141,12 +142,12 @@ REFUSALS: dict[str, tuple[Callable[[OpenAI], Any], type[openai.APIStatusError], 
     "absent": (lambda c: c.videos.retrieve("vid_" + "0" * 32), openai.NotFoundError, "not_found"),
     "no picture": (lambda c: c.videos.create(**SMALL), openai.UnprocessableEntityError, "invalid_field"),
     "model": (
-        lambda c: c.videos.create(input_reference=SAMPLE, **SMALL | {"model": "sora-9"}),
+        lambda c: c.videos.create(input_reference=CAT, **SMALL | {"model": "sora-9"}),
         openai.UnprocessableEntityError,
         "invalid_field",
     ),
     "size": (
-        lambda c: c.videos.create(input_reference=SAMPLE, **SMALL | {"size": "9x9"}),
+        lambda c: c.videos.create(input_reference=CAT, **SMALL | {"size": "9x9"}),
         openai.UnprocessableEntityError,
         "invalid_field",
     ),
@@ -165,17 +166,17 @@ def test_errors_are_the_sdk_s_own(client: OpenAI, case: str) -> None:
 
 def test_a_model_that_there_is_not_is_answered_with_those_that_there_are(client: OpenAI) -> None:
     with pytest.raises(openai.UnprocessableEntityError, match=r"'sora-9'.*camera"):
-        client.videos.create(input_reference=SAMPLE, **SMALL | {"model": "sora-9"})
+        client.videos.create(input_reference=CAT, **SMALL | {"model": "sora-9"})
 
 
 def test_what_is_not_there_yet_is_a_conflict(client: OpenAI) -> None:
-    video = client.videos.create(input_reference=SAMPLE, **SMALL)
+    video = client.videos.create(input_reference=CAT, **SMALL)
     with pytest.raises(openai.ConflictError) as refused:
         client.with_options(max_retries=0).videos.download_content(video.id)
     assert refused.value.code == "not_ready"
 
 
-def test_too_many_calls(client: OpenAI, alice: Caller) -> None:
+def test_too_many_calls(client: OpenAI, alice: Person) -> None:
     ApiKey.objects.filter(team=alice.team).update(requests_per_minute=2)
     limited = client.with_options(max_retries=0)
     limited.models.list()
@@ -186,16 +187,16 @@ def test_too_many_calls(client: OpenAI, alice: Caller) -> None:
     assert 0 < int(refused.value.response.headers["Retry-After"]) <= 60
 
 
-def test_the_team_s_limits_hold(client: OpenAI, alice: Caller) -> None:
+def test_the_team_s_limits_hold(client: OpenAI, alice: Person) -> None:
     Wallet.objects.filter(team=alice.team).update(balance=0)
     with pytest.raises(openai.RateLimitError) as refused:
-        client.with_options(max_retries=0).videos.create(input_reference=SAMPLE, **SMALL)
+        client.with_options(max_retries=0).videos.create(input_reference=CAT, **SMALL)
     assert refused.value.code == "quota_exceeded"
 
 
-def test_another_team_s_video_is_absent(client: OpenAI, plain_portal: str, mallory: Caller) -> None:
-    video = client.videos.create(input_reference=SAMPLE, **SMALL)
-    with OpenAI(base_url=f"{plain_portal}/v1", api_key=mallory.key) as other:
+def test_another_team_s_video_is_absent(client: OpenAI, plain_portal: str, charlie: Person) -> None:
+    video = client.videos.create(input_reference=CAT, **SMALL)
+    with OpenAI(base_url=f"{plain_portal}/v1", api_key=charlie.key) as other:
         for call in (
             other.videos.retrieve,
             other.videos.delete,

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from portal.docs.guides import snippet
-from tests.jobs.compat.conftest import SAMPLE, Caller
+from tests.support.images import CAT
+from tests.support.people import Person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_a_program_of_the_guide(
     name: str,
     portal: str,
-    alice: Caller,
+    alice: Person,
     certificate: tuple[Path, Path],
     camera: Any,
     tmp_path: Path,
@@ -30,7 +31,7 @@ def test_a_program_of_the_guide(
 ) -> None:
     address = request.getfixturevalue(portal)
     host = address.partition("://")[2]
-    shutil.copy(SAMPLE, tmp_path / "photo.jpg")
+    shutil.copy(CAT, tmp_path / "photo.jpg")
     (tmp_path / name).write_text(snippet(name, site_url=address))
     env = {
         "PATH": os.environ["PATH"],

@@ -33,7 +33,8 @@ from jobs.queue.claim import claim_job
 from jobs.queue.finish import confirm_cancel
 from jobs.webhooks.delivery import Deliverer
 from jobs.webhooks.outbox import dispatch_outbox
-from tests.jobs.compat.conftest import SAMPLE, Caller
+from tests.support.images import CAT
+from tests.support.people import Person
 from tests.support.webhook_receiver import Receiver, receiving
 from tests.support.workers import wait_until
 
@@ -44,7 +45,7 @@ MODEL = "mutoscope/camera"
 
 def small(**changes: Any) -> dict[str, Any]:
     """Inputs of a small film, with the picture as the SDK itself writes it into JSON."""
-    with SAMPLE.open("rb") as picture:
+    with CAT.open("rb") as picture:
         image = base64_encode_file(picture)
     return {"image": image, "prompt": "the camera pans left", "size": "256x256", "num_frames": 8} | changes
 
@@ -57,7 +58,7 @@ def sdk(portal: str, key: str, **options: Any) -> Iterator[Client]:
 
 
 @pytest.fixture
-def client(plain_portal: str, alice: Caller) -> Iterator[Client]:
+def client(plain_portal: str, alice: Person) -> Iterator[Client]:
     with sdk(plain_portal, alice.key) as made:
         yield made
 
@@ -77,22 +78,22 @@ def deliver() -> None:
 
 
 def test_run_uploads_the_picture_waits_and_gives_the_film(
-    secure_portal: str, alice: Caller, trusted: None, camera: Any, monkeypatch: pytest.MonkeyPatch
+    secure_portal: str, alice: Person, trusted: None, camera: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REPLICATE_BASE_URL", f"{secure_portal}/replicate")
     monkeypatch.setenv("REPLICATE_API_TOKEN", alice.key)
-    with httpx.HTTPTransport() as transport, SAMPLE.open("rb") as picture:
+    with httpx.HTTPTransport() as transport, CAT.open("rb") as picture:
         film = Client(transport=transport).run(MODEL, input=small(image=picture))
         assert isinstance(film, FileOutput)
         assert film.read()[4:8] == b"ftyp"
         assert b"".join(film)[4:8] == b"ftyp"
 
 
-def test_run_asynchronously(secure_portal: str, alice: Caller, trusted: None, camera: Any) -> None:
+def test_run_asynchronously(secure_portal: str, alice: Person, trusted: None, camera: Any) -> None:
     async def use() -> tuple[FileOutput, bytes, Any]:
         async with httpx.AsyncHTTPTransport() as transport:
             client = Client(api_token=alice.key, base_url=f"{secure_portal}/replicate", transport=transport)
-            film = await client.async_run(MODEL, input=small(image=Path(SAMPLE)))
+            film = await client.async_run(MODEL, input=small(image=CAT))
             return film, await film.aread(), await client.predictions.async_list()
 
     film, content, page = asyncio.run(use())
@@ -126,7 +127,7 @@ def test_a_call_that_waits_in_vain_says_so_in_the_word_that_run_knows(client: Cl
 
 def test_a_picture_at_an_address(client: Client, tmp_path: Path) -> None:
     """This portal's operator allows it."""
-    shutil.copy(SAMPLE, tmp_path)
+    shutil.copy(CAT, tmp_path)
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -184,7 +185,7 @@ def test_other_names_for_a_model(client: Client) -> None:
 
 
 def test_inputs_as_other_models_call_them(client: Client) -> None:
-    with SAMPLE.open("rb") as picture:
+    with CAT.open("rb") as picture:
         given = {"input_image": base64_encode_file(picture), "prompt": "pan", "max_frames": 9, "frames_per_second": 6}
     prediction = client.predictions.create(
         model=MODEL, input=given | {"num_inference_steps": 20, "guidance_scale": 7.5, "seed": 4, "aspect_ratio": None}
@@ -215,7 +216,7 @@ def test_wrong_inputs_are_refused_by_name(client: Client, case: str) -> None:
     assert not Job.objects.exists()
 
 
-def test_a_wrong_token_and_an_empty_purse(client: Client, plain_portal: str, alice: Caller) -> None:
+def test_a_wrong_token_and_an_empty_purse(client: Client, plain_portal: str, alice: Person) -> None:
     with sdk(plain_portal, "mts_wrong") as stranger, pytest.raises(ReplicateError) as unknown:
         stranger.predictions.list()
     assert (unknown.value.status, unknown.value.title) == (401, "Authentication error")
@@ -225,7 +226,7 @@ def test_a_wrong_token_and_an_empty_purse(client: Client, plain_portal: str, ali
     assert (poor.value.status, "credits" in poor.value.detail) == (429, True)
 
 
-def test_a_create_that_is_sent_twice_makes_one_prediction(plain_portal: str, alice: Caller) -> None:
+def test_a_create_that_is_sent_twice_makes_one_prediction(plain_portal: str, alice: Person) -> None:
     with sdk(plain_portal, alice.key, headers={"Authorization": f"Bearer {alice.key}", "Idempotency-Key": "1"}) as one:
         first, second = (one.predictions.create(model=MODEL, input=small()) for _ in range(2))
         assert first.id == second.id
@@ -233,7 +234,7 @@ def test_a_create_that_is_sent_twice_makes_one_prediction(plain_portal: str, ali
             one.predictions.create(model=MODEL, input=small(seed=3))
 
 
-def test_too_many_calls(client: Client, alice: Caller) -> None:
+def test_too_many_calls(client: Client, alice: Person) -> None:
     ApiKey.objects.filter(team=alice.team).update(requests_per_minute=1)
     client.predictions.list()
     with pytest.raises(ReplicateError, match="More than 1 calls") as refused:
@@ -241,13 +242,13 @@ def test_too_many_calls(client: Client, alice: Caller) -> None:
     assert refused.value.status == 429
 
 
-def test_a_key_without_the_scope(plain_portal: str, alice: Caller) -> None:
+def test_a_key_without_the_scope(plain_portal: str, alice: Person) -> None:
     _, reader = create_api_key(team=alice.team, creator=alice.user, name="reads", scopes=[Scope.VIDEOS_READ])
     with sdk(plain_portal, reader) as limited:
         assert len(limited.predictions.list()) == 0
         for call in (
             lambda: limited.predictions.create(model=MODEL, input=small()),
-            lambda: limited.files.create(SAMPLE),
+            lambda: limited.files.create(CAT),
             limited.webhooks.default.secret,
         ):
             with pytest.raises(ReplicateError) as refused:
@@ -256,7 +257,7 @@ def test_a_key_without_the_scope(plain_portal: str, alice: Caller) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "Token"])
-def test_both_words_before_the_token(plain_portal: str, alice: Caller, scheme: str) -> None:
+def test_both_words_before_the_token(plain_portal: str, alice: Person, scheme: str) -> None:
     with sdk(plain_portal, "", headers={"Authorization": f"{scheme} {alice.key}"}) as client:
         assert len(client.predictions.list()) == 0
     # Only there.
@@ -266,8 +267,8 @@ def test_both_words_before_the_token(plain_portal: str, alice: Caller, scheme: s
 
 
 def test_files(client: Client) -> None:
-    made = client.files.create(SAMPLE, metadata={"of": "the cat"})
-    assert (made.name, made.content_type, made.size) == ("cat.jpg", "image/jpeg", SAMPLE.stat().st_size)
+    made = client.files.create(CAT, metadata={"of": "the cat"})
+    assert (made.name, made.content_type, made.size) == ("cat.jpg", "image/jpeg", CAT.stat().st_size)
     assert made.metadata == {"of": "the cat"}
     assert client.files.get(made.id) == made == client.files.list()[0]
     assert client.predictions.create(model=MODEL, input=small(image=made.urls["get"])).status == "starting"
@@ -285,7 +286,7 @@ def test_files_are_swept_after_their_hour(client: Client, monkeypatch: pytest.Mo
         client.files.get(made.id)
 
 
-def test_files_of_the_last_hour_are_bounded(alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_of_the_last_hour_are_bounded(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     store = uploads.UploadStore(alice.team, "")
     monkeypatch.setattr(uploads, "MAX_BYTES_PER_TEAM", 10)
     store.put(b"seven b", name="a", content_type="", metadata={})
@@ -324,12 +325,12 @@ def test_the_webhook_is_told_what_it_asked_for(
     assert said == told
 
 
-def test_what_is_another_team_s_is_absent(client: Client, plain_portal: str, mallory: Caller) -> None:
+def test_what_is_another_team_s_is_absent(client: Client, plain_portal: str, charlie: Person) -> None:
     prediction = client.predictions.create(model=MODEL, input=small())
-    file = client.files.create(SAMPLE)
-    with sdk(plain_portal, mallory.key) as other:
+    file = client.files.create(CAT)
+    with sdk(plain_portal, charlie.key) as other:
         _is_shown_nothing(other, prediction.id, file)
-    assert client.files.get(file.id).size == SAMPLE.stat().st_size
+    assert client.files.get(file.id).size == CAT.stat().st_size
 
 
 def _is_shown_nothing(other: Client, prediction_id: str, file: Any) -> None:

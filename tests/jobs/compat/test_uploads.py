@@ -17,7 +17,9 @@ from django.test import Client
 from common.ids import public_id
 from jobs.compat import uploads
 from jobs.models import Job
-from tests.jobs.compat.conftest import SAMPLE
+from tests.support.images import CAT
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def _upload(client: Client, headers: dict[str, str]):
@@ -25,7 +27,7 @@ def _upload(client: Client, headers: dict[str, str]):
 
 
 def test_half_an_upload_spoils_no_list(client, alice):
-    headers = {"Authorization": f"Bearer {alice.key}"}
+    headers = alice.headers
     whole, half = (_upload(client, headers).json()["id"] for _ in range(2))
     folder = f"teams/{alice.team.pk}/uploads/{half.removeprefix('file_').replace('-', '')}-7"
     default_storage.delete(f"{folder}/about.json")
@@ -36,7 +38,7 @@ def test_half_an_upload_spoils_no_list(client, alice):
 
 def test_small_files_are_counted(client, alice, monkeypatch):
     monkeypatch.setattr(uploads, "MAX_FILES_PER_TEAM", 2)
-    headers = {"Authorization": f"Bearer {alice.key}"}
+    headers = alice.headers
     assert [_upload(client, headers).status_code for _ in range(3)] == [201, 201, 429]
 
 
@@ -45,6 +47,7 @@ def test_the_bound_holds_for_uploads_that_come_at_once(bound, alice, monkeypatch
     monkeypatch.setattr(
         uploads, "MAX_BYTES_PER_TEAM" if bound == "bytes" else "MAX_FILES_PER_TEAM", 20 if bound == "bytes" else 2
     )
+    headers = alice.headers
     list_uploads, begin = uploads.UploadStore.list_uploads, Barrier(6)
 
     def slowly(store):
@@ -57,7 +60,7 @@ def test_the_bound_holds_for_uploads_that_come_at_once(bound, alice, monkeypatch
     def upload(_: int) -> int:
         begin.wait(30)
         try:
-            return _upload(Client(), {"Authorization": f"Bearer {alice.key}"}).status_code
+            return _upload(Client(), headers).status_code
         finally:
             connection.close()
 
@@ -67,7 +70,7 @@ def test_the_bound_holds_for_uploads_that_come_at_once(bound, alice, monkeypatch
 
 
 def test_what_breaks_off_half_way_takes_no_room(client, alice, monkeypatch):
-    headers = {"Authorization": f"Bearer {alice.key}"}
+    headers = alice.headers
     save = default_storage.save
 
     def break_off(name, content, **kwargs):
@@ -95,8 +98,8 @@ def _order(client: Client, path: str, address: str, headers: dict[str, str]):
 
 @pytest.mark.parametrize("path", [REPLICATE, FAL])
 def test_after_its_hour_an_order_is_known_and_a_new_one_is_told_to_upload_again(path, client, alice):
-    headers = {"Authorization": f"Bearer {alice.key}"}
-    upload = {"content": BytesIO(SAMPLE.read_bytes())}
+    headers = alice.headers
+    upload = {"content": BytesIO(CAT.read_bytes())}
     address = client.post("/replicate/v1/files", upload, headers=headers).json()["urls"]["get"]
     with_key = {**headers, "Idempotency-Key": "order-17"}
     first = _order(client, path, address, with_key)
@@ -118,7 +121,7 @@ def test_after_its_hour_an_order_is_known_and_a_new_one_is_told_to_upload_again(
 @pytest.mark.parametrize("milliseconds", [0, 2**48 - 1])
 def test_addresses_that_strangers_wrote(milliseconds, client, alice):
     address = f"http://testserver/replicate/v1/files/{public_id('file', UUID(int=milliseconds << 80))}"
-    refused = _order(client, REPLICATE, address, {"Authorization": f"Bearer {alice.key}"})
+    refused = _order(client, REPLICATE, address, alice.headers)
     assert refused.status_code == (404 if milliseconds else 410)
     assert "Upload the picture again." in str(refused.json())
 

@@ -17,11 +17,11 @@ from jobs.events.publisher import publish
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job, delete_job
 from jobs.states import State
-from tests.jobs.conftest import Api
+from tests.support.api_client import ApiClient
 from tests.support.event_listener import Heard, Listener
 from tests.support.workers import wait_for_state, wait_until
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.usefixtures("all_models")]
 
 SCRIPTED = ("--model", "scripted")
 # As long as the test needs it to be: then it is hurried.
@@ -120,7 +120,7 @@ def test_without_redis_the_states_come_from_postgres(
     submit, start_worker, hurry, live_process, alice, charlie, own_redis, body
 ):
     live = live_process(**own_redis.variables)
-    foreign = Api(charlie.headers).post("/v1/videos", body()).json()["id"]
+    foreign = ApiClient(charlie.headers).post("/v1/videos", body()).json()["id"]
     foreign_job = Job.objects.get(pk=foreign.removeprefix("vid_"))
     own_redis.freeze()
     job = submit(**LONG)
@@ -215,7 +215,7 @@ def test_a_person_with_several_teams_is_one_person(submit, live_process, alice, 
     job = submit()
     own_team = provision_team(owner=bob.user, name="Bob's second")
     _, key = create_api_key(team=own_team, creator=bob.user, name="test")
-    second = Api({"Authorization": f"Bearer {key}"})
+    second = ApiClient({"Authorization": f"Bearer {key}"})
     answer = second.post("/v1/videos", body())
     assert answer.status_code == 202, answer.content
     bobs = Job.objects.get(team=own_team)

@@ -26,7 +26,7 @@ from jobs.exports.services import build_pending_exports, delete_expired_exports,
 from jobs.galleries.models import Publication
 from jobs.models import Job
 from jobs.states import State
-from tests.support.pages import PASSWORD, Person
+from tests.support.people import PASSWORD, Person
 
 
 def confirm(person: Person) -> None:

@@ -9,7 +9,8 @@ from common.clock import DatabaseNow
 from jobs.galleries.models import CollectionItem, Favourite, Publication
 from jobs.models import Job
 from jobs.videos.cleanup import delete_due_files
-from tests.jobs.galleries.conftest import finished_video, publish
+from tests.support.galleries import publish
+from tests.support.videos import finished_video
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

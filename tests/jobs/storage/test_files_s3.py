@@ -18,8 +18,8 @@ from jobs.models import Job, Worker
 from jobs.states import State
 from jobs.storage.files import attempt_key
 from jobs.storage.signed_urls import signed_content_url
-from tests.jobs.conftest import FILM
 from tests.support.s3_server import KEYS, Line, S3Server
+from tests.support.videos import VIDEO_BYTES
 from tests.support.workers import wait_for_state, wait_until
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -152,10 +152,10 @@ def test_downloads_go_to_the_storage_where_clients_reach_it(public, finished_of,
     assert answer["Location"].startswith(f"{public}/media/")
     assert answer["Cache-Control"] == "private, no-store"
     whole = httpx.get(answer["Location"], timeout=60)
-    assert (whole.status_code, whole.content, whole.headers["Content-Type"]) == (200, FILM, "video/mp4")
+    assert (whole.status_code, whole.content, whole.headers["Content-Type"]) == (200, VIDEO_BYTES, "video/mp4")
     assert whole.headers["Content-Disposition"] == "attachment; filename*=utf-8''%E7%8C%AB-looks-up.mp4"
     part = httpx.get(answer["Location"], headers={"Range": "bytes=100-199"}, timeout=60)
-    assert (part.status_code, part.content) == (206, FILM[100:200])
+    assert (part.status_code, part.content) == (206, VIDEO_BYTES[100:200])
     # Neither another object, nor without the signature, nor to write.
     assert httpx.get(answer["Location"].replace("video.mp4", "poster.jpg"), timeout=60).status_code == 403
     assert httpx.get(answer["Location"].partition("?")[0], timeout=60).status_code == 403
@@ -164,7 +164,7 @@ def test_downloads_go_to_the_storage_where_clients_reach_it(public, finished_of,
     assert (head.status_code, head["Content-Length"]) == (200, "2048")
     client.force_login(alice.user)
     page = client.get(path)
-    assert (page.status_code, page.content) == (200, FILM)  # what pages show has to come from the site
+    assert (page.status_code, page.content) == (200, VIDEO_BYTES)  # what pages show has to come from the site
 
 
 def test_a_storages_address_outlives_neither_link_nor_video(public, finished_of, as_alice, client, settings):

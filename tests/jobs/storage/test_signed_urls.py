@@ -12,7 +12,7 @@ from jobs.models import Job
 from jobs.queue.cancel import delete_job
 from jobs.storage.signed_urls import signed_content_url
 from jobs.videos.cleanup import delete_due_files
-from tests.jobs.conftest import FILM
+from tests.support.videos import VIDEO_BYTES
 
 SITE = "https://video.example.com"
 
@@ -34,18 +34,18 @@ def test_a_link_needs_neither_key_nor_session(finished, stranger, as_charlie, rf
     path = link(finished)
     for client, headers in ((stranger, {}), (stranger, as_charlie.headers), (stranger, {"Authorization": "Bearer no"})):
         answer = client.get(path, headers=headers)
-        assert (answer.status_code, answer.content) == (200, FILM)
+        assert (answer.status_code, answer.content) == (200, VIDEO_BYTES)
     assert stranger.get(link(finished, "thumbnail")).content == b"poster"
     by_request = signed_content_url(rf.get("/", headers={"host": "localhost"}), finished)
     assert by_request.startswith("http://localhost/v1/videos/vid_")
-    assert stranger.get(by_request).content == FILM
+    assert stranger.get(by_request).content == VIDEO_BYTES
 
 
 def test_head_and_range_of_a_link(finished, stranger):
     head = stranger.head(link(finished))
     assert (head.status_code, head["Content-Length"], head.content) == (200, "2048", b"")
     part = stranger.get(link(finished), headers={"Range": "bytes=100-199"})
-    assert (part.status_code, part.content, part["Content-Range"]) == (206, FILM[100:200], "bytes 100-199/2048")
+    assert (part.status_code, part.content, part["Content-Range"]) == (206, VIDEO_BYTES[100:200], "bytes 100-199/2048")
     assert stranger.get(link(finished), headers={"If-None-Match": head["ETag"]}).status_code == 304
     assert stranger.post(link(finished)).status_code == 405
 
@@ -76,7 +76,7 @@ def test_nothing_of_a_link_can_be_changed(finished, submit, charlie, stranger):
         answer = stranger.get(address)
         assert answer.status_code in {401, 422}, address
         assert answer.json()["error"]["code"] in {"link_invalid", "invalid_field"}, address
-        assert FILM not in answer.content
+        assert VIDEO_BYTES not in answer.content
     assert stranger.get(path).status_code == 200
 
 

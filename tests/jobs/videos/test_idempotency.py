@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.quota.models import Wallet
 from jobs.models import IdempotencyRecord, Job
-from tests.jobs.conftest import png
+from tests.support.images import png
 
 KEY = {"Idempotency-Key": "order-17"}
 

@@ -1,6 +1,5 @@
 """Objects that no job refers to are swept, and nothing else is."""
 
-import uuid
 from datetime import timedelta
 
 import pytest
@@ -10,11 +9,11 @@ from django.utils import timezone
 
 from common.ids import new_id
 from jobs.models import Job
-from jobs.queue.claim import claim_job
 from jobs.queue.finish import AttemptResult, complete_job, fail_job, requeue_job
 from jobs.storage.files import attempt_key, job_folder, source_key
 from jobs.videos.cleanup import delete_due_files
 from jobs.videos.orphans import sweep_orphans
+from tests.support.videos import claim_next
 
 NOW = timedelta(0)
 AN_HOUR = timedelta(hours=1)
@@ -22,12 +21,6 @@ AN_HOUR = timedelta(hours=1)
 
 def store(key: str) -> str:
     return default_storage.save(key, ContentFile(b"x"))
-
-
-def claim() -> Job:
-    job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
-    assert job is not None
-    return job
 
 
 @pytest.fixture(autouse=True)
@@ -38,10 +31,10 @@ def empty_storage(db) -> None:
 
 def test_what_an_earlier_attempt_left_goes_and_what_is_published_stays(submit):
     submit()
-    job = claim()
+    job = claim_next()
     left = store(attempt_key(job.team_id, job.id, 1, "video.mp4"))
     requeue_job(fence=job.fence)
-    job = claim()
+    job = claim_next()
     kept = [store(attempt_key(job.team_id, job.id, 2, name)) for name in ("video.mp4", "poster.jpg")]
     assert sweep_orphans(older_than=NOW) == 0  # it still runs
     complete_job(fence=job.fence, result=AttemptResult(*kept, result_bytes=1, gpu_seconds=1))
@@ -54,7 +47,7 @@ def test_what_an_earlier_attempt_left_goes_and_what_is_published_stays(submit):
 
 def test_a_failed_job_keeps_its_picture_alone(submit):
     submit()
-    job = claim()
+    job = claim_next()
     left = store(attempt_key(job.team_id, job.id, 1, "video.mp4"))
     fail_job(fence=job.fence, code="x", message="x")
     sweep_orphans(older_than=NOW)
@@ -71,7 +64,7 @@ def test_a_submit_that_never_came_to_be(alice):
 
 def test_what_a_zombie_wrote_after_the_files_were_deleted(submit):
     job = submit()
-    claimed = claim()
+    claimed = claim_next()
     fail_job(fence=claimed.fence, code="x", message="x")
     Job.objects.filter(pk=job.pk).update(deleted_at=timezone.now())
     delete_due_files()

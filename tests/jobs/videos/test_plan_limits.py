@@ -13,19 +13,15 @@ from accounts.quota.models import LedgerEntry, Plan, PlanOverride, UsageDay, Wal
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job
 from jobs.queue.claim import claim_job
-from jobs.queue.finish import AttemptResult, complete_job
 from jobs.storage.files import TEAMS_FOLDER
-from tests.jobs.conftest import Api
+from tests.support.api_client import ApiClient
+from tests.support.videos import claim_next, complete
 
 pytestmark = pytest.mark.django_db
 
 
 def finish(gpu_seconds: float = 1, result_bytes: int = 10) -> Job:
-    job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
-    result = AttemptResult(result_key="r", poster_key="p", result_bytes=result_bytes, gpu_seconds=gpu_seconds)
-    assert complete_job(fence=job.fence, result=result)
-    job.refresh_from_db()
-    return job
+    return complete(claim_next(), gpu_seconds=gpu_seconds, result_bytes=result_bytes)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +194,7 @@ def test_an_override_decides_how_many_run_at_once_and_how_heavy_the_team_is(alic
     claimed = [claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0) for _ in range(4)]
     assert sorted(job.team_id for job in claimed if job) == sorted([alice.team.pk] * 2 + [charlie.team.pk])
     waiting = Job.objects.filter(team=alice.team, state="queued").get()
-    assert Api(alice.headers).get(f"/v1/videos/{waiting.public_id}").json()["queue"]["wait_reason"] == (
+    assert ApiClient(alice.headers).get(f"/v1/videos/{waiting.public_id}").json()["queue"]["wait_reason"] == (
         "team_concurrency"
     )
     assert charlie.wallet.plan.max_running == 1

@@ -8,18 +8,12 @@ from accounts.models import ApiKey, Membership
 from accounts.quota.models import LedgerEntry
 from accounts.roles import Role
 from accounts.teams.access import delete_team, revoke_access, revoke_access_everywhere
-from common.ids import new_id
 from jobs.models import Job
-from jobs.queue.claim import claim_job
 from jobs.queue.finish import requeue_job
 from jobs.states import State
-from tests.jobs.conftest import Api, Person
-
-
-def claimed() -> Job:
-    job = claim_job(pool="cpu", worker_id=new_id(), models=["camera"], vram_mb=0)
-    assert job
-    return job
+from tests.support.api_client import ApiClient
+from tests.support.people import Person
+from tests.support.videos import claim_next
 
 
 def state(job: Job) -> str:
@@ -30,11 +24,11 @@ def test_the_persons_keys_and_jobs_end_and_nobody_elses(
     alice: Person, charlie: Person, submit: Callable[..., Job], body: Callable[..., dict[str, Any]]
 ) -> None:
     running = submit()
-    assert claimed().pk == running.pk
+    assert claim_next().pk == running.pk
     queued = submit()
     Membership.objects.create(team=alice.team, user=charlie.user, role=Role.MEMBER)
     _, key = create_api_key(team=alice.team, creator=charlie.user, name="in the team")
-    answer = Api({"X-API-Key": key}).post("/v1/videos", body())
+    answer = ApiClient({"X-API-Key": key}).post("/v1/videos", body())
     theirs = Job.objects.get(pk=answer.json()["id"].removeprefix("vid_"))
 
     revoke_access(team=alice.team, user=alice.user)
@@ -44,13 +38,15 @@ def test_the_persons_keys_and_jobs_end_and_nobody_elses(
     assert requeue_job(fence=fence)
     assert state(running) == State.CANCELED
     assert LedgerEntry.objects.filter(kind="release", job_id__in=[queued.pk, running.pk]).count() == 2
-    assert Api(alice.headers).get("/v1/videos").json()["error"]["code"] == "revoked_key"
-    assert Api({"X-API-Key": key}).get("/v1/videos").status_code == 200
+    assert ApiClient(alice.headers).get("/v1/videos").json()["error"]["code"] == "revoked_key"
+    assert ApiClient({"X-API-Key": key}).get("/v1/videos").status_code == 200
 
 
 def test_everywhere_means_every_team(alice: Person, charlie: Person) -> None:
     Membership.objects.create(team=alice.team, user=charlie.user, role=Role.MEMBER)
     create_api_key(team=alice.team, creator=charlie.user, name="in the other team")
+    assert alice.key
+    assert charlie.key
     revoke_access_everywhere(user=charlie.user)
     assert set(ApiKey.objects.filter(revoked_at=None).values_list("creator", flat=True)) == {alice.user.pk}
 
@@ -60,7 +56,7 @@ def test_a_closed_team_loses_its_videos_and_everybody_in_it(alice: Person, submi
     assert delete_team(team=alice.team)
     assert not delete_team(team=alice.team)
     assert not Membership.objects.filter(team=alice.team).exists()
-    assert Api(alice.headers).get("/v1/videos").status_code == 401
+    assert ApiClient(alice.headers).get("/v1/videos").status_code == 401
     assert not Job.objects.for_team(alice.team).exists()
     assert state(job) == State.CANCELED
     assert alice.wallet.reserved == 0

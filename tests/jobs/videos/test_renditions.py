@@ -25,7 +25,7 @@ from jobs.storage.signed_urls import signed_content_url
 from jobs.videos import renditions
 from jobs.videos.cleanup import delete_due_files
 from jobs.videos.orphans import sweep_orphans
-from tests.jobs.conftest import finish_next
+from tests.support.videos import finish_next
 from tests.support.workers import wait_until
 
 MADE = ("gif", "spritesheet")
@@ -41,7 +41,7 @@ def film(folder: Path, suffix: str = "mp4", size: int = 64) -> bytes:
 
 @pytest.fixture
 def job(finished_of, tmp_path) -> Job:
-    return finished_of(film=film(tmp_path))
+    return finished_of(film(tmp_path))
 
 
 def path(job: Job, variant: str) -> str:
@@ -100,7 +100,7 @@ def test_range_head_and_links_of_what_is_made(job, as_alice, client):
 
 def test_of_a_gif_video_and_gif_are_the_same_file(finished_of, as_alice, tmp_path):
     content = film(tmp_path, "gif")
-    job = finished_of(film=content, output_format="gif")
+    job = finished_of(content, output_format="gif")
     for variant in ("video", "gif"):
         answer = as_alice.get(path(job, variant))
         assert (answer.content, answer["Content-Type"]) == (content, "image/gif")
@@ -171,7 +171,7 @@ def test_sweep_and_audit_know_what_was_made(job, as_alice):
 
 def test_a_broken_film_leaves_nothing(finished_of, as_alice, tmp_path):
     whole = film(tmp_path)
-    job = finished_of(film=whole[: len(whole) // 3])
+    job = finished_of(whole[: len(whole) // 3])
     for variant in MADE:
         answer = as_alice.get(path(job, variant))
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "file_damaged")

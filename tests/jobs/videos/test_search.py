@@ -13,7 +13,7 @@ from jobs.queue.cancel import cancel_job
 from jobs.states import State
 from jobs.videos.search import VideoFilter, list_videos
 from tests.benchmarks.many_jobs import fill_videos
-from tests.jobs.conftest import Person
+from tests.support.people import Person
 
 # More than the newest ones that are looked through before an index on words is asked.
 MANY = 3_100

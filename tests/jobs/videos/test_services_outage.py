@@ -1,7 +1,7 @@
 """A submit while storage or database are away: 503, and nothing that an accepted job needs is lost."""
 
 import pytest
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import InternalError, OperationalError
 from psycopg import errors
 
@@ -15,7 +15,7 @@ def test_a_storage_that_is_away_is_answered_with_503(as_alice, body, monkeypatch
     def refuse(*_arguments, **_options):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(default_storage, "save", refuse)
+    monkeypatch.setattr(FileSystemStorage, "save", refuse)
     answer = as_alice.post("/v1/videos", body())
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
     assert answer["Retry-After"]

@@ -42,10 +42,11 @@ CAPS = {
 @pytest.mark.parametrize("name", CAPS)
 def test_exactly_50_of_200_are_accepted(name, web_processes, alice, body):
     limit, refusal = CAPS[name]
+    headers = alice.headers
     limit(alice)
     before = alice.wallet.balance
     web = web_processes(4)
-    with web.client(alice.headers) as client, ThreadPoolExecutor(16) as pool:
+    with web.client(headers) as client, ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: client.post("/v1/videos", json=body()), range(200)))
     assert Counter(answer.status_code for answer in answers) == {202: 50, 429: 150}
     errors = [answer.json()["error"] for answer in answers if answer.status_code == 429]

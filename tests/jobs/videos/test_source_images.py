@@ -17,7 +17,7 @@ from common.concurrency import ConcurrencyLimiter
 from common.messages import Message
 from jobs.models import Job
 from jobs.videos import source_images
-from tests.jobs.conftest import png
+from tests.support.images import png
 from tests.support.ports import own_port
 from tests.support.webhook_receiver import Receiver, receiving, say
 

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import uuid
 from datetime import timedelta
 
 import pytest
@@ -15,13 +14,13 @@ from accounts.roles import Role
 from common.errors import Conflict
 from jobs.models import Job, JobEvent
 from jobs.queue.cancel import cancel_job
-from jobs.queue.claim import claim_job
-from jobs.queue.finish import AttemptResult, complete_job
 from jobs.webhooks.delivery import _RETRY_DELAYS_SECONDS, MAX_ATTEMPTS, Deliverer
 from jobs.webhooks.models import Delivery, DeliveryAttempt, Endpoint
 from jobs.webhooks.outbox import dispatch_outbox, per_job_endpoint
 from jobs.webhooks.services import redeliver, rotate_secret, update_endpoint
+from tests.support import videos
 from tests.support.ports import own_port
+from tests.support.videos import claim_next
 from tests.support.webhook_receiver import drip, flood, say
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,11 +36,7 @@ def deliver() -> None:
 
 def complete(submit, **changes) -> Job:
     submit(**changes)
-    job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
-    result = AttemptResult(result_key="r.mp4", poster_key="p.jpg", result_bytes=9, gpu_seconds=0.4)
-    assert complete_job(fence=job.fence, result=result)
-    job.refresh_from_db()
-    return job
+    return videos.complete(claim_next())
 
 
 def due_again(delivery: Delivery) -> None:

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (fixtures are imported, and then named as arguments)
 """The pages of webhooks."""
 
 import pytest
@@ -6,7 +5,6 @@ import pytest
 from jobs.webhooks.models import Delivery, Endpoint
 from jobs.webhooks.services import MAX_ENDPOINTS
 from jobs.webhooks.transport import post
-from tests.support.pages import _fresh_redis, _own_media, alice, charlie  # noqa: F401 (fixtures)
 
 FORM = {"url": "https://example.com/hook", "description": "our shop", "events": ["video.completed"]}
 

@@ -23,18 +23,13 @@ from jobs.queue.wakeup import redis_client
 from jobs.states import TERMINAL, State
 from tests.support.workers import wait_for_state, wait_until
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.usefixtures("all_models")]
 
 # Work that is not over before the test is done with it, or hurries it.
 LONG = {"model": "scripted", "prompt": "delay=1", "steps": 100}
 SCRIPTED = ("--model", "scripted")
 SHORT_LEASE = {"LEASE_TIMEOUT_SECONDS": 5, "HEARTBEAT_INTERVAL_SECONDS": 0.5}
 TINY = Path(settings.ROOT) / "tests" / "reference" / "i2vgen-xl-tiny"
-
-
-@pytest.fixture(autouse=True)
-def all_models(settings):
-    settings.MODELS_ENABLED = ["camera", "scripted", "i2vgen-xl-tiny"]
 
 
 def charged_once(job) -> bool:

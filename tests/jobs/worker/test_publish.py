@@ -19,15 +19,10 @@ from jobs.states import State
 from jobs.storage.files import is_missing, job_folder
 from tests.support.workers import WorkerProcess, wait_for_state, wait_until
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.usefixtures("all_models")]
 
 LONG = {"model": "scripted", "prompt": "delay=1", "steps": 100}
 SCRIPTED = ("--model", "scripted")
-
-
-@pytest.fixture(autouse=True)
-def all_models(settings):
-    settings.MODELS_ENABLED = ["camera", "scripted"]
 
 
 def in_the_middle(job: Job) -> bool:

@@ -13,8 +13,8 @@ from common.clock import DatabaseNow
 from jobs.models import Job, Priority, Worker
 from jobs.queue.claim import claim_job
 from jobs.states import State
-from tests.portal.admin.conftest import run_action
-from tests.support.pages import Person
+from tests.support.administrators import run_action
+from tests.support.people import Person
 
 
 def balance(team: Team) -> int:

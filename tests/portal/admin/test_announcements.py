@@ -6,7 +6,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.admin.models import Announcement
-from tests.support.pages import Person
+from tests.support.people import Person
 
 FIELDS = {"text_en": "Back at noon", "text_zh": "中午恢复", "level": "warning", "dismissible": "on"}
 

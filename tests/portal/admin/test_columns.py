@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.functional import Promise
 
 from jobs.models import Job
-from tests.support.pages import Person
+from tests.support.people import Person
 
 OUR_PACKAGES = ("accounts", "jobs", "portal")
 

@@ -9,8 +9,8 @@ from django.utils import timezone
 from accounts.audit.models import AuditEntry, Verb
 from accounts.models import ApiKey, Invitation, Team
 from portal.admin.models import Impersonation
-from tests.portal.admin.conftest import run_action
-from tests.support.pages import Person
+from tests.support.administrators import run_action
+from tests.support.people import Person
 
 
 def start(administrator: Person, person: Person, reason: str = "a ticket") -> None:

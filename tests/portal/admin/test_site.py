@@ -9,8 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from tests.portal.admin.conftest import run_action, show_second_factor
-from tests.support.pages import Person
+from tests.support.administrators import run_action, show_second_factor
+from tests.support.people import Person
 
 PAGES = ("/admin/", "/admin/accounts/team/", "/admin/quota/plan/add/", "/admin/jobs/job/")
 

@@ -16,7 +16,7 @@ from common.clock import DatabaseNow
 from jobs.models import Job, MetricCounter, Worker
 from jobs.states import State
 from portal.admin.models import Announcement, Impersonation
-from tests.support.pages import Person
+from tests.support.people import Person
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ import httpx
 import pytest
 
 from tests.portal.docs.printed import INTERPRETERS, programs, run
-from tests.portal.management.commands.test_up import ROOT, Portal, wait_for
+from tests.support.portal_process import ROOT, Portal, wait_for
 from tests.support.ports import own_port
 
 KEY = "MUTOSCOPE_API_KEY"

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (fixtures are imported, and then named as arguments)
 """Error pages: in our look, without leaking what failed, and without needing what may have failed."""
 
 from typing import Any
@@ -7,7 +6,7 @@ import pytest
 from django.template.loader import render_to_string
 from django.test import Client
 
-from tests.support.pages import Person, _fresh_redis, _own_media, alice, anonymous, bob, mia  # noqa: F401 (fixtures)
+from tests.support.people import Person
 
 
 @pytest.mark.parametrize("code", ["400", "403", "404", "405", "429", "500", "503", "403_csrf"])

@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from accounts.keys.services import create_api_key
-from accounts.models import User
-from accounts.teams.services import ensure_personal_team
+from tests.support.people import Person
 from tests.support.web_processes import LiveProcess, WebProcesses
 
 Connect = Callable[[], socket.socket]
@@ -85,14 +83,14 @@ BROKEN = {
 
 
 @pytest.fixture
-def live(live_process: Callable[..., LiveProcess]) -> tuple[Connect, str]:
+def live(live_process: Callable[..., LiveProcess], alice: Person) -> tuple[Connect, str]:
     """uvicorn, as the compose file starts it."""
     process = live_process()
-    return lambda: socket.create_connection(("127.0.0.1", process.port), timeout=60), _key()
+    return lambda: socket.create_connection(("127.0.0.1", process.port), timeout=60), alice.key
 
 
 @pytest.fixture
-def web(web_processes: Callable[..., WebProcesses]) -> tuple[Connect, str]:
+def web(web_processes: Callable[..., WebProcesses], alice: Person) -> tuple[Connect, str]:
     """gunicorn, as production runs it."""
     processes = web_processes(1)
 
@@ -102,12 +100,7 @@ def web(web_processes: Callable[..., WebProcesses]) -> tuple[Connect, str]:
         made.connect(str(processes.socket))
         return made
 
-    return connect, _key()
-
-
-def _key() -> str:
-    user = User.objects.create_user("wire@example.com")
-    return create_api_key(team=ensure_personal_team(user=user), creator=user, name="wire")[1]
+    return connect, alice.key
 
 
 def exchange(connect: Connect, request: bytes) -> tuple[int, Any, bytes]:

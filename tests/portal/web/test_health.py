@@ -20,8 +20,7 @@ from jobs.models import Job, JobEvent, Worker
 from jobs.states import State
 from portal.embedded.servers import Valkey
 from portal.web import health
-from tests.jobs.conftest import alice, as_alice, body, fresh_redis, submit  # noqa: F401
-from tests.jobs.test_outages import own_valkey, process_of  # noqa: F401
+from tests.support.outages import process_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,7 +77,7 @@ def test_a_site_with_a_ready_worker_is_healthy() -> None:
     )
 
 
-def test_what_a_person_should_look_at_degrades_it(submit: Callable[..., Job]) -> None:  # noqa: F811
+def test_what_a_person_should_look_at_degrades_it(submit: Callable[..., Job]) -> None:
     worker(state="unhealthy")
     job = submit()
     _, told, _ = asked("/health")
@@ -92,7 +91,7 @@ def test_what_a_person_should_look_at_degrades_it(submit: Callable[..., Job]) ->
 
 
 @pytest.mark.parametrize("outage", ["frozen", "gone"])
-def test_without_redis_it_is_degraded_and_ready(outage: str, own_valkey: Valkey) -> None:  # noqa: F811
+def test_without_redis_it_is_degraded_and_ready(outage: str, own_valkey: Valkey) -> None:
     worker()
     process = process_of(own_valkey)
     if outage == "frozen":

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (fixtures are imported, and then named as arguments)
 """English and Simplified Chinese are equals: every text of the site is in a catalogue, and that is compiled."""
 
 import ast
@@ -13,7 +12,7 @@ from django.utils import dates, translation
 from django.utils.translation.template import templatize
 from django.utils.translation.trans_real import translation as loaded_catalogue
 
-from tests.support.pages import Person, _fresh_redis, _own_media, alice, mia  # noqa: F401 (fixtures)
+from tests.support.people import Person
 
 ROOT = Path(settings.ROOT)
 ROOMS = ("accounts", "jobs", "inference", "platform")

@@ -20,7 +20,7 @@ from django.conf import settings as site
 from django.test import Client
 
 from portal.web.request_guards import AsgiRequestGuard
-from tests.portal.management.commands.test_up import PATIENCE_SECONDS, Portal, wait_for
+from tests.support.portal_process import PATIENCE_SECONDS, Portal, wait_for
 
 BAD_CHARSETS = ["hex", "undefined", "unicode_escape", "latin-1", '"utf-16"']
 

@@ -19,7 +19,7 @@ from accounts.quota.models import Plan, QuotaWarning, UsageDay, Wallet
 from accounts.quota.pages.csv_export import escape_formula
 from accounts.quota.services import adjust, grant
 from tests.support.browser import DESK, PHONE, Browser
-from tests.support.pages import Person, cookie
+from tests.support.people import Person
 
 NOW = datetime(2031, 3, 20, 12, tzinfo=UTC)
 BOM = "\ufeff"
@@ -256,13 +256,11 @@ def test_a_member_near_the_own_cap_is_told_alone(alice: Person, mia: Person) -> 
 
 @pytest.mark.xdist_group("browser")
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_accessible_and_no_wider_than_the_screen(
-    theme: Any, live_server: Any, member: Person, browser: Browser
-) -> None:
+def test_accessible_and_no_wider_than_the_screen(theme: Any, live_server: Any, alice: Person, browser: Browser) -> None:
     today = datetime.now(UTC).date()
     for number in range(8):
-        count(member, today.replace(day=number + 1), 40 * number, model="i2vgen-xl")
-    warn(member, 80, 9000)
+        count(alice, today.replace(day=number + 1), 40 * number, model="i2vgen-xl")
+    warn(alice, 80, 9000)
 
     def scenario(page: Page) -> list[Any]:
         page.goto("/usage")
@@ -272,15 +270,15 @@ def test_accessible_and_no_wider_than_the_screen(
         return [fault["id"] for fault in Axe().run(page).response["violations"] if fault["impact"] in BAD]
 
     for viewport in (DESK, PHONE):
-        found = browser.run(live_server.url, scenario, session=cookie(member), viewport=viewport, color_scheme=theme)
+        found = browser.run(live_server.url, scenario, session=alice.cookie, viewport=viewport, color_scheme=theme)
         assert found == []
 
 
 @pytest.mark.xdist_group("browser")
-def test_a_month_is_chosen_and_a_warning_put_aside(live_server: Any, member: Person, browser: Browser) -> None:
+def test_a_month_is_chosen_and_a_warning_put_aside(live_server: Any, alice: Person, browser: Browser) -> None:
     now = datetime.now(UTC)
-    live_since(member, now.replace(year=now.year - 1, day=1))
-    warn(member, 80, 9000)
+    live_since(alice, now.replace(year=now.year - 1, day=1))
+    warn(alice, 80, 9000)
 
     def scenario(page: Page) -> None:
         page.goto("/usage")
@@ -294,4 +292,4 @@ def test_a_month_is_chosen_and_a_warning_put_aside(live_server: Any, member: Per
             page.get_by_role("link", name="Download as CSV").click()
         assert download.value.suggested_filename == f"mutoscope-usage-{now:%Y-%m}.csv"
 
-    browser.run(live_server.url, scenario, session=cookie(member))
+    browser.run(live_server.url, scenario, session=alice.cookie)

@@ -10,7 +10,7 @@ from accounts.audit.models import AuditEntry
 from accounts.keys.services import create_api_key, revoke_api_key
 from accounts.models import ApiKey, Invitation, Team, User
 from accounts.roles import Role
-from tests.support.pages import Person
+from tests.support.people import Person
 from tests.support.teams import at, link_in_mail, studio, text_of
 
 

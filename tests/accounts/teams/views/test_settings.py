@@ -18,7 +18,7 @@ from accounts.teams.services import delete_due_teams
 from jobs.management.commands.reconciler import run_full_scans
 from jobs.models import Job
 from jobs.states import State
-from tests.support.pages import Person
+from tests.support.people import Person
 from tests.support.teams import at, role_of, studio, text_of
 
 

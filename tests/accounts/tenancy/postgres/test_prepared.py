@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (fixtures are imported, and then named as arguments)
 """A migration changes a column's type while processes serve that have planned their statements: nobody sees a 500."""
 
 from collections.abc import Callable, Iterator
@@ -11,7 +10,9 @@ from django.test import Client
 
 from jobs.models import Job
 from jobs.queue.claim import claim_job
-from tests.jobs.conftest import Api, Person, alice, as_alice, body, fresh_redis, png, submit  # noqa: F401 (fixtures)
+from tests.support.api_client import ApiClient
+from tests.support.images import png
+from tests.support.people import Person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,7 +56,7 @@ def backend() -> int:
 
 
 def test_a_poll_goes_on(
-    submit: Callable[..., Job], as_alice: Api, retype: Callable[..., None], django_assert_num_queries: Any
+    submit: Callable[..., Job], as_alice: ApiClient, retype: Callable[..., None], django_assert_num_queries: Any
 ) -> None:
     """The quick way, and the ordinary one, which looks the key up by a statement of its own."""
     address = f"/v1/videos/{submit().public_id}"

@@ -7,7 +7,8 @@ import pytest
 from accounts.roles import Scope
 from jobs.galleries.models import Collection, Publication
 from jobs.galleries.services import curation
-from tests.jobs.galleries.conftest import finished_video, publish
+from tests.support.galleries import publish
+from tests.support.videos import finished_video
 
 
 @pytest.fixture

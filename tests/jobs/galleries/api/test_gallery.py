@@ -13,7 +13,8 @@ from jobs.galleries.search import PublicationFilter, list_publications
 from jobs.models import Job
 from jobs.queue.cancel import delete_job
 from jobs.videos.cleanup import delete_due_files
-from tests.jobs.galleries.conftest import finished_video, publish, row
+from tests.support.galleries import publish, row
+from tests.support.videos import finished_video
 
 
 def captions(answer):

@@ -13,8 +13,9 @@ from accounts.roles import Scope
 from jobs.galleries.models import Publication, ShareLink
 from jobs.models import Job
 from jobs.queue.cancel import delete_job
-from tests.jobs.conftest import Person
-from tests.jobs.galleries.conftest import FILM, finished_video, publish
+from tests.support.galleries import publish
+from tests.support.people import Person
+from tests.support.videos import VIDEO_BYTES, finished_video
 
 
 @pytest.fixture
@@ -56,9 +57,9 @@ def test_the_film_and_its_poster_with_ranges(alice, as_alice, stranger):
     _, path = share(as_alice, job.public_id)
     content = f"{path}/{job.public_id}/content"
     whole = stranger.get(content)
-    assert (whole.status_code, whole.content, whole["Content-Type"]) == (200, FILM, "video/mp4")
+    assert (whole.status_code, whole.content, whole["Content-Type"]) == (200, VIDEO_BYTES, "video/mp4")
     part = stranger.get(content, headers={"Range": "bytes=100-199"})
-    assert (part.status_code, part.content) == (206, FILM[100:200])
+    assert (part.status_code, part.content) == (206, VIDEO_BYTES[100:200])
     assert part["Content-Range"] == "bytes 100-199/2048"
     assert stranger.get(content, headers={"Range": "bytes=5000-"}).status_code == 416
     assert stranger.head(content)["Content-Length"] == "2048"
@@ -181,7 +182,7 @@ def test_a_link_to_a_collection_follows_the_collection(alice, as_alice, stranger
     assert "Outside" not in text
     assert tags_of(page)["og:image"].endswith(f"{path}/{inside.public_id}/content?variant=thumbnail")
     assert stranger.get(f"{path}/{inside.public_id}").status_code == 200
-    assert stranger.get(f"{path}/{inside.public_id}/content").content == FILM
+    assert stranger.get(f"{path}/{inside.public_id}/content").content == VIDEO_BYTES
     assert stranger.get(f"{path}/{outside.public_id}/content").status_code == 404
     assert ShareLink.objects.get().view_count == 2
     as_alice.delete(f"/v1/collections/{collection['id']}/publications/{pubs[0]['id']}")
@@ -213,7 +214,7 @@ def test_a_password_is_asked_for_before_anything_is_told(alice, as_alice, strang
         page = stranger.get(address)
         assert b"Password needed" in page.content
         assert b"Dawn" not in page.content
-        assert FILM[:64] not in page.content
+        assert VIDEO_BYTES[:64] not in page.content
         assert tags_of(page) == {}
         assert "noindex" in page["X-Robots-Tag"]
     wrong = stranger.post(path, {"password": "open"})
@@ -224,7 +225,7 @@ def test_a_password_is_asked_for_before_anything_is_told(alice, as_alice, strang
     cookie = right.cookies["share"]
     assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == (path, True, "Lax")
     assert b"Dawn" in stranger.get(path).content
-    assert stranger.get(f"{path}/{job.public_id}/content").content == FILM
+    assert stranger.get(f"{path}/{job.public_id}/content").content == VIDEO_BYTES
     assert b"Password needed" in Client().get(path).content
     assert ShareLink.objects.get().view_count == 1
 
@@ -359,7 +360,7 @@ def test_the_public_page_shows_what_is_marked_and_only_while_it_is_on(alice: Per
     assert "noindex" not in text
     assert page.cookies == {}
     assert "For all" in stranger.get(f"{path}/{shown.public_id}").content.decode()
-    assert stranger.get(f"{path}/{shown.public_id}/content").content == FILM
+    assert stranger.get(f"{path}/{shown.public_id}/content").content == VIDEO_BYTES
     assert stranger.get(f"{path}/{hidden.public_id}").status_code == 404
     assert stranger.get(f"{path}/{hidden.public_id}/content").status_code == 404
     Publication.objects.update(is_public=False)

@@ -17,7 +17,7 @@ from jobs.galleries.services.publishing import publish_video
 from jobs.galleries.views import gallery
 from jobs.models import Job
 from jobs.states import State
-from tests.support.pages import Person
+from tests.support.people import Person
 
 Make = Callable[..., Job]
 PAGE_SIZES = ["/gallery", "/gallery/collections", "/gallery/{pub}", "/gallery?collection={col}"]

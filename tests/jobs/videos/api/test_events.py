@@ -11,8 +11,9 @@ from jobs.events.publisher import stream_key
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job
 from jobs.queue.wakeup import redis_client
-from tests.jobs.events.conftest import all_models  # noqa: F401 (fixtures)
 from tests.support.event_listener import parse
+
+pytestmark = pytest.mark.usefixtures("all_models")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from jobs.queue.cancel import cancel_job
 from jobs.queue.claim import claim_job
 from jobs.queue.finish import AttemptResult, complete_job
 from jobs.states import State
-from tests.jobs.conftest import SAMPLES
+from tests.support.images import SAMPLES
 from tests.support.workers import wait_until
 
 LEGACY_BODY = {

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from jobs.models import Job
-from tests.jobs.conftest import png
+from tests.support.images import png
 
 FIELDS = {"prompt": "zooms in", "resolution": "256p", "num_frames": "8"}
 

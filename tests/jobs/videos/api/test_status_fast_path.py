@@ -14,7 +14,8 @@ from accounts.models import ApiKey, Membership, User
 from accounts.quota.models import Plan
 from accounts.roles import Role, Scope
 from jobs.models import Job
-from tests.jobs.conftest import Api, Person
+from tests.support.api_client import ApiClient
+from tests.support.people import Person
 
 _LEFT_BY_ITSELF = ("X-Request-Id", "RateLimit", "Allow", "Vary", "Content-Language", "Content-Security-Policy")
 
@@ -29,7 +30,9 @@ def warm(alice: Person, submit: Callable[..., Job]) -> Job:
     return job
 
 
-def test_it_takes_one_statement_and_says_the_same(warm: Job, as_alice: Api, django_assert_num_queries: Any) -> None:
+def test_it_takes_one_statement_and_says_the_same(
+    warm: Job, as_alice: ApiClient, django_assert_num_queries: Any
+) -> None:
     with django_assert_num_queries(1):
         quick = as_alice.get(f"/v1/videos/{warm.public_id}")
     slow = as_alice.get(f"/v1/videos/{warm.public_id}?wait=0")
@@ -45,13 +48,13 @@ def test_it_takes_one_statement_and_says_the_same(warm: Job, as_alice: Api, djan
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_each_poll_counts_once(warm: Job, as_alice: Api) -> None:
+def test_each_poll_counts_once(warm: Job, as_alice: ApiClient) -> None:
     Plan.objects.update(requests_per_minute=5)
     statuses = [as_alice.get(f"/v1/videos/{warm.public_id}").status_code for _ in range(7)]
     assert statuses == [*[200] * 5, 429, 429]
 
 
-def test_no_condition_leads_to_another_team(warm: Job, alice: Person, charlie: Person, as_charlie: Api) -> None:
+def test_no_condition_leads_to_another_team(warm: Job, alice: Person, charlie: Person, as_charlie: ApiClient) -> None:
     assert as_charlie.get(f"/v1/videos/{warm.public_id}").status_code == 404
     everything = key_statement(columns=["prompt"], table="jobs_job", condition="true")
     ApiKey.objects.all().update(last_used_at=timezone.now())
@@ -63,7 +66,7 @@ def test_no_condition_leads_to_another_team(warm: Job, alice: Person, charlie: P
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_session_that_the_server_ended_is_made_anew(warm: Job, as_alice: Api) -> None:
+def test_a_session_that_the_server_ended_is_made_anew(warm: Job, as_alice: ApiClient) -> None:
     """Without asking the server before each request whether it still is there."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
@@ -92,7 +95,7 @@ def test_a_session_that_the_server_ended_is_made_anew(warm: Job, as_alice: Api) 
     ],
 )
 def test_a_key_that_is_not_in_order_goes_the_ordinary_way(
-    change: dict[str, Any], status: int, warm: Job, as_alice: Api
+    change: dict[str, Any], status: int, warm: Job, as_alice: ApiClient
 ) -> None:
     ApiKey.objects.update(**change)
     answer = as_alice.get(f"/v1/videos/{warm.public_id}")
@@ -103,7 +106,7 @@ def test_a_key_that_is_not_in_order_goes_the_ordinary_way(
         assert answer.json()["error"]["code"]
 
 
-def test_who_left_the_team_or_the_site_polls_no_more(warm: Job, alice: Person, as_alice: Api) -> None:
+def test_who_left_the_team_or_the_site_polls_no_more(warm: Job, alice: Person, as_alice: ApiClient) -> None:
     address = f"/v1/videos/{warm.public_id}"
     Membership.objects.update(role=Role.VIEWER)
     assert as_alice.get(address).status_code == 200
@@ -115,12 +118,12 @@ def test_who_left_the_team_or_the_site_polls_no_more(warm: Job, alice: Person, a
 
 
 @pytest.mark.parametrize("identifier", ["vid_1", "vid_" + "0" * 32, "nonsense", "%00", "vid_" + "g" * 32])
-def test_what_is_not_there_is_said_in_the_envelope(identifier: str, warm: Job, as_alice: Api) -> None:
+def test_what_is_not_there_is_said_in_the_envelope(identifier: str, warm: Job, as_alice: ApiClient) -> None:
     answer = as_alice.get(f"/v1/videos/{identifier}")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
-def test_a_deleted_video_is_gone(warm: Job, as_alice: Api) -> None:
+def test_a_deleted_video_is_gone(warm: Job, as_alice: ApiClient) -> None:
     Job.objects.filter(pk=warm.pk).update(deleted_at=timezone.now())
     assert as_alice.get(f"/v1/videos/{warm.public_id}").status_code == 404
 
@@ -132,7 +135,7 @@ def test_a_key_that_is_none_is_refused(key: str, warm: Job) -> None:
 
 
 @pytest.mark.parametrize("params", [None, {"device": "cuda:0"}])
-def test_a_failed_video_reads_its_error(params: dict[str, str] | None, warm: Job, as_alice: Api) -> None:
+def test_a_failed_video_reads_its_error(params: dict[str, str] | None, warm: Job, as_alice: ApiClient) -> None:
     """The column with the parameters is null for jobs without an error, and for those of earlier releases."""
     Job.objects.filter(pk=warm.pk).update(
         state="failed",

@@ -12,7 +12,7 @@ from accounts.roles import Scope
 from jobs.models import Job
 from jobs.states import State
 from jobs.videos.cleanup import delete_due_files
-from tests.jobs.conftest import FILM
+from tests.support.videos import VIDEO_BYTES
 
 
 def test_a_queued_video_says_what_it_waits_for(submit, as_alice):
@@ -32,17 +32,17 @@ def test_a_finished_video(finished, as_alice):
 def test_content_whole_and_in_ranges(finished, as_alice):
     url = f"/v1/videos/{finished.public_id}/content"
     whole = as_alice.get(url)
-    assert (whole.status_code, whole.content, whole["Content-Type"]) == (200, FILM, "video/mp4")
+    assert (whole.status_code, whole.content, whole["Content-Type"]) == (200, VIDEO_BYTES, "video/mp4")
     assert whole["Accept-Ranges"] == "bytes"
     assert whole["X-Content-Type-Options"] == "nosniff"
     for given, status, content_range, content in [
-        ("bytes=0-99", 206, "bytes 0-99/2048", FILM[:100]),
-        ("bytes=2000-", 206, "bytes 2000-2047/2048", FILM[2000:]),
-        ("bytes=-10", 206, "bytes 2038-2047/2048", FILM[-10:]),
-        ("bytes=-9999", 206, "bytes 0-2047/2048", FILM),
-        ("bytes=2000-9999", 206, "bytes 2000-2047/2048", FILM[2000:]),
-        ("bytes=0-1,5-6", 200, None, FILM),
-        ("nonsense", 200, None, FILM),
+        ("bytes=0-99", 206, "bytes 0-99/2048", VIDEO_BYTES[:100]),
+        ("bytes=2000-", 206, "bytes 2000-2047/2048", VIDEO_BYTES[2000:]),
+        ("bytes=-10", 206, "bytes 2038-2047/2048", VIDEO_BYTES[-10:]),
+        ("bytes=-9999", 206, "bytes 0-2047/2048", VIDEO_BYTES),
+        ("bytes=2000-9999", 206, "bytes 2000-2047/2048", VIDEO_BYTES[2000:]),
+        ("bytes=0-1,5-6", 200, None, VIDEO_BYTES),
+        ("nonsense", 200, None, VIDEO_BYTES),
     ]:
         answer = as_alice.get(url, Range=given)
         assert (answer.status_code, answer.get("Content-Range"), answer.content) == (status, content_range, content), (

@@ -14,7 +14,7 @@ from PIL import Image
 from accounts.quota.models import LedgerEntry
 from accounts.roles import Scope
 from jobs.models import Job, JobEvent
-from tests.jobs.conftest import png
+from tests.support.images import png
 
 
 def test_it_accepts_reserves_and_rings(as_alice, alice, body, django_capture_on_commit_callbacks):

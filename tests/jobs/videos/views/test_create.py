@@ -9,7 +9,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from accounts.quota.models import LedgerEntry, Wallet
 from jobs.models import Job, Priority
 from jobs.states import State
-from tests.support.pages import SAMPLES, TIMES, Person, picture
+from tests.support.images import SAMPLES, TIMES, image_upload
+from tests.support.people import Person
 
 
 def message_at(answer: Any, name: str) -> str:
@@ -20,7 +21,7 @@ def message_at(answer: Any, name: str) -> str:
 
 
 def fields(**changes: Any) -> dict[str, Any]:
-    return {"image": picture(), "prompt": "slowly zooms in", "preset": "fast", **changes}
+    return {"image": image_upload(), "prompt": "slowly zooms in", "preset": "fast", **changes}
 
 
 def test_a_picture_and_a_sentence_become_a_job(mia: Person) -> None:
@@ -65,7 +66,7 @@ def test_batch_waits_behind_urgent_work(mia: Person) -> None:
         ("model", "sora", "no model"),
         ("image", SimpleUploadedFile("a.png", b"just text", "image/png"), "not a PNG"),
         ("image", SimpleUploadedFile("a.png", b"", "image/png"), "empty"),
-        ("image", SimpleUploadedFile("a.png", picture().read()[:60], "image/png"), "truncated"),
+        ("image", SimpleUploadedFile("a.png", image_upload().read()[:60], "image/png"), "truncated"),
     ],
 )
 @pytest.mark.parametrize("way", ["page", "htmx"])

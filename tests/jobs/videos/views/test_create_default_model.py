@@ -9,11 +9,12 @@ from django.utils import timezone
 
 from accounts.models import Team
 from jobs.models import Job
-from tests.support.pages import Person, picture
+from tests.support.images import image_upload
+from tests.support.people import Person
 
 
 def submitted(person: Person) -> Any:
-    return person.post("/", {"prompt": "zoom", "image": picture(), "model": ""})
+    return person.post("/", {"prompt": "zoom", "image": image_upload(), "model": ""})
 
 
 @pytest.mark.parametrize(("chosen", "made_by"), [("i2vgen-xl", "i2vgen-xl"), ("", "camera"), ("gone", "camera")])

@@ -8,7 +8,7 @@ import pytest
 from jobs.models import Job
 from jobs.states import State
 from jobs.videos.views import history
-from tests.support.pages import Person
+from tests.support.people import Person
 
 Make = Callable[..., Job]
 

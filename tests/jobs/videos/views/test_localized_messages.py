@@ -13,7 +13,8 @@ from inference.catalogue import MODELS
 from jobs.models import Job
 from jobs.states import State
 from jobs.videos.submission import _warnings
-from tests.support.pages import Person, picture
+from tests.support.images import image_upload
+from tests.support.people import Person
 
 
 @pytest.mark.parametrize(
@@ -64,9 +65,9 @@ def test_the_page_of_a_failed_video(mia: Person, make_job: Callable[..., Job]) -
 
 def test_errors_of_the_form(mia: Person) -> None:
     mia.client.post("/language", {"language": "zh-hans"})
-    response = mia.htmx("/", {"prompt": "a\0b", "image": picture()})
+    response = mia.htmx("/", {"prompt": "a\0b", "image": image_upload()})
     assert "含有非文本字符" in response.content.decode()
-    response = mia.htmx("/", {"prompt": "move", "image": picture((3000, 100))})
+    response = mia.htmx("/", {"prompt": "move", "image": image_upload((3000, 100))})
     assert "图片太狭长" in response.content.decode()
 
 

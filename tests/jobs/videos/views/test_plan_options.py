@@ -10,7 +10,7 @@ from accounts.models import Membership
 from accounts.quota.models import Plan
 from jobs.models import Job
 from tests.jobs.videos.views.test_create import fields
-from tests.support.pages import Person
+from tests.support.people import Person
 
 
 def choices(page: str, name: str) -> dict[str, bool]:

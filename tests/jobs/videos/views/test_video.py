@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.quota.models import Wallet
 from jobs.models import Job, Worker
 from jobs.states import State
-from tests.support.pages import Person
+from tests.support.people import Person
 
 Make = Callable[..., Job]
 

@@ -1,4 +1,4 @@
-"""Adele is an administrator; Alice has a team. Staff have an authenticator app and a session that has used it."""
+"""Administrators: they have a second factor, and their session has used it."""
 
 import time
 from collections.abc import Callable
@@ -10,27 +10,11 @@ from django.contrib.auth.models import Permission
 
 from accounts.models import User
 from accounts.teams.services import ensure_personal_team
-from portal.admin.announcements import announcement_cache
-from tests.support.pages import (  # noqa: F401 (fixtures)
-    Person,
-    _fresh_redis,
-    _own_media,
-    alice,
-    browser,
-    charlie,
-    make_job,
-    make_user,
-    sign_in,
-)
-
-
-@pytest.fixture(autouse=True)
-def _fresh_announcements() -> None:
-    announcement_cache.clear()
+from tests.support.people import Person, make_user, sign_in
 
 
 def show_second_factor(person: Person) -> None:
-    """Write into the session what allauth writes after a sign-in with an authenticator app."""
+    """Writes into the session what allauth writes after a sign-in with an authenticator app."""
     session = person.client.session
     session["account_authentication_methods"] = [{"method": "mfa", "at": time.time(), "type": "totp"}]
     session["account_authentication_methods_user"] = str(person.user.pk)
@@ -50,16 +34,17 @@ def staff(email: str, *permissions: str, superuser: bool = False) -> Person:
     return person
 
 
+def run_action(person: Person, path: str, **data: Any) -> Any:
+    """Runs an action of the administration and confirms it in the same request."""
+    return person.post(path, {"decided": "1", **data})
+
+
 @pytest.fixture
 def adele(db: None) -> Person:
+    """An administrator with every permission."""
     return staff("adele@example.com", superuser=True)
 
 
 @pytest.fixture
 def make_staff(db: None) -> Callable[..., Person]:
     return staff
-
-
-def run_action(person: Person, path: str, **form_data: Any) -> Any:
-    """Run an admin action, with its confirmation page already answered."""
-    return person.post(path, {"decided": "1", **form_data})

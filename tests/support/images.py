@@ -1,0 +1,28 @@
+"""Images as clients send them."""
+
+from io import BytesIO
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
+
+SAMPLES = Path(settings.ROOT) / "samples"
+CAT = SAMPLES / "cat.jpg"
+# Stands between width and height on pages.
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+
+def png(width: int = 96, height: int = 64, colour: str = "teal") -> bytes:
+    return encoded_image((width, height), colour, "PNG")
+
+
+def encoded_image(size: tuple[int, int], colour: str, kind: str) -> bytes:
+    buffer = BytesIO()
+    Image.new("RGB", size, colour).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def image_upload(size: tuple[int, int] = (96, 64), name: str = "still.png", kind: str = "PNG") -> SimpleUploadedFile:
+    """An image as a browser uploads it."""
+    return SimpleUploadedFile(name, encoded_image(size, "#b45a14", kind), content_type=f"image/{kind.lower()}")

@@ -1,0 +1,115 @@
+"""A portal as `manage.py up` starts it: a process tree in a folder of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.ports import own_port
+
+ROOT = Path(__file__).parents[2]
+MANAGE = [sys.executable, str(ROOT / "manage.py")]
+
+
+# Anything may take so long: a wait ends with what it waits for, and a busy machine is no fault of the portal.
+PATIENCE_SECONDS = 180
+# But what ends has ten seconds for all, which is what it promises: see the supervisor.
+ENDS_WITHIN_SECONDS = 10
+
+
+def wait_for(happened: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:
+    give_up_at = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < give_up_at, f"did not happen within {seconds} seconds"
+        time.sleep(0.05)
+
+
+class Portal:
+    """A portal in a folder of its own, on a free port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = own_port()
+        # None of this test run's own settings may reach it.
+        hidden = {
+            "DATABASE_URL",
+            "REDIS_URL",
+            "SECRET_KEY",
+            "EMBEDDED",
+            "DEBUG",
+            "PORT",
+            "MODEL",
+            "DJANGO_SETTINGS_MODULE",
+        }
+        self.env = {name: value for name, value in os.environ.items() if name not in hidden}
+        self.env |= {"VAR_DIR": str(folder), "MODELS_ENABLED": "camera"}
+        self.log = folder / "test.log"
+        self.process: psutil.Popen | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = psutil.Popen([*MANAGE, "up", f"--port={self.port}"], env=self.env, stdout=log, stderr=log)
+        wait_for(lambda: self.process.poll() is not None or self.answers())  # type: ignore[union-attr]
+        assert self.process.poll() is None, self.log.read_text()
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/livez", timeout=PATIENCE_SECONDS) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def run(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*MANAGE, *arguments], env={**self.env, **env}, capture_output=True, text=True, timeout=180, check=False
+        )
+
+    def tree(self) -> list[psutil.Process]:
+        if self.process is None or self.process.poll() is not None:
+            return []
+        return [self.process, *self.process.children(recursive=True)]
+
+    def web(self) -> psutil.Process:
+        (web,) = [process for process in self.tree() if "uvicorn" in words_of(process)]
+        return web
+
+    def clear(self) -> None:
+        everything = self.tree()
+        for process in everything:
+            with suppress(psutil.NoSuchProcess):  # it ended with its parent
+                process.kill()
+        psutil.wait_procs(everything, timeout=PATIENCE_SECONDS)
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """Its command line; none where it has ended meanwhile."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # a zombie is one of these, too
+        return []
+
+
+@pytest.fixture(scope="module")
+def new_portal() -> Iterator[Callable[[], Portal]]:
+    portals: list[Portal] = []
+    folders: list[Path] = []
+
+    def make() -> Portal:
+        folders.append(Path(tempfile.mkdtemp(prefix="mts-up-")))
+        portals.append(Portal(folders[-1]))
+        return portals[-1]
+
+    yield make
+    for portal in portals:
+        portal.clear()
+    for folder in folders:
+        shutil.rmtree(folder)
