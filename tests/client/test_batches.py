@@ -124,6 +124,20 @@ def test_pending_requests_are_read_under_both_names(names: tuple[str, ...]) -> N
     assert describe_counts(batch) == "5 videos: 2 queued, 3 pending"
 
 
+def test_all_or_nothing_creates_no_video_if_a_request_is_invalid(live: LiveProcess, key: str, tmp_path: Path) -> None:
+    shell = Shell(tmp_path, MUTOSCOPE_BASE_URL=live.url, MUTOSCOPE_API_KEY=key)
+    (tmp_path / "photo.jpg").write_bytes(CAT.read_bytes())
+    valid, invalid = batch_requests(2, "photo.jpg")
+    (tmp_path / "jobs.jsonl").write_text("\n".join(map(json.dumps, [valid, {**invalid, "fps": 99}])))
+    refused = shell.run("batch", "jobs.jsonl", "--all-or-nothing", "--detach")
+    assert (refused.returncode, "fps" in refused.stderr) == (2, True)
+    assert Job.objects.count() == 0
+    (tmp_path / "jobs.jsonl").write_text("\n".join(map(json.dumps, [valid, invalid])))
+    accepted = shell.run("batch", "jobs.jsonl", "--all-or-nothing", "--detach")
+    assert (accepted.returncode, accepted.stdout) == (0, f"{Batch.objects.get().public_id}\n")
+    assert (Batch.objects.get().on_error, Job.objects.count()) == (Batch.OnError.FAIL_FAST, 2)
+
+
 @pytest.mark.usefixtures("maintenance_worker")
 def test_command_resumes_an_interrupted_batch(
     live: LiveProcess, key: str, start_worker: Callable[..., object], tmp_path: Path
