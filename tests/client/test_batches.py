@@ -129,8 +129,8 @@ def test_all_or_nothing_creates_no_video_if_a_request_is_invalid(live: LiveProce
     (tmp_path / "photo.jpg").write_bytes(CAT.read_bytes())
     valid, invalid = batch_requests(2, "photo.jpg")
     (tmp_path / "jobs.jsonl").write_text("\n".join(map(json.dumps, [valid, {**invalid, "fps": 99}])))
-    refused = shell.run("batch", "jobs.jsonl", "--all-or-nothing", "--detach")
-    assert (refused.returncode, "fps" in refused.stderr) == (2, True)
+    refused = shell.run("batch", "jobs.jsonl", "--all-or-nothing", "--detach", "--json")
+    assert (refused.returncode, json.loads(refused.stdout)["error"]["code"]) == (2, "batch_refused")
     assert Job.objects.count() == 0
     (tmp_path / "jobs.jsonl").write_text("\n".join(map(json.dumps, [valid, invalid])))
     accepted = shell.run("batch", "jobs.jsonl", "--all-or-nothing", "--detach")
