@@ -1,4 +1,4 @@
-"""What a job ought to do, as simply as it can be said: the model of `test_state_machine`."""
+"""The expected behaviour of a job, as simple as possible: the model of `test_state_machine`."""
 
 from dataclasses import dataclass
 
@@ -10,62 +10,63 @@ ACTIVE = {"queued", "in_progress"}
 
 @dataclass
 class ModelJob:
-    """What the model knows of a job."""
+    """The state of a job in the model."""
 
     team: int
     quoted: int
     state: str = "queued"
     attempt: int = 0
     crashes: int = 0
-    paused: bool = False
+    is_delayed: bool = False
     cancel_requested: bool = False
-    deadline: bool = False
-    late: bool = False
-    lease_over: bool = False
+    has_deadline: bool = False
+    deadline_passed: bool = False
+    lease_expired: bool = False
     deleted: bool = False
     charged: int | None = None
-    closing: str = ""
+    # The kind of the ledger entry that follows the reserve; empty while the job is not finished.
+    final_entry: str = ""
 
-    def holds(self, fence: Fence) -> bool:
+    def is_held_by(self, fence: Fence) -> bool:
         return self.state == "in_progress" and self.attempt == fence.attempt
 
     @property
     def has_expired(self) -> bool:
-        """A deadline is for starting: a job that was started once may come back late."""
-        return self.state == "queued" and self.late and self.attempt == 0
+        """A deadline applies to the start: a job that was started once may be requeued after it."""
+        return self.state == "queued" and self.deadline_passed and self.attempt == 0
 
-    def hear(self, word: str, gpu_seconds: float) -> None:
-        """What follows from a worker's word, if it holds the job."""
-        match word:
-            case "beat":
-                self.lease_over = False
+    def apply(self, action: str, gpu_seconds: float) -> None:
+        """Apply an action of the worker that holds the job."""
+        match action:
+            case "renew":
+                self.lease_expired = False
             case "complete":
-                self.end("completed", charged=min(self.quoted, max(1, round(gpu_seconds))))
+                self.finish("completed", charged=min(self.quoted, max(1, round(gpu_seconds))))
             case "fail":
-                self.end("failed")
-            case "stop":
-                self.end("canceled")
+                self.finish("failed")
+            case "confirm cancel":
+                self.finish("canceled")
             case "crash" | "out of memory":
-                self.crash(2 if word == "out of memory" else MAX_CRASHES)
+                self.crash(2 if action == "out of memory" else MAX_CRASHES)
             case _:
-                self.requeue(paused=word == "pause")
+                self.requeue(is_delayed=action == "requeue with delay")
 
-    def end(self, state: str, charged: int | None = None) -> None:
+    def finish(self, state: str, charged: int | None = None) -> None:
         self.state, self.charged = state, charged
-        self.closing = "release" if charged is None else "settle"
+        self.final_entry = "release" if charged is None else "settle"
 
-    def requeue(self, *, paused: bool) -> None:
+    def requeue(self, *, is_delayed: bool) -> None:
         if self.cancel_requested:
-            self.end("canceled")
+            self.finish("canceled")
         else:
-            self.state, self.paused, self.lease_over = "queued", paused, False
+            self.state, self.is_delayed, self.lease_expired = "queued", is_delayed, False
 
-    def crash(self, most: int) -> None:
+    def crash(self, max_crashes: int) -> None:
         if self.cancel_requested:
-            self.end("canceled")
+            self.finish("canceled")
             return
         self.crashes += 1
-        if self.crashes >= most:
-            self.end("failed")
+        if self.crashes >= max_crashes:
+            self.finish("failed")
         else:
-            self.requeue(paused=True)
+            self.requeue(is_delayed=True)

@@ -1,8 +1,10 @@
-"""Events of videos, read from a real `live` process while real workers make them."""
+"""Events of videos, read from a real `live` process while real workers generate the videos."""
 
 import itertools
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
@@ -19,47 +21,62 @@ from jobs.queue.cancel import cancel_job, delete_job
 from jobs.states import State
 from tests.support.api_client import ApiClient
 from tests.support.event_listener import Heard, Listener
-from tests.support.workers import wait_for_state, wait_until
+from tests.support.outages import OwnRedis
+from tests.support.people import Person
+from tests.support.web_processes import LiveProcess
+from tests.support.workers import Hurry, WorkerProcess, wait_for_state, wait_until
 
 pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.usefixtures("all_models")]
 
 SCRIPTED = ("--model", "scripted")
-# As long as the test needs it to be: then it is hurried.
-LONG = {"model": "scripted", "prompt": "delay=0.6", "steps": 100}
+# Takes longer than the test needs. The test then skips the rest of the delays with `hurry`.
+LONG: dict[str, Any] = {"model": "scripted", "prompt": "delay=0.6", "steps": 100}
 NOISE = bytes(range(256)) * 58
 
 
-def positions(events: list[Heard]) -> list[EventId]:
-    return [EventId.parse(event.id) for event in events]
+def event_ids(events: list[Heard]) -> list[EventId]:
+    ids = [EventId.parse(event.id) for event in events]
+    assert all(ids)
+    return [event_id for event_id in ids if event_id]
 
 
-def test_from_queued_to_completed(submit, start_worker, hurry, live_process, alice):
+def test_from_queued_to_completed(
+    submit: Callable[..., Job],
+    start_worker: Callable[..., WorkerProcess],
+    hurry: Hurry,
+    live_process: Callable[..., LiveProcess],
+    alice: Person,
+) -> None:
     live = live_process()
     job = submit(**LONG)
-    with Listener(live.url, job, alice.headers) as heard:
-        assert heard.headers["Content-Type"] == "text/event-stream"
-        assert heard.headers["Cache-Control"] == "no-cache, no-transform"
-        assert heard.headers["X-Accel-Buffering"] == "no"
-        heard.wait(lambda it: it.statuses == ["queued"])
+    with Listener(live.url, job, alice.headers) as stream:
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        assert stream.headers["Cache-Control"] == "no-cache, no-transform"
+        assert stream.headers["X-Accel-Buffering"] == "no"
+        stream.wait(lambda it: it.statuses == ["queued"])
         start_worker(*SCRIPTED)
-        heard.wait(lambda it: len(it.of("progress")) >= 3 and len(it.of("preview")) >= 3)
+        stream.wait(lambda it: len(it.of("progress")) >= 3 and len(it.of("preview")) >= 3)
         hurry()
-        heard.wait(lambda it: it.ended)
-    assert heard.raw.startswith("retry: ")
-    assert heard.statuses == ["queued", "in_progress", "completed"]
-    assert [event.id for event in heard.of("status")] == ["1-0", "3-0", "5-0"]
-    assert all(event.data["id"] == job.public_id for event in heard.events)
-    steps = [event.data["step"] for event in heard.of("progress")]
+        stream.wait(lambda it: it.ended)
+    assert stream.raw.startswith("retry: ")
+    assert stream.statuses == ["queued", "in_progress", "completed"]
+    assert [event.id for event in stream.of("status")] == ["1-0", "3-0", "5-0"]
+    assert all(event.data["id"] == job.public_id for event in stream.events)
+    steps = [event.data["step"] for event in stream.of("progress")]
     assert steps == sorted(set(steps))
-    assert {event.data["steps"] for event in heard.of("progress")} == {100}
-    previews = heard.of("preview")
+    assert {event.data["steps"] for event in stream.of("progress")} == {100}
+    previews = stream.of("preview")
     assert all(event.picture.format == "JPEG" and len(event.data["image_base64"]) <= 20_000 for event in previews)
     assert wait_for_state(job, State.COMPLETED).attempt == 1
 
 
-def test_who_comes_back_in_mid_job_misses_nothing_and_hears_nothing_twice(
-    submit, start_worker, hurry, live_process, alice
-):
+def test_a_returning_client_misses_no_event_and_gets_none_twice(
+    submit: Callable[..., Job],
+    start_worker: Callable[..., WorkerProcess],
+    hurry: Hurry,
+    live_process: Callable[..., LiveProcess],
+    alice: Person,
+) -> None:
     live = live_process()
     job = submit(**LONG)
     with Listener(live.url, job, alice.headers) as whole, Listener(live.url, job, alice.headers) as first:
@@ -76,93 +93,118 @@ def test_who_comes_back_in_mid_job_misses_nothing_and_hears_nothing_twice(
     assert len(whole.events) == len({event.id for event in whole.events})
 
 
-def test_every_attempt_is_told(submit, start_worker, live_process, alice):
-    """A crash, and the next attempt: seen by who was there, and by who comes later with an old id."""
+def test_every_attempt_has_its_events(
+    submit: Callable[..., Job],
+    start_worker: Callable[..., WorkerProcess],
+    live_process: Callable[..., LiveProcess],
+    alice: Person,
+) -> None:
+    """A connected client and one that connects later with an old id get the events of a crash and the next attempt."""
     live = live_process()
     job = submit(model="scripted", prompt="fail_at=9 segfault_at=3 delay=0.1 chance=1", steps=10, num_frames=8)
-    with Listener(live.url, job, alice.headers) as heard:
+    with Listener(live.url, job, alice.headers) as stream:
         start_worker(*SCRIPTED)
-        heard.wait(lambda it: "queued" in it.statuses[1:])
+        stream.wait(lambda it: "queued" in it.statuses[1:])
         cancel_job(job=job)
-        heard.wait(lambda it: it.ended)
-    assert heard.statuses[:3] == ["queued", "in_progress", "queued"]
-    assert heard.statuses[-1] == "canceled"
+        stream.wait(lambda it: it.ended)
+    assert stream.statuses[:3] == ["queued", "in_progress", "queued"]
+    assert stream.statuses[-1] == "canceled"
     with Listener(live.url, job, alice.headers, last="1-0") as late:
         late.wait(lambda it: it.ended)
-    assert late.statuses == heard.statuses[1:]
+    assert late.statuses == stream.statuses[1:]
 
 
-def test_deletion_ends_it(submit, live_process, alice):
+def test_deletion_ends_the_stream(
+    submit: Callable[..., Job], live_process: Callable[..., LiveProcess], alice: Person
+) -> None:
     live = live_process()
     Job.objects.update(deadline_at=None)
     job = submit()
-    with Listener(live.url, job, alice.headers) as heard:
-        heard.wait(lambda it: it.statuses)
+    with Listener(live.url, job, alice.headers) as stream:
+        stream.wait(lambda it: it.statuses)
         delete_job(job=job)
-        heard.wait(lambda it: it.ended)
+        stream.wait(lambda it: it.ended)
     with Listener(live.url, job, alice.headers) as again:
         assert again.status == 404
 
 
-def test_the_end_is_told_once(submit, live_process, alice):
+def test_the_final_state_is_sent_once(
+    submit: Callable[..., Job], live_process: Callable[..., LiveProcess], alice: Person
+) -> None:
     live = live_process()
     job = submit()
     cancel_job(job=job)
-    with Listener(live.url, job, alice.headers) as heard:
-        heard.wait(lambda it: it.ended)
-    assert (heard.statuses, heard.events[0].id) == (["canceled"], "2-0")
+    with Listener(live.url, job, alice.headers) as stream:
+        stream.wait(lambda it: it.ended)
+    assert (stream.statuses, stream.events[0].id) == (["canceled"], "2-0")
     with Listener(live.url, job, alice.headers, last="2-0") as again:
         again.wait(lambda it: it.ended)
     assert (again.status, again.raw) == (204, "")
 
 
 def test_without_redis_the_states_come_from_postgres(
-    submit, start_worker, hurry, live_process, alice, charlie, own_redis, body
-):
+    submit: Callable[..., Job],
+    start_worker: Callable[..., WorkerProcess],
+    hurry: Hurry,
+    live_process: Callable[..., LiveProcess],
+    alice: Person,
+    charlie: Person,
+    own_redis: OwnRedis,
+    body: Callable[..., dict[str, Any]],
+) -> None:
     live = live_process(**own_redis.variables)
-    foreign = ApiClient(charlie.headers).post("/v1/videos", body()).json()["id"]
-    foreign_job = Job.objects.get(pk=foreign.removeprefix("vid_"))
+    charlies_id = ApiClient(charlie.headers).post("/v1/videos", body()).json()["id"]
+    charlies_job = Job.objects.get(pk=charlies_id.removeprefix("vid_"))
     own_redis.freeze()
     job = submit(**LONG)
     with (
-        Listener(live.url, job, alice.headers) as heard,
-        Listener(live.url, foreign_job, charlie.headers) as other_team,
+        Listener(live.url, job, alice.headers) as stream,
+        Listener(live.url, charlies_job, charlie.headers) as other_team,
     ):
         start_worker(*SCRIPTED, REDIS_URL=own_redis.url)
-        heard.wait(lambda it: it.of("progress"))
+        stream.wait(lambda it: it.of("progress"))
         hurry()
-        cancel_job(job=foreign_job)
+        cancel_job(job=charlies_job)
         other_team.wait(lambda it: it.ended)
-        heard.wait(lambda it: it.ended)
-    assert heard.statuses == ["queued", "in_progress", "completed"]
+        stream.wait(lambda it: it.ended)
+    assert stream.statuses == ["queued", "in_progress", "completed"]
     assert other_team.statuses == ["queued", "canceled"]
-    assert not heard.of("preview")
-    assert positions(heard.events) == sorted(set(positions(heard.events)))
+    assert not stream.of("preview")
+    assert event_ids(stream.events) == sorted(set(event_ids(stream.events)))
 
 
-def test_redis_killed_with_its_data_in_mid_stream(submit, start_worker, hurry, live_process, alice, own_redis):
+def test_redis_is_killed_with_its_data_during_a_stream(
+    submit: Callable[..., Job],
+    start_worker: Callable[..., WorkerProcess],
+    hurry: Hurry,
+    live_process: Callable[..., LiveProcess],
+    alice: Person,
+    own_redis: OwnRedis,
+) -> None:
     live = live_process(**own_redis.variables)
     job = submit(**LONG)
-    with Listener(live.url, job, alice.headers) as heard:
+    with Listener(live.url, job, alice.headers) as stream:
         start_worker(*SCRIPTED, REDIS_URL=own_redis.url)
-        heard.wait(lambda it: len(it.of("preview")) >= 2)
+        stream.wait(lambda it: len(it.of("preview")) >= 2)
         own_redis.kill()
-        at_loss = len(heard.events)
-        heard.wait(lambda it: len(it.of("progress")) and it.events[at_loss + 1 :])
+        events_before_kill = len(stream.events)
+        stream.wait(lambda it: len(it.of("progress")) and it.events[events_before_kill + 1 :])
         own_redis.start()
-        previews = len(heard.of("preview"))
-        heard.wait(lambda it: len(it.of("preview")) > previews)
+        previews = len(stream.of("preview"))
+        stream.wait(lambda it: len(it.of("preview")) > previews)
         hurry()
-        heard.wait(lambda it: it.ended)
-    assert heard.statuses == ["queued", "in_progress", "completed"]
-    assert positions(heard.events) == sorted(set(positions(heard.events)))
-    # What was lost with Redis is not missing for who comes back from before.
+        stream.wait(lambda it: it.ended)
+    assert stream.statuses == ["queued", "in_progress", "completed"]
+    assert event_ids(stream.events) == sorted(set(event_ids(stream.events)))
+    # A client that reconnects with an earlier id gets all statuses, although Redis has lost its data.
     with Listener(live.url, job, alice.headers, last="1-0") as again:
         again.wait(lambda it: it.ended)
     assert again.statuses == ["in_progress", "completed"]
 
 
-def test_who_does_not_read_is_let_go_and_may_come_back(submit, live_process, alice):
+def test_a_client_that_does_not_read_is_disconnected_and_may_return(
+    submit: Callable[..., Job], live_process: Callable[..., LiveProcess], alice: Person
+) -> None:
     live = live_process(MAX_EVENT_STREAMS_PER_KEY=1)
     job = submit()
     Job.objects.filter(pk=job.pk).update(state="in_progress", attempt=1, lease_owner=job.pk, lease_until=DatabaseNow())
@@ -174,54 +216,62 @@ def test_who_does_not_read_is_let_go_and_may_come_back(submit, live_process, ali
     assert slow.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 200"
     steps = itertools.count(1)
 
-    def is_let_go() -> bool:
+    def is_disconnected() -> bool:
         for step in itertools.islice(steps, 40):
             publish(job.pk, preview_event(job.pk, attempt=1, step=step, jpeg=NOISE))
-        wait_until(lambda: not publish_backlog())
+        wait_until(lambda: not has_unpublished_events())
         return "slow_stream_closed" in live.log.read_text()
 
-    wait_until(is_let_go)
+    wait_until(is_disconnected)
     wait_until(lambda: can_follow(live.url, job, alice))
     with Listener(live.url, job, alice.headers, last="3-1") as again:
         again.wait(lambda it: it.of("preview"))
     slow.close()
 
 
-def publish_backlog() -> bool:
+def has_unpublished_events() -> bool:
     from jobs.events.publisher import _publisher
 
     return not _publisher()._queue.empty()
 
 
-def test_limits_of_key_and_team(submit, live_process, alice, bob):
+def test_limits_of_key_and_team(
+    submit: Callable[..., Job], live_process: Callable[..., LiveProcess], alice: Person, bob: Person
+) -> None:
     live = live_process(MAX_EVENT_STREAMS_PER_KEY=2, MAX_EVENT_STREAMS_PER_TEAM=3)
     job = submit()
-    address = f"{live.url}/v1/videos/{job.public_id}/events"
+    url = f"{live.url}/v1/videos/{job.public_id}/events"
     with Listener(live.url, job, alice.headers), Listener(live.url, job, alice.headers) as second:
-        refused = httpx.get(address, headers=alice.headers, timeout=60)
+        refused = httpx.get(url, headers=alice.headers, timeout=60)
         assert refused.status_code == 429
         error = refused.json()["error"]
         assert (error["code"], error["scope"], error["limit"]) == ("rate_limited", "key", 2)
         assert refused.headers["Retry-After"]
         with Listener(live.url, job, bob.headers) as third:
             assert third.status == 200
-            assert httpx.get(address, headers=bob.headers, timeout=60).json()["error"]["scope"] == "team"
+            assert httpx.get(url, headers=bob.headers, timeout=60).json()["error"]["scope"] == "team"
         second.close()
         wait_until(lambda: can_follow(live.url, job, alice))
 
 
-def test_a_person_with_several_teams_is_one_person(submit, live_process, alice, bob, body):
+def test_the_limit_of_a_person_counts_all_teams(
+    submit: Callable[..., Job],
+    live_process: Callable[..., LiveProcess],
+    alice: Person,
+    bob: Person,
+    body: Callable[..., dict[str, Any]],
+) -> None:
     live = live_process(MAX_EVENT_STREAMS_PER_PERSON=2)
     job = submit()
     own_team = provision_team(owner=bob.user, name="Bob's second")
     _, key = create_api_key(team=own_team, creator=bob.user, name="test")
     second = ApiClient({"Authorization": f"Bearer {key}"})
-    answer = second.post("/v1/videos", body())
-    assert answer.status_code == 202, answer.content
-    bobs = Job.objects.get(team=own_team)
-    with Listener(live.url, job, bob.headers), Listener(live.url, bobs, second.headers) as other:
+    response = second.post("/v1/videos", body())
+    assert response.status_code == 202, response.content
+    own_job = Job.objects.get(team=own_team)
+    with Listener(live.url, job, bob.headers), Listener(live.url, own_job, second.headers) as other:
         assert other.status == 200
-        for video, headers in ((job, bob.headers), (bobs, second.headers)):
+        for video, headers in ((job, bob.headers), (own_job, second.headers)):
             refused = httpx.get(f"{live.url}/v1/videos/{video.public_id}/events", headers=headers, timeout=60)
             error = refused.json()["error"]
             assert (refused.status_code, error["scope"], error["limit"]) == (429, "user", 2)
@@ -230,27 +280,31 @@ def test_a_person_with_several_teams_is_one_person(submit, live_process, alice, 
         wait_until(lambda: can_follow(live.url, job, bob))
 
 
-def can_follow(url, job, person) -> bool:
+def can_follow(url: str, job: Job, person: Person) -> bool:
     with Listener(url, job, person.headers) as listener:
         return listener.status == 200
 
 
 @pytest.mark.parametrize("end", ["revoked", "removed"])
-def test_who_may_not_see_it_any_more_is_let_go(end, submit, live_process, alice):
+def test_a_client_that_loses_access_is_disconnected(
+    end: Any, submit: Callable[..., Job], live_process: Callable[..., LiveProcess], alice: Person
+) -> None:
     live = live_process(EVENT_REAUTH_INTERVAL_SECONDS=0.2)
     key = ApiKey.objects.get(team=alice.team)
-    with Listener(live.url, submit(), alice.headers) as heard:
-        heard.wait(lambda it: it.statuses)
-        assert not heard.ended
+    with Listener(live.url, submit(), alice.headers) as stream:
+        stream.wait(lambda it: it.statuses)
+        assert not stream.ended
         if end == "revoked":
             revoke_api_key(key=key)
         else:
             Membership.objects.filter(team=alice.team).delete()
-        heard.wait(lambda it: it.ended)
-    assert heard.statuses == ["queued"]
+        stream.wait(lambda it: it.ended)
+    assert stream.statuses == ["queued"]
 
 
-def test_a_full_process_says_so(submit, live_process, alice):
+def test_a_full_process_refuses_streams(
+    submit: Callable[..., Job], live_process: Callable[..., LiveProcess], alice: Person
+) -> None:
     live = live_process(MAX_EVENT_STREAMS=1)
     job = submit()
     with Listener(live.url, job, alice.headers):
@@ -259,22 +313,28 @@ def test_a_full_process_says_so(submit, live_process, alice):
     wait_until(lambda: can_follow(live.url, job, alice))
 
 
-def test_a_quiet_stream_shows_that_it_stands(submit, live_process, alice):
+def test_a_quiet_stream_sends_heartbeats(
+    submit: Callable[..., Job], live_process: Callable[..., LiveProcess], alice: Person
+) -> None:
     live = live_process(EVENT_HEARTBEAT_INTERVAL_SECONDS=0.2)
-    with Listener(live.url, submit(), alice.headers) as heard:
-        heard.wait(lambda it: it.raw.count("\n: ") >= 3)
-        assert not heard.ended
-    assert heard.statuses == ["queued"]
+    with Listener(live.url, submit(), alice.headers) as stream:
+        stream.wait(lambda it: it.raw.count("\n: ") >= 3)
+        assert not stream.ended
+    assert stream.statuses == ["queued"]
 
 
-def test_a_stream_does_not_last_for_ever(submit, live_process, alice):
+def test_a_stream_has_a_maximum_duration(
+    submit: Callable[..., Job], live_process: Callable[..., LiveProcess], alice: Person
+) -> None:
     live = live_process(EVENT_HEARTBEAT_INTERVAL_SECONDS=0.2, EVENT_STREAM_MAX_SECONDS=1)
-    with Listener(live.url, submit(), alice.headers) as heard:
-        heard.wait(lambda it: it.ended)
-    assert heard.statuses == ["queued"]
+    with Listener(live.url, submit(), alice.headers) as stream:
+        stream.wait(lambda it: it.ended)
+    assert stream.statuses == ["queued"]
 
 
-def test_streams_hold_no_connection_to_the_database(submit, live_process, alice):
+def test_streams_hold_no_connection_to_the_database(
+    submit: Callable[..., Job], live_process: Callable[..., LiveProcess], alice: Person
+) -> None:
     live = live_process(DATABASE_POOL_SIZE=3, PGAPPNAME="thirty-streams")
     job = submit()
     listeners = [Listener(live.url, job, alice.headers) for _ in range(30)]

@@ -1,6 +1,7 @@
-"""The audit finds every kind of drift, and nothing in a healthy system."""
+"""The ledger check finds every kind of discrepancy, and nothing in a healthy system."""
 
 import uuid
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.files.base import ContentFile
@@ -16,10 +17,12 @@ from jobs.queue.ledger_check import find_discrepancies, find_missing_results
 
 
 @pytest.fixture
-def completed(submit) -> Job:
+def completed(submit: Callable[..., Job]) -> Iterator[Job]:
+    """One of two jobs is completed; the other one is queued."""
     submit()
     submit()
     job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
+    assert job is not None
     default_storage.save("audit/r.mp4", ContentFile(b"x"))
     result = AttemptResult(result_key="audit/r.mp4", poster_key="audit/r.mp4", result_bytes=1, gpu_seconds=0.1)
     assert complete_job(fence=job.fence, result=result)
@@ -28,7 +31,7 @@ def completed(submit) -> Job:
     default_storage.delete("audit/r.mp4")
 
 
-def test_a_healthy_system_has_no_drift(completed, capsys):
+def test_a_healthy_system_has_no_discrepancies(completed: Job, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("check_ledger")
     assert "agree" in capsys.readouterr().out
 
@@ -45,7 +48,7 @@ def test_a_healthy_system_has_no_drift(completed, capsys):
         ),
         (lambda job: _sql("UPDATE quota_ledgerentry SET kind = 'release' WHERE kind = 'settle'"), "settled but not"),
         (lambda job: _sql("UPDATE jobs_job SET charged_credits = 0 WHERE state = 'completed'"), "charge differs from"),
-        (lambda job: _closing_row_of_an_open_job(), "unfinished job with a settle"),
+        (lambda job: _release_unfinished_job(), "unfinished job with a settle"),
         (
             lambda job: _sql("UPDATE quota_ledgerentry SET job_id = gen_random_uuid() WHERE kind = 'settle'"),
             "of a missing job",
@@ -60,30 +63,30 @@ def test_a_healthy_system_has_no_drift(completed, capsys):
         (lambda job: Wallet.objects.update(stored_bytes=7), "stored bytes"),
     ],
     ids=[
-        *("balance", "reserved", "reserve", "settle", "release", "charge", "early close", "unknown job"),
-        *("credits used", "videos", "completed", "GPU", "model", "day", "nothing counted", "stored"),
+        *("balance", "reserved", "reserve", "settle", "release", "charge", "early release", "unknown job"),
+        *("credits used", "videos", "completed", "GPU", "model", "day", "no usage", "stored"),
     ],
 )
-def test_every_drift_is_found(tamper, rule, completed):
+def test_every_discrepancy_is_found(tamper: Callable[[Job], object], rule: str, completed: Job) -> None:
     tamper(completed)
     assert any(rule in discrepancy.rule for discrepancy in find_discrepancies())
     with pytest.raises(CommandError):
         call_command("check_ledger")
 
 
-def test_a_result_that_vanished_is_found(completed):
+def test_a_missing_result_is_found(completed: Job) -> None:
     default_storage.delete(completed.result_key)
     assert [discrepancy.rule for discrepancy in find_missing_results()] == ["published file is missing"] * 2
 
 
 def _sql(statement: str) -> None:
-    """As somebody with the database's password would: past the triggers."""
+    """Execute a statement without the triggers, as somebody with the database password could."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(statement)
         cursor.execute("SET LOCAL session_replication_role = DEFAULT")
 
 
-def _closing_row_of_an_open_job() -> None:
+def _release_unfinished_job() -> None:
     job = Job.objects.get(state="queued")
     LedgerEntry.objects.create(team_id=job.team_id, kind="release", job_id=job.id, balance_delta=0, reserved_delta=0)

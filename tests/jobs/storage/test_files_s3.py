@@ -1,16 +1,18 @@
-"""Pictures and videos in a real S3 server: a job goes all the way, and a server that is away costs nothing."""
+"""Images and videos in a real S3 server: a job from submission to download, and outages of the server."""
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.test import Client
 from django.utils import timezone
 
 from inference.encoding import probe
@@ -18,13 +20,15 @@ from jobs.models import Job, Worker
 from jobs.states import State
 from jobs.storage.files import attempt_key
 from jobs.storage.signed_urls import signed_content_url
+from tests.support.api_client import ApiClient
+from tests.support.people import Person
 from tests.support.s3_server import KEYS, Line, S3Server
 from tests.support.videos import VIDEO_BYTES
-from tests.support.workers import wait_for_state, wait_until
+from tests.support.workers import Hurry, WorkerProcess, wait_for_state, wait_until
 
 pytestmark = pytest.mark.xdist_group("processes")
 
-LONG = {"model": "scripted", "prompt": "delay=1", "steps": 100}
+LONG: dict[str, Any] = {"model": "scripted", "prompt": "delay=1", "steps": 100}
 SCRIPTED = ("--model", "scripted")
 
 
@@ -47,7 +51,7 @@ def line(server: S3Server) -> Iterator[Line]:
 
 @pytest.fixture
 def s3(settings, line) -> Iterator[dict[str, str]]:
-    """The site's storage is the bucket, over the line; gives a worker's variables for the same."""
+    """Make the bucket the storage of the site, through `line`. The value is the environment of workers for the same."""
     access_key, secret_key = KEYS.values()
     endpoint = f"http://127.0.0.1:{line.port}"
     options = {"bucket_name": "media", "endpoint_url": endpoint, "access_key": access_key, "secret_key": secret_key}
@@ -62,16 +66,23 @@ def s3(settings, line) -> Iterator[dict[str, str]]:
         "MEDIA_S3_ACCESS_KEY": access_key,
         "MEDIA_S3_SECRET_KEY": secret_key,
     }
-    default_storage.connection.meta.client.close()
+    storage: Any = default_storage
+    storage.connection.meta.client.close()
 
 
 def frames_of(content: bytes, folder: Path) -> int:
-    film = folder / "film.mp4"
-    film.write_bytes(content)
-    return probe(film).num_frames
+    video = folder / "video.mp4"
+    video.write_bytes(content)
+    return probe(video).num_frames
 
 
-def test_from_submit_to_content(submit, start_worker, as_alice, s3, tmp_path):
+def test_from_submit_to_content(
+    submit: Callable[..., Job],
+    start_worker: Callable[..., WorkerProcess],
+    as_alice: ApiClient,
+    s3: dict[str, str],
+    tmp_path: Path,
+) -> None:
     worker = start_worker(*SCRIPTED, **s3)
     job = wait_for_state(submit(model="scripted", prompt="fine", steps=10), State.COMPLETED, State.FAILED)
     assert job.state == State.COMPLETED, worker.log.read_text()
@@ -86,17 +97,29 @@ def test_from_submit_to_content(submit, start_worker, as_alice, s3, tmp_path):
     assert as_alice.get(path).status_code == 410
 
 
-def test_a_submit_is_told_that_the_storage_is_away(as_alice, body, s3, line):
+def test_a_submission_during_a_storage_outage_is_refused(
+    as_alice: ApiClient, body: Callable[..., dict[str, Any]], s3: dict[str, str], line: Line
+) -> None:
     line.disturb("busy")
     started = time.monotonic()
-    answer = as_alice.post("/v1/videos", body(model="scripted"))
-    assert answer.status_code == 503, answer.content
+    response = as_alice.post("/v1/videos", body(model="scripted"))
+    assert response.status_code == 503, response.content
     assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("fault", ["busy", "cut", "killed"])
-def test_a_server_that_is_away_is_waited_for(fault, submit, start_worker, hurry, as_alice, s3, server, line, tmp_path):
-    """Answers 503, breaks off in the middle of an upload, or is killed: no half of a film is ever published."""
+def test_publishing_waits_for_the_storage(
+    fault: str,
+    submit: Callable[..., Job],
+    start_worker: Callable[..., WorkerProcess],
+    hurry: Hurry,
+    as_alice: ApiClient,
+    s3: dict[str, str],
+    server: S3Server,
+    line: Line,
+    tmp_path: Path,
+) -> None:
+    """The server responds with 503, drops an upload, or is killed: an incomplete video is never published."""
     worker = start_worker(*SCRIPTED, **s3)
     job = submit(**LONG)
     wait_until(lambda: job.refresh_from_db() or (job.state == State.IN_PROGRESS and job.steps_done > 0))
@@ -120,7 +143,7 @@ def test_a_server_that_is_away_is_waited_for(fault, submit, start_worker, hurry,
     assert frames_of(content, tmp_path) == job.num_frames
 
 
-def test_an_object_is_there_with_its_last_byte_or_not_at_all(s3, line):
+def test_an_object_is_stored_completely_or_not_at_all(s3: dict[str, str], line: Line) -> None:
     line.disturb("cut")
     with pytest.raises(OSError, match="S3 failed"):
         default_storage.save("half", ContentFile(bytes(100_000)))
@@ -137,43 +160,47 @@ def test_an_object_is_there_with_its_last_byte_or_not_at_all(s3, line):
 
 @pytest.fixture
 def public(s3, settings, server) -> str:
-    """Clients reach the bucket at an address of their own, not that of the site."""
+    """Clients reach the bucket at another URL than the site does."""
     endpoint = f"http://localhost:{server.port}"
     options = {**settings.STORAGES["default"]["OPTIONS"], "public_endpoint": endpoint}
     settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "common.s3.S3Storage", "OPTIONS": options}}
     return endpoint
 
 
-def test_downloads_go_to_the_storage_where_clients_reach_it(public, finished_of, as_alice, alice, client):
+def test_downloads_are_redirected_to_a_reachable_storage(
+    public: str, finished_of: Callable[..., Job], as_alice: ApiClient, alice: Person, client: Client
+) -> None:
     job = finished_of(model="camera", prompt="猫 looks up")
     path = f"/v1/videos/{job.public_id}/content"
-    answer = as_alice.get(path + "?download=1")
-    assert answer.status_code == 302
-    assert answer["Location"].startswith(f"{public}/media/")
-    assert answer["Cache-Control"] == "private, no-store"
-    whole = httpx.get(answer["Location"], timeout=60)
+    response = as_alice.get(path + "?download=1")
+    assert response.status_code == 302
+    assert response["Location"].startswith(f"{public}/media/")
+    assert response["Cache-Control"] == "private, no-store"
+    whole = httpx.get(response["Location"], timeout=60)
     assert (whole.status_code, whole.content, whole.headers["Content-Type"]) == (200, VIDEO_BYTES, "video/mp4")
     assert whole.headers["Content-Disposition"] == "attachment; filename*=utf-8''%E7%8C%AB-looks-up.mp4"
-    part = httpx.get(answer["Location"], headers={"Range": "bytes=100-199"}, timeout=60)
+    part = httpx.get(response["Location"], headers={"Range": "bytes=100-199"}, timeout=60)
     assert (part.status_code, part.content) == (206, VIDEO_BYTES[100:200])
-    # Neither another object, nor without the signature, nor to write.
-    assert httpx.get(answer["Location"].replace("video.mp4", "poster.jpg"), timeout=60).status_code == 403
-    assert httpx.get(answer["Location"].partition("?")[0], timeout=60).status_code == 403
-    assert httpx.put(answer["Location"], content=b"x", timeout=60).status_code == 403
+    # The URL gives no access to another object, without the signature, or for writing.
+    assert httpx.get(response["Location"].replace("video.mp4", "poster.jpg"), timeout=60).status_code == 403
+    assert httpx.get(response["Location"].partition("?")[0], timeout=60).status_code == 403
+    assert httpx.put(response["Location"], content=b"x", timeout=60).status_code == 403
     head = as_alice.client.head(path, headers=as_alice.headers)
     assert (head.status_code, head["Content-Length"]) == (200, "2048")
     client.force_login(alice.user)
     page = client.get(path)
-    assert (page.status_code, page.content) == (200, VIDEO_BYTES)  # what pages show has to come from the site
+    assert (page.status_code, page.content) == (200, VIDEO_BYTES)  # pages get their media from the site itself
 
 
-def test_a_storages_address_outlives_neither_link_nor_video(public, finished_of, as_alice, client, settings):
+def test_a_storage_url_expires_no_later_than_link_and_video(
+    public: str, finished_of: Callable[..., Job], as_alice: ApiClient, client: Client, settings: Any
+) -> None:
     job = finished_of(model="camera")
 
-    def seconds(address: str) -> int:
-        answer = client.get(address, headers=as_alice.headers)
-        assert answer.status_code == 302, answer.content
-        return int(parse_qs(urlsplit(answer["Location"]).query)["X-Amz-Expires"][0])
+    def seconds(url: str) -> int:
+        response = client.get(url, headers=as_alice.headers)
+        assert response.status_code == 302, response.content
+        return int(parse_qs(urlsplit(response["Location"]).query)["X-Amz-Expires"][0])
 
     path = f"/v1/videos/{job.public_id}/content"
     link = signed_content_url("", job)
@@ -186,9 +213,11 @@ def test_a_storages_address_outlives_neither_link_nor_video(public, finished_of,
     assert client.get(link).status_code == 410
 
 
-def test_a_download_is_told_that_the_storage_is_away(public, finished_of, as_alice, line):
+def test_a_download_during_a_storage_outage_is_refused(
+    public: str, finished_of: Callable[..., Job], as_alice: ApiClient, line: Line
+) -> None:
     job = finished_of(model="camera")
     line.disturb("busy")
-    for api in (as_alice.get, as_alice.client.head):
-        answer = api(signed_content_url("", job))
-        assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+    for request in (as_alice.get, as_alice.client.head):
+        response = request(signed_content_url("", job))
+        assert (response.status_code, response["Retry-After"]) == (503, "2")

@@ -1,4 +1,6 @@
-"""What a worker writes of itself beside what an administrator writes of it."""
+"""The heartbeat of a worker, and a drain that an administrator requests in between."""
+
+from typing import Any
 
 import pytest
 
@@ -8,8 +10,8 @@ from jobs.worker.heartbeat import WorkerHeartbeat
 
 
 @pytest.mark.django_db
-def test_a_beat_does_not_take_back_a_drain_that_it_did_not_know_of(settings):
-    settings.HEARTBEAT_INTERVAL_SECONDS = 0  # every turn beats
+def test_a_heartbeat_does_not_overwrite_a_requested_drain(settings: Any) -> None:
+    settings.HEARTBEAT_INTERVAL_SECONDS = 0  # each call sends a heartbeat
     heartbeat = WorkerHeartbeat(name="gpu-1", pool="cpu", model="camera", device="cpu")
     heartbeat.send_if_due(Worker.State.READY)
     worker = Worker.objects.get()

@@ -1,4 +1,7 @@
-"""The side worker goes on, whatever becomes of a task."""
+"""The maintenance worker continues after a failed task."""
+
+from collections.abc import Callable
+from typing import Any
 
 import psycopg
 import pytest
@@ -8,8 +11,8 @@ from accounts.models import User
 from jobs.worker.maintenance import MaintenanceWorker
 
 
-def cut_off() -> None:
-    """Ends this thread's session from another one, as a restart of the server does."""
+def terminate_session() -> None:
+    """Terminate the database session of this thread from another session, as a restart of the server does."""
     settings = connection.settings_dict
     pid = connection.connection.info.backend_pid
     with psycopg.connect(
@@ -18,30 +21,32 @@ def cut_off() -> None:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
 
-def list_people_while_the_server_goes() -> None:
-    rows = User.objects.iterator()
+def lose_connection_during_iteration() -> None:
+    rows: Any = User.objects.iterator()
     assert next(rows).email == "alice@example.com"
-    cut_off()
+    terminate_session()
     rows.close()
 
 
-def ask_while_the_server_goes() -> None:
+def lose_connection_between_queries() -> None:
     User.objects.count()
-    cut_off()
+    terminate_session()
     with pytest.raises(DatabaseError):
         User.objects.count()
     User.objects.count()
 
 
-@pytest.mark.parametrize("task", [list_people_while_the_server_goes, ask_while_the_server_goes])
-def test_a_task_that_loses_the_database_ends_neither_the_others_nor_the_worker(task, transactional_db):
+@pytest.mark.parametrize("task", [lose_connection_during_iteration, lose_connection_between_queries])
+def test_a_task_that_loses_the_database_stops_neither_other_tasks_nor_the_worker(
+    task: Callable[[], None], transactional_db: None
+) -> None:
     User.objects.create_user("alice@example.com")
-    counted = []
+    counts: list[int] = []
 
-    def count() -> None:
-        counted.append(User.objects.count())
-        worker.stop_requested = len(counted) == 2
+    def count_users() -> None:
+        counts.append(User.objects.count())
+        worker.stop_requested = len(counts) == 2
 
-    worker = MaintenanceWorker(tasks=[task, count])
+    worker = MaintenanceWorker(tasks=[task, count_users])
     worker.run()
-    assert counted == [1, 1]
+    assert counts == [1, 1]

@@ -1,11 +1,12 @@
-"""Disks that are full, and storages that are away: nothing that was made is thrown away, no job fails for it."""
+"""Full disks and storage outages: no generated video is lost, and no job fails because of them."""
 
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -17,24 +18,26 @@ from jobs.models import Job, Worker
 from jobs.queue.finish import requeue_job
 from jobs.states import State
 from jobs.storage.files import is_missing, job_folder
-from tests.support.workers import WorkerProcess, wait_for_state, wait_until
+from tests.support.workers import Hurry, WorkerProcess, wait_for_state, wait_until
 
 pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.usefixtures("all_models")]
 
-LONG = {"model": "scripted", "prompt": "delay=1", "steps": 100}
+LONG: dict[str, Any] = {"model": "scripted", "prompt": "delay=1", "steps": 100}
 SCRIPTED = ("--model", "scripted")
 
 
-def in_the_middle(job: Job) -> bool:
+def is_in_progress(job: Job) -> bool:
     job.refresh_from_db()
     return job.state == State.IN_PROGRESS and job.steps_done > 0
 
 
-def unhealthy() -> Worker | None:
+def find_unhealthy_worker() -> Worker | None:
     return Worker.objects.filter(state=Worker.State.UNHEALTHY).first()
 
 
-def test_a_disk_without_space_stops_the_claims(submit, start_worker):
+def test_a_disk_without_space_stops_the_claims(
+    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess]
+) -> None:
     start_worker(wait="engine_ready", SCRATCH_MIN_FREE_BYTES=10**18)
     job = submit()
     found = wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first(), 10)
@@ -43,12 +46,14 @@ def test_a_disk_without_space_stops_the_claims(submit, start_worker):
     assert (job.state, job.attempt) == (State.QUEUED, 0)
 
 
-def test_a_storage_that_is_away_for_a_while_costs_nothing(submit, start_worker, hurry):
-    """The worker keeps what it made, says what is wrong, and publishes once the storage is back."""
-    media = Path(default_storage.location)
+def test_a_video_is_published_after_a_storage_outage(
+    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], hurry: Hurry
+) -> None:
+    """The worker keeps the frames, reports the error, and publishes the video once the storage is available again."""
+    media = Path(default_storage.path(""))
     worker = start_worker(*SCRIPTED)
     job = submit(**LONG)
-    wait_until(lambda: in_the_middle(job))
+    wait_until(lambda: is_in_progress(job))
     folder = media / job_folder(job.team_id, job.id)
     source = folder / "source.png"
     kept = source.read_bytes()
@@ -67,9 +72,10 @@ def test_a_storage_that_is_away_for_a_while_costs_nothing(submit, start_worker, 
 
 @contextmanager
 def full_disk(folder: Path, worker: WorkerProcess) -> Iterator[str]:
-    """No room for another byte below the folder, until the block ends; yields how that was done.
+    """Make it impossible to write below the folder until the block ends. Yields how this was done.
 
-    Root mounts a small disk there and fills it. An ordinary user cannot: the worker may write no more bytes to files.
+    As root, a small file system is mounted there and filled. Other users cannot mount: instead, the worker gets a limit
+    of 0 bytes on the size of files.
     """
     kept = (folder / "source.png").read_bytes()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False).returncode == 0:
@@ -82,33 +88,35 @@ def full_disk(folder: Path, worker: WorkerProcess) -> Iterator[str]:
         filler.unlink()
         return
     process = psutil.Process(worker.process.pid)
-    usual = process.rlimit(psutil.RLIMIT_FSIZE)
-    process.rlimit(psutil.RLIMIT_FSIZE, (0, usual[1]))
+    original = process.rlimit(psutil.RLIMIT_FSIZE)
+    process.rlimit(psutil.RLIMIT_FSIZE, (0, original[1]))
     yield "a limit on the size of files"
-    process.rlimit(psutil.RLIMIT_FSIZE, usual)
+    process.rlimit(psutil.RLIMIT_FSIZE, original)
 
 
-def test_a_full_disk_is_waited_for(submit, start_worker, hurry):
+def test_publishing_waits_for_space_on_the_disk(
+    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], hurry: Hurry
+) -> None:
     worker = start_worker(*SCRIPTED)
     job = submit(**LONG)
     folder = Path(default_storage.path(job_folder(job.team_id, job.id)))
-    wait_until(lambda: in_the_middle(job))
+    wait_until(lambda: is_in_progress(job))
     try:
-        with full_disk(folder, worker) as means:
+        with full_disk(folder, worker) as method:
             hurry()
-            last_error = wait_until(unhealthy, 20, lambda: means).last_error
-            expected = "There is no space left on the disk." if means == "a full tmpfs" else "Cannot publish"
-            assert expected in last_error, means
+            last_error = wait_until(find_unhealthy_worker, 20, lambda: method).last_error
+            expected = "There is no space left on the disk." if method == "a full tmpfs" else "Cannot publish"
+            assert expected in last_error, method
             job.refresh_from_db()
-            assert (job.state, job.result_key) == (State.IN_PROGRESS, ""), means
-            if means == "a full tmpfs":  # otherwise the worker cannot write its log either
+            assert (job.state, job.result_key) == (State.IN_PROGRESS, ""), method
+            if method == "a full tmpfs":  # otherwise the worker cannot write its log either
                 later = submit(**LONG)
-                tries = worker.log.read_text().count("publish_retry")
-                wait_until(lambda: worker.log.read_text().count("publish_retry") > tries)
+                retries = worker.log.read_text().count("publish_retry")
+                wait_until(lambda: worker.log.read_text().count("publish_retry") > retries)
                 later.refresh_from_db()
                 assert (later.state, later.attempt) == (State.QUEUED, 0)
         wait_for_state(job, State.COMPLETED, State.FAILED)
-        assert (job.state, job.attempt, job.crash_count) == (State.COMPLETED, 1, 0), means
+        assert (job.state, job.attempt, job.crash_count) == (State.COMPLETED, 1, 0), method
         assert probe(Path(default_storage.path(job.result_key))).num_frames == job.num_frames
     finally:
         if folder.is_mount():
@@ -116,9 +124,11 @@ def test_a_full_disk_is_waited_for(submit, start_worker, hurry):
 
 
 @pytest.mark.parametrize("left", ["an empty mount point", "nothing"])
-def test_a_storage_that_is_not_mounted_fails_no_job(left, submit, start_worker):
-    """The picture is not gone, the storage is: the job goes back uncounted and is made when it is there again."""
-    media = Path(default_storage.location)
+def test_a_storage_that_is_not_mounted_fails_no_job(
+    left: str, submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess]
+) -> None:
+    """The job is requeued without counting a crash, and completed once the storage is mounted again."""
+    media = Path(default_storage.path(""))
     away = media.with_name("media-away")
     job = submit(model="scripted", prompt="fine", steps=10)
     media.rename(away)
@@ -137,7 +147,9 @@ def test_a_storage_that_is_not_mounted_fails_no_job(left, submit, start_worker):
     assert (job.state, job.crash_count) == (State.COMPLETED, 0)
 
 
-def test_a_picture_that_is_gone_fails_its_job(submit, start_worker):
+def test_a_missing_source_image_fails_its_job(
+    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess]
+) -> None:
     kept = submit(model="scripted", prompt="fine", steps=10)
     job = submit(model="scripted", prompt="fine", steps=10)
     default_storage.delete(job.source_key)
@@ -148,11 +160,11 @@ def test_a_picture_that_is_gone_fails_its_job(submit, start_worker):
     assert (job.state, job.error_code, kept.state) == (State.FAILED, "source_missing", State.COMPLETED)
 
 
-def test_gone_is_what_a_storage_that_is_there_does_not_have(submit):
+def test_objects_are_missing_only_from_a_mounted_storage(submit: Callable[..., Job]) -> None:
     job = submit()
-    media = Path(default_storage.location)
+    media = Path(default_storage.path(""))
     away = media.with_name("media-away")
-    assert not is_missing(job.source_key)  # it was away when it was read, and is back
+    assert not is_missing(job.source_key)  # as if it could not be read before and is available again
     assert is_missing(job.source_key + "x")
     media.rename(away)
     try:
@@ -167,12 +179,14 @@ def test_gone_is_what_a_storage_that_is_there_does_not_have(submit):
         away.rename(media)
 
 
-def test_only_what_is_published_counts_as_done(submit, start_worker, hurry):
-    """What was made for a job that went to another attempt meanwhile is dropped, and not counted."""
+def test_only_published_videos_are_counted(
+    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], hurry: Hurry
+) -> None:
+    """The result of an attempt that was fenced off is dropped and not counted."""
     worker = start_worker(*SCRIPTED, HEARTBEAT_INTERVAL_SECONDS=0.5)
     wait_for_state(submit(model="scripted", prompt="fine", steps=10), State.COMPLETED, State.FAILED)
     job = submit(**LONG)
-    wait_until(lambda: in_the_middle(job))
+    wait_until(lambda: is_in_progress(job))
     folder = Path(default_storage.path(job_folder(job.team_id, job.id)))
     shutil.rmtree(folder)
     folder.write_text("a file where a folder should be")
