@@ -18,6 +18,7 @@ from prometheus_client.samples import Sample
 
 from accounts.quota.models import LedgerEntry
 from common.ids import new_id
+from common.messages import Message
 from jobs.models import Job, MetricCounter, Worker
 from jobs.queue.cancel import cancel_job
 from jobs.queue.claim import claim_job
@@ -119,7 +120,7 @@ def test_videos_are_counted_once_by_how_they_went(submit: Callable[..., Job], al
     submit()
     failing = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
     assert failing is not None
-    assert fail_job(fence=failing.fence, code="engine_broken", message="It broke.")
+    assert fail_job(fence=failing.fence, code="engine_broken", message=Message("It broke."))
     cancel_job(job=submit())
     submit()
     work = {"pool": "cpu", "model": "camera"}

@@ -8,6 +8,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from common.ids import new_id
+from common.messages import Message
 from jobs.models import Job
 from jobs.queue.finish import AttemptResult, complete_job, fail_job, requeue_job
 from jobs.storage.files import attempt_key, job_folder, source_key
@@ -49,7 +50,7 @@ def test_a_failed_job_keeps_its_picture_alone(submit):
     submit()
     job = claim_next()
     left = store(attempt_key(job.team_id, job.id, 1, "video.mp4"))
-    fail_job(fence=job.fence, code="x", message="x")
+    fail_job(fence=job.fence, code="x", message=Message("x"))
     sweep_orphans(older_than=NOW)
     assert (default_storage.exists(left), default_storage.exists(job.source_key)) == (False, True)
 
@@ -65,7 +66,7 @@ def test_a_submit_that_never_came_to_be(alice):
 def test_what_a_zombie_wrote_after_the_files_were_deleted(submit):
     job = submit()
     claimed = claim_next()
-    fail_job(fence=claimed.fence, code="x", message="x")
+    fail_job(fence=claimed.fence, code="x", message=Message("x"))
     Job.objects.filter(pk=job.pk).update(deleted_at=timezone.now())
     delete_due_files()
     assert not default_storage.exists(job_folder(job.team_id, job.id))
