@@ -1,6 +1,6 @@
 """Endpoints and deliveries as the API takes and shows them."""
 
-import ipaddress
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,6 +9,7 @@ from django.utils.translation import gettext_noop as noop
 from rest_framework import serializers
 
 from common.clock import unix_seconds
+from common.ssrf import is_public
 from jobs.api.fields import ChoiceField, HttpUrlField, ShortListField, StrictBooleanField, StrictSerializer, TextField
 from jobs.webhooks.models import FINISHED_KINDS, Delivery, DeliveryAttempt, DisabledReason, Endpoint, EventKind
 
@@ -38,7 +39,7 @@ class NewWebhookSerializer(StrictSerializer):
 
 def _is_private(host: str) -> bool:
     try:
-        return not ipaddress.ip_address(host).is_global
+        return not is_public(ip_address(host))
     except ValueError:
         return host == "localhost"
 

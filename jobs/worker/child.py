@@ -55,7 +55,7 @@ def run_engine(
     # SIGTERM and Ctrl-C reach the whole process group. The worker decides what follows from them.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    set_parent_death_signal(signal.SIGKILL, parent_pid=parent_pid)()
+    set_parent_death_signal(signal.SIGKILL, parent_pid=parent_pid)
     configure_logs()
     started = time.monotonic()
     try:

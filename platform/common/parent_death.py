@@ -9,7 +9,7 @@ from collections.abc import Callable
 _PR_SET_PDEATHSIG = 1
 
 
-def set_parent_death_signal(death_signal: signal.Signals, *, parent_pid: int) -> Callable[[], None]:
+def parent_death_preexec(death_signal: signal.Signals, *, parent_pid: int) -> Callable[[], None]:
     """Return a function with which a child asks the kernel for `death_signal` when its parent dies.
 
     Everything is prepared beforehand, so the function may be called between fork and exec. The signal is bound to the
@@ -25,3 +25,8 @@ def set_parent_death_signal(death_signal: signal.Signals, *, parent_pid: int) ->
             os._exit(1)
 
     return preexec_fn
+
+
+def set_parent_death_signal(death_signal: signal.Signals, *, parent_pid: int) -> None:
+    """Ask the kernel to send this process `death_signal` when its parent dies."""
+    parent_death_preexec(death_signal, parent_pid=parent_pid)()

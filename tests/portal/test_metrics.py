@@ -1,4 +1,4 @@
-"""What Prometheus reads: valid, bounded, only growing where it says so, and for those alone who may."""
+"""The metrics: valid, with bounded labels, counters that only grow, and protected from the public."""
 
 import functools
 import time
@@ -39,7 +39,7 @@ Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    """What another test saw a moment ago is not this one's."""
+    """Clear the cached metrics of other tests."""
     site.cache.clear()
     yield
     site.cache.clear()
@@ -47,9 +47,9 @@ def _fresh() -> Iterator[None]:
 
 def scrape() -> str:
     site.cache.clear()
-    answer = Client().get("/metrics")
-    assert answer.status_code == 200
-    return str(answer.content.decode())
+    response = Client().get("/metrics")
+    assert response.status_code == 200
+    return str(response.content.decode())
 
 
 def series(text: str) -> Series:
@@ -65,7 +65,7 @@ def value(text: str, name: str, **labels: str) -> float:
 
 
 def growing(text: str) -> Series:
-    """What must never fall: counters, and all of histograms and summaries."""
+    """Return the series that must never decrease: counters, histograms and summaries."""
     names = {
         sample.name
         for family in text_string_to_metric_families(text)
@@ -194,7 +194,7 @@ def test_labels_are_bounded_and_name_nobody(submit: Callable[..., Job], alice: P
     def requests_in(text: str) -> list[Any]:
         return [labels for name, labels in series(text) if name == "mutoscope_http_requests_total"]
 
-    # What earlier tests of this process asked is counted, too.
+    # Requests of earlier tests of this process are counted too.
     before = requests_in(scrape())
     job = submit()
     dispatch_outbox()
@@ -214,7 +214,7 @@ def test_labels_are_bounded_and_name_nobody(submit: Callable[..., Job], alice: P
     assert ("route", "unmatched") in {item for labels in requests for item in labels}
     added = [labels for labels in requests if labels not in before]
     assert len([labels for labels in added if ("route", "api:video") in labels]) <= 2
-    # As many series as routes, methods and classes of status allow, not as requests there were.
+    # The number of series depends on routes, methods and status classes, not on the number of requests.
     assert len(added) <= 6
 
 
@@ -227,7 +227,7 @@ def test_it_is_kept_for_a_moment(submit: Callable[..., Job], monkeypatch: Any) -
     assert "mutoscope_jobs{" in scrape()
 
 
-def test_without_the_database_the_processes_still_tell(settings: Any) -> None:
+def test_without_the_database_the_metrics_of_processes_remain(settings: Any) -> None:
     with frozen_database():
         started = time.monotonic()
         text = scrape()
@@ -241,7 +241,7 @@ def test_without_the_database_the_processes_still_tell(settings: Any) -> None:
 
 
 def _wait_for_the_thread() -> None:
-    """The one that asked the dead server; whoever asks meanwhile is told what it finds."""
+    """Wait for the thread that queries the unresponsive server; callers in the meantime share its result."""
     site.cache._query.start().exception(timeout=60)
 
 
@@ -254,7 +254,7 @@ def _wait_for_the_thread() -> None:
         ("192.0.2.1", {}, 404),
         ("", {}, 404),
         ("nonsense", {}, 404),
-        # A proxy on this machine, asked by somebody else.
+        # Requests that a proxy on this machine forwards.
         ("127.0.0.1", {"X-Forwarded-For": "192.0.2.1"}, 404),
         ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, 404),
         ("127.0.0.1", {"Forwarded": "for=192.0.2.1"}, 404),
@@ -267,23 +267,26 @@ def _wait_for_the_thread() -> None:
 )
 def test_it_is_not_public(address: str, headers: dict[str, str], status: int, settings: Any) -> None:
     settings.METRICS_TOKEN = "the-token"
-    answer = Client().get("/metrics", headers=headers, REMOTE_ADDR=address)
-    assert answer.status_code == status
-    assert (b"mutoscope_" in answer.content) is (status == 200)
+    response = Client().get("/metrics", headers=headers, REMOTE_ADDR=address)
+    assert response.status_code == status
+    assert (b"mutoscope_" in response.content) is (status == 200)
 
 
-def test_by_default_no_token_opens_it() -> None:
-    for given in ("Bearer", "Bearer ", ""):
-        assert Client().get("/metrics", headers={"Authorization": given}, REMOTE_ADDR="192.0.2.1").status_code == 404
+def test_by_default_no_token_is_accepted() -> None:
+    for value_of_header in ("Bearer", "Bearer ", ""):
+        assert (
+            Client().get("/metrics", headers={"Authorization": value_of_header}, REMOTE_ADDR="192.0.2.1").status_code
+            == 404
+        )
 
 
-def test_other_networks_may_be_let_in(settings: Any) -> None:
+def test_other_networks_can_be_allowed(settings: Any) -> None:
     settings.METRICS_NETWORKS = ["172.16.0.0/12"]
     assert Client().get("/metrics", REMOTE_ADDR="172.18.0.7").status_code == 200
     assert Client().get("/metrics", REMOTE_ADDR="127.0.0.1").status_code == 404
 
 
-def test_counts_outlive_the_processes_that_made_them(
+def test_counts_include_those_of_exited_processes(
     web_processes: Callable[..., WebProcesses],
     alice: Person,
     tmp_path: Path,
@@ -291,7 +294,7 @@ def test_counts_outlive_the_processes_that_made_them(
     folder = tmp_path / "metrics"
     token = {"Authorization": "Bearer secret"}
 
-    def look(web: WebProcesses, times: int) -> str:
+    def request_and_scrape(web: WebProcesses, times: int) -> str:
         with web.client(alice.headers) as client:
             assert {client.get("/v1/models").status_code for _ in range(times)} == {200}
         with web.client(token) as client:
@@ -302,19 +305,19 @@ def test_counts_outlive_the_processes_that_made_them(
 
     environment = {"METRICS_TOKEN": "secret", "METRICS_DIR": folder}
     web = web_processes(2, **environment)
-    first = look(web, 20)
-    assert models(first) == 20  # whichever process answered
+    first = request_and_scrape(web, 20)
+    assert models(first) == 20  # over all processes
     children = psutil.Process(web.process.pid).children()
     for child in children:
         child.kill()
     psutil.wait_procs(children, timeout=20)
     wait_until(lambda: web.log.read_text().count("Booting worker") == 4, 60, web.log.read_text)
-    second = look(web, 5)
+    second = request_and_scrape(web, 5)
     assert models(second) == 25
     assert_grows(first, second)
     web.stop()
     again = web_processes(2, **environment)
-    third = look(again, 5)
+    third = request_and_scrape(again, 5)
     assert models(third) == 30
     assert_grows(second, third)
     living = {child.pid for child in psutil.Process(again.process.pid).children()}
@@ -323,14 +326,14 @@ def test_counts_outlive_the_processes_that_made_them(
     assert {int(number) for number in numbers - {"dead"}} <= living
 
 
-def test_on_a_full_disk_requests_are_answered_uncounted(
+def test_on_a_full_disk_requests_succeed_without_being_counted(
     web_processes: Callable[..., WebProcesses],
     alice: Person,
     tmp_path: Path,
 ) -> None:
     web = web_processes(1, METRICS_DIR=tmp_path / "metrics")
     (child,) = web.process.children()
-    # No file may grow to the size that the counts need: what a full disk says, to the next process as well.
+    # No file may grow to the size that the counts need: the same error as on a full disk, for the next process too.
     web.process.rlimit(psutil.RLIMIT_FSIZE, (50_000, web.process.rlimit(psutil.RLIMIT_FSIZE)[1]))
     child.kill()
     wait_until(lambda: web.log.read_text().count("Booting worker") == 2, 60, web.log.read_text)

@@ -1,4 +1,4 @@
-"""Pages ask the database a fixed number of questions, however much they show; who is asking is one of them."""
+"""Pages make a fixed number of database queries, however many objects they show."""
 
 import json
 import logging
@@ -49,13 +49,13 @@ def test_the_api_keys_page(mia: Person, django_assert_num_queries: Any) -> None:
 
 def test_the_log_line_of_a_page_names_the_team(mia: Person) -> None:
     lines: list[str] = []
-    keep = logging.Handler()
-    keep.setFormatter(logging.getLogger().handlers[0].formatter)
-    keep.emit = lambda record: lines.append(keep.format(record))  # type: ignore[method-assign]
-    logging.getLogger().addHandler(keep)
+    recorder = logging.Handler()
+    recorder.setFormatter(logging.getLogger().handlers[0].formatter)
+    recorder.emit = lambda record: lines.append(recorder.format(record))  # type: ignore[method-assign]
+    logging.getLogger().addHandler(recorder)
     try:
         mia.get("/api-keys")
     finally:
-        logging.getLogger().removeHandler(keep)
+        logging.getLogger().removeHandler(recorder)
     (request,) = [line for line in map(json.loads, lines) if line["event"] == "request_finished"]
     assert request["team"] == mia.team.pk

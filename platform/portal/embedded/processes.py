@@ -10,7 +10,7 @@ from typing import IO
 
 import psutil
 
-from common.parent_death import set_parent_death_signal
+from common.parent_death import parent_death_preexec
 
 
 def spawn(
@@ -36,7 +36,7 @@ def spawn(
         cwd=cwd,
         start_new_session=True,
         # Runs after the change of user, which would clear the death signal.
-        preexec_fn=set_parent_death_signal(death_signal, parent_pid=os.getpid()),  # noqa: PLW1509 (this process has one thread)
+        preexec_fn=parent_death_preexec(death_signal, parent_pid=os.getpid()),  # noqa: PLW1509 (this process has one thread)
         user=user.pw_uid if user else None,
         group=user.pw_gid if user else None,
         extra_groups=[] if user else None,

@@ -1,30 +1,32 @@
 """The settings that name models."""
 
+from typing import Any
+
 import pytest
 
 from portal.settings.checks import check_model_settings
 
 
-def test_what_is_enabled_here_is_known():
+def test_the_enabled_models_are_known() -> None:
     assert check_model_settings() == []
 
 
 @pytest.mark.parametrize(
-    ("enabled", "default", "words"),
+    ("enabled", "default", "message"),
     [
         (["camera", "dolly"], "camera", "MODELS_ENABLED contains 'dolly'"),
         ([], "", "MODELS_ENABLED is empty"),
         (["camera"], "i2vgen-xl", "DEFAULT_MODEL is 'i2vgen-xl'"),
     ],
 )
-def test_others_are_refused_by_name(enabled, default, words, settings):
+def test_unknown_models_are_refused_by_name(enabled: list[str], default: str, message: str, settings: Any) -> None:
     settings.MODELS_ENABLED, settings.DEFAULT_MODEL = enabled, default
     (error,) = check_model_settings()
-    assert words in error.msg
+    assert message in error.msg
     assert "camera" in error.msg
 
 
-def test_another_name_must_mean_a_model_that_is_offered(settings):
+def test_an_alias_must_name_an_enabled_model(settings: Any) -> None:
     settings.MODEL_ALIASES = {"sora-2": "camera", "sora-9": "dolly"}
     (error,) = check_model_settings()
     assert "maps 'sora-9' to 'dolly'" in error.msg

@@ -1,4 +1,4 @@
-"""Whatever comes over the wire, the API answers with JSON in its envelope: at gunicorn and at uvicorn alike."""
+"""The API responds to every malformed request with JSON in its envelope, at gunicorn and at uvicorn."""
 
 import json
 import socket
@@ -16,25 +16,25 @@ Connect = Callable[[], socket.socket]
 JSON = b"Content-Type: application/json"
 FORM = b"Content-Type: multipart/form-data; boundary=x"
 
-# Request line, headers and body, then the status and code that answer it.
+# Request line, headers and body, then the status and code of the response.
 CASES: dict[str, tuple[bytes, list[bytes], bytes, int, str]] = {
-    "unknown address": (b"GET /v1/nothing", [], b"", 404, "not_found"),
-    "below an address": (b"GET /v1/videos/vid_1/x/y", [], b"", 404, "not_found"),
-    "odd bytes in the address": (b"GET /v1/videos/%00%ff%ed%a0%80", [], b"", 404, "not_found"),
-    "a method that is not taken": (b"PUT /v1/videos", [], b"", 405, "method_not_allowed"),
-    "a method that nobody takes": (b"PROPFIND /v1/videos", [], b"", 405, "method_not_allowed"),
-    "an id that is none": (b"GET /v1/videos/vid_zz", [], b"", 404, "not_found"),
-    "no JSON accepted": (b"GET /v1/videos", [b"Accept: text/html"], b"", 406, "not_acceptable"),
+    "unknown URL": (b"GET /v1/nothing", [], b"", 404, "not_found"),
+    "below a URL": (b"GET /v1/videos/vid_1/x/y", [], b"", 404, "not_found"),
+    "invalid bytes in the URL": (b"GET /v1/videos/%00%ff%ed%a0%80", [], b"", 404, "not_found"),
+    "a method that is not allowed": (b"PUT /v1/videos", [], b"", 405, "method_not_allowed"),
+    "a method that no URL allows": (b"PROPFIND /v1/videos", [], b"", 405, "method_not_allowed"),
+    "an invalid id": (b"GET /v1/videos/vid_zz", [], b"", 404, "not_found"),
+    "JSON not accepted": (b"GET /v1/videos", [b"Accept: text/html"], b"", 406, "not_acceptable"),
     "text": (b"POST /v1/videos", [b"Content-Type: text/plain"], b"hello", 415, "unsupported_media_type"),
     "XML": (b"POST /v1/webhooks", [b"Content-Type: application/xml"], b"<a/>", 415, "unsupported_media_type"),
-    "a form where JSON is taken": (b"POST /v1/webhooks", [FORM], b"--x--\r\n", 415, "unsupported_media_type"),
+    "a form instead of JSON": (b"POST /v1/webhooks", [FORM], b"--x--\r\n", 415, "unsupported_media_type"),
     "another charset": (b"POST /v1/videos", [JSON + b"; charset=utf-16"], b"{}", 415, "unsupported_charset"),
-    "no UTF-8": (b"POST /v1/videos", [JSON], b'{"prompt": "\xff\xfe"}', 400, "malformed_body"),
-    "no JSON": (b"POST /v1/videos", [JSON], b"{", 400, "malformed_body"),
+    "not UTF-8": (b"POST /v1/videos", [JSON], b'{"prompt": "\xff\xfe"}', 400, "malformed_body"),
+    "not JSON": (b"POST /v1/videos", [JSON], b"{", 400, "malformed_body"),
     "a list": (b"POST /v1/videos", [JSON], b"[1]", 400, "malformed_body"),
     "NaN": (b"POST /v1/videos", [JSON], b'{"fps": NaN}', 400, "malformed_body"),
     "infinity": (b"POST /v1/videos", [JSON], b'{"fps": -Infinity}', 400, "malformed_body"),
-    "a float beyond all": (
+    "a float out of range": (
         b"POST /v1/videos",
         [JSON],
         b'{"prompt": "x", "guidance_scale": 1e999}',
@@ -42,12 +42,12 @@ CASES: dict[str, tuple[bytes, list[bytes], bytes, int, str]] = {
         "invalid_field",
     ),
     "a number of many digits": (b"POST /v1/videos", [JSON], b'{"seed": ' + b"9" * 5000 + b"}", 400, "malformed_body"),
-    "a name twice": (b"POST /v1/videos", [JSON], b'{"fps": 8, "fps": 9}', 400, "malformed_body"),
+    "a duplicate name": (b"POST /v1/videos", [JSON], b'{"fps": 8, "fps": 9}', 400, "malformed_body"),
     "deep JSON": (b"POST /v1/videos", [JSON], b'{"a":' * 100_000 + b"1" + b"}" * 100_000, 400, "malformed_body"),
     "NUL": (b"POST /v1/videos", [JSON], b'{"prompt": "a\\u0000b"}', 422, "invalid_field"),
     "half a surrogate pair": (b"POST /v1/videos", [JSON], b'{"prompt": "\\ud800"}', 422, "invalid_field"),
-    "such a name": (b"POST /v1/videos", [JSON], b'{"\\ud800": 1}', 422, "invalid_field"),
-    "a form that breaks off": (b"POST /v1/videos", [FORM], b"--x\r\nContent-Dispos", 422, "invalid_field"),
+    "a surrogate in a name": (b"POST /v1/videos", [JSON], b'{"\\ud800": 1}', 422, "invalid_field"),
+    "an incomplete form": (b"POST /v1/videos", [FORM], b"--x\r\nContent-Dispos", 422, "invalid_field"),
     "a form without its boundary": (
         b"POST /v1/videos",
         [b"Content-Type: multipart/form-data"],
@@ -56,109 +56,109 @@ CASES: dict[str, tuple[bytes, list[bytes], bytes, int, str]] = {
         "malformed_body",
     ),
     "too large": (b"POST /v1/videos", [JSON, b"Content-Length: 99000000"], b"", 413, "body_too_large"),
-    "a day that is none": (b"GET /v1/usage?from=2026-02-30", [], b"", 422, "invalid_field"),
-    "a year beyond all": (b"GET /v1/usage?from=99999-01-01", [], b"", 422, "invalid_field"),
-    "a name twice in a query": (b"GET /v1/videos?limit=1&limit=2", [], b"", 422, "invalid_field"),
+    "an invalid day": (b"GET /v1/usage?from=2026-02-30", [], b"", 422, "invalid_field"),
+    "a year out of range": (b"GET /v1/usage?from=99999-01-01", [], b"", 422, "invalid_field"),
+    "a duplicate name in a query": (b"GET /v1/videos?limit=1&limit=2", [], b"", 422, "invalid_field"),
     "a format": (b"GET /v1/videos?format=xml", [], b"", 422, "invalid_field"),
-    "a packed body": (
+    "a compressed body": (
         b"POST /v1/videos",
         [JSON, b"Content-Encoding: gzip"],
         b"\x1f\x8b",
         415,
         "unsupported_encoding",
     ),
-    "a number in words": (b"GET /v1/videos?limit=many", [], b"", 422, "invalid_field"),
-    "a number beyond all": (b"GET /v1/videos?created_after=" + b"9" * 400, [], b"", 422, "invalid_field"),
-    "a deadline that is none": (b"POST /v1/videos", [JSON, b"Cancel-After: 1e3"], b"{}", 422, "invalid_field"),
-    "a range of nothing": (b"GET /v1/videos/vid_zz/content", [b"Range: bytes=9-1"], b"", 404, "not_found"),
-    "a key that is none": (b"GET /v1/videos", [b"X-API-Key: \xc3\xa9\xff"], b"", 401, "invalid_key"),
+    "a number as text": (b"GET /v1/videos?limit=many", [], b"", 422, "invalid_field"),
+    "a number out of range": (b"GET /v1/videos?created_after=" + b"9" * 400, [], b"", 422, "invalid_field"),
+    "an invalid deadline": (b"POST /v1/videos", [JSON, b"Cancel-After: 1e3"], b"{}", 422, "invalid_field"),
+    "an empty range": (b"GET /v1/videos/vid_zz/content", [b"Range: bytes=9-1"], b"", 404, "not_found"),
+    "an invalid key": (b"GET /v1/videos", [b"X-API-Key: \xc3\xa9\xff"], b"", 401, "invalid_key"),
 }
-# What the servers refuse before any program of ours sees it: 4xx, in their own words.
+# Requests that the servers themselves refuse with 4xx, in their own format.
 BROKEN = {
-    "a length in words": b"POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Length: many\r\n\r\n",
+    "a length as text": b"POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Length: many\r\n\r\n",
     "two lengths": b"POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{",
-    "no HTTP": b"hello\r\n\r\n",
+    "not HTTP": b"hello\r\n\r\n",
     "a huge header": b"GET /v1/videos HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 200_000 + b"\r\n\r\n",
 }
 
 
 @pytest.fixture
 def live(live_process: Callable[..., LiveProcess], alice: Person) -> tuple[Connect, str]:
-    """uvicorn, as the compose file starts it."""
+    """uvicorn, as in the compose file."""
     process = live_process()
     return lambda: socket.create_connection(("127.0.0.1", process.port), timeout=60), alice.key
 
 
 @pytest.fixture
 def web(web_processes: Callable[..., WebProcesses], alice: Person) -> tuple[Connect, str]:
-    """gunicorn, as production runs it."""
+    """gunicorn, as in production."""
     processes = web_processes(1)
 
     def connect() -> socket.socket:
-        made = socket.socket(socket.AF_UNIX)
-        made.settimeout(60)
-        made.connect(str(processes.socket))
-        return made
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(60)
+        connection.connect(str(processes.socket))
+        return connection
 
     return connect, alice.key
 
 
 def exchange(connect: Connect, request: bytes) -> tuple[int, Any, bytes]:
-    """Status, headers and body of the answer to these very bytes."""
-    with connect() as wire:
-        with suppress(OSError):  # it may be refused before it is read whole
-            wire.sendall(request)
+    """Send these bytes; return status, headers and body of the response."""
+    with connect() as connection:
+        with suppress(OSError):  # it may be refused before it is read completely
+            connection.sendall(request)
         pieces = []
         with suppress(ConnectionError):
-            while piece := wire.recv(65536):
+            while piece := connection.recv(65536):
                 pieces.append(piece)
     head, _, body = b"".join(pieces).partition(b"\r\n\r\n")
     status_line, _, lines = head.partition(b"\r\n")
     return int(status_line.split()[1]) if status_line else 0, BytesParser().parsebytes(lines), body
 
 
-def complaints(connect: Connect, key: str) -> Iterator[str]:
+def failures(connect: Connect, key: str) -> Iterator[str]:
     for name, (line, headers, body, status, code) in CASES.items():
         own = [] if any(header.startswith(b"X-API-Key") for header in headers) else [b"X-API-Key: " + key.encode()]
         length = [] if b"Content-Length" in b"".join(headers) else [b"Content-Length: %d" % len(body)]
         lines = [line + b" HTTP/1.1", b"Host: localhost", b"Connection: close", *own, *length, *headers]
-        found, answer, content = exchange(connect, b"\r\n".join(lines) + b"\r\n\r\n" + body)
+        actual, response_headers, content = exchange(connect, b"\r\n".join(lines) + b"\r\n\r\n" + body)
         try:
             error = json.loads(content)["error"]
         except (ValueError, KeyError):
-            yield f"{name}: {found} {content[:200]!r}"
+            yield f"{name}: {actual} {content[:200]!r}"
             continue
-        if (found, error["code"]) != (status, code):
-            yield f"{name}: {found} {error}"
-        if error["request_id"] != answer["X-Request-Id"] or not error["doc_url"].endswith(f"#{code}"):
-            yield f"{name}: {error} {answer.items()}"
-        if found == 405 and not answer["Allow"]:
+        if (actual, error["code"]) != (status, code):
+            yield f"{name}: {actual} {error}"
+        if error["request_id"] != response_headers["X-Request-Id"] or not error["doc_url"].endswith(f"#{code}"):
+            yield f"{name}: {error} {response_headers.items()}"
+        if actual == 405 and not response_headers["Allow"]:
             yield f"{name}: no Allow"
     for name, request in BROKEN.items():
-        found, _answer, content = exchange(connect, request)
-        if not (400 <= found < 500):
-            yield f"{name}: {found} {content[:200]!r}"
+        actual, _headers, content = exchange(connect, request)
+        if not (400 <= actual < 500):
+            yield f"{name}: {actual} {content[:200]!r}"
 
 
 def test_at_uvicorn(live: tuple[Connect, str]) -> None:
-    assert list(complaints(*live)) == []
+    assert list(failures(*live)) == []
 
 
 def test_at_gunicorn(web: tuple[Connect, str]) -> None:
-    assert list(complaints(*web)) == []
+    assert list(failures(*web)) == []
 
 
-def test_a_body_that_is_refused_is_read_to_its_end(web: tuple[Connect, str]) -> None:
-    """Or else whoever still sends it sees the line break, and never the answer."""
+def test_a_refused_body_is_read_to_its_end(web: tuple[Connect, str]) -> None:
+    """Otherwise a client that is still sending gets a connection error instead of the response."""
     connect, key = web
     for own, length, status in ((key, 50_000_000, b"413"), ("mts_none_none", 40_000_000, b"401")):
-        with connect() as wire:
+        with connect() as connection:
             head = (b"POST /v1/videos HTTP/1.1", b"Host: localhost", b"X-API-Key: " + own.encode(), JSON)
-            wire.sendall(b"\r\n".join((*head, b"Content-Length: %d\r\n\r\n" % length)) + bytes(length))
-            assert wire.recv(65536).split()[1] == status
+            connection.sendall(b"\r\n".join((*head, b"Content-Length: %d\r\n\r\n" % length)) + bytes(length))
+            assert connection.recv(65536).split()[1] == status
 
 
-def test_generate_answers_in_its_own_envelope(live: tuple[Connect, str]) -> None:
+def test_generate_responds_in_its_own_envelope(live: tuple[Connect, str]) -> None:
     connect, key = live
     bodies = ((b"GET", b"", b""), (b"POST", JSON + b"\r\n", b"{"), (b"POST", b"", b"x"))
     for path in (b"/generate", b"/v1/generate"):
@@ -166,7 +166,7 @@ def test_generate_answers_in_its_own_envelope(live: tuple[Connect, str]) -> None
             head = b"%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-API-Key: %s\r\n%s" % (
                 *(method, path, key.encode(), headers),
             )
-            found, _answer, content = exchange(connect, head + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-            answer = json.loads(content)
-            assert set(answer) == {"task_id", "status", "error", "code"}
-            assert (400 <= found < 500, answer["status"], answer["code"]) == (True, "failed", "INVALID_ARGUMENT")
+            actual, _headers, content = exchange(connect, head + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            payload = json.loads(content)
+            assert set(payload) == {"task_id", "status", "error", "code"}
+            assert (400 <= actual < 500, payload["status"], payload["code"]) == (True, "failed", "INVALID_ARGUMENT")

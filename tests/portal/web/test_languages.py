@@ -1,4 +1,4 @@
-"""English and Simplified Chinese are equals: every text of the site is in a catalogue, and that is compiled."""
+"""Every text of the site has a Chinese translation, and the catalogues are compiled."""
 
 import ast
 import gettext
@@ -15,26 +15,26 @@ from django.utils.translation.trans_real import translation as loaded_catalogue
 from tests.support.people import Person
 
 ROOT = Path(settings.ROOT)
-ROOMS = ("accounts", "jobs", "inference", "platform")
-CATALOGUES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("zh_Hans/LC_MESSAGES/django.po"))
+FOLDERS = ("accounts", "jobs", "inference", "platform")
+CATALOGUES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("zh_Hans/LC_MESSAGES/django.po"))
 TEMPLATES = sorted([*(ROOT / "templates").rglob("*.html"), *(ROOT / "templates").rglob("*.txt")])
 ENTRY = re.compile(r'^(msgctxt|msgid|msgid_plural|msgstr(?:\[\d\])?) ((?:".*"\n?)+)', re.MULTILINE)
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
-# Template tags as templatize() writes them: one call a text.
+# Template tags as templatize() writes them: one function call per text.
 STRING = r"""u?("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"""
 IN_TEMPLATE = re.compile(rf"\b(?:_|gettext|ngettext)\({STRING}")
 FUNCTIONS = {"_", "gettext", "gettext_lazy", "gettext_noop", "noop", "ngettext", "ngettext_lazy", "pgettext"}
 
 
 def entries(catalogue: Path) -> Iterator[tuple[str, str]]:
-    """(text, translation) as the source of a catalogue has them."""
+    """Yield (text, translation) of a catalogue's source."""
     text = ""
     for kind, lines in ENTRY.findall(catalogue.read_text()):
-        words = "".join(ast.literal_eval(line) for line in lines.strip().split("\n"))
+        translated = "".join(ast.literal_eval(line) for line in lines.strip().split("\n"))
         if kind == "msgid":
-            text = words
+            text = translated
         elif kind.startswith("msgstr") and text:
-            yield text, words
+            yield text, translated
 
 
 def texts_of_template(path: Path) -> set[str]:
@@ -42,7 +42,7 @@ def texts_of_template(path: Path) -> set[str]:
 
 
 def texts_of_module(path: Path) -> set[str]:
-    """The constant first arguments of calls to gettext and its kin."""
+    """Return the constant first arguments of calls to gettext and similar functions."""
     return {
         call.args[0].value
         for call in ast.walk(ast.parse(path.read_text()))
@@ -52,24 +52,24 @@ def texts_of_module(path: Path) -> set[str]:
 
 
 def untranslated(texts: set[str]) -> list[str]:
-    """Those that no loaded catalogue knows: ours, Django's and allauth's."""
+    """Return the texts that no catalogue contains: neither ours nor those of Django and allauth."""
     known = loaded_catalogue("zh-hans")._catalog
     return sorted(text for text in texts if not known.get(text) and not known.get((text, 0)))
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.parents[3].name)
 def test_every_entry_is_translated_and_keeps_its_placeholders(catalogue: Path) -> None:
-    for text, words in entries(catalogue):
-        assert words, text
-        assert sorted(PLACEHOLDER.findall(text)) == sorted(PLACEHOLDER.findall(words)), text
+    for text, translated in entries(catalogue):
+        assert translated, text
+        assert sorted(PLACEHOLDER.findall(text)) == sorted(PLACEHOLDER.findall(translated)), text
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.parents[3].name)
-def test_the_compiled_catalogue_is_that_of_the_source(catalogue: Path) -> None:
+def test_the_compiled_catalogue_matches_its_source(catalogue: Path) -> None:
     with catalogue.with_suffix(".mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
-    for text, words in entries(catalogue):
-        assert words in {compiled.gettext(text), compiled.ngettext(text, text, 1)}, f"run msgfmt: {text!r}"
+    for text, translated in entries(catalogue):
+        assert translated in {compiled.gettext(text), compiled.ngettext(text, text, 1)}, f"run msgfmt: {text!r}"
 
 
 def test_every_text_of_the_templates_is_translated() -> None:
@@ -78,7 +78,7 @@ def test_every_text_of_the_templates_is_translated() -> None:
 
 
 def test_every_text_of_the_code_is_translated() -> None:
-    modules = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    modules = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
     missing = {path.name: found for path in modules if (found := untranslated(texts_of_module(path)))}
     assert not missing
 
@@ -86,15 +86,15 @@ def test_every_text_of_the_code_is_translated() -> None:
 def test_a_text_without_translation_is_found(tmp_path: Path) -> None:
     template, module = tmp_path / "page.html", tmp_path / "module.py"
     template.write_text(
-        '{% load i18n %}{% translate "No such words" %}{{ _("Nor these") }}'
-        "{% blocktranslate trimmed %}\n  And {{ these }}\n  neither\n{% endblocktranslate %}"
+        '{% load i18n %}{% translate "No such text" %}{{ _("Nor this one") }}'
+        "{% blocktranslate trimmed %}\n  And {{ name }}\n  neither\n{% endblocktranslate %}"
     )
-    module.write_text('message = _("Nothing like it %(here)s")')
-    assert untranslated(texts_of_template(template)) == ["And %(these)s neither", "No such words", "Nor these"]
-    assert untranslated(texts_of_module(module)) == ["Nothing like it %(here)s"]
+    module.write_text('message = _("Nothing like it %(name)s")')
+    assert untranslated(texts_of_template(template)) == ["And %(name)s neither", "No such text", "Nor this one"]
+    assert untranslated(texts_of_module(module)) == ["Nothing like it %(name)s"]
 
 
-def test_pages_and_messages_speak_chinese(mia: Person) -> None:
+def test_pages_and_messages_are_in_chinese(mia: Person) -> None:
     mia.client.post("/language", {"language": "zh-hans"})
     page = mia.get("/").content.decode()
     assert "制作视频" in page
@@ -102,6 +102,6 @@ def test_pages_and_messages_speak_chinese(mia: Person) -> None:
     assert "请先选择一张图片" in mia.htmx("/", {"fps": "99"}).content.decode()
 
 
-def test_our_words_do_not_displace_those_of_django() -> None:
+def test_our_catalogue_does_not_replace_texts_of_django() -> None:
     with translation.override("zh-hans"):
         assert "五月" in str(dates.MONTHS[5])

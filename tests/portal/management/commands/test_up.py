@@ -14,21 +14,21 @@ from tests.support.ports import own_port
 
 @pytest.fixture(scope="module")
 def portal(new_portal: Callable[[], Portal]) -> Portal:
-    """One that runs, for the tests that leave it running."""
+    """A running portal, for the tests that do not stop it."""
     portal = new_portal()
     portal.start()
     return portal
 
 
-def test_it_says_where_it_is_when_it_is_ready(portal: Portal) -> None:
+def test_it_prints_its_url_when_it_is_ready(portal: Portal) -> None:
     wait_for(lambda: f"ready: http://localhost:{portal.port}" in portal.log.read_text(), seconds=20)
 
 
-def test_a_second_one_in_the_same_folder_is_refused(portal: Portal) -> None:
+def test_a_second_portal_in_the_same_folder_is_refused(portal: Portal) -> None:
     second = portal.run("up", f"--port={own_port()}")
 
     assert second.returncode == 1
-    assert f"running in {portal.env['VAR_DIR']} already" in second.stderr
+    assert f"already running in {portal.env['VAR_DIR']}" in second.stderr
     assert "Traceback" not in second.stderr
     assert portal.answers()
 
@@ -44,7 +44,7 @@ def test_a_port_in_use_is_refused_before_anything_starts(portal: Portal) -> None
         assert not (Path(other) / "postgres").exists()
 
 
-def test_a_crashed_child_is_started_again(portal: Portal) -> None:
+def test_a_crashed_child_is_restarted(portal: Portal) -> None:
     killed = portal.web()
     killed.kill()
 
@@ -52,18 +52,18 @@ def test_a_crashed_child_is_started_again(portal: Portal) -> None:
 
 
 def test_other_commands_find_the_running_portal(portal: Portal) -> None:
-    made = portal.run("create_key", "--email=alice@example.com")
+    created = portal.run("create_key", "--email=alice@example.com")
 
-    assert made.returncode == 0, made.stderr
-    assert made.stdout.startswith("mts_")
-    assert made.stdout.count("\n") == 1
+    assert created.returncode == 0, created.stderr
+    assert created.stdout.startswith("mts_")
+    assert created.stdout.count("\n") == 1
 
 
-def test_its_secrets_are_for_the_owner_alone(portal: Portal) -> None:
+def test_its_secrets_are_readable_only_by_the_owner(portal: Portal) -> None:
     assert (Path(portal.env["VAR_DIR"]) / "embedded.env").stat().st_mode & 0o077 == 0
 
 
-def test_after_a_kill_of_everything_it_starts_again_and_ctrl_c_ends_it_all(new_portal: Callable[[], Portal]) -> None:
+def test_after_a_kill_of_everything_it_starts_again_and_ctrl_c_stops_it(new_portal: Callable[[], Portal]) -> None:
     portal = new_portal()
     portal.start()
     secret = (Path(portal.env["VAR_DIR"]) / "embedded.env").read_text()
@@ -79,33 +79,33 @@ def test_after_a_kill_of_everything_it_starts_again_and_ctrl_c_ends_it_all(new_p
     assert portal.process
     portal.process.send_signal(signal.SIGINT)
 
-    _gone, left = psutil.wait_procs(everything, timeout=ENDS_WITHIN_SECONDS)
-    assert left == []
+    _gone, remaining = psutil.wait_procs(everything, timeout=ENDS_WITHIN_SECONDS)
+    assert remaining == []
     assert portal.process.wait() == 0
 
 
-def test_children_end_with_a_killed_supervisor(new_portal: Callable[[], Portal]) -> None:
+def test_children_stop_with_a_killed_supervisor(new_portal: Callable[[], Portal]) -> None:
     portal = new_portal()
     portal.start()
     everything = portal.tree()
     assert portal.process
     portal.process.kill()
 
-    _gone, left = psutil.wait_procs(everything, timeout=ENDS_WITHIN_SECONDS)
-    assert left == []
+    _gone, remaining = psutil.wait_procs(everything, timeout=ENDS_WITHIN_SECONDS)
+    assert remaining == []
 
 
-def test_commands_without_servers_say_what_to_start() -> None:
+def test_commands_without_servers_explain_what_to_start() -> None:
     with tempfile.TemporaryDirectory(prefix="mts-up-") as folder:
-        nothing = Portal(Path(folder)).run("create_key", "--email=alice@example.com")
+        refused = Portal(Path(folder)).run("create_key", "--email=alice@example.com")
 
-    assert nothing.returncode == 1
-    assert "manage.py up" in nothing.stderr
-    assert "Traceback" not in nothing.stderr
+    assert refused.returncode == 1
+    assert "manage.py up" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 @pytest.mark.parametrize(
-    ("env", "sentence"),
+    ("env", "message"),
     [
         ({"MODEL": "camra", "MODELS_ENABLED": ""}, "MODEL is 'camra', which is not a model. Known models: "),
         ({"MODEL": "i2vgen-xl"}, "MODEL is 'i2vgen-xl', which is not in MODELS_ENABLED (camera)."),
@@ -115,12 +115,12 @@ def test_commands_without_servers_say_what_to_start() -> None:
     ],
 )
 @pytest.mark.parametrize("command", ["up", "demo"])
-def test_a_wrong_setting_is_refused_before_anything_starts(command: str, env: dict[str, str], sentence: str) -> None:
+def test_a_wrong_setting_is_refused_before_anything_starts(command: str, env: dict[str, str], message: str) -> None:
     with tempfile.TemporaryDirectory(prefix="mts-up-") as folder:
         refused = Portal(Path(folder)).run(command, f"--port={own_port()}", **env)
         assert list(Path(folder).iterdir()) == []
 
     assert refused.returncode == 1
-    assert sentence in refused.stderr
+    assert message in refused.stderr
     assert "Traceback" not in refused.stderr
     assert refused.stdout == ""
