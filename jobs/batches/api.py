@@ -1,4 +1,4 @@
-"""/v1/batches: many videos in one call."""
+"""/v1/batches: many videos in one request."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -58,7 +58,10 @@ class ItemsQuerySerializer(PageQuerySerializer):
 
 
 def submit_batch(principal: Principal, batch_body: BatchBody, *, key: str | None, request_id: str) -> Batch:
-    """The batch with all of it taken that a call has the time for. Raises what `begin_batch` does, and InvalidField."""
+    """Create or resume a batch, and accept as many of its requests as the time limit of one API request allows.
+
+    Raise InvalidField, and the errors of `create_or_resume_batch`.
+    """
     options = validate(BatchOptionsSerializer, dict(batch_body.options))
     total = batch_body.count()
     idempotency = build_idempotency_key(key, batch_body.fingerprint_input())
@@ -82,16 +85,17 @@ class BatchesView(APIView):
 
     @extend_schema(
         operation_id="batches_create",
-        summary="Make many videos",
+        summary="Create a batch of videos",
         description=(
-            "Up to 500 requests, each an ordinary video under the team's quotas and fair share; the whole counts as "
-            "one call. The answer says of each what became of it. Requests that cannot be taken do not stop the "
-            "others, unless `on_error` is `fail_fast`.\n\n"
-            "Send many pictures as JSON Lines (`application/jsonl`, options as query parameters), or as a form: the "
-            "file `requests` of JSON Lines, and a file for each picture, to be named by `image_name`.\n\n"
-            "A call takes requests for at most 18 seconds. Where `counts.pending` is above 0, send the same again "
-            "with the same `Idempotency-Key`: it goes on where it stopped, and nothing is made twice. After an hour "
-            "without such a call the batch ends with what was taken; with `fail_fast` it is canceled then."
+            "A batch contains up to 500 requests. Each becomes an ordinary video under the team's quotas and fair "
+            "share; the rate limit counts the batch as one request. The response contains the result of each request. "
+            "If a request cannot be accepted, the others still are, unless `on_error` is `fail_fast`.\n\n"
+            "Send many images as JSON Lines (`application/jsonl`, with the options as query parameters), or as a form: "
+            "the file `requests` with JSON Lines, and one file for each image that `image_name` refers to.\n\n"
+            "One API request accepts requests of the batch for at most 18 seconds. If `counts.pending` is above 0, "
+            "send the same body again with the same `Idempotency-Key`: it continues where it stopped, and no video is "
+            "created twice. If this does not happen within an hour, the batch is closed with the requests accepted so "
+            "far; with `fail_fast` it is canceled."
         ),
         request={
             "application/json": NewBatchSerializer,
@@ -101,11 +105,13 @@ class BatchesView(APIView):
         },
         responses={202: CreatedBatchSerializer, **ERRORS},
         parameters=[
-            OpenApiParameter("Idempotency-Key", str, "header", description="Sent again within 24 h: the same batch")
+            OpenApiParameter(
+                "Idempotency-Key", str, "header", description="Within 24 hours, the same key returns the same batch"
+            )
         ],
         examples=[
-            OpenApiExample("Two prompts, one picture", value=examples.REQUEST, request_only=True),
-            OpenApiExample("One taken, one refused", value=examples.CREATED, response_only=True, status_codes=["202"]),
+            OpenApiExample("Two prompts, one image", value=examples.REQUEST, request_only=True),
+            OpenApiExample("One of two is refused", value=examples.CREATED, response_only=True, status_codes=["202"]),
         ],
     )
     def post(self, request: Request) -> Response:
@@ -129,9 +135,9 @@ class BatchesView(APIView):
         query = validate(PageQuerySerializer, request.query_params)
         after = parse_public_id("batch", query["after"]) if "after" in query else None
         page = keyset_page(Batch.objects.for_team(principal_of(request).team), after=after, limit=query["limit"])
-        found = progress_of_batches(page.rows)
+        progress = progress_of_batches(page.rows)
         build_url = request.build_absolute_uri
-        rows = [batch_as_json(batch, found[batch.pk], absolute=build_url) for batch in page.rows]
+        rows = [batch_as_json(batch, progress[batch.pk], absolute=build_url) for batch in page.rows]
         return Response(list_as_json(rows, has_more=page.has_more))
 
 
@@ -140,9 +146,9 @@ class BatchView(APIView):
 
     @extend_schema(
         operation_id="batches_retrieve",
-        summary="See where a batch stands",
+        summary="Retrieve a batch",
         responses={200: BatchSerializer, 304: None, **ERRORS},
-        examples=[OpenApiExample("At work", value=examples.BATCH, response_only=True, status_codes=["200"])],
+        examples=[OpenApiExample("In progress", value=examples.BATCH, response_only=True, status_codes=["200"])],
     )
     def get(self, request: Request, batch_id: str) -> HttpResponse:
         return json_with_etag(request._request, _as_json(find_batch(principal_of(request).team, batch_id), request))
@@ -153,7 +159,7 @@ class ItemsView(APIView):
 
     @extend_schema(
         operation_id="batches_items",
-        summary="List what became of each request",
+        summary="List the requests of a batch with their results",
         parameters=[ItemsQuerySerializer],
         responses={200: list_schema("BatchItemList", BatchItemSerializer), **ERRORS},
     )
@@ -172,7 +178,7 @@ class CancelView(APIView):
     @extend_schema(
         operation_id="batches_cancel",
         summary="Cancel a batch",
-        description="Cancels each of its videos that is not closed. Those that are keep what they cost.",
+        description="Cancels every video that is not finished. Finished videos remain, and so do their charges.",
         request=None,
         responses={200: BatchSerializer, **ERRORS},
     )
@@ -188,10 +194,10 @@ class ResultsView(APIView):
 
     @extend_schema(
         operation_id="batches_results",
-        summary="Download the videos made so far",
+        summary="Download the completed videos",
         description=(
-            "A zip of films, and `manifest.jsonl` with a line for each request: custom_id, status, file, seed, error. "
-            "409 while none is ready."
+            "A zip with the videos and `manifest.jsonl`, which has a line for each request: custom_id, status, file, "
+            "seed, error. Returns 409 while no video is ready."
         ),
         responses={(200, "application/zip"): OpenApiResponse(OpenApiTypes.BINARY), **ERRORS},
     )
@@ -200,19 +206,20 @@ class ResultsView(APIView):
 
 
 def results_response(request: HttpRequest, batch: Batch) -> HttpResponseBase:
-    """The zip, sent as it is put together. Raises Conflict before the first video is ready."""
-    pieces = stream_zip(items_for_results(batch))
-    # Django reads a plain iterator whole before an ASGI server sends the first byte, and an async one before WSGI's.
-    response = StreamingHttpResponse(_in_threads(pieces) if isinstance(request, ASGIRequest) else pieces)
+    """Return the zip as a stream. Raise Conflict before the first video is ready."""
+    chunks = stream_zip(items_for_results(batch))
+    # Under ASGI, Django reads a synchronous iterator completely before it sends the first byte; under WSGI, an
+    # asynchronous one.
+    response = StreamingHttpResponse(_iterate_in_threads(chunks) if isinstance(request, ASGIRequest) else chunks)
     response["Content-Type"] = "application/zip"
     response["Content-Disposition"] = f'attachment; filename="{batch.public_id}.zip"'
     response["Cache-Control"] = "no-store, private"
     return response
 
 
-async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-        yield piece
+async def _iterate_in_threads(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+        yield chunk
 
 
 def _as_json(batch: Batch, request: Request) -> dict[str, Any]:

@@ -3,7 +3,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class BatchesConfig(AppConfig):
-    """Many videos asked for at once: taken one by one, watched, canceled and fetched together."""
+    """Batches: many videos that are submitted, followed, canceled and downloaded together."""
 
     name = "jobs.batches"
     label = "batches"

@@ -1,6 +1,7 @@
-"""What a batch was sent as: one JSON body, a file of JSON Lines, or a form of such a file and pictures.
+"""The body of a batch: one JSON document, a file of JSON Lines, or a form with such a file and images.
 
-Of JSON Lines never more than one line lies in memory. Each is judged for itself: one that is broken spoils no other.
+At most one line of JSON Lines is in memory at a time. Each line is validated separately: a malformed line does not
+affect the others.
 """
 
 import re
@@ -15,38 +16,38 @@ from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from common.errors import InvalidField, Malformed, MutoscopeError, TooLarge
+from common.errors import Detail, Malformed, MutoscopeError, TooLarge, invalid_field, invalid_fields
 from common.messages import Message
 from jobs.api.fields import UNSTORABLE_CHARACTERS
 from jobs.api.parsers import BoundedMultiPartParser, StrictJSONParser, body_too_large, parse_json_object
 
 MAX_ITEMS = 500
-# A JSON body lies in memory as a whole, more than once.
+# A JSON body is kept in memory as a whole, more than once.
 MAX_JSON_BYTES = 16_000_000
-# Complaints about requests quote the names, and are kept in the database.
+# Errors of requests quote the names, and are stored in the database.
 IMAGE_NAME_PATTERN = r"[^\u0000-\u001f\u007f-\u009f]{1,100}"
 _CHUNK_BYTES = 1 << 16
 
 
 class Requests(Protocol):
-    """The requests of a batch, to be gone through more than once."""
+    """The requests of a batch, which can be iterated more than once."""
 
     def __iter__(self) -> Iterator[dict[str, Any] | MutoscopeError]:
-        """Each as a JSON object, or what is wrong with it."""
+        """Yield each request as a JSON object, or the error that it has."""
 
     def fingerprint_input(self) -> Any:
-        """What an idempotency key is compared by."""
+        """Return the part of the fingerprint for the idempotency key."""
 
     def close(self) -> None:
-        """Gives back what lies on disk."""
+        """Delete temporary files."""
 
 
 class JsonRequests:
-    """Of one JSON body."""
+    """The requests of a JSON body."""
 
     def __init__(self, rows: Any) -> None:
         if not isinstance(rows, list):
-            raise InvalidField("requests: Send a list of requests.", param="requests")
+            raise invalid_field("requests", "Send a list of requests.")
         self._rows = rows
 
     def __iter__(self) -> Iterator[dict[str, Any] | MutoscopeError]:
@@ -61,7 +62,7 @@ class JsonRequests:
 
 
 class JsonLinesRequests:
-    """Of a file of JSON Lines; lines that hold nothing are none."""
+    """The requests of a file of JSON Lines. Blank lines are skipped."""
 
     def __init__(self, file: UploadedFile) -> None:
         self._file = file
@@ -86,9 +87,9 @@ class JsonLinesRequests:
 
 
 def _lines(file: IO[bytes] | UploadedFile, limit: int) -> Iterator[bytes | None]:
-    """Lines that hold something; None for one of more than `most` bytes, which is passed over piece by piece.
+    """Yield the lines that are not blank; None for a line of more than `limit` bytes, which is skipped in chunks.
 
-    The mark that some editors put before a text belongs to no line.
+    A byte order mark, which some editors write, is not part of the first line.
     """
     if file.read(len(BOM_UTF8)) != BOM_UTF8:
         file.seek(0)
@@ -103,26 +104,32 @@ def _lines(file: IO[bytes] | UploadedFile, limit: int) -> Iterator[bytes | None]
 
 @dataclass(frozen=True)
 class BatchBody:
-    """options: the batch's own fields, unchecked. pictures: what requests may share, by name: files, or base64."""
+    """A batch as it was sent.
+
+    options: the batch's own fields, not validated. images: the shared images by name, as files or in base64.
+    """
 
     options: Mapping[str, Any]
     requests: Requests
     images: Mapping[str, Any] = field(default_factory=dict)
 
     def count(self) -> int:
-        """How many requests there are. Raises InvalidField for none and for too many."""
+        """Return the number of requests. Raise InvalidField if there are none or too many."""
         count = sum(1 for _ in islice(self.requests, MAX_ITEMS + 1))
         if not 1 <= count <= MAX_ITEMS:
-            found = "none" if not count else "more"
-            message = f"requests: A batch holds 1 to {MAX_ITEMS} requests; this one has {found}."
-            raise InvalidField(message, code="wrong_number_of_requests", param="requests")
+            params = {"limit": MAX_ITEMS}
+            message = Message("The batch contains no requests. Send 1 to %(limit)s.", params)
+            if count:
+                message = Message("The batch contains more than %(limit)s requests. Send several batches.", params)
+            code = "wrong_number_of_requests"
+            raise invalid_fields(Detail(("requests",), message, code), code=code)
         return count
 
     def close(self) -> None:
         self.requests.close()
 
     def fingerprint_input(self) -> dict[str, Any]:
-        """All of it, for comparing what an idempotency key came with."""
+        """Return the whole body, for the fingerprint of the idempotency key."""
         images = {f"picture {name}": image for name, image in self.images.items()}
         return {**self.options, "requests": self.requests.fingerprint_input(), **images}
 
@@ -143,15 +150,15 @@ class BatchFormParser(BoundedMultiPartParser):
 
 
 class JsonLinesParser(BaseParser):
-    """Keeps the body on disk, as forms do with files."""
+    """Parse a body of JSON Lines. It is kept on disk, like the files of a form."""
 
     media_type = "application/jsonl"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         limit = settings.MAX_BATCH_BODY_BYTES
         file = TemporaryUploadedFile("requests.jsonl", self.media_type, 0, None)
-        while piece := stream.read(_CHUNK_BYTES):
-            file.write(piece)
+        while chunk := stream.read(_CHUNK_BYTES):
+            file.write(chunk)
             if file.tell() > limit:
                 file.close()
                 raise body_too_large(limit, BatchFormParser.advice)
@@ -164,14 +171,14 @@ class NdjsonParser(JsonLinesParser):
 
 
 def body_from_request(request: Request) -> BatchBody:
-    """Raises InvalidField for a body without requests, and for parts of a form that are doubled or too large."""
+    """Return the parsed body. Raise InvalidField for a body without requests, or a repeated or too large form field."""
     if isinstance(request.data, BatchBody):
         return request.data
     body = request.data
     if not hasattr(body, "getlist"):
         images = body.get("images", {})
         if not isinstance(images, dict) or not all(isinstance(each, str) and each for each in images.values()):
-            raise InvalidField("images: Send an object of names and pictures in base64.", param="images")
+            raise invalid_field("images", "Send an object that maps names to images in base64.")
         _check_names(images)
         options = {name: value for name, value in body.items() if name not in {"requests", "images"}}
         return BatchBody(options, JsonRequests(body.get("requests")), images)
@@ -179,24 +186,24 @@ def body_from_request(request: Request) -> BatchBody:
 
 
 def body_from_form(parts: Mapping[str, list[Any]]) -> BatchBody:
-    """A form: the file `requests`, pictures named as the requests name them, and the options as fields."""
+    """Return the body of a form: the file `requests`, image files under their names, and options as fields."""
     duplicate = next((name for name, values in parts.items() if len(values) > 1), None)
     if duplicate is not None:
-        raise InvalidField(f"{duplicate}: Send it once.", param=duplicate[:60])
+        raise invalid_field(duplicate[:60], "The field was sent more than once. Send it once.")
     fields = {name: values[0] for name, values in parts.items() if name != "csrfmiddlewaretoken"}
     requests = fields.pop("requests", None)
     if not isinstance(requests, UploadedFile):
-        raise InvalidField("requests: Send a file of JSON Lines, one request a line.", param="requests")
+        raise invalid_field("requests", "Send a file of JSON Lines with one request per line.")
     images = {name: value for name, value in fields.items() if isinstance(value, UploadedFile)}
     _check_names(images)
     for name, image in images.items():
         if (image.size or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise TooLarge(f"{name}: The picture is too large.", param=name[:60])
+            raise invalid_field(name[:60], "The image is too large. Send a smaller image.", family=TooLarge)
     options = {name: value for name, value in fields.items() if name not in images}
     return BatchBody(options, JsonLinesRequests(requests), images)
 
 
 def _check_names(images: Iterable[str]) -> None:
-    """Raises InvalidField."""
+    """Raise InvalidField if a name is empty, too long or not printable."""
     if not all(re.fullmatch(IMAGE_NAME_PATTERN, name) and not UNSTORABLE_CHARACTERS.search(name) for name in images):
-        raise InvalidField("images: Names of pictures are 1 to 100 printable characters.", param="images")
+        raise invalid_field("images", "Names of images must be 1 to 100 printable characters.")

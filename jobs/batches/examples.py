@@ -1,4 +1,4 @@
-"""What the API's description shows of batches."""
+"""Examples of batches for the OpenAPI description."""
 
 from typing import Any
 

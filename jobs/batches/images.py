@@ -1,4 +1,4 @@
-"""The pictures that requests of a batch share: each is read once and serves many."""
+"""The images that requests of a batch share: each one is read once for many requests."""
 
 from functools import lru_cache
 from io import SEEK_END
@@ -9,33 +9,34 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 
 from accounts.models import Team
-from common.errors import Gone, InvalidField
+from common.errors import Detail, Gone, invalid_fields
+from common.messages import Message
 from jobs.batches.bodies import BatchBody
 from jobs.videos.selectors import find_video
 from jobs.videos.source_images import decode_base64, fetch_image
 from jobs.videos.submission import SourceImage, read_source_image
 
-# Decoded pictures that are kept at a time: some megabytes each.
+# The number of decoded images that are kept in memory, of some megabytes each.
 _CACHE_SIZE = 6
 
 
 class BatchImages:
-    """Gives the picture of each request that names one."""
+    """Reads the images that requests refer to by name, URL or video."""
 
     def __init__(self, batch_body: BatchBody, team: Team) -> None:
         self._uploaded, self._team = batch_body.images, team
         self._by_name = lru_cache(_CACHE_SIZE)(self._read_uploaded)
         self._by_video = lru_cache(_CACHE_SIZE)(self._read_source)
         self._disk_cache = TemporaryFile()  # noqa: SIM115 (see close)
-        # Where on disk the picture of an address begins and ends, and its size.
+        # By URL: start and end in the file, and the size of the image.
         self._by_url: dict[str, tuple[int, int, tuple[int, int]]] = {}
 
     def close(self) -> None:
-        """Gives back what lies on disk."""
+        """Delete the file."""
         self._disk_cache.close()
 
     def for_request(self, values: dict[str, Any]) -> SourceImage | None:
-        """None where the request brings its own. Raises what reading a picture does, NotFound and Gone."""
+        """Return the image; None if the request contains its own. Raise NotFound, Gone or an error of reading it."""
         if "image_url" in values:
             return self._fetch_once(values["image_url"])
         if "image_name" in values:
@@ -43,28 +44,32 @@ class BatchImages:
         return self._by_video(values["source_video"]) if "source_video" in values else None
 
     def _fetch_once(self, url: str) -> SourceImage:
-        """However often it is named, and whether it was only checked before: a picture may change at its address.
+        """Return the image at the URL. It is fetched once for validation and all requests, because it may change.
 
-        Kept on disk: as much as a batch may bring itself. What is more is fetched again.
+        Images are kept on disk, up to the size limit of a batch's body. The images beyond that are fetched again.
         """
         if url in self._by_url:
             start, end, size = self._by_url[url]
             self._disk_cache.seek(start)
             return SourceImage(self._disk_cache.read(end - start), size)
-        picture = read_source_image("image_url", fetch_image(url, team=self._team))
+        image = read_source_image("image_url", fetch_image(url, team=self._team))
         start = self._disk_cache.seek(0, SEEK_END)
-        end = start + len(picture.png)
+        end = start + len(image.png)
         if end <= settings.MAX_BATCH_BODY_BYTES:
-            self._disk_cache.write(picture.png)
-            self._by_url[url] = start, end, picture.size
-        return picture
+            self._disk_cache.write(image.png)
+            self._by_url[url] = start, end, image.size
+        return image
 
     def _read_uploaded(self, name: str) -> SourceImage:
         uploaded = self._uploaded.get(name)
         if uploaded is None:
-            known = ", ".join(sorted(self._uploaded))[:200] or "none"
-            message = f"image_name: No picture {name!r} came with this batch. Pictures that came: {known}."
-            raise InvalidField(message, code="unknown_picture", param="image_name")
+            message = Message("This batch was sent without images. Send the image '%(name)s' with it.", {"name": name})
+            if self._uploaded:
+                message = Message(
+                    "No image '%(name)s' was sent with this batch. Send it, or use one of: %(known)s.",
+                    {"name": name, "known": ", ".join(sorted(self._uploaded))[:200]},
+                )
+            raise invalid_fields(Detail(("image_name",), message, "unknown_picture"), code="unknown_picture")
         if isinstance(uploaded, str):
             return read_source_image("image_name", decode_base64("image_name", uploaded))
         uploaded.seek(0)
@@ -72,7 +77,7 @@ class BatchImages:
 
     def _read_source(self, video_id: str) -> SourceImage:
         video = find_video(self._team, video_id)
-        gone = Gone("The picture of this video was deleted. Send it again.", param="source_video")
+        gone = Gone("The image of this video was deleted. Send the image itself.", param="source_video")
         if video.is_gone:
             raise gone
         try:

@@ -1,8 +1,8 @@
-"""Takes the requests of a batch: each becomes an ordinary job by the ordinary submit, in a transaction of its own.
+"""Intake: accept the requests of a batch. Each one is submitted as an ordinary job, in its own transaction.
 
-The item's row is written in the submit's transaction, which renews the lease as well. So a call that dies in the middle
-leaves whole items behind and no half ones; one that was frozen and replaced takes nothing any more; and sending the
-batch again with its Idempotency-Key goes on with the first request that is not there yet.
+The same transaction inserts the row of the item and renews the lease. Therefore a process that is killed leaves
+complete items only; a process that was suspended and replaced accepts nothing more; and the same batch, sent again
+with its Idempotency-Key, continues with the first request that has no item.
 """
 
 import time
@@ -16,7 +16,8 @@ from accounts.auth.principals import Principal
 from accounts.quota.effective_limits import effective_limits_of
 from common.clock import DatabaseNow
 from common.concurrency import ConcurrencyLimitExceeded
-from common.errors import InvalidField, MutoscopeError, Overloaded
+from common.errors import Detail, InvalidField, MutoscopeError, Overloaded, invalid_fields
+from common.messages import Message
 from jobs.api.errors import as_mutoscope_error, storable_error
 from jobs.api.validation import validate
 from jobs.batches.bodies import BatchBody
@@ -35,18 +36,18 @@ from jobs.videos.submission import VideoRequest, build_request
 
 log = structlog.get_logger(__name__)
 
-# A call takes requests for so long; what is left waits for the batch to be sent again. Web processes are killed at 30.
+# The remaining requests stay pending until the batch is sent again. Web processes are killed after 30 seconds.
 INTAKE_TIMEOUT_SECONDS = 18.0
-# The fault of the moment, not of the request: the next one would be refused as well.
+# Temporary errors that do not depend on the request: the next one would fail, too.
 _TRANSIENT_ERRORS = (Overloaded, ConcurrencyLimitExceeded)
 
 
 class _LeaseLost(Exception):
-    """The batch was withdrawn, or another call holds the lease."""
+    """The batch was canceled, or another API request holds the lease."""
 
 
 class Intake:
-    """One call's work on one batch, or on one that is only to be."""
+    """The work of one API request on one batch, which may not exist yet."""
 
     def __init__(self, *, principal: Principal, batch_body: BatchBody, request_id: str) -> None:
         self._principal, self._batch_body, self._request_id = principal, batch_body, request_id
@@ -54,16 +55,19 @@ class Intake:
         self._deadline = time.monotonic() + INTAKE_TIMEOUT_SECONDS
 
     def close(self) -> None:
-        """To be called in the end."""
+        """Release the images."""
         self._images.close()
 
     def validate_all(self) -> None:
-        """For a batch that wants all or nothing. Raises InvalidField with each request that could not be taken."""
+        """Validate all requests, for `fail_fast`. Raise InvalidField with every request that cannot be accepted."""
         needed, names, errors = 0, set[str](), []
         for index, sent in enumerate(self._batch_body.requests):
             if time.monotonic() > self._deadline:
-                message = "There are too many pictures to be checked at once. Send fewer, or leave out on_error."
-                raise InvalidField(message, code="too_much_to_check", param="on_error")
+                raise InvalidField(
+                    "The batch contains too many images to check in one request. Send fewer, or omit on_error.",
+                    code="too_much_to_check",
+                    param="on_error",
+                )
             try:
                 request = self._build_request(sent, names)
                 check_plan(request, effective_limits_of(self._principal.team))
@@ -74,25 +78,36 @@ class Intake:
             except (MutoscopeError, ValidationError) as error:
                 errors.append({"index": index, "error": self._as_json(error)})
         if errors:
-            message = f"{len(errors)} of the requests cannot be taken; none was. See `requests`."
-            raise InvalidField(message, code="batch_refused", param="requests", extra={"requests": errors})
+            raise InvalidField(
+                "%(count)s of the requests cannot be accepted, so none was. Correct those listed in `requests`.",
+                {"count": len(errors)},
+                code="batch_refused",
+                param="requests",
+                extra={"requests": errors},
+            )
         self._check_capacity(needed, index + 1)
 
     def _check_capacity(self, credits_needed: int, count: int) -> None:
-        """Raises InvalidField where credits or the queue do not reach for all; another call may still be faster."""
+        """Raise InvalidField if credits or queue do not suffice. Other API requests may still use them up first."""
         team, effective_limits = self._principal.team, effective_limits_of(self._principal.team)
         balance = team.wallet.balance
-        room = effective_limits.max_queued - Job.objects.filter(team=team, state=State.QUEUED).count()
+        free = effective_limits.max_queued - Job.objects.filter(team=team, state=State.QUEUED).count()
         if credits_needed > balance:
-            message = f"The batch needs {credits_needed} credits and the team has {balance} left. Send fewer requests."
-        elif count > room:
-            message = f"The batch has {count} requests and the team's queue has room for {max(0, room)}. Send fewer."
+            message = Message(
+                "The batch needs %(needed)s credits and the team has %(left)s left. Send fewer requests.",
+                {"needed": credits_needed, "left": balance},
+            )
+        elif count > free:
+            message = Message(
+                "The batch has %(count)s requests and the team's queue accepts %(free)s more. Send fewer requests.",
+                {"count": count, "free": max(0, free)},
+            )
         else:
             return
         raise InvalidField(message, code="batch_refused", param="requests")
 
     def accept(self, batch: Batch) -> None:
-        """Takes what is not taken yet, as far as the time reaches; says on the batch whether that was all."""
+        """Accept the requests that have no item yet. Those left at the deadline remain pending."""
         known = dict(batch.items.values_list("index", "custom_id"))
         names = {name for name in known.values() if name}
         try:
@@ -110,7 +125,7 @@ class Intake:
         return self._release_lease(batch, intake_lease_until=None)
 
     def _accept_one(self, batch: Batch, index: int, sent: Any, names: set[str]) -> bool:
-        """Whether it became a video."""
+        """Accept or refuse one request. Return whether a video was created."""
         item = BatchItem(team_id=batch.team_id, batch=batch, index=index)
         try:
             request = self._build_request(sent, names, item)
@@ -129,10 +144,12 @@ class Intake:
             raise sent
         name = read_custom_id(sent)
         if name in names:
-            message = f"custom_id: {name!r} names an earlier request of this batch. Choose another name."
-            raise InvalidField(message, code="custom_id_taken", param="custom_id")
+            message = Message(
+                "'%(name)s' is the custom_id of an earlier request of this batch. Choose another one.", {"name": name}
+            )
+            raise invalid_fields(Detail(("custom_id",), message, "custom_id_taken"), code="custom_id_taken")
         if name:
-            # Before the other fields are looked at: an error is told under the client's own name, too.
+            # Before the other fields are validated, so that their errors are reported with the custom_id.
             names.add(name)
             if item is not None:
                 item.custom_id = name
@@ -143,7 +160,7 @@ class Intake:
         )
 
     def _save_item(self, item: BatchItem, job: Job | None) -> None:
-        """Writes the item and renews the lease, in the submit's transaction where there is one. Raises _Stopped."""
+        """Insert the item and renew the lease, in the transaction of its job if there is one. Raise _LeaseLost."""
         if not self._leased(item.batch).update(intake_lease_until=DatabaseNow() + INTAKE_LEASE):
             raise _LeaseLost
         item.job = job
@@ -153,12 +170,12 @@ class Intake:
         return Batch.objects.filter(pk=batch.pk, intake_attempt=batch.intake_attempt, intake_lease_until__isnull=False)
 
     def _pause(self, batch: Batch, reason: str) -> None:
-        """Leaves the rest to whoever sends the batch again."""
+        """Leave the remaining requests pending until the client sends the batch again."""
         log.info("batch_intake_paused", batch=batch.public_id, reason=reason)
         self._release_lease(batch, intake_lease_until=DatabaseNow())
 
     def _cancel(self, batch: Batch) -> None:
-        """A request was refused although all had passed: somebody else took credits or places in between."""
+        """Cancel the batch: a request was refused after validation, because credits or queue were used up meanwhile."""
         cancel_batch(batch=batch)
 
     def _release_lease(self, batch: Batch, *, intake_lease_until: Any) -> None:
@@ -166,6 +183,6 @@ class Intake:
         wakeup.notify(wakeup.MAINTENANCE_QUEUE)
 
     def _as_json(self, error: Exception) -> dict[str, Any]:
-        known = as_mutoscope_error(error)
-        assert known is not None  # noqa: S101 (both kinds that are caught are)
-        return storable_error(known, self._request_id)
+        client_error = as_mutoscope_error(error)
+        assert client_error is not None  # noqa: S101 (true for both classes that are caught)
+        return storable_error(client_error, self._request_id)

@@ -1,7 +1,8 @@
 """Batches and their items.
 
-An item is an ordinary job, or says why there is none. A batch is *taken* request by request, each in a transaction of
-its own; whoever takes it holds a lease, so that a call that dies in the middle can be sent again and go on.
+An item refers to an ordinary job, or contains the error of a refused request. *Intake* accepts a batch request by
+request, each in its own transaction. The API request that does so holds a lease: if it is interrupted, the client can
+send the batch again, and intake continues.
 """
 
 import uuid
@@ -17,15 +18,15 @@ from jobs.models import Job
 
 
 class Batch(models.Model):
-    """Up to MOST_ITEMS requests that came together."""
+    """Up to MAX_ITEMS requests that were sent together."""
 
     class State(models.TextChoices):
-        IN_PROGRESS = "in_progress", _("In progress")  # requests are being taken, or videos of it are not closed yet
-        COMPLETED = "completed", _("Completed")  # every video of it is closed, however it ended
-        CANCELED = "canceled", _("Canceled")  # the same, after somebody withdrew it
+        IN_PROGRESS = "in_progress", _("In progress")  # requests are being accepted, or videos are not finished
+        COMPLETED = "completed", _("Completed")  # every video is finished, in whatever state
+        CANCELED = "canceled", _("Canceled")  # the same, after a cancellation
 
     class OnError(models.TextChoices):
-        """What a request that cannot be taken means for the others."""
+        """What happens to the other requests if one cannot be accepted."""
 
         CONTINUE = "continue", _("Accept the other requests")
         FAIL_FAST = "refuse_all", _("Reject the whole batch")  # the stored value is the name before the first release
@@ -42,16 +43,16 @@ class Batch(models.Model):
     )
     name = models.CharField(_("name"), max_length=120, blank=True)
     metadata = models.JSONField(_("metadata"), default=dict)
-    # Where its end is told, beside the team's webhooks.
+    # Receives the finished batch, in addition to the team's webhooks.
     webhook_url = models.CharField(_("webhook URL"), max_length=2000, blank=True)
     on_error = models.CharField(_("on error"), max_length=12, choices=OnError.choices, default=OnError.CONTINUE)
-    # Requests that were sent; items are fewer while they are being taken, and where taking them was given up.
+    # The number of requests that were sent. There are fewer items during intake, and if intake was not completed.
     total = models.PositiveSmallIntegerField(_("requests"))
 
-    # The client's key and a SHA-256 of what came with it; empty without one, and once its day is over.
+    # The client's key and a SHA-256 of the body; empty without a key, and 24 hours after it was sent.
     idempotency_key = models.CharField(_("idempotency key"), max_length=255, blank=True)
     fingerprint = models.BinaryField(_("fingerprint"), max_length=32)
-    # The lease of the call that takes requests, counted by `takes`; null once all are taken or given up.
+    # The lease of the API request that does the intake, and the number of such requests; null once intake has finished.
     intake_lease_until = models.DateTimeField(_("intake lease until"), null=True)
     intake_attempt = models.PositiveSmallIntegerField(_("intake calls"), default=1)
 
@@ -59,7 +60,7 @@ class Batch(models.Model):
     cancel_requested_at = models.DateTimeField(_("cancellation requested"), null=True)
     created_at = models.DateTimeField(_("submitted"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
-    # A video of it that was not closed when somebody last looked: while it is not, nothing else has to be asked.
+    # A video that was not finished at the last check. As long as it is not, no other video has to be checked.
     pending_job = models.ForeignKey(
         Job, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("pending video")
     )
@@ -97,16 +98,16 @@ class Batch(models.Model):
 
 
 class BatchItem(models.Model):
-    """One request of a batch: the video that it became, or the error of the envelope that says why it did not."""
+    """One request of a batch: the video that was created for it, or the error as in the API's error envelope."""
 
     id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(
         _("ID"), primary_key=True, default=new_id, editable=False
     )
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+", verbose_name=_("team"))
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="items", verbose_name=_("batch"))
-    # Its place among the requests, from 0.
+    # The position among the requests, from 0.
     index = models.PositiveSmallIntegerField(_("index"))
-    # The client's own name for it.
+    # The client's id for the request.
     custom_id = models.CharField(_("custom ID"), max_length=64, blank=True)
     job = models.OneToOneField(
         Job, on_delete=models.PROTECT, null=True, related_name="batch_item", verbose_name=_("video")

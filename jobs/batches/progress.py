@@ -1,4 +1,4 @@
-"""Where batches stand, counted from their videos: nothing is kept that could say otherwise."""
+"""Progress of batches, counted from their videos. No counts are stored, so they cannot become inconsistent."""
 
 import uuid
 from collections import Counter
@@ -13,7 +13,7 @@ from jobs.models import Job
 from jobs.queue.eta import estimate_wait
 from jobs.states import ACTIVE, State
 
-# What an item may be: refused, the state of its video, or without one since that was deleted.
+# The status of an item: refused, the state of its video, or deleted with the video.
 ITEM_STATES = ("refused", *State.values, "deleted")
 COUNT_NAMES = ("pending", *ITEM_STATES)
 
@@ -26,23 +26,26 @@ _STATUS = Case(
 
 @dataclass
 class BatchProgress:
-    """counts: of all requests, by COUNTED. credits_reserved: of videos that are not closed."""
+    """The progress of one batch.
+
+    counts: the number of requests for each of COUNT_NAMES. credits_reserved: for videos that are not finished.
+    """
 
     total: int
     counts: Counter[str] = field(default_factory=Counter)
     credits_reserved: int = 0
     credits_charged: int = 0
-    # Videos' worth of what is in progress.
+    # The sum of the completed fractions of the videos that are in progress.
     in_progress_fraction: float = 0.0
 
     @property
-    def progress(self) -> int:
-        """Whole per cent of what was sent."""
+    def percent(self) -> int:
+        """The percentage of the requests that is finished, as an integer."""
         unfinished = sum(self.counts[name] for name in ("pending", *ACTIVE))
         return int(100 * (self.total - unfinished + self.in_progress_fraction) / self.total)
 
 
-# Each video is looked up by its id (OFFSET keeps the planner from joining): a join would read all of a large team's.
+# Each video is looked up by its id (OFFSET prevents a join): a join would read all videos of a large team.
 _COUNT = """
 SELECT item.batch_id,
        CASE WHEN item.job_id IS NULL THEN 'refused' WHEN job.deleted_at IS NOT NULL THEN 'deleted' ELSE job.state END,
@@ -61,19 +64,19 @@ GROUP BY 1, 2
 
 
 def progress_of_batches(batches: Collection[Batch]) -> dict[uuid.UUID, BatchProgress]:
-    """Of each batch, in one query for all of them."""
-    found = {batch.pk: BatchProgress(batch.total) for batch in batches}
+    """Return the progress of each batch by its id. One query reads them all."""
+    by_batch = {batch.pk: BatchProgress(batch.total) for batch in batches}
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [list(found)])
+        cursor.execute(_COUNT, [list(by_batch)])
         for batch_id, status, items, reserved, charged, in_progress_fraction in cursor.fetchall():
-            progress = found[batch_id]
+            progress = by_batch[batch_id]
             progress.counts[status] += items
             progress.credits_reserved += reserved
             progress.credits_charged += charged
             progress.in_progress_fraction += in_progress_fraction
-    for progress in found.values():
+    for progress in by_batch.values():
         progress.counts["pending"] = progress.total - progress.counts.total()
-    return found
+    return by_batch
 
 
 def progress_of_batch(batch: Batch) -> BatchProgress:
@@ -81,18 +84,18 @@ def progress_of_batch(batch: Batch) -> BatchProgress:
 
 
 def eta_seconds(batch: Batch) -> float | None:
-    """Until the video that is last in the line is done; None where nothing is open, or where no worker is there."""
+    """Return the time until the last video in the queue is finished; None if all are, or if there is no worker."""
     last = Job.objects.filter(batch_item__batch=batch, state__in=ACTIVE).order_by("priority", "-id").first()
     return estimate_wait(last).eta_seconds if last is not None else None
 
 
 def status_of(item: BatchItem) -> str:
-    """One of ITEM_STATES; expects `job` to be fetched."""
+    """Return the status, one of ITEM_STATES. `job` should be fetched with the item."""
     if item.job is None:
         return "refused"
     return "deleted" if item.job.deleted_at is not None else str(item.job.state)
 
 
 def filter_by_status(items: QuerySet[BatchItem], status: str | None) -> QuerySet[BatchItem]:
-    """Those items; all for None."""
+    """Return the items with this status; all items for None."""
     return items if status is None else items.annotate(status=_STATUS).filter(status=status)

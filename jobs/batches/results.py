@@ -1,4 +1,4 @@
-"""A batch's videos as one zip, put together while it is sent: no more than one film of it lies in memory."""
+"""The videos of a batch as a zip, which is created while it is sent. At most one video is in memory at a time."""
 
 import json
 import re
@@ -21,17 +21,17 @@ _UNSAFE_NAME_CHARACTERS = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def items_for_results(batch: Batch) -> list[BatchItem]:
-    """All items with their videos. Raises Conflict while no video is ready and some may still become so."""
+    """Return all items with their videos. Raise Conflict while no video is ready but some are not finished."""
     items = list(batch.items.select_related("job").order_by("index"))
     if not batch.is_finished and not any(status_of(item) == State.COMPLETED for item in items):
-        raise Conflict("No video of this batch is ready yet.", code="not_ready")
+        raise Conflict("No video of this batch is ready yet. Try again later.", code="not_ready")
     return items
 
 
 def stream_zip(items: list[BatchItem]) -> Iterator[bytes]:
-    """The zip piece by piece. Films are stored as they are, being compressed; the manifest comes last.
+    """Yield the zip in chunks. Videos are compressed already, so they are stored as they are; the manifest is last.
 
-    Asks the storage alone, not the database: whoever reads slowly holds no connection.
+    This reads only the storage, not the database, so that a slow client does not occupy a database connection.
     """
     sink = _ZipBuffer()
     manifest = []
@@ -48,14 +48,14 @@ def stream_zip(items: list[BatchItem]) -> Iterator[bytes]:
 
 
 class _ZipBuffer:
-    """What the zip is written to: a stream that only goes forward."""
+    """A write-only stream without seeking that the zip is written to."""
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._chunks: list[bytes] = []
 
-    def write(self, piece: bytes) -> int:
-        self._pieces.append(bytes(piece))
-        return len(piece)
+    def write(self, chunk: bytes) -> int:
+        self._chunks.append(bytes(chunk))
+        return len(chunk)
 
     def flush(self) -> None:
         pass
@@ -64,9 +64,9 @@ class _ZipBuffer:
         pass
 
     def pop_bytes(self) -> bytes:
-        """What was written since the last time."""
-        pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)
+        """Return the bytes that were written since the last call."""
+        chunks, self._chunks = self._chunks, []
+        return b"".join(chunks)
 
 
 def _read_video(item: BatchItem) -> bytes | None:
@@ -75,15 +75,15 @@ def _read_video(item: BatchItem) -> bytes | None:
     try:
         with default_storage.open(item.job.result_key) as file:
             video_bytes: bytes = file.read()
-    except FileNotFoundError:  # deleted since its row was read
+    except FileNotFoundError:  # deleted after its row was read
         return None
     return video_bytes
 
 
 def _file_name(item: BatchItem) -> str:
-    job: Job = item.job  # type: ignore[assignment] # whoever has a film is a job
-    own = _UNSAFE_NAME_CHARACTERS.sub("_", item.custom_id).strip("_") or job.public_id
-    return f"{item.index:03}-{own}.{job.output_format}"
+    job: Job = item.job  # type: ignore[assignment] # an item with a file has a job
+    name = _UNSAFE_NAME_CHARACTERS.sub("_", item.custom_id).strip("_") or job.public_id
+    return f"{item.index:03}-{name}.{job.output_format}"
 
 
 def _manifest_line(item: BatchItem, file: str | None) -> dict[str, Any]:

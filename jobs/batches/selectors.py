@@ -1,4 +1,4 @@
-"""A team's batches by their public ids."""
+"""Queries for the batches of a team."""
 
 from accounts.models import Team
 from common.ids import find_by_public_id
@@ -6,5 +6,5 @@ from jobs.batches.models import Batch
 
 
 def find_batch(team: Team, identifier: str) -> Batch:
-    """Raises NotFound, for another team's batch exactly as for an absent one."""
+    """Return the batch. Raise NotFound, with the same message for another team's batch as for a missing one."""
     return find_by_public_id(Batch.objects.for_team(team), "batch", identifier)

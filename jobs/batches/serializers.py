@@ -1,4 +1,4 @@
-"""Batches and their items as the API takes and shows them."""
+"""Batches and their items as the API accepts and returns them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from common.clock import unix_seconds
 from jobs.api.error_schema import ErrorBodySerializer
 from jobs.api.errors import rendered_error
+from jobs.api.field_errors import error_detail
 from jobs.api.fields import (
     ChoiceField,
     HttpUrlField,
@@ -36,23 +37,23 @@ ON_ERROR_NAMES = {Batch.OnError.CONTINUE.value: "continue", Batch.OnError.FAIL_F
 
 class CustomIdField(TextField):
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=64, required=False, help_text="your own name for it, once in a batch", **kwargs)
+        super().__init__(max_length=64, required=False, help_text="your id, unique in the batch", **kwargs)
 
 
 @extend_schema_serializer(component_name="BatchVideo")
 class BatchRequestSerializer(VideoRequestSerializer):
-    """A submit, with another way to its picture: `image_name` or `source_video` instead of `image_base64`."""
+    """A video to create. `image_name` or `source_video` may replace `image_base64`."""
 
     image = None  # type: ignore[assignment]
     input_reference = None  # type: ignore[assignment]
     custom_id = CustomIdField()
-    image_name = TextField(max_length=100, required=False, help_text="a picture that came with the batch")
-    source_video = IdField("vid", max_length=60, required=False, help_text="a video of the team, for its picture")
+    image_name = TextField(max_length=100, required=False, help_text="an image that is sent with the batch")
+    source_video = IdField("vid", max_length=60, required=False, help_text="a video of the team whose image is used")
     cancel_after = StrictIntegerField(
         required=False,
         min_value=1,
         max_value=_MAX_CANCEL_AFTER_SECONDS,
-        help_text="seconds in which it must have started",
+        help_text="seconds after which the video is canceled if it has not started",
     )
 
     requires_image = False
@@ -61,13 +62,13 @@ class BatchRequestSerializer(VideoRequestSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.keys() & {*self._IMAGE_FIELDS}:
-            message = "Send a picture: image_base64, image_name or source_video."
-            raise serializers.ValidationError({"image_base64": message}, "required")
+            detail = error_detail("Send image_base64, image_name, source_video or image_url.", code="required")
+            raise serializers.ValidationError({"image_base64": [detail]})
         return super().validate(attrs)
 
 
 def read_custom_id(sent: Any) -> str:
-    """The client's name for a request whose other fields may be wrong; empty where there is no usable one."""
+    """Return the custom_id of a request whose other fields may be invalid; an empty text if it is unusable."""
     try:
         return str(CustomIdField().run_validation(sent["custom_id"]))
     except (KeyError, serializers.ValidationError):
@@ -86,11 +87,11 @@ class OnErrorField(ChoiceField):
 
 
 class BatchOptionsSerializer(StrictSerializer):
-    """What is said of the batch as a whole."""
+    """The options of a batch."""
 
-    name = TextField(max_length=120, required=False, allow_blank=True, help_text="for people")
-    metadata = MetadataField(required=False, help_text="in JSON bodies")
-    webhook_url = HttpUrlField(required=False, help_text="is sent the batch once its last video has ended")
+    name = TextField(max_length=120, required=False, allow_blank=True, help_text="a name to display")
+    metadata = MetadataField(required=False, help_text="only in JSON bodies")
+    webhook_url = HttpUrlField(required=False, help_text="receives the batch when its last video has finished")
     on_error = OnErrorField(
         default=Batch.OnError.CONTINUE.value,
         help_text="what happens to the other requests when one is refused; refuse_all is the former name of fail_fast",
@@ -105,20 +106,20 @@ class BatchOptionsSerializer(StrictSerializer):
     }
 )
 class ImagesField(serializers.DictField):
-    """For the description alone: see `upload_of`."""
+    """For the OpenAPI description only. `body_from_request` validates the images."""
 
 
 class NewBatchSerializer(BatchOptionsSerializer):
     """A batch as one JSON body."""
 
     requests = BatchRequestSerializer(many=True, min_length=1, max_length=MAX_ITEMS)  # type: ignore[call-arg]
-    images = ImagesField(required=False, help_text="pictures in base64 by name, for `image_name`")
+    images = ImagesField(required=False, help_text="images in base64 by name, for `image_name`")
 
 
 class BatchFormSerializer(BatchOptionsSerializer):
-    """A batch as a form. Further files are the pictures, named as `image_name` names them."""
+    """A batch as a form. The other files are images, each under the name that `image_name` refers to."""
 
-    requests = serializers.FileField(help_text="JSON Lines: one request a line")
+    requests = serializers.FileField(help_text="JSON Lines with one request per line")
     metadata = None  # type: ignore[assignment]
 
     ADDITIONAL_FIELDS_SCHEMA = {"type": "string", "format": "binary"}
@@ -134,11 +135,11 @@ class ItemVideoSerializer(serializers.Serializer[Any]):
 
 
 class BatchItemSerializer(serializers.Serializer[Any]):
-    """`video` where there is one, `error` where the request was refused; neither once the video was deleted."""
+    """`video` is set if one was created, `error` if the request was refused; neither if the video was deleted."""
 
     id = serializers.CharField()
     object = serializers.ChoiceField(choices=["batch.item"])
-    index = serializers.IntegerField(help_text="place among the requests, from 0")
+    index = serializers.IntegerField(help_text="position among the requests, from 0")
     custom_id = serializers.CharField(allow_null=True)
     status = serializers.ChoiceField(choices=list(ITEM_STATES))
     video = ItemVideoSerializer(allow_null=True)
@@ -146,10 +147,10 @@ class BatchItemSerializer(serializers.Serializer[Any]):
 
 
 class CountsSerializer(serializers.Serializer[Any]):
-    """How many of the requests are what; together they are `total`."""
+    """Numbers of requests by status. `not_taken` repeats `pending`; the others add up to `total`."""
 
     total = serializers.IntegerField()
-    pending = serializers.IntegerField(help_text="not looked at yet; send the batch again with its Idempotency-Key")
+    pending = serializers.IntegerField(help_text="not processed yet: send the batch again with its Idempotency-Key")
     not_taken = serializers.IntegerField(help_text="deprecated: the former name of `pending`")
     refused = serializers.IntegerField()
     queued = serializers.IntegerField()
@@ -162,7 +163,7 @@ class CountsSerializer(serializers.Serializer[Any]):
 
 
 class BatchUsageSerializer(serializers.Serializer[Any]):
-    credits_reserved = serializers.IntegerField(help_text="for videos that are not closed")
+    credits_reserved = serializers.IntegerField(help_text="for videos that are not finished")
     credits_charged = serializers.IntegerField()
 
 
@@ -174,7 +175,7 @@ class BatchUrlsSerializer(serializers.Serializer[Any]):
 
 
 class BatchSerializer(serializers.Serializer[Any]):
-    """Times are whole seconds since 1970. `eta_seconds`: null where it is not known; lists leave it null."""
+    """Times are whole seconds since 1970. `eta_seconds` is null if it is unknown, and always null in lists."""
 
     id = serializers.CharField()
     object = serializers.ChoiceField(choices=["batch"])
@@ -192,13 +193,13 @@ class BatchSerializer(serializers.Serializer[Any]):
 
 
 class CreatedBatchSerializer(BatchSerializer):
-    """A batch as its submit answers: with all that was taken."""
+    """The response to a new batch, with its items."""
 
     items = BatchItemSerializer(many=True)
 
 
 def site_url(path: str) -> str:
-    """The address where no request says how the site is reached."""
+    """Return the absolute URL, for use outside of a request."""
     return f"{settings.SITE_URL}{path}"
 
 
@@ -209,13 +210,13 @@ def batch_as_json(
     absolute: Callable[[str], str] = site_url,
     eta_seconds: float | None = None,
 ) -> dict[str, Any]:
-    """What BatchSerializer describes."""
+    """Return the batch as BatchSerializer describes it."""
     return {
         "id": batch.public_id,
         "object": "batch",
         "status": batch.state,
         "name": batch.name,
-        "progress": progress.progress,
+        "progress": progress.percent,
         "counts": {
             "total": batch.total,
             **{name: progress.counts[name] for name in COUNT_NAMES},
@@ -240,11 +241,11 @@ def batch_as_json(
 
 
 def item_as_json(item: BatchItem, request: Request) -> dict[str, Any]:
-    """What BatchItemSerializer describes; expects `job` to be fetched."""
+    """Return the item as BatchItemSerializer describes it. `job` should be fetched with the item."""
     status, video = status_of(item), None
     if item.job is not None and status != "deleted":
-        whole = video_as_json(item.job, request, with_queue=False)
-        video = {name: whole[name] for name in ("id", "object", "status", "progress", "error", "urls")}
+        full = video_as_json(item.job, request, with_queue=False)
+        video = {name: full[name] for name in ("id", "object", "status", "progress", "error", "urls")}
     return {
         "id": item.public_id,
         "object": "batch.item",

@@ -1,4 +1,4 @@
-"""Writes to batches: begin, go on, withdraw, end."""
+"""Create, resume, cancel and finish batches."""
 
 import uuid
 from datetime import timedelta
@@ -22,22 +22,23 @@ from jobs.webhooks.outbox import dispatch
 
 log = structlog.get_logger(__name__)
 
-# Longer than one request needs, decoding and storing included. After it another call may go on.
+# Longer than one request takes, including decoding and storing. Afterwards another API request may resume intake.
 INTAKE_LEASE = timedelta(seconds=20)
-# A batch that nobody goes on with ends with what was taken, or is withdrawn. Without a key nobody can.
+# If intake is not resumed within an hour, the batch is closed with the requests accepted so far (or canceled for
+# `fail_fast`). Without an Idempotency-Key it cannot be resumed, so it is closed when the lease has expired.
 _INTAKE_RESUME_TIMEOUT = timedelta(hours=1)
 
 
 def create_or_resume_batch(
     *, principal: Principal, options: dict[str, Any], total: int, idempotency: IdempotencyKey | None
 ) -> tuple[Batch, bool]:
-    """The batch, and whether this call holds the lease to take its requests.
+    """Return the batch, and whether the caller holds the lease for its intake.
 
-    With a key that made a batch already, that one: to go on where the call before broke off, or as it stands.
-    Raises Conflict where the key came with another body, or another call is at it.
+    If the key was used before, this is the existing batch; its intake is resumed if it was interrupted.
+    Raise Conflict if the key was used with another body, or if another API request holds the lease.
     """
-    if idempotency and (known := find_by_idempotency_key(principal=principal, idempotency=idempotency)):
-        return _resume(known)
+    if idempotency and (existing := find_by_idempotency_key(principal=principal, idempotency=idempotency)):
+        return _resume(existing)
     batch = Batch(
         team=principal.team,
         user=principal.user,
@@ -51,7 +52,7 @@ def create_or_resume_batch(
     try:
         with transaction.atomic():
             batch.save(force_insert=True)
-    except IntegrityError:  # the same key came in between
+    except IntegrityError:  # another request with the same key was first
         return create_or_resume_batch(principal=principal, options=options, total=total, idempotency=idempotency)
     batch.refresh_from_db()
     log.info("batch_created", batch=batch.public_id, team=batch.team_id, total=total)
@@ -59,31 +60,39 @@ def create_or_resume_batch(
 
 
 def find_by_idempotency_key(*, principal: Principal, idempotency: IdempotencyKey) -> Batch | None:
-    """The batch that this key made. Raises Conflict when it came with another body."""
+    """Return the batch that was created with this key. Raise Conflict if it was created with another body."""
     matching = Batch.objects.for_team(principal.team).filter(idempotency_key=idempotency.key)
     matching.filter(created_at__lte=DatabaseNow() - KEY_RETENTION).update(idempotency_key="")
     batch = matching.first()
     if batch is not None and bytes(batch.fingerprint) != idempotency.fingerprint:
-        message = "This Idempotency-Key was used with another body. Send the same body, or a new key."
-        raise Conflict(message, code="idempotency_conflict", param="Idempotency-Key")
+        raise Conflict(
+            "This Idempotency-Key was used with another body. Send the same body, or a new key.",
+            code="idempotency_conflict",
+            param="Idempotency-Key",
+        )
     return batch
 
 
 def _resume(batch: Batch) -> tuple[Batch, bool]:
     if batch.intake_lease_until is None:
         return batch, False
-    free = Batch.objects.filter(pk=batch.pk, intake_attempt=batch.intake_attempt, intake_lease_until__lte=DatabaseNow())
-    if not free.update(intake_attempt=F("intake_attempt") + 1, intake_lease_until=DatabaseNow() + INTAKE_LEASE):
-        message = "A call with this Idempotency-Key is still at work. Send it again in a moment."
-        raise Conflict(message, code="request_in_progress", retry_after_seconds=5)
+    expired = Batch.objects.filter(
+        pk=batch.pk, intake_attempt=batch.intake_attempt, intake_lease_until__lte=DatabaseNow()
+    )
+    if not expired.update(intake_attempt=F("intake_attempt") + 1, intake_lease_until=DatabaseNow() + INTAKE_LEASE):
+        raise Conflict(
+            "A request with this Idempotency-Key is still being processed. Try again in a moment.",
+            code="request_in_progress",
+            retry_after_seconds=5,
+        )
     batch.refresh_from_db()
     return batch, True
 
 
 def cancel_batch(*, batch: Batch) -> None:
-    """Withdraws every video that is not closed, one after another; what is not taken yet is not taken any more.
+    """Cancel every video that is not finished, one by one; pending requests are no longer accepted.
 
-    Doing it again goes on where a call before broke off. No effect on a batch that is over.
+    A repeated call continues where an interrupted one stopped. It has no effect on a finished batch.
     """
     _cancel_jobs(batch)
     _finish(batch.pk)
@@ -91,19 +100,19 @@ def cancel_batch(*, batch: Batch) -> None:
 
 def _cancel_jobs(batch: Batch) -> None:
     matching = Batch.objects.filter(pk=batch.pk, state=Batch.State.IN_PROGRESS)
-    # First, and for itself: no request is taken behind it.
+    # First, and in its own transaction: afterwards no request is accepted.
     matching.filter(cancel_requested_at=None).update(cancel_requested_at=DatabaseNow(), intake_lease_until=None)
     for job in Job.objects.filter(batch_item__batch=batch, state__in=ACTIVE).order_by("-pk"):
         cancel_job(job=job)
 
 
 def finish_due_batches() -> int:
-    """Ends the batches whose last video is closed; returns how many. Several processes may run it at once.
+    """Finish the batches whose last video has finished; return their number. Several processes may run this at once.
 
-    Closing a video knows nothing of batches. Of each open batch one video is remembered that was not closed, so that a
-    look costs one row a batch.
+    A job that finishes does not update its batch. Each batch refers to one unfinished video instead, so that a check
+    reads one row per batch.
     """
-    # All or nothing, and it has come to neither: whoever took its requests died, or had not the time.
+    # fail_fast, but only a part was accepted: the process that did the intake was killed, or reached its deadline.
     partially_accepted = Q(on_error=Batch.OnError.FAIL_FAST, intake_lease_until__isnull=False)
     due = _finishable().filter(Q(pending_job=None) | Q(pending_job__state__in=TERMINAL) | partially_accepted)
     count = 0
@@ -115,20 +124,20 @@ def finish_due_batches() -> int:
 
 
 def _finishable() -> QuerySet[Batch]:
-    """Open ones whose requests are all taken, or given up."""
-    given_up = Q(intake_lease_until__lte=DatabaseNow() - _INTAKE_RESUME_TIMEOUT) | Q(
+    """Return the batches in progress whose intake has finished or was abandoned."""
+    abandoned = Q(intake_lease_until__lte=DatabaseNow() - _INTAKE_RESUME_TIMEOUT) | Q(
         idempotency_key="", intake_lease_until__lte=DatabaseNow()
     )
-    return Batch.objects.filter(Q(intake_lease_until=None) | given_up, state=Batch.State.IN_PROGRESS)
+    return Batch.objects.filter(Q(intake_lease_until=None) | abandoned, state=Batch.State.IN_PROGRESS)
 
 
 @transaction.atomic
 def _finish(batch_id: uuid.UUID) -> bool:
-    """Ends a batch and tells it, in one transaction; or remembers a video that is still open."""
+    """Finish a batch and dispatch its event in one transaction, or record a video that is not finished."""
     batch = _finishable().filter(pk=batch_id).select_for_update(skip_locked=True).first()
     if batch is None:
         return False
-    # The last one first: a team's videos are made in turn.
+    # The newest first: a team's videos are processed in order.
     last = Job.objects.filter(batch_item__batch=batch, state__in=ACTIVE).order_by("-pk").first()
     if last is not None:
         Batch.objects.filter(pk=batch.pk).update(pending_job=last)

@@ -1,4 +1,4 @@
-"""Addresses of the batches: of the API, and of their pages."""
+"""URLs of batches: the API and the pages."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The pages of batches: what the team has sent together, and how far each is."""
+"""The pages of batches: a list, and a page that shows the progress of one."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -29,16 +29,16 @@ _BATCHES_PER_PAGE, _ITEMS_PER_PAGE = 20, 50
 @require_safe
 @team_member_required(Scope.VIDEOS_READ)
 def batches(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """The team's batches, newest first."""
+    """List the team's batches, newest first."""
     after = request.GET.get("after", "")
     page = keyset_page(
         Batch.objects.for_team(principal.team),
         after=parse_public_id("batch", after) if after else None,
         limit=_BATCHES_PER_PAGE,
     )
-    found = progress_of_batches(page.rows)
+    progress = progress_of_batches(page.rows)
     context = {
-        "rows": [(batch, found[batch.pk]) for batch in page.rows],
+        "rows": [(batch, progress[batch.pk]) for batch in page.rows],
         "more_after": page.rows[-1].public_id if page.has_more else "",
     }
     return render(request, "batches/batches.html", context)
@@ -47,17 +47,17 @@ def batches(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @require_safe
 @team_member_required(Scope.VIDEOS_READ)
 def batch(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResponseBase:
-    """One batch and its items; for htmx where it stands, and the rows that are not as they were `seen`."""
-    found = find_batch(principal.team, batch_id)
-    if is_htmx(request) and found.is_finished:  # buttons have changed_rows, too
+    """Show one batch and its items; for htmx, the progress and the rows whose status differs from `seen`."""
+    batch = find_batch(principal.team, batch_id)
+    if is_htmx(request) and batch.is_finished:  # the buttons change, too
         return HttpResponse(headers={"HX-Refresh": "true"})
     after, seen, had_more = (request.GET.get(name, "") for name in ("after", "seen", "more"))
-    rows, more_after = _items(found, after)
+    rows, more_after = _items(batch, after)
     statuses = ",".join(row["status"] for row in rows)
     context: dict[str, Any] = {
-        "batch": found,
-        "progress": progress_of_batch(found),
-        "eta_seconds": None if found.is_finished else eta_seconds(found),
+        "batch": batch,
+        "progress": progress_of_batch(batch),
+        "eta_seconds": None if batch.is_finished else eta_seconds(batch),
         "may_write": Scope.VIDEOS_WRITE in principal.scopes,
         "items": rows,
         "more_after": more_after,
@@ -65,16 +65,16 @@ def batch(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResp
     }
     if not is_htmx(request):
         return render(request, "batches/batch.html", context)
-    known = seen.split(",") if seen else []
-    # Items stand in the order in which they were taken: new ones come at the end.
-    context["changed_rows"] = [row for row, was in zip(rows, known, strict=False) if row["status"] != was]
-    context["added_rows"] = rows[len(known) :]
+    previous = seen.split(",") if seen else []
+    # Items are in the order in which they were accepted: new ones are at the end.
+    context["changed_rows"] = [row for row, old in zip(rows, previous, strict=False) if row["status"] != old]
+    context["added_rows"] = rows[len(previous) :]
     context["has_new_page"] = more_after and not had_more
     return render(request, "batches/poll.html", context)
 
 
 def _items(batch: Batch, after: str) -> tuple[list[dict[str, Any]], str]:
-    """A page of them with what a row needs, and after which the next page begins."""
+    """Return the rows of one page, and the item after which the next page starts."""
     page = keyset_page(
         batch.items.select_related("job"),
         after=parse_public_id("item", after) if after else None,
@@ -95,17 +95,18 @@ def _items(batch: Batch, after: str) -> tuple[list[dict[str, Any]], str]:
 @require_POST
 @team_member_required(Scope.VIDEOS_WRITE)
 def cancel(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResponseBase:
+    """Cancel a batch."""
     cancel_batch(batch=find_batch(principal.team, batch_id))
-    messages.success(request, _("The batch is canceled. What was done already stays."))
+    messages.success(request, _("The batch was canceled. Completed videos remain."))
     return redirect("batch", batch_id)
 
 
 @require_safe
 @team_member_required(Scope.VIDEOS_READ)
 def results(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResponseBase:
-    """The zip of what is made so far."""
+    """Download the zip with the completed videos."""
     try:
         return results_response(request, find_batch(principal.team, batch_id))
-    except Conflict:
-        messages.info(request, _("No video of this batch is ready yet."))
+    except Conflict as error:
+        messages.info(request, error.localized())
         return redirect("batch", batch_id)

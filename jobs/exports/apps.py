@@ -4,7 +4,7 @@ from accounts.signals import account_deleted
 
 
 class ExportsConfig(AppConfig):
-    """A person's data as one file to take along, made in the background."""
+    """Exports of a person's data as one file, which is created in the background."""
 
     name = "jobs.exports"
     label = "exports"

@@ -1,4 +1,4 @@
-"""Writes a person's archive to a local file, piece by piece: nothing of it ever lies in memory as a whole."""
+"""Write the archive of a person's data to a local file in chunks, so that no file is in memory as a whole."""
 
 import json
 import shutil
@@ -19,9 +19,9 @@ _CHUNK_BYTES = 1 << 20
 
 
 def write_archive(*, user: User, path: Path, renew_lease: Callable[[], None]) -> None:
-    """Writes everything about a person to `path` as a zip.
+    """Write all data of a person to `path` as a zip.
 
-    beat: called after each file, so that the caller can renew its lease; what it raises ends the work.
+    renew_lease: called after each file. An exception that it raises stops the work.
     """
     with ZipFile(path, "w", allowZip64=True) as archive:
         for name, records in records_of(user):
@@ -43,7 +43,7 @@ def _write_records(archive: ZipFile, name: str, records: Iterable[dict[str, Any]
 
 
 def _files_of(job: Job) -> Iterator[tuple[str, str]]:
-    """(name in the archive, key in the storage): the picture, and the video where there is one."""
+    """Yield (name in the archive, key in the storage) of the image, and of the video if there is one."""
     if job.is_gone:
         return
     yield f"videos/{job.public_id}.picture.png", job.source_key
@@ -55,8 +55,8 @@ def _copy(archive: ZipFile, name: str, key: str) -> None:
     try:
         source = default_storage.open(key)
     except FileNotFoundError:
-        return  # deleted since its row was read
-    # Films and pictures are compressed already.
+        return  # deleted after its row was read
+    # Videos and images are compressed already.
     with source, archive.open(_entry(name, ZIP_STORED), "w", force_zip64=True) as target:
         shutil.copyfileobj(source, target, _CHUNK_BYTES)
 

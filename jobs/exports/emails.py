@@ -1,4 +1,4 @@
-"""Tells a person that the export is there."""
+"""The email about a completed export."""
 
 import structlog
 from django.conf import settings
@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 
 def send_export_ready(user: User) -> None:
-    """In the person's language. The page shows the export too, so a mail that cannot be sent is only logged."""
+    """Send the email in the person's language. Errors are only logged: the page shows the export, too."""
     context = {"link": f"{settings.SITE_URL}{reverse('account_data')}", "days": settings.EXPORT_RETENTION_DAYS}
     with override(user.language or settings.LANGUAGE_CODE):
         subject = render_to_string("exports/email/ready_subject.txt", context).strip()

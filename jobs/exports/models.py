@@ -1,4 +1,4 @@
-"""A person's requests for their data, and where the file is."""
+"""Exports of people's data."""
 
 import uuid
 
@@ -11,13 +11,13 @@ from common.ids import new_id
 
 
 class Export(models.Model):
-    """One request. `attempt` counts tries and fences off a worker that lost its lease."""
+    """One export. `attempt` is the fencing token: a worker that lost its lease has an older one."""
 
     class State(models.TextChoices):
-        WAITING = "waiting"  # for a side worker, or in one's hands while the lease lasts
-        READY = "ready"  # to be downloaded until `expires_at`
-        FAILED = "failed"  # tried in vain
-        GONE = "gone"  # its file is deleted
+        WAITING = "waiting"  # for a maintenance worker, or being created by one that holds the lease
+        READY = "ready"  # can be downloaded until `expires_at`
+        FAILED = "failed"  # all attempts failed
+        GONE = "gone"  # the file was deleted
 
     id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(
         _("ID"), primary_key=True, default=new_id, editable=False
@@ -46,10 +46,10 @@ class Export(models.Model):
 
     @property
     def folder(self) -> str:
-        """Below the person's own folder in the storage."""
+        """The folder of the export in the storage, inside the folder of the person."""
         return f"people/{self.user_id}/exports/{self.id.hex}"
 
     @property
     def attempt_key(self) -> str:
-        """Where this attempt puts its file: one that was fenced off overwrites nothing."""
+        """The storage key for the file of this attempt. A worker that lost its lease overwrites nothing."""
         return f"{self.folder}/{self.attempt}/mutoscope.zip"

@@ -1,4 +1,4 @@
-"""What we keep about a person, as records to read or to take elsewhere. Secrets and hashes are not among them."""
+"""The data that is stored about a person, as records. Secrets and hashes are not included."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -17,7 +17,7 @@ from jobs.models import Job
 Record = dict[str, Any]
 _BATCH_SIZE = 500
 
-# Columns of a video and of a key that are told, by their names.
+# The exported columns of videos and API keys.
 _VIDEO_FIELDS = [
     "model",
     "prompt",
@@ -57,14 +57,14 @@ _KEY_FIELDS = [
 
 
 def visible_videos(user: User) -> QuerySet[Job]:
-    """The videos of the personal team, and what the person made in teams that they are still in."""
+    """Return the videos of the personal team, and those that the person created in their current teams."""
     teams = Membership.objects.filter(user=user).values("team")
     own = Q(team__personal_of=user) | Q(user=user)
     return Job.objects.filter(own, team__in=teams, deleted_at=None).order_by("pk")
 
 
 def records_of(user: User) -> Iterator[tuple[str, Iterable[Record]]]:
-    """(file name, records) of each kind; the records are read as they are asked for."""
+    """Yield (file name, records) for each kind of data. The records are read lazily."""
     yield "account.json", [_account(user)]
     yield "teams.json", _memberships(user)
     keys = ApiKey.objects.filter(creator=user).select_related("team").order_by("pk")
@@ -114,8 +114,8 @@ def _ledger(user: User) -> Iterator[Record]:
 def _gallery(user: User) -> Iterator[Record]:
     own = Publication.objects.filter(publisher=user, job__in=visible_videos(user)).select_related("job", "team")
     for entry in own.order_by("pk").iterator(_BATCH_SIZE):
-        words = _fields(entry, ["caption", "tags", "is_public", "published_at"])
-        yield {"video": entry.job.public_id, "team": entry.team.name, **words}
+        fields = _fields(entry, ["caption", "tags", "is_public", "published_at"])
+        yield {"video": entry.job.public_id, "team": entry.team.name, **fields}
 
 
 def _fields(row: Model, names: Iterable[str]) -> Record:

@@ -1,4 +1,4 @@
-"""Exports: asked for on a page, made by a side worker, kept for some days."""
+"""Exports: requested on a page, created by a maintenance worker, deleted after EXPORT_RETENTION_DAYS."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -12,7 +12,6 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
-from django.utils.translation import gettext as _
 
 from accounts.models import User
 from common.clock import DatabaseNow
@@ -27,28 +26,30 @@ log = structlog.get_logger(__name__)
 
 State = Export.State
 MAX_ATTEMPTS = 3
-# Renewed after every file; a worker that is killed holds an export up for so long.
+# Renewed after every file. If a worker is killed, another one continues after this time.
 LEASE_DURATION = timedelta(minutes=10)
 _RETRY_DELAY = timedelta(minutes=1)
 
 
 class _LostLease(Exception):
-    """Another worker has it now, or nobody wants it any more."""
+    """Another worker holds the lease, or the export is no longer needed."""
 
 
 def request_export(*, user: User) -> Export:
-    """Puts an export in the queue. Raises Conflict while the person's last one is still being made."""
+    """Queue an export. Raise Conflict while another export of the person is waiting."""
     try:
         with transaction.atomic():
             export = Export.objects.create(user=user)
     except IntegrityError as error:
-        raise Conflict(_("Your data is being collected already. We write when it is ready."), code="waiting") from error
+        raise Conflict(
+            "Your data is already being collected. We will email you when it is ready.", code="waiting"
+        ) from error
     wakeup.notify_on_commit(wakeup.MAINTENANCE_QUEUE)
     return export
 
 
 def build_pending_exports() -> int:
-    """Makes what waits; returns how many got ready. Several processes may run it at once."""
+    """Create the waiting exports; return the number of completed ones. Several processes may run it at once."""
     count = 0
     while export := _claim():
         count += _build(export)
@@ -57,7 +58,7 @@ def build_pending_exports() -> int:
 
 
 def delete_expired_exports() -> int:
-    """Deletes the files of exports whose days are over; returns how many. Deleting twice is no harm."""
+    """Delete the files of expired exports; return their number. Deleting twice is safe."""
     due = list(Export.objects.filter(state=State.READY, expires_at__lte=DatabaseNow()))
     for export in due:
         delete_folder(export.folder)
@@ -66,7 +67,7 @@ def delete_expired_exports() -> int:
 
 
 def expire_exports(sender: object, *, user: User, **_: Any) -> None:
-    """Receives `account_closed`: nobody is left who may download them."""
+    """Handle `account_deleted`: fail waiting exports and expire the others."""
     exports = Export.objects.filter(user=user)
     exports.filter(state=State.WAITING).update(state=State.FAILED)
     exports.filter(state=State.READY).update(expires_at=DatabaseNow())
@@ -111,7 +112,7 @@ def _build(export: Export) -> bool:
     if not done:
         default_storage.delete(key)
         return False
-    prune_folder(export.folder, keep={key})  # what killed attempts left
+    prune_folder(export.folder, keep={key})  # files of interrupted attempts
     log.info("export_completed", export=str(export.pk), user=export.user_id)
     send_export_ready(export.user)
     return True
@@ -119,10 +120,11 @@ def _build(export: Export) -> bool:
 
 @transaction.atomic
 def _publish(export: Export, key: str, size_bytes: int) -> bool:
-    """False when the lease was lost. Earlier exports give way to the new one."""
-    until = DatabaseNow() + timedelta(days=settings.EXPORT_RETENTION_DAYS)
-    ready = {"state": State.READY, "file_key": key, "size_bytes": size_bytes, "expires_at": until, "lease_until": None}
-    if not _current_attempt(export).update(**ready):
+    """Mark the export as ready and expire earlier ones. Return False if the lease was lost."""
+    expires_at = DatabaseNow() + timedelta(days=settings.EXPORT_RETENTION_DAYS)
+    if not _current_attempt(export).update(
+        state=State.READY, file_key=key, size_bytes=size_bytes, expires_at=expires_at, lease_until=None
+    ):
         return False
     older = Export.objects.filter(user=export.user, state=State.READY).exclude(pk=export.pk)
     older.update(expires_at=DatabaseNow())
@@ -130,9 +132,9 @@ def _publish(export: Export, key: str, size_bytes: int) -> bool:
 
 
 def _fail_exhausted() -> None:
-    """What three attempts did not make is told to the person, who may ask again."""
-    spent = Export.objects.filter(state=State.WAITING, attempt__gte=MAX_ATTEMPTS, lease_until__lt=DatabaseNow())
-    for export in spent:
+    """Mark exports as failed after the last attempt. The page shows this, and the person can request another one."""
+    exhausted = Export.objects.filter(state=State.WAITING, attempt__gte=MAX_ATTEMPTS, lease_until__lt=DatabaseNow())
+    for export in exhausted:
         if _current_attempt(export).update(state=State.FAILED, lease_until=None):
-            with suppress(OSError):  # a storage that is away took no file either
+            with suppress(OSError):  # if the storage is unavailable, it has no file to delete
                 delete_folder(export.folder)

@@ -1,4 +1,4 @@
-"""Addresses of the page about a person's data."""
+"""URLs of the page for exports."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The page on which people create_export for their data, and the download."""
+"""The page where people request an export of their data, and the download."""
 
 import asyncio
 import uuid
@@ -31,7 +31,7 @@ _CHUNK_BYTES = 1 << 16
 @never_cache
 @login_required
 def data(request: HttpRequest) -> HttpResponse:
-    """What can be had, and how far the last request is."""
+    """Show the state of the latest export."""
     export = Export.objects.filter(user=cast("User", request.user)).order_by("-created_at").first()
     return render(request, "exports/data.html", {"export": export})
 
@@ -40,11 +40,11 @@ def data(request: HttpRequest) -> HttpResponse:
 @login_required
 @reauthentication_required  # type: ignore[untyped-decorator]
 def create_export(request: HttpRequest) -> HttpResponse:
-    """Puts an export in the queue."""
+    """Queue an export."""
     try:
         request_export(user=cast("User", request.user))
     except Conflict as error:
-        messages.info(request, error.message)
+        messages.info(request, error.localized())
     return redirect("account_data")
 
 
@@ -53,14 +53,15 @@ def create_export(request: HttpRequest) -> HttpResponse:
 @login_required
 @reauthentication_required  # type: ignore[untyped-decorator]
 def download(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
-    """The file, to its owner alone; 404 for everybody else and once it is gone."""
+    """Download the file. Return 404 for other people, and if the export has expired."""
     ready = Export.objects.filter(state=Export.State.READY, expires_at__gt=timezone.now())
     export = get_object_or_404(ready, pk=export_id, user=cast("User", request.user))
     try:
         file = default_storage.open(export.file_key)
     except FileNotFoundError:
-        raise Http404(_("The file is not there any more.")) from None
-    # Django reads a plain file whole before an ASGI server sends the first byte, and an async one before a WSGI server.
+        raise Http404(_("The file no longer exists.")) from None
+    # Under ASGI, Django reads a synchronous file completely before it sends the first byte; under WSGI, an
+    # asynchronous one.
     response = StreamingHttpResponse(_chunks(file)) if isinstance(request, ASGIRequest) else FileResponse(file)
     response["Content-Type"] = "application/zip"
     response["Content-Length"] = str(export.size_bytes)
@@ -70,7 +71,7 @@ def download(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
 
 async def _chunks(file: "File[bytes]") -> AsyncIterator[bytes]:
     try:
-        while piece := await asyncio.to_thread(file.read, _CHUNK_BYTES):
-            yield piece
+        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+            yield chunk
     finally:
         file.close()

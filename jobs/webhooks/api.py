@@ -1,4 +1,4 @@
-"""/v1/webhooks: endpoints, their secrets, and the log of deliveries."""
+"""/v1/webhooks: endpoints, their secrets and their delivery logs."""
 
 from datetime import timedelta
 
@@ -54,8 +54,8 @@ class WebhooksView(APIView):
 
     @extend_schema(
         operation_id="webhooks_create",
-        summary="Make a webhook",
-        description="The answer holds the secret that signs its deliveries; it is not shown again.",
+        summary="Create a webhook",
+        description="The response contains the secret that signs the deliveries. It is not shown again.",
         request=NewWebhookSerializer,
         responses={201: WebhookSerializer, **ERRORS},
     )
@@ -75,14 +75,14 @@ class WebhookView(APIView):
     scopes = _ALL
 
     @extend_schema(
-        operation_id="webhooks_retrieve", summary="Look at a webhook", responses={200: WebhookSerializer, **ERRORS}
+        operation_id="webhooks_retrieve", summary="Retrieve a webhook", responses={200: WebhookSerializer, **ERRORS}
     )
     def get(self, request: Request, webhook_id: str) -> Response:
         return Response(webhook_as_json(find_endpoint(principal_of(request).team, webhook_id)))
 
     @extend_schema(
         operation_id="webhooks_update",
-        summary="Change a webhook, or switch it on or off",
+        summary="Update, enable or disable a webhook",
         request=WebhookChangesSerializer,
         responses={200: WebhookSerializer, **ERRORS},
     )
@@ -95,7 +95,7 @@ class WebhookView(APIView):
 
     @extend_schema(
         operation_id="webhooks_delete",
-        summary="Delete a webhook with its log",
+        summary="Delete a webhook and its delivery log",
         responses={
             200: inline_serializer(
                 "WebhookDeleted",
@@ -118,8 +118,8 @@ class RotateView(APIView):
 
     @extend_schema(
         operation_id="webhooks_rotate",
-        summary="Get a new secret",
-        description="For `overlap_hours` deliveries carry two signatures, so that receivers can change over in peace.",
+        summary="Rotate the secret",
+        description="For `overlap_hours`, deliveries have signatures by both secrets. Update your receiver meanwhile.",
         request=RotationSerializer,
         responses={200: WebhookSerializer, **ERRORS},
     )
@@ -136,7 +136,7 @@ class JobSecretView(APIView):
 
     @extend_schema(
         operation_id="webhooks_job_secret",
-        summary="The secret for the webhook_url of single videos",
+        summary="Retrieve the secret for `webhook_url` of single videos",
         responses={200: inline_serializer("JobSecret", {"secret": serializers.CharField()}), **ERRORS},
     )
     def get(self, request: Request) -> Response:
@@ -162,7 +162,7 @@ class DeliveriesView(APIView):
 
     @extend_schema(
         operation_id="webhooks_deliveries",
-        summary="The log of deliveries, with what was answered",
+        summary="List deliveries with their responses",
         parameters=[DeliveriesQuerySerializer],
         responses={200: list_schema("DeliveryList", DeliverySerializer), **ERRORS},
     )
@@ -182,8 +182,8 @@ class RedeliverView(APIView):
 
     @extend_schema(
         operation_id="webhooks_redeliver",
-        summary="Send an event again",
-        description="Under the same event id, so that a receiver that had it already can tell.",
+        summary="Deliver an event again",
+        description="The event id stays the same, so that a receiver can recognize an event that it has processed.",
         request=None,
         responses={202: OpenApiResponse(DeliverySerializer), **ERRORS},
     )

@@ -2,7 +2,7 @@ from django.apps import AppConfig
 
 
 class WebhooksConfig(AppConfig):
-    """Tells a team's own servers what became of its videos: endpoints, deliveries, signatures."""
+    """Webhooks: signed HTTP requests that report events of videos and batches to a team's own servers."""
 
     name = "jobs.webhooks"
     label = "webhooks"

@@ -1,6 +1,6 @@
-"""Delivers what is due: ten tries over two hours, then it is given up; an address that fails for a day is switched off.
+"""Deliver events: up to ten attempts in two hours. An endpoint whose deliveries fail for a day is disabled.
 
-At least once: a try whose outcome was lost with its process is made again, under the same event id.
+Delivery is at least once: an attempt whose result was lost with its process is repeated with the same event id.
 """
 
 import random
@@ -22,11 +22,11 @@ from jobs.webhooks.transport import AttemptResult, post
 
 log = structlog.get_logger(__name__)
 
-# After the first nine tries; the tenth is the last. About two hours in all.
+# The delays after the first nine attempts; the tenth is the last. About two hours in total.
 _RETRY_DELAYS_SECONDS = (5, 15, 60, 180, 420, 900, 1200, 1800, 2700)
 MAX_ATTEMPTS = len(_RETRY_DELAYS_SECONDS) + 1
 _JITTER = 0.2
-# Longer than a try can last: after it a claimed delivery is due again.
+# Longer than an attempt can take. Afterwards a claimed delivery is due again.
 _CLAIM_LEASE = timedelta(seconds=30)
 _ENDPOINT_FAILURE_TIMEOUT = timedelta(days=1)
 _MAX_CONCURRENCY, _MAX_CONCURRENCY_PER_TEAM = 24, 4
@@ -34,9 +34,10 @@ _HTTP_GONE = 410
 
 
 class Deliverer:
-    """Keeps up to 24 tries on their way.
+    """Runs up to 24 attempts at a time.
 
-    One address is tried once at a time, and no team holds more than four places: who answers slowly delays nobody else.
+    At most one of them is for the same URL and at most four for the same team, so that slow receivers do not delay the
+    deliveries to others.
     """
 
     def __init__(self) -> None:
@@ -44,7 +45,7 @@ class Deliverer:
         self._in_flight: dict[Future[None], Delivery] = {}
 
     def __call__(self) -> int:
-        """Starts a try of what is due and has a place; returns how many. Waits for none of them."""
+        """Start an attempt for each due delivery within the limits, without waiting for it. Return their number."""
         self._collect_finished()
         started = 0
         while len(self._in_flight) < _MAX_CONCURRENCY and (delivery := self._claim()) is not None:
@@ -53,7 +54,7 @@ class Deliverer:
         return started
 
     def finish(self) -> None:
-        """Waits for the tries that are on their way."""
+        """Wait until the started attempts have finished."""
         self._threads.shutdown(wait=True)
         self._collect_finished()
 
@@ -61,12 +62,12 @@ class Deliverer:
         for future in [future for future in self._in_flight if future.done()]:
             delivery = self._in_flight.pop(future)
             if (error := future.exception()) is not None:
-                # The claim runs out, and it is due again.
+                # When its lease expires, the delivery is due again.
                 log.error("webhook_attempt_lost", delivery=delivery.public_id, reason=repr(error))
 
     @transaction.atomic
     def _claim(self) -> Delivery | None:
-        """The delivery that has been due for longest among those with a place."""
+        """Claim the delivery that has been due for longest, within the limits per URL and team."""
         in_flight = list(self._in_flight.values())
         per_team = Counter(delivery.team_id for delivery in in_flight)
         due = (
@@ -92,17 +93,18 @@ def _deliver(delivery: Delivery) -> None:
         headers = signed_headers(delivery.endpoint, event_id=delivery.event_id, body=delivery.body, now=now)
         record_attempt(delivery=delivery, result=post(delivery.url, body=delivery.body, headers=headers), now=now)
     finally:
-        connection.close()  # this thread's own
+        connection.close()  # the connection of this thread
 
 
 @transaction.atomic
 def record_attempt(*, delivery: Delivery, result: AttemptResult, now: datetime) -> None:
-    """Writes a try into the log and decides what follows: done, another try, or given up.
+    """Log an attempt, and mark the delivery as delivered or failed or schedule the next attempt.
 
-    The endpoint is locked before its deliveries, as by whoever changes or deletes it: or each would block the other.
+    The endpoint is locked before its deliveries, as in the functions that change or delete it. Otherwise a deadlock is
+    possible.
     """
     endpoint = Endpoint.objects.select_for_update(no_key=True).filter(pk=delivery.endpoint_id).first()
-    if endpoint is None:  # deleted meanwhile, with its log
+    if endpoint is None:  # deleted in the meantime, with its log
         return
     DeliveryAttempt.objects.create(
         delivery=delivery,
@@ -135,7 +137,7 @@ def _count_after_commit(outcome: str, result: AttemptResult) -> None:
 
 
 def _record_failure(endpoint: Endpoint, *, gone: bool, now: datetime) -> None:
-    """Switches an endpoint off that says it is gone, or took nothing for a day; its team is told."""
+    """Disable an endpoint that responded with 410, or has failed for a day, and send its team an email."""
     rows = Endpoint.objects.filter(pk=endpoint.pk, disabled_at=None, is_per_job=False)
     rows.filter(failing_since=None).update(failing_since=now)
     if gone:

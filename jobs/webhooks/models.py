@@ -1,7 +1,8 @@
-"""Endpoints, and what is to be delivered to them.
+"""Webhook endpoints and the deliveries to them.
 
-The outbox are the jobs' event rows, written in the jobs' own transactions. A delivery row is made of each event for
-each endpoint that wants it, and is tried until it is taken: everything survives a restart, nothing hangs on Redis.
+The outbox is the table of job events, which are written in the transactions of the jobs. For each event, a delivery is
+created for every endpoint that subscribes to it, and attempted until it is accepted. All of this is in PostgreSQL:
+it survives restarts and does not depend on Redis.
 """
 
 import uuid
@@ -19,7 +20,7 @@ from jobs.models import Job
 
 
 class EventKind(models.TextChoices):
-    """What can be told. `ping` is sent by hand only."""
+    """The events. `ping` is sent on request only."""
 
     COMPLETED = "video.completed"
     FAILED = "video.failed"
@@ -31,38 +32,38 @@ class EventKind(models.TextChoices):
     PING = "ping"
 
 
-# What an endpoint hears of when nothing else is said: the ends.
+# The default events of an endpoint: every way in which a video can finish.
 FINISHED_KINDS = (EventKind.COMPLETED, EventKind.FAILED, EventKind.CANCELED, EventKind.EXPIRED)
 
 
 class DisabledReason(models.TextChoices):
-    """Why an endpoint is off. The words are for people; the database and the API keep the code."""
+    """Why an endpoint is disabled. Pages show the label; the database and the API use the code."""
 
-    BY_HAND = "by_hand", _("Switched off by hand.")
-    GONE = "gone", _("It answered 410: gone.")
-    FAILING = "failing", _("It took nothing for a day.")
+    BY_HAND = "by_hand", _("Disabled by a member of the team.")
+    GONE = "gone", _("The server responded with status 410 (Gone).")
+    FAILING = "failing", _("The server accepted no event for a day.")
 
 
 class EndpointQuerySet(TeamOwnedQuerySet["Endpoint"]):
     def visible(self, team: Team) -> "EndpointQuerySet":
-        """The endpoints that the team made; not the one that carries the secret for the addresses of single jobs."""
+        """Return the endpoints that the team created, without the one that signs for `webhook_url` of jobs."""
         return self.for_team(team).filter(is_per_job=False)
 
 
 class Endpoint(models.Model):
-    """An address of the team that wants to hear of its videos."""
+    """A URL of the team that receives events."""
 
     id = models.UUIDField(_("ID"), primary_key=True, default=new_id, editable=False)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="webhooks", verbose_name=_("team"))
     url = models.CharField(_("URL"), max_length=2000)
     description = models.CharField(_("description"), max_length=200, blank=True)
     kinds = ArrayField(models.CharField(max_length=20, choices=EventKind.choices), verbose_name=_("events"))
-    # Signs the deliveries to the `webhook_url` of single jobs, and has no address of its own.
+    # Signs the deliveries to `webhook_url` of single jobs, and has no URL itself.
     is_per_job = models.BooleanField(_("for single videos"), default=False)
-    # Not hashed: it has to sign. `whsec_` and base64, as Standard Webhooks has it.
+    # Not hashed, because it signs. `whsec_` and base64, as in Standard Webhooks.
     secret = models.CharField(_("signing secret"), max_length=80, editable=False)
     former_secret = models.CharField(_("previous signing secret"), max_length=80, blank=True, editable=False)
-    # Until then deliveries carry a signature by the former secret, too.
+    # Until then, deliveries also have a signature by the former secret.
     former_until = models.DateTimeField(_("previous secret valid until"), null=True, blank=True)
     creator = models.ForeignKey(
         User, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("created by")
@@ -82,7 +83,7 @@ class Endpoint(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.url or f"addresses of jobs of {self.team}"
+        return self.url or f"webhook URLs of jobs of {self.team}"
 
     @property
     def public_id(self) -> str:
@@ -94,7 +95,7 @@ class DeliveryQuerySet(TeamOwnedQuerySet["Delivery"]):
 
 
 class Delivery(models.Model):
-    """One event on its way to one address, until it is taken or given up."""
+    """One event for one URL, with its state."""
 
     class State(models.TextChoices):
         PENDING = "pending"
@@ -108,10 +109,10 @@ class Delivery(models.Model):
     )
     job = models.ForeignKey(Job, on_delete=models.CASCADE, null=True, related_name="+", verbose_name=_("video"))
     kind = models.CharField(_("event"), max_length=20, choices=EventKind.choices)
-    # One per (job, kind), however often it is sent: receivers know by it what they had.
+    # One per (job, kind), however often it is sent: receivers use it to recognize repeated events.
     event_id = models.CharField(_("event ID"), max_length=80)
     url = models.CharField(_("URL"), max_length=2000)
-    # The bytes that are signed: a later try sends the same ones.
+    # The text that is signed. Every attempt sends the same one.
     body = models.TextField(_("body"))
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.PENDING)
     tries = models.PositiveSmallIntegerField(_("attempts"), default=0)
@@ -144,7 +145,7 @@ class Delivery(models.Model):
 
 
 class DeliveryAttempt(models.Model):
-    """One try of a delivery, and what was answered: the log that a receiver's developer reads."""
+    """One attempt of a delivery and its response: the log for developers of receivers."""
 
     id = models.BigAutoField(_("ID"), primary_key=True)
     delivery = models.ForeignKey(
@@ -153,7 +154,7 @@ class DeliveryAttempt(models.Model):
     number = models.PositiveSmallIntegerField(_("number"))
     at = models.DateTimeField(_("time"), auto_now_add=True)
     seconds = models.FloatField(_("duration (seconds)"))
-    # None when there was no answer; `trouble` then says why, and of a redirect that it is not followed.
+    # None if there was no response; then `error` contains the reason. `error` is also set for redirects.
     status = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
     response_excerpt = models.CharField(_("response excerpt"), max_length=1000, blank=True)
     # The template of a message and its parameters; rows of earlier releases hold the whole text, and no parameters.
@@ -169,5 +170,5 @@ class DeliveryAttempt(models.Model):
 
 
 def event_id(subject_id: uuid.UUID, kind: str) -> str:
-    """The same for every delivery of one event of one job or batch."""
+    """Return the id of an event, which is the same in all its deliveries."""
     return f"evt_{subject_id.hex}_{kind.replace('.', '_')}"

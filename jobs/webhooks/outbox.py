@@ -1,4 +1,4 @@
-"""Makes deliveries of the events that jobs left in the outbox."""
+"""Create deliveries for the events in the outbox."""
 
 import uuid
 from collections import defaultdict
@@ -21,9 +21,9 @@ _BATCH_SIZE = 200
 
 @transaction.atomic
 def dispatch_outbox() -> int:
-    """Turns a batch of unannounced events into deliveries; returns how many events there were.
+    """Create the deliveries for up to 200 events that are not dispatched yet. Return the number of events.
 
-    Two copies may run: each takes rows that the other does not hold, and a delivery of an event exists once.
+    Several processes may run this at once: each locks different rows, and a delivery of an event exists only once.
     """
     events = list(
         JobEvent.objects.filter(dispatched_at=None)
@@ -31,14 +31,14 @@ def dispatch_outbox() -> int:
         .select_for_update(skip_locked=True, of=("self",))
         .select_related("job")[:_BATCH_SIZE]
     )
-    # The secrets for the addresses of single jobs are made where they are missing, and then read with the others.
+    # Create missing endpoints for `webhook_url` of jobs first. They are then read with the others.
     for team_id in {event.job.team_id for event in events if event.job.webhook_url}:
         per_job_endpoint(team_id=team_id)
     endpoints: dict[int, list[Endpoint]] = defaultdict(list)
     teams = {event.job.team_id for event in events}
     for endpoint in Endpoint.objects.filter(team__in=teams, disabled_at=None):
         endpoints[endpoint.team_id].append(endpoint)
-    deliveries = [made for event in events for made in _deliveries(event, endpoints[event.job.team_id])]
+    deliveries = [row for event in events for row in _deliveries(event, endpoints[event.job.team_id])]
     Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
     dispatched = [event.pk for event in events]
     JobEvent.objects.filter(pk__in=dispatched).update(dispatched_at=DatabaseNow())
@@ -72,16 +72,17 @@ def _delivery(event: JobEvent, endpoint: Endpoint, url: str, payload_format: Pay
 
 @transaction.atomic
 def dispatch(*, team_id: int, kind: str, subject_id: uuid.UUID, data: dict[str, Any], extra_url: str = "") -> None:
-    """Makes the deliveries of an event that is no single video's, in the transaction that made it true.
+    """Create the deliveries of an event that is not about a single video, in the transaction that causes it.
 
-    about: what it happened to. own_url: an address that hears of it beside the team's endpoints; empty for none.
+    subject_id: the id of the object that the event is about. extra_url: a URL that receives it in addition to the
+    endpoints of the team; empty for none.
     """
     subscribed = Endpoint.objects.filter(team=team_id, disabled_at=None, kinds__contains=[kind])
     endpoints = [(endpoint, endpoint.url) for endpoint in subscribed]
     if extra_url:
         endpoints.append((per_job_endpoint(team_id=team_id), extra_url))
     body = encode_body(event_body(kind, timezone.now().isoformat(), data))
-    made = [
+    deliveries = [
         Delivery(
             team_id=team_id,
             endpoint=endpoint,
@@ -93,12 +94,12 @@ def dispatch(*, team_id: int, kind: str, subject_id: uuid.UUID, data: dict[str, 
         )
         for endpoint, url in endpoints
     ]
-    Delivery.objects.bulk_create(made, ignore_conflicts=True)
+    Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
     wakeup.notify_on_commit(wakeup.MAINTENANCE_QUEUE)
 
 
 def per_job_endpoint(*, team_id: int) -> Endpoint:
-    """The one whose secret signs the deliveries to single jobs' `webhook_url`; made at first need."""
+    """Return the endpoint whose secret signs the deliveries to `webhook_url` of single jobs. Create it if necessary."""
     endpoint, _ = Endpoint.objects.get_or_create(
         team_id=team_id, is_per_job=True, defaults={"url": "", "kinds": [], "secret": new_secret()}
     )

@@ -1,15 +1,15 @@
-"""Endpoints and deliveries as the API takes and shows them."""
+"""Endpoints and deliveries as the API accepts and returns them."""
 
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.utils.translation import gettext_noop as noop
 from rest_framework import serializers
 
 from common.clock import unix_seconds
 from common.ssrf import is_public
+from jobs.api.field_errors import field_error
 from jobs.api.fields import ChoiceField, HttpUrlField, ShortListField, StrictBooleanField, StrictSerializer, TextField
 from jobs.webhooks.models import FINISHED_KINDS, Delivery, DeliveryAttempt, DisabledReason, Endpoint, EventKind
 
@@ -19,21 +19,23 @@ _MAX_EVENTS = 50
 
 
 class NewWebhookSerializer(StrictSerializer):
-    url = HttpUrlField(help_text="where events are sent")
+    url = HttpUrlField(help_text="URL that receives the events")
     events = ShortListField(
         child=ChoiceField(choices=SUBSCRIBABLE_EVENTS),
         max_length=_MAX_EVENTS,
         allow_empty=False,
         default=[kind.value for kind in FINISHED_KINDS],
-        help_text="which events; the ends of videos if absent",
+        help_text="events to send; if absent, those of finished videos",
     )
     description = TextField(max_length=200, required=False, allow_blank=True)
 
     def validate_url(self, url: str) -> str:
-        """Says at once what a delivery would be refused for. A name that leads there is found out only then."""
+        """Reject private IP addresses, which deliveries do not use. Host names are resolved at delivery only."""
         if not settings.WEBHOOKS_ALLOW_PRIVATE_IPS and _is_private(urlsplit(url).hostname or ""):
-            message = noop("The portal does not call private addresses. Use one that is reachable from the internet.")
-            raise serializers.ValidationError(message, code="private_address")
+            raise field_error(
+                "Webhooks cannot be sent to private IP addresses. Use a URL that is reachable from the internet.",
+                code="private_address",
+            )
         return url
 
 
@@ -49,7 +51,9 @@ class WebhookChangesSerializer(NewWebhookSerializer):
     events = ShortListField(
         child=ChoiceField(choices=SUBSCRIBABLE_EVENTS), max_length=_MAX_EVENTS, allow_empty=False, required=False
     )
-    enabled = StrictBooleanField(required=False, help_text="true also after it was switched off for failing")
+    enabled = StrictBooleanField(
+        required=False, help_text="true also enables a webhook that was disabled after failures"
+    )
 
 
 class RotationSerializer(StrictSerializer):
@@ -57,12 +61,12 @@ class RotationSerializer(StrictSerializer):
         min_value=0,
         max_value=_MAX_OVERLAP_HOURS,
         default=24,
-        help_text="for so long deliveries carry a signature by the former secret, too",
+        help_text="hours in which deliveries also have a signature by the former secret",
     )
 
 
 class WebhookSerializer(serializers.Serializer[Any]):
-    """An endpoint. `secret` is there only in the answers that make it."""
+    """An endpoint. `secret` is present only in the responses that create or rotate it."""
 
     id = serializers.CharField()
     object = serializers.ChoiceField(choices=["webhook"])
@@ -82,8 +86,8 @@ class AttemptSerializer(serializers.Serializer[Any]):
     at = serializers.IntegerField()
     seconds = serializers.FloatField()
     status = serializers.IntegerField(allow_null=True)
-    answer = serializers.CharField(allow_blank=True)
-    trouble = serializers.CharField(allow_null=True)
+    answer = serializers.CharField(allow_blank=True, help_text="the first 1000 bytes of the response")
+    trouble = serializers.CharField(allow_null=True, help_text="why there was no usable response")
 
 
 class DeliverySerializer(serializers.Serializer[Any]):
@@ -100,7 +104,7 @@ class DeliverySerializer(serializers.Serializer[Any]):
 
 
 def webhook_as_json(endpoint: Endpoint, *, with_secret: bool = False) -> dict[str, Any]:
-    """What WebhookSerializer describes."""
+    """Return the endpoint as WebhookSerializer describes it."""
     return {
         "id": endpoint.public_id,
         "object": "webhook",
@@ -117,7 +121,7 @@ def webhook_as_json(endpoint: Endpoint, *, with_secret: bool = False) -> dict[st
 
 
 def delivery_as_json(delivery: Delivery) -> dict[str, Any]:
-    """What DeliverySerializer describes; expects `job` and `attempts` to be fetched."""
+    """Return the delivery as DeliverySerializer describes it. `job` and `attempts` should be fetched with it."""
     return {
         "id": delivery.public_id,
         "object": "webhook.delivery",
@@ -128,11 +132,11 @@ def delivery_as_json(delivery: Delivery) -> dict[str, Any]:
         "tries": delivery.tries,
         "created_at": unix_seconds(delivery.created_at),
         "next_try_at": unix_seconds(delivery.next_try_at),
-        "attempts": [_attempt(attempt) for attempt in delivery.attempts.all()],
+        "attempts": [_attempt_as_json(attempt) for attempt in delivery.attempts.all()],
     }
 
 
-def _attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
+def _attempt_as_json(attempt: DeliveryAttempt) -> dict[str, Any]:
     return {
         "number": attempt.number,
         "at": unix_seconds(attempt.at),

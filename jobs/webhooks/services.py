@@ -1,4 +1,4 @@
-"""Writes to endpoints: make, change, switch off, rotate, ping, deliver again."""
+"""Create, update, disable and delete endpoints, rotate their secrets, and send events."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -6,7 +6,6 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext_noop as noop
 
 from accounts.models import Team, User
 from common.clock import DatabaseNow
@@ -22,11 +21,14 @@ MAX_ENDPOINTS = 20
 
 @transaction.atomic
 def create_endpoint(*, team: Team, creator: User, url: str, kinds: Iterable[str], description: str = "") -> Endpoint:
-    """A new endpoint with a fresh secret. Raises Conflict beyond MAX_ENDPOINTS."""
-    Team.objects.select_for_update().get(pk=team.pk)  # or two calls would pass the count together
+    """Create an endpoint with a new secret. Raise Conflict if the team has MAX_ENDPOINTS already."""
+    Team.objects.select_for_update().get(pk=team.pk)  # prevents that concurrent requests exceed the limit
     if Endpoint.objects.visible(team).count() >= MAX_ENDPOINTS:
-        message = f"A team has at most {MAX_ENDPOINTS} webhooks. Delete one that is not used."
-        raise Conflict(message, code="too_many_webhooks")
+        raise Conflict(
+            "The team has the maximum of %(limit)s webhooks. Delete one that you no longer use.",
+            {"limit": MAX_ENDPOINTS},
+            code="too_many_webhooks",
+        )
     return Endpoint.objects.create(
         team=team, creator=creator, url=url, kinds=sorted(set(kinds)), description=description, secret=new_secret()
     )
@@ -34,7 +36,7 @@ def create_endpoint(*, team: Team, creator: User, url: str, kinds: Iterable[str]
 
 @transaction.atomic
 def disable_endpoints(endpoints: QuerySet[Endpoint], *, reason: DisabledReason) -> int:
-    """Ends deliveries to those of the endpoints that are on, also what is on its way; returns how many there were."""
+    """Disable those of the endpoints that are enabled, and fail their pending deliveries. Return their number."""
     ids = list(endpoints.filter(disabled_at=None).select_for_update().values_list("pk", flat=True))
     Endpoint.objects.filter(pk__in=ids).update(disabled_at=DatabaseNow(), disabled_reason=reason)
     Delivery.objects.filter(endpoint__in=ids, state=Delivery.State.PENDING).update(
@@ -45,7 +47,7 @@ def disable_endpoints(endpoints: QuerySet[Endpoint], *, reason: DisabledReason) 
 
 @transaction.atomic
 def update_endpoint(*, endpoint: Endpoint, changes: dict[str, object]) -> Endpoint:
-    """Changes url, kinds, description, or `enabled`: switching on again forgets earlier failures."""
+    """Change url, kinds, description, or `enabled`. Enabling clears earlier failures."""
     enabled = changes.pop("enabled", None)
     if enabled is True:
         changes |= {"disabled_at": None, "disabled_reason": "", "failing_since": None}
@@ -61,7 +63,7 @@ def update_endpoint(*, endpoint: Endpoint, changes: dict[str, object]) -> Endpoi
 
 @transaction.atomic
 def delete_endpoint(*, endpoint: Endpoint) -> None:
-    """Deletes an endpoint with its log. It is locked first, as by who notes a try: none is noted meanwhile."""
+    """Delete an endpoint with its log. Endpoint and deliveries are locked in the same order as in `record_attempt`."""
     list(Endpoint.objects.filter(pk=endpoint.pk).select_for_update().values_list("pk", flat=True))
     list(endpoint.deliveries.order_by("pk").select_for_update().values_list("pk", flat=True))
     endpoint.delete()
@@ -69,7 +71,7 @@ def delete_endpoint(*, endpoint: Endpoint) -> None:
 
 @transaction.atomic
 def rotate_secret(*, endpoint: Endpoint, overlap: timedelta) -> Endpoint:
-    """A fresh secret; for so long deliveries carry a signature by the former one, too."""
+    """Set a new secret. During the overlap, deliveries also have a signature by the former one."""
     endpoint = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
     endpoint.former_secret, endpoint.former_until = endpoint.secret, timezone.now() + overlap
     endpoint.secret = new_secret()
@@ -79,7 +81,7 @@ def rotate_secret(*, endpoint: Endpoint, overlap: timedelta) -> Endpoint:
 
 @transaction.atomic
 def ping(*, endpoint: Endpoint) -> Delivery:
-    """Sends an event without a video, to see whether the address takes it and checks the signature."""
+    """Send a test event without a video, to test a receiver. Raise Conflict if the endpoint is disabled."""
     _require_enabled(endpoint)
     identifier = new_id()
     delivery = Delivery.objects.create(
@@ -99,9 +101,9 @@ def ping(*, endpoint: Endpoint) -> Delivery:
 
 @transaction.atomic
 def redeliver(*, delivery: Delivery) -> Delivery:
-    """Starts a closed delivery anew, under the same event id. One that is still tried is tried at once."""
+    """Start a delivery again with the same event id; a pending one is attempted now. Raise Conflict."""
     _require_enabled(delivery.endpoint)
-    # The endpoint may have moved since. That of single jobs has no address of its own.
+    # The URL of the endpoint may have changed since. The endpoint for `webhook_url` of jobs has none.
     url = delivery.endpoint.url or delivery.url
     rows = Delivery.objects.filter(pk=delivery.pk)
     rows.update(state=Delivery.State.PENDING, url=url, tries=0, next_try_at=DatabaseNow(), finished_at=None)
@@ -111,6 +113,6 @@ def redeliver(*, delivery: Delivery) -> Delivery:
 
 
 def _require_enabled(endpoint: Endpoint) -> None:
-    """Raises Conflict."""
+    """Raise Conflict if the endpoint is disabled."""
     if endpoint.disabled_at is not None:
-        raise Conflict(noop("This webhook is switched off. Switch it on first."), code="webhook_disabled")
+        raise Conflict("This webhook is disabled. Enable it first.", code="webhook_disabled")

@@ -1,4 +1,4 @@
-"""Sends one delivery to an address that a stranger chose, by a guarded session; little of the answer is read."""
+"""Send one delivery to a URL that a user entered, protected against SSRF. Only the start of the response is read."""
 
 import time
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ NO_ERROR = Message("")
 
 @dataclass(frozen=True)
 class AttemptResult:
-    """What came of one try: a status and the beginning of the body, and the trouble with it or instead of it."""
+    """The result of one attempt: status and beginning of the response, and an error if there is one."""
 
     seconds: float
     status: int | None = None
@@ -31,7 +31,7 @@ class AttemptResult:
 
 
 def post(url: str, *, body: str, headers: dict[str, str]) -> AttemptResult:
-    """Sends the body as JSON and waits for the answer, 15 s at most. Never raises for what the other side does."""
+    """Send the body as JSON and wait at most 15 s for the response. Errors of the receiver are returned, not raised."""
     started = time.monotonic()
     try:
         status, excerpt = _exchange(url, body.encode(), {"Content-Type": "application/json", **headers})
@@ -57,6 +57,6 @@ def _exchange(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]
         allow_private_ips=settings.WEBHOOKS_ALLOW_PRIVATE_IPS,
     )
     with client_context as client, client.stream("POST", url, content=body, headers=headers) as response:
-        # Not decoded: a small gzip body may unpack into gigabytes.
+        # Not decoded: a small gzip body may decompress to gigabytes.
         excerpt = next(response.iter_raw(_MAX_EXCERPT_BYTES), b"")
         return response.status_code, excerpt.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -1,4 +1,4 @@
-"""Addresses of the webhooks: of the API, and of their pages."""
+"""URLs of webhooks: the API and the pages."""
 
 from django.urls import path
 

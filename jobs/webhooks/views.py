@@ -1,4 +1,4 @@
-"""The pages of webhooks: what there is, what was delivered, and the few things to do about it."""
+"""The pages of webhooks: a list, and a page with the deliveries and actions of one."""
 
 from datetime import timedelta
 from typing import Any
@@ -28,7 +28,7 @@ _DELIVERIES_PER_PAGE = 30
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required(Scope.WEBHOOKS_MANAGE)
 def webhooks(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """The team's webhooks, and the form for a new one."""
+    """List the team's webhooks; create one from the form."""
     form_data = {"url": "", "description": "", "events": [kind.value for kind in FINISHED_KINDS]}
     errors: dict[str, Any] = {}
     if request.method == "POST":
@@ -51,7 +51,7 @@ def webhooks(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 
 
 def _first_message(field_errors: Any) -> str:
-    """Of one field, in the reader's language; that of a list field is under the number of the wrong entry."""
+    """Return the first error of a field, localized. Errors of a list field are grouped by the index of the entry."""
     first = next(iter(field_errors.values()))[0] if isinstance(field_errors, dict) else field_errors[0]
     return message_of(first).localized()
 
@@ -74,14 +74,14 @@ def _create(request: HttpRequest, principal: Principal, values: dict[str, Any]) 
 @require_safe
 @team_member_required(Scope.WEBHOOKS_MANAGE)
 def webhook(request: HttpRequest, principal: Principal, webhook_id: str) -> HttpResponseBase:
-    """One webhook and its deliveries, newest first."""
+    """Show one webhook and its deliveries, newest first."""
     return _render_webhook(request, find_endpoint(principal.team, webhook_id))
 
 
 @require_POST
 @team_member_required(Scope.WEBHOOKS_MANAGE)
 def webhook_action(request: HttpRequest, principal: Principal, webhook_id: str, action: str) -> HttpResponseBase:
-    """What the buttons do; each says on the next page what it did."""
+    """Perform the action of a button; the next page shows its result."""
     endpoint = find_endpoint(principal.team, webhook_id)
     if action == "rotate":
         return _render_webhook(
@@ -89,7 +89,7 @@ def webhook_action(request: HttpRequest, principal: Principal, webhook_id: str, 
         )
     try:
         if not _perform(request, endpoint, action):
-            raise NotFound("No such action.")
+            raise NotFound("There is no such action.")
     except Conflict as error:
         messages.error(request, error.localized())
     return redirect("webhooks") if action == "delete" else redirect("webhook", webhook_id)
@@ -99,17 +99,17 @@ def _perform(request: HttpRequest, endpoint: Endpoint, action: str) -> bool:
     match action:
         case "ping":
             ping(endpoint=endpoint)
-            messages.success(request, _("A test event is on its way. What is answered appears below."))
+            messages.success(request, _("A test event is being sent. The response will appear below."))
         case "redeliver":
             redeliver(delivery=find_delivery(endpoint, request.POST.get("delivery", "")))
-            messages.success(request, _("The event is sent again."))
+            messages.success(request, _("The event will be sent again."))
         case "enable" | "disable":
             update_endpoint(endpoint=endpoint, changes={"enabled": action == "enable"})
-            is_on = action == "enable"
-            messages.success(request, _("The webhook is on.") if is_on else _("The webhook is off."))
+            is_enabled = action == "enable"
+            messages.success(request, _("The webhook was enabled.") if is_enabled else _("The webhook was disabled."))
         case "delete":
             delete_endpoint(endpoint=endpoint)
-            messages.success(request, _("The webhook is deleted."))
+            messages.success(request, _("The webhook was deleted."))
         case _:
             return False
     return True
@@ -123,7 +123,7 @@ def _render_webhook(
     context = {
         "endpoint": endpoint,
         "deliveries": deliveries,
-        # The page looks again until the newest events were tried, and no longer: later tries are minutes apart.
+        # The page polls only until the newest events were attempted: later attempts are minutes apart.
         "should_poll": any(row.state == Delivery.State.PENDING and not row.tries for row in deliveries),
         "secret": secret,
     }

@@ -17,7 +17,7 @@ LONG = "https://hooks.example.com/" + "mutoscope/" * 12
 
 @pytest.fixture
 def endpoint(alice: Person) -> Endpoint:
-    """Failing, with a long address, and two deliveries: one that was answered, one on its way."""
+    """Failing, with a long URL and two deliveries: one that failed and one that is pending."""
     who: dict[str, Any] = {"team": alice.team, "creator": alice.user}
     endpoint = create_endpoint(**who, url=LONG, kinds=FINISHED_KINDS, description="The render farm")
     answered = ping(endpoint=endpoint)
@@ -41,11 +41,11 @@ def test_the_pages_of_webhooks_have_no_fault(
             if path == "new":
                 page.goto("/webhooks")
                 page.get_by_role("button", name="New webhook").click()
-                expect(page.get_by_label("Address")).to_be_focused()
+                expect(page.get_by_label("URL")).to_be_focused()
             elif path == "rotate":
                 page.goto(f"/webhooks/{endpoint.public_id}")
                 page.get_by_role("button", name="New secret").click()
-                expect(page.get_by_role("dialog", name="Make a new secret?")).to_be_visible()
+                expect(page.get_by_role("dialog", name="Create a new secret?")).to_be_visible()
             else:
                 page.goto(path)
                 page.evaluate("document.querySelectorAll('main details').forEach(one => one.open = true)")
