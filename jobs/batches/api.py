@@ -94,8 +94,8 @@ class BatchesView(APIView):
             "the file `requests` with JSON Lines, and one file for each image that `image_name` refers to.\n\n"
             "One API request accepts requests of the batch for at most 18 seconds. If `counts.pending` is above 0, "
             "send the same body again with the same `Idempotency-Key`: it continues where it stopped, and no video is "
-            "created twice. If this does not happen within an hour, the batch is closed with the requests accepted so "
-            "far; with `fail_fast` it is canceled."
+            "created twice. If this does not happen within an hour, the batch is finished with the requests accepted "
+            "so far; with `fail_fast` it is canceled."
         ),
         request={
             "application/json": NewBatchSerializer,

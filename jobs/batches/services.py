@@ -24,8 +24,8 @@ log = structlog.get_logger(__name__)
 
 # Longer than one request takes, including decoding and storing. Afterwards another API request may resume intake.
 INTAKE_LEASE = timedelta(seconds=20)
-# If intake is not resumed within an hour, the batch is closed with the requests accepted so far (or canceled for
-# `fail_fast`). Without an Idempotency-Key it cannot be resumed, so it is closed when the lease has expired.
+# If intake is not resumed within an hour, the batch is finished with the requests accepted so far (or canceled for
+# `fail_fast`). Without an Idempotency-Key it cannot be resumed, so it is finished when the lease has expired.
 _INTAKE_RESUME_TIMEOUT = timedelta(hours=1)
 
 

@@ -1,4 +1,4 @@
-"""Batches of Alice: one small image, many prompts."""
+"""Batches of Alice's team: one small image, many prompts."""
 
 import base64
 import io
@@ -15,8 +15,8 @@ from tests.support.images import png
 Sent = Callable[..., Any]
 
 
-def wanted(number: int = 0, **changes: Any) -> dict[str, Any]:
-    """A request that uses the shared image `photo`; `...` leaves a field out."""
+def video_request(number: int = 0, **changes: Any) -> dict[str, Any]:
+    """Return a request that uses the shared image `photo`; `...` omits a field."""
     base = {
         "custom_id": f"shot-{number}",
         "image_name": "photo",
@@ -27,35 +27,35 @@ def wanted(number: int = 0, **changes: Any) -> dict[str, Any]:
     return {name: value for name, value in {**base, **changes}.items() if value is not ...}
 
 
-def lines(requests: Iterable[Any]) -> bytes:
-    """JSON Lines; bytes are a line as they are."""
-    return b"\n".join(one if isinstance(one, bytes) else json.dumps(one).encode() for one in requests) + b"\n"
+def json_lines(requests: Iterable[Any]) -> bytes:
+    """Return JSON Lines; a value of type bytes is a complete line."""
+    return b"\n".join(each if isinstance(each, bytes) else json.dumps(each).encode() for each in requests) + b"\n"
 
 
-def form(api: ApiClient, body: bytes, *, headers: dict[str, str] | None = None, **fields: Any) -> Any:
-    """Sends a form with a file of JSON Lines and the image."""
+def send_form(api: ApiClient, body: bytes, *, headers: dict[str, str] | None = None, **fields: Any) -> Any:
+    """Send a form with a file of JSON Lines and the image."""
     parts = {"requests": io.BytesIO(body), "photo": io.BytesIO(png()), **fields}
     return api.client.post("/v1/batches", parts, headers={**api.headers, **(headers or {})})
 
 
-def whole(send_again: Callable[[], Any]) -> Any:
-    """The response once all requests are accepted: on a busy machine one request has not the time for many."""
+def send_until_accepted(send_again: Callable[[], Any]) -> Any:
+    """Return the response when no request is pending: on a slow machine the time limit may stop the intake."""
     while True:
-        answer = send_again()
-        assert answer.status_code == 202, answer.content
-        if not answer.json()["counts"]["pending"]:
-            return answer
+        response = send_again()
+        assert response.status_code == 202, response.content
+        if not response.json()["counts"]["pending"]:
+            return response
 
 
-def batch_of(answer: Any) -> Batch:
-    """The batch that a response is about."""
-    assert answer.status_code == 202, answer.content
-    return Batch.objects.get(pk=answer.json()["id"].removeprefix("batch_"))
+def batch_of(response: Any) -> Batch:
+    """Return the batch of a response."""
+    assert response.status_code == 202, response.content
+    return Batch.objects.get(pk=response.json()["id"].removeprefix("batch_"))
 
 
 @pytest.fixture
 def send(as_alice: ApiClient) -> Sent:
-    """Sends a batch as JSON and returns the response."""
+    """Return a function that sends a batch as JSON and returns the response."""
 
     def make(*requests: Any, headers: dict[str, str] | None = None, **options: Any) -> Any:
         photo = base64.b64encode(png()).decode()

@@ -15,13 +15,13 @@ from tests.support.webhook_receiver import Receiver, receiving
 def receiver(settings: Any) -> Iterator[Receiver]:
     """A receiver on loopback; webhooks may be sent there in this test."""
     settings.WEBHOOKS_ALLOW_PRIVATE_IPS = True
-    with receiving() as there:
-        yield there
+    with receiving() as running:
+        yield running
 
 
 @pytest.fixture
 def endpoint(alice: Person, receiver: Receiver) -> Callable[..., Endpoint]:
-    """Makes an endpoint of Alice's team at the receiver."""
+    """Return a function that creates an endpoint of Alice's team at the receiver."""
 
     def make(path: str = "/hook", kinds: tuple[str, ...] = ("video.completed", "video.canceled")) -> Endpoint:
         return create_endpoint(team=alice.team, creator=alice.user, url=receiver.url + path, kinds=kinds)

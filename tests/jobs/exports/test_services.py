@@ -1,4 +1,4 @@
-"""A person's data as a file: what is in it, who gets it, and what becomes of a worker that dies."""
+"""Exports: their content, access to the file, retries and expiry."""
 
 import json
 from collections.abc import Callable
@@ -50,41 +50,41 @@ def read(archive: ZipFile, name: str) -> Any:
     return json.loads(archive.read(name))
 
 
-def test_it_holds_what_is_the_persons_and_nothing_else(
+def test_the_export_contains_only_data_of_the_person(
     alice: Person, mia: Person, charlie: Person, make_job: Callable[..., Job]
 ) -> None:
-    hers, theirs = make_job(mia, State.COMPLETED, prompt="Mia's own"), make_job(alice, State.COMPLETED)
+    own, other = make_job(mia, State.COMPLETED, prompt="Mia's own"), make_job(alice, State.COMPLETED)
     deleted, queued = make_job(mia, State.COMPLETED, deleted_at=DatabaseNow()), make_job(mia)
     make_job(charlie, State.COMPLETED)
     _, secret = create_api_key(team=alice.team, creator=mia.user, name="Mia's script")
     create_api_key(team=alice.team, creator=alice.user, name="not Mia's")
     Publication.objects.create(
-        team=alice.team, job=hers, publisher=mia.user, caption="first", model="camera", search_text=""
+        team=alice.team, job=own, publisher=mia.user, caption="first", model="camera", search_text=""
     )
 
     archive = archive_of(mia)
 
     assert read(archive, "account.json")[0]["email"] == "mia@example.com"
     assert [(row["team"], row["role"]) for row in read(archive, "teams.json")] == [("alice", "member")]
-    assert [row["id"] for row in read(archive, "videos.json")] == [hers.public_id, queued.public_id]
+    assert [row["id"] for row in read(archive, "videos.json")] == [own.public_id, queued.public_id]
     assert read(archive, "videos.json")[0]["prompt"] == "Mia's own"
     assert [row["name"] for row in read(archive, "api_keys.json")] == ["Mia's script"]
     assert [row["caption"] for row in read(archive, "gallery.json")] == ["first"]
     assert read(archive, "ledger.json") == []
-    assert archive.read(f"videos/{hers.public_id}.mp4") == b"film"
+    assert archive.read(f"videos/{own.public_id}.mp4") == b"film"
     assert {name for name in archive.namelist() if name.startswith("videos/")} == {
-        f"videos/{hers.public_id}.mp4",
-        f"videos/{hers.public_id}.picture.png",
+        f"videos/{own.public_id}.mp4",
+        f"videos/{own.public_id}.picture.png",
         f"videos/{queued.public_id}.picture.png",
     }
     everything = b"".join(archive.read(name) for name in archive.namelist() if name.endswith(".json")).decode()
     assert secret.rpartition("_")[2] not in everything
     assert "secret" not in everything
-    for stranger in (theirs, deleted):
-        assert stranger.public_id not in everything
+    for excluded in (other, deleted):
+        assert excluded.public_id not in everything
 
 
-def test_the_personal_teams_ledger_and_videos_of_others_in_it_are_the_owners(
+def test_the_owner_gets_the_ledger_and_all_videos_of_the_personal_team(
     alice: Person, mia: Person, make_job: Callable[..., Job]
 ) -> None:
     job = make_job(mia, State.COMPLETED)
@@ -93,25 +93,23 @@ def test_the_personal_teams_ledger_and_videos_of_others_in_it_are_the_owners(
     assert [row["id"] for row in read(archive, "videos.json")] == [job.public_id]
 
 
-def test_who_left_a_team_takes_nothing_of_it(alice: Person, mia: Person, make_job: Callable[..., Job]) -> None:
+def test_videos_of_a_former_team_are_not_exported(alice: Person, mia: Person, make_job: Callable[..., Job]) -> None:
     make_job(mia, State.COMPLETED)
     Membership.objects.filter(user=mia.user).delete()
     assert read(archive_of(mia), "videos.json") == []
 
 
-def test_asked_for_on_the_page_told_by_mail_downloaded_by_its_owner_alone(
-    charlie: Person, alice: Person, make_job: Callable[..., Job]
-) -> None:
+def test_request_email_and_download(charlie: Person, alice: Person, make_job: Callable[..., Job]) -> None:
     make_job(charlie, State.COMPLETED)
     User.objects.filter(pk=charlie.user.pk).update(language="zh-hans")
-    asked = charlie.post("/account/data/export")
-    assert asked["Location"].startswith("/accounts/reauthenticate/")
+    response = charlie.post("/account/data/export")
+    assert response["Location"].startswith("/accounts/reauthenticate/")
     assert not Export.objects.exists()
     confirm(charlie)
-    answer = charlie.client.post("/account/data/export", follow=True)
-    assert "Your data is being collected." in answer.content.decode()
+    response = charlie.client.post("/account/data/export", follow=True)
+    assert "Your data is being collected." in response.content.decode()
     again = charlie.client.post("/account/data/export", follow=True)
-    assert "being collected already" in again.content.decode()
+    assert "already being collected" in again.content.decode()
 
     assert build_pending_exports() == 1
     message = mail.outbox[-1]
@@ -121,22 +119,22 @@ def test_asked_for_on_the_page_told_by_mail_downloaded_by_its_owner_alone(
     export = Export.objects.get()
     path = f"/account/data/{export.pk}"
     assert path in charlie.get("/account/data").content.decode()
-    got = charlie.get(path)
-    assert got["Content-Length"] == str(export.size_bytes)
-    assert ZipFile(BytesIO(b"".join(got.streaming_content))).testzip() is None
+    download = charlie.get(path)
+    assert download["Content-Length"] == str(export.size_bytes)
+    assert ZipFile(BytesIO(b"".join(download.streaming_content))).testzip() is None
 
     confirm(alice)
     assert alice.get(path).status_code == alice.get(f"/account/data/{alice.user.pk:032x}").status_code == 404
 
 
-def test_the_download_asks_for_the_password(charlie: Person) -> None:
+def test_the_download_requires_reauthentication(charlie: Person) -> None:
     export = export_of(charlie)
-    answer = charlie.get(f"/account/data/{export.pk}")
-    assert answer["Location"].startswith("/accounts/reauthenticate/")
+    response = charlie.get(f"/account/data/{export.pk}")
+    assert response["Location"].startswith("/accounts/reauthenticate/")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_asgi_server_streams_it_piece_by_piece(
+def test_the_download_is_streamed_under_asgi(
     charlie: Person, make_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_job(charlie, State.COMPLETED)
@@ -147,16 +145,16 @@ def test_an_asgi_server_streams_it_piece_by_piece(
     client.cookies["sessionid"] = charlie.client.cookies["sessionid"].value
 
     async def fetch() -> list[bytes]:
-        answer = await client.get(f"/account/data/{export.pk}")
-        assert answer.is_async
-        return [piece async for piece in answer.streaming_content]
+        response = await client.get(f"/account/data/{export.pk}")
+        assert response.is_async
+        return [chunk async for chunk in response.streaming_content]
 
-    pieces = async_to_sync(fetch)()
-    assert max(map(len, pieces)) == 100
-    assert ZipFile(BytesIO(b"".join(pieces))).testzip() is None
+    chunks = async_to_sync(fetch)()
+    assert max(map(len, chunks)) == 100
+    assert ZipFile(BytesIO(b"".join(chunks))).testzip() is None
 
 
-def test_it_is_deleted_after_its_days(charlie: Person) -> None:
+def test_the_file_is_deleted_after_the_retention(charlie: Person) -> None:
     export = export_of(charlie)
     assert delete_expired_exports() == 0
     Export.objects.update(expires_at=DatabaseNow() - timedelta(seconds=1))
@@ -167,14 +165,14 @@ def test_it_is_deleted_after_its_days(charlie: Person) -> None:
     assert Export.objects.get().state == Export.State.GONE
 
 
-def test_a_new_one_takes_the_place_of_the_old(charlie: Person) -> None:
+def test_a_new_export_replaces_the_old_one(charlie: Person) -> None:
     old, new = export_of(charlie), export_of(charlie)
     delete_expired_exports()
     assert not default_storage.exists(old.file_key)
     assert default_storage.exists(new.file_key)
 
 
-def test_a_worker_that_died_is_made_up_for_and_a_late_one_overwrites_nothing(
+def test_another_worker_takes_over_and_a_late_one_overwrites_nothing(
     charlie: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request_export(user=charlie.user)
@@ -191,7 +189,7 @@ def test_a_worker_that_died_is_made_up_for_and_a_late_one_overwrites_nothing(
     assert default_storage.listdir(ready.folder)[0] == ["2"]
 
 
-def test_what_cannot_be_made_is_told_after_three_attempts(charlie: Person, settings: Any, tmp_path: Any) -> None:
+def test_an_export_fails_after_three_attempts(charlie: Person, settings: Any, tmp_path: Any) -> None:
     (tmp_path / "full").write_text("no folder")
     settings.STORAGES = {
         **settings.STORAGES,
@@ -210,7 +208,7 @@ def test_what_cannot_be_made_is_told_after_three_attempts(charlie: Person, setti
     assert list((site.VAR_DIR / "scratch").glob("export-*")) == []
 
 
-def test_closing_the_account_takes_the_file_too(charlie: Person) -> None:
+def test_deleting_the_account_deletes_the_file(charlie: Person) -> None:
     export = export_of(charlie)
     request_export(user=charlie.user)
     delete_account(user=charlie.user)
@@ -220,6 +218,6 @@ def test_closing_the_account_takes_the_file_too(charlie: Person) -> None:
     assert not get_user(charlie.client).is_authenticated
 
 
-def test_the_role_does_not_matter(bob: Person) -> None:
+def test_a_viewer_can_export_too(bob: Person) -> None:
     assert Membership.objects.get(user=bob.user).role == Role.VIEWER
     assert read(archive_of(bob), "teams.json")[0]["role"] == "viewer"

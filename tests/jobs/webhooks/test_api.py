@@ -1,30 +1,35 @@
-"""/v1/webhooks: who may, what is shown, what is refused."""
+"""/v1/webhooks: permissions, secrets, validation, deliveries."""
+
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from accounts.models import Membership
 from accounts.roles import Role, Scope
 from jobs.webhooks.models import Delivery, Endpoint
+from tests.support.api_client import ApiClient
+from tests.support.people import Person
 
 BODY = {"url": "https://example.com/hook"}
 
 
-def test_the_secret_is_shown_when_it_is_made_and_not_again(as_alice):
-    made = as_alice.post("/v1/webhooks", BODY)
-    assert made.status_code == 201
-    webhook = made.json()
+def test_the_secret_is_returned_only_when_it_is_created(as_alice: ApiClient) -> None:
+    created = as_alice.post("/v1/webhooks", BODY)
+    assert created.status_code == 201
+    webhook = created.json()
     assert webhook["secret"].startswith("whsec_")
     assert webhook["events"] == ["video.canceled", "video.completed", "video.expired", "video.failed"]
-    seen = as_alice.get(f"/v1/webhooks/{webhook['id']}").json()
-    assert "secret" not in seen
+    retrieved = as_alice.get(f"/v1/webhooks/{webhook['id']}").json()
+    assert "secret" not in retrieved
     listed = as_alice.get("/v1/webhooks").json()
-    assert listed["data"] == [seen]
+    assert listed["data"] == [retrieved]
     rotated = as_alice.post(f"/v1/webhooks/{webhook['id']}/rotate", {}).json()
     assert rotated["secret"] not in {webhook["secret"], ""}
     assert rotated["former_secret_until"]
 
 
-def test_change_switch_and_delete(as_alice):
+def test_update_disable_and_delete(as_alice: ApiClient) -> None:
     identifier = as_alice.post("/v1/webhooks", BODY).json()["id"]
     path = f"/v1/webhooks/{identifier}"
     changed = as_alice.client.patch(
@@ -55,21 +60,21 @@ def test_change_switch_and_delete(as_alice):
         ({"colour": "red"}, "colour"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(as_alice, change, field):
-    answer = as_alice.post("/v1/webhooks", {**BODY, **change})
-    assert answer.status_code == 422
-    assert answer.json()["error"]["details"][0]["loc"][0] == field
+def test_invalid_fields_are_refused(as_alice: ApiClient, change: dict[str, Any], field: str) -> None:
+    response = as_alice.post("/v1/webhooks", {**BODY, **change})
+    assert response.status_code == 422
+    assert response.json()["error"]["details"][0]["loc"][0] == field
     assert not Endpoint.objects.exists()
 
 
-def test_a_team_has_so_many_and_no_more(as_alice):
+def test_a_team_has_a_maximum_number_of_webhooks(as_alice: ApiClient) -> None:
     for _ in range(20):
         assert as_alice.post("/v1/webhooks", BODY).status_code == 201
-    answer = as_alice.post("/v1/webhooks", BODY)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "too_many_webhooks")
+    response = as_alice.post("/v1/webhooks", BODY)
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "too_many_webhooks")
 
 
-def test_ping_log_and_redelivery(as_alice):
+def test_ping_deliveries_and_redelivery(as_alice: ApiClient) -> None:
     identifier = as_alice.post("/v1/webhooks", BODY).json()["id"]
     pinged = as_alice.post(f"/v1/webhooks/{identifier}/ping")
     assert pinged.status_code == 202
@@ -82,14 +87,14 @@ def test_ping_log_and_redelivery(as_alice):
     assert again.json()["event_id"] == delivery["event_id"]
 
 
-def test_the_secret_of_single_jobs_stays_the_same_and_is_no_webhook_in_the_list(as_alice, as_charlie):
+def test_the_secret_for_single_jobs_is_stable_and_not_in_the_list(as_alice: ApiClient, as_charlie: ApiClient) -> None:
     secret = as_alice.get("/v1/webhooks/job-secret").json()["secret"]
     assert as_alice.get("/v1/webhooks/job-secret").json()["secret"] == secret
     assert as_charlie.get("/v1/webhooks/job-secret").json()["secret"] != secret
     assert as_alice.get("/v1/webhooks").json()["data"] == []
 
 
-def test_members_and_keys_without_the_scope_may_not(as_bob, bob, limited_key):
+def test_the_scope_is_required(as_bob: ApiClient, bob: Person, limited_key: Callable[[Scope], ApiClient]) -> None:
     assert as_bob.post("/v1/webhooks", BODY).status_code == 403
     Membership.objects.filter(user=bob.user).update(role=Role.MEMBER)
     assert as_bob.get("/v1/webhooks").status_code == 403
@@ -98,16 +103,16 @@ def test_members_and_keys_without_the_scope_may_not(as_bob, bob, limited_key):
 
 
 @pytest.mark.parametrize("route", ["", "/ping", "/rotate", "/deliveries", "/deliveries/dlv_{zeros}/redeliver"])
-def test_foreign_ones_are_absent(as_alice, as_charlie, route):
+def test_webhooks_of_another_team_are_not_found(as_alice: ApiClient, as_charlie: ApiClient, route: str) -> None:
     identifier = as_alice.post("/v1/webhooks", BODY).json()["id"]
     absent = "whk_" + "0" * 32
     route = route.format(zeros="0" * 32)
-    ask = as_charlie.get if route in {"", "/deliveries"} else as_charlie.post
-    foreign, missing = (ask(f"/v1/webhooks/{known}{route}") for known in (identifier, absent))
+    send = as_charlie.get if route in {"", "/deliveries"} else as_charlie.post
+    foreign, missing = (send(f"/v1/webhooks/{candidate}{route}") for candidate in (identifier, absent))
     assert foreign.status_code == missing.status_code == 404
     assert foreign.json()["error"]["message"].replace(identifier, absent) == missing.json()["error"]["message"]
 
 
-def test_an_address_for_one_job_is_checked_like_any(as_alice, body):
-    answer = as_alice.post("/v1/videos", body(webhook_url="file:///etc/passwd"))
-    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "webhook_url")
+def test_the_webhook_url_of_a_job_is_validated(as_alice: ApiClient, body: Callable[..., dict[str, Any]]) -> None:
+    response = as_alice.post("/v1/videos", body(webhook_url="file:///etc/passwd"))
+    assert (response.status_code, response.json()["error"]["param"]) == (422, "webhook_url")

@@ -1,8 +1,11 @@
-"""From a job's event to a receiver: once per event and endpoint, signed, tried again until it is taken."""
+"""From an event to the receiver: one signed delivery per event and endpoint, with retries."""
 
 import json
 import threading
+from collections.abc import Callable
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import pytest
 from django.core import mail
@@ -19,38 +22,45 @@ from jobs.webhooks.models import Delivery, DeliveryAttempt, Endpoint
 from jobs.webhooks.outbox import dispatch_outbox, per_job_endpoint
 from jobs.webhooks.services import redeliver, rotate_secret, update_endpoint
 from tests.support import videos
+from tests.support.people import Person
 from tests.support.ports import own_port
 from tests.support.videos import claim_next
-from tests.support.webhook_receiver import drip, flood, say
+from tests.support.webhook_receiver import Receiver, drip, flood, say
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def deliver() -> None:
-    """One try of all that is due."""
+    """Make one attempt of every due delivery."""
     dispatch_outbox()
     deliverer = Deliverer()
     deliverer()
     deliverer.finish()
 
 
-def complete(submit, **changes) -> Job:
+def complete(submit: Callable[..., Job], **changes: Any) -> Job:
     submit(**changes)
     return videos.complete(claim_next())
 
 
-def due_again(delivery: Delivery) -> None:
+def make_due(delivery: Delivery) -> None:
     Delivery.objects.filter(pk=delivery.pk).update(next_try_at=timezone.now() - timedelta(seconds=1))
 
 
-def test_a_finished_video_is_told_once_and_signed(submit, endpoint, receiver):
+def test_a_finished_video_is_delivered_once_and_signed(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
+) -> None:
     hook = endpoint()
     job = complete(submit)
     deliver()
     deliver()
     [call] = receiver.calls
-    told = call.verified(hook.secret)
-    assert (told["type"], told["data"]["id"], told["data"]["status"]) == ("video.completed", job.public_id, "completed")
+    event = call.verified(hook.secret)
+    assert (event["type"], event["data"]["id"], event["data"]["status"]) == (
+        "video.completed",
+        job.public_id,
+        "completed",
+    )
     assert call.headers["webhook-id"] == f"evt_{job.id.hex}_video_completed"
     delivery = Delivery.objects.get()
     assert (delivery.state, delivery.tries) == ("delivered", 1)
@@ -58,7 +68,9 @@ def test_a_finished_video_is_told_once_and_signed(submit, endpoint, receiver):
     assert (attempt.status, attempt.response_excerpt) == (200, "thank you")
 
 
-def test_a_changed_body_or_another_secret_is_seen(submit, endpoint, receiver):
+def test_a_changed_body_or_another_secret_does_not_verify(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
+) -> None:
     hook, other = endpoint(), endpoint("/other")
     complete(submit)
     deliver()
@@ -70,7 +82,9 @@ def test_a_changed_body_or_another_secret_is_seen(submit, endpoint, receiver):
         call.verified(hook.secret)
 
 
-def test_only_what_was_asked_for_is_told(submit, endpoint, receiver):
+def test_only_subscribed_events_are_delivered(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
+) -> None:
     endpoint(kinds=("video.canceled",))
     complete(submit)
     cancel_job(job=submit())
@@ -79,7 +93,9 @@ def test_only_what_was_asked_for_is_told(submit, endpoint, receiver):
     assert not JobEvent.objects.filter(dispatched_at=None).exists()
 
 
-def test_another_team_hears_nothing(submit, endpoint, receiver, charlie):
+def test_another_team_receives_nothing(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver, charlie: Person
+) -> None:
     hook = endpoint()
     Endpoint.objects.filter(pk=hook.pk).update(team=charlie.team)
     complete(submit)
@@ -87,7 +103,9 @@ def test_another_team_hears_nothing(submit, endpoint, receiver, charlie):
     assert not receiver.calls
 
 
-def test_the_address_of_a_single_job_is_told_its_end(submit, receiver, alice):
+def test_the_webhook_url_of_a_job_receives_its_completion(
+    submit: Callable[..., Job], receiver: Receiver, alice: Person
+) -> None:
     job = complete(submit, webhook_url=f"{receiver.url}/mine")
     deliver()
     [call] = receiver.calls
@@ -96,11 +114,15 @@ def test_the_address_of_a_single_job_is_told_its_end(submit, receiver, alice):
     assert call.verified(secret)["data"]["id"] == job.public_id
 
 
-def test_it_is_tried_again_with_growing_pauses_then_given_up(submit, endpoint, receiver):
+def test_attempts_have_growing_delays_until_the_last_one(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
+) -> None:
     endpoint()
     receiver.answer = lambda handler: say(handler, 500, b"not now")
     complete(submit)
-    least, most = [], []  # seconds until the next try, counted from after a try and from before it
+    # Seconds until the next attempt, measured after the attempt and before it.
+    minimums: list[float] = []
+    maximums: list[float] = []
     while True:
         before = timezone.now()
         deliver()
@@ -108,22 +130,25 @@ def test_it_is_tried_again_with_growing_pauses_then_given_up(submit, endpoint, r
         delivery = Delivery.objects.get()
         if delivery.state != "pending":
             break
-        least.append((delivery.next_try_at - after).total_seconds())
-        most.append((delivery.next_try_at - before).total_seconds())
-        due_again(delivery)
+        assert delivery.next_try_at
+        minimums.append((delivery.next_try_at - after).total_seconds())
+        maximums.append((delivery.next_try_at - before).total_seconds())
+        make_due(delivery)
     assert len(receiver.calls) == MAX_ATTEMPTS == 10
-    for at_least, at_most, planned in zip(least, most, _RETRY_DELAYS_SECONDS, strict=True):
-        assert 0.8 * planned <= at_most  # each is jittered by a fifth
-        assert at_least <= 1.2 * planned
-    assert sum(most) > 5_000
-    assert sum(least) < 9_000
+    for minimum, maximum, planned in zip(minimums, maximums, _RETRY_DELAYS_SECONDS, strict=True):
+        assert 0.8 * planned <= maximum  # the jitter is a fifth
+        assert minimum <= 1.2 * planned
+    assert sum(maximums) > 5_000
+    assert sum(minimums) < 9_000
     assert len({call.headers["webhook-id"] for call in receiver.calls}) == 1
     assert len({call.body for call in receiver.calls}) == 1
     assert delivery.state == "failed"
     assert list(delivery.attempts.values_list("status", flat=True)) == [500] * 10
 
 
-def test_a_receiver_that_recovers_gets_it_and_is_not_failing_any_more(submit, endpoint, receiver):
+def test_a_receiver_that_recovers_gets_the_event(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
+) -> None:
     hook = endpoint()
     receiver.answer = lambda handler: say(handler, 503)
     complete(submit)
@@ -131,14 +156,16 @@ def test_a_receiver_that_recovers_gets_it_and_is_not_failing_any_more(submit, en
     hook.refresh_from_db()
     assert hook.failing_since
     receiver.answer = lambda handler: say(handler, 204)
-    due_again(Delivery.objects.get())
+    make_due(Delivery.objects.get())
     deliver()
     hook.refresh_from_db()
     assert hook.failing_since is None
     assert Delivery.objects.get().state == "delivered"
 
 
-def test_after_a_day_of_failing_it_is_switched_off_and_the_owners_are_told(submit, endpoint, receiver, alice, bob):
+def test_an_endpoint_that_fails_for_a_day_is_disabled_and_its_owners_get_an_email(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver, alice: Person, bob: Person
+) -> None:
     Membership.objects.filter(user=bob.user).update(role=Role.MEMBER)
     hook = endpoint()
     receiver.answer = lambda handler: say(handler, 500)
@@ -156,7 +183,9 @@ def test_after_a_day_of_failing_it_is_switched_off_and_the_owners_are_told(submi
     assert len(receiver.calls) == 1
 
 
-def test_one_that_is_gone_is_switched_off_at_once(submit, endpoint, receiver):
+def test_an_endpoint_that_is_gone_is_disabled_immediately(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
+) -> None:
     hook = endpoint()
     receiver.answer = lambda handler: say(handler, 410)
     complete(submit)
@@ -165,7 +194,9 @@ def test_one_that_is_gone_is_switched_off_at_once(submit, endpoint, receiver):
     assert hook.disabled_at
 
 
-def test_during_a_rotation_both_secrets_verify(submit, endpoint, receiver):
+def test_during_a_rotation_both_secrets_verify(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
+) -> None:
     hook = endpoint()
     former = hook.secret
     hook = rotate_secret(endpoint=hook, overlap=timedelta(hours=1))
@@ -181,7 +212,9 @@ def test_during_a_rotation_both_secrets_verify(submit, endpoint, receiver):
     assert receiver.calls[1].verified(hook.secret)
 
 
-def test_redirects_are_not_followed(submit, endpoint, receiver):
+def test_redirects_are_not_followed(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
+) -> None:
     endpoint()
     receiver.answer = lambda handler: say(handler, 302, Location=f"{receiver.url}/elsewhere")
     complete(submit)
@@ -192,7 +225,9 @@ def test_redirects_are_not_followed(submit, endpoint, receiver):
     assert Delivery.objects.get().state == "pending"
 
 
-def test_a_gigabyte_is_not_read(submit, endpoint, receiver):
+def test_a_large_response_is_not_read_completely(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
+) -> None:
     endpoint()
     receiver.answer = flood
     complete(submit)
@@ -202,36 +237,40 @@ def test_a_gigabyte_is_not_read(submit, endpoint, receiver):
     assert attempt.response_excerpt == "x" * 1000
 
 
-def test_an_answer_that_drips_is_cut_off(submit, endpoint, receiver, monkeypatch):
+def test_a_slow_response_is_canceled(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("jobs.webhooks.transport._TOTAL_TIMEOUT_SECONDS", 1.0)
     endpoint()
     receiver.answer = drip
     complete(submit)
     deliver()
     attempt = DeliveryAttempt.objects.get()
-    assert (attempt.status, attempt.error) == (None, "No answer in time.")
+    assert (attempt.status, attempt.error) == (None, "The server did not respond in time.")
     assert attempt.seconds < 15
 
 
-def slow_until_the_quick_one_is_called(seen):
-    """What answers /slow once /quick is called, and notes both."""
+def wait_for_the_quick_request(seen: list[str]) -> Callable[[BaseHTTPRequestHandler], None]:
+    """Return a handler that responds to /slow when /quick has been requested, and appends both paths to the list."""
     quick = threading.Event()
 
-    def answer(handler):
+    def respond(handler: BaseHTTPRequestHandler) -> None:
         if handler.path == "/quick":
             quick.set()
         quick.wait(60)
         seen.append(handler.path)
         say(handler, 200)
 
-    return answer
+    return respond
 
 
-def test_a_slow_address_does_not_delay_another(submit, endpoint, receiver):
+def test_a_slow_url_does_not_delay_another(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
+) -> None:
     endpoint("/slow")
     endpoint("/quick")
-    seen = []
-    receiver.answer = slow_until_the_quick_one_is_called(seen)
+    seen: list[str] = []
+    receiver.answer = wait_for_the_quick_request(seen)
     complete(submit)
     deliver()
     assert sorted(seen) == ["/quick", "/slow"]
@@ -241,7 +280,9 @@ def test_a_slow_address_does_not_delay_another(submit, endpoint, receiver):
     "host",
     ["127.0.0.1", "localhost", "0", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254", "10.0.0.1"],
 )
-def test_private_addresses_are_not_called(submit, endpoint, receiver, settings, host):
+def test_private_ip_addresses_are_not_requested(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver, settings: Any, host: str
+) -> None:
     settings.WEBHOOKS_ALLOW_PRIVATE_IPS = False
     hook = endpoint()
     port = receiver.url.rpartition(":")[2]
@@ -252,17 +293,21 @@ def test_private_addresses_are_not_called(submit, endpoint, receiver, settings, 
     assert "private" in DeliveryAttempt.objects.get().error
 
 
-def test_nobody_listening_is_a_failed_try(submit, endpoint):
+def test_a_refused_connection_is_a_failed_attempt(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint]
+) -> None:
     hook = endpoint()
     Endpoint.objects.filter(pk=hook.pk).update(url=f"http://127.0.0.1:{own_port()}/")
     complete(submit)
     deliver()
     attempt = DeliveryAttempt.objects.get()
     assert attempt.status is None
-    assert "No connection" in attempt.error
+    assert "The connection failed" in attempt.error
 
 
-def test_two_outboxes_make_one_delivery(submit, endpoint):
+def test_an_event_dispatched_twice_has_one_delivery(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint]
+) -> None:
     endpoint()
     complete(submit)
     JobEvent.objects.update(dispatched_at=None)
@@ -272,16 +317,18 @@ def test_two_outboxes_make_one_delivery(submit, endpoint):
     assert Delivery.objects.count() == 1
 
 
-def test_a_slow_address_of_one_job_does_not_delay_that_of_another(submit, receiver):
-    seen = []
-    receiver.answer = slow_until_the_quick_one_is_called(seen)
+def test_a_slow_webhook_url_of_one_job_does_not_delay_another(submit: Callable[..., Job], receiver: Receiver) -> None:
+    seen: list[str] = []
+    receiver.answer = wait_for_the_quick_request(seen)
     for path in ("/slow", "/quick"):
         complete(submit, webhook_url=receiver.url + path)
     deliver()
     assert sorted(seen) == ["/quick", "/slow"]
 
 
-def test_what_is_switched_off_gets_nothing_more(submit, endpoint, receiver):
+def test_a_disabled_endpoint_receives_nothing(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
+) -> None:
     hook = endpoint()
     complete(submit)
     dispatch_outbox()
@@ -298,7 +345,9 @@ def test_what_is_switched_off_gets_nothing_more(submit, endpoint, receiver):
     assert len(receiver.calls) == 1
 
 
-def test_addresses_of_many_jobs_cost_no_query_each(submit, receiver, django_assert_num_queries):
+def test_the_number_of_queries_does_not_depend_on_the_number_of_jobs(
+    submit: Callable[..., Job], receiver: Receiver, django_assert_num_queries: Any
+) -> None:
     for number in range(2):
         complete(submit, webhook_url=f"{receiver.url}/{number}")
     dispatch_outbox()

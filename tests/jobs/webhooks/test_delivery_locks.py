@@ -1,4 +1,4 @@
-"""A try that is noted while its endpoint is changed or deleted: one waits for the other, and neither fails."""
+"""Recording an attempt while its endpoint is changed or deleted: one waits for the other, and none fails."""
 
 import threading
 from typing import Any
@@ -14,8 +14,8 @@ from jobs.webhooks.transport import AttemptResult
 from tests.support.workers import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-REFUSED = AttemptResult(status=500, excerpt="", error="", seconds=0.1)
-TAKEN = AttemptResult(status=200, excerpt="", error="", seconds=0.1)
+REFUSED = AttemptResult(status=500, seconds=0.1)
+ACCEPTED = AttemptResult(status=200, seconds=0.1)
 
 
 @pytest.fixture
@@ -26,48 +26,49 @@ def delivery(alice: Any) -> Delivery:
     return Delivery.objects.select_related("endpoint").get(pk=sent.pk)
 
 
-class Note(threading.Thread):
-    """Notes what was resulted, on a connection of its own."""
+class Recorder(threading.Thread):
+    """Records the attempt on its own connection."""
 
     def __init__(self, delivery: Delivery, result: AttemptResult) -> None:
         super().__init__()
-        self.delivery, self.result, self.error = delivery, result, None
+        self.delivery, self.result = delivery, result
+        self.error: Exception | None = None
 
     def run(self) -> None:
         try:
             record_attempt(delivery=self.delivery, result=self.result, now=timezone.now())
-        except Exception as error:  # looked at by the test
+        except Exception as error:  # checked by the test
             self.error = error
         finally:
             connection.close()
 
 
-def _somebody_waits() -> bool:
+def _is_lock_awaited() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")  # what a transaction has seen once, it sees for ever
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # otherwise a transaction caches the statistics
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
         return bool(cursor.fetchone()[0])
 
 
-@pytest.mark.parametrize("result", [REFUSED, TAKEN], ids=["refused", "taken"])
-@pytest.mark.parametrize("what", ["switched off", "moved", "deleted"])
-def test_neither_blocks_the_other(delivery: Delivery, result: AttemptResult, what: str) -> None:
+@pytest.mark.parametrize("result", [REFUSED, ACCEPTED], ids=["refused", "accepted"])
+@pytest.mark.parametrize("change", ["disabled", "moved", "deleted"])
+def test_there_is_no_deadlock(delivery: Delivery, result: AttemptResult, change: str) -> None:
     endpoint = delivery.endpoint
     Endpoint.objects.filter(pk=endpoint.pk).update(failing_since=timezone.now())
-    note = Note(delivery, result)
+    recorder = Recorder(delivery, result)
     with transaction.atomic():
         Endpoint.objects.select_for_update().get(pk=endpoint.pk)
-        note.start()
-        wait_until(_somebody_waits, 60)
-        if what == "switched off":
+        recorder.start()
+        wait_until(_is_lock_awaited, 60)
+        if change == "disabled":
             disable_endpoints(Endpoint.objects.filter(pk=endpoint.pk), reason=DisabledReason.BY_HAND)
-        elif what == "moved":
+        elif change == "moved":
             update_endpoint(endpoint=endpoint, changes={"url": "https://elsewhere.invalid/"})
         else:
             delete_endpoint(endpoint=endpoint)
-    note.join(60)
-    assert note.error is None
-    assert DeliveryAttempt.objects.count() == (what != "deleted")
-    assert Delivery.objects.filter(state=Delivery.State.PENDING).count() == (what == "moved" and result is REFUSED)
+    recorder.join(60)
+    assert recorder.error is None
+    assert DeliveryAttempt.objects.count() == (change != "deleted")
+    assert Delivery.objects.filter(state=Delivery.State.PENDING).count() == (change == "moved" and result is REFUSED)
