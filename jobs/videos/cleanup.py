@@ -27,7 +27,7 @@ def delete_due_files() -> int:
 
 def _delete_files(job: Job) -> bool:
     try:
-        # Without a lock or a transaction: the storage may be slow, and deleting twice does no harm.
+        # Without a lock or a transaction: the storage may be slow, and deleting twice is safe.
         delete_folder(job_folder(job.team_id, job.id))
     except OSError as error:
         log.warning("file_deletion_failed", task_id=job.public_id, reason=str(error))

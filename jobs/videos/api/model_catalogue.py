@@ -27,7 +27,7 @@ _LIST_SCHEMA = {
 }
 
 
-class ModelsView(APIView):
+class ModelListView(APIView):
     scopes = {"GET": Scope.VIDEOS_READ}
 
     @extend_schema(operation_id="models_list", summary="List models", responses={200: _LIST_SCHEMA})
@@ -38,7 +38,7 @@ class ModelsView(APIView):
         return Response({"object": "list", "data": [_model_as_json(spec, default, allowed) for spec in specs]})
 
 
-class PresetsView(APIView):
+class PresetListView(APIView):
     scopes = {"GET": Scope.VIDEOS_READ}
 
     @extend_schema(operation_id="presets_list", summary="List presets", responses={200: _LIST_SCHEMA})

@@ -9,11 +9,11 @@ from jobs.videos.api.content import ContentView
 from jobs.videos.api.events import EventsView
 from jobs.videos.api.generate import GenerateView, UnversionedGenerateView
 from jobs.videos.api.limits import LimitsView
-from jobs.videos.api.model_catalogue import ModelsView, PresetsView
+from jobs.videos.api.model_catalogue import ModelListView, PresetListView
 from jobs.videos.api.quote import QuoteView
 from jobs.videos.api.remix import RemixView
 from jobs.videos.api.usage import UsageView
-from jobs.videos.api.videos import CancelView, LongPollingVideoView, VideosView, VideoView
+from jobs.videos.api.videos import CancelVideoView, LongPollingVideoView, VideosView, VideoView
 
 app_name = "api"
 # Processes without long polling respond to `?wait=` at once.
@@ -24,10 +24,10 @@ urlpatterns = [
     path("v1/videos/<str:video_id>", video.as_view(), name="video"),
     path("v1/videos/<str:video_id>/content", ContentView.as_view(), name="video-content"),
     path("v1/videos/<str:video_id>/events", EventsView.as_view(), name="video-events"),
-    path("v1/videos/<str:video_id>/cancel", CancelView.as_view(), name="video-cancel"),
+    path("v1/videos/<str:video_id>/cancel", CancelVideoView.as_view(), name="video-cancel"),
     path("v1/videos/<str:video_id>/remix", RemixView.as_view(), name="video-remix"),
-    path("v1/models", ModelsView.as_view(), name="models"),
-    path("v1/presets", PresetsView.as_view(), name="presets"),
+    path("v1/models", ModelListView.as_view(), name="models"),
+    path("v1/presets", PresetListView.as_view(), name="presets"),
     path("v1/auth", AuthCheckView.as_view(), name="auth-check"),
     path("v1/known", AuthCheckView.as_view()),  # the old name, kept for one release
     path("v1/limits", LimitsView.as_view(), name="limits"),

@@ -158,7 +158,7 @@ class LongPollingVideoView(AsyncAPIView, VideoView):
         return await sync_to_async(super().delete)(request, video_id)
 
 
-class CancelView(APIView):
+class CancelVideoView(APIView):
     scopes = {"POST": Scope.VIDEOS_WRITE}
 
     @extend_schema(

@@ -22,7 +22,7 @@ from jobs.models import Job
 from jobs.videos.selectors import find_video
 from jobs.videos.services import submit_job
 from jobs.videos.submission import default_model, enabled_models
-from jobs.videos.views.forms import MAX_IMAGE_BYTES, CreateVideoForm, FormValues, SettingsForm, initial_values
+from jobs.videos.views.forms import MAX_IMAGE_BYTES, CreateVideoForm, FormValues, VideoSettingsForm, initial_values
 from jobs.videos.views.plan_options import OUTPUT_FORMATS, PlanOptions, options_for
 from jobs.videos.views.presets import PRESET_TITLES
 from jobs.videos.views.price_estimate import PriceEstimate, estimate_price, parse_image_size
@@ -47,7 +47,7 @@ def create(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @team_member_required(Scope.VIDEOS_WRITE)
 def price(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """Show a fragment with the price of the current settings and the messages about invalid ones."""
-    form = SettingsForm(request.GET)
+    form = VideoSettingsForm(request.GET)
     estimate = _estimate(principal, form, parse_image_size(request.GET))
     # A preset that exceeds the plan shows the limits instead of a price.
     allowed = {preset.name for preset in options_for(principal.team).presets}
@@ -114,7 +114,7 @@ def _render_form(
     if form is None:
         values = options.clamp(values)
     size = (like.width, like.height) if like else parse_image_size(request.POST)
-    settings_form = SettingsForm(values)
+    settings_form = VideoSettingsForm(values)
     estimate = _estimate(principal, settings_form, size)
     messages = settings_form.messages()
     if form is not None:
@@ -132,7 +132,7 @@ def _render_form(
     return render(request, "jobs/create.html", context, status=200 if form is None else 422)
 
 
-def _estimate(principal: Principal, form: SettingsForm, image_size: tuple[int, int]) -> PriceEstimate | None:
+def _estimate(principal: Principal, form: VideoSettingsForm, image_size: tuple[int, int]) -> PriceEstimate | None:
     """Return the price, or None if settings are invalid. Add an error to the form if the credits do not suffice."""
     if not form.is_valid():
         return None

@@ -32,7 +32,7 @@ _NUMBER_ERROR_CODES = {"min_value", "max_value", "invalid", "wrong_type", "not_f
 FormValues = dict[str, str]
 
 
-class SettingsSerializer(VideoRequestSerializer):
+class VideoSettingsSerializer(VideoRequestSerializer):
     """The settings of a video, without image and prompt."""
 
     image_base64 = None  # type: ignore[assignment]
@@ -44,7 +44,7 @@ class SettingsSerializer(VideoRequestSerializer):
     requires_image = False
 
 
-class SettingsForm(forms.Form):
+class VideoSettingsForm(forms.Form):
     """The settings of a video, which determine its price. Its fields only collect text; the serializer validates it."""
 
     model = forms.Field(required=False)
@@ -58,7 +58,7 @@ class SettingsForm(forms.Form):
     seed = forms.Field(required=False)
     output_format = forms.Field(required=False)
 
-    serializer_class: type[VideoRequestSerializer] = SettingsSerializer
+    serializer_class: type[VideoRequestSerializer] = VideoSettingsSerializer
     price_error = ""
 
     def clean(self) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class SettingsForm(forms.Form):
         return name if name in self.fields else None
 
 
-class CreateVideoForm(SettingsForm):
+class CreateVideoForm(VideoSettingsForm):
     """The whole form. If it is valid, `video_request` is the request that it describes."""
 
     image = forms.FileField(required=False, allow_empty_file=True)
