@@ -1,6 +1,11 @@
-"""A body may hold a million mistakes: the answer tells of some, and costs no more than the body itself."""
+"""A body may contain a million errors: the response lists some of them and stays short."""
+
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+
+from tests.support.api_client import ApiClient
 
 MANY = 20_000
 
@@ -14,7 +19,9 @@ MANY = 20_000
         ("/replicate/v1/predictions", {"input": {}, "webhook_events_filter": ["nothing"] * MANY}),
     ],
 )
-def test_the_answer_stays_short(path, wrong, as_alice, body):
-    answer = as_alice.post(path, body(**wrong) if path == "/v1/videos" else wrong)
-    assert answer.status_code == 422, answer.content[:200]
-    assert len(answer.content) < 10_000
+def test_the_response_stays_short(
+    path: str, wrong: Any, as_alice: ApiClient, body: Callable[..., dict[str, Any]]
+) -> None:
+    response = as_alice.post(path, body(**wrong) if path == "/v1/videos" else wrong)
+    assert response.status_code == 422, response.content[:200]
+    assert len(response.content) < 10_000

@@ -1,28 +1,30 @@
-"""A large upload goes through the disk: a process never holds it twice in memory, and what is too large not at all."""
+"""Large uploads are stored on disk: a process holds a body in memory at most once, and not if it is too large."""
 
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 import pytest
 
 from tests.support.images import png
+from tests.support.people import Person
 
 MEGABYTE = 1_000_000
 LARGE, TOO_LARGE = 40 * MEGABYTE, 60 * MEGABYTE
 
 
 class Server:
-    """The process that answers, and a client of it."""
+    """A server process and a client for it."""
 
     def __init__(self, process: psutil.Process, client: httpx.Client) -> None:
         self.process, self.client = process, client
 
     def growth(self, work: Callable[[], object]) -> int:
-        """Bytes by which the process grew at its peak beyond what it held before the work."""
-        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")  # forgets the peak so far
+        """Return the peak growth of the memory of the process during the work, in bytes."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")  # resets the peak
         before = self._status("VmRSS")
         work()
         return self._status("VmHWM") - before
@@ -33,7 +35,7 @@ class Server:
 
 
 @pytest.fixture(params=["web", "live"])
-def server(request, transactional_db, alice) -> Iterator[Server]:
+def server(request: pytest.FixtureRequest, transactional_db: None, alice: Person) -> Iterator[Server]:
     if request.param == "web":
         web = request.getfixturevalue("web_processes")(1)
         with web.client(alice.headers) as client:
@@ -50,28 +52,28 @@ def upload(server: Server, content: bytes) -> httpx.Response:
     return server.client.post("/v1/videos", data=form, files={"image": ("cat.png", content)}, headers=headers)
 
 
-def test_an_upload_is_in_memory_once_at_most(server):
-    assert upload(server, png()).status_code == 202  # whatever is loaded with the first call is loaded
-    answers = []
-    grown = server.growth(lambda: answers.append(upload(server, b"no picture" * (LARGE // 10))))
-    assert answers[0].status_code in {409, 415}
+def test_an_upload_is_in_memory_at_most_once(server: Any) -> None:
+    assert upload(server, png()).status_code == 202  # the first request loads modules
+    responses = []
+    grown = server.growth(lambda: responses.append(upload(server, b"no picture" * (LARGE // 10))))
+    assert responses[0].status_code in {409, 415}
     assert grown < 1.5 * LARGE, grown
-    grown = server.growth(lambda: answers.append(upload(server, b"\x89PNG\r\n\x1a\n" + bytes(TOO_LARGE))))
-    error = answers[1].json()["error"]
-    assert (answers[1].status_code, error["code"]) == (413, "body_too_large")
+    grown = server.growth(lambda: responses.append(upload(server, b"\x89PNG\r\n\x1a\n" + bytes(TOO_LARGE))))
+    error = responses[1].json()["error"]
+    assert (responses[1].status_code, error["code"]) == (413, "body_too_large")
     assert grown < 0.5 * TOO_LARGE, grown
 
 
-def test_a_body_that_is_too_large_is_refused_before_it_is_parsed(server):
-    """Neither JSON nor a form; a header that lies about the length is no way round."""
+def test_a_large_body_is_rejected_before_it_is_parsed(server: Any) -> None:
+    """Neither as JSON nor as a form, and also with a wrong Content-Length."""
     for kind in ("application/json", "multipart/form-data; boundary=x"):
-        answers = []
+        responses = []
 
-        def send(kind: str = kind, answers: list[httpx.Response] = answers) -> None:
+        def send(kind: str = kind, responses: list[httpx.Response] = responses) -> None:
             chunks = (bytes(MEGABYTE) for _ in range(TOO_LARGE // MEGABYTE))
             headers = {"Content-Type": kind, "Content-Length": str(TOO_LARGE)}
-            answers.append(server.client.post("/v1/videos", content=chunks, headers=headers))
+            responses.append(server.client.post("/v1/videos", content=chunks, headers=headers))
 
         grown = server.growth(send)
-        assert (answers[0].status_code, answers[0].json()["error"]["code"]) == (413, "body_too_large"), kind
+        assert (responses[0].status_code, responses[0].json()["error"]["code"]) == (413, "body_too_large"), kind
         assert grown < 0.5 * TOO_LARGE, (kind, grown)

@@ -1,39 +1,49 @@
-"""Idempotency-Key: sent twice, made once."""
+"""Idempotency-Key: a repeated request creates one video."""
 
 import io
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
+from django.test import Client
 from django.utils import timezone
+from pytest_django.live_server_helper import LiveServer
 
 from accounts.quota.models import Wallet
 from jobs.models import IdempotencyRecord, Job
+from tests.support.api_client import ApiClient
 from tests.support.images import png
+from tests.support.people import Person
 
 KEY = {"Idempotency-Key": "order-17"}
 
 
-def test_the_same_body_gives_the_same_video(as_alice, alice, body):
+def test_the_same_body_gives_the_same_video(
+    as_alice: ApiClient, alice: Person, body: Callable[..., dict[str, Any]]
+) -> None:
     first, second = (as_alice.post("/v1/videos", body(), **KEY) for _ in range(2))
     assert first.status_code == second.status_code == 202
     assert first.json()["id"] == second.json()["id"]
     assert (Job.objects.count(), alice.wallet.reserved) == (1, Job.objects.get().quoted_credits)
 
 
-def test_another_body_is_a_conflict(as_alice, body):
+def test_another_body_is_a_conflict(as_alice: ApiClient, body: Callable[..., dict[str, Any]]) -> None:
     as_alice.post("/v1/videos", body(), **KEY)
-    answer = as_alice.post("/v1/videos", body(fps=9), **KEY)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "idempotency_conflict")
+    response = as_alice.post("/v1/videos", body(fps=9), **KEY)
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "idempotency_conflict")
 
 
-def test_keys_are_the_teams_own(as_alice, as_charlie, body):
+def test_keys_are_scoped_to_the_team(
+    as_alice: ApiClient, as_charlie: ApiClient, body: Callable[..., dict[str, Any]]
+) -> None:
     ids = {api.post("/v1/videos", body(), **KEY).json()["id"] for api in (as_alice, as_charlie)}
     assert len(ids) == 2
 
 
-def test_forms_count_as_the_same_by_their_content(alice, client):
+def test_forms_are_compared_by_their_content(alice: Person, client: Client) -> None:
     def send(colour: str) -> httpx.Response:
         picture = io.BytesIO(png(colour=colour))
         return client.post("/v1/videos", {"image": picture, "prompt": "pan"}, headers={**alice.headers, **KEY})
@@ -42,14 +52,16 @@ def test_forms_count_as_the_same_by_their_content(alice, client):
     assert send("blue").status_code == 409
 
 
-def test_after_a_day_the_key_is_free_again(as_alice, body):
+def test_a_key_can_be_reused_after_a_day(as_alice: ApiClient, body: Callable[..., dict[str, Any]]) -> None:
     as_alice.post("/v1/videos", body(), **KEY)
     IdempotencyRecord.objects.update(created_at=timezone.now() - timedelta(hours=25))
     assert as_alice.post("/v1/videos", body(fps=9), **KEY).status_code == 202
     assert (Job.objects.count(), IdempotencyRecord.objects.count()) == (2, 1)
 
 
-def test_a_refused_submit_leaves_its_key_free(as_alice, alice, body):
+def test_a_rejected_submit_does_not_use_its_key(
+    as_alice: ApiClient, alice: Person, body: Callable[..., dict[str, Any]]
+) -> None:
     Wallet.objects.filter(team=alice.team).update(balance=0)
     assert as_alice.post("/v1/videos", body(), **KEY).status_code == 429
     Wallet.objects.filter(team=alice.team).update(balance=1000)
@@ -57,17 +69,19 @@ def test_a_refused_submit_leaves_its_key_free(as_alice, alice, body):
 
 
 @pytest.mark.parametrize("key", ["x" * 256, "tab\tinside", "clé"])
-def test_a_key_that_cannot_be_kept_is_refused(key, as_alice, body):
-    answer = as_alice.post("/v1/videos", body(), **{"Idempotency-Key": key})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "idempotency_key_invalid")
+def test_an_invalid_key_is_rejected(key: str, as_alice: ApiClient, body: Callable[..., dict[str, Any]]) -> None:
+    response = as_alice.post("/v1/videos", body(), **{"Idempotency-Key": key})
+    assert (response.status_code, response.json()["error"]["code"]) == (422, "idempotency_key_invalid")
 
 
-def test_twenty_at_once_make_one_video(live_server, alice, body):
+def test_twenty_concurrent_submits_create_one_video(
+    live_server: LiveServer, alice: Person, body: Callable[..., dict[str, Any]]
+) -> None:
     def send(_: int) -> httpx.Response:
         return httpx.post(live_server.url + "/v1/videos", json=body(), headers={**alice.headers, **KEY}, timeout=30)
 
     with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(send, range(20)))
-    assert {answer.status_code for answer in answers} == {202}
-    assert len({answer.json()["id"] for answer in answers}) == 1
+        responses = list(pool.map(send, range(20)))
+    assert {response.status_code for response in responses} == {202}
+    assert len({response.json()["id"] for response in responses}) == 1
     assert (Job.objects.count(), alice.wallet.reserved) == (1, Job.objects.get().quoted_credits)

@@ -1,5 +1,6 @@
-"""Objects that no job refers to are swept, and nothing else is."""
+"""The sweep deletes objects that no job refers to, and no others."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from jobs.queue.finish import AttemptResult, complete_job, fail_job, requeue_job
 from jobs.storage.files import attempt_key, job_folder, source_key
 from jobs.videos.cleanup import delete_due_files
 from jobs.videos.orphans import sweep_orphans
+from tests.support.people import Person
 from tests.support.videos import claim_next
 
 NOW = timedelta(0)
@@ -25,28 +27,28 @@ def store(key: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def empty_storage(db) -> None:
-    """The files of earlier tests are orphans, too: their rows are gone."""
+def empty_storage(db: None) -> None:
+    """Delete the files of earlier tests, which are orphans because their rows were rolled back."""
     sweep_orphans(older_than=NOW)
 
 
-def test_what_an_earlier_attempt_left_goes_and_what_is_published_stays(submit):
+def test_files_of_earlier_attempts_are_deleted_and_published_files_kept(submit: Callable[..., Job]) -> None:
     submit()
     job = claim_next()
     left = store(attempt_key(job.team_id, job.id, 1, "video.mp4"))
     requeue_job(fence=job.fence)
     job = claim_next()
     kept = [store(attempt_key(job.team_id, job.id, 2, name)) for name in ("video.mp4", "poster.jpg")]
-    assert sweep_orphans(older_than=NOW) == 0  # it still runs
+    assert sweep_orphans(older_than=NOW) == 0  # the job is still running
     complete_job(fence=job.fence, result=AttemptResult(*kept, result_bytes=1, gpu_seconds=1))
-    assert sweep_orphans(older_than=AN_HOUR) == 0  # too young
+    assert sweep_orphans(older_than=AN_HOUR) == 0  # not old enough
     assert sweep_orphans(older_than=NOW) == 1
     assert not default_storage.exists(left)
     assert all(default_storage.exists(key) for key in [*kept, job.source_key])
     assert sweep_orphans(older_than=NOW) == 0
 
 
-def test_a_failed_job_keeps_its_picture_alone(submit):
+def test_a_failed_job_keeps_only_its_image(submit: Callable[..., Job]) -> None:
     submit()
     job = claim_next()
     left = store(attempt_key(job.team_id, job.id, 1, "video.mp4"))
@@ -55,7 +57,7 @@ def test_a_failed_job_keeps_its_picture_alone(submit):
     assert (default_storage.exists(left), default_storage.exists(job.source_key)) == (False, True)
 
 
-def test_a_submit_that_never_came_to_be(alice):
+def test_the_image_of_an_uncommitted_submit_is_deleted(alice: Person) -> None:
     key = store(source_key(alice.team.pk, new_id()))
     sweep_orphans(older_than=AN_HOUR)
     assert default_storage.exists(key)
@@ -63,7 +65,7 @@ def test_a_submit_that_never_came_to_be(alice):
     assert not default_storage.exists(key)
 
 
-def test_what_a_zombie_wrote_after_the_files_were_deleted(submit):
+def test_files_written_by_a_fenced_off_attempt_after_the_deletion_are_deleted(submit: Callable[..., Job]) -> None:
     job = submit()
     claimed = claim_next()
     fail_job(fence=claimed.fence, code="x", message=Message("x"))
@@ -75,7 +77,7 @@ def test_what_a_zombie_wrote_after_the_files_were_deleted(submit):
     assert not default_storage.exists(late)
 
 
-def test_what_is_not_ours_is_left_alone(alice):
+def test_foreign_folders_are_not_deleted(alice: Person) -> None:
     key = store(f"teams/{alice.team.pk}/videos/notes/readme.txt")
     sweep_orphans(older_than=NOW)
     assert default_storage.exists(key)

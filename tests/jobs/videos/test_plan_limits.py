@@ -1,12 +1,15 @@
-"""What a plan allows, what is used up, and when it is whole again."""
+"""Limits and quotas of plans: what they allow, how much is used, and when they reset."""
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from accounts.models import ApiKey, Membership
 from accounts.quota.models import LedgerEntry, Plan, PlanOverride, UsageDay, Wallet
@@ -15,6 +18,7 @@ from jobs.queue.cancel import cancel_job
 from jobs.queue.claim import claim_job
 from jobs.storage.files import TEAMS_FOLDER
 from tests.support.api_client import ApiClient
+from tests.support.people import Person
 from tests.support.videos import claim_next, complete
 
 pytestmark = pytest.mark.django_db
@@ -38,11 +42,18 @@ def finish(gpu_seconds: float = 1, result_bytes: int = 10) -> Job:
         ({"allowed_models": []}, {}, "model", "none"),
     ],
 )
-def test_what_the_plan_does_not_allow_is_refused_by_field(limits, changes, param, says, as_alice, body):
+def test_values_beyond_the_plan_are_rejected_by_field(
+    limits: dict[str, Any],
+    changes: dict[str, Any],
+    param: str,
+    says: str,
+    as_alice: ApiClient,
+    body: Callable[..., dict[str, Any]],
+) -> None:
     Plan.objects.update(**limits)
-    answer = as_alice.post("/v1/videos", body(**changes))
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["param"]) == (422, "not_in_plan", param)
+    response = as_alice.post("/v1/videos", body(**changes))
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (422, "not_in_plan", param)
     assert says in error["message"]
     assert error["details"][0]["loc"] == [param]
     assert not Job.objects.exists()
@@ -59,12 +70,16 @@ def test_what_the_plan_does_not_allow_is_refused_by_field(limits, changes, param
         ({"allowed_priorities": ["low"]}, {"preset": "batch"}),
     ],
 )
-def test_what_the_plan_just_allows_is_taken(limits, changes, as_alice, body):
+def test_values_at_the_limit_of_the_plan_are_accepted(
+    limits: dict[str, Any], changes: dict[str, Any], as_alice: ApiClient, body: Callable[..., dict[str, Any]]
+) -> None:
     Plan.objects.update(**limits)
     assert as_alice.post("/v1/videos", body(**changes)).status_code == 202
 
 
-def test_everything_beyond_the_plan_is_named_at_once_and_an_override_allows_it(as_alice, alice, body):
+def test_all_exceeded_limits_are_listed_and_an_override_raises_them(
+    as_alice: ApiClient, alice: Person, body: Callable[..., dict[str, Any]]
+) -> None:
     Plan.objects.update(max_frames=8, max_steps=10)
     wanted = body(num_frames=9, steps=11)
     details = as_alice.post("/v1/videos", wanted).json()["error"]["details"]
@@ -74,7 +89,9 @@ def test_everything_beyond_the_plan_is_named_at_once_and_an_override_allows_it(a
 
 
 @pytest.mark.parametrize("path", ["/v1/videos", "/generate"])
-def test_other_teams_and_members_have_quotas_of_their_own(path, as_alice, as_charlie, alice, body):
+def test_quotas_are_separate_by_team_and_member(
+    path: str, as_alice: ApiClient, as_charlie: ApiClient, alice: Person, body: Callable[..., dict[str, Any]]
+) -> None:
     Membership.objects.filter(user=alice.user).update(videos_per_day=0)
     refused = as_alice.post(path, body())
     assert refused.status_code == 429
@@ -82,65 +99,77 @@ def test_other_teams_and_members_have_quotas_of_their_own(path, as_alice, as_cha
     assert as_charlie.post("/v1/videos", body()).status_code == 202
 
 
-def refusal(answer) -> tuple:
-    assert answer.status_code == 429, answer.content
-    error = answer.json()["error"]
-    assert answer["Retry-After"] == str(error["reset"] or 3600)
+def refusal(response: Any) -> tuple:
+    assert response.status_code == 429, response.content
+    error = response.json()["error"]
+    assert response["Retry-After"] == str(error["reset"] or 3600)
     return error["code"], error["scope"], error["quota"], error["limit"], error["remaining"], error["reset"]
 
 
 @pytest.mark.parametrize("scope", ["team", "member", "key"])
-def test_the_day_turns(scope, as_alice, alice, body):
+def test_daily_quotas_reset_at_midnight_utc(
+    scope: str, as_alice: ApiClient, alice: Person, body: Callable[..., dict[str, Any]]
+) -> None:
     rows = {"team": Plan.objects, "member": Membership.objects, "key": ApiKey.objects}[scope]
     rows.update(videos_per_day=1)
     with time_machine.travel(datetime(2026, 12, 31, 22, 0, tzinfo=UTC), tick=False) as clock:
         assert as_alice.post("/v1/videos", body()).status_code == 202
-        answer = as_alice.post("/v1/videos", body())
-        assert refusal(answer) == ("quota_exceeded", scope, "videos_per_day", 1, 0, 2 * 3600)
+        response = as_alice.post("/v1/videos", body())
+        assert refusal(response) == ("quota_exceeded", scope, "videos_per_day", 1, 0, 2 * 3600)
         clock.shift(timedelta(hours=2))
         assert as_alice.post("/v1/videos", body()).status_code == 202
 
 
 @pytest.mark.parametrize("scope", ["member", "key"])
-def test_the_month_turns(scope, as_alice, body):
+def test_monthly_quotas_reset_at_the_start_of_the_month(
+    scope: str, as_alice: ApiClient, body: Callable[..., dict[str, Any]]
+) -> None:
     rows = {"member": Membership.objects, "key": ApiKey.objects}[scope]
     rows.update(credits_per_month=1)
     with time_machine.travel(datetime(2027, 1, 30, tzinfo=UTC), tick=False) as clock:
         assert as_alice.post("/v1/videos", body()).status_code == 202
         clock.shift(timedelta(days=1))
-        answer = as_alice.post("/v1/videos", body())
-        assert refusal(answer) == ("quota_exceeded", scope, "credits_per_month", 1, 0, 24 * 3600)
+        response = as_alice.post("/v1/videos", body())
+        assert refusal(response) == ("quota_exceeded", scope, "credits_per_month", 1, 0, 24 * 3600)
         clock.shift(timedelta(days=1))
         assert as_alice.post("/v1/videos", body()).status_code == 202
 
 
-def test_a_video_that_costs_more_than_is_left_of_a_cap_is_told_both(as_alice, body):
+def test_the_message_contains_remaining_and_needed_credits_of_a_cap(
+    as_alice: ApiClient, body: Callable[..., dict[str, Any]]
+) -> None:
     ApiKey.objects.update(credits_per_month=2)
     assert as_alice.post("/v1/videos", body()).status_code == 202
-    answer = as_alice.post("/v1/videos", body(resolution="1024p", num_frames=32))
-    assert refusal(answer)[:5] == ("quota_exceeded", "key", "credits_per_month", 2, 1)
-    assert "1 are left and this video needs" in answer.json()["error"]["message"]
+    response = as_alice.post("/v1/videos", body(resolution="1024p", num_frames=32))
+    assert refusal(response)[:5] == ("quota_exceeded", "key", "credits_per_month", 2, 1)
+    assert "1 are left and this video needs" in response.json()["error"]["message"]
     assert as_alice.post("/v1/videos", body()).status_code == 202
 
 
-def test_what_is_canceled_or_made_cheaper_gives_the_quota_back(as_alice, alice, submit, body):
+def test_canceled_videos_do_not_count_against_the_quota(
+    as_alice: ApiClient, alice: Person, submit: Callable[..., Job], body: Callable[..., dict[str, Any]]
+) -> None:
     ApiKey.objects.update(videos_per_day=1)
     cancel_job(job=submit())
     submit()
     assert refusal(as_alice.post("/v1/videos", body()))[1] == "key"
 
 
-def test_credits_that_are_granted_monthly_say_when(as_alice, alice, body):
+def test_the_error_contains_the_time_of_the_next_monthly_credits(
+    as_alice: ApiClient, alice: Person, body: Callable[..., dict[str, Any]]
+) -> None:
     Wallet.objects.update(balance=0)
-    answer = as_alice.post("/v1/videos", body())
-    assert answer.json()["error"]["needed"] == 1
-    assert refusal(answer) == ("quota_exceeded", "team", "credits", None, 0, None)
+    response = as_alice.post("/v1/videos", body())
+    assert response.json()["error"]["needed"] == 1
+    assert refusal(response) == ("quota_exceeded", "team", "credits", None, 0, None)
     Plan.objects.update(monthly_credits=10)
     with time_machine.travel(datetime(2026, 2, 28, tzinfo=UTC), tick=False):
         assert refusal(as_alice.post("/v1/videos", body()))[3:] == (10, 0, 24 * 3600)
 
 
-def test_gpu_seconds_count_what_is_promised_and_then_what_was_spent(as_alice, submit, body):
+def test_gpu_seconds_count_reserved_then_used_seconds(
+    as_alice: ApiClient, submit: Callable[..., Job], body: Callable[..., dict[str, Any]]
+) -> None:
     Plan.objects.update(gpu_seconds_per_month=3)
     submit()
     submit()
@@ -150,18 +179,22 @@ def test_gpu_seconds_count_what_is_promised_and_then_what_was_spent(as_alice, su
     submit()
 
 
-def test_the_video_that_fills_the_storage_is_the_last(as_alice, submit, body):
+def test_no_video_is_accepted_after_the_storage_is_full(
+    as_alice: ApiClient, submit: Callable[..., Job], body: Callable[..., dict[str, Any]]
+) -> None:
     Plan.objects.update(storage_bytes=100)
     submit()
     finish(result_bytes=99)
     submit()
     finish(result_bytes=99)
-    answer = as_alice.post("/v1/videos", body())
-    assert refusal(answer) == ("quota_exceeded", "team", "storage_bytes", 100, 0, None)
-    assert "Delete videos" in answer.json()["error"]["message"]
+    response = as_alice.post("/v1/videos", body())
+    assert refusal(response) == ("quota_exceeded", "team", "storage_bytes", 100, 0, None)
+    assert "Delete videos" in response.json()["error"]["message"]
 
 
-def test_a_refusal_leaves_nothing_behind(as_alice, alice, body, settings):
+def test_a_rejected_submit_writes_nothing(
+    as_alice: ApiClient, alice: Person, body: Callable[..., dict[str, Any]], settings: Settings
+) -> None:
     ApiKey.objects.update(videos_per_day=0)
     before = alice.wallet.balance
     assert as_alice.post("/v1/videos", body()).status_code == 429
@@ -176,7 +209,9 @@ def test_a_refusal_leaves_nothing_behind(as_alice, alice, body, settings):
     ("plan", "override", "site", "days"),
     [(None, None, 0, None), (None, None, 5, 5), (7, None, 0, 7), (7, None, 5, 5), (7, 3, 5, 3), (None, 9, 0, 9)],
 )
-def test_a_video_is_kept_for_the_shorter_of_plan_and_site(plan, override, site, days, alice, submit, settings):
+def test_a_video_is_kept_for_the_shorter_of_plan_and_site(
+    plan: Any, override: Any, site: Any, days: Any, alice: Person, submit: Callable[..., Job], settings: Settings
+) -> None:
     settings.RETENTION_DAYS = site
     Plan.objects.update(retention_days=plan)
     PlanOverride.objects.create(team=alice.team, retention_days=override)
@@ -185,7 +220,13 @@ def test_a_video_is_kept_for_the_shorter_of_plan_and_site(plan, override, site, 
     assert (job.expires_at and round((job.expires_at - job.finished_at) / timedelta(days=1), 3)) == days
 
 
-def test_an_override_decides_how_many_run_at_once_and_how_heavy_the_team_is(alice, charlie, submit, as_charlie, body):
+def test_an_override_sets_the_running_limit_and_the_weight(
+    alice: Person,
+    charlie: Person,
+    submit: Callable[..., Job],
+    as_charlie: ApiClient,
+    body: Callable[..., dict[str, Any]],
+) -> None:
     Plan.objects.update(max_running=1)
     PlanOverride.objects.create(team=alice.team, max_running=2, weight=3)
     for _ in range(3):
@@ -200,11 +241,17 @@ def test_an_override_decides_how_many_run_at_once_and_how_heavy_the_team_is(alic
     assert charlie.wallet.plan.max_running == 1
 
 
-def test_weights_of_overrides_share_the_gpus(alice, charlie, submit, as_charlie, body):
+def test_weights_of_overrides_share_the_gpus(
+    alice: Person,
+    charlie: Person,
+    submit: Callable[..., Job],
+    as_charlie: ApiClient,
+    body: Callable[..., dict[str, Any]],
+) -> None:
     Plan.objects.update(max_running=100)
     PlanOverride.objects.create(team=alice.team, weight=3)
     for _ in range(8):
         submit()
         as_charlie.post("/v1/videos", body())
     claimed = [claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0) for _ in range(8)]
-    assert sum(job.team_id == alice.team.pk for job in claimed) == 6
+    assert sum(job.team_id == alice.team.pk for job in claimed if job) == 6

@@ -1,4 +1,4 @@
-"""Who loses access to a team loses the work in hand there; a closed team loses all it made."""
+"""A member who loses access loses the jobs in that team. A deleted team loses all its videos."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ def state(job: Job) -> str:
     return Job.objects.get(pk=job.pk).state
 
 
-def test_the_persons_keys_and_jobs_end_and_nobody_elses(
+def test_only_the_keys_and_jobs_of_the_removed_member_end(
     alice: Person, charlie: Person, submit: Callable[..., Job], body: Callable[..., dict[str, Any]]
 ) -> None:
     running = submit()
@@ -28,8 +28,8 @@ def test_the_persons_keys_and_jobs_end_and_nobody_elses(
     queued = submit()
     Membership.objects.create(team=alice.team, user=charlie.user, role=Role.MEMBER)
     _, key = create_api_key(team=alice.team, creator=charlie.user, name="in the team")
-    answer = ApiClient({"X-API-Key": key}).post("/v1/videos", body())
-    theirs = Job.objects.get(pk=answer.json()["id"].removeprefix("vid_"))
+    response = ApiClient({"X-API-Key": key}).post("/v1/videos", body())
+    theirs = Job.objects.get(pk=response.json()["id"].removeprefix("vid_"))
 
     revoke_access(team=alice.team, user=alice.user)
 
@@ -42,7 +42,7 @@ def test_the_persons_keys_and_jobs_end_and_nobody_elses(
     assert ApiClient({"X-API-Key": key}).get("/v1/videos").status_code == 200
 
 
-def test_everywhere_means_every_team(alice: Person, charlie: Person) -> None:
+def test_access_is_revoked_in_every_team(alice: Person, charlie: Person) -> None:
     Membership.objects.create(team=alice.team, user=charlie.user, role=Role.MEMBER)
     create_api_key(team=alice.team, creator=charlie.user, name="in the other team")
     assert alice.key
@@ -51,7 +51,7 @@ def test_everywhere_means_every_team(alice: Person, charlie: Person) -> None:
     assert set(ApiKey.objects.filter(revoked_at=None).values_list("creator", flat=True)) == {alice.user.pk}
 
 
-def test_a_closed_team_loses_its_videos_and_everybody_in_it(alice: Person, submit: Callable[..., Job]) -> None:
+def test_a_deleted_team_loses_its_videos_and_members(alice: Person, submit: Callable[..., Job]) -> None:
     job = submit()
     assert delete_team(team=alice.team)
     assert not delete_team(team=alice.team)

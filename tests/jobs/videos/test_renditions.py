@@ -1,17 +1,19 @@
-"""What is made of a video on demand: once, kept beside it, gone with it; never more at once than a process bears."""
+"""Renditions on demand: rendered once, stored with the video, deleted with it, and limited in number at a time."""
 
 import io
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from django.core.files.storage import default_storage
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
@@ -25,14 +27,15 @@ from jobs.storage.signed_urls import signed_content_url
 from jobs.videos import renditions
 from jobs.videos.cleanup import delete_due_files
 from jobs.videos.orphans import sweep_orphans
+from tests.support.api_client import ApiClient
 from tests.support.videos import finish_next
 from tests.support.workers import wait_until
 
 MADE = ("gif", "spritesheet")
 
 
-def film(folder: Path, suffix: str = "mp4", size: int = 64) -> bytes:
-    """Eight frames that grow brighter."""
+def encode_video(folder: Path, suffix: str = "mp4", size: int = 64) -> bytes:
+    """Return a video with eight frames of increasing brightness."""
     path = folder / f"made-for-the-test.{suffix}"
     frames = np.stack([np.full((size * 3 // 4, size, 3), 30 * number, np.uint8) for number in range(8)])
     (write_gif if suffix == "gif" else write_mp4)(frames, 8, path)
@@ -40,8 +43,8 @@ def film(folder: Path, suffix: str = "mp4", size: int = 64) -> bytes:
 
 
 @pytest.fixture
-def job(finished_of, tmp_path) -> Job:
-    return finished_of(film(tmp_path))
+def job(finished_of: Callable[..., Job], tmp_path: Path) -> Job:
+    return finished_of(encode_video(tmp_path))
 
 
 def path(job: Job, variant: str) -> str:
@@ -49,7 +52,7 @@ def path(job: Job, variant: str) -> str:
 
 
 def stored(job: Job) -> set[str]:
-    """Names below the job's folder."""
+    """Return the names of the files in the job's folder."""
 
     def walk(folder: str) -> set[str]:
         folders, files = default_storage.listdir(folder)
@@ -61,7 +64,7 @@ def stored(job: Job) -> set[str]:
         return set()
 
 
-def test_a_gif_is_made_once_and_kept(job, as_alice, tmp_path):
+def test_a_gif_is_rendered_once_and_stored(job: Job, as_alice: ApiClient, tmp_path: Path) -> None:
     first = as_alice.get(path(job, "gif"))
     assert (first.status_code, first["Content-Type"]) == (200, "image/gif")
     assert first["Content-Disposition"] == 'inline; filename="the-camera-pans-left.gif"'
@@ -71,24 +74,24 @@ def test_a_gif_is_made_once_and_kept(job, as_alice, tmp_path):
     assert (info.codec, info.width, info.height, info.num_frames) == ("gif", 64, 48, 8)
     kept = Rendition.objects.get()
     made_at = default_storage.get_modified_time(kept.key)
-    default_storage.delete(job.result_key)  # it could not be made a second time
+    default_storage.delete(job.result_key)  # a second rendering would fail
     again = as_alice.get(path(job, "gif"))
     assert (again.content, again["ETag"]) == (first.content, first["ETag"])
     assert default_storage.get_modified_time(kept.key) == made_at
 
 
-def test_a_spritesheet_says_how_it_is_laid_out(job, as_alice):
-    answer = as_alice.get(path(job, "spritesheet"))
-    assert (answer.status_code, answer["Content-Type"]) == (200, "image/jpeg")
-    assert answer["X-Spritesheet"] == f"tile={256}x{192}; columns=3; frames=8"
-    with Image.open(io.BytesIO(answer.content)) as sheet:
+def test_a_sprite_sheet_has_a_header_with_its_layout(job: Job, as_alice: ApiClient) -> None:
+    response = as_alice.get(path(job, "spritesheet"))
+    assert (response.status_code, response["Content-Type"]) == (200, "image/jpeg")
+    assert response["X-Spritesheet"] == f"tile={256}x{192}; columns=3; frames=8"
+    with Image.open(io.BytesIO(response.content)) as sheet:
         assert sheet.size == (3 * 256, 3 * 192)
         tiles = [sheet.getpixel((256 * (n % 3) + 128, 192 * (n // 3) + 96))[0] for n in range(8)]
     assert tiles == sorted(tiles)
     assert tiles[-1] > 180
 
 
-def test_range_head_and_links_of_what_is_made(job, as_alice, client):
+def test_range_head_and_links_of_renditions(job: Job, as_alice: ApiClient, client: Client) -> None:
     for variant in MADE:
         head = as_alice.client.head(path(job, variant), headers=as_alice.headers)
         whole = as_alice.get(path(job, variant)).content
@@ -98,21 +101,25 @@ def test_range_head_and_links_of_what_is_made(job, as_alice, client):
         assert client.get(signed_content_url("", job, variant)).content == whole
 
 
-def test_of_a_gif_video_and_gif_are_the_same_file(finished_of, as_alice, tmp_path):
-    content = film(tmp_path, "gif")
+def test_the_variants_video_and_gif_of_a_gif_are_the_same_file(
+    finished_of: Callable[..., Job], as_alice: ApiClient, tmp_path: Path
+) -> None:
+    content = encode_video(tmp_path, "gif")
     job = finished_of(content, output_format="gif")
     for variant in ("video", "gif"):
-        answer = as_alice.get(path(job, variant))
-        assert (answer.content, answer["Content-Type"]) == (content, "image/gif")
+        response = as_alice.get(path(job, variant))
+        assert (response.content, response["Content-Type"]) == (content, "image/gif")
     assert as_alice.get(path(job, "spritesheet")).status_code == 200
     assert [kept.name for kept in Rendition.objects.all()] == ["spritesheet"]
 
 
 @pytest.mark.parametrize("variant", ["video", *MADE, "thumbnail"])
-def test_before_and_after_its_time(variant, submit, job, as_alice):
+def test_before_completion_and_after_retention(
+    variant: str, submit: Callable[..., Job], job: Job, as_alice: ApiClient
+) -> None:
     def outcome(job: Job) -> tuple[int, str]:
-        answer = as_alice.get(path(job, variant))
-        return answer.status_code, answer.json()["error"]["code"]
+        response = as_alice.get(path(job, variant))
+        return response.status_code, response.json()["error"]["code"]
 
     assert outcome(submit()) == (409, "not_ready")
     Job.objects.filter(pk=job.pk).update(expires_at=timezone.now())
@@ -122,7 +129,7 @@ def test_before_and_after_its_time(variant, submit, job, as_alice):
     assert not Rendition.objects.exists()
 
 
-def test_there_are_no_other_variants(job, as_alice):
+def test_unknown_variants_are_rejected(job: Job, as_alice: ApiClient) -> None:
     for name in (
         "hologram",
         "",
@@ -134,13 +141,13 @@ def test_there_are_no_other_variants(job, as_alice):
         "%00",
         "gif%0d%0aX: y",
     ):
-        answer = as_alice.get(path(job, name))
-        assert (answer.status_code, answer.json()["error"]["param"]) == (422, "variant"), name
+        response = as_alice.get(path(job, name))
+        assert (response.status_code, response.json()["error"]["param"]) == (422, "variant"), name
     assert not Rendition.objects.exists()
 
 
 @pytest.mark.parametrize("end", ["deleted", "expired"])
-def test_what_was_made_goes_with_the_video(end, job, as_alice):
+def test_renditions_are_deleted_with_the_video(end: str, job: Job, as_alice: ApiClient) -> None:
     for variant in MADE:
         assert as_alice.get(path(job, variant)).status_code == 200
     assert stored(job) == {"source.png", "video.mp4", "poster.jpg", "video.gif", "spritesheet.jpg"}
@@ -154,7 +161,7 @@ def test_what_was_made_goes_with_the_video(end, job, as_alice):
     assert not list(find_discrepancies())
 
 
-def test_sweep_and_audit_know_what_was_made(job, as_alice):
+def test_the_sweep_and_the_ledger_check_know_renditions(job: Job, as_alice: ApiClient) -> None:
     Job.objects.update()
     for variant in MADE:
         as_alice.get(path(job, variant))
@@ -163,41 +170,43 @@ def test_sweep_and_audit_know_what_was_made(job, as_alice):
     sweep_orphans(older_than=timedelta(0))
     assert {"video.gif", "spritesheet.jpg"} < stored(job)
     assert not list(find_missing_results())
-    assert not list(find_discrepancies())  # what was made is not counted in the stored bytes
+    assert not list(find_discrepancies())  # renditions do not count as stored bytes
     key = Rendition.objects.get(name="gif").key
     default_storage.delete(key)
     assert [discrepancy.location for discrepancy in find_missing_results()] == [f"{job.id} {key}"]
 
 
-def test_a_broken_film_leaves_nothing(finished_of, as_alice, tmp_path):
-    whole = film(tmp_path)
+def test_a_damaged_video_leaves_no_files(finished_of: Callable[..., Job], as_alice: ApiClient, tmp_path: Path) -> None:
+    whole = encode_video(tmp_path)
     job = finished_of(whole[: len(whole) // 3])
     for variant in MADE:
-        answer = as_alice.get(path(job, variant))
-        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "file_damaged")
+        response = as_alice.get(path(job, variant))
+        assert (response.status_code, response.json()["error"]["code"]) == (409, "file_damaged")
     assert stored(job) == {"source.png", "video.mp4", "poster.jpg"}
     assert not Rendition.objects.exists()
 
 
-def test_a_storage_that_takes_no_more_leaves_nothing_half(job, as_alice, monkeypatch):
+def test_a_full_storage_leaves_no_partial_file(job: Job, as_alice: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
     save = default_storage.save
 
-    def break_off(name, content, **kwargs):
+    def break_off(name: str, content: Any, **kwargs: Any) -> None:
         save(name, io.BytesIO(content.read()[:100]))
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(default_storage, "save", break_off)
-        answer = as_alice.get(path(job, "gif"))
-        assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+        response = as_alice.get(path(job, "gif"))
+        assert (response.status_code, response["Retry-After"]) == (503, "2")
     assert stored(job) == {"source.png", "video.mp4", "poster.jpg"}
     assert as_alice.get(path(job, "gif")).content[:4] == b"GIF8"
 
 
-def test_a_video_that_is_deleted_meanwhile_leaves_nothing(job, as_alice, monkeypatch):
+def test_a_video_deleted_during_rendering_leaves_no_files(
+    job: Job, as_alice: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     video_to_gif = renditions.video_to_gif
 
-    def delete_first(*args):
+    def delete_first(*args: Any) -> None:
         delete_job(job=job)
         assert delete_due_files() == 1
         video_to_gif(*args)
@@ -209,26 +218,26 @@ def test_a_video_that_is_deleted_meanwhile_leaves_nothing(job, as_alice, monkeyp
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_at_once_make_one(job, as_alice, monkeypatch):
-    """Four threads, each with a connection of its own, as four processes have."""
+def test_concurrent_requests_render_once(job: Job, as_alice: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four threads, each with its own connection, like four processes."""
     monkeypatch.setattr(renditions, "_TEAM_LIMIT", 4)
     made, video_to_gif = [], renditions.video_to_gif
     monkeypatch.setattr(renditions, "video_to_gif", lambda *args: (made.append(args), video_to_gif(*args)))
     begin = threading.Barrier(4)
 
-    def ask(_: int):
+    def ask(_: int) -> Any:
         begin.wait(60)
         return asked(as_alice, job, "gif")
 
     with ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(ask, range(4)))
-    assert Counter(answer.status_code for answer in answers) == {200: 4}
-    assert len({answer.content for answer in answers}) == 1
+        responses = list(threads.map(ask, range(4)))
+    assert Counter(response.status_code for response in responses) == {200: 4}
+    assert len({response.content for response in responses}) == 1
     assert (len(made), Rendition.objects.count()) == (1, 1)
 
 
-def asked(api, job: Job, variant: str):
-    """The answer in a thread of its own, which gives its connection back."""
+def asked(api: ApiClient, job: Job, variant: str) -> Any:
+    """Send a request in a thread, then close the thread's connection."""
     try:
         return api.get(path(job, variant))
     finally:
@@ -236,12 +245,12 @@ def asked(api, job: Job, variant: str):
 
 
 @pytest.fixture
-def slow_gifs(monkeypatch) -> Iterator[threading.Event]:
-    """GIFs are not finished before the event is set."""
+def slow_gifs(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Rendering of GIFs waits until the event is set."""
     go_on = threading.Event()
     video_to_gif = renditions.video_to_gif
 
-    def slowly(*args):
+    def slowly(*args: Any) -> None:
         assert go_on.wait(60)
         video_to_gif(*args)
 
@@ -251,26 +260,35 @@ def slow_gifs(monkeypatch) -> Iterator[threading.Event]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_more_than_a_process_bears_are_told_to_come_again(job, as_alice, monkeypatch, slow_gifs):
+def test_requests_beyond_the_limit_of_a_process_get_503(
+    job: Job, as_alice: ApiClient, monkeypatch: pytest.MonkeyPatch, slow_gifs: Any
+) -> None:
     monkeypatch.setattr(renditions, "_TEAM_LIMIT", 9)
     with ThreadPoolExecutor(4) as threads:
         waiting = [threads.submit(asked, as_alice, job, "gif") for _ in range(4)]
         try:
-            wait_until(lambda: renditions._RENDER_LIMITER._places._value == 0)
+            wait_until(lambda: renditions._RENDER_LIMITER._semaphore._value == 0)
             refused = asked(as_alice, job, "spritesheet")
         finally:
             slow_gifs.set()
         assert (refused.status_code, refused["Retry-After"]) == (503, "2")
         assert refused.json()["error"]["code"] == "overloaded"
-        assert [answer.result().status_code for answer in waiting] == [200] * 4
-    assert asked(as_alice, job, "spritesheet").status_code == 200  # places are given back
+        assert [response.result().status_code for response in waiting] == [200] * 4
+    assert asked(as_alice, job, "spritesheet").status_code == 200  # the slots are free again
     assert asked(as_alice, job, "video").status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_team_leaves_makers_to_the_others(job, as_alice, as_charlie, body, slow_gifs, tmp_path):
+def test_a_team_cannot_use_all_rendering_slots(
+    job: Job,
+    as_alice: ApiClient,
+    as_charlie: ApiClient,
+    body: Callable[..., dict[str, Any]],
+    slow_gifs: Any,
+    tmp_path: Path,
+) -> None:
     assert as_charlie.post("/v1/videos", body()).status_code == 202
-    charlies = finish_next(film(tmp_path))
+    charlies = finish_next(encode_video(tmp_path))
     with ThreadPoolExecutor(2) as threads:
         waiting = [threads.submit(asked, as_alice, job, "gif") for _ in range(2)]
         try:
@@ -279,7 +297,7 @@ def test_one_team_leaves_makers_to_the_others(job, as_alice, as_charlie, body, s
             other = asked(as_charlie, charlies, "spritesheet")
         finally:
             slow_gifs.set()
-        assert [answer.result().status_code for answer in waiting] == [200] * 2
+        assert [response.result().status_code for response in waiting] == [200] * 2
     error = refused.json()["error"]
     assert (refused.status_code, error["code"], error["scope"], error["limit"]) == (429, "too_many_at_once", "team", 2)
     assert (refused["Retry-After"], other.status_code) == ("2", 200)
@@ -288,7 +306,7 @@ def test_one_team_leaves_makers_to_the_others(job, as_alice, as_charlie, body, s
 
 
 @pytest.mark.parametrize("variant", MADE)
-def test_what_was_kept_and_lost_is_made_anew(variant, job, as_alice):
+def test_a_lost_rendition_is_rendered_again(variant: str, job: Job, as_alice: ApiClient) -> None:
     first = as_alice.get(path(job, variant))
     kept = Rendition.objects.get()
     default_storage.delete(kept.key)
@@ -297,7 +315,7 @@ def test_what_was_kept_and_lost_is_made_anew(variant, job, as_alice):
     assert default_storage.exists(kept.key)
     assert Rendition.objects.get() == kept
     assert not list(find_missing_results())
-    # Without the film nothing can be made of it.
+    # Without the file of the video nothing can be rendered.
     default_storage.delete(kept.key)
     default_storage.delete(job.result_key)
     assert as_alice.get(path(job, variant)).status_code == 410

@@ -1,4 +1,4 @@
-"""Lists of videos by words, state and model: what is found, and that an index finds it."""
+"""Lists of videos by words, state and model: their content, and the use of indexes."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +15,7 @@ from jobs.videos.search import VideoFilter, list_videos
 from tests.benchmarks.many_jobs import fill_videos
 from tests.support.people import Person
 
-# More than the newest ones that are looked through before an index on words is asked.
+# More than the newest videos, which are searched before the index on words is used.
 MANY = 3_100
 
 
@@ -33,7 +33,7 @@ def prompts(team: Team, search: str, **more: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("state", [State.CANCELED, State.QUEUED])
-def test_words_of_one_and_two_letters_in_scripts_without_spaces(
+def test_words_of_one_and_two_characters_in_scripts_without_spaces(
     state: State, alice: Person, submit: Callable[..., Job]
 ) -> None:
     texts = ["一只熊猫在雨中", "熊在等猫", "A panda, slowly: 熊猫", "a cat", "ねこが走る"]
@@ -85,12 +85,12 @@ def test_pages_of_a_common_word_follow_each_other(many: Team) -> None:
         (VideoFilter(search="饼"), "job_letters"),
     ],
 )
-def test_what_is_rare_is_looked_up(filters: VideoFilter, index: str, many: Team, plans: list[str]) -> None:
+def test_rare_values_use_an_index(filters: VideoFilter, index: str, many: Team, plans: list[str]) -> None:
     list_videos(team=many, filters=filters, limit=20)
     assert index in " ".join(plans)
 
 
-def test_behind_its_wall_a_team_s_list_is_read_in_the_order_of_its_index(many: Team) -> None:
+def test_with_row_policies_a_list_is_read_in_index_order(many: Team) -> None:
     tenancy.activate(team_id=many.pk)
     try:
         plan = Job.objects.for_team(many).order_by("-pk")[:21].explain()
@@ -102,12 +102,12 @@ def test_behind_its_wall_a_team_s_list_is_read_in_the_order_of_its_index(many: T
 
 @pytest.fixture
 def plans(db: None) -> Iterator[list[str]]:
-    """What Postgres says of each statement that a function ran. So few rows it would read one by one, if it could."""
-    said: list[str] = []
+    """Collect the plans of statements inside functions. Sequential scans, which small tables favor, are disabled."""
+    messages: list[str] = []
     connection.ensure_connection()
 
     def listen(notice: Any) -> None:
-        said.append(notice.message_primary)
+        messages.append(notice.message_primary)
 
     connection.connection.add_notice_handler(listen)
     settings = {
@@ -121,5 +121,5 @@ def plans(db: None) -> Iterator[list[str]]:
         cursor.execute("LOAD 'auto_explain'")
         for name, value in settings.items():
             cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
-    yield said
+    yield messages
     connection.connection.remove_notice_handler(listen)

@@ -1,7 +1,9 @@
-"""200 submits at once through four web processes: of whatever there is enough of for 50, exactly 50 get it."""
+"""200 concurrent submits through four web processes: with a limit of 50, exactly 50 are accepted."""
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,8 @@ from accounts.quota.models import LedgerEntry, Plan, PlanOverride, UsageDay
 from accounts.quota.services import grant
 from jobs.models import Job
 from jobs.queue.ledger_check import find_discrepancies
+from tests.support.people import Person
+from tests.support.web_processes import WebProcesses
 
 CAPS = {
     "team's credits": (
@@ -40,16 +44,18 @@ CAPS = {
 
 
 @pytest.mark.parametrize("name", CAPS)
-def test_exactly_50_of_200_are_accepted(name, web_processes, alice, body):
+def test_exactly_50_of_200_are_accepted(
+    name: str, web_processes: Callable[..., WebProcesses], alice: Person, body: Callable[..., dict[str, Any]]
+) -> None:
     limit, refusal = CAPS[name]
     headers = alice.headers
     limit(alice)
     before = alice.wallet.balance
     web = web_processes(4)
     with web.client(headers) as client, ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: client.post("/v1/videos", json=body()), range(200)))
-    assert Counter(answer.status_code for answer in answers) == {202: 50, 429: 150}
-    errors = [answer.json()["error"] for answer in answers if answer.status_code == 429]
+        responses = list(pool.map(lambda _: client.post("/v1/videos", json=body()), range(200)))
+    assert Counter(response.status_code for response in responses) == {202: 50, 429: 150}
+    errors = [response.json()["error"] for response in responses if response.status_code == 429]
     assert {(error["code"], error["scope"], error["quota"]) for error in errors} == {refusal}
     assert Job.objects.count() == LedgerEntry.objects.filter(kind="reserve").count() == 50
     assert (alice.wallet.balance, alice.wallet.reserved) == (before - 50, 50)

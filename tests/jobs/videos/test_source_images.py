@@ -1,35 +1,40 @@
-"""Pictures by address: fetched where the operator allows it, from public addresses, within bounds; else a 422."""
+"""Images by URL: fetched if the operator allows it, from public IP addresses, within limits; otherwise 422."""
 
 import gzip
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, connections
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from common.concurrency import ConcurrencyLimiter
 from common.messages import Message
 from jobs.models import Job
 from jobs.videos import source_images
+from tests.support.api_client import ApiClient
 from tests.support.images import png
+from tests.support.people import Person
 from tests.support.ports import own_port
+from tests.support.web_processes import WebProcesses
 from tests.support.webhook_receiver import Receiver, receiving, say
 
 
 @pytest.fixture
-def allowed(settings) -> None:
+def allowed(settings: Settings) -> None:
     settings.IMAGE_URL_FETCH_ENABLED = settings.IMAGE_URL_FETCH_ALLOW_HTTP = True
 
 
 @pytest.fixture
-def host(settings, allowed) -> Iterator[Receiver]:
-    """A host of pictures on loopback, from where the guard lets them be fetched in this test."""
+def host(settings: Settings, allowed: None) -> Iterator[Receiver]:
+    """A server of images on loopback, which the settings of this test allow."""
     settings.IMAGE_URL_FETCH_ALLOW_LOOPBACK = True
     with receiving() as there:
         there.answer = lambda handler: say(handler, 200, png(), **{"Content-Type": "image/png"})
@@ -37,48 +42,54 @@ def host(settings, allowed) -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def ask(as_alice, body):
-    """The answer to a submit whose picture lies at an address."""
+def ask(as_alice: ApiClient, body: Callable[..., dict[str, Any]]) -> Any:
+    """Return a function that submits a video with the image at a URL."""
 
-    def submit(url: str, path: str = "/v1/videos", **headers: str):
+    def submit(url: str, path: str = "/v1/videos", **headers: str) -> Any:
         return as_alice.post(path, body(image_base64=..., image_url=url), **headers)
 
     return submit
 
 
-def refused(answer) -> str:
-    """What kind of complaint about `image_url` an answer is."""
-    assert answer.status_code == 422, answer.content
-    error = answer.json()["error"]
+def refused(response: Any) -> str:
+    """Return the type of the error about `image_url` in a response."""
+    assert response.status_code == 422, response.content
+    error = response.json()["error"]
     assert (error["param"], error["details"][0]["loc"]) == ("image_url", ["image_url"])
     assert error["message"].startswith("image_url: ")
     assert not Job.objects.exists()
     return error["details"][0]["type"]
 
 
-def test_off_unless_the_operator_allows_it(ask, as_alice, settings):
+def test_off_unless_the_operator_allows_it(ask: Any, as_alice: ApiClient, settings: Settings) -> None:
     assert not settings.IMAGE_URL_FETCH_ENABLED
-    answer = ask("https://example.com/cat.png")
-    assert refused(answer) == "not_allowed"
-    assert "disabled on this site" in answer.json()["error"]["message"]
+    response = ask("https://example.com/cat.png")
+    assert refused(response) == "not_allowed"
+    assert "disabled on this site" in response.json()["error"]["message"]
     legacy = ask("https://example.com/cat.png", "/generate")
     assert (legacy.status_code, legacy.json()["code"]) == (422, "INVALID_ARGUMENT")
 
 
-def test_the_same_in_openai_s_words(as_alice, body, host, settings):
+def test_input_reference_of_openai(
+    as_alice: ApiClient, body: Callable[..., dict[str, Any]], host: Receiver, settings: Settings
+) -> None:
     reference = body(image_base64=..., input_reference={"image_url": host.url})
     assert as_alice.post("/v1/videos", reference).status_code == 202
     assert len(host.calls) == 1
     settings.IMAGE_URL_FETCH_ENABLED = False
-    answer = as_alice.post("/v1/videos", reference)
-    error = answer.json()["error"]
-    assert (answer.status_code, error["param"], error["details"][0]["type"]) == (422, "input_reference", "not_allowed")
+    response = as_alice.post("/v1/videos", reference)
+    error = response.json()["error"]
+    assert (response.status_code, error["param"], error["details"][0]["type"]) == (
+        422,
+        "input_reference",
+        "not_allowed",
+    )
     assert (len(host.calls), Job.objects.count()) == (1, 1)
 
 
-def test_a_picture_is_fetched_for_submit_quote_and_form(ask, as_alice, host):
-    answer = ask(f"{host.url}/cat.png?size=large")
-    assert answer.status_code == 202, answer.content
+def test_an_image_is_fetched_for_submit_quote_and_form(ask: Any, as_alice: ApiClient, host: Receiver) -> None:
+    response = ask(f"{host.url}/cat.png?size=large")
+    assert response.status_code == 202, response.content
     [call] = host.calls
     assert call.path == "/cat.png?size=large"
     assert (call.headers["User-Agent"], call.headers["Accept-Encoding"]) == ("Mutoscope-Pictures/1", "identity")
@@ -87,12 +98,12 @@ def test_a_picture_is_fetched_for_submit_quote_and_form(ask, as_alice, host):
         assert file.read(4) == b"\x89PNG"
     assert ask(host.url, "/v1/videos/quote").json()["credits"] >= 1
     form = {"image_url": host.url, "prompt": "x", "num_frames": "8", "resolution": "256p"}
-    answer = as_alice.client.post("/v1/videos", form, headers=as_alice.headers)
-    assert answer.status_code == 202, answer.content
+    response = as_alice.client.post("/v1/videos", form, headers=as_alice.headers)
+    assert response.status_code == 202, response.content
     assert len(host.calls) == 3
 
 
-def test_what_the_other_side_says_of_its_bytes_is_not_believed(ask, host):
+def test_the_content_type_of_the_response_is_ignored(ask: Any, host: Receiver) -> None:
     host.answer = lambda handler: say(handler, 200, png(), **{"Content-Type": "text/html"})
     assert ask(f"{host.url}/cat.html").status_code == 202
 
@@ -108,7 +119,7 @@ def test_what_the_other_side_says_of_its_bytes_is_not_believed(ask, host):
         (png(9000, 8), "picture_too_large"),
     ],
 )
-def test_what_is_no_picture_of_ours(content, kind, ask, host):
+def test_unsupported_images_are_rejected(content: Any, kind: str, ask: Any, host: Receiver) -> None:
     host.answer = lambda handler: say(handler, 200, content, **{"Content-Type": "image/png"})
     assert refused(ask(host.url)) == kind
 
@@ -116,25 +127,25 @@ def test_what_is_no_picture_of_ours(content, kind, ask, host):
 @pytest.mark.parametrize(
     ("status", "kind"), [(500, "not_found"), (404, "not_found"), (204, "not_found"), (206, "not_found")]
 )
-def test_answers_that_are_no_success(status, kind, ask, host):
+def test_unsuccessful_responses_are_rejected(status: int, kind: str, ask: Any, host: Receiver) -> None:
     host.answer = lambda handler: say(handler, status, b"")
-    answer = ask(host.url)
-    assert refused(answer) == kind
-    assert str(status) in answer.json()["error"]["message"]
+    response = ask(host.url)
+    assert refused(response) == kind
+    assert str(status) in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirects_are_not_followed(status, ask, host):
+def test_redirects_are_not_followed(status: int, ask: Any, host: Receiver) -> None:
     host.answer = lambda handler: say(handler, status, Location=f"{host.url}/elsewhere")
     assert refused(ask(host.url)) == "redirect"
     assert [call.path for call in host.calls] == ["/"]
 
 
-def test_a_gigabyte_is_broken_off(ask, host, settings):
+def test_a_large_response_is_aborted(ask: Any, host: Receiver, settings: Settings) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 3_000_000
     sent = []
 
-    def flood(handler):
+    def flood(handler: Any) -> None:
         handler.send_response(200)
         handler.end_headers()
         try:
@@ -145,17 +156,17 @@ def test_a_gigabyte_is_broken_off(ask, host, settings):
             return
 
     host.answer = flood
-    answer = ask(host.url)
-    assert refused(answer) == "too_large"
-    assert "3 MB" in answer.json()["error"]["message"]
+    response = ask(host.url)
+    assert refused(response) == "too_large"
+    assert "3 MB" in response.json()["error"]["message"]
     assert len(sent) < 100
 
 
-def test_what_drips_is_cut_off(ask, host, settings):
+def test_a_slow_response_is_aborted(ask: Any, host: Receiver, settings: Settings) -> None:
     settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS = 1
 
-    def drip(start: bytes):
-        def answer(handler):
+    def drip(start: bytes) -> Any:
+        def response(handler: Any) -> None:
             handler.wfile.write(start)
             for _ in range(600):
                 try:
@@ -164,24 +175,26 @@ def test_what_drips_is_cut_off(ask, host, settings):
                     return
                 time.sleep(0.1)
 
-        return answer
+        return response
 
     head = b"HTTP/1.1 200 OK\r\n"
     for start in (head + b"\r\n", head + b"Content-Length: 9999\r\n\r\n", head + b"X-Slow: "):
         host.answer = drip(start)
         began = time.monotonic()
-        answer = ask(host.url)
-        assert refused(answer) == "too_slow"
-        assert "1 seconds" in answer.json()["error"]["message"]
+        response = ask(host.url)
+        assert refused(response) == "too_slow"
+        assert "1 seconds" in response.json()["error"]["message"]
         assert time.monotonic() - began < 30
 
 
-def test_the_time_holds_for_the_look_at_the_name_as_well(ask, host, settings, monkeypatch):
-    """A name server that does not answer keeps the system's resolver for half a minute, and nothing cuts it off."""
+def test_the_timeout_includes_the_name_resolution(
+    ask: Any, host: Receiver, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a name server does not respond, the system's resolver waits for half a minute, and cannot be interrupted."""
     settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS = 0.5
     go_on, looked_up, resolve = threading.Event(), [], socket.getaddrinfo
 
-    def slowly(name, *args, **kwargs):
+    def slowly(name: str, *args: Any, **kwargs: Any) -> Any:
         if name == "slow.example.com":
             go_on.wait(20)
             looked_up.append(name)
@@ -194,11 +207,11 @@ def test_the_time_holds_for_the_look_at_the_name_as_well(ask, host, settings, mo
     finally:
         go_on.set()
     settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS = 60
-    assert ask(host.url).status_code == 202  # the place is free again
+    assert ask(host.url).status_code == 202  # the slot is free again
 
 
-def test_a_body_that_breaks_off(ask, host):
-    def break_off(handler):
+def test_an_incomplete_body(ask: Any, host: Receiver) -> None:
+    def break_off(handler: Any) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n" + png()[:50])
         handler.wfile.flush()
         handler.connection.shutdown(socket.SHUT_RDWR)
@@ -207,13 +220,13 @@ def test_a_body_that_breaks_off(ask, host):
     assert refused(ask(host.url)) == "unreachable"
 
 
-def test_hosts_that_are_not_there(ask, host, settings):
+def test_unreachable_hosts(ask: Any, host: Receiver, settings: Settings) -> None:
     assert refused(ask(f"http://127.0.0.1:{own_port()}/cat.png")) == "unreachable"
     assert refused(ask("https://no-such-host.invalid/cat.png")) == "unreachable"
     assert refused(ask(host.url.replace("http:", "https:"))) in {"certificate", "unreachable"}
 
 
-def test_http_only_where_a_setting_says_so(ask, host, settings):
+def test_http_only_if_a_setting_allows_it(ask: Any, host: Receiver, settings: Settings) -> None:
     settings.IMAGE_URL_FETCH_ALLOW_HTTP = False
     assert refused(ask(host.url)) == "not_https"
     assert refused(ask(host.url.replace("http:", "HTTP:"))) == "not_https"
@@ -243,7 +256,7 @@ def test_http_only_where_a_setting_says_so(ask, host, settings):
         "[64:ff9b::7f00:1]",
     ],
 )
-def test_private_addresses_are_not_fetched(name, ask, allowed):
+def test_private_ip_addresses_are_not_fetched(name: str, ask: Any, allowed: None) -> None:
     with receiving() as there:
         port = there.url.rpartition(":")[2]
         for scheme in ("http", "https"):
@@ -253,7 +266,7 @@ def test_private_addresses_are_not_fetched(name, ask, allowed):
         assert there.calls == []
 
 
-def test_loopback_may_be_allowed_and_the_rest_stays_shut(ask, host):
+def test_only_loopback_is_allowed_by_the_setting(ask: Any, host: Receiver) -> None:
     for name in ("169.254.169.254", "10.0.0.1", "[fd00:ec2::254]"):
         assert refused(ask(f"http://{name}/")) == "private_address"
 
@@ -279,26 +292,26 @@ def test_loopback_may_be_allowed_and_the_rest_stays_shut(ask, host):
         None,
     ],
 )
-def test_what_is_no_address(url, ask, allowed):
+def test_invalid_urls_are_rejected(url: Any, ask: Any, allowed: None) -> None:
     assert refused(ask(url)) in {"malformed", "blank", "wrong_type", "not_text", "null", "max_length"}
 
 
-def test_exactly_one_picture(as_alice, body, host):
+def test_exactly_one_image(as_alice: ApiClient, body: Callable[..., dict[str, Any]], host: Receiver) -> None:
     for other in ("image_base64", "image", "input_reference"):
         if other == "image_base64":
-            answer = as_alice.post("/v1/videos", body(image_url=host.url))
+            response = as_alice.post("/v1/videos", body(image_url=host.url))
         else:
             form = {"image_url": host.url, "prompt": "x", other: SimpleUploadedFile("cat.png", png(), "image/png")}
-            answer = Client().post("/v1/videos", form, headers=as_alice.headers)
-        error = answer.json()["error"]
-        assert (answer.status_code, error["details"][0]["type"]) == (422, "conflict"), other
+            response = Client().post("/v1/videos", form, headers=as_alice.headers)
+        error = response.json()["error"]
+        assert (response.status_code, error["details"][0]["type"]) == (422, "conflict"), other
         assert {other, "image_url"} <= set(error["message"].replace(",", "").replace(":", "").split())
-    answer = as_alice.post("/v1/videos", body(image_base64=...))
-    assert (answer.status_code, answer.json()["error"]["details"][0]["type"]) == (422, "required")
+    response = as_alice.post("/v1/videos", body(image_base64=...))
+    assert (response.status_code, response.json()["error"]["details"][0]["type"]) == (422, "required")
     assert host.calls == []
 
 
-def test_sent_again_it_is_not_fetched_again(ask, host):
+def test_a_repeated_request_does_not_fetch_again(ask: Any, host: Receiver) -> None:
     first = ask(host.url, **{"Idempotency-Key": "one"})
     assert first.status_code == 202
     host.answer = lambda handler: say(handler, 500)
@@ -316,21 +329,23 @@ def test_sent_again_it_is_not_fetched_again(ask, host):
         ("/fal/queue/mutoscope/camera", {}),
     ],
 )
-def test_nor_in_the_words_of_others(path, sent, as_alice, host):
+def test_repeated_requests_of_other_apis_do_not_fetch_again(
+    path: str, sent: Any, as_alice: ApiClient, host: Receiver
+) -> None:
     wish = {"image_url": host.url, "prompt": "x", "num_frames": 8, "resolution": "256p"}
     sent = {**sent, "input": wish} if "input" in sent else wish
-    answers = [as_alice.post(path, sent, **{"Idempotency-Key": "one"})]
+    responses = [as_alice.post(path, sent, **{"Idempotency-Key": "one"})]
     host.answer = lambda handler: say(handler, 500)
-    answers.append(as_alice.post(path, sent, **{"Idempotency-Key": "one"}))
-    assert [answer.status_code // 100 for answer in answers] == [2, 2], answers[1].content
+    responses.append(as_alice.post(path, sent, **{"Idempotency-Key": "one"}))
+    assert [response.status_code // 100 for response in responses] == [2, 2], responses[1].content
     assert (Job.objects.count(), len(host.calls)) == (1, 1)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_transaction_and_no_connection_waits_for_a_stranger(ask, host):
+def test_no_transaction_and_no_connection_is_open_during_a_fetch(ask: Any, host: Receiver) -> None:
     seen = []
 
-    def look(handler):
+    def look(handler: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -347,7 +362,7 @@ def test_no_transaction_and_no_connection_waits_for_a_stranger(ask, host):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_fetches_are_few_at_once(ask, host, monkeypatch):
+def test_concurrent_fetches_are_limited(ask: Any, host: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         source_images,
         "_FETCH_LIMITER",
@@ -355,7 +370,7 @@ def test_fetches_are_few_at_once(ask, host, monkeypatch):
     )
     refusals = []
 
-    def ask_another(handler):
+    def ask_another(handler: Any) -> None:
         thread = threading.Thread(target=lambda: (refusals.append(ask(host.url)), connection.close()))
         thread.start()
         thread.join()
@@ -368,8 +383,8 @@ def test_fetches_are_few_at_once(ask, host, monkeypatch):
     assert ask(host.url).status_code == 202
 
 
-def test_the_description_names_it_where_it_is_allowed(client, db, settings):
-    def bodies():
+def test_the_description_has_the_field_only_if_it_is_enabled(client: Client, db: None, settings: Settings) -> None:
+    def bodies() -> Any:
         schema = client.get("/v1/openapi.json").json()
         content = schema["paths"]["/v1/videos"]["post"]["requestBody"]["content"]
         names = [body["schema"]["$ref"].rpartition("/")[2] for body in content.values()]
@@ -384,21 +399,27 @@ def test_the_description_names_it_where_it_is_allowed(client, db, settings):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.xdist_group("processes")
-def test_a_team_leaves_processes_to_the_others(web_processes, alice, charlie, body, host):
-    """Two that answer one call at a time: of these, one team's slow pictures keep one."""
+def test_slow_images_of_a_team_do_not_block_all_processes(
+    web_processes: Callable[..., WebProcesses],
+    alice: Person,
+    charlie: Person,
+    body: Callable[..., dict[str, Any]],
+    host: Receiver,
+) -> None:
+    """Slow images of a team occupy only one of two processes, which handle one request at a time."""
     environment = dict.fromkeys(
         ("IMAGE_URL_FETCH_ENABLED", "IMAGE_URL_FETCH_ALLOW_HTTP", "IMAGE_URL_FETCH_ALLOW_LOOPBACK"), "1"
     )
     web = web_processes(2, **environment, IMAGE_URL_FETCH_CONCURRENCY_PER_TEAM="1")
     go_on, asked = threading.Event(), threading.Event()
 
-    def slowly(handler):
+    def slowly(handler: Any) -> None:
         if handler.path == "/slow":
             asked.set()
             go_on.wait(60)
         say(handler, 200, png())
 
-    def ask(person, path: str):
+    def ask(person: Any, path: str) -> Any:
         with web.client(person.headers) as client:
             return client.post("/v1/videos", json=body(image_base64=..., image_url=host.url + path))
 
@@ -420,18 +441,20 @@ def test_a_team_leaves_processes_to_the_others(web_processes, alice, charlie, bo
     assert Job.objects.filter(team=alice.team).count() == 2
 
 
-def test_a_batch_fetches_each_address_once(as_alice, body, host):
-    """Also where all requests are looked at before the first is taken; what is there then may not be there later."""
+def test_a_batch_fetches_each_url_once(
+    as_alice: ApiClient, body: Callable[..., dict[str, Any]], host: Receiver
+) -> None:
+    """Also with fail_fast, which checks all requests first: an image may be missing at a second fetch."""
 
-    def once(handler):
+    def once(handler: Any) -> None:
         served = sum(call.path == handler.path for call in host.calls)
         say(handler, 200, png(colour="red" if handler.path == "/b" else "blue")) if served == 1 else say(handler, 404)
 
     host.answer = once
     paths = ("/a", "/b", "/a", "/b", "/a")
     requests = [body(image_base64=..., image_url=host.url + path) for path in paths]
-    answer = as_alice.post("/v1/batches", {"on_error": "fail_fast", "requests": requests})
-    assert answer.status_code == 202, answer.content
+    response = as_alice.post("/v1/batches", {"on_error": "fail_fast", "requests": requests})
+    assert response.status_code == 202, response.content
     assert sorted(call.path for call in host.calls) == ["/a", "/b"]
     stored = {}
     for path, job in zip(paths, Job.objects.order_by("id"), strict=True):
@@ -441,14 +464,18 @@ def test_a_batch_fetches_each_address_once(as_alice, body, host):
     assert stored["/a"] != stored["/b"]
 
 
-def test_what_is_too_much_to_be_kept_is_fetched_again(as_alice, body, host, settings):
+def test_images_beyond_the_cache_are_fetched_again(
+    as_alice: ApiClient, body: Callable[..., dict[str, Any]], host: Receiver, settings: Settings
+) -> None:
     settings.MAX_BATCH_BODY_BYTES = 100
     requests = [body(image_base64=..., image_url=host.url) for _ in range(2)]
     assert as_alice.post("/v1/batches", {"requests": requests}).json()["counts"]["queued"] == 2
     assert len(host.calls) == 2
 
 
-def test_a_batch_waits_for_its_team_s_share(as_alice, body, host, settings):
+def test_a_batch_waits_for_the_team_s_limit(
+    as_alice: ApiClient, body: Callable[..., dict[str, Any]], host: Receiver, settings: Settings
+) -> None:
     settings.IMAGE_URL_FETCH_CONCURRENCY_PER_TEAM = 0
     requests = [body(), body(image_base64=..., image_url=host.url)]
     key = {"Idempotency-Key": "order-17"}

@@ -1,4 +1,7 @@
-"""GET /v1/videos/{id}/events where answers are not held back, and who may ask."""
+"""GET /v1/videos/{id}/events without long polling, and its permissions."""
+
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -11,13 +14,15 @@ from jobs.events.publisher import stream_key
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job
 from jobs.queue.wakeup import redis_client
+from tests.support.api_client import ApiClient
 from tests.support.event_listener import parse
+from tests.support.people import Person
 
 pytestmark = pytest.mark.usefixtures("all_models")
 
 
 @pytest.fixture
-def path(submit):
+def path(submit: Callable[..., Job]) -> Any:
     job = submit()
     return f"/v1/videos/{job.public_id}/events"
 
@@ -28,28 +33,28 @@ def running(path: str) -> Job:
     return job
 
 
-def record(job: Job, *events) -> None:
+def record(job: Job, *events: Any) -> None:
     for event in events:
         fields = {"kind": event.kind, "data": event.data}
         redis_client().xadd(stream_key(job.pk), fields, id=str(event.event_id))
 
 
-def test_the_video_says_where_its_events_are(as_alice, path):
+def test_a_video_has_the_url_of_its_events(as_alice: ApiClient, path: str) -> None:
     (video,) = as_alice.get("/v1/videos").json()["data"]
     assert video["urls"]["events"].endswith(path)
 
 
-def test_present_state_and_when_to_come_back(as_alice, path):
-    answer = as_alice.get(path, Accept="text/event-stream")
-    assert (answer.status_code, answer["Content-Type"]) == (200, "text/event-stream")
-    assert answer["Cache-Control"] == "no-cache, no-transform"
-    assert answer["X-Accel-Buffering"] == "no"
-    assert answer.content.decode().startswith("retry: 2000\n\n")
-    (event,) = parse(answer.content.decode())
+def test_current_state_and_retry_interval(as_alice: ApiClient, path: str) -> None:
+    response = as_alice.get(path, Accept="text/event-stream")
+    assert (response.status_code, response["Content-Type"]) == (200, "text/event-stream")
+    assert response["Cache-Control"] == "no-cache, no-transform"
+    assert response["X-Accel-Buffering"] == "no"
+    assert response.content.decode().startswith("retry: 2000\n\n")
+    (event,) = parse(response.content.decode())
     assert (event.id, event.kind, event.data["status"]) == ("1-0", "status", "queued")
 
 
-def test_coming_back_again_and_again_makes_a_whole(as_alice, path):
+def test_repeated_requests_return_all_events(as_alice: ApiClient, path: str) -> None:
     job = running(path)
     first = parse(as_alice.get(path, **{"Last-Event-ID": "1-0"}).content.decode())
     assert [event.id for event in first] == ["3-0"]
@@ -66,12 +71,12 @@ def test_coming_back_again_and_again_makes_a_whole(as_alice, path):
 
 
 @pytest.mark.parametrize("last", ["nonsense", "9-0", "1-0\N{SNOWMAN}".encode("utf-8").decode("latin1"), ""])
-def test_an_id_that_cannot_be_is_that_of_a_new_client(last, as_alice, path):
-    answer = as_alice.get(path, **{"Last-Event-ID": last})
-    assert [event.id for event in parse(answer.content.decode())] == ["1-0"]
+def test_an_impossible_id_is_treated_as_a_new_client(last: str, as_alice: ApiClient, path: str) -> None:
+    response = as_alice.get(path, **{"Last-Event-ID": last})
+    assert [event.id for event in parse(response.content.decode())] == ["1-0"]
 
 
-def test_the_end_and_after_it(as_alice, path):
+def test_the_last_event_and_after_it(as_alice: ApiClient, path: str) -> None:
     job = Job.objects.get(pk=path.split("/")[3].removeprefix("vid_"))
     cancel_job(job=job)
     (end,) = parse(as_alice.get(path).content.decode())
@@ -80,7 +85,7 @@ def test_the_end_and_after_it(as_alice, path):
     assert (over.status_code, over.content) == (204, b"")
 
 
-def test_forged_entries_in_redis_are_no_events(as_alice, path):
+def test_invalid_entries_in_redis_are_ignored(as_alice: ApiClient, path: str) -> None:
     job = running(path)
     for number, fields in enumerate(
         (
@@ -97,13 +102,21 @@ def test_forged_entries_in_redis_are_no_events(as_alice, path):
     assert [event.id for event in parse(as_alice.get(path).content.decode())] == ["3-0"]
 
 
-def test_unknown_parameters_are_refused_as_json(as_alice, path):
-    answer = as_alice.get(f"{path}?since=3", Accept="text/event-stream")
-    assert (answer.status_code, answer["Content-Type"]) == (422, "application/json")
-    assert answer.json()["error"]["param"] == "since"
+def test_unknown_parameters_are_rejected_as_json(as_alice: ApiClient, path: str) -> None:
+    response = as_alice.get(f"{path}?since=3", Accept="text/event-stream")
+    assert (response.status_code, response["Content-Type"]) == (422, "application/json")
+    assert response.json()["error"]["param"] == "since"
 
 
-def test_other_teams_revoked_keys_and_missing_scopes(as_alice, as_charlie, as_nobody, as_bob, alice, limited_key, path):
+def test_other_teams_revoked_keys_and_missing_scopes(
+    as_alice: ApiClient,
+    as_charlie: ApiClient,
+    as_nobody: ApiClient,
+    as_bob: ApiClient,
+    alice: Person,
+    limited_key: Callable[[Scope], ApiClient],
+    path: str,
+) -> None:
     assert as_bob.get(path).status_code == 200
     foreign, absent = as_charlie.get(path), as_charlie.get(f"/v1/videos/vid_{'0' * 32}/events")
     assert (foreign.status_code, absent.status_code) == (404, 404)

@@ -1,11 +1,13 @@
-"""The old endpoint, as its existing clients call it."""
+"""The legacy endpoint, with the requests of its existing clients."""
 
 import base64
 import http.client
 import io
 import json
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import urlsplit
 
 import av
@@ -13,14 +15,18 @@ import httpx
 import pytest
 from asgiref.sync import async_to_sync
 from django.test import AsyncClient
+from pytest_django.fixtures import Settings
+from pytest_django.live_server_helper import LiveServer
 
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job
 from jobs.queue.claim import claim_job
 from jobs.queue.finish import AttemptResult, complete_job
 from jobs.states import State
+from tests.support.api_client import ApiClient
 from tests.support.images import SAMPLES
-from tests.support.workers import wait_until
+from tests.support.people import Person
+from tests.support.workers import WorkerProcess, wait_until
 
 LEGACY_BODY = {
     "image_base64": base64.b64encode((SAMPLES / "cat.jpg").read_bytes()).decode(),
@@ -35,23 +41,25 @@ LEGACY_BODY = {
 
 
 @pytest.mark.xdist_group("processes")
-def test_an_existing_client_works_with_only_a_key_added(live_server, alice, start_worker, settings):
+def test_an_existing_client_works_with_an_added_key(
+    live_server: LiveServer, alice: Person, start_worker: Callable[..., WorkerProcess], settings: Settings
+) -> None:
     start_worker()
-    answer = httpx.post(live_server.url + "/v1/generate", json=LEGACY_BODY, headers=alice.headers, timeout=90)
-    assert answer.status_code == 200, answer.text
-    body = answer.json()
+    response = httpx.post(live_server.url + "/v1/generate", json=LEGACY_BODY, headers=alice.headers, timeout=90)
+    assert response.status_code == 200, response.text
+    body = response.json()
     assert body["status"] == "success"
     assert body["task_id"].startswith("vid_")
     assert body["inference_time_s"] > 0
     asked = {name: LEGACY_BODY[name] for name in ("resolution", "num_frames", "fps", "steps", "guidance_scale")}
     assert body["parameters"].items() >= asked.items()
-    film = base64.b64decode(body["video_base64"])
-    with av.open(io.BytesIO(film)) as container:
+    video = base64.b64decode(body["video_base64"])
+    with av.open(io.BytesIO(video)) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.average_rate) == ("h264", 8)
         assert (stream.width, stream.height) == (body["parameters"]["width"], body["parameters"]["height"])
         assert sum(1 for _ in container.decode(stream)) == 16
-    assert httpx.get(body["download_url"], timeout=60).content == film  # without a key
+    assert httpx.get(body["download_url"], timeout=60).content == video  # without a key
     assert httpx.get(body["download_url"] + "x", timeout=60).status_code == 401
     settings.MAX_INLINE_VIDEO_BYTES = 10
     body = httpx.post(live_server.url + "/generate", json=LEGACY_BODY, headers=alice.headers, timeout=90).json()
@@ -59,28 +67,32 @@ def test_an_existing_client_works_with_only_a_key_added(live_server, alice, star
     assert httpx.get(body["download_url"], timeout=60).status_code == 200
 
 
-def test_a_slow_video_is_answered_with_an_address(as_alice, body):
-    answer = as_alice.post("/generate", body(), Prefer="wait=1")
-    assert answer.status_code == 202
-    assert answer["Retry-After"]
-    pending = answer.json()
+def test_a_slow_video_returns_the_url_of_its_status(as_alice: ApiClient, body: Callable[..., dict[str, Any]]) -> None:
+    response = as_alice.post("/generate", body(), Prefer="wait=1")
+    assert response.status_code == 202
+    assert response["Retry-After"]
+    pending = response.json()
     assert pending["status"] == "pending"
     job = Job.objects.get()
     assert (pending["task_id"], job.state) == (job.public_id, State.QUEUED)
     assert pending["status_url"].endswith(f"/v1/videos/{job.public_id}")
 
 
-def test_a_canceled_video_ends_the_wait(live_server, alice, as_alice, body):
+def test_a_canceled_video_ends_the_wait(
+    live_server: LiveServer, alice: Person, as_alice: ApiClient, body: Callable[..., dict[str, Any]]
+) -> None:
     with ThreadPoolExecutor() as pool:
         call = pool.submit(httpx.post, live_server.url + "/generate", json=body(), headers=alice.headers, timeout=60)
         job = wait_until(Job.objects.first)
         cancel_job(job=job)
-        answer = call.result()
-    assert (answer.status_code, answer.json()["status"]) == (409, "failed")
-    assert answer.json()["task_id"] == job.public_id
+        response = call.result()
+    assert (response.status_code, response.json()["status"]) == (409, "failed")
+    assert response.json()["task_id"] == job.public_id
 
 
-def test_a_client_that_goes_away_cancels_nothing(live_server, alice, as_alice, body):
+def test_a_disconnected_client_cancels_nothing(
+    live_server: LiveServer, alice: Person, as_alice: ApiClient, body: Callable[..., dict[str, Any]]
+) -> None:
     line = http.client.HTTPConnection(urlsplit(live_server.url).netloc, timeout=60)
     headers = {"Content-Type": "application/json", **alice.headers}
     line.request("POST", "/generate", json.dumps(body()), headers)
@@ -90,10 +102,10 @@ def test_a_client_that_goes_away_cancels_nothing(live_server, alice, as_alice, b
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_answers_under_asgi_as_well_in_the_old_envelope():
-    answer = async_to_sync(AsyncClient().post)("/generate", {}, content_type="application/json")
-    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
-    assert answer.json() == {
+def test_errors_have_the_legacy_envelope_under_asgi() -> None:
+    response = async_to_sync(AsyncClient().post)("/generate", {}, content_type="application/json")
+    assert (response.status_code, response["WWW-Authenticate"]) == (401, "Bearer")
+    assert response.json() == {
         "task_id": None,
         "status": "failed",
         "error": "Send an API key: Authorization: Bearer mts_…",
@@ -101,34 +113,39 @@ def test_it_answers_under_asgi_as_well_in_the_old_envelope():
     }
 
 
-def test_ten_calls_a_minute_by_key_and_by_address(as_alice, as_charlie, body):
+def test_ten_requests_per_minute_by_key_and_by_ip_address(
+    as_alice: ApiClient, as_charlie: ApiClient, body: Callable[..., dict[str, Any]]
+) -> None:
     statuses = [as_alice.post("/v1/generate", {}).status_code for _ in range(11)]
     assert statuses == [422] * 10 + [429]
-    answer = as_alice.post("/generate", {})
-    assert answer.json()["code"] == "RATE_LIMITED"
-    assert 1 <= int(answer["Retry-After"]) <= 60
-    # The address is spent, too, whoever calls from it.
+    response = as_alice.post("/generate", {})
+    assert response.json()["code"] == "RATE_LIMITED"
+    assert 1 <= int(response["Retry-After"]) <= 60
+    # The limit of the IP address is used up, too, for every client.
     assert as_charlie.post("/generate", {}).status_code == 429
     assert as_charlie.get("/v1/models").status_code == 200
 
 
-def test_a_call_that_is_repeated_with_its_key_makes_one_video(as_alice, body):
+def test_a_repeated_request_creates_one_video(as_alice: ApiClient, body: Callable[..., dict[str, Any]]) -> None:
     for _ in range(2):
-        answer = as_alice.post("/generate", body(), Prefer="wait=0", **{"Idempotency-Key": "again"})
-        assert answer.status_code == 202
+        response = as_alice.post("/generate", body(), Prefer="wait=0", **{"Idempotency-Key": "again"})
+        assert response.status_code == 202
     assert Job.objects.count() == 1
 
 
-def test_a_repeated_call_whose_video_is_gone_is_told_so(as_alice, body):
+def test_a_repeated_request_for_a_deleted_video_gets_410(
+    as_alice: ApiClient, body: Callable[..., dict[str, Any]]
+) -> None:
     key = {"Idempotency-Key": "later"}
     as_alice.post("/generate", body(), Prefer="wait=0", **key)
     job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["camera"], vram_mb=0)
+    assert job is not None
     result = AttemptResult(result_key="not/there.mp4", poster_key="not/there.jpg", result_bytes=1, gpu_seconds=1)
     assert complete_job(fence=job.fence, result=result)
-    answer = as_alice.post("/generate", body(), **key)
-    assert (answer.status_code, answer.json()["status"]) == (410, "failed")
+    response = as_alice.post("/generate", body(), **key)
+    assert (response.status_code, response.json()["status"]) == (410, "failed")
 
 
-def test_who_may_call(as_nobody, as_bob, body):
+def test_permissions(as_nobody: ApiClient, as_bob: ApiClient, body: Callable[..., dict[str, Any]]) -> None:
     assert (as_nobody.post("/generate", body()).status_code, as_bob.post("/generate", body()).status_code) == (401, 403)
     assert as_bob.get("/generate").status_code == 405

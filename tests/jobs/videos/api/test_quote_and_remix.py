@@ -1,16 +1,23 @@
-"""Asking for the price, making another from the same picture, and being told when something changes."""
+"""Quotes, remixes, filters by time, conditional requests and long polling."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from accounts.quota.models import LedgerEntry, Plan
 from jobs.models import Job, Worker
 from jobs.states import State
 from jobs.storage.files import source_key
+from tests.support.api_client import ApiClient
+from tests.support.people import Person
 
 
-def test_a_quote_says_what_the_submit_reserves_and_writes_nothing(as_alice, alice, body):
+def test_a_quote_equals_the_reservation_and_writes_nothing(
+    as_alice: ApiClient, alice: Person, body: Callable[..., dict[str, Any]]
+) -> None:
     before = alice.wallet.balance
     quote = as_alice.post("/v1/videos/quote", body(steps=20)).json()
     assert not Job.objects.exists()
@@ -22,9 +29,9 @@ def test_a_quote_says_what_the_submit_reserves_and_writes_nothing(as_alice, alic
 
 
 @pytest.mark.parametrize(("total_mb", "some"), [(16_000, True), (12_500, False)])
-def test_a_quote_says_when_no_gpu_has_the_memory_also_where_nothing_fits(
-    as_alice, body, settings, total_mb: int, some: bool
-):
+def test_a_quote_reports_missing_gpu_memory_with_or_without_suggestions(
+    as_alice: ApiClient, body: Callable[..., dict[str, Any]], settings: Settings, total_mb: int, some: bool
+) -> None:
     settings.MODELS_ENABLED = ["i2vgen-xl"]
     Worker.objects.create(
         name="w",
@@ -42,7 +49,9 @@ def test_a_quote_says_when_no_gpu_has_the_memory_also_where_nothing_fits(
     assert as_alice.post("/v1/videos", request).json()["error"]["code"] == "gpu_memory_impossible"
 
 
-def test_a_quote_counts_what_is_ahead(as_alice, body, submit):
+def test_a_quote_counts_queued_videos(
+    as_alice: ApiClient, body: Callable[..., dict[str, Any]], submit: Callable[..., Job]
+) -> None:
     Worker.objects.create(
         name="w", pool="cpu", model="camera", state="ready", device="cpu", last_heartbeat_at="2099-01-01T00:00:00Z"
     )
@@ -53,7 +62,9 @@ def test_a_quote_counts_what_is_ahead(as_alice, body, submit):
     assert second["eta_seconds"] > first["eta_seconds"] > 0
 
 
-def test_times_are_told_at_the_speed_that_workers_measured(as_alice, body, submit):
+def test_estimates_use_the_measured_speed_of_workers(
+    as_alice: ApiClient, body: Callable[..., dict[str, Any]], submit: Callable[..., Job]
+) -> None:
     Plan.objects.update(max_running=9)
     facts = {
         "pool": "cpu",
@@ -66,11 +77,11 @@ def test_times_are_told_at_the_speed_that_workers_measured(as_alice, body, submi
     big = body(resolution="1024p", num_frames=32)
     quote = as_alice.post("/v1/videos/quote", big).json()
     assert quote["eta_seconds"] == round(quote["credits"] * 0.25, 1)
-    # One that has measured nothing yet counts as the reference: both make 5 credits a second, each on average 2.5.
+    # A worker without a measurement counts as the reference: both process 5 credits per second, 2.5 each on average.
     slow = Worker.objects.create(name="new", **facts)
     assert as_alice.post("/v1/videos/quote", big).json()["eta_seconds"] == round(quote["credits"] / 2.5, 1)
     slow.delete()
-    # What is being made comes first where nobody is free.
+    # If no worker is free, the running video finishes first.
     held = submit(resolution="1024p", num_frames=32, steps=50)
     Job.objects.filter(pk=held.pk).update(
         state=State.IN_PROGRESS,
@@ -84,27 +95,31 @@ def test_times_are_told_at_the_speed_that_workers_measured(as_alice, body, submi
     assert left == round(held.quoted_credits / 2 * 0.25, 1) > 0
     behind = as_alice.post("/v1/videos/quote", big).json()["eta_seconds"]
     assert behind == round((held.quoted_credits / 2 + quote["credits"]) * 0.25, 1)
-    # Workers of another model make it, in the same pool.
+    # Workers of another model in the same pool process it.
     Job.objects.filter(pk=held.pk).update(model="scripted")
     assert as_alice.post("/v1/videos/quote", big).json() == quote
 
 
-def test_a_quote_beyond_the_plan_is_refused_like_the_submit(as_alice, body):
+def test_a_quote_beyond_the_plan_is_rejected_like_a_submit(
+    as_alice: ApiClient, body: Callable[..., dict[str, Any]]
+) -> None:
     Plan.objects.update(max_frames=8)
-    answer = as_alice.post("/v1/videos/quote", body(num_frames=16))
-    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "num_frames")
+    response = as_alice.post("/v1/videos/quote", body(num_frames=16))
+    assert (response.status_code, response.json()["error"]["param"]) == (422, "num_frames")
 
 
 @pytest.mark.parametrize("path", ["/v1/videos/quote", "/v1/videos"])
-def test_viewers_may_neither_submit_nor_quote(as_bob, body, path):
+def test_viewers_may_neither_submit_nor_quote(
+    as_bob: ApiClient, body: Callable[..., dict[str, Any]], path: str
+) -> None:
     assert as_bob.post(path, body()).status_code == 403
 
 
-def test_a_remix_keeps_what_is_not_changed(as_alice, submit):
+def test_a_remix_keeps_unchanged_fields(as_alice: ApiClient, submit: Callable[..., Job]) -> None:
     first = submit(prompt="first", steps=20, fps=10, seed=7, priority="low")
-    answer = as_alice.post(f"/v1/videos/{first.public_id}/remix", {"prompt": "second"})
-    assert answer.status_code == 202, answer.content
-    second = Job.objects.get(pk=answer.json()["id"].removeprefix("vid_"))
+    response = as_alice.post(f"/v1/videos/{first.public_id}/remix", {"prompt": "second"})
+    assert response.status_code == 202, response.content
+    second = Job.objects.get(pk=response.json()["id"].removeprefix("vid_"))
     assert second.prompt == "second"
     for name in (
         "width",
@@ -122,7 +137,7 @@ def test_a_remix_keeps_what_is_not_changed(as_alice, submit):
     assert second.source_key == source_key(second.team_id, second.id)
 
 
-def test_a_change_displaces_what_it_contradicts(as_alice, submit):
+def test_a_change_overrides_conflicting_fields(as_alice: ApiClient, submit: Callable[..., Job]) -> None:
     first = submit(num_frames=8, steps=20)
     path = f"/v1/videos/{first.public_id}/remix"
     changed = as_alice.post(path, {"resolution": "512p", "seconds": "2", "num_inference_steps": 30}).json()
@@ -133,7 +148,7 @@ def test_a_change_displaces_what_it_contradicts(as_alice, submit):
     assert preset["priority"] == "low"
 
 
-def test_a_remix_sent_twice_is_one_video(as_alice, submit):
+def test_a_remix_sent_twice_is_one_video(as_alice: ApiClient, submit: Callable[..., Job]) -> None:
     path = f"/v1/videos/{submit().public_id}/remix"
     once = as_alice.post(path, {"prompt": "x"}, **{"Idempotency-Key": "k"}).json()
     again = as_alice.post(path, {"prompt": "x"}, **{"Idempotency-Key": "k"}).json()
@@ -142,12 +157,14 @@ def test_a_remix_sent_twice_is_one_video(as_alice, submit):
 
 
 @pytest.mark.parametrize("change", [{"image_base64": "aaaa"}, {"colour": "red"}, {"fps": 99}, {"prompt": ""}])
-def test_a_remix_refuses_what_a_submit_refuses(as_alice, submit, change):
-    answer = as_alice.post(f"/v1/videos/{submit().public_id}/remix", change)
-    assert (answer.status_code, answer.json()["error"]["param"]) == (422, next(iter(change)))
+def test_a_remix_rejects_what_a_submit_rejects(
+    as_alice: ApiClient, submit: Callable[..., Job], change: dict[str, Any]
+) -> None:
+    response = as_alice.post(f"/v1/videos/{submit().public_id}/remix", change)
+    assert (response.status_code, response.json()["error"]["param"]) == (422, next(iter(change)))
 
 
-def test_a_foreign_video_cannot_be_remixed(as_charlie, submit):
+def test_a_foreign_video_cannot_be_remixed(as_charlie: ApiClient, submit: Callable[..., Job]) -> None:
     video = submit().public_id
     absent = "vid_" + "0" * 32
     foreign, missing = (as_charlie.post(f"/v1/videos/{known}/remix", {"prompt": "x"}) for known in (video, absent))
@@ -155,13 +172,13 @@ def test_a_foreign_video_cannot_be_remixed(as_charlie, submit):
     assert foreign.json()["error"]["message"].replace(video, absent) == missing.json()["error"]["message"]
 
 
-def test_a_remix_of_what_outlived_its_retention_is_gone(as_alice, submit):
+def test_a_remix_of_an_expired_video_gets_410(as_alice: ApiClient, submit: Callable[..., Job]) -> None:
     first = submit()
     Job.objects.filter(pk=first.pk).update(expires_at="2026-01-01T00:00:00Z")
     assert as_alice.post(f"/v1/videos/{first.public_id}/remix", {"prompt": "x"}).status_code == 410
 
 
-def test_the_list_is_narrowed_by_time(as_alice, submit):
+def test_the_list_is_filtered_by_time(as_alice: ApiClient, submit: Callable[..., Job]) -> None:
     first = submit()
     moment = int(first.created_at.timestamp())
     assert len(as_alice.get(f"/v1/videos?created_after={moment}").json()["data"]) == 1
@@ -172,7 +189,7 @@ def test_the_list_is_narrowed_by_time(as_alice, submit):
     assert as_alice.get(f"/v1/videos?created_before={2**63}").status_code == 422
 
 
-def test_an_unchanged_video_is_not_sent_again(as_alice, submit):
+def test_an_unchanged_video_gets_304(as_alice: ApiClient, submit: Callable[..., Job]) -> None:
     path = f"/v1/videos/{submit().public_id}"
     etag = as_alice.get(path)["ETag"]
     again = as_alice.get(path, **{"If-None-Match": etag})
@@ -184,7 +201,7 @@ def test_an_unchanged_video_is_not_sent_again(as_alice, submit):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_answer_is_held_back_until_the_state_changes(as_alice, submit):
+def test_a_response_waits_until_the_state_changes(as_alice: ApiClient, submit: Callable[..., Job]) -> None:
     job = submit()
     path = f"/v1/videos/{job.public_id}"
     started = time.monotonic()

@@ -1,4 +1,4 @@
-"""A refusal tells a person what to change, and nothing that was sent is silently left out."""
+"""Errors describe what to change, and no field is silently ignored."""
 
 import base64
 from typing import Any
@@ -40,23 +40,23 @@ def photo(data: bytes | None = None) -> SimpleUploadedFile:
         ({"guidance_scale": "٩"}, "guidance_scale: A valid number is required."),
     ],
 )
-def test_of_a_field(changes: dict[str, Any], message: str, as_alice: Any, body: Any) -> None:
-    answer = as_alice.post("/v1/videos", body(**changes))
-    assert answer.status_code == 422
-    assert answer.json()["error"]["message"].startswith(message)
+def test_messages_of_fields(changes: dict[str, Any], message: str, as_alice: Any, body: Any) -> None:
+    response = as_alice.post("/v1/videos", body(**changes))
+    assert response.status_code == 422
+    assert response.json()["error"]["message"].startswith(message)
 
 
 @pytest.mark.parametrize("kind", ["image/jpeg", "image/png;charset=utf-8", "application/octet-stream", ""])
-def test_only_the_bytes_say_what_a_picture_is(kind: str, as_alice: Any, body: Any) -> None:
+def test_the_media_type_of_a_data_uri_is_ignored(kind: str, as_alice: Any, body: Any) -> None:
     uri = f"data:{kind};base64,{base64.b64encode(png()).decode()}"
     assert as_alice.post("/v1/videos", body(image_base64=uri)).status_code == 202
 
 
 @pytest.mark.parametrize("doubled", [{"prompt": ["pans", "zooms"]}, {"image": [photo(), photo()]}])
-def test_what_comes_twice_is_not_half_taken(doubled: dict[str, Any], send_form: Any) -> None:
-    answer = send_form(**doubled)
+def test_repeated_fields_are_rejected(doubled: dict[str, Any], send_form: Any) -> None:
+    response = send_form(**doubled)
     (name,) = doubled
-    assert (answer.status_code, answer.json()["error"]["param"]) == (422, name)
+    assert (response.status_code, response.json()["error"]["param"]) == (422, name)
     assert not Job.objects.exists()
 
 
@@ -66,26 +66,26 @@ def test_an_empty_file(send_form: Any) -> None:
 
 
 def test_metadata_in_a_form(send_form: Any) -> None:
-    answer = send_form(**{"metadata[album]": "summer", "metadata[order]": "7"})
-    assert (answer.status_code, answer.json()["metadata"]) == (202, {"album": "summer", "order": "7"})
+    response = send_form(**{"metadata[album]": "summer", "metadata[order]": "7"})
+    assert (response.status_code, response.json()["metadata"]) == (202, {"album": "summer", "order": "7"})
 
 
-def test_a_form_of_too_many_parts(send_form: Any) -> None:
+def test_a_form_with_too_many_parts(send_form: Any) -> None:
     fields = send_form(**{f"x{number}": "1" for number in range(120)})
     files = send_form(**{f"x{number}": photo() for number in range(30)})
-    assert [answer.status_code for answer in (fields, files)] == [400, 400]
+    assert [response.status_code for response in (fields, files)] == [400, 400]
     assert "more than 100 fields" in fields.json()["error"]["message"]
     assert "more than 21 files" in files.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "1_0", "604801", "9" * 5000, "soon"])
-def test_a_deadline_names_its_header(seconds: str, as_alice: Any, body: Any) -> None:
+def test_an_invalid_deadline_is_reported_with_its_header(seconds: str, as_alice: Any, body: Any) -> None:
     error = as_alice.post("/v1/videos", body(), **{"Cancel-After": seconds}).json()["error"]
     assert error["param"] == "Cancel-After"
     assert "from 1 to 604800" in error["message"]
 
 
-def test_an_endless_id_is_not_sent_back(as_alice: Any) -> None:
-    answer = as_alice.get(f"/v1/videos/{'x' * 3000}")
-    assert answer.status_code == 404
-    assert len(answer.content) < 1000
+def test_a_long_id_is_not_returned(as_alice: Any) -> None:
+    response = as_alice.get(f"/v1/videos/{'x' * 3000}")
+    assert response.status_code == 404
+    assert len(response.content) < 1000

@@ -1,4 +1,4 @@
-"""The status poll goes past most of the framework, and nobody can tell but by the clock."""
+"""The fast path of the status poll returns the same as the normal view, with one statement."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,7 +22,7 @@ _LEFT_BY_ITSELF = ("X-Request-Id", "RateLimit", "Allow", "Vary", "Content-Langua
 
 @pytest.fixture
 def warm(alice: Person, submit: Callable[..., Job]) -> Job:
-    """A video that runs; Alice's key was used a moment ago."""
+    """A running video. Alice's key was used a moment ago."""
     job = submit()
     Job.objects.filter(pk=job.pk).update(
         state="in_progress", lease_owner=job.pk, lease_until=timezone.now(), steps_done=3, metadata={"ключ": "值"}
@@ -30,7 +30,7 @@ def warm(alice: Person, submit: Callable[..., Job]) -> Job:
     return job
 
 
-def test_it_takes_one_statement_and_says_the_same(
+def test_it_uses_one_statement_and_returns_the_same(
     warm: Job, as_alice: ApiClient, django_assert_num_queries: Any
 ) -> None:
     with django_assert_num_queries(1):
@@ -41,7 +41,7 @@ def test_it_takes_one_statement_and_says_the_same(
     assert quick.json()["metadata"] == {"ключ": "值"}
     assert "RateLimit" in quick.headers
     headers = [
-        {name: value for name, value in answer.items() if name not in _LEFT_BY_ITSELF} for answer in (quick, slow)
+        {name: value for name, value in response.items() if name not in _LEFT_BY_ITSELF} for response in (quick, slow)
     ]
     assert headers[0] == headers[1]
     again = as_alice.get(f"/v1/videos/{warm.public_id}", **{"If-None-Match": quick["ETag"]})
@@ -54,7 +54,7 @@ def test_each_poll_counts_once(warm: Job, as_alice: ApiClient) -> None:
     assert statuses == [*[200] * 5, 429, 429]
 
 
-def test_no_condition_leads_to_another_team(warm: Job, alice: Person, charlie: Person, as_charlie: ApiClient) -> None:
+def test_no_condition_reads_another_team(warm: Job, alice: Person, charlie: Person, as_charlie: ApiClient) -> None:
     assert as_charlie.get(f"/v1/videos/{warm.public_id}").status_code == 404
     everything = key_statement(columns=["prompt"], table="jobs_job", condition="true")
     ApiKey.objects.all().update(last_used_at=timezone.now())
@@ -66,8 +66,8 @@ def test_no_condition_leads_to_another_team(warm: Job, alice: Person, charlie: P
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_session_that_the_server_ended_is_made_anew(warm: Job, as_alice: ApiClient) -> None:
-    """Without asking the server before each request whether it still is there."""
+def test_a_terminated_database_session_is_replaced(warm: Job, as_alice: ApiClient) -> None:
+    """Without a health check of the connection before each request."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (pid,) = cursor.fetchone()
@@ -94,19 +94,19 @@ def test_a_session_that_the_server_ended_is_made_anew(warm: Job, as_alice: ApiCl
         ({"last_used_at": None}, 200),
     ],
 )
-def test_a_key_that_is_not_in_order_goes_the_ordinary_way(
+def test_an_invalid_key_uses_the_normal_view(
     change: dict[str, Any], status: int, warm: Job, as_alice: ApiClient
 ) -> None:
     ApiKey.objects.update(**change)
-    answer = as_alice.get(f"/v1/videos/{warm.public_id}")
-    assert answer.status_code == status
+    response = as_alice.get(f"/v1/videos/{warm.public_id}")
+    assert response.status_code == status
     if status == 200:
         assert ApiKey.objects.get().last_used_at > timezone.now() - timedelta(seconds=60)
     else:
-        assert answer.json()["error"]["code"]
+        assert response.json()["error"]["code"]
 
 
-def test_who_left_the_team_or_the_site_polls_no_more(warm: Job, alice: Person, as_alice: ApiClient) -> None:
+def test_former_members_and_deactivated_users_get_401(warm: Job, alice: Person, as_alice: ApiClient) -> None:
     address = f"/v1/videos/{warm.public_id}"
     Membership.objects.update(role=Role.VIEWER)
     assert as_alice.get(address).status_code == 200
@@ -118,20 +118,20 @@ def test_who_left_the_team_or_the_site_polls_no_more(warm: Job, alice: Person, a
 
 
 @pytest.mark.parametrize("identifier", ["vid_1", "vid_" + "0" * 32, "nonsense", "%00", "vid_" + "g" * 32])
-def test_what_is_not_there_is_said_in_the_envelope(identifier: str, warm: Job, as_alice: ApiClient) -> None:
-    answer = as_alice.get(f"/v1/videos/{identifier}")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+def test_missing_videos_get_the_error_envelope(identifier: str, warm: Job, as_alice: ApiClient) -> None:
+    response = as_alice.get(f"/v1/videos/{identifier}")
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
 
 
-def test_a_deleted_video_is_gone(warm: Job, as_alice: ApiClient) -> None:
+def test_a_deleted_video_gets_404(warm: Job, as_alice: ApiClient) -> None:
     Job.objects.filter(pk=warm.pk).update(deleted_at=timezone.now())
     assert as_alice.get(f"/v1/videos/{warm.public_id}").status_code == 404
 
 
 @pytest.mark.parametrize("key", ["", "mts_", "mts_a", "mts_a_b", "mts_\x01_x", "mts_é_x", "x"])
-def test_a_key_that_is_none_is_refused(key: str, warm: Job) -> None:
-    answer = Client().get(f"/v1/videos/{warm.public_id}", headers={"X-API-Key": key})
-    assert answer.status_code == 401
+def test_a_malformed_key_is_rejected(key: str, warm: Job) -> None:
+    response = Client().get(f"/v1/videos/{warm.public_id}", headers={"X-API-Key": key})
+    assert response.status_code == 401
 
 
 @pytest.mark.parametrize("params", [None, {"device": "cuda:0"}])

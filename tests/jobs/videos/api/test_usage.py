@@ -1,4 +1,4 @@
-"""/v1/usage: sums by day, member, key and model, and who may see whose."""
+"""/v1/usage: sums by day, member, key and model, and their visibility."""
 
 from collections.abc import Callable
 from datetime import date
@@ -12,6 +12,8 @@ from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Membership, User
 from accounts.quota.models import UsageDay
 from accounts.roles import Role, Scope
+from tests.support.api_client import ApiClient
+from tests.support.people import Person
 
 MARCH = "from=2031-03-01&to=2031-03-31"
 NOTHING = {"credits": 0, "videos": 0, "completed": 0, "gpu_seconds": 0}
@@ -32,8 +34,8 @@ def count(person: Any, day: str, used: int, *, key: ApiKey | None = None, model:
 
 
 @pytest.fixture
-def march(alice, bob, charlie) -> ApiKey:
-    """Alice and Bob used something in March, Charlie in a team of his own."""
+def march(alice: Person, bob: Person, charlie: Person) -> ApiKey:
+    """Usage of Alice and Bob in March, and of Charlie in his own team."""
     key, _ = create_api_key(team=alice.team, creator=alice.user, name="batch")
     count(alice, "2031-03-01", 10)
     count(alice, "2031-03-05", 20, key=key, model="i2vgen-xl")
@@ -44,13 +46,13 @@ def march(alice, bob, charlie) -> ApiKey:
 
 
 def ask(api: Any, query: str) -> dict[str, Any]:
-    answer = api.get(f"/v1/usage?{query}")
-    assert answer.status_code == 200, answer.content
-    body: dict[str, Any] = answer.json()
+    response = api.get(f"/v1/usage?{query}")
+    assert response.status_code == 200, response.content
+    body: dict[str, Any] = response.json()
     return body
 
 
-def test_by_day_every_day_is_there(march, as_alice):
+def test_by_day_includes_every_day(march: Any, as_alice: ApiClient) -> None:
     body = ask(as_alice, MARCH)
     assert (body["object"], body["from"], body["to"], body["group_by"]) == ("usage", "2031-03-01", "2031-03-31", "day")
     assert [row["day"] for row in body["data"]] == [f"2031-03-{day:02}" for day in range(1, 32)]
@@ -59,7 +61,7 @@ def test_by_day_every_day_is_there(march, as_alice):
     assert body["total"] == {"credits": 35, "videos": 6, "completed": 3, "gpu_seconds": 17.5}
 
 
-def test_by_member_key_and_model(march, as_alice):
+def test_by_member_key_and_model(march: Any, as_alice: ApiClient) -> None:
     members = ask(as_alice, f"{MARCH}&group_by=member")["data"]
     assert [(row["member"]["email"], row["credits"]) for row in members] == [
         ("alice@example.com", 30),
@@ -72,7 +74,7 @@ def test_by_member_key_and_model(march, as_alice):
     assert [(row["model"], row["credits"]) for row in models] == [("i2vgen-xl", 20), ("camera", 15)]
 
 
-def test_who_may_not_see_others_gets_the_own_rows_and_the_teams_sums(march, as_bob):
+def test_viewers_get_their_own_rows_and_the_sums_of_the_team(march: Any, as_bob: ApiClient) -> None:
     for group in ("member", "key"):
         body = ask(as_bob, f"{MARCH}&group_by={group}")
         assert [row["credits"] for row in body["data"]] == [5]
@@ -81,19 +83,19 @@ def test_who_may_not_see_others_gets_the_own_rows_and_the_teams_sums(march, as_b
     assert ask(as_bob, MARCH)["total"]["credits"] == 35
 
 
-def test_another_team_sees_its_own_alone(march, as_charlie, as_nobody):
+def test_another_team_sees_only_its_own_usage(march: Any, as_charlie: ApiClient, as_nobody: ApiClient) -> None:
     for group in ("day", "member", "key", "model"):
         assert ask(as_charlie, f"{MARCH}&group_by={group}")["total"]["credits"] == 7000
     assert as_nobody.get("/v1/usage").status_code == 401
 
 
-def test_a_key_needs_the_scope(limited_key):
+def test_a_key_needs_the_scope(limited_key: Callable[[Scope], ApiClient]) -> None:
     assert limited_key(Scope.USAGE_READ).get("/v1/usage").status_code == 200
-    answer = limited_key(Scope.VIDEOS_READ).get("/v1/usage")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "missing_scope")
+    response = limited_key(Scope.VIDEOS_READ).get("/v1/usage")
+    assert (response.status_code, response.json()["error"]["code"]) == (403, "missing_scope")
 
 
-def test_gone_people_and_ended_keys_are_still_named(march, alice, as_alice):
+def test_deleted_people_and_revoked_keys_are_still_listed(march: Any, alice: Person, as_alice: ApiClient) -> None:
     ApiKey.objects.filter(pk=march.pk).update(revoked_at=timezone.now())
     closed = User.objects.create_user("closed-7@invalid", is_active=False)
     Membership.objects.create(team=alice.team, user=closed, role=Role.MEMBER)
@@ -109,7 +111,7 @@ def test_gone_people_and_ended_keys_are_still_named(march, alice, as_alice):
     assert keys[2] == {"prefix": None, "name": "Deleted key", "state": "deleted"}
 
 
-def test_without_dates_it_is_the_present_month(alice, as_alice):
+def test_the_default_period_is_the_current_month(alice: Person, as_alice: ApiClient) -> None:
     count(alice, "2031-04-02", 3)
     with time_machine.travel("2031-04-17T12:00:00Z", tick=False):
         body = ask(as_alice, "")
@@ -138,23 +140,23 @@ def test_without_dates_it_is_the_present_month(alice, as_alice):
         ("form=2031-03-01", "form", "no such field"),
     ],
 )
-def test_what_is_wrong_is_said(query: str, param: str, says: str, as_alice):
-    answer = as_alice.get(f"/v1/usage?{query}")
-    assert answer.status_code == 422
-    assert answer.json()["error"]["param"] == param
-    assert says in answer.json()["error"]["message"]
+def test_invalid_parameters(query: str, param: str, says: str, as_alice: ApiClient) -> None:
+    response = as_alice.get(f"/v1/usage?{query}")
+    assert response.status_code == 422
+    assert response.json()["error"]["param"] == param
+    assert says in response.json()["error"]["message"]
 
 
-def test_a_leap_year_is_one_question(as_alice):
+def test_a_leap_year_fits_into_one_request(as_alice: ApiClient) -> None:
     assert len(ask(as_alice, "from=2032-01-01&to=2032-12-31")["data"]) == 366
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
-def test_the_ends_of_the_calendar_are_no_fault(day: str, as_alice):
+def test_the_first_and_last_day_of_the_calendar(day: str, as_alice: ApiClient) -> None:
     assert ask(as_alice, f"from={day}&to={day}")["total"] == NOTHING
 
 
-def test_what_a_submit_promises_is_counted(submit: Callable[..., Any], as_alice):
+def test_reserved_credits_are_counted(submit: Callable[..., Any], as_alice: ApiClient) -> None:
     job = submit()
     body = ask(as_alice, "group_by=model")
     assert body["data"] == [
@@ -163,10 +165,12 @@ def test_what_a_submit_promises_is_counted(submit: Callable[..., Any], as_alice)
 
 
 @pytest.mark.parametrize(("group", "queries"), [("day", 2), ("model", 2), ("member", 3), ("key", 3)])
-def test_queries(group: str, queries: int, march, alice, as_alice, django_assert_num_queries):
-    as_alice.get("/v1/usage")  # the key's first use is noted
+def test_queries(
+    group: str, queries: int, march: Any, alice: Person, as_alice: ApiClient, django_assert_num_queries: Any
+) -> None:
+    as_alice.get("/v1/usage")  # writes the first use of the key
     for number in range(10):
         key, _ = create_api_key(team=alice.team, creator=alice.user, name=f"key {number}")
         count(alice, date(2031, 3, 10 + number).isoformat(), 1, key=key)
-    with django_assert_num_queries(queries):  # who asks, the sums, the names
+    with django_assert_num_queries(queries):  # the principal, the sums, the names
         ask(as_alice, f"{MARCH}&group_by={group}")

@@ -1,9 +1,12 @@
-"""Reading, canceling and deleting videos; and that another team's are as absent as absent ones."""
+"""Retrieving, canceling and deleting videos. Videos of another team get the same 404 as missing ones."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
+from django.test import Client
 from django.utils import timezone
 
 from accounts.keys.services import revoke_api_key
@@ -12,24 +15,26 @@ from accounts.roles import Scope
 from jobs.models import Job
 from jobs.states import State
 from jobs.videos.cleanup import delete_due_files
+from tests.support.api_client import ApiClient
+from tests.support.people import Person
 from tests.support.videos import VIDEO_BYTES
 
 
-def test_a_queued_video_says_what_it_waits_for(submit, as_alice):
+def test_a_queued_video_contains_its_wait_reason(submit: Callable[..., Job], as_alice: ApiClient) -> None:
     submit()
     video = as_alice.get(f"/v1/videos/{submit().public_id}").json()
     assert video["queue"] == {"position": 1, "eta_seconds": None, "wait_reason": "capacity"}
     assert video["urls"]["self"].endswith(f"/v1/videos/{video['id']}")
 
 
-def test_a_finished_video(finished, as_alice):
+def test_a_finished_video(finished: Job, as_alice: ApiClient) -> None:
     video = as_alice.get(f"/v1/videos/{finished.public_id}").json()
     assert (video["status"], video["progress"], video["queue"]) == ("completed", 100, None)
     assert video["usage"] == {"credits_reserved": 1, "credits_charged": 1, "gpu_seconds": 1.0}
     assert video["completed_at"] >= video["started_at"] >= video["created_at"]
 
 
-def test_content_whole_and_in_ranges(finished, as_alice):
+def test_content_complete_and_in_ranges(finished: Job, as_alice: ApiClient) -> None:
     url = f"/v1/videos/{finished.public_id}/content"
     whole = as_alice.get(url)
     assert (whole.status_code, whole.content, whole["Content-Type"]) == (200, VIDEO_BYTES, "video/mp4")
@@ -44,10 +49,12 @@ def test_content_whole_and_in_ranges(finished, as_alice):
         ("bytes=0-1,5-6", 200, None, VIDEO_BYTES),
         ("nonsense", 200, None, VIDEO_BYTES),
     ]:
-        answer = as_alice.get(url, Range=given)
-        assert (answer.status_code, answer.get("Content-Range"), answer.content) == (status, content_range, content), (
-            given
-        )
+        response = as_alice.get(url, Range=given)
+        assert (response.status_code, response.get("Content-Range"), response.content) == (
+            status,
+            content_range,
+            content,
+        ), given
     beyond = as_alice.get(url, Range="bytes=5000-")
     assert (beyond.status_code, beyond["Content-Range"]) == (416, "bytes */2048")
     assert beyond.json()["error"]["code"] == "range_not_satisfiable"
@@ -62,29 +69,29 @@ def test_content_whole_and_in_ranges(finished, as_alice):
     assert as_alice.get(url + "?variant=hologram").status_code == 422
 
 
-def test_content_that_is_not_there(submit, finished, as_alice):
-    answer = as_alice.get(f"/v1/videos/{submit().public_id}/content")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_ready")
+def test_missing_content(submit: Callable[..., Job], finished: Job, as_alice: ApiClient) -> None:
+    response = as_alice.get(f"/v1/videos/{submit().public_id}/content")
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "not_ready")
     canceled = submit()
     as_alice.post(f"/v1/videos/{canceled.public_id}/cancel")
-    answer = as_alice.get(f"/v1/videos/{canceled.public_id}/content")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_ready")
-    assert "has no file because its status is canceled" in answer.json()["error"]["message"]
+    response = as_alice.get(f"/v1/videos/{canceled.public_id}/content")
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "not_ready")
+    assert "has no file because its status is canceled" in response.json()["error"]["message"]
     Job.objects.filter(pk=finished.pk).update(expires_at=timezone.now())
     assert delete_due_files() == 1
-    answer = as_alice.get(f"/v1/videos/{finished.public_id}/content")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (410, "expired")
+    response = as_alice.get(f"/v1/videos/{finished.public_id}/content")
+    assert (response.status_code, response.json()["error"]["code"]) == (410, "expired")
     assert as_alice.get(f"/v1/videos/{finished.public_id}").json()["status"] == "completed"
 
 
-def test_cancel_can_be_repeated(submit, as_alice):
+def test_cancel_can_be_repeated(submit: Callable[..., Job], as_alice: ApiClient) -> None:
     url = f"/v1/videos/{submit().public_id}/cancel"
     for _ in range(2):
-        answer = as_alice.post(url)
-        assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
+        response = as_alice.post(url)
+        assert (response.status_code, response.json()["status"]) == (200, "canceled")
 
 
-def test_delete_hides_the_video_and_removes_its_files(finished, as_alice):
+def test_delete_hides_the_video_and_removes_its_files(finished: Job, as_alice: ApiClient) -> None:
     url = f"/v1/videos/{finished.public_id}"
     assert as_alice.delete(url).json() == {"id": finished.public_id, "object": "video.deleted", "deleted": True}
     assert as_alice.get(url).status_code == 404
@@ -96,7 +103,7 @@ def test_delete_hides_the_video_and_removes_its_files(finished, as_alice):
     assert Job.objects.get().charged_credits == 1
 
 
-def test_list_pages_and_filters(submit, as_alice):
+def test_list_pages_and_filters(submit: Callable[..., Job], as_alice: ApiClient) -> None:
     jobs = [submit(prompt=f"take {number}") for number in range(5)]
     newest_first = [job.public_id for job in reversed(jobs)]
     page = as_alice.get("/v1/videos?limit=2").json()
@@ -114,9 +121,11 @@ def test_list_pages_and_filters(submit, as_alice):
     assert as_alice.get("/v1/videos?after=vid_0").status_code == 404
 
 
-def test_a_list_costs_as_many_queries_for_five_as_for_one(submit, as_alice, django_assert_num_queries):
+def test_a_list_costs_as_many_queries_for_five_as_for_one(
+    submit: Callable[..., Job], as_alice: ApiClient, django_assert_num_queries: Any
+) -> None:
     submit()
-    as_alice.get("/v1/videos")  # notes the key's first use
+    as_alice.get("/v1/videos")  # writes the first use of the key
     with django_assert_num_queries(2):
         as_alice.get("/v1/videos")
     for _ in range(4):
@@ -129,14 +138,16 @@ ROUTES = [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/content"),
 
 
 @pytest.mark.parametrize(("method", "rest"), ROUTES)
-def test_another_teams_video_is_absent(method, rest, finished, as_charlie, as_nobody, alice):
-    def ask(api, identifier):
+def test_another_teams_video_gets_404(
+    method: str, rest: str, finished: Job, as_charlie: ApiClient, as_nobody: ApiClient, alice: Person
+) -> None:
+    def ask(api: ApiClient, identifier: Any) -> Any:
         return api.client.generic(method, f"/v1/videos/{identifier}{rest}", headers=api.headers)
 
     absent = "vid_" + "0" * 32
     foreign, missing = ask(as_charlie, finished.public_id), ask(as_charlie, absent)
     assert foreign.status_code == missing.status_code == 404
-    same = [answer.json()["error"] for answer in (foreign, missing)]
+    same = [response.json()["error"] for response in (foreign, missing)]
     for error, identifier in zip(same, (finished.public_id, absent), strict=True):
         error.pop("request_id")
         error["message"] = error["message"].replace(identifier, "…")
@@ -146,7 +157,7 @@ def test_another_teams_video_is_absent(method, rest, finished, as_charlie, as_no
     assert (finished.state, finished.deleted_at) == (State.COMPLETED, None)
 
 
-def test_scopes_and_roles(finished, as_bob, limited_key):
+def test_scopes_and_roles(finished: Job, as_bob: ApiClient, limited_key: Callable[[Scope], ApiClient]) -> None:
     url = f"/v1/videos/{finished.public_id}"
     assert as_bob.get(url).status_code == as_bob.get(url + "/content").status_code == 200
     assert as_bob.post(url + "/cancel").status_code == as_bob.delete(url).status_code == 403
@@ -156,10 +167,10 @@ def test_scopes_and_roles(finished, as_bob, limited_key):
     assert limited_key(Scope.VIDEOS_DELETE).get(url).status_code == 403
 
 
-def test_keys_that_do_not_open(alice, as_alice, client, db):
+def test_invalid_keys(alice: Person, as_alice: ApiClient, client: Client, db: None) -> None:
     def ask(key: str, **headers: str) -> tuple[int, str]:
-        answer = client.get("/v1/models", headers={"Authorization": f"Bearer {key}", **headers})
-        return answer.status_code, answer.json().get("error", {}).get("code", "")
+        response = client.get("/v1/models", headers={"Authorization": f"Bearer {key}", **headers})
+        return response.status_code, response.json().get("error", {}).get("code", "")
 
     assert ask(alice.key)[0] == 200
     assert ask(alice.key + "x") == (401, "invalid_key")
@@ -176,7 +187,9 @@ def test_keys_that_do_not_open(alice, as_alice, client, db):
     assert ask(alice.key) == (401, "revoked_key")
 
 
-def test_a_key_never_reads_cookies_and_a_session_needs_csrf(alice, charlie, body, finished):
+def test_a_key_never_reads_cookies_and_a_session_needs_csrf(
+    alice: Person, charlie: Person, body: Callable[..., dict[str, Any]], finished: Job
+) -> None:
     from django.test import Client
 
     browser = Client(enforce_csrf_checks=True)
@@ -184,15 +197,15 @@ def test_a_key_never_reads_cookies_and_a_session_needs_csrf(alice, charlie, body
     assert browser.get(f"/v1/videos/{finished.public_id}").status_code == 200
     assert browser.get(f"/v1/videos/{finished.public_id}", headers=charlie.headers).status_code == 404
     assert browser.get("/v1/models", headers={"Authorization": "Bearer mts_x_y"}).status_code == 401
-    answer = browser.post("/v1/videos", body(), content_type="application/json")
-    assert answer.status_code == 403
+    response = browser.post("/v1/videos", body(), content_type="application/json")
+    assert response.status_code == 403
     browser.get("/accounts/password/change/")
     token = browser.cookies["csrftoken"].value
-    answer = browser.post("/v1/videos", body(), content_type="application/json", headers={"X-CSRFToken": token})
-    assert answer.status_code == 202
+    response = browser.post("/v1/videos", body(), content_type="application/json", headers={"X-CSRFToken": token})
+    assert response.status_code == 202
 
 
-def test_every_error_is_the_envelope(as_alice, finished):
+def test_every_error_is_the_envelope(as_alice: ApiClient, finished: Job) -> None:
     for method, path, status, code in [
         ("GET", "/v1/nothing", 404, "not_found"),
         ("GET", "/v1/videos/garbage", 404, "not_found"),
@@ -201,26 +214,26 @@ def test_every_error_is_the_envelope(as_alice, finished):
         ("DELETE", "/v1/models", 405, "method_not_allowed"),
         ("GET", "/v1/videos?limit=x", 422, "invalid_field"),
     ]:
-        answer = as_alice.client.generic(method, path, headers=as_alice.headers)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), path
-        assert answer.json()["error"]["request_id"] == answer["X-Request-Id"]
+        response = as_alice.client.generic(method, path, headers=as_alice.headers)
+        assert (response.status_code, response.json()["error"]["code"]) == (status, code), path
+        assert response.json()["error"]["request_id"] == response["X-Request-Id"]
 
 
-def test_a_fault_of_ours_is_a_500_without_its_innards(as_alice, monkeypatch):
+def test_an_internal_error_is_a_500_without_details(as_alice: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.videos.api.videos.list_videos", lambda **_: 1 / 0)
-    answer = as_alice.get("/v1/videos")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
-    assert "division" not in answer.content.decode()
+    response = as_alice.get("/v1/videos")
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "internal")
+    assert "division" not in response.content.decode()
 
 
-def test_head_needs_what_get_needs(finished, as_alice, as_nobody):
+def test_head_needs_the_same_permissions_as_get(finished: Job, as_alice: ApiClient, as_nobody: ApiClient) -> None:
     for path in ("/v1/videos", f"/v1/videos/{finished.public_id}", "/v1/models"):
         head = as_alice.client.head(path, headers=as_alice.headers)
         assert (head.status_code, head.content) == (200, b"")
         assert as_nobody.client.head(path).status_code == 401
 
 
-def test_models_and_presets(as_alice, as_nobody):
+def test_models_and_presets(as_alice: ApiClient, as_nobody: ApiClient) -> None:
     models = as_alice.get("/v1/models").json()["data"]
     assert [(model["id"], model["default"]) for model in models] == [("camera", True)]
     assert models[0]["prices"]["standard"] >= 1
@@ -229,7 +242,7 @@ def test_models_and_presets(as_alice, as_nobody):
     assert as_nobody.get("/v1/models").status_code == 401
 
 
-def test_the_description_is_valid_and_names_every_route(client, db):
+def test_the_description_is_valid_and_contains_every_route(client: Client, db: None) -> None:
     from django.urls import get_resolver
     from drf_spectacular.validation import validate_schema
 
@@ -238,17 +251,17 @@ def test_the_description_is_valid_and_names_every_route(client, db):
     assert schema["openapi"].startswith("3.1")
     routes = {
         "/" + re.sub(r"<str:(\w+)>", r"{\1}", str(pattern.pattern))
-        for room in get_resolver().url_patterns
-        for pattern in getattr(room, "url_patterns", [])
+        for resolver in get_resolver().url_patterns
+        for pattern in getattr(resolver, "url_patterns", [])
     }
     of_the_api = {route for route in routes if route.startswith(("/v1/", "/generate"))}
-    # The first is the description itself, the second is asked by the proxy.
+    # Not documented: the description itself, and the endpoint for the proxy.
     assert of_the_api - {"/v1/openapi.json", "/v1/auth", "/v1/known"} == set(schema["paths"])
     assert client.get("/docs").status_code == 200
     assert client.options("/docs").status_code == 405
 
 
-def test_probes(client, db):
+def test_probes(client: Client, db: None) -> None:
     assert client.get("/livez").content == b"ok"
     assert client.get("/readyz").json()["checks"] == {"database": True, "redis": True, "storage": True}
     health = client.get("/health").json()

@@ -1,31 +1,39 @@
-"""POST /v1/videos: what is accepted, what is refused and how, and that a refusal leaves nothing behind."""
+"""POST /v1/videos: accepted and rejected requests. A rejected request writes nothing."""
 
 import base64
 import io
 import struct
 import time
 import zlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
+from django.test import Client
 from PIL import Image
+from pytest_django.fixtures import Settings
 
 from accounts.quota.models import LedgerEntry
 from accounts.roles import Scope
 from jobs.models import Job, JobEvent
+from tests.support.api_client import ApiClient
 from tests.support.images import png
+from tests.support.people import Person
 
 
-def test_it_accepts_reserves_and_rings(as_alice, alice, body, django_capture_on_commit_callbacks):
+def test_a_submit_reserves_credits_and_wakes_a_worker(
+    as_alice: ApiClient, alice: Person, body: Callable[..., dict[str, Any]], django_capture_on_commit_callbacks: Any
+) -> None:
     from jobs.queue.wakeup import redis_client
 
     with django_capture_on_commit_callbacks(execute=True):
-        answer = as_alice.post("/v1/videos", body(seed=7, metadata={"shot": "12"}))
-    assert answer.status_code == 202
-    video = answer.json()
-    assert answer["Location"].endswith(f"/v1/videos/{video['id']}")
-    assert answer["Retry-After"] == "1"
+        response = as_alice.post("/v1/videos", body(seed=7, metadata={"shot": "12"}))
+    assert response.status_code == 202
+    video = response.json()
+    assert response["Location"].endswith(f"/v1/videos/{video['id']}")
+    assert response["Retry-After"] == "1"
     assert (video["object"], video["status"], video["progress"]) == ("video", "queued", 0)
     assert (video["resolution"], video["num_frames"], video["fps"], video["steps"]) == ("256p", 8, 8, 50)
     assert (video["seed"], video["metadata"], video["seconds"]) == (7, {"shot": "12"}, "1")
@@ -39,24 +47,24 @@ def test_it_accepts_reserves_and_rings(as_alice, alice, body, django_capture_on_
     assert redis_client().llen("rq:queue:pool.cpu") == 1
 
 
-def test_multipart_with_the_names_of_openai_works_too(alice, client, db):
+def test_multipart_with_the_field_names_of_openai(alice: Person, client: Client, db: None) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (64, 64)).save(picture, "WEBP")
     picture.seek(0)
     picture.name = "still.webp"
     form = {"input_reference": picture, "prompt": "zoom in", "size": "512x512", "seconds": "2", "fps": "8"}
-    answer = client.post("/v1/videos", form, headers=alice.headers)
-    assert answer.status_code == 202, answer.content
-    assert (answer.json()["size"], answer.json()["num_frames"]) == ("512x512", 16)
+    response = client.post("/v1/videos", form, headers=alice.headers)
+    assert response.status_code == 202, response.content
+    assert (response.json()["size"], response.json()["num_frames"]) == ("512x512", 16)
 
 
-def test_a_drawn_seed_is_one_that_javascript_reads_whole(as_alice, body):
+def test_a_random_seed_is_exact_in_javascript(as_alice: ApiClient, body: Callable[..., dict[str, Any]]) -> None:
     seeds = [as_alice.post("/v1/videos", body()).json()["seed"] for _ in range(4)]
     assert len(set(seeds)) == 4
     assert max(seeds) < 2**53
 
 
-def test_presets_fill_what_is_not_given(as_alice, body):
+def test_presets_are_defaults_of_missing_fields(as_alice: ApiClient, body: Callable[..., dict[str, Any]]) -> None:
     video = as_alice.post("/v1/videos", body(preset="high", resolution=..., num_frames=..., steps=33)).json()
     assert (video["resolution"], video["num_frames"], video["steps"]) == ("768p", 24, 33)
     assert video["guidance_scale"] == 10.0
@@ -65,7 +73,7 @@ def test_presets_fill_what_is_not_given(as_alice, body):
 
 
 def _bomb() -> bytes:
-    """A PNG of 10 kB that says it is 30,000 x 30,000."""
+    """Return a PNG of 10 kB whose header declares 30,000 x 30,000 pixels."""
     header = struct.pack(">IIBBBBB", 30_000, 30_000, 1, 0, 0, 0, 0)
     rows = zlib.compress(b"\0" * 3751 * 2_000, 9)
 
@@ -83,7 +91,7 @@ def _animation() -> bytes:
 
 
 def _scans() -> bytes:
-    """A JPEG whose one scan is sent a thousand times: each costs the decoder a walk over the whole picture."""
+    """Return a JPEG with a scan repeated 1,000 times. The decoder processes the whole image for each scan."""
     buffer = io.BytesIO()
     Image.new("L", (512, 512)).save(buffer, "JPEG", progressive=True)
     raw = buffer.getvalue()
@@ -141,27 +149,35 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 @pytest.mark.parametrize("path", ["/v1/videos", "/v1/generate"])
-def test_it_refuses_by_name_and_leaves_nothing(case, path, as_alice, alice, body, tmp_path, settings):
+def test_invalid_requests_are_rejected_by_field_and_write_nothing(
+    case: Any,
+    path: str,
+    as_alice: ApiClient,
+    alice: Person,
+    body: Callable[..., dict[str, Any]],
+    tmp_path: Path,
+    settings: Settings,
+) -> None:
     settings.GENERATE_RATE_LIMIT = "1000/minute"
     changes, status, field = REFUSED[case]
     before = _stored_files()
     started = time.monotonic()
-    answer = as_alice.post(path, body(**changes))
+    response = as_alice.post(path, body(**changes))
     assert time.monotonic() - started < 5  # a hang, not a benchmark
-    assert answer.status_code == status, answer.content
+    assert response.status_code == status, response.content
     if path == "/v1/videos":
-        error = answer.json()["error"]
+        error = response.json()["error"]
         if status != 400:  # a body that cannot be parsed has no fields yet
             assert error["param"] == field
             assert error["details"][0]["loc"][0] == field
-        assert error["request_id"] == answer["X-Request-Id"]
+        assert error["request_id"] == response["X-Request-Id"]
         message = error["message"]
     else:
-        assert answer.json()["status"] == "failed"
-        assert answer.json()["code"] == "INVALID_ARGUMENT"
-        message = answer.json()["error"]
+        assert response.json()["status"] == "failed"
+        assert response.json()["code"] == "INVALID_ARGUMENT"
+        message = response.json()["error"]
     assert message.startswith(field)
-    assert len(answer.content) < 5_000
+    assert len(response.content) < 5_000
     assert not Job.objects.exists()
     assert (alice.wallet.balance, alice.wallet.reserved) == (1000, 0)
     assert LedgerEntry.objects.count() == 1  # the starting credits
@@ -190,47 +206,58 @@ def _stored_files() -> int:
     ],
     ids=["cut", "list", "string", "NaN", "Infinity", "twice", "not UTF-8", "long number", "deep", "deep list"],
 )
-def test_a_body_that_is_not_a_json_object_is_malformed(raw, as_alice):
+def test_a_body_that_is_not_a_json_object_is_malformed(raw: Any, as_alice: ApiClient) -> None:
     started = time.monotonic()
-    answer = as_alice.post("/v1/videos", raw)
+    response = as_alice.post("/v1/videos", raw)
     assert time.monotonic() - started < 5  # a hang, not a benchmark
-    assert answer.status_code == 400, answer.content[:200]
-    assert answer.json()["error"]["code"] == "malformed_body"
+    assert response.status_code == 400, response.content[:200]
+    assert response.json()["error"]["code"] == "malformed_body"
     assert not Job.objects.exists()
 
 
-def test_other_content_types_and_oversize_bodies_have_their_own_errors(alice, client, settings):
-    answer = client.post("/v1/videos", b"prompt=x", content_type="text/plain", headers=alice.headers)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_media_type")
+def test_other_content_types_and_oversize_bodies_have_their_own_errors(
+    alice: Person, client: Client, settings: Settings
+) -> None:
+    response = client.post("/v1/videos", b"prompt=x", content_type="text/plain", headers=alice.headers)
+    assert (response.status_code, response.json()["error"]["code"]) == (415, "unsupported_media_type")
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
-    answer = client.post("/v1/videos", b"{" + b" " * 200 + b"}", content_type="application/json", headers=alice.headers)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
-    answer = client.post("/v1/videos", {"prompt": "x", "image": io.BytesIO(b"x" * 200)}, headers=alice.headers)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+    response = client.post(
+        "/v1/videos", b"{" + b" " * 200 + b"}", content_type="application/json", headers=alice.headers
+    )
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "body_too_large")
+    response = client.post("/v1/videos", {"prompt": "x", "image": io.BytesIO(b"x" * 200)}, headers=alice.headers)
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "body_too_large")
 
 
-def test_credits_that_do_not_suffice(as_alice, alice, body):
+def test_insufficient_credits(as_alice: ApiClient, alice: Person, body: Callable[..., dict[str, Any]]) -> None:
     from accounts.quota.models import Wallet
 
     Wallet.objects.filter(team=alice.team).update(balance=0)
-    answer = as_alice.post("/v1/videos", body())
-    assert answer.status_code == 429
-    error = answer.json()["error"]
+    response = as_alice.post("/v1/videos", body())
+    assert response.status_code == 429
+    error = response.json()["error"]
     assert (error["code"], error["scope"], error["remaining"]) == ("quota_exceeded", "team", 0)
     assert not Job.objects.exists()
     assert as_alice.post("/v1/generate", body()).json()["code"] == "QUOTA_EXCEEDED"
 
 
-def test_who_may_submit(as_bob, as_nobody, limited_key, body):
+def test_who_may_submit(
+    as_bob: ApiClient,
+    as_nobody: ApiClient,
+    limited_key: Callable[[Scope], ApiClient],
+    body: Callable[..., dict[str, Any]],
+) -> None:
     assert as_nobody.post("/v1/videos", body()).status_code == 401
     assert as_bob.post("/v1/videos", body()).status_code == 403
-    answer = limited_key(Scope.VIDEOS_READ).post("/v1/videos", body())
-    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "missing_scope")
+    response = limited_key(Scope.VIDEOS_READ).post("/v1/videos", body())
+    assert (response.status_code, response.json()["error"]["code"]) == (403, "missing_scope")
     assert limited_key(Scope.VIDEOS_WRITE).post("/v1/videos", body()).status_code == 202
 
 
 @pytest.mark.parametrize("path", ["/v1/videos/{}/remix", "/v1/generate"])
-def test_whatever_makes_a_video_takes_a_deadline(path, as_alice, body, submit):
+def test_all_endpoints_that_create_videos_accept_a_deadline(
+    path: str, as_alice: ApiClient, body: Callable[..., dict[str, Any]], submit: Callable[..., Job]
+) -> None:
     path = path.format(submit().public_id)
     sent = {"prompt": "other"} if "remix" in path else body()
     assert as_alice.post(path, sent, **{"Cancel-After": "soon"}).status_code == 422
@@ -238,15 +265,17 @@ def test_whatever_makes_a_video_takes_a_deadline(path, as_alice, body, submit):
     assert Job.objects.latest("created_at").deadline_at is not None
 
 
-def test_a_deadline_is_taken_from_the_header(as_alice, body):
-    answer = as_alice.post("/v1/videos", body(), **{"Cancel-After": "60"})
-    job = Job.objects.get(pk=answer.json()["id"].removeprefix("vid_"))
+def test_a_deadline_is_read_from_the_header(as_alice: ApiClient, body: Callable[..., dict[str, Any]]) -> None:
+    response = as_alice.post("/v1/videos", body(), **{"Cancel-After": "60"})
+    job = Job.objects.get(pk=response.json()["id"].removeprefix("vid_"))
     assert 55 < (job.deadline_at - job.created_at).total_seconds() < 65
-    answer = as_alice.post("/v1/videos", body(), **{"Cancel-After": "soon"})
-    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "Cancel-After")
+    response = as_alice.post("/v1/videos", body(), **{"Cancel-After": "soon"})
+    assert (response.status_code, response.json()["error"]["param"]) == (422, "Cancel-After")
 
 
-def test_memory_that_no_gpu_here_has(as_alice, alice, body, settings, db):
+def test_insufficient_gpu_memory(
+    as_alice: ApiClient, alice: Person, body: Callable[..., dict[str, Any]], settings: Settings, db: None
+) -> None:
     from django.utils import timezone
 
     from jobs.models import Worker
@@ -256,19 +285,21 @@ def test_memory_that_no_gpu_here_has(as_alice, alice, body, settings, db):
         name="w", pool="gpu", model="i2vgen-xl", device="cuda:0", vram_total_mb=16_384, last_heartbeat_at=timezone.now()
     )
     large = body(model="i2vgen-xl", resolution="1024p", num_frames=32)
-    answer = as_alice.post("/v1/videos", large)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "gpu_memory_impossible")
-    suggestion = answer.json()["error"]["suggestions"][0]
-    answer = as_alice.post("/v1/generate", large)
-    assert (answer.status_code, answer.json()["code"]) == (429, "RESOURCE_EXHAUSTED")
+    response = as_alice.post("/v1/videos", large)
+    assert (response.status_code, response.json()["error"]["code"]) == (422, "gpu_memory_impossible")
+    suggestion = response.json()["error"]["suggestions"][0]
+    response = as_alice.post("/v1/generate", large)
+    assert (response.status_code, response.json()["code"]) == (429, "RESOURCE_EXHAUSTED")
     assert as_alice.post("/v1/videos", body(model="i2vgen-xl", **suggestion)).status_code == 202
 
 
-def test_programs_are_told_in_english_whatever_they_accept(as_alice, body, client):
-    """One answer in one language: most of its sentences are ours, and are not translated for programs."""
-    client.get("/accounts/login/", headers={"Accept-Language": "zh-hans"})  # the last that this thread spoke
+def test_api_errors_are_in_english_for_any_accept_language(
+    as_alice: ApiClient, body: Callable[..., dict[str, Any]], client: Client
+) -> None:
+    """Programs receive all messages in one language, including those of the framework."""
+    client.get("/accounts/login/", headers={"Accept-Language": "zh-hans"})  # the last active language of this thread
     for address in ("/v1/videos", "/v1/generate"):
-        answer = as_alice.post(address, body(prompt="", steps=0, fps="x"), **{"Accept-Language": "zh-hans"})
-        assert answer.status_code == 422
-        assert answer.content.isascii()
-        assert "Content-Language" not in answer
+        response = as_alice.post(address, body(prompt="", steps=0, fps="x"), **{"Accept-Language": "zh-hans"})
+        assert response.status_code == 422
+        assert response.content.isascii()
+        assert "Content-Language" not in response

@@ -1,4 +1,4 @@
-"""The Create form: what it accepts, and what it says beside which field."""
+"""The Create form: accepted values, and the messages beside its fields."""
 
 import re
 from typing import Any
@@ -13,10 +13,10 @@ from tests.support.images import SAMPLES, TIMES, image_upload
 from tests.support.people import Person
 
 
-def message_at(answer: Any, name: str) -> str:
-    """The text that stands beside a field, without its markup."""
-    found = re.search(rf'<p class="field-error" id="error-{name}".*?</p>', answer.content.decode(), re.DOTALL)
-    assert found, f"no place for messages at {name}"
+def message_at(response: Any, name: str) -> str:
+    """Return the text of the message beside a field, without its markup."""
+    found = re.search(rf'<p class="field-error" id="error-{name}".*?</p>', response.content.decode(), re.DOTALL)
+    assert found, f"no element for messages at {name}"
     return re.sub(r"<[^>]+>", "", found[0]).strip()
 
 
@@ -24,22 +24,22 @@ def fields(**changes: Any) -> dict[str, Any]:
     return {"image": image_upload(), "prompt": "slowly zooms in", "preset": "fast", **changes}
 
 
-def test_a_picture_and_a_sentence_become_a_job(mia: Person) -> None:
-    answer = mia.post("/", fields(seed="11", resolution="256p", picture_width="96", picture_height="64"))
+def test_a_valid_form_creates_a_job(mia: Person) -> None:
+    response = mia.post("/", fields(seed="11", resolution="256p", picture_width="96", picture_height="64"))
     job = Job.objects.get()
-    assert (answer.status_code, answer["Location"]) == (302, f"/videos/{job.public_id}")
+    assert (response.status_code, response["Location"]) == (302, f"/videos/{job.public_id}")
     assert (job.team, job.user, job.preset, job.num_frames) == (mia.team, mia.user, "fast", 8)
     assert (job.resolution, job.seed) == ("256p", 11)
     assert LedgerEntry.objects.filter(job_id=job.pk).count() == 1
 
 
-def test_htmx_is_told_where_to_go(mia: Person) -> None:
-    answer = mia.htmx("/", fields())
-    assert answer.status_code == 204
-    assert answer["HX-Redirect"] == f"/videos/{Job.objects.get().public_id}"
+def test_htmx_gets_a_redirect_header(mia: Person) -> None:
+    response = mia.htmx("/", fields())
+    assert response.status_code == 204
+    assert response["HX-Redirect"] == f"/videos/{Job.objects.get().public_id}"
 
 
-def test_batch_waits_behind_urgent_work(mia: Person) -> None:
+def test_the_batch_preset_has_low_priority(mia: Person) -> None:
     mia.post("/", fields(preset="batch"))
     assert Job.objects.get().priority == Priority.LOW
 
@@ -70,42 +70,44 @@ def test_batch_waits_behind_urgent_work(mia: Person) -> None:
     ],
 )
 @pytest.mark.parametrize("way", ["page", "htmx"])
-def test_a_wrong_field_is_named_and_costs_nothing(way: str, name: str, value: Any, says: str, mia: Person) -> None:
+def test_an_invalid_field_has_a_message_and_costs_nothing(
+    way: str, name: str, value: Any, says: str, mia: Person
+) -> None:
     if hasattr(value, "seek"):
         value.seek(0)
     data = fields(**{name: value})
-    answer = mia.htmx("/", data) if way == "htmx" else mia.post("/", data)
-    assert answer.status_code == 422
-    assert says in message_at(answer, name)
+    response = mia.htmx("/", data) if way == "htmx" else mia.post("/", data)
+    assert response.status_code == 422
+    assert says in message_at(response, name)
     assert not Job.objects.exists()
     assert Wallet.objects.get(team=mia.team).reserved == 0
 
 
-def test_the_page_keeps_what_was_typed(mia: Person) -> None:
-    answer = mia.post("/", fields(prompt="a very own sentence", fps="99", seed="5", negative_prompt="no haze"))
-    page = answer.content.decode()
+def test_the_page_keeps_the_entered_values(mia: Person) -> None:
+    response = mia.post("/", fields(prompt="a very own sentence", fps="99", seed="5", negative_prompt="no haze"))
+    page = response.content.decode()
     for kept in ("a very own sentence", 'value="99"', 'value="5"', 'value="no haze"'):
         assert kept in page
 
 
-def test_all_that_is_wrong_is_said_at_once(mia: Person) -> None:
-    answer = mia.htmx("/", {"fps": "99"})
-    assert message_at(answer, "image") == "Choose a picture first."
-    assert message_at(answer, "prompt")
-    assert message_at(answer, "fps")
-    assert not message_at(answer, "steps")
+def test_all_messages_are_shown_at_once(mia: Person) -> None:
+    response = mia.htmx("/", {"fps": "99"})
+    assert message_at(response, "image") == "Choose a picture first."
+    assert message_at(response, "prompt")
+    assert message_at(response, "fps")
+    assert not message_at(response, "steps")
 
 
-def test_too_few_credits_are_said_beside_the_price(mia: Person) -> None:
+def test_insufficient_credits_are_shown_beside_the_price(mia: Person) -> None:
     Wallet.objects.filter(team=mia.team).update(balance=0)
-    answer = mia.htmx("/", fields())
-    assert answer.status_code == 422
-    assert "the team has 0 left" in message_at(answer, "price")
+    response = mia.htmx("/", fields())
+    assert response.status_code == 422
+    assert "the team has 0 left" in message_at(response, "price")
     assert not Job.objects.exists()
     assert "the team has 0 left" in message_at(mia.htmx("/price?preset=high"), "price")
 
 
-def test_a_picture_that_is_too_heavy_is_refused(mia: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_too_large_is_rejected(mia: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.videos.views.forms.MAX_IMAGE_BYTES", 100)
     assert "larger than" in message_at(mia.htmx("/", fields()), "image")
 
@@ -130,11 +132,11 @@ def test_with_several_models_one_is_chosen_and_priced(mia: Person, settings: Any
 
 
 @pytest.mark.parametrize("query", ["fps=999", "num_frames=x", "resolution=9p", "model=sora", "preset=%00"])
-def test_a_price_that_cannot_be_known_says_which_setting(query: str, mia: Person) -> None:
-    answer = mia.htmx(f"/price?{query}")
-    assert answer.status_code == 200
-    assert message_at(answer, query.split("=", maxsplit=1)[0])
-    assert "marked settings" in answer.content.decode()
+def test_without_a_price_the_invalid_setting_has_a_message(query: str, mia: Person) -> None:
+    response = mia.htmx(f"/price?{query}")
+    assert response.status_code == 200
+    assert message_at(response, query.split("=", maxsplit=1)[0])
+    assert "marked settings" in response.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_a_nonsense_picture_size_does_not_break_the_price(size: str, mia: Person
     assert mia.htmx(f"/price?{size}").status_code == 200
 
 
-def test_another_like_it_brings_picture_and_settings_along(mia: Person) -> None:
+def test_another_like_it_copies_picture_and_settings(mia: Person) -> None:
     cat = SimpleUploadedFile("cat.jpg", (SAMPLES / "cat.jpg").read_bytes(), "image/jpeg")
     mia.post("/", fields(image=cat, prompt="purrs", preset="high", fps="12", seed="99"))
     first = Job.objects.get()
@@ -157,11 +159,11 @@ def test_another_like_it_brings_picture_and_settings_along(mia: Person) -> None:
     assert (second.prompt, second.width, second.height, second.state) == ("purrs again", 584, 440, State.QUEUED)
 
 
-def test_another_like_a_foreign_video_brings_nothing(mia: Person, charlie: Person, make_job: Any) -> None:
+def test_another_like_a_foreign_video_copies_nothing(mia: Person, charlie: Person, make_job: Any) -> None:
     job = make_job(charlie, prompt="their secret")
     assert "their secret" not in mia.get(f"/?like={job.public_id}").content.decode()
-    answer = mia.htmx("/", {"like": job.public_id, "prompt": "zoom"})
-    assert message_at(answer, "image") == "Choose a picture first."
+    response = mia.htmx("/", {"like": job.public_id, "prompt": "zoom"})
+    assert message_at(response, "image") == "Choose a picture first."
 
 
 def test_user_text_is_escaped_everywhere(mia: Person, make_job: Any) -> None:

@@ -1,4 +1,4 @@
-"""The model of a request that names none is the team's, while the site offers it; and a team that closes makes none."""
+"""The default model of a team, and the form of a team that is scheduled for deletion."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -28,7 +28,7 @@ def test_the_teams_model_comes_before_the_sites(chosen: str, made_by: str, mia: 
     assert Job.objects.get().model == made_by
 
 
-def test_a_closing_team_makes_no_videos(mia: Person, make_job: Callable[..., Job]) -> None:
+def test_a_team_scheduled_for_deletion_cannot_create_videos(mia: Person, make_job: Callable[..., Job]) -> None:
     Team.objects.filter(pk=mia.team.pk).update(deletion_due_at=timezone.now() + timedelta(days=3))
     refused = submitted(mia)
     assert refused.status_code == 422

@@ -1,4 +1,4 @@
-"""History: order, filters, search, pages, running cards."""
+"""The History page: order, filters, search, pages, running cards."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +13,8 @@ from tests.support.people import Person
 Make = Callable[..., Job]
 
 
-def prompts(answer: Any) -> list[str]:
-    return [card["job"].prompt for card in answer.context["cards"]]
+def prompts(response: Any) -> list[str]:
+    return [card["job"].prompt for card in response.context["cards"]]
 
 
 def test_newest_first_and_only_the_teams_own(mia: Person, charlie: Person, make_job: Make) -> None:
@@ -24,7 +24,7 @@ def test_newest_first_and_only_the_teams_own(mia: Person, charlie: Person, make_
     assert prompts(mia.get("/history")) == ["second", "first"]
 
 
-def test_an_empty_history_shows_the_way(mia: Person, bob: Person) -> None:
+def test_an_empty_history_links_to_the_create_page(mia: Person, bob: Person) -> None:
     assert "Make the first one" in mia.get("/history").content.decode()
     assert "Make the first one" not in bob.get("/history").content.decode()
 
@@ -41,7 +41,7 @@ def test_an_unknown_state_shows_all(mia: Person, make_job: Make) -> None:
     assert len(prompts(mia.get("/history?state=lost"))) == 1
 
 
-def test_search_reads_the_words_as_they_are(mia: Person, make_job: Make) -> None:
+def test_search_escapes_wildcards(mia: Person, make_job: Make) -> None:
     for text in ("Cat zooms", "dog 100% run_s", "dog runs"):
         make_job(mia, prompt=text)
     assert prompts(mia.get("/history?q=cat")) == ["Cat zooms"]
@@ -53,9 +53,9 @@ def test_search_reads_the_words_as_they_are(mia: Person, make_job: Make) -> None
 def test_load_more_continues_after_the_last_card(mia: Person, make_job: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "_PAGE_SIZE", 2)
     jobs = [make_job(mia, State.FAILED, prompt=f"cat {n}") for n in range(5)]
-    answer = mia.get("/history?q=cat")
-    assert prompts(answer) == ["cat 4", "cat 3"]
-    assert f"/history?q=cat&amp;after={jobs[3].public_id}" in answer.content.decode()
+    response = mia.get("/history?q=cat")
+    assert prompts(response) == ["cat 4", "cat 3"]
+    assert f"/history?q=cat&amp;after={jobs[3].public_id}" in response.content.decode()
     more = mia.htmx(f"/history?q=cat&after={jobs[3].public_id}")
     assert prompts(more) == ["cat 2", "cat 1"]
     assert "<html" not in more.content.decode()
@@ -66,20 +66,20 @@ def test_load_more_continues_after_the_last_card(mia: Person, make_job: Make, mo
 
 
 @pytest.mark.parametrize("after", ["nonsense", "vid_12"])
-def test_a_broken_place_to_continue_is_not_found(after: str, mia: Person) -> None:
+def test_an_invalid_cursor_gets_404(after: str, mia: Person) -> None:
     assert mia.get(f"/history?after={after}").status_code == 404
 
 
-def test_running_cards_are_refreshed_until_they_are_closed(mia: Person, charlie: Person, make_job: Make) -> None:
+def test_running_cards_are_refreshed_until_they_have_finished(mia: Person, charlie: Person, make_job: Make) -> None:
     running, done = make_job(mia, State.IN_PROGRESS, steps_done=10), make_job(mia, State.COMPLETED)
     foreign = make_job(charlie, State.IN_PROGRESS, prompt="foreign")
     page = mia.get("/history").content.decode()
     assert f"/history/running?ids={running.public_id}" in page
     ids = ",".join(job.public_id for job in (running, done, foreign))
-    answer = mia.htmx(f"/history/running?ids={ids},junk").content.decode()
-    assert answer.count("hx-swap-oob") == 2
-    assert "foreign" not in answer
-    assert f"/history/running?ids={running.public_id}" in answer
+    response = mia.htmx(f"/history/running?ids={ids},junk").content.decode()
+    assert response.count("hx-swap-oob") == 2
+    assert "foreign" not in response
+    assert f"/history/running?ids={running.public_id}" in response
     assert "every 2s" not in mia.htmx(f"/history/running?ids={done.public_id}").content.decode()
 
 

@@ -1,4 +1,4 @@
-"""The Create page offers what the plan allows, says why the rest is not there, and refuses what is sent anyway."""
+"""The Create page offers what the plan allows, explains the limits, and rejects other values."""
 
 import html
 import re
@@ -14,14 +14,14 @@ from tests.support.people import Person
 
 
 def choices(page: str, name: str) -> dict[str, bool]:
-    """What a list shows, and whether it can be chosen."""
+    """Map each option of a list to whether it can be chosen."""
     select = re.search(rf'<select[^>]*name="{name}".*?</select>', page, re.DOTALL)
     options = re.findall(r"<option([^>]*)>\s*(.*?)\s*</option>", select[0], re.DOTALL) if select else []
     return {text: "disabled" not in attributes for attributes, text in options}
 
 
 def presets(page: str) -> dict[str, str]:
-    """Preset to why it cannot be chosen."""
+    """Map each preset to the limits that exclude it."""
     cards = re.findall(r'<label class="preset.*?</label>', page, re.DOTALL)
     found = {}
     for card in cards:
@@ -34,10 +34,10 @@ def presets(page: str) -> dict[str, str]:
 
 
 def hint(page: str, name: str) -> str:
-    """What is said of the plan beside a field, where the field says so to a screen reader, too."""
-    said = re.search(rf'id="plan-{name}">(.*?)</span>', page)
-    assert (f'aria-describedby="plan-{name} error-{name}"' in page) is bool(said)
-    return html.unescape(said[1]) if said else ""
+    """Return the hint about the plan beside a field, and check that the field refers to it for screen readers."""
+    found = re.search(rf'id="plan-{name}">(.*?)</span>', page)
+    assert (f'aria-describedby="plan-{name} error-{name}"' in page) is bool(found)
+    return html.unescape(found[1]) if found else ""
 
 
 NARROW = {
@@ -57,7 +57,7 @@ def test_with_everything_allowed_the_plan_is_not_mentioned(mia: Person) -> None:
     assert [hint(page, name) for name in ("resolution", "output_format", "num_frames", "steps")] == [""] * 4
 
 
-def test_what_the_plan_lacks_says_so_where_it_would_be_chosen(mia: Person) -> None:
+def test_choices_beyond_the_plan_are_disabled_with_a_hint(mia: Person) -> None:
     Plan.objects.update(**NARROW)
     page = mia.get("/").content.decode()
     assert choices(page, "resolution") == {"256p": True, "512p": True, "768p": False, "1024p": False}
@@ -79,8 +79,8 @@ def test_what_the_plan_lacks_says_so_where_it_would_be_chosen(mia: Person) -> No
     assert "price-high" not in price
 
 
-def test_what_was_sent_of_a_wider_plan_is_still_what_a_browser_sends(mia: Person) -> None:
-    """It would leave out a choice that is made and disabled, and the video would get a default that nobody saw."""
+def test_a_submitted_choice_beyond_the_plan_stays_selected(mia: Person) -> None:
+    """A browser does not send a selected choice that is disabled, so the video would get a default unnoticed."""
     Plan.objects.update(**NARROW)
     sent = {"preset": "high", "resolution": "1024p", "output_format": "mp4"}
     page = mia.post("/", fields(**sent)).content.decode()
@@ -91,7 +91,7 @@ def test_what_was_sent_of_a_wider_plan_is_still_what_a_browser_sends(mia: Person
     assert not Job.objects.exists()
 
 
-def test_it_says_so_in_chinese(mia: Person) -> None:
+def test_hints_are_in_chinese(mia: Person) -> None:
     Plan.objects.update(**NARROW | {"max_resolution": 128})
     page = mia.client.get("/", headers={"Accept-Language": "zh-hans"}).content.decode()
     assert presets(page)["high"] == "套餐 standard：最高 128x128 · 最多 12 帧 · 最多 40 步"  # noqa: RUF001
@@ -99,7 +99,7 @@ def test_it_says_so_in_chinese(mia: Person) -> None:
     assert hint(page, "output_format") == "团队的套餐（standard）不包含其他选项。"  # noqa: RUF001
 
 
-def test_a_model_that_the_plan_lacks_is_shown_and_cannot_be_chosen(mia: Person, settings: Any) -> None:
+def test_a_model_beyond_the_plan_is_disabled(mia: Person, settings: Any) -> None:
     settings.MODELS_ENABLED = ["camera", "i2vgen-xl"]
     Plan.objects.update(allowed_models=["camera"])
     page = mia.get("/").content.decode()
@@ -110,20 +110,22 @@ def test_a_model_that_the_plan_lacks_is_shown_and_cannot_be_chosen(mia: Person, 
 @pytest.mark.parametrize(
     ("language", "says"), [("en", "allows up to 12 frames"), ("zh-hans", "团队的套餐最多允许 12 帧")]
 )
-def test_what_is_sent_anyway_is_refused_at_its_field(language: str, says: str, mia: Person) -> None:
+def test_submitted_values_beyond_the_plan_are_rejected_at_their_field(language: str, says: str, mia: Person) -> None:
     Plan.objects.update(max_frames=12)
-    answer = mia.client.post("/", fields(num_frames="16"), headers={"HX-Request": "true", "Accept-Language": language})
-    assert answer.status_code == 422
-    mark = re.search(r'id="error-num_frames".*?</p>', answer.content.decode(), re.DOTALL)
+    response = mia.client.post(
+        "/", fields(num_frames="16"), headers={"HX-Request": "true", "Accept-Language": language}
+    )
+    assert response.status_code == 422
+    mark = re.search(r'id="error-num_frames".*?</p>', response.content.decode(), re.DOTALL)
     assert mark
     assert says in mark[0]
     assert not Job.objects.exists()
 
 
 @pytest.mark.parametrize(("language", "says"), [("en", "allows you 0 videos a day"), ("zh-hans", "每天 0 个视频")])
-def test_a_used_up_cap_is_said_beside_the_price(language: str, says: str, mia: Person) -> None:
+def test_an_exhausted_quota_is_shown_beside_the_price(language: str, says: str, mia: Person) -> None:
     Membership.objects.filter(user=mia.user).update(videos_per_day=0)
     headers: Any = {"HX-Request": "true", "Accept-Language": language}
-    answer = mia.client.post("/", fields(), headers=headers)
-    assert says in answer.content.decode()
+    response = mia.client.post("/", fields(), headers=headers)
+    assert says in response.content.decode()
     assert not Job.objects.exists()

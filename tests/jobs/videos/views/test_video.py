@@ -16,13 +16,13 @@ Make = Callable[..., Job]
 
 
 def page_of(person: Person, job: Job) -> str:
-    answer = person.get(f"/videos/{job.public_id}")
-    assert answer.status_code == 200
-    text: str = answer.content.decode()
+    response = person.get(f"/videos/{job.public_id}")
+    assert response.status_code == 200
+    text: str = response.content.decode()
     return text
 
 
-def test_a_completed_video_plays_and_can_be_kept(mia: Person, make_job: Make) -> None:
+def test_a_completed_video_plays_and_can_be_downloaded(mia: Person, make_job: Make) -> None:
     job = make_job(mia, State.COMPLETED)
     page = page_of(mia, job)
     for part in ("<video", "controls", "loop", "playsinline", "muted", "autoplay", "variant=thumbnail", "download=1"):
@@ -50,7 +50,7 @@ def test_a_gif_is_shown_as_a_picture(mia: Person, make_job: Make) -> None:
         (State.EXPIRED, {}, "deadline passed"),
     ],
 )
-def test_every_state_says_what_is(
+def test_every_state_has_a_description(
     state: State, columns: dict[str, Any], says: str, mia: Person, make_job: Make
 ) -> None:
     job = make_job(mia, state, **columns)
@@ -64,24 +64,24 @@ def test_every_state_says_what_is(
 def test_the_live_fragment_shows_attempt_progress_and_cancel(mia: Person, make_job: Make) -> None:
     job = make_job(mia, State.IN_PROGRESS, steps_done=25)
     Job.objects.filter(pk=job.pk).update(attempt=2)
-    answer = mia.htmx(f"/videos/{job.public_id}/live?seen=queued")
-    fragment = answer.content.decode()
+    response = mia.htmx(f"/videos/{job.public_id}/live?seen=queued")
+    fragment = response.content.decode()
     for part in ("50 %", "Step 25 of 50", "attempt 2", "every 1s", "Cancel", 'role="status"'):
         assert part in fragment
     assert "<html" not in fragment
-    assert "HX-Retarget" not in answer
+    assert "HX-Retarget" not in response
 
 
-def test_the_live_fragment_turns_into_the_whole_content_when_the_job_is_closed(mia: Person, make_job: Make) -> None:
+def test_the_live_fragment_returns_the_whole_content_of_a_finished_job(mia: Person, make_job: Make) -> None:
     job = make_job(mia, State.COMPLETED)
-    answer = mia.htmx(f"/videos/{job.public_id}/live?seen=in_progress")
-    assert (answer["HX-Retarget"], answer["HX-Reswap"]) == ("#video", "outerHTML")
-    assert "every 1s" not in answer.content.decode()
-    assert "<video" in answer.content.decode()
-    assert 'id="credits-rail"' in answer.content.decode()
+    response = mia.htmx(f"/videos/{job.public_id}/live?seen=in_progress")
+    assert (response["HX-Retarget"], response["HX-Reswap"]) == ("#video", "outerHTML")
+    assert "every 1s" not in response.content.decode()
+    assert "<video" in response.content.decode()
+    assert 'id="credits-rail"' in response.content.decode()
 
 
-def test_what_a_waiting_job_waits_for_is_said(mia: Person, make_job: Make) -> None:
+def test_the_wait_reason_of_a_queued_job_is_shown(mia: Person, make_job: Make) -> None:
     first, second = make_job(mia), make_job(mia)
     assert "No worker is running" in page_of(mia, first)
     Worker.objects.create(
@@ -91,11 +91,11 @@ def test_what_a_waiting_job_waits_for_is_said(mia: Person, make_job: Make) -> No
     assert "1 video is ahead in the queue" in page_of(mia, second)
 
 
-def test_cancel_ends_a_queued_job_and_gives_the_credits_back(mia: Person, make_job: Make) -> None:
+def test_cancel_of_a_queued_job_releases_its_credits(mia: Person, make_job: Make) -> None:
     job = make_job(mia)
-    answer = mia.htmx(f"/videos/{job.public_id}/cancel", {})
-    assert answer["HX-Retarget"] == "#video"
-    assert "Nothing was charged" in answer.content.decode()
+    response = mia.htmx(f"/videos/{job.public_id}/cancel", {})
+    assert response["HX-Retarget"] == "#video"
+    assert "Nothing was charged" in response.content.decode()
     job.refresh_from_db()
     assert job.state == State.CANCELED
     assert Wallet.objects.get(team=mia.team).reserved == 0
@@ -107,10 +107,10 @@ def test_cancel_of_a_running_job_waits_for_the_worker(mia: Person, make_job: Mak
     assert mia.post(f"/videos/{job.public_id}/cancel")["Location"] == f"/videos/{job.public_id}"
 
 
-def test_delete_takes_it_out_of_sight(mia: Person, make_job: Make) -> None:
+def test_a_deleted_video_is_no_longer_shown(mia: Person, make_job: Make) -> None:
     job = make_job(mia, State.COMPLETED)
-    answer = mia.post(f"/videos/{job.public_id}/delete")
-    assert (answer.status_code, answer["Location"]) == (302, "/history")
+    response = mia.post(f"/videos/{job.public_id}/delete")
+    assert (response.status_code, response["Location"]) == (302, "/history")
     history = mia.get("/history").content.decode()
     assert "The video was deleted." in history
     assert mia.get(f"/videos/{job.public_id}").status_code == 404
@@ -125,17 +125,17 @@ def test_a_viewer_sees_no_buttons(alice: Person, bob: Person, make_job: Make) ->
     assert "download=1" in done
 
 
-def test_a_result_past_its_retention_says_so(mia: Person, make_job: Make) -> None:
+def test_an_expired_video_has_a_message(mia: Person, make_job: Make) -> None:
     page = page_of(mia, make_job(mia, State.COMPLETED, files_deleted_at=timezone.now()))
     assert "This video has expired" in page
     assert "<video" not in page
 
 
-def test_the_picture_is_a_small_jpeg_and_gone_with_its_file(mia: Person, make_job: Make) -> None:
+def test_the_picture_is_a_small_jpeg_and_missing_without_its_file(mia: Person, make_job: Make) -> None:
     job = make_job(mia)
-    answer = mia.get(f"/videos/{job.public_id}/picture")
-    assert answer["Content-Type"] == "image/jpeg"
-    assert answer.content.startswith(b"\xff\xd8\xff")
-    assert answer["Cache-Control"].startswith("private")
+    response = mia.get(f"/videos/{job.public_id}/picture")
+    assert response["Content-Type"] == "image/jpeg"
+    assert response.content.startswith(b"\xff\xd8\xff")
+    assert response["Cache-Control"].startswith("private")
     default_storage.delete(job.source_key)
     assert mia.get(f"/videos/{job.public_id}/picture").status_code == 404
