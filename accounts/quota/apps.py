@@ -3,7 +3,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class QuotaConfig(AppConfig):
-    """What a team may use: plans, wallets, and the ledger that explains every credit."""
+    """Plans, wallets, and the ledger that records every movement of credits."""
 
     name = "accounts.quota"
     label = "quota"

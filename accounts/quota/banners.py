@@ -1,4 +1,4 @@
-"""What a page says above its content when credits run out: the team's, or the person's own share of them."""
+"""Banners above a page's content when the credits of the team, or of the member, run out."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from accounts.tenancy.postgres.prepared import fetch_one
 
 @dataclass(frozen=True)
 class CreditBanner:
-    """One warning. `key` changes with team, month and level: who has put it aside sees the next one."""
+    """One warning. `key` changes with team, month and level: a person who dismissed one still sees the next."""
 
     key: str
     is_own: bool
@@ -28,14 +28,14 @@ class CreditBanner:
 
 @dataclass(frozen=True)
 class WalletSummary:
-    """The wallet that every page shows, and what is to be said about it."""
+    """The balance that every page shows, and the warnings about it."""
 
     balance: int
     banners: tuple[CreditBanner, ...]
 
 
-# Written out: every page asks it, and Django takes longer to write it than Postgres to answer it. Use is only summed
-# for a team that was warned this month, or a person with a cap: CASE asks what follows THEN where it is needed.
+# Plain SQL: every page runs it, and Django takes longer to build it than Postgres to run it. Usage is summed only for a
+# team that was warned this month and for a member with a cap: CASE evaluates what follows THEN only where needed.
 _SUMMARY_QUERY = """
 SELECT wallet.balance, COALESCE(override.monthly_credits, plan.monthly_credits), member.credits_per_month,
        CASE WHEN EXISTS (SELECT 1 FROM quota_quotawarning
@@ -55,13 +55,13 @@ WHERE wallet.team_id = %(team)s
 
 
 def wallet_summary(principal: Principal, *, now: datetime | None = None) -> WalletSummary:
-    """In one query. Raises Wallet.DoesNotExist."""
+    """Return balance and warnings, in one query. Raises Wallet.DoesNotExist."""
     month, team_id = month_of(now or timezone.now()), principal.team.pk
     parameters = {"team": team_id, "user": principal.user.pk, "month": month, "next_month": month_after(month)}
-    found = fetch_one(_SUMMARY_QUERY, parameters)
-    if found is None:
+    row = fetch_one(_SUMMARY_QUERY, parameters)
+    if row is None:
         raise Wallet.DoesNotExist(f"Team {team_id} has no wallet.")
-    balance, monthly, own_cap, used, own_used = found
+    balance, monthly, own_cap, used, own_used = row
     banners = []
     if used is not None:
         banners.append(_team_banner(team_id, CreditUsage(used, balance, monthly), month))

@@ -1,4 +1,4 @@
-"""The credits, and the warnings about them, for every page's template."""
+"""Context processor for the team's credits and the warnings about them."""
 
 from typing import Any
 
@@ -8,24 +8,24 @@ from django.utils.functional import SimpleLazyObject
 from accounts.auth.principals import principal_for_session
 from accounts.quota.banners import CreditBanner, WalletSummary, wallet_summary
 
-# In the session: the warnings that the person has put aside.
+# Session key of the warnings that the person dismissed. Its value stays for sessions of earlier releases.
 DISMISSED = "put_aside"
 
 
 def wallet(request: HttpRequest) -> dict[str, Any]:
-    """`wallet`: the team's credits; `banners`: what is to be said about them. One query, where a template asks."""
-    known: list[WalletSummary] = []
+    """Add `wallet`, the team's credits, and `banners`, the warnings about them. One query, if a template uses them."""
+    cached: list[WalletSummary] = []
 
     def load() -> WalletSummary | None:
         principal = principal_for_session(request)
-        if not known and principal is not None:
-            known.append(wallet_summary(principal))
-        return known[0] if known else None
+        if not cached and principal is not None:
+            cached.append(wallet_summary(principal))
+        return cached[0] if cached else None
 
     def banners() -> list[CreditBanner]:
-        found = load()
+        summary = load()
         dismissed = request.session.get(DISMISSED, [])
-        return [banner for banner in found.banners if banner.key not in dismissed] if found else []
+        return [banner for banner in summary.banners if banner.key not in dismissed] if summary else []
 
     if not hasattr(request, "user") or not request.user.is_authenticated:
         return {"wallet": None, "banners": []}

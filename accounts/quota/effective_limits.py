@@ -1,4 +1,4 @@
-"""What a team may use at present: its plan, with the team's override laid over it."""
+"""The limits in force for a team: those of its plan, replaced by the team's override where that sets them."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,7 +10,7 @@ from accounts.tenancy.postgres.prepared import fetch_one
 
 @dataclass(frozen=True, kw_only=True)
 class EffectiveLimits:
-    """The limits in force. None is without limit; units are those of `Limits`, whose columns bear the same names."""
+    """The limits in force. None means unlimited. Names and units are those of the columns of `Limits`."""
 
     plan: str
     weight: int
@@ -40,11 +40,11 @@ FROM quota_wallet wallet
 JOIN quota_plan plan ON plan.id = wallet.plan_id
 LEFT JOIN quota_planoverride override ON override.team_id = wallet.team_id
 WHERE wallet.team_id = %(team)s::bigint
-"""  # noqa: S608 (names of the class's own)
+"""  # noqa: S608 (only names of this class)
 
 
 def effective_limits_of(team: Team) -> EffectiveLimits:
-    """The team's limits, in one query. Raises Wallet.DoesNotExist for a team that is not opened."""
+    """Return the team's limits, in one query. Raises Wallet.DoesNotExist for a team without a wallet."""
     row = fetch_one(_STATEMENT, {"team": team.pk})
     if row is None:
         raise Wallet.DoesNotExist
@@ -52,7 +52,7 @@ def effective_limits_of(team: Team) -> EffectiveLimits:
 
 
 def effective_limits_of_wallet(wallet: Wallet) -> EffectiveLimits:
-    """The limits behind a wallet that was read with `plan` and `team__plan_override`."""
+    """Return the limits for a wallet that was selected with `plan` and `team__plan_override`."""
     override = getattr(wallet.team, "plan_override", None)
     return EffectiveLimits(
         plan=wallet.plan.name, **{name: _effective_value(wallet.plan, override, name) for name in _COLUMNS}

@@ -1,7 +1,7 @@
-"""Tells a team's owners and admins by mail that 80 or 100 % of the month's credits are used.
+"""Emails to a team's owners and admins when 80 or 100 % of the month's credits are used.
 
-Two steps, so that none is lost and, as far as SMTP allows, none comes twice: `note_due_warnings` writes a row for each
-month and level, `send_due_warnings` mails it, and tries again while the mail server is away.
+Two steps, so that no email is lost and, as far as SMTP allows, none is sent twice: `create_due_warnings` writes a row
+for each month and level, `send_due_warnings` sends it and retries while the mail server is unreachable.
 """
 
 from datetime import datetime, timedelta
@@ -24,45 +24,47 @@ from accounts.roles import Role
 
 log = structlog.get_logger(__name__)
 
-# Who sends a warning has so long for each mail; a mail server that is away is asked again as seldom.
+# The time that a process has to send one email, and the pause after the mail server was unreachable.
 _RETRY_INTERVAL = timedelta(minutes=5)
 _BATCH_SIZE = 50
 
 
 def create_due_warnings(*, now: datetime | None = None) -> int:
-    """Writes down which teams are to be warned. Returns how many mails that makes due."""
+    """Write a row for each team to warn. Returns the number of emails that become due."""
     now = now or timezone.now()
     month = month_of(now)
-    known = set(QuotaWarning.objects.filter(period=month).values_list("team_id", "percent"))
+    existing = set(QuotaWarning.objects.filter(period=month).values_list("team_id", "percent"))
     rows: list[QuotaWarning] = []
     for team_id, credit_usage in credit_usage_by_team(month).items():
         new = [
-            level for level in WARNING_LEVELS_PERCENT if credit_usage.percent >= level and (team_id, level) not in known
+            level
+            for level in WARNING_LEVELS_PERCENT
+            if credit_usage.percent >= level and (team_id, level) not in existing
         ]
         for level in new:
-            # Who is told of 100 % need not hear of 80 % in the same minute.
+            # A team that reaches both levels at once gets one email, for the higher level.
             finished_at = None if level == new[-1] else now
             rows.append(QuotaWarning(team_id=team_id, period=month, percent=level, finished_at=finished_at))
-    # Another process may note the same: the first one's rows stand.
+    # Another process may insert the same rows; those of the first one stay.
     QuotaWarning.objects.bulk_create(rows, ignore_conflicts=True)
     return sum(row.finished_at is None for row in rows)
 
 
 def send_due_warnings(*, now: datetime | None = None) -> int:
-    """Sends what is noted and not sent. Returns how many warnings are done with."""
+    """Send the due warnings. Returns the number of warnings that are finished."""
     now = now or timezone.now()
-    # What the month's end overtook tells nobody anything.
+    # Warnings about an earlier month are of no use any longer.
     QuotaWarning.objects.filter(finished_at=None, period__lt=month_of(now)).update(finished_at=now)
-    done = 0
+    finished = 0
     for warning in _due(now).select_related("team").order_by("id")[:_BATCH_SIZE]:
         if not _claim(warning, now):
             continue
         if not _send_warning(warning):
-            # The mail server is away: asking it for each of them would hold up the other chores.
+            # The mail server is unreachable. Trying it for each warning would delay the other maintenance tasks.
             _due(now).update(next_attempt_at=now + _RETRY_INTERVAL)
             break
-        done += 1
-    return done
+        finished += 1
+    return finished
 
 
 def _due(now: datetime) -> QuerySet[QuotaWarning]:
@@ -70,16 +72,16 @@ def _due(now: datetime) -> QuerySet[QuotaWarning]:
 
 
 def _claim(warning: QuotaWarning, now: datetime) -> bool:
-    """Whether this process sends it, and no other for a while."""
+    """Return whether this process got the warning; no other process does until the retry interval has passed."""
     return bool(_due(now).filter(pk=warning.pk).update(next_attempt_at=now + _RETRY_INTERVAL))
 
 
 def _send_warning(warning: QuotaWarning) -> bool:
-    """False where the mail server is away; those who have their mail are remembered."""
+    """Send one warning. Returns False if the mail server is unreachable; users who got their email are recorded."""
     row = QuotaWarning.objects.filter(pk=warning.pk)
     credit_usage = credit_usage_by_team(warning.period, team_ids=[warning.team_id]).get(warning.team_id)
     if credit_usage is None or credit_usage.percent < warning.percent:
-        row.delete()  # credits came in before the mail went out: it may become true again
+        row.delete()  # credits were added before the email was sent; the level may be reached again
         return True
     managers = User.objects.filter(
         memberships__team=warning.team, memberships__role__in=(Role.OWNER, Role.ADMIN), is_active=True
@@ -94,20 +96,20 @@ def _send_warning(warning: QuotaWarning) -> bool:
 
 
 def _send_email(user: User, warning: QuotaWarning, credit_usage: CreditUsage) -> bool:
-    """Whether it is out of our hands: taken by the mail server, or refused for good."""
+    """Return whether there is nothing left to do: the mail server accepted the email, or rejected it for good."""
     message = EmailMessage(*_render_email(user, warning, credit_usage), to=[user.email])
     try:
         message.send()
-    except (SMTPRecipientsRefused, ValueError) as error:  # no such address there, or none that could be
+    except (SMTPRecipientsRefused, ValueError) as error:  # unknown or invalid email address
         log.warning("quota_warning_rejected", team=warning.team_id, user=user.pk, kind=type(error).__name__)
-    except OSError as error:  # smtplib's errors are OSErrors; what they say may name the person
+    except OSError as error:  # smtplib's errors are OSErrors; their text may contain the email address
         log.error("email_send_failed", template="quota_warning", kind=type(error).__name__)
         return False
     return True
 
 
 def _render_email(user: User, warning: QuotaWarning, credit_usage: CreditUsage) -> tuple[str, str]:
-    """Subject and text, in the person's language."""
+    """Return subject and text, in the user's language."""
     context = {
         "team": warning.team.name,
         "warning": warning,

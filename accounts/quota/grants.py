@@ -1,11 +1,12 @@
-"""The credits of each month: given once to every open team whose plan has some.
+"""Monthly credits: granted once per month to every team whose plan has some and which is not deleted.
 
-Monthly credits are spent before all others. Without rollover, what a month's grant leaves ends in the transaction that
-gives the next one; starting credits and what administrators gave are never taken. A promise that comes back after the
-month's turn first makes good what it took beyond that month's grant; the rest of it ends with the next turn.
+Monthly credits are spent before all others. Without rollover, the unspent part of a month's grant expires in the
+transaction that makes the next grant; starting credits and grants by administrators never expire. A reserve that is
+released after the end of the month first restores what it took from other credits; the rest of it expires with the
+next grant.
 
-A grant is for the month, not for the plan: a team that changes from one plan with monthly credits to another gets the
-new amount from the next month on.
+A grant belongs to the month, not to the plan: a team that changes from one plan with monthly credits to another gets
+the new amount from the next month on.
 """
 
 from datetime import date, datetime
@@ -25,9 +26,9 @@ log = structlog.get_logger(__name__)
 
 
 def grant_due_monthly_credits(*, now: datetime | None = None) -> int:
-    """Gives every team what is due to it since the last run. Returns to how many teams.
+    """Grant every team the credits due since the last run. Returns the number of teams.
 
-    Any number of processes may run it, at any time: the wallet's lock lets one through for each team.
+    Any number of processes may run this at any time: the lock on the wallet lets one grant to each team.
     """
     month = month_of(now or timezone.now())
     _skip_plans_without_monthly_credits(month)
@@ -40,7 +41,7 @@ def _not_granted(month: date) -> QuerySet[Wallet]:
 
 
 def _skip_plans_without_monthly_credits(month: date) -> None:
-    """Months that a team spends on a plan without monthly credits are not missed, and never made up for."""
+    """Mark months on a plan without monthly credits as granted, so that they are not granted later."""
     before = month_before(month)
     without = Wallet.objects.alias(monthly=MONTHLY_CREDITS).filter(Q(monthly=None) | Q(monthly=0))
     passed = list(without.filter(granted_through__lt=before).values_list("pk", flat=True))
@@ -49,7 +50,7 @@ def _skip_plans_without_monthly_credits(month: date) -> None:
 
 @transaction.atomic
 def _grant_to(team_id: int, month: date) -> bool:
-    """False when another process was faster, or the plan has changed meanwhile."""
+    """Return False if another process was faster, or the plan has changed meanwhile."""
     locked = _not_granted(month).filter(pk=team_id).select_for_update(of=("self",))
     wallet = locked.select_related("plan", "team__plan_override").first()
     if wallet is None:
@@ -69,31 +70,32 @@ def _grant_to(team_id: int, month: date) -> bool:
 
 
 def _expire_unspent_credits(wallet: Wallet) -> None:
-    """Takes back what the last monthly grant left."""
+    """Take back the unspent part of the last monthly grant."""
     grants = LedgerEntry.objects.for_team(wallet.team).filter(kind=Kind.GRANT, period__isnull=False).order_by("-id")
     if not (newest := list(grants[:2])):
         return
     last, *earlier = newest
     left = _unspent(last)
     for before in earlier:
-        # Promises of the month before it that came back after the turn.
+        # Reserves from the grant before that one which were released after its month.
         left += _unspent(before, until=last) - _unspent(before, until=last, as_of=last)
-    ending = min(left, wallet.balance)
-    if ending > 0:
+    expiring = min(left, wallet.balance)
+    if expiring > 0:
         reason = f"unspent credits of {last.period:%Y-%m}"
-        adjust(team=wallet.team, credits=-ending, reason=reason, period=last.period)
+        adjust(team=wallet.team, credits=-expiring, reason=reason, period=last.period)
 
 
-def _unspent(given: LedgerEntry, *, until: LedgerEntry | None = None, as_of: LedgerEntry | None = None) -> int:
-    """What a grant has left after the jobs that were submitted from it on, `until` another row.
+def _unspent(entry: LedgerEntry, *, until: LedgerEntry | None = None, as_of: LedgerEntry | None = None) -> int:
+    """Return what a grant has left after the jobs submitted since then.
 
-    as_of: as it was when that row was written. Ids are in the order of time, since all are written under one lock.
+    until: count only jobs submitted before this row. as_of: the value at the time when this row was written. Ids are
+    in chronological order, since all rows are written under one lock.
     """
-    rows = LedgerEntry.objects.for_team(given.team).filter(id__gt=given.id)
+    rows = LedgerEntry.objects.for_team(entry.team).filter(id__gt=entry.id)
     reserves = rows.filter(kind=Kind.RESERVE)
     if until:
         reserves = reserves.filter(id__lt=until.id)
     if as_of:
         rows = rows.filter(id__lt=as_of.id)
     spent = rows.filter(job_id__in=reserves.values("job_id")).aggregate(total=Sum("balance_delta"))["total"] or 0
-    return max(0, given.balance_delta + spent)
+    return max(0, entry.balance_delta + spent)

@@ -1,7 +1,7 @@
 """Plans, wallets and the append-only ledger.
 
 A wallet is a cache of its ledger: `balance` and `reserved` are the sums of the rows' deltas, and both are written in
-one transaction. The audit compares them.
+one transaction. `manage.py check_ledger` compares them.
 """
 
 import uuid
@@ -17,16 +17,16 @@ from accounts.models import ApiKey, Team, TeamOwnedQuerySet, User
 
 
 class Limits(models.Model):
-    """What a team may use. In a plan None means without limit; in an override it means as the plan says."""
+    """Limits of a team. None means unlimited in a plan, and "as in the plan" in an override."""
 
-    # Share of the GPUs against other teams when all are busy.
+    # Share of GPU time relative to other teams when all GPUs are busy.
     weight = models.PositiveIntegerField(_("GPU weight"), null=True, blank=True)
     max_running = models.PositiveIntegerField(_("concurrent videos"), null=True, blank=True)
     max_queued = models.PositiveIntegerField(_("queued videos"), null=True, blank=True)
-    # Credits given at the start of each month (UTC), and whether what is left of them lives on after it.
+    # Credits granted at the start of each month (UTC), and whether the unspent part is kept after the month.
     monthly_credits = models.PositiveIntegerField(_("credits per month"), null=True, blank=True)
     rollover = models.BooleanField(_("rollover"), null=True, blank=True)
-    # The pixel budget of a frame as the side of a square: 512 allows what the API calls 512p.
+    # Pixels per frame, as the side of a square: 512 allows the API's 512p.
     max_resolution = models.PositiveSmallIntegerField(_("maximum resolution"), null=True, blank=True)
     max_frames = models.PositiveSmallIntegerField(_("maximum frames"), null=True, blank=True)
     max_steps = models.PositiveSmallIntegerField(_("maximum steps"), null=True, blank=True)
@@ -43,7 +43,7 @@ class Limits(models.Model):
     videos_per_day = models.PositiveIntegerField(_("videos per day"), null=True, blank=True)
     gpu_seconds_per_month = models.PositiveIntegerField(_("GPU seconds per month"), null=True, blank=True)
     storage_bytes = models.PositiveBigIntegerField(_("storage (bytes)"), null=True, blank=True)
-    # Days that a finished video is kept; None keeps it for as long as the site does.
+    # Days that a finished video is kept; None: as long as the site's RETENTION_DAYS.
     retention_days = models.PositiveIntegerField(_("retention (days)"), null=True, blank=True)
 
     class Meta:
@@ -51,7 +51,7 @@ class Limits(models.Model):
 
 
 class Plan(Limits):
-    """A set of limits that teams are put on."""
+    """A set of limits that is assigned to teams."""
 
     name = models.CharField(_("name"), max_length=60, unique=True)
     weight = models.PositiveIntegerField(_("GPU weight"), default=1)
@@ -69,7 +69,7 @@ class Plan(Limits):
 
 
 class PlanOverride(Limits):
-    """What one team may use otherwise than its plan says."""
+    """Limits of one team that differ from its plan."""
 
     team = models.OneToOneField(
         Team, on_delete=models.CASCADE, primary_key=True, related_name="plan_override", verbose_name=_("team")
@@ -90,7 +90,7 @@ class PlanOverride(Limits):
 
 
 class Wallet(models.Model):
-    """A team's credits: `balance` is free to spend, `reserved` is promised to jobs that are not closed yet."""
+    """A team's credits: `balance` is free to spend, `reserved` belongs to jobs that are not finished."""
 
     team = models.OneToOneField(
         Team, on_delete=models.PROTECT, primary_key=True, related_name="wallet", verbose_name=_("team")
@@ -98,9 +98,9 @@ class Wallet(models.Model):
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="wallets", verbose_name=_("plan"))
     balance = models.BigIntegerField(_("available credits"), default=0)
     reserved = models.BigIntegerField(_("reserved credits"), default=0)
-    # Size of the results that are kept.
+    # Total size of the stored results.
     stored_bytes = models.BigIntegerField(_("stored bytes"), default=0)
-    # The last month (its first day) that is settled as to monthly credits; months after it are still to be granted.
+    # First day of the last month whose monthly credits were granted; later months are still due.
     granted_through = models.DateField(_("granted through"), null=True)
 
     class Meta:
@@ -132,11 +132,11 @@ class LedgerEntry(models.Model):
     kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
     balance_delta = models.BigIntegerField(_("available credits"))
     reserved_delta = models.BigIntegerField(_("reserved credits"))
-    # Not a foreign key: accounts lies below jobs and does not know it.
+    # Not a foreign key: accounts must not depend on jobs.
     job_id: "models.UUIDField[uuid.UUID | None, uuid.UUID | None]" = models.UUIDField(_("video ID"), null=True)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("actor"))
-    # Of a monthly grant, and of the end of what it left: the first day of its month.
+    # First day of the month, for monthly grants and their expiry.
     period = models.DateField(_("month"), null=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -147,11 +147,11 @@ class LedgerEntry(models.Model):
         verbose_name_plural = _("ledger entries")
         indexes = [
             models.Index(fields=["team", "-id"], name="ledger_of_team"),
-            # What administrators and months did, among the many rows of jobs.
+            # Grants and adjustments, among the many rows of jobs.
             models.Index(
                 fields=["team", "created_at"], condition=Q(kind__in=("grant", "adjust")), name="ledger_without_jobs"
             ),
-            # What all teams were given, by day.
+            # Grants of all teams by day.
             models.Index(fields=["created_at"], condition=Q(kind="grant"), name="ledger_grants"),
         ]
         constraints = [
@@ -179,15 +179,15 @@ class UsageDayQuerySet(TeamOwnedQuerySet["UsageDay"]):
 
 
 class UsageDay(models.Model):
-    """What was used on one day (UTC), by person, key and model: counted in the transactions that move the credits.
+    """Usage of one day (UTC) by person, key and model, counted in the transactions that move the credits.
 
-    A video counts on the day of its submit, whenever it ends. `credits` are those promised or charged: the wallet's
-    lock, under which they change, makes caps on them exact.
+    A video counts on the day when it was submitted. `credits` are those reserved or charged. They change under the
+    wallet's lock, which makes caps on them exact.
     """
 
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="usage", verbose_name=_("team"))
     day = models.DateField(_("day"))
-    # Without a constraint in the database: a count outlives what it is about.
+    # Without a constraint in the database: the counts stay when the person or key is deleted.
     user = models.ForeignKey(
         User, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+", verbose_name=_("person")
     )
@@ -215,20 +215,20 @@ class UsageDay(models.Model):
 
 
 class QuotaWarning(models.Model):
-    """`percent` of the month's credits were used: owners and admins are told by mail, once a month and level.
+    """Warning that `percent` of the month's credits were used, emailed to owners and admins once per month and level.
 
-    The row is written first and the mails follow, so that a mail server that is away delays them and loses none.
+    The row is written first and the emails follow, so that an unreachable mail server delays them but loses none.
     """
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", verbose_name=_("team"))
     period = models.DateField(_("month"))
     percent = models.PositiveSmallIntegerField(_("percent"))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    # Ids of the users who have their mail.
+    # Ids of the users who got their email.
     sent_to = ArrayField(models.BigIntegerField(), default=list, verbose_name=_("sent to"))
-    # Whoever sends the mails has until then; after it another may try.
+    # Until then one process sends the emails; afterwards another one may try.
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True)
-    # All mails are sent, or a higher level made this one needless.
+    # When all emails were sent, or a warning of a higher level replaced this one.
     finished_at = models.DateTimeField(_("finished"), null=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Months, by which credits are given and counted: each is the date of its first day, in UTC."""
+"""Months, for grants and usage. A month is represented by the date of its first day, in UTC."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +21,7 @@ def last_day(month: date) -> date:
 
 
 def months_between(after: date, last: date) -> Iterator[date]:
-    """The months after one, to another and with it."""
+    """Yield the months later than `after`, up to and including `last`."""
     while after < last:
         after = month_after(after)
         yield after

@@ -1,6 +1,6 @@
-"""What can be used up, and how much of it is left: one list, from which submits are refused and clients are told.
+"""Quotas and what is left of them: one list, both for checking submissions and for reporting to clients.
 
-Days and months are those of UTC, and a video counts on the day of its submit.
+Days and months are in UTC, and a video counts on the day when it was submitted.
 """
 
 import datetime
@@ -14,13 +14,14 @@ from accounts.quota.models import UsageDay, Wallet
 from accounts.quota.months import month_after
 from accounts.quota.usage_key import UsageKey
 from common.errors import LimitExceeded
+from common.messages import Message
 
 _DAY = datetime.timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Caps:
-    """What a member or a key may use of the team's; None leaves it to the team's own limits."""
+    """Caps of a member or a key; None means that only the team's own limits apply."""
 
     credits_per_month: int | None = None
     videos_per_day: int | None = None
@@ -31,9 +32,9 @@ NO_CAPS = Caps()
 
 @dataclass(frozen=True, kw_only=True)
 class Quota:
-    """One of them. scope: `team`, `member` or `key`. limit, remaining: None without limit.
+    """A quota and its usage. scope: `team`, `member` or `key`. limit, remaining: None if unlimited.
 
-    reset: seconds until it is whole again; None where that is not a matter of time.
+    reset: seconds until the usage is reset; None if it never is.
     """
 
     scope: str
@@ -58,7 +59,7 @@ def _seconds_until(day: datetime.date) -> int:
 
 
 def quotas_of(*, usage_key: UsageKey, effective_limits: EffectiveLimits, member: Caps, key: Caps | None) -> list[Quota]:
-    """All quotas that bear on this use, in two queries."""
+    """Return all quotas that apply to this usage key, in two queries."""
     used = _usage_sums(usage_key)
     wallet = Wallet.objects.only("balance", "reserved", "stored_bytes").get(team=usage_key.team_id)
     day, month = seconds_until_next_day(usage_key.day), seconds_until_next_month(usage_key.day)
@@ -67,9 +68,9 @@ def quotas_of(*, usage_key: UsageKey, effective_limits: EffectiveLimits, member:
         left = None if limit is None else max(0, limit - amount)
         return Quota(scope=scope, name=name, limit=limit, used=amount, remaining=left, reset=reset)
 
-    # 1 credit is 1 second of the reference GPU: what is promised counts until it is known better.
+    # 1 credit is 1 second of the reference GPU, so reserved credits stand for the GPU seconds of unfinished videos.
     gpu_seconds = round(used["team_gpu_seconds"]) + wallet.reserved
-    found = [
+    quotas = [
         Quota(
             scope="team",
             name="credits",
@@ -84,20 +85,20 @@ def quotas_of(*, usage_key: UsageKey, effective_limits: EffectiveLimits, member:
     ]
     for scope, caps in (("member", member), ("key", key)):
         if caps is not None:
-            found += [
+            quotas += [
                 quota(scope, "credits_per_month", caps.credits_per_month, used[f"{scope}_credits"], month),
                 quota(scope, "videos_per_day", caps.videos_per_day, used[f"{scope}_videos"], day),
             ]
-    return found
+    return quotas
 
 
 def _usage_sums(usage_key: UsageKey) -> dict[str, int]:
-    """Credits of the month and videos of the day, by team, member and key."""
+    """Return credits of the month and videos of the day, by team, member and key."""
     first = usage_key.day.replace(day=1)
     month = UsageDay.objects.filter(team=usage_key.team_id, day__gte=first, day__lt=month_after(first))
     sums = {"team_gpu_seconds": Sum("gpu_seconds")}
-    whose = {"team": Q(), "member": Q(user=usage_key.user_id), "key": Q(api_key=usage_key.api_key_id)}
-    for scope, rows in whose.items():
+    filters = {"team": Q(), "member": Q(user=usage_key.user_id), "key": Q(api_key=usage_key.api_key_id)}
+    for scope, rows in filters.items():
         sums[f"{scope}_credits"] = Sum("credits", filter=rows)
         sums[f"{scope}_videos"] = Sum("videos", filter=rows & Q(day=usage_key.day))
     return {name: value or 0 for name, value in month.aggregate(**sums).items()}
@@ -111,10 +112,10 @@ def check_quotas(
     member: Caps,
     key: Caps | None,
 ) -> None:
-    """Raises LimitExceeded (`quota_exceeded`) when a use that was just counted goes beyond a quota.
+    """Raise LimitExceeded (`quota_exceeded`) if usage that was just counted exceeds a quota.
 
-    Exact under concurrency in the transaction of `reserve`: until it ends, the wallet's lock keeps the counts still.
-    The credits of the team are not asked for here, since `reserve` itself needs them.
+    Exact under concurrency in the transaction of `reserve`: until it ends, the wallet's lock protects the counts.
+    The credits of the team are not checked here, since `reserve` checks them.
     """
     limited = (effective_limits.videos_per_day, effective_limits.gpu_seconds_per_month, effective_limits.storage_bytes)
     if {*limited} == {None} and member == NO_CAPS and key in {None, NO_CAPS}:
@@ -124,7 +125,7 @@ def check_quotas(
         if quota.name == "credits" or quota.limit is None:
             continue
         before = quota.used - needs.get(quota.name, 0)
-        # How large a video becomes is known when it is made: the one that fills the storage is the last.
+        # The size of a video is known only when it is finished: the video that fills the storage is still accepted.
         is_full = before >= quota.limit if quota.name == "storage_bytes" else quota.used > quota.limit
         if is_full:
             raise _exceeded(quota, before, needs.get(quota.name, 0))
@@ -132,21 +133,43 @@ def check_quotas(
 
 def _exceeded(quota: Quota, before: int, needed: int) -> LimitExceeded:
     left = max(0, (quota.limit or 0) - before)
-    message = f"{_SUBJECTS[quota.scope]} {_MESSAGES[quota.name].format(limit=quota.limit, left=left, needed=needed)}"
+    params = {"limit": quota.limit, "left": left, "needed": needed}
+    messages = {
+        ("team", "videos_per_day"): Message(
+            "Your team has reached its plan's limit of %(limit)s videos per day. Try again tomorrow (UTC).", params
+        ),
+        ("team", "gpu_seconds_per_month"): Message(
+            "Your team's plan is limited to %(limit)s GPU seconds per month and has %(left)s left. "
+            "This video needs %(needed)s. Choose a smaller preset, or wait for the next month.",
+            params,
+        ),
+        ("team", "storage_bytes"): Message(
+            "Your team has reached its plan's limit of %(limit)s bytes of stored videos. "
+            "Delete videos that you do not need.",
+            params,
+        ),
+        ("member", "credits_per_month"): Message(
+            "Your team has limited you to %(limit)s credits per month and you have %(left)s left. "
+            "This video needs %(needed)s. Choose a smaller preset, or ask an admin of the team for a higher limit.",
+            params,
+        ),
+        ("member", "videos_per_day"): Message(
+            "You have reached your limit of %(limit)s videos per day. "
+            "Try again tomorrow (UTC), or ask an admin of the team for a higher limit.",
+            params,
+        ),
+        ("key", "credits_per_month"): Message(
+            "This API key is limited to %(limit)s credits per month and has %(left)s left. "
+            "This video needs %(needed)s. Choose a smaller preset, or ask an admin of the team for a higher limit.",
+            params,
+        ),
+        ("key", "videos_per_day"): Message(
+            "This API key has reached its limit of %(limit)s videos per day. "
+            "Try again tomorrow (UTC), or ask an admin of the team for a higher limit.",
+            params,
+        ),
+    }
     extra = {"scope": quota.scope, "quota": quota.name, "limit": quota.limit, "remaining": left, "reset": quota.reset}
-    return LimitExceeded(message, code="quota_exceeded", extra=extra, retry_after_seconds=quota.reset)
-
-
-_SUBJECTS = {
-    "team": "The plan of your team allows",
-    "member": "An admin of your team allows you",
-    "key": "This API key is allowed",
-}
-_MESSAGES = {
-    "credits_per_month": "{limit} credits a month; {left} are left and this video needs {needed}. "
-    "Choose a smaller preset, or ask an admin of the team for more.",
-    "videos_per_day": "{limit} videos a day, and they are used up. Try again tomorrow (UTC).",
-    "gpu_seconds_per_month": "{limit} GPU-seconds a month; {left} are left and this video needs {needed}. "
-    "Choose a smaller preset, or wait for the next month.",
-    "storage_bytes": "{limit} bytes of stored videos, and they are used up. Delete videos that you do not need.",
-}
+    return LimitExceeded(
+        messages[quota.scope, quota.name], code="quota_exceeded", extra=extra, retry_after_seconds=quota.reset
+    )

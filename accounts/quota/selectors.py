@@ -1,4 +1,4 @@
-"""What a team used, by day, person, key or model: reads of the counts, and the names behind their ids."""
+"""Reads of a team's usage by day, person, key or model, and the names that belong to the ids."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from accounts.roles import Right
 
 @dataclass(frozen=True)
 class UsageTotals:
-    """Sums of counts. `credits` are those promised or charged, `completed` the videos that were made."""
+    """Sums of usage. `credits` are those reserved or charged."""
 
     credits: int = 0
     videos: int = 0
@@ -44,27 +44,27 @@ _SUMS = {f"sum_{name}": Sum(name) for name in ("credits", "videos", "completed",
 
 
 def usage_between(*, team: Team, first: date, last: date) -> QuerySet[UsageDay]:
-    """A team's counts from one day to another, both with it."""
+    """Return a team's usage from `first` to `last`, both included."""
     return UsageDay.objects.for_team(team).filter(day__gte=first, day__lte=last)
 
 
 def visible_to(principal: Principal, rows: QuerySet[UsageDay]) -> QuerySet[UsageDay]:
-    """Those whose people and keys the principal may see: everybody's, or the own."""
+    """Return the rows that the principal may see by person and key: everybody's, or only their own."""
     return rows if principal.may(Right.SEE_TEAM_USAGE) else rows.filter(user=principal.user)
 
 
 def usage_by(rows: QuerySet[UsageDay], column: str) -> dict[Any, UsageTotals]:
-    """Sums by the values of a column: by `day` in its order, else the greatest use of credits first."""
+    """Return the sums by value of a column: `day` in chronological order, else the largest sum of credits first."""
     order = ["day"] if column == "day" else ["-sum_credits", "-sum_videos", column]
-    found = rows.order_by().values_list(column).annotate(**_SUMS).order_by(*order)
-    return {value: UsageTotals(*sums) for value, *sums in found}
+    sums_by_value = rows.order_by().values_list(column).annotate(**_SUMS).order_by(*order)
+    return {value: UsageTotals(*sums) for value, *sums in sums_by_value}
 
 
 def usage_by_day(rows: QuerySet[UsageDay], *, first: date, last: date) -> dict[date, UsageTotals]:
-    """Sums of every day, also of those without any use."""
-    found = usage_by(rows, "day")
+    """Return the sums of every day, including days without usage."""
+    used = usage_by(rows, "day")
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
-    return {day: found.get(day, UsageTotals()) for day in days}
+    return {day: used.get(day, UsageTotals()) for day in days}
 
 
 def sum_totals(parts: Iterable[UsageTotals]) -> UsageTotals:
@@ -72,17 +72,17 @@ def sum_totals(parts: Iterable[UsageTotals]) -> UsageTotals:
 
 
 def users_by_id(ids: set[int | None]) -> dict[int, User]:
-    """By id; an account that was deleted is missing."""
-    return User.objects.in_bulk([known for known in ids if known is not None])
+    """Return users by id; deleted accounts are missing."""
+    return User.objects.in_bulk([identifier for identifier in ids if identifier is not None])
 
 
 def api_keys_by_id(team: Team, ids: set[int | None]) -> dict[int, ApiKey]:
-    """By id, revoked and expired ones too; one that went with its creator's account is missing."""
-    return ApiKey.objects.for_team(team).in_bulk([known for known in ids if known is not None])
+    """Return API keys by id, including revoked and expired ones; keys deleted with their creator are missing."""
+    return ApiKey.objects.for_team(team).in_bulk([identifier for identifier in ids if identifier is not None])
 
 
 def email_of(user: User | None) -> str:
-    """Empty for an account that is gone: what is left of a closed one has no address."""
+    """Return the email address; empty for a closed account, whose row has none."""
     return "" if user is None or user.email.endswith("@invalid") else user.email
 
 

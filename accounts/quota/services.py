@@ -1,6 +1,7 @@
-"""Money: each function changes a wallet and writes the ledger row that explains it, in the caller's transaction.
+"""Movements of credits: each function changes a wallet and writes its ledger row, in the caller's transaction.
 
-The wallet row's lock serialises a team's movements; CHECKs and partial unique indexes refuse what code overlooks.
+The lock on the wallet's row serializes a team's movements; CHECK constraints and partial unique indexes reject what the
+code overlooks.
 """
 
 import uuid
@@ -20,17 +21,17 @@ from accounts.tenancy.postgres.prepared import fetch_one
 from common.errors import Conflict, LimitExceeded
 
 Kind = LedgerEntry.Kind
-# Joins the caller's transaction without a savepoint of its own: two round trips less for each movement.
+# Joins the caller's transaction without its own savepoint, which saves two round trips per movement.
 _atomic_without_savepoint = transaction.atomic(savepoint=False)
 STANDARD_PLAN = "standard"
 STARTING_REASON = "starting credits"
-# In one movement by hand; what is more is a slip of the finger.
+# Limit of one manual movement: a larger number is a typing error.
 MAX_CREDITS_PER_ENTRY = 1_000_000_000
 
 
 @transaction.atomic
 def open_wallet(*, team: Team) -> Wallet:
-    """A wallet on the standard plan, with the starting credits of the settings."""
+    """Create a wallet on the standard plan, with the starting credits from the settings."""
     plan, _ = Plan.objects.get_or_create(name=STANDARD_PLAN)
     wallet = Wallet.objects.create(team=team, plan=plan)
     if settings.STARTING_CREDITS:
@@ -47,7 +48,7 @@ def grant(
     actor: User | None = None,
     period: date | None = None,
 ) -> None:
-    """Adds credits to the free balance. period: the first day of the month, where they are that month's."""
+    """Add credits to the free balance. period: first day of the month, for monthly credits."""
     Wallet.objects.filter(team=team).update(balance=F("balance") + credits)
     _write_ledger_entry(team=team, kind=Kind.GRANT, balance_delta=credits, reason=reason, actor=actor, period=period)
 
@@ -61,9 +62,13 @@ def adjust(
     actor: User | None = None,
     period: date | None = None,
 ) -> None:
-    """Corrects the free balance, up or down. Raises Conflict where it would fall below nothing."""
+    """Increase or decrease the free balance. Raises Conflict if it would become negative."""
     if not Wallet.objects.filter(team=team, balance__gte=-credits).update(balance=F("balance") + credits):
-        raise Conflict(f"The team has fewer than {-credits} credits left. Take away less.", code="balance_too_low")
+        raise Conflict(
+            "The team has fewer than %(credits)s credits left. Take away fewer credits.",
+            {"credits": -credits},
+            code="balance_too_low",
+        )
     _write_ledger_entry(team=team, kind=Kind.ADJUST, balance_delta=credits, reason=reason, actor=actor, period=period)
 
 
@@ -72,30 +77,30 @@ def _write_ledger_entry(**columns: Any) -> None:
 
 
 def assign_plan(*, team: Team, plan: Plan) -> bool:
-    """Puts a team on a plan, from its next request on. Returns False when it is on it already."""
+    """Assign a plan to a team, effective from its next request. Returns False if the team already has it."""
     return bool(Wallet.objects.filter(team=team).exclude(plan=plan).update(plan=plan))
 
 
-# One round trip: the wallet's lock first, then the ledger row that explains the change, then what is counted by day.
-# Everything hangs on the first part: a wallet that does not have so much is left alone, and nothing is written.
+# One round trip: lock and change the wallet, insert the ledger row, then count the usage of the day. If the balance is
+# too low, the first part changes no row, and so nothing is written.
 _MOVE_CREDITS = """
 WITH moved AS (
     UPDATE quota_wallet SET balance = balance + %(balance)s::bigint, reserved = reserved + %(reserved)s::bigint,
            stored_bytes = stored_bytes + %(stored_bytes)s::bigint
     WHERE team_id = %(team_id)s::bigint AND balance + %(balance)s::bigint >= 0
     RETURNING team_id
-), explained AS (
+), ledger AS (
     INSERT INTO quota_ledgerentry (team_id, kind, job_id, balance_delta, reserved_delta, reason, created_at)
     SELECT team_id, %(kind)s::text, %(job_id)s::uuid, %(balance)s::bigint, %(reserved)s::bigint, '', clock_timestamp()
     FROM moved
 ), counted AS (
-    INSERT INTO quota_usageday AS present
+    INSERT INTO quota_usageday AS existing
            (team_id, day, user_id, api_key_id, model, credits, videos, completed, gpu_seconds)
     SELECT team_id, %(day)s::date, %(user_id)s::bigint, %(api_key_id)s::bigint, %(model)s::text,
            -%(balance)s::bigint, %(videos)s::int, %(completed)s::int, %(gpu_seconds)s::float8 FROM moved
     ON CONFLICT (team_id, day, user_id, api_key_id, model) DO UPDATE SET
-        credits = present.credits + EXCLUDED.credits, videos = present.videos + EXCLUDED.videos,
-        completed = present.completed + EXCLUDED.completed, gpu_seconds = present.gpu_seconds + EXCLUDED.gpu_seconds
+        credits = existing.credits + EXCLUDED.credits, videos = existing.videos + EXCLUDED.videos,
+        completed = existing.completed + EXCLUDED.completed, gpu_seconds = existing.gpu_seconds + EXCLUDED.gpu_seconds
 )
 SELECT team_id FROM moved
 """
@@ -113,7 +118,7 @@ def _move_credits(
     gpu_seconds: float = 0,
     stored_bytes: int = 0,
 ) -> bool:
-    """Moves credits of a job and counts its use. Returns False where the free balance does not reach."""
+    """Move credits of a job and count its usage. Returns False if the free balance is too low."""
     movement = asdict(usage_key) | {
         "kind": kind,
         "job_id": job_id,
@@ -128,17 +133,18 @@ def _move_credits(
 
 
 def reserve(*, usage_key: UsageKey, job_id: uuid.UUID, credits: int, monthly: int | None = None) -> None:  # noqa: A002
-    """Promises credits to a job. Raises LimitExceeded (`quota_exceeded`) where the free balance does not reach.
+    """Reserve credits for a job. Raises LimitExceeded (`quota_exceeded`) if the free balance is too low.
 
-    monthly: the credits that the team gets with each month, for those who are refused; None where it gets none.
+    monthly: the team's monthly credits, for the error; None if it has none.
     """
     if _move_credits(Kind.RESERVE, usage_key=usage_key, job_id=job_id, balance=-credits, reserved=credits, videos=1):
         return
     left = Wallet.objects.values_list("balance", flat=True).get(team=usage_key.team_id)
     refill = None if monthly is None else seconds_until_next_month(usage_key.day)
     raise LimitExceeded(
-        f"This video needs {credits} credits and the team has {left} left. "
+        "This video needs %(needed)s credits and the team has %(left)s left. "
         "Choose a smaller preset, or ask for more credits.",
+        {"needed": credits, "left": left},
         code="quota_exceeded",
         extra={
             "scope": "team",
@@ -155,7 +161,7 @@ def reserve(*, usage_key: UsageKey, job_id: uuid.UUID, credits: int, monthly: in
 def settle(
     *, usage_key: UsageKey, job_id: uuid.UUID, reserved: int, charged: int, gpu_seconds: float, stored_bytes: int
 ) -> None:
-    """Closes a job's reserve with a charge of at most the reserve; the rest returns to the balance."""
+    """Finish a job's reserve with a charge of at most its amount; the rest returns to the balance."""
     _move_credits(
         Kind.SETTLE,
         usage_key=usage_key,
@@ -169,11 +175,11 @@ def settle(
 
 
 def release(*, usage_key: UsageKey, job_id: uuid.UUID, reserved: int) -> None:
-    """Closes a job's reserve without a charge; the video counts as none."""
+    """Return a job's reserve in full; the video is not counted."""
     _move_credits(Kind.RELEASE, usage_key=usage_key, job_id=job_id, balance=reserved, reserved=-reserved, videos=-1)
 
 
 @_atomic_without_savepoint
 def free_storage(*, team_id: int, stored_bytes: int) -> None:
-    """Says that a result was deleted."""
+    """Subtract the size of a deleted result."""
     Wallet.objects.filter(team=team_id).update(stored_bytes=F("stored_bytes") - stored_bytes)

@@ -1,4 +1,4 @@
-"""Whose use is counted where: by day, person, key and model, in the statements that move the credits."""
+"""The key under which usage is counted, in the statements that move the credits."""
 
 import datetime
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class UsageKey:
-    """Whose job it is, of which model, and the day (UTC) of its submit: where it is counted, whenever it ends."""
+    """Team, person, key and model of a job, and the day (UTC) of its submission, on which it is counted."""
 
     team_id: int
     user_id: int | None

@@ -2,7 +2,7 @@ from django.apps import AppConfig
 
 
 class QuotaPagesConfig(AppConfig):
-    """What people see of their credits: the Usage page, and the warnings above every page and by mail."""
+    """The Usage page, and the banners and emails about credits."""
 
     name = "accounts.quota.pages"
     label = "quota_pages"

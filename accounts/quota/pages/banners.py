@@ -1,4 +1,4 @@
-"""Puts a warning about credits aside, for as long as the session lasts."""
+"""Dismisses a banner about credits for the rest of the session."""
 
 import re
 
@@ -15,20 +15,20 @@ from accounts.quota.context_processors import DISMISSED
 from common.errors import NotFound
 
 _BANNER_KEY = re.compile(r"\d+-\d{4}-\d{2}-(team|own)-\d{2,3}", re.ASCII)
-# A session keeps the newest: those of months that are over concern nobody.
+# A session keeps only the newest: banners of past months are not shown any longer.
 _MAX_DISMISSED = 20
 
 
 @require_POST
 @team_member_required()
 def dismiss(request: HttpRequest, _principal: Principal, key: str) -> HttpResponseBase:
-    """htmx takes an empty answer in the warning's place; a browser without it goes back to where it was."""
+    """Dismiss the banner. htmx replaces it with the empty response; without htmx the browser is redirected back."""
     if not _BANNER_KEY.fullmatch(key):
-        raise NotFound("There is no such warning.")
-    dismissed = [known for known in request.session.get(DISMISSED, []) if known != key]
+        raise NotFound("No such warning.")
+    dismissed = [other for other in request.session.get(DISMISSED, []) if other != key]
     request.session[DISMISSED] = [*dismissed, key][-_MAX_DISMISSED:]
     if is_htmx(request):
         return HttpResponse()
     back = request.POST.get("next", "")
-    known_place = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()})
-    return redirect(back if known_place else reverse("usage"))
+    is_safe = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()})
+    return redirect(back if is_safe else reverse("usage"))

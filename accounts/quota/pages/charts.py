@@ -1,4 +1,4 @@
-"""Where the parts of the usage page's charts lie. Places are SVG lengths as text: per cent across, pixels down."""
+"""Geometry of the charts on the usage page, as SVG lengths: horizontally in percent, vertically in pixels."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from datetime import date
 from accounts.quota.selectors import UsageTotals
 
 HEIGHT_PIXELS = 160
-_MIN_HEIGHT = 2  # of a day with any use at all
+_MIN_HEIGHT = 2  # pixels, of a day with any usage
 
 
 @dataclass(frozen=True)
 class Column:
-    """One day. Its slot answers the pointer, so that a low column's words are as easy to find."""
+    """One day. Its slot has the full height, so that the tooltip of a low column is easy to reach."""
 
     day: date
     used: UsageTotals
@@ -35,7 +35,7 @@ class DayChart:
 
 
 def day_chart(days: dict[date, UsageTotals]) -> DayChart:
-    """Credits by day, on a scale that ends at a round number."""
+    """Return the chart of credits by day, on a scale that ends at a round number."""
     axis_max = _round_up(max((used.credits for used in days.values()), default=0))
     slot = 100 / max(1, len(days))
     columns = []
@@ -59,7 +59,7 @@ def day_chart(days: dict[date, UsageTotals]) -> DayChart:
 
 
 def _round_up(maximum: int) -> int:
-    """2, 4, 6, 8, 10, 20, 30 …: the next number that looks round, and so does its half."""
+    """Return the next of 2, 4, 6, 8, 10, 20, 30 …, whose halves are whole numbers, too."""
     scale = 1
     while maximum > 10 * scale:
         scale *= 10
@@ -69,7 +69,7 @@ def _round_up(maximum: int) -> int:
 
 @dataclass(frozen=True)
 class Bar:
-    """One person, key or model. `note` says what has become of it."""
+    """One person, key or model. `note` adds its state or email address."""
 
     name: str
     note: str
@@ -77,8 +77,8 @@ class Bar:
     length: str
 
 
-def bars(named: Iterable[tuple[str, str, UsageTotals]]) -> list[Bar]:
-    """(name, note, use), the longest first."""
-    rows = list(named)
+def bars(labeled_totals: Iterable[tuple[str, str, UsageTotals]]) -> list[Bar]:
+    """Return a bar for each (name, note, totals), in the given order."""
+    rows = list(labeled_totals)
     maximum = max((used.credits for _name, _note, used in rows), default=0) or 1
     return [Bar(name, note, used, f"{100 * max(0, used.credits) / maximum:.1f}%") for name, note, used in rows]

@@ -1,4 +1,4 @@
-"""The month as a CSV file: one line for each day, person, key and model."""
+"""CSV export of a month: one line for each day, person, key and model."""
 
 import csv
 import io
@@ -23,16 +23,16 @@ from accounts.quota.pages.usage import chosen_month, months_of
 from accounts.roles import Scope
 
 _COLUMNS = ("day", "member", "email", "key", "key_prefix", "model", "credits", "videos", "completed", "gpu_seconds")
-# Spreadsheets take a cell that begins so for a formula, and run it.
+# Spreadsheets interpret a cell that begins with one of these as a formula.
 _FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
-# Tells Excel that it is UTF-8.
+# Lets Excel recognize UTF-8.
 _BYTE_ORDER_MARK = "\ufeff"
 
 
 @require_safe
 @team_member_required(Scope.USAGE_READ)
 def usage_csv(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """Everybody's lines for who may see them, else the own ones."""
+    """Send the month as CSV: all lines for members who may see the team's usage, else only their own."""
     month = chosen_month(request, months_of(principal.team))
     rows = selectors.usage_between(team=principal.team, first=month, last=last_day(month))
     lines = _lines(principal, selectors.visible_to(principal, rows))
@@ -42,7 +42,7 @@ def usage_csv(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 
 
 def _stream(request: HttpRequest, lines: Iterator[str]) -> Iterator[str] | AsyncIterator[str]:
-    """An ASGI server would collect all that comes from a plain iterator first."""
+    """Return an asynchronous iterator under ASGI, where Django would consume a synchronous one completely first."""
     return _in_thread(lines) if isinstance(request, ASGIRequest) else lines
 
 
@@ -52,13 +52,13 @@ async def _in_thread(lines: Iterator[str]) -> AsyncIterator[str]:
 
 
 def _lines(principal: Principal, rows: QuerySet[UsageDay]) -> Iterator[str]:
-    """A part for each day: no cursor stays open while a slow reader takes its time."""
+    """Yield a part for each day, so that no cursor stays open while a slow client reads."""
     yield _BYTE_ORDER_MARK + _as_csv([_COLUMNS])
     people = selectors.users_by_id(set(rows.values_list("user", flat=True).distinct()))
     keys = selectors.api_keys_by_id(principal.team, set(rows.values_list("api_key", flat=True).distinct()))
     for day in rows.order_by("day").values_list("day", flat=True).distinct():
-        found = rows.filter(day=day).order_by("model", "user", "api_key")
-        yield _as_csv(_cells(day, row, people, keys) for row in found)
+        rows_of_day = rows.filter(day=day).order_by("model", "user", "api_key")
+        yield _as_csv(_cells(day, row, people, keys) for row in rows_of_day)
 
 
 def _cells(day: date, row: UsageDay, people: dict[int, User], keys: dict[int, ApiKey]) -> list[Any]:
@@ -79,7 +79,7 @@ def _cells(day: date, row: UsageDay, people: dict[int, User], keys: dict[int, Ap
 
 
 def escape_formula(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
+    """Return the text with a prefix that keeps spreadsheets from interpreting it as a formula."""
     return f"'{text}" if text.lstrip(" \n").startswith(_FORMULA_PREFIXES) else text
 
 

@@ -1,4 +1,4 @@
-"""The Usage page: a month's credits by day, person, key and model, and what came in."""
+"""The Usage page: a month's credits by day, person, key and model, and the grants and adjustments."""
 
 import re
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from accounts.quota.selectors import UsageTotals
 from accounts.quota.services import STARTING_REASON
 from accounts.roles import Right, Scope
 
-# More lines than this are summed up in one; the download has all of them.
+# Further bars are summed up in one; the CSV file has all of them.
 _MAX_BARS = 20
 _MAX_ENTRIES = 50
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
@@ -35,7 +35,7 @@ Kind = LedgerEntry.Kind
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Bars of one kind, under a heading; `what` names their first column."""
+    """Bars of one kind, under a heading; `column_label` names their first column."""
 
     identifier: str
     title: str
@@ -46,7 +46,7 @@ class Breakdown:
 @require_safe
 @team_member_required(Scope.USAGE_READ)
 def usage(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """One month of the team: all of it for who may see what each member uses, else its totals and the own part."""
+    """Show one month: in full to members who may see the team's usage, else the totals and their own part."""
     months = months_of(principal.team)
     month = chosen_month(request, months)
     rows = selectors.usage_between(team=principal.team, first=month, last=last_day(month))
@@ -71,19 +71,19 @@ def usage(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 
 
 def months_of(team: Team) -> list[date]:
-    """The months that the team has lived in, the present one first."""
+    """Return the months since the team was created, the current one first."""
     current = month_of(timezone.now())
     first = min(current, month_of(team.created_at))
     return list(months_between(month_before(first), current))[::-1]
 
 
 def chosen_month(request: HttpRequest, months: list[date]) -> date:
-    """The month that the address names; the present one where it names none of the team's."""
-    named = request.GET.get("month", "")
-    if _MONTH.fullmatch(named):
-        year, month = map(int, named.split("-"))
-        if year and (found := date(year, month, 1)) in months:
-            return found
+    """Return the month in the URL; the current one if that is missing or not one of the team's months."""
+    text = request.GET.get("month", "")
+    if _MONTH.fullmatch(text):
+        year, month = map(int, text.split("-"))
+        if year and (chosen := date(year, month, 1)) in months:
+            return chosen
     return months[0]
 
 
@@ -94,17 +94,17 @@ def _current_month_context(team: Team, used: UsageTotals, month: date) -> dict[s
 
 
 def _breakdowns(principal: Principal, rows: QuerySet[UsageDay]) -> list[Breakdown]:
-    seen = selectors.visible_to(principal, rows)
-    members, keys = selectors.usage_by(seen, "user"), selectors.usage_by(seen, "api_key")
+    visible = selectors.visible_to(principal, rows)
+    members, keys = selectors.usage_by(visible, "user"), selectors.usage_by(visible, "api_key")
     people = selectors.users_by_id(set(members))
-    known = selectors.api_keys_by_id(principal.team, set(keys))
+    api_keys = selectors.api_keys_by_id(principal.team, set(keys))
     sees_all = principal.may(Right.SEE_TEAM_USAGE)
     return [
         Breakdown(
             "members",
             _("By member") if sees_all else _("You"),
             _("Member"),
-            _collapsed_bars([(*_user_labels(people.get(who)), used) for who, used in members.items()]),
+            _collapsed_bars([(*_user_labels(people.get(user_id)), used) for user_id, used in members.items()]),
         ),
         Breakdown(
             "keys",
@@ -112,7 +112,7 @@ def _breakdowns(principal: Principal, rows: QuerySet[UsageDay]) -> list[Breakdow
             _("API key"),
             _collapsed_bars(
                 [
-                    (selectors.name_of_key(key, known.get(key)), _state_of(known.get(key)), used)
+                    (selectors.name_of_key(key, api_keys.get(key)), _state_of(api_keys.get(key)), used)
                     for key, used in keys.items()
                 ]
             ),
@@ -127,7 +127,7 @@ def _breakdowns(principal: Principal, rows: QuerySet[UsageDay]) -> list[Breakdow
 
 
 def _user_labels(user: User | None) -> tuple[str, str]:
-    """Name and address, the address alone where there is no name."""
+    """Return name and email address; only the email address if there is no name."""
     name, email = selectors.name_of_user(user), selectors.email_of(user)
     return name, "" if email == name else email
 
@@ -136,16 +136,16 @@ def _state_of(key: ApiKey | None) -> str:
     return {"revoked": _("Revoked"), "expired": _("Expired")}.get(key.state, "") if key else ""
 
 
-def _collapsed_bars(named: list[tuple[str, str, UsageTotals]]) -> list[Bar]:
-    if len(named) > _MAX_BARS:
-        rest = selectors.sum_totals(used for _name, _note, used in named[_MAX_BARS:])
-        others = _("%(count)s others") % {"count": len(named) - _MAX_BARS}
-        named = [*named[:_MAX_BARS], (others, _("all in the CSV file"), rest)]
-    return bars(named)
+def _collapsed_bars(labeled_totals: list[tuple[str, str, UsageTotals]]) -> list[Bar]:
+    if len(labeled_totals) > _MAX_BARS:
+        rest = selectors.sum_totals(used for _name, _note, used in labeled_totals[_MAX_BARS:])
+        others = _("%(count)s others") % {"count": len(labeled_totals) - _MAX_BARS}
+        labeled_totals = [*labeled_totals[:_MAX_BARS], (others, _("all in the CSV file"), rest)]
+    return bars(labeled_totals)
 
 
 def _entries(team: Team, month: date) -> list[dict[str, Any]]:
-    """What changed the credits beside the videos, the newest first."""
+    """Return the grants and adjustments of a month, newest first."""
     rows = LedgerEntry.objects.for_team(team).filter(
         kind__in=(Kind.GRANT, Kind.ADJUST),
         created_at__gte=_month_start(month),
@@ -154,8 +154,8 @@ def _entries(team: Team, month: date) -> list[dict[str, Any]]:
     return [
         {
             "row": row,
-            "what": _entry_description(row),
-            "who": selectors.name_of_user(row.actor) if row.actor else _("Automatic"),
+            "description": _entry_description(row),
+            "actor_name": selectors.name_of_user(row.actor) if row.actor else _("Automatic"),
         }
         for row in rows.select_related("actor").order_by("-created_at", "-id")[:_MAX_ENTRIES]
     ]
@@ -166,9 +166,9 @@ def _month_start(month: date) -> datetime:
 
 
 def _entry_description(row: LedgerEntry) -> str:
-    """Why, in the reader's language where it is one of our own reasons."""
+    """Return the reason; translated if it is one that the site writes."""
     if row.period:
         month = date_format(row.period, "YEAR_MONTH_FORMAT")
-        words = _("Credits of %(month)s") if row.kind == Kind.GRANT else _("Unspent credits of %(month)s ended")
-        return words % {"month": month}
+        text = _("Credits of %(month)s") if row.kind == Kind.GRANT else _("Unspent credits of %(month)s expired")
+        return text % {"month": month}
     return _("Starting credits") if row.reason == STARTING_REASON else row.reason

@@ -1,4 +1,4 @@
-"""`manage.py grant_monthly_credits`: what the reconciler does every minute, at once."""
+"""`manage.py grant_monthly_credits`: grants the due monthly credits now, as the maintenance worker does regularly."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from accounts.quota.grants import grant_due_monthly_credits
 
 
 class Command(BaseCommand):
-    help = "Gives every team the monthly credits that are due to it. Running it again does nothing more."
+    help = "Grants every team the monthly credits that are due. Running it again has no further effect."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        self.stdout.write(f"Teams that got their monthly credits: {grant_due_monthly_credits()}")
+        self.stdout.write(f"Teams that received their monthly credits: {grant_due_monthly_credits()}")
