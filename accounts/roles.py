@@ -1,11 +1,11 @@
-"""Roles, scopes, and the one table that says which role may do what."""
+"""Roles, scopes and rights, and the table that says which role has which."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
 class Role(models.TextChoices):
-    """A member's standing in a team; each includes what the ones below it may do."""
+    """A member's role in a team; each role includes the rights of those below it."""
 
     OWNER = "owner", _("Owner")
     ADMIN = "admin", _("Admin")
@@ -13,13 +13,13 @@ class Role(models.TextChoices):
     VIEWER = "viewer", _("Viewer")
 
     def covers(self, other: "Role") -> bool:
-        """Whether this role stands at or above the other one."""
+        """Return whether this role is at or above the other one."""
         ranks = list(Role)
         return ranks.index(self) <= ranks.index(other)
 
 
 class Scope(models.TextChoices):
-    """What an API key may be allowed."""
+    """What an API key can be allowed to do."""
 
     VIDEOS_READ = "videos:read", _("See videos")
     VIDEOS_WRITE = "videos:write", _("Make and cancel videos")
@@ -42,16 +42,16 @@ SCOPES_OF_ROLE: dict[Role, frozenset[Scope]] = {
 
 
 class Right(models.TextChoices):
-    """What a role may do on the pages beside what scopes say."""
+    """What a role allows on the pages, besides the scopes."""
 
-    MAKE_KEYS = "make_keys", _("Make API keys")
+    MAKE_KEYS = "make_keys", _("Create API keys")
     MANAGE_KEYS = "manage_keys", _("See, cap and revoke everyone's API keys")
     SEE_TEAM_USAGE = "see_team_usage", _("See what each member uses")
     SEE_AUDIT_LOG = "see_audit_log", _("Read the audit log")
     MANAGE_MEMBERS = "manage_members", _("Invite, remove and cap members, change roles")
     MANAGE_TEAM = "manage_team", _("Rename the team and change its settings")
     CURATE_GALLERY = "curate_gallery", _("Curate everyone's entries in the gallery")
-    OWN_TEAM = "own_team", _("Hand the team over or close it; make owners")
+    OWN_TEAM = "own_team", _("Transfer ownership or close the team; make owners")
 
 
 _RIGHTS_OF_ADMIN = frozenset(Right) - {Right.OWN_TEAM}

@@ -1,4 +1,4 @@
-"""Ends what a person may do in a team, and teams themselves, at once."""
+"""Revokes access to teams, and deletes teams, with immediate effect."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -10,7 +10,7 @@ from accounts.signals import access_revoked, team_deleted
 from accounts.tenancy.postgres.prepared import fetch_one
 from common.errors import Forbidden
 
-# A name may be a person's: it goes with the team.
+# The name may contain a person's name, so it is erased with the team.
 DELETED_TEAM_NAME = "(closed)"
 
 
@@ -22,21 +22,20 @@ FOR NO KEY UPDATE OF member
 
 
 def lock_membership(*, team: Team, user: User, scope: Scope) -> None:
-    """Keeps the person's membership as it is until the transaction ends. Raises Forbidden where it does not (any more)
-    grant the scope.
+    """Lock the user's membership until the transaction ends. Raises Forbidden if it does not grant the scope.
 
-    Who ends an access and who uses it thus come one after the other: no job slips in behind the sweep that cancels.
+    Revoking access and using it are thus serialized: no job can be submitted after `revoke_access` canceled the jobs.
     """
-    held = fetch_one(_LOCK_MEMBERSHIP, {"team": team.pk, "user": user.pk})
-    if held is None or scope not in SCOPES_OF_ROLE[Role(held[0])]:
-        raise Forbidden("Your role in this team does not allow this (any more).", code="role_too_low")
+    row = fetch_one(_LOCK_MEMBERSHIP, {"team": team.pk, "user": user.pk})
+    if row is None or scope not in SCOPES_OF_ROLE[Role(row[0])]:
+        raise Forbidden("Your role in this team does not allow this.", code="role_too_low")
 
 
-@tenancy.unscoped()  # perhaps not the team for which this request runs
+@tenancy.unscoped()  # the team may not be the request's
 @transaction.atomic
 def revoke_access(*, team: Team, user: User) -> None:
-    """Revokes the person's keys in the team and stops their work there. The membership is the caller's to end."""
-    Membership.objects.select_for_update(no_key=True).filter(team=team, user=user).first()  # see hold_access
+    """Revoke the user's API keys in the team and cancel their jobs there. The caller deletes the membership."""
+    Membership.objects.select_for_update(no_key=True).filter(team=team, user=user).first()  # see lock_membership
     ApiKey.objects.filter(team=team, creator=user, revoked_at=None).update(revoked_at=timezone.now())
     access_revoked.send(sender=Team, team=team, user=user)
 
@@ -44,7 +43,7 @@ def revoke_access(*, team: Team, user: User) -> None:
 @tenancy.unscoped()
 @transaction.atomic
 def downgrade_access(*, team: Team, user: User, role: Role) -> None:
-    """After a role was lowered: ends keys that claim more than it allows, and work where it may make none."""
+    """Apply a lower role: revoke API keys with scopes that it does not include; cancel jobs if it may make none."""
     allowed = SCOPES_OF_ROLE[role]
     keys = ApiKey.objects.filter(team=team, creator=user, revoked_at=None)
     keys.exclude(scopes__contained_by=sorted(allowed)).update(revoked_at=timezone.now())
@@ -54,7 +53,7 @@ def downgrade_access(*, team: Team, user: User, role: Role) -> None:
 
 @transaction.atomic
 def revoke_access_everywhere(*, user: User) -> None:
-    """The same in every team of a person whose account is closed or deactivated."""
+    """Revoke a user's access to all teams, when the account is closed or deactivated."""
     for team in Team.objects.filter(memberships__user=user).order_by("pk"):
         revoke_access(team=team, user=user)
 
@@ -62,9 +61,9 @@ def revoke_access_everywhere(*, user: User) -> None:
 @tenancy.unscoped()
 @transaction.atomic
 def delete_team(*, team: Team) -> bool:
-    """Ends a team for good: nobody is in it, no key opens it, what it made is deleted. The row stays for the ledger.
+    """Delete a team for good: members, API keys, invitations and content. The row stays for the ledger.
 
-    Returns False when it was closed already.
+    Returns False if the team was already deleted.
     """
     if not Team.objects.filter(pk=team.pk, deleted_at=None).update(
         name=DELETED_TEAM_NAME, deleted_at=timezone.now(), deletion_due_at=None

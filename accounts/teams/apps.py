@@ -2,6 +2,6 @@ from django.apps import AppConfig
 
 
 class TeamsConfig(AppConfig):
-    """Who is in a team and with which role: invitations, members, settings, the team's end."""
+    """Teams: invitations, members and their roles, settings, audit log, closing a team."""
 
     name = "accounts.teams"

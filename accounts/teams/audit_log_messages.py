@@ -1,4 +1,4 @@
-"""What an entry of the audit log means, in sentences. Only what is named here is shown: no secret can slip in."""
+"""Entries of the audit log as sentences. Only what is listed here is shown, so no secret can be exposed."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,11 +22,13 @@ MODEL_LABELS = {
     **sharing_messages.SHARING_MODEL_LABELS,
 }
 MessageParams = dict[str, str]
+# Stored entries keep the names that columns had when they were written.
+_FORMER_COLUMNS = {"deletion_due_at": "closing_at", "deleted_at": "closed_at"}
 
 
 @dataclass(frozen=True)
 class EntryNames:
-    """What the rows of some entries are called, each kind in one query. The log outlives its rows."""
+    """Names of the rows that entries are about, one query per kind. A row may have been deleted since."""
 
     user_of_membership: dict[str, int]
     people: dict[int, str]
@@ -36,16 +38,16 @@ class EntryNames:
     @classmethod
     def of(cls, entries: Sequence[AuditEntry]) -> "EntryNames":
         members = _user_ids_of_memberships(entries)
-        wanted = {*members.values(), *(entry.actor_id for entry in entries)}
+        user_ids = {*members.values(), *(entry.actor_id for entry in entries)}
         return cls(
             user_of_membership=members,
-            people=dict(User.objects.filter(pk__in=wanted - {None}).values_list("pk", "email")),
+            people=dict(User.objects.filter(pk__in=user_ids - {None}).values_list("pk", "email")),
             invitation_emails=_names_of_rows(Invitation, "email", entries),
             keys=_names_of_rows(ApiKey, "name", entries),
         )
 
     def person(self, key: int | None) -> str:
-        return self.people.get(key or 0) or _("somebody whose account is closed")
+        return self.people.get(key or 0) or _("a closed account")
 
 
 def _row_ids(entries: Iterable[AuditEntry], label: str) -> set[str]:
@@ -58,23 +60,23 @@ def _names_of_rows(model: Any, column: str, entries: Iterable[AuditEntry]) -> di
 
 
 def _user_ids_of_memberships(entries: Sequence[AuditEntry]) -> dict[str, int]:
-    """Memberships' persons; of those that ended, as the log itself says."""
+    """Return the user ids of memberships; for deleted memberships from the log itself."""
     rows = _row_ids(entries, "accounts.Membership")
-    found = {str(key): user for key, user in Membership.objects.filter(pk__in=rows).values_list("pk", "user_id")}
-    if ended := rows - found.keys():
-        ends = AuditEntry.objects.for_team(entries[0].team).filter(
-            model="accounts.Membership", row_id__in=ended, verb__in=[Verb.INSERT, Verb.DELETE]
+    user_ids = {str(key): user for key, user in Membership.objects.filter(pk__in=rows).values_list("pk", "user_id")}
+    if deleted := rows - user_ids.keys():
+        logged = AuditEntry.objects.for_team(entries[0].team).filter(
+            model="accounts.Membership", row_id__in=deleted, verb__in=[Verb.INSERT, Verb.DELETE]
         )
-        found |= {entry.row_id: next(filter(None, entry.changes["user_id"])) for entry in ends}
-    return found
+        user_ids |= {entry.row_id: next(filter(None, entry.changes["user_id"])) for entry in logged}
+    return user_ids
 
 
 def messages_of_entry(entry: AuditEntry, names: EntryNames) -> list[str]:
-    """What happened; at least one sentence."""
+    """Return what happened, as one or more sentences."""
     params = {"who": _actor_name(entry, names)}
     if entry.verb == Verb.KEY_REFUSED:
         params["key"] = names.keys.get(entry.row_id, "")
-        return [_("The key “%(key)s” was refused: its list does not have this address") % params]
+        return [_("The key “%(key)s” was rejected because the IP address is not allowed") % params]
     build = _MESSAGE_BUILDERS.get(entry.model)
     messages = list(build(entry, names, params)) if build else []
     if sharing := sharing_messages.sharing_message(entry, params["who"]):
@@ -110,29 +112,29 @@ def _membership_change_messages(entry: AuditEntry, params: MessageParams) -> Ite
         yield _("%(who)s changed the role of %(whom)s from %(old)s to %(new)s") % {**params, **roles}
     if "credits_per_month" in changes:
         caps = _old_and_new_cap(changes["credits_per_month"])
-        yield _("%(who)s changed the credits a month of %(whom)s from %(old)s to %(new)s") % {**params, **caps}
+        yield _("%(who)s changed the credits per month of %(whom)s from %(old)s to %(new)s") % {**params, **caps}
     if "videos_per_day" in changes:
         caps = _old_and_new_cap(changes["videos_per_day"])
-        yield _("%(who)s changed the videos a day of %(whom)s from %(old)s to %(new)s") % {**params, **caps}
+        yield _("%(who)s changed the videos per day of %(whom)s from %(old)s to %(new)s") % {**params, **caps}
 
 
 def _invitation_messages(entry: AuditEntry, names: EntryNames, params: MessageParams) -> Iterator[str]:
-    params["email"] = names.invitation_emails.get(entry.row_id) or _("somebody")
+    params["email"] = names.invitation_emails.get(entry.row_id) or _("an unknown person")
     if entry.verb == Verb.INSERT:
         params["role"] = _role_label(entry.changes["role"][1])
         yield _("%(who)s invited %(email)s as %(role)s") % params
     elif "accepted_at" in entry.changes:
-        yield _("%(who)s accepted the invitation of %(email)s") % params
+        yield _("%(who)s accepted the invitation for %(email)s") % params
     elif "revoked_at" in entry.changes:
-        yield _("%(who)s withdrew the invitation of %(email)s") % params
+        yield _("%(who)s withdrew the invitation for %(email)s") % params
     elif "secret_sha256" in entry.changes:
-        yield _("%(who)s sent the invitation of %(email)s again") % params
+        yield _("%(who)s sent the invitation for %(email)s again") % params
 
 
 def _api_key_messages(entry: AuditEntry, names: EntryNames, params: MessageParams) -> Iterator[str]:
     params["key"] = names.keys.get(entry.row_id, "")
     if entry.verb == Verb.INSERT:
-        yield _("%(who)s made the key “%(key)s”") % params
+        yield _("%(who)s created the key “%(key)s”") % params
     elif "revoked_at" in entry.changes:
         yield _("%(who)s revoked the key “%(key)s”") % params
     else:
@@ -142,20 +144,25 @@ def _api_key_messages(entry: AuditEntry, names: EntryNames, params: MessageParam
 def _team_messages(entry: AuditEntry, names: EntryNames, params: MessageParams) -> Iterator[str]:
     changes = entry.changes
     if entry.verb == Verb.INSERT:
-        yield _("%(who)s made the team") % params
+        yield _("%(who)s created the team") % params
         return
     if "name" in changes:
         yield _("%(who)s renamed the team from “%(old)s” to “%(new)s”") % {**params, **_old_and_new(changes["name"])}
     if "default_model" in changes:
         yield _("%(who)s changed the default model") % params
-    if "deletion_due_at" in changes and "deleted_at" not in changes:
-        ends = changes["deletion_due_at"][1]
-        yield (_("%(who)s asked for the team to be closed") if ends else _("%(who)s kept the team")) % params
+    due = _change(changes, "deletion_due_at")
+    if due and not _change(changes, "deleted_at"):
+        yield (_("%(who)s started closing the team") if due[1] else _("%(who)s decided to keep the team")) % params
 
 
 def _wallet_messages(entry: AuditEntry, names: EntryNames, params: MessageParams) -> Iterator[str]:
     if "plan_id" in entry.changes and entry.verb == Verb.UPDATE:
-        yield _("%(who)s moved the team to another plan") % params
+        yield _("%(who)s changed the plan of the team") % params
+
+
+def _change(changes: dict[str, Any], column: str) -> Any:
+    """Return [old, new] of a column; None if it did not change. Old entries have the column's former name."""
+    return changes.get(column) or changes.get(_FORMER_COLUMNS[column])
 
 
 def _role_label(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The mail that brings an invitation's link."""
+"""The email with an invitation's link."""
 
 import structlog
 from django.conf import settings
@@ -13,9 +13,9 @@ log = structlog.get_logger(__name__)
 
 
 def send_invitation_email(*, invitation: Invitation, secret: str) -> bool:
-    """Sends the link, in the language that the person chose here, else in the inviter's. False: no mail server took it.
+    """Send the link, in the language of the invited user's account, else in the inviter's. Returns False on failure.
 
-    Not in a transaction: a mail server may take its time.
+    Do not call this in a transaction: a mail server may be slow.
     """
     person = User.objects.filter(email=invitation.email).first()
     context = {"invitation": invitation, "url": settings.SITE_URL + reverse("join", args=[secret])}

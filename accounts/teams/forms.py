@@ -1,4 +1,4 @@
-"""Forms of the team's pages."""
+"""Forms of the team pages."""
 
 from typing import Any, cast
 
@@ -13,34 +13,34 @@ _MAX_CAP = 2**31 - 1
 
 
 class NewTeamForm(forms.Form):
-    """A name to know the team by."""
+    """The name of a new team."""
 
     name = forms.CharField(max_length=120, label=_("Name"), error_messages={"required": _("Give the team a name.")})
 
 
 class SettingsForm(NewTeamForm):
-    """The team's name, and what its requests mean that leave something open."""
+    """The team's name, and the model for requests that do not name one."""
 
     default_model = forms.ChoiceField(
         required=False,
         label=_("Default model"),
-        help_text=_("Makes the videos of requests that name no model."),
+        help_text=_("Used for requests that do not name a model."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        sites = _("The site's (%(model)s)") % {"model": settings.DEFAULT_MODEL}
-        choices = [("", sites), *((name, name) for name in settings.MODELS_ENABLED)]
+        site_default = _("The site's (%(model)s)") % {"model": settings.DEFAULT_MODEL}
+        choices = [("", site_default), *((name, name) for name in settings.MODELS_ENABLED)]
         cast("forms.ChoiceField", self.fields["default_model"]).choices = choices
 
     @classmethod
     def of(cls, team: Team) -> "SettingsForm":
-        """Filled in as the team is now."""
+        """Return the form with the team's current values."""
         return cls(initial={"name": team.name, "default_model": team.default_model})
 
 
 class TeamDeletionForm(forms.Form):
-    """The team's name, typed: nobody closes a team by a slip of the hand."""
+    """Asks for the team's name, so that no team is closed by accident."""
 
     name = forms.CharField(label=_("Name of the team"))
 
@@ -56,7 +56,7 @@ class TeamDeletionForm(forms.Form):
 
 
 class _RoleForm(forms.Form):
-    """Offers the roles that the person's own covers."""
+    """Offers the roles that the user's own role covers."""
 
     role = forms.TypedChoiceField(coerce=Role, label=_("Role"))
 
@@ -67,7 +67,7 @@ class _RoleForm(forms.Form):
 
 
 class InviteForm(_RoleForm):
-    """Whom to ask into the team, and for how long the question stands."""
+    """Email address, role and days of validity of an invitation."""
 
     email = forms.EmailField(max_length=254, label=_("Email address"))
     days = forms.TypedChoiceField(
@@ -97,19 +97,19 @@ class MemberForm(_RoleForm):
         required=False,
         min_value=0,
         max_value=_MAX_CAP,
-        label=_("Credits a month"),
-        help_text=_("Left empty, the team's own limit is the only one."),
+        label=_("Credits per month"),
+        help_text=_("If empty, only the team's own limit applies."),
     )
     videos_per_day = forms.IntegerField(
         required=False,
         min_value=0,
         max_value=_MAX_CAP,
-        label=_("Videos a day"),
-        help_text=_("Left empty, the team's own limit is the only one."),
+        label=_("Videos per day"),
+        help_text=_("If empty, only the team's own limit applies."),
     )
 
     @classmethod
     def of(cls, member: Membership, own_role: Role) -> "MemberForm":
-        """Filled in as the member stands now."""
+        """Return the form with the member's current values."""
         names = ("role", "credits_per_month", "videos_per_day")
         return cls(initial={name: getattr(member, name) for name in names}, own_role=own_role)

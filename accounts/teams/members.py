@@ -1,9 +1,8 @@
-"""Changes to who is in a team and what they may do there."""
+"""Changes to the members of a team and their roles."""
 
 import structlog
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from accounts.models import Invitation, Membership, Team, User
 from accounts.roles import RIGHTS_OF_ROLE, Right, Role
@@ -18,9 +17,9 @@ log = structlog.get_logger(__name__)
 def change_member(
     *, team: Team, actor: User, user_id: int, role: Role, credits_per_month: int | None, videos_per_day: int | None
 ) -> None:
-    """A member's role and caps. What a lower role does not cover ends at once.
+    """Change a member's role and caps. A lower role takes effect at once.
 
-    Raises Forbidden beyond the actor's own role, Conflict for the last owner, NotFound for no member.
+    Raises Forbidden for roles above the actor's own, Conflict for the last owner, NotFound if there is no such member.
     """
     locked = lock_team(team=team, actor=actor)
     locked.require(Right.MANAGE_MEMBERS)
@@ -40,9 +39,9 @@ def change_member(
 
 @transaction.atomic
 def remove_member(*, team: Team, actor: User, user_id: int) -> None:
-    """Takes a person out of the team: keys, queued and running jobs and open invitations of theirs end at once.
+    """Remove a member; their API keys, unfinished jobs and open invitations in the team end at once.
 
-    Raises Forbidden for who stands above the actor, Conflict for the last owner, NotFound for no member.
+    Raises Forbidden for a role above the actor's own, Conflict for the last owner, NotFound if there is no such member.
     """
     locked = lock_team(team=team, actor=actor)
     member = locked.member(user_id)
@@ -57,23 +56,27 @@ def remove_member(*, team: Team, actor: User, user_id: int) -> None:
 
 
 def leave_team(*, team: Team, user: User) -> None:
-    """Takes the person themselves out of the team. Raises Conflict for the last owner."""
+    """Remove the acting user from the team. Raises Conflict for the last owner."""
     remove_member(team=team, actor=user, user_id=user.pk)
 
 
 @transaction.atomic
 def transfer_ownership(*, team: Team, actor: User, user_id: int) -> None:
-    """Makes a member the owner in the actor's place, who stays as an admin.
+    """Make a member the owner instead of the actor, who becomes an admin.
 
-    Raises Forbidden for who is no owner, Conflict for a personal team, NotFound for no (active) member.
+    Raises Forbidden unless the actor is an owner, Conflict for a personal team or an inactive user, NotFound if there
+    is no such member.
     """
     locked = lock_team(team=team, actor=actor)
     locked.require(Right.OWN_TEAM)
     new_owner = locked.member(user_id)
     if locked.team.personal_of_id is not None:
-        raise Conflict(_("A personal team cannot be handed over. It goes with its account."), code="personal_team")
+        raise Conflict(
+            "The ownership of a personal team cannot be transferred. The team belongs to its account.",
+            code="personal_team",
+        )
     if user_id == actor.pk or not new_owner.user.is_active:
-        raise Conflict(_("Choose another member of the team."), code="new_owner_not_member")
+        raise Conflict("Choose another member of the team.", code="new_owner_not_member")
     Membership.objects.filter(pk=new_owner.pk).update(role=Role.OWNER)
     Membership.objects.filter(pk=locked.actor.pk).update(role=Role.ADMIN)
     downgrade_access(team=team, user=actor, role=Role.ADMIN)
@@ -82,7 +85,7 @@ def transfer_ownership(*, team: Team, actor: User, user_id: int) -> None:
 
 
 def _revoke_invitations_by(*, team: Team, user: User, role: Role | None) -> None:
-    """Ends open invitations that the person could not send (any more): nobody leaves a door open behind them."""
+    """Withdraw the user's open invitations that their new role (None: no role) does not allow them to send."""
     beyond = Invitation.objects.filter(team=team, inviter=user, accepted_at=None, revoked_at=None)
     if role is not None and Right.MANAGE_MEMBERS in RIGHTS_OF_ROLE[role]:
         beyond = beyond.exclude(role__in=[other for other in Role if role.covers(other)])

@@ -1,4 +1,4 @@
-"""Addresses of the team's pages."""
+"""URLs of the team pages."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The team's audit log, for its admins: who did what, in sentences."""
+"""The team's audit log, for owners and admins."""
 
 from urllib.parse import urlencode
 
@@ -23,10 +23,10 @@ _MAX_ID = 2**63 - 1
 @require_safe
 @team_member_required()
 def audit_log(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """Newest first; `who` is a person's id, `what` a kind of thing, `after` the last entry of the page before."""
+    """List the entries, newest first. `who`: a user id, `what`: a model, `after`: last entry of the previous page."""
     principal.require_right(Right.SEE_AUDIT_LOG)
     who, what, after = (_query_parameter(request, name) for name in ("who", "what", "after"))
-    # Of a wallet the plan alone is of interest: the ledger tells about credits.
+    # Changes of a wallet are shown only if the plan changed; the ledger shows the credits.
     plan_unchanged = Q(model="quota.Wallet") & (Q(verb=Verb.INSERT) | ~Q(changes__has_key="plan_id"))
     entries = AuditEntry.objects.for_team(principal.team).exclude(plan_unchanged).select_related("api_key")
     if number := _parse_id(who):
@@ -52,6 +52,6 @@ def _query_parameter(request: HttpRequest, name: str) -> str:
 
 
 def _parse_id(text: str) -> int | None:
-    """None for what is no key of a row."""
+    """Return the id of a row; None if the text is not a valid id."""
     number = int(text) if text.isascii() and text.isdecimal() else 0
     return number if 0 < number <= _MAX_ID else None

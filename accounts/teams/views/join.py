@@ -15,9 +15,9 @@ from common.errors import Conflict, NotFound
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def join(request: HttpRequest, secret: str) -> HttpResponse:
-    """Who invites whom to what, for whoever has the link; POST joins, signed in with the invited address.
+    """Show the invitation to anybody who has the link. POST accepts it, if signed in with the invited email address.
 
-    Used, withdrawn, expired or never sent: it is one and the same page.
+    The page is the same for used, withdrawn, expired and unknown invitations.
     """
     user = request.user if isinstance(request.user, User) else None
     try:
@@ -39,9 +39,9 @@ def _accept(request: HttpRequest, secret: str, user: User) -> HttpResponse:
     try:
         membership = invitations.accept(secret=secret, user=user)
     except Conflict:
-        return redirect("join", secret)  # it says which account is signed in, and how to switch
+        return redirect("join", secret)  # the page names the account to sign in with
     request.session["team"] = membership.team_id
-    messages.success(request, _("You are in the team %(team)s now.") % {"team": membership.team.name})
+    messages.success(request, _("You joined the team %(team)s.") % {"team": membership.team.name})
     return redirect("history")
 
 

@@ -1,4 +1,4 @@
-"""The Team page: members and invitations, and what is done to them."""
+"""The Team page: members, invitations, and the actions on them."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.auth.decorators import error_message, team_action, team_member_required
+from accounts.auth.decorators import team_action, team_member_required
 from accounts.auth.principals import Principal
 from accounts.models import Invitation, Membership
 from accounts.roles import Right, Role
@@ -22,7 +22,7 @@ from common.errors import Conflict, LimitExceeded, NotFound
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required()
 def team(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """Who is in the team; for those who manage it the invitations too. POST invites somebody."""
+    """List the members, and for those who manage them also the invitations. POST sends an invitation."""
     if request.method != "POST":
         return _page(request, principal, InviteForm(own_role=principal.role))
     principal.require_right(Right.MANAGE_MEMBERS)
@@ -31,7 +31,7 @@ def team(request: HttpRequest, principal: Principal) -> HttpResponseBase:
         try:
             invitation, secret = invitations.invite(team=principal.team, actor=principal.user, **form.cleaned_data)
         except (Conflict, LimitExceeded) as error:
-            form.add_error("email", error_message(error))
+            form.add_error("email", error.localized())
         else:
             return _send_and_redirect(request, invitation, secret)
     return _page(request, principal, form, status=422)
@@ -47,40 +47,40 @@ def resend(request: HttpRequest, principal: Principal, invitation_id: int) -> Ht
 @team_action(back_to="team")
 def withdraw(request: HttpRequest, principal: Principal, invitation_id: int) -> HttpResponseBase:
     principal.require_right(Right.MANAGE_MEMBERS)
-    gone = invitations.withdraw(team=principal.team, actor=principal.user, invitation_id=invitation_id)
-    messages.success(request, _("The invitation of %(email)s is withdrawn.") % {"email": gone.email})
+    invitation = invitations.withdraw(team=principal.team, actor=principal.user, invitation_id=invitation_id)
+    messages.success(request, _("The invitation for %(email)s was withdrawn.") % {"email": invitation.email})
     return redirect("team")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required()
 def member(request: HttpRequest, principal: Principal, user_id: int) -> HttpResponseBase:
-    """One member's role and caps. POST changes them."""
+    """Show a member's role and caps. POST changes them."""
     principal.require_right(Right.MANAGE_MEMBERS)
-    found = _member(principal, user_id)
-    if not principal.role.covers(Role(found.role)):
+    membership = _member(principal, user_id)
+    if not principal.role.covers(Role(membership.role)):
         raise principal.role_too_low()
-    form = MemberForm.of(found, principal.role)
+    form = MemberForm.of(membership, principal.role)
     if request.method == "POST":
         form = MemberForm(request.POST, own_role=principal.role)
         if form.is_valid():
             try:
                 members.change_member(team=principal.team, actor=principal.user, user_id=user_id, **form.cleaned_data)
             except Conflict as error:
-                form.add_error("role", error.message)
+                form.add_error("role", error.localized())
             else:
                 messages.success(request, _("Saved."))
                 return redirect("team")
-    context = {"member": found, "form": form, "is_self": found.user_id == principal.user.pk}
+    context = {"member": membership, "form": form, "is_self": membership.user_id == principal.user.pk}
     return render(request, "teams/member.html", context, status=422 if form.is_bound else 200)
 
 
 @team_action(back_to="team")
 def remove(request: HttpRequest, principal: Principal, user_id: int) -> HttpResponseBase:
     principal.require_right(Right.MANAGE_MEMBERS)
-    found = _member(principal, user_id)
+    membership = _member(principal, user_id)
     members.remove_member(team=principal.team, actor=principal.user, user_id=user_id)
-    messages.success(request, _("%(email)s is not in the team any more.") % {"email": found.user.email})
+    messages.success(request, _("%(email)s is no longer in the team.") % {"email": membership.user.email})
     return redirect("team")
 
 
@@ -92,17 +92,17 @@ def leave(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 
 
 def _member(principal: Principal, user_id: int) -> Membership:
-    found = principal.team.memberships.select_related("user").filter(user_id=user_id).first()
-    if found is None:
+    membership = principal.team.memberships.select_related("user").filter(user_id=user_id).first()
+    if membership is None:
         raise NotFound("No such member.")
-    return found
+    return membership
 
 
 def _send_and_redirect(request: HttpRequest, invitation: Invitation, secret: str) -> HttpResponse:
     if send_invitation_email(invitation=invitation, secret=secret):
-        messages.success(request, _("The invitation is on its way to %(email)s.") % {"email": invitation.email})
+        messages.success(request, _("The invitation was sent to %(email)s.") % {"email": invitation.email})
     else:
-        messages.error(request, _("The mail could not be sent. Send the invitation again in a moment."))
+        messages.error(request, _("The email could not be sent. Send the invitation again in a moment."))
     return redirect("team")
 
 

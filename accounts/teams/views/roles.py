@@ -1,4 +1,4 @@
-"""The table of who may do what, straight from `accounts/roles.py`."""
+"""The table of roles and their rights, generated from `accounts/roles.py`."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -9,7 +9,7 @@ from accounts.roles import RIGHTS_OF_ROLE, SCOPES_OF_ROLE, Right, Role, Scope
 
 @require_safe
 def roles(request: HttpRequest) -> HttpResponse:
-    """For everybody: it holds nothing of any team's."""
+    """Show the table. It is public, since it contains nothing of any team."""
     rows = [
         *((scope.label, scope.value, [scope in SCOPES_OF_ROLE[role] for role in Role]) for scope in Scope),
         *((right.label, "", [right in RIGHTS_OF_ROLE[role] for role in Role]) for right in Right),

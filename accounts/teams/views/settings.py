@@ -1,4 +1,4 @@
-"""Making a team, switching to one, its settings, and its end."""
+"""Creating, switching, changing and closing a team."""
 
 from django.conf import settings as django_settings
 from django.contrib import messages
@@ -20,7 +20,7 @@ from common.errors import Conflict, NotFound
 
 @team_action(back_to="create")
 def switch(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """Another of the person's teams becomes the present one. One that they are not in answers as an absent one."""
+    """Make another of the user's teams the current one. Raises NotFound for all other teams."""
     chosen = request.POST.get("team", "")
     team = next((team for team in principal.teams if str(team.pk) == chosen), None)
     if team is None:
@@ -33,16 +33,18 @@ def switch(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required()
 def new(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """The form for a new team. POST makes it, and it is the present one at once."""
+    """Show the form for a new team. POST creates it and makes it the current one."""
     form = NewTeamForm(request.POST or None)
     if form.is_valid():
         try:
             team = services.create_team(name=form.cleaned_data["name"], owner=principal.user)
         except Conflict as error:
-            form.add_error("name", error.message)
+            form.add_error("name", error.localized())
         else:
             request.session["team"] = team.pk
-            messages.success(request, _("The team %(team)s is there. Invite people to it.") % {"team": team.name})
+            messages.success(
+                request, _("The team %(team)s was created. You can invite people now.") % {"team": team.name}
+            )
             return redirect("team")
     return render(request, "teams/new.html", {"form": form}, status=422 if request.method == "POST" else 200)
 
@@ -50,7 +52,7 @@ def new(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required()
 def settings(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """Name and default model; for owners also handing over and closing."""
+    """Show and change name and default model. Owners can also transfer the ownership and close the team."""
     principal.require_right(Right.MANAGE_TEAM)
     if request.method != "POST":
         return _page(request, principal, SettingsForm.of(principal.team))
@@ -67,8 +69,8 @@ def transfer_ownership(request: HttpRequest, principal: Principal) -> HttpRespon
     principal.require_right(Right.OWN_TEAM)
     try:
         new_owner = int(request.POST.get("user", ""))
-    except ValueError:  # also for thousands of digits
-        raise Conflict(_("Choose another member of the team."), code="new_owner_not_member") from None
+    except ValueError:  # also raised for thousands of digits
+        raise Conflict("Choose another member of the team.", code="new_owner_not_member") from None
     members.transfer_ownership(team=principal.team, actor=principal.user, user_id=new_owner)
     messages.success(request, _("The team has a new owner. You are an admin now."))
     return redirect("team")
@@ -76,7 +78,7 @@ def transfer_ownership(request: HttpRequest, principal: Principal) -> HttpRespon
 
 @team_action(back_to="team_settings")
 def schedule_deletion(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """Begins the days of grace, once the name is typed."""
+    """Start the grace period, if the typed name is correct."""
     principal.require_right(Right.OWN_TEAM)
     form = TeamDeletionForm(request.POST, team=principal.team)
     if not form.is_valid():
@@ -88,7 +90,7 @@ def schedule_deletion(request: HttpRequest, principal: Principal) -> HttpRespons
 @team_action(back_to="team")
 def cancel_deletion(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     services.cancel_deletion(team=principal.team, actor=principal.user)
-    messages.success(request, _("The team %(team)s stays.") % {"team": principal.team.name})
+    messages.success(request, _("The team %(team)s will not be closed.") % {"team": principal.team.name})
     return redirect("team")
 
 
