@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class AuditConfig(AppConfig):
-    """Who changed what, when and from where: an append-only log, written by the database itself."""
+    """The audit log: who changed what, when and from where. Append-only and written by database triggers."""
 
     name = "accounts.audit"
     label = "audit"

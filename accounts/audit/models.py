@@ -1,6 +1,6 @@
-"""The audit log: one row for each change to a security-relevant table, and for each event that changes none.
+"""The audit log: one row for each change of a security-relevant table, and for other security-relevant events.
 
-Changes are written by a trigger (`accounts.audit.triggers`), so that `.update()`, bulk writes and plain SQL are in it too.
+Triggers (`accounts.audit.triggers`) write the changes, so that `.update()`, bulk writes and plain SQL are included.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiKey, Team, User
 
-# What the log shows for the content of a secret column: that it is another now.
+# Stored instead of the content of a secret column.
 CHANGED = "changed"
 
 
 class Verb(models.TextChoices):
-    """What happened. The first three are the trigger's words."""
+    """The kind of event. The first three are written by the triggers."""
 
     INSERT = "insert", _("Added")
     UPDATE = "update", _("Changed")
@@ -35,7 +35,7 @@ class Verb(models.TextChoices):
 
 @dataclass(frozen=True)
 class Difference:
-    """A column's content before and after. Of a secret one nothing is known but that it changed."""
+    """A column's content before and after a change. For a secret column only the fact that it changed."""
 
     column: str
     old: Any
@@ -45,12 +45,12 @@ class Difference:
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
     def for_team(self, team: Team) -> Self:
-        """What happened in a team; what people do to their own accounts belongs to none."""
+        """Return the entries of a team. Changes of users to their own accounts belong to no team."""
         return self.filter(team=team)
 
 
 def _reference(to: type[models.Model], verbose_name: Any) -> Any:
-    """Without a constraint in the database: the log outlives what it is about."""
+    """Return a foreign key without a database constraint: entries stay when the row is deleted."""
     return models.ForeignKey(
         to,
         on_delete=models.DO_NOTHING,
@@ -62,7 +62,7 @@ def _reference(to: type[models.Model], verbose_name: Any) -> Any:
 
 
 class AuditEntry(models.Model):
-    """Who did what, from where. Rows are never changed, and deleted by `purge` alone."""
+    """Who did what, from where. Rows are never changed, and only deleted by `purge`."""
 
     id = models.BigAutoField(_("ID"), primary_key=True)
     at = models.DateTimeField(_("time"), auto_now_add=True)
@@ -73,13 +73,13 @@ class AuditEntry(models.Model):
     impersonator = _reference(User, _("impersonated by"))
     ip = models.GenericIPAddressField(_("IP address"), null=True)
     request_id = models.CharField(_("request ID"), max_length=64, blank=True)
-    # The process that wrote where no request did: `mutoscope create_key`.
+    # The process, if the change was not made by a request: `mutoscope create_key`.
     system = models.CharField(_("process"), max_length=64, blank=True)
     verb = models.CharField(_("event"), max_length=24, choices=Verb.choices)
-    # The model's label, `accounts.ApiKey`, and the row's key. Empty where no row is meant.
+    # The model's label, such as `accounts.ApiKey`, and the row's primary key. Empty if the event is about no row.
     model = models.CharField(_("table"), max_length=80, blank=True)
     row_id = models.CharField(_("row ID"), max_length=64, blank=True)
-    # {column: [old, new]}; of a secret column {column: "changed"}.
+    # {column: [old, new]}; for a secret column {column: "changed"}.
     changes = models.JSONField(_("changes"), default=dict)
 
     objects: ClassVar[AuditQuerySet] = AuditQuerySet.as_manager()  # type: ignore[assignment]
@@ -99,7 +99,7 @@ class AuditEntry(models.Model):
 
     @property
     def differences(self) -> list[Difference]:
-        """The changes by column, for showing."""
+        """The changes by column, for display."""
         return [
             Difference(column, None, None, secret=True) if pair == CHANGED else Difference(column, *pair)
             for column, pair in sorted(self.changes.items())

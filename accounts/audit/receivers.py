@@ -1,4 +1,4 @@
-"""What people do at the door: it changes no watched row, and is in the audit log all the same."""
+"""Records sign-in events, which change no audited row, in the audit log."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def signed_in(sender: object, *, user: User, **_: Any) -> None:
 
 @receiver(user_login_failed)
 def sign_in_failed(sender: object, *, credentials: dict[str, Any], **_: Any) -> None:
-    """Names the account where there is one. An unknown address may be a password, typed in the wrong box."""
+    """Record the account, if there is one. An unknown email address is not stored: it may be a mistyped password."""
     email = str(credentials.get("email") or credentials.get("username") or "")
     account = None if "\0" in email else User.objects.filter(email__iexact=email).first()
     record(Verb.SIGN_IN_FAILED, target=account)
@@ -31,7 +31,7 @@ def second_factor_used(sender: object, *, user: User, authenticator: Any, **_: A
 
 
 @receiver(authentication_failed)
-def second_factor_refused(sender: object, *, user: User, **_: Any) -> None:
+def second_factor_failed(sender: object, *, user: User, **_: Any) -> None:
     record(Verb.SECOND_FACTOR_FAILED, target=user)
 
 

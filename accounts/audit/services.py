@@ -1,4 +1,4 @@
-"""Writes to the audit log that no trigger makes, and the one way in which rows leave it."""
+"""Writing entries that no trigger writes, and deleting old entries."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from accounts.models import ApiKey, Team, User
 from common.clock import DatabaseNow
 
 
-@tenancy.unscoped()  # events of a person belong to no team
+@tenancy.unscoped()  # events of a user belong to no team
 def record(
     verb: Verb,
     *,
@@ -23,9 +23,9 @@ def record(
     target: models.Model | None = None,
     **details: Any,
 ) -> None:
-    """An event that changes no watched row. Where it came from is the present request's; who did it too, if not given.
+    """Record an event that changes no audited row. Origin, and the actor if not given, come from the current request.
 
-    about: the row that is meant. details: JSON values, kept as the new content of columns of these names.
+    target: the row that the event is about. details: JSON values, stored like the new content of columns.
     """
     audit_facts = tenancy.current().audit_facts()
     AuditEntry.objects.create(
@@ -43,7 +43,7 @@ def record(
 
 
 def purge() -> int:
-    """Deletes what is older than AUDIT_RETENTION_DAYS; returns how many. 0 keeps all for good."""
+    """Delete entries older than AUDIT_RETENTION_DAYS (0: keep all). Returns their number."""
     if not settings.AUDIT_RETENTION_DAYS:
         return 0
     old = AuditEntry.objects.filter(at__lt=DatabaseNow() - timedelta(days=settings.AUDIT_RETENTION_DAYS))

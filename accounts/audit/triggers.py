@@ -1,4 +1,4 @@
-"""Which tables are watched, and the triggers that do it; `migrate` brings the database to what is declared here."""
+"""The audited models and their triggers; `migrate` synchronizes the database with this declaration."""
 
 import hashlib
 import re
@@ -15,7 +15,7 @@ from accounts.tenancy.policies import team_column
 
 @dataclass(frozen=True)
 class AuditOptions:
-    """A model's columns that make no entry when they change, and those whose content is never shown."""
+    """Columns of a model whose changes are not recorded, and columns whose content is never stored."""
 
     ignored: frozenset[str] = field(default_factory=frozenset)
     hidden: frozenset[str] = field(default_factory=frozenset)
@@ -33,7 +33,7 @@ AUDITED_MODELS = {
     "accounts.ApiKey": _audit_options(ignored="last_used_at last_used_ip", hidden="secret_sha256"),
     "quota.Plan": _audit_options(),
     "quota.PlanOverride": _audit_options(),
-    "quota.Wallet": _audit_options(ignored="balance reserved stored_bytes"),  # ledger and usage tell about them
+    "quota.Wallet": _audit_options(ignored="balance reserved stored_bytes"),  # recorded by ledger and usage
     "webhooks.Endpoint": _audit_options(ignored="failing_since", hidden="secret former_secret"),
     "galleries.ShareLink": _audit_options(ignored="view_count", hidden="token password"),
     "galleries.Publication": _audit_options(ignored="search_text"),
@@ -44,14 +44,15 @@ AUDITED_MODELS = {
     "auth.Group": _audit_options(),
     "auth.Group_permissions": _audit_options(),
     "desk.Announcement": _audit_options(),
-    # A beat every few seconds is no deed; a drain is.
+    # Heartbeats every few seconds are not recorded; a drain request is.
     "jobs.Worker": _audit_options(
-        ignored="state last_error device device_name vram_total_mb vram_free_mb jobs_done seconds_per_credit last_heartbeat_at"
+        ignored="state last_error device device_name vram_total_mb vram_free_mb jobs_done seconds_per_credit "
+        "last_heartbeat_at"
     ),
     "mfa.Authenticator": _audit_options(ignored="last_used_at", hidden="data"),
     "socialaccount.SocialAccount": _audit_options(ignored="last_login", hidden="extra_data"),
 }
-# Names of columns that nobody may list above without hiding them.
+# A column whose name matches must be listed as hidden.
 SECRET_COLUMN_PATTERN = re.compile(r"password|secret|token|sha256|hash", re.IGNORECASE)
 
 _EXISTING_TRIGGERS = """
@@ -62,7 +63,7 @@ WHERE c.relnamespace = current_schema()::regnamespace AND t.tgname LIKE 'audit_w
 
 @dataclass(frozen=True)
 class Trigger:
-    """On one table. Its name holds a digest of its arguments, so that a changed declaration replaces it."""
+    """The trigger of a table. Its name has a digest of its arguments, so that a changed declaration replaces it."""
 
     table: str
     arguments: tuple[str, ...]
@@ -73,7 +74,7 @@ class Trigger:
 
 
 def triggers() -> Iterator[Trigger]:
-    """Arguments: the model, the columns of its key and of its team, those to ignore and to hide."""
+    """Yield the triggers. Arguments: model, columns of its primary key and its team, ignored and hidden columns."""
     for label, options in AUDITED_MODELS.items():
         model = apps.get_model(label)
         columns = (_key_column(model), "id" if model is Team else team_column(model) or "")
@@ -86,7 +87,7 @@ def _key_column(model: type[models.Model]) -> str:
 
 
 def sync_triggers(using: str, **_: object) -> None:
-    """Receives `post_migrate`. Changes nothing where all is as declared; runs often, in tests after each flush."""
+    """Receive `post_migrate` and synchronize the triggers. Changes nothing if they are up to date."""
     with connections[using].cursor() as cursor:
         cursor.execute(_EXISTING_TRIGGERS.replace("%", "%%"), [])
         existing: set[tuple[str, str]] = set(cursor.fetchall())

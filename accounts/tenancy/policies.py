@@ -1,9 +1,9 @@
-"""The second wall: row-level security, so that a forgotten filter still shows no other team's row.
+"""Row-level security as a second protection: a query without a team filter still returns no other team's rows.
 
-`raise_walls` runs after each `migrate` and brings role, grants and policies to what is declared here. Rows are walled
-for the tenant role alone, which a request takes on once its team is known; the tables' owner (workers, commands, the
-administrator's desk) is not subject to it. It guards against mistakes in views, not against SQL injection: who may
-send any statement may also leave the role.
+`sync_policies` runs after each `migrate` and creates the role, grants and policies that are declared here. The policies
+apply only to the tenant role, which a request assumes once its team is known, and not to the owner of the tables
+(workers, commands, the administration). They protect against mistakes in views, not against SQL injection: arbitrary
+SQL can also reset the role.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ from psycopg import sql
 from accounts.models import Team
 from accounts.tenancy.role import ensure_role
 
-# Tables with a team that are not walled, and why.
+# Tables with a team but without a policy, and why.
 EXEMPT_MODELS = {
     "accounts.Membership": "read before the team is known, and by the list of a person's teams",
 }
-# Tables whose rows belong to a team through the row that this column names: seen where that row is seen.
+# Tables whose rows belong to a team through a parent row: visible if the row in this column is visible.
 PARENT_FIELDS = {
     "jobs.JobEvent": "job",
     "jobs.Rendition": "job",
@@ -33,7 +33,7 @@ _OWN_TEAM_EXPRESSION = "team_id = (SELECT NULLIF(current_setting('mutoscope.team
 
 @dataclass(frozen=True)
 class RowPolicy:
-    """A policy of a table. Its name holds a digest of its rule, so that a changed rule replaces it."""
+    """A policy of a table. Its name contains a digest of its expression, so that a changed expression replaces it."""
 
     table: str
     expression: str
@@ -44,17 +44,17 @@ class RowPolicy:
 
 
 def team_column(model: type[models.Model]) -> str | None:
-    """The column by which a row names its team, or None."""
-    found = (
+    """Return the column with the team of a row, or None."""
+    columns = (
         field.column
         for field in model._meta.concrete_fields
         if isinstance(field, models.ForeignKey) and field.remote_field.model is Team and field.name == "team"
     )
-    return next(found, None)
+    return next(columns, None)
 
 
 def row_policies() -> Iterator[RowPolicy]:
-    """One for each table that belongs to a team, those of models that are added later included."""
+    """Yield the policy of each table that belongs to a team. Models that are added later are included automatically."""
     for model in apps.get_models(include_auto_created=True):
         label, table = model._meta.label, model._meta.db_table
         if not model._meta.managed or model._meta.proxy or label in EXEMPT_MODELS:
@@ -62,7 +62,7 @@ def row_policies() -> Iterator[RowPolicy]:
         if label in PARENT_FIELDS:
             field = model._meta.get_field(PARENT_FIELDS[label])
             parent = field.remote_field.model._meta  # type: ignore[union-attr]
-            # The parent's own wall hides other teams' rows from this look, too.
+            # The parent's own policy applies in this subquery, too.
             expression = (
                 f"EXISTS (SELECT 1 FROM {parent.db_table} p WHERE p.{parent.pk.column} = {table}.{field.column})"  # type: ignore[union-attr] # noqa: S608
             )
@@ -72,24 +72,24 @@ def row_policies() -> Iterator[RowPolicy]:
 
 
 def sync_policies(using: str, **_: object) -> None:
-    """Receives `post_migrate`. Changes nothing where all is as declared; runs often, in tests after each flush."""
+    """Receive `post_migrate` and synchronize the policies. Changes nothing if they are up to date."""
     connection = connections[using]
     role = settings.TENANT_ROLE
     with connection.cursor() as cursor:
         ensure_role(cursor, role)
         cursor.execute("SELECT tablename, policyname FROM pg_policies WHERE schemaname = current_schema()")
         existing: set[tuple[str, str]] = set(cursor.fetchall())
-        declared = {(wall.table, wall.name): wall for wall in row_policies()}
+        declared = {(policy.table, policy.name): policy for policy in row_policies()}
         with transaction.atomic(using=using):
             for table, name in sorted(existing - declared.keys()):
                 if name.startswith("team_wall_"):
                     cursor.execute(_compose("DROP POLICY {} ON {}", name, table))
             for key in sorted(declared.keys() - existing):
-                wall = declared[key]
-                cursor.execute(_compose("ALTER TABLE {} ENABLE ROW LEVEL SECURITY", wall.table))
-                policy = _compose("CREATE POLICY {} ON {} TO {}", wall.name, wall.table, role)
-                expression = sql.SQL(wall.expression)
-                cursor.execute(sql.SQL("{} USING ({}) WITH CHECK ({})").format(policy, expression, expression))
+                policy = declared[key]
+                cursor.execute(_compose("ALTER TABLE {} ENABLE ROW LEVEL SECURITY", policy.table))
+                create_policy = _compose("CREATE POLICY {} ON {} TO {}", policy.name, policy.table, role)
+                expression = sql.SQL(policy.expression)
+                cursor.execute(sql.SQL("{} USING ({}) WITH CHECK ({})").format(create_policy, expression, expression))
 
 
 def _compose(template: str, *names: str) -> sql.Composed:

@@ -1,4 +1,4 @@
-"""The role that a request takes on behind its team's wall: it may use all tables, under row-level security."""
+"""The role of requests that have a team: it may use all tables, under row-level security."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from psycopg import errors, sql
 _CREATE_ROLE = """
 DO $$ BEGIN
     CREATE ROLE {role} NOLOGIN NOSUPERUSER NOBYPASSRLS;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- another database's migrate made it this moment
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- created concurrently by another database's migrate
 END $$;
 """
 _GRANT_ROLE = "GRANT {role} TO CURRENT_USER"
@@ -20,7 +20,7 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
 ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role};
 ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT USAGE ON SEQUENCES TO {role};
 """
-# Tables and sequences that the role may not use yet; a role that is dangerous; whether SET ROLE is allowed.
+# Number of tables and sequences whose privileges the role lacks.
 _COUNT_MISSING_PRIVILEGES = """
 SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND (
     relkind IN ('r', 'p') AND NOT (
@@ -32,10 +32,10 @@ _MAX_ATTEMPTS = 20
 
 
 def ensure_role(cursor: Any, role: str) -> None:
-    """Makes the role where it is missing and grants it what it needs. Idempotent.
+    """Create the role if missing and grant it what it needs. Idempotent.
 
-    Raises ImproperlyConfigured where this database user may not do it, with the SQL for an operator, and where the role
-    could see through every wall.
+    Raises ImproperlyConfigured if this database user lacks the privileges (with the SQL for an operator), or if the
+    role bypasses row-level security.
     """
     names = {"role": sql.Identifier(role), "schema": sql.Identifier(_schema(cursor))}
     try:
@@ -53,15 +53,15 @@ def ensure_role(cursor: Any, role: str) -> None:
         cursor.execute("SELECT current_user")
         user = sql.Identifier(cursor.fetchone()[0]).as_string(None)
         raise ImproperlyConfigured(
-            f"The database user {user} may not make the role that keeps teams apart. As a superuser, run:\n"
+            f"The database user {user} may not create the role for row-level security. As a superuser, run:\n"
             f"    CREATE ROLE {names['role'].as_string(None)} NOLOGIN NOSUPERUSER NOBYPASSRLS;\n"
             f"    GRANT {names['role'].as_string(None)} TO {user};\n"
-            "and migrate again."
+            "Then migrate again."
         ) from error
 
 
 def _run(cursor: Any, statements: sql.Composed) -> None:
-    """Roles are the whole cluster's: of two databases' migrates that grant at the same moment, one fails."""
+    """Execute with retries: roles are shared by the cluster, and concurrent grants from two databases fail."""
     for attempt in range(1, _MAX_ATTEMPTS + 1):
         try:
             with transaction.atomic(using=cursor.db.alias):

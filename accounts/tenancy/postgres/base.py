@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend, whose connections stand behind the wall that the running code demands."""
+"""Django's PostgreSQL backend with sessions that follow the tenant context of the running code."""
 
 import json
 from collections.abc import Callable
@@ -21,16 +21,16 @@ SELECT set_config('role', %s, false), set_config('mutoscope.team', %s, false), s
 
 @dataclass(frozen=True)
 class SessionState:
-    """Where a server's session is: behind which team's wall (None: behind none), and for whom it writes."""
+    """State of a server session: the team of its row policies (None: no role), and the actor for the audit log."""
 
     team_id: int | None = None
-    actor: str = ""  # JSON, read by the audit's trigger
+    actor: str = ""  # JSON, read by the audit triggers
 
 
-class DatabaseWrapper(base.DatabaseWrapper):  # its stubs leave out what is overridden here
-    """Before each statement the session is brought to the standing of the running code, where it differs.
+class DatabaseWrapper(base.DatabaseWrapper):  # the stubs lack the overridden methods
+    """Sets the session's state before each statement, if it differs from the tenant context.
 
-    The tenant_state is kept at the server session's own object, which goes through the pool with it.
+    The state is stored on the connection object of psycopg, which goes through the pool together with the session.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -41,7 +41,7 @@ class DatabaseWrapper(base.DatabaseWrapper):  # its stubs leave out what is over
         self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
     ) -> Any:
         session = self.connection
-        # In a failed transaction nothing but its rollback is heard, which also takes back what was set in it.
+        # A failed transaction accepts only a rollback, which also reverts the settings made in it.
         if session.info.transaction_status != TransactionStatus.INERROR:
             self._apply_state(session, reads=str(sql).lstrip()[:9].upper().startswith(_READ_STATEMENTS))
         return execute(sql, params, many, context)
@@ -49,7 +49,7 @@ class DatabaseWrapper(base.DatabaseWrapper):  # its stubs leave out what is over
     def _apply_state(self, session: Any, *, reads: bool) -> None:
         tenant_state: SessionState | None = getattr(session, "tenant_state", SessionState())
         tenant = tenancy.current()
-        # Who reads is not recorded: that alone is not worth a round trip.
+        # Reads are not audited: a different actor alone is not worth a round trip.
         if tenant_state is not None and tenant_state.team_id == tenant.scoped_team_id and reads:
             return
         audit_facts = tenant.audit_facts()
@@ -59,7 +59,7 @@ class DatabaseWrapper(base.DatabaseWrapper):  # its stubs leave out what is over
                 _set_tenant_state(session, target)
 
     def _forget_tenant_state(self) -> None:
-        """A rollback took the session back to some earlier tenant_state: the next statement sets it anew."""
+        """Mark the state as unknown: a rollback reverted it. The next statement sets it again."""
         if self.connection is not None:
             self.connection.tenant_state = None
 
@@ -73,15 +73,15 @@ class DatabaseWrapper(base.DatabaseWrapper):  # its stubs leave out what is over
 
     def _commit(self) -> None:
         if self.connection is not None and self.connection.info.transaction_status == TransactionStatus.INERROR:
-            self._forget_tenant_state()  # the server answers this commit with a rollback
+            self._forget_tenant_state()  # the server turns this commit into a rollback
         super()._commit()  # type: ignore[misc]
 
     def _close(self) -> None:
-        """No session goes back to the pool from behind a wall: one that cannot be brought out is ended."""
+        """Reset the state before the session returns to the pool; close the session if that fails."""
         session = self.connection
         if self.pool is not None and session is not None and hasattr(session, "tenant_state"):  # type: ignore[attr-defined]
             try:
-                # The end of an open transaction may put it behind a wall again.
+                # Ending an open transaction could restore an earlier state.
                 if session.info.transaction_status != TransactionStatus.IDLE:
                     session.close()
                 elif session.tenant_state != SessionState():

@@ -1,7 +1,7 @@
-"""Statements that are planned once a session: for what is asked with nearly every call of the API.
+"""Prepared statements, planned once per session, for queries of nearly every API request.
 
-Django's own cursors put the parameters into the text, and Postgres plans each anew: of these a plan takes ten times as
-long as its answer.
+Django's cursors interpolate the parameters, so PostgreSQL plans each statement again. Planning these takes ten times
+as long as running them.
 """
 
 from collections.abc import Mapping
@@ -14,23 +14,23 @@ FetchedRow = tuple[Any, ...] | None
 
 
 def fetch_one(statement: str, parameters: Mapping[str, Any]) -> FetchedRow:
-    """The first row that a statement gives, run where the running code stands.
+    """Return the first row of a statement, run in the current tenant context.
 
-    Outside a transaction it makes up for what befell the session: one that reads finds out by itself that the server
-    has ended it, where Django would ask before each request; and plans that a migration has outdated are made anew.
-    Raises OperationalError for such a plan in a transaction, which may then be tried again as after any outage.
+    Outside a transaction it retries once after two failures: a read after the server closed the session, which Django
+    would detect with a query per request; and a plan that a migration has invalidated, which is prepared again. In a
+    transaction such a plan raises OperationalError, and the transaction can be retried as after any outage.
     """
     try:
         return _run(statement, parameters)
     except NotSupportedError as error:
         if not _is_outdated_plan(error):
             raise
-        if connection.in_atomic_block:  # whose rollback has the session forget its plans
-            raise OperationalError("A migration has just changed what this statement brings.") from error
+        if connection.in_atomic_block:  # its rollback discards the session's plans
+            raise OperationalError("A migration has changed the columns of this statement.") from error
         _deallocate_plans()
     except (OperationalError, InterfaceError):
         session = connection.connection
-        reads = statement.lstrip().startswith("SELECT")  # twice does no harm
+        reads = statement.lstrip().startswith("SELECT")  # safe to repeat
         if session is None or not session.closed or connection.in_atomic_block or not reads:
             raise
         connection.close()
@@ -38,25 +38,28 @@ def fetch_one(statement: str, parameters: Mapping[str, Any]) -> FetchedRow:
 
 
 def _is_outdated_plan(error: NotSupportedError) -> bool:
-    """A migration has changed the type of a column that the statement brings: Postgres refuses before it does anything.
+    """Return whether a migration changed the type of a result column: PostgreSQL then rejects the statement unexecuted.
 
-    Known by the place in Postgres' own code: its words for it depend on the server's language.
+    Recognized by the function in PostgreSQL's source, since the text depends on the server's language.
     """
     cause = error.__cause__
     return isinstance(cause, psycopg.Error) and cause.diag.source_function == "RevalidateCachedQuery"
 
 
 def _deallocate_plans() -> None:
-    """Of the whole session: other plans are likely to be as old. psycopg hears it, and counts calls anew."""
+    """Deallocate all prepared statements of this session; the others are probably stale too.
+
+    psycopg notices it and resets its counters.
+    """
     with connection.cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
 
 
 def _run(statement: str, parameters: Mapping[str, Any]) -> FetchedRow:
     connection.ensure_connection()
-    # Django's wrapper around a cursor that leaves the parameters to the server: errors, wall and log are as ever.
+    # Django's wrapper around a cursor with server-side parameters: errors, tenant state and logging work as usual.
     with connection._prepare_cursor(psycopg.Cursor(connection.connection)) as cursor:  # type: ignore[attr-defined]
         cursor.execute(statement, parameters)
-        found: FetchedRow = cursor.fetchone()
+        row: FetchedRow = cursor.fetchone()
     connection.health_check_done = True  # type: ignore[attr-defined]
-    return found
+    return row
