@@ -7,7 +7,7 @@ from accounts import tenancy
 
 
 class AccountsConfig(AppConfig):
-    """Who the users are, which teams they form, and the keys that speak for them."""
+    """Users, teams, memberships and API keys."""
 
     name = "accounts"
     verbose_name = _("Accounts")

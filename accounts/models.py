@@ -30,11 +30,11 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person, known by e-mail address."""
+    """A person, identified by email address."""
 
     email = models.EmailField(_("email address"), unique=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
-    # Of the mails that nobody's browser asks for, such as "your export is ready"; empty until the person chose one.
+    # Language of emails such as "your export is ready"; empty until the user chose one.
     language = models.CharField(_("language"), max_length=16, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("staff status"), default=False)
@@ -56,7 +56,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class Team(models.Model):
-    """The tenant: owns videos, keys and credits. Nothing crosses from one team to another."""
+    """The tenant: owns videos, API keys and credits. Teams share nothing."""
 
     name = models.CharField(_("name"), max_length=120)
     personal_of = models.OneToOneField(
@@ -70,12 +70,12 @@ class Team(models.Model):
     members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(
         User, through="Membership", related_name="teams", verbose_name=_("members")
     )
-    # The model of a request that names none; empty for the site's.
+    # The model for requests that do not name one; empty: the site's.
     default_model = models.CharField(_("default model"), max_length=60, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    # Its owner asked for its end: until this moment it can be kept, after it the reconciler closes it for good.
+    # An owner is closing the team: it can be kept until then; afterwards the maintenance worker deletes it.
     deletion_due_at = models.DateTimeField(_("deletion due"), null=True, blank=True)
-    # Closed for good. The row stays, since the ledger points at it.
+    # The row of a deleted team stays, since the ledger refers to it.
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
 
     class Meta:
@@ -87,7 +87,7 @@ class Team(models.Model):
 
 
 class TeamOwnedQuerySet(models.QuerySet[Owned_co]):
-    """Of a table whose rows belong to one team each. Every read on behalf of a client starts with `for_team`."""
+    """QuerySet of models that belong to a team. Every read on behalf of a client starts with `for_team`."""
 
     def for_team(self, team: Team) -> Self:
         return self.filter(team=team)
@@ -100,7 +100,7 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("person"))
     role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.MEMBER)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    # What this person may use of the team's credits and days; None leaves it to the team's own limits.
+    # Caps of this member; None: only the team's own limits apply.
     credits_per_month = models.PositiveIntegerField(_("credits per month"), null=True, blank=True)
     videos_per_day = models.PositiveIntegerField(_("videos per day"), null=True, blank=True)
 
@@ -121,7 +121,7 @@ class InvitationQuerySet(TeamOwnedQuerySet["Invitation"]):
 
 
 class Invitation(models.Model):
-    """Asks a person by mail to join a team. The link's secret is sent once and kept as a hash; it works once."""
+    """An invitation to join a team, sent by email. The link works once; only the hash of its secret is stored."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations", verbose_name=_("team"))
     email = models.EmailField(_("email address"))
@@ -158,7 +158,7 @@ class ApiKeyQuerySet(TeamOwnedQuerySet["ApiKey"]):
 
 
 class ApiKey(models.Model):
-    """A secret that speaks for a team. Only its hash is kept; the prefix finds the row."""
+    """A secret that authenticates for a team. Only its hash is stored; the prefix identifies the row."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="api_keys", verbose_name=_("team"))
     creator = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys", verbose_name=_("created by"))
@@ -174,11 +174,11 @@ class ApiKey(models.Model):
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
     last_used_ip = models.GenericIPAddressField(_("last used from"), null=True, blank=True)
-    # The key that this one replaces; that one works until its `expires_at`.
+    # The key that this one replaces; the old one works until its `expires_at`.
     rotated_from = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("rotated from")
     )
-    # What this key may use; None leaves it to the limits of its creator and the team.
+    # Caps of this key; None: only the limits of its creator and the team apply.
     credits_per_month = models.PositiveIntegerField(_("credits per month"), null=True, blank=True)
     videos_per_day = models.PositiveIntegerField(_("videos per day"), null=True, blank=True)
     requests_per_minute = models.PositiveIntegerField(_("requests per minute"), null=True, blank=True)

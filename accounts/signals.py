@@ -1,14 +1,14 @@
-"""What the rooms above accounts have to hear: they hold work and files that end with somebody's access.
+"""Signals for the apps above accounts, whose jobs and files end together with access to a team.
 
-All are sent inside the transaction that makes it so: a receiver that fails undoes it all.
+All are sent inside the transaction of the change: an error in a receiver rolls it back.
 """
 
 from django.dispatch import Signal
 
-# `team`, `user`: the person left the team, was removed, was closed, or may make no videos there any more. What
-# they have in the works there ends.
+# `team`, `user`: the user left or was removed from the team, was deactivated or closed the account, or may no longer
+# make videos there. Receivers cancel the user's unfinished jobs in the team.
 access_revoked = Signal()
-# `team`: it is closed for good. Everything that it made goes.
+# `team`: it was deleted. Receivers delete its content.
 team_deleted = Signal()
-# `user`: the account is closed for good. What was kept for this person alone goes.
+# `user`: the account was closed. Receivers delete what was stored only for this user.
 account_deleted = Signal()

@@ -1,4 +1,4 @@
-"""Addresses of the account's pages, beside those of allauth."""
+"""URLs of the account pages, besides those of allauth."""
 
 from django.urls import include, path
 

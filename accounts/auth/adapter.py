@@ -1,4 +1,4 @@
-"""How allauth makes our users, knows who asks, and gets by without a mail server."""
+"""Adapters for allauth: creating users, client IP addresses, and failures of the mail server."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ from accounts.teams.services import ensure_personal_team
 
 log = structlog.get_logger(__name__)
 
-# Of a client without one, such as behind a Unix socket: the list of sessions takes nothing that is no address.
+# IP address of a client without one, such as behind a Unix socket: the list of sessions accepts only IP addresses.
 UNKNOWN_IP = "::"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """Gives every new account its personal team; tells strangers nothing about which accounts there are."""
+    """Creates the personal team of a new account, and does not reveal which accounts exist."""
 
     _is_notification = False
 
@@ -38,44 +38,45 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return user
 
     def send_account_already_exists_mail(self, email: str) -> None:
-        # A signup for a new address hashes the password: one for a known address must not be told by its quickness.
+        # Sign-up with a new email address hashes the password. Take the same time for a known one, so that timing does
+        # not reveal whether the account exists.
         User().set_password(email)
         super().send_account_already_exists_mail(email)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Without a mail server the form comes back and says so; signing in sends an account's code again."""
+        """Send an email. If the mail server is unreachable, redirect back to the form with an error."""
         try:
             super().send_mail(template_prefix, email, context)
-        except OSError as error:  # smtplib's errors are OSErrors; what they say may name the person
+        except OSError as error:  # smtplib's errors are OSErrors; their text may contain the email address
             log.error("email_send_failed", template=template_prefix, kind=type(error).__name__)
             if self._is_notification:
                 return
-            messages.error(self.request, _("We could not send the mail. Try again in a moment."))
+            messages.error(self.request, _("The email could not be sent. Try again in a moment."))
             raise ImmediateHttpResponse(HttpResponseRedirect(self.request.get_full_path())) from error
 
     def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
-        """What it tells has happened already: without a mail server the answer is the same."""
+        """Send a notification. The event has already happened, so a failure does not change the response."""
         self._is_notification = True
         super().send_notification_mail(*args, **kwargs)
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """The one that the whole site believes; allauth would count everybody as the proxy."""
-        address = str(request.client_ip)  # type: ignore[attr-defined]
-        return UNKNOWN_IP if address == "unknown" else address
+        """Return the client IP of the whole site; allauth itself would use the proxy's for everybody."""
+        client_ip = str(request.client_ip)  # type: ignore[attr-defined]
+        return UNKNOWN_IP if client_ip == "unknown" else client_ip
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        # See ACCOUNT_RATE_LIMITS: one who guesses locks out nobody elsewhere.
+        # See ACCOUNT_RATE_LIMITS: failed attempts from one IP address do not lock out the user at another one.
         return f"{get_ip(request)}:{super()._get_login_attempts_cache_key(request, **credentials)}"
 
     def is_safe_url(self, url: str) -> bool:
         try:
             return bool(super().is_safe_url(url))
-        except ValueError:  # "http://[" is no address
+        except ValueError:  # such as "http://["
             return False
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
-    """Keeps secrets encrypted."""
+    """Stores secrets encrypted."""
 
     def encrypt(self, text: str) -> str:
         return second_factor.encrypt(text)
@@ -84,7 +85,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         return second_factor.decrypt(encrypted_text)
 
     def generate_authenticator_name(self, user: User, type: Any) -> str:  # noqa: A002 (allauth's name)
-        """What the form proposes."""
+        """Return the default name that the form proposes."""
         number = Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1
         return _("Passkey %(number)s") % {"number": number}
 
@@ -93,14 +94,14 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """The same rules for accounts that come from an identity provider."""
+    """Applies the same rules to accounts from an identity provider."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
-        """What the provider says of the address takes the place of an invitation's link."""
-        addresses = sociallogin.email_addresses
-        if not addresses:  # the form asks for one
+        """Return whether sign-up is open. An invited email address from the provider replaces the link."""
+        email_addresses = sociallogin.email_addresses
+        if not email_addresses:  # the form asks for one
             return signup.is_open(request)
-        return any(signup.may_sign_up(request, address.email) for address in addresses)
+        return any(signup.may_sign_up(request, address.email) for address in email_addresses)
 
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> User:
         user: User = super().populate_user(request, sociallogin, data)

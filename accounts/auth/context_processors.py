@@ -1,4 +1,4 @@
-"""What every page's template may know about who is looking."""
+"""Context processors for the signed-in user and for sign-up."""
 
 from pathlib import Path
 from typing import Any
@@ -11,20 +11,20 @@ from accounts.auth.principals import principal_for_session
 
 
 def principal(request: HttpRequest) -> dict[str, Any]:
-    """`principal`: the signed-in user in the present team, or None. Costs its query only where a template asks."""
+    """Add `principal`, the signed-in user in the current team, or None. The query runs only if a template uses it."""
     if not hasattr(request, "user") or not request.user.is_authenticated:
         return {"principal": None}
     return {"principal": SimpleLazyObject(lambda: principal_for_session(request))}
 
 
 def mail_folder(_request: HttpRequest) -> dict[str, Any]:
-    """`mail_folder`: where the embedded mode keeps its mails, for who waits for a code; empty with a mail server."""
+    """Add `mail_folder`, where the embedded mode stores its emails; empty if there is a mail server."""
     path = settings.EMAIL_FILE_PATH
     return {"mail_folder": f"{Path(path).parent.name}/{Path(path).name}/" if path else ""}
 
 
 def signup(_request: HttpRequest) -> dict[str, Any]:
-    """`signup_mode`, `signup_domains` in words, and `signup_offered`: whether anybody may try."""
+    """Add `signup_mode`, `signup_domains` as text, and `signup_offered`: whether to show a link to sign-up."""
     mode = settings.SIGNUP_MODE
     return {
         "signup_mode": mode,

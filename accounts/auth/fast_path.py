@@ -1,7 +1,7 @@
-"""A key that is in order and one row of its team, by a single statement.
+"""Fast path: authenticate an API key and fetch one row of its team in a single statement.
 
-All conditions of `accounts.auth.principals` at once. A key that fails one of them, or whose last use is to be written down,
-is not found here: the ordinary way then does that, or says what is the matter.
+The statement checks all conditions of `accounts.auth.principals`. If one fails, or if the last use has to be recorded,
+it finds nothing, and the normal path records the use or produces the error.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,13 @@ FROM accounts_apikey key
 JOIN accounts_user creator ON creator.id = key.creator_id AND creator.is_active
 JOIN accounts_membership member ON member.team_id = key.team_id AND member.user_id = key.creator_id
     AND member.role = ANY(%(roles)s::text[])
-JOIN {table} thing ON thing.team_id = key.team_id AND {condition}
+JOIN {table} resource ON resource.team_id = key.team_id AND {condition}
 LEFT JOIN quota_wallet wallet ON wallet.team_id = key.team_id
 LEFT JOIN quota_plan plan ON plan.id = wallet.plan_id
 LEFT JOIN quota_planoverride override ON override.team_id = key.team_id
 WHERE key.prefix = %(prefix)s::text AND key.secret_sha256 = %(secret)s::bytea AND key.revoked_at IS NULL
     AND (key.expires_at IS NULL OR key.expires_at > clock_timestamp())
-    AND key.last_used_at > clock_timestamp() - make_interval(secs => %(unnoted_seconds)s)
+    AND key.last_used_at > clock_timestamp() - make_interval(secs => %(last_use_granularity_seconds)s)
     AND key.allowed_networks = '{{}}' AND %(scope)s::text = ANY(key.scopes)
 """
 _ROLES_OF_SCOPE = {scope: [role.value for role, scopes in SCOPES_OF_ROLE.items() if scope in scopes] for scope in Scope}
@@ -35,7 +35,7 @@ _ROLES_OF_SCOPE = {scope: [role.value for role, scopes in SCOPES_OF_ROLE.items()
 
 @dataclass(frozen=True, slots=True)
 class KeyGrant:
-    """A key that may do what is asked. Calls a minute: of the key and of the whole team; None without limit."""
+    """A valid key with the required scope. Requests per minute of the key and of the whole team; None if unlimited."""
 
     id: int
     team_id: int
@@ -45,18 +45,20 @@ class KeyGrant:
 
 
 def key_statement(*, columns: Sequence[str], table: str, condition: str) -> str:
-    """The statement for `look_with_key`: a row of the key's own team, which `condition` calls `thing`."""
-    return _STATEMENT.format(columns=", ".join(f"thing.{name}" for name in columns), table=table, condition=condition)
+    """Return a statement for `authenticate_and_fetch`. `condition` refers to the row as `resource`."""
+    return _STATEMENT.format(
+        columns=", ".join(f"resource.{name}" for name in columns), table=table, condition=condition
+    )
 
 
-@tenancy.unscoped()  # the statement itself holds key and row to the same team
+@tenancy.unscoped()  # the statement itself requires key and row to be of the same team
 def authenticate_and_fetch(
     clear_text: str, *, scope: Scope, statement: str, parameters: Mapping[str, Any]
 ) -> tuple[KeyGrant, tuple[Any, ...]] | None:
-    """The key and the columns of the row; None without either. Raises what the database raises."""
-    mark, _, rest = clear_text.partition("_")
+    """Return the key and the columns of the row; None if either is missing. Errors of the database are raised."""
+    marker, _, rest = clear_text.partition("_")
     prefix, _, secret = rest.partition("_")
-    if mark != "mts" or not secret or "\0" in prefix:
+    if marker != "mts" or not secret or "\0" in prefix:
         return None
     row = fetch_one(
         statement,
@@ -66,7 +68,7 @@ def authenticate_and_fetch(
             "secret": hash_secret(secret),
             "scope": scope.value,
             "roles": _ROLES_OF_SCOPE[scope],
-            "unnoted_seconds": LAST_USE_GRANULARITY.total_seconds(),
+            "last_use_granularity_seconds": LAST_USE_GRANULARITY.total_seconds(),
         },
     )
     return None if row is None else (KeyGrant(*row[:5]), row[5:])

@@ -1,4 +1,4 @@
-"""Forms of the account's pages."""
+"""Forms of the account pages."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from accounts.auth import signup
 
 
 class SignInForm(LoginForm):  # type: ignore[misc]
-    """allauth's, with its check box in our spelling."""
+    """allauth's form, with our label of the check box."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -20,18 +20,20 @@ class SignInForm(LoginForm):  # type: ignore[misc]
 
 
 class _SignupAllowedMixin:
-    """Refuses an address before it is looked for among the accounts: a refusal says nothing about those."""
+    """Rejects email addresses that may not sign up before looking for an account, so that it reveals none."""
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"]  # type: ignore[attr-defined]
         if not signup.may_sign_up(context.request, email):
-            raise forms.ValidationError(_("This address cannot make an account here."), code="not_allowed")
+            raise forms.ValidationError(
+                _("An account with this email address cannot be created here."), code="not_allowed"
+            )
         return str(super().clean_email())  # type: ignore[misc]
 
 
 class SignUpForm(_SignupAllowedMixin, SignupForm):  # type: ignore[misc]
-    """Of people who come with an address and a password."""
+    """Sign-up with email address and password."""
 
 
 class SocialSignUpForm(_SignupAllowedMixin, SocialSignupForm):  # type: ignore[misc]
-    """Of people whose identity provider does not tell an address."""
+    """Sign-up of a person whose identity provider does not send an email address."""

@@ -1,6 +1,6 @@
-"""allauth's forms for passkeys, for bodies that no browser sends.
+"""allauth's forms for passkeys, hardened against malformed credentials.
 
-The library that reads credentials takes them for well formed and raises whatever comes of one that is not.
+The library that parses credentials expects well-formed ones and raises arbitrary exceptions for others.
 """
 
 from typing import Any
@@ -9,13 +9,13 @@ from allauth.mfa.adapter import get_adapter
 from allauth.mfa.webauthn import forms as allauth_forms
 from django import forms
 
-# A credential is base64url in JSON: whatever needs an escape is none, and neither Postgres nor UTF-8 takes them all.
+# A credential is base64url in JSON and needs no escapes. PostgreSQL and UTF-8 do not accept all escaped characters.
 _ESCAPE = "\\u"
 _MALFORMED_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class _CredentialMixin:
-    """A credential that cannot be read is refused like a wrong one."""
+    """Reports a malformed credential like a wrong one."""
 
     def full_clean(self: Any) -> None:
         raw = self.data.get("credential", "") if self.is_bound else ""
@@ -28,7 +28,7 @@ class _CredentialMixin:
             self.cleaned_data: dict[str, Any] = {}
             self.add_error("credential", get_adapter().validation_error("incorrect_code"))
         if "credential" in self._errors:
-            # Of no further use, and perhaps nothing that can be written into a page.
+            # Do not repeat it in the page: it may contain characters that cannot be encoded.
             self.data = {**self.data.dict(), "credential": ""}
 
 
@@ -41,18 +41,18 @@ class AddForm(_CredentialMixin, _NameForm, allauth_forms.AddWebAuthnForm):  # ty
 
 
 class EditForm(allauth_forms.EditWebAuthnForm):  # type: ignore[misc]
-    """Renames one."""
+    """Renames a passkey."""
 
     name = forms.CharField(max_length=80)
 
 
 class SignInForm(_CredentialMixin, allauth_forms.LoginWebAuthnForm):  # type: ignore[misc]
-    """Takes the place of the password."""
+    """Signs in with a passkey instead of the password."""
 
 
 class AuthenticateForm(_CredentialMixin, allauth_forms.AuthenticateWebAuthnForm):  # type: ignore[misc]
-    """Comes after the password."""
+    """Uses a passkey as the second factor."""
 
 
 class ReauthenticateForm(_CredentialMixin, allauth_forms.ReauthenticateWebAuthnForm):  # type: ignore[misc]
-    """Before changes that touch security."""
+    """Confirms the user's identity before security-relevant changes."""

@@ -1,4 +1,4 @@
-"""Who is asking, and for which team: from an API key or from the browser's session."""
+"""Principals: the team and user of a request, from an API key or a browser session."""
 
 import hmac
 import ipaddress
@@ -24,16 +24,17 @@ from accounts.roles import RIGHTS_OF_ROLE, SCOPES_OF_ROLE, Right, Role, Scope
 from accounts.teams.services import ensure_personal_team
 from accounts.tenancy.postgres.prepared import fetch_one
 from common.errors import Forbidden, Unauthenticated
+from common.messages import Message
 
-# Last use is written at most this often: a poll a second must not write a row a second.
+# The last use is recorded at most this often: polling once per second must not write once per second.
 LAST_USE_GRANULARITY = timedelta(minutes=1)
-# As plan and override say together, read with the caller: counting a call costs no query.
+# The override's limit, else the plan's. It is read with the principal, so that rate limiting costs no query.
 _TEAM_REQUESTS_PER_MINUTE = Coalesce(
     "team__plan_override__requests_per_minute", "team__wallet__plan__requests_per_minute"
 )
 
 _SELECTED_FIELDS: dict[Any, list[Any]] = {model: list(model._meta.concrete_fields) for model in (ApiKey, Team, User)}
-# Asked with nearly every call of the API, and planned once a session: its plan takes ten times as long as its answer.
+# Runs with nearly every API request. Prepared once per session, since planning takes ten times as long as running it.
 _KEY_QUERY = f"""
 SELECT {", ".join(f"{m._meta.db_table}.{f.column}" for m, fields in _SELECTED_FIELDS.items() for f in fields)},
        member.role, member.credits_per_month, member.videos_per_day,
@@ -46,23 +47,23 @@ LEFT JOIN quota_wallet wallet ON wallet.team_id = accounts_team.id
 LEFT JOIN quota_plan plan ON plan.id = wallet.plan_id
 LEFT JOIN quota_planoverride override ON override.team_id = accounts_team.id
 WHERE accounts_apikey.prefix = %(prefix)s::text
-"""  # noqa: S608 (names of the models' own)
+"""  # noqa: S608 (only names of the models)
 
 
 @dataclass(frozen=True)
 class Principal:
-    """The team that is asking, the person (or the key's creator), and what they may do."""
+    """Team, user (or creator of the API key) and permissions of a request."""
 
     team: Team
     user: User
     role: Role
     scopes: frozenset[Scope]
     api_key: ApiKey | None = None
-    # Of the member that asks, and of the key where there is one.
+    # Caps of the member.
     member_caps: Caps = NO_CAPS
-    # Of a person at a browser: all their teams, to switch between; a key knows its own alone.
+    # For a browser session: all teams of the user, to switch between. Empty for an API key.
     teams: tuple[Team, ...] = ()
-    # API calls of the whole team; None without limit.
+    # API requests of the whole team; None if unlimited.
     requests_per_minute: int | None = None
 
     @property
@@ -71,42 +72,52 @@ class Principal:
         return None if key is None else Caps(key.credits_per_month, key.videos_per_day)
 
     def require(self, scope: Scope) -> None:
-        """Raises Forbidden without the scope."""
+        """Raise Forbidden if the scope is missing."""
         if scope in self.scopes:
             return
         if self.api_key is not None:
-            raise Forbidden(f"This key lacks the scope {scope.value!r}. Use a key that has it.", code="missing_scope")
+            raise Forbidden(
+                "This API key lacks the scope %(scope)s. Use an API key that has it.",
+                {"scope": scope.value},
+                code="missing_scope",
+            )
         raise self.role_too_low()
 
     @property
     def rights(self) -> frozenset[Right]:
-        """What the role may do beside what scopes say; templates ask it too."""
+        """The rights of the role, besides the scopes. Also used in templates."""
         return RIGHTS_OF_ROLE[self.role]
 
     def may(self, right: Right) -> bool:
         return right in self.rights
 
     def require_right(self, right: Right) -> None:
-        """Raises Forbidden when the role lacks the right."""
+        """Raise Forbidden if the role lacks the right."""
         if not self.may(right):
             raise self.role_too_low()
 
     def role_too_low(self) -> Forbidden:
-        """To raise where the role is not enough."""
-        return Forbidden(f"Your role in this team ({self.role.label}) does not allow this.", code="role_too_low")
+        """Return the error for a missing right."""
+        return Forbidden(
+            "Your role in this team (%(role)s) does not allow this.",
+            {"role": Message(self.role.name.capitalize())},
+            code="role_too_low",
+        )
 
 
 def principal_for_key(clear_text: str, *, client_ip: str) -> Principal:
-    """The principal behind `mts_<prefix>_<secret>`, in one query; puts the request behind its team's wall.
+    """Return the principal of `mts_<prefix>_<secret>`, in one query, and activate its team's row policies.
 
     Raises Unauthenticated.
     """
     parts = clear_text.split("_", 2)
     key = _find_key(parts[1]) if len(parts) == 3 and parts[0] == "mts" else None
-    # Hash and compare even without a row, so that timing does not tell which prefixes exist.
-    given = hash_secret(parts[-1])
-    if not hmac.compare_digest(bytes(key.secret_sha256) if key else b"\0" * 32, given) or key is None:
-        raise Unauthenticated("No such API key. Check it, or make a new one on the API keys page.", code="invalid_key")
+    # Hash and compare even without a row, so that timing does not reveal which prefixes exist.
+    secret_sha256 = hash_secret(parts[-1])
+    if not hmac.compare_digest(bytes(key.secret_sha256) if key else b"\0" * 32, secret_sha256) or key is None:
+        raise Unauthenticated(
+            "This API key does not exist. Check it, or create a new one on the API keys page.", code="invalid_key"
+        )
     _check_usable(key, client_ip)
     role = Role(key.creator_role)  # type: ignore[attr-defined]
     _record_last_use(key, client_ip)
@@ -125,7 +136,7 @@ def principal_for_key(clear_text: str, *, client_ip: str) -> Principal:
 
 
 def _find_key(prefix: str) -> ApiKey | None:
-    """The key with its team, its creator, the creator's role and caps in the team; None without a membership."""
+    """Return the key with team, creator, and the creator's role and caps; None without key or membership."""
     row = None if "\0" in prefix else fetch_one(_KEY_QUERY, {"prefix": prefix})
     if row is None:
         return None
@@ -141,30 +152,36 @@ def _find_key(prefix: str) -> ApiKey | None:
 
 def _check_usable(key: ApiKey, client_ip: str) -> None:
     if key.revoked_at is not None:
-        raise Unauthenticated("This API key was revoked. Make a new one on the API keys page.", code="revoked_key")
+        raise Unauthenticated("This API key was revoked. Create a new one on the API keys page.", code="revoked_key")
     if key.expires_at is not None and key.expires_at <= timezone.now():
-        raise Unauthenticated("This API key has expired. Make a new one on the API keys page.", code="expired_key")
+        raise Unauthenticated("This API key has expired. Create a new one on the API keys page.", code="expired_key")
     if not key.creator.is_active:
-        raise Unauthenticated("The account behind this API key is closed.", code="inactive_account")
+        raise Unauthenticated(
+            "The account of this API key's creator is closed. Use the API key of another member.",
+            code="inactive_account",
+        )
     if key.allowed_networks and not is_in_networks(client_ip, key.allowed_networks):
         _record_refusal(key, client_ip)
-        raise Unauthenticated("This API key may not be used from your address.", code="address_not_allowed")
+        raise Unauthenticated(
+            "This API key may not be used from your IP address. Change its allowed IP addresses, or use another key.",
+            code="address_not_allowed",
+        )
 
 
 def _record_refusal(key: ApiKey, client_ip: str) -> None:
-    """In the team's audit log, at most once a minute: whoever has the key could fill the log with it."""
+    """Record it in the team's audit log, at most once per minute, so that nobody can flood the log."""
     if cache.add(f"refusal:{key.pk}:{client_ip}", True, timeout=60):
         record(Verb.KEY_REFUSED, team=key.team, api_key=key, target=key)
 
 
 def is_in_networks(client_ip: str, networks: list[str]) -> bool:
-    """Whether a caller's address lies in one of the networks; not where it is unknown."""
+    """Return whether the client IP address is in one of the networks. An unknown one is not."""
     address = _parse_ip(client_ip)
     return address is not None and any(address in ipaddress.ip_network(network) for network in networks)
 
 
 def _parse_ip(client_ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """None where it is not known. An IPv4 caller on an IPv6 socket comes as ::ffff:192.0.2.1 and is meant as IPv4."""
+    """Return the IP address; None if unknown. An IPv4 client on an IPv6 socket (::ffff:192.0.2.1) becomes IPv4."""
     try:
         address = ipaddress.ip_address(client_ip)
     except ValueError:
@@ -175,27 +192,27 @@ def _parse_ip(client_ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address |
 def _record_last_use(key: ApiKey, client_ip: str) -> None:
     before = timezone.now() - LAST_USE_GRANULARITY
     if key.last_used_at is None or key.last_used_at < before:
-        # Of calls that come together one writes.
+        # Of concurrent requests only one writes.
         unrecorded = ApiKey.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=before), pk=key.pk)
         address = _parse_ip(client_ip)
         unrecorded.update(last_used_at=timezone.now(), last_used_ip=address and str(address))
 
 
 def principal_for_session(request: HttpRequest) -> Principal | None:
-    """The principal of a browser session: the signed-in user in the present team. None when nobody is signed in.
+    """Return the signed-in user in the current team; None if nobody is signed in. Activates the team's row policies.
 
-    Looked up once a request: a view and its template both ask. Puts the request behind the team's wall.
+    Cached for the request, since both the view and its template need it.
     """
     user = request.user
     if not isinstance(user, User) or not user.is_active:
         return None
-    known: Principal | None = getattr(request, "_principal", None)
-    if known is None or known.user.pk != user.pk:  # signing in changes the user in mid-request
-        with tenancy.unscoped():  # the request may stand behind another team's wall, whose visitor just signed in here
-            known = _session_principal(request, user)
-        tenancy.activate(team_id=known.team.pk, user_id=user.pk)
-        request._principal = known  # type: ignore[attr-defined]
-    return known
+    principal: Principal | None = getattr(request, "_principal", None)
+    if principal is None or principal.user.pk != user.pk:  # signing in changes the user within a request
+        with tenancy.unscoped():  # the row policies of a public page's team may be active
+            principal = _session_principal(request, user)
+        tenancy.activate(team_id=principal.team.pk, user_id=user.pk)
+        request._principal = principal  # type: ignore[attr-defined]
+    return principal
 
 
 def _session_principal(request: HttpRequest, user: User) -> Principal:
@@ -205,14 +222,14 @@ def _session_principal(request: HttpRequest, user: User) -> Principal:
         .filter(user=user)
     )
     chosen = request.session.get("team")
-    known = {membership.team: membership for membership in memberships.order_by("team__name", "team")}
-    # A choice that is stale, since the person was removed or the team closed, falls back to the personal team.
-    team = next((team for team in known if team.pk == chosen), None)
-    team = team or next((team for team in known if team.personal_of_id == user.pk), None)
+    by_team = {membership.team: membership for membership in memberships.order_by("team__name", "team")}
+    # If the chosen team was deleted or the user was removed from it, fall back to the personal team.
+    team = next((team for team in by_team if team.pk == chosen), None)
+    team = team or next((team for team in by_team if team.personal_of_id == user.pk), None)
     if team is None:
         team = ensure_personal_team(user=user)
-        known[team] = memberships.get(team=team)
-    membership = known[team]
+        by_team[team] = memberships.get(team=team)
+    membership = by_team[team]
     role = Role(membership.role)
     return Principal(
         team=team,
@@ -220,6 +237,6 @@ def _session_principal(request: HttpRequest, user: User) -> Principal:
         role=role,
         scopes=SCOPES_OF_ROLE[role],
         member_caps=Caps(membership.credits_per_month, membership.videos_per_day),
-        teams=tuple(known),
+        teams=tuple(by_team),
         requests_per_minute=membership.team_requests_per_minute,
     )

@@ -1,4 +1,4 @@
-"""The second factor of a person: whether there is one, and how its secrets are kept."""
+"""Second factors: whether a user has one, and the encryption of their secrets."""
 
 import base64
 import hashlib
@@ -9,17 +9,17 @@ from django.conf import settings
 
 from accounts.models import User
 
-# Recovery codes stand in for a lost factor; alone they are none.
+# Recovery codes replace a lost factor; alone they do not count as one.
 _FACTOR_TYPES = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 
 
 def has_second_factor(user: User) -> bool:
-    """Whether signing in asks this person for an authenticator app or a passkey."""
+    """Return whether the user has an authenticator app or a passkey."""
     return bool(Authenticator.objects.filter(user_id=user.pk, type__in=_FACTOR_TYPES).exists())
 
 
 def encrypt(text: str) -> str:
-    """What the database keeps of a secret: a copy of the database alone makes no codes."""
+    """Return the encrypted secret to store: a copy of the database alone is not enough to generate codes."""
     return _fernet().encrypt(text.encode()).decode()
 
 

@@ -1,4 +1,4 @@
-"""Who may make an account."""
+"""Who may create an account."""
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -7,25 +7,25 @@ from django.utils import timezone
 
 from accounts.models import Invitation
 
-# The page behind an invitation's link puts the row's id here.
+# Session key of the id of the invitation whose link was opened.
 SESSION_KEY = "invitation"
 
 
 def remember_invitation(request: HttpRequest, invitation: Invitation) -> None:
-    """Whoever opened an invitation's link may see the sign-up page in this session."""
+    """Allow this session, which opened an invitation's link, to see the sign-up page."""
     request.session[SESSION_KEY] = invitation.pk
 
 
 def is_open(request: HttpRequest) -> bool:
-    """Whether this visitor gets the sign-up form. Which addresses are invited is told to nobody."""
+    """Return whether this visitor gets the sign-up form. It does not reveal which email addresses are invited."""
     if settings.SIGNUP_MODE == "invite":
-        invited = request.session.get(SESSION_KEY)
-        return invited is not None and _pending().filter(pk=invited).exists()
+        invitation_id = request.session.get(SESSION_KEY)
+        return invitation_id is not None and _pending().filter(pk=invitation_id).exists()
     return bool(settings.SIGNUP_MODE in {"open", "domains"})
 
 
 def may_sign_up(request: HttpRequest, email: str) -> bool:
-    """Whether this address may become an account."""
+    """Return whether an account with this email address may be created."""
     match settings.SIGNUP_MODE:
         case "open":
             return True

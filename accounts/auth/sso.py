@@ -1,4 +1,4 @@
-"""The way to the identity provider, which may be away."""
+"""Sign-in through an identity provider, which may be unreachable."""
 
 import structlog
 from allauth.socialaccount.helpers import render_authentication_error
@@ -10,10 +10,10 @@ log = structlog.get_logger(__name__)
 
 
 def sign_in(request: HttpRequest, provider_id: str) -> HttpResponseBase:
-    """allauth's, which asks the provider for its addresses and does not expect that it may not answer."""
+    """Redirect to the provider. allauth's view fetches the provider's URLs without handling failures."""
     try:
         response: HttpResponseBase = login(request, provider_id)
-    except (OSError, KeyError) as error:  # requests' errors are OSErrors; an address may be missing in the answer
+    except (OSError, KeyError) as error:  # requests' errors are OSErrors; a URL may be missing in the response
         log.error("identity_provider_unreachable", provider=provider_id, kind=type(error).__name__)
         response = render_authentication_error(request, provider_id, exception=error)
     return response

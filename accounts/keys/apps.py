@@ -2,6 +2,6 @@ from django.apps import AppConfig
 
 
 class KeysConfig(AppConfig):
-    """The pages of API keys: a member's own, and all of a team for those who manage them."""
+    """API keys: the pages of a member's own keys, and of all keys of a team for those who manage them."""
 
     name = "accounts.keys"

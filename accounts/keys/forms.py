@@ -1,4 +1,4 @@
-"""Forms of the API keys' pages."""
+"""Forms of the API key pages."""
 
 import ipaddress
 from datetime import UTC, date, datetime, time, timedelta
@@ -31,7 +31,7 @@ _MAX_LIFETIME = timedelta(days=3650)
 
 
 class NetworksField(forms.CharField):
-    """Addresses and networks, one a line; empty for everywhere. Cleans to a list, each as `ipaddress` writes it."""
+    """IP addresses and networks, one per line; empty: no restriction. Cleans to a list as `ipaddress` writes them."""
 
     widget = forms.Textarea
 
@@ -47,12 +47,12 @@ class NetworksField(forms.CharField):
 
 def _parse_network(text: str) -> str:
     try:
-        # A zone ("fe80::1%eth0") means something on one machine alone.
+        # A zone ("fe80::1%eth0") is valid only on one machine.
         network = ipaddress.ip_network(text.replace("%", "/%"), strict=False)
     except ValueError:
-        message = _("“%(text)s” is no address. Write one as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32.")
+        message = _("“%(text)s” is not an IP address or network. Examples: 192.0.2.7, 192.0.2.0/24, 2001:db8::/32.")
         raise forms.ValidationError(message % {"text": text[:80]}, code="no_address") from None
-    # Callers are compared by their IPv4 address where they have one.
+    # Clients are compared by their IPv4 address if they have one.
     mapped = getattr(network.network_address, "ipv4_mapped", None)
     if mapped is not None and network.prefixlen >= 96:
         return str(ipaddress.ip_network(f"{mapped}/{network.prefixlen - 96}"))
@@ -64,35 +64,35 @@ def _cap_field(label: Any) -> forms.IntegerField:
 
 
 class KeyForm(forms.Form):
-    """What can be changed of a key: its name, and from where it may be used."""
+    """Name and allowed networks of a key."""
 
     name = forms.CharField(
         max_length=80,
         label=_("Name"),
         error_messages={"required": _("Give the key a name, such as the program that will use it.")},
     )
-    allowed_networks = NetworksField(required=False, label=_("Allowed addresses"))
+    allowed_networks = NetworksField(required=False, label=_("Allowed IP addresses"))
 
 
 class CapsForm(forms.Form):
-    """What a key may use; an empty field leaves it to the limits of its creator and the team."""
+    """Caps of a key; if empty, only the limits of its creator and the team apply."""
 
-    credits_per_month = _cap_field(_("Credits a month"))
-    videos_per_day = _cap_field(_("Videos a day"))
-    requests_per_minute = _cap_field(_("Requests a minute"))
+    credits_per_month = _cap_field(_("Credits per month"))
+    videos_per_day = _cap_field(_("Videos per day"))
+    requests_per_minute = _cap_field(_("Requests per minute"))
 
 
 class ManagedKeyForm(KeyForm, CapsForm):
-    """For those who may cap other people's keys."""
+    """For members who may set caps on keys."""
 
     @staticmethod
     def of(key: ApiKey) -> dict[str, Any]:
-        """The key as it is now."""
+        """Return the key's current values."""
         return {name: getattr(key, name) for name in ManagedKeyForm.base_fields}
 
 
 class NewKeyForm(KeyForm, CapsForm):
-    """A name to know the key by, what it may do, from where, how much, and for how long."""
+    """Name, scopes, allowed networks, caps and expiry of a new key."""
 
     scopes = forms.TypedMultipleChoiceField(
         coerce=Scope,
@@ -115,7 +115,7 @@ class NewKeyForm(KeyForm, CapsForm):
         return day
 
     def expires_at(self) -> datetime | None:
-        """When the key ends; None for never. A day that was typed counts more than what stood chosen."""
+        """Return when the key expires; None: never. An entered day takes precedence over the selected period."""
         if day := self.cleaned_data["expires_on"]:
             return datetime.combine(day + timedelta(days=1), time(), UTC)
         days = self.cleaned_data["expires"]
@@ -123,8 +123,8 @@ class NewKeyForm(KeyForm, CapsForm):
 
 
 class RotateForm(forms.Form):
-    """How long the old key still works beside the new one."""
+    """For how long the old key keeps working after rotation."""
 
     overlap = forms.TypedChoiceField(
-        choices=OVERLAP_CHOICES, coerce=lambda hours: timedelta(hours=int(hours)), label=_("The old key works on")
+        choices=OVERLAP_CHOICES, coerce=lambda hours: timedelta(hours=int(hours)), label=_("The old key keeps working")
     )

@@ -1,4 +1,4 @@
-"""Writes to accounts: people, their teams, their keys."""
+"""Services for API keys."""
 
 import hashlib
 import secrets
@@ -23,9 +23,9 @@ def create_api_key(
     scopes: Iterable[Scope] = tuple(Scope),
     **columns: Any,
 ) -> tuple[ApiKey, str]:
-    """A new key and its clear text, `mts_<prefix>_<secret>`, which is shown once and kept nowhere.
+    """Create a key. Returns it with its clear text, `mts_<prefix>_<secret>`, which is shown once and not stored.
 
-    columns: `expires_at`, `allowed_networks` and caps, where the key has any.
+    columns: `expires_at`, `allowed_networks` and caps, if any.
     """
     prefix = secrets.token_hex(6)
     secret = secrets.token_urlsafe(32)  # 256 bits
@@ -42,12 +42,12 @@ def create_api_key(
 
 
 def hash_secret(secret: str) -> bytes:
-    """SHA-256, 32 bytes. The secret has 256 random bits, so a slow password hash would only cost time."""
+    """Return the SHA-256 hash, 32 bytes. A secret has 256 random bits, so a slow password hash is not needed."""
     return hashlib.sha256(secret.encode()).digest()
 
 
 def update_api_key(*, key: ApiKey, **columns: Any) -> bool:
-    """Changes name, addresses or caps of a key, from the next request on. Returns False when it was revoked."""
+    """Change name, allowed networks or caps of a key from the next request on. Returns False if it is revoked."""
     for name, value in columns.items():
         setattr(key, name, value)
     return bool(ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(**columns))
@@ -55,19 +55,21 @@ def update_api_key(*, key: ApiKey, **columns: Any) -> bool:
 
 @transaction.atomic
 def rotate_api_key(*, key: ApiKey, overlap: timedelta) -> tuple[ApiKey, str]:
-    """A new key in the place of an old one, with all that it may do; the old one works on for `overlap`, no longer.
+    """Replace a key by a new one with the same permissions. The old one keeps working for `overlap`.
 
-    The new one lives as long as the old one was meant to. Raises Conflict when the old one does not work any more, or
-    has a successor: two clicks make one key.
+    The new key gets the lifetime of the old one. Raises Conflict if the old one is not valid or was already rotated, so
+    that two concurrent requests create one key.
     """
     now = timezone.now()
     usable = ApiKey.objects.select_for_update().filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
     old = usable.filter(pk=key.pk).first()
     if old is None or ApiKey.objects.filter(rotated_from=old).exists():
-        raise Conflict("This key was rotated already, or does not work any more.", code="key_not_rotatable")
-    ends = now + overlap
-    ApiKey.objects.filter(pk=old.pk).update(expires_at=min(ends, old.expires_at or ends))
-    same = ("allowed_networks", "credits_per_month", "videos_per_day", "requests_per_minute")
+        raise Conflict(
+            "This API key was already rotated, or is no longer valid. Create a new one.", code="key_not_rotatable"
+        )
+    overlap_ends_at = now + overlap
+    ApiKey.objects.filter(pk=old.pk).update(expires_at=min(overlap_ends_at, old.expires_at or overlap_ends_at))
+    copied = ("allowed_networks", "credits_per_month", "videos_per_day", "requests_per_minute")
     return create_api_key(
         team=old.team,
         creator=old.creator,
@@ -75,10 +77,10 @@ def rotate_api_key(*, key: ApiKey, overlap: timedelta) -> tuple[ApiKey, str]:
         scopes=[Scope(scope) for scope in old.scopes],
         expires_at=old.expires_at and now + (old.expires_at - old.created_at),
         rotated_from=old,
-        **{name: getattr(old, name) for name in same},
+        **{name: getattr(old, name) for name in copied},
     )
 
 
 def revoke_api_key(*, key: ApiKey) -> bool:
-    """Ends a key at once. Returns False when it was revoked already."""
+    """Revoke a key at once. Returns False if it was already revoked."""
     return bool(ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()))

@@ -1,4 +1,4 @@
-"""The pages of API keys: list, create, change, rotate, revoke. A clear text is in one answer and nowhere else."""
+"""The API key pages: list, create, change, rotate, revoke. A clear text is in one response and nowhere else."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ from common.errors import Conflict, NotFound
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required()
 def api_keys(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """The member's own keys, and the form for a new one."""
+    """List the member's own keys, with the form for a new one. POST creates it."""
     if request.method != "POST":
         return _list(request, principal, form=_empty_form(principal))
     principal.require_right(Right.MAKE_KEYS)
@@ -41,7 +41,7 @@ def api_keys(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @require_safe
 @team_member_required()
 def team_keys(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """All keys of the team with their creators, for those who manage them."""
+    """List all keys of the team with their creators, for members who manage them."""
     principal.require_right(Right.MANAGE_KEYS)
     return render(request, "accounts/api_keys_team.html", {"keys": _sorted(_visible(principal)), "sees_all": True})
 
@@ -49,7 +49,7 @@ def team_keys(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required()
 def api_key(request: HttpRequest, principal: Principal, prefix: str) -> HttpResponseBase:
-    """One key: name and addresses for its creator, caps too for those who manage keys."""
+    """Show a key. Its creator may change name and allowed networks; members who manage keys also the caps."""
     key = _find(principal, prefix)
     form_class = ManagedKeyForm if principal.may(Right.MANAGE_KEYS) else KeyForm
     if request.method != "POST":
@@ -66,7 +66,7 @@ def api_key(request: HttpRequest, principal: Principal, prefix: str) -> HttpResp
 @require_POST
 @team_member_required()
 def rotate(request: HttpRequest, principal: Principal, prefix: str) -> HttpResponseBase:
-    """A new secret for one's own key; nobody is shown a secret that speaks for somebody else."""
+    """Rotate an own key. Nobody may see a secret of another member's key."""
     principal.require_right(Right.MAKE_KEYS)
     key = _find(principal, prefix)
     if key.creator_id != principal.user.pk:
@@ -78,7 +78,7 @@ def rotate(request: HttpRequest, principal: Principal, prefix: str) -> HttpRespo
     try:
         new_key, clear_text = rotate_api_key(key=key, overlap=rotation.cleaned_data["overlap"])
     except Conflict:
-        messages.error(request, _("This key was rotated already, or does not work any more."))
+        messages.error(request, _("This key was already rotated, or is no longer valid."))
         return redirect("api_key", prefix)
     context = {"key": key, "new_key": new_key, "clear_text": clear_text}
     return render(request, "accounts/api_key_rotated.html", context, status=201)
@@ -87,10 +87,10 @@ def rotate(request: HttpRequest, principal: Principal, prefix: str) -> HttpRespo
 @require_POST
 @team_member_required()
 def revoke(request: HttpRequest, principal: Principal, prefix: str) -> HttpResponseBase:
-    """Ends a key of this team: one's own, or anybody's for those who manage the team."""
+    """Revoke an own key, or any key of the team for members who manage them."""
     key = _find(principal, prefix)
     if revoke_api_key(key=key):
-        messages.success(request, _("The key “%(name)s” is revoked. It stopped working at once.") % {"name": key.name})
+        messages.success(request, _("The key “%(name)s” was revoked.") % {"name": key.name})
     url_name = "api_keys" if key.creator_id == principal.user.pk else "team_api_keys"
     if not is_htmx(request):
         return redirect(url_name)
@@ -112,7 +112,7 @@ def _find(principal: Principal, prefix: str) -> ApiKey:
 
 
 def _sorted(keys: QuerySet[ApiKey]) -> list[ApiKey]:
-    """Those that still work come first; within each group the newest."""
+    """Return the valid keys first; within each group the newest first."""
     return sorted(keys.order_by("-id"), key=lambda key: key.state != "live")
 
 
@@ -121,16 +121,16 @@ def _empty_form(principal: Principal) -> NewKeyForm:
 
 
 def _client_ip(request: HttpRequest) -> str:
-    """For the hint; empty where it is not known."""
-    address: str = request.client_ip  # type: ignore[attr-defined]
-    return "" if address == "unknown" else address
+    """Return the client IP address for the hint; empty if unknown."""
+    client_ip: str = request.client_ip  # type: ignore[attr-defined]
+    return "" if client_ip == "unknown" else client_ip
 
 
 def _warn_if_ip_not_allowed(request: HttpRequest, key: ApiKey) -> None:
-    address = _client_ip(request)
-    if address and key.allowed_networks and not is_in_networks(address, key.allowed_networks):
-        text = _("Your own address, %(address)s, is not among the allowed ones: the key does not work from here.")
-        messages.warning(request, text % {"address": address})
+    client_ip = _client_ip(request)
+    if client_ip and key.allowed_networks and not is_in_networks(client_ip, key.allowed_networks):
+        text = _("Your IP address %(ip)s is not among the allowed ones. The key does not work from here.")
+        messages.warning(request, text % {"ip": client_ip})
 
 
 def _list(request: HttpRequest, principal: Principal, *, status: int = 200, **context: Any) -> HttpResponse:

@@ -1,6 +1,6 @@
-"""Closes an account: everything ends at once, and nothing personal remains.
+"""Closing an account: access ends at once and personal data is erased.
 
-The row of the user stays, without a name, since money and history point at it.
+The user's row stays without personal data, since the ledger and the audit log refer to it.
 """
 
 import structlog
@@ -12,7 +12,6 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from accounts.models import Invitation, Membership, Team, User
 from accounts.roles import Role
@@ -24,27 +23,27 @@ log = structlog.get_logger(__name__)
 
 
 def teams_without_another_owner(user: User) -> QuerySet[Team]:
-    """Teams with other members whose only owner this person is."""
+    """Return the teams with other members whose only owner is this user."""
     with_others = Membership.objects.exclude(user=user).values("team")
     return _solely_owned_teams(user).filter(pk__in=with_others)
 
 
 @transaction.atomic
 def delete_account(*, user: User) -> None:
-    """Closes it for good. Raises Conflict while a team of others would be left without an owner."""
-    # Whoever joins one of these teams or changes a role in it meanwhile waits for these rows, or we for theirs.
+    """Close the account for good. Raises Conflict if a team with other members would have no owner."""
+    # Concurrent changes to the memberships of these teams wait for these row locks, or this function waits for theirs.
     list(Team.objects.filter(memberships__user=user).order_by("pk").select_for_update(of=("self",)))
     if names := list(teams_without_another_owner(user).values_list("name", flat=True)):
         raise Conflict(
-            _("You are the only owner of %(teams)s. Make another member an owner, or close the team, first.")
-            % {"teams": ", ".join(names)},
+            "You are the only owner of %(teams)s. Make another member an owner, or close the team, first.",
+            {"teams": ", ".join(names)},
             code="only_owner",
         )
     revoke_access_everywhere(user=user)
     for team in _solely_owned_teams(user).order_by("pk"):
         delete_team(team=team)
     Membership.objects.filter(user=user).delete()
-    # The name of the personal team was made of the person's.
+    # The name of the personal team was derived from the user's.
     Team.objects.filter(personal_of=user).update(name="closed")
     account_deleted.send(sender=User, user=user)
     _erase_personal_data(user)
@@ -53,20 +52,22 @@ def delete_account(*, user: User) -> None:
 
 def _solely_owned_teams(user: User) -> QuerySet[Team]:
     owners = Membership.objects.filter(role=Role.OWNER)
-    shared = owners.exclude(user=user).values("team")
-    return Team.objects.filter(pk__in=owners.filter(user=user).values("team"), deleted_at=None).exclude(pk__in=shared)
+    with_another_owner = owners.exclude(user=user).values("team")
+    return Team.objects.filter(pk__in=owners.filter(user=user).values("team"), deleted_at=None).exclude(
+        pk__in=with_another_owner
+    )
 
 
 def _erase_personal_data(user: User) -> None:
-    addresses = EmailAddress.objects.filter(user=user).values_list(Lower("email"), flat=True)
-    invited = Invitation.objects.annotate(address=Lower("email"))
-    invited.filter(Q(accepted_by=user) | Q(address__in=[*addresses, user.email.lower()])).delete()
+    emails = EmailAddress.objects.filter(user=user).values_list(Lower("email"), flat=True)
+    invitations = Invitation.objects.annotate(lower_email=Lower("email"))
+    invitations.filter(Q(accepted_by=user) | Q(lower_email__in=[*emails, user.email.lower()])).delete()
     Invitation.objects.filter(inviter=user, accepted_at=None, revoked_at=None).update(revoked_at=timezone.now())
     for session in UserSession.objects.filter(user=user):
         session.end()
-    for personal in (EmailAddress, Authenticator, SocialAccount):
-        personal.objects.filter(user=user).delete()
-    # A new password also ends sessions that the list did not know.
+    for model in (EmailAddress, Authenticator, SocialAccount):
+        model.objects.filter(user=user).delete()
+    # Changing the password also ends sessions without a UserSession row.
     user.set_unusable_password()
     user.email, user.name, user.language = f"closed-{user.pk}@invalid", "", ""
     user.is_active = user.is_staff = user.is_superuser = False

@@ -1,4 +1,4 @@
-"""Forms of a person's own pages."""
+"""Forms of the user's own pages."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 
 
-class ProfileForm(forms.ModelForm):  # type: ignore[type-arg] # Django's own takes no argument at run time
-    """What others see of a person, and the language of pages and mails."""
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class takes no type argument at run time
+    """The name that others see, and the language of pages and emails."""
 
     name = forms.CharField(max_length=120, required=False, label=_("Name"))
     language = forms.ChoiceField(choices=settings.LANGUAGES, label=_("Language"))
@@ -21,7 +21,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg] # Django's own tak
 
 
 class AccountDeletionForm(forms.Form):
-    """The address, typed: nobody closes an account by a slip of the hand."""
+    """Asks for the email address, so that no account is closed by accident."""
 
     email = forms.CharField(max_length=254, label=_("Your email address"))
 
@@ -30,8 +30,8 @@ class AccountDeletionForm(forms.Form):
         self._user = user
 
     def clean_email(self) -> str:
-        """Raises ValidationError unless it is the account's."""
+        """Raise ValidationError unless it is the account's email address."""
         typed: str = self.cleaned_data["email"]
         if typed.strip().lower() != self._user.email.lower():
-            raise forms.ValidationError(_("Type %(email)s to close this account."), params={"email": self._user.email})
+            raise forms.ValidationError(_("Enter %(email)s to close this account."), params={"email": self._user.email})
         return typed

@@ -1,4 +1,4 @@
-"""A person's own pages: who one is, where one is signed in, and how to leave."""
+"""The user's own pages: profile, language, sessions, closing the account."""
 
 from typing import cast
 
@@ -28,7 +28,7 @@ from common.errors import Conflict
 @never_cache
 @login_required
 def profile(request: HttpRequest) -> HttpResponse:
-    """Name and language; the other settings are one step away."""
+    """Show and change name and language."""
     user = cast("User", request.user)
     form = ProfileForm(request.POST or None, instance=user, initial={"language": user.language or get_language()})
     if request.method == "POST" and form.is_valid():
@@ -43,7 +43,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def set_language(request: HttpRequest) -> HttpResponseBase:
-    """The switch on every page. Mails to a signed-in person follow it."""
+    """Set the language of the pages, and for a signed-in user also of emails."""
     language = request.POST.get("language", "")
     if request.user.is_authenticated and language in dict(settings.LANGUAGES):
         User.objects.filter(pk=request.user.pk).update(language=language)
@@ -53,10 +53,10 @@ def set_language(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 @login_required
 def end_session(request: HttpRequest, session_id: int) -> HttpResponse:
-    """Signs one of the person's other browsers out."""
+    """Sign out one of the user's other browsers."""
     session = get_object_or_404(UserSession, pk=session_id, user=request.user)
     end_sessions(request, [session])
-    messages.success(request, _("That browser is signed out."))
+    messages.success(request, _("The browser was signed out."))
     return redirect("usersessions_list")
 
 
@@ -65,7 +65,7 @@ def end_session(request: HttpRequest, session_id: int) -> HttpResponse:
 @login_required
 @reauthentication_required  # type: ignore[untyped-decorator]
 def delete(request: HttpRequest) -> HttpResponse:
-    """Closes the account after the address was typed."""
+    """Close the account, if the typed email address is correct."""
     user = cast("User", request.user)
     form = AccountDeletionForm(request.POST if request.method == "POST" else None, user=user)
     if not form.is_valid():
@@ -74,7 +74,7 @@ def delete(request: HttpRequest) -> HttpResponse:
     try:
         delete_account(user=user)
     except Conflict as error:
-        messages.error(request, error.message)
+        messages.error(request, error.localized())
         return redirect("close_account")
     logout(request)
     return redirect("account_deleted")
@@ -82,5 +82,5 @@ def delete(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD"])
 def deleted(request: HttpRequest) -> HttpResponse:
-    """What is left to say to somebody who has no account any more."""
+    """Confirm that the account was closed."""
     return render(request, "accounts/deleted.html")

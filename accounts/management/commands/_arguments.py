@@ -1,4 +1,4 @@
-"""What several commands read from the command line."""
+"""Command-line arguments that several commands share."""
 
 from argparse import ArgumentTypeError
 from datetime import UTC, datetime
@@ -9,17 +9,17 @@ from accounts.models import Team, User
 
 
 def find_team(text: str) -> Team:
-    """A team by its number, by the address of who it personally belongs to, or by its name where one alone has it."""
+    """Return a team by its number, the email address of its user (personal team), or its name if that is unique."""
     if text.isdecimal() and len(text) < 19 and (team := Team.objects.filter(pk=int(text)).first()):
         return team
-    named = list(Team.objects.filter(personal_of__email__iexact=text)[:2]) or list(Team.objects.filter(name=text)[:2])
-    if len(named) > 1:
-        raise CommandError(f"Several teams are called {text!r}. Name yours by its number on the admin's page Teams.")
-    if not named:
+    teams = list(Team.objects.filter(personal_of__email__iexact=text)[:2]) or list(Team.objects.filter(name=text)[:2])
+    if len(teams) > 1:
         raise CommandError(
-            f"There is no team {text!r}. Give its number, its name, or the e-mail address of its person."
+            f"Several teams are called {text!r}. Use the number from the Teams page of the administration."
         )
-    return named[0]
+    if not teams:
+        raise CommandError(f"There is no team {text!r}. Use its number, its name, or the email address of its person.")
+    return teams[0]
 
 
 def find_user(email: str) -> User:
@@ -30,12 +30,12 @@ def find_user(email: str) -> User:
 
 
 def future_datetime(text: str) -> datetime:
-    """`2027-01-31` or `2027-01-31T12:00`, UTC unless it says otherwise; it has to lie ahead."""
+    """Parse `2027-01-31` or `2027-01-31T12:00`, in UTC unless it has an offset. It must be in the future."""
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no date; write it as 2027-01-31") from None
-    found = found if found.tzinfo else found.replace(tzinfo=UTC)
-    if found <= datetime.now(UTC):
-        raise ArgumentTypeError(f"{text!r} has passed")
-    return found
+        raise ArgumentTypeError(f"{text!r} is not a date; use the format 2027-01-31") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment <= datetime.now(UTC):
+        raise ArgumentTypeError(f"{text!r} is in the past")
+    return moment

@@ -1,4 +1,4 @@
-"""`manage.py create_key --email E`: account, team and key where they are missing; prints the key alone."""
+"""`manage.py create_key --email E`: creates an API key, and account and team if missing; prints only the key."""
 
 import secrets
 from typing import Any
@@ -21,22 +21,22 @@ _MAX_NAME_LENGTH = ApiKey._meta.get_field("name").max_length or 0
 
 
 class Command(BaseCommand):
-    help = "Makes an account with its team and a new API key; prints the key alone on standard output, for scripts."
+    help = (
+        "Creates an API key, and its account and team if missing. Prints only the key on standard output, for scripts."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--email", required=True, help="whose account; made, already confirmed, if missing")
-        parser.add_argument("--credits", type=int, default=0, help="credits to grant the team on top")
+        parser.add_argument(
+            "--email", required=True, help="email address of the account; created as confirmed if missing"
+        )
+        parser.add_argument("--credits", type=int, default=0, help="credits to grant to the team")
         parser.add_argument("--name", default="command line", help="the key's name on the API keys page")
-        parser.add_argument("--team", default=None, help="whose key: number or name (default: the personal team)")
+        parser.add_argument("--team", default=None, help="number or name of the team (default: the personal team)")
+        parser.add_argument("--scopes", default=None, help=f"comma-separated, from {', '.join(Scope)} (default: all)")
         parser.add_argument(
-            "--scopes", default=None, help=f"separated by commas, of {', '.join(Scope)} (default: all of the role)"
+            "--expires", type=future_datetime, default=None, help="expiry date, such as 2027-01-31 (default: never)"
         )
-        parser.add_argument(
-            "--expires", type=future_datetime, default=None, help="when it ends, as 2027-01-31 (default: never)"
-        )
-        parser.add_argument(
-            "--password", default=None, help="password for an account that is made now (default: random)"
-        )
+        parser.add_argument("--password", default=None, help="password for a new account (default: random)")
 
     @transaction.atomic
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -72,15 +72,17 @@ def _validated_email(email: str) -> str:
 def _role(user: User, team: Team) -> Role:
     membership = Membership.objects.filter(user=user, team=team).first()
     if membership is None:
-        raise CommandError(f"{user} is no member of {team}: a key speaks for its maker. Invite them first.")
+        raise CommandError(f"{user} is not a member of {team}. Invite them first.")
     return Role(membership.role)
 
 
 def _parse_scopes(text: str | None, role: Role) -> list[Scope]:
-    """The named scopes, which the role has to have; all scopes where none are named, as the role may grow."""
+    """Return the named scopes, which the role must include; all scopes by default, since the role may change later."""
     if text is None:
         return list(Scope)
     names = [name.strip() for name in text.split(",")]
-    if wrong := [name for name in names if name not in SCOPES_OF_ROLE[role]]:
-        raise CommandError(f"--scopes: a {role.label.lower()} has no {', '.join(wrong)}; known are {', '.join(Scope)}")
+    if invalid := [name for name in names if name not in SCOPES_OF_ROLE[role]]:
+        raise CommandError(
+            f"--scopes: the role {role.value} does not include {', '.join(invalid)}. Scopes: {', '.join(Scope)}"
+        )
     return [Scope(name) for name in names]

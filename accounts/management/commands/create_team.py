@@ -1,4 +1,4 @@
-"""`manage.py create_team NAME --owner EMAIL`: prints the new team's number."""
+"""`manage.py create_team NAME --owner EMAIL`: creates a team and prints its number."""
 
 from typing import Any
 
@@ -12,11 +12,13 @@ _MAX_NAME_LENGTH = Team._meta.get_field("name").max_length or 0
 
 
 class Command(BaseCommand):
-    help = "Makes a team with its owner and an opened wallet; prints its number alone on standard output, for scripts."
+    help = "Creates a team with its owner and a wallet. Prints only its number on standard output, for scripts."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="what the team is called")
-        parser.add_argument("--owner", required=True, metavar="EMAIL", help="whose it is; the account has to exist")
+        parser.add_argument("name", help="name of the team")
+        parser.add_argument(
+            "--owner", required=True, metavar="EMAIL", help="email address of the owner; the account must exist"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         name = options["name"].strip()

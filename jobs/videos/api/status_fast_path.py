@@ -31,7 +31,7 @@ _JSON_FIELD_INDEXES = [index for index, field in enumerate(_MODEL_FIELDS) if fie
 _STATEMENT = key_statement(
     columns=[field.column for field in _MODEL_FIELDS],
     table=Job._meta.db_table,
-    condition="thing.id = %(video)s::uuid AND thing.deleted_at IS NULL",
+    condition="resource.id = %(video)s::uuid AND resource.deleted_at IS NULL",
 )
 
 
