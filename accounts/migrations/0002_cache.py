@@ -7,7 +7,7 @@ def create_cache_table(_apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    """The table of the database cache, which Django makes by a command instead of a migration."""
+    """Create the table of the database cache, which Django creates by a command instead of a migration."""
 
     dependencies = [("accounts", "0001_initial")]
     operations = [migrations.RunPython(create_cache_table, migrations.RunPython.noop)]

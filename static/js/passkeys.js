@@ -1,5 +1,5 @@
 /* Shows our own error message when the browser's passkey dialog ended without a passkey. */
-const errorElement = document.getElementById("passkey-trouble");
+const errorElement = document.getElementById("passkey-error");
 
 function showError(text) {
   // In a separate element: a field's error without a child element is hidden.

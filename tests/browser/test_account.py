@@ -45,7 +45,7 @@ def code_of(secret: str, *, later: int = 0) -> str:
 
 def confirm(page: Page) -> None:
     """Gives the password where the site asks for it once more."""
-    expect(page.get_by_role("heading", name="Confirm that it is you")).to_be_visible()
+    expect(page.get_by_role("heading", name="Confirm your identity")).to_be_visible()
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Confirm").click()
 
@@ -145,8 +145,8 @@ def test_recovery_codes_are_made_anew(live_server: Any, alice: Person, browser: 
         page.get_by_label("Code that the app shows").fill(code_of(page.locator("#secret").inner_text()))
         page.get_by_role("button", name="Turn on").click()
         before = page.locator("#codes").inner_text()
-        page.get_by_role("link", name="Make new codes").click()
-        page.get_by_role("button", name="Make new codes").click()
+        page.get_by_role("link", name="Generate new codes").click()
+        page.get_by_role("button", name="Generate new codes").click()
         page.wait_for_url("**/recovery-codes/")
         after = page.locator("#codes").inner_text()
         assert not set(after.split()) & set(before.split())
@@ -163,7 +163,7 @@ def test_a_passkey_takes_the_place_of_the_password(live_server: Any, alice: Pers
         page.get_by_role("button", name="Add passkey").click()
         expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
         page.goto("/accounts/2fa/")
-        expect(page.get_by_text("Takes the place of the password.")).to_be_visible()
+        expect(page.get_by_text("Replaces the password.")).to_be_visible()
         sign_out(page)
         page.get_by_role("button", name="Use a passkey").click()
         page.wait_for_url(re.compile(r":\d+/$"))
@@ -228,9 +228,9 @@ def test_another_browser_is_signed_out(live_server: Any, alice: Person, browser:
         sign_in(page)
         page.wait_for_url(re.compile(r":\d+/$"))
         page.goto("/accounts/sessions/")
-        expect(page.get_by_text("This one")).to_have_count(1)
+        expect(page.get_by_text("This browser")).to_have_count(1)
         page.locator(".lines").get_by_role("button", name="Sign out").click()
-        expect(page.get_by_text("That browser is signed out.")).to_be_visible()
+        expect(page.get_by_text("The browser was signed out.")).to_be_visible()
         expect(page.locator(".lines").get_by_role("button", name="Sign out")).to_have_count(0)
 
     def back(page: Page) -> None:
@@ -271,10 +271,10 @@ def test_an_account_is_closed_on_a_phone(live_server: Any, alice: Person, browse
         confirm(page)
         page.get_by_label("Your email address").fill("alice@example.net")
         page.get_by_role("button", name="Close account").click()
-        expect(page.locator("#error-email")).to_contain_text("Type alice@example.com")
+        expect(page.locator("#error-email")).to_contain_text("Enter alice@example.com")
         page.get_by_label("Your email address").fill("alice@example.com")
         page.get_by_role("button", name="Close account").click()
-        expect(page.get_by_role("heading", name="Your account is closed")).to_be_visible()
+        expect(page.get_by_role("heading", name="Your account was closed")).to_be_visible()
         page.goto("/history")
         page.wait_for_url("**/accounts/login/**")
 

@@ -26,7 +26,7 @@ def test_the_pages_of_keys_have_no_fault(theme: str, live_server: Any, alice: Pe
             if path == "new":
                 page.goto("/api-keys")
                 page.get_by_role("button", name="New key").first.click()
-                page.get_by_text("Exact day, addresses and caps").click()
+                page.get_by_text("Exact day, IP addresses and caps").click()
             else:
                 page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
@@ -47,7 +47,7 @@ def test_a_key_is_rotated(live_server: Any, alice: Person, browser: Browser) -> 
 
     def scenario(page: Page) -> str:
         page.goto(f"/api-keys/{key.prefix}")
-        page.get_by_label("The old key works on").select_option("For an hour")
+        page.get_by_label("The old key keeps working").select_option("For an hour")
         page.get_by_role("button", name="Rotate key").click()
         secret = page.locator("#secret").inner_text()
         page.get_by_role("link", name="Done").click()

@@ -32,7 +32,7 @@ def invite(page: Page) -> None:
     page.get_by_label("Email address").fill(NEW)
     page.get_by_label("Role", exact=True).select_option("member")
     page.get_by_role("button", name="Send invitation").click()
-    expect(page.get_by_text(f"The invitation is on its way to {NEW}.")).to_be_visible()
+    expect(page.get_by_text(f"The invitation was sent to {NEW}.")).to_be_visible()
     expect(page.get_by_role("button", name=f"Withdraw {NEW}")).to_be_visible()
 
 
@@ -48,7 +48,7 @@ def sign_up_and_join(page: Page, link: str, film: Job) -> str:
     page.get_by_role("button", name="Confirm").click()
     page.get_by_role("button", name="Join the team").click()
     page.wait_for_url("**/history")
-    expect(page.get_by_text("You are in the team Studio now.")).to_be_visible()
+    expect(page.get_by_text("You joined the team Studio.")).to_be_visible()
     expect(page.get_by_text("the studio's first film").first).to_be_visible()
     page.goto(f"/videos/{film.public_id}")
     expect(page.get_by_text("the studio's first film").first).to_be_visible()
@@ -97,7 +97,7 @@ def test_invited_signed_up_joined_lowered_removed(
     def remove(page: Page) -> None:
         page.goto(f"/team/members/{nora.pk}")
         page.get_by_role("button", name="Remove from the team").click()
-        expect(page.get_by_text(f"{NEW} is not in the team any more.")).to_be_visible()
+        expect(page.get_by_text(f"{NEW} is no longer in the team.")).to_be_visible()
 
     browser.run(live_server.url, remove, session=owner.cookie)
 

@@ -1,8 +1,8 @@
-"""The function behind every watched table's trigger; which tables these are is declared in accounts/audit/triggers.py."""
+"""The function of the audit triggers; accounts/audit/triggers.py declares the audited tables."""
 
 from django.db import migrations
 
-# SECURITY DEFINER: a tenant's write is recorded by the tables' owner, whom no row-level security keeps from it.
+# SECURITY DEFINER: the function runs as the owner of the tables, to whom row-level security does not apply.
 _FUNCTION = """
 CREATE FUNCTION mutoscope_audit() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$

@@ -1,4 +1,4 @@
-"""Addresses of the pages about credits."""
+"""URLs of the pages about credits."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The database records each change of a watched row by itself, whoever makes it and by whatever means."""
+"""Triggers record each change of an audited row, no matter how it is made."""
 
 import os
 import subprocess
@@ -53,7 +53,7 @@ def test_save_update_bulk_and_plain_sql_are_all_recorded(team: Team) -> None:
     assert {(entry.team_id, entry.row_id) for entry in entries(Team)} == {(team.pk, str(team.pk))}
 
 
-def test_an_added_and_a_removed_row_are_recorded_whole(team: Team) -> None:
+def test_inserted_and_deleted_rows_are_recorded_in_full(team: Team) -> None:
     bob = User.objects.create_user("bob@example.com", PASSWORD)
     Membership.objects.bulk_create([Membership(team=team, user=bob, role=Role.VIEWER)])
     added = entries(Membership, Verb.INSERT).get(changes__user_id__1=bob.pk)
@@ -63,7 +63,7 @@ def test_an_added_and_a_removed_row_are_recorded_whole(team: Team) -> None:
     assert (removed.team_id, removed.row_id, removed.changes["role"]) == (team.pk, added.row_id, ["viewer", None])
 
 
-def test_noise_makes_no_entry(team: Team, owner: User) -> None:
+def test_ignored_columns_are_not_recorded(team: Team, owner: User) -> None:
     key, _ = create_api_key(team=team, creator=owner, name="test")
     before = AuditEntry.objects.count()
     ApiKey.objects.filter(pk=key.pk).update(last_used_at=key.created_at, last_used_ip="10.0.0.1")
@@ -94,7 +94,7 @@ def test_no_secret_is_in_the_log(team: Team, owner: User) -> None:
 
 
 @pytest.mark.parametrize("label", AUDITED_MODELS)
-def test_every_column_that_looks_secret_is_declared_so(label: str) -> None:
+def test_secret_columns_are_declared_as_hidden(label: str) -> None:
     columns = apps.get_model(label)._meta.concrete_fields
     hidden = {
         field.column for field in columns if SECRET_COLUMN_PATTERN.search(field.name) or isinstance(field, BinaryField)
@@ -103,7 +103,7 @@ def test_every_column_that_looks_secret_is_declared_so(label: str) -> None:
     assert AUDITED_MODELS[label].hidden | AUDITED_MODELS[label].ignored <= {field.column for field in columns}
 
 
-def test_what_a_session_does_names_the_person_and_the_address(team: Team, owner: User) -> None:
+def test_changes_of_a_session_are_recorded_with_user_and_ip_address(team: Team, owner: User) -> None:
     client = Client()
     client.force_login(owner, backend="allauth.account.auth_backends.AuthenticationBackend")
     form = {"name": "new", "scopes": ["videos:read"], "expires": "90"}
@@ -117,7 +117,7 @@ def test_what_a_session_does_names_the_person_and_the_address(team: Team, owner:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_a_command_does_names_the_command() -> None:
+def test_changes_of_a_command_are_recorded_with_its_name() -> None:
     address = urlsplit(os.environ["DATABASE_URL"])
     url = urlunsplit(address._replace(path="/" + str(connection.settings_dict["NAME"])))
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
@@ -132,7 +132,7 @@ def test_what_a_command_does_names_the_command() -> None:
     assert {entry.actor for entry in AuditEntry.objects.all()} == {None}
 
 
-def test_nobody_changes_or_deletes_an_entry(team: Team) -> None:
+def test_entries_cannot_be_changed_or_deleted(team: Team) -> None:
     for write in (
         lambda: AuditEntry.objects.update(verb="x"),
         lambda: AuditEntry.objects.all().delete(),
@@ -142,7 +142,7 @@ def test_nobody_changes_or_deletes_an_entry(team: Team) -> None:
             write()
 
 
-def test_the_purge_takes_what_is_too_old_and_nothing_else(team: Team, settings: Any) -> None:
+def test_purge_deletes_only_old_entries(team: Team, settings: Any) -> None:
     settings.AUDIT_RETENTION_DAYS = 30
     kept = AuditEntry.objects.count()
     with connection.cursor() as cursor:
@@ -158,7 +158,7 @@ def test_the_purge_takes_what_is_too_old_and_nothing_else(team: Team, settings: 
     assert purge() == 0
 
 
-def test_a_team_sees_its_own_log(team: Team) -> None:
+def test_a_team_sees_only_its_own_entries(team: Team) -> None:
     other = ensure_personal_team(user=User.objects.create_user("charlie@example.com", PASSWORD))
     record(Verb.IMPERSONATION_BEGAN, team=other)
     assert {entry.team for entry in AuditEntry.objects.for_team(team)} == {team}

@@ -1,4 +1,4 @@
-"""Accounts behind a proxy, under guessing, and without a mail server."""
+"""Client IP addresses, limits on guessing, and failures of the mail server."""
 
 import re
 from typing import Any
@@ -17,34 +17,32 @@ pytestmark = pytest.mark.django_db
 EMAIL = "nora@example.com"
 
 
-def log_in(client: Client, password: str, *, address: str) -> str:
-    answer = client.post(
-        "/accounts/login/", {"login": EMAIL, "password": password}, headers={"X-Forwarded-For": address}
-    )
+def log_in(client: Client, password: str, *, ip: str) -> str:
+    answer = client.post("/accounts/login/", {"login": EMAIL, "password": password}, headers={"X-Forwarded-For": ip})
     return "in" if answer.status_code == 302 else "too many" if "Too many" in answer.content.decode() else "wrong"
 
 
-def test_who_guesses_locks_out_only_the_own_address(settings: Any) -> None:
+def test_guessing_locks_out_only_its_own_ip_address(settings: Any) -> None:
     settings.TRUSTED_PROXIES = 1
     make_user(EMAIL)
-    guesses = [log_in(Client(), f"guess number {n}", address="6.6.6.6") for n in range(6)]
+    guesses = [log_in(Client(), f"guess number {n}", ip="6.6.6.6") for n in range(6)]
 
     assert guesses == ["wrong"] * 5 + ["too many"]
-    assert log_in(Client(), PASSWORD, address="6.6.6.6") == "too many"
-    assert log_in(Client(), PASSWORD, address="1.2.3.4") == "in"
+    assert log_in(Client(), PASSWORD, ip="6.6.6.6") == "too many"
+    assert log_in(Client(), PASSWORD, ip="1.2.3.4") == "in"
 
 
 def test_guesses_of_one_ipv6_network_count_together(settings: Any) -> None:
     settings.TRUSTED_PROXIES = 1
     make_user(EMAIL)
-    assert [log_in(Client(), f"guess number {n}", address=f"2001:db8::{n + 1}") for n in range(6)][-1] == "too many"
+    assert [log_in(Client(), f"guess number {n}", ip=f"2001:db8::{n + 1}") for n in range(6)][-1] == "too many"
 
 
 def sign_up(client: Client, email: str = EMAIL) -> Any:
     return client.post("/accounts/signup/", {"email": email, "password1": PASSWORD}, follow=True)
 
 
-def test_a_signup_hashes_a_password_whether_the_address_is_known_or_not(
+def test_signup_hashes_a_password_for_known_email_addresses_too(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_user(EMAIL)
@@ -59,7 +57,7 @@ def test_a_signup_hashes_a_password_whether_the_address_is_known_or_not(
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_dead_mail_server_is_told_and_gives_nothing_away(known: bool, client: Client, settings: Any) -> None:
+def test_an_unreachable_mail_server_is_reported_and_reveals_nothing(known: bool, client: Client, settings: Any) -> None:
     if known:
         make_user(EMAIL)
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -67,11 +65,11 @@ def test_a_dead_mail_server_is_told_and_gives_nothing_away(known: bool, client: 
 
     for answer in (sign_up(client), client.post("/accounts/password/reset/", {"email": EMAIL}, follow=True)):
         assert answer.status_code == 200
-        assert "We could not send the mail. Try again in a moment." in answer.content.decode()
+        assert "The email could not be sent. Try again in a moment." in answer.content.decode()
         assert "<form" in answer.content.decode()
 
 
-def test_an_account_whose_mail_was_lost_is_confirmed_later(client: Client, settings: Any) -> None:
+def test_an_account_whose_email_was_lost_is_confirmed_later(client: Client, settings: Any) -> None:
     backend = settings.EMAIL_BACKEND
     settings.EMAIL_BACKEND, settings.EMAIL_PORT = "django.core.mail.backends.smtp.EmailBackend", 1
     sign_up(client)

@@ -1,4 +1,4 @@
-"""Who may open what: every page for the team's owner, a member, a viewer, another team, and nobody."""
+"""Access to pages for owner, member, viewer, another team and anonymous visitors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,19 +16,19 @@ VIDEO_ACTIONS = ["/videos/{id}/cancel", "/videos/{id}/delete"]
 
 
 @pytest.mark.parametrize("path", TEAM_PAGES)
-def test_members_of_every_role_open_the_teams_pages(path: str, alice: Person, mia: Person, bob: Person) -> None:
+def test_all_roles_may_open_the_team_pages(path: str, alice: Person, mia: Person, bob: Person) -> None:
     assert [person.get(path).status_code for person in (alice, mia, bob)] == [200, 200, 200]
 
 
 @pytest.mark.parametrize("path", [*TEAM_PAGES, "/price", *VIDEO_PAGES])
-def test_nobody_is_sent_to_the_login_page_and_back(path: str, anonymous: Client) -> None:
+def test_a_visitor_is_redirected_to_the_login_page(path: str, anonymous: Client) -> None:
     path = path.format(id="vid_" + "0" * 32)
     answer = anonymous.get(path)
     assert answer.status_code == 302
     assert answer["Location"] == f"/accounts/login/?next={path}"
 
 
-def test_nobody_is_sent_to_the_login_page_as_a_whole_when_htmx_asks(anonymous: Client) -> None:
+def test_htmx_requests_of_visitors_redirect_the_whole_page(anonymous: Client) -> None:
     answer = anonymous.get(
         "/history/running", headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/history?q=cat"}
     )
@@ -37,13 +37,15 @@ def test_nobody_is_sent_to_the_login_page_as_a_whole_when_htmx_asks(anonymous: C
 
 
 @pytest.mark.parametrize("path", VIDEO_PAGES)
-def test_a_video_is_its_teams(path: str, alice: Person, bob: Person, charlie: Person, make_job: Any) -> None:
+def test_a_video_is_visible_only_to_its_team(
+    path: str, alice: Person, bob: Person, charlie: Person, make_job: Any
+) -> None:
     path = path.format(id=make_job(alice).public_id)
     assert [person.get(path).status_code for person in (alice, bob, charlie)] == [200, 200, 404]
 
 
 @pytest.mark.parametrize("path", VIDEO_ACTIONS)
-def test_viewers_may_not_act_and_others_see_nothing(
+def test_viewers_may_not_act_and_other_teams_get_404(
     path: str, alice: Person, bob: Person, charlie: Person, anonymous: Client, make_job: Callable[..., Job]
 ) -> None:
     job = make_job(alice)
@@ -56,7 +58,7 @@ def test_viewers_may_not_act_and_others_see_nothing(
     assert (job.state, job.deleted_at) == (State.QUEUED, None)
 
 
-def test_a_viewer_may_not_submit_and_is_told_how_to(bob: Person) -> None:
+def test_a_viewer_may_not_submit(bob: Person) -> None:
     assert bob.post("/", {"prompt": "zoom"}).status_code == 403
     assert bob.get("/price").status_code == 403
     page = bob.get("/").content.decode()
@@ -66,13 +68,13 @@ def test_a_viewer_may_not_submit_and_is_told_how_to(bob: Person) -> None:
 
 
 @pytest.mark.parametrize("identifier", ["vid_1", "nonsense", "vid_" + "0" * 32, "vid_" + "Z" * 32, "key_" + "0" * 32])
-def test_an_absent_id_is_a_page_that_says_so(identifier: str, alice: Person) -> None:
+def test_an_unknown_id_shows_the_404_page(identifier: str, alice: Person) -> None:
     answer = alice.get(f"/videos/{identifier}")
     assert answer.status_code == 404
     assert b"Page not found" in answer.content
 
 
-def test_the_session_names_the_team_and_a_foreign_one_is_not_believed(alice: Person, charlie: Person) -> None:
+def test_a_foreign_team_in_the_session_is_ignored(alice: Person, charlie: Person) -> None:
     session = charlie.client.session
     session["team"] = alice.team.pk
     session.save()
@@ -81,6 +83,6 @@ def test_the_session_names_the_team_and_a_foreign_one_is_not_believed(alice: Per
     assert alice.team.name not in page
 
 
-def test_team_pages_are_kept_in_no_cache(alice: Person, make_job: Callable[..., Job]) -> None:
+def test_team_pages_are_not_cached(alice: Person, make_job: Callable[..., Job]) -> None:
     for path in ("/", "/history", "/api-keys", f"/videos/{make_job(alice).public_id}"):
         assert "no-store" in alice.get(path)["Cache-Control"]

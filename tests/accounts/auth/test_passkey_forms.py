@@ -1,4 +1,4 @@
-"""Bodies that no browser sends to the forms of second factors: refused, never an error of ours."""
+"""Malformed requests to the forms of second factors are rejected without a server error."""
 
 import json
 from typing import Any
@@ -51,7 +51,7 @@ def test_signing_in_with_a_passkey(bad: str, anonymous: Client) -> None:
     assert anonymous.get("/history").status_code == 302
 
 
-def test_the_second_step(bad: str, anonymous: Client) -> None:
+def test_using_a_passkey_as_the_second_factor(bad: str, anonymous: Client) -> None:
     TOTP.activate(make_user("nora@example.com"), "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
     anonymous.post("/accounts/login/", {"login": "nora@example.com", "password": PASSWORD})
     for field in ("credential", "code"):
@@ -60,7 +60,7 @@ def test_the_second_step(bad: str, anonymous: Client) -> None:
     assert anonymous.get("/history").status_code == 302
 
 
-def test_registering(bad: str, charlie: Person) -> None:
+def test_registering_a_passkey(bad: str, charlie: Person) -> None:
     charlie.post("/accounts/reauthenticate/", {"password": PASSWORD})
     charlie.get("/accounts/2fa/webauthn/add/")
     assert charlie.post("/accounts/2fa/webauthn/add/", {"credential": bad, "name": bad}).status_code == 200
@@ -72,7 +72,7 @@ def test_registering(bad: str, charlie: Person) -> None:
 @pytest.mark.parametrize(
     "path", ["/accounts/2fa/webauthn/keys/{}/edit/", "/accounts/2fa/webauthn/keys/{}/remove/", "/account/data/{}"]
 )
-def test_absent_things(path: str, charlie: Person) -> None:
+def test_unknown_authenticators_are_not_found(path: str, charlie: Person) -> None:
     charlie.post("/accounts/reauthenticate/", {"password": PASSWORD})
     for number in ("1", "9" * 30):
         assert charlie.get(path.format(number)).status_code == 404

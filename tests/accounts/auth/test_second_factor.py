@@ -1,4 +1,4 @@
-"""Second factors: what counts as one, and what the database keeps of them."""
+"""Second factors: what counts as one, and what the database stores."""
 
 import base64
 import hashlib
@@ -37,34 +37,34 @@ def enter_password(client: Client) -> Any:
     return client.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD})
 
 
-def test_recovery_codes_alone_are_no_second_factor(nora: User) -> None:
+def test_recovery_codes_alone_are_not_a_second_factor(nora: User) -> None:
     assert has_second_factor(nora)
     Authenticator.objects.filter(user=nora).update(type=Authenticator.Type.RECOVERY_CODES)
     assert not has_second_factor(nora)
 
 
-def test_the_database_does_not_hold_the_secret(nora: User) -> None:
-    kept = Authenticator.objects.get(user=nora).data["secret"]
-    assert SECRET not in kept
-    assert decrypt(kept) == SECRET
+def test_the_database_contains_no_plain_secret(nora: User) -> None:
+    stored = Authenticator.objects.get(user=nora).data["secret"]
+    assert SECRET not in stored
+    assert decrypt(stored) == SECRET
 
 
-def test_a_new_secret_key_reads_what_the_old_one_wrote(settings: Any) -> None:
-    kept = encrypt("words")
+def test_secrets_of_a_former_secret_key_can_be_decrypted(settings: Any) -> None:
+    stored = encrypt("secret")
     old, settings.SECRET_KEY = settings.SECRET_KEY, "another"
     with pytest.raises(InvalidToken):
-        decrypt(kept)
+        decrypt(stored)
     settings.SECRET_KEY_FALLBACKS = [old]
-    assert decrypt(kept) == "words"
+    assert decrypt(stored) == "secret"
 
 
 def test_the_key_is_derived_as_in_earlier_releases() -> None:
     key = hashlib.sha256(b"accounts.second_factor:" + settings.SECRET_KEY.encode()).digest()
-    stored = Fernet(base64.urlsafe_b64encode(key)).encrypt(b"words").decode()
-    assert decrypt(stored) == "words"
+    stored = Fernet(base64.urlsafe_b64encode(key)).encrypt(b"secret").decode()
+    assert decrypt(stored) == "secret"
 
 
-def test_the_password_alone_opens_nothing(nora: User, client: Client) -> None:
+def test_the_password_alone_does_not_sign_in(nora: User, client: Client) -> None:
     answer = enter_password(client)
     assert answer["Location"] == "/accounts/2fa/authenticate/"
     assert client.get("/history").status_code == 302
@@ -82,7 +82,7 @@ def test_a_code_works_once(nora: User) -> None:
         assert client.post("/accounts/2fa/authenticate/", {"code": used}).status_code == status
 
 
-def test_who_guesses_codes_is_stopped(nora: User, client: Client) -> None:
+def test_guessing_codes_is_limited(nora: User, client: Client) -> None:
     enter_password(client)
     answers = [client.post("/accounts/2fa/authenticate/", {"code": f"00000{n}"}) for n in range(5)]
     assert not any("Too many" in answer.content.decode() for answer in answers)

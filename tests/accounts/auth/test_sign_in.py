@@ -1,4 +1,4 @@
-"""From signing up to resetting the password, through the real pages; and the pages that only sometimes appear."""
+"""Sign-up, sign-in and password reset through the pages, including the less common ones."""
 
 import re
 from typing import Any
@@ -54,7 +54,7 @@ def test_sign_up_confirm_sign_out_sign_in_reset(anonymous: Client) -> None:
     assert EMAIL in refused.content.decode()
 
     answer = anonymous.post("/accounts/password/reset/", {"email": EMAIL}, follow=True)
-    assert "Look into your mail" in text_of(answer)
+    assert "Check your email" in text_of(answer)
     found = re.search(r"https?://[^/\s]+(/accounts/password/reset/key/\S+)", str(mail.outbox[-1].body))
     assert found
     answer = anonymous.get(found[1], follow=True)
@@ -63,12 +63,12 @@ def test_sign_up_confirm_sign_out_sign_in_reset(anonymous: Client) -> None:
     answer = anonymous.post(answer.redirect_chain[-1][0], {"password1": new, "password2": new}, follow=True)
     assert "Password changed" in text_of(answer)
     used = anonymous.get(found[1], follow=True)
-    assert "does not work any more" in text_of(used)
+    assert "is no longer valid" in text_of(used)
     assert log_in(anonymous).status_code == 200
     assert log_in(anonymous, new)["Location"] == "/"
 
 
-def test_after_signing_in_one_is_where_one_wanted_to_be(anonymous: Client) -> None:
+def test_sign_in_redirects_to_the_requested_page(anonymous: Client) -> None:
     make_user(EMAIL)
     page = anonymous.get("/accounts/login/?next=/history").content.decode()
     assert 'name="next"' in page
@@ -81,14 +81,14 @@ def test_after_signing_in_one_is_where_one_wanted_to_be(anonymous: Client) -> No
 
 
 @pytest.mark.parametrize("password", ["short", "password12", "1234567890"])
-def test_a_weak_password_is_refused_beside_its_field(password: str, anonymous: Client) -> None:
+def test_a_weak_password_is_rejected(password: str, anonymous: Client) -> None:
     answer = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": password})
     assert answer.status_code == 200
     assert re.search(r'id="error-password1"[^>]*>\s*<svg', answer.content.decode())
     assert EMAIL in answer.content.decode()
 
 
-def test_signing_up_twice_tells_the_owner_and_nobody_else(anonymous: Client) -> None:
+def test_a_second_sign_up_notifies_only_the_owner(anonymous: Client) -> None:
     make_user(EMAIL)
     answer = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD}, follow=True)
     assert answer.redirect_chain[-1][0] == "/accounts/confirm-email/"
@@ -96,19 +96,19 @@ def test_signing_up_twice_tells_the_owner_and_nobody_else(anonymous: Client) -> 
     assert User.objects.count() == 1
 
 
-def test_a_reset_for_a_stranger_looks_like_any_other(anonymous: Client) -> None:
+def test_a_reset_for_an_unknown_email_address_looks_the_same(anonymous: Client) -> None:
     answer = anonymous.post("/accounts/password/reset/", {"email": "who@example.com"}, follow=True)
-    assert "Look into your mail" in text_of(answer)
+    assert "Check your email" in text_of(answer)
     assert "No account" in mail.outbox[-1].subject
 
 
-def test_a_closed_account_is_told_so(anonymous: Client) -> None:
+def test_a_closed_account_cannot_sign_in(anonymous: Client) -> None:
     User.objects.filter(pk=make_user(EMAIL).pk).update(is_active=False)
     answer = anonymous.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD}, follow=True)
     assert "This account is closed" in text_of(answer)
 
 
-def test_who_guesses_passwords_is_stopped(anonymous: Client) -> None:
+def test_guessing_passwords_is_limited(anonymous: Client) -> None:
     make_user(EMAIL)
     answers = [log_in(anonymous, f"guess number {n}") for n in range(12)]
     assert "Too many" in text_of(answers[-1])
@@ -118,7 +118,7 @@ def test_who_guesses_passwords_is_stopped(anonymous: Client) -> None:
 @pytest.mark.parametrize(
     "path", ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/accounts/inactive/"]
 )
-def test_the_entrance_wears_our_look(path: str, anonymous: Client) -> None:
+def test_sign_in_pages_have_our_layout(path: str, anonymous: Client) -> None:
     page = anonymous.get(path).content.decode()
     assert "entrance-card" in page
     assert "css/tokens.css" in page
@@ -126,29 +126,29 @@ def test_the_entrance_wears_our_look(path: str, anonymous: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/accounts/email/", "/accounts/password/change/", "/accounts/logout/"])
-def test_the_accounts_own_pages_wear_our_look(path: str, mia: Person) -> None:
+def test_account_pages_have_our_layout(path: str, mia: Person) -> None:
     page = mia.get(path).content.decode()
     assert "css/tokens.css" in page
     assert "Menu:" not in page
 
 
-def test_the_password_is_changed_after_the_old_one_is_given(mia: Person) -> None:
+def test_changing_the_password_needs_the_old_one(mia: Person) -> None:
     wrong = {"oldpassword": "no", "password1": "another-reel-1895", "password2": "another-reel-1895"}
     assert 'aria-invalid="true"' in mia.post("/accounts/password/change/", wrong).content.decode()
     answer = mia.client.post("/accounts/password/change/", wrong | {"oldpassword": PASSWORD}, follow=True)
-    assert "Your password is changed." in text_of(answer)
+    assert "Your password was changed." in text_of(answer)
 
 
-def test_another_address_is_added_by_a_code(mia: Person) -> None:
+def test_adding_an_email_address_needs_a_code(mia: Person) -> None:
     answer = mia.client.post("/accounts/email/", {"action_add": "", "email": "second@example.com"}, follow=True)
     text = text_of(answer)
-    if "Confirm that it is you" in text:
+    if "Confirm your identity" in text:
         path = answer.redirect_chain[-1][0]
         answer = mia.client.post(path, {"password": PASSWORD}, follow=True)
     assert any("second@example.com" in message.to for message in mail.outbox)
 
 
-def test_pages_speak_the_browsers_language_and_the_switchs(anonymous: Client) -> None:
+def test_the_language_follows_the_browser_and_the_switch(anonymous: Client) -> None:
     chinese = anonymous.get("/accounts/login/", headers={"Accept-Language": "zh-CN,zh;q=0.9"})
     assert 'lang="zh-hans"' in chinese.content.decode()
     answer = anonymous.post("/language", {"language": "en", "next": "/accounts/login/"})
@@ -157,7 +157,7 @@ def test_pages_speak_the_browsers_language_and_the_switchs(anonymous: Client) ->
     assert 'lang="en"' in english.content.decode()
 
 
-def test_without_a_mail_server_the_page_says_where_the_code_is(anonymous: Client, settings: Any) -> None:
+def test_without_a_mail_server_the_page_shows_the_mail_folder(anonymous: Client, settings: Any) -> None:
     answer = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD}, follow=True)
     assert "no mail server" not in text_of(answer)
     settings.EMAIL_FILE_PATH = "/srv/mutoscope/var/mail"

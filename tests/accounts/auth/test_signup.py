@@ -1,4 +1,4 @@
-"""Who may make an account, by setting; and what the refusals give away."""
+"""Who may create an account, by setting, and that rejections reveal nothing."""
 
 import re
 from datetime import timedelta
@@ -36,7 +36,7 @@ def sign_up(client: Client, email: str = EMAIL) -> Any:
 
 
 def opened(client: Client, invitation: Invitation) -> Client:
-    """A browser in which the invitation's link was followed."""
+    """A browser that opened the invitation's link."""
     request = RequestFactory().get("/")
     request.session = client.session
     remember_invitation(request, invitation)
@@ -45,12 +45,12 @@ def opened(client: Client, invitation: Invitation) -> Client:
     return client
 
 
-def test_open_is_for_everybody(client: Client) -> None:
+def test_open_signup(client: Client) -> None:
     sign_up(client)
     assert User.objects.filter(email=EMAIL).exists()
 
 
-def test_closed_says_so_and_makes_nothing(client: Client, settings: Any) -> None:
+def test_closed_signup(client: Client, settings: Any) -> None:
     settings.SIGNUP_MODE = "closed"
     assert "Sign-up is closed" in client.get("/accounts/signup/").content.decode()
     assert "Sign-up is closed" in sign_up(client).content.decode()
@@ -58,26 +58,26 @@ def test_closed_says_so_and_makes_nothing(client: Client, settings: Any) -> None
     assert "Make an account" not in client.get("/accounts/login/").content.decode()
 
 
-def test_only_addresses_of_the_domains(client: Client, settings: Any) -> None:
+def test_only_email_addresses_of_the_domains(client: Client, settings: Any) -> None:
     settings.SIGNUP_MODE, settings.SIGNUP_DOMAINS = "domains", ["example.com", "example.org"]
     assert "example.com, example.org" in client.get("/accounts/signup/").content.decode()
-    for address in ("nora@evil.com", "nora@example.com.evil.com", "nora@notexample.com", "nora@sub.example.com"):
-        answer = sign_up(client, address).content.decode()
-        assert "This address cannot make an account here." in answer
+    for email in ("nora@evil.com", "nora@example.com.evil.com", "nora@notexample.com", "nora@sub.example.com"):
+        answer = sign_up(client, email).content.decode()
+        assert "An account with this email address cannot be created here." in answer
     assert not User.objects.exists()
     sign_up(client, "nora@EXAMPLE.org")
     assert User.objects.get().email == "nora@example.org"
 
 
-def test_a_refused_domain_hears_the_same_whether_it_has_an_account(client: Client, settings: Any) -> None:
+def test_a_rejected_domain_does_not_reveal_accounts(client: Client, settings: Any) -> None:
     settings.SIGNUP_MODE, settings.SIGNUP_DOMAINS = "domains", ["example.com"]
     make_user("known@other.com")
 
-    def told(address: str) -> str:
-        page = sign_up(Client(), address).content.decode().replace(address, "")
-        return re.sub(r'[\w=-]{64}|nonce="[^"]+"', "", page)  # tokens against forgery differ each time
+    def page_for(email: str) -> str:
+        page = sign_up(Client(), email).content.decode().replace(email, "")
+        return re.sub(r'[\w=-]{64}|nonce="[^"]+"', "", page)  # CSRF tokens and nonces differ
 
-    assert told("known@other.com") == told("other@other.com")
+    assert page_for("known@other.com") == page_for("other@other.com")
     assert not mail.outbox
 
 
@@ -88,14 +88,12 @@ def test_without_an_invitation_there_is_no_form(client: Client, settings: Any, i
     assert not User.objects.filter(email=EMAIL).exists()
 
 
-def test_an_invitation_opens_the_form_for_its_own_address(
-    client: Client, settings: Any, invitation: Invitation
-) -> None:
+def test_an_invitation_allows_its_own_email_address(client: Client, settings: Any, invitation: Invitation) -> None:
     settings.SIGNUP_MODE = "invite"
     opened(client, invitation)
     assert "password1" in client.get("/accounts/signup/").content.decode()
     refused = sign_up(client, "charlie@example.com").content.decode()
-    assert "This address cannot make an account here." in refused
+    assert "An account with this email address cannot be created here." in refused
     sign_up(client)
     assert User.objects.filter(email=EMAIL).exists()
     assert not User.objects.filter(email="charlie@example.com").exists()
@@ -110,7 +108,7 @@ def test_an_invitation_opens_the_form_for_its_own_address(
     ],
     ids=lambda ended: next(iter(ended)),
 )
-def test_an_ended_invitation_opens_nothing(
+def test_an_invalid_invitation_allows_nothing(
     ended: dict[str, Any], client: Client, settings: Any, invitation: Invitation
 ) -> None:
     settings.SIGNUP_MODE = "invite"

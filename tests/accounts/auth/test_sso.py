@@ -1,4 +1,4 @@
-"""Signing in with a company's accounts: real round trips to a small OpenID Connect provider."""
+"""Signing in through an identity provider: real round trips to a small OpenID Connect provider."""
 
 import re
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def provider(db: None, settings: Any) -> Iterator[IdentityProvider]:
 
 
 def sign_in(client: Client) -> Any:
-    """As a browser does: to the provider, and back with what it said."""
+    """Follow the redirects to the provider and back, as a browser does."""
     there = client.post(START)
     assert there.status_code == 302
     back = httpx.get(there["Location"], timeout=60)
@@ -52,7 +52,7 @@ def test_nothing_is_shown_without_a_provider(anonymous: Client, mia: Person) -> 
     assert anonymous.post(START).status_code == 404
 
 
-def test_a_new_person_gets_an_account_and_a_team(provider: IdentityProvider, anonymous: Client) -> None:
+def test_a_new_user_gets_an_account_and_a_team(provider: IdentityProvider, anonymous: Client) -> None:
     assert "Sign in with Reel &amp; Co" in anonymous.get("/accounts/login/").content.decode()
     answer = sign_in(anonymous)
     assert answer.redirect_chain[-1][0] == "/"
@@ -66,9 +66,7 @@ def test_a_new_person_gets_an_account_and_a_team(provider: IdentityProvider, ano
     assert User.objects.count() == 1
 
 
-def test_an_address_that_the_provider_did_not_verify_is_asked_for_a_code(
-    provider: IdentityProvider, anonymous: Client
-) -> None:
+def test_an_unverified_email_address_needs_a_code(provider: IdentityProvider, anonymous: Client) -> None:
     provider.claims["email_verified"] = False
     answer = sign_in(anonymous)
     assert answer.redirect_chain[-1][0] == "/accounts/confirm-email/"
@@ -76,16 +74,16 @@ def test_an_address_that_the_provider_did_not_verify_is_asked_for_a_code(
     assert mail.outbox[-1].to == [EMAIL]
 
 
-def test_an_account_of_the_same_address_is_not_opened_by_the_providers_word(
-    provider: IdentityProvider, anonymous: Client
-) -> None:
+def test_an_existing_account_is_not_connected_by_email_address(provider: IdentityProvider, anonymous: Client) -> None:
     user = make_user(EMAIL)
     sign_in(anonymous)
     assert anonymous.get("/history").status_code == 302
     assert not SocialAccount.objects.filter(user=user).exists()
 
 
-def test_unless_the_administrator_trusts_it(provider: IdentityProvider, anonymous: Client, settings: Any) -> None:
+def test_an_existing_account_is_connected_if_the_provider_is_trusted(
+    provider: IdentityProvider, anonymous: Client, settings: Any
+) -> None:
     settings.SOCIALACCOUNT_EMAIL_AUTHENTICATION = settings.SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
     user = make_user(EMAIL)
     sign_in(anonymous)
@@ -98,7 +96,7 @@ def test_unless_the_administrator_trusts_it(provider: IdentityProvider, anonymou
     assert other.get("/history").status_code == 302
 
 
-def test_the_second_factor_is_asked_for_here_too(provider: IdentityProvider, anonymous: Client) -> None:
+def test_the_second_factor_is_required(provider: IdentityProvider, anonymous: Client) -> None:
     sign_in(anonymous)
     TOTP.activate(User.objects.get(), "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
     other = Client()
@@ -107,7 +105,7 @@ def test_the_second_factor_is_asked_for_here_too(provider: IdentityProvider, ano
 
 
 @pytest.mark.parametrize(("mode", "words"), [("closed", "Sign-up is closed"), ("invite", "By invitation only")])
-def test_a_site_that_is_not_open_is_not_opened_by_the_provider(
+def test_closed_signup_applies_to_the_provider(
     mode: str, words: str, provider: IdentityProvider, anonymous: Client, settings: Any
 ) -> None:
     settings.SIGNUP_MODE = mode
@@ -115,31 +113,29 @@ def test_a_site_that_is_not_open_is_not_opened_by_the_provider(
     assert not User.objects.exists()
 
 
-def test_domains_count_for_the_providers_addresses(
-    provider: IdentityProvider, anonymous: Client, settings: Any
-) -> None:
+def test_signup_domains_apply_to_the_provider(provider: IdentityProvider, anonymous: Client, settings: Any) -> None:
     settings.SIGNUP_MODE, settings.SIGNUP_DOMAINS = "domains", ["example.org"]
-    assert "Accounts here are for addresses at example.org." in sign_in(anonymous).content.decode()
+    assert "Accounts on this site need an email address at example.org." in sign_in(anonymous).content.decode()
     assert not User.objects.exists()
     provider.claims["email"] = "nora@example.org"
     sign_in(Client())
     assert User.objects.get().email == "nora@example.org"
 
 
-def test_who_stops_on_the_way_is_told_so(provider: IdentityProvider, anonymous: Client) -> None:
+def test_a_canceled_sign_in(provider: IdentityProvider, anonymous: Client) -> None:
     provider.refuses = True
     assert "You stopped on the way." in sign_in(anonymous).content.decode()
 
 
 @pytest.mark.parametrize("query", ["", "?code=made-up&state=made-up", "?state=%00", "?error=server_error&state=x"])
-def test_a_forged_return_opens_nothing(query: str, provider: IdentityProvider, anonymous: Client) -> None:
+def test_a_forged_callback_does_not_sign_in(query: str, provider: IdentityProvider, anonymous: Client) -> None:
     answer = anonymous.get(f"{START}callback/{query}", follow=True)
     assert answer.status_code in {200, 401}
     assert "Not signed in" in answer.content.decode()
     assert not User.objects.exists()
 
 
-def test_a_provider_that_is_away_is_told_and_is_no_fault_of_ours(provider: IdentityProvider, anonymous: Client) -> None:
+def test_an_unreachable_provider_is_reported(provider: IdentityProvider, anonymous: Client) -> None:
     provider.server.shutdown()
     provider.server.server_close()
     answer = anonymous.post(START, follow=True)
@@ -147,15 +143,15 @@ def test_a_provider_that_is_away_is_told_and_is_no_fault_of_ours(provider: Ident
     assert "Not signed in" in answer.content.decode()
 
 
-def test_no_sign_in_without_a_word_from_our_page(provider: IdentityProvider) -> None:
+def test_a_link_alone_does_not_start_a_sign_in(provider: IdentityProvider) -> None:
     """A link from elsewhere shows a page with a button; it does not sign anybody in."""
     answer = Client().get(START)
     assert answer.status_code == 200
-    assert "Go on" in answer.content.decode()
+    assert "Continue" in answer.content.decode()
     assert not provider.granted
 
 
-def test_in_the_browser_connected_and_disconnected(
+def test_connecting_and_disconnecting_in_the_browser(
     live_server: Any, transactional_db: None, provider: IdentityProvider, browser: Browser
 ) -> None:
     def scenario(page: Page) -> None:
@@ -166,7 +162,7 @@ def test_in_the_browser_connected_and_disconnected(
         page.get_by_role("link", name="Connected accounts").click()
         expect(page.locator(".lines")).to_contain_text("Reel & Co")
         page.get_by_role("button", name="Disconnect").click()
-        expect(page.get_by_role("alert")).to_be_visible()  # it is the only way in: no password yet
+        expect(page.get_by_role("alert")).to_be_visible()  # it is the only sign-in method: no password yet
 
     browser.run(live_server.url, scenario)
     assert SocialAccount.objects.count() == 1

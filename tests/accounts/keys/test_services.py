@@ -17,7 +17,7 @@ def owner() -> User:
     return make_user("alice@example.com")
 
 
-def test_a_new_team_has_its_owner_and_the_starting_credits(owner: User) -> None:
+def test_a_new_team_has_an_owner_and_starting_credits(owner: User) -> None:
     team = provision_team(name="Studio", owner=owner)
 
     assert Membership.objects.get(team=team).role == Role.OWNER
@@ -26,5 +26,5 @@ def test_a_new_team_has_its_owner_and_the_starting_credits(owner: User) -> None:
     assert (entry.kind, entry.balance_delta, entry.reserved_delta) == ("grant", settings.STARTING_CREDITS, 0)
 
 
-def test_a_user_has_one_personal_team_however_often_it_is_asked_for(owner: User) -> None:
+def test_a_user_has_one_personal_team(owner: User) -> None:
     assert ensure_personal_team(user=owner) == ensure_personal_team(user=owner)

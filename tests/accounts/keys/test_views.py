@@ -1,4 +1,4 @@
-"""The life of a key on its page."""
+"""The API keys page: creating, listing and revoking keys."""
 
 import re
 from typing import Any
@@ -14,12 +14,12 @@ from tests.support.people import Person
 FIELDS = {"name": "batch script", "scopes": ["videos:read", "videos:write"], "expires": "30"}
 
 
-def works(key: str) -> int:
+def status_with(key: str) -> int:
     status: int = Client().get("/v1/videos", headers={"Authorization": f"Bearer {key}"}).status_code
     return status
 
 
-def test_a_key_is_made_shown_once_used_and_revoked(mia: Person) -> None:
+def test_a_key_is_created_shown_once_used_and_revoked(mia: Person) -> None:
     answer = mia.post("/api-keys", FIELDS)
     assert answer.status_code == 201
     assert "no-store" in answer["Cache-Control"]
@@ -31,26 +31,26 @@ def test_a_key_is_made_shown_once_used_and_revoked(mia: Person) -> None:
     assert key.scopes == ["videos:read", "videos:write"]
     assert key.expires_at is not None
     assert 29 <= (key.expires_at - timezone.now()).days <= 30
-    assert works(secret) == 200
+    assert status_with(secret) == 200
     listed = mia.get("/api-keys").content.decode()
     assert secret not in listed
     assert f"mts_{key.prefix}_…" in listed
     answer = mia.post(f"/api-keys/{key.prefix}/revoke")
     assert (answer.status_code, answer["Location"]) == (302, "/api-keys")
-    assert works(secret) == 401
+    assert status_with(secret) == 401
     page = mia.get("/api-keys").content.decode()
-    assert "is revoked" in page
+    assert "was revoked" in page
     assert "Revoked" in page
 
 
-def test_htmx_gets_the_secret_and_the_new_list(mia: Person) -> None:
+def test_htmx_gets_the_secret_and_the_updated_list(mia: Person) -> None:
     answer = mia.htmx("/api-keys", FIELDS).content.decode()
     assert 'id="secret"' in answer
     assert re.search(r'id="keys"\s+hx-swap-oob', answer)
     assert "<html" not in answer
 
 
-def test_what_is_wrong_stands_beside_its_field_and_nothing_is_made(mia: Person) -> None:
+def test_invalid_fields_are_reported_and_no_key_is_created(mia: Person) -> None:
     for data, says in (
         ({**FIELDS, "name": ""}, "Give the key a name"),
         ({**FIELDS, "name": "x" * 81}, "at most 80 characters"),
@@ -66,12 +66,12 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_made(mia: Person) 
     assert not ApiKey.objects.exists()
 
 
-def test_a_member_grants_no_more_than_the_own_role_has(mia: Person, alice: Person) -> None:
+def test_a_key_cannot_have_scopes_beyond_the_role(mia: Person, alice: Person) -> None:
     assert mia.htmx("/api-keys", {**FIELDS, "scopes": [Scope.WEBHOOKS_MANAGE.value]}).status_code == 422
     assert alice.htmx("/api-keys", {**FIELDS, "scopes": [Scope.WEBHOOKS_MANAGE.value]}).status_code == 201
 
 
-def test_a_viewer_makes_no_key(bob: Person) -> None:
+def test_a_viewer_cannot_create_a_key(bob: Person) -> None:
     assert bob.post("/api-keys", FIELDS).status_code == 403
     page = bob.get("/api-keys").content.decode()
     assert "As a viewer you cannot make keys" in page
@@ -79,7 +79,7 @@ def test_a_viewer_makes_no_key(bob: Person) -> None:
     assert not ApiKey.objects.exists()
 
 
-def test_everybody_sees_the_own_keys_and_managers_all_of_the_team(alice: Person, mia: Person, charlie: Person) -> None:
+def test_members_see_their_own_keys_and_managers_all(alice: Person, mia: Person, charlie: Person) -> None:
     keys = {}
     for person in (alice, mia, charlie):
         keys[person.user.email], _ = create_api_key(
@@ -111,7 +111,7 @@ def test_an_expired_key_is_shown_as_expired(mia: Person) -> None:
     assert "/api-keys/" not in page.split("<tbody>")[1]
 
 
-def test_nobody_makes_or_revokes(anonymous: Client) -> None:
+def test_a_visitor_cannot_create_or_revoke(anonymous: Client) -> None:
     for path in ("/api-keys", "/api-keys/abc/revoke"):
         answer = anonymous.post(path, FIELDS)
         assert answer.status_code == 302

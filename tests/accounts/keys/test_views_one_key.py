@@ -1,4 +1,4 @@
-"""One key's page: addresses, caps, rotation; who may do what with whose key."""
+"""The page of one API key: allowed networks, caps, rotation, permissions."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ FIELDS = {"name": "batch script", "scopes": ["videos:read"], "expires": "30"}
 NO_CAPS = {"credits_per_month": "", "videos_per_day": "", "requests_per_minute": ""}
 
 
-def call(secret: str, address: str = "127.0.0.1") -> Any:
+def request_status(secret: str, address: str = "127.0.0.1") -> Any:
     client = Client(REMOTE_ADDR=address, raise_request_exception=False)
     return client.get("/v1/videos", headers={"Authorization": f"Bearer {secret}"})
 
@@ -33,7 +33,7 @@ def key_of(person: Person, **columns: Any) -> tuple[ApiKey, str]:
     return create_api_key(team=person.team, creator=person.user, name="k", **columns)
 
 
-def test_a_key_is_made_with_addresses_caps_and_an_exact_day(mia: Person) -> None:
+def test_create_a_key_with_networks_caps_and_exact_day(mia: Person) -> None:
     fields = {
         **FIELDS,
         "expires_on": "2030-12-31",
@@ -53,10 +53,10 @@ def test_a_key_is_made_with_addresses_caps_and_an_exact_day(mia: Person) -> None
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
-        ("allowed_networks", "the office", "“the” is no address"),
-        ("allowed_networks", "192.0.2.0/33", "is no address"),
-        ("allowed_networks", "fe80::1%eth0/64", "is no address"),
-        ("allowed_networks", "192.0.2.1\0", "is no address"),
+        ("allowed_networks", "the office", "“the” is not an IP address"),
+        ("allowed_networks", "192.0.2.0/33", "is not an IP address"),
+        ("allowed_networks", "fe80::1%eth0/64", "is not an IP address"),
+        ("allowed_networks", "192.0.2.1\0", "is not an IP address"),
         ("allowed_networks", " ".join(f"10.0.0.{number}" for number in range(51)), "At most 50"),
         ("expires_on", "2020-01-01", "from today on"),
         ("expires_on", "9999-12-31", "from today on"),
@@ -66,7 +66,7 @@ def test_a_key_is_made_with_addresses_caps_and_an_exact_day(mia: Person) -> None
         ("requests_per_minute", "many", "whole number"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_is_made(field: str, value: str, says: str, mia: Person) -> None:
+def test_invalid_fields_are_reported_and_no_key_is_created(field: str, value: str, says: str, mia: Person) -> None:
     answer = mia.htmx("/api-keys", {**FIELDS, field: value})
     assert answer.status_code == 422
     assert says in answer.content.decode()
@@ -85,15 +85,15 @@ def test_what_is_wrong_is_said_and_nothing_is_made(field: str, value: str, says:
         (["192.0.2.0/24", "2001:db8::/32"], "2001:db8::1", 200),
     ],
 )
-def test_a_key_works_from_its_addresses_alone(networks: list[str], address: str, status: int, mia: Person) -> None:
+def test_a_key_works_only_from_its_networks(networks: list[str], address: str, status: int, mia: Person) -> None:
     _, secret = key_of(mia, allowed_networks=networks)
-    answer = call(secret, address)
+    answer = request_status(secret, address)
     assert answer.status_code == status
     if status == 401:
         assert answer.json()["error"]["code"] == "address_not_allowed"
 
 
-def test_addresses_are_changed_and_locking_oneself_out_is_said(mia: Person) -> None:
+def test_changing_networks_warns_about_locking_oneself_out(mia: Person) -> None:
     key, secret = key_of(mia)
     path = f"/api-keys/{key.prefix}"
     assert "Yours is 127.0.0.1." in mia.get(path).content.decode()
@@ -101,30 +101,30 @@ def test_addresses_are_changed_and_locking_oneself_out_is_said(mia: Person) -> N
     page = mia.get(path).content.decode()
     assert "does not work from here" in page
     assert "192.0.2.0/24" in page
-    assert call(secret).status_code == 401
-    assert call(secret, "192.0.2.1").status_code == 200
+    assert request_status(secret).status_code == 401
+    assert request_status(secret, "192.0.2.1").status_code == 200
     mia.post(path, {"name": "renamed", "allowed_networks": ""})
-    assert call(secret).status_code == 200
+    assert request_status(secret).status_code == 200
     assert ApiKey.objects.get().name == "renamed"
     assert mia.post(path, {"name": "", "allowed_networks": "x"}).status_code == 422
 
 
-def test_the_last_use_is_written_with_its_address_once_a_minute(mia: Person) -> None:
+def test_the_last_use_is_recorded_once_per_minute(mia: Person) -> None:
     key, secret = key_of(mia)
     with time_machine.travel(datetime(2026, 5, 5, tzinfo=UTC), tick=False) as clock:
-        call(secret, "::ffff:192.0.2.1")
+        request_status(secret, "::ffff:192.0.2.1")
         clock.shift(30)
-        call(secret, "192.0.2.2")
+        request_status(secret, "192.0.2.2")
         key.refresh_from_db()
         assert (key.last_used_at, key.last_used_ip) == (datetime(2026, 5, 5, tzinfo=UTC), "192.0.2.1")
         clock.shift(31)
-        call(secret, "2001:db8::1")
+        request_status(secret, "2001:db8::1")
         key.refresh_from_db()
         assert (key.last_used_at, key.last_used_ip) == (timezone.now(), "2001:db8::1")
     assert "2001:db8::1" in mia.get("/api-keys").content.decode()
 
 
-def test_rotation_gives_the_same_key_with_another_secret_and_an_overlap(mia: Person) -> None:
+def test_rotation_creates_a_key_with_the_same_permissions_and_an_overlap(mia: Person) -> None:
     ends = timezone.now() + timedelta(days=100)
     old, old_secret = key_of(
         mia,
@@ -144,19 +144,19 @@ def test_rotation_gives_the_same_key_with_another_secret_and_an_overlap(mia: Per
         assert getattr(new, name) == getattr(old, name), name
     assert new.requests_per_minute == 700
     assert new.expires_at and abs(new.expires_at - ends) < timedelta(minutes=1)
-    assert (call(old_secret).status_code, call(new_secret).status_code) == (200, 200)
+    assert (request_status(old_secret).status_code, request_status(new_secret).status_code) == (200, 200)
     with time_machine.travel(timezone.now() + timedelta(hours=24, seconds=1)):
-        assert call(old_secret).json()["error"]["code"] == "expired_key"
-        assert call(new_secret).status_code == 200
+        assert request_status(old_secret).json()["error"]["code"] == "expired_key"
+        assert request_status(new_secret).status_code == 200
 
 
-def test_two_clicks_rotate_once_and_a_dead_key_never(mia: Person) -> None:
+def test_a_key_is_rotated_once_and_an_invalid_key_never(mia: Person) -> None:
     key, secret = key_of(mia)
     path = f"/api-keys/{key.prefix}/rotate"
     assert mia.post(path, {"overlap": "0"}).status_code == 201
-    assert call(secret).status_code == 401
+    assert request_status(secret).status_code == 401
     assert mia.post(path, {"overlap": "24"}).status_code == 302
-    assert call(secret).status_code == 401
+    assert request_status(secret).status_code == 401
     revoked, _ = key_of(mia)
     ApiKey.objects.filter(pk=revoked.pk).update(revoked_at=timezone.now())
     assert mia.post(f"/api-keys/{revoked.prefix}/rotate", {"overlap": "0"}).status_code == 302
@@ -165,7 +165,7 @@ def test_two_clicks_rotate_once_and_a_dead_key_never(mia: Person) -> None:
     assert ApiKey.objects.count() == 4
 
 
-def test_an_overlap_never_makes_the_old_key_live_longer(mia: Person) -> None:
+def test_an_overlap_does_not_extend_the_old_key(mia: Person) -> None:
     soon = timezone.now() + timedelta(minutes=5)
     key, _ = key_of(mia, expires_at=soon)
     mia.post(f"/api-keys/{key.prefix}/rotate", {"overlap": "720"})
@@ -173,30 +173,30 @@ def test_an_overlap_never_makes_the_old_key_live_longer(mia: Person) -> None:
     assert key.expires_at == soon
 
 
-def test_a_manager_caps_and_revokes_everyones_keys_but_gets_no_secret_of_theirs(
+def test_a_manager_caps_and_revokes_all_keys_but_cannot_rotate_them(
     alice: Person, mia: Person, bob: Person, charlie: Person
 ) -> None:
     key, secret = key_of(mia)
     path = f"/api-keys/{key.prefix}"
     changes = {"name": "k", "allowed_networks": "", **NO_CAPS, "requests_per_minute": "1"}
-    # Its creator names it, and cannot lift what a manager has set.
+    # The creator can rename it, but cannot change the caps that a manager set.
     assert alice.post(path, changes).status_code == 302
     assert mia.post(path, {**changes, "requests_per_minute": "1000"}).status_code == 302
     assert "requests_per_minute" not in mia.get(path).content.decode()
     assert ApiKey.objects.get().requests_per_minute == 1
-    assert [call(secret).status_code for _ in range(2)] == [200, 429]
+    assert [request_status(secret).status_code for _ in range(2)] == [200, 429]
     assert alice.post(f"{path}/rotate", {"overlap": "0"}).status_code == 404
     for stranger in (bob, charlie):
         assert stranger.get(path).status_code == 404
         for action in ("", "/rotate", "/revoke"):
             assert stranger.post(path + action, {**changes, "overlap": "0"}).status_code in {403, 404}
     assert alice.post(f"{path}/revoke")["Location"] == "/api-keys/team"
-    assert call(secret).json()["error"]["code"] == "revoked_key"
+    assert request_status(secret).json()["error"]["code"] == "revoked_key"
     assert alice.post(path, changes).status_code == 302
-    assert "does not work any more" in alice.get(path).content.decode()
+    assert "is no longer valid" in alice.get(path).content.decode()
 
 
-def test_pages_show_prefixes_and_never_a_hash(alice: Person) -> None:
+def test_pages_show_prefixes_but_no_hashes(alice: Person) -> None:
     key, secret = key_of(alice)
     for path in ("/api-keys", "/api-keys/team", f"/api-keys/{key.prefix}"):
         page = alice.get(path).content.decode()

@@ -1,4 +1,4 @@
-"""`grant`, `plan`, `create_team`, `create_key`, `drain_worker`: for scripts, with errors that say what to change."""
+"""The commands `grant`, `plan`, `create_team`, `create_key` and `drain_worker`: output and errors."""
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -13,84 +13,85 @@ from jobs.models import Worker
 
 
 @pytest.fixture
-def team(db):
+def team(db: None) -> Team:
     return ensure_personal_team(user=User.objects.create_user("a@example.com", name="Ada"))
 
 
-def said(capsys, *words: str) -> str:
-    call_command(*words)
+def output_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    call_command(*arguments)
     return capsys.readouterr().out.strip()
 
 
-def test_grant_gives_and_takes_back(team, capsys):
-    assert said(capsys, "grant", "a@example.com", "50", "--reason", "a gift") == "Ada has 1050 credits"
-    assert said(capsys, "grant", str(team.pk), "--reason", "a slip", "--", "-1050") == "Ada has 0 credits"
+def test_grant_adds_and_takes_back_credits(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+    assert output_of(capsys, "grant", "a@example.com", "50", "--reason", "a gift") == "Ada has 1050 credits"
+    assert output_of(capsys, "grant", str(team.pk), "--reason", "a slip", "--", "-1050") == "Ada has 0 credits"
     rows = LedgerEntry.objects.order_by("id").values_list("kind", "balance_delta", "reason")
     assert list(rows)[1:] == [("grant", 50, "a gift"), ("adjust", -1050, "a slip")]
     with pytest.raises(CommandError, match="credits"):
         call_command("grant", "Ada", "--reason", "too much", "--", "-1")
 
 
-@pytest.mark.parametrize("words", [["0"], ["5", "--reason", " "], ["9999999999999999999"]])
-def test_grant_refuses_what_makes_no_sense(words, team):
+@pytest.mark.parametrize("arguments", [["0"], ["5", "--reason", " "], ["9999999999999999999"]])
+def test_grant_rejects_invalid_arguments(arguments: list[str], team: Team) -> None:
     with pytest.raises(CommandError):
-        call_command("grant", "Ada", *words, *([] if "--reason" in words else ["--reason", "x"]))
+        call_command("grant", "Ada", *arguments, *([] if "--reason" in arguments else ["--reason", "x"]))
     assert LedgerEntry.objects.count() == 1
 
 
-def test_a_plan_is_made_changed_shown_and_assigned(team, capsys):
-    shown = said(capsys, "plan", "studio", "--set", "max_running=8", "--set", "allowed_formats=mp4,gif")
-    assert "max_running=8" in shown
-    assert "allowed_formats=mp4,gif" in shown
-    assert "weight=2" in said(capsys, "plan", "studio", "--set", "weight=2", "--set", "allowed_formats=")
+def test_a_plan_is_created_changed_and_assigned(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+    output = output_of(capsys, "plan", "studio", "--set", "max_running=8", "--set", "allowed_formats=mp4,gif")
+    assert "max_running=8" in output
+    assert "allowed_formats=mp4,gif" in output
+    assert "weight=2" in output_of(capsys, "plan", "studio", "--set", "weight=2", "--set", "allowed_formats=")
     plan = Plan.objects.get(name="studio")
     assert (plan.max_running, plan.weight, plan.allowed_formats) == (8, 2, None)
-    assert said(capsys, "plan", "studio", "--assign", "Ada") == "Ada is on studio"
+    assert output_of(capsys, "plan", "studio", "--assign", "Ada") == "Ada is on studio"
     assert Wallet.objects.get(team=team).plan == plan
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [["unknown"], ["new", "--set", "colour=red"], ["new", "--set", "weight=0"], ["new", "--set", "max_running=many"]],
 )
-def test_plan_says_what_is_wrong(words, db):
+def test_plan_rejects_invalid_arguments(arguments: list[str], db: None) -> None:
     with pytest.raises(CommandError, match=r"plan|FIELD=VALUE|weight|max_running"):
-        call_command("plan", *words)
+        call_command("plan", *arguments)
     assert not Plan.objects.filter(name="new").exists()
 
 
-def test_a_team_and_its_key(team, capsys):
-    number = said(capsys, "create_team", "Night shift", "--owner", "A@example.com")
-    made = Team.objects.get(pk=number)
-    assert made.memberships.get().role == Role.OWNER
-    words = ["create_key", "--email", "a@example.com", "--team", number, "--scopes", "videos:read,usage:read"]
-    principal = principal_for_key(said(capsys, *words, "--expires", "2999-01-01"), client_ip="127.0.0.1")
-    assert (principal.team, principal.scopes) == (made, {"videos:read", "usage:read"})
+def test_create_a_team_and_a_key(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+    number = output_of(capsys, "create_team", "Night shift", "--owner", "A@example.com")
+    created = Team.objects.get(pk=number)
+    assert created.memberships.get().role == Role.OWNER
+    arguments = ["create_key", "--email", "a@example.com", "--team", number, "--scopes", "videos:read,usage:read"]
+    principal = principal_for_key(output_of(capsys, *arguments, "--expires", "2999-01-01"), client_ip="127.0.0.1")
+    assert (principal.team, principal.scopes) == (created, {"videos:read", "usage:read"})
     assert principal.api_key is not None
+    assert principal.api_key.expires_at is not None
     assert principal.api_key.expires_at.year == 2999
 
 
 @pytest.mark.parametrize(
-    "words", [["--team", "nobody"], ["--scopes", "all"], ["--expires", "2001-01-01"], ["--expires", "soon"]]
+    "arguments", [["--team", "nobody"], ["--scopes", "all"], ["--expires", "2001-01-01"], ["--expires", "soon"]]
 )
-def test_create_key_says_what_is_wrong(words, team):
+def test_create_key_rejects_invalid_arguments(arguments: list[str], team: Team) -> None:
     with pytest.raises(CommandError):
-        call_command("create_key", "--email", "a@example.com", *words)
+        call_command("create_key", "--email", "a@example.com", *arguments)
 
 
-def test_a_key_is_for_members_and_within_their_role(team):
+def test_a_key_needs_a_membership_and_scopes_of_the_role(team: Team) -> None:
     User.objects.create_user("b@example.com")
-    with pytest.raises(CommandError, match="no member"):
+    with pytest.raises(CommandError, match="is not a member"):
         call_command("create_key", "--email", "b@example.com", "--team", str(team.pk))
     Membership.objects.create(team=team, user=User.objects.get(email="b@example.com"), role=Role.VIEWER)
     with pytest.raises(CommandError, match="viewer"):
         call_command("create_key", "--email", "b@example.com", "--team", str(team.pk), "--scopes", "videos:write")
 
 
-def test_a_worker_is_drained_and_resumed(db, capsys):
+def test_a_worker_is_drained_and_resumed(db: None, capsys: pytest.CaptureFixture[str]) -> None:
     worker = Worker.objects.create(name="w", pool="cpu", model="camera", device="cpu", last_heartbeat_at=DatabaseNow())
-    assert said(capsys, "drain_worker", "w") == "w now drains."
-    assert said(capsys, "drain_worker", str(worker.pk)) == "w drains already."
-    assert said(capsys, "drain_worker", "w", "--resume") == "w now claims jobs."
+    assert output_of(capsys, "drain_worker", "w") == "w now drains."
+    assert output_of(capsys, "drain_worker", str(worker.pk)) == "w drains already."
+    assert output_of(capsys, "drain_worker", "w", "--resume") == "w now claims jobs."
     with pytest.raises(CommandError, match="Registered workers: w"):
         call_command("drain_worker", "unknown")

@@ -1,4 +1,4 @@
-"""Closing an account: who may, what ends, and that nothing personal stays."""
+"""Closing an account: conditions, consequences, and that no personal data remains. Also profile and sessions."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ from tests.support.people import PASSWORD, Person, make_user
 
 
 def confirmed(person: Person) -> Client:
-    """The person's browser, after giving the password once more."""
+    """The person's browser, after confirming the password."""
     answer = person.client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     assert answer.status_code == 302
     return person.client
@@ -42,14 +42,14 @@ def close(person: Person) -> Any:
     return confirmed(person).post("/account/close", {"email": person.user.email}, follow=True)
 
 
-def everything() -> Iterator[str]:
-    """All rows of all tables as text, but for sessions, which are signed, and the audit log, which has its own end."""
+def all_rows() -> Iterator[str]:
+    """Yield all rows of all tables as text, except sessions (signed) and the audit log (with its own retention)."""
     for model in apps.get_models():
         if model not in {Session, AuditEntry}:
             yield from (json.dumps(row) for row in json.loads(serializers.serialize("json", model._base_manager.all())))
 
 
-def test_nothing_happens_without_the_password(charlie: Person) -> None:
+def test_closing_needs_the_password(charlie: Person) -> None:
     answer = charlie.get("/account/close")
     assert answer["Location"].startswith("/accounts/reauthenticate/")
     charlie.post("/account/close", {"email": charlie.user.email})
@@ -57,13 +57,13 @@ def test_nothing_happens_without_the_password(charlie: Person) -> None:
 
 
 @pytest.mark.parametrize("typed", ["", "somebody@else.com", "charlie", "\0", "x" * 400])
-def test_the_address_has_to_be_typed(typed: str, charlie: Person) -> None:
+def test_the_email_address_must_be_entered(typed: str, charlie: Person) -> None:
     answer = confirmed(charlie).post("/account/close", {"email": typed})
     assert answer.status_code == 422
     assert User.objects.get(pk=charlie.user.pk).is_active
 
 
-def test_closing_ends_sessions_keys_and_work(charlie: Person, make_job: Callable[..., Job]) -> None:
+def test_closing_ends_sessions_keys_and_jobs(charlie: Person, make_job: Callable[..., Job]) -> None:
     queued, done = make_job(charlie), make_job(charlie, State.COMPLETED)
     key, _ = create_api_key(team=charlie.team, creator=charlie.user, name="script")
     other = Client()
@@ -72,7 +72,7 @@ def test_closing_ends_sessions_keys_and_work(charlie: Person, make_job: Callable
 
     answer = close(charlie)
 
-    assert "Your account is closed" in answer.content.decode()
+    assert "Your account was closed" in answer.content.decode()
     assert charlie.get("/history").status_code == other.get("/history").status_code == 302
     assert ApiKey.objects.get(pk=key.pk).revoked_at
     queued.refresh_from_db()
@@ -85,7 +85,7 @@ def test_closing_ends_sessions_keys_and_work(charlie: Person, make_job: Callable
     assert refused.status_code == 200
 
 
-def test_what_money_and_history_point_at_stays_and_names_nobody(charlie: Person, make_job: Callable[..., Job]) -> None:
+def test_rows_of_ledger_and_history_stay_without_personal_data(charlie: Person, make_job: Callable[..., Job]) -> None:
     User.objects.filter(pk=charlie.user.pk).update(name="Charlie Chaplin")
     charlie.user.refresh_from_db()
     make_job(charlie)
@@ -112,10 +112,10 @@ def test_what_money_and_history_point_at_stays_and_names_nobody(charlie: Person,
     for model in (EmailAddress, Authenticator, SocialAccount, UserSession, Membership):
         assert not model.objects.filter(user=user).exists(), model
     assert LedgerEntry.objects.filter(team=charlie.team).count() > before
-    assert [row for row in everything() if "charlie" in row.lower()] == []
+    assert [row for row in all_rows() if "charlie" in row.lower()] == []
 
 
-def test_the_only_owner_of_others_is_told_to_hand_over(alice: Person, mia: Person) -> None:
+def test_the_only_owner_of_a_shared_team_cannot_close_the_account(alice: Person, mia: Person) -> None:
     page = confirmed(alice).get("/account/close").content.decode()
     assert alice.team.name in page
     assert 'name="email"' not in page
@@ -125,14 +125,12 @@ def test_the_only_owner_of_others_is_told_to_hand_over(alice: Person, mia: Perso
     assert Membership.objects.filter(team=alice.team).count() == 2
 
     Membership.objects.filter(user=mia.user).update(role=Role.OWNER)
-    assert "Your account is closed" in close(alice).content.decode()
+    assert "Your account was closed" in close(alice).content.decode()
     assert Team.objects.get(pk=alice.team.pk).deleted_at is None
     assert list(Membership.objects.filter(team=alice.team).values_list("user", flat=True)) == [mia.user.pk]
 
 
-def test_a_member_leaves_and_the_work_for_the_team_stays(
-    alice: Person, mia: Person, make_job: Callable[..., Job]
-) -> None:
+def test_videos_made_for_other_teams_stay(alice: Person, mia: Person, make_job: Callable[..., Job]) -> None:
     hers, done = make_job(mia), make_job(mia, State.COMPLETED)
     make_job(alice)
     delete_account(user=mia.user)
@@ -141,7 +139,7 @@ def test_a_member_leaves_and_the_work_for_the_team_stays(
     assert Job.objects.filter(team=alice.team, state=State.QUEUED).count() == 1
 
 
-def test_a_failing_receiver_undoes_it_all(charlie: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_a_receiver_rolls_back(charlie: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(**_: Any) -> None:
         raise Conflict("not now")
 
@@ -155,20 +153,20 @@ def test_a_failing_receiver_undoes_it_all(charlie: Person, monkeypatch: pytest.M
     assert Membership.objects.filter(user=charlie.user).exists()
 
 
-def test_a_browser_is_signed_out_from_afar(charlie: Person) -> None:
+def test_another_browser_is_signed_out(charlie: Person) -> None:
     browsers = [Client(), Client()]
     for browser in browsers:
         browser.post("/accounts/login/", {"login": charlie.user.email, "password": PASSWORD})
     here, there = browsers
     session = UserSession.objects.get(session_key=there.cookies["sessionid"].value)
-    assert "This one" in here.get("/accounts/sessions/").content.decode()
+    assert "This browser" in here.get("/accounts/sessions/").content.decode()
     answer = here.post(f"/account/sessions/{session.pk}/end", follow=True)
-    assert "That browser is signed out." in answer.content.decode()
+    assert "The browser was signed out." in answer.content.decode()
     assert there.get("/history").status_code == 302
     assert here.get("/history").status_code == 200
 
 
-def test_nobody_signs_others_out(charlie: Person, alice: Person) -> None:
+def test_sessions_of_others_cannot_be_ended(charlie: Person, alice: Person) -> None:
     there = Client()
     there.post("/accounts/login/", {"login": alice.user.email, "password": PASSWORD})
     session = UserSession.objects.get(user=alice.user)
@@ -178,7 +176,7 @@ def test_nobody_signs_others_out(charlie: Person, alice: Person) -> None:
     assert there.get("/history").status_code == 200
 
 
-def test_the_profile_is_kept_and_its_language_is_the_pages(charlie: Person) -> None:
+def test_the_profile_is_saved_and_sets_the_language(charlie: Person) -> None:
     answer = charlie.client.post("/account", {"name": "Charlie", "language": "zh-hans"}, follow=True)
     assert 'lang="zh-hans"' in answer.content.decode()
     assert User.objects.values_list("name", "language").get(pk=charlie.user.pk) == ("Charlie", "zh-hans")
@@ -187,5 +185,5 @@ def test_the_profile_is_kept_and_its_language_is_the_pages(charlie: Person) -> N
 
 
 @pytest.mark.parametrize("fields", [{"language": "xx"}, {"name": "\0", "language": "en"}, {"name": "x" * 121}])
-def test_a_bad_profile_is_refused(fields: dict[str, str], charlie: Person) -> None:
+def test_an_invalid_profile_is_rejected(fields: dict[str, str], charlie: Person) -> None:
     assert charlie.post("/account", fields).status_code == 422

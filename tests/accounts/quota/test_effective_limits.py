@@ -1,4 +1,4 @@
-"""The limits in force: the plan's, and over them the team's own."""
+"""Effective limits: those of the plan, replaced by the team's override."""
 
 import pytest
 from django.db import connection
@@ -15,34 +15,32 @@ def team(db: None) -> Team:
     return provision_team(name="t", owner=User.objects.create_user("a@example.com"))
 
 
-def test_without_an_override_the_plan_holds(team: Team) -> None:
+def test_without_an_override_the_plan_applies(team: Team) -> None:
     Plan.objects.update(max_frames=24, allowed_formats=["mp4"], rollover=True)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        effective_limits = effective_limits_of(team)
+    with CaptureQueriesContext(connection) as queries:
+        limits = effective_limits_of(team)
     assert len(queries) == 1
-    assert (effective_limits.plan, effective_limits.weight, effective_limits.max_running) == ("standard", 1, 4)
-    assert (effective_limits.max_frames, effective_limits.allowed_formats, effective_limits.rollover) == (
+    assert (limits.plan, limits.weight, limits.max_running) == ("standard", 1, 4)
+    assert (limits.max_frames, limits.allowed_formats, limits.rollover) == (
         24,
         ("mp4",),
         True,
     )
-    assert (effective_limits.max_steps, effective_limits.allowed_models, effective_limits.storage_bytes) == (
+    assert (limits.max_steps, limits.allowed_models, limits.storage_bytes) == (
         None,
         None,
         None,
     )
 
 
-def test_an_override_wins_where_it_says_something(team: Team) -> None:
+def test_an_override_replaces_the_limits_that_it_sets(team: Team) -> None:
     Plan.objects.update(max_frames=24, max_steps=50, rollover=True, allowed_models=["camera"])
     PlanOverride.objects.create(team=team, weight=5, max_frames=0, rollover=False, allowed_models=[])
-    effective_limits = effective_limits_of(team)
+    limits = effective_limits_of(team)
     assert (
-        effective_limits.weight,
-        effective_limits.max_frames,
-        effective_limits.rollover,
-        effective_limits.allowed_models,
+        limits.weight,
+        limits.max_frames,
+        limits.rollover,
+        limits.allowed_models,
     ) == (5, 0, False, ())
-    assert (effective_limits.max_steps, effective_limits.max_running) == (50, 4)
+    assert (limits.max_steps, limits.max_running) == (50, 4)

@@ -1,4 +1,4 @@
-"""Mails at 80 and 100 %: once a month and level, in the person's language, and none lost to a dead mail server."""
+"""Emails at 80 and 100 %: once per month and level, in the user's language, and none lost in an outage."""
 
 import threading
 from datetime import UTC, date, datetime, timedelta
@@ -19,11 +19,11 @@ from accounts.teams.services import provision_team
 
 NOW = datetime(2031, 3, 20, 12, tzinfo=UTC)
 TODAY = NOW.date()
-WITHOUT_SERVER = "django.core.mail.backends.smtp.EmailBackend"
+UNREACHABLE_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
 
 class Refusing(Memory):
-    """A mail server that knows no Ana."""
+    """A mail server that rejects Ana's email address."""
 
     def send_messages(self, messages: Any) -> int:
         if messages[0].to == ["ana@example.com"]:
@@ -33,7 +33,7 @@ class Refusing(Memory):
 
 @pytest.fixture
 def team(db: None) -> Team:
-    """Ana owns it, Ben is an admin and reads Chinese, Mia is a member; 1,000 credits a month."""
+    """Ana is the owner, Ben an admin who reads Chinese, Mia a member; 1,000 credits per month."""
     ana, ben, mia = (User.objects.create_user(f"{name}@example.com") for name in ("ana", "ben", "mia"))
     team = provision_team(name="Studio", owner=ana)
     User.objects.filter(pk=ben.pk).update(language="zh-hans")
@@ -44,76 +44,76 @@ def team(db: None) -> Team:
     return team
 
 
-def use(team: Team, amount: int, day: date = TODAY) -> None:
+def record_usage(team: Team, amount: int, day: date = TODAY) -> None:
     row, _ = UsageDay.objects.get_or_create(team=team, day=day, model="camera", user=None, api_key=None)
     UsageDay.objects.filter(pk=row.pk).update(credits=amount)
 
 
 def run(now: datetime = NOW) -> list[tuple[str, str]]:
-    """Who got which subject in one round of reconciler and side worker."""
+    """Return recipients and subjects of one run of both maintenance tasks."""
     mail.outbox.clear()
     create_due_warnings(now=now)
     send_due_warnings(now=now)
     return [(message.to[0], message.subject) for message in mail.outbox]
 
 
-def test_each_level_is_mailed_once_to_owners_and_admins_in_their_language(team: Team) -> None:
-    use(team, 799)
+def test_owners_and_admins_get_one_email_per_level_in_their_language(team: Team) -> None:
+    record_usage(team, 799)
     assert run() == []
-    use(team, 830)
+    record_usage(team, 830)
     assert run() == [
         ("ana@example.com", "Studio has used 83% of this month's credits"),
         ("ben@example.com", "Studio 本月的点数已用 83%"),
     ]
-    use(team, 999)
+    record_usage(team, 999)
     assert run() == []
-    use(team, 1000)
+    record_usage(team, 1000)
     assert [subject for _to, subject in run()] == [
         "Studio has used all credits of this month",
         "Studio 本月的点数已用完",
     ]
-    use(team, 1500)
+    record_usage(team, 1500)
     assert run() == []
 
 
-def test_the_mail_says_how_much_is_left_and_where_to_look(team: Team) -> None:
-    use(team, 830)
+def test_the_email_contains_balance_and_url(team: Team) -> None:
+    record_usage(team, 830)
     run()
     body = str(mail.outbox[0].body)
     assert "The team Studio has used 830 of 1,000 credits (83%)." in body
-    assert "1,000 credits are left to spend. New ones come on April 1, 2031." in body
+    assert "1,000 credits are left to spend. New credits are granted on April 1, 2031." in body
     assert "http://localhost:8000/usage" in body
 
 
-def test_the_next_month_begins_anew(team: Team) -> None:
-    use(team, 1000)
+def test_the_next_month_starts_at_zero(team: Team) -> None:
+    record_usage(team, 1000)
     assert len(run()) == 2
     april = NOW + timedelta(days=31)
     assert run(april) == []
-    use(team, 800, april.date())
+    record_usage(team, 800, april.date())
     assert len(run(april)) == 2
 
 
-def test_at_once_beyond_both_levels_there_is_one_mail_each(team: Team) -> None:
-    use(team, 1000)
+def test_reaching_both_levels_at_once_sends_one_email_each(team: Team) -> None:
+    record_usage(team, 1000)
     assert len(run()) == 2
     assert sorted(QuotaWarning.objects.values_list("percent", flat=True)) == [80, 100]
     assert not QuotaWarning.objects.filter(finished_at=None).exists()
 
 
-def test_without_monthly_credits_it_is_the_share_of_all_there_was(team: Team) -> None:
+def test_without_monthly_credits_the_percentage_is_of_used_plus_balance(team: Team) -> None:
     Wallet.objects.filter(team=team).update(plan=Plan.objects.create(name="none"), balance=201)
-    use(team, 799)
+    record_usage(team, 799)
     assert run() == []
     Wallet.objects.filter(team=team).update(balance=200)
-    use(team, 800)
+    record_usage(team, 800)
     assert run()[0] == ("ana@example.com", "Studio has used 80% of this month's credits")
-    assert "New ones" not in str(mail.outbox[0].body)
+    assert "New credits" not in str(mail.outbox[0].body)
     assert CreditUsage(used=0, balance=0, monthly=None).percent == 0
 
 
-def test_closed_teams_and_people_hear_nothing(team: Team) -> None:
-    use(team, 1000)
+def test_closed_accounts_and_deleted_teams_get_no_email(team: Team) -> None:
+    record_usage(team, 1000)
     User.objects.filter(email="ana@example.com").update(is_active=False)
     assert [to for to, _subject in run()] == ["ben@example.com"]
     QuotaWarning.objects.all().delete()
@@ -121,81 +121,83 @@ def test_closed_teams_and_people_hear_nothing(team: Team) -> None:
     assert run() == []
 
 
-def test_a_dead_mail_server_delays_and_loses_none(team: Team, settings: Any) -> None:
+def test_an_unreachable_mail_server_delays_emails_and_loses_none(team: Team, settings: Any) -> None:
     memory = settings.EMAIL_BACKEND
-    settings.EMAIL_BACKEND, settings.EMAIL_PORT = WITHOUT_SERVER, 1
-    use(team, 830)
+    settings.EMAIL_BACKEND, settings.EMAIL_PORT = UNREACHABLE_BACKEND, 1
+    record_usage(team, 830)
     assert run() == []
     settings.EMAIL_BACKEND = memory
-    assert run(NOW + timedelta(minutes=1)) == []  # it is asked seldom
+    assert run(NOW + timedelta(minutes=1)) == []  # within the retry interval
     assert len(run(NOW + timedelta(minutes=6))) == 2
     assert run(NOW + timedelta(minutes=30)) == []
 
 
-def test_a_dead_mail_server_is_asked_for_one_mail_alone(
+def test_an_unreachable_mail_server_is_tried_once_per_interval(
     team: Team, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings.EMAIL_BACKEND, settings.EMAIL_PORT = WITHOUT_SERVER, 1
+    settings.EMAIL_BACKEND, settings.EMAIL_PORT = UNREACHABLE_BACKEND, 1
     other = provision_team(name="Other", owner=User.objects.create_user("otto@example.com"))
     for one in (team, other):
-        use(one, 5000)
+        record_usage(one, 5000)
     for minute in (0, 1, 2):
         run(NOW + timedelta(minutes=minute))
     assert sum("email_send_failed" in record.getMessage() for record in caplog.records) == 1
 
 
-def test_who_has_the_mail_does_not_get_it_again(team: Team) -> None:
-    use(team, 830)
+def test_a_user_who_got_the_email_does_not_get_it_again(team: Team) -> None:
+    record_usage(team, 830)
     create_due_warnings(now=NOW)
     ana = User.objects.get(email="ana@example.com")
-    QuotaWarning.objects.update(sent_to=[ana.pk], next_attempt_at=NOW - timedelta(seconds=1))  # then the process died
+    QuotaWarning.objects.update(
+        sent_to=[ana.pk], next_attempt_at=NOW - timedelta(seconds=1)
+    )  # then the process was killed
     assert [to for to, _subject in run()] == ["ben@example.com"]
 
 
-def test_an_address_that_is_refused_for_good_keeps_nobody_waiting(team: Team, settings: Any) -> None:
+def test_a_rejected_email_address_does_not_delay_others(team: Team, settings: Any) -> None:
     settings.EMAIL_BACKEND = f"{__name__}.Refusing"
-    use(team, 830)
+    record_usage(team, 830)
     assert [to for to, _subject in run()] == ["ben@example.com"]
     assert not QuotaWarning.objects.filter(finished_at=None).exists()
 
 
-def test_what_is_no_longer_true_is_not_sent_and_may_come_again(team: Team) -> None:
-    use(team, 830)
+def test_a_warning_below_its_level_is_not_sent_but_may_recur(team: Team) -> None:
+    record_usage(team, 830)
     create_due_warnings(now=NOW)
     Plan.objects.filter(name="monthly").update(monthly_credits=2000)
     send_due_warnings(now=NOW)
     assert mail.outbox == []
     assert not QuotaWarning.objects.exists()
-    use(team, 1600)
+    record_usage(team, 1600)
     assert len(run()) == 2
 
 
-def test_a_month_that_is_over_is_let_go(team: Team) -> None:
-    use(team, 830)
+def test_warnings_of_past_months_are_dropped(team: Team) -> None:
+    record_usage(team, 830)
     create_due_warnings(now=NOW)
     assert send_due_warnings(now=NOW + timedelta(days=31)) == 0
     assert QuotaWarning.objects.get().finished_at is not None
 
 
-def test_a_line_break_in_a_name_cannot_break_the_mail(team: Team) -> None:
+def test_a_line_break_in_a_name_does_not_break_the_header(team: Team) -> None:
     Team.objects.filter(pk=team.pk).update(name="Studio\r\nBcc: all@example.com")
-    use(team, 830)
+    record_usage(team, 830)
     assert run()[0] == ("ana@example.com", "Studio Bcc: all@example.com has used 83% of this month's credits")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_processes_that_run_at_once_send_each_mail_once(team: Team) -> None:
-    use(team, 1000)
+def test_concurrent_processes_send_each_email_once(team: Team) -> None:
+    record_usage(team, 1000)
     mail.outbox.clear()
     start = threading.Barrier(4)
 
-    def both() -> None:
+    def run_both() -> None:
         start.wait()
         create_due_warnings(now=NOW)
         send_due_warnings(now=NOW)
         connections.close_all()
 
-    for thread in (threads := [threading.Thread(target=both) for _ in range(4)]):
+    for thread in (threads := [threading.Thread(target=run_both) for _ in range(4)]):
         thread.start()
     for thread in threads:
         thread.join()
@@ -203,11 +205,11 @@ def test_processes_that_run_at_once_send_each_mail_once(team: Team) -> None:
     assert sorted(message.to[0] for message in mail.outbox) == ["ana@example.com", "ben@example.com"]
 
 
-def test_one_round_asks_a_fixed_number_of_questions(team: Team, django_assert_num_queries: Any) -> None:
+def test_the_number_of_queries_does_not_grow_with_teams(team: Team, django_assert_num_queries: Any) -> None:
     for number in range(5):
         other = provision_team(name=f"team{number}", owner=User.objects.create_user(f"owner{number}@example.com"))
-        use(other, 10)
-    with django_assert_num_queries(3):  # who was warned, what was used, which wallets
+        record_usage(other, 10)
+    with django_assert_num_queries(3):  # existing warnings, usage, wallets
         create_due_warnings(now=NOW)
-    with django_assert_num_queries(2):  # months that are over, what is due
+    with django_assert_num_queries(2):  # past months, due warnings
         send_due_warnings(now=NOW)

@@ -1,5 +1,6 @@
-"""What each movement of credits counts, and on which day."""
+"""Usage counts of each movement of credits, and the day on which it counts."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 import pytest
@@ -15,20 +16,22 @@ from jobs.queue.finish import fail_job
 from jobs.queue.ledger_check import find_discrepancies
 from jobs.videos.cleanup import delete_due_files
 from tests.support import videos
+from tests.support.people import Person
 from tests.support.videos import claim_next
 
 pytestmark = pytest.mark.django_db
+Submit = Callable[..., Job]
 
 
 def complete(job: Job, gpu_seconds: float = 1.25) -> None:
     videos.complete(job, gpu_seconds=gpu_seconds, result_bytes=4000)
 
 
-def counted() -> list[tuple]:
+def counted() -> list[tuple[int, int, int, float]]:
     return list(UsageDay.objects.order_by("id").values_list("credits", "videos", "completed", "gpu_seconds"))
 
 
-def test_a_submit_counts_what_is_promised_by_person_key_and_model(submit, alice):
+def test_a_submission_counts_the_reserve_by_person_key_and_model(submit: Submit, alice: Person) -> None:
     job = submit()
     row = UsageDay.objects.get()
     assert (row.team, row.user, row.api_key, row.model) == (alice.team, alice.user, ApiKey.objects.get(), "camera")
@@ -38,7 +41,7 @@ def test_a_submit_counts_what_is_promised_by_person_key_and_model(submit, alice)
     assert counted() == [(2 * job.quoted_credits, 2, 0, 0)]
 
 
-def test_a_finished_video_counts_what_was_charged_and_what_is_stored(submit, alice):
+def test_a_completed_video_counts_its_charge_and_stored_bytes(submit: Submit, alice: Person) -> None:
     submit(num_frames=32, steps=100, resolution="512p")
     complete(claim_next())
     job = Job.objects.get()
@@ -49,7 +52,7 @@ def test_a_finished_video_counts_what_was_charged_and_what_is_stored(submit, ali
 
 
 @pytest.mark.parametrize("end", ["cancel", "fail"])
-def test_what_costs_nothing_counts_nothing(end, submit):
+def test_a_video_without_charge_counts_nothing(end: str, submit: Submit) -> None:
     job = submit()
     if end == "cancel":
         cancel_job(job=job)
@@ -59,7 +62,7 @@ def test_what_costs_nothing_counts_nothing(end, submit):
     assert not list(find_discrepancies())
 
 
-def test_a_video_counts_on_the_day_of_its_submit(submit):
+def test_a_video_counts_on_the_day_of_its_submission(submit: Submit) -> None:
     with time_machine.travel(datetime(2026, 5, 31, 23, 59, 59, tzinfo=UTC), tick=False):
         submit()
     with time_machine.travel(datetime(2026, 6, 1, 0, 0, 1, tzinfo=UTC), tick=False):
@@ -72,7 +75,7 @@ def test_a_video_counts_on_the_day_of_its_submit(submit):
     assert not list(find_discrepancies())
 
 
-def test_deleting_a_video_frees_its_bytes_once(submit, alice):
+def test_deleting_a_video_frees_its_bytes_once(submit: Submit, alice: Person) -> None:
     submit()
     complete(claim_next())
     delete_job(job=Job.objects.get())

@@ -1,4 +1,4 @@
-"""Invitations: for people with and without an account, single use, revocable; and every refusal."""
+"""Invitations: for people with and without an account, single use, revocable, with all error cases."""
 
 import re
 from datetime import timedelta
@@ -30,12 +30,12 @@ def send(by: Person, email: str = NEW, role: str = "member", **more: Any) -> Any
 
 @pytest.fixture
 def link(team: Team) -> str:
-    """Of an invitation to Nora, who has no account."""
+    """The link of an invitation to Nora, who has no account."""
     assert send(at(team, "alice")).status_code == 302
     return link_in_mail()
 
 
-def test_the_mail_says_who_invites_to_what_and_where(link: str) -> None:
+def test_content_of_the_email(link: str) -> None:
     (message,) = mail.outbox
     assert message.to == [NEW]
     assert message.subject == "alice@example.com invites you to Studio on Mutoscope"
@@ -45,19 +45,19 @@ def test_the_mail_says_who_invites_to_what_and_where(link: str) -> None:
     assert bytes(Invitation.objects.get().secret_sha256) not in link.encode()
 
 
-def test_the_mail_is_in_the_language_that_the_person_chose_else_in_the_inviters(team: Team) -> None:
-    there = at(team, "alice")
-    there.client.post("/language", {"language": "zh-hans"})
-    send(there)
+def test_language_of_the_email(team: Team) -> None:
+    owner = at(team, "alice")
+    owner.client.post("/language", {"language": "zh-hans"})
+    send(owner)
     assert "邀请你加入" in mail.outbox[-1].subject
     assert "加入" in mail.outbox[-1].body
     make_user("eve@example.com")
     User.objects.filter(email="eve@example.com").update(language="en")
-    send(there, "eve@example.com")
+    send(owner, "eve@example.com")
     assert "invites you to Studio" in mail.outbox[-1].subject
 
 
-def test_a_name_with_a_line_break_becomes_no_header(team: Team) -> None:
+def test_a_line_break_in_a_name_does_not_become_a_header(team: Team) -> None:
     Team.objects.filter(pk=team.pk).update(name="Studio\nBcc: x@example.com")
     send(at(team, "alice"))
     assert mail.outbox[-1].recipients() == [NEW]
@@ -65,11 +65,11 @@ def test_a_name_with_a_line_break_becomes_no_header(team: Team) -> None:
 
 
 def sign_up(client: Client, link: str) -> Any:
-    """From the link through the sign-up page and the mailed code, back to the link."""
+    """Sign up, starting at the invitation's link, and return the page of the link."""
     page = client.get(link).content.decode()
-    address = re.search(r'href="(/accounts/signup/\?[^"]+)"', page)
-    assert address
-    form = client.get(address[1].replace("&amp;", "&")).content.decode()
+    href = re.search(r'href="(/accounts/signup/\?[^"]+)"', page)
+    assert href
+    form = client.get(href[1].replace("&amp;", "&")).content.decode()
     assert f'value="{NEW}"' in form
     back = re.search(r'name="next"\s+value="([^"]+)"', form)
     assert back
@@ -80,46 +80,46 @@ def sign_up(client: Client, link: str) -> Any:
 
 
 @pytest.mark.parametrize("mode", ["open", "invite"])
-def test_somebody_without_an_account_signs_up_and_joins(
+def test_a_person_without_an_account_signs_up_and_joins(
     mode: str, link: str, team: Team, anonymous: Client, settings: Any
 ) -> None:
     settings.SIGNUP_MODE = mode
     page = text_of(anonymous.get(link))
     assert "alice@example.com invites you to the team Studio, with the role: Member" in page
 
-    answer = sign_up(anonymous, link)
-    assert answer.redirect_chain[-1][0] == link
-    assert "Join the team" in text_of(answer)
-    answer = anonymous.post(link, follow=True)
-    assert answer.redirect_chain[-1][0] == "/history"
-    assert "You are in the team Studio now" in text_of(answer)
+    response = sign_up(anonymous, link)
+    assert response.redirect_chain[-1][0] == link
+    assert "Join the team" in text_of(response)
+    response = anonymous.post(link, follow=True)
+    assert response.redirect_chain[-1][0] == "/history"
+    assert "You joined the team Studio" in text_of(response)
     assert role_of(team, "nora") == "member"
     assert Invitation.objects.get().accepted_by == User.objects.get(email=NEW)
 
 
-def test_where_only_the_invited_sign_up_nobody_else_does(link: str, anonymous: Client, settings: Any) -> None:
+def test_only_the_invited_email_address_may_sign_up(link: str, anonymous: Client, settings: Any) -> None:
     settings.SIGNUP_MODE = "invite"
     anonymous.get(link)
     anonymous.post("/accounts/signup/", {"email": "eve@example.com", "password1": PASSWORD}, follow=True)
     assert not User.objects.filter(email="eve@example.com").exists()
 
 
-def test_somebody_with_an_account_signs_in_and_joins(link: str, team: Team, anonymous: Client) -> None:
+def test_a_person_with_an_account_signs_in_and_joins(link: str, team: Team, anonymous: Client) -> None:
     make_user(NEW)
     page = anonymous.get(link).content.decode()
     assert f"/accounts/login/?next={link}" in page
-    answer = anonymous.post("/accounts/login/", {"login": NEW, "password": PASSWORD, "next": link})
-    assert answer["Location"] == link
+    response = anonymous.post("/accounts/login/", {"login": NEW, "password": PASSWORD, "next": link})
+    assert response["Location"] == link
     anonymous.post(link)
     assert role_of(team, "nora") == "member"
 
 
-def test_a_signed_out_click_joins_nobody(link: str, team: Team, anonymous: Client) -> None:
+def test_a_signed_out_visitor_cannot_join(link: str, team: Team, anonymous: Client) -> None:
     assert "Sign in" in text_of(anonymous.post(link))
     assert Membership.objects.filter(team=team).count() == 4
 
 
-def test_another_account_is_told_which_one_is_meant_and_how_to_switch(link: str, team: Team, charlie: Person) -> None:
+def test_another_account_is_asked_to_switch(link: str, team: Team, charlie: Person) -> None:
     page = charlie.get(link)
     assert "You are signed in as charlie@example.com" in text_of(page)
     assert "sign in as nora@example.com" in text_of(page)
@@ -130,17 +130,17 @@ def test_another_account_is_told_which_one_is_meant_and_how_to_switch(link: str,
     assert charlie.post("/accounts/logout/", {"next": link})["Location"] == link
 
 
-def test_an_address_that_is_not_confirmed_is_not_the_invited_one(link: str, team: Team, charlie: Person) -> None:
-    address = EmailAddress.objects.create(user=charlie.user, email=NEW, verified=False)
+def test_an_unconfirmed_email_address_cannot_join(link: str, team: Team, charlie: Person) -> None:
+    email_address = EmailAddress.objects.create(user=charlie.user, email=NEW, verified=False)
     charlie.post(link)
     assert role_of(team, "charlie") is None
-    address.verified = True
-    address.save()
+    email_address.verified = True
+    email_address.save()
     charlie.post(link)
     assert role_of(team, "charlie") == "member"
 
 
-def test_a_link_that_does_not_work_is_one_page_whatever_the_reason(team: Team, charlie: Person) -> None:
+def test_all_invalid_links_show_the_same_page(team: Team, charlie: Person) -> None:
     pages = {charlie.get("/join/never-sent"), charlie.get("/join/%00"), charlie.get("/join/%ED%A0%80")}
     owner = at(team, "alice")
 
@@ -150,7 +150,7 @@ def test_a_link_that_does_not_work_is_one_page_whatever_the_reason(team: Team, c
 
     used = invited()
     charlie.post(used)
-    charlie.get("/")  # where the toast is shown
+    charlie.get("/")  # shows and clears the message
     pages |= {charlie.get(used), charlie.post(used)}
     Membership.objects.filter(user=charlie.user, team=team).delete()
 
@@ -170,13 +170,13 @@ def test_a_link_that_does_not_work_is_one_page_whatever_the_reason(team: Team, c
     pages |= {charlie.get(closing), charlie.post(closing)}
 
     assert {page.status_code for page in pages} == {404}
-    seen = {re.sub(r'(csrf\w*|nonce|"X-CSRFToken")[^>]*|value="[^"]*"', "", page.content.decode()) for page in pages}
-    assert len(seen) == 1
-    assert "This invitation does not work any more" in seen.pop()
+    texts = {re.sub(r'(csrf\w*|nonce|"X-CSRFToken")[^>]*|value="[^"]*"', "", page.content.decode()) for page in pages}
+    assert len(texts) == 1
+    assert "This invitation is no longer valid" in texts.pop()
     assert role_of(team, "charlie") is None
 
 
-def test_seven_days_are_the_rule_and_resending_starts_them_anew(team: Team) -> None:
+def test_resending_renews_the_seven_days(team: Team) -> None:
     owner = at(team, "alice")
     owner.post("/team", {"email": NEW, "role": "member"})
     invitation = Invitation.objects.get()
@@ -207,55 +207,55 @@ def test_who_may_invite_with_which_role(by: str, role: str, status: int, team: T
 
 
 @pytest.mark.parametrize("email", ["", "nobody", "a@b\0.com", "x" * 300 + "@example.com"])
-def test_what_is_no_address_is_refused(email: str, team: Team) -> None:
+def test_an_invalid_email_address_is_rejected(email: str, team: Team) -> None:
     assert send(at(team, "alice"), email).status_code == 422
     assert not mail.outbox
 
 
-def test_members_and_the_invited_are_not_invited_again(team: Team) -> None:
-    there = at(team, "alice")
-    assert "is in the team already" in text_of(send(there, "MO@example.com"))
-    send(there)
-    assert "is invited already" in text_of(send(there, NEW.upper()))
+def test_members_and_invited_people_cannot_be_invited_again(team: Team) -> None:
+    owner = at(team, "alice")
+    assert "is already a member of the team" in text_of(send(owner, "MO@example.com"))
+    send(owner)
+    assert "has already been invited" in text_of(send(owner, NEW.upper()))
     assert len(mail.outbox) == 1
     Invitation.objects.update(expires_at=timezone.now())
-    assert send(there).status_code == 302
+    assert send(owner).status_code == 302
 
 
-def test_so_many_invitations_may_be_open(team: Team, settings: Any) -> None:
+def test_the_number_of_open_invitations_is_limited(team: Team, settings: Any) -> None:
     settings.MAX_OPEN_INVITATIONS = 2
-    there = at(team, "alice")
-    answers = [send(there, f"n{number}@example.com") for number in range(3)]
-    assert [answer.status_code for answer in answers] == [302, 302, 422]
-    assert "2 invitations are open" in text_of(answers[-1])
+    owner = at(team, "alice")
+    responses = [send(owner, f"n{number}@example.com") for number in range(3)]
+    assert [response.status_code for response in responses] == [302, 302, 422]
+    assert "limit of 2 open invitations" in text_of(responses[-1])
 
 
-def test_so_many_mails_leave_in_an_hour(team: Team, settings: Any) -> None:
+def test_emails_per_team_are_limited(team: Team, settings: Any) -> None:
     settings.INVITATION_RATE_LIMIT = "2/hour"
-    there = at(team, "alice")
-    answers = [send(there, f"n{number}@example.com") for number in range(3)]
-    assert [answer.status_code for answer in answers] == [302, 302, 422]
-    assert "Too many invitations" in text_of(answers[-1])
+    owner = at(team, "alice")
+    responses = [send(owner, f"n{number}@example.com") for number in range(3)]
+    assert [response.status_code for response in responses] == [302, 302, 422]
+    assert "Too many invitations were sent in a short time. Try again in 60 minutes." in text_of(responses[-1])
     first = Invitation.objects.earliest("pk")
-    assert "Too many" in text_of(there.client.post(f"/team/invitations/{first.pk}/resend", follow=True))
+    assert "Too many" in text_of(owner.client.post(f"/team/invitations/{first.pk}/resend", follow=True))
     assert len(mail.outbox) == 2
 
 
-def test_teams_together_fill_nobodys_letter_box(team: Team, charlie: Person, settings: Any) -> None:
+def test_emails_per_recipient_are_limited(team: Team, charlie: Person, settings: Any) -> None:
     settings.INVITATION_RATE_LIMIT_PER_EMAIL = "1/hour"
     assert send(at(team, "alice")).status_code == 302
     assert send(charlie).status_code == 422
     assert len(mail.outbox) == 1
 
 
-def test_a_dead_mail_server_is_told(team: Team, settings: Any) -> None:
+def test_an_unreachable_mail_server_is_reported(team: Team, settings: Any) -> None:
     settings.EMAIL_BACKEND, settings.EMAIL_PORT = "django.core.mail.backends.smtp.EmailBackend", 1
-    answer = at(team, "alice").client.post("/team", {"email": NEW, "role": "member"}, follow=True)
-    assert "The mail could not be sent" in text_of(answer)
-    assert NEW in text_of(answer)
+    response = at(team, "alice").client.post("/team", {"email": NEW, "role": "member"}, follow=True)
+    assert "The email could not be sent" in text_of(response)
+    assert NEW in text_of(response)
 
 
-def test_invitations_of_other_teams_are_not_there(link: str, charlie: Person, team: Team) -> None:
+def test_invitations_of_other_teams_are_not_found(link: str, charlie: Person, team: Team) -> None:
     invitation = Invitation.objects.get()
     for verb in ("resend", "withdraw"):
         for key in (invitation.pk, 10**9, 10**30):
@@ -267,7 +267,7 @@ def test_invitations_of_other_teams_are_not_there(link: str, charlie: Person, te
     assert invitation.revoked_at is None
 
 
-def test_whoever_is_in_the_team_keeps_the_role(team: Team) -> None:
+def test_a_member_keeps_the_role(team: Team) -> None:
     mo = User.objects.get(email="mo@example.com")
     EmailAddress.objects.create(user=mo, email=NEW, verified=True)
     EmailAddress.objects.filter(user=mo, email=NEW).update(verified=False)
@@ -277,7 +277,7 @@ def test_whoever_is_in_the_team_keeps_the_role(team: Team) -> None:
     assert role_of(team, "mo") == "member"
 
 
-def test_the_log_of_requests_holds_no_secret(link: str, anonymous: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_request_log_contains_no_secret(link: str, anonymous: Client, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         anonymous.get(link)
     assert caplog.records

@@ -1,4 +1,4 @@
-"""Two at once, on a real database: the team's lock lets one after the other."""
+"""Concurrent changes on a real database: the lock on the team serializes them."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,14 +20,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 5
 
 
-def together(*deeds: Callable[[], Any]) -> list[str]:
-    """What became of deeds that begin in the same moment: "done", or the code of the refusal."""
-    start = Barrier(len(deeds))
+def run_concurrently(*operations: Callable[[], Any]) -> list[str]:
+    """Start operations at the same moment. Return for each "done" or the code of its error, sorted."""
+    start = Barrier(len(operations))
 
-    def play(deed: Callable[[], Any]) -> str:
+    def run(operation: Callable[[], Any]) -> str:
         try:
             start.wait(30)
-            deed()
+            operation()
         except MutoscopeError as error:
             return error.code
         else:
@@ -35,8 +35,8 @@ def together(*deeds: Callable[[], Any]) -> list[str]:
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(len(deeds)) as pool:
-        return sorted(pool.map(play, deeds))
+    with ThreadPoolExecutor(len(operations)) as pool:
+        return sorted(pool.map(run, operations))
 
 
 def user(name: str) -> User:
@@ -53,60 +53,62 @@ def fresh_team() -> Team:
 
 
 @pytest.mark.parametrize("_round", range(ROUNDS))
-def test_two_owners_leave_at_once_and_one_stays(_round: int) -> None:
+def test_of_two_owners_who_leave_one_stays(_round: int) -> None:
     team = fresh_team()
-    done = together(*(lambda name=name: leave_team(team=team, user=user(name)) for name in ("olga", "otto")))
-    assert done == ["done", "last_owner"]
+    outcomes = run_concurrently(
+        *(lambda name=name: leave_team(team=team, user=user(name)) for name in ("olga", "otto"))
+    )
+    assert outcomes == ["done", "last_owner"]
     assert owners(team) == 1
 
 
 @pytest.mark.parametrize("_round", range(ROUNDS))
-def test_two_owners_demote_each_other_and_one_stays(_round: int) -> None:
+def test_of_two_owners_who_demote_each_other_one_stays(_round: int) -> None:
     team = fresh_team()
 
-    def demote(by: str, whom: str) -> None:
+    def demote(by: str, target: str) -> None:
         change_member(
             team=team,
             actor=user(by),
-            user_id=user(whom).pk,
+            user_id=user(target).pk,
             role=Role.MEMBER,
             credits_per_month=None,
             videos_per_day=None,
         )
 
-    done = together(lambda: demote("olga", "otto"), lambda: demote("otto", "olga"))
-    assert done == ["done", "role_too_low"]
+    outcomes = run_concurrently(lambda: demote("olga", "otto"), lambda: demote("otto", "olga"))
+    assert outcomes == ["done", "role_too_low"]
     assert owners(team) == 1
 
 
 @pytest.mark.parametrize("_round", range(ROUNDS))
-def test_a_transfer_while_its_heir_is_removed(_round: int) -> None:
+def test_a_transfer_while_the_new_owner_is_removed(_round: int) -> None:
     team = fresh_team()
-    done = together(
+    outcomes = run_concurrently(
         lambda: transfer_ownership(team=team, actor=user("olga"), user_id=user("mo").pk),
         lambda: remove_member(team=team, actor=user("otto"), user_id=user("mo").pk),
     )
-    # Removed first: there is no heir. Handed over first: another owner may remove the new one.
-    assert done in (["done", "not_found"], ["done", "done"])
+    # If removed first, the transfer fails. If transferred first, another owner may remove the new one.
+    assert outcomes in (["done", "not_found"], ["done", "done"])
     assert role_of(team, "mo") is None
     assert owners(team) >= 1
 
 
 @pytest.mark.parametrize("_round", range(ROUNDS))
-def test_clicks_on_one_invitation_make_one_membership(_round: int) -> None:
+def test_concurrent_acceptances_create_one_membership(_round: int) -> None:
     team = fresh_team()
     nora = make_user("nora@example.com")
     _, secret = invite(team=team, actor=user("olga"), email=nora.email, role=Role.MEMBER, days=7)
-    done = together(*[lambda: accept(secret=secret, user=nora)] * 4)
-    assert done == ["done", "not_found", "not_found", "not_found"]
+    outcomes = run_concurrently(*[lambda: accept(secret=secret, user=nora)] * 4)
+    assert outcomes == ["done", "not_found", "not_found", "not_found"]
     assert Membership.objects.filter(team=team, user=nora).count() == 1
 
 
 @pytest.mark.parametrize("_round", range(ROUNDS))
-def test_two_invite_the_same_address(_round: int) -> None:
+def test_concurrent_invitations_of_one_email_address(_round: int) -> None:
     team = fresh_team()
 
-    def ask(by: str) -> None:
+    def invite_new(by: str) -> None:
         invite(team=team, actor=user(by), email="new@example.com", role=Role.MEMBER, days=7)
 
-    assert together(lambda: ask("olga"), lambda: ask("otto")) == ["already_invited", "done"]
+    assert run_concurrently(lambda: invite_new("olga"), lambda: invite_new("otto")) == ["already_invited", "done"]

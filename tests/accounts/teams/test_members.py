@@ -1,4 +1,4 @@
-"""Roles, caps, leaving and removing: who may do it to whom, and what ends with it."""
+"""Roles, caps, leaving, removing and transferring ownership: permissions and consequences."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +36,7 @@ def remove(by: Person, name: str) -> Any:
     return by.post(f"/team/members/{User.objects.get(email=f'{name}@example.com').pk}/remove")
 
 
-def test_everybody_in_the_team_sees_who_is_in_it_and_managers_more(team: Team) -> None:
+def test_all_members_see_the_members_and_managers_see_more(team: Team) -> None:
     for name in ("alice", "adam", "mo", "vera"):
         page = text_of(at(team, name).get("/team"))
         assert "anna@example.com" in page
@@ -45,7 +45,7 @@ def test_everybody_in_the_team_sees_who_is_in_it_and_managers_more(team: Team) -
 
 
 @pytest.mark.parametrize(
-    ("by", "whom", "role", "status"),
+    ("by", "target", "role", "status"),
     [
         ("alice", "mo", "owner", 302),
         ("alice", "adam", "viewer", 302),
@@ -62,66 +62,64 @@ def test_everybody_in_the_team_sees_who_is_in_it_and_managers_more(team: Team) -
         ("alice", "alice", "admin", 422),
     ],
 )
-def test_who_may_give_which_role_to_whom(by: str, whom: str, role: str, status: int, team: Team) -> None:
-    before = role_of(team, whom)
-    assert change(at(team, by), whom, role).status_code == status
-    assert role_of(team, whom) == (role if status == 302 else before)
+def test_who_may_change_which_role(by: str, target: str, role: str, status: int, team: Team) -> None:
+    before = role_of(team, target)
+    assert change(at(team, by), target, role).status_code == status
+    assert role_of(team, target) == (role if status == 302 else before)
 
 
-def test_the_last_owner_is_told_why_not(team: Team, alice: Person) -> None:
-    there = at(team, "alice")
-    assert "The team needs an owner" in text_of(change(there, "alice", "member"))
-    assert "The team needs an owner" in text_of(there.client.post("/team/leave", follow=True))
+def test_the_last_owner_cannot_leave_or_be_demoted(team: Team, alice: Person) -> None:
+    member = at(team, "alice")
+    assert "The team needs at least one owner" in text_of(change(member, "alice", "member"))
+    assert "The team needs at least one owner" in text_of(member.client.post("/team/leave", follow=True))
     assert role_of(team, "alice") == "owner"
-    change(there, "adam", "owner")
-    there.post("/team/leave")
+    change(member, "adam", "owner")
+    member.post("/team/leave")
     assert role_of(team, "alice") is None
-    assert alice.team.name in there.get("/").content.decode()
+    assert alice.team.name in member.get("/").content.decode()
 
 
-@pytest.mark.parametrize(("by", "whom", "status"), [("adam", "alice", 403), ("mo", "vera", 403), ("vera", "mo", 403)])
-def test_nobody_removes_who_stands_above_or_without_the_right(by: str, whom: str, status: int, team: Team) -> None:
-    assert remove(at(team, by), whom).status_code == status
-    assert role_of(team, whom)
+@pytest.mark.parametrize(("by", "target", "status"), [("adam", "alice", 403), ("mo", "vera", 403), ("vera", "mo", 403)])
+def test_removing_needs_the_right_and_a_role_that_covers(by: str, target: str, status: int, team: Team) -> None:
+    assert remove(at(team, by), target).status_code == status
+    assert role_of(team, target)
 
 
-def test_foreign_and_absent_members_are_not_there(team: Team, charlie: Person) -> None:
-    there = at(team, "alice")
+def test_foreign_and_unknown_members_are_not_found(team: Team, charlie: Person) -> None:
+    member = at(team, "alice")
     for user_id in (charlie.user.pk, 10**7, 10**30):
-        answers = [
-            there.get(f"/team/members/{user_id}"),
-            there.post(f"/team/members/{user_id}", {"role": "viewer"}),
-            there.post(f"/team/members/{user_id}/remove"),
+        responses = [
+            member.get(f"/team/members/{user_id}"),
+            member.post(f"/team/members/{user_id}", {"role": "viewer"}),
+            member.post(f"/team/members/{user_id}/remove"),
         ]
-        assert [answer.status_code for answer in answers] == [404] * 3
+        assert [response.status_code for response in responses] == [404] * 3
     assert charlie.get(f"/team/members/{User.objects.get(email='mo@example.com').pk}").status_code == 404
 
 
-def test_the_person_whose_own_team_it_is_stays_its_owner(alice: Person, mia: Person) -> None:
+def test_the_owner_of_a_personal_team_cannot_change(alice: Person, mia: Person) -> None:
     change(alice, "mia", "owner")
-    assert "They stay its owner" in text_of(
-        mia.client.post(f"/team/members/{alice.user.pk}/remove", follow=True)
-    ).replace("they", "They")
+    assert "Its owner cannot change" in text_of(mia.client.post(f"/team/members/{alice.user.pk}/remove", follow=True))
     assert change(mia, "alice", "viewer").status_code == 422
     alice.post("/team/leave")
     assert role_of(alice.team, "alice") == "owner"
 
 
-def test_caps_are_kept_and_nonsense_is_refused_beside_its_field(team: Team) -> None:
-    there = at(team, "adam")
-    assert change(there, "mo", "member", credits_per_month="500", videos_per_day="0").status_code == 302
+def test_caps_are_saved_and_invalid_ones_rejected(team: Team) -> None:
+    member = at(team, "adam")
+    assert change(member, "mo", "member", credits_per_month="500", videos_per_day="0").status_code == 302
     mo = Membership.objects.get(team=team, user__email="mo@example.com")
     assert (mo.credits_per_month, mo.videos_per_day) == (500, 0)
-    assert "500 credits a month" in text_of(there.get("/team"))
+    assert "500 credits per month" in text_of(member.get("/team"))
     for wrong in ("-1", "many", "9" * 30, "1.5", "\0"):
-        assert change(there, "mo", "member", credits_per_month=wrong).status_code == 422
-    change(there, "mo", "member", credits_per_month="", videos_per_day="")
+        assert change(member, "mo", "member", credits_per_month=wrong).status_code == 422
+    change(member, "mo", "member", credits_per_month="", videos_per_day="")
     mo.refresh_from_db()
     assert (mo.credits_per_month, mo.videos_per_day) == (None, None)
 
 
 def jobs_of(person: Person) -> tuple[Job, Job]:
-    """One that runs and one that waits."""
+    """Return a running and a queued job."""
     for _ in range(2):
         assert person.post("/", {"prompt": "zoom", "image": image_upload(), "preset": "fast"}).status_code == 302
     running = claim_job(pool="cpu", worker_id=new_id(), models=["camera"], vram_mb=0)
@@ -130,7 +128,7 @@ def jobs_of(person: Person) -> tuple[Job, Job]:
 
 
 @pytest.mark.parametrize("how", ["removed", "left", "viewer"])
-def test_what_a_lost_access_ends_at_once(how: str, team: Team) -> None:
+def test_losing_access_ends_keys_and_jobs_at_once(how: str, team: Team) -> None:
     mo = at(team, "mo")
     running, queued = jobs_of(mo)
     _, secret = create_api_key(team=team, creator=mo.user, name="k", scopes=[Scope.VIDEOS_READ, Scope.VIDEOS_WRITE])
@@ -151,16 +149,16 @@ def test_what_a_lost_access_ends_at_once(how: str, team: Team) -> None:
     assert (running.state, running.charged_credits) == (State.CANCELED, None)
     assert not LedgerEntry.objects.filter(kind="settle").exists()
     assert Wallet.objects.get(team=team).reserved == 0
-    reader = mo.client.__class__()
-    assert reader.get("/v1/videos", headers={"X-API-Key": secret}).status_code == 401
-    reads = reader.get("/v1/videos", headers={"X-API-Key": reading}).status_code
-    assert reads == (200 if how == "viewer" else 401)
+    client = mo.client.__class__()
+    assert client.get("/v1/videos", headers={"X-API-Key": secret}).status_code == 401
+    status = client.get("/v1/videos", headers={"X-API-Key": reading}).status_code
+    assert status == (200 if how == "viewer" else 401)
     assert ApiKey.objects.get(pk=other.pk).revoked_at is None
     page = mo.get(f"/videos/{running.public_id}")
     assert page.status_code == (200 if how == "viewer" else 404)
 
 
-def test_a_removed_persons_session_is_in_the_own_team_on_the_next_request(team: Team) -> None:
+def test_the_session_of_a_removed_member_falls_back_to_the_personal_team(team: Team) -> None:
     mo = at(team, "mo")
     assert "Studio" in text_of(mo.get("/team"))
     remove(at(team, "alice"), "mo")
@@ -170,8 +168,8 @@ def test_a_removed_persons_session_is_in_the_own_team_on_the_next_request(team: 
     assert "adam@example.com" not in text_of(page)
 
 
-def test_no_job_slips_in_behind_the_removal(team: Team, make_job: Callable[..., Job]) -> None:
-    """A submit that knew the member a moment ago is refused in its own transaction."""
+def test_no_job_can_be_submitted_after_the_removal(team: Team, make_job: Callable[..., Job]) -> None:
+    """A submission that authenticated before the removal is rejected in its own transaction."""
     from accounts.auth.principals import Principal
     from accounts.roles import SCOPES_OF_ROLE
     from common.errors import Forbidden
@@ -191,7 +189,7 @@ def test_no_job_slips_in_behind_the_removal(team: Team, make_job: Callable[..., 
     assert Wallet.objects.get(team=team).reserved == 0
 
 
-def test_invitations_that_one_could_not_send_any_more_end(team: Team) -> None:
+def test_a_lower_role_withdraws_invitations_beyond_it(team: Team) -> None:
     alice, adam = (User.objects.get(email=f"{name}@example.com") for name in ("alice", "adam"))
     for number, role in enumerate([Role.ADMIN, Role.VIEWER]):
         invite(team=team, actor=adam, email=f"new{number}@example.com", role=role, days=7)
@@ -200,27 +198,27 @@ def test_invitations_that_one_could_not_send_any_more_end(team: Team) -> None:
     assert list(Invitation.objects.filter(revoked_at=None).values_list("email", flat=True)) == ["other@example.com"]
 
 
-def test_ownership_is_handed_over(team: Team) -> None:
-    there = at(team, "alice")
+def test_ownership_is_transferred(team: Team) -> None:
+    member = at(team, "alice")
     user = User.objects.get(email="mo@example.com")
-    invite(team=team, actor=there.user, email="o@example.com", role=Role.OWNER, days=7)
-    invite(team=team, actor=there.user, email="m@example.com", role=Role.MEMBER, days=7)
-    assert there.post("/team/hand-over", {"user": user.pk}).status_code == 302
+    invite(team=team, actor=member.user, email="o@example.com", role=Role.OWNER, days=7)
+    invite(team=team, actor=member.user, email="m@example.com", role=Role.MEMBER, days=7)
+    assert member.post("/team/hand-over", {"user": user.pk}).status_code == 302
     assert (role_of(team, "mo"), role_of(team, "alice")) == ("owner", "admin")
     assert list(Invitation.objects.filter(revoked_at=None).values_list("email", flat=True)) == ["m@example.com"]
 
 
-def test_refusals_of_handing_over(team: Team, alice: Person, mia: Person, charlie: Person) -> None:
-    there = at(team, "alice")
+def test_rejected_transfers_of_ownership(team: Team, alice: Person, mia: Person, charlie: Person) -> None:
+    member = at(team, "alice")
     mo = User.objects.get(email="mo@example.com")
     assert at(team, "adam").post("/team/hand-over", {"user": mo.pk}).status_code == 403
-    for nonsense in ("", "x", "²", "\0", "9" * 5000, alice.user.pk):
-        assert "Choose another member" in text_of(there.client.post("/team/hand-over", {"user": nonsense}, follow=True))
-    assert there.post("/team/hand-over", {"user": charlie.user.pk}).status_code == 404
-    assert there.post("/team/hand-over", {"user": 10**30}).status_code == 404
+    for invalid in ("", "x", "²", "\0", "9" * 5000, alice.user.pk):
+        assert "Choose another member" in text_of(member.client.post("/team/hand-over", {"user": invalid}, follow=True))
+    assert member.post("/team/hand-over", {"user": charlie.user.pk}).status_code == 404
+    assert member.post("/team/hand-over", {"user": 10**30}).status_code == 404
     User.objects.filter(pk=mo.pk).update(is_active=False)
-    assert "Choose another member" in text_of(there.client.post("/team/hand-over", {"user": mo.pk}, follow=True))
-    assert "personal team cannot be handed over" in text_of(
+    assert "Choose another member" in text_of(member.client.post("/team/hand-over", {"user": mo.pk}, follow=True))
+    assert "ownership of a personal team cannot be transferred" in text_of(
         alice.client.post("/team/hand-over", {"user": mia.user.pk}, follow=True)
     )
     assert (role_of(team, "alice"), role_of(alice.team, "alice")) == ("owner", "owner")

@@ -95,7 +95,7 @@ def test_quotas_are_separate_by_team_and_member(
     Membership.objects.filter(user=alice.user).update(videos_per_day=0)
     refused = as_alice.post(path, body())
     assert refused.status_code == 429
-    assert "An admin of your team allows you 0 videos a day" in refused.content.decode()
+    assert "You have reached your limit of 0 videos per day." in refused.content.decode()
     assert as_charlie.post("/v1/videos", body()).status_code == 202
 
 
@@ -142,7 +142,7 @@ def test_the_message_contains_remaining_and_needed_credits_of_a_cap(
     assert as_alice.post("/v1/videos", body()).status_code == 202
     response = as_alice.post("/v1/videos", body(resolution="1024p", num_frames=32))
     assert refusal(response)[:5] == ("quota_exceeded", "key", "credits_per_month", 2, 1)
-    assert "1 are left and this video needs" in response.json()["error"]["message"]
+    assert "has 1 left. This video needs" in response.json()["error"]["message"]
     assert as_alice.post("/v1/videos", body()).status_code == 202
 
 

@@ -1,4 +1,6 @@
-"""`manage.py create_key`: for scripts, so it prints the key and nothing else."""
+"""`manage.py create_key` prints only the key, for scripts."""
+
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -10,12 +12,12 @@ from accounts.roles import Role, Scope
 from common.errors import Unauthenticated
 
 
-def create_key(capsys, *arguments: str) -> str:
+def create_key(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     call_command("create_key", *arguments)
     return capsys.readouterr().out
 
 
-def test_it_makes_what_is_missing_and_prints_the_key_alone(db, capsys):
+def test_missing_rows_are_created_and_only_the_key_is_printed(db: None, capsys: pytest.CaptureFixture[str]) -> None:
     printed = create_key(capsys, "--email", "New@Example.com")
     key = printed.strip()
     assert printed == key + "\n"
@@ -27,7 +29,7 @@ def test_it_makes_what_is_missing_and_prints_the_key_alone(db, capsys):
         principal_for_key(key[:-1], client_ip="127.0.0.1")
 
 
-def test_again_it_adds_a_key_and_credits_to_the_same_team(db, capsys):
+def test_a_second_call_adds_a_key_and_credits(db: None, capsys: pytest.CaptureFixture[str]) -> None:
     create_key(capsys, "--email", "a@example.com")
     create_key(capsys, "--email", "A@example.com", "--credits", "50")
     assert (User.objects.count(), Team.objects.count(), ApiKey.objects.count()) == (1, 1, 2)
@@ -45,20 +47,20 @@ def test_again_it_adds_a_key_and_credits_to_the_same_team(db, capsys):
         ["--email", "a@example.com", "--name", "n" * 81],
     ],
 )
-def test_bad_arguments_make_nothing(arguments, db):
+def test_invalid_arguments_create_nothing(arguments: list[str], db: None) -> None:
     with pytest.raises(CommandError):
         call_command("create_key", *arguments)
     assert not User.objects.exists()
 
 
-def test_the_key_itself_is_kept_nowhere(db, capsys):
+def test_the_secret_is_not_stored(db: None, capsys: pytest.CaptureFixture[str]) -> None:
     secret = create_key(capsys, "--email", "a@example.com").strip().split("_", 2)[2]
     row = ApiKey.objects.values().get()
     assert secret not in repr(row)
     assert len(row["secret_sha256"]) == 32
 
 
-def test_a_key_has_no_more_rights_than_its_creators_role(db, capsys):
+def test_a_key_has_no_more_scopes_than_its_creators_role(db: None, capsys: pytest.CaptureFixture[str]) -> None:
     key = create_key(capsys, "--email", "a@example.com").strip()
     Team.objects.get().memberships.update(role=Role.VIEWER)
     assert principal_for_key(key, client_ip="127.0.0.1").scopes == {Scope.VIDEOS_READ, Scope.USAGE_READ}
@@ -67,8 +69,10 @@ def test_a_key_has_no_more_rights_than_its_creators_role(db, capsys):
         principal_for_key(key, client_ip="127.0.0.1")
 
 
-def test_looking_a_key_up_takes_one_query(db, capsys, django_assert_num_queries):
+def test_authenticating_takes_one_query(
+    db: None, capsys: pytest.CaptureFixture[str], django_assert_num_queries: Any
+) -> None:
     key = create_key(capsys, "--email", "a@example.com").strip()
-    principal_for_key(key, client_ip="127.0.0.1")  # the first use is noted
+    principal_for_key(key, client_ip="127.0.0.1")  # records the first use
     with django_assert_num_queries(1):
         principal_for_key(key, client_ip="127.0.0.1")

@@ -1,8 +1,9 @@
-"""The Usage page and its file: who sees what, what it says, and how many questions it asks."""
+"""The Usage page and its CSV file: who sees what, the texts, and the number of queries."""
 
 import csv
 import io
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -26,48 +27,48 @@ BOM = "\ufeff"
 BAD = {"serious", "critical"}
 
 
-def count(person: Person, day: date, used: int, **columns: Any) -> None:
+def record_usage(person: Person, day: date, used: int, **columns: Any) -> None:
     values = {"model": "camera", "videos": 2, "completed": 1, "gpu_seconds": used / 2, "user_id": person.user.pk}
     UsageDay.objects.create(team=person.team, day=day, credits=used, **{**values, **columns})
 
 
-def live_since(person: Person, moment: datetime) -> None:
+def set_created_at(person: Person, moment: datetime) -> None:
     Team.objects.filter(pk=person.team.pk).update(created_at=moment)
 
 
 @pytest.fixture
-def march(alice: Person, mia: Person, bob: Person, charlie: Person) -> Any:
-    """The middle of a month in which Alice, Mia and a stranger used something."""
+def march(alice: Person, mia: Person, bob: Person, charlie: Person) -> Iterator[ApiKey]:
+    """The middle of a month in which Alice, Mia and another team used credits."""
     key, _ = create_api_key(team=alice.team, creator=alice.user, name="nightly batch")
     for person in (alice, charlie):
-        live_since(person, datetime(2031, 1, 10, tzinfo=UTC))
-    count(alice, date(2031, 3, 5), 300, api_key=key, model="i2vgen-xl")
-    count(mia, date(2031, 3, 6), 45)
-    count(alice, date(2031, 2, 6), 77)
-    count(charlie, date(2031, 3, 6), 9876)
+        set_created_at(person, datetime(2031, 1, 10, tzinfo=UTC))
+    record_usage(alice, date(2031, 3, 5), 300, api_key=key, model="i2vgen-xl")
+    record_usage(mia, date(2031, 3, 6), 45)
+    record_usage(alice, date(2031, 2, 6), 77)
+    record_usage(charlie, date(2031, 3, 6), 9876)
     Session.objects.update(expire_date=datetime(2032, 1, 1, tzinfo=UTC))
     with time_machine.travel(NOW):
         yield key
 
 
-def text_of(answer: Any) -> str:
-    assert answer.status_code == 200
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
+def text_of(response: Any) -> str:
+    assert response.status_code == 200
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
 
 
-def lines_of(answer: Any) -> list[dict[str, str]]:
-    content = b"".join(answer.streaming_content).decode()
+def lines_of(response: Any) -> list[dict[str, str]]:
+    content = b"".join(response.streaming_content).decode()
     assert content.startswith(BOM)
     return list(csv.DictReader(io.StringIO(content.removeprefix(BOM), newline="")))
 
 
 @pytest.mark.usefixtures("march")
-def test_managers_see_everybody_and_the_ledger(alice: Person) -> None:
+def test_managers_see_all_members_and_the_ledger(alice: Person) -> None:
     grant(team=alice.team, credits=500, reason="Thanks for the report", actor=alice.user)
     adjust(team=alice.team, credits=-40, reason="Credited twice")
     page = text_of(alice.get("/usage"))
-    for words in ("March 2031", "345", "alice@example.com", "mia@example.com", "nightly batch", "In the browser"):
-        assert words in page
+    for text in ("March 2031", "345", "alice@example.com", "mia@example.com", "nightly batch", "In the browser"):
+        assert text in page
     assert "+500 Thanks for the report alice@example.com" in page
     assert "-40 Credited twice Automatic" in page
     assert "March 5: 300 credits" in page
@@ -75,20 +76,20 @@ def test_managers_see_everybody_and_the_ledger(alice: Person) -> None:
 
 
 @pytest.mark.usefixtures("march")
-def test_members_and_viewers_see_the_teams_sums_and_their_own_part(alice: Person, mia: Person, bob: Person) -> None:
+def test_members_and_viewers_see_the_totals_and_their_own_usage(alice: Person, mia: Person, bob: Person) -> None:
     grant(team=alice.team, credits=500, reason="Thanks for the report")
     for person in (mia, bob):
         page = text_of(person.get("/usage"))
         assert "345" in page
-        assert "Owners and admins see everyone" in page
+        assert "Owners and admins see the usage of all members" in page
         assert "i2vgen-xl" in page
-        for words in ("alice@example.com", "nightly batch", "Thanks for the report"):
-            assert words not in page
+        for text in ("alice@example.com", "nightly batch", "Thanks for the report"):
+            assert text not in page
     assert "mia@example.com 45" in text_of(mia.get("/usage"))
 
 
 @pytest.mark.usefixtures("march")
-def test_another_team_sees_its_own(charlie: Person, anonymous: Client) -> None:
+def test_another_team_sees_only_its_own_usage(charlie: Person, anonymous: Client) -> None:
     page = text_of(charlie.get("/usage"))
     assert "9,876" in page
     assert "345" not in page
@@ -109,31 +110,31 @@ def test_another_team_sees_its_own(charlie: Person, anonymous: Client) -> None:
         ("month=" + "9" * 5000, "March 2031"),
     ],
 )
-def test_the_month_is_one_of_the_teams(query: str, shown: str, alice: Person) -> None:
-    answer = alice.get(f"/usage?{query}")
-    assert answer.status_code == 200
-    assert re.search(rf"selected\s*>\s*{shown}", answer.content.decode())
-    assert re.findall(r'<option\s+value="([\d-]+)"', answer.content.decode()) == ["2031-03", "2031-02", "2031-01"]
+def test_an_unknown_month_shows_the_current_one(query: str, shown: str, alice: Person) -> None:
+    response = alice.get(f"/usage?{query}")
+    assert response.status_code == 200
+    assert re.search(rf"selected\s*>\s*{shown}", response.content.decode())
+    assert re.findall(r'<option\s+value="([\d-]+)"', response.content.decode()) == ["2031-03", "2031-02", "2031-01"]
 
 
 @pytest.mark.usefixtures("march")
-def test_the_months_credits(alice: Person) -> None:
+def test_credits_of_the_month(alice: Person) -> None:
     plan = Plan.objects.create(name="monthly", monthly_credits=400)
     Wallet.objects.filter(team=alice.team).update(plan=plan, balance=655, reserved=12)
     page = text_of(alice.get("/usage"))
-    assert "86% of the month's 400 credits" in page
-    assert "Promised 12" in page
+    assert "86% of 400 monthly credits" in page
+    assert "Reserved 12" in page
     assert "Left 655" in page
     assert "Resets on April 1, 2031" in page
     assert "Resets on" not in text_of(alice.get("/usage?month=2031-02"))
 
 
 @pytest.mark.usefixtures("march")
-def test_gone_people_and_ended_keys_are_named(alice: Person, march: ApiKey) -> None:
+def test_deleted_accounts_and_revoked_keys_are_labeled(alice: Person, march: ApiKey) -> None:
     ApiKey.objects.filter(pk=march.pk).update(revoked_at=NOW)
     closed = User.objects.create_user("closed-7@invalid", is_active=False)
-    count(alice, date(2031, 3, 7), 3, user_id=closed.pk)
-    count(alice, date(2031, 3, 7), 2, user_id=987_654, api_key_id=123_456)
+    record_usage(alice, date(2031, 3, 7), 3, user_id=closed.pk)
+    record_usage(alice, date(2031, 3, 7), 2, user_id=987_654, api_key_id=123_456)
     page = text_of(alice.get("/usage"))
     assert "nightly batch Revoked" in page
     assert page.count("Deleted account") == 2
@@ -141,21 +142,21 @@ def test_gone_people_and_ended_keys_are_named(alice: Person, march: ApiKey) -> N
     assert "@invalid" not in page
 
 
-def test_a_month_without_use_says_so(alice: Person) -> None:
+def test_a_month_without_usage(alice: Person) -> None:
     page = text_of(alice.get("/usage"))
-    assert "Nothing used" in page
+    assert "No usage" in page
     assert "Starting credits" in page
     assert len(lines_of(alice.get("/usage.csv"))) == 0
 
 
 @pytest.mark.usefixtures("march")
-def test_the_file(alice: Person, mia: Person) -> None:
+def test_csv_file(alice: Person, mia: Person) -> None:
     User.objects.filter(pk=mia.user.pk).update(name='=HYPERLINK("http://evil", "a, b")')
-    answer = alice.get("/usage.csv?month=2031-03")
-    assert answer["Content-Type"] == "text/csv; charset=utf-8"
-    assert answer["Content-Disposition"] == 'attachment; filename="mutoscope-usage-2031-03.csv"'
-    assert "no-store" in answer["Cache-Control"]
-    lines = lines_of(answer)
+    response = alice.get("/usage.csv?month=2031-03")
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert response["Content-Disposition"] == 'attachment; filename="mutoscope-usage-2031-03.csv"'
+    assert "no-store" in response["Cache-Control"]
+    lines = lines_of(response)
     assert [(line["day"], line["email"], line["key"], line["credits"]) for line in lines] == [
         ("2031-03-05", "alice@example.com", "nightly batch", "300"),
         ("2031-03-06", "mia@example.com", "In the browser", "45"),
@@ -165,24 +166,24 @@ def test_the_file(alice: Person, mia: Person) -> None:
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1"])
-def test_no_cell_is_a_formula(text: str) -> None:
+def test_formulas_are_escaped(text: str) -> None:
     assert escape_formula(text) == f"'{text}"
 
 
-def test_other_cells_stay_as_they_are() -> None:
+def test_other_cells_are_not_changed() -> None:
     for text in ("", "nightly batch", "a=b", "戴晓雨"):
         assert escape_formula(text) == text
 
 
 @pytest.mark.parametrize("people", [1, 8])
-def test_queries(people: int, alice: Person, django_assert_num_queries: Any) -> None:
+def test_number_of_queries(people: int, alice: Person, django_assert_num_queries: Any) -> None:
     for number in range(people):
         user = User.objects.create_user(f"member{number}@example.com")
         Membership.objects.create(team=alice.team, user=user)
         key, _ = create_api_key(team=alice.team, creator=user, name=f"key {number}")
-        count(alice, datetime.now(UTC).date(), 5, user_id=user.pk, api_key=key)
-    # Session, user, membership with team, purse; sums by day, member, key and model, names of people and keys, wallet,
-    # ledger.
+        record_usage(alice, datetime.now(UTC).date(), 5, user_id=user.pk, api_key=key)
+    # Session, user, membership with team, wallet summary; sums by day, member, key and model, names of people and keys,
+    # wallet, ledger.
     with django_assert_num_queries(12):
         assert alice.get("/usage").status_code == 200
     # Session, user, membership; names of people and of keys with their ids, the days, one day's rows.
@@ -190,68 +191,68 @@ def test_queries(people: int, alice: Person, django_assert_num_queries: Any) -> 
         assert len(lines_of(alice.get("/usage.csv"))) == people
 
 
-def test_more_than_twenty_lines_are_summed_up(alice: Person) -> None:
+def test_bars_beyond_twenty_are_summed_up(alice: Person) -> None:
     for number in range(23):
-        count(alice, datetime.now(UTC).date(), 100 - number, user_id=10_000 + number)
+        record_usage(alice, datetime.now(UTC).date(), 100 - number, user_id=10_000 + number)
     page = text_of(alice.get("/usage"))
     assert page.count("Deleted account") == 20
     assert "3 others all in the CSV file 237" in page
 
 
 def warn(person: Person, percent: int, used: int) -> None:
-    """The reconciler has noted it."""
+    """Create the row that the maintenance worker writes when a level is reached."""
     today = datetime.now(UTC).date()
     QuotaWarning.objects.create(team=person.team, period=today.replace(day=1), percent=percent)
-    count(person, today, used)
+    record_usage(person, today, used)
 
 
-def test_a_warning_stands_on_every_page_of_the_team_alone(
+def test_a_warning_is_shown_on_every_page_of_this_team_only(
     alice: Person, bob: Person, charlie: Person, django_assert_num_queries: Any
 ) -> None:
-    warn(alice, 80, 9000)  # of these and the 1,000 that are left
+    warn(alice, 80, 9000)  # of 10,000: 1,000 are left
     for person in (alice, bob):
         for path in ("/", "/history", "/usage", "/api-keys"):
             assert "has used 90% of its credits" in text_of(person.get(path)), path
     assert "of its credits" not in text_of(charlie.get("/history"))
-    with django_assert_num_queries(5):  # as many as without a warning: the credits and it are one query
+    with django_assert_num_queries(5):  # as many as without a warning: balance and warnings are one query
         alice.get("/history")
 
 
-def test_a_warning_that_is_no_longer_true_goes(alice: Person) -> None:
+def test_a_warning_disappears_after_a_grant(alice: Person) -> None:
     warn(alice, 80, 9000)
     grant(team=alice.team, credits=50_000, reason="more")
     assert "of its credits" not in text_of(alice.get("/history"))
 
 
-def test_put_aside_it_is_gone_until_the_next_level(alice: Person, bob: Person) -> None:
+def test_a_dismissed_warning_returns_at_the_next_level(alice: Person, bob: Person) -> None:
     warn(alice, 80, 9000)
-    found = re.search(r'action="(/usage/notices/[^"]+)"', alice.get("/history").content.decode())
-    assert found
-    assert alice.post(found[1], {"next": "/history"})["Location"] == "/history"
+    action = re.search(r'action="(/usage/notices/[^"]+)"', alice.get("/history").content.decode())
+    assert action
+    assert alice.post(action[1], {"next": "/history"})["Location"] == "/history"
     assert "of its credits" not in text_of(alice.get("/history"))
     assert "of its credits" in text_of(bob.get("/history"))
     Wallet.objects.filter(team=alice.team).update(balance=0)
     assert "has used 100% of its credits" in text_of(alice.get("/history"))
-    answer = bob.htmx(found[1], {"next": "/history"})
-    assert (answer.status_code, answer.content) == (200, b"")
+    response = bob.htmx(action[1], {"next": "/history"})
+    assert (response.status_code, response.content) == (200, b"")
 
 
-@pytest.mark.parametrize("place", ["https://evil.example", "//evil.example", "javascript:alert(1)", ""])
-def test_putting_aside_leads_nowhere_else(place: str, alice: Person, anonymous: Client) -> None:
+@pytest.mark.parametrize("target", ["https://evil.example", "//evil.example", "javascript:alert(1)", ""])
+def test_dismissing_redirects_only_within_the_site(target: str, alice: Person, anonymous: Client) -> None:
     path = f"/usage/notices/{alice.team.pk}-2031-03-team-80/dismiss"
-    assert alice.post(path, {"next": place})["Location"] == "/usage"
+    assert alice.post(path, {"next": target})["Location"] == "/usage"
     assert alice.get(path).status_code == 405
     assert alice.post("/usage/notices/nonsense/dismiss").status_code == 404
     assert anonymous.post(path).status_code == 302
 
 
-def test_a_member_near_the_own_cap_is_told_alone(alice: Person, mia: Person) -> None:
+def test_a_warning_about_a_cap_is_shown_only_to_the_member(alice: Person, mia: Person) -> None:
     Membership.objects.filter(user=mia.user).update(credits_per_month=100)
-    count(mia, datetime.now(UTC).date(), 79)
-    assert "yours this month" not in text_of(mia.get("/history"))
-    count(mia, datetime.now(UTC).date(), 4, model="other")
-    assert "You have used 83 of the 100 credits that are yours this month (83%)" in text_of(mia.get("/history"))
-    assert "yours this month" not in text_of(alice.get("/history"))
+    record_usage(mia, datetime.now(UTC).date(), 79)
+    assert "of your" not in text_of(mia.get("/history"))
+    record_usage(mia, datetime.now(UTC).date(), 4, model="other")
+    assert "You have used 83 of your 100 credits for this month (83%)" in text_of(mia.get("/history"))
+    assert "of your" not in text_of(alice.get("/history"))
 
 
 @pytest.mark.xdist_group("browser")
@@ -259,33 +260,33 @@ def test_a_member_near_the_own_cap_is_told_alone(alice: Person, mia: Person) -> 
 def test_accessible_and_no_wider_than_the_screen(theme: Any, live_server: Any, alice: Person, browser: Browser) -> None:
     today = datetime.now(UTC).date()
     for number in range(8):
-        count(alice, today.replace(day=number + 1), 40 * number, model="i2vgen-xl")
+        record_usage(alice, today.replace(day=number + 1), 40 * number, model="i2vgen-xl")
     warn(alice, 80, 9000)
 
     def scenario(page: Page) -> list[Any]:
         page.goto("/usage")
-        page.get_by_text("The same in numbers").click()
+        page.get_by_text("Show as a table").click()
         expect(page.get_by_role("cell", name="280").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        return [fault["id"] for fault in Axe().run(page).response["violations"] if fault["impact"] in BAD]
+        return [rule["id"] for rule in Axe().run(page).response["violations"] if rule["impact"] in BAD]
 
     for viewport in (DESK, PHONE):
-        found = browser.run(live_server.url, scenario, session=alice.cookie, viewport=viewport, color_scheme=theme)
-        assert found == []
+        violations = browser.run(live_server.url, scenario, session=alice.cookie, viewport=viewport, color_scheme=theme)
+        assert violations == []
 
 
 @pytest.mark.xdist_group("browser")
-def test_a_month_is_chosen_and_a_warning_put_aside(live_server: Any, alice: Person, browser: Browser) -> None:
+def test_choosing_a_month_and_dismissing_a_warning(live_server: Any, alice: Person, browser: Browser) -> None:
     now = datetime.now(UTC)
-    live_since(alice, now.replace(year=now.year - 1, day=1))
+    set_created_at(alice, now.replace(year=now.year - 1, day=1))
     warn(alice, 80, 9000)
 
     def scenario(page: Page) -> None:
         page.goto("/usage")
-        page.get_by_role("button", name="Put this warning aside").click()
+        page.get_by_role("button", name="Dismiss this warning").click()
         expect(page.get_by_text("of its credits")).to_have_count(0)
         page.get_by_label("Month", exact=True).select_option(index=12)
-        expect(page.get_by_role("heading", name="Nothing used")).to_be_visible()
+        expect(page.get_by_role("heading", name="No usage")).to_be_visible()
         page.wait_for_url(f"**/usage?month={now.year - 1}-{now.month:02}")
         page.go_back()
         with page.expect_download() as download:

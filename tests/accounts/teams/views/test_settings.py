@@ -1,4 +1,4 @@
-"""Making, switching, naming, closing and keeping teams."""
+"""Creating, switching, renaming, closing and keeping teams."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -27,23 +27,23 @@ def team(alice: Person) -> Team:
     return studio(alice.user, adam=Role.ADMIN, mo=Role.MEMBER, vera=Role.VIEWER)
 
 
-def test_a_new_team_is_the_present_one(mia: Person) -> None:
-    answer = mia.client.post("/team/new", {"name": "  Night shift "}, follow=True)
-    assert "Night shift" in text_of(answer)
-    made = Team.objects.get(name="Night shift")
-    assert role_of(made, "mia") == "owner"
-    assert f"{made.name}" in mia.get("/").content.decode()
+def test_a_new_team_becomes_the_current_one(mia: Person) -> None:
+    response = mia.client.post("/team/new", {"name": "  Night shift "}, follow=True)
+    assert "Night shift" in text_of(response)
+    created = Team.objects.get(name="Night shift")
+    assert role_of(created, "mia") == "owner"
+    assert created.name in mia.get("/").content.decode()
 
 
-def test_nobody_owns_teams_without_end(mia: Person, settings: Any) -> None:
-    settings.MAX_TEAMS_OWNED = 3  # with the personal one, which Mia has not opened yet
-    answers = [mia.post("/team/new", {"name": f"Team {number}"}) for number in range(4)]
-    assert [answer.status_code for answer in answers] == [302, 302, 302, 422]
-    assert "You own 3 teams already" in text_of(answers[-1])
+def test_the_number_of_owned_teams_is_limited(mia: Person, settings: Any) -> None:
+    settings.MAX_TEAMS_OWNED = 3  # including the personal team, which does not exist yet
+    responses = [mia.post("/team/new", {"name": f"Team {number}"}) for number in range(4)]
+    assert [response.status_code for response in responses] == [302, 302, 302, 422]
+    assert "You already own 3 teams" in text_of(responses[-1])
     assert "Give the team a name" in text_of(mia.post("/team/new", {"name": " "}))
 
 
-def test_switching_is_a_post_to_a_team_of_ones_own(team: Team, alice: Person, charlie: Person) -> None:
+def test_switching_takes_a_post_and_an_own_team(team: Team, alice: Person, charlie: Person) -> None:
     assert alice.get("/team/switch").status_code == 405
     assert alice.post("/team/switch", {"team": team.pk, "next": "/history"})["Location"] == "/history"
     assert "Studio" in text_of(alice.get("/history"))
@@ -64,7 +64,7 @@ def test_a_stale_choice_falls_back_to_the_personal_team(team: Team, charlie: Per
         assert page.context["principal"].team == charlie.team
 
 
-def test_the_switcher_names_all_ones_teams_and_nobody_elses(team: Team, alice: Person, charlie: Person) -> None:
+def test_the_switcher_lists_only_own_teams(team: Team, alice: Person, charlie: Person) -> None:
     menu = alice.get("/").content.decode().split('id="team-menu"')[1]
     assert f'value="{team.pk}"' in menu
     assert f'value="{alice.team.pk}"' in menu
@@ -72,7 +72,7 @@ def test_the_switcher_names_all_ones_teams_and_nobody_elses(team: Team, alice: P
 
 
 @pytest.mark.parametrize(("name", "status"), [("alice", 302), ("adam", 302), ("mo", 403), ("vera", 403)])
-def test_who_changes_the_settings(name: str, status: int, team: Team) -> None:
+def test_who_may_change_the_settings(name: str, status: int, team: Team) -> None:
     person = at(team, name)
     assert person.post("/team/settings", {"name": "Studio 2", "default_model": "camera"}).status_code == status
     assert person.get("/team/settings").status_code == (200 if status == 302 else 403)
@@ -83,17 +83,17 @@ def test_who_changes_the_settings(name: str, status: int, team: Team) -> None:
 @pytest.mark.parametrize(
     "fields", [{"name": ""}, {"name": "x" * 121}, {"name": "a\0b"}, {"name": "S", "default_model": "?"}]
 )
-def test_settings_that_are_nonsense_are_refused(fields: dict[str, str], team: Team) -> None:
+def test_invalid_settings_are_rejected(fields: dict[str, str], team: Team) -> None:
     assert at(team, "alice").post("/team/settings", fields).status_code == 422
 
 
-def close(person: Person, name: str = "Studio") -> Any:
+def close_team(person: Person, name: str = "Studio") -> Any:
     return person.post("/team/close", {"name": name})
 
 
 @pytest.mark.parametrize("name", ["adam", "mo", "vera"])
-def test_only_owners_close_and_keep(name: str, team: Team) -> None:
-    assert close(at(team, name)).status_code == 403
+def test_only_owners_may_close_and_keep(name: str, team: Team) -> None:
+    assert close_team(at(team, name)).status_code == 403
     Team.objects.filter(pk=team.pk).update(deletion_due_at=timezone.now() + timedelta(days=1))
     assert at(team, name).post("/team/keep").status_code == 403
     team.refresh_from_db()
@@ -101,55 +101,55 @@ def test_only_owners_close_and_keep(name: str, team: Team) -> None:
 
 
 def test_closing_needs_the_name_and_a_team_that_is_not_personal(team: Team, alice: Person) -> None:
-    there = at(team, "alice")
-    assert [close(there, wrong).status_code for wrong in ("studio", "", "\0")] == [422] * 3
-    assert "This is not the team" in text_of(close(there, "studio"))
-    assert "personal team cannot be closed alone" in text_of(
+    alice_in_team = at(team, "alice")
+    assert [close_team(alice_in_team, wrong).status_code for wrong in ("studio", "", "\0")] == [422] * 3
+    assert "This is not the team" in text_of(close_team(alice_in_team, "studio"))
+    assert "personal team cannot be closed separately" in text_of(
         alice.client.post("/team/close", {"name": alice.team.name}, follow=True)
     )
     assert "Close the team" not in text_of(alice.get("/team/settings"))
     assert not Team.objects.exclude(deletion_due_at=None).exists()
 
 
-def test_days_of_grace(team: Team, settings: Any) -> None:
+def test_grace_period(team: Team, settings: Any) -> None:
     settings.TEAM_DELETION_GRACE_DAYS = 3
-    there = at(team, "alice")
-    assert close(there).status_code == 302
+    alice_in_team = at(team, "alice")
+    assert close_team(alice_in_team).status_code == 302
     team.refresh_from_db()
     assert timedelta(days=2, hours=23) < team.deletion_due_at - timezone.now() < timedelta(days=3)
     first = team.deletion_due_at
-    close(there)
+    close_team(alice_in_team)
     team.refresh_from_db()
     assert team.deletion_due_at == first
     for path in ("/", "/history", "/team", "/api-keys", "/accounts/email/", "/nothing-here"):
-        page = text_of(there.get(path))
+        page = text_of(alice_in_team.get(path))
         assert "will be deleted on" in page, path
         assert "Keep the team" in page
-    looking = text_of(at(team, "mo").get("/"))
-    assert "will be deleted on" in looking
-    assert "Keep the team" not in looking
+    page_of_member = text_of(at(team, "mo").get("/"))
+    assert "will be deleted on" in page_of_member
+    assert "Keep the team" not in page_of_member
     assert delete_due_teams() == 0
 
-    assert there.post("/team/keep").status_code == 302
-    assert "will be deleted on" not in text_of(there.get("/"))
+    assert alice_in_team.post("/team/keep").status_code == 302
+    assert "will be deleted on" not in text_of(alice_in_team.get("/"))
     with time_machine.travel(timezone.now() + timedelta(days=4)):
         assert delete_due_teams() == 0
     assert role_of(team, "mo") == "member"
 
 
-def test_after_the_days_of_grace_nothing_is_left_but_the_books(
+def test_after_the_grace_period_only_the_ledger_is_left(
     team: Team, make_job: Callable[..., Job], settings: Any
 ) -> None:
-    there = at(team, "alice")
-    running, done = make_job(there, State.IN_PROGRESS), make_job(there, State.COMPLETED)
-    queued = make_job(there)
-    key, secret = create_api_key(team=team, creator=there.user, name="k")
-    invite(team=team, actor=there.user, email="late@example.com", role=Role.MEMBER, days=30)
-    close(there)
+    alice_in_team = at(team, "alice")
+    running, done = make_job(alice_in_team, State.IN_PROGRESS), make_job(alice_in_team, State.COMPLETED)
+    queued = make_job(alice_in_team)
+    key, secret = create_api_key(team=team, creator=alice_in_team.user, name="k")
+    invite(team=team, actor=alice_in_team.user, email="late@example.com", role=Role.MEMBER, days=30)
+    close_team(alice_in_team)
     with time_machine.travel(timezone.now() + timedelta(days=settings.TEAM_DELETION_GRACE_DAYS, minutes=1)):
         run_full_scans()
         assert delete_due_teams() == 0
-        fresh = at(team, "alice").get("/team")
+        page = at(team, "alice").get("/team")
     team.refresh_from_db()
     assert team.deleted_at
     assert "Studio" not in team.name
@@ -164,10 +164,10 @@ def test_after_the_days_of_grace_nothing_is_left_but_the_books(
     assert not Job.objects.for_team(team).exists()
     assert Job.objects.get(pk=done.pk).deleted_at
     assert LedgerEntry.objects.filter(team=team).exists()
-    assert fresh.context["principal"].team != team
+    assert page.context["principal"].team != team
 
 
-def test_the_table_of_rights_is_that_of_the_code(mia: Person) -> None:
+def test_the_table_of_roles_matches_the_code(mia: Person) -> None:
     from accounts.roles import RIGHTS_OF_ROLE, SCOPES_OF_ROLE, Right, Scope
 
     for client in (Client(), mia.client):
@@ -178,12 +178,12 @@ def test_the_table_of_rights_is_that_of_the_code(mia: Person) -> None:
             **{str(scope.label): [scope in SCOPES_OF_ROLE[role] for role in Role] for scope in Scope},
             **{str(right.label): [right in RIGHTS_OF_ROLE[role] for role in Role] for right in Right},
         }
-        assert "Make API keys" in text_of(page)
+        assert "Create API keys" in text_of(page)
     mia.client.post("/language", {"language": "zh-hans"})
     assert "创建 API 密钥" in text_of(mia.get("/docs/roles"))
 
 
-def test_team_pages_ask_the_database_little(team: Team, django_assert_num_queries: Any) -> None:
-    there = at(team, "mo")
+def test_number_of_queries_of_the_team_page(team: Team, django_assert_num_queries: Any) -> None:
+    alice_in_team = at(team, "mo")
     with django_assert_num_queries(5):  # session, user, memberships with teams, wallet, members
-        there.get("/team")
+        alice_in_team.get("/team")

@@ -1,4 +1,4 @@
-"""A migration changes a column's type while processes serve that have planned their statements: nobody sees a 500."""
+"""Migrations that change a column's type while sessions have prepared statements cause no server errors."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,7 +16,7 @@ from tests.support.people import Person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# More calls than a statement is run before it is prepared.
+# More executions than are needed until a statement is prepared.
 _ENOUGH = 8
 
 
@@ -31,7 +31,7 @@ def in_another_session(statement: str) -> None:
 
 @pytest.fixture
 def retype() -> Iterator[Callable[..., None]]:
-    """Changes a column's type as a migration of a newer release does; afterwards it is again what it was."""
+    """Change a column's type as a migration of a newer release does, and restore it afterwards."""
     undo: list[str] = []
 
     def change(table: str, column: str, *, old: str, new: str) -> None:
@@ -45,7 +45,7 @@ def retype() -> Iterator[Callable[..., None]]:
 
 
 def prepared() -> int:
-    """Statements that this process's session has planned for good."""
+    """Return the number of prepared statements of this session."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_prepared_statements")
         return int(cursor.fetchone()[0])
@@ -55,10 +55,10 @@ def backend() -> int:
     return int(connection.connection.info.backend_pid)
 
 
-def test_a_poll_goes_on(
+def test_polling_continues(
     submit: Callable[..., Job], as_alice: ApiClient, retype: Callable[..., None], django_assert_num_queries: Any
 ) -> None:
-    """The quick way, and the ordinary one, which looks the key up by a statement of its own."""
+    """The fast path and the normal path, which looks up the key with its own statement."""
     address = f"/v1/videos/{submit().public_id}"
     both = [address, f"{address}?wait=0"]
     before = [as_alice.get(each) for each in both * _ENOUGH]
@@ -67,17 +67,17 @@ def test_a_poll_goes_on(
     after = [as_alice.get(each) for each in reversed(both * _ENOUGH)]
     assert [answer.status_code for answer in before + after] == [200] * 4 * _ENOUGH
     assert {answer.content for answer in before + after} == {before[0].content}
-    with django_assert_num_queries(2):  # the video by its key, and its place in the queue
+    with django_assert_num_queries(2):  # the video by its key, and its position in the queue
         assert as_alice.get(address).status_code == 200
-    assert prepared()  # planned anew, in the same session
+    assert prepared()  # prepared again, in the same session
     assert backend() == session
 
 
 @pytest.mark.parametrize(("path", "accepted"), [("/v1/videos", 202), ("/", 302)])
-def test_a_submit_in_a_transaction_may_be_sent_again(
+def test_a_submission_in_a_transaction_can_be_retried(
     path: str, accepted: int, alice: Person, retype: Callable[..., None]
 ) -> None:
-    """Signed in, so that no statement before the transaction brings the column."""
+    """Signed in, so that no statement before the transaction selects the column."""
     client = Client(raise_request_exception=False)
     client.force_login(alice.user)
 
@@ -96,8 +96,8 @@ def test_a_submit_in_a_transaction_may_be_sent_again(
     assert Job.objects.count() == 2 * _ENOUGH
 
 
-def test_a_claim_takes_it_for_an_outage(submit: Callable[..., Job], retype: Callable[..., None]) -> None:
-    """The worker waits a second and claims again."""
+def test_a_claim_treats_it_as_an_outage(submit: Callable[..., Job], retype: Callable[..., None]) -> None:
+    """The worker waits one second and claims again."""
     job = submit()
     wanted: dict[str, Any] = {"pool": "cpu", "worker_id": job.pk, "vram_mb": 0}
     assert [claim_job(models=[], **wanted) for _ in range(_ENOUGH)] == [None] * _ENOUGH
