@@ -19,7 +19,7 @@ PORTAL := $(if $(shell nvidia-smi -L 2>/dev/null),$(GPU),$(RUNTIME))
 # The tools of `lint` load the settings but connect to no server.
 LINT_ENV := SECRET_KEY=lint DATABASE_URL='postgres://lint@/lint?host=/nonexistent' REDIS_URL=redis://localhost/0
 
-.PHONY: demo up test chaos fuzz lint format clean help
+.PHONY: demo up test test-fast chaos fuzz lint format clean help
 
 demo: $(PORTAL)  ## Start the site, make a demo video and keep serving (PORT=8000, MODEL=…, DEMO_EXIT=1 exits after the video)
 	@$(BIN)/python manage.py demo
@@ -27,8 +27,11 @@ demo: $(PORTAL)  ## Start the site, make a demo video and keep serving (PORT=800
 up: $(PORTAL)  ## Run the site: servers, web, workers, one log (PORT=8000)
 	@$(BIN)/python manage.py up
 
-test: $(DEV)  ## Run the tests (ARGS="-k name" passes options to pytest)
+test: $(DEV)  ## Run all tests (ARGS="-k name" passes options to pytest)
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(DEV)  ## Run the tests that start no process and no browser, in less than a minute
+	@$(BIN)/python -m pytest -m "(unit or db) and not slow" $(ARGS)
 
 chaos: $(DEV)  ## Kill processes of a test site and check that nothing is lost (KILLS=200 JOBS=1000 SEED=1)
 	@$(BIN)/python -m tests.chaos --kills $(or $(KILLS),200) --jobs $(or $(JOBS),1000) --seed $(or $(SEED),1)

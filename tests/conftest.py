@@ -5,6 +5,8 @@ The people, helpers and processes that tests share are in `tests/support`.
 
 import os
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ pytest_plugins = [
     "tests.support.administrators",
     "tests.support.batches",
     "tests.support.browser",
+    "tests.support.identity_provider",
     "tests.support.outages",
     "tests.support.people",
     "tests.support.portal_process",
@@ -35,6 +38,20 @@ pytest_plugins = [
     "tests.support.workers",
 ]
 
+# Fixtures that start processes. A test that starts one by itself has the mark `process`.
+PROCESS_FIXTURES = {
+    "live_process",
+    "new_portal",
+    "own_redis",
+    "own_valkey",
+    "plain_portal",
+    "portal",
+    "secure_portal",
+    "server",
+    "start_worker",
+    "web_processes",
+}
+
 _servers: EmbeddedServers | None = None
 
 
@@ -43,7 +60,11 @@ def pytest_configure(config: pytest.Config) -> None:
     is_worker = hasattr(config, "workerinput")
     if is_worker or config.option.collectonly or config.option.help:
         return
-    _servers = EmbeddedServers(Path(os.environ["TEST_SERVERS_DIR"]), durable=False)
+    from tests.support.database import copy_cluster
+
+    folder = Path(os.environ["TEST_SERVERS_DIR"])
+    copy_cluster(folder, config.rootpath / ".pytest_cache" / "clusters")
+    _servers = EmbeddedServers(folder, durable=False)
     _servers.start()
 
 
@@ -52,6 +73,44 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         _servers.stop()
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ.pop("TEST_SERVERS_DIR"), ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test one of the marks `unit`, `db`, `process` and `browser`."""
+    for item in items:
+        item.add_marker(kind_of(item))
+
+
+def kind_of(item: pytest.Item) -> str:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if "browser" in fixtures:
+        return "browser"
+    if fixtures & PROCESS_FIXTURES or item.get_closest_marker("process"):
+        return "process"
+    return "db" if uses_database(item) else "unit"
+
+
+_running: pytest.Item | None = None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    global _running  # noqa: PLW0603 (an audit hook cannot be removed, and gets no argument of ours)
+    _running = item
+    try:
+        return (yield)
+    finally:
+        _running = None
+
+
+def _check_processes(event: str, _arguments: tuple[Any, ...]) -> None:
+    if event in {"subprocess.Popen", "os.posix_spawn", "os.fork"} and _running is not None:
+        kind = kind_of(_running)
+        if kind in {"unit", "db"}:
+            pytest.fail(f"A test that starts a process needs the mark `process`; this one has `{kind}`.")
+
+
+sys.addaudithook(_check_processes)
 
 
 @pytest.hookimpl(tryfirst=True)

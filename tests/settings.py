@@ -28,8 +28,10 @@ os.environ.update(
 )
 
 from portal.settings import *  # noqa: E402, F403 (reads the variables set above)
-from portal.settings import REDIS_TIMEOUT_SECONDS, STORAGES  # noqa: E402
+from portal.settings import DATABASES, REDIS_TIMEOUT_SECONDS, STORAGES  # noqa: E402
 
+# The database of each worker is a copy of the one that is migrated once: see tests/support/database.py.
+DATABASES["default"]["TEST"] = {"TEMPLATE": "mutoscope_template"}
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # A Redis that a busy machine keeps waiting for a quarter of a second is not away: a call that passes uncounted for that
 # breaks the test of a limit. Tests of outages set it to what is usual.

@@ -20,8 +20,6 @@ from tests.support.browser import PHONE, Browser
 from tests.support.people import PASSWORD, Person
 
 # They share two cores with whatever else is tested.
-pytestmark = pytest.mark.xdist_group("browser")
-
 PAGES = [
     "/account",
     "/accounts/email/",

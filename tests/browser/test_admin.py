@@ -21,8 +21,6 @@ from tests.support.browser import DESK, PHONE, Browser
 from tests.support.people import PASSWORD, Person, make_user
 from tests.support.workers import WorkerProcess, wait_for_state, wait_until
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 def sign_in_with_code(page: Page, secret: str) -> None:
     page.goto("/admin/")

@@ -9,7 +9,6 @@ from jobs.models import Job
 from tests.support.browser import DESK, PHONE, Browser
 from tests.support.people import Person
 
-pytestmark = pytest.mark.xdist_group("browser")
 SUBMIT = "[id$=videos_create]"
 
 

@@ -24,8 +24,6 @@ from tests.support.browser import DESK, PHONE, Browser, played_seconds
 from tests.support.images import SAMPLES
 from tests.support.people import Person
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest.fixture
 def real_film(make_job: Callable[..., Job], tmp_path: Path) -> Callable[..., Job]:

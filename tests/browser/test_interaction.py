@@ -11,10 +11,8 @@ from tests.support.browser import DESK, PHONE, Browser
 from tests.support.images import SAMPLES, TIMES
 from tests.support.people import PASSWORD, Person
 
+
 # They share two cores with whatever else is tested.
-pytestmark = pytest.mark.xdist_group("browser")
-
-
 def drop(page: Page, path: Any, kind: str = "image/jpeg") -> None:
     """Drops a file on the picture's area, as the desktop does."""
     bytes_ = list(path.read_bytes())

@@ -10,8 +10,6 @@ from jobs.states import State
 from tests.support.browser import DESK, PHONE, Browser
 from tests.support.people import Person
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 def test_history_is_searched_filtered_and_continued_without_a_reload(
     live_server: Any, alice: Person, browser: Browser, make_job: Any

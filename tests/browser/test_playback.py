@@ -13,8 +13,6 @@ from tests.support.browser import Browser, played_seconds
 from tests.support.images import SAMPLES
 from tests.support.people import Person
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest.fixture
 def _own_media(tmp_path: Path) -> None:

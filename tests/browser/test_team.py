@@ -17,7 +17,6 @@ from tests.support.browser import DESK, PHONE, Browser
 from tests.support.people import PASSWORD, Person
 from tests.support.teams import at, link_in_mail, studio
 
-pytestmark = pytest.mark.xdist_group("browser")
 NEW = "nora@example.com"
 
 

@@ -17,7 +17,6 @@ from tests.support.browser import Browser
 from tests.support.people import Person
 from tests.support.workers import Hurry
 
-pytestmark = pytest.mark.xdist_group("browser")
 ROOT = Path(site.ROOT)
 
 

@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 TWO_CLOSINGS = "one reserve and one closing row for each job"
 WHOSE_RESULT = "the published result is playable, this job's, and the final attempt's"

@@ -22,7 +22,7 @@ from tests.client.shell import Shell
 from tests.support.environment import web_environment
 from tests.support.web_processes import LiveProcess
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.client.shell import Shell
 from tests.support.web_processes import LiveProcess
 from tests.support.workers import Hurry, wait_for_state, wait_until
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.process
 OPTIONS = ("--model", "scripted", "--resolution", "256p", "--frames", "8", "--steps", "100")
 # 100 steps of 0.6 s, until the test calls `hurry`.
 SLOW = ("generate", CAT, "delay=0.6", *OPTIONS)

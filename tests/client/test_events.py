@@ -29,7 +29,7 @@ from tests.client.faulty_proxy import FaultyProxy
 from tests.support.web_processes import LiveProcess, WebProcesses
 from tests.support.workers import Hurry
 
-pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.usefixtures("all_models")]
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("all_models")]
 # 100 steps of 0.6 s, until the test calls `hurry`.
 LONG = {**SMALL, "model": "scripted", "steps": 100}
 AnyEvent = TypeVar("AnyEvent", StatusEvent, ProgressEvent, PreviewEvent)

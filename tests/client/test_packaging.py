@@ -11,6 +11,8 @@ from django.conf import settings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+pytestmark = pytest.mark.process
+
 CLIENT = Path(settings.ROOT) / "platform" / "mutoscope"
 
 

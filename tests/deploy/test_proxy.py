@@ -26,7 +26,7 @@ from tests.support.ports import own_port
 from tests.support.web_processes import LiveProcess, WebProcesses
 from tests.support.workers import wait_for_state, wait_until
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.process
 
 CONFIGURATION = Path(settings.ROOT) / "deploy" / "nginx.conf"
 

@@ -12,6 +12,8 @@ from safetensors.numpy import load_file
 from inference.catalogue import MODELS
 from inference.encoding import probe
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 CAT = str(ROOT / "samples" / "cat.jpg")
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from inference import errors
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +29,7 @@ LIGHT = [
 HEAVY = ("torch", "diffusers", "transformers", "django", "redis", "rq")
 
 
+@pytest.mark.process
 def test_no_torch_outside_the_diffusion_engine() -> None:
     program = (
         f"import sys, {', '.join(LIGHT)}\n"
@@ -47,6 +50,7 @@ def test_the_list_of_light_modules_is_complete() -> None:
     assert modules - in_engines == {name for name in LIGHT if name not in in_engines}
 
 
+@pytest.mark.process
 def test_the_camera_runs_without_torch() -> None:
     program = (
         "import sys\n"

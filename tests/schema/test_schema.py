@@ -7,6 +7,8 @@ import pytest
 from tests.schema.run import running_portal, schemathesis, stateful, troubles_of
 from tests.support.portal_process import Portal
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def portal() -> Iterator[tuple[Portal, str]]:

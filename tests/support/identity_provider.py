@@ -6,12 +6,16 @@ import json
 import secrets
 import threading
 import time
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
+import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from portal.settings.oidc import oidc_origins, oidc_providers
 
 CLIENT_ID, CLIENT_SECRET = "mutoscope", "provider-secret"
 
@@ -112,3 +116,16 @@ class IdentityProvider:
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         request.wfile.write(body)
+
+
+@pytest.fixture
+def provider(db: None, settings: Any) -> Iterator[IdentityProvider]:
+    """The provider of "Reel & Co", with which this site is configured."""
+    with IdentityProvider() as running:
+        settings.SOCIALACCOUNT_PROVIDERS = oidc_providers(
+            issuer=running.url, name="Reel & Co", client_id=CLIENT_ID, secret=CLIENT_SECRET
+        )
+        policy = settings.CONTENT_SECURITY_POLICY
+        directives = policy["DIRECTIVES"] | {"form-action": ["'self'", *oidc_origins(running.url)]}
+        settings.CONTENT_SECURITY_POLICY = policy | {"DIRECTIVES": directives}
+        yield running

@@ -116,6 +116,7 @@ def test_changes_of_a_session_are_recorded_with_user_and_ip_address(team: Team, 
     assert (entries(ApiKey).get().ip, list(entries(ApiKey).get().changes)) == ("8.8.8.8", ["revoked_at"])
 
 
+@pytest.mark.process
 @pytest.mark.django_db(transaction=True)
 def test_changes_of_a_command_are_recorded_with_its_name() -> None:
     address = urlsplit(os.environ["DATABASE_URL"])

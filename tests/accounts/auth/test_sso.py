@@ -1,7 +1,5 @@
 """Signing in through an identity provider: real round trips to a small OpenID Connect provider."""
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -11,30 +9,13 @@ from allauth.mfa.totp.internal.auth import TOTP
 from allauth.socialaccount.models import SocialAccount
 from django.core import mail
 from django.test import Client
-from playwright.sync_api import Page, expect
 
 from accounts.models import Team, User
-from portal.settings.oidc import oidc_origins, oidc_providers
-from tests.support.browser import Browser
-from tests.support.identity_provider import CLIENT_ID, CLIENT_SECRET, IdentityProvider
+from tests.support.identity_provider import IdentityProvider
 from tests.support.people import Person, make_user
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 EMAIL = "nora@example.com"
 START = "/accounts/oidc/company/login/"
-
-
-@pytest.fixture
-def provider(db: None, settings: Any) -> Iterator[IdentityProvider]:
-    with IdentityProvider() as running:
-        settings.SOCIALACCOUNT_PROVIDERS = oidc_providers(
-            issuer=running.url, name="Reel & Co", client_id=CLIENT_ID, secret=CLIENT_SECRET
-        )
-        policy = settings.CONTENT_SECURITY_POLICY
-        directives = policy["DIRECTIVES"] | {"form-action": ["'self'", *oidc_origins(running.url)]}
-        settings.CONTENT_SECURITY_POLICY = policy | {"DIRECTIVES": directives}
-        yield running
 
 
 def sign_in(client: Client) -> Any:
@@ -149,20 +130,3 @@ def test_a_link_alone_does_not_start_a_sign_in(provider: IdentityProvider) -> No
     assert answer.status_code == 200
     assert "Continue" in answer.content.decode()
     assert not provider.granted
-
-
-def test_connecting_and_disconnecting_in_the_browser(
-    live_server: Any, transactional_db: None, provider: IdentityProvider, browser: Browser
-) -> None:
-    def scenario(page: Page) -> None:
-        page.goto("/accounts/login/")
-        page.get_by_role("button", name="Sign in with Reel & Co").click()
-        page.wait_for_url(re.compile(r":\d+/$"))
-        page.goto("/account")
-        page.get_by_role("link", name="Connected accounts").click()
-        expect(page.locator(".lines")).to_contain_text("Reel & Co")
-        page.get_by_role("button", name="Disconnect").click()
-        expect(page.get_by_role("alert")).to_be_visible()  # it is the only sign-in method: no password yet
-
-    browser.run(live_server.url, scenario)
-    assert SocialAccount.objects.count() == 1

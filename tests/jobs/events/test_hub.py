@@ -26,7 +26,7 @@ from tests.support.people import Person
 from tests.support.web_processes import LiveProcess
 from tests.support.workers import Hurry, WorkerProcess, wait_for_state, wait_until
 
-pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.usefixtures("all_models")]
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("all_models")]
 
 SCRIPTED = ("--model", "scripted")
 # Takes longer than the test needs. The test then skips the rest of the delays with `hurry`.

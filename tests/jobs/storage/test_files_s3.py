@@ -26,7 +26,7 @@ from tests.support.s3_server import KEYS, Line, S3Server
 from tests.support.videos import VIDEO_BYTES
 from tests.support.workers import Hurry, WorkerProcess, wait_for_state, wait_until
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.process
 
 LONG: dict[str, Any] = {"model": "scripted", "prompt": "delay=1", "steps": 100}
 SCRIPTED = ("--model", "scripted")

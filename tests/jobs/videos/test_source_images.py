@@ -398,7 +398,7 @@ def test_the_description_has_the_field_only_if_it_is_enabled(client: Client, db:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.xdist_group("processes")
+@pytest.mark.process
 def test_slow_images_of_a_team_do_not_block_all_processes(
     web_processes: Callable[..., WebProcesses],
     alice: Person,

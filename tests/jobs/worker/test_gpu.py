@@ -26,7 +26,7 @@ from jobs.states import TERMINAL, State
 from tests.support.api_client import ApiClient
 from tests.support.workers import Hurry, WorkerProcess, wait_for_state, wait_until
 
-pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.usefixtures("all_models")]
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("all_models")]
 
 # Takes longer than the test needs. The test then skips the rest of the delays with `hurry`.
 LONG: dict[str, Any] = {"model": "scripted", "prompt": "delay=1", "steps": 100}

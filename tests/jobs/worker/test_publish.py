@@ -20,7 +20,7 @@ from jobs.states import State
 from jobs.storage.files import is_missing, job_folder
 from tests.support.workers import Hurry, WorkerProcess, wait_for_state, wait_until
 
-pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.usefixtures("all_models")]
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("all_models")]
 
 LONG: dict[str, Any] = {"model": "scripted", "prompt": "delay=1", "steps": 100}
 SCRIPTED = ("--model", "scripted")

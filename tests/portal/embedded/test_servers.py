@@ -19,6 +19,8 @@ import redis
 from portal.embedded.processes import find_processes_in
 from portal.embedded.servers import EmbeddedServers, server_urls, socket_folder
 
+pytestmark = pytest.mark.process
+
 HOLD_SERVERS = """
 import sys, time
 from pathlib import Path

@@ -8,6 +8,8 @@ import sys
 import pytest
 from django.conf import settings
 
+pytestmark = pytest.mark.process
+
 PREPARE = "import django; django.setup(); import logging\n"
 FAIL = """
 def sign_in(password):

@@ -9,22 +9,18 @@ from typing import Any
 
 import pytest
 import time_machine
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.sessions.models import Session
 from django.test import Client
-from playwright.sync_api import Page, expect
 
 from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.quota.models import Plan, QuotaWarning, UsageDay, Wallet
 from accounts.quota.pages.csv_export import escape_formula
 from accounts.quota.services import adjust, grant
-from tests.support.browser import DESK, PHONE, Browser
 from tests.support.people import Person
 
 NOW = datetime(2031, 3, 20, 12, tzinfo=UTC)
 BOM = "\ufeff"
-BAD = {"serious", "critical"}
 
 
 def record_usage(person: Person, day: date, used: int, **columns: Any) -> None:
@@ -253,44 +249,3 @@ def test_a_warning_about_a_cap_is_shown_only_to_the_member(alice: Person, mia: P
     record_usage(mia, datetime.now(UTC).date(), 4, model="other")
     assert "You have used 83 of your 100 credits for this month (83%)" in text_of(mia.get("/history"))
     assert "of your" not in text_of(alice.get("/history"))
-
-
-@pytest.mark.xdist_group("browser")
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_accessible_and_no_wider_than_the_screen(theme: Any, live_server: Any, alice: Person, browser: Browser) -> None:
-    today = datetime.now(UTC).date()
-    for number in range(8):
-        record_usage(alice, today.replace(day=number + 1), 40 * number, model="i2vgen-xl")
-    warn(alice, 80, 9000)
-
-    def scenario(page: Page) -> list[Any]:
-        page.goto("/usage")
-        page.get_by_text("Show as a table").click()
-        expect(page.get_by_role("cell", name="280").first).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        return [rule["id"] for rule in Axe().run(page).response["violations"] if rule["impact"] in BAD]
-
-    for viewport in (DESK, PHONE):
-        violations = browser.run(live_server.url, scenario, session=alice.cookie, viewport=viewport, color_scheme=theme)
-        assert violations == []
-
-
-@pytest.mark.xdist_group("browser")
-def test_choosing_a_month_and_dismissing_a_warning(live_server: Any, alice: Person, browser: Browser) -> None:
-    now = datetime.now(UTC)
-    set_created_at(alice, now.replace(year=now.year - 1, day=1))
-    warn(alice, 80, 9000)
-
-    def scenario(page: Page) -> None:
-        page.goto("/usage")
-        page.get_by_role("button", name="Dismiss this warning").click()
-        expect(page.get_by_text("of its credits")).to_have_count(0)
-        page.get_by_label("Month", exact=True).select_option(index=12)
-        expect(page.get_by_role("heading", name="No usage")).to_be_visible()
-        page.wait_for_url(f"**/usage?month={now.year - 1}-{now.month:02}")
-        page.go_back()
-        with page.expect_download() as download:
-            page.get_by_role("link", name="Download as CSV").click()
-        assert download.value.suggested_filename == f"mutoscope-usage-{now:%Y-%m}.csv"
-
-    browser.run(live_server.url, scenario, session=alice.cookie)

@@ -40,7 +40,7 @@ LEGACY_BODY = {
 }
 
 
-@pytest.mark.xdist_group("processes")
+@pytest.mark.process
 def test_an_existing_client_works_with_an_added_key(
     live_server: LiveServer, alice: Person, start_worker: Callable[..., WorkerProcess], settings: Settings
 ) -> None:
