@@ -5,8 +5,6 @@ The people, helpers and processes that tests share are in `tests/support`.
 
 import os
 import shutil
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,29 +86,6 @@ def kind_of(item: pytest.Item) -> str:
     if fixtures & PROCESS_FIXTURES or item.get_closest_marker("process"):
         return "process"
     return "db" if uses_database(item) else "unit"
-
-
-_running: pytest.Item | None = None
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    global _running  # noqa: PLW0603 (an audit hook cannot be removed, and gets no argument of ours)
-    _running = item
-    try:
-        return (yield)
-    finally:
-        _running = None
-
-
-def _check_processes(event: str, _arguments: tuple[Any, ...]) -> None:
-    if event in {"subprocess.Popen", "os.posix_spawn", "os.fork"} and _running is not None:
-        kind = kind_of(_running)
-        if kind in {"unit", "db"}:
-            pytest.fail(f"A test that starts a process needs the mark `process`; this one has `{kind}`.")
-
-
-sys.addaudithook(_check_processes)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -30,7 +30,7 @@ def teams_without_another_owner(user: User) -> QuerySet[Team]:
 
 @transaction.atomic
 def delete_account(*, user: User) -> None:
-    """Close the account for good. Raises Conflict if a team with other members would have no owner."""
+    """Close the account permanently. Raises Conflict if a team with other members would have no owner."""
     # Concurrent changes to the memberships of these teams wait for these row locks, or this function waits for theirs.
     list(Team.objects.filter(memberships__user=user).order_by("pk").select_for_update(of=("self",)))
     if names := list(teams_without_another_owner(user).values_list("name", flat=True)):

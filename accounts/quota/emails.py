@@ -96,7 +96,7 @@ def _send_warning(warning: QuotaWarning) -> bool:
 
 
 def _send_email(user: User, warning: QuotaWarning, credit_usage: CreditUsage) -> bool:
-    """Return whether there is nothing left to do: the mail server accepted the email, or rejected it for good."""
+    """Return whether there is nothing left to do: the mail server accepted the email, or rejected it permanently."""
     message = EmailMessage(*_render_email(user, warning, credit_usage), to=[user.email])
     try:
         message.send()

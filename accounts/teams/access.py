@@ -61,7 +61,7 @@ def revoke_access_everywhere(*, user: User) -> None:
 @tenancy.unscoped()
 @transaction.atomic
 def delete_team(*, team: Team) -> bool:
-    """Delete a team for good: members, API keys, invitations and content. The row stays for the ledger.
+    """Delete a team permanently: members, API keys, invitations and content. The row stays for the ledger.
 
     Returns False if the team was already deleted.
     """

@@ -143,5 +143,5 @@ def test_axe_finds_no_serious_fault(
         )
         == []
     )
-    # The 404 page of a link that does not work is told to the console by the browser itself.
+    # The browser itself reports the 404 page of a broken link to the console.
     browser.complaints[:] = [text for text in browser.complaints if "404" not in text]

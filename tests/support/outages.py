@@ -24,7 +24,7 @@ class OwnRedis:
     def __init__(self, server: Valkey) -> None:
         self._server = server
         self.url = server.url
-        # Of a process that is to notice when Redis is away.
+        # Settings of a process that has to notice when Redis is unavailable.
         self.variables = {"REDIS_URL": self.url, "REDIS_TIMEOUT_SECONDS": site.USUAL_REDIS_TIMEOUT_SECONDS}
         server.start()
 

@@ -79,7 +79,7 @@ class Portal:
         return [self.process, *self.process.children(recursive=True)]
 
     def web(self) -> psutil.Process:
-        (web,) = [process for process in self.tree() if "uvicorn" in words_of(process)]
+        (web,) = [process for process in self.tree() if "uvicorn" in arguments_of(process)]
         return web
 
     def clear(self) -> None:
@@ -90,7 +90,7 @@ class Portal:
         psutil.wait_procs(everything, timeout=PATIENCE_SECONDS)
 
 
-def words_of(process: psutil.Process) -> list[str]:
+def arguments_of(process: psutil.Process) -> list[str]:
     """Its command line; none where it has ended meanwhile."""
     try:
         return process.cmdline()

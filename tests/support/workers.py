@@ -55,7 +55,7 @@ class WorkerProcess:
 def wait_until(
     condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS, explain: Callable[[], str] = str
 ) -> Any:
-    """Polls until the condition holds and returns what it gave; fails with an explanation after so many seconds."""
+    """Polls until the condition holds and returns what it gave; fails with an explanation after the timeout."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := condition():

@@ -16,7 +16,7 @@ from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.fields import StrictSerializer, TextField
 from jobs.api.negotiation import IgnoreAccept
-from jobs.api.sse_responses import EVENT_STREAM_MEDIA_TYPE, current_events_response, event_stream_response
+from jobs.api.streaming import EVENT_STREAM_MEDIA_TYPE, current_events_response, event_stream_response
 from jobs.api.validation import validate
 from jobs.events.authorization import Viewer
 from jobs.events.connection_limits import ConnectionLimit
