@@ -100,8 +100,8 @@ def limited_key(nora: User) -> tuple[ApiKey, str]:
 
 
 def ask(clear: str, address: str) -> int:
-    answer = Client(headers={"Authorization": f"Bearer {clear}"}).get("/v1/videos", REMOTE_ADDR=address)
-    return int(answer.status_code)
+    response = Client(headers={"Authorization": f"Bearer {clear}"}).get("/v1/videos", REMOTE_ADDR=address)
+    return int(response.status_code)
 
 
 def test_a_rejected_ip_address_is_in_the_teams_log(limited_key: tuple[ApiKey, str]) -> None:

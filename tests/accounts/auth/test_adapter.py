@@ -18,8 +18,8 @@ EMAIL = "nora@example.com"
 
 
 def log_in(client: Client, password: str, *, ip: str) -> str:
-    answer = client.post("/accounts/login/", {"login": EMAIL, "password": password}, headers={"X-Forwarded-For": ip})
-    return "in" if answer.status_code == 302 else "too many" if "Too many" in answer.content.decode() else "wrong"
+    response = client.post("/accounts/login/", {"login": EMAIL, "password": password}, headers={"X-Forwarded-For": ip})
+    return "in" if response.status_code == 302 else "too many" if "Too many" in response.content.decode() else "wrong"
 
 
 def test_guessing_locks_out_only_its_own_ip_address(settings: Any) -> None:
@@ -63,10 +63,10 @@ def test_an_unreachable_mail_server_is_reported_and_reveals_nothing(known: bool,
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_PORT = 1
 
-    for answer in (sign_up(client), client.post("/accounts/password/reset/", {"email": EMAIL}, follow=True)):
-        assert answer.status_code == 200
-        assert "The email could not be sent. Try again in a moment." in answer.content.decode()
-        assert "<form" in answer.content.decode()
+    for response in (sign_up(client), client.post("/accounts/password/reset/", {"email": EMAIL}, follow=True)):
+        assert response.status_code == 200
+        assert "The email could not be sent. Try again in a moment." in response.content.decode()
+        assert "<form" in response.content.decode()
 
 
 def test_an_account_whose_email_was_lost_is_confirmed_later(client: Client, settings: Any) -> None:
@@ -78,6 +78,6 @@ def test_an_account_whose_email_was_lost_is_confirmed_later(client: Client, sett
     settings.EMAIL_BACKEND = backend
     cache.clear()  # ten seconds pass
     client.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD})
-    found = re.search(r"^ {4}(\S+)$", str(mail.outbox[-1].body), re.MULTILINE)
-    assert found
-    assert client.post("/accounts/confirm-email/", {"code": found[1]}, follow=True).redirect_chain[-1][0] == "/"
+    match = re.search(r"^ {4}(\S+)$", str(mail.outbox[-1].body), re.MULTILINE)
+    assert match
+    assert client.post("/accounts/confirm-email/", {"code": match[1]}, follow=True).redirect_chain[-1][0] == "/"

@@ -23,17 +23,17 @@ def test_all_roles_may_open_the_team_pages(path: str, alice: Person, mia: Person
 @pytest.mark.parametrize("path", [*TEAM_PAGES, "/price", *VIDEO_PAGES])
 def test_a_visitor_is_redirected_to_the_login_page(path: str, anonymous: Client) -> None:
     path = path.format(id="vid_" + "0" * 32)
-    answer = anonymous.get(path)
-    assert answer.status_code == 302
-    assert answer["Location"] == f"/accounts/login/?next={path}"
+    response = anonymous.get(path)
+    assert response.status_code == 302
+    assert response["Location"] == f"/accounts/login/?next={path}"
 
 
 def test_htmx_requests_of_visitors_redirect_the_whole_page(anonymous: Client) -> None:
-    answer = anonymous.get(
+    response = anonymous.get(
         "/history/running", headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/history?q=cat"}
     )
-    assert answer.status_code == 204
-    assert answer["HX-Redirect"] == "/accounts/login/?next=%2Fhistory%3Fq%3Dcat"
+    assert response.status_code == 204
+    assert response["HX-Redirect"] == "/accounts/login/?next=%2Fhistory%3Fq%3Dcat"
 
 
 @pytest.mark.parametrize("path", VIDEO_PAGES)
@@ -69,9 +69,9 @@ def test_a_viewer_may_not_submit(bob: Person) -> None:
 
 @pytest.mark.parametrize("identifier", ["vid_1", "nonsense", "vid_" + "0" * 32, "vid_" + "Z" * 32, "key_" + "0" * 32])
 def test_an_unknown_id_shows_the_404_page(identifier: str, alice: Person) -> None:
-    answer = alice.get(f"/videos/{identifier}")
-    assert answer.status_code == 404
-    assert b"Page not found" in answer.content
+    response = alice.get(f"/videos/{identifier}")
+    assert response.status_code == 404
+    assert b"Page not found" in response.content
 
 
 def test_a_foreign_team_in_the_session_is_ignored(alice: Person, charlie: Person) -> None:

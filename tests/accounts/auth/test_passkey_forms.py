@@ -29,7 +29,7 @@ BAD = {
     "NUL": "\0",
     "a number for a name": '{"id": 1}',
     "no base64": credential({}, id="x", rawId="x"),
-    "a list for an answer": credential([]),
+    "an empty list": credential([]),
     "nobody's": credential(SIGNED | {"userHandle": None}),
     "somebody with many digits": credential(SIGNED | {"userHandle": HUGE}),
     "an empty attestation": credential({"clientDataJSON": "e30", "attestationObject": "oA"}),
@@ -46,8 +46,8 @@ def bad(request: pytest.FixtureRequest) -> str:
 
 def test_signing_in_with_a_passkey(bad: str, anonymous: Client) -> None:
     anonymous.get("/accounts/2fa/webauthn/login/", headers={"Accept": "application/json"})
-    answer = anonymous.post("/accounts/2fa/webauthn/login/", {"credential": bad})
-    assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/")
+    response = anonymous.post("/accounts/2fa/webauthn/login/", {"credential": bad})
+    assert (response.status_code, response["Location"]) == (302, "/accounts/login/")
     assert anonymous.get("/history").status_code == 302
 
 

@@ -65,13 +65,13 @@ def test_the_key_is_derived_as_in_earlier_releases() -> None:
 
 
 def test_the_password_alone_does_not_sign_in(nora: User, client: Client) -> None:
-    answer = enter_password(client)
-    assert answer["Location"] == "/accounts/2fa/authenticate/"
+    response = enter_password(client)
+    assert response["Location"] == "/accounts/2fa/authenticate/"
     assert client.get("/history").status_code == 302
-    wrong = client.post(answer["Location"], {"code": "000000"})
+    wrong = client.post(response["Location"], {"code": "000000"})
     assert 'aria-invalid="true"' in wrong.content.decode()
     assert client.get("/history").status_code == 302
-    assert client.post(answer["Location"], {"code": code()})["Location"] == "/"
+    assert client.post(response["Location"], {"code": code()})["Location"] == "/"
     assert client.get("/history").status_code == 200
 
 
@@ -84,8 +84,8 @@ def test_a_code_works_once(nora: User) -> None:
 
 def test_guessing_codes_is_limited(nora: User, client: Client) -> None:
     enter_password(client)
-    answers = [client.post("/accounts/2fa/authenticate/", {"code": f"00000{n}"}) for n in range(5)]
-    assert not any("Too many" in answer.content.decode() for answer in answers)
+    responses = [client.post("/accounts/2fa/authenticate/", {"code": f"00000{n}"}) for n in range(5)]
+    assert not any("Too many" in response.content.decode() for response in responses)
     stopped = client.post("/accounts/2fa/authenticate/", {"code": code()})
     assert re.search("Too many", stopped.content.decode())
     assert client.get("/history").status_code == 302

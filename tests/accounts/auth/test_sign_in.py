@@ -13,8 +13,8 @@ from tests.support.people import PASSWORD, Person, make_user
 EMAIL = "nora@example.com"
 
 
-def text_of(answer: Any) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
+def text_of(response: Any) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
 
 
 def log_in(client: Client, password: str = PASSWORD) -> Any:
@@ -22,30 +22,30 @@ def log_in(client: Client, password: str = PASSWORD) -> Any:
 
 
 def test_sign_up_confirm_sign_out_sign_in_reset(anonymous: Client) -> None:
-    answer = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD}, follow=True)
-    assert answer.redirect_chain[-1][0] == "/accounts/confirm-email/"
-    assert "Confirm your email address" in text_of(answer)
-    assert f"We sent a code to {EMAIL}" in text_of(answer)
-    assert 'class="toast"' not in answer.content.decode().split("<template")[0]
+    response = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD}, follow=True)
+    assert response.redirect_chain[-1][0] == "/accounts/confirm-email/"
+    assert "Confirm your email address" in text_of(response)
+    assert f"We sent a code to {EMAIL}" in text_of(response)
+    assert 'class="toast"' not in response.content.decode().split("<template")[0]
     message = mail.outbox[-1]
-    found = re.search(r"^ {4}(\S+)$", str(message.body), re.MULTILINE)
-    assert found
-    code = found[1]
+    match = re.search(r"^ {4}(\S+)$", str(message.body), re.MULTILINE)
+    assert match
+    code = match[1]
     assert code in message.subject
 
     wrong = anonymous.post("/accounts/confirm-email/", {"code": "WRONG1"})
     assert 'id="error-code"' in wrong.content.decode()
     assert 'aria-invalid="true"' in wrong.content.decode()
-    answer = anonymous.post("/accounts/confirm-email/", {"code": code}, follow=True)
-    assert answer.redirect_chain[-1][0] == "/"
-    assert "Make a video" in text_of(answer)
+    response = anonymous.post("/accounts/confirm-email/", {"code": code}, follow=True)
+    assert response.redirect_chain[-1][0] == "/"
+    assert "Make a video" in text_of(response)
     team = Team.objects.get()
     assert (team.name, team.personal_of) == ("nora", User.objects.get(email=EMAIL))
-    assert "1,000 credits left" in text_of(answer)
+    assert "1,000 credits left" in text_of(response)
 
-    answer = anonymous.post("/accounts/logout/", follow=True)
-    assert answer.redirect_chain[-1][0] == "/accounts/login/"
-    assert "You are signed out." in text_of(answer)
+    response = anonymous.post("/accounts/logout/", follow=True)
+    assert response.redirect_chain[-1][0] == "/accounts/login/"
+    assert "You are signed out." in text_of(response)
     assert anonymous.get("/").status_code == 302
 
     refused = log_in(anonymous, "something else 1")
@@ -53,16 +53,16 @@ def test_sign_up_confirm_sign_out_sign_in_reset(anonymous: Client) -> None:
     assert 'role="alert"' in refused.content.decode()
     assert EMAIL in refused.content.decode()
 
-    answer = anonymous.post("/accounts/password/reset/", {"email": EMAIL}, follow=True)
-    assert "Check your email" in text_of(answer)
-    found = re.search(r"https?://[^/\s]+(/accounts/password/reset/key/\S+)", str(mail.outbox[-1].body))
-    assert found
-    answer = anonymous.get(found[1], follow=True)
-    assert "Choose a new password" in text_of(answer)
+    response = anonymous.post("/accounts/password/reset/", {"email": EMAIL}, follow=True)
+    assert "Check your email" in text_of(response)
+    match = re.search(r"https?://[^/\s]+(/accounts/password/reset/key/\S+)", str(mail.outbox[-1].body))
+    assert match
+    response = anonymous.get(match[1], follow=True)
+    assert "Choose a new password" in text_of(response)
     new = "another-reel-1895"
-    answer = anonymous.post(answer.redirect_chain[-1][0], {"password1": new, "password2": new}, follow=True)
-    assert "Password changed" in text_of(answer)
-    used = anonymous.get(found[1], follow=True)
+    response = anonymous.post(response.redirect_chain[-1][0], {"password1": new, "password2": new}, follow=True)
+    assert "Password changed" in text_of(response)
+    used = anonymous.get(match[1], follow=True)
     assert "is no longer valid" in text_of(used)
     assert log_in(anonymous).status_code == 200
     assert log_in(anonymous, new)["Location"] == "/"
@@ -72,8 +72,8 @@ def test_sign_in_redirects_to_the_requested_page(anonymous: Client) -> None:
     make_user(EMAIL)
     page = anonymous.get("/accounts/login/?next=/history").content.decode()
     assert 'name="next"' in page
-    answer = anonymous.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD, "next": "/history"})
-    assert answer["Location"] == "/history"
+    response = anonymous.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD, "next": "/history"})
+    assert response["Location"] == "/history"
     outside = anonymous.post(
         "/accounts/login/", {"login": EMAIL, "password": PASSWORD, "next": "https://evil.example/"}
     )
@@ -82,36 +82,36 @@ def test_sign_in_redirects_to_the_requested_page(anonymous: Client) -> None:
 
 @pytest.mark.parametrize("password", ["short", "password12", "1234567890"])
 def test_a_weak_password_is_rejected(password: str, anonymous: Client) -> None:
-    answer = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": password})
-    assert answer.status_code == 200
-    assert re.search(r'id="error-password1"[^>]*>\s*<svg', answer.content.decode())
-    assert EMAIL in answer.content.decode()
+    response = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": password})
+    assert response.status_code == 200
+    assert re.search(r'id="error-password1"[^>]*>\s*<svg', response.content.decode())
+    assert EMAIL in response.content.decode()
 
 
 def test_a_second_sign_up_notifies_only_the_owner(anonymous: Client) -> None:
     make_user(EMAIL)
-    answer = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD}, follow=True)
-    assert answer.redirect_chain[-1][0] == "/accounts/confirm-email/"
+    response = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD}, follow=True)
+    assert response.redirect_chain[-1][0] == "/accounts/confirm-email/"
     assert "already have an account" in mail.outbox[-1].subject
     assert User.objects.count() == 1
 
 
 def test_a_reset_for_an_unknown_email_address_looks_the_same(anonymous: Client) -> None:
-    answer = anonymous.post("/accounts/password/reset/", {"email": "who@example.com"}, follow=True)
-    assert "Check your email" in text_of(answer)
+    response = anonymous.post("/accounts/password/reset/", {"email": "who@example.com"}, follow=True)
+    assert "Check your email" in text_of(response)
     assert "No account" in mail.outbox[-1].subject
 
 
 def test_a_closed_account_cannot_sign_in(anonymous: Client) -> None:
     User.objects.filter(pk=make_user(EMAIL).pk).update(is_active=False)
-    answer = anonymous.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD}, follow=True)
-    assert "This account is closed" in text_of(answer)
+    response = anonymous.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD}, follow=True)
+    assert "This account is closed" in text_of(response)
 
 
 def test_guessing_passwords_is_limited(anonymous: Client) -> None:
     make_user(EMAIL)
-    answers = [log_in(anonymous, f"guess number {n}") for n in range(12)]
-    assert "Too many" in text_of(answers[-1])
+    responses = [log_in(anonymous, f"guess number {n}") for n in range(12)]
+    assert "Too many" in text_of(responses[-1])
     assert "Too many" in text_of(log_in(anonymous))
 
 
@@ -135,30 +135,30 @@ def test_account_pages_have_our_layout(path: str, mia: Person) -> None:
 def test_changing_the_password_needs_the_old_one(mia: Person) -> None:
     wrong = {"oldpassword": "no", "password1": "another-reel-1895", "password2": "another-reel-1895"}
     assert 'aria-invalid="true"' in mia.post("/accounts/password/change/", wrong).content.decode()
-    answer = mia.client.post("/accounts/password/change/", wrong | {"oldpassword": PASSWORD}, follow=True)
-    assert "Your password was changed." in text_of(answer)
+    response = mia.client.post("/accounts/password/change/", wrong | {"oldpassword": PASSWORD}, follow=True)
+    assert "Your password was changed." in text_of(response)
 
 
 def test_adding_an_email_address_needs_a_code(mia: Person) -> None:
-    answer = mia.client.post("/accounts/email/", {"action_add": "", "email": "second@example.com"}, follow=True)
-    text = text_of(answer)
+    response = mia.client.post("/accounts/email/", {"action_add": "", "email": "second@example.com"}, follow=True)
+    text = text_of(response)
     if "Confirm your identity" in text:
-        path = answer.redirect_chain[-1][0]
-        answer = mia.client.post(path, {"password": PASSWORD}, follow=True)
+        path = response.redirect_chain[-1][0]
+        response = mia.client.post(path, {"password": PASSWORD}, follow=True)
     assert any("second@example.com" in message.to for message in mail.outbox)
 
 
 def test_the_language_follows_the_browser_and_the_switch(anonymous: Client) -> None:
     chinese = anonymous.get("/accounts/login/", headers={"Accept-Language": "zh-CN,zh;q=0.9"})
     assert 'lang="zh-hans"' in chinese.content.decode()
-    answer = anonymous.post("/language", {"language": "en", "next": "/accounts/login/"})
-    assert answer["Location"] == "/accounts/login/"
+    response = anonymous.post("/language", {"language": "en", "next": "/accounts/login/"})
+    assert response["Location"] == "/accounts/login/"
     english = anonymous.get("/accounts/login/", headers={"Accept-Language": "zh-CN,zh;q=0.9"})
     assert 'lang="en"' in english.content.decode()
 
 
 def test_without_a_mail_server_the_page_shows_the_mail_folder(anonymous: Client, settings: Any) -> None:
-    answer = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD}, follow=True)
-    assert "no mail server" not in text_of(answer)
+    response = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD}, follow=True)
+    assert "no mail server" not in text_of(response)
     settings.EMAIL_FILE_PATH = "/srv/mutoscope/var/mail"
     assert "keeps them in var/mail/." in text_of(anonymous.get("/accounts/confirm-email/"))

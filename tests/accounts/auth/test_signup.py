@@ -62,8 +62,8 @@ def test_only_email_addresses_of_the_domains(client: Client, settings: Any) -> N
     settings.SIGNUP_MODE, settings.SIGNUP_DOMAINS = "domains", ["example.com", "example.org"]
     assert "example.com, example.org" in client.get("/accounts/signup/").content.decode()
     for email in ("nora@evil.com", "nora@example.com.evil.com", "nora@notexample.com", "nora@sub.example.com"):
-        answer = sign_up(client, email).content.decode()
-        assert "An account with this email address cannot be created here." in answer
+        response = sign_up(client, email).content.decode()
+        assert "An account with this email address cannot be created here." in response
     assert not User.objects.exists()
     sign_up(client, "nora@EXAMPLE.org")
     assert User.objects.get().email == "nora@example.org"

@@ -20,9 +20,9 @@ START = "/accounts/oidc/company/login/"
 
 def sign_in(client: Client) -> Any:
     """Follow the redirects to the provider and back, as a browser does."""
-    there = client.post(START)
-    assert there.status_code == 302
-    back = httpx.get(there["Location"], timeout=60)
+    redirect = client.post(START)
+    assert redirect.status_code == 302
+    back = httpx.get(redirect["Location"], timeout=60)
     assert back.status_code == 302
     return client.get(back.headers["Location"].removeprefix("http://testserver"), follow=True)
 
@@ -35,8 +35,8 @@ def test_nothing_is_shown_without_a_provider(anonymous: Client, mia: Person) -> 
 
 def test_a_new_user_gets_an_account_and_a_team(provider: IdentityProvider, anonymous: Client) -> None:
     assert "Sign in with Reel &amp; Co" in anonymous.get("/accounts/login/").content.decode()
-    answer = sign_in(anonymous)
-    assert answer.redirect_chain[-1][0] == "/"
+    response = sign_in(anonymous)
+    assert response.redirect_chain[-1][0] == "/"
     user = User.objects.get()
     assert (user.email, user.name, user.has_usable_password()) == (EMAIL, "Nora", False)
     assert EmailAddress.objects.get().verified
@@ -49,8 +49,8 @@ def test_a_new_user_gets_an_account_and_a_team(provider: IdentityProvider, anony
 
 def test_an_unverified_email_address_needs_a_code(provider: IdentityProvider, anonymous: Client) -> None:
     provider.claims["email_verified"] = False
-    answer = sign_in(anonymous)
-    assert answer.redirect_chain[-1][0] == "/accounts/confirm-email/"
+    response = sign_in(anonymous)
+    assert response.redirect_chain[-1][0] == "/accounts/confirm-email/"
     assert anonymous.get("/history").status_code == 302
     assert mail.outbox[-1].to == [EMAIL]
 
@@ -85,12 +85,12 @@ def test_the_second_factor_is_required(provider: IdentityProvider, anonymous: Cl
     assert other.get("/history").status_code == 302
 
 
-@pytest.mark.parametrize(("mode", "words"), [("closed", "Sign-up is closed"), ("invite", "By invitation only")])
+@pytest.mark.parametrize(("mode", "expected"), [("closed", "Sign-up is closed"), ("invite", "By invitation only")])
 def test_closed_signup_applies_to_the_provider(
-    mode: str, words: str, provider: IdentityProvider, anonymous: Client, settings: Any
+    mode: str, expected: str, provider: IdentityProvider, anonymous: Client, settings: Any
 ) -> None:
     settings.SIGNUP_MODE = mode
-    assert words in sign_in(anonymous).content.decode()
+    assert expected in sign_in(anonymous).content.decode()
     assert not User.objects.exists()
 
 
@@ -110,23 +110,23 @@ def test_a_canceled_sign_in(provider: IdentityProvider, anonymous: Client) -> No
 
 @pytest.mark.parametrize("query", ["", "?code=made-up&state=made-up", "?state=%00", "?error=server_error&state=x"])
 def test_a_forged_callback_does_not_sign_in(query: str, provider: IdentityProvider, anonymous: Client) -> None:
-    answer = anonymous.get(f"{START}callback/{query}", follow=True)
-    assert answer.status_code in {200, 401}
-    assert "Not signed in" in answer.content.decode()
+    response = anonymous.get(f"{START}callback/{query}", follow=True)
+    assert response.status_code in {200, 401}
+    assert "Not signed in" in response.content.decode()
     assert not User.objects.exists()
 
 
 def test_an_unreachable_provider_is_reported(provider: IdentityProvider, anonymous: Client) -> None:
     provider.server.shutdown()
     provider.server.server_close()
-    answer = anonymous.post(START, follow=True)
-    assert answer.status_code < 500
-    assert "Not signed in" in answer.content.decode()
+    response = anonymous.post(START, follow=True)
+    assert response.status_code < 500
+    assert "Not signed in" in response.content.decode()
 
 
 def test_a_link_alone_does_not_start_a_sign_in(provider: IdentityProvider) -> None:
     """A link from elsewhere shows a page with a button; it does not sign anybody in."""
-    answer = Client().get(START)
-    assert answer.status_code == 200
-    assert "Continue" in answer.content.decode()
+    response = Client().get(START)
+    assert response.status_code == 200
+    assert "Continue" in response.content.decode()
     assert not provider.granted

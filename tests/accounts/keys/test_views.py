@@ -20,12 +20,12 @@ def status_with(key: str) -> int:
 
 
 def test_a_key_is_created_shown_once_used_and_revoked(mia: Person) -> None:
-    answer = mia.post("/api-keys", FIELDS)
-    assert answer.status_code == 201
-    assert "no-store" in answer["Cache-Control"]
-    found = re.search(r"mts_[0-9a-f]{12}_[\w-]{43}", answer.content.decode())
-    assert found
-    secret = found[0]
+    response = mia.post("/api-keys", FIELDS)
+    assert response.status_code == 201
+    assert "no-store" in response["Cache-Control"]
+    match = re.search(r"mts_[0-9a-f]{12}_[\w-]{43}", response.content.decode())
+    assert match
+    secret = match[0]
     key = ApiKey.objects.get()
     assert (key.team, key.creator, key.name) == (mia.team, mia.user, "batch script")
     assert key.scopes == ["videos:read", "videos:write"]
@@ -35,8 +35,8 @@ def test_a_key_is_created_shown_once_used_and_revoked(mia: Person) -> None:
     listed = mia.get("/api-keys").content.decode()
     assert secret not in listed
     assert f"mts_{key.prefix}_…" in listed
-    answer = mia.post(f"/api-keys/{key.prefix}/revoke")
-    assert (answer.status_code, answer["Location"]) == (302, "/api-keys")
+    response = mia.post(f"/api-keys/{key.prefix}/revoke")
+    assert (response.status_code, response["Location"]) == (302, "/api-keys")
     assert status_with(secret) == 401
     page = mia.get("/api-keys").content.decode()
     assert "was revoked" in page
@@ -44,23 +44,23 @@ def test_a_key_is_created_shown_once_used_and_revoked(mia: Person) -> None:
 
 
 def test_htmx_gets_the_secret_and_the_updated_list(mia: Person) -> None:
-    answer = mia.htmx("/api-keys", FIELDS).content.decode()
-    assert 'id="secret"' in answer
-    assert re.search(r'id="keys"\s+hx-swap-oob', answer)
-    assert "<html" not in answer
+    response = mia.htmx("/api-keys", FIELDS).content.decode()
+    assert 'id="secret"' in response
+    assert re.search(r'id="keys"\s+hx-swap-oob', response)
+    assert "<html" not in response
 
 
 def test_invalid_fields_are_reported_and_no_key_is_created(mia: Person) -> None:
-    for data, says in (
+    for data, expected in (
         ({**FIELDS, "name": ""}, "Give the key a name"),
         ({**FIELDS, "name": "x" * 81}, "at most 80 characters"),
         ({**FIELDS, "scopes": []}, "Choose at least one"),
         ({**FIELDS, "scopes": ["root"]}, "not one of the available choices"),
         ({**FIELDS, "expires": "7000"}, "not one of the available choices"),
     ):
-        answer = mia.htmx("/api-keys", data)
-        assert answer.status_code == 422
-        assert says in answer.content.decode()
+        response = mia.htmx("/api-keys", data)
+        assert response.status_code == 422
+        assert expected in response.content.decode()
     kept = mia.htmx("/api-keys", {**FIELDS, "scopes": []}).content.decode()
     assert 'value="batch script"' in kept
     assert not ApiKey.objects.exists()
@@ -86,8 +86,8 @@ def test_members_see_their_own_keys_and_managers_all(alice: Person, mia: Person,
             team=person.team, creator=person.user, name=f"of {person.user.email}"
         )
 
-    def names(answer: Any) -> set[str]:
-        return {key.name for key in answer.context["keys"]}
+    def names(response: Any) -> set[str]:
+        return {key.name for key in response.context["keys"]}
 
     assert names(alice.get("/api-keys")) == {"of alice@example.com"}
     assert names(alice.get("/api-keys/team")) == {"of alice@example.com", "of mia@example.com"}
@@ -96,9 +96,9 @@ def test_members_see_their_own_keys_and_managers_all(alice: Person, mia: Person,
     assert names(charlie.get("/api-keys/team")) == {"of charlie@example.com"}
     assert names(mia.get("/api-keys")) == {"of mia@example.com"}
     assert names(charlie.get("/api-keys")) == {"of charlie@example.com"}
-    theirs = keys["alice@example.com"].prefix
-    assert mia.post(f"/api-keys/{theirs}/revoke").status_code == 404
-    assert charlie.post(f"/api-keys/{theirs}/revoke").status_code == 404
+    prefix = keys["alice@example.com"].prefix
+    assert mia.post(f"/api-keys/{prefix}/revoke").status_code == 404
+    assert charlie.post(f"/api-keys/{prefix}/revoke").status_code == 404
     assert alice.post(f"/api-keys/{keys['charlie@example.com'].prefix}/revoke").status_code == 404
     assert alice.post(f"/api-keys/{keys['mia@example.com'].prefix}/revoke").status_code == 302
     assert ApiKey.objects.filter(revoked_at=None).count() == 2
@@ -113,6 +113,6 @@ def test_an_expired_key_is_shown_as_expired(mia: Person) -> None:
 
 def test_a_visitor_cannot_create_or_revoke(anonymous: Client) -> None:
     for path in ("/api-keys", "/api-keys/abc/revoke"):
-        answer = anonymous.post(path, FIELDS)
-        assert answer.status_code == 302
-        assert answer["Location"].startswith("/accounts/login/")
+        response = anonymous.post(path, FIELDS)
+        assert response.status_code == 302
+        assert response["Location"].startswith("/accounts/login/")

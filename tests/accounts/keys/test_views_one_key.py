@@ -23,10 +23,10 @@ def request_status(secret: str, address: str = "127.0.0.1") -> Any:
     return client.get("/v1/videos", headers={"Authorization": f"Bearer {secret}"})
 
 
-def secret_in(answer: Any) -> str:
-    found = re.search(r"mts_[0-9a-f]{12}_[\w-]{43}", answer.content.decode())
-    assert found, answer.content
-    return found[0]
+def secret_in(response: Any) -> str:
+    match = re.search(r"mts_[0-9a-f]{12}_[\w-]{43}", response.content.decode())
+    assert match, response.content
+    return match[0]
 
 
 def key_of(person: Person, **columns: Any) -> tuple[ApiKey, str]:
@@ -51,7 +51,7 @@ def test_create_a_key_with_networks_caps_and_exact_day(mia: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "says"),
+    ("field", "value", "expected"),
     [
         ("allowed_networks", "the office", "“the” is not an IP address"),
         ("allowed_networks", "192.0.2.0/33", "is not an IP address"),
@@ -66,10 +66,10 @@ def test_create_a_key_with_networks_caps_and_exact_day(mia: Person) -> None:
         ("requests_per_minute", "many", "whole number"),
     ],
 )
-def test_invalid_fields_are_reported_and_no_key_is_created(field: str, value: str, says: str, mia: Person) -> None:
-    answer = mia.htmx("/api-keys", {**FIELDS, field: value})
-    assert answer.status_code == 422
-    assert says in answer.content.decode()
+def test_invalid_fields_are_reported_and_no_key_is_created(field: str, value: str, expected: str, mia: Person) -> None:
+    response = mia.htmx("/api-keys", {**FIELDS, field: value})
+    assert response.status_code == 422
+    assert expected in response.content.decode()
     assert not ApiKey.objects.exists()
 
 
@@ -87,10 +87,10 @@ def test_invalid_fields_are_reported_and_no_key_is_created(field: str, value: st
 )
 def test_a_key_works_only_from_its_networks(networks: list[str], address: str, status: int, mia: Person) -> None:
     _, secret = key_of(mia, allowed_networks=networks)
-    answer = request_status(secret, address)
-    assert answer.status_code == status
+    response = request_status(secret, address)
+    assert response.status_code == status
     if status == 401:
-        assert answer.json()["error"]["code"] == "address_not_allowed"
+        assert response.json()["error"]["code"] == "address_not_allowed"
 
 
 def test_changing_networks_warns_about_locking_oneself_out(mia: Person) -> None:
@@ -135,10 +135,10 @@ def test_rotation_creates_a_key_with_the_same_permissions_and_an_overlap(mia: Pe
         videos_per_day=6,
         requests_per_minute=700,
     )
-    answer = mia.post(f"/api-keys/{old.prefix}/rotate", {"overlap": "24"})
-    assert answer.status_code == 201
-    assert "no-store" in answer["Cache-Control"]
-    new_secret = secret_in(answer)
+    response = mia.post(f"/api-keys/{old.prefix}/rotate", {"overlap": "24"})
+    assert response.status_code == 201
+    assert "no-store" in response["Cache-Control"]
+    new_secret = secret_in(response)
     new = ApiKey.objects.get(rotated_from=old)
     for name in ("team", "creator", "name", "scopes", "allowed_networks", "credits_per_month", "videos_per_day"):
         assert getattr(new, name) == getattr(old, name), name

@@ -33,8 +33,8 @@ from tests.support.people import PASSWORD, Person, make_user
 
 def confirmed(person: Person) -> Client:
     """The person's browser, after confirming the password."""
-    answer = person.client.post("/accounts/reauthenticate/", {"password": PASSWORD})
-    assert answer.status_code == 302
+    response = person.client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    assert response.status_code == 302
     return person.client
 
 
@@ -50,16 +50,16 @@ def all_rows() -> Iterator[str]:
 
 
 def test_closing_needs_the_password(charlie: Person) -> None:
-    answer = charlie.get("/account/close")
-    assert answer["Location"].startswith("/accounts/reauthenticate/")
+    response = charlie.get("/account/close")
+    assert response["Location"].startswith("/accounts/reauthenticate/")
     charlie.post("/account/close", {"email": charlie.user.email})
     assert User.objects.get(pk=charlie.user.pk).is_active
 
 
 @pytest.mark.parametrize("typed", ["", "somebody@else.com", "charlie", "\0", "x" * 400])
 def test_the_email_address_must_be_entered(typed: str, charlie: Person) -> None:
-    answer = confirmed(charlie).post("/account/close", {"email": typed})
-    assert answer.status_code == 422
+    response = confirmed(charlie).post("/account/close", {"email": typed})
+    assert response.status_code == 422
     assert User.objects.get(pk=charlie.user.pk).is_active
 
 
@@ -70,9 +70,9 @@ def test_closing_ends_sessions_keys_and_jobs(charlie: Person, make_job: Callable
     other.post("/accounts/login/", {"login": charlie.user.email, "password": PASSWORD})
     assert other.get("/history").status_code == 200
 
-    answer = close(charlie)
+    response = close(charlie)
 
-    assert "Your account was closed" in answer.content.decode()
+    assert "Your account was closed" in response.content.decode()
     assert charlie.get("/history").status_code == other.get("/history").status_code == 302
     assert ApiKey.objects.get(pk=key.pk).revoked_at
     queued.refresh_from_db()
@@ -92,10 +92,10 @@ def test_rows_of_ledger_and_history_stay_without_personal_data(charlie: Person, 
     TOTP.activate(charlie.user, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
     SocialAccount.objects.create(user=charlie.user, provider="company", uid="charlie-1")
     owner = make_user("owner@example.com")
-    theirs = provision_team(name="Reel", owner=owner)
-    Membership.objects.create(team=theirs, user=charlie.user, role=Role.MEMBER)
+    other_team = provision_team(name="Reel", owner=owner)
+    Membership.objects.create(team=other_team, user=charlie.user, role=Role.MEMBER)
     Invitation.objects.create(
-        team=theirs,
+        team=other_team,
         email="Charlie@example.com",
         inviter=owner,
         secret_sha256=b"2" * 32,
@@ -119,8 +119,8 @@ def test_the_only_owner_of_a_shared_team_cannot_close_the_account(alice: Person,
     page = confirmed(alice).get("/account/close").content.decode()
     assert alice.team.name in page
     assert 'name="email"' not in page
-    answer = close(alice)
-    assert "You are the only owner of alice" in answer.content.decode()
+    response = close(alice)
+    assert "You are the only owner of alice" in response.content.decode()
     assert User.objects.get(pk=alice.user.pk).is_active
     assert Membership.objects.filter(team=alice.team).count() == 2
 
@@ -157,28 +157,28 @@ def test_another_browser_is_signed_out(charlie: Person) -> None:
     browsers = [Client(), Client()]
     for browser in browsers:
         browser.post("/accounts/login/", {"login": charlie.user.email, "password": PASSWORD})
-    here, there = browsers
-    session = UserSession.objects.get(session_key=there.cookies["sessionid"].value)
-    assert "This browser" in here.get("/accounts/sessions/").content.decode()
-    answer = here.post(f"/account/sessions/{session.pk}/end", follow=True)
-    assert "The browser was signed out." in answer.content.decode()
-    assert there.get("/history").status_code == 302
-    assert here.get("/history").status_code == 200
+    current, other = browsers
+    session = UserSession.objects.get(session_key=other.cookies["sessionid"].value)
+    assert "This browser" in current.get("/accounts/sessions/").content.decode()
+    response = current.post(f"/account/sessions/{session.pk}/end", follow=True)
+    assert "The browser was signed out." in response.content.decode()
+    assert other.get("/history").status_code == 302
+    assert current.get("/history").status_code == 200
 
 
 def test_sessions_of_others_cannot_be_ended(charlie: Person, alice: Person) -> None:
-    there = Client()
-    there.post("/accounts/login/", {"login": alice.user.email, "password": PASSWORD})
+    other = Client()
+    other.post("/accounts/login/", {"login": alice.user.email, "password": PASSWORD})
     session = UserSession.objects.get(user=alice.user)
     foreign = charlie.post(f"/account/sessions/{session.pk}/end")
     absent = charlie.post("/account/sessions/999999999/end")
     assert foreign.status_code == absent.status_code == 404
-    assert there.get("/history").status_code == 200
+    assert other.get("/history").status_code == 200
 
 
 def test_the_profile_is_saved_and_sets_the_language(charlie: Person) -> None:
-    answer = charlie.client.post("/account", {"name": "Charlie", "language": "zh-hans"}, follow=True)
-    assert 'lang="zh-hans"' in answer.content.decode()
+    response = charlie.client.post("/account", {"name": "Charlie", "language": "zh-hans"}, follow=True)
+    assert 'lang="zh-hans"' in response.content.decode()
     assert User.objects.values_list("name", "language").get(pk=charlie.user.pk) == ("Charlie", "zh-hans")
     charlie.post("/language", {"language": "en"})
     assert User.objects.get(pk=charlie.user.pk).language == "en"

@@ -65,8 +65,8 @@ def test_polling_continues(
     session = backend()
     retype("accounts_apikey", "requests_per_minute", old="integer", new="bigint")
     after = [as_alice.get(each) for each in reversed(both * _ENOUGH)]
-    assert [answer.status_code for answer in before + after] == [200] * 4 * _ENOUGH
-    assert {answer.content for answer in before + after} == {before[0].content}
+    assert [response.status_code for response in before + after] == [200] * 4 * _ENOUGH
+    assert {response.content for response in before + after} == {before[0].content}
     with django_assert_num_queries(2):  # the video by its key, and its position in the queue
         assert as_alice.get(address).status_code == 200
     assert prepared()  # prepared again, in the same session
@@ -99,9 +99,9 @@ def test_a_submission_in_a_transaction_can_be_retried(
 def test_a_claim_treats_it_as_an_outage(submit: Callable[..., Job], retype: Callable[..., None]) -> None:
     """The worker waits one second and claims again."""
     job = submit()
-    wanted: dict[str, Any] = {"pool": "cpu", "worker_id": job.pk, "vram_mb": 0}
-    assert [claim_job(models=[], **wanted) for _ in range(_ENOUGH)] == [None] * _ENOUGH
+    arguments: dict[str, Any] = {"pool": "cpu", "worker_id": job.pk, "vram_mb": 0}
+    assert [claim_job(models=[], **arguments) for _ in range(_ENOUGH)] == [None] * _ENOUGH
     retype("jobs_job", "expires_at", old="timestamptz", new="timestamptz(3)")
     with pytest.raises(OperationalError):
-        claim_job(models=["camera"], **wanted)
-    assert claim_job(models=["camera"], **wanted) == job
+        claim_job(models=["camera"], **arguments)
+    assert claim_job(models=["camera"], **arguments) == job
