@@ -2,7 +2,7 @@ from django.apps import AppConfig
 
 
 class CompatConfig(AppConfig):
-    """The languages of other services, so that programs written for them need another address and key, and no more."""
+    """The APIs of other services: programs written for them need only another base URL and another key."""
 
     name = "jobs.compat"
     label = "compat"

@@ -1,4 +1,4 @@
-"""The inputs that image-to-video models have on other platforms, in our own names."""
+"""Translation of the inputs of image-to-video models on other platforms to the names of our fields."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,22 +19,22 @@ _INPUT_ALIASES = {
     "video_length": "num_frames",
     "duration": "seconds",
 } | dict.fromkeys(IMAGE_INPUT_NAMES, "picture")
-# Said beside the input, or in another way: as inputs they are unknown.
+# Fields that are not part of the input, and our names for the image: refused as unknown inputs.
 _NOT_INPUTS = {"model", "webhook_url", "input_reference", "picture"}
-# Any kind: the SDKs guess it by the file's name. What it really is, the picture's own first bytes say.
+# Any media type: the SDKs guess it from the file's name. The image's first bytes determine the real format.
 _DATA_URI = re.compile(r"data:[^,;]{0,100}(?:;[^,;]{1,100}){0,4};base64,", re.IGNORECASE)
 
 
 @dataclass
 class Translation:
-    """A body for VideoRequestSerializer, and for each of its fields the name under which it was sent."""
+    """A body for VideoRequestSerializer, and the name under which the client sent each of its fields."""
 
     body: dict[str, Any] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
     def rename_error_fields(self) -> Iterator[None]:
-        """Complaints about our fields become complaints about the fields that were sent."""
+        """Rename our fields in errors to the fields that the client sent."""
         try:
             yield
         except (ValidationError, MutoscopeError) as error:
@@ -56,9 +56,10 @@ class Translation:
 
 
 def translate_inputs(inputs: Any, *, uploads: UploadStore) -> Translation:
-    """Raises InvalidField for what is no object, says a thing twice or has no picture; NotFound for a lost upload.
+    """Return the inputs in our names.
 
-    Inputs that are null were left out. Unknown ones pass, and are refused by name with the other checks.
+    Raise InvalidField if they are not an object, name a field twice or have no image, and NotFound or Gone for an
+    upload that does not exist. Null inputs count as absent. Unknown inputs pass: validation refuses them by name.
     """
     if not isinstance(inputs, Mapping):
         raise invalid_field("input", "Send an object with the image and the prompt.", code="wrong_type")
@@ -67,11 +68,11 @@ def translate_inputs(inputs: Any, *, uploads: UploadStore) -> Translation:
         if value is None:
             continue
         if name in _NOT_INPUTS:
-            raise invalid_field(_field_name(name), "There is no such input.", code="unknown_field")
-        ours: str = _INPUT_ALIASES.get(name) or name
-        if ours in translation.names:
-            raise _conflict(name, translation.names[ours])
-        translation.body[ours], translation.names[ours] = value, name
+            raise invalid_field(_field_name(name), "There is no such input. Remove it.", code="unknown_field")
+        field_name: str = _INPUT_ALIASES.get(name) or name
+        if field_name in translation.names:
+            raise _conflict(name, translation.names[field_name])
+        translation.body[field_name], translation.names[field_name] = value, name
     _translate_image(translation, uploads)
     return translation
 
@@ -83,14 +84,14 @@ def _translate_image(translation: Translation, uploads: UploadStore) -> None:
             raise invalid_field("image", "Send an image: a data URI, or an uploaded file.", code="required")
         return
     value, name = body.pop("picture"), names.pop("picture")
-    ours, taken = _image_field(value, name, uploads)
-    if ours in names:
-        raise _conflict(name, names[ours])
-    body[ours], names[ours] = taken, name
+    field_name, image = _image_field(value, name, uploads)
+    if field_name in names:
+        raise _conflict(name, names[field_name])
+    body[field_name], names[field_name] = image, name
 
 
 def _image_field(value: Any, name: str, uploads: UploadStore) -> tuple[str, Any]:
-    """Our field for a picture that came as text, and what goes into it."""
+    """Return our field for an image that was sent as text, and its value."""
     if not isinstance(value, str):
         raise invalid_field(
             _field_name(name), "Send the image as a data URI, or upload it as a file.", code="wrong_type"

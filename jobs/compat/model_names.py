@@ -1,4 +1,4 @@
-"""Models by the names that other services give theirs: `owner/name`, with a path or a version behind."""
+"""Models by names as other services have them: `owner/name`, followed by a path or a version."""
 
 from django.conf import settings
 
@@ -10,9 +10,9 @@ OWNER = "mutoscope"
 
 
 def find_model(reference: str) -> ModelSpec:
-    """What MODEL_ALIASES says of the reference, else the model whose name stands behind the owner, whoever that is.
+    """Return the model that MODEL_ALIASES maps the reference to, else the model named after any owner.
 
-    So the open models that we have are found by the names that they have elsewhere. Raises NotFound.
+    Open models are thereby found under their names on other platforms. Raise NotFound.
     """
     without_version = reference.partition(":")[0]
     alias = next((name for name in (reference, without_version) if name in settings.MODEL_ALIASES), None)
@@ -20,4 +20,4 @@ def find_model(reference: str) -> ModelSpec:
     try:
         return get_enabled_model(alias or (parts[1] if len(parts) > 1 else parts[0]))
     except InvalidField as error:
-        raise NotFound(error.message, code="model_not_found", param="model") from None
+        raise NotFound(error.text, code="model_not_found", param="model") from None

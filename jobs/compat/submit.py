@@ -1,4 +1,4 @@
-"""A request in a foreign language becomes an ordinary job: the same checks, quotas and prices as in our own."""
+"""Requests of the compatibility layer become ordinary jobs: with the checks, quotas and prices of our own API."""
 
 from dataclasses import replace
 from typing import Any
@@ -19,7 +19,7 @@ from jobs.videos.submission import build_request
 
 
 def upload_store_of(request: Request) -> UploadStore:
-    """What the caller's team has uploaded."""
+    """Return the uploads of the caller's team."""
     return UploadStore(principal_of(request).team, request.build_absolute_uri(reverse("replicate:files") + "/"))
 
 
@@ -32,19 +32,20 @@ def submit(
     webhook_format: str,
     cancel_after_seconds: int | None = None,
 ) -> Job:
-    """The accepted job. `given`: the model's inputs; `beside`: fields of ours that were said in another place.
+    """Return the accepted job.
 
-    Raises what our own submit raises, about the names that were sent.
+    inputs: the model's inputs, in the client's names. extra_fields: our fields that the client sent elsewhere.
+    Raises what `submit_job` raises, with the names that the client sent.
     """
     principal = principal_of(request)
     sent = {**extra_fields, "input": inputs, "model": spec.name}
     idempotency = build_idempotency_key(request.headers.get("Idempotency-Key"), sent)
-    # Before the inputs are looked at: what was uploaded for them is gone after an hour, and the answer is known.
+    # Before the inputs are translated: their uploads expire after an hour, and a replay does not need them.
     if idempotency and (job := find_replayed_job(team_id=principal.team.pk, idempotency=idempotency)):
         return job
     translation = translate_inputs(inputs, uploads=upload_store_of(request))
     with translation.rename_error_fields():
         values = validate(VideoRequestSerializer, {**translation.body, **extra_fields, "model": spec.name})
-        wanted = build_request(values, team=principal.team, cancel_after_seconds=cancel_after_seconds)
-        order = replace(wanted, webhook_format=webhook_format)
-        return submit_job(principal=principal, request=order, idempotency=idempotency)
+        video_request = build_request(values, team=principal.team, cancel_after_seconds=cancel_after_seconds)
+        video_request = replace(video_request, webhook_format=webhook_format)
+        return submit_job(principal=principal, request=video_request, idempotency=idempotency)

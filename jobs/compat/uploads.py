@@ -1,7 +1,7 @@
-"""Pictures that a program uploads before it asks for videos of them: kept for an hour, in its team's own folder.
+"""Images that a program uploads before it requests videos of them. They are kept for an hour, in the team's folder.
 
-Without a row in the database: the id is made of the moment, and the folder's name holds the size, so that one look
-at the names tells what a team keeps.
+Uploads have no row in the database. The id contains the time of the upload and the folder's name contains the size,
+so a listing of the folder shows how much a team stores.
 """
 
 import hashlib
@@ -21,26 +21,25 @@ from django.db import connection, transaction
 from accounts.models import Team
 from common.concurrency import ConcurrencyLimiter
 from common.errors import Gone, LimitExceeded, NotFound, Overloaded
-from common.ids import new_id, parse_public_id, public_id
+from common.ids import new_id, not_found, parse_public_id, public_id
 from common.messages import Message
 from jobs.storage.files import TEAMS_FOLDER, delete_folder
 
 log = structlog.get_logger(__name__)
 
 UPLOAD_RETENTION = timedelta(hours=1)
-# Between two looks for those whose hour is over.
 SWEEP_INTERVAL_SECONDS = 300
 MAX_BYTES_PER_TEAM = 1_000_000_000
-# Each costs folders and a look, however small it is.
+# Each upload takes folders and makes listings slower, however small it is.
 MAX_FILES_PER_TEAM = 1000
-# One waits for the other behind a lock, each with a database connection of its own.
+# Uploads of a team wait for each other at a lock, and each holds a database connection.
 _UPLOAD_LIMITER = ConcurrencyLimiter("uploads", work=Message("files being uploaded"), process_limit=8)
 _MAX_UPLOADS_PER_TEAM, _UPLOAD_TIMEOUT_SECONDS = 4, 60
 
 
 @dataclass(frozen=True)
 class UploadMetadata:
-    """What was said of a file when it came."""
+    """The properties of a file at its upload."""
 
     name: str
     content_type: str
@@ -51,7 +50,7 @@ class UploadMetadata:
 
 @dataclass(frozen=True)
 class StoredUpload:
-    """Where an upload lies: `teams/7/uploads/<id>-<size>`. It is whole once its `about.json` is there."""
+    """An upload in `teams/7/uploads/<id>-<size>`. It is complete once its `about.json` exists."""
 
     folder: str
     id: uuid.UUID
@@ -75,25 +74,26 @@ class StoredUpload:
 
 
 class UploadStore:
-    """A team's uploads. `address`: what theirs begin with, where they are seen from outside."""
+    """A team's uploads. base_url: the public URL that the URLs of its files start with."""
 
-    def __init__(self, team: Team, address: str) -> None:
-        self.address = address
+    def __init__(self, team: Team, base_url: str) -> None:
+        self.base_url = base_url
         self._team_id = team.pk
         self._folder = _folder_of(team.pk)
 
     def list_uploads(self) -> list[StoredUpload]:
-        """Those that are still kept, newest first."""
+        """Return the uploads that have not expired, newest first."""
         return sorted(
             (stored for stored in _stored_uploads(self._folder) if not stored.is_expired),
-            key=lambda p: p.id,
+            key=lambda stored: stored.id,
             reverse=True,
         )
 
     def put(self, content: bytes, *, name: str, content_type: str, metadata: Mapping[str, str]) -> StoredUpload:
-        """Raises LimitExceeded where the team keeps as much as it may, Overloaded when the storage does not answer.
+        """Store a file.
 
-        Raises TooManyAtOnce or Overloaded, too, where too many come at once.
+        Raise LimitExceeded if the team's uploads have reached their limit, TooManyAtOnce or Overloaded if there are too
+        many concurrent uploads, and Overloaded if the storage does not respond.
         """
         identifier = new_id()
         stored = StoredUpload(f"{self._folder}/{identifier.hex}-{len(content)}", identifier, len(content))
@@ -112,52 +112,57 @@ class UploadStore:
 
     @transaction.atomic
     def _reserve(self, stored: StoredUpload) -> None:
-        """Counts, and makes the folder that the next one counts: one of a team at a time, so that the bound holds.
+        """Check the limits and create the folder, which the next upload counts. Raise LimitExceeded.
 
-        The lock is held for a look and an empty file; the content comes behind it.
+        A lock admits one upload of a team at a time, so that concurrent uploads cannot exceed the limits. It is held
+        for a listing and an empty file; the content is stored afterwards.
         """
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [self._folder])
         kept = self.list_uploads()
         if len(kept) >= MAX_FILES_PER_TEAM or sum(other.size for other in kept) + stored.size > MAX_BYTES_PER_TEAM:
-            message = (
-                f"Uploads of the last hour are {MAX_FILES_PER_TEAM} files or fill {MAX_BYTES_PER_TEAM // 10**6} MB. Delete some,"
-                " or wait until they are gone."
+            raise LimitExceeded(
+                "The team's uploads of the last hour have reached the limit of %(files)s files or %(megabytes)s MB."
+                " Delete some, or wait until they expire.",
+                {"files": MAX_FILES_PER_TEAM, "megabytes": MAX_BYTES_PER_TEAM // 10**6},
+                code="uploads_full",
+                retry_after_seconds=600,
             )
-            raise LimitExceeded(message, code="uploads_full", retry_after_seconds=600)
         default_storage.save(f"{stored.folder}/reserved", ContentFile(b""))
 
     def find(self, identifier: str) -> StoredUpload:
-        """Raises NotFound, for another team's exactly as for an absent one."""
-        wanted = parse_public_id("file", identifier)
-        stored = next((stored for stored in self.list_uploads() if stored.id == wanted), None)
+        """Return the upload. Raise NotFound, which is the same for another team's upload and for an unknown id."""
+        upload_id = parse_public_id("file", identifier)
+        stored = next((stored for stored in self.list_uploads() if stored.id == upload_id), None)
         if stored is None:
-            raise NotFound(f"No file with the id {identifier!r}.")
+            raise not_found("file", identifier)
         return stored
 
     def metadata(self, stored: StoredUpload) -> UploadMetadata:
         return UploadMetadata(**json.loads(_read(stored, "about.json")))
 
-    def resolve_url(self, address: str) -> SimpleUploadedFile | None:
-        """The file behind an address of ours; None for any other address. Raises NotFound, or Gone after its hour."""
-        if not address.startswith(self.address):
+    def resolve_url(self, url: str) -> SimpleUploadedFile | None:
+        """Return the file at a URL of ours, None for any other URL. Raise NotFound, or Gone after the retention."""
+        if not url.startswith(self.base_url):
             return None
-        identifier = address.removeprefix(self.address)
+        identifier = url.removeprefix(self.base_url)
         try:
             stored = self.find(identifier)
             return SimpleUploadedFile(stored.public_id, _read(stored, "content"))
         except NotFound as error:
             if _timestamp_of(parse_public_id("file", identifier)) < (datetime.now(UTC) - UPLOAD_RETENTION).timestamp():
-                message = "This file was uploaded more than an hour ago and is gone. UploadMetadata the picture again."
-                raise Gone(message, code="upload_expired") from None
-            raise NotFound(f"{error.message} Upload the picture again.") from None
+                raise Gone(
+                    "This file was uploaded more than an hour ago and has been deleted. Upload the image again.",
+                    code="upload_expired",
+                ) from None
+            raise NotFound("%(problem)s Upload the image again.", {"problem": error.text}) from None
 
     def delete(self, stored: StoredUpload) -> None:
         delete_folder(stored.folder)
 
 
 def sweep_uploads() -> int:
-    """Deletes what has outlived its hour; returns how many there were. Several processes may run it at once."""
+    """Delete the expired uploads of all teams and return their number. Several processes may run it at once."""
     expired = [
         stored
         for team in _subfolders(TEAMS_FOLDER)
@@ -171,7 +176,7 @@ def sweep_uploads() -> int:
 
 @contextmanager
 def _delete_on_failure(stored: StoredUpload) -> Iterator[None]:
-    """What breaks off half way leaves nothing, where the storage lets it. Raises Overloaded."""
+    """Delete the folder of an interrupted upload, if the storage allows it. Raise Overloaded."""
     try:
         yield
     except Exception as error:
@@ -180,11 +185,14 @@ def _delete_on_failure(stored: StoredUpload) -> Iterator[None]:
         if not isinstance(error, OSError):
             raise
         log.error("storage_failed", reason=str(error))
-        raise Overloaded("The storage does not answer. Try again in a moment.") from error
+        raise Overloaded("The storage does not respond. Try again in a moment.") from error
 
 
 def _timestamp_of(identifier: uuid.UUID) -> float:
-    """Since 1970: UUIDv7 begins with the milliseconds. What a stranger wrote may lie behind the last date."""
+    """Return the seconds since 1970: a UUIDv7 begins with the milliseconds.
+
+    An id that a client made up may be later than the last date of `datetime`.
+    """
     return (identifier.int >> 80) / 1000
 
 
@@ -207,10 +215,10 @@ def _subfolders(folder: str) -> list[str]:
 
 
 def _read(stored: StoredUpload, name: str) -> bytes:
-    """Raises NotFound: it may be swept between two looks."""
+    """Return a file of the upload. Raise NotFound: another process may delete the upload after the listing."""
     try:
         with default_storage.open(f"{stored.folder}/{name}") as file:
             content: bytes = file.read()
             return content
     except FileNotFoundError:
-        raise NotFound(f"No file with the id {stored.public_id!r}.") from None
+        raise not_found("file", stored.public_id) from None

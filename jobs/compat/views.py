@@ -1,4 +1,4 @@
-"""What the views of all dialects have in common."""
+"""The base of all views of the compatibility layer."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from jobs.api.errors import as_mutoscope_error, error_headers, problem_details, 
 
 
 class CompatView(APIView):
-    """Left out of our OpenAPI description: it is the other service that describes its own language."""
+    """A view in the format of another service. It is not in our OpenAPI schema: that service documents its own API."""
 
     schema = None
 
@@ -20,7 +20,7 @@ class CompatView(APIView):
         return self.exception_handler
 
     def exception_handler(self, error: Exception, context: dict[str, Any]) -> Response | None:
-        """What is nobody's fault but ours goes on to Django and becomes a 500."""
+        """Return the response for an error. An unexpected error returns None: Django responds with 500."""
         known = as_mutoscope_error(error)
         if known is None:
             return None
@@ -29,19 +29,19 @@ class CompatView(APIView):
         return Response(problem_details(known, status), status=status, headers=error_headers(known))
 
     def status_of(self, error: MutoscopeError) -> int:
-        """Where an SDK draws other conclusions from a status than we do, its view says another."""
+        """Return the HTTP status. A subclass returns another one where the SDK interprets ours differently."""
         return error.status
 
 
 class AsyncCompatView(AsyncAPIView, CompatView):
-    """The same for what waits."""
+    """A CompatView that waits for jobs."""
 
 
 class UnknownRoute(CompatView):
-    """Every other address below a dialect's."""
+    """Any other URL below the base URL of a compatible API."""
 
     permission_classes = ()
     authentication_classes = ()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        raise NotFound("There is nothing at this address.")
+        raise NotFound("There is nothing at this URL. Check the path.")

@@ -1,7 +1,7 @@
-"""What a team shows: publications, collections of them, favourites, links to share, and its public page.
+"""Models of a team's gallery: publications, collections, favourites, share links, and the public page.
 
-Every row names its team. A trigger on the videos' table (migration 0002) takes a publication out of the gallery and
-ends the links to a video in the statement that deletes the video or records that its files are gone.
+Every row names its team. A trigger on the videos' table (migration 0002) deletes a video's publication and share links
+in the statement that deletes the video or records the deletion of its files.
 """
 
 import unicodedata
@@ -26,23 +26,23 @@ MAX_TAGS = 10
 
 
 def normalize_for_search(*texts: str) -> str:
-    """Texts as the search compares them: one form for letters of any case and width."""
+    """Return the texts in the form that the search compares: one form for letters of any case and width."""
     return unicodedata.normalize("NFKC", "\n".join(texts)).casefold()
 
 
 class PublicationQuerySet(TeamOwnedQuerySet["Publication"]):
     def for_team(self, team: Team) -> Self:
-        """A team's publications, without those whose video has outlived its retention this very moment."""
+        """Return a team's publications, without those whose retention is over but whose video is not deleted yet."""
         return super().for_team(team).filter(Q(job__expires_at=None) | Q(job__expires_at__gt=timezone.now()))
 
     def with_favourites_of(self, viewer: User | None) -> Self:
-        """With `is_favourite` of the one who looks, and what a card or a body shows beside the row itself."""
+        """Annotate `is_favourite` of the viewer, and select the related rows that cards and bodies need."""
         favourites = Favourite.objects.filter(publication=OuterRef("pk"), user=viewer, team=OuterRef("team"))
         return self.annotate(is_favourite=Exists(favourites)).select_related("job", "publisher")
 
 
 class Publication(models.Model):
-    """A finished video in its team's gallery. Its id is ordered by the time of publishing."""
+    """A completed video in its team's gallery. Ids are ordered by the time of publication."""
 
     id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(
         _("ID"), primary_key=True, default=new_id, editable=False
@@ -54,10 +54,10 @@ class Publication(models.Model):
     )
     caption = models.TextField(_("caption"), blank=True)
     tags = ArrayField(models.CharField(max_length=MAX_TAG_LENGTH), default=list, blank=True, verbose_name=_("tags"))
-    # Whether the team's public page shows it, where the team has one.
+    # Whether the team's public page shows it, if the page is enabled.
     is_public = models.BooleanField(_("public"), default=False)
     published_at = models.DateTimeField(_("published"), auto_now_add=True)
-    # Copies: the video's model never changes, and the words are searched through one index.
+    # Copies: the video's model never changes, and one index covers all words that are searched.
     model = models.CharField(_("model"), max_length=60, editable=False)
     search_text = models.TextField(_("search text"), editable=False)
 
@@ -81,12 +81,12 @@ class Publication(models.Model):
         return public_id("pub", self.id)
 
     def build_search_text(self) -> str:
-        """What `search_text` has to be for the present caption and tags."""
+        """Return the value of `search_text` for the current caption and tags."""
         return normalize_for_search(self.caption, self.job.prompt, *self.tags)
 
 
 class Collection(models.Model):
-    """A named choice of a team's publications. Collections stand in the order of `position`, then of their making."""
+    """A named group of a team's publications. Collections are ordered by `position`, then by creation."""
 
     id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(
         _("ID"), primary_key=True, default=new_id, editable=False
@@ -115,7 +115,7 @@ class Collection(models.Model):
 
 
 class CollectionItem(models.Model):
-    """A publication's place in a collection."""
+    """A publication in a collection."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", db_index=False, verbose_name=_("team"))
     collection = models.ForeignKey(
@@ -126,7 +126,7 @@ class CollectionItem(models.Model):
     )
 
     class Meta:
-        # With the team, for which the wall asks of every row: so that a collection is counted in the index alone.
+        # The row policy checks the team of every row: with the team in the index, counting needs the index alone.
         indexes = [models.Index(fields=["team", "collection"], name="collected_in_team")]
         constraints = [models.UniqueConstraint(fields=["collection", "publication"], name="collected_once")]
 
@@ -135,7 +135,7 @@ class CollectionItem(models.Model):
 
 
 class Favourite(models.Model):
-    """A person's mark on a publication; nobody else sees it."""
+    """A publication that a person has marked as a favourite. Nobody else sees it."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", verbose_name=_("team"))
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="favourites", verbose_name=_("person"))
@@ -152,14 +152,14 @@ class Favourite(models.Model):
 
 class ShareLinkQuerySet(TeamOwnedQuerySet["ShareLink"]):
     def live(self) -> Self:
-        """Those that still open something."""
+        """Return the links that are neither expired nor revoked."""
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
 
 
 class ShareLink(models.Model):
-    """An address that shows one video or one collection to whoever has it, without an account.
+    """A URL that shows one video or one collection to anyone who has it, without an account.
 
-    The token is kept in clear: its makers want to copy the address again, and what it opens lies in the same database.
+    The token is stored in clear: creators want to copy the URL again, and the shared rows are in the same database.
     """
 
     id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(
@@ -176,7 +176,7 @@ class ShareLink(models.Model):
         User, on_delete=models.SET_NULL, null=True, related_name="share_links", verbose_name=_("created by")
     )
     token = models.CharField(_("token"), max_length=43, unique=True, editable=False)
-    # A slow hash; empty for a link that asks for none.
+    # A slow hash; empty for a link without a password.
     password = models.CharField(_("password"), max_length=128, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
@@ -210,7 +210,7 @@ class ShareLink(models.Model):
 
 
 class PublicPage(models.Model):
-    """The page that shows a team's public publications to everybody, while the team has it switched on."""
+    """The page that shows a team's public publications to everybody while the team has it enabled."""
 
     team = models.OneToOneField(
         Team, on_delete=models.CASCADE, primary_key=True, related_name="public_page", verbose_name=_("team")

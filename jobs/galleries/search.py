@@ -1,4 +1,4 @@
-"""Which publications a person asks for: words, a tag, a model, a person, a collection, the own favourites."""
+"""Search for publications by words, tag, model, publisher, collection, and the viewer's favourites."""
 
 import re
 import uuid
@@ -16,7 +16,7 @@ _LIKE_SPECIAL = re.compile(r"([\\%_])")
 
 @dataclass(frozen=True)
 class PublicationFilter:
-    """What a list of publications is narrowed to; None does not narrow."""
+    """Conditions for a list of publications. None means no condition."""
 
     terms: str = ""
     tag: str | None = None
@@ -30,14 +30,14 @@ class PublicationFilter:
 def list_publications(
     *, team: Team, filters: PublicationFilter, viewer: User | None, after: uuid.UUID | None, limit: int
 ) -> Page[Publication]:
-    """The page of at most `limit` publications that follows `after`, newest first, in two queries."""
-    found = _find_ids(team, filters, after, limit + 1)
-    rows = Publication.objects.for_team(team).with_favourites_of(viewer).filter(pk__in=found[:limit]).order_by("-pk")
-    return Page(list(rows), len(found) > limit)
+    """Return the page of at most `limit` publications after `after`, newest first, in two queries."""
+    ids = _find_ids(team, filters, after, limit + 1)
+    rows = Publication.objects.for_team(team).with_favourites_of(viewer).filter(pk__in=ids[:limit]).order_by("-pk")
+    return Page(list(rows), len(ids) > limit)
 
 
 def _find_ids(team: Team, filters: PublicationFilter, after: uuid.UUID | None, limit: int) -> list[uuid.UUID]:
-    """See migration 0002 for why this is a function of the database."""
+    """Return the ids of the publications. Migration 0002 says why this is a database function."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT found FROM galleries_find(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -58,6 +58,6 @@ def _find_ids(team: Team, filters: PublicationFilter, after: uuid.UUID | None, l
 
 
 def _like_patterns(terms: str) -> list[str] | None:
-    """A LIKE pattern for each word, the longest first: it is the one that an index looks up."""
+    """Return a LIKE pattern for each word, the longest first: the index is searched for that one."""
     escaped = [_LIKE_SPECIAL.sub(r"\\\1", word) for word in normalize_for_search(terms).split()[:_MAX_SEARCH_TERMS]]
     return [f"%{word}%" for word in sorted(escaped, key=len, reverse=True)] or None

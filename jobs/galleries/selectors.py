@@ -1,4 +1,4 @@
-"""A team's rows by their public ids. What is not the team's is as absent as what never was: NotFound, same words."""
+"""Lookups of a team's rows by public id. Rows of another team raise the same NotFound as rows that do not exist."""
 
 from accounts.auth.principals import Principal
 from common.ids import find_by_public_id
@@ -8,7 +8,7 @@ from jobs.videos.selectors import find_video
 
 
 def find_publication(principal: Principal, identifier: str) -> Publication:
-    """With its video, its publisher and whether it is the caller's favourite."""
+    """Return the publication with its video, its publisher and whether it is the caller's favourite."""
     rows = Publication.objects.for_team(principal.team).with_favourites_of(principal.user)
     return find_by_public_id(rows, "pub", identifier)
 
@@ -18,7 +18,7 @@ def find_collection(principal: Principal, identifier: str) -> Collection:
 
 
 def find_target(principal: Principal, identifier: str) -> Job | Collection:
-    """What a link may lead to: the video behind `vid_…` or `pub_…`, or the collection `col_…`."""
+    """Return what a link shares: the video of `vid_…` or `pub_…`, or the collection `col_…`."""
     if identifier.startswith("col_"):
         return find_collection(principal, identifier)
     if identifier.startswith("pub_"):

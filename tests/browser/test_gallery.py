@@ -1,4 +1,4 @@
-"""From a finished video to a stranger who plays it; and what axe says of the gallery's pages."""
+"""From a finished video to a visitor who plays it, and axe checks of the gallery's pages."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,17 +26,17 @@ from tests.support.people import Person
 
 
 @pytest.fixture
-def real_film(make_job: Callable[..., Job], tmp_path: Path) -> Callable[..., Job]:
-    """A finished video whose file is one: a photograph that slides by."""
+def real_video(make_job: Callable[..., Job], tmp_path: Path) -> Callable[..., Job]:
+    """Make a completed video with a real file: a photograph that moves sideways."""
 
     def make(person: Person, photograph: str = "cat.jpg", **columns: Any) -> Job:
         job = make_job(person, State.COMPLETED, width=256, height=192, **columns)
         with Image.open(SAMPLES / photograph) as image:
             wide = np.asarray(image.convert("RGB").resize((288, 192)))
         frames = np.stack([wide[:, 2 * number : 256 + 2 * number] for number in range(16)])
-        write_mp4(frames, 8, tmp_path / "film.mp4")
+        write_mp4(frames, 8, tmp_path / "video.mp4")
         Image.fromarray(frames[0]).save(tmp_path / "poster.jpg")
-        for key, name in ((job.result_key, "film.mp4"), (job.poster_key, "poster.jpg")):
+        for key, name in ((job.result_key, "video.mp4"), (job.poster_key, "poster.jpg")):
             default_storage.delete(key)
             default_storage.save(key, ContentFile((tmp_path / name).read_bytes()))
         return job
@@ -44,10 +44,10 @@ def real_film(make_job: Callable[..., Job], tmp_path: Path) -> Callable[..., Job
     return make
 
 
-def test_a_video_is_published_shared_and_played_by_a_stranger(
-    live_server: Any, alice: Person, browser: Browser, real_film: Callable[..., Job]
+def test_a_video_is_published_shared_and_played_by_a_visitor(
+    live_server: Any, alice: Person, browser: Browser, real_video: Callable[..., Job]
 ) -> None:
-    job = real_film(alice, prompt="the secret prompt")
+    job = real_video(alice, prompt="the secret prompt")
 
     def publish_and_share(page: Page) -> str:
         page.goto(f"/videos/{job.public_id}")
@@ -67,20 +67,20 @@ def test_a_video_is_published_shared_and_played_by_a_stranger(
         page.wait_for_url("**/gallery/pub_*")
         page.get_by_role("link", name="Share").click()
         page.get_by_label("Password (optional)").fill("open sesame")
-        page.get_by_label("Works").select_option(label="For a week")
-        page.get_by_role("button", name="Make link").click()
+        page.get_by_label("Valid").select_option(label="For a week")
+        page.get_by_role("button", name="Create link").click()
         expect(page.locator(".link[data-new]")).to_contain_text("with password")
         page.get_by_role("button", name="Copy").click()
         expect(page.get_by_text("Copied")).to_be_visible()
         return str(page.evaluate("navigator.clipboard.readText()"))
 
     permissions = ["clipboard-read", "clipboard-write"]
-    address = browser.run(live_server.url, publish_and_share, session=alice.cookie, permissions=permissions)
+    url = browser.run(live_server.url, publish_and_share, session=alice.cookie, permissions=permissions)
     assert Publication.objects.get().tags == ["cat", "window"]
-    assert address == f"{live_server.url}/s/{ShareLink.objects.get().token}"
+    assert url == f"{live_server.url}/s/{ShareLink.objects.get().token}"
 
-    def open_as_a_stranger(page: Page) -> tuple[float, list[str]]:
-        page.goto(address)
+    def open_as_a_visitor(page: Page) -> tuple[float, list[str]]:
+        page.goto(url)
         page.get_by_label("Password").fill("open sesame")
         page.get_by_role("button", name="Open").click()
         expect(page.get_by_role("heading", name="The cat looks up")).to_be_visible()
@@ -88,7 +88,7 @@ def test_a_video_is_published_shared_and_played_by_a_stranger(
         seconds = played_seconds(page)
         return seconds, [each["name"] for each in page.context.cookies()]
 
-    seconds, cookies = browser.run(live_server.url, open_as_a_stranger)
+    seconds, cookies = browser.run(live_server.url, open_as_a_visitor)
     assert seconds > 0.2
     assert cookies == ["share"]
 
@@ -96,27 +96,27 @@ def test_a_video_is_published_shared_and_played_by_a_stranger(
         page.goto("/gallery/sharing")
         expect(page.locator(".link")).to_contain_text("1 view")
         page.get_by_role("button", name="Revoke").click()
-        expect(page.get_by_text("The link is revoked")).to_be_visible()
+        expect(page.get_by_text("The link was revoked")).to_be_visible()
 
     browser.run(live_server.url, revoke, session=alice.cookie)
 
     def open_too_late(page: Page) -> None:
-        page.goto(address)
-        expect(page.get_by_role("heading", name="This link shows nothing")).to_be_visible()
+        page.goto(url)
+        expect(page.get_by_role("heading", name="This link does not work")).to_be_visible()
 
     browser.run(live_server.url, open_too_late)
-    # The browser itself notes the 404.
+    # The browser logs the 404.
     assert [text for text in browser.complaints if "404" not in text] == []
     browser.complaints.clear()
 
 
-def test_a_shared_collection_is_looked_through(
-    live_server: Any, alice: Person, browser: Browser, real_film: Callable[..., Job]
+def test_a_shared_collection_is_browsed(
+    live_server: Any, alice: Person, browser: Browser, real_video: Callable[..., Job]
 ) -> None:
     rows = []
     for name in ("cat", "coffee"):
-        answer = alice.post(f"/gallery/publish/{real_film(alice, f'{name}.jpg').public_id}", {"caption": name})
-        rows.append(Publication.objects.get(pk=answer["Location"].rpartition("pub_")[2]))
+        response = alice.post(f"/gallery/publish/{real_video(alice, f'{name}.jpg').public_id}", {"caption": name})
+        rows.append(Publication.objects.get(pk=response["Location"].rpartition("pub_")[2]))
     link = create_link(principal=principal(alice), target=collected(alice, "Best", *rows))
 
     def scenario(page: Page) -> float:
@@ -133,7 +133,7 @@ def test_a_shared_collection_is_looked_through(
 
 
 def faults(page: Page) -> list[str]:
-    """What axe finds serious or critical on the page, and whether it is wider than its window."""
+    """Return what axe finds serious or critical on the page, and whether the page is wider than its window."""
     found = [
         f"{page.url}: {violation['id']}: {node['html'][:160]}"
         for violation in Axe().run(page).response["violations"]
@@ -144,9 +144,7 @@ def faults(page: Page) -> list[str]:
     return found + ([f"{page.url} is {width} wide"] if width > page.viewport_size["width"] else [])  # type: ignore[index]
 
 
-def test_dialogs_of_collections_are_filled_for_the_one_that_was_asked_for(
-    live_server: Any, alice: Person, browser: Browser
-) -> None:
+def test_a_collection_dialog_shows_the_requested_collection(live_server: Any, alice: Person, browser: Browser) -> None:
     names = {name: collected(alice, name).public_id for name in ("First", "Second")}
 
     def scenario(page: Page) -> None:
@@ -163,7 +161,7 @@ def test_dialogs_of_collections_are_filled_for_the_one_that_was_asked_for(
         expect(dialog.get_by_role("link", name="Keep it")).to_be_focused()
         dialog.get_by_role("link", name="Keep it").click()
         expect(dialog).to_have_count(0)
-        # The answer for the first is late: the dialog of the second does not show it, nor anything else of the first.
+        # The response for the first is late: the dialog of the second shows nothing of the first.
         held: list[Any] = []
         page.route(f"**/{names['First']}/edit", lambda route: held.append(route))  # noqa: PLW0108 (it is marked)
         page.get_by_role("link", name="Edit First").click()
@@ -189,14 +187,12 @@ def test_dialogs_of_collections_are_filled_for_the_one_that_was_asked_for(
         expect(page.locator(".collection")).to_contain_text(["First", "Third"])
 
     browser.run(live_server.url, scenario, session=alice.cookie)
-    expected = ("422", "ERR_FAILED", "error: htmx:")  # a name that is taken, and requests that were ended
+    expected = ("422", "ERR_FAILED", "error: htmx:")  # a name that is taken, and aborted requests
     assert [text for text in browser.complaints if not any(word in text for word in expected)] == []
     browser.complaints.clear()
 
 
-def test_a_link_to_a_dialog_opens_a_tab_where_that_is_asked_for(
-    live_server: Any, alice: Person, browser: Browser
-) -> None:
+def test_a_link_to_a_dialog_opens_a_new_tab_on_request(live_server: Any, alice: Person, browser: Browser) -> None:
     collected(alice, "First")
 
     def scenario(page: Page) -> None:
@@ -213,7 +209,7 @@ def test_a_link_to_a_dialog_opens_a_tab_where_that_is_asked_for(
     browser.run(live_server.url, scenario, session=alice.cookie)
 
 
-def test_a_collection_is_made_without_scripts(live_server: Any, alice: Person, browser: Browser) -> None:
+def test_a_collection_is_created_without_scripts(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         page.goto("/gallery/collections")
         page.get_by_role("link", name="New collection").click()
@@ -264,5 +260,5 @@ def test_axe_finds_no_serious_fault(
 
     options = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce", "bypass_csp": True}
     found = browser.run(live_server.url, scenario, session=alice.cookie, **options)
-    browser.complaints.clear()  # files that are no films, and one 404; the other tests listen
+    browser.complaints.clear()  # files that are no videos, and one 404; the other tests check complaints
     assert found == []

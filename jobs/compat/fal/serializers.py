@@ -1,10 +1,11 @@
-"""A video as fal's queue shows a request, and its result."""
+"""Videos in the format of requests and results of fal's queue."""
 
 from typing import Any
 
 from django.urls import reverse
 
 from common.clock import format_iso
+from common.messages import Message
 from common.urls import Origin, absolute_url
 from jobs.compat.model_names import OWNER
 from jobs.models import Job
@@ -17,9 +18,9 @@ _STATUS = {State.QUEUED: "IN_QUEUE", State.IN_PROGRESS: "IN_PROGRESS"}
 
 
 def request_as_json(job: Job, origin: Origin, *, with_logs: bool = False) -> dict[str, Any]:
-    """Every end is COMPLETED; one without a video names its error beside."""
+    """Return the request. Every finished request is COMPLETED; without a video it has `error` and `error_type`."""
     status = _STATUS.get(State(job.state), "COMPLETED")
-    found: dict[str, Any] = {
+    body: dict[str, Any] = {
         "status": status,
         "request_id": job.public_id,
         **{
@@ -29,16 +30,17 @@ def request_as_json(job: Job, origin: Origin, *, with_logs: bool = False) -> dic
         "logs": _logs(job) if with_logs else None,
     }
     if job.state == State.QUEUED:
-        found["queue_position"] = estimate_wait(job).position
+        body["queue_position"] = estimate_wait(job).position
     if status == "COMPLETED":
-        found["metrics"] = {} if job.gpu_seconds is None else {"inference_time": round(job.gpu_seconds, 3)}
+        body["metrics"] = {} if job.gpu_seconds is None else {"inference_time": round(job.gpu_seconds, 3)}
     if job.is_finished and job.state != State.COMPLETED:
-        found["error"], found["error_type"] = failure_reason(job)
-    return found
+        message, body["error_type"] = failure_reason(job)
+        body["error"] = str(message)
+    return body
 
 
 def result_as_json(job: Job, origin: Origin) -> dict[str, Any]:
-    """Of a completed video whose file is still there."""
+    """Return the result of a completed video whose file still exists."""
     return {
         "video": {
             "url": signed_content_url(origin, job),
@@ -56,13 +58,13 @@ def result_as_json(job: Job, origin: Origin) -> dict[str, Any]:
     }
 
 
-def failure_reason(job: Job) -> tuple[str, str]:
-    """Message and code of an end without a video."""
+def failure_reason(job: Job) -> tuple[Message, str]:
+    """Return message and code of a request that finished without a video."""
     if job.state == State.CANCELED:
-        return "The request was canceled. Nothing was charged.", "canceled"
+        return Message("The request was canceled. Nothing was charged."), "canceled"
     if job.state == State.EXPIRED:
-        return "Its deadline passed before it could start. Nothing was charged.", "expired"
-    return str(job.error or ""), job.error_code
+        return Message("The deadline passed before the request could start. Nothing was charged."), "expired"
+    return job.error or Message(""), job.error_code
 
 
 def _logs(job: Job) -> list[dict[str, Any]]:

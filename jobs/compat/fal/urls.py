@@ -1,4 +1,4 @@
-"""Addresses of fal's language: the SDK's two hosts, to which it appends the application, are /fal and /fal/queue."""
+"""URLs of fal's API. The SDK has two hosts, /fal and /fal/queue, and appends the application to them."""
 
 from django.urls import path
 

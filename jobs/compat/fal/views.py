@@ -1,4 +1,4 @@
-"""The queue: submit, status, result, cancel; and `run`, which waits for the result."""
+"""fal's queue API: submit, status, result and cancel; and `run`, which waits for the result."""
 
 import math
 from typing import Any
@@ -23,20 +23,20 @@ from jobs.states import State
 from jobs.videos.polling import wait_until_changed, wait_until_finished
 from jobs.videos.selectors import find_video
 
-# The SDK asks ten times a second: an answer that takes its time keeps it within the team's calls a minute.
+# The SDK polls ten times per second. A delayed response keeps it within the team's requests per minute.
 _STATUS_WAIT_SECONDS = 1.0
 _TIMEOUT_HEADER = "X-Fal-Request-Timeout"
 _STREAMING_SUFFIXES = ("/stream", "/realtime")
 
 
 class GenerationFailed(MutoscopeError):
-    """The request ended without a video."""
+    """The request finished without a video."""
 
     status, type, default_code = 422, "invalid_request_error", "failed"
 
 
 class ResultWaitTimeout(MutoscopeError):
-    """A call that waits for a result has waited for as long as it may."""
+    """The request that waits for a result has reached its timeout."""
 
     status, type, default_code = 504, "timeout_error", "still_running"
 
@@ -47,7 +47,10 @@ class SubmitQuerySerializer(StrictSerializer):
 
 class FalView(CompatView):
     def status_of(self, error: MutoscopeError) -> int:
-        """The SDK repeats for most of a minute what gets 409 or 429: right where calls come too fast, else useless."""
+        """Replace 409, and 429 for used-up quotas: the SDK retries these statuses for most of a minute.
+
+        A retry only helps where requests come too fast.
+        """
         if error.code == "quota_exceeded":
             return 403
         return 400 if error.status == 409 else error.status
@@ -67,8 +70,11 @@ class RunView(AsyncCompatView, FalView):
         job = await sync_to_async(_submit)(request, application)
         job = await wait_until_finished(job.id, timeout_seconds=settings.GENERATE_TIMEOUT_SECONDS)
         if not job.is_finished:
-            message = f"It takes longer than a call may wait. Ask the queue for the request {job.public_id}."
-            raise ResultWaitTimeout(message, extra={"request_id": job.public_id})
+            raise ResultWaitTimeout(
+                "The video is not finished yet. Get the result of the request %(id)s from the queue later.",
+                {"id": job.public_id},
+                extra={"request_id": job.public_id},
+            )
         return await sync_to_async(_result)(request, job)
 
 
@@ -96,15 +102,18 @@ class CancelView(FalView):
     def put(self, request: Request, owner: str, name: str, video_id: str) -> Response:
         job = find_video(principal_of(request).team, video_id)
         if job.is_finished:
-            message = "The request has ended already."
-            raise Conflict(message, code="already_completed", extra={"status": "ALREADY_COMPLETED"})
+            raise Conflict(
+                "The request is finished already and cannot be canceled.",
+                code="already_completed",
+                extra={"status": "ALREADY_COMPLETED"},
+            )
         cancel_job(job=job)
         return Response({"status": "CANCELLATION_REQUESTED"}, status=202)
 
 
 def _submit(request: Request, application: str) -> Job:
     if application.endswith(_STREAMING_SUFFIXES):
-        raise NotFound("Films come whole: there is nothing to stream. Submit, or subscribe, instead.")
+        raise NotFound("Videos cannot be streamed while they are generated. Use submit or subscribe instead.")
     query = validate(SubmitQuerySerializer, request.query_params)
     extra_fields: dict[str, Any] = {}
     if "fal_webhook" in query:
@@ -121,14 +130,18 @@ def _submit(request: Request, application: str) -> Job:
     )
 
 
-def _start_timeout_seconds(given: str | None) -> int | None:
-    """Whole seconds in which the video must have started. Raises InvalidField."""
-    if given is None:
+def _start_timeout_seconds(header: str | None) -> int | None:
+    """Return the seconds within which the video must start, rounded up. Raise InvalidField."""
+    if header is None:
         return None
     try:
-        seconds = math.ceil(float(given))
+        seconds = math.ceil(float(header))
     except (ValueError, OverflowError):
-        raise InvalidField(f"{_TIMEOUT_HEADER} is not a number of seconds.", param=_TIMEOUT_HEADER) from None
+        raise InvalidField(
+            "%(header)s is not a number of seconds. Send a number such as 90.",
+            {"header": _TIMEOUT_HEADER},
+            param=_TIMEOUT_HEADER,
+        ) from None
     return validate_deadline(seconds, header=_TIMEOUT_HEADER)
 
 
@@ -139,5 +152,5 @@ def _result(request: Request, job: Job) -> Response:
         message, code = failure_reason(job)
         raise GenerationFailed(message, code=code)
     if job.is_gone:
-        raise Gone("The video has outlived its retention and was deleted.")
+        raise Gone("The video was deleted after its retention period.")
     return Response(result_as_json(job, request), headers={"X-Fal-Request-Id": job.public_id})

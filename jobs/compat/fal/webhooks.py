@@ -1,4 +1,4 @@
-"""A result on its way to `fal_webhook`, signed as Standard Webhooks has it."""
+"""The webhook body for `fal_webhook`. It is signed as Standard Webhooks specifies."""
 
 from typing import Any
 
@@ -15,7 +15,8 @@ def _body(_kind: str, _timestamp: str, job: Job) -> dict[str, Any]:
     common = {"request_id": job.public_id, "gateway_request_id": job.public_id}
     if job.state == State.COMPLETED:
         return {**common, "status": "OK", "error": None, "payload": result_as_json(job, settings.SITE_URL)}
-    message, code = failure_reason(job)
+    error, code = failure_reason(job)
+    message = str(error)
     return {**common, "status": "ERROR", "error": message, "payload": {"detail": message, "error_type": code}}
 
 

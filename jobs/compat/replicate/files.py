@@ -1,4 +1,4 @@
-"""Files: the SDK uploads every picture that it is given open, and puts its address into the input."""
+"""Replicate's files API: the SDK uploads each open file that it gets, and sends the file's URL as the input."""
 
 from contextlib import suppress
 from io import BytesIO
@@ -24,7 +24,7 @@ _SCOPES = dict.fromkeys(("GET", "POST", "DELETE"), Scope.VIDEOS_WRITE)
 
 class FileSerializer(StrictSerializer):
     content = serializers.FileField(max_length=200)
-    metadata = TextField(max_length=20_000, required=False, help_text="a flat JSON object of short texts")
+    metadata = TextField(max_length=20_000, required=False, help_text="a flat JSON object with short strings")
 
     def validate_metadata(self, value: str) -> dict[str, str]:
         return dict(MetadataField().run_validation(StrictJSONParser().parse(BytesIO(value.encode()))))
@@ -38,7 +38,7 @@ class FilesView(CompatView):
         store = upload_store_of(request)
         files = []
         for stored in store.list_uploads():
-            with suppress(NotFound):  # one that is just being deleted, or whose upload died half way
+            with suppress(NotFound):  # being deleted, or its upload was interrupted
                 files.append(_file_as_json(store, stored, request))
         return Response({"previous": None, "next": None, "results": files})
 

@@ -1,4 +1,4 @@
-"""Models and their one version each, which bears the model's name."""
+"""Replicate's models API. Each model has one version, which has the model's name."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from jobs.compat.model_names import OWNER, find_model
 from jobs.compat.views import CompatView
 
 _CREATED_AT = "2026-01-01T00:00:00Z"
-# From then on the SDK believes the schema, instead of taking every list for a stream.
+# From this version on the SDK follows the schema. Before it, the SDK treats every list as a stream.
 _COG_VERSION = "0.9.0"
 
 
@@ -47,9 +47,13 @@ class VersionView(CompatView):
 
     def get(self, request: Request, owner: str, name: str, version_id: str) -> Response:
         spec = find_model(f"{owner}/{name}:{version_id}")
-        # Another service's version is taken for ours only where the site says so.
+        # A version id of another service is only accepted if MODEL_ALIASES lists it.
         if spec.name != settings.MODEL_ALIASES.get(f"{owner}/{name}:{version_id}", version_id):
-            raise NotFound(f"{owner}/{name} has one version: {spec.name}.", code="version_not_found")
+            raise NotFound(
+                "%(model)s has one version: %(version)s.",
+                {"model": f"{owner}/{name}", "version": spec.name},
+                code="version_not_found",
+            )
         return Response(_version(spec))
 
 

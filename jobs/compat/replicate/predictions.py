@@ -1,4 +1,4 @@
-"""Predictions: make, look, list, cancel."""
+"""Replicate's predictions API: create, get, list and cancel."""
 
 import re
 import time
@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from accounts.roles import Scope
 from common.errors import InvalidField
 from common.ids import parse_public_id
+from common.messages import Message
 from common.pagination import keyset_page
 from jobs.api.authentication import principal_of
 from jobs.api.fields import HttpUrlField, ShortListField, StrictSerializer, TextField
@@ -37,11 +38,11 @@ class PredictionSerializer(StrictSerializer):
     version = TextField(max_length=200, required=False)
     input = serializers.JSONField()
     webhook = HttpUrlField(required=False)
-    webhook_completed = HttpUrlField(required=False, help_text="the same for the end alone")
+    webhook_completed = HttpUrlField(required=False, help_text="URL for the completed event only")
     webhook_events_filter = ShortListField(
         child=serializers.ChoiceField(choices=_EVENTS), max_length=50, required=False
     )
-    stream = serializers.BooleanField(required=False, help_text="films come whole: there is nothing to stream")
+    stream = serializers.BooleanField(required=False, help_text="ignored: videos cannot be streamed")
 
 
 class CursorSerializer(StrictSerializer):
@@ -55,22 +56,22 @@ class PredictionsView(AsyncCompatView):
         return await sync_to_async(_list_page)(request)
 
     async def post(self, request: Request, owner: str = "", name: str = "") -> Response:
-        """The prediction; one that the caller waits for is answered when it has ended, or its time is over."""
-        began = time.monotonic()
+        """Create a prediction. With `Prefer: wait`, respond when it is finished or the wait has timed out."""
+        started_at = time.monotonic()
         job = await sync_to_async(_create)(request, f"{owner}/{name}" if name else None)
-        seconds = _preferred_wait_seconds(request) - (time.monotonic() - began)
+        seconds = _preferred_wait_seconds(request) - (time.monotonic() - started_at)
         waits = settings.LONG_POLLING_ENABLED and seconds > 0
         if waits:
             job = await wait_until_finished(job.id, timeout_seconds=seconds)
         body = await sync_to_async(prediction_as_json)(job, request)
         if waits and not job.is_finished:
-            # The SDK's `run` takes any other word in the answer to a call that waits for the end.
+            # After a wait, the SDK's `run` treats any status but this one as finished.
             body["status"] = "starting"
         return Response(body, status=201, headers={"Location": body["urls"]["get"]})
 
 
 class ModelPredictionsView(PredictionsView):
-    """Predictions of the model that the address names."""
+    """Predictions of the model in the URL."""
 
     http_method_names = ["post", "options"]
 
@@ -96,19 +97,23 @@ def _create(request: Request, model: str | None) -> Job:
     values = validate(PredictionSerializer, request.data)
     model = model or values.get("version")
     if model is None:
-        raise InvalidField("version: Name a model, such as mutoscope/camera.", param="version")
-    address = values.get("webhook") or values.get("webhook_completed")
+        raise InvalidField(
+            "%(field)s: %(problem)s",
+            {"field": "version", "problem": Message("Name a model, such as mutoscope/camera.")},
+            param="version",
+        )
+    webhook_url = values.get("webhook") or values.get("webhook_completed")
     return submit(
         request,
         spec=find_model(model),
         inputs=values["input"],
-        extra_fields={"webhook_url": address} if address else {},
+        extra_fields={"webhook_url": webhook_url} if webhook_url else {},
         webhook_format=_webhook_format(values),
     )
 
 
 def _webhook_format(values: dict[str, Any]) -> str:
-    """Without a filter an address is told of all that we tell: the start and the end."""
+    """Return the payload format. Without `webhook_events_filter` the URL receives start and completion events."""
     events = set(values.get("webhook_events_filter", _EVENTS))
     if "webhook" not in values or "start" not in events:
         return "replicate.completed"
@@ -126,11 +131,11 @@ def _list_page(request: Request) -> Response:
     query = validate(CursorSerializer, request.query_params)
     after = parse_public_id("vid", query["cursor"]) if "cursor" in query else None
     page = keyset_page(Job.objects.for_team(principal_of(request).team), after=after, limit=_PAGE_SIZE)
-    here = request.build_absolute_uri(reverse("replicate:predictions"))
+    url = request.build_absolute_uri(reverse("replicate:predictions"))
     return Response(
         {
             "previous": None,
-            "next": f"{here}?cursor={page.rows[-1].public_id}" if page.has_more else None,
+            "next": f"{url}?cursor={page.rows[-1].public_id}" if page.has_more else None,
             "results": [prediction_as_json(job, request) for job in page.rows],
         }
     )

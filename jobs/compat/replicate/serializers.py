@@ -1,4 +1,4 @@
-"""A video as Replicate's API shows a prediction."""
+"""Videos in the format of Replicate's predictions."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from jobs.models import Job
 from jobs.states import State
 from jobs.storage.signed_urls import signed_content_url
 
-# Who waits for a prediction knows these words alone. One whose deadline passed has failed: it comes to no output, and
-# a program that runs it gets an exception instead of nothing.
+# The SDK knows no other statuses. A prediction whose deadline passed counts as failed: it has no output, and so a
+# program that runs it gets an exception instead of an empty output.
 _STATUS = {
     State.QUEUED: "starting",
     State.IN_PROGRESS: "processing",
@@ -49,7 +49,7 @@ def prediction_as_json(job: Job, origin: Origin) -> dict[str, Any]:
 
 
 def _input(job: Job) -> dict[str, Any]:
-    """What the video was made with, also where it was not asked for; without the picture."""
+    """Return the settings that the video was generated with, including defaults, without the image."""
     return {
         "prompt": job.prompt,
         "negative_prompt": job.negative_prompt,
@@ -64,7 +64,7 @@ def _input(job: Job) -> dict[str, Any]:
 
 
 def _logs(job: Job) -> str:
-    """A line that the SDK reads the progress from."""
+    """Return a line from which the SDK reads the progress."""
     if job.state == State.QUEUED:
         return ""
     done = job.steps if job.state == State.COMPLETED else min(job.steps_done, job.steps)
@@ -74,5 +74,5 @@ def _logs(job: Job) -> str:
 
 def _error(job: Job) -> str:
     if job.state == State.EXPIRED:
-        return "Its deadline passed before it could start. Nothing was charged."
-    return str(job.error or "The video could not be made. Nothing was charged.")
+        return "The deadline passed before the request could start. Nothing was charged."
+    return str(job.error or "The video could not be generated. Nothing was charged.")

@@ -1,4 +1,4 @@
-"""Addresses of Replicate's language, below /replicate/v1/."""
+"""URLs of Replicate's API, below /replicate/v1/."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""A prediction on its way to `webhook`, and the secret that signs it: Replicate follows Standard Webhooks, as we do."""
+"""The webhook body for `webhook`, and the secret that signs it. Replicate follows Standard Webhooks, as we do."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from jobs.webhooks.payloads import PayloadFormat
 
 def _body(kind: str, _timestamp: str, job: Job) -> dict[str, Any]:
     body = prediction_as_json(job, settings.SITE_URL)
-    # A start that is told late must not look like the end.
+    # A start event that is delivered late must not look like a completion.
     return {**body, "status": "processing", "output": None} if kind == EventKind.STARTED else body
 
 

@@ -1,4 +1,4 @@
-"""/v1/collections: named choices of the team's publications."""
+"""/v1/collections: named groups of the team's publications."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -35,7 +35,7 @@ class CollectionsView(APIView):
     @extend_schema(
         operation_id="collections_list",
         summary="List collections",
-        description="Newest first; `order` says how the pages sort them.",
+        description="Newest first. The pages sort collections by `order`.",
         parameters=[PageQuerySerializer],
         responses={200: list_schema("CollectionList", CollectionSerializer), **ERRORS},
     )
@@ -48,7 +48,7 @@ class CollectionsView(APIView):
 
     @extend_schema(
         operation_id="collections_create",
-        summary="Make a collection",
+        summary="Create a collection",
         description="For owners and admins.",
         request=NewCollectionSerializer,
         responses={201: CollectionSerializer, **ERRORS},
@@ -67,8 +67,8 @@ class CollectionView(APIView):
 
     @extend_schema(
         operation_id="collections_retrieve",
-        summary="Look at a collection",
-        description="What is in it: `GET /v1/gallery?collection=col_…`.",
+        summary="Retrieve a collection",
+        description="List its publications with `GET /v1/gallery?collection=col_…`.",
         responses={200: CollectionSerializer, **ERRORS},
     )
     def get(self, request: Request, collection_id: str) -> Response:
@@ -76,7 +76,7 @@ class CollectionView(APIView):
 
     @extend_schema(
         operation_id="collections_edit",
-        summary="Rename, describe or move a collection",
+        summary="Update a collection",
         request=EditCollectionSerializer,
         responses={200: CollectionSerializer, **ERRORS},
     )
@@ -93,7 +93,7 @@ class CollectionView(APIView):
     @extend_schema(
         operation_id="collections_delete",
         summary="Delete a collection",
-        description="Its publications stay in the gallery. Links that share the collection end.",
+        description="Its publications stay in the gallery. Links that share the collection stop working.",
         responses={200: {"type": "object", "properties": {"id": {"type": "string"}}}, **ERRORS},
     )
     def delete(self, request: Request, collection_id: str) -> Response:
@@ -108,7 +108,7 @@ class CollectionItemView(APIView):
 
     @extend_schema(
         operation_id="collections_add",
-        summary="Put a publication into a collection",
+        summary="Add a publication to a collection",
         request=None,
         responses={200: CollectionSerializer, **ERRORS},
     )
@@ -117,7 +117,7 @@ class CollectionItemView(APIView):
 
     @extend_schema(
         operation_id="collections_remove",
-        summary="Take a publication out of a collection",
+        summary="Remove a publication from a collection",
         responses={200: CollectionSerializer, **ERRORS},
     )
     def delete(self, request: Request, collection_id: str, publication_id: str) -> Response:

@@ -1,4 +1,4 @@
-"""/v1/gallery: the team's published videos, and everybody's own favourites among them."""
+"""/v1/gallery: the team's published videos, and each member's favourites."""
 
 from typing import Any
 
@@ -29,12 +29,12 @@ from jobs.videos.selectors import find_video
 
 
 class GalleryQuerySerializer(PageQuerySerializer):
-    q = TextField(required=False, max_length=200, help_text="words in captions, prompts and tags; all must be there")
+    q = TextField(required=False, max_length=200, help_text="words in captions, prompts and tags; all must match")
     tag = TextField(required=False)
     model = TextField(required=False)
     collection = IdField("col", required=False, help_text="col_…")
-    mine = serializers.BooleanField(default=False, help_text="what the caller published")
-    favourite = serializers.BooleanField(default=False, help_text="the caller's favourites")
+    mine = serializers.BooleanField(default=False, help_text="only videos that the caller published")
+    favourite = serializers.BooleanField(default=False, help_text="only the caller's favourites")
 
 
 def _publication_filter(principal: Principal, query: dict[str, Any]) -> PublicationFilter:
@@ -74,7 +74,7 @@ class GalleryView(APIView):
     @extend_schema(
         operation_id="gallery_publish",
         summary="Publish a video",
-        description="One's own; owners and admins publish everybody's.",
+        description="Members publish their own videos; owners and admins publish any video of the team.",
         request=PublishSerializer,
         responses={201: PublicationSerializer, **ERRORS},
     )
@@ -97,7 +97,7 @@ class PublicationView(APIView):
 
     @extend_schema(
         operation_id="gallery_retrieve",
-        summary="Look at a publication",
+        summary="Retrieve a publication",
         responses={200: PublicationSerializer, **ERRORS},
     )
     def get(self, request: Request, publication_id: str) -> Response:
@@ -105,7 +105,8 @@ class PublicationView(APIView):
 
     @extend_schema(
         operation_id="gallery_edit",
-        summary="Change caption, tags and whether it is public",
+        summary="Update a publication",
+        description="Changes caption, tags, and whether the publication is public.",
         request=EditPublicationSerializer,
         responses={200: PublicationSerializer, **ERRORS},
     )
@@ -124,8 +125,8 @@ class PublicationView(APIView):
 
     @extend_schema(
         operation_id="gallery_unpublish",
-        summary="Take a video out of the gallery",
-        description="The video stays, and so do links that share it: revoke those apart.",
+        summary="Remove a video from the gallery",
+        description="The video stays, and links that share it keep working. Revoke them separately.",
         responses={200: {"type": "object", "properties": {"id": {"type": "string"}}}, **ERRORS},
     )
     def delete(self, request: Request, publication_id: str) -> Response:
@@ -136,12 +137,12 @@ class PublicationView(APIView):
 
 
 class FavouriteView(APIView):
-    # A favourite is a person's own mark and changes nothing for the team: whoever may look may keep it.
+    # A favourite concerns one person and changes nothing for the team, so read access is enough.
     scopes = {"PUT": Scope.VIDEOS_READ, "DELETE": Scope.VIDEOS_READ}
 
     @extend_schema(
         operation_id="gallery_favourite",
-        summary="Keep as a favourite",
+        summary="Mark as a favourite",
         request=None,
         responses={200: PublicationSerializer, **ERRORS},
     )
@@ -150,7 +151,7 @@ class FavouriteView(APIView):
 
     @extend_schema(
         operation_id="gallery_unfavourite",
-        summary="Keep no longer as a favourite",
+        summary="Unmark as a favourite",
         responses={200: PublicationSerializer, **ERRORS},
     )
     def delete(self, request: Request, publication_id: str) -> Response:

@@ -1,4 +1,4 @@
-"""Bodies of the gallery's API: what comes in, strictly, and what goes out."""
+"""Request and response bodies of the gallery's API. Requests are validated strictly."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def _tags_field() -> ShortListField:
 class EditPublicationSerializer(StrictSerializer):
     caption = TextField(max_length=MAX_CAPTION_LENGTH, allow_blank=True, required=False)
     tags = _tags_field()
-    public = StrictBooleanField(required=False, help_text="shown on the team's public page, where it has one")
+    public = StrictBooleanField(required=False, help_text="shown on the team's public page, if it is enabled")
 
 
 class PublishSerializer(EditPublicationSerializer):
@@ -95,7 +95,7 @@ class ShareLinkSerializer(serializers.Serializer[Any]):
 
 
 def publication_as_json(publication: Publication, request: Request) -> dict[str, Any]:
-    """What PublicationSerializer describes; the row has to come `with_marks_of` the caller."""
+    """Return the body of a PublicationSerializer. The row must come from `with_favourites_of` the caller."""
     job, identifier = publication.job, publication.public_id
     return {
         "id": identifier,

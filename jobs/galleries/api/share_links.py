@@ -1,4 +1,4 @@
-"""/v1/share-links: addresses that show a video or a collection to people without an account."""
+"""/v1/share-links: URLs that show a video or a collection to people without an account."""
 
 from datetime import UTC, datetime
 
@@ -30,13 +30,13 @@ class LinksQuerySerializer(PageQuerySerializer):
 
 
 class ShareLinksView(APIView):
-    # Who may not share has no links to see: a list for readers would hand out what opens without a key.
+    # The list contains URLs that open without a key. Only those who may share can see it.
     scopes = {"GET": Scope.GALLERY_WRITE, "POST": Scope.GALLERY_WRITE}
 
     @extend_schema(
         operation_id="share_links_list",
         summary="List share links",
-        description="One's own, with those that ended; owners and admins see the team's.",
+        description="Lists your own links, including expired and revoked ones. Owners and admins see the team's links.",
         parameters=[LinksQuerySerializer],
         responses={200: list_schema("ShareLinkList", ShareLinkSerializer), **ERRORS},
     )
@@ -76,7 +76,7 @@ class ShareLinkView(APIView):
     @extend_schema(
         operation_id="share_links_revoke",
         summary="Revoke a share link",
-        description="It ends at once. One that has ended already stays as it is.",
+        description="The link stops working immediately. An expired or revoked link does not change.",
         responses={200: ShareLinkSerializer, **ERRORS},
     )
     def delete(self, request: Request, link_id: str) -> Response:

@@ -1,4 +1,4 @@
-"""Addresses of the gallery's API."""
+"""URLs of the gallery's API."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""What owners and admins arrange: collections, what is in them, and whether the team has a public page."""
+"""Services for owners and admins: collections, their items, and the team's public page."""
 
 import secrets
 
@@ -20,16 +20,20 @@ def may_curate(principal: Principal) -> bool:
 
 
 def require_curator(principal: Principal) -> None:
-    """Raises Forbidden for everybody below admin, and for keys without the scope."""
+    """Raise Forbidden for roles below admin and for keys without the scope."""
     principal.require(Scope.GALLERY_WRITE)
     principal.require_right(Right.CURATE_GALLERY)
 
 
 def create_collection(*, principal: Principal, name: str, description: str = "", position: int = 0) -> Collection:
-    """Raises Conflict when the team has one of that name, whatever its case."""
+    """Create a collection. Raise Conflict if the team has one of that name, compared without case."""
     require_curator(principal)
     if Collection.objects.filter(team=principal.team).count() >= MAX_COLLECTIONS:
-        raise Conflict(f"A team can have {MAX_COLLECTIONS} collections. Delete one first.", code="too_many")
+        raise Conflict(
+            "A team can have at most %(limit)s collections. Delete one first.",
+            {"limit": MAX_COLLECTIONS},
+            code="too_many",
+        )
     try:
         with transaction.atomic():
             return Collection.objects.create(team=principal.team, name=name, description=description, position=position)
@@ -45,7 +49,7 @@ def edit_collection(
     description: str | None = None,
     position: int | None = None,
 ) -> None:
-    """Changes what is given."""
+    """Update the fields that are not None. Raise Conflict if another collection has the name."""
     require_curator(principal)
     given = {"name": name, "description": description, "position": position}
     changes = {field: value for field, value in given.items() if value is not None}
@@ -62,16 +66,17 @@ def edit_collection(
 
 @transaction.atomic
 def delete_collection(*, principal: Principal, collection: Collection) -> None:
-    """Its publications stay in the gallery; links to the collection end."""
+    """Delete a collection and the links to it. Its publications stay in the gallery."""
     require_curator(principal)
     rows = Collection.objects.filter(team=principal.team, pk=collection.pk)
-    # Who is putting something in waits, and finds it gone: or the commit would fail on that place.
+    # Without the lock, an item that is added concurrently would make the commit fail. With it, the insert waits and
+    # finds the collection deleted.
     if rows.select_for_update().first() is not None:
         rows.delete()
 
 
 def set_in_collection(*, principal: Principal, collection: Collection, publication: Publication, value: bool) -> None:
-    """Puts a publication into a collection or takes it out. Doing it twice changes nothing."""
+    """Add a publication to a collection or remove it. Idempotent."""
     require_curator(principal)
     item = {"team": principal.team, "collection": collection, "publication": publication}
     if not value:
@@ -80,12 +85,12 @@ def set_in_collection(*, principal: Principal, collection: Collection, publicati
     try:
         with transaction.atomic():
             CollectionItem.objects.bulk_create([CollectionItem(**item)], ignore_conflicts=True)
-    except IntegrityError:  # one of the two was deleted between the look and this
+    except IntegrityError:  # the collection or the publication was deleted after it was found
         raise _not_found(collection) from None
 
 
 def set_public_page_enabled(*, principal: Principal, enabled: bool) -> PublicPage:
-    """Opens or closes the team's public page; its address stays the same."""
+    """Enable or disable the team's public page. Its URL stays the same."""
     require_curator(principal)
     name = slugify(principal.team.name)[:_MAX_SLUG_LENGTH].strip("-") or "team"
     page, _ = PublicPage.objects.get_or_create(team=principal.team, defaults={"slug": f"{name}-{secrets.token_hex(3)}"})
@@ -99,4 +104,8 @@ def _not_found(collection: Collection) -> NotFound:
 
 
 def _name_taken(name: str) -> Conflict:
-    return Conflict(f"The team has a collection named {name!r} already. Choose another name.", code="name_taken")
+    return Conflict(
+        "The team already has a collection named %(name)s. Choose another name.",
+        {"name": repr(name)},
+        code="name_taken",
+    )

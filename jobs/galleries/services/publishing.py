@@ -1,4 +1,4 @@
-"""Puts finished videos into their team's gallery, changes what is said of them, and takes them out."""
+"""Services that publish completed videos to their team's gallery, edit the publications, and remove them."""
 
 from collections.abc import Iterable
 
@@ -14,14 +14,14 @@ from jobs.states import State
 
 
 def may_publish(principal: Principal, job: Job) -> bool:
-    """Members publish what they made; curators everything."""
+    """Return whether the principal may publish the video: members their own videos, curators every video."""
     if Scope.GALLERY_WRITE not in principal.scopes:
         return False
     return principal.may(Right.CURATE_GALLERY) or job.user_id == principal.user.pk
 
 
 def may_edit(principal: Principal, publication: Publication) -> bool:
-    """Who made the video or published it may change and withdraw it; curators all."""
+    """Return whether the principal may edit and remove it: the video's creator, its publisher, and curators."""
     own = Scope.GALLERY_WRITE in principal.scopes and publication.publisher_id == principal.user.pk
     return own or may_publish(principal, publication.job)
 
@@ -29,7 +29,10 @@ def may_edit(principal: Principal, publication: Publication) -> bool:
 def publish_video(
     *, principal: Principal, job: Job, caption: str = "", tags: Iterable[str] = (), is_public: bool = False
 ) -> Publication:
-    """Raises Forbidden for another's video, Conflict where there is nothing to show or it is in the gallery already."""
+    """Publish a video.
+
+    Raise Forbidden for another member's video, and Conflict if the video has no file or is in the gallery already.
+    """
     principal.require(Scope.GALLERY_WRITE)
     if not may_publish(principal, job):
         raise _not_owner()
@@ -47,12 +50,14 @@ def publish_video(
     publication.search_text = publication.build_search_text()
     try:
         with transaction.atomic():
-            # The lock waits for a deletion that is under way: what it takes away must not be published behind its back.
+            # The lock waits for a concurrent deletion, so that a deleted video is not published.
             if not Job.objects.for_team(principal.team).select_for_update().filter(pk=job.pk).exists():
-                raise Conflict("The video was deleted meanwhile.", code="not_ready")
+                raise Conflict("The video was deleted.", code="not_ready")
             publication.save(force_insert=True)
     except IntegrityError:
-        raise Conflict("The video is in the gallery already.", code="already_published") from None
+        raise Conflict(
+            "The video is in the gallery already. Update the existing publication instead.", code="already_published"
+        ) from None
     return publication
 
 
@@ -64,7 +69,7 @@ def edit_publication(
     tags: Iterable[str] | None = None,
     is_public: bool | None = None,
 ) -> None:
-    """Changes what is given. Raises Forbidden for another's."""
+    """Update the fields that are not None. Raise Forbidden for another member's publication."""
     _require_edit(principal, publication)
     if caption is not None:
         publication.caption = caption
@@ -73,28 +78,29 @@ def edit_publication(
     if is_public is not None:
         publication.is_public = is_public
     row = Publication.objects.for_team(principal.team).filter(pk=publication.pk)
-    changed = row.update(
+    updated = row.update(
         caption=publication.caption,
         tags=publication.tags,
         is_public=publication.is_public,
         search_text=publication.build_search_text(),
     )
-    if not changed:
+    if not updated:
         raise _not_found(publication)
 
 
 @transaction.atomic
 def unpublish(*, principal: Principal, publication: Publication) -> None:
-    """Takes it out of the gallery, its collections and everybody's favourites. Links to the video go on working."""
+    """Remove it from the gallery, its collections and everybody's favourites. Links to the video keep working."""
     _require_edit(principal, publication)
     rows = Publication.objects.filter(team=principal.team, pk=publication.pk)
-    # Who is adding a mark waits, and finds it gone: or the commit would fail on that mark.
+    # Without the lock, a favourite that is added concurrently would make the commit fail. With it, the insert waits
+    # and finds the publication deleted.
     if rows.select_for_update().first() is not None:
         rows.delete()
 
 
 def set_favourite(*, principal: Principal, publication: Publication, value: bool) -> None:
-    """Marks a publication for this person alone, or takes the mark away. Doing it twice changes nothing."""
+    """Mark or unmark a publication as a favourite of this person. Idempotent."""
     own = {"team": principal.team, "user": principal.user, "publication": publication}
     if not value:
         Favourite.objects.filter(**own).delete()
@@ -102,18 +108,21 @@ def set_favourite(*, principal: Principal, publication: Publication, value: bool
     try:
         with transaction.atomic():
             Favourite.objects.bulk_create([Favourite(**own)], ignore_conflicts=True)
-    except IntegrityError:  # it was withdrawn between the look and this
+    except IntegrityError:  # the publication was removed after it was found
         raise _not_found(publication) from None
 
 
 def count_live_links(principal: Principal, job: Job) -> int:
-    """How many links show this video to people outside, whether it is in the gallery or not."""
+    """Return the number of links that show this video to people outside the team, in the gallery or not."""
     return ShareLink.objects.for_team(principal.team).live().filter(job=job).count()
 
 
 def normalize_tags(tags: Iterable[str]) -> list[str]:
-    """Small letters, single spaces, no tag twice, in the order given: a tag is looked for as it is written."""
-    return list(dict.fromkeys(tidy for tag in tags if (tidy := " ".join(tag.lower().split()))))
+    """Return the tags in lower case with single spaces, without duplicates, in the given order.
+
+    A filter by tag compares exactly, so all spellings of a tag are stored alike.
+    """
+    return list(dict.fromkeys(normalized for tag in tags if (normalized := " ".join(tag.lower().split()))))
 
 
 def _require_edit(principal: Principal, publication: Publication) -> None:
@@ -128,6 +137,6 @@ def _not_found(publication: Publication) -> NotFound:
 
 def _not_owner() -> Forbidden:
     return Forbidden(
-        "This video is another member's. An owner or admin of the team may publish, change and withdraw it.",
+        "The video belongs to another member. Ask an owner or admin of the team to publish, edit or remove it.",
         code="role_too_low",
     )

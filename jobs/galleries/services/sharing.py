@@ -1,4 +1,4 @@
-"""Links that show a video or a collection to whoever has them."""
+"""Services for share links, which show a video or a collection to anyone who has the link."""
 
 import secrets
 from datetime import datetime
@@ -18,7 +18,7 @@ _TOKEN_BYTES = 24  # 192 bits
 
 
 def may_share(principal: Principal, target: Job | Collection) -> bool:
-    """Members share what is in the gallery and what they made themselves; curators every video."""
+    """Return whether the principal may share it: members their own videos and the gallery, curators every video."""
     if Scope.GALLERY_WRITE not in principal.scopes:
         return False
     if isinstance(target, Collection) or principal.may(Right.CURATE_GALLERY) or target.user_id == principal.user.pk:
@@ -27,7 +27,7 @@ def may_share(principal: Principal, target: Job | Collection) -> bool:
 
 
 def visible_links(principal: Principal) -> ShareLinkQuerySet:
-    """The links that one may see and revoke: one's own; for curators the team's."""
+    """Return the links that the principal may see and revoke: their own, or all of the team for curators."""
     links = ShareLink.objects.for_team(principal.team)
     return links if principal.may(Right.CURATE_GALLERY) else links.filter(creator=principal.user)
 
@@ -35,15 +35,16 @@ def visible_links(principal: Principal) -> ShareLinkQuerySet:
 def create_link(
     *, principal: Principal, target: Job | Collection, expires_at: datetime | None = None, password: str = ""
 ) -> ShareLink:
-    """A new link. Raises Forbidden for another's unpublished video, Conflict where there is no film to show."""
+    """Create a link. Raise Forbidden for another member's unpublished video, and Conflict if there is no video file."""
     principal.require(Scope.GALLERY_WRITE)
     if not may_share(principal, target):
         raise Forbidden(
-            "This video is another member's and not in the gallery. An owner or admin of the team may share it.",
+            "The video belongs to another member and is not in the gallery. Ask an owner or admin of the team to share"
+            " it.",
             code="role_too_low",
         )
     if expires_at is not None and expires_at <= timezone.now():
-        raise Conflict("The link would have ended before it begins. Choose a later time.", code="already_over")
+        raise Conflict("The expiry time of the link is in the past. Choose a later time.", code="already_over")
     if isinstance(target, Job) and (target.state != State.COMPLETED or target.is_gone):
         raise Conflict("Only a finished video whose file is still kept can be shared.", code="not_ready")
     return ShareLink.objects.create(
@@ -58,12 +59,12 @@ def create_link(
 
 
 def revoke_link(*, link: ShareLink) -> bool:
-    """Ends a link at once. Returns False when it was revoked already."""
+    """Revoke a link. Return False if it was revoked already."""
     return bool(ShareLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now()))
 
 
 def find_link(token: str) -> ShareLink | None:
-    """The live link behind a token, with its team and its collection; None for all others alike."""
+    """Return the live link of a token with its team and collection; None for any other token."""
     if "\0" in token:
         return None
     links = ShareLink.objects.live().filter(token=token, team__deleted_at=None)

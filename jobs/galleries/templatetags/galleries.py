@@ -1,4 +1,4 @@
-"""What the pages about videos show of the gallery, without knowing it."""
+"""Template tags that show the gallery's actions on the pages of videos."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ register = template.Library()
 
 @register.inclusion_tag("galleries/video_actions.html", takes_context=True)
 def gallery_actions(context: Context, job: Job) -> dict[str, Any]:
-    """Publish or open in the gallery, and share: for a finished video whose file is there."""
+    """Show the buttons to publish or open in the gallery and to share, for a completed video whose file exists."""
     principal = context["principal"]
     return {
         "job": job,

@@ -1,4 +1,4 @@
-"""The collections page: all see what there is; owners and admins make, change and delete."""
+"""The collections page. Every member sees the collections; owners and admins create, edit and delete them."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ _COVER_COUNT = 3
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required(Scope.VIDEOS_READ)
 def collections(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """The page; POST makes a collection."""
+    """Show the page; POST creates a collection."""
     if request.method != "POST":
         return render(request, "galleries/collections.html", _context(principal))
     require_curator(principal)
@@ -46,7 +46,7 @@ def collections(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD"])
 @team_member_required(Scope.GALLERY_WRITE)
 def new(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """The empty form, which the page holds in a dialog for those with scripts."""
+    """Show the empty form. With scripts, the page shows it in a dialog."""
     require_curator(principal)
     return _render_dialog(request, "galleries/collection_form.html", {})
 
@@ -54,7 +54,7 @@ def new(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required(Scope.GALLERY_WRITE)
 def edit(request: HttpRequest, principal: Principal, collection_id: str) -> HttpResponseBase:
-    """The form; POST changes the collection."""
+    """Show the form; POST updates the collection."""
     collection = find_collection(principal, collection_id)
     require_curator(principal)
     if request.method == "POST":
@@ -65,13 +65,13 @@ def edit(request: HttpRequest, principal: Principal, collection_id: str) -> Http
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required(Scope.GALLERY_WRITE)
 def delete(request: HttpRequest, principal: Principal, collection_id: str) -> HttpResponseBase:
-    """The question whether to; POST deletes the collection."""
+    """Ask for confirmation; POST deletes the collection."""
     collection = find_collection(principal, collection_id)
     require_curator(principal)
     if request.method != "POST":
         return _render_dialog(request, "galleries/collection_delete.html", {"collection": collection})
     delete_collection(principal=principal, collection=collection)
-    messages.success(request, _("The collection “%(name)s” is deleted.") % {"name": collection.name})
+    messages.success(request, _("The collection “%(name)s” was deleted.") % {"name": collection.name})
     return htmx_redirect(request, reverse("collections"))
 
 
@@ -85,38 +85,35 @@ def _save(request: HttpRequest, principal: Principal, collection: Collection | N
             else:
                 edit_collection(principal=principal, collection=collection, **form.cleaned_data)
         except Conflict as error:
-            if error.code == "name_taken":
-                errors["name"] = _("The team has a collection of this name already. Choose another name.")
-            else:
-                errors["name"] = _("The team has as many collections as it can have. Delete one first.")
+            errors["name"] = error.localized()
         else:
-            messages.success(request, _("The collection “%(name)s” is saved.") % {"name": form.cleaned_data["name"]})
+            messages.success(request, _("The collection “%(name)s” was saved.") % {"name": form.cleaned_data["name"]})
             return htmx_redirect(request, reverse("collections"))
     context = {"collection": collection, "values": request.POST, "errors": errors}
     return _render_dialog(request, "galleries/collection_form.html", context, status=422)
 
 
 def _render_dialog(request: HttpRequest, part: str, context: dict[str, Any], *, status: int = 200) -> HttpResponseBase:
-    """A dialog's content for htmx, else a page with it."""
+    """Render the dialog's content for htmx, else a page that contains it."""
     template = part if is_htmx(request) else "galleries/collection.html"
     return render(request, template, context | {"part": part}, status=status)
 
 
 def _context(principal: Principal) -> dict[str, Any]:
-    shown = Publication.objects.for_team(principal.team).filter(items__collection=OuterRef("pk")).order_by("-pk")
-    # One collection after the other, in an index: a join would read and sort every item.
+    publications = Publication.objects.for_team(principal.team).filter(items__collection=OuterRef("pk"))
+    # A subquery for each collection uses an index; a join would read and sort every item.
     items = CollectionItem.objects.filter(collection=OuterRef("pk")).values("collection")
-    found = (
+    rows = (
         Collection.objects.for_team(principal.team)
         .annotate(
             size=Coalesce(Subquery(items.annotate(size=Count("*")).values("size")), 0),
-            covers=ArraySubquery(shown.values("job")[:_COVER_COUNT]),
+            covers=ArraySubquery(publications.order_by("-pk").values("job")[:_COVER_COUNT]),
         )
         .order_by("position", "id")
     )
     return {
         "collections": [
-            {"collection": one, "covers": [public_id("vid", job_id) for job_id in one.covers]} for one in found
+            {"collection": row, "covers": [public_id("vid", job_id) for job_id in row.covers]} for row in rows
         ],
         "may_curate": may_curate(principal),
     }

@@ -23,7 +23,7 @@ MIN_PASSWORD_LENGTH = 4
 
 
 class PublicationForm(forms.Form):
-    """What is said of a video in the gallery."""
+    """Caption, tags and visibility of a publication."""
 
     caption = forms.CharField(max_length=MAX_CAPTION_LENGTH, required=False, label=gettext_lazy("Caption"))
     tags = forms.CharField(max_length=MAX_TAGS * (MAX_TAG_LENGTH + 2), required=False, label=gettext_lazy("Tags"))
@@ -32,9 +32,9 @@ class PublicationForm(forms.Form):
     def clean_tags(self) -> list[str]:
         tags = [tag.strip() for tag in _TAG_SEPARATORS.split(self.cleaned_data["tags"]) if tag.strip()]
         if len(tags) > MAX_TAGS:
-            raise ValidationError(_("Give at most %(most)s tags.") % {"most": MAX_TAGS})
+            raise ValidationError(_("Enter at most %(limit)s tags.") % {"limit": MAX_TAGS})
         if any(len(tag) > MAX_TAG_LENGTH for tag in tags):
-            raise ValidationError(_("A tag has at most %(most)s letters.") % {"most": MAX_TAG_LENGTH})
+            raise ValidationError(_("A tag can have at most %(limit)s characters.") % {"limit": MAX_TAG_LENGTH})
         return tags
 
 
@@ -42,7 +42,7 @@ class CollectionForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Collection
         fields = ("name", "description", "position")
-        error_messages = {"name": {"required": gettext_lazy("Give the collection a name.")}}
+        error_messages = {"name": {"required": gettext_lazy("Enter a name for the collection.")}}
 
     position = forms.IntegerField(min_value=0, max_value=10_000, required=False)
 
@@ -51,9 +51,9 @@ class CollectionForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class ShareForm(forms.Form):
-    """How long a link works, and whether it asks for a password."""
+    """Lifetime of a share link, and its password."""
 
-    lifetime = forms.ChoiceField(choices=LIFETIMES, required=False, label=gettext_lazy("Works"))
+    lifetime = forms.ChoiceField(choices=LIFETIMES, required=False, label=gettext_lazy("Valid"))
     password = forms.CharField(
         min_length=MIN_PASSWORD_LENGTH,
         max_length=128,
@@ -63,11 +63,11 @@ class ShareForm(forms.Form):
     )
 
     def expires_at(self) -> datetime | None:
-        """When the link ends; None for never."""
+        """Return when the link expires; None for never."""
         days = self.cleaned_data["lifetime"]
         return timezone.now() + timedelta(days=int(days)) if days else None
 
 
 def first_errors(form: forms.BaseForm) -> dict[str, Any]:
-    """One complaint a field, for the page."""
+    """Return one error per field, for the page."""
     return {name: errors[0] for name, errors in form.errors.items()}

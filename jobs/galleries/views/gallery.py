@@ -1,6 +1,5 @@
-"""The gallery: posters of what the team has published, by words, tag, model, person, collection, and favourites."""
+"""The gallery page: posters of the team's publications, filtered by words, tag, model, publisher and collection."""
 
-import uuid
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
@@ -29,21 +28,21 @@ _MAX_SEARCH_LENGTH = 200
 @require_safe
 @team_member_required(Scope.VIDEOS_READ)
 def gallery(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """The page; for htmx its results alone; with `after`, the cards that follow."""
+    """Show the page; for htmx only the results, and with `after` the cards that follow."""
     after = request.GET.get("after", "")
     people = User.objects.filter(memberships__team=principal.team).order_by("email")
     collections = Collection.objects.for_team(principal.team)
-    active_query_string = _active_query_string(request)
-    collection = _selected_collection(collections, active_query_string["collection"])
+    active_filters = _active_filters(request)
+    collection = _selected_collection(collections, active_filters["collection"])
     page = list_publications(
         team=principal.team,
         filters=PublicationFilter(
-            terms=active_query_string["q"],
-            tag=active_query_string["tag"] or None,
-            model=active_query_string["model"] or None,
-            publisher_id=_publisher_id(active_query_string["who"]),
+            terms=active_filters["q"],
+            tag=active_filters["tag"] or None,
+            model=active_filters["model"] or None,
+            publisher_id=_publisher_id(active_filters["who"]),
             collection_id=collection.pk if collection else None,
-            favourite_of=principal.user.pk if active_query_string["favourites"] else None,
+            favourite_of=principal.user.pk if active_filters["favourites"] else None,
         ),
         viewer=principal.user,
         after=parse_public_id("pub", after) if after else None,
@@ -51,8 +50,8 @@ def gallery(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     )
     context: dict[str, Any] = {
         "cards": cards(page.rows),
-        "active_query_string": active_query_string,
-        "query_string": urlencode({name: value for name, value in active_query_string.items() if value}),
+        "active_filters": active_filters,
+        "query_string": urlencode({name: value for name, value in active_filters.items() if value}),
         "more_after": page.rows[-1].public_id if page.has_more else "",
         "collection": collection,
     }
@@ -70,7 +69,7 @@ def gallery(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 
 
 def cards(publications: Any) -> list[dict[str, Any]]:
-    """Publications with what a card needs beside them."""
+    """Return the template context of each publication's card."""
     return [
         {"publication": publication, "job": publication.job, "aspect": aspect(publication)}
         for publication in publications
@@ -81,8 +80,8 @@ def aspect(publication: Publication) -> str:
     return nearest_aspect_ratio(publication.job.width, publication.job.height)
 
 
-def _active_query_string(request: HttpRequest) -> dict[str, str]:
-    """The query_string of the address, by name; empty ones do not narrow."""
+def _active_filters(request: HttpRequest) -> dict[str, str]:
+    """Return the filters of the query string by name. An empty value means no filter."""
     given = {name: str(value).replace("\0", "").strip() for name, value in request.GET.items()}
     return {
         "q": given.get("q", "")[:_MAX_SEARCH_LENGTH],
@@ -95,7 +94,7 @@ def _active_query_string(request: HttpRequest) -> dict[str, str]:
 
 
 def _publisher_id(text: str) -> int | None:
-    """A user's number; nobody's for what is no number, as for a number of nobody."""
+    """Return the user id of the filter. A text that is not a number becomes 0, the id of nobody."""
     if not text:
         return None
     return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0
@@ -104,9 +103,9 @@ def _publisher_id(text: str) -> int | None:
 def _selected_collection(collections: Iterable[Collection], identifier: str) -> Collection | None:
     if not identifier:
         return None
-    wanted: uuid.UUID = parse_public_id("col", identifier)
-    # From the list that the page shows anyway: one question less.
-    found = next((collection for collection in collections if collection.pk == wanted), None)
+    collection_id = parse_public_id("col", identifier)
+    # From the list that the page shows anyway, which saves a query.
+    found = next((collection for collection in collections if collection.pk == collection_id), None)
     if found is None:
         raise not_found("col", identifier)
     return found

@@ -1,4 +1,4 @@
-"""A team's public page: what it has marked as public, for everybody, while the page is switched on."""
+"""A team's public page: it shows public publications to everybody while it is enabled."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -29,7 +29,10 @@ PublicView = Callable[..., HttpResponseBase]
 
 
 def public_page_required(view: PublicView) -> PublicView:
-    """A view of an open public page; it gets what to show. Closed, absent and empty-handed are one page."""
+    """Pass the context of an enabled public page to the view.
+
+    A disabled page, a page that does not exist, and a video that it does not show all get the same response.
+    """
 
     @wraps(view)
     def page(request: HttpRequest, slug: str, **kwargs: str) -> HttpResponseBase:
@@ -78,7 +81,7 @@ def public_content(request: HttpRequest, public_context: PublicContext, video_id
 
 
 def _find_published_video(public_context: PublicContext, video_id: str) -> Job:
-    """The video, if it is public. Raises NotFound."""
+    """Return the video if it is public. Raise NotFound."""
     job = find_finished_video(public_context.team, video_id)
     if not Publication.objects.for_team(public_context.team).filter(job=job, is_public=True).exists():
         raise page_not_found()

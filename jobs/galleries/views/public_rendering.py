@@ -1,6 +1,6 @@
-"""How strangers see a team's videos, by a link or on the public page: a grid, a player, the bytes; no account needed.
+"""Responses for people without an account, for share links and the public page: a grid, a player, and the files.
 
-Caption and team name are public_context, the prompt is not: it was written for the team.
+They show the caption and the team's name, but not the prompt, which was written for the team.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ Response = TypeVar("Response", bound=HttpResponseBase)
 
 @dataclass(frozen=True)
 class PublicContext:
-    """A door for strangers. home: the address that everything behind it starts with."""
+    """What a share link or a public page shows. base_path: the prefix of all its URLs."""
 
     team: Team
     base_path: str
@@ -37,11 +37,11 @@ class PublicContext:
 
 
 def page_not_found() -> NotFound:
-    return NotFound("There is nothing at this address.")
+    return NotFound("There is nothing at this URL.")
 
 
 def find_finished_video(team: Team, identifier: str) -> Job:
-    """A finished video of the team whose file is there. Raises NotFound."""
+    """Return a completed video of the team whose file exists. Raise NotFound."""
     pk = parse_public_id("vid", identifier)
     job = Job.objects.for_team(team).filter(pk=pk, state=State.COMPLETED).first()
     if job is None or job.is_gone:
@@ -57,11 +57,11 @@ def render_grid(request: HttpRequest, public_context: PublicContext, page: Page[
         "cover": page.rows[0].job if page.rows else None,
         "origin": request.build_absolute_uri("/").rstrip("/"),
     }
-    return _with_cache_headers(render(request, "galleries/public_context_grid.html", context), public_context)
+    return _with_cache_headers(render(request, "galleries/public_grid.html", context), public_context)
 
 
 def render_video(request: HttpRequest, public_context: PublicContext, job: Job, *, back: bool) -> HttpResponseBase:
-    """The player. back: whether there is a grid to go back to."""
+    """Render the player. back: whether there is a grid to go back to."""
     publication = Publication.objects.for_team(public_context.team).filter(job=job).first()
     context = {
         "public_context": public_context,
@@ -71,11 +71,11 @@ def render_video(request: HttpRequest, public_context: PublicContext, job: Job, 
         "back": back,
         "origin": request.build_absolute_uri("/").rstrip("/"),
     }
-    return _with_cache_headers(render(request, "galleries/find_finished_video.html", context), public_context)
+    return _with_cache_headers(render(request, "galleries/public_video.html", context), public_context)
 
 
 def content_response(request: HttpRequest, public_context: PublicContext, job: Job) -> HttpResponseBase:
-    """The film, or with `?variant=thumbnail` its poster."""
+    """Return the video file, or its poster with `?variant=thumbnail`."""
     variant = request.GET.get("variant", VIDEO)
     if variant not in {VIDEO, THUMBNAIL}:
         raise page_not_found()
@@ -86,13 +86,13 @@ def content_response(request: HttpRequest, public_context: PublicContext, job: J
 
 
 def render_gone(request: HttpRequest) -> HttpResponse:
-    """The same page for what has ended, what was revoked and what never was."""
-    response = render(request, "galleries/public_context_nothing.html", status=404)
+    """Render the same page for expired, revoked and unknown links."""
+    response = render(request, "galleries/public_gone.html", status=404)
     return with_private_headers(response)
 
 
 def with_private_headers(response: Response) -> Response:
-    """A link that is revoked must not live on in caches, nor its address in other sites' logs."""
+    """Keep the response out of caches, where it would survive a revocation, and its URL out of other sites' logs."""
     response["Cache-Control"] = "no-store, private"
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex, nofollow, noarchive"
@@ -102,5 +102,5 @@ def with_private_headers(response: Response) -> Response:
 def _with_cache_headers(response: HttpResponseBase, public_context: PublicContext) -> HttpResponseBase:
     if public_context.is_private:
         return with_private_headers(response)
-    response["Cache-Control"] = "no-store"  # what is withdrawn is gone at once
+    response["Cache-Control"] = "no-store"  # a removed publication disappears immediately
     return response

@@ -1,4 +1,4 @@
-"""The page of one publication, and what is done with it: publish, edit, withdraw, favourite, collect."""
+"""The page of one publication, and its actions: publish, edit, remove, mark as favourite, and collect."""
 
 from typing import Any
 
@@ -36,22 +36,22 @@ def publication(request: HttpRequest, principal: Principal, publication_id: str)
 @require_POST
 @team_member_required(Scope.GALLERY_WRITE)
 def publish(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
-    """Publishes a video and opens its page; what is wrong with the words is marked in the dialog."""
+    """Publish a video and open its page. The dialog shows errors in the fields."""
     job = find_video(principal.team, video_id)
     form = PublicationForm(request.POST)
     if not form.is_valid():
         context = {"job": job, "values": request.POST, "errors": first_errors(form)}
         return render(request, "galleries/publish_form.html", context, status=422)
     try:
-        made = publishing.publish_video(principal=principal, job=job, **form.cleaned_data)
+        published = publishing.publish_video(principal=principal, job=job, **form.cleaned_data)
     except Conflict as error:
         if error.code != "already_published":
-            messages.error(request, _("Only a finished video whose file is still kept can be published."))
+            messages.error(request, error.localized())
             return htmx_redirect(request, reverse("video", args=[job.public_id]))
-        made = Publication.objects.for_team(principal.team).get(job=job)
+        published = Publication.objects.for_team(principal.team).get(job=job)
     else:
-        messages.success(request, _("The video is in the gallery."))
-    return htmx_redirect(request, reverse("publication", args=[made.public_id]))
+        messages.success(request, _("The video was published to the gallery."))
+    return htmx_redirect(request, reverse("publication", args=[published.public_id]))
 
 
 @require_POST
@@ -63,7 +63,7 @@ def edit(request: HttpRequest, principal: Principal, publication_id: str) -> Htt
         context = {"publication": found, "values": request.POST, "errors": first_errors(form)}
         return render(request, "galleries/edit_form.html", context, status=422)
     publishing.edit_publication(principal=principal, publication=found, **form.cleaned_data)
-    messages.success(request, _("The changes are saved."))
+    messages.success(request, _("The changes were saved."))
     return htmx_redirect(request, reverse("publication", args=[publication_id]))
 
 
@@ -72,14 +72,14 @@ def edit(request: HttpRequest, principal: Principal, publication_id: str) -> Htt
 def unpublish(request: HttpRequest, principal: Principal, publication_id: str) -> HttpResponseBase:
     found = find_publication(principal, publication_id)
     publishing.unpublish(principal=principal, publication=found)
-    messages.success(request, _("The video is out of the gallery. It is still in History."))
+    messages.success(request, _("The video was removed from the gallery. It is still in History."))
     return htmx_redirect(request, reverse("video", args=[found.job.public_id]))
 
 
 @require_POST
 @team_member_required(Scope.VIDEOS_READ)
 def favourite(request: HttpRequest, principal: Principal, publication_id: str) -> HttpResponseBase:
-    """Marks or unmarks; htmx gets the star anew."""
+    """Mark or unmark the publication; htmx gets the updated star."""
     found = find_publication(principal, publication_id)
     value = request.POST.get("wanted") == "1"
     publishing.set_favourite(principal=principal, publication=found, value=value)
@@ -92,20 +92,20 @@ def favourite(request: HttpRequest, principal: Principal, publication_id: str) -
 @require_POST
 @team_member_required(Scope.GALLERY_WRITE)
 def collect(request: HttpRequest, principal: Principal, publication_id: str) -> HttpResponseBase:
-    """Puts the publication into exactly the collections that are ticked."""
+    """Put the publication into exactly the selected collections."""
     found = find_publication(principal, publication_id)
-    ticked = set(request.POST.getlist("collections"))
+    selected = set(request.POST.getlist("collections"))
     in_collections = set(found.collections.values_list("pk", flat=True))
     for collection in Collection.objects.for_team(principal.team):
-        value = collection.public_id in ticked
+        value = collection.public_id in selected
         if value != (collection.pk in in_collections):
             set_in_collection(principal=principal, collection=collection, publication=found, value=value)
-    messages.success(request, _("The changes are saved."))
+    messages.success(request, _("The changes were saved."))
     return htmx_redirect(request, reverse("publication", args=[publication_id]))
 
 
 def htmx_redirect(request: HttpRequest, url: str) -> HttpResponseBase:
-    """Opens another page, whether the browser or htmx asked."""
+    """Redirect the browser, also if the request came from htmx."""
     if not is_htmx(request):
         return redirect(url)
     response = HttpResponse(status=204)
@@ -116,17 +116,17 @@ def htmx_redirect(request: HttpRequest, url: str) -> HttpResponseBase:
 def _context(principal: Principal, found: Publication) -> dict[str, Any]:
     spec = MODELS.get(found.model)
     in_collections = list(found.collections.all())
-    curates = may_curate(principal)
+    curator = may_curate(principal)
     return {
         "publication": found,
         "job": found.job,
         "aspect": aspect(found),
         "model_title": spec.title if spec else found.model,
         "in_collections": in_collections,
-        "collections": Collection.objects.for_team(principal.team) if curates else [],
+        "collections": Collection.objects.for_team(principal.team) if curator else [],
         "values": {"caption": found.caption, "tags": ", ".join(found.tags), "is_public": found.is_public},
         "may_edit": publishing.may_edit(principal, found),
-        "may_curate": curates,
+        "may_curate": curator,
         "may_share": may_share(principal, found.job),
         "may_create": Scope.VIDEOS_WRITE in principal.scopes,
         "live_links": publishing.count_live_links(principal, found.job),

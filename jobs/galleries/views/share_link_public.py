@@ -1,4 +1,4 @@
-"""What a link shows to whoever has it. No cookie is set but the one that remembers the link's password."""
+"""The pages that a share link opens. The only cookie is the one that remembers the link's password."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -35,14 +35,14 @@ from jobs.models import Job
 _COOKIE_SALT = "share-link"
 _COOKIE_NAME = "share"
 _COOKIE_MAX_AGE_SECONDS = 12 * 3600
-# Tries at a link's password: of one address, and of all of them together.
+# Attempts at a link's password: for one IP address, and for all of them together.
 _PASSWORD_RATE_LIMITS = ("5/minute", "1000/hour")
 
 LinkView = Callable[..., HttpResponseBase]
 
 
 def share_link_required(view: LinkView) -> LinkView:
-    """A view of what a live link shows; it gets the link. The password is asked for first; all else is one page."""
+    """Pass a live link to the view, after its password. Every other link gets the same response."""
 
     @wraps(view)
     def page(request: HttpRequest, token: str, **kwargs: str) -> HttpResponseBase:
@@ -60,13 +60,13 @@ def share_link_required(view: LinkView) -> LinkView:
     return page
 
 
-# Without a referrer browsers send `Origin: null` with a form, which the check takes for foreign. Nothing is done in a
-# visitor's name here: whoever makes one send a password only opens a link for them.
+# Without a referrer, browsers send `Origin: null` with a form, and the CSRF check treats that as another site. Nothing
+# happens in a visitor's name here: a forged form that sends a password only opens the link for them.
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 @share_link_required
 def shared(request: HttpRequest, link: ShareLink) -> HttpResponseBase:
-    """The video, or the collection's posters."""
+    """Show the video, or the collection's posters."""
     if request.method == "POST":
         return redirect("shared", link.token)
     public_context = _public_context(link)
@@ -88,7 +88,7 @@ def shared(request: HttpRequest, link: ShareLink) -> HttpResponseBase:
 @require_safe
 @share_link_required
 def shared_video(request: HttpRequest, link: ShareLink, video_id: str) -> HttpResponseBase:
-    """One video of a collection."""
+    """Show one video of a collection."""
     response = render_video(
         request, _public_context(link), _video_in_link(link, video_id), back=link.collection is not None
     )
@@ -116,14 +116,14 @@ def _single_video(link: ShareLink) -> Job:
 
 
 def _video_in_link(link: ShareLink, video_id: str) -> Job:
-    """The video, if the link covers it. Raises NotFound."""
+    """Return the video if the link shares it. Raise NotFound."""
     job = find_finished_video(link.team, video_id)
     if link.collection is None:
-        covered = job.pk == link.job_id
+        is_shared = job.pk == link.job_id
     else:
-        inside = Publication.objects.for_team(link.team).filter(items__collection=link.collection, job=job)
-        covered = inside.exists()
-    if not covered:
+        items = Publication.objects.for_team(link.team).filter(items__collection=link.collection, job=job)
+        is_shared = items.exists()
+    if not is_shared:
         raise page_not_found()
     return job
 
@@ -136,16 +136,16 @@ def _record_view(request: HttpRequest, link: ShareLink, response: HttpResponseBa
 
 def _is_unlocked(request: HttpRequest, link: ShareLink) -> bool:
     try:
-        known: str = signing.loads(
+        unlocked: str = signing.loads(
             request.COOKIES.get(_COOKIE_NAME, ""), salt=_COOKIE_SALT, max_age=_COOKIE_MAX_AGE_SECONDS
         )
     except signing.BadSignature:
         return False
-    return known == link.public_id
+    return unlocked == link.public_id
 
 
 def _password_form(request: HttpRequest, link: ShareLink) -> HttpResponse:
-    """The password's form; a right one is remembered by this browser for this link alone."""
+    """Show the password form. A cookie for this link remembers the right password."""
     status = 200 if request.method in {"GET", "HEAD"} else 403
     wait = None
     if request.method == "POST":

@@ -1,4 +1,4 @@
-"""Links to share: the dialog beside a video or a collection, and the page of all of them with the public page."""
+"""Share links: the dialog of a video or a collection, and the page with all links and the public page."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ _PAGE_SIZE = 50
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required(Scope.GALLERY_WRITE)
 def share(request: HttpRequest, principal: Principal, target_id: str) -> HttpResponseBase:
-    """The links of one video or collection, and the form for a new one; a dialog's content for htmx, else a page."""
+    """Show the links of one video or collection and the form for a new one, as a dialog for htmx, else as a page."""
     target = find_target(principal, target_id)
     if request.method != "POST":
         return _dialog(request, principal, target)
@@ -44,8 +44,8 @@ def share(request: HttpRequest, principal: Principal, target_id: str) -> HttpRes
             expires_at=form.expires_at(),
             password=form.cleaned_data["password"],
         )
-    except Conflict:
-        errors["form"] = _("Only a finished video whose file is still kept can be shared.")
+    except Conflict as error:
+        errors["form"] = error.localized()
         return _dialog(request, principal, target, errors=errors, status=409)
     return _dialog(request, principal, target, created_link=created_link, status=201)
 
@@ -53,20 +53,20 @@ def share(request: HttpRequest, principal: Principal, target_id: str) -> HttpRes
 @require_POST
 @team_member_required(Scope.GALLERY_WRITE)
 def revoke(request: HttpRequest, principal: Principal, link_id: str) -> HttpResponseBase:
-    """Ends a link; htmx gets the dialog anew."""
+    """Revoke a link; htmx gets the updated dialog."""
     rows = visible_links(principal).select_related("job", "collection")
     link = find_by_public_id(rows, "shr", link_id)
     revoke_link(link=link)
     if is_htmx(request):
         return _dialog(request, principal, link.job or link.collection)
-    messages.success(request, _("The link is revoked. It stopped working at once."))
+    messages.success(request, _("The link was revoked and no longer works."))
     return redirect("sharing")
 
 
 @require_safe
 @team_member_required(Scope.GALLERY_WRITE)
 def sharing(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """All links that one may see, newest first, and the switch of the public page."""
+    """Show all links that the principal may see, newest first, and the switch of the public page."""
     after = request.GET.get("after", "")
     rows = visible_links(principal).select_related("creator", "collection", "job__publication")
     page = keyset_page(rows, after=parse_public_id("shr", after) if after else None, limit=_PAGE_SIZE)
@@ -82,10 +82,10 @@ def sharing(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @require_POST
 @team_member_required(Scope.GALLERY_WRITE)
 def public_page(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """Opens or closes the team's public page."""
+    """Enable or disable the team's public page."""
     enabled = request.POST.get("on") == "1"
     set_public_page_enabled(principal=principal, enabled=enabled)
-    text = _("The public page is open.") if enabled else _("The public page is closed.")
+    text = _("The public page is on.") if enabled else _("The public page is off.")
     messages.success(request, text)
     return redirect(reverse("sharing"))
 

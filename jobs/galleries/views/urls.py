@@ -1,4 +1,4 @@
-"""Addresses of the gallery's pages, for members and for strangers."""
+"""URLs of the gallery's pages, for members and for people without an account."""
 
 from django.urls import path
 

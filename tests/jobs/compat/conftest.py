@@ -1,4 +1,4 @@
-"""Portals that SDKs of others connect to over real sockets, plain and encrypted."""
+"""Portals that the SDKs of other services connect to over real sockets, with and without TLS."""
 
 import ssl
 import sys
@@ -24,17 +24,17 @@ from tests.support.workers import wait_until
 
 @pytest.fixture
 def own_media() -> None:
-    """Files are stored where the settings say: the portals run for longer than a test and share them."""
+    """Store files as the settings say: the portals run for longer than a test and share the files."""
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that is its own authority, and its key."""
+    """Return a self-signed certificate for 127.0.0.1, and its key."""
     folder = tmp_path_factory.mktemp("tls")
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
-    made = (
+    cert = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -47,7 +47,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         .sign(key, hashes.SHA256())
     )
     cert_file, key_file = folder / "cert.pem", folder / "key.pem"
-    cert_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    cert_file.write_bytes(cert.public_bytes(serialization.Encoding.PEM))
     pem = serialization.PrivateFormat.PKCS8
     key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, pem, serialization.NoEncryption()))
     return cert_file, key_file
@@ -55,13 +55,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @contextmanager
 def _live_process(folder: Path, certificate: tuple[Path, Path] | None, **variables: str) -> Iterator[str]:
-    """The process that holds answers, as production runs it; gives its address."""
+    """Run the ASGI process, as in production, and yield its URL."""
     port = own_port()
-    address = f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
+    url = f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
     own = {
-        "SITE_URL": address,
+        "SITE_URL": url,
         "LONG_POLLING_ENABLED": "1",
-        "MODEL_ALIASES": "sora-2=camera,someone/photo-to-film=camera,fal-ai/films/image-to-video=camera",
+        "MODEL_ALIASES": "sora-2=camera,someone/photo-to-video=camera,fal-ai/videos/image-to-video=camera",
         **variables,
     }
     command = [sys.executable, "-m", "uvicorn", "portal.asgi:application", "--http", "httptools", "--no-proxy-headers"]
@@ -78,15 +78,15 @@ def _live_process(folder: Path, certificate: tuple[Path, Path] | None, **variabl
         )
     verify = ssl.create_default_context(cafile=str(certificate[0])) if certificate else True
 
-    def answers() -> bool:
+    def is_live() -> bool:
         try:
-            return httpx.get(f"{address}/livez", verify=verify).status_code == 200
+            return httpx.get(f"{url}/livez", verify=verify).status_code == 200
         except httpx.TransportError:
             return False
 
     try:
-        wait_until(answers, 180, log.read_text)
-        yield address
+        wait_until(is_live, 180, log.read_text)
+        yield url
     finally:
         process.terminate()
         _, alive = psutil.wait_procs([process], timeout=20)
@@ -96,13 +96,13 @@ def _live_process(folder: Path, certificate: tuple[Path, Path] | None, **variabl
 
 @pytest.fixture(scope="session")
 def _plain_portal(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Address of a portal over plain HTTP, which may fetch pictures from wherever they are."""
+    """Run a portal over plain HTTP that may fetch images from any URL."""
     allowed = dict.fromkeys(
         ("IMAGE_URL_FETCH_ENABLED", "IMAGE_URL_FETCH_ALLOW_HTTP", "IMAGE_URL_FETCH_ALLOW_LOOPBACK"), "1"
     )
     folder = tmp_path_factory.mktemp("plain")
-    with django_db_blocker.unblock(), _live_process(folder, None, **allowed) as address:
-        yield address
+    with django_db_blocker.unblock(), _live_process(folder, None, **allowed) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -112,9 +112,9 @@ def _secure_portal(
     tmp_path_factory: pytest.TempPathFactory,
     certificate: tuple[Path, Path],
 ) -> Any:
-    """Address of a portal over HTTPS, as two of the SDKs want it."""
-    with django_db_blocker.unblock(), _live_process(tmp_path_factory.mktemp("secure"), certificate) as address:
-        yield address
+    """Run a portal over HTTPS, which two of the SDKs require."""
+    with django_db_blocker.unblock(), _live_process(tmp_path_factory.mktemp("secure"), certificate) as url:
+        yield url
 
 
 @pytest.fixture
@@ -131,11 +131,11 @@ def secure_portal(transactional_db: None, _secure_portal: str) -> str:
 
 @pytest.fixture
 def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDKs believe the certificate: by the variable that httpx reads, as behind a company's own authority."""
+    """Make the SDKs trust the certificate, through the variable that httpx reads, as with a company's own authority."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
 
 
 @pytest.fixture
 def camera(start_worker: Callable[..., Any]) -> Any:
-    """A worker that makes films."""
+    """A worker that generates videos."""
     return start_worker()

@@ -1,4 +1,4 @@
-"""fal's own client against /fal, with nothing but its hosts and key changed."""
+"""fal's own client against /fal: only its hosts and key are changed."""
 
 import asyncio
 import importlib
@@ -26,7 +26,7 @@ MODEL = "mutoscope/camera"
 
 @pytest.fixture
 def fal(secure_portal: str, alice: Person, trusted: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The module as a program gets it that was started with these variables: it reads them once, on import."""
+    """The SDK's module, imported with these variables: it reads them once, on import."""
     host = secure_portal.removeprefix("https://")
     monkeypatch.setenv("FAL_RUN_HOST", f"{host}/fal")
     monkeypatch.setenv("FAL_QUEUE_RUN_HOST", f"{host}/fal/queue")
@@ -45,12 +45,12 @@ def _forget() -> None:
 def client(fal: Any) -> Iterator[Any]:
     made = fal.SyncClient()
     yield made
-    made._client.close()  # it has no way of its own
+    made._client.close()  # it has no public method for this
 
 
 def small(fal: Any, **changes: Any) -> dict[str, Any]:
-    picture = fal.encode_file(CAT)
-    return {"image_url": picture, "prompt": "the camera pans left", "size": "256x256", "num_frames": 8} | changes
+    image = fal.encode_file(CAT)
+    return {"image_url": image, "prompt": "the camera pans left", "size": "256x256", "num_frames": 8} | changes
 
 
 def deliver() -> None:
@@ -60,7 +60,7 @@ def deliver() -> None:
     deliverer.finish()
 
 
-def test_subscribe_reports_and_gives_the_film(fal: Any, client: Any, camera: Any) -> None:
+def test_subscribe_reports_progress_and_returns_the_video(fal: Any, client: Any, camera: Any) -> None:
     seen: list[Any] = []
     result = client.subscribe(MODEL, small(fal), with_logs=True, on_queue_update=seen.append)
     assert all(isinstance(status, fal.Queued | fal.InProgress) for status in seen[:-1])
@@ -69,11 +69,11 @@ def test_subscribe_reports_and_gives_the_film(fal: Any, client: Any, camera: Any
     assert "100%" in seen[-1].logs[-1]["message"]
     video = result["video"]
     assert (video["content_type"], video["num_frames"], video["width"]) == ("video/mp4", 8, 256)
-    film = httpx.get(video["url"], timeout=60).content  # without any key
-    assert (film[4:8], len(film)) == (b"ftyp", video["file_size"])
+    content = httpx.get(video["url"], timeout=60).content  # without any key
+    assert (content[4:8], len(content)) == (b"ftyp", video["file_size"])
 
 
-def test_run_waits_for_the_film(fal: Any, client: Any, camera: Any) -> None:
+def test_run_waits_for_the_video(fal: Any, client: Any, camera: Any) -> None:
     result = client.run(MODEL, small(fal, seed=11))
     assert result["seed"] == 11
     assert httpx.get(result["video"]["url"], timeout=60).content[4:8] == b"ftyp"
@@ -98,17 +98,17 @@ def test_submit_status_cancel(fal: Any, client: Any) -> None:
     assert [handle.status() for handle in (first, second)] == [fal.Queued(position=0), fal.Queued(position=1)]
     assert client.get_handle(MODEL, first.request_id).status() == fal.Queued(position=0)
     client.cancel(MODEL, first.request_id)
-    ended = first.status(with_logs=True)
-    assert (type(ended), ended.error_type, ended.logs) == (fal.Completed, "canceled", [])
+    finished = first.status(with_logs=True)
+    assert (type(finished), finished.error_type, finished.logs) == (fal.Completed, "canceled", [])
     with pytest.raises(fal.FalClientHTTPError, match="canceled") as refused:
         first.get()
     assert (refused.value.status_code, refused.value.error_type) == (422, "canceled")
-    with pytest.raises(fal.FalClientHTTPError, match="has ended") as late:
+    with pytest.raises(fal.FalClientHTTPError, match="is finished") as late:
         first.cancel()
     assert late.value.status_code == 400
 
 
-def test_what_the_call_says_beside_the_input(fal: Any, client: Any) -> None:
+def test_priority_and_start_timeout_are_used(fal: Any, client: Any) -> None:
     client.submit(MODEL, small(fal), priority="low", start_timeout=90.5)
     job = Job.objects.get()
     assert job.priority == Priority.LOW
@@ -122,16 +122,16 @@ def test_a_deadline_that_passes_ends_the_wait(fal: Any, client: Any) -> None:
         handle.get()
 
 
-def test_a_client_that_waits_no_longer_cancels(fal: Any, client: Any) -> None:
+def test_a_client_that_times_out_cancels(fal: Any, client: Any) -> None:
     with pytest.raises(fal.FalClientTimeoutError) as late:
         client.subscribe(MODEL, small(fal), client_timeout=3)
     assert late.value.request_id == Job.objects.get().public_id
     assert Job.objects.get().state == "canceled"
 
 
-def test_other_names(fal: Any, client: Any) -> None:
+def test_inputs_and_models_have_aliases(fal: Any, client: Any) -> None:
     given = small(fal, num_frames=None, max_frames=9, frames_per_second=6, num_inference_steps=20, guidance_scale=7.5)
-    for application in ("whoever/camera", "fal-ai/films/image-to-video", "camera"):
+    for application in ("whoever/camera", "fal-ai/videos/image-to-video", "camera"):
         handle = client.submit(application, given)
         assert handle.status() == fal.Queued(position=Job.objects.count() - 1)
     job = Job.objects.first()
@@ -143,9 +143,9 @@ def test_other_names(fal: Any, client: Any) -> None:
     [
         ({"motion_bucket_id": 127}, 422, "motion_bucket_id: There is no such field"),
         ({"image_url": "data:image/png;base64,AAAA"}, 415, "image_url: "),
-        ({"image_url": None}, 422, "image: Send a picture"),
-        # This portal's operator does not allow it.
-        ({"image_url": "https://example.com/cat.jpg"}, 422, "image_url: The operator of this site does not allow"),
+        ({"image_url": None}, 422, "image: Send an image"),
+        # This portal's operator has not enabled it.
+        ({"image_url": "https://example.com/cat.jpg"}, 422, "image_url: image_url is disabled on this site"),
         ({"frames_per_second": 900}, 422, "frames_per_second: "),
     ],
 )
@@ -158,7 +158,7 @@ def test_wrong_inputs_are_refused_by_name(
     assert not Job.objects.exists()
 
 
-def test_errors_are_the_sdk_s_own(fal: Any, client: Any, alice: Person) -> None:
+def test_errors_are_those_of_the_sdk(fal: Any, client: Any, alice: Person) -> None:
     stranger = fal.SyncClient(key="mts_wrong")
     with pytest.raises(fal.FalClientHTTPError) as unknown:
         stranger.submit(MODEL, small(fal))
@@ -166,20 +166,20 @@ def test_errors_are_the_sdk_s_own(fal: Any, client: Any, alice: Person) -> None:
     with pytest.raises(fal.FalClientHTTPError, match=r"'svd'.*camera") as absent:
         client.submit("fal-ai/svd", small(fal))
     Wallet.objects.filter(team=alice.team).update(balance=0)
-    # Not 429, which the SDK repeats ten times.
+    # Not 429, which the SDK retries ten times.
     with pytest.raises(fal.FalClientHTTPError, match="credits") as poor:
         client.submit(MODEL, small(fal))
     kinds = [(error.value.status_code, error.value.error_type) for error in (unknown, absent, poor)]
     assert kinds == [(401, "invalid_key"), (404, "model_not_found"), (403, "quota_exceeded")]
 
 
-def test_the_word_before_the_key_is_taken_only_there(secure_portal: str, alice: Person, trusted: None) -> None:
+def test_the_key_scheme_is_only_accepted_below_fal(secure_portal: str, alice: Person, trusted: None) -> None:
     for path in ("v1/videos", "replicate/v1/predictions"):
         key = {"Authorization": f"Key {alice.key}"}
         assert httpx.get(f"{secure_portal}/{path}", headers=key, timeout=60).status_code == 401
 
 
-def test_what_is_another_team_s_is_absent(fal: Any, client: Any, charlie: Person) -> None:
+def test_rows_of_another_team_do_not_exist(fal: Any, client: Any, charlie: Person) -> None:
     request_id = client.submit(MODEL, small(fal)).request_id
     other = fal.SyncClient(key=charlie.key)
     for call in (other.status, other.result, other.cancel):
@@ -190,14 +190,14 @@ def test_what_is_another_team_s_is_absent(fal: Any, client: Any, charlie: Person
     assert Job.objects.get().state == "queued"
 
 
-def test_the_webhook_gets_the_end(fal: Any, client: Any, alice: Person, settings: Any) -> None:
+def test_the_webhook_receives_the_completion(fal: Any, client: Any, alice: Person, settings: Any) -> None:
     settings.WEBHOOKS_ALLOW_PRIVATE_IPS = True
     with receiving() as receiver:
-        handle = client.submit(MODEL, small(fal), webhook_url=f"{receiver.url}/told?by=fal")
+        handle = client.submit(MODEL, small(fal), webhook_url=f"{receiver.url}/hook?by=fal")
         cancel_job(job=Job.objects.get())
         deliver()
     [call] = receiver.calls
     call.verified(per_job_endpoint(team_id=alice.team.pk).secret)
-    told = json.loads(call.body)
-    assert (call.path, told["request_id"], told["status"]) == ("/told?by=fal", handle.request_id, "ERROR")
-    assert "canceled" in told["error"]
+    event = json.loads(call.body)
+    assert (call.path, event["request_id"], event["status"]) == ("/hook?by=fal", handle.request_id, "ERROR")
+    assert "canceled" in event["error"]

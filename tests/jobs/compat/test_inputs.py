@@ -1,4 +1,4 @@
-"""What no SDK sends: hostile bodies get an answer that says what is wrong, in the form that the SDKs read."""
+"""Requests that no SDK sends: hostile bodies get an error message in the format that the SDKs read."""
 
 import json
 from typing import Any
@@ -21,27 +21,29 @@ PREDICTIONS, FILES, QUEUE = "/replicate/v1/predictions", "/replicate/v1/files", 
 
 @pytest.fixture
 def ask(alice: Person) -> Any:
-    """A call with Alice's key; the status and the body, which has to be a problem that a person can read."""
+    """Send a request with Alice's key, check that the body is a readable problem, and return the status."""
     client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {alice.key}"})
 
-    def call(method: str, address: str, body: Any = None, kind: str = "application/json", **headers: str) -> Any:
+    def call(method: str, url: str, body: Any = None, kind: str = "application/json", **headers: str) -> Any:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         redis_client().flushdb()
-        answer = client.generic(method, address, raw, kind, headers=headers)
-        said = answer.json()
-        assert (said["status"], bool(said["detail"]), bool(said["error_type"])) == (answer.status_code, True, True)
-        return answer.status_code
+        response = client.generic(method, url, raw, kind, headers=headers)
+        problem = response.json()
+        assert problem["status"] == response.status_code
+        assert problem["detail"]
+        assert problem["error_type"]
+        return response.status_code
 
     return call
 
 
-@pytest.mark.parametrize("address", [PREDICTIONS, QUEUE, "/fal/mutoscope/camera"])
+@pytest.mark.parametrize("url", [PREDICTIONS, QUEUE, "/fal/mutoscope/camera"])
 @pytest.mark.parametrize(
     ("body", "status"),
     [(b"", 422), (b"{", 400), (b'{"a": NaN}', 400), (b"\xff\xfe", 400), (b"[" * 100_000, 400), (b'"text"', 400)],
 )
-def test_bodies_that_cannot_be_parsed(ask: Any, address: str, body: bytes, status: int) -> None:
-    assert ask("POST", address, body) == status
+def test_bodies_that_cannot_be_parsed(ask: Any, url: str, body: bytes, status: int) -> None:
+    assert ask("POST", url, body) == status
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_bodies_that_cannot_be_parsed(ask: Any, address: str, body: bytes, statu
     ],
     ids=repr,
 )
-def test_inputs_that_nobody_means(ask: Any, changes: dict[str, Any]) -> None:
+def test_invalid_inputs(ask: Any, changes: dict[str, Any]) -> None:
     given = small(**changes)
     raw = json.dumps(given).replace("Infinity", "1e999").encode()
     assert ask("POST", QUEUE, raw) in {404, 410, 422}
@@ -73,12 +75,12 @@ def test_inputs_that_nobody_means(ask: Any, changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("given", [None, [], "text", 7, {}], ids=repr)
-def test_an_input_that_is_no_object(ask: Any, given: Any) -> None:
+def test_an_input_must_be_an_object(ask: Any, given: Any) -> None:
     assert ask("POST", PREDICTIONS, {"version": "camera", "input": given}) == 422
 
 
 @pytest.mark.parametrize(
-    ("method", "address", "status"),
+    ("method", "url", "status"),
     [
         ("GET", f"{PREDICTIONS}?cursor=vid_x", 404),
         ("GET", f"{PREDICTIONS}?cursor=%00", 422),
@@ -98,25 +100,25 @@ def test_an_input_that_is_no_object(ask: Any, given: Any) -> None:
         ("POST", "/fal/mutoscope/camera/stream", 404),
     ],
 )
-def test_addresses(ask: Any, method: str, address: str, status: int) -> None:
-    assert ask(method, address, {}) == status
+def test_invalid_urls(ask: Any, method: str, url: str, status: int) -> None:
+    assert ask(method, url, {}) == status
 
 
-def test_a_call_that_takes_too_long_names_the_request(alice: Person, settings: Any) -> None:
+def test_a_request_that_times_out_names_its_id(alice: Person, settings: Any) -> None:
     settings.GENERATE_TIMEOUT_SECONDS = 0
     client = Client(headers={"Authorization": f"Key {alice.key}"})
-    answer = client.post("/fal/mutoscope/camera", small(), content_type="application/json")
-    assert (answer.status_code, answer.json()["request_id"]) == (504, Job.objects.get().public_id)
+    response = client.post("/fal/mutoscope/camera", small(), content_type="application/json")
+    assert (response.status_code, response.json()["request_id"]) == (504, Job.objects.get().public_id)
 
 
-def test_they_are_not_in_our_own_description(client: Client) -> None:
+def test_compatible_apis_are_not_in_our_openapi_schema(client: Client) -> None:
     described = client.get("/v1/openapi.json").json()["paths"]
     assert "/v1/videos" in described
     assert not [path for path in described if path.startswith(("/replicate", "/fal"))]
 
 
 @pytest.mark.parametrize("seconds", ["soon", "nan", "inf", "-1", "1e300", "0"])
-def test_deadlines_that_are_none(ask: Any, seconds: str) -> None:
+def test_invalid_deadlines(ask: Any, seconds: str) -> None:
     assert ask("POST", QUEUE, small(), **{"X-Fal-Request-Timeout": seconds}) == 422
 
 
@@ -148,6 +150,6 @@ NAMES = st.sampled_from(["image", "image_url", "prompt", "seed", "fps", "duratio
 
 @examples(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(inputs=st.dictionaries(NAMES | st.text(max_size=5), JSON, max_size=4), beside=st.dictionaries(NAMES, JSON))
-def test_any_json_is_answered(ask: Any, inputs: dict[str, Any], beside: dict[str, Any]) -> None:
+def test_any_json_gets_a_response(ask: Any, inputs: dict[str, Any], beside: dict[str, Any]) -> None:
     assert ask("POST", QUEUE, inputs) < 500
     assert ask("POST", PREDICTIONS, {"version": "camera", **beside, "input": inputs}) < 500

@@ -1,4 +1,4 @@
-"""OpenAI's own SDK against /v1, with nothing but base URL and key changed."""
+"""OpenAI's own SDK against /v1: only base URL and key are changed."""
 
 import asyncio
 import base64
@@ -18,7 +18,7 @@ from tests.support.people import Person
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    # The SDK's own word about the service that it was written for.
+    # The SDK warns about the service that it was written for.
     pytest.mark.filterwarnings("ignore:The Sora API is scheduled:DeprecationWarning"),
 ]
 
@@ -31,9 +31,9 @@ def client(plain_portal: str, alice: Person) -> Any:
         yield made
 
 
-def test_a_video_is_made_and_downloaded(client: OpenAI, camera: Any) -> None:
-    with CAT.open("rb") as picture:
-        video = client.videos.create_and_poll(input_reference=picture, **SMALL)
+def test_a_video_is_generated_and_downloaded(client: OpenAI, camera: Any) -> None:
+    with CAT.open("rb") as file:
+        video = client.videos.create_and_poll(input_reference=file, **SMALL)
     assert (video.status, video.error, video.progress) == ("completed", None, 100)
     assert (video.object, video.model, video.seconds, video.size) == ("video", "camera", "1", "256x256")
     assert client.videos.download_content(video.id).read()[4:8] == b"ftyp"
@@ -56,21 +56,21 @@ def test_asynchronously(plain_portal: str, alice: Person, camera: Any) -> None:
     assert (video.status, content[4:8], listed) == ("completed", b"ftyp", [video.id])
 
 
-def test_lists_page_by_themselves(client: OpenAI) -> None:
+def test_lists_are_paged_automatically(client: OpenAI) -> None:
     made = [client.videos.create(input_reference=CAT, **SMALL).id for _ in range(5)]
     assert [video.id for video in client.videos.list(limit=2)] == made[::-1]
     assert [video.id for video in client.videos.list(limit=2, order="asc")] == made
 
 
 def send(client: OpenAI, how: str, reference: Any, **fields: Any) -> openai.types.Video:
-    """Beside the SDK's own argument, which takes files alone, whatever its type says."""
+    """Bypass the SDK's own argument, which accepts only files, whatever its type says."""
     if how == "form":
         return client.videos.create(extra_body={"input_reference": reference}, **fields)
     return client.post("/videos", body={"input_reference": reference, **fields}, cast_to=openai.types.Video)
 
 
 @pytest.mark.parametrize("how", ["form", "json"])
-def test_the_picture_as_an_object(client: OpenAI, how: str) -> None:
+def test_an_image_as_an_object(client: OpenAI, how: str) -> None:
     inline = f"data:image/jpeg;base64,{base64.b64encode(CAT.read_bytes()).decode()}"
     once = client.with_options(default_headers={"Idempotency-Key": "order-17"}, max_retries=0)
     made = send(once, how, {"image_url": inline}, **SMALL)
@@ -82,24 +82,24 @@ def test_the_picture_as_an_object(client: OpenAI, how: str) -> None:
 
 
 REFERENCES: list[tuple[Any, str]] = [
-    ({"file_id": "file-abc"}, "no files by id"),
+    ({"file_id": "file-abc"}, "file_id is not supported"),
     ({"image_url": "https://10.0.0.1/cat.png"}, "private network"),
-    ({"image_url": "cat.png"}, "whole address"),
-    ({"image_url": "data:image/png;base64,???"}, "not base64"),
-    ({"image_url": "data:image/png;base64,AAAA"}, "picture"),
+    ({"image_url": "cat.png"}, "complete URL"),
+    ({"image_url": "data:image/png;base64,???"}, "not valid base64"),
+    ({"image_url": "data:image/png;base64,AAAA"}, "not a PNG, JPEG or WebP"),
 ]
 
 
 @pytest.mark.parametrize("how", ["form", "json"])
 @pytest.mark.parametrize(("reference", "why"), REFERENCES)
-def test_objects_that_are_no_picture_here(client: OpenAI, reference: Any, why: str, how: str) -> None:
+def test_objects_without_a_valid_image(client: OpenAI, reference: Any, why: str, how: str) -> None:
     with pytest.raises(openai.APIStatusError, match=why) as refused:
         send(client, how, reference, **SMALL)
     assert refused.value.status_code in {415, 422}
 
 
 @pytest.mark.parametrize("reference", [{}, [], 7, "cat.png", {"image_url": None}, {"image_url": 7}, {"image_url": {}}])
-def test_what_is_no_object_of_theirs(client: OpenAI, reference: Any) -> None:
+def test_invalid_objects(client: OpenAI, reference: Any) -> None:
     with pytest.raises(openai.UnprocessableEntityError) as refused:
         send(client, "json", reference, **SMALL)
     assert refused.value.param == "input_reference"
@@ -108,7 +108,7 @@ def test_what_is_no_object_of_theirs(client: OpenAI, reference: Any) -> None:
 
 
 @pytest.mark.parametrize(("end", "status"), [("cancel", "canceled"), ("expire", "expired")])
-def test_waiting_ends_with_states_that_openai_lacks(client: OpenAI, end: str, status: str) -> None:
+def test_polling_ends_with_states_that_openai_lacks(client: OpenAI, end: str, status: str) -> None:
     video = client.videos.create(input_reference=CAT, **SMALL)
     job = Job.objects.get()
     if end == "cancel":
@@ -118,7 +118,7 @@ def test_waiting_ends_with_states_that_openai_lacks(client: OpenAI, end: str, st
     assert client.videos.poll(video.id).status == status
 
 
-def test_the_server_says_when_to_ask_again(client: OpenAI) -> None:
+def test_the_response_says_when_to_poll_again(client: OpenAI) -> None:
     video = client.videos.create(input_reference=CAT, **SMALL)
     waiting = client.videos.with_raw_response.retrieve(video.id)
     assert int(waiting.headers["openai-poll-after-ms"]) >= 500
@@ -132,7 +132,7 @@ def test_models(client: OpenAI) -> None:
     assert model.created > 0
 
 
-def test_another_name_for_a_model(client: OpenAI) -> None:
+def test_an_alias_of_a_model(client: OpenAI) -> None:
     video = client.videos.create(input_reference=CAT, **SMALL | {"model": "sora-2"})
     assert video.model == "camera"
 
@@ -140,7 +140,7 @@ def test_another_name_for_a_model(client: OpenAI) -> None:
 REFUSALS: dict[str, tuple[Callable[[OpenAI], Any], type[openai.APIStatusError], str]] = {
     "key": (lambda c: c.with_options(api_key="mts_wrong").videos.list(), openai.AuthenticationError, "invalid_key"),
     "absent": (lambda c: c.videos.retrieve("vid_" + "0" * 32), openai.NotFoundError, "not_found"),
-    "no picture": (lambda c: c.videos.create(**SMALL), openai.UnprocessableEntityError, "invalid_field"),
+    "no image": (lambda c: c.videos.create(**SMALL), openai.UnprocessableEntityError, "invalid_field"),
     "model": (
         lambda c: c.videos.create(input_reference=CAT, **SMALL | {"model": "sora-9"}),
         openai.UnprocessableEntityError,
@@ -155,7 +155,7 @@ REFUSALS: dict[str, tuple[Callable[[OpenAI], Any], type[openai.APIStatusError], 
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_errors_are_the_sdk_s_own(client: OpenAI, case: str) -> None:
+def test_errors_are_those_of_the_sdk(client: OpenAI, case: str) -> None:
     call, kind, code = REFUSALS[case]
     with pytest.raises(kind) as refused:
         call(client)
@@ -164,12 +164,12 @@ def test_errors_are_the_sdk_s_own(client: OpenAI, case: str) -> None:
     assert refused.value.request_id
 
 
-def test_a_model_that_there_is_not_is_answered_with_those_that_there_are(client: OpenAI) -> None:
+def test_an_unknown_model_is_answered_with_the_known_ones(client: OpenAI) -> None:
     with pytest.raises(openai.UnprocessableEntityError, match=r"'sora-9'.*camera"):
         client.videos.create(input_reference=CAT, **SMALL | {"model": "sora-9"})
 
 
-def test_what_is_not_there_yet_is_a_conflict(client: OpenAI) -> None:
+def test_content_that_is_not_ready_is_a_conflict(client: OpenAI) -> None:
     video = client.videos.create(input_reference=CAT, **SMALL)
     with pytest.raises(openai.ConflictError) as refused:
         client.with_options(max_retries=0).videos.download_content(video.id)
@@ -187,14 +187,14 @@ def test_too_many_calls(client: OpenAI, alice: Person) -> None:
     assert 0 < int(refused.value.response.headers["Retry-After"]) <= 60
 
 
-def test_the_team_s_limits_hold(client: OpenAI, alice: Person) -> None:
+def test_the_team_s_quota_applies(client: OpenAI, alice: Person) -> None:
     Wallet.objects.filter(team=alice.team).update(balance=0)
     with pytest.raises(openai.RateLimitError) as refused:
         client.with_options(max_retries=0).videos.create(input_reference=CAT, **SMALL)
     assert refused.value.code == "quota_exceeded"
 
 
-def test_another_team_s_video_is_absent(client: OpenAI, plain_portal: str, charlie: Person) -> None:
+def test_a_video_of_another_team_does_not_exist(client: OpenAI, plain_portal: str, charlie: Person) -> None:
     video = client.videos.create(input_reference=CAT, **SMALL)
     with OpenAI(base_url=f"{plain_portal}/v1", api_key=charlie.key) as other:
         for call in (

@@ -1,4 +1,4 @@
-"""The programs of the guide "Use the SDK you have", run as they are shown."""
+"""The programs of the guide "Use the SDK you have" run as they are shown."""
 
 import os
 import shutil
@@ -29,10 +29,10 @@ def test_a_program_of_the_guide(
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    address = request.getfixturevalue(portal)
-    host = address.partition("://")[2]
+    url = request.getfixturevalue(portal)
+    host = url.partition("://")[2]
     shutil.copy(CAT, tmp_path / "photo.jpg")
-    (tmp_path / name).write_text(snippet(name, site_url=address))
+    (tmp_path / name).write_text(snippet(name, site_url=url))
     env = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),

@@ -1,4 +1,4 @@
-"""Replicate's own SDK against /replicate, with nothing but base URL and token changed."""
+"""Replicate's own SDK against /replicate: only base URL and token are changed."""
 
 import asyncio
 import io
@@ -44,15 +44,15 @@ MODEL = "mutoscope/camera"
 
 
 def small(**changes: Any) -> dict[str, Any]:
-    """Inputs of a small film, with the picture as the SDK itself writes it into JSON."""
-    with CAT.open("rb") as picture:
-        image = base64_encode_file(picture)
+    """Return the inputs of a small video, with the image as the SDK encodes it in JSON."""
+    with CAT.open("rb") as file:
+        image = base64_encode_file(file)
     return {"image": image, "prompt": "the camera pans left", "size": "256x256", "num_frames": 8} | changes
 
 
 @contextmanager
 def sdk(portal: str, key: str, **options: Any) -> Iterator[Client]:
-    """The SDK has no way to close what it opened: it gets a transport that has."""
+    """Yield a client. The SDK cannot close its connections, so it gets a transport that is closed here."""
     with httpx.HTTPTransport() as transport:
         yield Client(api_token=key, base_url=f"{portal}/replicate", transport=transport, **options)
 
@@ -66,8 +66,8 @@ def client(plain_portal: str, alice: Person) -> Iterator[Client]:
 @pytest.fixture
 def receiver(settings: Any) -> Any:
     settings.WEBHOOKS_ALLOW_PRIVATE_IPS = True
-    with receiving() as there:
-        yield there
+    with receiving() as receiver:
+        yield receiver
 
 
 def deliver() -> None:
@@ -77,28 +77,28 @@ def deliver() -> None:
     deliverer.finish()
 
 
-def test_run_uploads_the_picture_waits_and_gives_the_film(
+def test_run_uploads_the_image_waits_and_returns_the_video(
     secure_portal: str, alice: Person, trusted: None, camera: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REPLICATE_BASE_URL", f"{secure_portal}/replicate")
     monkeypatch.setenv("REPLICATE_API_TOKEN", alice.key)
-    with httpx.HTTPTransport() as transport, CAT.open("rb") as picture:
-        film = Client(transport=transport).run(MODEL, input=small(image=picture))
-        assert isinstance(film, FileOutput)
-        assert film.read()[4:8] == b"ftyp"
-        assert b"".join(film)[4:8] == b"ftyp"
+    with httpx.HTTPTransport() as transport, CAT.open("rb") as file:
+        video = Client(transport=transport).run(MODEL, input=small(image=file))
+        assert isinstance(video, FileOutput)
+        assert video.read()[4:8] == b"ftyp"
+        assert b"".join(video)[4:8] == b"ftyp"
 
 
 def test_run_asynchronously(secure_portal: str, alice: Person, trusted: None, camera: Any) -> None:
     async def use() -> tuple[FileOutput, bytes, Any]:
         async with httpx.AsyncHTTPTransport() as transport:
             client = Client(api_token=alice.key, base_url=f"{secure_portal}/replicate", transport=transport)
-            film = await client.async_run(MODEL, input=small(image=CAT))
-            return film, await film.aread(), await client.predictions.async_list()
+            video = await client.async_run(MODEL, input=small(image=CAT))
+            return video, await video.aread(), await client.predictions.async_list()
 
-    film, content, page = asyncio.run(use())
+    video, content, page = asyncio.run(use())
     assert (content[4:8], len(page)) == (b"ftyp", 1)
-    assert film.url.startswith(secure_portal)
+    assert video.url.startswith(secure_portal)
 
 
 def test_a_prediction_is_waited_for(client: Client, camera: Any) -> None:
@@ -110,12 +110,12 @@ def test_a_prediction_is_waited_for(client: Client, camera: Any) -> None:
     assert prediction.metrics["predict_time"] > 0
     assert prediction.input["num_frames"] == 8
     assert prediction.created_at <= prediction.started_at <= prediction.completed_at
-    # The address alone opens the film: without token or cookie.
+    # The URL alone opens the video, without token or cookie.
     assert httpx.get(prediction.output, timeout=60).content[4:8] == b"ftyp"
 
 
-def test_a_call_that_waits_in_vain_says_so_in_the_word_that_run_knows(client: Client) -> None:
-    """Also once a worker has begun: `run` would take any other word for the end, and give nothing."""
+def test_a_wait_that_times_out_reports_the_status_that_run_expects(client: Client) -> None:
+    """Also after a worker has started: `run` would treat any other status as finished, and return nothing."""
     with ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(client.models.predictions.create, MODEL, input=small(), wait=5)
         job = wait_until(lambda: claim_job(pool="cpu", worker_id=uuid4(), models=["camera"], vram_mb=0))
@@ -125,20 +125,20 @@ def test_a_call_that_waits_in_vain_says_so_in_the_word_that_run_knows(client: Cl
     assert confirm_cancel(fence=job.fence)
 
 
-def test_a_picture_at_an_address(client: Client, tmp_path: Path) -> None:
-    """This portal's operator allows it."""
+def test_an_image_by_url(client: Client, tmp_path: Path) -> None:
+    """This portal's operator has enabled it."""
     shutil.copy(CAT, tmp_path)
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        there = f"http://127.0.0.1:{server.server_port}"
-        assert client.predictions.create(model=MODEL, input=small(image=f"{there}/cat.jpg")).status == "starting"
-        with pytest.raises(ReplicateError, match="image: This address answered with status 404"):
-            client.predictions.create(model=MODEL, input=small(image=f"{there}/dog.jpg"))
+        base_url = f"http://127.0.0.1:{server.server_port}"
+        assert client.predictions.create(model=MODEL, input=small(image=f"{base_url}/cat.jpg")).status == "starting"
+        with pytest.raises(ReplicateError, match="image: This URL returned status 404"):
+            client.predictions.create(model=MODEL, input=small(image=f"{base_url}/dog.jpg"))
         server.shutdown()
 
 
-def test_lists_page_by_cursor(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_are_paged_by_cursor(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     made = [client.predictions.create(model=MODEL, input=small()).id for _ in range(3)]
     [page] = paginate(client.predictions.list)
     assert [prediction.id for prediction in page] == made[::-1]
@@ -153,10 +153,10 @@ def test_cancel(client: Client) -> None:
     assert prediction.status == "canceled"
     prediction.wait()
     assert client.predictions.get(prediction.id).status == "canceled"
-    assert client.predictions.cancel(prediction.id).status == "canceled"  # once more is no harm
+    assert client.predictions.cancel(prediction.id).status == "canceled"  # canceling twice is allowed
 
 
-def test_what_fails_is_the_sdk_s_error(client: Client) -> None:
+def test_a_failure_is_an_error_of_the_sdk(client: Client) -> None:
     prediction = client.predictions.create(model=MODEL, input=small())
     job = Job.objects.get()
     Job.objects.update(state="expired", finished_at=job.created_at)
@@ -175,8 +175,8 @@ def test_models_and_their_versions(client: Client) -> None:
     assert refused.value.status == 404
 
 
-def test_other_names_for_a_model(client: Client) -> None:
-    for reference in ("someone/photo-to-film", "whoever/camera"):
+def test_aliases_of_a_model(client: Client) -> None:
+    for reference in ("someone/photo-to-video", "whoever/camera"):
         assert client.predictions.create(model=reference, input=small()).model == MODEL
     with pytest.raises(ReplicateError) as refused:
         client.predictions.create(model="stability-ai/svd", input=small())
@@ -184,9 +184,9 @@ def test_other_names_for_a_model(client: Client) -> None:
     assert all(name in refused.value.detail for name in ("'svd'", "camera"))
 
 
-def test_inputs_as_other_models_call_them(client: Client) -> None:
-    with CAT.open("rb") as picture:
-        given = {"input_image": base64_encode_file(picture), "prompt": "pan", "max_frames": 9, "frames_per_second": 6}
+def test_aliases_of_inputs(client: Client) -> None:
+    with CAT.open("rb") as file:
+        given = {"input_image": base64_encode_file(file), "prompt": "pan", "max_frames": 9, "frames_per_second": 6}
     prediction = client.predictions.create(
         model=MODEL, input=given | {"num_inference_steps": 20, "guidance_scale": 7.5, "seed": 4, "aspect_ratio": None}
     )
@@ -197,12 +197,12 @@ def test_inputs_as_other_models_call_them(client: Client) -> None:
 REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "unknown": (small(motion_bucket_id=127), "motion_bucket_id: There is no such field"),
     "range, by the name that was sent": (small(num_frames=None, max_frames=99), "max_frames: "),
-    "no picture": (small(image=None), "image: Send a picture"),
-    "two pictures": (small(input_image="data:image/png;base64,AA=="), "Give image or input_image, not both"),
-    "no base64": (small(image="data:image/png;base64,*"), "image: This is not base64"),
-    "no picture in it": (small(image=None, input_image="data:image/png;base64,AAAA"), "input_image: "),
-    "a number": (small(image=7), "image: Send the picture as a data URI"),
-    "said elsewhere": (small(webhook_url="http://example.com"), "webhook_url: There is no such input"),
+    "no image": (small(image=None), "image: Send an image"),
+    "two images": (small(input_image="data:image/png;base64,AA=="), "Send image or input_image, not both"),
+    "no base64": (small(image="data:image/png;base64,*"), "image: This is not valid base64"),
+    "no image in it": (small(image=None, input_image="data:image/png;base64,AAAA"), "input_image: "),
+    "a number": (small(image=7), "image: Send the image as a data URI"),
+    "not an input": (small(webhook_url="http://example.com"), "webhook_url: There is no such input"),
 }
 
 
@@ -216,7 +216,7 @@ def test_wrong_inputs_are_refused_by_name(client: Client, case: str) -> None:
     assert not Job.objects.exists()
 
 
-def test_a_wrong_token_and_an_empty_purse(client: Client, plain_portal: str, alice: Person) -> None:
+def test_a_wrong_token_and_no_credits(client: Client, plain_portal: str, alice: Person) -> None:
     with sdk(plain_portal, "mts_wrong") as stranger, pytest.raises(ReplicateError) as unknown:
         stranger.predictions.list()
     assert (unknown.value.status, unknown.value.title) == (401, "Authentication error")
@@ -226,7 +226,7 @@ def test_a_wrong_token_and_an_empty_purse(client: Client, plain_portal: str, ali
     assert (poor.value.status, "credits" in poor.value.detail) == (429, True)
 
 
-def test_a_create_that_is_sent_twice_makes_one_prediction(plain_portal: str, alice: Person) -> None:
+def test_a_replayed_create_makes_one_prediction(plain_portal: str, alice: Person) -> None:
     with sdk(plain_portal, alice.key, headers={"Authorization": f"Bearer {alice.key}", "Idempotency-Key": "1"}) as one:
         first, second = (one.predictions.create(model=MODEL, input=small()) for _ in range(2))
         assert first.id == second.id
@@ -237,7 +237,7 @@ def test_a_create_that_is_sent_twice_makes_one_prediction(plain_portal: str, ali
 def test_too_many_calls(client: Client, alice: Person) -> None:
     ApiKey.objects.filter(team=alice.team).update(requests_per_minute=1)
     client.predictions.list()
-    with pytest.raises(ReplicateError, match="More than 1 calls") as refused:
+    with pytest.raises(ReplicateError, match="More than 1 requests") as refused:
         client.predictions.create(model=MODEL, input=small())
     assert refused.value.status == 429
 
@@ -257,13 +257,13 @@ def test_a_key_without_the_scope(plain_portal: str, alice: Person) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "Token"])
-def test_both_words_before_the_token(plain_portal: str, alice: Person, scheme: str) -> None:
+def test_both_schemes_of_the_token(plain_portal: str, alice: Person, scheme: str) -> None:
     with sdk(plain_portal, "", headers={"Authorization": f"{scheme} {alice.key}"}) as client:
         assert len(client.predictions.list()) == 0
-    # Only there.
+    # Only below /replicate.
     token = {"Authorization": f"Token {alice.key}"}
-    answer = httpx.get(f"{plain_portal}/v1/videos", headers=token, timeout=60)
-    assert answer.status_code == 401
+    response = httpx.get(f"{plain_portal}/v1/videos", headers=token, timeout=60)
+    assert response.status_code == 401
 
 
 def test_files(client: Client) -> None:
@@ -277,7 +277,7 @@ def test_files(client: Client) -> None:
         client.predictions.create(model=MODEL, input=small(image=made.urls["get"]))
 
 
-def test_files_are_swept_after_their_hour(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_deleted_after_an_hour(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     made = client.files.create(io.BytesIO(b"not for long"))
     assert uploads.sweep_uploads() == 0
     monkeypatch.setattr(uploads, "UPLOAD_RETENTION", uploads.timedelta(0))
@@ -286,7 +286,7 @@ def test_files_are_swept_after_their_hour(client: Client, monkeypatch: pytest.Mo
         client.files.get(made.id)
 
 
-def test_files_of_the_last_hour_are_bounded(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_size_of_files_is_limited(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     store = uploads.UploadStore(alice.team, "")
     monkeypatch.setattr(uploads, "MAX_BYTES_PER_TEAM", 10)
     store.put(b"seven b", name="a", content_type="", metadata={})
@@ -295,45 +295,45 @@ def test_files_of_the_last_hour_are_bounded(alice: Person, monkeypatch: pytest.M
     store.put(b"two", name="b", content_type="", metadata={})
 
 
-def test_the_webhook_gets_a_prediction_that_the_sdk_verifies(client: Client, receiver: Receiver) -> None:
+def test_the_sdk_verifies_the_webhook(client: Client, receiver: Receiver) -> None:
     prediction = client.predictions.create(
-        model=MODEL, input=small(), webhook=f"{receiver.url}/told", webhook_events_filter=["completed"]
+        model=MODEL, input=small(), webhook=f"{receiver.url}/hook", webhook_events_filter=["completed"]
     )
     cancel_job(job=Job.objects.get())
     deliver()
     [call] = receiver.calls
     secret = client.webhooks.default.secret()
     Webhooks.validate(headers=call.headers, body=call.body.decode(), secret=secret, tolerance=300)
-    told = json.loads(call.body)
-    assert (call.path, told["id"], told["status"]) == ("/told", prediction.id, "canceled")
+    event = json.loads(call.body)
+    assert (call.path, event["id"], event["status"]) == ("/hook", prediction.id, "canceled")
 
 
 @pytest.mark.parametrize(
-    ("filters", "told"),
+    ("filters", "statuses"),
     [(None, ["processing", "canceled"]), (["start"], ["processing"]), (["completed"], ["canceled"])],
 )
-def test_the_webhook_is_told_what_it_asked_for(
-    client: Client, receiver: Receiver, filters: list[str] | None, told: list[str]
+def test_the_webhook_receives_the_filtered_events(
+    client: Client, receiver: Receiver, filters: list[str] | None, statuses: list[str]
 ) -> None:
-    wanted = {} if filters is None else {"webhook_events_filter": filters}
-    client.predictions.create(model=MODEL, input=small(), webhook=receiver.url, **wanted)
+    options = {} if filters is None else {"webhook_events_filter": filters}
+    client.predictions.create(model=MODEL, input=small(), webhook=receiver.url, **options)
     job = claim_job(pool="cpu", worker_id=uuid4(), models=["camera"], vram_mb=0)
     deliver()
     assert confirm_cancel(fence=job.fence)
     deliver()
-    said = [json.loads(call.body)["status"] for call in receiver.calls]
-    assert said == told
+    received = [json.loads(call.body)["status"] for call in receiver.calls]
+    assert received == statuses
 
 
-def test_what_is_another_team_s_is_absent(client: Client, plain_portal: str, charlie: Person) -> None:
+def test_rows_of_another_team_do_not_exist(client: Client, plain_portal: str, charlie: Person) -> None:
     prediction = client.predictions.create(model=MODEL, input=small())
     file = client.files.create(CAT)
     with sdk(plain_portal, charlie.key) as other:
-        _is_shown_nothing(other, prediction.id, file)
+        _assert_not_found(other, prediction.id, file)
     assert client.files.get(file.id).size == CAT.stat().st_size
 
 
-def _is_shown_nothing(other: Client, prediction_id: str, file: Any) -> None:
+def _assert_not_found(other: Client, prediction_id: str, file: Any) -> None:
     calls: list[Callable[[], Any]] = [
         lambda: other.predictions.get(prediction_id),
         lambda: other.predictions.cancel(prediction_id),
@@ -348,7 +348,7 @@ def _is_shown_nothing(other: Client, prediction_id: str, file: Any) -> None:
     assert (len(other.predictions.list()), other.files.list()) == (0, [])
 
 
-def test_there_is_nothing_elsewhere(client: Client) -> None:
+def test_other_urls_do_not_exist(client: Client) -> None:
     with pytest.raises(ReplicateError) as refused:
         client.collections.list()
-    assert (refused.value.status, refused.value.detail) == (404, "There is nothing at this address.")
+    assert (refused.value.status, refused.value.detail) == (404, "There is nothing at this URL. Check the path.")

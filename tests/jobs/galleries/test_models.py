@@ -1,4 +1,4 @@
-"""What is deleted takes its marks and its places along: seen after the commit, when Postgres looks at foreign keys."""
+"""Deletions remove favourites and collection items too. Postgres checks the foreign keys at the commit."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def shown(alice: Any, as_alice: Any) -> dict[str, str]:
-    """The addresses of a publication that is a favourite, of the collection that it is in, and of its video."""
+def paths(alice: Any, as_alice: Any) -> dict[str, str]:
+    """URLs of a publication that is a favourite, of its collection, and of its video."""
     job = finished_video(alice)
     publication = publish(as_alice, job)["id"]
     collection = as_alice.post("/v1/collections", {"name": "Best"}).json()["id"]
@@ -30,20 +30,20 @@ def shown(alice: Any, as_alice: Any) -> dict[str, str]:
     }
 
 
-def _left() -> tuple[int, int, int]:
+def _remaining() -> tuple[int, int, int]:
     return Publication.objects.count(), Favourite.objects.count(), CollectionItem.objects.count()
 
 
 @pytest.mark.parametrize(
     ("what", "left"), [("video", (0, 0, 0)), ("publication", (0, 0, 0)), ("collection", (1, 1, 0))]
 )
-def test_each_can_be_deleted(shown: dict[str, str], as_alice: Any, what: str, left: tuple[int, int, int]) -> None:
-    assert as_alice.delete(shown[what]).status_code == 200
-    assert as_alice.get(shown[what]).status_code == 404
-    assert _left() == left
+def test_each_row_can_be_deleted(paths: dict[str, str], as_alice: Any, what: str, left: tuple[int, int, int]) -> None:
+    assert as_alice.delete(paths[what]).status_code == 200
+    assert as_alice.get(paths[what]).status_code == 404
+    assert _remaining() == left
 
 
-def test_retention_is_not_held_up_by_a_mark(shown: dict[str, str], as_alice: Any) -> None:
+def test_a_favourite_does_not_prevent_deletion_after_the_retention(paths: dict[str, str], as_alice: Any) -> None:
     Job.objects.update(expires_at=DatabaseNow() - timedelta(seconds=1))
     assert delete_due_files() == 1
-    assert _left() == (0, 0, 0)
+    assert _remaining() == (0, 0, 0)

@@ -1,7 +1,9 @@
-"""/v1/gallery: publishing, looking, editing, withdrawing, favourites; and whose hands may do it."""
+"""/v1/gallery: publishing, viewing, editing, removing and favourites; and who may do what."""
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -13,30 +15,34 @@ from jobs.galleries.search import PublicationFilter, list_publications
 from jobs.models import Job
 from jobs.queue.cancel import delete_job
 from jobs.videos.cleanup import delete_due_files
+from tests.support.api_client import ApiClient
 from tests.support.galleries import publish, row
+from tests.support.people import Person
 from tests.support.videos import finished_video
 
 
-def captions(answer):
-    assert answer.status_code == 200, answer.content
-    return [publication["caption"] for publication in answer.json()["data"]]
+def captions(response: Any) -> list[str]:
+    assert response.status_code == 200, response.content
+    return [publication["caption"] for publication in response.json()["data"]]
 
 
-def test_a_member_publishes_what_she_made(mia, as_mia, as_bob):
+def test_a_member_publishes_her_own_video(mia: Person, as_mia: ApiClient, as_bob: ApiClient) -> None:
     job = finished_video(mia)
-    answer = as_mia.post(
+    response = as_mia.post(
         "/v1/gallery", {"video": job.public_id, "caption": "Dawn", "tags": ["Sky ", "sky", "Red  sun"]}
     )
-    assert answer.status_code == 201
-    body = answer.json()
-    assert answer["Location"] == body["urls"]["self"]
+    assert response.status_code == 201
+    body = response.json()
+    assert response["Location"] == body["urls"]["self"]
     assert (body["video"], body["caption"], body["tags"]) == (job.public_id, "Dawn", ["sky", "red sun"])
     assert (body["publisher"], body["public"], body["favourite"]) == ("mia@example.com", False, False)
     assert as_bob.get(f"/v1/gallery/{body['id']}").json() == body
     assert as_bob.get(body["urls"]["content"].removeprefix("http://testserver")).status_code == 200
 
 
-def test_members_touch_only_their_own_and_curators_everything(alice, mia, as_alice, as_mia):
+def test_members_edit_their_own_publications_and_curators_every_one(
+    alice: Person, mia: Person, as_alice: ApiClient, as_mia: ApiClient
+) -> None:
     hers, his = finished_video(mia), finished_video(alice)
     refused = as_mia.post("/v1/gallery", {"video": his.public_id})
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "role_too_low")
@@ -52,12 +58,14 @@ def test_members_touch_only_their_own_and_curators_everything(alice, mia, as_ali
     assert as_mia.get(f"/v1/videos/{hers.public_id}").status_code == 200
 
 
-def test_what_an_admin_published_of_hers_is_hers_to_change(mia, as_alice, as_mia):
+def test_a_member_edits_her_video_that_an_admin_published(mia: Person, as_alice: ApiClient, as_mia: ApiClient) -> None:
     body = publish(as_alice, finished_video(mia))
     assert as_mia.patch(f"/v1/gallery/{body['id']}", {"caption": "my words"}).status_code == 200
 
 
-def test_a_viewer_looks_and_keeps_favourites_and_no_more(alice, as_alice, as_bob, bob):
+def test_a_viewer_only_views_and_marks_favourites(
+    alice: Person, as_alice: ApiClient, as_bob: ApiClient, bob: Person
+) -> None:
     body = publish(as_alice, finished_video(alice))
     path = f"/v1/gallery/{body['id']}"
     assert as_bob.post("/v1/gallery", {"video": finished_video(alice).public_id}).status_code == 403
@@ -84,29 +92,31 @@ def test_a_viewer_looks_and_keeps_favourites_and_no_more(alice, as_alice, as_bob
         ("delete", "/v1/gallery/{pub}/favourite"),
     ],
 )
-def test_a_foreign_publication_is_as_absent_as_an_absent_one(method, path, alice, as_alice, as_charlie, as_nobody):
+def test_a_publication_of_another_team_looks_like_an_unknown_one(
+    method: str, path: str, alice: Person, as_alice: ApiClient, as_charlie: ApiClient, as_nobody: ApiClient
+) -> None:
     body = publish(as_alice, finished_video(alice))
     found = []
     for identifier in (body["id"], f"pub_{uuid.uuid4().hex}"):
-        answer = as_charlie.client.generic(
+        response = as_charlie.client.generic(
             method, path.format(pub=identifier), "{}", "application/json", headers=as_charlie.headers
         )
-        error = answer.json()["error"]
-        found.append((answer.status_code, error["code"], error["message"].replace(identifier, "…")))
+        error = response.json()["error"]
+        found.append((response.status_code, error["code"], error["message"].replace(identifier, "…")))
     assert found[0] == found[1] == (404, "not_found", "No publication with the id '…'.")
     assert as_nobody.client.generic(method, path.format(pub=body["id"])).status_code == 401
 
 
-def test_a_foreign_video_cannot_be_published(alice, as_charlie):
+def test_a_video_of_another_team_cannot_be_published(alice: Person, as_charlie: ApiClient) -> None:
     assert as_charlie.post("/v1/gallery", {"video": finished_video(alice).public_id}).status_code == 404
 
 
 @pytest.mark.parametrize("identifier", ["pub_1", "nonsense", "pub_" + "0" * 32, "vid_" + "0" * 32, "pub_%00"])
-def test_an_absent_id(identifier, as_alice):
+def test_an_unknown_id(identifier: str, as_alice: ApiClient) -> None:
     assert as_alice.get(f"/v1/gallery/{identifier}").status_code == 404
 
 
-def test_keys_need_the_scope(alice, as_alice, limited_key):
+def test_keys_need_the_scope(alice: Person, as_alice: ApiClient, limited_key: Callable[..., ApiClient]) -> None:
     body = publish(as_alice, finished_video(alice))
     reader, writer = limited_key(Scope.VIDEOS_READ), limited_key(Scope.GALLERY_WRITE)
     assert reader.get("/v1/gallery").status_code == 200
@@ -117,9 +127,11 @@ def test_keys_need_the_scope(alice, as_alice, limited_key):
     assert writer.delete(f"/v1/gallery/{body['id']}").status_code == 200
 
 
-def test_only_what_is_finished_and_kept_and_only_once(alice, as_alice, submit):
-    answer = as_alice.post("/v1/gallery", {"video": submit().public_id})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_ready")
+def test_only_a_completed_video_is_published_and_only_once(
+    alice: Person, as_alice: ApiClient, submit: Callable[..., Job]
+) -> None:
+    response = as_alice.post("/v1/gallery", {"video": submit().public_id})
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "not_ready")
     over = finished_video(alice, expires_at=timezone.now())
     assert as_alice.post("/v1/gallery", {"video": over.public_id}).status_code == 409
     job = finished_video(alice)
@@ -144,22 +156,24 @@ def test_only_what_is_finished_and_kept_and_only_once(alice, as_alice, submit):
         ({"titel": "x"}, "titel"),
     ],
 )
-def test_words_that_do_not_fit_are_refused_by_name(words, param, alice, as_alice):
+def test_invalid_fields_are_refused_by_name(
+    words: dict[str, Any], param: str, alice: Person, as_alice: ApiClient
+) -> None:
     job = finished_video(alice)
-    answer = as_alice.post("/v1/gallery", {"video": job.public_id, **words})
-    assert (answer.status_code, answer.json()["error"]["param"]) == (422, param)
+    response = as_alice.post("/v1/gallery", {"video": job.public_id, **words})
+    assert (response.status_code, response.json()["error"]["param"]) == (422, param)
     path = f"/v1/gallery/{publish(as_alice, job)['id']}"
     assert as_alice.patch(path, words).status_code == 422
 
 
-def test_hostile_captions_come_back_as_they_are(alice, as_alice):
+def test_hostile_captions_are_returned_unchanged(alice: Person, as_alice: ApiClient) -> None:
     hostile = '<script>alert(1)</script> \u202egnp.exe\u202c "&" مرحبا %_\\'
     body = publish(as_alice, finished_video(alice), caption=hostile)
     assert as_alice.get(f"/v1/gallery/{body['id']}").json()["caption"] == hostile
     assert captions(as_alice.get("/v1/gallery?q=%25_%5C")) == [hostile]
 
 
-def test_newest_first_in_pages(alice, as_alice):
+def test_newest_first_in_pages(alice: Person, as_alice: ApiClient) -> None:
     ids = [publish(as_alice, finished_video(alice))["id"] for _ in range(5)][::-1]
     page = as_alice.get("/v1/gallery?limit=2").json()
     assert ([one["id"] for one in page["data"]], page["has_more"]) == (ids[:2], True)
@@ -169,7 +183,9 @@ def test_newest_first_in_pages(alice, as_alice):
         assert as_alice.get(f"/v1/gallery?{query}").status_code in {404, 422}, query
 
 
-def test_search_finds_all_words_in_captions_prompts_and_tags(alice, mia, as_alice, as_mia, as_charlie):
+def test_search_finds_all_words_in_captions_prompts_and_tags(
+    alice: Person, mia: Person, as_alice: ApiClient, as_mia: ApiClient, as_charlie: ApiClient
+) -> None:
     publish(as_alice, finished_video(alice, prompt="A cat looks up"), caption="one", tags=["animals"])
     publish(as_alice, finished_video(alice, prompt="a rocket starts"), caption="two 100%")
     publish(as_mia, finished_video(mia, prompt="ＣＡＦÉ, 猫在看雪", model="scripted"), caption="three")
@@ -194,14 +210,14 @@ def test_search_finds_all_words_in_captions_prompts_and_tags(alice, mia, as_alic
     assert as_charlie.get("/v1/gallery?q=cat").json()["data"] == []
 
 
-def test_edited_words_are_searched_anew(alice, as_alice):
+def test_edited_words_are_searched(alice: Person, as_alice: ApiClient) -> None:
     path = f"/v1/gallery/{publish(as_alice, finished_video(alice), caption='old')['id']}"
     as_alice.patch(path, {"caption": "new"})
     assert captions(as_alice.get("/v1/gallery?q=old")) == []
     assert captions(as_alice.get("/v1/gallery?q=new+zooms")) == ["new"]
 
 
-def test_a_deleted_video_leaves_the_gallery_at_once(alice, as_alice):
+def test_a_deleted_video_leaves_the_gallery_immediately(alice: Person, as_alice: ApiClient) -> None:
     job = finished_video(alice)
     body = publish(as_alice, job)
     delete_job(job=job)
@@ -210,7 +226,7 @@ def test_a_deleted_video_leaves_the_gallery_at_once(alice, as_alice):
     assert as_alice.get("/v1/gallery").json()["data"] == []
 
 
-def test_a_video_past_its_retention_leaves_the_gallery_at_once(alice, as_alice):
+def test_a_video_past_its_retention_leaves_the_gallery_immediately(alice: Person, as_alice: ApiClient) -> None:
     job = finished_video(alice)
     body = publish(as_alice, job)
     Job.objects.filter(pk=job.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
@@ -220,7 +236,9 @@ def test_a_video_past_its_retention_leaves_the_gallery_at_once(alice, as_alice):
     assert not Publication.objects.exists()
 
 
-def test_a_video_deleted_while_it_is_published_is_not_published(alice, as_alice, monkeypatch):
+def test_a_video_deleted_while_it_is_published_is_not_published(
+    alice: Person, as_alice: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = finished_video(alice)
     stale = Job.objects.get(pk=job.pk)
     delete_job(job=job)
@@ -230,19 +248,23 @@ def test_a_video_deleted_while_it_is_published_is_not_published(alice, as_alice,
 
 
 @pytest.mark.parametrize("count", [1, 6])
-def test_a_page_costs_the_same_for_any_number(count, alice, as_alice, django_assert_num_queries):
+def test_a_page_needs_a_constant_number_of_queries(
+    count: int, alice: Person, as_alice: ApiClient, django_assert_num_queries: Any
+) -> None:
     for _ in range(count):
         publish(as_alice, finished_video(alice))
-    with django_assert_num_queries(3):  # key with team and role; ids; rows with video, publisher and mark
+    with django_assert_num_queries(3):  # key with team and role; ids; rows with video, publisher and favourite
         assert len(as_alice.get("/v1/gallery").json()["data"]) == count
 
 
-def test_the_search_works_for_a_role_that_sees_only_its_teams_rows(alice, charlie, as_alice, as_charlie):
-    """As web requests run: a plain role, rows filtered by a policy."""
+def test_the_search_works_for_a_role_that_sees_only_its_teams_rows(
+    alice: Person, charlie: Person, as_alice: ApiClient, as_charlie: ApiClient
+) -> None:
+    """As for web requests: a plain role, and a policy that filters rows."""
     mine = row(publish(as_alice, finished_video(alice, prompt="an okapi drinks")))
     publish(as_charlie, finished_video(charlie, prompt="another okapi"))
     with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # or tables with fresh rows may not be altered
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # tables with pending constraint checks cannot be altered
         cursor.execute("CREATE ROLE plain_web")
         cursor.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain_web")
         for table in ("galleries_publication", "jobs_job"):

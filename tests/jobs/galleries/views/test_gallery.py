@@ -1,4 +1,4 @@
-"""The gallery's pages: who may open and change what, filters, publishing, collections, favourites."""
+"""The gallery's pages: permissions, filters, publishing, collections and favourites."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,9 +20,9 @@ from jobs.states import State
 from tests.support.people import Person
 
 Make = Callable[..., Job]
-PAGE_SIZES = ["/gallery", "/gallery/collections", "/gallery/{pub}", "/gallery?collection={col}"]
-CURATOR_PAGE_SIZES = ["/gallery/collections/{col}/edit", "/gallery/collections/{col}/delete"]
-WRITER_PAGE_SIZES = ["/gallery/sharing", "/gallery/share/{vid}", "/gallery/share/{pub}", "/gallery/share/{col}"]
+PAGES = ["/gallery", "/gallery/collections", "/gallery/{pub}", "/gallery?collection={col}"]
+CURATOR_PAGES = ["/gallery/collections/{col}/edit", "/gallery/collections/{col}/delete"]
+WRITER_PAGES = ["/gallery/sharing", "/gallery/share/{vid}", "/gallery/share/{pub}", "/gallery/share/{col}"]
 OWN_ACTIONS = ["/gallery/publish/{unpublished}", "/gallery/{pub}/edit", "/gallery/{pub}/unpublish"]
 CURATOR_ACTIONS = [
     "/gallery/collections",
@@ -49,8 +49,8 @@ def collected(person: Person, name: str, *publications: Publication) -> Collecti
 
 
 @pytest.fixture
-def places(alice: Person, make_job: Make) -> dict[str, str]:
-    """Ids of Alice's to put into addresses."""
+def ids(alice: Person, make_job: Make) -> dict[str, str]:
+    """Ids of Alice's rows for URLs."""
     publication = published(alice, make_job)
     return {
         "pub": publication.public_id,
@@ -60,50 +60,50 @@ def places(alice: Person, make_job: Make) -> dict[str, str]:
     }
 
 
-def captions(answer: Any) -> list[str]:
-    assert answer.status_code == 200
-    return [card["publication"].caption for card in answer.context["cards"]]
+def captions(response: Any) -> list[str]:
+    assert response.status_code == 200
+    return [card["publication"].caption for card in response.context["cards"]]
 
 
-@pytest.mark.parametrize("path", PAGE_SIZES)
-def test_the_whole_team_opens_it_and_nobody_else(
-    path: str, places: dict[str, str], alice: Person, mia: Person, bob: Person, charlie: Person, anonymous: Client
+@pytest.mark.parametrize("path", PAGES)
+def test_every_member_opens_the_pages_and_nobody_else(
+    path: str, ids: dict[str, str], alice: Person, mia: Person, bob: Person, charlie: Person, anonymous: Client
 ) -> None:
-    path = path.format(**places)
+    path = path.format(**ids)
     assert [person.get(path).status_code for person in (alice, mia, bob)] == [200, 200, 200]
     assert charlie.get(path).status_code == (404 if "_" in path else 200)
     assert b"Chosen" not in charlie.get(path).content
     assert anonymous.get(path).status_code == 302
 
 
-@pytest.mark.parametrize("path", WRITER_PAGE_SIZES)
-def test_viewers_have_nothing_to_share(
-    path: str, places: dict[str, str], alice: Person, mia: Person, bob: Person, charlie: Person, anonymous: Client
+@pytest.mark.parametrize("path", WRITER_PAGES)
+def test_viewers_cannot_share(
+    path: str, ids: dict[str, str], alice: Person, mia: Person, bob: Person, charlie: Person, anonymous: Client
 ) -> None:
-    path = path.format(**places)
+    path = path.format(**ids)
     assert [person.get(path).status_code for person in (alice, mia, bob)] == [200, 200, 403]
     assert charlie.get(path).status_code == (404 if "_" in path else 200)
     assert anonymous.get(path).status_code == 302
 
 
-@pytest.mark.parametrize("path", CURATOR_PAGE_SIZES)
-def test_curators_are_asked_in_a_dialog_or_on_a_page(
-    path: str, places: dict[str, str], alice: Person, mia: Person, bob: Person, charlie: Person, anonymous: Client
+@pytest.mark.parametrize("path", CURATOR_PAGES)
+def test_curators_get_a_dialog_or_a_page(
+    path: str, ids: dict[str, str], alice: Person, mia: Person, bob: Person, charlie: Person, anonymous: Client
 ) -> None:
-    path = path.format(**places)
+    path = path.format(**ids)
     page, part = alice.get(path).content.decode(), alice.htmx(path).content.decode()
     assert ("<html" in page, "<html" in part) == (True, False)
     for text in (page, part):
         assert "Chosen" in text
         assert f'action="{path}"' in text
         assert 'href="/gallery/collections" data-closes' in " ".join(text.split())
-    for ask in (Person.get, Person.htmx):
-        assert [ask(person, path).status_code for person in (mia, bob, charlie)] == [403, 403, 404]
-    assert charlie.htmx(path.replace(places["col"], "col_1")).status_code == 404
+    for get in (Person.get, Person.htmx):
+        assert [get(person, path).status_code for person in (mia, bob, charlie)] == [403, 403, 404]
+    assert charlie.htmx(path.replace(ids["col"], "col_1")).status_code == 404
     assert anonymous.get(path).status_code == 302
 
 
-def test_the_collections_page_has_one_dialog_of_a_kind(alice: Person, mia: Person) -> None:
+def test_the_collections_page_has_one_dialog_of_each_kind(alice: Person, mia: Person) -> None:
     for number in range(3):
         collected(alice, f"Number {number}")
     page = alice.get("/gallery/collections").content.decode()
@@ -113,10 +113,10 @@ def test_the_collections_page_has_one_dialog_of_a_kind(alice: Person, mia: Perso
 
 
 @pytest.mark.parametrize("path", [*OWN_ACTIONS, *CURATOR_ACTIONS])
-def test_members_may_not_touch_what_is_others_and_outsiders_see_nothing(
-    path: str, places: dict[str, str], alice: Person, mia: Person, bob: Person, charlie: Person, anonymous: Client
+def test_members_cannot_change_rows_of_others_and_outsiders_see_nothing(
+    path: str, ids: dict[str, str], alice: Person, mia: Person, bob: Person, charlie: Person, anonymous: Client
 ) -> None:
-    path = path.format(**places)
+    path = path.format(**ids)
     form = {"name": "Stolen", "caption": "stolen", "on": "1"}
     assert [person.post(path, form).status_code for person in (mia, bob)] == [403, 403]
     if "_" in path:
@@ -130,10 +130,10 @@ def test_members_may_not_touch_what_is_others_and_outsiders_see_nothing(
 
 
 @pytest.mark.parametrize("path", ["/gallery/{pub}/favourite", "/gallery/{pub}/collections", "/gallery/share/{vid}"])
-def test_marks_places_and_links(
-    path: str, places: dict[str, str], mia: Person, bob: Person, charlie: Person, anonymous: Client
+def test_favourites_collections_and_links(
+    path: str, ids: dict[str, str], mia: Person, bob: Person, charlie: Person, anonymous: Client
 ) -> None:
-    path = path.format(**places)
+    path = path.format(**ids)
     allowed = {"favourite": (302, 302), "collections": (302, 403), "vid": (201, 403)}
     kind = next(word for word in allowed if word in path)
     assert tuple(person.post(path, {"wanted": "1"}).status_code for person in (mia, bob))[1] == allowed[kind][1]
@@ -141,13 +141,13 @@ def test_marks_places_and_links(
     assert anonymous.post(path).status_code == 302
 
 
-def test_an_empty_gallery_shows_the_way(alice: Person) -> None:
+def test_an_empty_gallery_links_to_the_history(alice: Person) -> None:
     page = alice.get("/gallery").content.decode()
     assert "Nothing is published yet" in page
     assert 'href="/history"' in page
 
 
-def test_the_gallery_is_in_the_rail_and_the_bar(alice: Person) -> None:
+def test_the_gallery_is_in_both_navigations(alice: Person) -> None:
     page = alice.get("/gallery").content.decode()
     assert page.count('href="/gallery"\n') >= 2
     assert page.count('aria-current="page"') == 2
@@ -158,7 +158,7 @@ def test_filters(alice: Person, mia: Person, make_job: Make) -> None:
     published(mia, make_job, {"caption": "two"}, prompt="a dog", model="i2vgen-xl")
     collection = collected(alice, "Best", one)
     alice.post(f"/gallery/{one.public_id}/favourite", {"wanted": "1"})
-    asked = {
+    queries = {
         "": ["two", "one"],
         "q=cat": ["one"],
         "q=a%00cat": [],
@@ -171,7 +171,7 @@ def test_filters(alice: Person, mia: Person, make_job: Make) -> None:
         "favourites=1": ["one"],
         f"collection={collection.public_id}&q=dog": [],
     }
-    for query, expected in asked.items():
+    for query, expected in queries.items():
         assert captions(alice.get(f"/gallery?{query}")) == expected, query
     assert captions(mia.get("/gallery?favourites=1")) == []
     for identifier in ("col_1", "nonsense", "col_" + "0" * 32):
@@ -184,9 +184,9 @@ def test_load_more_continues_after_the_last_card(
 ) -> None:
     monkeypatch.setattr(gallery, "PAGE_SIZE", 2)
     rows = [published(alice, make_job, {"caption": f"cat {number}"}) for number in range(5)]
-    answer = alice.get("/gallery?q=cat")
-    assert captions(answer) == ["cat 4", "cat 3"]
-    assert f"/gallery?q=cat&amp;after={rows[3].public_id}" in answer.content.decode()
+    response = alice.get("/gallery?q=cat")
+    assert captions(response) == ["cat 4", "cat 3"]
+    assert f"/gallery?q=cat&amp;after={rows[3].public_id}" in response.content.decode()
     more = alice.htmx(f"/gallery?q=cat&after={rows[3].public_id}")
     assert captions(more) == ["cat 2", "cat 1"]
     assert "<html" not in more.content.decode()
@@ -194,16 +194,16 @@ def test_load_more_continues_after_the_last_card(
     assert alice.get("/gallery?after=nonsense").status_code == 404
 
 
-def test_from_the_videos_page_into_the_gallery_and_out(mia: Person, bob: Person, make_job: Make) -> None:
+def test_a_video_is_published_edited_and_removed(mia: Person, bob: Person, make_job: Make) -> None:
     job = make_job(mia, State.COMPLETED)
     assert f"/gallery/publish/{job.public_id}" in mia.get(f"/videos/{job.public_id}").content.decode()
     seen_by_bob = bob.get(f"/videos/{job.public_id}").content.decode()
     assert "/gallery/publish" not in seen_by_bob
     assert "/gallery/share" not in seen_by_bob
     form = {"caption": "Dawn", "tags": "Sky, red sun\uff0cSKY", "is_public": "on"}
-    answer = mia.htmx(f"/gallery/publish/{job.public_id}", form)
+    response = mia.htmx(f"/gallery/publish/{job.public_id}", form)
     publication = Publication.objects.get()
-    assert (answer.status_code, answer["HX-Redirect"]) == (204, f"/gallery/{publication.public_id}")
+    assert (response.status_code, response["HX-Redirect"]) == (204, f"/gallery/{publication.public_id}")
     assert (publication.caption, publication.tags, publication.is_public) == ("Dawn", ["sky", "red sun"], True)
     assert mia.post(f"/gallery/publish/{job.public_id}")["Location"] == f"/gallery/{publication.public_id}"
     assert f"/gallery/{publication.public_id}" in bob.get(f"/videos/{job.public_id}").content.decode()
@@ -213,14 +213,14 @@ def test_from_the_videos_page_into_the_gallery_and_out(mia: Person, bob: Person,
     mia.post(f"/gallery/{publication.public_id}/edit", {"caption": "Dusk", "tags": ""})
     publication.refresh_from_db()
     assert (publication.caption, publication.tags, publication.is_public) == ("Dusk", [], False)
-    answer = mia.post(f"/gallery/{publication.public_id}/unpublish")
-    assert answer["Location"] == f"/videos/{job.public_id}"
+    response = mia.post(f"/gallery/{publication.public_id}/unpublish")
+    assert response["Location"] == f"/videos/{job.public_id}"
     assert not Publication.objects.exists()
 
 
-def test_an_unfinished_or_outlived_video_offers_nothing(mia: Person, make_job: Make) -> None:
-    over = make_job(mia, State.COMPLETED, expires_at=timezone.now() - timedelta(days=1))
-    for job in (make_job(mia), make_job(mia, State.FAILED), over):
+def test_an_unfinished_or_expired_video_cannot_be_published(mia: Person, make_job: Make) -> None:
+    expired = make_job(mia, State.COMPLETED, expires_at=timezone.now() - timedelta(days=1))
+    for job in (make_job(mia), make_job(mia, State.FAILED), expired):
         page = mia.get(f"/videos/{job.public_id}").content.decode()
         assert "/gallery/publish" not in page
         assert mia.post(f"/gallery/publish/{job.public_id}")["Location"] == f"/videos/{job.public_id}"
@@ -237,17 +237,17 @@ def test_an_unfinished_or_outlived_video_offers_nothing(mia: Person, make_job: M
         ({"tags": "\0"}, "tags"),
     ],
 )
-def test_words_that_do_not_fit_are_marked(form: dict[str, str], field: str, mia: Person, make_job: Make) -> None:
+def test_invalid_fields_are_marked(form: dict[str, str], field: str, mia: Person, make_job: Make) -> None:
     job = make_job(mia, State.COMPLETED)
-    answer = mia.htmx(f"/gallery/publish/{job.public_id}", form)
-    assert answer.status_code == 422
-    assert field in answer.context["errors"]
+    response = mia.htmx(f"/gallery/publish/{job.public_id}", form)
+    assert response.status_code == 422
+    assert field in response.context["errors"]
     assert not Publication.objects.exists()
     publication = publish_video(principal=principal(mia), job=job)
     assert mia.htmx(f"/gallery/{publication.public_id}/edit", form).status_code == 422
 
 
-def test_hostile_words_are_only_words(alice: Person, make_job: Make) -> None:
+def test_hostile_texts_are_escaped(alice: Person, make_job: Make) -> None:
     hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202egnp.exe مرحبا"
     publication = published(alice, make_job, {"caption": hostile, "tags": ["<b>"]}, prompt="</h1><script>")
     collected(alice, "<i>&", publication)
@@ -260,11 +260,11 @@ def test_hostile_words_are_only_words(alice: Person, make_job: Make) -> None:
     assert 'dir="auto"' in alice.get(f"/gallery/{publication.public_id}").content.decode()
 
 
-def test_favourites_are_ones_own(alice: Person, bob: Person, make_job: Make) -> None:
+def test_favourites_are_personal(alice: Person, bob: Person, make_job: Make) -> None:
     publication = published(alice, make_job)
     path = f"/gallery/{publication.public_id}/favourite"
-    answer = bob.htmx(path, {"wanted": "1"})
-    assert 'aria-pressed="true"' in answer.content.decode()
+    response = bob.htmx(path, {"wanted": "1"})
+    assert 'aria-pressed="true"' in response.content.decode()
     marked = 'name="wanted" value="0"'
     assert marked in bob.get(f"/gallery/{publication.public_id}").content.decode()
     assert marked not in alice.get(f"/gallery/{publication.public_id}").content.decode()
@@ -272,7 +272,7 @@ def test_favourites_are_ones_own(alice: Person, bob: Person, make_job: Make) -> 
     assert not Favourite.objects.exists()
 
 
-def test_collections_are_made_changed_filled_and_deleted(alice: Person, mia: Person, make_job: Make) -> None:
+def test_collections_are_created_edited_filled_and_deleted(alice: Person, mia: Person, make_job: Make) -> None:
     publication = published(alice, make_job)
     assert "No collections yet" in mia.get("/gallery/collections").content.decode()
     alice.post("/gallery/collections", {"name": "Best", "description": "of all", "position": "2"})
@@ -290,13 +290,13 @@ def test_collections_are_made_changed_filled_and_deleted(alice: Person, mia: Per
     taken = alice.htmx("/gallery/collections", {"name": "BEST"})
     assert (taken.status_code, "already" in taken.context["errors"]["name"]) == (422, True)
     for form in ({"name": ""}, {"name": "x" * 81}, {"name": "a\0"}, {"name": "x", "position": "-1"}):
-        answer = alice.htmx("/gallery/collections", form)
-        assert (answer.status_code, b"<html" in answer.content) == (422, False), form
-    edited = f"/gallery/collections/{best.public_id}/edit"
-    for answer in (alice.htmx(edited, {"name": ""}), alice.post(edited, {"name": ""})):
-        assert (answer.status_code, "Give the collection a name" in answer.content.decode()) == (422, True)
-    assert b"<html" in answer.content  # without scripts: a page
-    alice.post(edited, {"name": "Better", "position": "0"})
+        response = alice.htmx("/gallery/collections", form)
+        assert (response.status_code, b"<html" in response.content) == (422, False), form
+    edit_path = f"/gallery/collections/{best.public_id}/edit"
+    for response in (alice.htmx(edit_path, {"name": ""}), alice.post(edit_path, {"name": ""})):
+        assert (response.status_code, "Enter a name for the collection" in response.content.decode()) == (422, True)
+    assert b"<html" in response.content  # without scripts: a page
+    alice.post(edit_path, {"name": "Better", "position": "0"})
     assert alice.get(f"/gallery?collection={best.public_id}").context["collection"].name == "Better"
     alice.post(f"/gallery/{publication.public_id}/collections", {})
     assert not best.items.exists()
@@ -305,7 +305,7 @@ def test_collections_are_made_changed_filled_and_deleted(alice: Person, mia: Per
     assert Publication.objects.exists()
 
 
-def test_taking_out_says_which_links_go_on(alice: Person, make_job: Make) -> None:
+def test_the_removal_dialog_counts_links_that_keep_working(alice: Person, make_job: Make) -> None:
     publication = published(alice, make_job)
     page = f"/gallery/{publication.public_id}"
     assert "to people outside" not in alice.get(page).content.decode()
@@ -318,15 +318,15 @@ def test_taking_out_says_which_links_go_on(alice: Person, make_job: Make) -> Non
 
 
 @pytest.mark.parametrize("count", [1, 6])
-def test_pages_ask_a_fixed_number_of_questions(
+def test_pages_need_a_constant_number_of_queries(
     count: int, alice: Person, make_job: Make, django_assert_num_queries: Any
 ) -> None:
     rows = [published(alice, make_job) for _ in range(count)]
     for number in range(count):
         collected(alice, f"Nr {number}", *rows)
         alice.post(f"/gallery/share/{rows[0].public_id}", {})
-    # Of every page: session, user, membership with team, wallet.
-    for path, questions in {
+    # Each page needs: session, user, membership with team, wallet.
+    for path, queries in {
         "/gallery": 4 + 4,  # ids, rows, collections, people
         f"/gallery?collection={Collection.objects.latest('id').public_id}": 4 + 4,
         f"/gallery/{rows[0].public_id}": 4 + 5,  # row, its collections, all collections, live links, public page
@@ -334,16 +334,16 @@ def test_pages_ask_a_fixed_number_of_questions(
         "/gallery/sharing": 4 + 2,  # links, public page
         f"/gallery/share/{rows[0].job.public_id}": 4 + 2,  # the video, its links
     }.items():
-        with django_assert_num_queries(questions):
+        with django_assert_num_queries(queries):
             assert alice.get(path).status_code == 200
-    with django_assert_num_queries(3 + 2):  # htmx gets neither filters nor the rail
+    with django_assert_num_queries(3 + 2):  # htmx gets neither filters nor the navigation
         alice.htmx("/gallery?q=zooms")
 
 
-def test_people_who_left_are_no_filter_and_their_work_stays(alice: Person, mia: Person, make_job: Make) -> None:
+def test_former_members_are_no_filter_and_their_videos_stay(alice: Person, mia: Person, make_job: Make) -> None:
     publication = published(mia, make_job, {"caption": "hers"})
     User.objects.get(pk=mia.user.pk).memberships.filter(team=alice.team).delete()
-    answer = alice.get("/gallery")
-    assert captions(answer) == ["hers"]
-    assert f'<option value="{mia.user.pk}"' not in " ".join(answer.content.decode().split())
+    response = alice.get("/gallery")
+    assert captions(response) == ["hers"]
+    assert f'<option value="{mia.user.pk}"' not in " ".join(response.content.decode().split())
     assert mia.get(f"/gallery/{publication.public_id}").status_code == 404
