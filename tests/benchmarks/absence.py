@@ -1,7 +1,7 @@
-"""Whether time tells a foreign id from an absent one: `python tests/benchmarks/absence.py`.
+"""Compares the response times for another team's id and for an unknown id: `python tests/benchmarks/absence.py`.
 
-Both are asked for in turn through the whole site, with a key of another team. What differs is less than what one call
-differs from the next. Results of record: RESULTS.md.
+Both are requested in turn through the whole site, with a key of another team. The difference is smaller than that
+between two requests for the same id. Results of record: RESULTS.md.
 """
 
 import statistics
@@ -11,8 +11,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
-from portal_process import benchmark_site
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tests.benchmarks.portal_process import benchmark_site
 
 TIMES = 400
 
@@ -30,9 +30,9 @@ def main() -> None:
     settings.ALLOWED_HOSTS = ["testserver"]
     teams = [ensure_personal_team(user=User.objects.create_user(f"{name}@example.com")) for name in ("own", "other")]
     Plan.objects.update(requests_per_minute=None)
-    owner, stranger = (team.memberships.get().user for team in teams)
+    owner, outsider = (team.memberships.get().user for team in teams)
     hook = create_endpoint(team=teams[0], creator=owner, url="https://example.com", kinds=["video.completed"])
-    _, key = create_api_key(team=teams[1], creator=stranger, name="stranger")
+    _, key = create_api_key(team=teams[1], creator=outsider, name="outsider")
     client = Client(headers={"Authorization": f"Bearer {key}"})
     absent = uuid.UUID(int=0).hex
     for name, path, foreign in [
@@ -44,9 +44,9 @@ def main() -> None:
         for _ in range(TIMES):
             for identifier, times in found.items():
                 started = time.perf_counter()
-                answer = client.get(path.format(identifier))
+                response = client.get(path.format(identifier))
                 times.append((time.perf_counter() - started) * 1000)
-                assert answer.status_code == 404, answer.content
+                assert response.status_code == 404, response.content
         medians = {identifier: statistics.median(times) for identifier, times in found.items()}
         spread = statistics.quantiles(found[absent], n=4)
         print(
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def video_of(team: Any, user: Any) -> str:
-    """The id of a queued video of the team."""
+    """Create a queued video of the team and return its id."""
     from jobs.models import Job
 
     job = Job.objects.create(

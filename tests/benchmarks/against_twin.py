@@ -1,9 +1,9 @@
-"""Polls and submits a second of the production processes and of a minimal FastAPI twin, in turns, by `wrk`.
+"""Measures polls and submits per second of the production processes and of a minimal FastAPI twin, in turns, by `wrk`.
 
 `python tests/benchmarks/against_twin.py [poll submit submit-tiny] [--rounds 5] [--seconds 6] [--loop uvloop]`. A submit
-brings a photograph of 600x400, a tiny one a PNG of 256x256, which leaves little but the services' own work. Two
-gunicorn sync workers against two uvicorn workers, each with the same Postgres and Valkey. Each round begins with an
-empty line, since nobody works on it and both count it. Results: RESULTS.md.
+sends a photograph of 600x400, a tiny one a PNG of 256x256, which leaves little but the services' own work. Two
+gunicorn sync workers run against two uvicorn workers, with the same Postgres and Valkey. Each round starts with an
+empty queue, since no worker runs and both services count the queue. Results: RESULTS.md.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from portal_process import ROOT, benchmark_site
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tests.benchmarks.portal_process import ROOT, benchmark_site
 
 PORTS = {"ours": 18431, "twin": 18432}
 _LUA = """
@@ -42,8 +42,8 @@ end
 
 @contextmanager
 def served(folder: Path, loop: str) -> Iterator[None]:
-    """Both services, until the end. loop: the event loop of the twin, as uvicorn calls it."""
-    path = os.pathsep.join([str(ROOT), str(ROOT / "platform"), str(Path(__file__).parent)])
+    """Run both services. loop: the event loop of the twin, by uvicorn's name."""
+    path = os.pathsep.join([str(ROOT), str(ROOT / "platform")])
     environment = {
         **os.environ,
         "PYTHONPATH": path,
@@ -58,8 +58,8 @@ def served(folder: Path, loop: str) -> Iterator[None]:
             "--no-control-socket",
         ],
         "twin": [
-            *("uvicorn", "twin:app", "--workers", "2", "--port", str(PORTS["twin"]), "--log-level", "warning"),
-            *("--loop", loop),
+            *("uvicorn", "tests.benchmarks.twin:app", "--workers", "2", "--port", str(PORTS["twin"])),
+            *("--log-level", "warning", "--loop", loop),
         ],
     }
     with ExitStack() as stack:
@@ -85,16 +85,16 @@ def _wait_for(port: int) -> None:
             time.sleep(0.2)
         else:
             return
-    raise SystemExit(f"Nothing answers on port {port}.")
+    raise SystemExit(f"Nothing responds on port {port}.")
 
 
 def wrk(port: int, path: str, key: str, *, seconds: int, script: Path | None) -> tuple[float, float, float]:
-    """Requests a second, and their median and 95th percentile in ms."""
+    """Return requests per second, and their median and 95th percentile in ms."""
     report = Path(__file__).with_name("wrk_report.lua")
     lua = (script.read_text() if script else "") + report.read_text()
     file = Path(os.environ["VAR_DIR"]) / "load.lua"
     file.write_text(lua)
-    said = subprocess.run(
+    output = subprocess.run(
         [
             *("wrk", "-t1", "-c8", f"-d{seconds}s", "-s", str(file)),
             *("-H", f"Authorization: Bearer {key}", f"http://127.0.0.1:{port}{path}"),
@@ -103,16 +103,16 @@ def wrk(port: int, path: str, key: str, *, seconds: int, script: Path | None) ->
         text=True,
         check=True,
     ).stdout
-    failed = re.search(r"failed=(\d+)", said)
+    failed = re.search(r"failed=(\d+)", output)
     if failed is None or int(failed[1]):
-        raise SystemExit(said)
-    numbers = re.search(r"rps=([\d.]+) p50=([\d.]+) p95=([\d.]+)", said)
-    assert numbers, said
+        raise SystemExit(output)
+    numbers = re.search(r"rps=([\d.]+) p50=([\d.]+) p95=([\d.]+)", output)
+    assert numbers, output
     rate, median, late = map(float, numbers.groups())
     return rate, median, late
 
 
-def _empty_line() -> None:
+def _empty_queue() -> None:
     from django.db.models.functions import Now
 
     from jobs.models import Job
@@ -128,7 +128,6 @@ def main() -> None:
     parser.add_argument("--loop", default="uvloop", choices=["uvloop", "asyncio"])
     options = parser.parse_args()
     with benchmark_site():
-        from many_jobs import fill_videos
         from PIL import Image
 
         from accounts.keys.services import create_api_key
@@ -136,6 +135,7 @@ def main() -> None:
         from accounts.quota.models import Plan
         from accounts.teams.services import ensure_personal_team
         from jobs.models import Job
+        from tests.benchmarks.many_jobs import fill_videos
 
         user = User.objects.create_user("bench@example.com")
         team = ensure_personal_team(user=user)
@@ -146,26 +146,28 @@ def main() -> None:
         tiny = BytesIO()
         Image.radial_gradient("L").convert("RGB").save(tiny, "PNG")
         folder = Path(os.environ["VAR_DIR"])
-        asked: dict[str, tuple[str, Path | None]] = {"poll": (f"/v1/videos/{video}", None)}
-        pictures = {"submit": (ROOT / "samples" / "coffee.jpg").read_bytes(), "submit-tiny": tiny.getvalue()}
-        for name, picture in pictures.items():
+        targets: dict[str, tuple[str, Path | None]] = {"poll": (f"/v1/videos/{video}", None)}
+        images = {"submit": (ROOT / "samples" / "coffee.jpg").read_bytes(), "submit-tiny": tiny.getvalue()}
+        for name, image in images.items():
             script = folder / f"{name}.lua"
-            script.write_text(_LUA % base64.b64encode(picture).decode())
-            asked[name] = ("/v1/videos", script)
+            script.write_text(_LUA % base64.b64encode(image).decode())
+            targets[name] = ("/v1/videos", script)
         with served(folder, options.loop):
             for what in options.what:
-                compare(what, *asked[what], key, rounds=options.rounds, seconds=options.seconds)
+                compare(what, *targets[what], key, rounds=options.rounds, seconds=options.seconds)
 
 
 def compare(what: str, path: str, script: Path | None, key: str, *, rounds: int, seconds: int) -> None:
-    """Rounds in turns, so that a busy machine is busy for both."""
+    """Run the rounds in turns, so that other load affects both alike."""
     found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in PORTS}
     for _ in range(rounds + 1):
         for name, port in PORTS.items():
-            _empty_line()
+            _empty_queue()
             found[name].append(wrk(port, path, key, seconds=seconds, script=script))
     for name, rows in found.items():
-        rate, p50, p95 = (statistics.median(column) for column in zip(*rows[1:], strict=True))  # the first warms up
+        rate, p50, p95 = (
+            statistics.median(column) for column in zip(*rows[1:], strict=True)
+        )  # the first round warms up
         print(f"{what}, {name}: {rate:.0f} a second, p50 {p50:.1f} ms, p95 {p95:.1f} ms", flush=True)
     ratios = [ours[0] / twin[0] for ours, twin in zip(found["ours"][1:], found["twin"][1:], strict=True)]
     print(f"{what}: ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})", flush=True)

@@ -1,11 +1,11 @@
-"""Our I2VGen-XL engine against diffusers' own pipeline: same weights, picture, noise and settings.
+"""Compares our I2VGen-XL engine with diffusers' own pipeline: same weights, image, noise and settings.
 
     python tests/benchmarks/engine.py --size tiny|bench|full [--device cuda:0] [--peer published|current]
 
-Both run as processes of their own and take turns, so that whatever else the machine does hits both; the first turn
-warms up and compares the outputs. `--peer published` makes an environment of the releases that the model was last
-supported on, below `--cache`; `--peer current` (the default on CUDA) uses the installed diffusers, whose pipeline only
-runs with another text conditioning there: good for timing, not for comparing.
+Both run as processes of their own and take turns, so that other load affects both alike; the first turn
+warms up and compares the outputs. `--peer published` creates an environment with the releases that the model was last
+supported on, below `--cache`; `--peer current` (the default on CUDA) uses the installed diffusers, whose pipeline
+conditions on the text differently there: good for timing, not for comparing outputs.
 """
 
 import argparse
@@ -35,37 +35,37 @@ LONG_STEPS = 50
 
 
 class Runner:
-    """A process that answers one JSON line with another."""
+    """A process that responds to each JSON line with one JSON line."""
 
     def __init__(self, command: list[str]) -> None:
         environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
         )
-        self.about = self._answer()
+        self.info = self._read_response()
 
     def run(self, request: dict[str, Any], out: Path | None = None) -> dict[str, Any]:
         assert self.process.stdin
         self.process.stdin.write(json.dumps(request | {"out": str(out) if out else None}) + "\n")
         self.process.stdin.flush()
-        return self._answer()
+        return self._read_response()
 
     def close(self) -> None:
         assert self.process.stdin
         self.process.stdin.close()
         self.process.wait(timeout=60)
 
-    def _answer(self) -> dict[str, Any]:
+    def _read_response(self) -> dict[str, Any]:
         assert self.process.stdout
         for line in self.process.stdout:
             if line.startswith("{"):
-                answer: dict[str, Any] = json.loads(line)
-                return answer
-        raise SystemExit("The process above ended without an answer.")
+                response: dict[str, Any] = json.loads(line)
+                return response
+        raise SystemExit("The process above exited without a response.")
 
 
 def published_environment(cache: Path) -> str:
-    """Python of an environment with the published releases; torch comes from here where it is the right one."""
+    """Return the Python of an environment with the published releases. It uses our torch if the version matches."""
     folder, done = cache / "peer-env", cache / "peer-env" / "ready"
     python = str(folder / "bin" / "python")
     if done.exists():
@@ -76,7 +76,7 @@ def published_environment(cache: Path) -> str:
 
     if torch.__version__.split("+")[0] == TORCH:
         packages = next((folder / "lib").glob("python*/site-packages"))
-        # Last in the path: it fills in torch and hides nothing that was installed above.
+        # Last in the path: it adds torch and hides nothing that was installed above.
         (packages / "zz_torch.pth").write_text(f"{Path(torch.__file__).parents[1]}\n")
     else:
         subprocess.run([python, "-m", "pip", "install", "-q", f"torch=={TORCH}"], check=True)
@@ -103,10 +103,10 @@ def compare(ours: Path, theirs: Path) -> str:
 
 def report(label: str, ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> None:
     def median(runs: list[dict[str, Any]], key: str) -> float:
-        return statistics.median(run[key] for run in runs)
+        return float(statistics.median(run[key] for run in runs))
 
     def ratio(key: str) -> float:
-        return statistics.median(b[key] / a[key] for a, b in zip(ours, theirs, strict=True))
+        return float(statistics.median(b[key] / a[key] for a, b in zip(ours, theirs, strict=True)))
 
     def denoise(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [run | {"denoise_seconds": run["seconds"] - run["decode_seconds"]} for run in runs]
@@ -115,7 +115,7 @@ def report(label: str, ours: list[dict[str, Any]], theirs: list[dict[str, Any]])
     print(f"\n{label}: medians of {len(ours)}, and the median of the ratios of neighbouring turns")
     print("| stage | ours, s | diffusers, s | ratio |\n|---|---|---|---|")
     for stage, key in (
-        ("whole clip", "seconds"),
+        ("whole video", "seconds"),
         ("encode and denoise", "denoise_seconds"),
         ("decode", "decode_seconds"),
     ):

@@ -1,4 +1,4 @@
-"""Our engine as a process that answers one JSON line with another, in the terms of engine_peer.py.
+"""Our engine as a process that responds to each JSON line with one JSON line, in the format of engine_peer.py.
 
 engine_ours.py FOLDER DEVICE
 """
@@ -22,21 +22,21 @@ from inference.images import decode_image
 def serve(folder: str, device: str) -> None:
     engine = I2VGenXLEngine(folder, device)
     engine.load()
-    answer({"ready": True})
+    write_response({"ready": True})
     for line in sys.stdin:
         fields = json.loads(line)
         image, out = fields.pop("image"), fields.pop("out")
-        answer(run(engine, GenerationRequest(**fields), image, out))
+        write_response(run(engine, GenerationRequest(**fields), image, out))
 
 
 def run(engine: I2VGenXLEngine, request: GenerationRequest, image: str, out: str | None) -> dict[str, Any]:
-    picture = decode_image(Path(image).read_bytes())
+    source_image = decode_image(Path(image).read_bytes())
     on_cuda = engine.device.startswith("cuda")
     if on_cuda:
         torch.cuda.reset_peak_memory_stats()
     times: list[float] = []
     start = time.perf_counter()
-    latents = engine.denoise(request, picture, lambda _step, _total: times.append(time.perf_counter()))
+    latents = engine.denoise(request, source_image, lambda _step, _total: times.append(time.perf_counter()))
     denoised = time.perf_counter()
     frames = engine.decode(latents, request, lambda _step, _total: None)
     end = time.perf_counter()
@@ -51,7 +51,7 @@ def run(engine: I2VGenXLEngine, request: GenerationRequest, image: str, out: str
     }
 
 
-def answer(message: dict[str, Any]) -> None:
+def write_response(message: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 

@@ -1,6 +1,6 @@
-"""diffusers' own I2VGenXLPipeline as a process that answers one JSON line with another; also makes checkpoints.
+"""diffusers' own I2VGenXLPipeline as a process that responds to each JSON line with one; also creates checkpoints.
 
-Runs in an environment of its own (see engine.py), so it imports nothing of ours.
+It runs in an environment of its own (see engine.py), so it imports none of our modules.
 
     engine_peer.py make FOLDER SIZE DEVICE          a checkpoint of random weights
     engine_peer.py serve FOLDER DEVICE CLIP_SKIP    one request a line until the input ends
@@ -52,11 +52,11 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 def make(folder: Path, size: str, device: str) -> None:
-    """Random weights, none of them zero: zeroed layers would hide differences. Half precision where on CUDA."""
+    """Create random weights, none of them zero: zeroed layers would hide differences. On CUDA in half precision."""
     shape, half = SIZES[size], device.startswith("cuda")
     torch.manual_seed(0)
     with torch.device(device):
-        unet = I2VGenXLUNet(**shape["unet"])
+        unet: Any = I2VGenXLUNet(**shape["unet"])
         vae = AutoencoderKL(
             **shape["vae"],
             down_block_types=("DownEncoderBlock2D",) * 4,
@@ -73,7 +73,7 @@ def make(folder: Path, size: str, device: str) -> None:
         for parameter in unet.parameters():
             if not parameter.any():
                 torch.nn.init.normal_(parameter, std=0.02)
-    pipeline = I2VGenXLPipeline(
+    pipeline: Any = I2VGenXLPipeline(
         vae=vae,
         text_encoder=text,
         tokenizer=CLIPTokenizer.from_pretrained(TINY / "tokenizer"),
@@ -84,50 +84,51 @@ def make(folder: Path, size: str, device: str) -> None:
     )
     pipeline.to(dtype=torch.float16 if half else torch.float32)
     pipeline.save_pretrained(folder, variant="fp16" if half else None)
-    # Newer tokenizers save one file; the two classic ones are what checkpoints of this model have.
+    # Newer tokenizers save one file; checkpoints of this model have the two classic ones.
     shutil.copytree(TINY / "tokenizer", folder / "tokenizer", dirs_exist_ok=True)
 
 
 def serve(folder: str, device: str, clip_skip: int | None) -> None:
-    """Answers each request with its seconds, of which so many for decoding, and the peak of device memory."""
+    """Respond to each request with its seconds, the seconds for decoding, and the peak of device memory."""
     # The pipeline draws the image latent from the global random state; the mode makes outputs comparable.
-    DiagonalGaussianDistribution.sample = lambda self, generator=None: self.mode()
+    setattr(DiagonalGaussianDistribution, "sample", lambda self, generator=None: self.mode())  # noqa: B010 (a method)
     half = device.startswith("cuda")
-    pipeline = I2VGenXLPipeline.from_pretrained(
+    pipeline: Any = I2VGenXLPipeline.from_pretrained(
         folder, torch_dtype=torch.float16 if half else torch.float32, variant="fp16" if half else None
     )
     pipeline.to(device)
     pipeline.set_progress_bar_config(disable=True)
-    stock, seen = pipeline.decode_latents, {}
+    original = pipeline.decode_latents
+    seen: dict[str, Any] = {}
 
     def decode_latents(latents: torch.Tensor, **options: Any) -> Any:
         synchronize(device)
         start = time.perf_counter()
-        video = stock(latents, **options)
+        video = original(latents, **options)
         synchronize(device)
         seen.update(latents=latents.float().cpu().numpy(), decode_seconds=time.perf_counter() - start)
         return video
 
     pipeline.decode_latents = decode_latents
-    answer({"ready": True, "parameters": sum(p.numel() for p in pipeline.unet.parameters())})
+    write_response({"ready": True, "parameters": sum(p.numel() for p in pipeline.unet.parameters())})
     for line in sys.stdin:
         request = json.loads(line)
         if half:
             torch.cuda.reset_peak_memory_stats()
-        picture = Image.open(request["image"]).convert("RGB")
+        image = Image.open(request["image"]).convert("RGB")
         start = time.perf_counter()
-        frames = run(pipeline, request, picture, clip_skip)
+        frames = run(pipeline, request, image, clip_skip)
         seconds = time.perf_counter() - start
         if request["out"]:
             np.savez(request["out"], latents=seen["latents"], frames=(frames * 255).round().astype(np.uint8))
         peak = torch.cuda.max_memory_allocated() >> 20 if half else 0
-        answer({"seconds": seconds, "decode_seconds": seen["decode_seconds"], "peak_mb": peak})
+        write_response({"seconds": seconds, "decode_seconds": seen["decode_seconds"], "peak_mb": peak})
 
 
-def run(pipeline: Any, request: dict[str, Any], picture: Image.Image, clip_skip: int | None) -> Any:
+def run(pipeline: Any, request: dict[str, Any], image: Image.Image, clip_skip: int | None) -> Any:
     return pipeline(
         prompt=request["prompt"],
-        image=picture,
+        image=image,
         width=request["width"],
         height=request["height"],
         num_frames=request["num_frames"],
@@ -145,7 +146,7 @@ def synchronize(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def answer(message: dict[str, Any]) -> None:
+def write_response(message: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 

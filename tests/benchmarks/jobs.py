@@ -1,4 +1,4 @@
-"""Figures of the job system: `python tests/benchmarks/jobs.py`, or with names of its functions, such as `claim busy`.
+"""Measures the job system: `python tests/benchmarks/jobs.py`, or with names of its functions, such as `claim busy`.
 
 Two noisy cores share the work with PostgreSQL and the workers: read medians and ratios. Results of record: RESULTS.md.
 """
@@ -10,19 +10,20 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-sys.path.insert(0, str(Path(__file__).parent))
-from portal_process import benchmark_site, engine_of, worker
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tests.benchmarks.portal_process import benchmark_site, engine_of, worker
 
 SCRIPTED = ("--model", "scripted")
 
 
 def claim() -> None:
-    """Time of one claim with 25,000 and 250,000 jobs queued by 50 teams."""
+    """Measure one claim with 25,000 and 250,000 jobs queued by 50 teams."""
     from accounts.quota.models import Plan
 
     teams = [team_of(f"claim{number}") for number in range(50)]
@@ -36,7 +37,7 @@ def claim() -> None:
 
 
 def history() -> None:
-    """Time of one claim where a single team has a million closed jobs and 1,000 queued ones."""
+    """Measure one claim where a single team has a million finished jobs and 1,000 queued ones."""
     from django.db import connection
 
     from accounts.quota.models import Plan
@@ -46,7 +47,7 @@ def history() -> None:
     Plan.objects.update(max_running=1_000)
     fill([team], 1)
     closed = {
-        # In the order of time, like UUIDv7.
+        # Ordered by time, like UUIDv7.
         "id": "(lpad(to_hex(number), 12, '0') || '70008000000000000000')::uuid",
         "state": "'completed'",
         "result_key": "'x'",
@@ -59,26 +60,32 @@ def history() -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"{into} SELECT {values} FROM jobs_job job, generate_series(1, 1000000) number")  # noqa: S608
     fill([team], 1_000)
-    report("claim beside a million closed jobs, before ANALYZE", time_claims(200), "ms")
+    report("claim beside a million finished jobs, before ANALYZE", time_claims(200), "ms")
     analyse()
-    report("claim beside a million closed jobs, after it", time_claims(200), "ms")
+    report("claim beside a million finished jobs, after it", time_claims(200), "ms")
 
 
 def time_claims(count: int) -> list[float]:
-    """Milliseconds of each."""
-    from jobs.queue.claim import claim_job
-
+    """Return the milliseconds of each."""
     times = []
     for _ in range(count):
         started = time.perf_counter()
-        claimed = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["scripted"], vram_mb=0)
+        claim_next()
         times.append((time.perf_counter() - started) * 1000)
-        assert claimed is not None
     return times
 
 
+def claim_next() -> Any:
+    """Claim the next job, as a worker does."""
+    from jobs.queue.claim import claim_job
+
+    job = claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["scripted"], vram_mb=0)
+    assert job is not None
+    return job
+
+
 def latency() -> None:
-    """Accepted to claimed on an idle system: from the commit of the submit to the database's start time of the job."""
+    """Measure the time from accepted to claimed on an idle system, by the database's clock."""
     from jobs.models import Job
 
     team = team_of("latency")
@@ -88,14 +95,15 @@ def latency() -> None:
             drain()
             time.sleep(0.05)
     jobs = Job.objects.filter(team=team.team)
-    report("accepted to claimed", [(job.started_at - job.created_at).total_seconds() * 1000 for job in jobs], "ms")
+    waits = [(job.started_at - job.created_at).total_seconds() * 1000 for job in jobs if job.started_at]
+    report("accepted to claimed", waits, "ms")
 
 
 def throughput(count: int = 600) -> None:
-    """Jobs a second through one worker whose engine takes no time: 8 frames of 64x64 in one colour.
+    """Measure jobs per second through one worker whose engine takes no time: 8 frames of 64x64 in one colour.
 
-    Everything else is real: claim, lease, picture read, frames handed over as a file, H.264 and poster encoded, both
-    stored, job closed and charged. The processor time a job says more than the rate where other work keeps cores busy.
+    Everything else is real: claim, lease, reading the image, passing the frames as a file, encoding H.264 and poster,
+    storing both, finishing and charging the job. The processor time per job says more than the rate under other load.
     """
     team = team_of("throughput")
     fill([team], count)
@@ -109,7 +117,7 @@ def throughput(count: int = 600) -> None:
 
 
 def busy() -> None:
-    """Share of wall time that the engine works while there is a backlog: 2 s of denoising a clip, 512x512x16."""
+    """Measure the share of time that the engine works with a backlog: 2 s of denoising per video, 512x512x16."""
     from jobs.models import Job
 
     team = team_of("busy")
@@ -117,57 +125,55 @@ def busy() -> None:
     with worker(*SCRIPTED):
         drain()
     jobs = list(Job.objects.filter(team=team.team).order_by("started_at"))
-    wall = (jobs[-1].started_at - jobs[0].started_at).total_seconds()
+    starts = [job.started_at for job in jobs if job.started_at]
+    wall = (starts[-1] - starts[0]).total_seconds()
     engine_seconds = sum(job.gpu_seconds or 0 for job in jobs[:-1])
     print(f"engine busy with a backlog: {100 * engine_seconds / wall:.1f} % of {wall:.0f} s")
 
 
 def fairness() -> None:
-    """Shares of claims by teams of weights 1:1:2:4, and the wait of one job behind another team's 20,000."""
+    """Measure the claims of teams with weights 1:1:2:4, and the wait of one job behind another team's 20,000."""
     from accounts.quota.models import Plan, Wallet
     from jobs.models import Job
-    from jobs.queue.claim import claim_job
 
     teams = [team_of(f"weight{number}") for number in range(4)]
     for team, weight in zip(teams, (1, 1, 2, 4), strict=True):
         plan, _ = Plan.objects.get_or_create(name=f"weight {weight}", weight=weight, max_running=100_000)
         Wallet.objects.filter(team=team.team).update(plan=plan)
         fill([team], 2_000)
-    taken = Counter(
-        claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["scripted"], vram_mb=0).team_id for _ in range(1_600)
-    )
-    print("claims by weight 1:1:2:4:", [taken[team.team.pk] for team in teams])
+    claims = Counter(claim_next().team_id for _ in range(1_600))
+    print("claims by weight 1:1:2:4:", [claims[team.team.pk] for team in teams])
     flood, late = team_of("flood"), team_of("late")
     Plan.objects.update(max_running=1_000_000)
     Job.objects.filter(state="queued").update(not_before="2100-01-01T00:00:00Z")
     fill([flood], 20_000)
     for _ in range(100):
-        claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["scripted"], vram_mb=0)
+        claim_next()
     job = submit(late, steps=10)
     position = 1
-    while claim_job(pool="cpu", worker_id=uuid.uuid4(), models=["scripted"], vram_mb=0).pk != job.pk:
+    while claim_next().pk != job.pk:
         position += 1
     print(f"a late team's single job behind a flood of 20,000 is claim number {position}")
 
 
 def recovery() -> None:
-    """From kill -9 of the engine child to the next child's first step."""
+    """Measure the time from kill -9 of the engine child until its job is queued again."""
     team = team_of("recovery")
     times = []
     for _ in range(5):
         with worker(*SCRIPTED) as process:
             job = submit(team, prompt="delay=0.05", steps=40)
-            wait(lambda job=job: fresh(job).steps_done > 0)
+            wait(partial(is_running, job))
             engine_of(process).kill()
             killed = time.perf_counter()
-            wait(lambda job=job: fresh(job).state == "queued")
+            wait(partial(is_queued, job))
             times.append((time.perf_counter() - killed) * 1000)
             drain()
     report("engine child killed to job queued again", times, "ms")
 
 
 def team_of(name: str) -> Any:
-    """A principal with a team of its own and credits enough."""
+    """Create a principal with its own team and enough credits."""
     from accounts.auth.principals import Principal
     from accounts.models import User
     from accounts.roles import SCOPES_OF_ROLE, Role
@@ -209,7 +215,7 @@ def submit(team: Any, **changes: Any) -> Any:
 
 
 def fill(teams: list[Any], count: int, **changes: Any) -> None:
-    """Queues `count` jobs at once, with their money and their picture, past the submit."""
+    """Queue `count` jobs at once, with their credits and their image, without the submit."""
     from django.core.files.base import ContentFile
     from django.core.files.storage import default_storage
     from django.db import transaction
@@ -245,23 +251,28 @@ def analyse() -> None:
         cursor.execute("VACUUM ANALYZE jobs_job")
 
 
-def fresh(job: Any) -> Any:
+def is_running(job: Any) -> bool:
     job.refresh_from_db()
-    return job
+    return bool(job.steps_done > 0)
+
+
+def is_queued(job: Any) -> bool:
+    job.refresh_from_db()
+    return bool(job.state == "queued")
 
 
 def cpu_seconds(process: subprocess.Popen[bytes]) -> dict[str, float]:
-    """What a worker, its engine child and PostgreSQL have used so far."""
+    """Return the processor seconds of a worker, its engine child and PostgreSQL so far."""
     servers = [found for found in psutil.Process().children(recursive=True) if found.name() == "postgres"]
     parts = {"worker": [psutil.Process(process.pid)], "engine child": [engine_of(process)], "PostgreSQL": servers}
     return {who: sum(sum(found.cpu_times()[:2]) for found in of_it) for who, of_it in parts.items()}
 
 
 def drain() -> None:
-    """Waits until nothing is queued or running."""
+    """Wait until nothing is queued or running."""
     from jobs.models import Job
 
-    # Seldom: the asking itself takes from the two cores.
+    # At long intervals: the query itself uses the two cores.
     wait(lambda: not Job.objects.filter(state__in=["queued", "in_progress"]).exists(), 600, pause_seconds=0.1)
 
 
@@ -289,5 +300,5 @@ if __name__ == "__main__":
         with benchmark_site():
             BENCHMARKS[names[0]]()
     for name in names if len(names) > 1 else []:
-        # Each on servers of its own: a quarter of a million queued jobs would weigh on the next figure.
+        # Each on its own servers: a quarter of a million queued jobs would affect the next measurement.
         subprocess.run([sys.executable, __file__, name], check=True)

@@ -1,4 +1,4 @@
-"""A site in this process with a large team, and its member who asks for pages."""
+"""A site in this process with a large team, and a member who requests pages."""
 
 import statistics
 import time
@@ -32,7 +32,7 @@ class Member:
         self.client.force_login(self.user, backend="allauth.account.auth_backends.AuthenticationBackend")
 
     def administer(self) -> None:
-        """Staff, whose session has shown a second factor."""
+        """Make the member an administrator whose session has used a second factor."""
         from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
         self.user.is_staff = self.user.is_superuser = True
@@ -58,16 +58,16 @@ class Site(Member):
         self._is_published = False
 
     def publish(self) -> None:
-        """So many published videos, once."""
+        """Publish VIDEOS videos, once."""
         if not self._is_published:
             fill(self.user, self.team)
             self._is_published = True
 
-    def time(self, asked: Any) -> "Times":
-        """Of so many GETs, the first three left out."""
+    def time(self, target: Any) -> "Times":
+        """Measure TIMES GET requests after three that warm up."""
         from django.db import connection
 
-        client, address = asked if isinstance(asked, tuple) else (self.client, asked)
+        client, url = target if isinstance(target, tuple) else (self.client, target)
         times = Times()
         for number in range(TIMES + 3):
             if number == 3:
@@ -75,11 +75,11 @@ class Site(Member):
                 database = psutil.Process(connection.connection.info.backend_pid)
                 before = database.cpu_times()
             started, worked = time.perf_counter(), time.process_time()
-            answer = address() if callable(address) else client.get(address)
-            body = answer.getvalue()  # of a streamed answer, too
+            response = url() if callable(url) else client.get(url)
+            body = response.getvalue()  # of a streamed response, too
             times.clock.append((time.perf_counter() - started) * 1000)
             times.processor.append((time.process_time() - worked) * 1000)
-            assert answer.status_code == 200 and body, (address, answer.status_code)
+            assert response.status_code == 200 and body, (url, response.status_code)
         after = database.cpu_times()
         times.database = (after.user + after.system - before.user - before.system) * 1000 / TIMES
         return times
@@ -87,7 +87,7 @@ class Site(Member):
 
 @dataclass
 class Times:
-    """Milliseconds of each call on the clock, and of this process; of the database's process on the average."""
+    """Milliseconds of each request by the clock and of this process; of the database's process on average."""
 
     clock: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
@@ -104,7 +104,7 @@ def _spread(times: list[float]) -> str:
 
 
 def fill(user: Any, team: Any) -> None:
-    """Videos, publications, one collection and some favourites, past all services."""
+    """Create videos, publications, one collection and some favourites, without the services."""
     import random
 
     from django.db import connection

@@ -1,7 +1,7 @@
-"""Figures of the lists with many videos in one team: `python tests/benchmarks/lists.py [gallery usage videos]`.
+"""Measures the lists with many videos in one team: `python tests/benchmarks/lists.py [gallery usage videos]`.
 
-Each measure is one GET through the whole site, middleware and templates included, as a signed-in member. Targets: a
-95th percentile of at most 100 ms with 100,000 publications, of 50 ms with 1,000,000 videos. Beside other work the
+Each measurement is one GET through the whole site, with middleware and templates, as a signed-in member. Targets: a
+95th percentile of at most 100 ms with 100,000 publications, of 50 ms with 1,000,000 videos. Under other load the
 processor times say more than the clock. Results of record: RESULTS.md.
 """
 
@@ -11,13 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
-from listed_site import VIDEOS, Member, Site
-from portal_process import benchmark_site
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tests.benchmarks.listed_site import VIDEOS, Member, Site
+from tests.benchmarks.portal_process import benchmark_site
 
 
 def gallery(site: Site) -> dict[str, str]:
-    """Pages of the gallery by what is asked of them."""
+    """Return pages of the gallery by name."""
     from common.ids import public_id
     from jobs.galleries.models import Collection, Publication
 
@@ -100,43 +100,42 @@ _LEDGER = """
 
 
 def videos(site: Site) -> dict[str, Any]:
-    """All lists of a team with a million videos, and some of one with ten beside it; the desk; the metrics."""
-    from many_jobs import MILLION, SMALL, fill_traces, fill_videos
+    """Return the lists of a team with a million videos, some of one with ten, the administration, and the metrics."""
+    from tests.benchmarks.many_jobs import MILLION, SMALL, fill_traces, fill_videos
 
     site.publish()
-    small, desk = Member("small@example.com"), Member("desk@example.com")
-    desk.administer()
+    small, admin = Member("small@example.com"), Member("admin@example.com")
+    admin.administer()
     fill_videos(site.team, site.user, first=1, last=MILLION // 2)
     fill_videos(small.team, small.user, first=MILLION // 2 + 1, last=MILLION // 2 + SMALL)
     fill_videos(site.team, site.user, first=MILLION // 2 + SMALL + 1, last=MILLION + SMALL)
     fill_traces(site.team)
-    return among_a_million(site, small, desk)
+    return among_a_million(site, small, admin)
 
 
-def among_a_million(site: Site, small: Member, desk: Member) -> dict[str, Any]:
-    """What is asked, by name."""
-    from many_jobs import MILLION, QUESTIONS
-
+def among_a_million(site: Site, small: Member, admin: Member) -> dict[str, Any]:
+    """Return the URLs to measure, by name."""
     from accounts.quota.models import Plan
     from jobs.models import Job
+    from tests.benchmarks.many_jobs import MILLION, QUERIES
 
     Plan.objects.update(requests_per_minute=None)
     middle = Job.objects.for_team(site.team).order_by("-id")[MILLION // 2]
     moment = int(middle.created_at.timestamp())
     known = {"middle": middle.public_id, "moment": moment, "next_day": moment + 86_400}
-    asked: dict[str, Any] = {what: f"/v1/videos?{question.format(**known)}" for what, question in QUESTIONS.items()}
+    urls: dict[str, Any] = {what: f"/v1/videos?{query.format(**known)}" for what, query in QUERIES.items()}
     for what in ("first page", "expired", "rare model", "common word", "rare word", "absent word"):
-        asked[f"team of ten, {what}"] = (small.client, f"/v1/videos?{QUESTIONS[what]}")
+        urls[f"team of ten, {what}"] = (small.client, f"/v1/videos?{QUERIES[what]}")
     pages = {"": "", "failed": "state=failed", "rare word": "q=okapi", "deep": f"after={middle.public_id}"}
-    asked |= {f"history page, {what}": f"/history?{question}" for what, question in pages.items()}
+    urls |= {f"history page, {what}": f"/history?{query}" for what, query in pages.items()}
     others = ("/gallery", "/v1/gallery", "/gallery/collections", "/v1/collections", "/batches", "/v1/batches")
-    asked |= {address: address for address in others}
-    asked |= {f"desk, {page}": (desk.client, f"/admin/{page}") for page in ("", "?days=90", "jobs/job/")}
-    return asked | {"metrics": scrape}
+    urls |= {url: url for url in others}
+    urls |= {f"administration, {page}": (admin.client, f"/admin/{page}") for page in ("", "?days=90", "jobs/job/")}
+    return urls | {"metrics": scrape}
 
 
 def scrape() -> Any:
-    """A scrape that finds no text kept from the one before."""
+    """Scrape the metrics with an empty cache."""
     from django.conf import settings
     from django.test import Client
 
@@ -147,7 +146,7 @@ def scrape() -> Any:
     return Client().get("/metrics", headers={"Authorization": "Bearer benchmark"})
 
 
-# A list of named measures: each gives the addresses to time.
+# Named measurements: each returns the URLs to time.
 MEASURES: dict[str, Callable[[Site], dict[str, Any]]] = {"gallery": gallery, "usage": usage, "videos": videos}
 
 
@@ -155,8 +154,8 @@ def main(names: list[str]) -> None:
     with benchmark_site():
         site = Site()
         for name in names or list(MEASURES):
-            for what, asked in MEASURES[name](site).items():
-                print(f"{name}, {what}: {site.time(asked)}; load {os.getloadavg()[0]:.1f}", flush=True)
+            for what, url in MEASURES[name](site).items():
+                print(f"{name}, {what}: {site.time(url)}; load {os.getloadavg()[0]:.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""A million videos, past all services: of one large team, of many others, and ten of a small one among them."""
+"""A million videos, created without the services: of one large team, of many others, and ten of a small one."""
 
 from typing import Any
 
 MILLION, SMALL = 1_000_000, 10
-# Ids as UUIDv7 has them: milliseconds first, a quarter of a minute between two videos.
+# Ids like UUIDv7: milliseconds first, a quarter of a minute between two videos.
 _FILL = """
 INSERT INTO jobs_job ({columns})
 SELECT {values} FROM jobs_job pattern, generate_series(%(first)s::int, %(last)s) n WHERE pattern.id = %(pattern)s
@@ -17,8 +17,8 @@ _CHINESE = (
     "微风 街道 下雨 夜晚 飘雪 篝火 烟雾 尘埃 波浪 转动 山谷 河流 草原 星空 月亮 城市 人群 微笑"
 )
 
-# What the API's list is asked for.
-QUESTIONS = {
+# Query strings of the API's list.
+QUERIES = {
     "first page": "",
     "100 a page": "limit=100",
     "deep page": "after={middle}",
@@ -50,10 +50,10 @@ QUESTIONS = {
 
 
 def fill_videos(team: Any, user: Any, *, first: int, last: int) -> None:
-    """Closed videos numbered from first to last, the later the newer; a few of them wait.
+    """Create finished videos numbered from first to last, the later the newer; a few of them are queued.
 
     2 in 100 failed, 1 was canceled, 3 in 100,000 expired; 1 in 10 is of another model, 1 in 50,000 of a third; 1 in 10
-    speaks Chinese; some words are rare.
+    has a Chinese prompt; some words are rare.
     """
     from django.db import connection
 
@@ -112,7 +112,7 @@ def fill_videos(team: Any, user: Any, *, first: int, last: int) -> None:
     pattern.delete()
 
 
-# What so many videos leave in other tables: three events each and two rows of the ledger, and their use by day.
+# Rows of these videos in other tables: three events and two rows of the ledger each, and their usage by day.
 _EVENTS = """
 INSERT INTO jobs_jobevent (job_id, kind, created_at, dispatched_at)
 SELECT job.id, kind, job.created_at, job.created_at
@@ -155,7 +155,7 @@ FROM (SELECT id, position FROM galleries_collection WHERE position > 0) collecti
 JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM galleries_publication) publication
     ON publication.place %% 100 + 1 = collection.position
 """
-_TALLY = """
+_METRIC_COUNTERS = """
 INSERT INTO jobs_metriccounter (kind, pool, model, detail, upper_bound, count, seconds, credits)
 SELECT state, pool, model, error_code, 60, count(*), 30 * count(*), count(charged_credits)
 FROM jobs_job WHERE state <> 'queued' GROUP BY state, pool, model, error_code
@@ -163,11 +163,11 @@ FROM jobs_job WHERE state <> 'queued' GROUP BY state, pool, model, error_code
 
 
 def fill_traces(team: Any) -> None:
-    """Of the videos that `fill_videos` made, and the team's batches and collections of them."""
+    """Create the related rows of the videos that `fill_videos` created, and the team's batches and collections."""
     from django.db import connection
 
     with connection.cursor() as cursor:
-        for statement in (_EVENTS, _LEDGER, _USE, _TALLY):
+        for statement in (_EVENTS, _LEDGER, _USE, _METRIC_COUNTERS):
             cursor.execute(statement)
         for statement in (_BATCHES, _ITEMS, _COLLECTIONS, _COLLECTED):
             cursor.execute(statement, {"team": team.pk})

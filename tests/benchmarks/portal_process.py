@@ -1,4 +1,4 @@
-"""A site of the benchmark's own: real PostgreSQL and Valkey in a temporary folder, and real workers on it."""
+"""A site for benchmarks: real PostgreSQL and Valkey in a temporary folder, and real workers."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ from portal.embedded.servers import EmbeddedServers, server_urls  # noqa: E402 (
 
 @contextmanager
 def benchmark_site(**variables: str) -> Iterator[None]:
-    """Servers up, Django set up, tables made. Environment variables by keyword. Once a process."""
+    """Start the servers, set up Django and create the tables. variables: environment variables. Once per process."""
     with tempfile.TemporaryDirectory(prefix="mts-") as name:
         Path(name).chmod(0o755)  # as root, the database runs as a user of its own
         os.environ.update(
@@ -46,7 +46,7 @@ def benchmark_site(**variables: str) -> Iterator[None]:
 
 @contextmanager
 def worker(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A running `manage.py gpuworker`, ready for jobs."""
+    """Run a `manage.py gpuworker` that is ready for jobs."""
     from jobs.models import Worker
 
     process = subprocess.Popen([sys.executable, "manage.py", "gpuworker", "--device", "cpu", *arguments], cwd=ROOT)

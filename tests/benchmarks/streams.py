@@ -1,8 +1,8 @@
-"""A thousand event streams on one `live` process beside a `web` process: `python tests/benchmarks/streams.py`.
+"""Measures a thousand event streams on one ASGI process beside a WSGI process: `python tests/benchmarks/streams.py`.
 
-One client for each of as many running videos; each video tells of its progress every 5 s and shows a preview of some
-8 kB every 10 s. Meanwhile the newest page of `GET /v1/videos` is asked for at `web`, ten times a second. Targets:
-100 ms at the 95th percentile there, no event lost, a pool of connections that never runs dry. Of record: RESULTS.md.
+There is one client for each running video; each video reports its progress every 5 s and a preview of some
+8 kB every 10 s. Meanwhile the newest page of `GET /v1/videos` is requested from `web`, ten times a second. Targets:
+100 ms at the 95th percentile there, no event lost, no exhausted connection pool. Results of record: RESULTS.md.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ from typing import Any
 import httpx
 import psutil
 
-sys.path.insert(0, str(Path(__file__).parent))
-from portal_process import ROOT, benchmark_site
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tests.benchmarks.portal_process import ROOT, benchmark_site
 
 SECONDS = 60
 PROGRESS_EVERY, PREVIEW_EVERY = 5, 10
@@ -32,10 +32,10 @@ POOL = 10
 
 
 class Clients:
-    """So many open streams, read in one event loop. `heard` counts events by video."""
+    """Open streams, read in one event loop. received: the number of events by video."""
 
     def __init__(self, port: int, key: str, jobs: list[Any]) -> None:
-        self.heard: Counter[str] = Counter()
+        self.received: Counter[str] = Counter()
         self.open = self.ended = 0
         self._port, self._key, self._jobs = port, key, jobs
         self._thread = threading.Thread(target=lambda: asyncio.run(self._all()), daemon=True)
@@ -55,11 +55,11 @@ class Clients:
             status = await reader.readline()
             assert b" 200 " in status, status
             while not (line := await reader.readline()).startswith(b"event: status"):
-                assert line, "it ended before it began"
+                assert line, "the stream ended before its first event"
         self.open += 1
         async for line in reader:
             if line.startswith(b"event: ") and line != b"event: status\n":
-                self.heard[video] += 1
+                self.received[video] += 1
         self.open -= 1
         self.ended += 1
 
@@ -91,28 +91,28 @@ def measure(web: int, live: int, live_process: psutil.Process, key: str, jobs: l
     print(f"streams held: {clients.open} of {len(jobs)}, after {time.perf_counter() - started:.0f} s", flush=True)
     sessions: Counter[str] = Counter()
     stop = threading.Event()
-    watch = threading.Thread(target=watch_sessions, args=(sessions, stop))
-    told: Counter[str] = Counter()
-    tell = threading.Thread(target=publish_events, args=(jobs, told))
+    monitor = threading.Thread(target=watch_sessions, args=(sessions, stop))
+    published: Counter[str] = Counter()
+    publisher = threading.Thread(target=publish_events, args=(jobs, published))
     cpu = sum(live_process.cpu_times()[:2])
-    watch.start()
-    tell.start()
+    monitor.start()
+    publisher.start()
     times = time_list(web, key, SECONDS)
-    tell.join()
+    publisher.join()
     time.sleep(3)
     used = (sum(live_process.cpu_times()[:2]) - cpu) / (SECONDS + 3)
     held_mb = live_process.memory_info().rss / 1e6
     still_open = clients.open
-    end_all(jobs)
+    finish_all(jobs)
     give_up = time.monotonic() + 60
     while clients.ended < len(jobs) and time.monotonic() < give_up:
         time.sleep(0.1)
     stop.set()
-    watch.join()
-    delivered, published = sum(clients.heard.values()), sum(told.values())
-    lost = sum(max(0, count - clients.heard[video]) for video, count in told.items())
-    print(f"open to the end: {still_open}; ended by the videos' end: {clients.ended}")
-    print(f"events: {published} published, {delivered} delivered, {lost} lost ({published / SECONDS:.0f} a second)")
+    monitor.join()
+    delivered, sent = sum(clients.received.values()), sum(published.values())
+    lost = sum(max(0, count - clients.received[video]) for video, count in published.items())
+    print(f"open to the end: {still_open}; ended with their videos: {clients.ended}")
+    print(f"events: {sent} published, {delivered} delivered, {lost} lost ({sent / SECONDS:.0f} per second)")
     print(f"GET /v1/videos alone:  {shown(idle)}")
     print(f"GET /v1/videos beside: {shown(times)}")
     print(f"database sessions at most: live {sessions['live']} of a pool of {POOL}, web {sessions['web']}")
@@ -124,7 +124,7 @@ def measure(web: int, live: int, live_process: psutil.Process, key: str, jobs: l
 
 
 def running_jobs(count: int) -> tuple[str, list[Any]]:
-    """Videos in progress, without a worker; and a key of their team."""
+    """Create videos in progress, without a worker, and return a key of their team and the jobs."""
     from accounts.keys.services import create_api_key
     from accounts.models import User
     from accounts.quota.models import Plan
@@ -139,15 +139,15 @@ def running_jobs(count: int) -> tuple[str, list[Any]]:
     shape = {"width": 512, "height": 512, "num_frames": 16, "fps": 8, "steps": 100, "guidance_scale": 9.0, "seed": 7}
     words = {"model": "scripted", "prompt": "clouds pass", "resolution": "512p", "output_format": "mp4", "pool": "cpu"}
     lease = {"state": State.IN_PROGRESS, "attempt": 1, "lease_until": DatabaseNow()}
-    jobs = [Job(team=team, user=user, quoted_credits=30, **shape, **words, **lease) for _ in range(count)]  # type: ignore[misc]
+    jobs = [Job(team=team, user=user, quoted_credits=30, **shape, **words, **lease) for _ in range(count)]
     for job in jobs:
         job.lease_owner = job.pk
     Job.objects.bulk_create(jobs)
     return create_api_key(team=team, creator=user, name="streams")[1], jobs
 
 
-def publish_events(jobs: list[Any], told: Counter[str]) -> None:
-    """As so many workers would, evenly over the time."""
+def publish_events(jobs: list[Any], published: Counter[str]) -> None:
+    """Publish events as many workers would, evenly distributed over the time."""
     from jobs.events.event import preview_event, progress_event
     from jobs.events.publisher import publish
 
@@ -158,13 +158,13 @@ def publish_events(jobs: list[Any], told: Counter[str]) -> None:
             due = started + (turn + number / len(jobs)) * PROGRESS_EVERY
             time.sleep(max(0.0, due - time.monotonic()))
             publish(job.pk, progress_event(job.pk, attempt=1, step=turn + 1, steps=100))
-            told[job.public_id] += 1
+            published[job.public_id] += 1
             if turn % (PREVIEW_EVERY // PROGRESS_EVERY) == 0:
                 publish(job.pk, preview_event(job.pk, attempt=1, step=turn + 1, jpeg=jpeg))
-                told[job.public_id] += 1
+                published[job.public_id] += 1
 
 
-def end_all(jobs: list[Any]) -> None:
+def finish_all(jobs: list[Any]) -> None:
     from common.clock import DatabaseNow
     from jobs.models import Job
     from jobs.states import State
@@ -174,7 +174,7 @@ def end_all(jobs: list[Any]) -> None:
 
 
 def watch_sessions(most: Counter[str], stop: threading.Event) -> None:
-    """How many sessions each process has in the database, at most."""
+    """Record the maximal number of database sessions of each process."""
     from django.db import connection
 
     while not stop.wait(0.25):
@@ -186,7 +186,7 @@ def watch_sessions(most: Counter[str], stop: threading.Event) -> None:
 
 
 def time_list(port: int, key: str, seconds: float) -> list[float]:
-    """Milliseconds of each."""
+    """Return the milliseconds of each."""
     times = []
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}) as client:
         until = time.monotonic() + seconds
@@ -205,7 +205,7 @@ def shown(times: list[float]) -> str:
 
 @contextmanager
 def process(name: str, command: str, **variables: str) -> Iterator[tuple[int, psutil.Process]]:
-    """A web process by its command, on a port of its own; its sessions in the database bear its name."""
+    """Run a web process by its command, on its own port; its database sessions have its name."""
     port = _free_port()
     environment = {**os.environ, **variables, "PGAPPNAME": name, "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}"}
     words = command.format(port=port).split()

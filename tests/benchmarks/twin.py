@@ -1,9 +1,9 @@
 """A minimal FastAPI service on an asynchronous psycopg pool that does the same work as ours, for `against_twin.py`.
 
-It checks the key by its hash, counts the call by the same Redis script, reads a video scoped by the key's team and
-builds the same JSON; for a submit it decodes the picture by the same functions, stores it, reserves in one transaction
-(wallet, ledger, job, event, idempotency key) and holds the team to its plan's line. It has no pages, no roles, no wall,
-no quotas of credits or storage, and tells no place in the line.
+It checks the key by its hash, counts the request by the same Redis script, reads a video scoped by the key's team and
+builds the same JSON. For a submit it decodes the image by the same functions, stores it, reserves in one transaction
+(wallet, ledger, job, event, idempotency key) and enforces the plan's queue limit. It has no pages, no roles, no row
+policies, no quotas of credits or storage, and reports no queue position.
 """
 
 import asyncio
@@ -97,14 +97,14 @@ async def submit(body: Body, request: Request) -> Response:
     async with app.state.pool.connection() as connection:
         key = await caller(request, connection)
     job_id = new_id()
-    png, size = await asyncio.to_thread(_picture, body.image_base64)
+    png, size = await asyncio.to_thread(_image, body.image_base64)
     path = MEDIA / str(key["team_id"]) / job_id.hex / "source.png"
     await asyncio.to_thread(_store, path, png)
     width, height = frame_size(body.resolution, "auto", *size)
     fingerprint = hashlib.sha256(body.model_dump_json().encode()).digest()
     async with app.state.pool.connection() as connection, connection.transaction():
         run = connection.execute
-        # As ours: the credits first, whose row is the lock; then what hangs on them.
+        # As ours: the credits first, whose row is the lock; then the rows that depend on them.
         paid = await run(
             "UPDATE quota_wallet SET balance = balance - 5, reserved = reserved + 5"
             " WHERE team_id = %s AND balance >= 5 RETURNING balance",
@@ -146,10 +146,10 @@ async def submit(body: Body, request: Request) -> Response:
     return JSONResponse(as_json(job, str(request.base_url)), status_code=202)
 
 
-def _picture(text: str) -> tuple[bytes, tuple[int, int]]:
-    picture = decode_image(base64.b64decode(text, validate=True))
-    picture.thumbnail((2048, 2048))
-    return encode_png(picture), picture.size
+def _image(text: str) -> tuple[bytes, tuple[int, int]]:
+    image = decode_image(base64.b64decode(text, validate=True))
+    image.thumbnail((2048, 2048))
+    return encode_png(image), image.size
 
 
 def _store(path: Path, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --kills 20 --jobs 100 --seed 1`: exits with 1 when an invariant was violated."""
+"""`python -m tests.chaos --kills 20 --jobs 100 --seed 1`: exits with 1 if an invariant was violated."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""The faults, by name. Each breaks something at once; what must be mended later it leaves to the injector."""
+"""The faults, by name. Each breaks something immediately and registers later repairs with the injector."""
 
 import resource
 import shutil
@@ -9,9 +9,9 @@ from collections.abc import Callable
 import psutil
 
 from portal.embedded.servers import Server
-from tests.chaos.bells import bells_doubled, bells_forged, bells_lost
 from tests.chaos.injector import Fault, Injector, revive
 from tests.chaos.processes import Process
+from tests.chaos.wakeups import wakeups_doubled, wakeups_forged, wakeups_lost
 from tests.chaos.world import LEASE_TIMEOUT_SECONDS
 
 
@@ -43,7 +43,7 @@ def kill_both(injector: Injector) -> str:
 def _kill(name: str) -> Callable[[Injector], str]:
     def kill(injector: Injector) -> str:
         names = [known for known in injector.world.processes if known.startswith(name)]
-        chosen = injector.dice.choice(names)
+        chosen = injector.rng.choice(names)
         injector.world.processes[chosen].kill()
         return chosen
 
@@ -51,13 +51,13 @@ def _kill(name: str) -> Callable[[Injector], str]:
 
 
 def _freeze(*, child_too: bool) -> Callable[[Injector], str | None]:
-    """SIGSTOP beyond the lease, then SIGCONT: a zombie wakes up."""
+    """Send SIGSTOP for longer than the lease, then SIGCONT: the worker resumes as a zombie."""
 
     def freeze(injector: Injector) -> str | None:
         worker = injector.a_worker()
         if worker.frozen or not worker.alive:
             return None
-        seconds = LEASE_TIMEOUT_SECONDS + injector.dice.uniform(1, 2.5)
+        seconds = LEASE_TIMEOUT_SECONDS + injector.rng.uniform(1, 2.5)
         engine = worker.engine() if child_too else None
         worker.freeze(seconds)
         if engine is not None:
@@ -82,14 +82,19 @@ def _quietly(action: Callable[[], None]) -> None:
 
 
 def sigterm_storm(injector: Injector) -> str:
-    """All workers are told to stop, again and again."""
+    """Send SIGTERM to all workers repeatedly."""
+
+    def stop_all() -> None:
+        for worker in injector.world.workers:
+            worker.send(signal.SIGTERM)
+
     for pause in (0, 0.2, 0.5):
-        injector.later(pause, "storm", lambda: [worker.send(signal.SIGTERM) for worker in injector.world.workers])
+        injector.later(pause, "storm", stop_all)
     return "all workers"
 
 
 def valkey_killed(injector: Injector) -> str | None:
-    """Killed, and its data with it."""
+    """Kill Valkey and delete its data."""
     valkey = injector.world.valkey
     if injector.is_broken("valkey"):
         return None
@@ -101,7 +106,7 @@ def valkey_killed(injector: Injector) -> str | None:
         injector.world.lost_servers.discard(valkey.name)
         revive(valkey)
 
-    injector.later(injector.dice.uniform(0.5, 3), "valkey", back)
+    injector.later(injector.rng.uniform(0.5, 3), "valkey", back)
     return valkey.name
 
 
@@ -110,7 +115,7 @@ def valkey_frozen(injector: Injector) -> str | None:
     if injector.is_broken("valkey"):
         return None
     _send(valkey, signal.SIGSTOP)
-    injector.later(injector.dice.uniform(1, 4), "valkey", lambda: _send(valkey, signal.SIGCONT))
+    injector.later(injector.rng.uniform(1, 4), "valkey", lambda: _send(valkey, signal.SIGCONT))
     return valkey.name
 
 
@@ -120,7 +125,7 @@ def _send(server: Server, number: signal.Signals) -> None:
 
 
 def postgres_immediate(injector: Injector) -> str:
-    """What `pg_ctl stop -m immediate` does: every session is cut, the next start replays the log."""
+    """Do what `pg_ctl stop -m immediate` does: every session is cut, and the next start replays the log."""
     return _postgres(injector, signal.SIGQUIT)
 
 
@@ -131,14 +136,15 @@ def postgres_killed(injector: Injector) -> str:
 def _postgres(injector: Injector, number: signal.Signals) -> str:
     postgres = injector.world.postgres
     _send(postgres, number)
-    postgres._process.wait()
-    time.sleep(injector.dice.uniform(0, 1))
+    if postgres._process is not None:
+        postgres._process.wait()
+    time.sleep(injector.rng.uniform(0, 1))
     revive(postgres)
     return postgres.name
 
 
 def _line(injector: Injector) -> str:
-    return injector.dice.choice(list(injector.world.lines))
+    return injector.rng.choice(list(injector.world.lines))
 
 
 def connections_cut(injector: Injector) -> str:
@@ -148,7 +154,7 @@ def connections_cut(injector: Injector) -> str:
 
 
 def commit_swallowed(injector: Injector) -> str:
-    """The next COMMIT of a process is done, and the process is not told."""
+    """Execute the next COMMIT of a process, but drop the response."""
     name = _line(injector)
     injector.world.lines[name].swallow_commits += 1
     return name
@@ -160,12 +166,12 @@ def commit_swallowed_on_web(injector: Injector) -> str:
 
 
 def _partition(*, silent: bool) -> Callable[[Injector], str]:
-    """One worker cannot reach the database for longer than its lease: refused, or never answered."""
+    """Cut one worker off from the database for longer than its lease: refused, or without a response."""
 
     def partition(injector: Injector) -> str:
         worker = injector.a_worker()
         line = injector.world.lines[worker.name]
-        until = time.monotonic() + LEASE_TIMEOUT_SECONDS + injector.dice.uniform(1, 3)
+        until = time.monotonic() + LEASE_TIMEOUT_SECONDS + injector.rng.uniform(1, 3)
         if silent:
             line.silent_until = until
         else:
@@ -177,16 +183,16 @@ def _partition(*, silent: bool) -> Callable[[Injector], str]:
 
 
 def disk_full(injector: Injector) -> str | None:
-    """No worker and no web process can write another byte to a file (RLIMIT_FSIZE: needs no root, and no real disk).
+    """Keep the workers and the web process from writing to files (RLIMIT_FSIZE needs neither root nor a real disk).
 
-    A limit of some hundred bytes gives half-written objects first.
+    A limit of some hundred bytes leaves half-written objects first.
     """
     if injector.is_broken("disk"):
         return None
-    limit = injector.dice.choice([0, 700])
+    limit = injector.rng.choice([0, 700])
     targets = [*injector.world.workers, injector.world.processes["web"]]
     _limit_files(targets, limit)
-    injector.later(injector.dice.uniform(1, 4), "disk", lambda: _limit_files(targets, resource.RLIM_INFINITY))
+    injector.later(injector.rng.uniform(1, 4), "disk", lambda: _limit_files(targets, resource.RLIM_INFINITY))
     return "workers and web"
 
 
@@ -202,7 +208,7 @@ def _limit_files(targets: list[Process], size: int) -> None:
 
 
 def storage_away(injector: Injector) -> str | None:
-    """The media folder is away; what stands in its place cannot hold a file. Root is not stopped by modes."""
+    """Replace the media folder by a file, since modes do not stop root."""
     if injector.is_broken("storage"):
         return None
     media, aside = injector.world.media, injector.world.folder / "media-aside"
@@ -213,8 +219,8 @@ def storage_away(injector: Injector) -> str | None:
         media.unlink()
         aside.rename(media)
 
-    # Longer than a worker's patience, at times.
-    injector.later(injector.dice.uniform(1, 9), "storage", back)
+    # Sometimes longer than a worker retries.
+    injector.later(injector.rng.uniform(1, 9), "storage", back)
     return "media"
 
 
@@ -233,17 +239,17 @@ FAULTS: dict[str, Fault] = {
     "Postgres stopped at once": postgres_immediate,
     "Postgres killed": postgres_killed,
     "connections cut": connections_cut,
-    "answer to COMMIT lost": commit_swallowed,
-    "answer to COMMIT lost (web)": commit_swallowed_on_web,
+    "response to COMMIT lost": commit_swallowed,
+    "response to COMMIT lost (web)": commit_swallowed_on_web,
     "worker cut off": _partition(silent=False),
-    "worker never answered": _partition(silent=True),
-    "bells lost": bells_lost,
-    "bells doubled": bells_doubled,
-    "bells forged": bells_forged,
+    "worker without a response": _partition(silent=True),
+    "wake-ups lost": wakeups_lost,
+    "wake-ups doubled": wakeups_doubled,
+    "wake-ups forged": wakeups_forged,
     "disk full": disk_full,
     "storage away": storage_away,
 }
-# How often each comes in one pass through the deck: 16 kills, 21 others.
+# How often each fault comes in one pass through the deck: 16 kills, 21 others.
 DECK = {
     **dict.fromkeys(FAULTS, 1),
     "kill worker": 4,
@@ -251,6 +257,6 @@ DECK = {
     "kill worker and engine": 2,
     "kill reconciler": 2,
     "kill web": 3,
-    "answer to COMMIT lost": 3,
-    "answer to COMMIT lost (web)": 2,
+    "response to COMMIT lost": 3,
+    "response to COMMIT lost (web)": 2,
 }

@@ -1,37 +1,36 @@
-"""A receiver of the teams' webhooks that refuses some calls, drops others, and remembers what it took.
+"""A receiver of the teams' webhooks that refuses some requests, drops others, and records those that it accepts.
 
-No event is turned away more than twice: the pauses after that are longer than a run waits at its end.
+No event is rejected more than twice: the retry delays after that are longer than a run waits at its end.
 """
 
 import itertools
 import json
 from collections import Counter, defaultdict
-from http.server import BaseHTTPRequestHandler
 
 from standardwebhooks import WebhookVerificationError
 
 from tests.chaos.world import Team
-from tests.support.webhook_receiver import Receiver, say
+from tests.support.webhook_receiver import Receiver, WebhookHandler, say
 
-# One call in so many is answered with 500, one is cut off without an answer.
-_REFUSED_EVERY, _CUT_EVERY = 11, 17
-_TURNED_AWAY_MOST = 2
+# Every eleventh request is answered with 500, every seventeenth is cut off without a response.
+_REFUSE_EVERY, _CUT_EVERY = 11, 17
+_MAX_REJECTIONS = 2
 
 
 class Hooks:
-    """Each team has an endpoint here that wants to hear everything.
+    """Each team has an endpoint for every event here.
 
-    ids: by video and kind, the event ids that were taken. forged: what the library does not take for the team's own.
+    ids: the accepted event ids by video and kind. forged: requests whose signature is not the team's.
     """
 
     def __init__(self, receiver: Receiver) -> None:
         self._url = receiver.url
         self._secrets: dict[str, str] = {}
         self._count = itertools.count(1)
-        self._turned_away: Counter[str] = Counter()
+        self._rejected: Counter[str] = Counter()
         self.ids: dict[tuple[str, str], set[str]] = defaultdict(set)
         self.forged: list[str] = []
-        receiver.answer = self._answer
+        receiver.answer = self._respond
 
     def add_endpoint(self, team: Team) -> None:
         from accounts.models import Team as TeamRow
@@ -45,10 +44,10 @@ class Hooks:
         )
         self._secrets[f"/{team.id}"] = endpoint.secret
 
-    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+    def _respond(self, handler: WebhookHandler) -> None:
         number, event_id = next(self._count), handler.call.headers["webhook-id"]
-        if self._turned_away[event_id] < _TURNED_AWAY_MOST and not (number % _CUT_EVERY and number % _REFUSED_EVERY):
-            self._turned_away[event_id] += 1
+        if self._rejected[event_id] < _MAX_REJECTIONS and not (number % _CUT_EVERY and number % _REFUSE_EVERY):
+            self._rejected[event_id] += 1
             if number % _CUT_EVERY:
                 say(handler, 500)
             else:

@@ -1,4 +1,4 @@
-"""Draws the faults from a seed, lets them fall, and mends what they broke when it is time."""
+"""Draws faults from a seed, injects them, and repairs them when it is time."""
 
 import random
 import time
@@ -12,8 +12,8 @@ from tests.chaos.world import World
 
 
 @dataclass(frozen=True)
-class Blow:
-    """One fault as it happened. `held`: (job, attempt) of the runs that died with it, for the recovery times."""
+class InjectedFault:
+    """A fault that was injected. held: (job, attempt) of the runs that ended with it, for the recovery times."""
 
     at: float
     kind: str
@@ -23,50 +23,50 @@ class Blow:
 
 @dataclass
 class Injector:
-    """Draws from a deck, so that a short run too sees every kind, in an order that the seed decides."""
+    """Draws from a shuffled deck, so that a short run has every kind of fault, in an order that the seed decides."""
 
     world: World
-    dice: random.Random
+    rng: random.Random
     faults: Mapping[str, "Fault"]
     deck: Mapping[str, int]
-    blows: list[Blow] = field(default_factory=list)
+    injected: list[InjectedFault] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
-    _mends: list[tuple[float, str, Callable[[], None]]] = field(default_factory=list)
+    _repairs: list[tuple[float, str, Callable[[], None]]] = field(default_factory=list)
     _deck: list[str] = field(default_factory=list)
     _held: tuple[tuple[str, int], ...] = ()
 
     @property
     def kills(self) -> int:
-        return sum(blow.kind.startswith("kill") for blow in self.blows)
+        return sum(fault.kind.startswith("kill") for fault in self.injected)
 
-    def strike(self) -> None:
-        """The next fault of the deck."""
+    def inject(self) -> None:
+        """Inject the next fault of the deck."""
         if not self._deck:
             self._deck = [kind for kind, copies in self.deck.items() for _ in range(copies)]
-            self.dice.shuffle(self._deck)
+            self.rng.shuffle(self._deck)
         kind = self._deck.pop()
         at, self._held = time.time(), ()
         target = self.faults[kind](self)
         if target is None:
             self.skipped[kind] += 1
         else:
-            self.blows.append(Blow(at, kind, target, self._held))
+            self.injected.append(InjectedFault(at, kind, target, self._held))
 
     def note_held(self, worker: Process) -> None:
-        """Call it before a worker is killed: what it holds is what has to come back."""
+        """Record the jobs that a worker holds, which have to be queued again. Call it before the worker is killed."""
         runs = self.world.scratch.glob(f"{worker.pid}-*/*-*")
         self._held = tuple((job, int(attempt)) for job, _, attempt in (run.name.partition("-") for run in runs))
 
-    def later(self, seconds: float, what: str, mend: Callable[[], None]) -> None:
-        self._mends.append((time.monotonic() + seconds, what, mend))
+    def later(self, seconds: float, what: str, repair: Callable[[], None]) -> None:
+        self._repairs.append((time.monotonic() + seconds, what, repair))
 
-    def heal_due(self, *, everything: bool = False) -> None:
-        """Mends what is due, and starts again what has died. Call it often, from the main thread."""
+    def repair_due(self, *, everything: bool = False) -> None:
+        """Run the repairs that are due and restart what has exited. Call it often, from the main thread."""
         now = time.monotonic()
-        due = [mend for mend in self._mends if everything or mend[0] <= now]
-        self._mends = [mend for mend in self._mends if mend not in due]
-        for _, _, mend in due:
-            mend()
+        due = [repair for repair in self._repairs if everything or repair[0] <= now]
+        self._repairs = [repair for repair in self._repairs if repair not in due]
+        for _, _, repair in due:
+            repair()
         for server in self.world.servers.servers:
             if server.name not in self.world.lost_servers and server.has_crashed():
                 revive(server)
@@ -75,10 +75,10 @@ class Injector:
                 process.keep_running()
 
     def is_broken(self, what: str) -> bool:
-        return any(name == what for _, name, _ in self._mends)
+        return any(name == what for _, name, _ in self._repairs)
 
     def a_worker(self) -> Process:
-        return self.dice.choice(self.world.workers)
+        return self.rng.choice(self.world.workers)
 
 
 def revive(server: Server) -> None:
@@ -92,4 +92,4 @@ def revive(server: Server) -> None:
 
 
 Fault = Callable[[Injector], str | None]
-"""Returns what it hit, or None when it could not fall just now."""
+"""Returns the target, or None if the fault could not be injected now."""

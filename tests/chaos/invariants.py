@@ -1,11 +1,12 @@
-"""What must hold once everything is quiet. Each check is named, and yields what violates it.
+"""Invariants that hold once no job is open. Each check has a name and yields the violations.
 
-Written apart from the product's own audit, in SQL of its own: a bug should not be able to hide in code that both share.
+The checks do not share code with the product's own ledger check, so that a bug cannot hide in both.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, LiteralString
 
 import av
 import numpy as np
@@ -14,14 +15,14 @@ import psycopg
 from inference.engines.scripted.engine import colour_of
 from jobs.queue.ledger_check import find_discrepancies, find_missing_results
 from jobs.states import TRANSITIONS
-from tests.chaos.clients import Client, Order
+from tests.chaos.clients import Client, Submission
 from tests.chaos.hooks import Hooks
 from tests.chaos.watch import Watch
 from tests.chaos.world import World
 
-# H.264 and a palette do not keep a colour exactly; the harness's colours lie 32 apart.
+# H.264 and a palette do not keep a colour exactly. The harness's colours differ by 32.
 _COLOUR_TOLERANCE = 12
-# Nothing else may fail a job here: attempts are plenty, so every fault of ours has to be survived.
+# Nothing else may fail a job here: there are enough attempts to survive every injected fault.
 EXPECTED_ERRORS = {"fails": {"scripted_failure"}, "deadline": {"deadline_passed"}}
 
 
@@ -30,15 +31,15 @@ class Evidence:
     world: World
     watch: Watch
     clients: list[Client]
-    db: psycopg.Connection
+    db: psycopg.Connection[Any]
     # None in a scene: its teams have no webhooks.
     hooks: Hooks | None
 
     @property
-    def orders(self) -> list[Order]:
-        return [order for client in self.clients for order in client.orders]
+    def submissions(self) -> list[Submission]:
+        return [submission for client in self.clients for submission in client.submissions]
 
-    def rows(self, sql: str) -> list[tuple]:
+    def rows(self, sql: LiteralString) -> list[tuple[Any, ...]]:
         return self.db.execute(sql).fetchall()
 
 
@@ -55,16 +56,16 @@ def invariant(name: str) -> Callable[[Check], Check]:
 
 
 def violations(evidence: Evidence) -> dict[str, list[str]]:
-    """By the invariant's name; empty in a healthy run."""
+    """Return the violations by the invariant's name. They are empty in a healthy run."""
     found = {name: list(check(evidence)) for name, check in CHECKS.items()}
-    return {name: wrong for name, wrong in found.items() if wrong}
+    return {name: violated for name, violated in found.items() if violated}
 
 
 @invariant("every submit was accepted in the end")
 def _accepted(evidence: Evidence) -> Iterator[str]:
-    for order in evidence.orders:
-        if not order.ids:
-            yield f"{order.key}: {order.refused or 'never answered'}"
+    for submission in evidence.submissions:
+        if not submission.ids:
+            yield f"{submission.key}: {submission.refused or 'never answered'}"
 
 
 @invariant("every accepted job is in a terminal state")
@@ -73,22 +74,22 @@ def _terminal(evidence: Evidence) -> Iterator[str]:
     for public_id, state in states.items():
         if state not in {"completed", "failed", "canceled", "expired"}:
             yield f"{public_id} is {state}"
-    for order in evidence.orders:
-        yield from (f"{public_id} is lost" for public_id in order.ids - set(states))
+    for submission in evidence.submissions:
+        yield from (f"{public_id} is lost" for public_id in submission.ids - set(states))
 
 
 @invariant("one job for one Idempotency-Key")
 def _idempotent(evidence: Evidence) -> Iterator[str]:
     for key, count in evidence.rows("SELECT metadata->>'key', count(*) FROM jobs_job GROUP BY 1 HAVING count(*) > 1"):
         yield f"{key} made {count} jobs"
-    for order in evidence.orders:
-        if len(order.ids) > 1:
-            yield f"{order.key} was answered with {sorted(order.ids)}"
+    for submission in evidence.submissions:
+        if len(submission.ids) > 1:
+            yield f"{submission.key} was answered with {sorted(submission.ids)}"
 
 
 @invariant("a job ends as its script says")
 def _outcome(evidence: Evidence) -> Iterator[str]:
-    sql = "SELECT id::text, metadata->>'wish', state, error_code, error_message FROM jobs_job"
+    sql = "SELECT id::text, metadata->>'script', state, error_code, error_message FROM jobs_job"
     allowed = {
         "deadline": {"completed", "expired"},
         "fails": {"failed"},
@@ -96,9 +97,9 @@ def _outcome(evidence: Evidence) -> Iterator[str]:
         "canceled late": {"completed", "canceled"},
         "deleted": {"completed", "canceled"},
     }
-    for job, wish, state, code, message in evidence.rows(sql):
-        if state not in allowed.get(wish, {"completed"}) or (code and code not in EXPECTED_ERRORS.get(wish, ())):
-            yield f"{job} ({wish}) ended as {state} {code} {message}"
+    for job, script, state, code, message in evidence.rows(sql):
+        if state not in allowed.get(script, {"completed"}) or (code and code not in EXPECTED_ERRORS.get(script, ())):
+            yield f"{job} ({script}) ended as {state} {code} {message}"
 
 
 @invariant("one reserve and one closing row for each job")
@@ -157,8 +158,8 @@ def _usage(evidence: Evidence) -> Iterator[str]:
         yield f"team {team}: {counter} bytes counted, {stored} stored"
 
 
-@invariant("the product's own audit finds nothing")
-def _audit(_: Evidence) -> Iterator[str]:
+@invariant("the product's own ledger check finds nothing")
+def _ledger(_: Evidence) -> Iterator[str]:
     for discrepancy in (*find_discrepancies(), *find_missing_results()):
         yield f"{discrepancy.rule}: {discrepancy.location}"
 
@@ -171,23 +172,23 @@ def _results(evidence: Evidence) -> Iterator[str]:
         for key in (result, poster):
             if f"/{job.replace('-', '')}/{attempt}/" not in key:
                 yield f"{job}: attempt {attempt} published {key}"
-        if wrong := _look_at(evidence.world.media / result, frames, colour_of(seed)):
+        if wrong := _check_video(evidence.world.media / result, frames, colour_of(seed)):
             yield f"{job}: {wrong}"
 
 
-def _look_at(path: Path, frames: int, colour: tuple[int, int, int]) -> str:
+def _check_video(path: Path, frames: int, colour: tuple[int, int, int]) -> str:
     try:
-        with av.open(str(path)) as film:
-            pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+        with av.open(str(path)) as container:
+            images = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     except (av.FFmpegError, OSError, IndexError) as error:
         return f"cannot be played: {error}"
-    if len(pictures) != frames:
-        return f"{len(pictures)} frames instead of {frames}"
-    seen = np.mean(pictures, axis=(0, 1, 2))
-    return "" if np.abs(seen - colour).max() <= _COLOUR_TOLERANCE else f"colour {seen.round()} instead of {colour}"
+    if len(images) != frames:
+        return f"{len(images)} frames instead of {frames}"
+    mean = np.mean(images, axis=(0, 1, 2))
+    return "" if np.abs(mean - colour).max() <= _COLOUR_TOLERANCE else f"colour {mean.round()} instead of {colour}"
 
 
-@invariant("states change only as the vocabulary allows, and a claim takes only what is queued")
+@invariant("states change only by the allowed transitions, and a claim takes only queued jobs")
 def _journal(evidence: Evidence) -> Iterator[str]:
     sql = "SELECT job::text, old_state, new_state, old_attempt, new_attempt FROM chaos_journal ORDER BY id"
     for job, old, new, before, after in evidence.rows(sql):
@@ -196,11 +197,11 @@ def _journal(evidence: Evidence) -> Iterator[str]:
             yield f"{job}: {old} {before} -> {new} {after}"
 
 
-@invariant("no engine goes on with a job that passed to another attempt")
+@invariant("no engine continues a job that passed to another attempt")
 def _two_holders(evidence: Evidence) -> Iterator[str]:
     yield from evidence.watch.lasting_overlaps
-    if evidence.watch.died:
-        yield f"the watch fell asleep: {evidence.watch.died}"
+    if evidence.watch.error:
+        yield f"the watch failed: {evidence.watch.error}"
 
 
 @invariant("one event for each job and kind, the right ones")
@@ -218,15 +219,15 @@ def _events(evidence: Evidence) -> Iterator[str]:
     )
 
 
-@invariant("a webhook hears of each start and end, under one event id, signed by its team")
-def _heard(evidence: Evidence) -> Iterator[str]:
+@invariant("a webhook receives each start and completion, with one event id, signed by its team")
+def _webhooks(evidence: Evidence) -> Iterator[str]:
     if evidence.hooks is None:
         return
     yield from evidence.hooks.forged
     sql = "SELECT 'vid_' || replace(job_id::text, '-', ''), 'video.' || kind FROM jobs_jobevent WHERE kind <> 'queued'"
-    told = set(evidence.rows(sql))
-    yield from (f"{video}: {kind} was not told" for video, kind in told - set(evidence.hooks.ids))
-    yield from (f"{video}: {kind} never happened" for video, kind in set(evidence.hooks.ids) - told)
+    expected = {(video, kind) for video, kind in evidence.rows(sql)}
+    yield from (f"{video}: {kind} was not delivered" for video, kind in expected - set(evidence.hooks.ids))
+    yield from (f"{video}: {kind} never happened" for video, kind in set(evidence.hooks.ids) - expected)
     for (video, kind), ids in evidence.hooks.ids.items():
         if len(ids) > 1:
             yield f"{video}: {kind} came as {sorted(ids)}"
@@ -253,7 +254,7 @@ def _orphans(evidence: Evidence) -> Iterator[str]:
     yield from (key for key in found if key not in known)
 
 
-@invariant("every source picture is kept while its job is")
+@invariant("every source image is kept as long as its job")
 def _sources(evidence: Evidence) -> Iterator[str]:
     sql = "SELECT id::text, source_key FROM jobs_job WHERE files_deleted_at IS NULL"
     for job, key in evidence.rows(sql):
@@ -270,23 +271,23 @@ def _deleted(evidence: Evidence) -> Iterator[str]:
 @invariant("an outage is answered with 503, never with 500")
 def _answers(evidence: Evidence) -> Iterator[str]:
     for client in evidence.clients:
-        if count := client.answers.get("500"):
+        if count := client.responses.get("500"):
             yield f"team {client.team.id} got {count}"
 
 
 @invariant("every worker recovers by itself")
 def _recovered(evidence: Evidence) -> Iterator[str]:
-    yield from evidence.watch.unwell
+    yield from evidence.watch.not_ready
 
 
-@invariant("a forged doorbell does nothing")
+@invariant("a forged wake-up executes nothing")
 def _forged(evidence: Evidence) -> Iterator[str]:
     if (evidence.world.folder / "owned").exists():
-        yield "the bomb went off"
+        yield "a forged entry was executed"
 
 
-@invariant("no process ended by itself with an error")
-def _ended_badly(evidence: Evidence) -> Iterator[str]:
+@invariant("no process exited with an error by itself")
+def _exited_with_error(evidence: Evidence) -> Iterator[str]:
     for process in evidence.world.processes.values():
-        if process.ended_badly:
-            yield f"{process.name}: exit codes {process.ended_badly}"
+        if process.error_exit_codes:
+            yield f"{process.name}: exit codes {process.error_exit_codes}"

@@ -1,8 +1,8 @@
-"""Starts one of the portal's processes with something bent: its wall clock, or a protection taken out.
+"""Starts one of the portal's processes with a modification: a skewed wall clock, or a protection removed.
 
     CHAOS_SKEW_SECONDS=600 CHAOS_MUTANTS=fence python -m tests.chaos.launch gpuworker --model scripted
 
-Nothing of this is in the product: the patches are made here, before `manage.py` runs.
+The product contains none of this: the patches are applied here, before `manage.py` runs.
 """
 
 import importlib
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def skew_clock(seconds: float) -> None:
-    """This process's wall clock is wrong by so much; its monotonic clock is right, as after a bad `date --set`."""
+    """Shift this process's wall clock. The monotonic clock stays right, as after a wrong `date --set`."""
     from django.utils import timezone
 
     true_time, true_now = time.time, timezone.now

@@ -1,6 +1,6 @@
-"""`python -m tests.chaos.mutants`: the product as it is, and without each of its protections in turn.
+"""`python -m tests.chaos.mutants`: runs the product as it is, and without each of its protections in turn.
 
-Prints one JSON object: for each scene what was violated. A harness that finds nothing in a mutant proves nothing.
+Prints one JSON object with the violations of each scene. A harness that finds nothing in a mutant proves nothing.
 """
 
 import json
@@ -15,9 +15,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
 
 @dataclass(frozen=True)
 class Case:
-    story: str
+    scenario: str
     patches: str = ""
-    # Own pools let cases be told at once; this one is about the bell of the common pool.
+    # Cases with pools of their own can run concurrently. This one tests the wake-up of the common pool.
     common_pool: bool = False
 
 
@@ -27,27 +27,27 @@ FIRST = {
     "zombie, no fence at all, but the closing index": Case("zombie in mid-publish", "slow_store,every_fence"),
     "cut off": Case("cut off"),
     "cut off, no self-check": Case("cut off", "self_check"),
-    "never answered": Case("never answered"),
+    "no response": Case("no response"),
 }
 SECOND = {
     "zombie, no fence at all, no closing index": Case("zombie in mid-publish", "slow_store,every_fence"),
 }
-# Each alone: any other submit would ring for it, and its workers would take any other job before it has its pool.
-THIRD = {"bell unheard": Case("bell unheard", common_pool=True)}
-FOURTH = {"bell unheard, no top-up and no polling": Case("bell unheard", "doorbell", common_pool=True)}
+# Each runs alone: another submit would wake its workers, and they would take another job before it has its pool.
+THIRD = {"wake-up missed": Case("wake-up missed", common_pool=True)}
+FOURTH = {"wake-up missed, no top-up and no polling": Case("wake-up missed", "wakeup", common_pool=True)}
 
 
 def main() -> int:
     from tests.chaos.stage import Stage
 
     with Stage() as stage:
-        # The closed row's own guard is off: what is left is what is on trial.
+        # The guard of finished rows is off, so that only the protections under test are left.
         stage.sql("ALTER TABLE jobs_job DISABLE TRIGGER ALL; ALTER TABLE jobs_job ENABLE TRIGGER chaos_journal")
-        found = stage.tell(FIRST)
+        found = stage.play(FIRST)
         stage.sql("DROP INDEX ledger_one_closing_per_job")
-        found |= stage.tell(SECOND)
-        found |= stage.tell(THIRD)
-        found |= stage.tell(FOURTH)
+        found |= stage.play(SECOND)
+        found |= stage.play(THIRD)
+        found |= stage.play(FOURTH)
     print(json.dumps(found, indent=1), flush=True)
     return 0
 

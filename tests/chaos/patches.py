@@ -1,10 +1,12 @@
-"""What `launch` may bend in a process: protections taken out, one by one, and a storage that is slow.
+"""Patches that `launch` applies to a process: each removes one protection; `slow_store` slows the storage down.
 
 Each shows that the harness would notice if the product lost that protection.
 """
 
 import os
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 from django.db.models import QuerySet
 
@@ -18,52 +20,57 @@ from jobs.worker.gpu import GpuWorker
 
 
 def fence() -> None:
-    """Any attempt may close the job that is in progress."""
+    """Let any attempt finish a job in progress."""
 
-    def held_by(held: Fence) -> QuerySet[Job]:
-        return Job.objects.filter(pk=held.job_id, state=State.IN_PROGRESS)
+    def job_leased_by(fence: Fence) -> QuerySet[Job]:
+        return Job.objects.filter(pk=fence.job_id, state=State.IN_PROGRESS)
 
-    lease.job_leased_by = finish.job_leased_by = held_by
+    _replace_lease_check(job_leased_by)
     finish._COMPLETE = _without(" AND attempt = %(attempt)s")
 
 
 def every_fence() -> None:
-    """Any attempt may close the job, even one that is closed: only the database's own guards are left."""
+    """Let any attempt finish a job, even a finished one: only the database's own guards are left."""
 
-    def held_by(held: Fence) -> QuerySet[Job]:
-        return Job.objects.filter(pk=held.job_id)
+    def job_leased_by(fence: Fence) -> QuerySet[Job]:
+        return Job.objects.filter(pk=fence.job_id)
 
-    lease.job_leased_by = finish.job_leased_by = held_by
+    _replace_lease_check(job_leased_by)
     finish._COMPLETE = _without(" AND attempt = %(attempt)s AND state = 'in_progress'")
 
 
-def _without(words: str) -> str:
-    assert words in finish._COMPLETE
-    return finish._COMPLETE.replace(words, "")
+def _replace_lease_check(job_leased_by: Callable[[Fence], QuerySet[Job]]) -> None:
+    for module in (lease, finish):
+        setattr(module, "job_leased_by", job_leased_by)  # noqa: B010 (a function that a module imports)
+
+
+def _without(condition: str) -> str:
+    assert condition in finish._COMPLETE
+    return finish._COMPLETE.replace(condition, "")
 
 
 def self_check() -> None:
-    """A worker that cannot renew its lease goes on."""
-    RunningAttempt.is_lease_lost = property(lambda attempt: attempt._fenced_off)
+    """Let a worker continue that cannot renew its lease."""
+    setattr(RunningAttempt, "is_lease_lost", property(lambda attempt: attempt._fenced_off))  # noqa: B010 (a property)
 
 
-def doorbell() -> None:
-    """Nobody rings again for a job that waits, and nobody asks without having been rung for."""
+def wakeup() -> None:
+    """Send no second wake-up for a waiting job, and claim no job without a wake-up."""
 
-    def only_when_rung(worker: GpuWorker) -> None:
+    def only_when_woken(worker: GpuWorker) -> None:
         if worker.wait_for_wakeup() and (job := worker.claim()):
             worker.start(job)
 
     reconcile.notify_waiting_pools = lambda: 0
-    GpuWorker.claim_or_wait = only_when_rung
+    setattr(GpuWorker, "claim_or_wait", only_when_woken)  # noqa: B010 (a method)
 
 
 def slow_store() -> None:
-    """Not a protection: time to be frozen in, between the frames and the close."""
+    """Slow the storage down, which leaves time to freeze the worker between the frames and the end of the job."""
     true_store = publish._store
 
-    def store(*arguments: object) -> str:
+    def store(job: Job, path: Path) -> str:
         time.sleep(float(os.environ["CHAOS_STORE_SECONDS"]))
-        return true_store(*arguments)
+        return true_store(job, path)
 
     publish._store = store

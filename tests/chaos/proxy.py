@@ -1,7 +1,7 @@
-"""A relay in front of PostgreSQL that can cut connections, swallow the answer to a COMMIT, or fall silent.
+"""A relay in front of PostgreSQL that can cut connections, drop the response to a COMMIT, or stop responding.
 
-One listener a client process, each a Unix socket in a folder of its own, so that one worker can be cut off while the
-others go on. All of them live in one thread with an event loop.
+Each client process has its own listener on a Unix socket in its own folder, so that one worker can be cut off while
+the others continue. One thread with an event loop serves all of them.
 """
 
 import asyncio
@@ -12,13 +12,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 _CHUNK = 1 << 16
-# Longer messages that hold the word are somebody's text, not the end of a transaction.
-_LONGEST_COMMIT = 120
+# Longer messages that contain the word are text, not the end of a transaction.
+_MAX_COMMIT_BYTES = 120
 SOCKET = ".s.PGSQL.5432"
 
 
 class Line:
-    """The way of one client process to PostgreSQL, and what is wrong with it."""
+    """The connection of one client process to PostgreSQL, and its current faults."""
 
     def __init__(self, folder: Path, server: Path) -> None:
         self.folder, self.server = folder, server
@@ -61,16 +61,16 @@ class Line:
     async def _relay(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: asyncio.Event, *, watch: bool = False
     ) -> None:
-        """Copies one direction. With `watch`, a COMMIT may be marked: the answer to it then ends the connection."""
+        """Copy one direction. With `watch`, a COMMIT may be marked: its response then ends the connection."""
         try:
             while data := await reader.read(_CHUNK):
                 while (silence := self.silent_until - time.monotonic()) > 0:
                     await asyncio.sleep(min(silence, 0.2))
-                if watch and self.swallow_commits and len(data) < _LONGEST_COMMIT and b"COMMIT" in data:
+                if watch and self.swallow_commits and len(data) < _MAX_COMMIT_BYTES and b"COMMIT" in data:
                     self.swallow_commits -= 1
                     lost.set()
                 elif not watch and lost.is_set():
-                    # The server has committed and said so; the client will never hear it.
+                    # The server has committed and responded, but the client does not receive the response.
                     self.swallowed += 1
                     raise ConnectionResetError
                 writer.write(data)
@@ -107,8 +107,8 @@ class Proxies:
         self._thread.join(5)
 
     async def _end_all(self) -> None:
-        mine = asyncio.current_task()
-        tasks = [task for task in asyncio.all_tasks() if task is not mine]
+        current = asyncio.current_task()
+        tasks = [task for task in asyncio.all_tasks() if task is not current]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

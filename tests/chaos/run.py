@@ -1,4 +1,4 @@
-"""One run: start the portal, let the clients work and the faults fall, heal, drain, stop, judge."""
+"""One run: start the portal, run the clients and inject faults, repair, drain, stop, and check the invariants."""
 
 import random
 import signal
@@ -45,8 +45,8 @@ class Run:
     def __init__(self, world: World, plan: Plan) -> None:
         self.world, self.plan = world, plan
         self.watch = Watch(world)
-        dice = random.Random(f"{plan.seed} faults")
-        self.injector = Injector(world, dice, faults=FAULTS, deck=DECK)
+        rng = random.Random(f"{plan.seed} faults")
+        self.injector = Injector(world, rng, faults=FAULTS, deck=DECK)
         self.outcome = Outcome(plan, injector=self.injector)
         self.faults_over = False
 
@@ -58,10 +58,10 @@ class Run:
             for team in self.world.teams:
                 self.hooks.add_endpoint(team)
             self._timed("start", self._start)
-            self._timed("faults", self._strike)
+            self._timed("faults", self._inject)
             self._timed("drain", self._drain)
             self._timed("stop", self._stop)
-        self._timed("judge", self._judge)
+        self._timed("check", self._check)
         return self.outcome
 
     def _timed(self, name: str, part: Callable[[], None]) -> None:
@@ -81,28 +81,28 @@ class Run:
             client.thread.start()
 
     def _may_send(self, number: int) -> bool:
-        """Keeps the jobs in step with the faults, so that neither runs out before the other."""
+        """Return whether the job may be sent: jobs and faults advance together, so that neither ends first."""
         progress = 1.0 if self.faults_over else self.injector.kills / max(1, self.plan.kills)
         return number < progress * self.plan.jobs / self.plan.teams + 3
 
-    def _strike(self) -> None:
-        dice = random.Random(f"{self.plan.seed} pauses")
+    def _inject(self) -> None:
+        rng = random.Random(f"{self.plan.seed} pauses")
         while self.injector.kills < self.plan.kills:
-            pause_until = time.monotonic() + dice.uniform(0.1, 1.6)
+            pause_until = time.monotonic() + rng.uniform(0.1, 1.6)
             while time.monotonic() < pause_until:
-                self.injector.heal_due()
+                self.injector.repair_due()
                 time.sleep(0.05)
-            self.injector.strike()
+            self.injector.inject()
         self.faults_over = True
 
     def _drain(self) -> None:
-        """Mends everything and waits until every client is done and every job is closed."""
-        self.injector.heal_due(everything=True)
+        """Repair everything and wait until every client is done and every job is finished."""
+        self.injector.repair_due(everything=True)
         for line in self.world.lines.values():
             line.swallow_commits, line.silent_until, line.refuse_until = 0, 0.0, 0.0
-        give_up = time.monotonic() + self.plan.drain_seconds
-        while time.monotonic() < give_up:
-            self.injector.heal_due()
+        deadline = time.monotonic() + self.plan.drain_seconds
+        while time.monotonic() < deadline:
+            self.injector.repair_due()
             sending = any(client.thread.is_alive() for client in self.outcome.clients)
             if not sending and self._is_quiet():
                 break
@@ -118,32 +118,32 @@ class Run:
                       + (SELECT count(*) FROM jobs_jobevent WHERE dispatched_at IS NULL)
                       + (SELECT count(*) FROM webhooks_delivery WHERE state = 'pending')"""
         try:
-            with psycopg.connect(**self.watch.address()) as connection:
+            with self.watch.connect() as connection:
                 return connection.execute(sql).fetchone() == (0,)
         except psycopg.Error:
             return False
 
     def _stop(self) -> None:
-        """A SIGTERM for every process. What does not end by itself is a violation, found as a process that is left."""
+        """Send SIGTERM to every process. A process that does not exit is found as one that is left."""
         for process in self.world.processes.values():
             process.send(signal.SIGTERM)
-        give_up = time.monotonic() + STOP_SECONDS
-        while any(process.alive for process in self.world.processes.values()) and time.monotonic() < give_up:
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(process.alive for process in self.world.processes.values()) and time.monotonic() < deadline:
             time.sleep(0.05)
         self.watch.stop()
         for process in self.world.processes.values():
             if not process.alive:
                 process.join_log()
 
-    def _judge(self) -> None:
-        # The checks import the site's models: not before the world has made its settings.
+    def _check(self) -> None:
+        # The checks import the site's models, which need the world's settings.
         from django.db import connections
 
         from jobs.videos.orphans import sweep_orphans
         from tests.chaos.invariants import Evidence, violations
 
         connections.close_all()
-        # Nothing runs any more, so nothing is too young to be swept.
+        # Nothing runs anymore, so no object is too young to be swept.
         self.outcome.orphans_swept = sweep_orphans(older_than=timedelta(0))
-        with psycopg.connect(**self.watch.address()) as db:
+        with self.watch.connect() as db:
             self.outcome.violations = violations(Evidence(self.world, self.watch, self.outcome.clients, db, self.hooks))

@@ -1,4 +1,4 @@
-"""The harness in small, as a process of its own: it has its own servers and its own settings."""
+"""A short run of the harness, as a process of its own with its own servers and settings."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.process
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_twenty_kills_break_no_promise():
+def test_twenty_kills_violate_no_invariant() -> None:
     command = [sys.executable, "-m", "tests.chaos", "--kills", "20", "--jobs", "70", "--seed", "1"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
     assert run.returncode == 0, run.stdout + run.stderr[-3000:]

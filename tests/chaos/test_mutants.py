@@ -1,4 +1,4 @@
-"""The harness can fail: without a protection it finds what that protection prevents, and with it nothing."""
+"""The harness can fail: without a protection it finds the violations that the protection prevents, with it none."""
 
 import json
 import subprocess
@@ -11,19 +11,19 @@ pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).resolve().parents[2]
 TWO_CLOSINGS = "one reserve and one closing row for each job"
-WHOSE_RESULT = "the published result is playable, this job's, and the final attempt's"
+WRONG_RESULT = "the published result is playable, this job's, and the final attempt's"
 
 
-def test_each_protection_is_missed_when_it_is_gone():
+def test_the_lack_of_each_protection_is_detected() -> None:
     command = [sys.executable, "-m", "tests.chaos.mutants"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
     assert run.returncode == 0, run.stdout + run.stderr[-3000:]
     found = json.loads(run.stdout)
-    for as_it_is in ("zombie", "cut off", "never answered", "bell unheard"):
-        assert found[as_it_is] == {}, run.stdout
-    assert WHOSE_RESULT in found["zombie, no fence"], run.stdout
+    for unmodified in ("zombie", "cut off", "no response", "wake-up missed"):
+        assert found[unmodified] == {}, run.stdout
+    assert WRONG_RESULT in found["zombie, no fence"], run.stdout
     assert TWO_CLOSINGS not in found["zombie, no fence at all, but the closing index"], run.stdout
     assert TWO_CLOSINGS in found["zombie, no fence at all, no closing index"], run.stdout
-    overlap = "no engine goes on with a job that passed to another attempt"
+    overlap = "no engine continues a job that passed to another attempt"
     assert overlap in found["cut off, no self-check"], run.stdout
-    assert "every accepted job is in a terminal state" in found["bell unheard, no top-up and no polling"], run.stdout
+    assert "every accepted job is in a terminal state" in found["wake-up missed, no top-up and no polling"], run.stdout

@@ -1,18 +1,18 @@
-"""Looks on while the portal is being broken: who holds which job, and what each job's row went through."""
+"""Observes the portal during the faults: which worker holds which job, and every change of each job's row."""
 
 import os
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, LiteralString
 
 import psutil
 import psycopg
-from psycopg.rows import tuple_row
 
 from tests.chaos.world import World
 
-# Every change of hands, written down by the database itself: no process can forget to.
+# The database itself records every change of state or attempt, so that no process can omit one.
 JOURNAL = """
 CREATE TABLE chaos_journal (
     id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(), job uuid NOT NULL,
@@ -31,19 +31,19 @@ CREATE TRIGGER chaos_journal AFTER UPDATE ON jobs_job FOR EACH ROW
     WHEN (OLD.state IS DISTINCT FROM NEW.state OR OLD.attempt IS DISTINCT FROM NEW.attempt)
     EXECUTE FUNCTION chaos_note();
 """
-# Poisoned jobs rest for up to a minute; the harness has no minute.
+# Jobs that crashed an engine are delayed for up to a minute, which is too long for the harness.
 LIFT_PAUSES = """
 UPDATE jobs_job SET not_before = clock_timestamp() + interval '1 second'
 WHERE state = 'queued' AND not_before > clock_timestamp() + interval '1 second'
 """
-# A worker that was just woken, or is just ending a run, may need this long to let go.
+# A worker that was just resumed, or is just ending a run, may need this long to stop.
 _GRACE_SECONDS = 2.0
 _EVERY_SECONDS = 0.25
 
 
 @dataclass
 class Overlap:
-    """A worker whose engine goes on with a job that passed to another attempt."""
+    """A worker whose engine continues a job that passed to another attempt."""
 
     first_seen: float
     last_seen: float
@@ -54,13 +54,13 @@ class Watch:
     world: World
     counts: dict[str, int] = field(default_factory=dict)
     overlaps: dict[str, Overlap] = field(default_factory=dict)
-    died: str = ""
-    unwell: list[str] = field(default_factory=list)
+    error: str = ""
+    not_ready: list[str] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        with psycopg.connect(**self.address(), autocommit=True) as connection:
+        with self.connect(autocommit=True) as connection:
             connection.execute(JOURNAL)
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
@@ -70,39 +70,45 @@ class Watch:
         if self._thread:
             self._thread.join(10)
 
-    def address(self) -> dict[str, str | int]:
+    def connect(self, *, autocommit: bool = False) -> psycopg.Connection[tuple[Any, ...]]:
+        """Connect to the database directly, past the proxies."""
         sockets = str(self.world.postgres.sockets)
-        return {"host": sockets, "user": "postgres", "dbname": "mutoscope", "connect_timeout": 3}
+        return psycopg.connect(
+            host=sockets, user="postgres", dbname="mutoscope", connect_timeout=3, autocommit=autocommit
+        )
 
     @property
     def open_jobs(self) -> int:
         return self.counts.get("queued", 0) + self.counts.get("in_progress", 0)
 
     def wait_for_workers(self, seconds: float) -> None:
-        """Notes which workers are not ready for a job again so long after the last fault."""
-        sql = "SELECT name, state, last_error FROM jobs_worker WHERE last_heartbeat_at > clock_timestamp() - interval '2 s'"
-        give_up = time.monotonic() + seconds
-        while time.monotonic() < give_up:
-            with psycopg.connect(**self.address()) as connection:
+        """Record the workers that are not ready for a job again this long after the last fault."""
+        sql: LiteralString = """SELECT name, state, last_error FROM jobs_worker
+                                WHERE last_heartbeat_at > clock_timestamp() - interval '2 s'"""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with self.connect() as connection:
                 found = connection.execute(sql).fetchall()
-            self.unwell = [f"{name} is {state}: {last_error}" for name, state, last_error in found if state != "ready"]
-            if not self.unwell and len(found) == len(self.world.workers):
+            self.not_ready = [
+                f"{name} is {state}: {last_error}" for name, state, last_error in found if state != "ready"
+            ]
+            if not self.not_ready and len(found) == len(self.world.workers):
                 return
             time.sleep(0.2)
-        self.unwell.append(f"{len(found)} of {len(self.world.workers)} workers beat")
+        self.not_ready.append(f"{len(found)} of {len(self.world.workers)} workers sent a heartbeat")
 
     def _run(self) -> None:
         connection = None
         while not self._stop.wait(_EVERY_SECONDS):
             try:
-                connection = connection or psycopg.connect(**self.address(), autocommit=True, row_factory=tuple_row)
-                self._look(connection)
+                connection = connection or self.connect(autocommit=True)
+                self._observe(connection)
             except psycopg.Error:
                 connection = None
             except Exception as error:
-                self.died = repr(error)
+                self.error = repr(error)
 
-    def _look(self, connection: psycopg.Connection) -> None:
+    def _observe(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         connection.execute(LIFT_PAUSES)
         self.counts = dict(connection.execute("SELECT state, count(*) FROM jobs_job GROUP BY state").fetchall())
         held = self._held()
@@ -116,7 +122,7 @@ class Watch:
                     self._note_overlap(f"pid {pid} job {job} attempt {attempt} while attempt {current} runs")
 
     def _held(self) -> list[tuple[int, str, int]]:
-        """(pid, job, attempt) of every run that an engine may be working on, of workers that are awake."""
+        """Return (pid, job, attempt) of every run that an engine may be working on, for workers that are not frozen."""
         frozen = {p.pid for p in self.world.workers if p.frozen or time.monotonic() - p.thawed_at < _GRACE_SECONDS}
         found = []
         for folder in _folders(self.world.scratch):

@@ -1,4 +1,4 @@
-"""The portal that is to be broken: servers, processes, teams with API keys, all below one temporary folder."""
+"""The portal under test: servers, processes, and teams with API keys, all in one temporary folder."""
 
 import os
 import secrets
@@ -14,7 +14,7 @@ from typing import Self
 import httpx
 import psutil
 
-from portal.embedded.servers import DATABASE, EmbeddedServers, server_urls
+from portal.embedded.servers import DATABASE, EmbeddedServers, Postgres, Valkey, server_urls
 from tests.chaos.processes import ROOT, Process
 from tests.chaos.proxy import Line, Proxies
 from tests.support.ports import own_port
@@ -33,15 +33,22 @@ class Team:
     key: str
 
 
+def _postgres_and_valkey(servers: EmbeddedServers) -> tuple[Postgres, Valkey]:
+    postgres, valkey = servers.servers
+    assert isinstance(postgres, Postgres)
+    assert isinstance(valkey, Valkey)
+    return postgres, valkey
+
+
 class World:
-    """A context manager: inside it the servers run; `start` adds the processes."""
+    """A context manager that runs the servers. `start` starts the processes."""
 
     def __init__(self) -> None:
-        # A short name: it becomes part of the path of Unix sockets.
+        # A short name, since it becomes part of the path of Unix sockets.
         self.folder = Path(tempfile.mkdtemp(prefix="mtc-"))
         self.run_id = secrets.token_hex(8)
         self.servers = EmbeddedServers(self.folder / "s", durable=True)
-        self.postgres, self.valkey = self.servers.servers
+        self.postgres, self.valkey = _postgres_and_valkey(self.servers)
         self.media, self.scratch = self.folder / "media", self.folder / "scratch"
         self.port = own_port()
         self.site = f"http://127.0.0.1:{self.port}"
@@ -70,7 +77,7 @@ class World:
         from django.db import connection
 
         django.setup()
-        # On a busy machine two migrations may be further apart than the workers' patience with a frozen process.
+        # On a busy machine two migrations may be further apart than the timeout for idle transactions.
         with connection.cursor() as cursor:
             cursor.execute("SET idle_in_transaction_session_timeout = 0")
         call_command("migrate", interactive=False, verbosity=0)
@@ -113,7 +120,7 @@ class World:
             "ORPHAN_MIN_AGE_SECONDS": "60",
             "ORPHAN_SWEEP_INTERVAL_SECONDS": "60",
             "SCRATCH_MIN_FREE_BYTES": "1000000",
-            # Faults of ours must not use up a job's attempts: one that fails nevertheless is a finding.
+            # Injected faults must not use up a job's attempts: a job that fails nevertheless is a finding.
             "MAX_ATTEMPTS": "1000",
             "WEBHOOKS_ALLOW_PRIVATE_IPS": "1",
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "platform")]),
@@ -121,7 +128,7 @@ class World:
         }
 
     def add(self, name: str, argv: list[str], **env: str) -> Process:
-        """A process with its own way to the database; not started yet."""
+        """Add a process with its own proxy to the database. It is not started yet."""
         line = self.lines[name] = self.proxies.open(self.folder / "p" / name)
         own = {**self.environment(), "DATABASE_URL": line.url(DATABASE), MARK: self.run_id, **env}
         own["DJANGO_SETTINGS_MODULE"] = "portal.settings"
@@ -135,20 +142,20 @@ class World:
         return self.add("web", [PYTHON, *uvicorn.split(), *address.split()], DATABASE_POOL_SIZE="8")
 
     def add_worker(self, name: str, *, pool: str = "cpu", **env: str) -> Process:
-        words = ["gpuworker", "--model", "scripted", "--device", "cpu", "--pool", pool]
-        return self.add(name, [*LAUNCH, *words], **env)
+        arguments = ["gpuworker", "--model", "scripted", "--device", "cpu", "--pool", pool]
+        return self.add(name, [*LAUNCH, *arguments], **env)
 
     def add_reconciler(self, name: str, **env: str) -> Process:
         return self.add(name, [*LAUNCH, "reconciler"], **env)
 
-    def add_side(self) -> Process:
+    def add_maintenance_worker(self) -> Process:
         return self.add("maintenance", [*LAUNCH, "maintenance_worker"])
 
     def add_everything(self, *, workers: int) -> None:
-        """The whole portal; some of its processes live in the past or the future."""
+        """Add all processes of the portal; the wall clocks of some are ten minutes slow or fast."""
         skews = ("0", "600", "-600")
         self.add_web()
-        self.add_side()
+        self.add_maintenance_worker()
         for number in range(2):
             self.add_reconciler(f"rec{number}", CHAOS_SKEW_SECONDS=skews[number])
         for number in range(workers):
@@ -169,18 +176,18 @@ class World:
             process.start()
 
     def wait_for_web(self, seconds: float = 30) -> None:
-        give_up = time.monotonic() + seconds
-        while time.monotonic() < give_up:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
             try:
                 if httpx.get(f"{self.site}/readyz", timeout=2).status_code == 200:
                     return
             except httpx.HTTPError:
                 pass
             time.sleep(0.1)
-        raise TimeoutError("web does not answer: " + self.processes["web"].log.read_text()[-3000:])
+        raise TimeoutError("web does not respond: " + self.processes["web"].log.read_text()[-3000:])
 
     def marked_processes(self) -> list[psutil.Process]:
-        """Every living process that this world started, or that one of those started."""
+        """Return every living process that this world started, directly or indirectly."""
         found = []
         for process in psutil.process_iter():
             try:

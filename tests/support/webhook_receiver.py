@@ -1,11 +1,12 @@
-"""A server on loopback, for webhooks and pictures, that keeps what it was sent and answers as told."""
+"""A server on loopback, for webhooks and images, that records requests and responds as a test needs."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from standardwebhooks import Webhook
 
@@ -16,17 +17,24 @@ class Call:
     headers: dict[str, str]
     body: bytes
 
-    def verified(self, secret: str) -> dict:
-        """What the library makes of it. Raises WebhookVerificationError for a wrong signature."""
-        return Webhook(secret).verify(self.body, self.headers)
+    def verified(self, secret: str) -> dict[str, Any]:
+        """Return the body as the library reads it. Raise WebhookVerificationError for a wrong signature."""
+        event: dict[str, Any] = Webhook(secret).verify(self.body, self.headers)
+        return event
+
+
+class WebhookHandler(BaseHTTPRequestHandler):
+    """The handler of one request."""
+
+    call: Call
 
 
 @dataclass
 class Receiver:
     url: str
     calls: list[Call] = field(default_factory=list)
-    # What to do with a call: answers by itself.
-    answer: Callable[[BaseHTTPRequestHandler], None] = lambda handler: say(handler, 200, b"thank you")
+    # Sends the response to a request.
+    answer: Callable[[WebhookHandler], None] = lambda handler: say(handler, 200, b"thank you")
 
 
 def say(handler: BaseHTTPRequestHandler, status: int, body: bytes = b"", **headers: str) -> None:
@@ -39,7 +47,7 @@ def say(handler: BaseHTTPRequestHandler, status: int, body: bytes = b"", **heade
 
 
 def drip(handler: BaseHTTPRequestHandler) -> None:
-    """An answer of a byte now and then, never quite late enough for a socket's timeout."""
+    """Send a response slowly, byte by byte, always before a socket's timeout."""
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
     for _ in range(300):
         try:
@@ -51,21 +59,19 @@ def drip(handler: BaseHTTPRequestHandler) -> None:
 
 
 def flood(handler: BaseHTTPRequestHandler) -> None:
-    """A gigabyte."""
+    """Send a response of a gigabyte."""
     handler.send_response(500)
     handler.end_headers()
-    try:
+    with suppress(OSError):  # the client closes the connection
         for _ in range(1024):
             handler.wfile.write(b"x" * 1024 * 1024)
-    except OSError:
-        handler.server.cut_off = True
 
 
 @contextmanager
 def receiving() -> Iterator[Receiver]:
-    """A receiver that runs meanwhile."""
+    """Run a receiver."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(WebhookHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.call = Call(self.path, dict(self.headers), body)
