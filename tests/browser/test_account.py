@@ -1,4 +1,4 @@
-"""The account's pages in a real browser: an authenticator app, recovery codes, passkeys, browsers, data, closing."""
+"""The account's pages in a real browser: authenticator app, recovery codes, passkeys, sessions, data, deletion."""
 
 import re
 import time
@@ -19,7 +19,6 @@ from jobs.states import State
 from tests.support.browser import PHONE, Browser
 from tests.support.people import PASSWORD, Person
 
-# They share two cores with whatever else is tested.
 PAGES = [
     "/account",
     "/accounts/email/",
@@ -37,12 +36,12 @@ OUTSIDE = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/",
 
 
 def code_of(secret: str, *, later: int = 0) -> str:
-    """The code of an authenticator app; `later`: of so many half minutes afterwards, since a code works once."""
+    """Return an authenticator app's code. later: half minutes in the future, since a code works once."""
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + later))
 
 
 def confirm(page: Page) -> None:
-    """Gives the password where the site asks for it once more."""
+    """Enter the password when the site asks for it again."""
     expect(page.get_by_role("heading", name="Confirm your identity")).to_be_visible()
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Confirm").click()
@@ -62,7 +61,7 @@ def sign_out(page: Page) -> None:
 
 
 def virtual_key(page: Page, *, fingerprint: bool = True) -> Callable[..., None]:
-    """A device as Chromium plays it, with a fingerprint reader or without; what is returned makes it forge answers."""
+    """Add a simulated device, with or without a fingerprint reader; return a function that makes it forge responses."""
     session = page.context.new_cdp_session(page)
     session.send("WebAuthn.enable")
     options = {
@@ -77,9 +76,7 @@ def virtual_key(page: Page, *, fingerprint: bool = True) -> Callable[..., None]:
     return lambda **bits: session.send("WebAuthn.setResponseOverrideBits", {"authenticatorId": key, **bits})
 
 
-def test_an_authenticator_app_is_set_up_asked_for_and_turned_off(
-    live_server: Any, alice: Person, browser: Browser
-) -> None:
+def test_an_authenticator_app_is_set_up_used_and_turned_off(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         page.goto("/account")
         page.get_by_role("link", name="Second factor").click()
@@ -136,7 +133,7 @@ def test_an_authenticator_app_is_set_up_asked_for_and_turned_off(
     assert not Authenticator.objects.exists()
 
 
-def test_recovery_codes_are_made_anew(live_server: Any, alice: Person, browser: Browser) -> None:
+def test_recovery_codes_are_regenerated(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         page.goto("/accounts/2fa/totp/activate/")
         confirm(page)
@@ -152,7 +149,7 @@ def test_recovery_codes_are_made_anew(live_server: Any, alice: Person, browser: 
     browser.run(live_server.url, scenario, session=alice.cookie)
 
 
-def test_a_passkey_takes_the_place_of_the_password(live_server: Any, alice: Person, browser: Browser) -> None:
+def test_a_passkey_replaces_the_password(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         virtual_key(page)
         page.goto("/accounts/2fa/webauthn/add/")
@@ -181,7 +178,7 @@ def test_a_passkey_takes_the_place_of_the_password(live_server: Any, alice: Pers
     assert not Authenticator.objects.exists()
 
 
-def test_a_passkey_is_asked_for_after_the_password_and_a_forged_one_refused(
+def test_a_passkey_is_required_after_the_password_and_a_forged_one_is_refused(
     live_server: Any, alice: Person, browser: Browser
 ) -> None:
     def scenario(page: Page) -> None:
@@ -204,7 +201,7 @@ def test_a_passkey_is_asked_for_after_the_password_and_a_forged_one_refused(
     browser.run(live_server.url, scenario, session=alice.cookie)
 
 
-def test_a_device_that_cannot_is_told_in_our_words(live_server: Any, alice: Person, browser: Browser) -> None:
+def test_a_device_without_support_shows_our_message(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         virtual_key(page, fingerprint=False)
         page.goto("/accounts/2fa/webauthn/add/")
@@ -262,7 +259,7 @@ def test_data_is_collected_and_downloaded(
     assert f"videos/{job.public_id}.mp4" in browser.run(live_server.url, fetch, session=alice.cookie)
 
 
-def test_an_account_is_closed_on_a_phone(live_server: Any, alice: Person, browser: Browser) -> None:
+def test_an_account_is_deleted_on_a_phone(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         page.goto("/account")
         page.get_by_role("link", name="Close account").click()
@@ -293,7 +290,7 @@ def faults(page: Page, path: str) -> list[str]:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [{"width": 1440, "height": 900}, PHONE], ids=["desk", "phone"])
-def test_no_page_is_hard_to_use(
+def test_axe_finds_no_serious_violation_on_account_pages(
     theme: str, viewport: dict[str, int], live_server: Any, alice: Person, browser: Browser
 ) -> None:
     def scenario(page: Page) -> list[str]:

@@ -1,4 +1,4 @@
-"""The pages of keys in a browser: no fault of accessibility, nothing wider than the screen; a key is rotated."""
+"""The pages of API keys in a browser: no accessibility violation, nothing wider than the screen; a key is rotated."""
 
 import os
 from typing import Any
@@ -14,7 +14,7 @@ from tests.support.people import Person
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_pages_of_keys_have_no_fault(theme: str, live_server: Any, alice: Person, browser: Browser) -> None:
+def test_the_pages_of_keys_have_no_violation(theme: str, live_server: Any, alice: Person, browser: Browser) -> None:
     columns = {"allowed_networks": ["192.0.2.0/24"], "last_used_ip": "2001:db8::1"}
     for name in ("nightly batch", "N" * 80):
         key, _ = create_api_key(team=alice.team, creator=alice.user, name=name, **columns)

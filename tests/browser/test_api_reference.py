@@ -1,4 +1,4 @@
-"""The page of all calls: it keeps to the policy of scripts, follows the theme, and a call can be tried."""
+"""The API reference: it complies with the CSP, follows the theme, and sends example requests."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ SUBMIT = "[id$=videos_create]"
 
 
 def _try_out(page: Page) -> None:
-    """Sends the example of `POST /v1/videos` as it stands."""
+    """Send the example of `POST /v1/videos` unchanged."""
     call = page.locator(SUBMIT)
     call.locator(".opblock-summary").click()
     call.get_by_role("button", name="Try it out").click()
@@ -21,7 +21,7 @@ def _try_out(page: Page) -> None:
     expect(call.locator(".live-responses-table tbody .response-col_status")).to_contain_text("202")
 
 
-def test_a_call_is_tried_with_a_key(live_server: Any, alice: Person, browser: Browser) -> None:
+def test_a_request_is_sent_with_a_key(live_server: Any, alice: Person, browser: Browser) -> None:
     made = alice.post("/api-keys", {"name": "docs", "scopes": ["videos:write"], "expires": "30"})
     key = made.context["clear_text"]
 
@@ -39,7 +39,7 @@ def test_a_call_is_tried_with_a_key(live_server: Any, alice: Person, browser: Br
     assert Job.objects.get().api_key.name == "docs"
 
 
-def test_a_call_is_tried_by_who_is_signed_in(live_server: Any, alice: Person, browser: Browser) -> None:
+def test_a_request_is_sent_in_a_session(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         page.goto("/docs")
         _try_out(page)
@@ -49,7 +49,7 @@ def test_a_call_is_tried_by_who_is_signed_in(live_server: Any, alice: Person, br
 
 
 @pytest.mark.parametrize("viewport", [DESK, PHONE])
-def test_it_is_dark_by_night_and_fits_the_screen(
+def test_it_follows_the_theme_and_fits_the_screen(
     viewport: dict[str, int], live_server: Any, transactional_db: None, browser: Browser
 ) -> None:
     def scenario(page: Page) -> tuple[str, str, int]:

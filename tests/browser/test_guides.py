@@ -1,4 +1,4 @@
-"""The guides in a browser: no fault of accessibility, nothing wider than the screen, by day and by night."""
+"""The guides in a browser: no accessibility violation, nothing wider than the screen, in both themes."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ GUIDES = ["quickstart", "errors"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_guides_have_no_fault(theme: str, live_server: Any, transactional_db: None, browser: Browser) -> None:
+def test_the_guides_have_no_violation(theme: str, live_server: Any, transactional_db: None, browser: Browser) -> None:
     def scenario(page: Page) -> list[Any]:
         found: list[Any] = []
         for name in GUIDES:

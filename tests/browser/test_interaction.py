@@ -1,4 +1,4 @@
-"""What only a browser can show: dropping a picture, the theme, the keyboard, the width of a phone."""
+"""Interaction that needs a browser: dropping an image, the theme, the keyboard, the width of a phone."""
 
 from typing import Any
 
@@ -12,9 +12,8 @@ from tests.support.images import SAMPLES, TIMES
 from tests.support.people import PASSWORD, Person
 
 
-# They share two cores with whatever else is tested.
 def drop(page: Page, path: Any, kind: str = "image/jpeg") -> None:
-    """Drops a file on the picture's area, as the desktop does."""
+    """Drop a file on the image's area, as the desktop does."""
     bytes_ = list(path.read_bytes())
     page.evaluate(
         """([bytes, name, type]) => {
@@ -28,7 +27,7 @@ def drop(page: Page, path: Any, kind: str = "image/jpeg") -> None:
     )
 
 
-def test_the_api_guide_keeps_to_the_policy_and_leads_back(live_server: Any, browser: Browser) -> None:
+def test_the_api_guide_complies_with_the_csp_and_links_back(live_server: Any, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         page.goto("/docs")
         page.locator(".opblock-summary").first.click()
@@ -39,9 +38,7 @@ def test_the_api_guide_keeps_to_the_policy_and_leads_back(live_server: Any, brow
     browser.run(live_server.url, scenario)
 
 
-def test_a_dropped_picture_and_a_sentence_lead_to_the_videos_page(
-    live_server: Any, alice: Person, browser: Browser
-) -> None:
+def test_a_dropped_image_and_a_prompt_lead_to_the_video_page(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> str:
         page.goto("/")
         drop(page, SAMPLES / "cat.jpg")
@@ -65,7 +62,7 @@ def test_a_dropped_picture_and_a_sentence_lead_to_the_videos_page(
     assert (job.state, job.prompt, job.num_frames, job.width) == (State.CANCELED, "slowly zooms in", 8, 584)
 
 
-def test_a_refusal_keeps_the_picture_and_the_words(live_server: Any, alice: Person, browser: Browser) -> None:
+def test_an_error_keeps_the_image_and_the_prompt(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         page.goto("/")
         page.set_input_files("#image", SAMPLES / "coffee.jpg")
@@ -84,13 +81,13 @@ def test_a_refusal_keeps_the_picture_and_the_words(live_server: Any, alice: Pers
 
     browser.complaints.clear()
     browser.run(live_server.url, scenario, session=alice.cookie)
-    # The browser itself notes the one refused request.
+    # The browser logs the one refused request.
     assert [text for text in browser.complaints if "422" not in text] == []
     browser.complaints.clear()
     assert Job.objects.get().fps == 12
 
 
-def test_files_that_are_no_pictures_are_refused_at_once(
+def test_files_that_are_no_images_are_refused_immediately(
     live_server: Any, alice: Person, browser: Browser, tmp_path: Any
 ) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
@@ -168,7 +165,7 @@ def test_the_form_is_filled_and_sent_by_keyboard_alone(live_server: Any, alice: 
     assert order == sorted(order)
 
 
-def test_a_key_is_made_copied_and_revoked(live_server: Any, alice: Person, browser: Browser) -> None:
+def test_a_key_is_created_copied_and_revoked(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> str:
         page.goto("/api-keys")
         page.get_by_role("button", name="New key").first.click()
@@ -195,7 +192,7 @@ PATHS = ["/", "/history", "/api-keys", "/accounts/email/", "/accounts/password/c
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_page_is_wider_than_a_phone_or_complains(
+def test_no_page_is_wider_than_a_phone_or_logs_errors(
     theme: str, live_server: Any, alice: Person, browser: Browser, make_job: Any
 ) -> None:
     jobs = [make_job(alice, state, prompt="a_very_long_word" * 30) for state in State]
@@ -216,7 +213,7 @@ def test_no_page_is_wider_than_a_phone_or_complains(
         assert browser.run(live_server.url, scenario, session=alice.cookie, **options) == []
 
 
-def test_on_a_phone_the_button_is_in_reach_and_targets_are_large(
+def test_on_a_phone_the_button_is_visible_and_targets_are_large(
     live_server: Any, alice: Person, browser: Browser
 ) -> None:
     def scenario(page: Page) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Pages that follow their jobs by themselves, in a browser."""
+"""Pages that update with their jobs, in a browser."""
 
 import re
 from typing import Any
@@ -11,7 +11,7 @@ from tests.support.browser import DESK, PHONE, Browser
 from tests.support.people import Person
 
 
-def test_history_is_searched_filtered_and_continued_without_a_reload(
+def test_history_is_searched_filtered_and_extended_without_a_reload(
     live_server: Any, alice: Person, browser: Browser, make_job: Any
 ) -> None:
     for number in range(26):
@@ -54,7 +54,7 @@ def test_cards_of_a_full_last_row_are_as_wide_as_those_above(
     browser.run(live_server.url, scenario, session=alice.cookie, viewport=viewport)
 
 
-def test_a_card_follows_its_job_until_it_is_closed(
+def test_a_card_follows_its_job_until_it_is_finished(
     live_server: Any, alice: Person, browser: Browser, make_job: Any
 ) -> None:
     job = make_job(alice, State.QUEUED)
@@ -71,7 +71,7 @@ def test_a_card_follows_its_job_until_it_is_closed(
     browser.run(live_server.url, scenario, session=alice.cookie)
 
 
-def test_a_video_that_is_deleted_elsewhere_turns_into_the_page_that_says_so(
+def test_the_page_of_a_video_that_is_deleted_elsewhere_reports_the_deletion(
     live_server: Any, alice: Person, browser: Browser, make_job: Any
 ) -> None:
     job = make_job(alice, State.QUEUED)

@@ -1,4 +1,4 @@
-"""A picture goes in, a real worker makes the video, and it plays on its page."""
+"""An image is uploaded, a real worker generates the video, and it plays on its page."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +16,10 @@ from tests.support.people import Person
 
 @pytest.fixture
 def _own_media(tmp_path: Path) -> None:
-    """The worker is another process: it stores where the settings say."""
+    """Store files as the settings say, since the worker is another process."""
 
 
-def test_the_video_is_made_and_plays(
+def test_the_video_is_generated_and_plays(
     live_server: Any, alice: Person, start_worker: Callable[..., Any], browser: Browser
 ) -> None:
     start_worker("--model", "camera")
@@ -30,7 +30,7 @@ def test_the_video_is_made_and_plays(
         page.get_by_label("What should move?").fill("the camera zooms in and pans to the right")
         page.get_by_role("button", name="Make video").click()
         page.wait_for_url("**/videos/vid_*")
-        # No reload from here on: the page itself has to find out.
+        # No reload from here on: the page has to update by itself.
         expect(page.locator("video.result")).to_be_visible()
         assert played_seconds(page) > 0.2
         facts: dict[str, float] = page.evaluate(

@@ -1,4 +1,4 @@
-"""A team in the browser: invited, signed up, joined, working, lowered, removed; and what axe says of its pages."""
+"""A team in the browser: a member is invited, signs up, joins, is downgraded and removed; axe checks of its pages."""
 
 import re
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def invite(page: Page) -> None:
 
 
 def sign_up_and_join(page: Page, link: str, film: Job) -> str:
-    """From the invitation's link to the team's videos, and through the menu of teams; returns the session."""
+    """Go from the invitation's link to the team's videos and through the menu of teams; return the session."""
     page.goto(link)
     expect(page.get_by_role("heading", name="Join Studio")).to_be_visible()
     page.get_by_role("link", name="Make an account").click()
@@ -51,7 +51,7 @@ def sign_up_and_join(page: Page, link: str, film: Job) -> str:
     expect(page.get_by_text("the studio's first film").first).to_be_visible()
     page.goto(f"/videos/{film.public_id}")
     expect(page.get_by_text("the studio's first film").first).to_be_visible()
-    # To the own team and back, by the menu.
+    # To their own team and back, by the menu.
     page.locator("[popovertarget=team-menu]:visible").click()
     page.get_by_role("button", name="nora", exact=True).click()
     expect(page.locator(".team-name:visible")).to_have_text("nora")
@@ -61,7 +61,7 @@ def sign_up_and_join(page: Page, link: str, film: Job) -> str:
     return next(item["value"] for item in page.context.cookies() if item["name"] == "sessionid")
 
 
-def test_invited_signed_up_joined_lowered_removed(
+def test_a_member_is_invited_joins_is_downgraded_and_removed(
     live_server: Any, alice: Person, browser: Browser, make_job: Callable[..., Job]
 ) -> None:
     team = studio(alice.user)
@@ -143,5 +143,5 @@ def test_axe_finds_no_serious_fault(
         )
         == []
     )
-    # The browser itself reports the 404 page of a broken link to the console.
+    # The browser logs the 404 of a link that does not work.
     browser.complaints[:] = [text for text in browser.complaints if "404" not in text]

@@ -1,4 +1,4 @@
-"""The page of a running video follows its events, in a browser, with real workers and a real `live` process."""
+"""The page of a running video follows its events, in a browser, with real workers and a real ASGI process."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ ROOT = Path(site.ROOT)
 
 @pytest.fixture
 def static_root(tmp_path: Path) -> Path:
-    """Style sheets and scripts, as production has them."""
+    """Collect style sheets and scripts, as in production."""
     found = tmp_path / "static"
     environment = {**os.environ, "STATIC_ROOT": str(found), "DJANGO_SETTINGS_MODULE": "portal.settings"}
     command = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
@@ -30,7 +30,7 @@ def static_root(tmp_path: Path) -> Path:
     return found
 
 
-def test_progress_and_preview_come_without_asking(
+def test_progress_and_preview_are_streamed(
     live_process: Callable[..., Any],
     start_worker: Callable[..., Any],
     hurry: Hurry,
@@ -68,7 +68,7 @@ def test_progress_and_preview_come_without_asking(
     browser.run(live.url, scenario, session=alice.cookie)
 
 
-def test_where_streams_are_refused_the_page_asks_as_before(
+def test_the_page_polls_if_streams_are_refused(
     live_process: Callable[..., Any],
     alice: Person,
     browser: Browser,

@@ -1,4 +1,4 @@
-"""The pages of webhooks in a browser: no fault of accessibility, nothing wider than the screen, and a way to them."""
+"""The pages of webhooks in a browser: no accessibility violation, nothing wider than the screen, and links to them."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ LONG = "https://hooks.example.com/" + "mutoscope/" * 12
 
 @pytest.fixture
 def endpoint(alice: Person) -> Endpoint:
-    """Failing, with a long URL and two deliveries: one that failed and one that is pending."""
+    """Create a failing webhook with a long URL and two deliveries: one that failed and one that is pending."""
     who: dict[str, Any] = {"team": alice.team, "creator": alice.user}
     endpoint = create_endpoint(**who, url=LONG, kinds=FINISHED_KINDS, description="The render farm")
     answered = ping(endpoint=endpoint)
@@ -32,7 +32,7 @@ def endpoint(alice: Person) -> Endpoint:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_pages_of_webhooks_have_no_fault(
+def test_the_pages_of_webhooks_have_no_violation(
     theme: str, live_server: Any, alice: Person, endpoint: Endpoint, browser: Browser
 ) -> None:
     def scenario(page: Page) -> list[Any]:
@@ -59,7 +59,7 @@ def test_the_pages_of_webhooks_have_no_fault(
         assert browser.run(live_server.url, scenario, session=alice.cookie, **options) == []
 
 
-def test_keys_and_webhooks_are_reached_on_a_desk_and_on_a_phone(
+def test_keys_and_webhooks_are_reached_on_a_desktop_and_on_a_phone(
     live_server: Any, alice: Person, browser: Browser
 ) -> None:
     def desk(page: Page) -> None:

@@ -1,4 +1,4 @@
-"""Two teams that must not see each other: Alice's, with a person of every role, and Mallory's, who is hostile."""
+"""Two teams that must not see each other: the owner's, with a person of every role, and the attacker Mallory's."""
 
 from typing import Any
 
@@ -16,17 +16,17 @@ def world(db: None) -> World:
 
 
 def no_filter(rows: Any, team: Team) -> Any:
-    """What a careless programmer left of `for_team`."""
+    """Return all rows: a `for_team` without its filter."""
     return rows.all()
 
 
 @pytest.fixture
-def careless(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_filters(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [JobQuerySet, TeamOwnedQuerySet, AuditQuerySet]
-    found += [kind for kind in _below(TeamOwnedQuerySet) if "for_team" in vars(kind)]
+    found += [kind for kind in _subclasses(TeamOwnedQuerySet) if "for_team" in vars(kind)]
     for kind in found:
         monkeypatch.setattr(kind, "for_team", no_filter)
 
 
-def _below(kind: type) -> list[type]:
-    return [found for child in kind.__subclasses__() for found in (child, *_below(child))]
+def _subclasses(kind: type) -> list[type]:
+    return [found for child in kind.__subclasses__() for found in (child, *_subclasses(child))]

@@ -1,4 +1,4 @@
-"""Every address of the site, and who may do what there. A new address has to be entered here: see `ROUTES`."""
+"""Every URL of the site, and who may do what there. Add new URLs to `ROUTES`."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.roles import Right, Scope
 
-# What a method asks of the caller beyond being known: a scope, a right, or nothing.
+# What a method requires of an authenticated caller: a scope, a right, or nothing.
 Need = Scope | Right | None
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>(?:[^()]|\([^()]*\))+\)")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -16,43 +16,43 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 @dataclass(frozen=True)
 class Public:
-    """Anybody may ask, without an account. What is shown is nobody's."""
+    """Open without an account. It shows no data of a team or a person."""
 
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A page of a person, not of a team: others are sent to the login page. API keys do not open it."""
+    """A page of a person, not of a team. Anonymous requests are redirected to the login. API keys do not open it."""
 
-    # Whose id is in the address: what is another person's is as absent as what there is not.
+    # Whether the URL has the id of a person's row. Rows of another person respond like unknown ids.
     of_person: bool = False
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the present team: methods with what they need. Others are sent to the login page."""
+    """A page of the current team: methods and what they require. Anonymous requests are redirected to the login."""
 
     needs: dict[str, Need] = field(default_factory=lambda: {"GET": None})
-    # Whose id is in the address: what another team has is as absent as what there is not.
+    # Whether the URL has the id of a team's row. Rows of another team respond like unknown ids.
     of_team: bool = False
-    # What it is about is not there in this world, so that who may ask is told so.
-    hollow: bool = False
-    # What one must be allowed beside that, to change things that are not one's own: Alice's member owns none of these.
+    # Whether the row does not exist in this world, so that an authorized caller gets a 404.
+    is_missing: bool = False
+    # The additional right to change rows of others: the member of the owner's team owns none of these rows.
     right: Right | None = None
 
 
 @dataclass(frozen=True)
 class Api:
-    """An address of the API: methods with their scopes. Keys and browsers may ask."""
+    """An endpoint of the API: methods with their scopes. Keys and browser sessions may use it."""
 
     needs: dict[str, Need]
     of_team: bool = False
-    hollow: bool = False
+    is_missing: bool = False
     right: Right | None = None
 
 
 @dataclass(frozen=True)
 class Staff:
-    """The administrators' desk: nobody else gets in."""
+    """The administration site: only administrators may open it."""
 
 
 Rule = Public | SignedIn | Page | Api | Staff
@@ -67,7 +67,7 @@ ROUTES: dict[str, Rule] = {
     "health": Public(),
     "metrics": Public(),  # on this machine; see tests/portal/test_metrics.py
     "language": Public(),
-    "admin": Public(),  # leads to admin/, which refuses
+    "admin": Public(),  # redirects to admin/, which requires an administrator
     "desk/stop-viewing": Public(),
     "desk/announcements/<int:key>/dismiss": Public(),
     # The API
@@ -82,7 +82,7 @@ ROUTES: dict[str, Rule] = {
     "v1/presets": Api({"GET": Scope.VIDEOS_READ}),
     "v1/generate": Api({"POST": Scope.VIDEOS_WRITE}),
     "generate": Api({"POST": Scope.VIDEOS_WRITE}),
-    # The languages of other services
+    # The compatible APIs of other services
     "replicate/v1/predictions": Api({"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}),
     "replicate/v1/predictions/<str:video_id>": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
     "replicate/v1/predictions/<str:video_id>/cancel": Api({"POST": Scope.VIDEOS_WRITE}, of_team=True),
@@ -92,9 +92,9 @@ ROUTES: dict[str, Rule] = {
     "replicate/v1/models/<str:owner>/<str:name>/versions": Api({"GET": Scope.VIDEOS_READ}),
     "replicate/v1/models/<str:owner>/<str:name>/versions/<str:version_id>": Api({"GET": Scope.VIDEOS_READ}),
     "replicate/v1/files": Api({"GET": Scope.VIDEOS_WRITE, "POST": Scope.VIDEOS_WRITE}),
-    # Hollow: who deletes it first leaves nothing to the others, and no transaction brings a file back.
+    # is_missing: the first caller deletes it, and no rollback restores a file.
     "replicate/v1/files/<str:file_id>": Api(
-        {"GET": Scope.VIDEOS_WRITE, "DELETE": Scope.VIDEOS_WRITE}, of_team=True, hollow=True
+        {"GET": Scope.VIDEOS_WRITE, "DELETE": Scope.VIDEOS_WRITE}, of_team=True, is_missing=True
     ),
     "replicate/v1/webhooks/default/secret": Api({"GET": HOOKS}),
     "replicate/v1/<path:rest>": Public(),  # nothing
@@ -120,7 +120,7 @@ ROUTES: dict[str, Rule] = {
     "api-keys": Page({"GET": None, "POST": Right.MAKE_KEYS}),
     "api-keys/team": Page({"GET": Right.MANAGE_KEYS}),
     "api-keys/<slug:prefix>": Page({"GET": Right.MANAGE_KEYS, "POST": Right.MANAGE_KEYS}, of_team=True),
-    # Of the creator alone: this one is the owner's.
+    # Only for the creator: this one is the owner's.
     "api-keys/<slug:prefix>/rotate": Page({"POST": Right.MAKE_KEYS}, of_team=True, right=Right.OWN_TEAM),
     "api-keys/<slug:prefix>/revoke": Page({"POST": Right.MANAGE_KEYS}, of_team=True),
     "v1/usage": Api({"GET": Scope.USAGE_READ}),
@@ -179,7 +179,7 @@ ROUTES: dict[str, Rule] = {
     "gallery/<str:publication_id>/unpublish": Page({"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
     "gallery/<str:publication_id>/favourite": Page({"POST": Scope.VIDEOS_READ}, of_team=True),
     "gallery/<str:publication_id>/collections": Page({"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
-    # What a team shows to whoever has the address
+    # What a team shows to anyone who has the URL
     "s/<str:token>": Public(),
     "s/<str:token>/<str:video_id>": Public(),
     "s/<str:token>/<str:video_id>/content": Public(),
@@ -195,16 +195,16 @@ ROUTES: dict[str, Rule] = {
     "team/log": Page({"GET": Right.SEE_AUDIT_LOG}),
     "team/leave": Page({"POST": None}),
     "team/new": Page({"GET": None, "POST": None}),
-    "team/switch": Page({"POST": None}, hollow=True),
+    "team/switch": Page({"POST": None}, is_missing=True),
     "team/settings": Page({"GET": Right.MANAGE_TEAM, "POST": Right.MANAGE_TEAM}),
-    "team/hand-over": Page({"POST": Right.OWN_TEAM}, hollow=True),
+    "team/hand-over": Page({"POST": Right.OWN_TEAM}, is_missing=True),
     "team/close": Page({"POST": Right.OWN_TEAM}),
     "team/keep": Page({"POST": Right.OWN_TEAM}),
     "join/<str:secret>": Public(),
     "docs/roles": Public(),
     "usage": Page({"GET": Scope.USAGE_READ}),
     "usage.csv": Page({"GET": Scope.USAGE_READ}),
-    "usage/notices/<str:key>/dismiss": Page({"POST": None}, hollow=True),
+    "usage/notices/<str:key>/dismiss": Page({"POST": None}, is_missing=True),
     # Pages of a person
     "account/data": SignedIn(),
     "account/data/export": SignedIn(),
@@ -256,7 +256,7 @@ ROUTES: dict[str, Rule] = {
     "accounts/sessions/": SignedIn(),
 }
 
-# Words after the address that name things of Alice's team, to be tried beside the bare address.
+# Query strings with ids of the owner's team, which are tested in addition to the plain URL.
 QUERIES = {
     "": "like={video_id}",
     "price": "like={video_id}",
@@ -270,7 +270,7 @@ QUERIES = {
 
 
 def all_routes() -> list[str]:
-    """Every address in the URL configuration, as its patterns are written."""
+    """Return every URL of the URL configuration, as its patterns are written."""
     return [route for route in _walk(get_resolver().url_patterns) if not route.startswith("admin/")]
 
 

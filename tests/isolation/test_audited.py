@@ -1,4 +1,4 @@
-"""What the rooms above `accounts` keep is in the audit log as well, in its team, and no secret of it."""
+"""Changes in the apps above `accounts` are in the audit log of their team, without secrets."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def entries(row: Any, verb: Verb = Verb.UPDATE) -> list[AuditEntry]:
     return list(found.order_by("id"))
 
 
-def test_what_a_team_shows_and_calls_is_recorded_in_its_log(world: World) -> None:
+def test_galleries_and_webhooks_are_recorded_in_the_team_s_log(world: World) -> None:
     page = PublicPage.objects.create(team=world.owner.team, slug="reels", is_on=True)
     for row in (world.publication, world.collection, world.link, world.hook, page):
         (added,) = entries(row, Verb.INSERT)
@@ -56,12 +56,12 @@ def test_announcements_are_recorded(db: None) -> None:
     assert entry.changes["text_en"] == ["Down at noon", "Down at one"]
 
 
-def test_a_drain_is_recorded_whoever_asks_and_a_beat_is_not(db: None) -> None:
+def test_a_drain_is_recorded_and_a_heartbeat_is_not(db: None) -> None:
     worker = Worker.objects.create(name="w", pool="cpu", model="camera", device="cpu", last_heartbeat_at=DatabaseNow())
     Worker.objects.update(last_heartbeat_at=DatabaseNow(), state=Worker.State.BUSY, jobs_done=3, vram_free_mb=5)
     assert entries(worker) == []
     drain_worker(worker=worker)
     resume_worker(worker=worker)
-    asked, taken_back = entries(worker)
-    assert list(asked.changes) == list(taken_back.changes) == ["drain_requested_at"]
-    assert taken_back.changes["drain_requested_at"][1] is None
+    drained, resumed = entries(worker)
+    assert list(drained.changes) == list(resumed.changes) == ["drain_requested_at"]
+    assert resumed.changes["drain_requested_at"][1] is None

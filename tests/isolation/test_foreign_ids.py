@@ -1,4 +1,4 @@
-"""Ids of another team in bodies, in words after the address, and in things of a person: all are as absent as none."""
+"""Ids of another team in bodies, in query strings, and in rows of a person respond like unknown ids."""
 
 import json
 from datetime import timedelta
@@ -19,11 +19,11 @@ from jobs.queue.wakeup import redis_client
 from jobs.states import State
 from jobs.webhooks.models import Endpoint
 from tests.isolation.routes import PARAMETER, ROUTES, Public, SignedIn
-from tests.isolation.test_matrix import NOISE, Caller, absent, address_of, leaks, of_alice, steady_headers
+from tests.isolation.test_matrix import NOISE, Caller, ids_of_owner, leaks, missing_ids, steady_headers, url_of
 from tests.isolation.test_without_filters import rows_of
 from tests.isolation.world import World, make_job
 
-# Method, address, body. {braces} are ids, Alice's or nobody's; [brackets] are Mallory's own things.
+# Method, URL, body. {braces} are ids, of the owner's team or unknown; [brackets] are Mallory's own rows.
 API = [
     ("GET", "/v1/videos?after={video_id}", None),
     ("GET", "/v1/gallery?after={publication_id}", None),
@@ -61,13 +61,13 @@ PAGES = [
 ]
 
 
-def nobodys() -> dict[str, Any]:
-    return absent() | {"team_id": 10**9}
+def unknown_ids() -> dict[str, Any]:
+    return missing_ids() | {"team_id": 10**9}
 
 
 @pytest.fixture
 def own(world: World) -> dict[str, str]:
-    """What Mallory has, by the name in brackets."""
+    """Return the ids of Mallory's own rows, by the name in brackets."""
     hers = world.mallory
     job = make_job(hers, State.COMPLETED, prompt="hers")
     publication = Publication.objects.create(
@@ -89,60 +89,60 @@ def filled(text: str, ids: dict[str, Any], own: dict[str, str]) -> str:
     return text
 
 
-def told(answer: Any, ids: dict[str, Any]) -> tuple[int, str]:
-    """What an answer says, but for the ids that were sent."""
-    text = NOISE.sub("", answer.content.decode(errors="replace") + steady_headers(answer))
+def normalized(response: Any, ids: dict[str, Any]) -> tuple[int, str]:
+    """Return status and text of a response, without the ids that were sent."""
+    text = NOISE.sub("", response.content.decode(errors="replace") + steady_headers(response))
     for value in sorted(map(str, ids.values()), key=len, reverse=True):
         text = text.replace(value, "…") if len(value) > 8 else text
-    return answer.status_code, text
+    return response.status_code, text
 
 
 def test_ids_in_api_calls(world: World, own: dict[str, str]) -> None:
     caller = Caller("key", headers=world.mallory.key_headers())
     before = rows_of(world.owner.team)
-    for method, address, body in API:
-        answers = []
-        for ids in (of_alice(world), nobodys()):
+    for method, url, body in API:
+        responses = []
+        for ids in (ids_of_owner(world), unknown_ids()):
             redis_client().flushdb()
             with transaction.atomic():
                 content = filled(json.dumps(body), ids, own) if body is not None else ""
-                asked = filled(address, ids, own)
-                answer = caller.client.generic(method, asked, content, "application/json")
-                assert answer.status_code < 500, asked
-                assert leaks(answer, world, asked) == [], asked
-                assert rows_of(world.owner.team) == before, f"{method} {asked} changed a row of Alice's"
+                sent_url = filled(url, ids, own)
+                response = caller.client.generic(method, sent_url, content, "application/json")
+                assert response.status_code < 500, sent_url
+                assert leaks(response, world, sent_url) == [], sent_url
+                assert rows_of(world.owner.team) == before, f"{method} {sent_url} changed a row of the owner's team"
                 transaction.set_rollback(True)
-            answers.append(told(answer, ids))
-        assert answers[0] == answers[1], f"{method} {address} {body}"
+            responses.append(normalized(response, ids))
+        assert responses[0] == responses[1], f"{method} {url} {body}"
 
 
 def test_ids_in_pages(world: World, own: dict[str, str]) -> None:
     browser = world.mallory.new_browser()
     before = rows_of(world.owner.team)
-    for method, address, body in PAGES:
-        answers = []
-        for ids in (of_alice(world) | {"team_id": world.owner.team.pk}, nobodys()):
+    for method, url, body in PAGES:
+        responses = []
+        for ids in (ids_of_owner(world) | {"team_id": world.owner.team.pk}, unknown_ids()):
             redis_client().flushdb()
             with transaction.atomic():
-                asked, cookies = filled(address, ids, own), browser.cookies.copy()
+                sent_url, cookies = filled(url, ids, own), browser.cookies.copy()
                 if body is None:
-                    answer = browser.get(asked)
+                    response = browser.get(sent_url)
                 else:
-                    answer = browser.post(asked, json.loads(filled(json.dumps(body), ids, own)))
-                browser.cookies = cookies  # what is to be said on the next page
-                assert answer.status_code < 500, asked
-                assert leaks(answer, world, asked) == [], asked
-                assert rows_of(world.owner.team) == before, f"{method} {asked} changed a row of Alice's"
+                    response = browser.post(sent_url, json.loads(filled(json.dumps(body), ids, own)))
+                browser.cookies = cookies  # messages for the next page
+                assert response.status_code < 500, sent_url
+                assert leaks(response, world, sent_url) == [], sent_url
+                assert rows_of(world.owner.team) == before, f"{method} {sent_url} changed a row of the owner's team"
                 transaction.set_rollback(True)
-            status, text = told(answer, ids)
-            answers.append((status, text.replace(f"={ids['user_id']}", "=…")))
-        assert answers[0] == answers[1], f"{method} {address} {body}"
+            status, text = normalized(response, ids)
+            responses.append((status, text.replace(f"={ids['user_id']}", "=…")))
+        assert responses[0] == responses[1], f"{method} {url} {body}"
         assert browser.session["team"] == world.mallory.team.pk
 
 
 @pytest.mark.parametrize("member", ["mallory", "admin"])
-def test_what_is_another_persons_answers_like_what_is_not_there(member: str, world: World) -> None:
-    """Exports, browsers and passkeys belong to a person: nobody else's role opens them."""
+def test_rows_of_another_person_respond_like_unknown_ids(member: str, world: World) -> None:
+    """Exports, browsers and passkeys belong to a person: no role of another person opens them."""
     caller = Caller(member, person=getattr(world, member))
     session = caller.client.session
     session["account_authentication_methods"] = [
@@ -157,24 +157,24 @@ def test_what_is_another_persons_answers_like_what_is_not_there(member: str, wor
     browser = UserSession.objects.create(user=owner, ip="10.0.0.1", user_agent="x", session_key="of-the-owner")
     passkey = Authenticator.objects.create(user=owner, type="webauthn", data={"name": "owner's"})
     theirs = {"export_id": export.pk, "session_id": browser.pk, "pk": passkey.pk}
-    nobodys_things = {"export_id": UUID(int=0), "session_id": 10**8, "pk": 10**8}
+    unknown = {"export_id": UUID(int=0), "session_id": 10**8, "pk": 10**8}
     for route in (route for route, rule in ROUTES.items() if isinstance(rule, SignedIn) and rule.of_person):
         for method in ("GET", "HEAD", "POST"):
-            answers = []
-            for ids in (theirs, nobodys_things):
-                address = address_of(route, ids)
-                answer = caller.ask(method, address, look=UserSession.objects.count)
-                text = NOISE.sub("", answer.content.decode(errors="replace") + steady_headers(answer))
-                said = text.replace(address, "…").replace(quote(address, safe=""), "…")
-                answers.append((answer.status_code, said, caller.seen))
-            assert answers[0] == answers[1], f"{method} {route}"
-            assert answers[0][0] in {302, 404, 405}
+            responses = []
+            for ids in (theirs, unknown):
+                url = url_of(route, ids)
+                response = caller.request(method, url, observe=UserSession.objects.count)
+                text = NOISE.sub("", response.content.decode(errors="replace") + steady_headers(response))
+                normalized_text = text.replace(url, "…").replace(quote(url, safe=""), "…")
+                responses.append((response.status_code, normalized_text, caller.seen))
+            assert responses[0] == responses[1], f"{method} {route}"
+            assert responses[0][0] in {302, 404, 405}
     assert Authenticator.objects.filter(pk=passkey.pk).exists()
 
 
-def test_every_address_with_an_id_is_compared() -> None:
-    """Where a parameter stands in an address, what it names is a team's, a person's, or open to whoever has it."""
-    # Names of models and of notices: of no row.
+def test_every_url_with_an_id_is_compared() -> None:
+    """Every parameter of a URL names a row of a team or a person, or is open to anyone who has it."""
+    # Names of models and of notices, not of rows.
     words = {"owner", "name", "version_id", "application", "key"}
     uncompared = [
         route

@@ -1,4 +1,4 @@
-"""Every address x every method x everybody: who is let in, and that nobody is shown what is another team's."""
+"""Every URL x every method x every caller: who is authorized, and that nobody sees rows of another team."""
 
 import re
 from collections.abc import Callable
@@ -30,13 +30,13 @@ from tests.isolation.routes import (
 )
 from tests.isolation.world import Person, World
 
-# What differs between two answers that say the same.
+# Parts that differ between two equal responses.
 NOISE = re.compile(
     r"""csrfmiddlewaretoken" value="\w+"|"X-CSRFToken": ?"\w+"|nonce="[^"]+"|'nonce-[^']+'|"request_id": ?"[^"]*\""""
 )
 ROLES = {"owner": Role.OWNER, "admin": Role.ADMIN, "member": Role.MEMBER, "viewer": Role.VIEWER, "mallory": Role.OWNER}
-# What stands in addresses and is of no team.
-NOBODYS = {
+# Parameters of URLs that belong to no team.
+TEAMLESS = {
     "owner": "mutoscope",
     "name": "camera",
     "version_id": "camera",
@@ -47,27 +47,27 @@ SERVED, LOGIN, UNKNOWN, FORBIDDEN, ABSENT, NO_METHOD = "served", "login", 401, 4
 
 
 class Caller:
-    """Somebody at a browser, or a program with a key."""
+    """A person with a browser, or a program with a key."""
 
     def __init__(self, name: str, *, person: Person | None = None, headers: dict[str, str] | None = None) -> None:
         self.name, self.headers = name, headers
         self.client = person.new_browser() if person else Client(raise_request_exception=False, headers=headers)
         self.role = ROLES.get(name)
 
-    def ask(self, method: str, address: str, look: Callable[[], Any] = bool) -> Any:
-        """The answer; what the request wrote is taken back, once `look` has put what it finds into `seen`."""
+    def request(self, method: str, url: str, observe: Callable[[], Any] = bool) -> Any:
+        """Return the response. Its changes are rolled back after `observe` has stored its result in `seen`."""
         redis_client().flushdb()  # rate limits
         with transaction.atomic():
             cookies = self.client.cookies.copy()
-            answer = self.client.generic(method, address, b"{}" if self.headers else b"", "application/json")
+            response = self.client.generic(method, url, b"{}" if self.headers else b"", "application/json")
             self.client.cookies = cookies
-            self.seen = look()
+            self.seen = observe()
             transaction.set_rollback(True)
-        return answer
+        return response
 
 
 def callers(world: World, need: Need) -> list[Caller]:
-    """Those at browsers, then those with keys of the owner's: good, revoked, expired, and without the scope."""
+    """Return callers with browsers, then with keys of the owner: valid, revoked, expired, and without the scope."""
     keys = {name: world.owner.key_headers() for name in ("key", "revoked", "expired")}
     made = dict(zip(keys, ApiKey.objects.filter(name="test").order_by("id"), strict=True))
     ApiKey.objects.filter(pk=made["revoked"].pk).update(revoked_at=timezone.now())
@@ -77,13 +77,13 @@ def callers(world: World, need: Need) -> list[Caller]:
     return [*people, Caller("anonymous"), *(Caller(name, headers=key) for name, key in keys.items())]
 
 
-def address_of(route: str, values: dict[str, Any]) -> str:
+def url_of(route: str, values: dict[str, Any]) -> str:
     route = PARAMETER.sub(lambda found: str(values[found[1] or found[2]]), route)
     return "/" + route.replace("^", "").replace("$", "")
 
 
-def of_alice(world: World) -> dict[str, Any]:
-    """What stands in addresses, by the parameter's name: things of Alice's team."""
+def ids_of_owner(world: World) -> dict[str, Any]:
+    """Return ids of the owner's team for URLs, by the parameter's name."""
     return {
         "video_id": world.done.public_id,
         "prefix": world.key.prefix,
@@ -98,8 +98,8 @@ def of_alice(world: World) -> dict[str, Any]:
         "invitation_id": world.invitation.pk,
         "user_id": world.member.user.pk,
         "file_id": world.upload.public_id,
-        **NOBODYS,
-        # Those that open something to whoever has them are nobody's here.
+        **TEAMLESS,
+        # Parameters that open something to anyone who has them are unknown here.
         "token": "t" * 43,
         "slug": "no-such-page",
         "secret": "s" * 43,
@@ -112,8 +112,8 @@ def of_alice(world: World) -> dict[str, Any]:
     }
 
 
-def absent() -> dict[str, Any]:
-    """The like that nobody has, for those of the parameters that name a team's things."""
+def missing_ids() -> dict[str, Any]:
+    """Return unknown ids for the parameters that name rows of a team."""
     kinds = {
         "video": "vid",
         "publication": "pub",
@@ -126,14 +126,14 @@ def absent() -> dict[str, Any]:
     }
     named = {f"{name}_id": f"{prefix}_{'0' * 32}" for name, prefix in kinds.items()}
     numbers = {"invitation_id": 10**9, "user_id": 10**9}
-    return {**NOBODYS, **named, **numbers, "prefix": "0" * 12, "delivery_id": "dlv_" + "0" * 32, "action": "ping"}
+    return {**TEAMLESS, **named, **numbers, "prefix": "0" * 12, "delivery_id": "dlv_" + "0" * 32, "action": "ping"}
 
 
-def outcome(answer: Any) -> str | int:
-    assert answer.status_code < 500, answer.content
-    if answer.status_code == 302 and answer["Location"].startswith("/accounts/login/"):
+def outcome(response: Any) -> str | int:
+    assert response.status_code < 500, response.content
+    if response.status_code == 302 and response["Location"].startswith("/accounts/login/"):
         return LOGIN
-    return answer.status_code if answer.status_code in {UNKNOWN, FORBIDDEN, ABSENT, NO_METHOD} else SERVED
+    return response.status_code if response.status_code in {UNKNOWN, FORBIDDEN, ABSENT, NO_METHOD} else SERVED
 
 
 def holds(role: Role, need: Need) -> bool:
@@ -143,7 +143,7 @@ def holds(role: Role, need: Need) -> bool:
 
 
 def expected(rule: Rule, method: str, caller: Caller) -> set[str | int]:
-    """The outcomes that the rule allows."""
+    """Return the outcomes that the rule allows."""
     by_kind: dict[type, Callable[..., set[str | int]]] = {Api: _of_api, Page: _of_page, SignedIn: _of_person}
     if isinstance(rule, Staff):
         return {LOGIN, FORBIDDEN, ABSENT}
@@ -161,7 +161,7 @@ def _of_api(rule: Api, method: str, caller: Caller) -> set[str | int]:
     need = rule.needs[method]
     if (caller.name == "scopeless" and need is not None) or (caller.role and not holds(caller.role, need)):
         return {FORBIDDEN}
-    return _where_let_in(rule, method, caller)
+    return _of_authorized(rule, method, caller)
 
 
 def _of_page(rule: Page, method: str, caller: Caller) -> set[str | int]:
@@ -172,16 +172,16 @@ def _of_page(rule: Page, method: str, caller: Caller) -> set[str | int]:
         return {LOGIN}
     if not holds(caller.role, rule.needs[method]):
         return {FORBIDDEN, ABSENT}
-    return _where_let_in(rule, method, caller)
+    return _of_authorized(rule, method, caller)
 
 
-def _where_let_in(rule: Api | Page, method: str, caller: Caller) -> set[str | int]:
-    """For one who holds what the method needs."""
+def _of_authorized(rule: Api | Page, method: str, caller: Caller) -> set[str | int]:
+    """Return the outcomes for a caller who has what the method requires."""
     if rule.of_team and caller.name == "mallory":
         return {ABSENT}
     if rule.right and caller.role and method not in {"GET", "HEAD"} and not holds(caller.role, rule.right):
         return {FORBIDDEN, ABSENT}
-    return {SERVED, ABSENT} if rule.hollow else {SERVED}
+    return {SERVED, ABSENT} if rule.is_missing else {SERVED}
 
 
 def _of_person(rule: SignedIn, method: str, caller: Caller) -> set[str | int]:
@@ -190,67 +190,67 @@ def _of_person(rule: SignedIn, method: str, caller: Caller) -> set[str | int]:
     return {SERVED, ABSENT, NO_METHOD, FORBIDDEN}
 
 
-def leaks(answer: Any, world: World, address: str) -> list[str]:
-    """What is of Alice's team in an answer, beyond the words that the caller sent."""
-    text = (answer.getvalue() if answer.streaming else answer.content).decode(errors="replace")
-    text += repr(sorted(answer.headers.items()))
-    for said in {*of_alice(world).values(), *address.partition("?")[2].split("&")}:
-        text = text.replace(str(said), "") if len(str(said)) > 8 else text
+def leaks(response: Any, world: World, url: str) -> list[str]:
+    """Return texts of the owner's team in a response, except those that the caller sent."""
+    text = (response.getvalue() if response.streaming else response.content).decode(errors="replace")
+    text += repr(sorted(response.headers.items()))
+    for sent in {*ids_of_owner(world).values(), *url.partition("?")[2].split("&")}:
+        text = text.replace(str(sent), "") if len(str(sent)) > 8 else text
     return [secret for secret in world.secrets if secret in text]
 
 
-def test_every_address_is_in_the_table() -> None:
+def test_every_url_is_in_the_table() -> None:
     found = all_routes()
     new, gone = sorted(set(found) - set(ROUTES)), sorted(set(ROUTES) - set(found))
     assert not new, (
-        f"Enter these addresses in ROUTES of tests/isolation/routes.py, with who may ask what: {new}. "
-        "Parameters that the tests do not know yet go into of_alice() and absent() of test_matrix.py."
+        f"Enter these urls in ROUTES of tests/isolation/routes.py, with who may ask what: {new}. "
+        "Parameters that the tests do not know yet go into ids_of_owner() and missing_ids() of test_matrix.py."
     )
-    assert not gone, f"These are no addresses any more: take them out of ROUTES in tests/isolation/routes.py: {gone}"
+    assert not gone, f"These are no urls any more: take them out of ROUTES in tests/isolation/routes.py: {gone}"
 
 
 @pytest.mark.parametrize("route", sorted(ROUTES))
 def test_who_may_do_what(route: str, world: World) -> None:
     rule = ROUTES[route]
     needs = rule.needs if isinstance(rule, Api | Page) else {}
-    address = address_of(route, of_alice(world))
+    url = url_of(route, ids_of_owner(world))
     for need in set(needs.values()) or {None}:
         methods = [method for method in METHODS if needs.get("GET" if method == "HEAD" else method) == need]
         for caller in callers(world, need):
             for method in methods:
-                answer = caller.ask(method, address)
-                who = f"{method} {address} as {caller.name}: {answer.status_code}"
-                assert outcome(answer) in expected(rule, method, caller), who
+                response = caller.request(method, url)
+                who = f"{method} {url} as {caller.name}: {response.status_code}"
+                assert outcome(response) in expected(rule, method, caller), who
                 if caller.name in {"mallory", "anonymous", "revoked", "expired"}:
-                    assert leaks(answer, world, address) == [], who
+                    assert leaks(response, world, url) == [], who
         ApiKey.objects.filter(name="test").delete()
 
 
 @pytest.mark.parametrize("route", sorted(QUERIES))
-def test_words_after_the_address_open_nothing(route: str, world: World) -> None:
-    address = f"{address_of(route, of_alice(world))}?{QUERIES[route].format(**of_alice(world))}"
+def test_query_strings_with_foreign_ids_disclose_nothing(route: str, world: World) -> None:
+    url = f"{url_of(route, ids_of_owner(world))}?{QUERIES[route].format(**ids_of_owner(world))}"
     for caller in callers(world, None):
         if caller.name in {"mallory", "anonymous", "revoked", "expired"}:
-            assert leaks(caller.ask("GET", address), world, address) == [], caller.name
+            assert leaks(caller.request("GET", url), world, url) == [], caller.name
 
 
-def steady_headers(answer: Any) -> str:
-    """Those that have to be the same for the same answer; the policy's parts come in any order."""
+def steady_headers(response: Any) -> str:
+    """Return the headers that must be equal for equal responses; the parts of the CSP come in any order."""
     unsteady = {"X-Request-Id", "Content-Length"}
-    return repr(sorted((name, sorted(value.split("; "))) for name, value in answer.items() if name not in unsteady))
+    return repr(sorted((name, sorted(value.split("; "))) for name, value in response.items() if name not in unsteady))
 
 
 @pytest.mark.parametrize("route", sorted(route for route, rule in ROUTES.items() if getattr(rule, "of_team", False)))
-def test_what_is_anothers_answers_like_what_is_not_there(route: str, world: World) -> None:
+def test_rows_of_another_team_respond_like_unknown_ids(route: str, world: World) -> None:
     for caller in (Caller("mallory", person=world.mallory), Caller("key", headers=world.mallory.key_headers())):
         for method in METHODS:
-            answers = []
-            for values in (of_alice(world), absent()):
-                address = address_of(route, values)
-                answer = caller.ask(method, address)
-                text = NOISE.sub("", answer.content.decode(errors="replace") + steady_headers(answer))
-                text = text.replace(address, "…")  # pages lead back to themselves, whatever the number in it
+            responses = []
+            for values in (ids_of_owner(world), missing_ids()):
+                url = url_of(route, values)
+                response = caller.request(method, url)
+                text = NOISE.sub("", response.content.decode(errors="replace") + steady_headers(response))
+                text = text.replace(url, "…")  # pages link to themselves, with the id in the URL
                 for name in (found[1] or found[2] for found in PARAMETER.finditer(route)):
                     text = text.replace(str(values[name]), "…") if len(str(values[name])) > 8 else text
-                answers.append((answer.status_code, text))
-            assert answers[0] == answers[1], f"{method} {route}"
+                responses.append((response.status_code, text))
+            assert responses[0] == responses[1], f"{method} {route}"

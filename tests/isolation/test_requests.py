@@ -1,4 +1,4 @@
-"""Requests that end in unusual ways leave nothing behind for the next: errors, streams, clients that hang up."""
+"""Requests that end in unusual ways do not affect the next one: errors, streams, clients that disconnect."""
 
 import base64
 import os
@@ -32,7 +32,7 @@ from tests.support.workers import wait_until
 
 
 def _stream(request: HttpRequest) -> StreamingHttpResponse:
-    """The number of videos that the stream sees, five times, asked for while it is sent."""
+    """Respond with the number of videos that the stream sees, queried five times while it is sent."""
     principal_for_session(request)
     return StreamingHttpResponse(f"{Job.objects.count()} " for _ in range(5))
 
@@ -45,7 +45,7 @@ def _fail(request: HttpRequest) -> None:
 
 
 def _count(_request: HttpRequest) -> StreamingHttpResponse:
-    """For nobody, so across all teams."""
+    """Count without a tenant, so across all teams."""
     return StreamingHttpResponse([str(Job.objects.count())])
 
 
@@ -53,23 +53,23 @@ urlpatterns = [path("stream", _stream), path("fail", _fail), path("count", _coun
 
 
 @pytest.mark.urls("tests.isolation.test_requests")
-def test_a_stream_is_made_behind_the_wall(world: World) -> None:
+def test_a_stream_is_restricted_by_the_row_policies(world: World) -> None:
     make_job(world.mallory, State.QUEUED, prompt="hers")
-    answer = world.mallory.new_browser().get("/stream")
-    assert b"".join(answer.streaming_content) == b"1 1 1 1 1 "
+    response = world.mallory.new_browser().get("/stream")
+    assert b"".join(response.streaming_content) == b"1 1 1 1 1 "
     assert where()[0] == OWNER
     assert b"".join(Client().get("/count").streaming_content) == b"3"
 
 
 @pytest.mark.urls("tests.isolation.test_requests")
-def test_a_stream_of_an_asynchronous_server_too(world: World) -> None:
+def test_a_stream_of_an_asynchronous_server_is_restricted_too(world: World) -> None:
     cookie = world.mallory.new_browser().cookies["sessionid"].value
 
     async def read() -> bytes:
         client = AsyncClient()
         client.cookies["sessionid"] = cookie
-        answer = await client.get("/stream")
-        return b"".join([part async for part in answer])
+        response = await client.get("/stream")
+        return b"".join([part async for part in response])
 
     with pytest.warns(Warning, match="consume synchronous iterators"):
         assert async_to_sync(read)() == b"0 0 0 0 0 "
@@ -77,7 +77,7 @@ def test_a_stream_of_an_asynchronous_server_too(world: World) -> None:
 
 @pytest.mark.urls("tests.isolation.test_requests")
 @pytest.mark.django_db(transaction=True)
-def test_a_view_that_fails_leaves_no_wall(world: World) -> None:
+def test_a_view_that_fails_leaves_no_tenant(world: World) -> None:
     assert world.mallory.new_browser().get("/fail").status_code == 500
     assert where()[0] == OWNER
     assert b"".join(Client().get("/count").streaming_content) == b"2"
@@ -91,8 +91,8 @@ def server(request: pytest.FixtureRequest, transactional_db: None, tmp_path: Any
         "live": (f"uvicorn portal.asgi:application --port {port} --log-level warning", {"DATABASE_POOL_SIZE": "1"}),
         "web,": (f"gunicorn portal.wsgi:application --bind 127.0.0.1:{port}", {}),
     }[request.param[:4]]
-    address = urlsplit(os.environ["DATABASE_URL"])
-    url = urlunsplit(address._replace(path="/" + str(connection.settings_dict["NAME"])))
+    url = urlsplit(os.environ["DATABASE_URL"])
+    url = urlunsplit(url._replace(path="/" + str(connection.settings_dict["NAME"])))
     paths = os.pathsep.join([str(site.ROOT), str(site.ROOT / "platform")])
     environment = {**os.environ, **variables, "DATABASE_URL": url, "PYTHONPATH": paths}
     environment |= {"DJANGO_SETTINGS_MODULE": "portal.settings", "MEDIA_ROOT": str(tmp_path / "media")}
@@ -103,13 +103,13 @@ def server(request: pytest.FixtureRequest, transactional_db: None, tmp_path: Any
         process = subprocess.Popen([sys.executable, "-m", *command.split()], env=environment, stdout=log, stderr=log)
     base = f"http://127.0.0.1:{port}"
 
-    def answers() -> bool:
+    def is_live() -> bool:
         with suppress(httpx.TransportError):
             return httpx.get(f"{base}/livez", timeout=2).status_code == 200
         return False
 
     try:
-        wait_until(answers, 180, (tmp_path / "log").read_text)
+        wait_until(is_live, 180, (tmp_path / "log").read_text)
         yield base
     finally:
         process.send_signal(signal.SIGTERM)
@@ -117,7 +117,7 @@ def server(request: pytest.FixtureRequest, transactional_db: None, tmp_path: Any
 
 
 def test_many_requests_of_two_teams_over_one_connection(server: str, world: World) -> None:
-    """Listings, polls, wrong keys and calls that hang up, in any order: everybody gets their own."""
+    """Lists, polls, wrong keys and disconnects in any order: every team gets its own rows."""
     make_job(world.mallory, State.QUEUED, prompt="hers")
     headers = {"alice": world.owner.key_headers(), "mallory": world.mallory.key_headers()}
     cookie = {"sessionid": world.mallory.new_browser().cookies["sessionid"].value}
@@ -139,7 +139,7 @@ def test_many_requests_of_two_teams_over_one_connection(server: str, world: Worl
             if {row["prompt"] for row in shown} != {"hers"}:
                 wrong.append(f"mallory's browser was shown {shown}")
             body = {"image_base64": picture, "prompt": prompts[name]}
-            with suppress(httpx.TransportError):  # hangs up: some at once, some while it waits for the video
+            with suppress(httpx.TransportError):  # disconnects: some immediately, some while waiting for the video
                 api.post("/generate", json=body, timeout=0.05 * (number + 1))
         return wrong
 

@@ -1,4 +1,4 @@
-"""A database session stands behind the wall of the code that uses it, at every statement, and leaves it clean."""
+"""A database session has the tenant of the code that uses it, at every statement, and is returned without one."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
@@ -34,17 +34,17 @@ def enter(team_id: int) -> None:
 
 @pytest.fixture
 def pooled(transactional_db: None) -> Iterator[DatabaseWrapper]:
-    """A connection like those of `live`, from a pool that has one."""
+    """A connection like those of the ASGI process, from a pool of one."""
     options = connection.settings_dict["OPTIONS"] | {"pool": {"min_size": 1, "max_size": 1, "timeout": 5}}
     settings = connection.settings_dict | {"OPTIONS": options, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False}
-    wrapper = DatabaseWrapper(settings, alias="default")  # Django looks types up under a known name
+    wrapper = DatabaseWrapper(settings, alias="default")  # Django looks up types by a known alias
     yield wrapper
     wrapper.close()
     wrapper.close_pool()
 
 
 def in_pool(wrapper: DatabaseWrapper) -> tuple[str, str]:
-    """Where the pool's one session stands, asked past all that would put it right."""
+    """Return the state of the pool's one session, without the code that would correct it."""
     session = wrapper.pool.getconn()
     try:
         found: tuple[str, str] = psycopg.Connection.execute(session, WHERE).fetchone()
@@ -53,13 +53,13 @@ def in_pool(wrapper: DatabaseWrapper) -> tuple[str, str]:
     return found
 
 
-def test_a_statement_runs_where_the_code_stands(db: None) -> None:
+def test_a_statement_runs_as_the_tenant_of_the_code(db: None) -> None:
     assert where() == (OWNER, "")
     enter(7)
     assert where() == (TENANT, "7")
     with tenancy.unscoped():
         assert where() == (OWNER, "")
-        enter(8)  # somebody signs in meanwhile
+        enter(8)  # another sign-in
         assert where() == (OWNER, "")
     assert where() == (TENANT, "8")
     tenancy.deactivate()
@@ -67,8 +67,8 @@ def test_a_statement_runs_where_the_code_stands(db: None) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_rollback_does_not_take_the_wall_away() -> None:
-    """What was set within a transaction is taken back with it: a session that was let out would stay out."""
+def test_a_rollback_does_not_reset_the_tenant() -> None:
+    """A rollback reverts what was set within the transaction: the session would keep no tenant."""
     for fails in (False, True):
         tenancy.deactivate()
         with suppress(ZeroDivisionError), transaction.atomic():
@@ -81,7 +81,7 @@ def test_a_rollback_does_not_take_the_wall_away() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_rollback_to_a_savepoint_does_not_either() -> None:
+def test_a_rollback_to_a_savepoint_does_not_reset_the_tenant() -> None:
     with transaction.atomic():
         with suppress(ZeroDivisionError), transaction.atomic():
             enter(7)
@@ -97,8 +97,8 @@ def test_a_rollback_to_a_savepoint_does_not_either() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nor_does_the_commit_of_a_transaction_that_failed() -> None:
-    """The server answers it with a rollback, and Django hears no error."""
+def test_the_commit_of_a_failed_transaction_does_not_reset_the_tenant() -> None:
+    """The server responds with a rollback, and Django gets no error."""
     connection.set_autocommit(False)
     try:
         enter(7)
@@ -112,7 +112,7 @@ def test_nor_does_the_commit_of_a_transaction_that_failed() -> None:
         connection.set_autocommit(True)
 
 
-def test_a_new_connection_within_a_request_is_behind_the_wall(pooled: DatabaseWrapper) -> None:
+def test_a_new_connection_within_a_request_has_the_tenant(pooled: DatabaseWrapper) -> None:
     enter(7)
     for _ in range(3):
         assert where(pooled) == (TENANT, "7")
@@ -121,7 +121,7 @@ def test_a_new_connection_within_a_request_is_behind_the_wall(pooled: DatabaseWr
 
 
 def test_an_open_transaction_does_not_reach_the_pool(pooled: DatabaseWrapper) -> None:
-    """Its end would put the session back to where it began."""
+    """The end of the transaction would restore the earlier state of the session."""
     enter(7)
     assert where(pooled) == (TENANT, "7")
     pooled.set_autocommit(False)
@@ -143,7 +143,7 @@ def test_a_failed_transaction_does_not_reach_the_pool(pooled: DatabaseWrapper) -
     assert in_pool(pooled) == (OWNER, "")
 
 
-def test_a_session_that_cannot_be_brought_out_is_ended(pooled: DatabaseWrapper, db: None) -> None:
+def test_a_session_that_cannot_be_reset_is_closed(pooled: DatabaseWrapper, db: None) -> None:
     enter(7)
     where(pooled)
     session = pooled.connection
@@ -154,7 +154,7 @@ def test_a_session_that_cannot_be_brought_out_is_ended(pooled: DatabaseWrapper, 
     assert in_pool(pooled) == (OWNER, "")
 
 
-def test_who_writes_is_known_to_the_session_and_who_reads_costs_nothing(db: None, rf: Any) -> None:
+def test_the_session_knows_the_writer_and_reads_need_no_round_trip(db: None, rf: Any) -> None:
     enter(7)
     assert where() == (TENANT, "7")
     stands = connection.connection.tenant_state
@@ -163,7 +163,7 @@ def test_who_writes_is_known_to_the_session_and_who_reads_costs_nothing(db: None
     tenancy.bind_request(request)
     enter(7)
     assert where() == (TENANT, "7")
-    assert connection.connection.tenant_state is stands  # reading set nothing anew: no round trip
+    assert connection.connection.tenant_state is stands  # reading set nothing again: no round trip
     Job.objects.update(prompt="nobody's")
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('mutoscope.actor', true)")
@@ -171,7 +171,7 @@ def test_who_writes_is_known_to_the_session_and_who_reads_costs_nothing(db: None
 
 
 def in_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Its result; the thread that asked the database for it closes its connection."""
+    """Return the coroutine's result. The thread that queried the database closes its connection."""
 
     async def run() -> Any:
         try:
@@ -182,7 +182,7 @@ def in_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(run())
 
 
-def test_two_requests_at_once_stand_each_for_itself(transactional_db: None) -> None:
+def test_two_concurrent_requests_have_separate_tenants(transactional_db: None) -> None:
     async def request(team_id: int) -> set[tuple[str, str]]:
         enter(team_id)
         seen = set()
@@ -197,7 +197,7 @@ def test_two_requests_at_once_stand_each_for_itself(transactional_db: None) -> N
     assert in_loop(both()) == [{(TENANT, "7")}, {(TENANT, "8")}]
 
 
-def test_a_wall_entered_in_a_thread_holds_in_the_coroutine_and_the_next_thread(transactional_db: None) -> None:
+def test_a_tenant_set_in_a_thread_holds_in_the_coroutine_and_the_next_thread(transactional_db: None) -> None:
     async def request() -> Any:
         await sync_to_async(enter)(7)
         return await sync_to_async(where)()
@@ -205,7 +205,7 @@ def test_a_wall_entered_in_a_thread_holds_in_the_coroutine_and_the_next_thread(t
     assert in_loop(request()) == (TENANT, "7")
 
 
-def test_rows_of_others_are_not_there(world: World) -> None:
+def test_rows_of_other_teams_are_invisible(world: World) -> None:
     enter(world.mallory.team.pk)
     assert (Job.objects.count(), ApiKey.objects.count()) == (0, 0)
     enter(world.owner.team.pk)

@@ -1,4 +1,4 @@
-"""The people of these tests and what they own; every text of Alice's team holds the marker that nobody else may see."""
+"""The people of these tests and their rows. Only the owner's team may see the marker, which is in all of its texts."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,7 +21,7 @@ from tests.support.images import png
 from tests.support.people import Person, make_user, sign_in
 from tests.support.videos import store_job
 
-MARKER = "zanzibar"  # in everything that is Alice's team's
+MARKER = "zanzibar"  # in every text of the owner's team
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class World:
     invitation: Invitation
     upload: StoredUpload
     batch: Batch
-    secrets: list[str] = field(default_factory=list)  # texts that the other team must never be shown
+    secrets: list[str] = field(default_factory=list)  # texts that the other team must never see
 
 
 def person(name: str, *, team: Team | None = None, role: Role = Role.OWNER) -> Person:

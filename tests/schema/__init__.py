@@ -1,1 +1,1 @@
-"""schemathesis against a portal of its own: `python -m tests.schema --examples 2000 --seed 1`."""
+"""Runs schemathesis against a portal of its own: `python -m tests.schema --examples 2000 --seed 1`."""

@@ -1,4 +1,4 @@
-"""Bodies of any shape for every address that takes one: raw bytes, any JSON, JSON that is nearly good, forms."""
+"""Arbitrary bodies for every endpoint that accepts one: raw bytes, any JSON, nearly valid JSON, forms."""
 
 import base64
 import json
@@ -13,8 +13,8 @@ from PIL import Image
 from tests.isolation.routes import PARAMETER, ROUTES, Api
 
 _PREFIXES = ("v1/", "generate", "fal/", "replicate/")
-# Every route of the URL configuration is in ROUTES: tests/isolation/test_matrix.py sees to that.
-TAKING_BODIES = [
+# ROUTES has every route of the URL configuration: tests/isolation/test_matrix.py checks that.
+BODY_ENDPOINTS = [
     (method, route)
     for route, rule in ROUTES.items()
     if route.startswith(_PREFIXES) and isinstance(rule, Api)
@@ -29,23 +29,23 @@ _TYPES = [
 _FORM = "multipart/form-data; boundary=x"
 
 
-def _picture() -> bytes:
+def _image() -> bytes:
     file = BytesIO()
     Image.new("RGB", (64, 48), "teal").save(file, "PNG")
     return file.getvalue()
 
 
-PICTURE = _picture()
-BASE64 = base64.b64encode(PICTURE).decode()
-WISH: dict[str, Any] = {"image_base64": BASE64, "prompt": "x", "resolution": "256p", "num_frames": 8}
-_INPUT = {**WISH, "image": f"data:image/png;base64,{BASE64}"}
+IMAGE = _image()
+BASE64 = base64.b64encode(IMAGE).decode()
+VIDEO_REQUEST: dict[str, Any] = {"image_base64": BASE64, "prompt": "x", "resolution": "256p", "num_frames": 8}
+_INPUT = {**VIDEO_REQUEST, "image": f"data:image/png;base64,{BASE64}"}
 del _INPUT["image_base64"]
-_GOOD: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("v1/videos", "v1/videos/quote", "v1/generate", "generate"), WISH),
+_VALID: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("v1/videos", "v1/videos/quote", "v1/generate", "generate"), VIDEO_REQUEST),
     "v1/webhooks": {"url": "https://receiver.invalid/hook", "events": ["video.completed"]},
     "v1/webhooks/<str:webhook_id>": {"enabled": True, "description": "x"},
     "v1/webhooks/<str:webhook_id>/rotate": {"overlap_hours": 1},
-    "v1/batches": {"requests": [WISH, WISH]},
+    "v1/batches": {"requests": [VIDEO_REQUEST, VIDEO_REQUEST]},
     "v1/gallery": {"video": "{video_id}", "tags": ["a"]},
     "v1/gallery/<str:publication_id>": {"caption": "x", "tags": ["a"], "public": True},
     "v1/collections": {"name": "x", "order": 1},
@@ -57,7 +57,7 @@ _GOOD: dict[str, dict[str, Any]] = {
     "fal/<path:application>": _INPUT,
 }
 _FIELDS = [
-    *sorted({name for body in _GOOD.values() for name in body}),
+    *sorted({name for body in _VALID.values() for name in body}),
     *("image", "image_url", "input_reference", "fps", "seed", "seconds", "size", "steps", "guidance_scale", "priority"),
     *(
         "metadata",
@@ -79,7 +79,7 @@ _anything = st.recursive(
     _leaf, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_text, inner, max_size=4), max_leaves=12
 )
 _changes = st.dictionaries(st.sampled_from(_FIELDS), _anything | st.just(BASE64), max_size=4)
-_content = st.binary(max_size=60) | st.just(PICTURE) | st.just(json.dumps(WISH).encode())
+_content = st.binary(max_size=60) | st.just(IMAGE) | st.just(json.dumps(VIDEO_REQUEST).encode())
 _part = st.tuples(st.sampled_from(_FIELDS).filter(str.isprintable), st.booleans(), _content)
 
 
@@ -91,22 +91,22 @@ class Call:
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
 
-    def address(self, things: Mapping[str, Any]) -> str:
-        """With the ids of things that there are, by the parameter's name."""
-        return "/" + PARAMETER.sub(lambda found: str(things[found[1] or found[2]]), self.route)
+    def url(self, ids: Mapping[str, Any]) -> str:
+        """Return the URL with existing ids, by the parameter's name."""
+        return "/" + PARAMETER.sub(lambda found: str(ids[found[1] or found[2]]), self.route)
 
-    def filled(self, things: Mapping[str, Any]) -> bytes:
-        """The body, with the ids of things that it is to speak of."""
+    def filled(self, ids: Mapping[str, Any]) -> bytes:
+        """Return the body with existing ids."""
         body = self.body
         for name in ("video_id", "collection_id"):
-            body = body.replace(f"{{{name}}}".encode(), str(things[name]).encode())
+            body = body.replace(f"{{{name}}}".encode(), str(ids[name]).encode())
         return body
 
 
 @st.composite
 def calls(draw: st.DrawFn) -> Call:
-    """A call of any address that takes a body."""
-    method, route = draw(st.sampled_from(TAKING_BODIES))
+    """Draw a request to any endpoint that accepts a body."""
+    method, route = draw(st.sampled_from(BODY_ENDPOINTS))
     key = draw(st.none() | st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=3))
     headers = {} if key is None else {"Idempotency-Key": key}
     kind = draw(st.sampled_from(["raw", "json", "near", "form"]))
@@ -116,7 +116,7 @@ def calls(draw: st.DrawFn) -> Call:
         lines = [_part_of_form(*drawn) for drawn in draw(st.lists(_part, max_size=5))]
         end = draw(st.sampled_from([b"--x--\r\n", b"--x", b""]))
         return Call(method, route, _FORM, b"".join(lines) + end, headers)
-    body = draw(_anything) if kind == "json" else {**_GOOD.get(route, {}), **draw(_changes)}
+    body = draw(_anything) if kind == "json" else {**_VALID.get(route, {}), **draw(_changes)}
     if kind == "near" and isinstance(body, dict) and isinstance(body.get("input"), dict):
         body["input"] = {**body["input"], **draw(_changes)}
     return Call(method, route, draw(st.sampled_from(_TYPES[:2])), json.dumps(body).encode(), headers)
@@ -128,22 +128,22 @@ def _part_of_form(name: str, is_file: bool, content: bytes) -> bytes:
     return head.encode("utf-8", "surrogatepass") + content + b"\r\n"
 
 
-def complaint(address: str, status: int, body: Any) -> str | None:
-    """What is wrong with an answer: a failure of ours, or an error in another envelope than its address has."""
+def complaint(url: str, status: int, body: Any) -> str | None:
+    """Return what is wrong with a response: a server error, or an error in the envelope of another endpoint."""
     if status < 400:
         return None
-    if address.startswith(("/replicate/", "/fal/")):
-        # `fal.run` waited for as long as it may, and says so in the word that its SDK knows.
-        ours = status >= 500 and body.get("error_type") != "still_running"
-        # That a request has ended already, its SDK reads in `status`, too.
+    if url.startswith(("/replicate/", "/fal/")):
+        # `fal.run` reached its timeout: this is the code that its SDK knows.
+        is_server_error = status >= 500 and body.get("error_type") != "still_running"
+        # The SDK reads in `status`, too, that a request is finished already.
         fits = body.get("status") in {status, "ALREADY_COMPLETED"}
         fits = fits and all(body.get(name) for name in ("title", "detail", "error_type"))
-    elif address.endswith("/generate"):
-        ours, fits = status >= 500, body.get("status") == "failed" and body.get("error") and body.get("code")
+    elif url.endswith("/generate"):
+        is_server_error, fits = status >= 500, body.get("status") == "failed" and body.get("error") and body.get("code")
     else:
         error = body.get("error", {})
-        ours = status >= 500
+        is_server_error = status >= 500
         fits = {"param", "details"} <= error.keys() and all(error.get(name) for name in ("type", "code", "message"))
-    if ours:
-        return f"a failure of ours, {status}: {body}"
-    return None if fits else f"an envelope of another address, {status}: {body}"
+    if is_server_error:
+        return f"a server error, {status}: {body}"
+    return None if fits else f"an envelope of another endpoint, {status}: {body}"

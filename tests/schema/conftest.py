@@ -1,4 +1,4 @@
-"""A team with one of everything, and a caller with a key of its owner's and no limit of calls."""
+"""A team with one row of each kind, and a client with a key of its owner and no rate limit."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""A portal of real processes, a key without limits of calls, and schemathesis with all its checks."""
+"""Runs schemathesis with all its checks against a portal of real processes, with a key without a rate limit."""
 
 import json
 import os
@@ -17,14 +17,14 @@ from typing import Any, Self
 from tests.support.portal_process import ROOT, Portal
 
 OWNER = "fuzz@example.com"
-# What has another way of being tested, and why.
-LEFT_OUT = {
-    "videos_events": "its answer goes on for as long as the video does; see tests/jobs/videos/api/test_events.py",
+# Operations that are tested elsewhere, and why.
+EXCLUDED_OPERATIONS = {
+    "videos_events": "its response lasts as long as the video's generation; see tests/jobs/videos/api/test_events.py",
 }
-_FAULT = re.compile(r"Traceback \(most recent call last\)|status=5\d\d|\" 5\d\d ")
-# Keys that are made up beside the real one would only be refused; that no key opens nothing, `ignored_auth` sees to.
-# Cases that are meant to be bad end a scenario wherever nothing about the next call can be made bad: the other phases,
-# which know the ids that were seen, send those.
+_SERVER_ERROR = re.compile(r"Traceback \(most recent call last\)|status=5\d\d|\" 5\d\d ")
+# Generated keys would only be refused. `ignored_auth` checks requests without a key.
+# Invalid cases end a scenario if nothing about the next request can be made invalid: the other phases, which know the
+# ids of earlier responses, send those.
 _CONFIG = """
 [generation]
 with-security-parameters = false
@@ -38,8 +38,8 @@ mode = "positive"
 
 
 @dataclass
-class Done:
-    """One or more runs: how they ended, and what was really sent. See tally.py for the counts."""
+class RunResult:
+    """The result of one or more runs, with counts of the requests that were sent. See statistics_handler.py."""
 
     failed: bool = False
     output: str = ""
@@ -65,7 +65,7 @@ class Done:
         return (
             f"answered: {phases}; in all {self.cases.total()}\n"
             f"stateful: {self.scenarios} scenarios, {self.links.total()} steps along {len(self.links)} links, "
-            f"chains of up to {deepest} calls\n"
+            f"chains of up to {deepest} requests\n"
             f"sent again under their Idempotency-Key: {self.repeats.total()}\n"
             f"statuses: {statuses}"
         )
@@ -73,10 +73,10 @@ class Done:
 
 @contextmanager
 def running_portal() -> Iterator[tuple[Portal, str]]:
-    """A portal and a key of a team that may do everything as often as it likes."""
+    """Run a portal and yield it with a key of a team without limits."""
     folder = Path(tempfile.mkdtemp(prefix="mts-fuzz-"))
     portal = Portal(folder)
-    # Calls that wait for a film are told to come back soon, or the run would take hours.
+    # Requests that wait for a video time out soon, or the run would take hours.
     portal.env |= {
         "GENERATE_RATE_LIMIT": "1000000/minute",
         "GENERATE_TIMEOUT_SECONDS": "1",
@@ -93,43 +93,43 @@ def running_portal() -> Iterator[tuple[Portal, str]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def schemathesis(portal: Portal, key: str, *, examples: int, seed: int, phases: str) -> Done:
-    """So many examples for each operation, and as many stateful scenarios."""
-    left_out = [f"--exclude-operation-id={name}" for name in LEFT_OUT]
+def schemathesis(portal: Portal, key: str, *, examples: int, seed: int, phases: str) -> RunResult:
+    """Run schemathesis with this number of examples for each operation, or of stateful scenarios."""
+    excluded = [f"--exclude-operation-id={name}" for name in EXCLUDED_OPERATIONS]
     with tempfile.TemporaryDirectory() as folder:
-        config, tally = Path(folder) / "schemathesis.toml", Path(folder) / "tally.json"
+        config, statistics = Path(folder) / "schemathesis.toml", Path(folder) / "statistics.json"
         config.write_text(_CONFIG)
         command = [
             *(sys.executable, "-m", "schemathesis.cli", f"--config-file={config}", "run"),
             *(f"http://localhost:{portal.port}/v1/openapi.json", "--header", f"Authorization: Bearer {key}"),
             *("--checks=all", f"--phases={phases}", f"--max-examples={examples}", f"--seed={seed}", "--no-color"),
             *("--continue-on-failure", "--generation-database=none", "--suppress-health-check=all"),
-            *("--request-timeout=60", *left_out),
+            *("--request-timeout=60", *excluded),
         ]
         env = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.schema.hooks", "PYTHONPATH": str(ROOT)}
-        env["TALLY_FILE"] = str(tally)
+        env["STATISTICS_FILE"] = str(statistics)
         ended = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
-        counted: dict[str, Any] = json.loads(tally.read_text()) if tally.exists() else {}
-    return Done(
+        counted: dict[str, Any] = json.loads(statistics.read_text()) if statistics.exists() else {}
+    return RunResult(
         failed=ended.returncode != 0 or not counted,
         output=ended.stdout + ended.stderr,
         **{name: value if name == "scenarios" else Counter(value) for name, value in counted.items()},
     )
 
 
-def stateful(portal: Portal, key: str, *, scenarios: int, seed: int) -> Done:
-    """So many scenarios, in as many runs as it takes: one ends where a state that changed by itself surprises it."""
-    done = Done()
+def stateful(portal: Portal, key: str, *, scenarios: int, seed: int) -> RunResult:
+    """Run at least this number of scenarios. A run ends early if a state changes by itself."""
+    done = RunResult()
     while done.scenarios < scenarios and not done.failed:
-        wanted = scenarios - done.scenarios
-        done += schemathesis(portal, key, examples=wanted, seed=seed, phases="stateful")
+        remaining = scenarios - done.scenarios
+        done += schemathesis(portal, key, examples=remaining, seed=seed, phases="stateful")
         seed += 1000
     return done
 
 
-def troubles_of(portal: Portal) -> list[str]:
-    """What the run left behind that should not be: failures of ours in the log, money that does not add up."""
+def problems_of(portal: Portal) -> list[str]:
+    """Return server errors in the logs, and discrepancies of the ledger."""
     logs = [portal.log, *(Path(portal.env["VAR_DIR"]) / "log").glob("*.log")]
-    found = [line for log in logs for line in log.read_text().splitlines() if _FAULT.search(line)]
-    audit = portal.run("check_ledger")
-    return found + ([] if audit.returncode == 0 else [audit.stdout + audit.stderr])
+    found = [line for log in logs for line in log.read_text().splitlines() if _SERVER_ERROR.search(line)]
+    check = portal.run("check_ledger")
+    return found + ([] if check.returncode == 0 else [check.stdout + check.stderr])

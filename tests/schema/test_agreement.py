@@ -1,4 +1,4 @@
-"""What the description says of a field, and what it takes, are the same: by example, where chance seldom comes."""
+"""The schema of a field and its validation agree. These examples are too rare for random tests."""
 
 from ipaddress import IPv6Address
 from typing import Any
@@ -18,7 +18,7 @@ from jobs.galleries.api.serializers import NewShareLinkSerializer
 from jobs.videos.idempotency import build_idempotency_key
 
 LONG = "a" * 63
-ADDRESSES = {
+URLS = {
     "https://example.com/hook": True,
     "http://my_service:8000/hook": True,
     "http://_x._y": True,
@@ -67,7 +67,7 @@ ADDRESSES = {
 }
 
 
-def takes(field: serializers.Field[Any, Any, Any, Any], value: Any) -> bool:
+def is_accepted(field: serializers.Field[Any, Any, Any, Any], value: Any) -> bool:
     try:
         field.run_validation(value)
     except serializers.ValidationError:
@@ -75,29 +75,29 @@ def takes(field: serializers.Field[Any, Any, Any, Any], value: Any) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("address", "good"), ADDRESSES.items())
-def test_addresses(address: str, good: bool) -> None:
-    assert takes(HttpUrlField(), address) is good
-    assert jsonschema_rs.is_valid({"type": "string", "pattern": HTTP_URL}, address) is good
+@pytest.mark.parametrize(("url", "good"), URLS.items())
+def test_urls(url: str, good: bool) -> None:
+    assert is_accepted(HttpUrlField(), url) is good
+    assert jsonschema_rs.is_valid({"type": "string", "pattern": HTTP_URL}, url) is good
 
 
 @settings(max_examples=300, derandomize=True)
 @given(st.from_regex(HTTP_URL, fullmatch=True) | st.from_regex(r"https?://[-._:@\[\]a-zé0-9]{1,8}/?", fullmatch=True))
-def test_any_address(address: str) -> None:
-    wanted = jsonschema_rs.is_valid({"type": "string", "pattern": HTTP_URL, "maxLength": 2000}, address)
-    assert takes(HttpUrlField(), address) is wanted
+def test_any_url(url: str) -> None:
+    expected = jsonschema_rs.is_valid({"type": "string", "pattern": HTTP_URL, "maxLength": 2000}, url)
+    assert is_accepted(HttpUrlField(), url) is expected
 
 
 @settings(max_examples=300, derandomize=True)
 @given(st.from_regex(r"[0-9a-f:]{2,12}", fullmatch=True) | st.ip_addresses(v=6).map(str))
 def test_any_ipv6_address(host: str) -> None:
-    """As the standard library has it."""
+    """The standard library decides."""
     try:
         IPv6Address(host)
         good = True
     except ValueError:
         good = False
-    assert takes(HttpUrlField(), f"https://[{host}]/") is good
+    assert is_accepted(HttpUrlField(), f"https://[{host}]/") is good
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def description() -> dict[str, Any]:
     return found
 
 
-def test_the_description_holds_the_pattern(description: dict[str, Any]) -> None:
+def test_the_schema_has_the_pattern(description: dict[str, Any]) -> None:
     bodies = description["components"]["schemas"]
     for name, field in (("NewWebhookRequest", "url"), ("VideoRequest", "webhook_url"), ("VideoForm", "webhook_url")):
         assert bodies[name]["properties"][field]["pattern"] == HTTP_URL
@@ -136,10 +136,12 @@ def test_ids(identifier: str, good: bool, description: dict[str, Any]) -> None:
 @pytest.mark.parametrize("password", ["    ", " abc ", "abc", "a\0bcd", "🙂🙂🙂🙂"])
 def test_passwords_of_links(password: str, description: dict[str, Any]) -> None:
     schema = description["components"]["schemas"]["NewShareLinkRequest"]["properties"]["password"]
-    assert takes(NewShareLinkSerializer().fields["password"], password) is jsonschema_rs.is_valid(schema, password)
+    assert is_accepted(NewShareLinkSerializer().fields["password"], password) is jsonschema_rs.is_valid(
+        schema, password
+    )
 
 
-def test_metadata_come_back_as_they_were_sent() -> None:
+def test_metadata_is_returned_unchanged() -> None:
     assert MetadataField().run_validation({" a ": "  b\n", "c": ""}) == {" a ": "  b\n", "c": ""}
 
 
@@ -147,7 +149,7 @@ def test_metadata_come_back_as_they_were_sent() -> None:
     ("names", "good"),
     [({"鞋 1.png": "x"}, True), ({"\u00a0": "x"}, True), ({"": "x"}, False), ({"a\n": "x"}, False), ({"a": 5}, False)],
 )
-def test_pictures_of_a_batch(names: dict[str, Any], good: bool, client: Client, description: dict[str, Any]) -> None:
+def test_images_of_a_batch(names: dict[str, Any], good: bool, client: Client, description: dict[str, Any]) -> None:
     schema = description["components"]["schemas"]["NewBatchRequest"]["properties"]["images"]
     assert IMAGE_NAME_PATTERN in schema["propertyNames"]["pattern"]
     assert jsonschema_rs.is_valid(schema, names) is good

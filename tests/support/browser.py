@@ -1,7 +1,7 @@
-"""A real browser beside the test.
+"""A real browser in a thread of its own.
 
-Playwright keeps an event loop running in its thread, and Django rightly refuses its database there. So what the browser
-does is written as functions of a page, and runs in a thread of its own, while the test's thread keeps the database.
+Playwright runs an event loop in its thread, and Django refuses database access there. Scenarios are functions of
+a page that run in the browser's thread, while the test's thread uses the database.
 """
 
 import os
@@ -19,14 +19,14 @@ from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
 Result = TypeVar("Result")
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
-# Milliseconds that anything may take: a wait ends with what it waits for, and a busy machine is no fault of a page.
-_PATIENCE = 60_000
-expect.set_options(timeout=_PATIENCE)
+# Milliseconds. A wait ends when its condition holds; the limit is high for busy machines.
+_TIMEOUT_MS = 60_000
+expect.set_options(timeout=_TIMEOUT_MS)
 
 
 def played_seconds(page: Page) -> float:
-    """How far the video of the page has come, once it moves; 0 if it does not."""
-    give_up_at = time.monotonic() + _PATIENCE / 1000
+    """Return the playback position of the page's video once it moves; 0 if it does not."""
+    give_up_at = time.monotonic() + _TIMEOUT_MS / 1000
     # Playwright's own waiting evaluates strings in the page, which the site's policy forbids.
     while time.monotonic() < give_up_at:
         seconds = float(page.evaluate("document.querySelector('video.result').currentTime"))
@@ -71,11 +71,11 @@ class Browser:
         viewport: dict[str, int] = DESK,
         **options: Any,
     ) -> Result:
-        """What the scenario returns. session: the cookie of somebody who is signed in."""
+        """Run the scenario and return its result. session: the cookie of a signed-in person."""
 
         def play() -> Result:
             context = self._browser.new_context(base_url=base_url, viewport=viewport, locale="en-US", **options)
-            context.set_default_timeout(_PATIENCE)
+            context.set_default_timeout(_TIMEOUT_MS)
             if session:
                 context.add_cookies([{"name": "sessionid", "value": session, "url": base_url}])
             page = context.new_page()

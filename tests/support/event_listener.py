@@ -1,4 +1,4 @@
-"""A client of event streams, that reads in a thread and keeps what it read."""
+"""A client of event streams that reads in a thread and keeps the events."""
 
 import base64
 import io
@@ -18,7 +18,7 @@ from tests.support.workers import PATIENCE_SECONDS, wait_until
 
 
 @dataclass(frozen=True)
-class Heard:
+class ReceivedEvent:
     id: str
     kind: str
     data: dict[str, Any]
@@ -28,18 +28,18 @@ class Heard:
         return Image.open(io.BytesIO(base64.b64decode(self.data["image_base64"])))
 
 
-def parse(text: str) -> list[Heard]:
-    """The events of a stream, without what only keeps it alive."""
+def parse(text: str) -> list[ReceivedEvent]:
+    """Return the events of a stream, without keep-alive comments."""
     events = []
     for block in text.split("\n\n")[:-1]:
         fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
         if "data" in fields:
-            events.append(Heard(fields["id"], fields["event"], json.loads(fields["data"])))
+            events.append(ReceivedEvent(fields["id"], fields["event"], json.loads(fields["data"])))
     return events
 
 
 class Listener:
-    """A context manager: inside it the stream is read."""
+    """A context manager that reads the stream."""
 
     def __init__(self, base_url: str, job: Job, headers: dict[str, str], last: str | None = None) -> None:
         self._client = httpx.Client(base_url=base_url, timeout=PATIENCE_SECONDS)
@@ -58,7 +58,7 @@ class Listener:
         self.close()
 
     def close(self) -> None:
-        """Goes away, in the midst of it or not."""
+        """Disconnect, also in the middle of an event."""
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
@@ -78,10 +78,10 @@ class Listener:
             self.ended = True
 
     @property
-    def events(self) -> list[Heard]:
+    def events(self) -> list[ReceivedEvent]:
         return parse(self.raw)
 
-    def of(self, kind: str) -> list[Heard]:
+    def of(self, kind: str) -> list[ReceivedEvent]:
         return [event for event in self.events if event.kind == kind]
 
     @property

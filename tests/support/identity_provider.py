@@ -21,7 +21,7 @@ CLIENT_ID, CLIENT_SECRET = "mutoscope", "provider-secret"
 
 
 class IdentityProvider:
-    """Signs everybody in as `person` without asking. `claims`: what it says of that person."""
+    """Signs everybody in as one person without asking. claims: the claims about that person."""
 
     def __init__(self) -> None:
         self.claims: dict[str, Any] = {"sub": "42", "email": "nora@example.com", "email_verified": True, "name": "Nora"}

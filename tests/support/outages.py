@@ -24,7 +24,7 @@ class OwnRedis:
     def __init__(self, server: Valkey) -> None:
         self._server = server
         self.url = server.url
-        # Settings of a process that has to notice when Redis is unavailable.
+        # Variables for a process that must notice an unreachable Redis.
         self.variables = {"REDIS_URL": self.url, "REDIS_TIMEOUT_SECONDS": site.USUAL_REDIS_TIMEOUT_SECONDS}
         server.start()
 
@@ -72,7 +72,7 @@ def process_of(server: Valkey) -> int:
 
 
 def forget_redis_clients() -> None:
-    """The next use of Redis connects again, whatever was noticed before."""
+    """Let the next use of Redis connect again, whatever the circuit breakers have recorded."""
     wakeup.redis_client.cache_clear()
     ratelimit._script.cache_clear()
     wakeup._breaker_open_until = ratelimit._circuit_open_until = 0.0
@@ -94,6 +94,6 @@ def frozen_database() -> Iterator[None]:
 
 
 def _wait_for_health_checks() -> None:
-    """The threads that asked the frozen server have ended: the next test starts new ones."""
+    """Wait until the threads that queried the frozen server have ended: the next test starts new ones."""
     for check in (health.SYSTEM_STATUS_CHECK, *health.DEPENDENCY_CHECKS.values()):
         check.start().exception(timeout=60)

@@ -1,4 +1,4 @@
-"""A portal as `manage.py up` starts it: a process tree in a folder of its own."""
+"""A portal as `manage.py up` starts it: a process tree in its own folder."""
 
 import os
 import shutil
@@ -21,9 +21,9 @@ ROOT = Path(__file__).parents[2]
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
 
 
-# Anything may take so long: a wait ends with what it waits for, and a busy machine is no fault of the portal.
+# A wait ends when its condition holds; the limit is high for busy machines.
 PATIENCE_SECONDS = 180
-# But what ends has ten seconds for all, which is what it promises: see the supervisor.
+# A shutdown has ten seconds in all: see the supervisor.
 ENDS_WITHIN_SECONDS = 10
 
 
@@ -39,7 +39,7 @@ class Portal:
 
     def __init__(self, folder: Path) -> None:
         self.port = own_port()
-        # None of this test run's own settings may reach it.
+        # The settings of this test run must not reach the portal.
         hidden = {
             "DATABASE_URL",
             "REDIS_URL",
@@ -91,7 +91,7 @@ class Portal:
 
 
 def arguments_of(process: psutil.Process) -> list[str]:
-    """Its command line; none where it has ended meanwhile."""
+    """Return the command line of a process, or an empty list if it has exited."""
     try:
         return process.cmdline()
     except psutil.NoSuchProcess:  # a zombie is one of these, too

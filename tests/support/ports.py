@@ -6,10 +6,10 @@ _holders: list[socket.socket] = []
 
 
 def own_port() -> int:
-    """A port for a server that is still to be started; until then nobody listens there.
+    """Return a port for a server that will be started; until then nothing listens there.
 
-    A socket that is bound, and does not listen, keeps the system from giving it to anybody else while this process
-    runs. A server may bind it all the same: like all of ours it says SO_REUSEADDR.
+    A socket that is bound but does not listen keeps the system from assigning the port to another process while this
+    one runs. Our servers can still bind it, since they set SO_REUSEADDR.
     """
     holder = socket.socket()
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""A real S3 server (SeaweedFS), and a line to it that can be disturbed."""
+"""A real S3 server (SeaweedFS), and a connection to it that can be disturbed."""
 
 import os
 import signal
@@ -16,14 +16,14 @@ from typing import Literal
 from tests.support.ports import own_port
 
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-# Of an upload so much arrives before the line is cut: its head and a part of its body.
+# The bytes of an upload that arrive before the connection is cut: its headers and a part of its body.
 HALF_BYTES = 1_500
 KEYS = {"AWS_ACCESS_KEY_ID": "mutoscope", "AWS_SECRET_ACCESS_KEY": "only for tests"}
 PORTS = ("s3", "s3.port.grpc", "filer", "filer.port.grpc", "master", "master.port.grpc", "volume", "volume.port.grpc")
 
 
 class S3Server:
-    """`weed mini` with one bucket, `media`. Killed and started again it keeps what it had."""
+    """`weed mini` with one bucket, `media`. It keeps its objects when it is killed and restarted."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -55,7 +55,7 @@ class S3Server:
         self.process.wait()
 
     def _answers(self) -> bool:
-        """It refuses a stranger: the bucket's keys are loaded."""
+        """Return whether it refuses anonymous requests, which means that the bucket's keys are loaded."""
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{self.port}/media", timeout=2).close()
         except urllib.error.HTTPError as error:
@@ -78,7 +78,7 @@ class Line:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def disturb(self, mode: Literal["open", "busy", "cut"]) -> None:
-        """From now on; connections that are open are closed."""
+        """Change the mode. Open connections are closed."""
         self.mode = mode
         while self._ends:
             _close(self._ends.pop())
@@ -114,7 +114,7 @@ class Line:
 
 
 def _pump(source: socket.socket, target: socket.socket, left: int) -> None:
-    """Copies until an end is closed or so many bytes have gone; closes both."""
+    """Copy until an end is closed or `left` bytes are copied; close both."""
     with suppress(OSError):
         while left > 0 and (data := source.recv(min(left, 65_536))):
             target.sendall(data)

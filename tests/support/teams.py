@@ -1,4 +1,4 @@
-"""Shorthands of the team's tests."""
+"""Helpers of the tests of teams."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ from tests.support.people import Person, make_user, sign_in
 
 
 def studio(owner: User, **members: Role) -> Team:
-    """A team beside the personal one, with members by the first part of their address."""
+    """Create a team beside the personal one, with members by the first part of their email address."""
     team = provision_team(name="Studio", owner=owner)
     for name, role in members.items():
         email = f"{name}@example.com"
@@ -22,7 +22,7 @@ def studio(owner: User, **members: Role) -> Team:
 
 
 def at(team: Team, name: str) -> Person:
-    """A person of the team at their browser."""
+    """Return a member of the team with a browser."""
     return sign_in(User.objects.get(email=f"{name}@example.com"), team)
 
 
@@ -33,7 +33,7 @@ def role_of(team: Team, name: str) -> str | None:
 
 
 def link_in_mail() -> str:
-    """The path of the last mail's link."""
+    """Return the path of the link in the last email."""
     found = re.search(r"https?://[^/\s]+(/join/\S+)", str(mail.outbox[-1].body))
     assert found
     return found[1]

@@ -1,4 +1,4 @@
-"""Real web processes, as production runs them, against this test's database: pre-forked sync workers, and `live`."""
+"""Real web processes, as in production, with this test's database: gunicorn's sync workers, and the ASGI process."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from tests.support.workers import wait_until
 
 
 class WebProcesses:
-    """gunicorn with so many workers, on a Unix socket."""
+    """gunicorn with a number of workers, on a Unix socket."""
 
     def __init__(self, count: int, folder: Path, environment: dict[str, str]) -> None:
         self.socket, self.log = folder / "web", folder / "web.log"
@@ -53,7 +53,7 @@ class WebProcesses:
 
 
 class LiveProcess:
-    """uvicorn, as the compose file starts it, on a port of its own; `url` is its address."""
+    """uvicorn, as the compose file starts it, on its own port. url: its base URL."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.log = folder / "live.log"
@@ -87,7 +87,7 @@ class LiveProcess:
 
 @pytest.fixture
 def web_processes(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., WebProcesses]]:
-    """Starts web processes; environment variables by keyword."""
+    """Start web processes; keywords are environment variables."""
     started: list[WebProcesses] = []
 
     def start(count: int = 4, **variables: Any) -> WebProcesses:
@@ -103,7 +103,7 @@ def web_processes(transactional_db: None, tmp_path: Path) -> Iterator[Callable[.
 
 @pytest.fixture
 def live_process(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., LiveProcess]]:
-    """Starts live processes; environment variables by keyword."""
+    """Start ASGI processes; keywords are environment variables."""
     started: list[LiveProcess] = []
 
     def start(**variables: Any) -> LiveProcess:

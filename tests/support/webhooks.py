@@ -13,7 +13,7 @@ from tests.support.webhook_receiver import Receiver, receiving
 
 @pytest.fixture
 def receiver(settings: Any) -> Iterator[Receiver]:
-    """A receiver on loopback; webhooks may be sent there in this test."""
+    """A receiver on loopback, to which webhooks may be sent in this test."""
     settings.WEBHOOKS_ALLOW_PRIVATE_IPS = True
     with receiving() as running:
         yield running

@@ -15,7 +15,7 @@ from django.conf import settings
 from jobs.models import Job
 from tests.support.environment import process_environment
 
-# Anything may take so long: a wait ends with what it waits for, and a busy machine is no fault of what is tested.
+# A wait ends when its condition holds; the limit is high for busy machines.
 PATIENCE_SECONDS = 120.0
 
 
@@ -41,7 +41,7 @@ class WorkerProcess:
         return next(child for child in children if "spawn_main" in " ".join(child.cmdline()))
 
     def wait_for(self, event: str, seconds: float = PATIENCE_SECONDS) -> None:
-        """Waits until the worker has logged an event."""
+        """Wait until the worker has logged an event."""
         wait_until(
             lambda: event in self.log.read_text() or self.process.poll() is not None, seconds, self.log.read_text
         )
@@ -55,7 +55,7 @@ class WorkerProcess:
 def wait_until(
     condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS, explain: Callable[[], str] = str
 ) -> Any:
-    """Polls until the condition holds and returns what it gave; fails with an explanation after the timeout."""
+    """Poll until the condition is true and return its value; fail with an explanation after `seconds`."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := condition():
@@ -65,7 +65,7 @@ def wait_until(
 
 
 def wait_for_state(job: Job, *states: str, seconds: float = PATIENCE_SECONDS) -> Job:
-    """The job once it is in one of the states."""
+    """Return the job once it is in one of the states."""
 
     def look() -> bool:
         job.refresh_from_db()
@@ -76,10 +76,10 @@ def wait_for_state(job: Job, *states: str, seconds: float = PATIENCE_SECONDS) ->
 
 
 class Hurry:
-    """Called, it has the scripted engines of this test's workers take their time no longer, until `over`.
+    """A call removes the delays of this test's scripted engines, until `over`.
 
-    A job that is looked at in its midst is given more time than the test may take, and is hurried then: were it as long
-    as the look was thought to take, it would be over before a busy machine came to look.
+    A job that a test observes while it runs has a longer delay than the test may take, and is hurried afterwards. With
+    a delay of the expected length the job could finish before a busy machine observes it.
     """
 
     def __init__(self, file: Path) -> None:
@@ -99,13 +99,13 @@ def hurry(tmp_path: Path) -> Hurry:
 
 @pytest.fixture
 def start_worker(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
-    """Starts workers (by default of the camera); environment variables by keyword. All are killed after the test."""
+    """Start workers (by default of the camera); keywords are environment variables. All are killed after the test."""
     started: list[WorkerProcess] = []
 
     def start(*arguments: str, wait: str = "engine_ready", **variables: Any) -> WorkerProcess:
         defaults = {
             "LOG_JSON": "1",
-            # torch's threads spin while they wait for each other: on two busy cores that takes minutes.
+            # torch's threads spin while they wait for each other, which takes minutes on two busy cores.
             "OMP_NUM_THREADS": "1",
             "SCRATCH_DIR": str(tmp_path / "scratch"),
             "SCRIPT_SKIP_DELAYS_FILE": str(tmp_path / "hurry"),

@@ -20,7 +20,7 @@ from jobs.models import Job
 from jobs.queue.cancel import cancel_job, delete_job
 from jobs.states import State
 from tests.support.api_client import ApiClient
-from tests.support.event_listener import Heard, Listener
+from tests.support.event_listener import Listener, ReceivedEvent
 from tests.support.outages import OwnRedis
 from tests.support.people import Person
 from tests.support.web_processes import LiveProcess
@@ -34,7 +34,7 @@ LONG: dict[str, Any] = {"model": "scripted", "prompt": "delay=0.6", "steps": 100
 NOISE = bytes(range(256)) * 58
 
 
-def event_ids(events: list[Heard]) -> list[EventId]:
+def event_ids(events: list[ReceivedEvent]) -> list[EventId]:
     ids = [EventId.parse(event.id) for event in events]
     assert all(ids)
     return [event_id for event_id in ids if event_id]

@@ -1,4 +1,4 @@
-"""A member of another team sees of what a team shows to strangers what a stranger sees, and stays who they are."""
+"""A member of another team sees a team's public pages as an anonymous visitor does, and keeps their own session."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ SLUG = "reels-of-alice"
 
 
 @pytest.fixture
-def addresses(world: World) -> list[str]:
-    """Pages and bytes of a link to a video, and of the public page."""
+def urls(world: World) -> list[str]:
+    """URLs of pages and files of a share link, and of the public page."""
     PublicPage.objects.create(team=world.owner.team, slug=SLUG, is_on=True)
     Publication.objects.update(is_public=True)
     video = world.done.public_id
@@ -26,37 +26,37 @@ def addresses(world: World) -> list[str]:
     return [*doors, *shown]
 
 
-def said(answer: Any) -> tuple[int, str]:
-    body = answer.getvalue() if answer.streaming else answer.content
-    return answer.status_code, NOISE.sub("", body.decode(errors="replace") + steady_headers(answer))
+def normalized(response: Any) -> tuple[int, str]:
+    body = response.getvalue() if response.streaming else response.content
+    return response.status_code, NOISE.sub("", body.decode(errors="replace") + steady_headers(response))
 
 
-def test_members_of_other_teams_see_what_strangers_see(world: World, addresses: list[str]) -> None:
+def test_members_of_other_teams_see_what_anonymous_visitors_see(world: World, urls: list[str]) -> None:
     browser = world.mallory.new_browser()
     make_job(world.mallory, State.QUEUED, prompt="hers alone")
-    for address in addresses:
-        stranger = said(Client().get(address))
-        assert stranger[0] == 200, address
-        assert said(browser.get(address)) == stranger, address
+    for url in urls:
+        visitor = normalized(Client().get(url))
+        assert visitor[0] == 200, url
+        assert normalized(browser.get(url)) == visitor, url
         own = browser.get("/history").content.decode()
-        assert "hers alone" in own, f"after {address}"
-        assert world.mallory.team.name in own, f"after {address}"
-        assert world.owner.team.name not in own, f"after {address}"
+        assert "hers alone" in own, f"after {url}"
+        assert world.mallory.team.name in own, f"after {url}"
+        assert world.owner.team.name not in own, f"after {url}"
 
 
-def test_neither_do_they_see_more_of_what_is_not_shown(world: World, addresses: list[str]) -> None:
+def test_members_of_other_teams_do_not_see_hidden_videos(world: World, urls: list[str]) -> None:
     browser = world.mallory.new_browser()
     hidden = world.queued.public_id
-    for address in (f"/s/{world.link.token}/{hidden}", f"/g/{SLUG}/{hidden}/content", "/g/no-such-page"):
-        stranger = said(Client().get(address))
-        assert stranger[0] == 404, address
-        assert said(browser.get(address)) == stranger, address
+    for url in (f"/s/{world.link.token}/{hidden}", f"/g/{SLUG}/{hidden}/content", "/g/no-such-page"):
+        visitor = normalized(Client().get(url))
+        assert visitor[0] == 404, url
+        assert normalized(browser.get(url)) == visitor, url
 
 
-def test_strangers_look_from_behind_the_wall_of_the_team_that_shows(
-    world: World, addresses: list[str], careless: None
+def test_public_pages_are_restricted_to_the_rows_of_their_team(
+    world: World, urls: list[str], without_filters: None
 ) -> None:
-    """With every filter by team taken out, a page of Alice's team still shows none of Mallory's public videos."""
+    """Without any filter by team, a page of the owner's team still shows none of Mallory's public videos."""
     hers = make_job(world.mallory, State.COMPLETED, prompt="hers")
     Publication.objects.create(
         team=world.mallory.team, job=hers, publisher=world.mallory.user, is_public=True, model="camera", search_text="x"
@@ -67,21 +67,21 @@ def test_strangers_look_from_behind_the_wall_of_the_team_that_shows(
         assert browser.get(f"/g/{SLUG}/{hers.public_id}/content").status_code == 404
 
 
-def test_a_signed_link_works_for_whoever_has_it(world: World, rf: Any) -> None:
-    """Signed in to another team, or with a key of another team, as well as without any account."""
-    address = signed_content_url(rf.get("/"), world.done)
+def test_a_signed_url_works_for_anyone_who_has_it(world: World, rf: Any) -> None:
+    """It works in a session of another team, with a key of another team, and without an account."""
+    url = signed_content_url(rf.get("/"), world.done)
     other = Client(headers=world.mallory.key_headers())
     for client in (Client(), world.mallory.new_browser(), other):
-        assert said(client.get(address))[0] == 200
-    queued = address.replace(world.done.public_id, world.queued.public_id)
+        assert normalized(client.get(url))[0] == 200
+    queued = url.replace(world.done.public_id, world.queued.public_id)
     hers = make_job(world.mallory, State.COMPLETED)
-    swapped = address.replace(world.done.public_id, hers.public_id)
+    swapped = url.replace(world.done.public_id, hers.public_id)
     for client in (Client(), world.mallory.new_browser(), other):
         assert [client.get(wrong).status_code for wrong in (queued, swapped)] == [401, 401]
 
 
-def test_the_present_team_is_asked_for_again_behind_another_wall(world: World, rf: Any) -> None:
-    """`principal_for_session` after a visit finds the person's own team, not the one whose page they looked at."""
+def test_the_current_team_is_queried_again_after_another_tenant(world: World, rf: Any) -> None:
+    """After a visit `principal_for_session` returns the person's own team, not the team of the visited page."""
     browser = world.mallory.new_browser()
     browser.get(f"/s/{world.link.token}")
     request = rf.get("/")

@@ -1,6 +1,6 @@
-"""What a run really did, phase by phase, written as JSON for whoever started it: see `Done` in run.py.
+"""Statistics of a run by phase, written as JSON for the process that started it: see `RunResult` in run.py.
 
-Counted are requests that were sent and answered, and of the stateful phase the chains that they make.
+It counts requests with a response, and the chains of requests in the stateful phase.
 """
 
 import json
@@ -12,11 +12,11 @@ from typing import Any
 from schemathesis import cli
 from schemathesis.engine import events
 
-FILE = "TALLY_FILE"
+FILE = "STATISTICS_FILE"
 
 
 @cli.handler()
-class Tally(cli.EventHandler[Any]):  # type: ignore[misc, name-defined]
+class StatisticsHandler(cli.EventHandler[Any]):  # type: ignore[misc, name-defined]
     def __init__(self, *args: Any, **params: Any) -> None:
         self.cases: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
@@ -39,7 +39,7 @@ class Tally(cli.EventHandler[Any]):  # type: ignore[misc, name-defined]
 
     def _follow(self, nodes: Any, answered: set[str]) -> None:
         for node in (nodes[identifier] for identifier in answered):
-            # Others start a chain, are asked beside it by a check, or had a link whose ids were not used.
+            # Others start a chain, are sent by a check, or had a link whose ids were not used.
             if node.transition is not None and node.is_transition_applied:
                 self.links[node.transition.id] += 1
                 self.depths[_depth(node, nodes)] += 1
@@ -50,5 +50,5 @@ class Tally(cli.EventHandler[Any]):  # type: ignore[misc, name-defined]
 
 
 def _depth(node: Any, nodes: Any) -> int:
-    """How many calls the chain has that ends here."""
+    """Return the number of requests in the chain that ends here."""
     return 1 if node.parent_id is None else 1 + _depth(nodes[node.parent_id], nodes)
