@@ -4,6 +4,7 @@ Two steps, so that no email is lost and, as far as SMTP allows, none is sent twi
 for each month and level, `send_due_warnings` sends it and retries while the mail server is unreachable.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from smtplib import SMTPRecipientsRefused
 
@@ -24,14 +25,16 @@ from accounts.roles import Role
 
 log = structlog.get_logger(__name__)
 
+# One clock for a whole run: tests inject theirs.
+Clock = Callable[[], datetime]
 # The time that a process has to send one email, and the pause after the mail server was unreachable.
 _RETRY_INTERVAL = timedelta(minutes=5)
 _BATCH_SIZE = 50
 
 
-def create_due_warnings(*, now: datetime | None = None) -> int:
+def create_due_warnings(*, clock: Clock = timezone.now) -> int:
     """Write a row for each team to warn. Returns the number of emails that become due."""
-    now = now or timezone.now()
+    now = clock()
     month = month_of(now)
     existing = set(QuotaWarning.objects.filter(period=month).values_list("team_id", "percent"))
     rows: list[QuotaWarning] = []
@@ -50,18 +53,18 @@ def create_due_warnings(*, now: datetime | None = None) -> int:
     return sum(row.finished_at is None for row in rows)
 
 
-def send_due_warnings(*, now: datetime | None = None) -> int:
+def send_due_warnings(*, clock: Clock = timezone.now) -> int:
     """Send the due warnings. Returns the number of warnings that are finished."""
-    now = now or timezone.now()
+    now = clock()
     # Warnings about an earlier month are of no use any longer.
     QuotaWarning.objects.filter(finished_at=None, period__lt=month_of(now)).update(finished_at=now)
     finished = 0
     for warning in _due(now).select_related("team").order_by("id")[:_BATCH_SIZE]:
-        if not _claim(warning, now):
+        if not _claim(warning, clock()):
             continue
-        if not _send_warning(warning):
+        if not _send_warning(warning, clock):
             # The mail server is unreachable. Trying it for each warning would delay the other maintenance tasks.
-            _due(now).update(next_attempt_at=now + _RETRY_INTERVAL)
+            _due(clock()).update(next_attempt_at=clock() + _RETRY_INTERVAL)
             break
         finished += 1
     return finished
@@ -76,7 +79,7 @@ def _claim(warning: QuotaWarning, now: datetime) -> bool:
     return bool(_due(now).filter(pk=warning.pk).update(next_attempt_at=now + _RETRY_INTERVAL))
 
 
-def _send_warning(warning: QuotaWarning) -> bool:
+def _send_warning(warning: QuotaWarning, clock: Clock) -> bool:
     """Send one warning. Returns False if the mail server is unreachable; users who got their email are recorded."""
     row = QuotaWarning.objects.filter(pk=warning.pk)
     credit_usage = credit_usage_by_team(warning.period, team_ids=[warning.team_id]).get(warning.team_id)
@@ -90,8 +93,8 @@ def _send_warning(warning: QuotaWarning) -> bool:
         if not _send_email(user, warning, credit_usage):
             return False
         warning.sent_to.append(user.pk)
-        row.update(sent_to=warning.sent_to, next_attempt_at=timezone.now() + _RETRY_INTERVAL)
-    row.update(finished_at=timezone.now())
+        row.update(sent_to=warning.sent_to, next_attempt_at=clock() + _RETRY_INTERVAL)
+    row.update(finished_at=clock())
     return True
 
 

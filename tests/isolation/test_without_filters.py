@@ -50,7 +50,7 @@ def test_no_foreign_row_is_seen_or_written(route: str, world: World, without_fil
     for caller in callers:
         for method in METHODS:
             for asked in urls:
-                response = caller.request(method, asked, look=lambda: rows_of(world.owner.team) == before)
+                response = caller.request(method, asked, observe=lambda: rows_of(world.owner.team) == before)
                 assert leaks(response, world, asked) == [], f"{method} {asked} as {caller.name}"
                 assert caller.seen, f"{method} {asked} as {caller.name} changed a row of Alice's"
 

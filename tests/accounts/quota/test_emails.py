@@ -52,8 +52,8 @@ def record_usage(team: Team, amount: int, day: date = TODAY) -> None:
 def run(now: datetime = NOW) -> list[tuple[str, str]]:
     """Return recipients and subjects of one run of both maintenance tasks."""
     mail.outbox.clear()
-    create_due_warnings(now=now)
-    send_due_warnings(now=now)
+    create_due_warnings(clock=lambda: now)
+    send_due_warnings(clock=lambda: now)
     return [(message.to[0], message.subject) for message in mail.outbox]
 
 
@@ -146,7 +146,7 @@ def test_an_unreachable_mail_server_is_tried_once_per_interval(
 
 def test_a_user_who_got_the_email_does_not_get_it_again(team: Team) -> None:
     record_usage(team, 830)
-    create_due_warnings(now=NOW)
+    create_due_warnings(clock=lambda: NOW)
     ana = User.objects.get(email="ana@example.com")
     QuotaWarning.objects.update(
         sent_to=[ana.pk], next_attempt_at=NOW - timedelta(seconds=1)
@@ -163,9 +163,9 @@ def test_a_rejected_email_address_does_not_delay_others(team: Team, settings: An
 
 def test_a_warning_below_its_level_is_not_sent_but_may_recur(team: Team) -> None:
     record_usage(team, 830)
-    create_due_warnings(now=NOW)
+    create_due_warnings(clock=lambda: NOW)
     Plan.objects.filter(name="monthly").update(monthly_credits=2000)
-    send_due_warnings(now=NOW)
+    send_due_warnings(clock=lambda: NOW)
     assert mail.outbox == []
     assert not QuotaWarning.objects.exists()
     record_usage(team, 1600)
@@ -174,8 +174,8 @@ def test_a_warning_below_its_level_is_not_sent_but_may_recur(team: Team) -> None
 
 def test_warnings_of_past_months_are_dropped(team: Team) -> None:
     record_usage(team, 830)
-    create_due_warnings(now=NOW)
-    assert send_due_warnings(now=NOW + timedelta(days=31)) == 0
+    create_due_warnings(clock=lambda: NOW)
+    assert send_due_warnings(clock=lambda: NOW + timedelta(days=31)) == 0
     assert QuotaWarning.objects.get().finished_at is not None
 
 
@@ -193,15 +193,15 @@ def test_concurrent_processes_send_each_email_once(team: Team) -> None:
 
     def run_both() -> None:
         start.wait()
-        create_due_warnings(now=NOW)
-        send_due_warnings(now=NOW)
+        create_due_warnings(clock=lambda: NOW)
+        send_due_warnings(clock=lambda: NOW)
         connections.close_all()
 
     for thread in (threads := [threading.Thread(target=run_both) for _ in range(4)]):
         thread.start()
     for thread in threads:
         thread.join()
-    send_due_warnings(now=NOW)
+    send_due_warnings(clock=lambda: NOW)
     assert sorted(message.to[0] for message in mail.outbox) == ["ana@example.com", "ben@example.com"]
 
 
@@ -210,6 +210,13 @@ def test_the_number_of_queries_does_not_grow_with_teams(team: Team, django_asser
         other = provision_team(name=f"team{number}", owner=User.objects.create_user(f"owner{number}@example.com"))
         record_usage(other, 10)
     with django_assert_num_queries(3):  # existing warnings, usage, wallets
-        create_due_warnings(now=NOW)
+        create_due_warnings(clock=lambda: NOW)
     with django_assert_num_queries(2):  # past months, due warnings
-        send_due_warnings(now=NOW)
+        send_due_warnings(clock=lambda: NOW)
+
+
+def test_a_run_uses_one_clock(team: Team) -> None:
+    record_usage(team, 1000)
+    create_due_warnings(clock=lambda: NOW)
+    assert send_due_warnings(clock=lambda: NOW) == 1
+    assert {warning.finished_at for warning in QuotaWarning.objects.all()} == {NOW}

@@ -46,8 +46,10 @@ def test_a_video_is_generated_and_downloaded(client: OpenAI, camera: Any) -> Non
 
 
 def test_asynchronously(plain_portal: str, alice: Person, camera: Any) -> None:
+    key = alice.key  # created by the first use, which must not be in a coroutine
+
     async def use() -> tuple[Any, bytes, list[str]]:
-        async with AsyncOpenAI(base_url=f"{plain_portal}/v1", api_key=alice.key) as client:
+        async with AsyncOpenAI(base_url=f"{plain_portal}/v1", api_key=key) as client:
             video = await client.videos.create_and_poll(input_reference=CAT, **SMALL)
             content = await client.videos.download_content(video.id)
             return video, content.read(), [listed.id async for listed in client.videos.list()]

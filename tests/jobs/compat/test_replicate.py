@@ -90,9 +90,11 @@ def test_run_uploads_the_image_waits_and_returns_the_video(
 
 
 def test_run_asynchronously(secure_portal: str, alice: Person, trusted: None, camera: Any) -> None:
+    key = alice.key  # created by the first use, which must not be in a coroutine
+
     async def use() -> tuple[FileOutput, bytes, Any]:
         async with httpx.AsyncHTTPTransport() as transport:
-            client = Client(api_token=alice.key, base_url=f"{secure_portal}/replicate", transport=transport)
+            client = Client(api_token=key, base_url=f"{secure_portal}/replicate", transport=transport)
             video = await client.async_run(MODEL, input=small(image=CAT))
             return video, await video.aread(), await client.predictions.async_list()
 
