@@ -14,7 +14,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from accounts import tenancy
-from jobs.queue.wakeup import redis_client
+from common.redis_client import redis_client
 from portal.admin.announcements import announcement_cache
 from portal.embedded.servers import EmbeddedServers
 

@@ -10,7 +10,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from accounts.models import User
 from jobs.exports.services import build_pending_exports
@@ -37,7 +37,7 @@ OUTSIDE = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/",
 
 def code_of(secret: str, *, later: int = 0) -> str:
     """Return an authenticator app's code. later: half minutes in the future, since a code works once."""
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + later))
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30 + later)))
 
 
 def confirm(page: Page) -> None:
@@ -60,7 +60,7 @@ def sign_out(page: Page) -> None:
     expect(page.get_by_text("You are signed out.")).to_be_visible()
 
 
-def virtual_key(page: Page, *, fingerprint: bool = True) -> Callable[..., None]:
+def virtual_key(page: Page, *, fingerprint: bool = True) -> Callable[..., Any]:
     """Add a simulated device, with or without a fingerprint reader; return a function that makes it forge responses."""
     session = page.context.new_cdp_session(page)
     session.send("WebAuthn.enable")
@@ -291,7 +291,7 @@ def faults(page: Page, path: str) -> list[str]:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [{"width": 1440, "height": 900}, PHONE], ids=["desk", "phone"])
 def test_axe_finds_no_serious_violation_on_account_pages(
-    theme: str, viewport: dict[str, int], live_server: Any, alice: Person, browser: Browser
+    theme: str, viewport: ViewportSize, live_server: Any, alice: Person, browser: Browser
 ) -> None:
     def scenario(page: Page) -> list[str]:
         found = []

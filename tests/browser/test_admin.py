@@ -9,7 +9,7 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Team, User
@@ -117,7 +117,7 @@ def test_the_actions_of_an_administrator_take_effect(
 
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 def test_axe_finds_no_serious_violation(
-    transactional_db: None, live_server: Any, browser: Browser, alice: Person, viewport: dict[str, int]
+    transactional_db: None, live_server: Any, browser: Browser, alice: Person, viewport: ViewportSize
 ) -> None:
     adele = staff("adele@example.com", superuser=True)
 

@@ -15,7 +15,7 @@ from tests.support.people import Person
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_pages_of_keys_have_no_violation(theme: str, live_server: Any, alice: Person, browser: Browser) -> None:
-    columns = {"allowed_networks": ["192.0.2.0/24"], "last_used_ip": "2001:db8::1"}
+    columns: dict[str, Any] = {"allowed_networks": ["192.0.2.0/24"], "last_used_ip": "2001:db8::1"}
     for name in ("nightly batch", "N" * 80):
         key, _ = create_api_key(team=alice.team, creator=alice.user, name=name, **columns)
     ApiKey.objects.update(last_used_at=key.created_at)
@@ -38,7 +38,12 @@ def test_the_pages_of_keys_have_no_violation(theme: str, live_server: Any, alice
         return found
 
     for viewport in (PHONE, DESK):
-        options = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce", "bypass_csp": True}
+        options: dict[str, Any] = {
+            "viewport": viewport,
+            "color_scheme": theme,
+            "reduced_motion": "reduce",
+            "bypass_csp": True,
+        }
         assert browser.run(live_server.url, scenario, session=alice.cookie, **options) == []
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from jobs.models import Job
 from tests.support.browser import DESK, PHONE, Browser
@@ -36,7 +36,9 @@ def test_a_request_is_sent_with_a_key(live_server: Any, alice: Person, browser: 
         _try_out(page)
 
     browser.run(live_server.url, scenario)
-    assert Job.objects.get().api_key.name == "docs"
+    key = Job.objects.get().api_key
+    assert key is not None
+    assert key.name == "docs"
 
 
 def test_a_request_is_sent_in_a_session(live_server: Any, alice: Person, browser: Browser) -> None:
@@ -50,7 +52,7 @@ def test_a_request_is_sent_in_a_session(live_server: Any, alice: Person, browser
 
 @pytest.mark.parametrize("viewport", [DESK, PHONE])
 def test_it_follows_the_theme_and_fits_the_screen(
-    viewport: dict[str, int], live_server: Any, transactional_db: None, browser: Browser
+    viewport: ViewportSize, live_server: Any, transactional_db: None, browser: Browser
 ) -> None:
     def scenario(page: Page) -> tuple[str, str, int]:
         page.goto("/docs")

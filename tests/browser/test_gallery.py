@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from inference.encoding import write_mp4
 from jobs.galleries.models import Publication, ShareLink
@@ -224,7 +224,7 @@ def test_a_collection_is_created_without_scripts(live_server: Any, alice: Person
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_no_serious_fault(
-    theme: str, viewport: dict[str, int], live_server: Any, alice: Person, browser: Browser, make_job: Any
+    theme: str, viewport: ViewportSize, live_server: Any, alice: Person, browser: Browser, make_job: Any
 ) -> None:
     long = "a_very_long_word" * 20
     row = published(alice, make_job, {"caption": long, "tags": ["x" * 30, "sky"], "is_public": True}, prompt=long)
@@ -258,7 +258,12 @@ def test_axe_finds_no_serious_fault(
                 found += faults(page)
         return found
 
-    options = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce", "bypass_csp": True}
+    options: dict[str, Any] = {
+        "viewport": viewport,
+        "color_scheme": theme,
+        "reduced_motion": "reduce",
+        "bypass_csp": True,
+    }
     found = browser.run(live_server.url, scenario, session=alice.cookie, **options)
     browser.complaints.clear()  # files that are no videos, and one 404; the other tests check complaints
     assert found == []

@@ -209,7 +209,7 @@ def test_no_page_is_wider_than_a_phone_or_logs_errors(
         return wide
 
     for viewport, touch in ((PHONE, True), (DESK, False)):
-        options = {"viewport": viewport, "has_touch": touch, "is_mobile": touch, "color_scheme": theme}
+        options: dict[str, Any] = {"viewport": viewport, "has_touch": touch, "is_mobile": touch, "color_scheme": theme}
         assert browser.run(live_server.url, scenario, session=alice.cookie, **options) == []
 
 

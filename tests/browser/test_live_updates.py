@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from jobs.states import State
 from tests.support.browser import DESK, PHONE, Browser
@@ -39,7 +39,7 @@ def test_history_is_searched_filtered_and_extended_without_a_reload(
 
 @pytest.mark.parametrize(("viewport", "count"), [(DESK, 8), (PHONE, 2)], ids=["desk", "phone"])
 def test_cards_of_a_full_last_row_are_as_wide_as_those_above(
-    viewport: dict[str, int], count: int, live_server: Any, alice: Person, browser: Browser, make_job: Any
+    viewport: ViewportSize, count: int, live_server: Any, alice: Person, browser: Browser, make_job: Any
 ) -> None:
     for _ in range(count):
         make_job(alice, State.FAILED, width=592, height=440)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core import mail
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from accounts.models import Membership, User
 from accounts.roles import Role
@@ -112,7 +112,7 @@ def test_a_member_is_invited_joins_is_downgraded_and_removed(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_axe_finds_no_serious_fault(
-    scheme: str, size: dict[str, int], live_server: Any, alice: Person, browser: Browser
+    scheme: str, size: ViewportSize, live_server: Any, alice: Person, browser: Browser
 ) -> None:
     team = studio(alice.user, mo=Role.MEMBER)
     owner = at(team, "alice")

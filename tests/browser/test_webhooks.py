@@ -55,7 +55,12 @@ def test_the_pages_of_webhooks_have_no_violation(
         return found
 
     for viewport in (PHONE, DESK):
-        options = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce", "bypass_csp": True}
+        options: dict[str, Any] = {
+            "viewport": viewport,
+            "color_scheme": theme,
+            "reduced_motion": "reduce",
+            "bypass_csp": True,
+        }
         assert browser.run(live_server.url, scenario, session=alice.cookie, **options) == []
 
 

@@ -107,7 +107,8 @@ def collectors() -> Iterator[tuple[Path, TemplateCollector]]:
 
 
 def untranslated(templates: list[str]) -> list[str]:
-    catalogue = loaded_catalogue("zh-hans")._catalog
+    loaded: Any = loaded_catalogue("zh-hans")
+    catalogue = loaded._catalog
     return [text for text in templates if text and not catalogue.get(text) and not catalogue.get((text, 0))]
 
 

@@ -212,9 +212,13 @@ def test_a_slow_response_ends_with_the_total_time() -> None:
 
 def test_a_request_that_is_not_read_ends_with_the_total_time() -> None:
     done = threading.Event()
-    with serving(lambda _stream: bool(done.wait(30))) as port:
+
+    def wait(_stream: socket.socket) -> None:
+        done.wait(30)
+
+    with serving(wait) as port:
         url = f"http://127.0.0.1:{port}/"
-        options = {"user_agent": "Tests/1", "timeout_seconds": 0.5, "allow_loopback": True}
+        options: dict[str, Any] = {"user_agent": "Tests/1", "timeout_seconds": 0.5, "allow_loopback": True}
         try:
             with safe_client(**options) as client, pytest.raises(httpx.TimeoutException):
                 client.post(url, content=bytes(50_000_000))

@@ -22,7 +22,7 @@ def no_filter(rows: Any, team: Team) -> Any:
 
 @pytest.fixture
 def without_filters(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [JobQuerySet, TeamOwnedQuerySet, AuditQuerySet]
+    found: list[type] = [JobQuerySet, TeamOwnedQuerySet, AuditQuerySet]
     found += [kind for kind in _subclasses(TeamOwnedQuerySet) if "for_team" in vars(kind)]
     for kind in found:
         monkeypatch.setattr(kind, "for_team", no_filter)

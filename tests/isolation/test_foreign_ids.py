@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -13,9 +14,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from common.ids import public_id
+from common.redis_client import redis_client
 from jobs.exports.models import Export
 from jobs.galleries.models import Collection, Publication
-from jobs.queue.wakeup import redis_client
 from jobs.states import State
 from jobs.webhooks.models import Endpoint
 from tests.isolation.routes import PARAMETER, ROUTES, Public, SignedIn
@@ -124,7 +125,7 @@ def test_ids_in_pages(world: World, own: dict[str, str]) -> None:
         for ids in (ids_of_owner(world) | {"team_id": world.owner.team.pk}, unknown_ids()):
             redis_client().flushdb()
             with transaction.atomic():
-                sent_url, cookies = filled(url, ids, own), browser.cookies.copy()
+                sent_url, cookies = filled(url, ids, own), SimpleCookie(browser.cookies)
                 if body is None:
                     response = browser.get(sent_url)
                 else:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from http.cookies import SimpleCookie
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from django.utils import timezone
 from accounts.models import ApiKey
 from accounts.roles import RIGHTS_OF_ROLE, SCOPES_OF_ROLE, Right, Role, Scope
 from common.ids import public_id
-from jobs.queue.wakeup import redis_client
+from common.redis_client import redis_client
 from tests.isolation.routes import (
     METHODS,
     PARAMETER,
@@ -28,7 +29,8 @@ from tests.isolation.routes import (
     Staff,
     all_routes,
 )
-from tests.isolation.world import Person, World
+from tests.isolation.world import World
+from tests.support.people import Person
 
 # Parts that differ between two equal responses.
 NOISE = re.compile(
@@ -58,7 +60,7 @@ class Caller:
         """Return the response. Its changes are rolled back after `observe` has stored its result in `seen`."""
         redis_client().flushdb()  # rate limits
         with transaction.atomic():
-            cookies = self.client.cookies.copy()
+            cookies = SimpleCookie(self.client.cookies)
             response = self.client.generic(method, url, b"{}" if self.headers else b"", "application/json")
             self.client.cookies = cookies
             self.seen = observe()
@@ -72,7 +74,7 @@ def callers(world: World, need: Need) -> list[Caller]:
     made = dict(zip(keys, ApiKey.objects.filter(name="test").order_by("id"), strict=True))
     ApiKey.objects.filter(pk=made["revoked"].pk).update(revoked_at=timezone.now())
     ApiKey.objects.filter(pk=made["expired"].pk).update(expires_at=timezone.now())
-    keys["scopeless"] = world.owner.key_headers(*(set(Scope) - {need}))
+    keys["scopeless"] = world.owner.key_headers(*(scope for scope in Scope if scope != need))
     people = [Caller(name, person=getattr(world, name)) for name in ROLES]
     return [*people, Caller("anonymous"), *(Caller(name, headers=key) for name, key in keys.items())]
 

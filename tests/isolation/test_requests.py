@@ -17,7 +17,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings as site
 from django.db import connection, transaction
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client
 from django.urls import path
 
@@ -38,7 +38,7 @@ def _stream(request: HttpRequest) -> StreamingHttpResponse:
 
 
 @transaction.atomic
-def _fail(request: HttpRequest) -> None:
+def _fail(request: HttpRequest) -> HttpResponse:
     principal_for_session(request)
     Job.objects.count()
     raise RuntimeError("in the middle of a transaction")
@@ -49,16 +49,21 @@ def _count(_request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse([str(Job.objects.count())])
 
 
+def _counted() -> bytes:
+    response: Any = Client().get("/count")
+    return b"".join(response.streaming_content)
+
+
 urlpatterns = [path("stream", _stream), path("fail", _fail), path("count", _count)]
 
 
 @pytest.mark.urls("tests.isolation.test_requests")
 def test_a_stream_is_restricted_by_the_row_policies(world: World) -> None:
     make_job(world.mallory, State.QUEUED, prompt="hers")
-    response = world.mallory.new_browser().get("/stream")
+    response: Any = world.mallory.new_browser().get("/stream")
     assert b"".join(response.streaming_content) == b"1 1 1 1 1 "
     assert where()[0] == OWNER
-    assert b"".join(Client().get("/count").streaming_content) == b"3"
+    assert _counted() == b"3"
 
 
 @pytest.mark.urls("tests.isolation.test_requests")
@@ -68,7 +73,7 @@ def test_a_stream_of_an_asynchronous_server_is_restricted_too(world: World) -> N
     async def read() -> bytes:
         client = AsyncClient()
         client.cookies["sessionid"] = cookie
-        response = await client.get("/stream")
+        response: Any = await client.get("/stream")
         return b"".join([part async for part in response])
 
     with pytest.warns(Warning, match="consume synchronous iterators"):
@@ -80,7 +85,7 @@ def test_a_stream_of_an_asynchronous_server_is_restricted_too(world: World) -> N
 def test_a_view_that_fails_leaves_no_tenant(world: World) -> None:
     assert world.mallory.new_browser().get("/fail").status_code == 500
     assert where()[0] == OWNER
-    assert b"".join(Client().get("/count").streaming_content) == b"2"
+    assert _counted() == b"2"
 
 
 @pytest.fixture(params=["live, one pooled connection", "web, a kept connection"])
@@ -91,8 +96,7 @@ def server(request: pytest.FixtureRequest, transactional_db: None, tmp_path: Any
         "live": (f"uvicorn portal.asgi:application --port {port} --log-level warning", {"DATABASE_POOL_SIZE": "1"}),
         "web,": (f"gunicorn portal.wsgi:application --bind 127.0.0.1:{port}", {}),
     }[request.param[:4]]
-    url = urlsplit(os.environ["DATABASE_URL"])
-    url = urlunsplit(url._replace(path="/" + str(connection.settings_dict["NAME"])))
+    url = urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path="/" + str(connection.settings_dict["NAME"])))
     paths = os.pathsep.join([str(site.ROOT), str(site.ROOT / "platform")])
     environment = {**os.environ, **variables, "DATABASE_URL": url, "PYTHONPATH": paths}
     environment |= {"DJANGO_SETTINGS_MODULE": "portal.settings", "MEDIA_ROOT": str(tmp_path / "media")}

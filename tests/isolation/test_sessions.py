@@ -40,16 +40,18 @@ def pooled(transactional_db: None) -> Iterator[DatabaseWrapper]:
     wrapper = DatabaseWrapper(settings, alias="default")  # Django looks up types by a known alias
     yield wrapper
     wrapper.close()
-    wrapper.close_pool()
+    wrapper.close_pool()  # type: ignore[attr-defined]  # django-stubs has no pools
 
 
 def in_pool(wrapper: DatabaseWrapper) -> tuple[str, str]:
     """Return the state of the pool's one session, without the code that would correct it."""
-    session = wrapper.pool.getconn()
+    pool: Any = wrapper.pool  # type: ignore[attr-defined]  # django-stubs has no pools
+    session = pool.getconn()
     try:
-        found: tuple[str, str] = psycopg.Connection.execute(session, WHERE).fetchone()
+        found: tuple[str, str] | None = psycopg.Connection.execute(session, WHERE).fetchone()
     finally:
-        wrapper.pool.putconn(session)
+        pool.putconn(session)
+    assert found is not None
     return found
 
 
@@ -192,7 +194,7 @@ def test_two_concurrent_requests_have_separate_tenants(transactional_db: None) -
         return seen
 
     async def both() -> list[set[tuple[str, str]]]:
-        return await asyncio.gather(request(7), request(8))
+        return list(await asyncio.gather(request(7), request(8)))
 
     assert in_loop(both()) == [{(TENANT, "7")}, {(TENANT, "8")}]
 

@@ -12,7 +12,8 @@ import time
 import urllib.request
 
 from tests.schema.fuzz import fuzz_bodies
-from tests.schema.run import EXCLUDED_OPERATIONS, Portal, problems_of, running_portal, schemathesis, stateful
+from tests.schema.run import EXCLUDED_OPERATIONS, problems_of, running_portal, schemathesis, stateful
+from tests.support.portal_process import Portal
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import seed as with_seed
 
 from tests.schema.bodies import IMAGE, VIDEO_REQUEST, Call, calls, complaint
-from tests.schema.run import Portal
+from tests.support.portal_process import Portal
 
 _TIMEOUT_SECONDS = 120
 

@@ -110,10 +110,11 @@ def schemathesis(portal: Portal, key: str, *, examples: int, seed: int, phases: 
         env["STATISTICS_FILE"] = str(statistics)
         ended = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
         counted: dict[str, Any] = json.loads(statistics.read_text()) if statistics.exists() else {}
+    fields: dict[str, Any] = {name: value if name == "scenarios" else Counter(value) for name, value in counted.items()}
     return RunResult(
         failed=ended.returncode != 0 or not counted,
         output=ended.stdout + ended.stderr,
-        **{name: value if name == "scenarios" else Counter(value) for name, value in counted.items()},
+        **fields,
     )
 
 

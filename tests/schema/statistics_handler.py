@@ -16,7 +16,7 @@ FILE = "STATISTICS_FILE"
 
 
 @cli.handler()
-class StatisticsHandler(cli.EventHandler[Any]):  # type: ignore[misc, name-defined]
+class StatisticsHandler(cli.EventHandler[Any]):
     def __init__(self, *args: Any, **params: Any) -> None:
         self.cases: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
@@ -28,14 +28,15 @@ class StatisticsHandler(cli.EventHandler[Any]):  # type: ignore[misc, name-defin
     def handle_event(self, ctx: Any, event: events.EngineEvent) -> None:
         if not isinstance(event, events.ScenarioFinished):
             return
-        answered = {identifier for identifier, sent in event.recorder.interactions.items() if sent.response is not None}
+        sent = event.recorder.interactions
+        answered = {identifier: each.response for identifier, each in sent.items() if each.response is not None}
         self.cases[event.phase.value] += len(answered)
-        self.statuses.update(event.recorder.interactions[each].response.status_code for each in answered)
+        self.statuses.update(response.status_code for response in answered.values())
         checks = [check for each in event.recorder.checks.values() for check in each]
         self.repeats.update(check.status.value for check in checks if check.name == "same_key_same_thing")
         if event.phase.value == "stateful" and answered:
             self.scenarios += 1
-            self._follow(event.recorder.cases, answered)
+            self._follow(event.recorder.cases, set(answered))
 
     def _follow(self, nodes: Any, answered: set[str]) -> None:
         for node in (nodes[identifier] for identifier in answered):

@@ -4,12 +4,12 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 
+from common.redis_client import redis_client
 from jobs.batches.models import Batch
 from jobs.compat.uploads import UploadStore
 from jobs.galleries.models import Collection, Publication, ShareLink
 from jobs.models import Job
 from jobs.queue.ledger_check import find_discrepancies
-from jobs.queue.wakeup import redis_client
 from jobs.webhooks.models import Delivery, Endpoint
 from tests.isolation.routes import all_routes
 from tests.isolation.test_matrix import ids_of_owner

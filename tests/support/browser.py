@@ -14,11 +14,11 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
 Result = TypeVar("Result")
-DESK = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 # Milliseconds. A wait ends when its condition holds; the limit is high for busy machines.
 _TIMEOUT_MS = 60_000
 expect.set_options(timeout=_TIMEOUT_MS)
@@ -68,7 +68,7 @@ class Browser:
         scenario: Callable[[Page], Result],
         *,
         session: str | None = None,
-        viewport: dict[str, int] = DESK,
+        viewport: ViewportSize = DESK,
         **options: Any,
     ) -> Result:
         """Run the scenario and return its result. session: the cookie of a signed-in person."""

@@ -13,7 +13,8 @@ def process_environment(variables: dict[str, Any]) -> dict[str, str]:
     root = Path(settings.ROOT)
     # Each kind of process decides itself whether it enables long polling.
     inherited = {name: value for name, value in os.environ.items() if name != "LONG_POLLING_ENABLED"}
-    storage = settings.STORAGES["default"]["OPTIONS"]
+    storages: Any = settings.STORAGES
+    storage = storages["default"]["OPTIONS"]
     shared = {
         "DATABASE_URL": database_url(),
         "PYTHONPATH": os.pathsep.join([str(root), str(root / "platform")]),

@@ -12,10 +12,12 @@ from django.conf import settings as site
 from django.db import connection
 
 from common import ratelimit
+from common.redis_client import redis_client
 from jobs.queue import wakeup
 from portal.embedded.processes import find_processes_in
 from portal.embedded.servers import Valkey
 from portal.web import health
+from portal.web.timed_check import TimedCheck
 
 
 class OwnRedis:
@@ -24,8 +26,9 @@ class OwnRedis:
     def __init__(self, server: Valkey) -> None:
         self._server = server
         self.url = server.url
+        timeout_seconds = site.USUAL_REDIS_TIMEOUT_SECONDS  # type: ignore[misc]  # only tests/settings.py has it
         # Variables for a process that must notice an unreachable Redis.
-        self.variables = {"REDIS_URL": self.url, "REDIS_TIMEOUT_SECONDS": site.USUAL_REDIS_TIMEOUT_SECONDS}
+        self.variables = {"REDIS_URL": self.url, "REDIS_TIMEOUT_SECONDS": timeout_seconds}
         server.start()
 
     def kill(self) -> None:
@@ -68,12 +71,12 @@ def own_valkey(tmp_path_factory: pytest.TempPathFactory, settings: Any) -> Itera
 
 def process_of(server: Valkey) -> int:
     """The process id of a server."""
-    return next(process.pid for process in find_processes_in(server.data, program=server.program))
+    return int(next(process.pid for process in find_processes_in(server.data, program=server.program)))
 
 
 def forget_redis_clients() -> None:
     """Let the next use of Redis connect again, whatever the circuit breakers have recorded."""
-    wakeup.redis_client.cache_clear()
+    redis_client.cache_clear()
     ratelimit._script.cache_clear()
     wakeup._breaker_open_until = ratelimit._circuit_open_until = 0.0
 
@@ -95,5 +98,6 @@ def frozen_database() -> Iterator[None]:
 
 def _wait_for_health_checks() -> None:
     """Wait until the threads that queried the frozen server have ended: the next test starts new ones."""
-    for check in (health.SYSTEM_STATUS_CHECK, *health.DEPENDENCY_CHECKS.values()):
+    checks: list[TimedCheck[Any]] = [health.SYSTEM_STATUS_CHECK, *health.DEPENDENCY_CHECKS.values()]
+    for check in checks:
         check.start().exception(timeout=60)

@@ -93,7 +93,7 @@ class Portal:
 def arguments_of(process: psutil.Process) -> list[str]:
     """Return the command line of a process, or an empty list if it has exited."""
     try:
-        return process.cmdline()
+        return list(process.cmdline())
     except psutil.NoSuchProcess:  # a zombie is one of these, too
         return []
 

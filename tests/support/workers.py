@@ -64,6 +64,12 @@ def wait_until(
     raise AssertionError(f"it did not happen within {seconds} s: {explain()}")
 
 
+def refreshed(job: Job) -> Job:
+    """Read the job from the database again and return it."""
+    job.refresh_from_db()
+    return job
+
+
 def wait_for_state(job: Job, *states: str, seconds: float = PATIENCE_SECONDS) -> Job:
     """Return the job once it is in one of the states."""
 

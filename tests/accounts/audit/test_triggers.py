@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -134,11 +135,14 @@ def test_changes_of_a_command_are_recorded_with_its_name() -> None:
 
 
 def test_entries_cannot_be_changed_or_deleted(team: Team) -> None:
-    for write in (
+    entry = AuditEntry.objects.first()
+    assert entry is not None
+    writes: tuple[Callable[[], Any], ...] = (
         lambda: AuditEntry.objects.update(verb="x"),
         lambda: AuditEntry.objects.all().delete(),
-        lambda: AuditEntry.objects.first().delete(),
-    ):
+        entry.delete,
+    )
+    for write in writes:
         with pytest.raises(Error, match="append_only"), transaction.atomic():
             write()
 

@@ -39,7 +39,7 @@ BAD = {
 }
 
 
-@pytest.fixture(params=BAD.values(), ids=BAD)
+@pytest.fixture(params=list(BAD.values()), ids=list(BAD))
 def bad(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -30,7 +30,7 @@ def nora() -> User:
 
 
 def code(secret: str = SECRET) -> str:
-    return format_hotp_value(hotp_value(secret, next(yield_hotp_counters_from_time())))
+    return str(format_hotp_value(hotp_value(secret, next(yield_hotp_counters_from_time()))))
 
 
 def enter_password(client: Client) -> Any:

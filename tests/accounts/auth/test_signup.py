@@ -41,6 +41,7 @@ def opened(client: Client, invitation: Invitation) -> Client:
     request.session = client.session
     remember_invitation(request, invitation)
     request.session.save()
+    assert request.session.session_key is not None
     client.cookies["sessionid"] = request.session.session_key
     return client
 
@@ -115,6 +116,6 @@ def test_an_invalid_invitation_allows_nothing(
     opened(client, invitation)
     Invitation.objects.update(**ended)
     assert "By invitation only" in client.get("/accounts/signup/").content.decode()
-    request = RequestFactory().get("/")
+    request: Any = RequestFactory().get("/")
     request.session = {SESSION_KEY: invitation.pk}
     assert not may_sign_up(request, EMAIL)

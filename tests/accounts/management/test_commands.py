@@ -6,7 +6,7 @@ from django.core.management import CommandError, call_command
 from accounts.auth.principals import principal_for_key
 from accounts.models import Membership, Team, User
 from accounts.quota.models import LedgerEntry, Plan, Wallet
-from accounts.roles import Role
+from accounts.roles import Role, Scope
 from accounts.teams.services import ensure_personal_team
 from common.clock import DatabaseNow
 from jobs.models import Worker
@@ -65,7 +65,8 @@ def test_create_a_team_and_a_key(team: Team, capsys: pytest.CaptureFixture[str])
     assert created.memberships.get().role == Role.OWNER
     arguments = ["create_key", "--email", "a@example.com", "--team", number, "--scopes", "videos:read,usage:read"]
     principal = principal_for_key(output_of(capsys, *arguments, "--expires", "2999-01-01"), client_ip="127.0.0.1")
-    assert (principal.team, principal.scopes) == (created, {"videos:read", "usage:read"})
+    scopes = frozenset({Scope("videos:read"), Scope("usage:read")})
+    assert (principal.team, principal.scopes) == (created, scopes)
     assert principal.api_key is not None
     assert principal.api_key.expires_at is not None
     assert principal.api_key.expires_at.year == 2999

@@ -54,7 +54,7 @@ def run(now: datetime = NOW) -> list[tuple[str, str]]:
     mail.outbox.clear()
     create_due_warnings(clock=lambda: now)
     send_due_warnings(clock=lambda: now)
-    return [(message.to[0], message.subject) for message in mail.outbox]
+    return [(message.to[0], str(message.subject)) for message in mail.outbox]
 
 
 def test_owners_and_admins_get_one_email_per_level_in_their_language(team: Team) -> None:

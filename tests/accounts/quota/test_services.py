@@ -45,6 +45,7 @@ def test_a_completed_video_counts_its_charge_and_stored_bytes(submit: Submit, al
     submit(num_frames=32, steps=100, resolution="512p")
     complete(claim_next())
     job = Job.objects.get()
+    assert job.charged_credits is not None
     assert job.quoted_credits > job.charged_credits == 1
     assert counted() == [(1, 1, 1, 1.25)]
     assert alice.wallet.stored_bytes == 4000

@@ -31,7 +31,9 @@ class Server:
 
     def _status(self, name: str) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(rf"{name}:\s+(\d+) kB", status)[1]) * 1024
+        found = re.search(rf"{name}:\s+(\d+) kB", status)
+        assert found is not None
+        return int(found[1]) * 1024
 
 
 @pytest.fixture(params=["web", "live"])
@@ -67,7 +69,7 @@ def test_an_upload_is_in_memory_at_most_once(server: Any) -> None:
 def test_a_large_body_is_rejected_before_it_is_parsed(server: Any) -> None:
     """Neither as JSON nor as a form, and also with a wrong Content-Length."""
     for kind in ("application/json", "multipart/form-data; boundary=x"):
-        responses = []
+        responses: list[httpx.Response] = []
 
         def send(kind: str = kind, responses: list[httpx.Response] = responses) -> None:
             chunks = (bytes(MEGABYTE) for _ in range(TOO_LARGE // MEGABYTE))

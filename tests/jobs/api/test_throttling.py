@@ -139,6 +139,6 @@ def test_a_hanging_redis_delays_one_request_by_its_timeout(
 
 
 def _forget_clients() -> None:
-    ratelimit.redis_client.cache_clear()
+    redis_client.cache_clear()
     ratelimit._script.cache_clear()
     ratelimit._circuit_open_until = 0.0

@@ -23,10 +23,16 @@ JSON = st.recursive(
     max_leaves=8,
 )
 NAMES = ["custom_id", "image_name", "source_video", "image_base64", "prompt", "fps", "cancel_after", "metadata", "seed"]
+
+
+def request_line(changes: dict[str, Any]) -> bytes:
+    return json.dumps(video_request(**changes)).encode()
+
+
 LINE = st.one_of(
     st.binary(max_size=60),
     JSON.map(lambda value: json.dumps(value).encode()),
-    st.dictionaries(st.sampled_from(NAMES), JSON).map(lambda changes: json.dumps(video_request(**changes)).encode()),
+    st.dictionaries(st.sampled_from(NAMES), JSON).map(request_line),
 )
 
 

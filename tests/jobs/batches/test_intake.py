@@ -156,12 +156,12 @@ def test_intake_continues_after_its_process_was_killed(
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(1) as pool, blocked_at_take(20) as is_reached:
-            response = pool.submit(client.post, "/v1/batches", files=files)
+            interrupted = pool.submit(client.post, "/v1/batches", files=files)
             wait_until(is_reached)
             for child in children:
                 child.kill()
             with pytest.raises(httpx.TransportError):
-                response.result(60)
+                interrupted.result(60)
     batch = Batch.objects.get()
     # Complete items only: each has a job, and each job has an item.
     assert batch.items.count() == Job.objects.count() == 20

@@ -108,6 +108,7 @@ def test_cancel_cancels_unfinished_videos(send: Sent, as_alice: ApiClient, alice
     first, second = (as_alice.post(f"/v1/batches/{batch.public_id}/cancel") for _ in range(2))
     assert (first.status_code, first.json()) == (200, second.json())
     assert (first.json()["status"], first.json()["counts"]["canceled"]) == ("canceled", 3)
+    assert completed.charged_credits is not None
     assert (alice.wallet.reserved, alice.wallet.balance) == (0, before - completed.charged_credits)
     assert not list(find_discrepancies())
 

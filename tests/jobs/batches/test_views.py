@@ -138,7 +138,7 @@ def test_polling_adds_the_link_to_the_next_page(alice: Person, batch: Batch, mon
     def poll_of(page: str) -> str:
         attribute = re.search(r'hx-get="([^"]+)"', page)
         assert attribute
-        return alice.get(html.unescape(attribute[1]), **htmx).content.decode()
+        return str(alice.get(html.unescape(attribute[1]), **htmx).content.decode())
 
     page = alice.get(path).content.decode()
     assert "Next requests" not in page

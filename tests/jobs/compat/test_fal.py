@@ -112,6 +112,7 @@ def test_priority_and_start_timeout_are_used(fal: Any, client: Any) -> None:
     client.submit(MODEL, small(fal), priority="low", start_timeout=90.5)
     job = Job.objects.get()
     assert job.priority == Priority.LOW
+    assert job.deadline_at is not None
     assert round((job.deadline_at - job.created_at).total_seconds()) in range(85, 97)
 
 
@@ -135,6 +136,7 @@ def test_inputs_and_models_have_aliases(fal: Any, client: Any) -> None:
         handle = client.submit(application, given)
         assert handle.status() == fal.Queued(position=Job.objects.count() - 1)
     job = Job.objects.first()
+    assert job is not None
     assert (job.model, job.num_frames, job.fps, job.steps, job.guidance_scale) == ("camera", 9, 6, 20, 7.5)
 
 

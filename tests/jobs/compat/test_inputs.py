@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from common.redis_client import redis_client
 from jobs.models import Job
-from jobs.queue.wakeup import redis_client
 from tests.jobs.compat.test_replicate import small
 from tests.support.people import Person
 

@@ -162,7 +162,8 @@ def test_errors_are_those_of_the_sdk(client: OpenAI, case: str) -> None:
     with pytest.raises(kind) as refused:
         call(client)
     assert refused.value.code == code
-    assert refused.value.body["message"]
+    body: Any = refused.value.body
+    assert body["message"]
     assert refused.value.request_id
 
 

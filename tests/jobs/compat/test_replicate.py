@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,6 +27,7 @@ from accounts.keys.services import create_api_key
 from accounts.models import ApiKey
 from accounts.quota.models import Wallet
 from accounts.roles import Scope
+from common.errors import LimitExceeded
 from jobs.compat import uploads
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job
@@ -95,7 +97,7 @@ def test_run_asynchronously(secure_portal: str, alice: Person, trusted: None, ca
     async def use() -> tuple[FileOutput, bytes, Any]:
         async with httpx.AsyncHTTPTransport() as transport:
             client = Client(api_token=key, base_url=f"{secure_portal}/replicate", transport=transport)
-            video = await client.async_run(MODEL, input=small(image=CAT))
+            video: Any = await client.async_run(MODEL, input=small(image=CAT))
             return video, await video.aread(), await client.predictions.async_list()
 
     video, content, page = asyncio.run(use())
@@ -108,12 +110,18 @@ def test_a_prediction_is_waited_for(client: Client, camera: Any) -> None:
     assert (prediction.status, prediction.model, prediction.version) == ("starting", MODEL, "camera")
     prediction.wait()
     assert (prediction.status, prediction.error) == ("succeeded", None)
+    assert prediction.progress is not None
     assert prediction.progress.percentage == 1.0
+    assert prediction.metrics is not None
     assert prediction.metrics["predict_time"] > 0
+    assert prediction.input is not None
     assert prediction.input["num_frames"] == 8
+    assert prediction.created_at is not None
+    assert prediction.started_at is not None
+    assert prediction.completed_at is not None
     assert prediction.created_at <= prediction.started_at <= prediction.completed_at
     # The URL alone opens the video, without token or cookie.
-    assert httpx.get(prediction.output, timeout=60).content[4:8] == b"ftyp"
+    assert httpx.get(str(prediction.output), timeout=60).content[4:8] == b"ftyp"
 
 
 def test_a_wait_that_times_out_reports_the_status_that_run_expects(client: Client) -> None:
@@ -163,7 +171,7 @@ def test_a_failure_is_an_error_of_the_sdk(client: Client) -> None:
     job = Job.objects.get()
     Job.objects.update(state="expired", finished_at=job.created_at)
     prediction.wait()
-    assert (prediction.status, "deadline" in prediction.error) == ("failed", True)
+    assert (prediction.status, "deadline" in (prediction.error or "")) == ("failed", True)
     with pytest.raises(ModelError, match="deadline"):
         list(prediction.output_iterator())
 
@@ -183,7 +191,7 @@ def test_aliases_of_a_model(client: Client) -> None:
     with pytest.raises(ReplicateError) as refused:
         client.predictions.create(model="stability-ai/svd", input=small())
     assert refused.value.status == 404
-    assert all(name in refused.value.detail for name in ("'svd'", "camera"))
+    assert all(name in (refused.value.detail or "") for name in ("'svd'", "camera"))
 
 
 def test_aliases_of_inputs(client: Client) -> None:
@@ -193,6 +201,7 @@ def test_aliases_of_inputs(client: Client) -> None:
         model=MODEL, input=given | {"num_inference_steps": 20, "guidance_scale": 7.5, "seed": 4, "aspect_ratio": None}
     )
     expected = {"num_frames": 9, "fps": 6, "num_inference_steps": 20, "guidance_scale": 7.5, "seed": 4}
+    assert prediction.input is not None
     assert {name: prediction.input[name] for name in expected} == expected
 
 
@@ -214,7 +223,7 @@ def test_wrong_inputs_are_refused_by_name(client: Client, case: str) -> None:
     with pytest.raises(ReplicateError) as refused:
         client.predictions.create(model=MODEL, input=given)
     assert refused.value.status in {415, 422}
-    assert words in refused.value.detail
+    assert words in (refused.value.detail or "")
     assert not Job.objects.exists()
 
 
@@ -225,7 +234,7 @@ def test_a_wrong_token_and_no_credits(client: Client, plain_portal: str, alice: 
     Wallet.objects.filter(team=alice.team).update(balance=0)
     with pytest.raises(ReplicateError) as poor:
         client.predictions.create(model=MODEL, input=small())
-    assert (poor.value.status, "credits" in poor.value.detail) == (429, True)
+    assert (poor.value.status, "credits" in (poor.value.detail or "")) == (429, True)
 
 
 def test_a_replayed_create_makes_one_prediction(plain_portal: str, alice: Person) -> None:
@@ -282,7 +291,7 @@ def test_files(client: Client) -> None:
 def test_files_are_deleted_after_an_hour(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     made = client.files.create(io.BytesIO(b"not for long"))
     assert uploads.sweep_uploads() == 0
-    monkeypatch.setattr(uploads, "UPLOAD_RETENTION", uploads.timedelta(0))
+    monkeypatch.setattr(uploads, "UPLOAD_RETENTION", timedelta(0))
     assert uploads.sweep_uploads() >= 1  # also those of other tests
     with pytest.raises(ReplicateError):
         client.files.get(made.id)
@@ -292,7 +301,7 @@ def test_the_size_of_files_is_limited(alice: Person, monkeypatch: pytest.MonkeyP
     store = uploads.UploadStore(alice.team, "")
     monkeypatch.setattr(uploads, "MAX_BYTES_PER_TEAM", 10)
     store.put(b"seven b", name="a", content_type="", metadata={})
-    with pytest.raises(uploads.LimitExceeded):
+    with pytest.raises(LimitExceeded):
         store.put(b"four", name="b", content_type="", metadata={})
     store.put(b"two", name="b", content_type="", metadata={})
 
@@ -317,10 +326,11 @@ def test_the_sdk_verifies_the_webhook(client: Client, receiver: Receiver) -> Non
 def test_the_webhook_receives_the_filtered_events(
     client: Client, receiver: Receiver, filters: list[str] | None, statuses: list[str]
 ) -> None:
-    options = {} if filters is None else {"webhook_events_filter": filters}
+    options: dict[str, Any] = {} if filters is None else {"webhook_events_filter": filters}
     client.predictions.create(model=MODEL, input=small(), webhook=receiver.url, **options)
     job = claim_job(pool="cpu", worker_id=uuid4(), models=["camera"], vram_mb=0)
     deliver()
+    assert job is not None
     assert confirm_cancel(fence=job.fence)
     deliver()
     received = [json.loads(call.body)["status"] for call in receiver.calls]

@@ -64,7 +64,7 @@ def test_concurrent_uploads_cannot_exceed_the_limits(
     def upload(_: int) -> int:
         begin.wait(30)
         try:
-            return _upload(Client(), headers).status_code
+            return int(_upload(Client(), headers).status_code)
         finally:
             connection.close()
 
@@ -94,7 +94,7 @@ REPLICATE, FAL = "/replicate/v1/predictions", "/fal/queue/mutoscope/camera"
 
 def _submit(client: Client, path: str, url: str, headers: dict[str, str]) -> Any:
     inputs = {"prompt": "pan", "num_frames": 8, "resolution": "256p"}
-    sent = {"version": "mutoscope/camera", "input": {"image": url, **inputs}}
+    sent: dict[str, Any] = {"version": "mutoscope/camera", "input": {"image": url, **inputs}}
     if path == FAL:
         sent = {"image_url": url, **inputs}
     return client.post(path, sent, content_type="application/json", headers=headers)

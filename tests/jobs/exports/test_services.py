@@ -145,7 +145,7 @@ def test_the_download_is_streamed_under_asgi(
     client.cookies["sessionid"] = charlie.client.cookies["sessionid"].value
 
     async def fetch() -> list[bytes]:
-        response = await client.get(f"/account/data/{export.pk}")
+        response: Any = await client.get(f"/account/data/{export.pk}")
         assert response.is_async
         return [chunk async for chunk in response.streaming_content]
 

@@ -156,10 +156,11 @@ def test_a_queued_job_is_canceled_at_once_and_repeatedly(submit: Callable[..., J
 
 
 def test_a_requested_cancellation_survives_a_crash_and_a_drain(submit: Callable[..., Job]) -> None:
-    for end in (
+    ends: tuple[Callable[[Fence], bool], ...] = (
         lambda fence: record_crash(fence=fence, code="x", message=Message("x")),
         lambda fence: requeue_job(fence=fence),
-    ):
+    )
+    for end in ends:
         job = submit_and_claim(submit)
         cancel_job(job=job)
         assert end(job.fence)

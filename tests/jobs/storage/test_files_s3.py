@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -24,7 +24,7 @@ from tests.support.api_client import ApiClient
 from tests.support.people import Person
 from tests.support.s3_server import KEYS, Line, S3Server
 from tests.support.videos import VIDEO_BYTES
-from tests.support.workers import Hurry, WorkerProcess, wait_for_state, wait_until
+from tests.support.workers import Hurry, WorkerProcess, refreshed, wait_for_state, wait_until
 
 pytestmark = pytest.mark.process
 
@@ -50,7 +50,7 @@ def line(server: S3Server) -> Iterator[Line]:
 
 
 @pytest.fixture
-def s3(settings, line) -> Iterator[dict[str, str]]:
+def s3(settings: Any, line: Line) -> Iterator[dict[str, str]]:
     """Make the bucket the storage of the site, through `line`. The value is the environment of workers for the same."""
     access_key, secret_key = KEYS.values()
     endpoint = f"http://127.0.0.1:{line.port}"
@@ -109,7 +109,7 @@ def test_a_submission_during_a_storage_outage_is_refused(
 
 @pytest.mark.parametrize("fault", ["busy", "cut", "killed"])
 def test_publishing_waits_for_the_storage(
-    fault: str,
+    fault: Literal["busy", "cut", "killed"],
     submit: Callable[..., Job],
     start_worker: Callable[..., WorkerProcess],
     hurry: Hurry,
@@ -122,7 +122,7 @@ def test_publishing_waits_for_the_storage(
     """The server responds with 503, drops an upload, or is killed: an incomplete video is never published."""
     worker = start_worker(*SCRIPTED, **s3)
     job = submit(**LONG)
-    wait_until(lambda: job.refresh_from_db() or (job.state == State.IN_PROGRESS and job.steps_done > 0))
+    wait_until(lambda: refreshed(job).state == State.IN_PROGRESS and job.steps_done > 0)
     if fault == "killed":
         server.kill()
     else:
@@ -159,7 +159,7 @@ def test_an_object_is_stored_completely_or_not_at_all(s3: dict[str, str], line: 
 
 
 @pytest.fixture
-def public(s3, settings, server) -> str:
+def public(s3: dict[str, str], settings: Any, server: S3Server) -> str:
     """Clients reach the bucket at another URL than the site does."""
     endpoint = f"http://localhost:{server.port}"
     options = {**settings.STORAGES["default"]["OPTIONS"], "public_endpoint": endpoint}

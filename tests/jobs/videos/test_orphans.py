@@ -40,7 +40,7 @@ def test_files_of_earlier_attempts_are_deleted_and_published_files_kept(submit: 
     job = claim_next()
     kept = [store(attempt_key(job.team_id, job.id, 2, name)) for name in ("video.mp4", "poster.jpg")]
     assert sweep_orphans(older_than=NOW) == 0  # the job is still running
-    complete_job(fence=job.fence, result=AttemptResult(*kept, result_bytes=1, gpu_seconds=1))
+    complete_job(fence=job.fence, result=AttemptResult(kept[0], kept[1], result_bytes=1, gpu_seconds=1))
     assert sweep_orphans(older_than=AN_HOUR) == 0  # not old enough
     assert sweep_orphans(older_than=NOW) == 1
     assert not default_storage.exists(left)

@@ -99,7 +99,7 @@ def test_quotas_are_separate_by_team_and_member(
     assert as_charlie.post("/v1/videos", body()).status_code == 202
 
 
-def refusal(response: Any) -> tuple:
+def refusal(response: Any) -> tuple[Any, ...]:
     assert response.status_code == 429, response.content
     error = response.json()["error"]
     assert response["Retry-After"] == str(error["reset"] or 3600)
@@ -217,6 +217,7 @@ def test_a_video_is_kept_for_the_shorter_of_plan_and_site(
     PlanOverride.objects.create(team=alice.team, retention_days=override)
     submit()
     job = finish()
+    assert job.finished_at is not None
     assert (job.expires_at and round((job.expires_at - job.finished_at) / timedelta(days=1), 3)) == days
 
 

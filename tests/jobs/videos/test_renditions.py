@@ -19,6 +19,7 @@ from PIL import Image
 
 from common.redis_client import redis_client
 from inference.encoding import probe, write_gif, write_mp4
+from inference.video_files import video_to_gif
 from jobs.models import Job, Rendition
 from jobs.queue.cancel import delete_job
 from jobs.queue.ledger_check import find_discrepancies, find_missing_results
@@ -86,7 +87,8 @@ def test_a_sprite_sheet_has_a_header_with_its_layout(job: Job, as_alice: ApiClie
     assert response["X-Spritesheet"] == f"tile={256}x{192}; columns=3; frames=8"
     with Image.open(io.BytesIO(response.content)) as sheet:
         assert sheet.size == (3 * 256, 3 * 192)
-        tiles = [sheet.getpixel((256 * (n % 3) + 128, 192 * (n // 3) + 96))[0] for n in range(8)]
+        pixels: list[Any] = [sheet.getpixel((256 * (n % 3) + 128, 192 * (n // 3) + 96)) for n in range(8)]
+        tiles = [pixel[0] for pixel in pixels]
     assert tiles == sorted(tiles)
     assert tiles[-1] > 180
 
@@ -204,8 +206,6 @@ def test_a_full_storage_leaves_no_partial_file(job: Job, as_alice: ApiClient, mo
 def test_a_video_deleted_during_rendering_leaves_no_files(
     job: Job, as_alice: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    video_to_gif = renditions.video_to_gif
-
     def delete_first(*args: Any) -> None:
         delete_job(job=job)
         assert delete_due_files() == 1
@@ -221,8 +221,13 @@ def test_a_video_deleted_during_rendering_leaves_no_files(
 def test_concurrent_requests_render_once(job: Job, as_alice: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four threads, each with its own connection, like four processes."""
     monkeypatch.setattr(renditions, "_TEAM_LIMIT", 4)
-    made, video_to_gif = [], renditions.video_to_gif
-    monkeypatch.setattr(renditions, "video_to_gif", lambda *args: (made.append(args), video_to_gif(*args)))
+    made = []
+
+    def render(*args: Any) -> None:
+        made.append(args)
+        video_to_gif(*args)
+
+    monkeypatch.setattr(renditions, "video_to_gif", render)
     begin = threading.Barrier(4)
 
     def ask(_: int) -> Any:
@@ -248,7 +253,6 @@ def asked(api: ApiClient, job: Job, variant: str) -> Any:
 def slow_gifs(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Rendering of GIFs waits until the event is set."""
     go_on = threading.Event()
-    video_to_gif = renditions.video_to_gif
 
     def slowly(*args: Any) -> None:
         assert go_on.wait(60)

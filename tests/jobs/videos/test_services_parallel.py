@@ -15,7 +15,7 @@ from jobs.queue.ledger_check import find_discrepancies
 from tests.support.people import Person
 from tests.support.web_processes import WebProcesses
 
-CAPS = {
+CAPS: dict[str, tuple[Callable[[Person], Any], tuple[str, str, str]]] = {
     "team's credits": (
         lambda person: grant(team=person.team, credits=50 - person.wallet.balance, reason="for the test"),
         ("quota_exceeded", "team", "credits"),
@@ -60,5 +60,6 @@ def test_exactly_50_of_200_are_accepted(
     assert Job.objects.count() == LedgerEntry.objects.filter(kind="reserve").count() == 50
     assert (alice.wallet.balance, alice.wallet.reserved) == (before - 50, 50)
     usage = UsageDay.objects.get()
+    assert usage.api_key is not None
     assert (usage.credits, usage.videos, usage.api_key.team) == (50, 50, alice.team)
     assert not list(find_discrepancies())

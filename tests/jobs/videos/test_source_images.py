@@ -58,7 +58,7 @@ def refused(response: Any) -> str:
     assert (error["param"], error["details"][0]["loc"]) == ("image_url", ["image_url"])
     assert error["message"].startswith("image_url: ")
     assert not Job.objects.exists()
-    return error["details"][0]["type"]
+    return str(error["details"][0]["type"])
 
 
 def test_off_unless_the_operator_allows_it(ask: Any, as_alice: ApiClient, settings: Settings) -> None:
@@ -370,8 +370,12 @@ def test_concurrent_fetches_are_limited(ask: Any, host: Receiver, monkeypatch: p
     )
     refusals = []
 
+    def ask_in_thread() -> None:
+        refusals.append(ask(host.url))
+        connection.close()
+
     def ask_another(handler: Any) -> None:
-        thread = threading.Thread(target=lambda: (refusals.append(ask(host.url)), connection.close()))
+        thread = threading.Thread(target=ask_in_thread)
         thread.start()
         thread.join()
         say(handler, 200, png())
@@ -456,7 +460,7 @@ def test_a_batch_fetches_each_url_once(
     response = as_alice.post("/v1/batches", {"on_error": "fail_fast", "requests": requests})
     assert response.status_code == 202, response.content
     assert sorted(call.path for call in host.calls) == ["/a", "/b"]
-    stored = {}
+    stored: dict[str, set[Any]] = {}
     for path, job in zip(paths, Job.objects.order_by("id"), strict=True):
         with default_storage.open(job.source_key) as file:
             stored.setdefault(path, set()).add(file.read())

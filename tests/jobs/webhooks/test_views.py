@@ -9,7 +9,7 @@ from jobs.webhooks.services import MAX_ENDPOINTS
 from jobs.webhooks.transport import post
 from tests.support.people import Person
 
-FORM = {"url": "https://example.com/hook", "description": "our shop", "events": ["video.completed"]}
+FORM: dict[str, Any] = {"url": "https://example.com/hook", "description": "our shop", "events": ["video.completed"]}
 
 
 def create(person: Person) -> Endpoint:

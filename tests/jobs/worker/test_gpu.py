@@ -24,7 +24,7 @@ from jobs.queue import reconcile
 from jobs.queue.cancel import cancel_job
 from jobs.states import TERMINAL, State
 from tests.support.api_client import ApiClient
-from tests.support.workers import Hurry, WorkerProcess, wait_for_state, wait_until
+from tests.support.workers import Hurry, WorkerProcess, refreshed, wait_for_state, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.usefixtures("all_models")]
 
@@ -59,7 +59,7 @@ def is_in_progress(job: Job) -> bool:
 
 def has_exited(process: psutil.Process) -> bool:
     try:
-        return process.status() == psutil.STATUS_ZOMBIE  # an orphan may have no parent that waits for it
+        return bool(process.status() == psutil.STATUS_ZOMBIE)  # an orphan may have no parent that waits for it
     except psutil.NoSuchProcess:
         return True
 
@@ -120,7 +120,7 @@ def test_a_dead_engine_is_noticed_at_once(
     wait_until(lambda: is_in_progress(job))
     worker.engine.kill()
     killed = timezone.now()
-    wait_until(lambda: job.refresh_from_db() or job.crash_count)
+    wait_until(lambda: refreshed(job).crash_count)
     [line] = [line for line in worker.log.read_text().splitlines() if '"engine_died"' in line]
     assert (datetime.fromisoformat(json.loads(line)["timestamp"]) - killed).total_seconds() < 1.5
 
@@ -155,7 +155,7 @@ def test_a_worker_that_is_frozen_beyond_its_lease_is_fenced_off(
     engine.suspend()
     wait_until(reconcile.recover_expired_leases, 15)
     start_worker(*SCRIPTED)
-    wait_until(lambda: job.refresh_from_db() or job.attempt == 2, 15)
+    wait_until(lambda: refreshed(job).attempt == 2, 15)
     engine.resume()  # first, because the worker kills the engine as soon as it continues
     frozen_worker.process.send_signal(signal.SIGCONT)
     frozen_worker.wait_for("attempt_fenced_off")

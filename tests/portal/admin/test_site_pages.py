@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib import admin
@@ -60,9 +61,10 @@ def test_rows_with_credits_or_history_cannot_be_deleted(adele: Person, everythin
     for model in (User, Team, Membership, ApiKey, LedgerEntry, Job, Worker, AuditEntry, Impersonation):
         row = model._default_manager.first()
         assert row is not None
-        url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_delete", args=[row.pk])
+        pk: Any = row.pk
+        url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_delete", args=[pk])
         assert adele.post(url, {"post": "yes"}).status_code == 403
-        assert model._default_manager.filter(pk=row.pk).exists()
+        assert model._default_manager.filter(pk=pk).exists()
 
 
 def test_a_key_shows_no_hash(adele: Person, alice: Person) -> None:

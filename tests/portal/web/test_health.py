@@ -20,6 +20,7 @@ from jobs.models import Job, JobEvent, Worker
 from jobs.states import State
 from portal.embedded.servers import Valkey
 from portal.web import health
+from portal.web.timed_check import TimedCheck
 from tests.support.outages import process_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,7 +55,8 @@ def frozen_database() -> Iterator[None]:
 
 def _wait_for_checks() -> None:
     """Wait until the threads that queried an unresponsive server end, so that the next test starts its own checks."""
-    for check in (health.SYSTEM_STATUS_CHECK, *health.DEPENDENCY_CHECKS.values()):
+    checks: list[TimedCheck[Any]] = [health.SYSTEM_STATUS_CHECK, *health.DEPENDENCY_CHECKS.values()]
+    for check in checks:
         check.start().exception(timeout=60)
 
 

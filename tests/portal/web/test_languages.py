@@ -5,6 +5,7 @@ import gettext
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -53,7 +54,8 @@ def texts_of_module(path: Path) -> set[str]:
 
 def untranslated(texts: set[str]) -> list[str]:
     """Return the texts that no catalogue contains: neither ours nor those of Django and allauth."""
-    known = loaded_catalogue("zh-hans")._catalog
+    catalogue: Any = loaded_catalogue("zh-hans")
+    known = catalogue._catalog
     return sorted(text for text in texts if not known.get(text) and not known.get((text, 0)))
 
 

@@ -34,10 +34,11 @@ def test_our_middleware_needs_no_thread_for_an_api_request(settings: Any) -> Non
         return HttpResponse("view")
 
     for middleware in ours:
-        request = RequestFactory().get("/v1/videos/vid_1/events", headers={"Authorization": "Bearer mts_a_b"})
+        request: Any = RequestFactory().get("/v1/videos/vid_1/events", headers={"Authorization": "Bearer mts_a_b"})
         request.request_id = "request-1"
+        coroutine: Any = middleware(view)(request)
         with pytest.raises(StopIteration) as end:
-            middleware(view)(request).send(None)
+            coroutine.send(None)
         assert end.value.value.content == b"view"
 
 
@@ -51,7 +52,9 @@ class RespondingMiddleware(SyncAndAsyncMiddleware):
         return (lambda: self.respond("before")) if "before" in request.GET else None
 
     def after(self, request: HttpRequest, response: HttpResponseBase) -> Step | None:
-        return (lambda: self.respond("after")) if "after" in request.GET else (lambda: None)
+        if "after" in request.GET:
+            return lambda: self.respond("after")
+        return lambda: None
 
     def respond(self, text: str) -> HttpResponse:
         self.threads.append(threading.get_ident())

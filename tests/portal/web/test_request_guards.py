@@ -7,7 +7,7 @@ import json
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import closing
 from dataclasses import dataclass
 from email.message import Message
@@ -122,7 +122,7 @@ def test_the_files_of_up_are_only_for_its_user(portal: Portal) -> None:
 
 def test_a_body_that_does_not_arrive_in_time_is_refused(settings: Any) -> None:
     settings.REQUEST_BODY_TIMEOUT_SECONDS = 0.05
-    sent: list[dict[str, Any]] = []
+    sent: list[MutableMapping[str, Any]] = []
     pieces: list[dict[str, Any]] = [{"type": "http.request", "body": b"{", "more_body": True}]
 
     async def receive() -> dict[str, Any]:
@@ -131,7 +131,7 @@ def test_a_body_that_does_not_arrive_in_time_is_refused(settings: Any) -> None:
         await asyncio.sleep(60)
         raise AssertionError
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
     async def application(_scope: Any, receive: Any, _send: Any) -> None:

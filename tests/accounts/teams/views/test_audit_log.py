@@ -27,7 +27,7 @@ def id_of(name: str) -> int:
 def test_messages_with_actor_and_ip_address(team: Team, settings: Any) -> None:
     settings.TRUSTED_PROXIES = 1
     owner = at(team, "alice")
-    headers = {"X-Forwarded-For": "203.0.113.5"}
+    headers: dict[str, Any] = {"X-Forwarded-For": "203.0.113.5"}
     owner.post(f"/team/members/{id_of('bob')}", {"role": "member", "credits_per_month": "500"}, **headers)
     owner.post(f"/team/members/{id_of('bob')}/remove", **headers)
     owner.post("/team", {"email": "new@example.com", "role": "member"}, **headers)

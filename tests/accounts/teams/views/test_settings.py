@@ -116,6 +116,7 @@ def test_grace_period(team: Team, settings: Any) -> None:
     alice_in_team = at(team, "alice")
     assert close_team(alice_in_team).status_code == 302
     team.refresh_from_db()
+    assert team.deletion_due_at is not None
     assert timedelta(days=2, hours=23) < team.deletion_due_at - timezone.now() < timedelta(days=3)
     first = team.deletion_due_at
     close_team(alice_in_team)

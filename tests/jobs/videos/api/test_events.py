@@ -9,11 +9,11 @@ from django.utils import timezone
 from accounts.models import ApiKey
 from accounts.roles import Scope
 from common.clock import DatabaseNow
+from common.redis_client import redis_client
 from jobs.events.event import preview_event, progress_event
 from jobs.events.publisher import stream_key
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job
-from jobs.queue.wakeup import redis_client
 from tests.support.api_client import ApiClient
 from tests.support.event_listener import parse
 from tests.support.people import Person
@@ -35,7 +35,7 @@ def running(path: str) -> Job:
 
 def record(job: Job, *events: Any) -> None:
     for event in events:
-        fields = {"kind": event.kind, "data": event.data}
+        fields: dict[Any, Any] = {"kind": event.kind, "data": event.data}
         redis_client().xadd(stream_key(job.pk), fields, id=str(event.event_id))
 
 
@@ -87,15 +87,13 @@ def test_the_last_event_and_after_it(as_alice: ApiClient, path: str) -> None:
 
 def test_invalid_entries_in_redis_are_ignored(as_alice: ApiClient, path: str) -> None:
     job = running(path)
-    for number, fields in enumerate(
-        (
-            {"kind": "status\nevent: evil", "data": "{}"},
-            {"kind": "progress", "data": "{}\n\nid: 9-9"},
-            {"kind": b"\xff", "data": b"\xff\xfe"},
-            {"nothing": "of ours"},
-        ),
-        start=1,
-    ):
+    entries: list[dict[Any, Any]] = [
+        {"kind": "status\nevent: evil", "data": "{}"},
+        {"kind": "progress", "data": "{}\n\nid: 9-9"},
+        {"kind": b"\xff", "data": b"\xff\xfe"},
+        {"nothing": "of ours"},
+    ]
+    for number, fields in enumerate(entries, start=1):
         redis_client().xadd(stream_key(job.pk), fields, id=f"3-{number}")
     assert [event.id for event in parse(as_alice.get(path).content.decode())] == ["3-0"]
     redis_client().set(stream_key(job.pk), "no stream at all")

@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,9 +55,9 @@ def test_an_existing_client_works_with_an_added_key(
     asked = {name: LEGACY_BODY[name] for name in ("resolution", "num_frames", "fps", "steps", "guidance_scale")}
     assert body["parameters"].items() >= asked.items()
     video = base64.b64decode(body["video_base64"])
-    with av.open(io.BytesIO(video)) as container:
+    with av.open(io.BytesIO(video), mode="r") as container:
         stream = container.streams.video[0]
-        assert (stream.codec_context.name, stream.average_rate) == ("h264", 8)
+        assert (stream.codec_context.name, stream.average_rate) == ("h264", Fraction(8))
         assert (stream.width, stream.height) == (body["parameters"]["width"], body["parameters"]["height"])
         assert sum(1 for _ in container.decode(stream)) == 16
     assert httpx.get(body["download_url"], timeout=60).content == video  # without a key

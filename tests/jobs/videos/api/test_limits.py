@@ -21,7 +21,7 @@ from tests.support.people import Person
 pytestmark = pytest.mark.django_db
 
 
-def quotas(response: Any) -> dict:
+def quotas(response: Any) -> dict[tuple[str, str], Any]:
     assert response.status_code == 200, response.content
     return {
         (row["scope"], row["name"]): (row["limit"], row["used"], row["remaining"], row["reset"])

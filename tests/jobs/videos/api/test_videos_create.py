@@ -7,10 +7,10 @@ import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.test import Client
 from PIL import Image
 from pytest_django.fixtures import Settings
@@ -26,7 +26,7 @@ from tests.support.people import Person
 def test_a_submit_reserves_credits_and_wakes_a_worker(
     as_alice: ApiClient, alice: Person, body: Callable[..., dict[str, Any]], django_capture_on_commit_callbacks: Any
 ) -> None:
-    from jobs.queue.wakeup import redis_client
+    from common.redis_client import redis_client
 
     with django_capture_on_commit_callbacks(execute=True):
         response = as_alice.post("/v1/videos", body(seed=7, metadata={"shot": "12"}))
@@ -187,7 +187,8 @@ def test_invalid_requests_are_rejected_by_field_and_write_nothing(
 def _stored_files() -> int:
     from pathlib import Path
 
-    return sum(1 for path in Path(default_storage.location).rglob("*") if path.is_file())
+    storage = cast(FileSystemStorage, default_storage)
+    return sum(1 for path in Path(storage.location).rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize(
@@ -268,6 +269,7 @@ def test_all_endpoints_that_create_videos_accept_a_deadline(
 def test_a_deadline_is_read_from_the_header(as_alice: ApiClient, body: Callable[..., dict[str, Any]]) -> None:
     response = as_alice.post("/v1/videos", body(), **{"Cancel-After": "60"})
     job = Job.objects.get(pk=response.json()["id"].removeprefix("vid_"))
+    assert job.deadline_at is not None
     assert 55 < (job.deadline_at - job.created_at).total_seconds() < 65
     response = as_alice.post("/v1/videos", body(), **{"Cancel-After": "soon"})
     assert (response.status_code, response.json()["error"]["param"]) == (422, "Cancel-After")
