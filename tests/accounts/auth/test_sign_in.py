@@ -161,4 +161,4 @@ def test_without_a_mail_server_the_page_shows_the_mail_folder(anonymous: Client,
     response = anonymous.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD}, follow=True)
     assert "no mail server" not in text_of(response)
     settings.EMAIL_FILE_PATH = "/srv/mutoscope/var/mail"
-    assert "keeps them in var/mail/." in text_of(anonymous.get("/accounts/confirm-email/"))
+    assert "stores them in var/mail/." in text_of(anonymous.get("/accounts/confirm-email/"))
