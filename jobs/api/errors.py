@@ -138,8 +138,10 @@ def storable_error(error: MutoscopeError, request_id: str) -> dict[str, Any]:
 
 def rendered_error(stored: dict[str, Any]) -> dict[str, Any]:
     """Return a stored error as the API sends it; errors of earlier releases are complete texts."""
-    details = [{**detail, "msg": str(Message.from_json(detail["msg"]))} for detail in stored["details"]]
-    return {**stored, "message": str(Message.from_json(stored["message"])), "details": details}
+    rendered = {**stored, "message": str(Message.from_json(stored["message"]))}
+    if "details" in stored:
+        rendered["details"] = [{**detail, "msg": str(Message.from_json(detail["msg"]))} for detail in stored["details"]]
+    return rendered
 
 
 def problem_details(error: MutoscopeError, status: int) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def test_signup_domains_apply_to_the_provider(provider: IdentityProvider, anonym
 
 def test_a_canceled_sign_in(provider: IdentityProvider, anonymous: Client) -> None:
     provider.refuses = True
-    assert "You stopped on the way." in sign_in(anonymous).content.decode()
+    assert "You canceled the sign-in." in sign_in(anonymous).content.decode()
 
 
 @pytest.mark.parametrize("query", ["", "?code=made-up&state=made-up", "?state=%00", "?error=server_error&state=x"])

@@ -45,7 +45,7 @@ def test_a_plan_is_created_changed_and_assigned(team: Team, capsys: pytest.Captu
     assert "weight=2" in output_of(capsys, "plan", "studio", "--set", "weight=2", "--set", "allowed_formats=")
     plan = Plan.objects.get(name="studio")
     assert (plan.max_running, plan.weight, plan.allowed_formats) == (8, 2, None)
-    assert output_of(capsys, "plan", "studio", "--assign", "Ada") == "Ada is on studio"
+    assert output_of(capsys, "plan", "studio", "--assign", "Ada") == "Ada now has the plan studio"
     assert Wallet.objects.get(team=team).plan == plan
 
 

@@ -185,7 +185,7 @@ def test_errors_are_shown_in_the_administrator_s_language(
     assert "引擎崩溃了。" in adele.get(f"/admin/jobs/job/{failed.pk}/change/").content.decode()
     for _ in range(2):
         run_action(adele, f"/admin/jobs/job/{failed.pk}/retry/")
-    assert "已经重试过了。" in adele.get("/admin/jobs/job/").content.decode()
+    assert "这个视频已经重试过。" in adele.get("/admin/jobs/job/").content.decode()
     run_action(adele, f"/admin/accounts/user/{adele.user.pk}/deactivate/")
     assert "这是你自己的账号。请让另一位管理员来做。" in adele.get("/admin/").content.decode()
     run_action(adele, f"/admin/accounts/team/{alice.team.pk}/adjust_credits/", credits="-5000", reason="too much")
