@@ -207,7 +207,7 @@ def test_a_device_without_support_shows_our_message(live_server: Any, alice: Per
         page.goto("/accounts/2fa/webauthn/add/")
         confirm(page)
         page.get_by_role("button", name="Add passkey").click()
-        expect(page.get_by_text("The browser got no passkey.")).to_be_visible()
+        expect(page.get_by_text("The browser did not return a passkey.")).to_be_visible()
 
     browser.run(live_server.url, scenario, session=alice.cookie)
     assert not Authenticator.objects.exists()

@@ -179,7 +179,7 @@ def test_a_key_is_created_copied_and_revoked(live_server: Any, alice: Person, br
         page.get_by_role("link", name="Done").click()
         page.get_by_role("link", name="Manage from the browser").click()
         page.get_by_role("button", name="Revoke key").click()
-        expect(page.get_by_text("is revoked")).to_be_visible()
+        expect(page.get_by_text("was revoked")).to_be_visible()
         assert secret not in page.content()
         return secret
 

@@ -41,7 +41,7 @@ def test_the_video_is_generated_and_plays(
         with page.expect_download() as download:
             page.get_by_role("link", name="Download", exact=True).click()
         assert download.value.suggested_filename.endswith(".mp4")
-        expect(page.locator(".facts")).to_contain_text("Made in")
+        expect(page.locator(".facts")).to_contain_text("Processing time")
         page.goto("/history")
         expect(page.locator(".poster img")).to_have_js_property("complete", value=True)
         assert page.evaluate("document.querySelector('.poster img').naturalWidth") > 0
