@@ -46,7 +46,7 @@ class EditForm(allauth_forms.EditWebAuthnForm):  # type: ignore[misc]
     name = forms.CharField(max_length=80)
 
 
-class SignInForm(_CredentialMixin, allauth_forms.LoginWebAuthnForm):  # type: ignore[misc]
+class PasskeySignInForm(_CredentialMixin, allauth_forms.LoginWebAuthnForm):  # type: ignore[misc]
     """Signs in with a passkey instead of the password."""
 
 

@@ -172,7 +172,7 @@ class ItemsView(APIView):
         return Response(list_as_json([item_as_json(item, request) for item in page.rows], has_more=page.has_more))
 
 
-class CancelView(APIView):
+class CancelBatchView(APIView):
     scopes = {"POST": Scope.VIDEOS_WRITE}
 
     @extend_schema(

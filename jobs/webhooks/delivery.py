@@ -18,7 +18,7 @@ from jobs.webhooks.emails import send_endpoint_disabled_email
 from jobs.webhooks.models import Delivery, DeliveryAttempt, DisabledReason, Endpoint
 from jobs.webhooks.services import disable_endpoints
 from jobs.webhooks.signing import signed_headers
-from jobs.webhooks.transport import AttemptResult, post
+from jobs.webhooks.transport import DeliveryResult, post
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +97,7 @@ def _deliver(delivery: Delivery) -> None:
 
 
 @transaction.atomic
-def record_attempt(*, delivery: Delivery, result: AttemptResult, now: datetime) -> None:
+def record_attempt(*, delivery: Delivery, result: DeliveryResult, now: datetime) -> None:
     """Log an attempt, and mark the delivery as delivered or failed or schedule the next attempt.
 
     The endpoint is locked before its deliveries, as in the functions that change or delete it. Otherwise a deadlock is
@@ -132,7 +132,7 @@ def record_attempt(*, delivery: Delivery, result: AttemptResult, now: datetime) 
     _record_failure(endpoint, gone=result.status == _HTTP_GONE, now=now)
 
 
-def _count_after_commit(outcome: str, result: AttemptResult) -> None:
+def _count_after_commit(outcome: str, result: DeliveryResult) -> None:
     transaction.on_commit(lambda: count_delivery(outcome=outcome, seconds=result.seconds))
 
 

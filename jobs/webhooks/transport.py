@@ -17,7 +17,7 @@ NO_ERROR = Message("")
 
 
 @dataclass(frozen=True)
-class AttemptResult:
+class DeliveryResult:
     """The result of one attempt: status and beginning of the response, and an error if there is one."""
 
     seconds: float
@@ -30,7 +30,7 @@ class AttemptResult:
         return self.status is not None and 200 <= self.status < 300
 
 
-def post(url: str, *, body: str, headers: dict[str, str]) -> AttemptResult:
+def post(url: str, *, body: str, headers: dict[str, str]) -> DeliveryResult:
     """Send the body as JSON and wait at most 15 s for the response. Errors of the receiver are returned, not raised."""
     started = time.monotonic()
     try:
@@ -46,8 +46,8 @@ def post(url: str, *, body: str, headers: dict[str, str]) -> AttemptResult:
     else:
         is_redirect = 300 <= status < 400
         reason = Message("Redirects are not followed. Use the final URL.") if is_redirect else NO_ERROR
-        return AttemptResult(time.monotonic() - started, status, excerpt, reason)
-    return AttemptResult(time.monotonic() - started, error=reason)
+        return DeliveryResult(time.monotonic() - started, status, excerpt, reason)
+    return DeliveryResult(time.monotonic() - started, error=reason)
 
 
 def _exchange(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:

@@ -96,7 +96,7 @@ class ResultView(FalView):
         return _result(request, find_video(principal_of(request).team, video_id))
 
 
-class CancelView(FalView):
+class CancelQueuedRequestView(FalView):
     scopes = {"PUT": Scope.VIDEOS_WRITE}
 
     def put(self, request: Request, owner: str, name: str, video_id: str) -> Response:

@@ -83,7 +83,7 @@ class PredictionView(CompatView):
         return Response(prediction_as_json(find_video(principal_of(request).team, video_id), request))
 
 
-class CancelView(CompatView):
+class CancelPredictionView(CompatView):
     scopes = {"POST": Scope.VIDEOS_WRITE}
 
     def post(self, request: Request, video_id: str) -> Response:

@@ -4,7 +4,12 @@ from django.urls import path
 
 from jobs.compat.replicate.files import FilesView, FileView
 from jobs.compat.replicate.model_views import ModelsView, ModelView, VersionsView, VersionView
-from jobs.compat.replicate.predictions import CancelView, ModelPredictionsView, PredictionsView, PredictionView
+from jobs.compat.replicate.predictions import (
+    CancelPredictionView,
+    ModelPredictionsView,
+    PredictionsView,
+    PredictionView,
+)
 from jobs.compat.replicate.webhooks import SecretView
 from jobs.compat.views import UnknownRoute
 
@@ -12,7 +17,7 @@ app_name = "replicate"
 urlpatterns = [
     path("predictions", PredictionsView.as_view(), name="predictions"),
     path("predictions/<str:video_id>", PredictionView.as_view(), name="prediction"),
-    path("predictions/<str:video_id>/cancel", CancelView.as_view(), name="prediction-cancel"),
+    path("predictions/<str:video_id>/cancel", CancelPredictionView.as_view(), name="prediction-cancel"),
     path("models", ModelsView.as_view(), name="models"),
     path("models/<str:owner>/<str:name>", ModelView.as_view(), name="model"),
     path("models/<str:owner>/<str:name>/predictions", ModelPredictionsView.as_view(), name="model-predictions"),

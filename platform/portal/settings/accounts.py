@@ -45,7 +45,7 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_FORMS = {
     "add_webauthn": "accounts.auth.passkey_forms.AddForm",
     "edit_webauthn": "accounts.auth.passkey_forms.EditForm",
-    "login_webauthn": "accounts.auth.passkey_forms.SignInForm",
+    "login_webauthn": "accounts.auth.passkey_forms.PasskeySignInForm",
     "authenticate_webauthn": "accounts.auth.passkey_forms.AuthenticateForm",
     "reauthenticate_webauthn": "accounts.auth.passkey_forms.ReauthenticateForm",
 }

@@ -10,12 +10,12 @@ from django.utils import timezone
 from jobs.webhooks.delivery import record_attempt
 from jobs.webhooks.models import Delivery, DeliveryAttempt, DisabledReason, Endpoint
 from jobs.webhooks.services import create_endpoint, delete_endpoint, disable_endpoints, ping, update_endpoint
-from jobs.webhooks.transport import AttemptResult
+from jobs.webhooks.transport import DeliveryResult
 from tests.support.workers import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-REFUSED = AttemptResult(status=500, seconds=0.1)
-ACCEPTED = AttemptResult(status=200, seconds=0.1)
+REFUSED = DeliveryResult(status=500, seconds=0.1)
+ACCEPTED = DeliveryResult(status=200, seconds=0.1)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def delivery(alice: Any) -> Delivery:
 class Recorder(threading.Thread):
     """Records the attempt on its own connection."""
 
-    def __init__(self, delivery: Delivery, result: AttemptResult) -> None:
+    def __init__(self, delivery: Delivery, result: DeliveryResult) -> None:
         super().__init__()
         self.delivery, self.result = delivery, result
         self.error: Exception | None = None
@@ -54,7 +54,7 @@ def _is_lock_awaited() -> bool:
 
 @pytest.mark.parametrize("result", [REFUSED, ACCEPTED], ids=["refused", "accepted"])
 @pytest.mark.parametrize("change", ["disabled", "moved", "deleted"])
-def test_there_is_no_deadlock(delivery: Delivery, result: AttemptResult, change: str) -> None:
+def test_there_is_no_deadlock(delivery: Delivery, result: DeliveryResult, change: str) -> None:
     endpoint = delivery.endpoint
     Endpoint.objects.filter(pk=endpoint.pk).update(failing_since=timezone.now())
     recorder = Recorder(delivery, result)
