@@ -121,8 +121,8 @@ class BatchBody:
             message = Message("The batch contains no requests. Send 1 to %(limit)s.", params)
             if count:
                 message = Message("The batch contains more than %(limit)s requests. Send several batches.", params)
-            code = "wrong_number_of_requests"
-            raise invalid_fields(Detail(("requests",), message, code), code=code)
+            detail = Detail(("requests",), message, "wrong_number_of_requests")
+            raise invalid_fields(detail, code="wrong_number_of_requests")
         return count
 
     def close(self) -> None:

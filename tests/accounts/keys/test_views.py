@@ -74,7 +74,7 @@ def test_a_key_cannot_have_scopes_beyond_the_role(mia: Person, alice: Person) ->
 def test_a_viewer_cannot_create_a_key(bob: Person) -> None:
     assert bob.post("/api-keys", FIELDS).status_code == 403
     page = bob.get("/api-keys").content.decode()
-    assert "As a viewer you cannot make keys" in page
+    assert "Viewers cannot create API keys." in page
     assert "New key" not in page
     assert not ApiKey.objects.exists()
 
