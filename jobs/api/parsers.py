@@ -11,6 +11,7 @@ from rest_framework.parsers import BaseParser, MultiPartParser
 from common.errors import Malformed, TooLarge
 from common.messages import Message
 
+_MAX_DEPTH = 100
 _MAX_DIGITS = 40
 Subject = Literal["body", "line"]
 
@@ -45,7 +46,7 @@ def parse_json_object(raw: bytes, *, subject: Subject = "body") -> dict[str, Any
             object_pairs_hook=_reject_duplicate_names,
         )
     except RecursionError:
-        raise Malformed("The JSON is nested too deeply. Send one flat object.") from None
+        raise _too_deep() from None
     except UnicodeDecodeError:
         if subject == "line":
             raise Malformed("The line is not UTF-8. Send it in UTF-8.") from None
@@ -55,11 +56,28 @@ def parse_json_object(raw: bytes, *, subject: Subject = "body") -> dict[str, Any
         if subject == "line":
             raise Malformed("The line is not valid JSON: %(reason)s", reason) from None
         raise Malformed("The body is not valid JSON: %(reason)s", reason) from None
+    if _exceeds_depth(value):
+        raise _too_deep()
     if isinstance(value, dict):
         return value
     if subject == "line":
         raise Malformed("The line must be a JSON object.")
     raise Malformed("The body must be a JSON object.")
+
+
+def _too_deep() -> Malformed:
+    return Malformed("The JSON is nested too deeply. Send one flat object.")
+
+
+def _exceeds_depth(value: Any) -> bool:
+    """Whether a value is nested deeper than what later code can walk, wherever it is on its own stack."""
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        containers = [each for each in level if isinstance(each, dict | list)]
+        if not containers:
+            return False
+        level = [inner for each in containers for inner in (each.values() if isinstance(each, dict) else each)]
+    return any(isinstance(each, dict | list) for each in level)
 
 
 class BoundedMultiPartParser(MultiPartParser):

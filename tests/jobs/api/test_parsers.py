@@ -9,6 +9,8 @@ import httpx
 import psutil
 import pytest
 
+from common.errors import Malformed
+from jobs.api.parsers import parse_json_object
 from tests.support.images import png
 from tests.support.people import Person
 
@@ -79,3 +81,14 @@ def test_a_large_body_is_rejected_before_it_is_parsed(server: Any) -> None:
         grown = server.growth(send)
         assert (responses[0].status_code, responses[0].json()["error"]["code"]) == (413, "body_too_large"), kind
         assert grown < 0.5 * TOO_LARGE, (kind, grown)
+
+
+@pytest.mark.parametrize(("depth", "is_accepted"), [(99, True), (100, False), (990, False), (100_000, False)])
+def test_the_depth_of_json_is_bounded(depth: int, is_accepted: bool) -> None:
+    """The bound does not depend on how much of the stack a request has used."""
+    body = f'{{"prompt": {"[" * depth}{"]" * depth}}}'.encode()
+    if is_accepted:
+        assert parse_json_object(body)["prompt"] is not None
+    else:
+        with pytest.raises(Malformed, match="nested too deeply"):
+            parse_json_object(body)
