@@ -33,6 +33,7 @@ _MAX_CANCEL_AFTER_SECONDS = 7 * 24 * 3600
 
 # Stored values, and their names in the API.
 ON_ERROR_NAMES = {Batch.OnError.CONTINUE.value: "continue", Batch.OnError.FAIL_FAST.value: "fail_fast"}
+ON_ERROR_CHOICES = [*ON_ERROR_NAMES.values(), Batch.OnError.FAIL_FAST.value]
 
 
 class CustomIdField(TextField):
@@ -79,7 +80,7 @@ class OnErrorField(ChoiceField):
     """`continue` or `fail_fast`, with the former name of the latter, which is also the stored value."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__([*ON_ERROR_NAMES.values(), Batch.OnError.FAIL_FAST.value], **kwargs)
+        super().__init__(ON_ERROR_CHOICES, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         name = super().to_internal_value(data)
@@ -187,7 +188,8 @@ class BatchSerializer(serializers.Serializer[Any]):
     eta_seconds = serializers.FloatField(allow_null=True)
     created_at = serializers.IntegerField()
     completed_at = serializers.IntegerField(allow_null=True)
-    on_error = serializers.ChoiceField(choices=[*ON_ERROR_NAMES.values()])
+    # The choices of the request, so that the description has one enumeration; the former name is never sent.
+    on_error = serializers.ChoiceField(choices=ON_ERROR_CHOICES)
     metadata = serializers.DictField(child=serializers.CharField())
     urls = BatchUrlsSerializer()
 
