@@ -1,4 +1,4 @@
-"""`manage.py grant_monthly_credits`: grants the due monthly credits now, as the maintenance worker does regularly."""
+"""`manage.py grant_monthly_credits`: grants the due monthly credits now, as the reconciler does regularly."""
 
 from typing import Any
 
