@@ -46,8 +46,8 @@ AUDITED_MODELS = {
     "desk.Announcement": _audit_options(),
     # Heartbeats every few seconds are not recorded; a drain request is.
     "jobs.Worker": _audit_options(
-        ignored="state last_error device device_name vram_total_mb vram_free_mb jobs_done seconds_per_credit "
-        "last_heartbeat_at"
+        ignored="state last_error last_error_params device device_name vram_total_mb vram_free_mb jobs_done "
+        "seconds_per_credit last_heartbeat_at"
     ),
     "mfa.Authenticator": _audit_options(ignored="last_used_at", hidden="data"),
     "socialaccount.SocialAccount": _audit_options(ignored="last_login", hidden="extra_data"),

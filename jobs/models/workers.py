@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from common.ids import new_id
+from common.messages import Message
 
 
 class Worker(models.Model):
@@ -23,7 +24,9 @@ class Worker(models.Model):
     pool = models.CharField(_("pool"), max_length=40)
     model = models.CharField(_("model"), max_length=60)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.STARTING)
+    # The template of a message and its parameters; a complete text, without parameters, in a row of an earlier release.
     last_error = models.CharField(_("last error"), max_length=300, blank=True)
+    last_error_params = models.JSONField(_("parameters of the last error"), null=True)
     device = models.CharField(_("device"), max_length=40)
     device_name = models.CharField(_("device name"), max_length=120, blank=True)
     vram_total_mb = models.PositiveIntegerField(_("total VRAM (MB)"), default=0)
@@ -45,3 +48,8 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.state})"
+
+    @property
+    def last_error_message(self) -> Message:
+        """Why the worker cannot work, or an empty message."""
+        return Message.from_columns(self.last_error, self.last_error_params)

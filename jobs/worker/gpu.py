@@ -65,7 +65,7 @@ class GpuWorker(BaseWorker):
         self.lease_watchdog = LeaseWatchdog(lambda: self.running_attempt)
         self.engine_is_ready = False
         self.running_attempt: RunningAttempt | None = None
-        self.engine_error = ""
+        self.engine_error: Message | None = None
         self.next_load_at, self.failed_loads = 0.0, 0
         self.drain_deadline = float("inf")
 
@@ -175,11 +175,11 @@ class GpuWorker(BaseWorker):
         match message:
             case EngineReady():
                 self.engine_is_ready = True
-                self.engine_error = ""
+                self.engine_error: Message | None = None
                 self.failed_loads = 0
                 log.info("engine_ready", model=self.spec.name, seconds=round(message.load_seconds, 1))
             case LoadFailure():
-                self.engine_error = str(message.message)
+                self.engine_error = message.message
                 log.error("engine_load_failed", model=self.spec.name, code=message.code, reason=str(message.message))
             case EngineExit():
                 self.handle_engine_exit(message)
@@ -203,7 +203,7 @@ class GpuWorker(BaseWorker):
         if not self.engine_is_ready:
             self.failed_loads += 1
             self.next_load_at = time.monotonic() + min(2**self.failed_loads, _MAX_RELOAD_DELAY_SECONDS)
-            self.engine_error = self.engine_error or "The engine process exits while it loads its model."
+            self.engine_error = self.engine_error or Message("The engine process exits while it loads its model.")
         self.engine_is_ready = False
         if self.running_attempt is not None:
             fence = self.running_attempt.fence

@@ -8,6 +8,7 @@ from django.db.models import Case, Value, When
 
 from common.clock import DatabaseNow
 from common.ids import new_id
+from common.messages import Message
 from inference.devices import choose_device
 from jobs.models import Worker
 
@@ -24,7 +25,8 @@ class WorkerHeartbeat:
 
     def __init__(self, *, name: str, pool: str, model: str, device: str) -> None:
         self.id: uuid.UUID = new_id()
-        self.last_error = ""
+        # Why the worker cannot work at present.
+        self.last_error: Message | None = None
         self.jobs_done = 0
         # Set if an administrator has requested a drain: the worker finishes its jobs and claims no new ones.
         self.drain_requested = False
@@ -66,7 +68,8 @@ class WorkerHeartbeat:
         values = {
             **self._identity,
             "state": state,
-            "last_error": self.last_error[:300],
+            "last_error": self.last_error.template if self.last_error else "",
+            "last_error_params": self.last_error.params_as_json() if self.last_error else None,
             "device": str(self._device),
             "device_name": self._device.name,
             "vram_total_mb": self._device.total_mb,

@@ -41,14 +41,15 @@ _THREADS = 2
 # With this many videos in publication the worker claims no more jobs, so that other workers get them.
 _MAX_PENDING = 3
 _RETRY_DELAYS_SECONDS = (1, 2, 5, 10)
+_MAX_REASON_LENGTH = 300
 _DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Publisher:
-    """Publishes finished runs. `last_error` says why publishing fails at present, or is empty."""
+    """Publishes finished runs. `last_error` says why publishing fails at present; otherwise it is None."""
 
     def __init__(self) -> None:
-        self.last_error = ""
+        self.last_error: Message | None = None
         self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="publish")
         self._pending: dict[Fence, tuple[RunningAttempt, Future[bool]]] = {}
         self._aborted = threading.Event()
@@ -122,7 +123,7 @@ class Publisher:
             requeue_job(fence=job.fence, delay_seconds=_RETRY_DELAYS_SECONDS[-1])
         finally:
             # Also after giving up: the next job shows whether the outage goes on.
-            self.last_error = ""
+            self.last_error = None
             attempt.remove_files()
         return False
 
@@ -138,9 +139,12 @@ class Publisher:
             except (OSError, AnyDatabaseError) as error:
                 if not isinstance(error, OSError) and not is_transient(error):
                     raise
-                is_disk_full = isinstance(error, OSError) and error.errno in _DISK_FULL_ERRNOS
-                self.last_error = "There is no space left on the disk." if is_disk_full else f"Cannot publish: {error}"
                 reason = str(error).strip()
+                self.last_error = (
+                    Message("There is no space left on the disk.")
+                    if isinstance(error, OSError) and error.errno in _DISK_FULL_ERRNOS
+                    else Message("Videos cannot be published: %(reason)s", {"reason": reason[:_MAX_REASON_LENGTH]})
+                )
                 log.warning("publish_retry", task_id=attempt.job.public_id, reason=reason, delay_seconds=delay_seconds)
                 if not isinstance(error, OSError):
                     connection.close()
@@ -148,7 +152,7 @@ class Publisher:
                 if is_overdue or self._aborted.wait(delay_seconds):
                     raise
             else:
-                self.last_error = ""
+                self.last_error = None
                 return result
         raise AssertionError("the delays never end")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 from django.conf import settings
 
+from common.messages import Message
 from jobs.fencing import Fence
 
 
@@ -24,12 +25,12 @@ class Scratch:
         self.root.mkdir(exist_ok=True)
 
     @property
-    def last_error(self) -> str:
-        """Return what is wrong with the disk, or an empty string. A worker that cannot write should not claim jobs."""
+    def last_error(self) -> Message | None:
+        """Return what is wrong with the disk, or None. A worker that cannot write should not claim jobs."""
         free = shutil.disk_usage(self.root).free
         if free >= settings.SCRATCH_MIN_FREE_BYTES:
-            return ""
-        return f"Only {free // 1_000_000} MB are left on the disk for scratch files."
+            return None
+        return Message("Only %(free)s MB are left on the disk for scratch files.", {"free": free // 1_000_000})
 
     def folder(self, fence: Fence) -> Path:
         """Return the path of the folder of an attempt. It is not created here."""

@@ -28,7 +28,7 @@ class WorkerAdmin(BaseAdmin):
     list_filter = ["pool", "state", "model"]
     fields = [
         ("name", "pool", "model"),
-        ("state_badge", "last_error"),
+        ("state_badge", "translated_last_error"),
         ("device", "device_name", "vram_usage"),
         ("jobs_done", "version", "started_at"),
         ("last_heartbeat", "drain_requested_at"),
@@ -67,6 +67,10 @@ class WorkerAdmin(BaseAdmin):
     @display(description=_("Device"), ordering="device_name")
     def device_display(self, worker: Worker) -> str:
         return worker.device_name or worker.device
+
+    @display(description=_("Last error"))
+    def translated_last_error(self, worker: Worker) -> str:
+        return worker.last_error_message.localized()
 
     @display(description=_("GPU memory in use"))
     def vram_usage(self, worker: Worker) -> str | None:

@@ -246,7 +246,7 @@ def test_a_worker_with_a_missing_model_is_unhealthy_and_reports_why(
 ) -> None:
     start_worker("--model", "i2vgen-xl-tiny", "--source", str(tmp_path), wait="engine_load_failed")
     found = wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first(), 10)
-    assert "model_index.json" in found.last_error
+    assert "model_index.json" in str(found.last_error_message)
 
 
 def test_the_diffusion_model_on_its_tiny_checkpoint(

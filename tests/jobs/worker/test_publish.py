@@ -41,7 +41,7 @@ def test_a_disk_without_space_stops_the_claims(
     start_worker(wait="engine_ready", SCRATCH_MIN_FREE_BYTES=10**18)
     job = submit()
     found = wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first(), 10)
-    assert "left on the disk" in found.last_error
+    assert "left on the disk" in str(found.last_error_message)
     job.refresh_from_db()
     assert (job.state, job.attempt) == (State.QUEUED, 0)
 
@@ -104,7 +104,7 @@ def test_publishing_waits_for_space_on_the_disk(
     try:
         with full_disk(folder, worker) as method:
             hurry()
-            last_error = wait_until(find_unhealthy_worker, 20, lambda: method).last_error
+            last_error = str(wait_until(find_unhealthy_worker, 20, lambda: method).last_error_message)
             expected = "There is no space left on the disk." if method == "a full tmpfs" else "Cannot publish"
             assert expected in last_error, method
             job.refresh_from_db()

@@ -1,0 +1,53 @@
+"""The administration pages of workers."""
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from common.messages import Message
+from jobs.models import Worker
+from tests.support.people import Person
+
+LOW_SPACE = Message("Only %(free)s MB are left on the disk for scratch files.", {"free": 12})
+TEXTS = {"en": "Only 12 MB are left on the disk for scratch files.", "zh-hans": "磁盘仅剩 12 MB 可用于临时文件。"}
+
+
+def make_worker(**values: Any) -> Worker:
+    defaults = {"name": "gpu-1", "pool": "gpu", "model": "i2vgen-xl", "device": "cuda:0"}
+    return Worker.objects.create(**{**defaults, "last_heartbeat_at": timezone.now(), **values})
+
+
+@pytest.fixture
+def unhealthy() -> dict[str, Any]:
+    return {
+        "state": Worker.State.UNHEALTHY,
+        "last_error": LOW_SPACE.template,
+        "last_error_params": LOW_SPACE.params_as_json(),
+    }
+
+
+@pytest.mark.parametrize("language", TEXTS)
+@pytest.mark.parametrize("page", ["/admin/", "/admin/jobs/worker/{pk}/change/"])
+def test_the_last_error_is_shown_in_the_language_of_the_reader(
+    page: str, language: str, adele: Person, unhealthy: dict[str, Any]
+) -> None:
+    worker = make_worker(**unhealthy)
+    adele.client.post("/language", {"language": language})
+    content = adele.get(page.format(pk=worker.pk)).content.decode()
+    assert TEXTS[language] in content
+
+
+def test_a_text_of_an_earlier_release_is_shown_as_it_is(adele: Person) -> None:
+    worker = make_worker(state=Worker.State.UNHEALTHY, last_error="Cannot publish: 100% full", last_error_params=None)
+    assert "Cannot publish: 100% full" in adele.get(f"/admin/jobs/worker/{worker.pk}/change/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("total", "free", "shown"), [(0, 0, None), (24576, 24576, "0.0 / 24.0 GB"), (24576, 8192, "16.0 / 24.0 GB")]
+)
+def test_the_memory_in_use_is_shown_for_gpus_only(total: int, free: int, shown: str | None, adele: Person) -> None:
+    make_worker(vram_total_mb=total, vram_free_mb=free)
+    content = adele.get("/admin/jobs/worker/").content.decode()
+    assert (" GB" in content) is (shown is not None)
+    assert shown is None or shown in content
