@@ -28,6 +28,7 @@ DOCUMENTS = sorted(
         "platform/**/*.md",
         "platform/**/*.toml",
         "deploy/*",
+        "tests/**/*.md",
         "templates/**/*.html",
         "templates/**/*.txt",
     )
