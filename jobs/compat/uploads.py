@@ -16,9 +16,10 @@ import structlog
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts.models import Team
+from common.advisory_lock import lock_in_transaction
 from common.concurrency import ConcurrencyLimiter
 from common.errors import Gone, LimitExceeded, NotFound, Overloaded
 from common.ids import new_id, not_found, parse_public_id, public_id
@@ -117,8 +118,7 @@ class UploadStore:
         A lock admits one upload of a team at a time, so that concurrent uploads cannot exceed the limits. It is held
         for a listing and an empty file; the content is stored afterwards.
         """
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [self._folder])
+        lock_in_transaction(f"uploads:{self._team_id}")
         kept = self.list_uploads()
         if len(kept) >= MAX_FILES_PER_TEAM or sum(other.size for other in kept) + stored.size > MAX_BYTES_PER_TEAM:
             raise LimitExceeded(

@@ -1,6 +1,5 @@
 """Reads events from Redis. A failed read is treated as an absence of events, since Postgres has the essential ones."""
 
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +12,8 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 
-from common.redis_client import redis_client
+from common.circuit_breaker import CircuitBreaker
+from common.redis_client import redis_breaker, redis_client
 from jobs.events.event import Event, EventId
 from jobs.events.publisher import MAX_STREAM_LENGTH, stream_key
 
@@ -23,7 +23,6 @@ _KINDS = frozenset({"status", "progress", "preview"})
 _TIMEOUT_SECONDS = 2.0
 # One connection for new events, the others to replay events to new subscribers.
 _MAX_CONNECTIONS = 4
-_FAILURE_BACKOFF_SECONDS = 2.0
 # Per job and read. It is less than a subscriber's queue holds.
 _MAX_EVENTS_PER_STREAM = 50
 _MAX_STREAMS_PER_READ = 500
@@ -42,12 +41,12 @@ class EventLogReader:
             retry=AsyncRetry(NoBackoff(), 0),
         )
         self._redis: AsyncRedis = AsyncRedis(connection_pool=pool)
-        self._paused_until = 0.0
+        self._breaker = CircuitBreaker()
 
     @property
     def is_available(self) -> bool:
         """Whether Redis responded to the last command."""
-        return time.monotonic() >= self._paused_until
+        return not self._breaker.is_open
 
     async def read_after(self, job_id: uuid.UUID, event_id: EventId) -> list[Event] | None:
         """Return the events in a job's stream after a position, or None while Redis is unavailable."""
@@ -79,16 +78,19 @@ class EventLogReader:
         try:
             return await command
         except (redis.RedisError, OSError) as error:
-            self._paused_until = time.monotonic() + _FAILURE_BACKOFF_SECONDS
+            self._breaker.open()
             log.warning("event_log_read_failed", reason=str(error))
             return None
 
 
 def read_events_after(job_id: uuid.UUID, event_id: EventId) -> list[Event] | None:
     """Do the same as `EventLogReader.read_after`, for processes without an event loop."""
+    if redis_breaker.is_open:
+        return None
     try:
         return _parse_entries(redis_client().xrange(stream_key(job_id), min=f"({event_id}") or ())
     except redis.RedisError as error:
+        redis_breaker.open()
         log.warning("event_log_read_failed", reason=str(error))
         return None
 

@@ -17,6 +17,7 @@ from django.db import transaction
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from common.circuit_breaker import CircuitBreaker
 from jobs.events.event import Event, status_event
 
 log = structlog.get_logger(__name__)
@@ -29,7 +30,6 @@ _MAX_BATCH_SIZE = 100
 # Delay before a batch is sent, so that a worker with a hundred small jobs per second sends few batches.
 _BATCH_DELAY_SECONDS = 0.02
 _TIMEOUT_SECONDS = 2.0
-_FAILURE_BACKOFF_SECONDS = 2.0
 
 
 def stream_key(job_id: uuid.UUID) -> str:
@@ -66,10 +66,10 @@ class _Publisher:
         )
         self._queue: queue.Queue[tuple[uuid.UUID, Event]] = queue.Queue(_MAX_QUEUE_LENGTH)
         self._thread: threading.Thread | None = None
-        self._paused_until = 0.0
+        self._breaker = CircuitBreaker()
 
     def put(self, job_id: uuid.UUID, event: Event) -> None:
-        if time.monotonic() < self._paused_until:
+        if self._breaker.is_open:
             return
         try:
             self._queue.put_nowait((job_id, event))
@@ -85,7 +85,7 @@ class _Publisher:
             time.sleep(_BATCH_DELAY_SECONDS)
             while len(batch) < _MAX_BATCH_SIZE and not self._queue.empty():
                 batch.append(self._queue.get())
-            if time.monotonic() >= self._paused_until:
+            if not self._breaker.is_open:
                 self._send(batch)
 
     def _send(self, batch: list[tuple[uuid.UUID, Event]]) -> None:
@@ -99,5 +99,5 @@ class _Publisher:
             # An event that Redis rejects is late: the stream has a newer one. Such replies are ignored.
             pipeline.execute(raise_on_error=False)
         except redis.RedisError as error:
-            self._paused_until = time.monotonic() + _FAILURE_BACKOFF_SECONDS
+            self._breaker.open()
             log.warning("event_publishing_failed", count=len(batch), reason=str(error))

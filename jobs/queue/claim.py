@@ -14,14 +14,12 @@ from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import JSONField
 
 from accounts.tenancy.postgres.prepared import fetch_one
+from common.advisory_lock import LOCK_IN_TRANSACTION
 from jobs.events.publisher import publish_status_on_commit
 from jobs.models import Job, Priority
 
 # Planning the search takes seven times as long as running it, so a generic plan is made once per session.
-_LOCK_POOL = """
-SELECT pg_advisory_xact_lock(hashtextextended('claim:' || %(pool)s::text, 0)),
-       set_config('plan_cache_mode', 'force_generic_plan', true)
-"""
+_LOCK_POOL = f"SELECT {LOCK_IN_TRANSACTION}, set_config('plan_cache_mode', 'force_generic_plan', true)"
 
 # One round trip. If the job was canceled in the meantime, no part of the statement changes anything.
 # Claims of one pool are serialized. The team list is a loose index scan (one index probe per team with work), and the
@@ -106,7 +104,7 @@ def claim_job(*, pool: str, worker_id: uuid.UUID, models: Sequence[str], vram_mb
         "aging_seconds": settings.PRIORITY_AGING_SECONDS,
         "lease_seconds": settings.LEASE_TIMEOUT_SECONDS,
     }
-    fetch_one(_LOCK_POOL, {"pool": pool})
+    fetch_one(_LOCK_POOL, {"lock": f"claim:{pool}"})
     row = fetch_one(_CLAIM, params)
     if row is None:  # also if the job was canceled in the meantime; the worker tries again
         return None

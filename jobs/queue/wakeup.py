@@ -4,7 +4,6 @@ The work itself is in Postgres. A lost wake-up delays an idle worker by at most 
 never fails or delays a request: the Redis client has short timeouts, and after a failure none is sent for a moment.
 """
 
-import time
 import uuid
 
 import redis
@@ -12,13 +11,11 @@ import structlog
 from django.db import transaction
 from rq import Queue
 
-from common.redis_client import redis_client
+from common.redis_client import redis_breaker, redis_client
 
 log = structlog.get_logger(__name__)
 
 MAINTENANCE_QUEUE = "maintenance"
-_BREAKER_OPEN_SECONDS = 2.0
-_breaker_open_until = 0.0
 
 
 def pool_queue(pool: str) -> str:
@@ -33,13 +30,12 @@ def notify_on_commit(queue: str) -> None:
 
 def notify(queue: str) -> bool:
     """Send a wake-up now. Return whether Redis accepted it; the reconciler repeats lost wake-ups."""
-    global _breaker_open_until  # noqa: PLW0603 (one circuit breaker per process)
-    if time.monotonic() < _breaker_open_until:
+    if redis_breaker.is_open:
         return False
     try:
         Queue(queue, connection=redis_client()).push_job_id(uuid.uuid4().hex)
     except redis.RedisError as error:
-        _breaker_open_until = time.monotonic() + _BREAKER_OPEN_SECONDS
+        redis_breaker.open()
         log.warning("wakeup_failed", queue=queue, reason=str(error))
         return False
     return True

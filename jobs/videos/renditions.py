@@ -5,16 +5,17 @@ Rendering takes about a second of CPU time. A process renders few files at once,
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from shutil import copyfileobj
 
 import structlog
 from django.core.files import File
 from django.core.files.storage import default_storage
-from django.db import connection, transaction
+from django.db import transaction
 
+from common.advisory_lock import LockTimeout, session_lock
 from common.concurrency import ConcurrencyLimiter
 from common.errors import Conflict, Gone, Overloaded
 from common.messages import Message
@@ -35,7 +36,7 @@ Renderer = Callable[[Job, Path, Path], None]
 _RENDER_LIMITER = ConcurrencyLimiter("makers", work=Message("files being rendered"), process_limit=4)
 # For one team, in all processes together.
 _TEAM_LIMIT, _RENDER_TIMEOUT_SECONDS = 2, 90
-_LOCK_TIMEOUT_SECONDS, _LOCK_POLL_INTERVAL_SECONDS = 20.0, 0.1
+_LOCK_TIMEOUT_SECONDS = 20.0
 
 
 def variant_key(job: Job, variant: str) -> str:
@@ -101,33 +102,18 @@ def _stored_key(job: Job, variant: str) -> str | None:
 
 
 def _render_once(job: Job, variant: str) -> str:
-    with (
-        _RENDER_LIMITER.acquire(
-            team_id=job.team_id, team_limit=_TEAM_LIMIT, expires_after_seconds=_RENDER_TIMEOUT_SECONDS
-        ),
-        _advisory_lock(f"variant:{job.id}:{variant}"),
-    ):
-        return _stored_key(job, variant) or _render(job, variant)
-
-
-@contextmanager
-def _advisory_lock(name: str) -> Iterator[None]:
-    """Hold a lock of this name among all processes. The session holds it, not a transaction: rendering takes long."""
-    deadline = time.monotonic() + _LOCK_TIMEOUT_SECONDS
-    while not _query_bool("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", name):
-        if time.monotonic() > deadline:
-            raise Overloaded("This file is still being created. Try again in a moment.")
-        time.sleep(_LOCK_POLL_INTERVAL_SECONDS)
+    # A lock of the session, not of a transaction: rendering takes long.
+    lock = session_lock(f"variant:{job.id}:{variant}", timeout_seconds=_LOCK_TIMEOUT_SECONDS)
     try:
-        yield
-    finally:
-        _query_bool("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", name)
-
-
-def _query_bool(sql: str, name: str) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [name])
-        return bool(cursor.fetchone()[0])
+        with (
+            _RENDER_LIMITER.acquire(
+                team_id=job.team_id, team_limit=_TEAM_LIMIT, expires_after_seconds=_RENDER_TIMEOUT_SECONDS
+            ),
+            lock,
+        ):
+            return _stored_key(job, variant) or _render(job, variant)
+    except LockTimeout:
+        raise Overloaded("This file is still being created. Try again in a moment.") from None
 
 
 def _render(job: Job, variant: str) -> str:

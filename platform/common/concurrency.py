@@ -15,7 +15,7 @@ import structlog
 
 from common.errors import LimitExceeded, Overloaded
 from common.messages import Message
-from common.redis_client import redis_client
+from common.redis_client import redis_breaker, redis_client
 
 log = structlog.get_logger(__name__)
 
@@ -63,14 +63,7 @@ class ConcurrencyLimiter:
     @contextmanager
     def _acquire_team_slot(self, team_id: int, team_limit: int, expires_after_seconds: int) -> Iterator[None]:
         key, slot_id = f"slots:{self._name}:{team_id}", uuid.uuid4().hex
-        try:
-            acquired = redis_client().eval(
-                _ACQUIRE_SCRIPT, 1, key, str(team_limit), str(expires_after_seconds), slot_id
-            )
-        except redis.RedisError as error:
-            log.warning("concurrency_limit_skipped", work=self._name, reason=str(error))
-            acquired = True
-        if not acquired:
+        if not self._is_within_limit(key, slot_id, team_limit, expires_after_seconds):
             raise ConcurrencyLimitExceeded(
                 "Your team already has %(limit)s %(work)s, the maximum at a time. Try again in a moment.",
                 {"limit": team_limit, "work": self._work},
@@ -80,5 +73,19 @@ class ConcurrencyLimiter:
         try:
             yield
         finally:
-            with suppress(redis.RedisError):  # the entry expires by itself
-                redis_client().zrem(key, slot_id)
+            if not redis_breaker.is_open:
+                with suppress(redis.RedisError):  # the entry expires by itself
+                    redis_client().zrem(key, slot_id)
+
+    def _is_within_limit(self, key: str, slot_id: str, team_limit: int, expires_after_seconds: int) -> bool:
+        """Take a slot of the team in Redis. Return whether the work may start: there was one, or Redis is away."""
+        if redis_breaker.is_open:
+            return True
+        try:
+            return bool(
+                redis_client().eval(_ACQUIRE_SCRIPT, 1, key, str(team_limit), str(expires_after_seconds), slot_id)
+            )
+        except redis.RedisError as error:
+            redis_breaker.open()
+            log.warning("concurrency_limit_skipped", work=self._name, reason=str(error))
+            return True

@@ -2,11 +2,10 @@
 
 If Redis is unreachable, requests pass: credits and the queue still bound what a team can do, and an outage of the
 counter should not be an outage of the product. No request waits longer than REDIS_TIMEOUT_SECONDS for Redis, and for
-2 seconds after a failure no request asks it.
+a moment after a failure no request asks it.
 """
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -17,12 +16,9 @@ from limits import parse
 from redis.commands.core import Script
 
 from common.errors import LimitExceeded
-from common.redis_client import redis_client
+from common.redis_client import redis_breaker, redis_client
 
 log = structlog.get_logger(__name__)
-
-_CIRCUIT_OPEN_SECONDS = 2.0
-_circuit_open_until = 0.0
 
 # A sliding window: one list of request times for each limit, newest first, on the server's clock. A request that one
 # limit refuses counts against none. Returns (requests in the window, seconds until the oldest leaves it) per limit.
@@ -93,8 +89,7 @@ def hit(limits: Sequence[Limit]) -> list[Window]:
 
     If one limit is reached, nothing is counted and RateLimitExceeded is raised.
     """
-    global _circuit_open_until  # noqa: PLW0603 (one circuit breaker per process)
-    if not limits or time.monotonic() < _circuit_open_until:
+    if not limits or redis_breaker.is_open:
         return []
     items = [_parsed(limit.rate) for limit in limits]
     keys = [f"rate:{item.key_for(limit.scope, limit.caller)}" for item, limit in zip(items, limits, strict=True)]
@@ -102,7 +97,7 @@ def hit(limits: Sequence[Limit]) -> list[Window]:
     try:
         allowed, *found = _script()(keys, sizes)
     except redis.RedisError as error:
-        _circuit_open_until = time.monotonic() + _CIRCUIT_OPEN_SECONDS
+        redis_breaker.open()
         log.warning("rate_limit_skipped", reason=str(error))
         return []
     windows = [

@@ -7,6 +7,11 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from common.circuit_breaker import CircuitBreaker
+
+# Shared by all that use the client: if Redis did not respond to one, the others need not wait for it.
+redis_breaker = CircuitBreaker()
+
 
 @cache
 def redis_client() -> redis.Redis:

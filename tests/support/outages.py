@@ -12,8 +12,7 @@ from django.conf import settings as site
 from django.db import connection
 
 from common import ratelimit
-from common.redis_client import redis_client
-from jobs.queue import wakeup
+from common.redis_client import redis_breaker, redis_client
 from portal.embedded.processes import find_processes_in
 from portal.embedded.servers import Valkey
 from portal.web import health
@@ -75,10 +74,10 @@ def process_of(server: Valkey) -> int:
 
 
 def forget_redis_clients() -> None:
-    """Let the next use of Redis connect again, whatever the circuit breakers have recorded."""
+    """Let the next use of Redis connect again, whatever the circuit breaker has recorded."""
     redis_client.cache_clear()
     ratelimit._script.cache_clear()
-    wakeup._breaker_open_until = ratelimit._circuit_open_until = 0.0
+    redis_breaker.close()
 
 
 @contextmanager

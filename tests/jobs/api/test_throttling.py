@@ -14,11 +14,11 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import ApiKey
 from accounts.quota.models import Plan, PlanOverride
-from common import ratelimit
 from common.ratelimit import Limit, RateLimitExceeded, hit
-from common.redis_client import redis_client
+from common.redis_client import redis_breaker, redis_client
 from jobs.models import Job
 from tests.support.api_client import ApiClient
+from tests.support.outages import forget_redis_clients
 from tests.support.people import Person
 from tests.support.web_processes import WebProcesses
 
@@ -122,8 +122,8 @@ def test_a_hanging_redis_delays_one_request_by_its_timeout(
     settings.REDIS_URL = f"unix://{tmp_path / 'deaf'}?db=0"
     settings.REDIS_TIMEOUT_SECONDS = 0.5
     # On a busy machine, too, the test ends before Redis is tried again.
-    monkeypatch.setattr(ratelimit, "_CIRCUIT_OPEN_SECONDS", 600)
-    _forget_clients()
+    monkeypatch.setattr(redis_breaker, "_open_seconds", 600)
+    forget_redis_clients()
     try:
         started = time.monotonic()
         assert hit([Limit("team", "1", "1/minute")]) == []
@@ -135,10 +135,4 @@ def test_a_hanging_redis_delays_one_request_by_its_timeout(
         assert as_alice.get("/v1/models").status_code == 200
     finally:
         deaf.close()
-        _forget_clients()
-
-
-def _forget_clients() -> None:
-    redis_client.cache_clear()
-    ratelimit._script.cache_clear()
-    ratelimit._circuit_open_until = 0.0
+        forget_redis_clients()
