@@ -131,7 +131,7 @@ def test_axe_finds_no_serious_violation(
                 for violation in violations
                 if violation["impact"] in {"serious", "critical"}
                 for node in violation["nodes"]
-                if "desk" in str(node["target"]) + node["html"] or "id_" in str(node["target"])
+                if "admin-" in str(node["target"]) + node["html"] or "id_" in str(node["target"])
             ]
         return found
 

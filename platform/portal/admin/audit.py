@@ -49,7 +49,7 @@ class AuditEntryAdmin(BaseAdmin):
     @display(description=_("Changes"))
     def changes_table(self, entry: AuditEntry) -> SafeString:
         rows = ((difference.column, *_old_and_new(difference)) for difference in entry.differences)
-        return format_html_join("", '<div class="desk-change"><b>{}</b> <del>{}</del> <ins>{}</ins></div>', rows)
+        return format_html_join("", '<div class="admin-change"><b>{}</b> <del>{}</del> <ins>{}</ins></div>', rows)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditEntry], search_term: str
