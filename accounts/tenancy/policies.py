@@ -30,17 +30,22 @@ PARENT_FIELDS = {
 }
 _OWN_TEAM_EXPRESSION = "team_id = (SELECT NULLIF(current_setting('mutoscope.team', true), '')::bigint)"
 
+_EXISTING_POLICIES = (
+    "SELECT tablename, policyname FROM pg_policies WHERE schemaname = current_schema() AND roles = ARRAY[%s]::name[]"
+)
+
 
 @dataclass(frozen=True)
 class RowPolicy:
-    """A policy of a table. Its name contains a digest of its expression, so that a changed expression replaces it."""
+    """A policy of a table. Its name has a digest of role and expression, so that a change of either replaces it."""
 
     table: str
     expression: str
 
     @property
     def name(self) -> str:
-        return f"team_wall_{hashlib.sha256(self.expression.encode()).hexdigest()[:12]}"
+        definition = f"{settings.TENANT_ROLE}: {self.expression}"
+        return f"team_policy_{hashlib.sha256(definition.encode()).hexdigest()[:12]}"
 
 
 def team_column(model: type[models.Model]) -> str | None:
@@ -72,18 +77,20 @@ def row_policies() -> Iterator[RowPolicy]:
 
 
 def sync_policies(using: str, **_: object) -> None:
-    """Receive `post_migrate` and synchronize the policies. Changes nothing if they are up to date."""
+    """Receive `post_migrate` and synchronize the policies. Changes nothing if they are up to date.
+
+    Every policy of the tenant role is declared here: others, such as those of earlier releases, are dropped.
+    """
     connection = connections[using]
     role = settings.TENANT_ROLE
     with connection.cursor() as cursor:
         ensure_role(cursor, role)
-        cursor.execute("SELECT tablename, policyname FROM pg_policies WHERE schemaname = current_schema()")
+        cursor.execute(_EXISTING_POLICIES, [role])
         existing: set[tuple[str, str]] = set(cursor.fetchall())
         declared = {(policy.table, policy.name): policy for policy in row_policies()}
         with transaction.atomic(using=using):
             for table, name in sorted(existing - declared.keys()):
-                if name.startswith("team_wall_"):
-                    cursor.execute(_compose("DROP POLICY {} ON {}", name, table))
+                cursor.execute(_compose("DROP POLICY {} ON {}", name, table))
             for key in sorted(declared.keys() - existing):
                 policy = declared[key]
                 cursor.execute(_compose("ALTER TABLE {} ENABLE ROW LEVEL SECURITY", policy.table))
