@@ -1,7 +1,7 @@
 """Banners above a page's content when the credits of the team, or of the member, run out."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from django.utils import timezone
 
@@ -54,9 +54,9 @@ WHERE wallet.team_id = %(team)s
 """
 
 
-def wallet_summary(principal: Principal, *, now: datetime | None = None) -> WalletSummary:
+def wallet_summary(principal: Principal) -> WalletSummary:
     """Return balance and warnings, in one query. Raises Wallet.DoesNotExist."""
-    month, team_id = month_of(now or timezone.now()), principal.team.pk
+    month, team_id = month_of(timezone.now()), principal.team.pk
     parameters = {"team": team_id, "user": principal.user.pk, "month": month, "next_month": month_after(month)}
     row = fetch_one(_SUMMARY_QUERY, parameters)
     if row is None:

@@ -8,8 +8,8 @@ from django.utils.functional import SimpleLazyObject
 from accounts.auth.principals import principal_for_session
 from accounts.quota.banners import CreditBanner, WalletSummary, wallet_summary
 
-# Session key of the warnings that the person dismissed. Its value stays for sessions of earlier releases.
-DISMISSED = "put_aside"
+# Session key of the warnings that the person dismissed.
+DISMISSED = "dismissed_banners"
 
 
 def wallet(request: HttpRequest) -> dict[str, Any]:
