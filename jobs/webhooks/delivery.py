@@ -6,11 +6,10 @@ Delivery is at least once: an attempt whose result was lost with its process is 
 import random
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from django.db import connection, transaction
-from django.utils import timezone
 
 from common.clock import DatabaseNow
 from jobs.events.counters import count_delivery
@@ -88,16 +87,15 @@ class Deliverer:
 
 
 def _deliver(delivery: Delivery) -> None:
-    now = timezone.now()
     try:
-        headers = signed_headers(delivery.endpoint, event_id=delivery.event_id, body=delivery.body, now=now)
-        record_attempt(delivery=delivery, result=post(delivery.url, body=delivery.body, headers=headers), now=now)
+        headers = signed_headers(delivery.endpoint, event_id=delivery.event_id, body=delivery.body)
+        record_attempt(delivery=delivery, result=post(delivery.url, body=delivery.body, headers=headers))
     finally:
         connection.close()  # the connection of this thread
 
 
 @transaction.atomic
-def record_attempt(*, delivery: Delivery, result: DeliveryResult, now: datetime) -> None:
+def record_attempt(*, delivery: Delivery, result: DeliveryResult) -> None:
     """Log an attempt, and mark the delivery as delivered or failed or schedule the next attempt.
 
     The endpoint is locked before its deliveries, as in the functions that change or delete it. Otherwise a deadlock is
@@ -129,20 +127,23 @@ def record_attempt(*, delivery: Delivery, result: DeliveryResult, now: datetime)
         delay = _RETRY_DELAYS_SECONDS[delivery.tries - 1] * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
         current.update(next_try_at=DatabaseNow() + timedelta(seconds=delay))
     log.info("webhook_rejected", delivery=delivery.public_id, status=result.status, error=str(result.error))
-    _record_failure(endpoint, gone=result.status == _HTTP_GONE, now=now)
+    _record_failure(endpoint, gone=result.status == _HTTP_GONE)
 
 
 def _count_after_commit(outcome: str, result: DeliveryResult) -> None:
     transaction.on_commit(lambda: count_delivery(outcome=outcome, seconds=result.seconds))
 
 
-def _record_failure(endpoint: Endpoint, *, gone: bool, now: datetime) -> None:
+def _record_failure(endpoint: Endpoint, *, gone: bool) -> None:
     """Disable an endpoint that responded with 410, or has failed for a day, and send its team an email."""
     rows = Endpoint.objects.filter(pk=endpoint.pk, disabled_at=None, is_per_job=False)
-    rows.filter(failing_since=None).update(failing_since=now)
+    rows.filter(failing_since=None).update(failing_since=DatabaseNow())
     if gone:
         reason, to_disable = DisabledReason.GONE, rows
     else:
-        reason, to_disable = DisabledReason.FAILING, rows.filter(failing_since__lte=now - _ENDPOINT_FAILURE_TIMEOUT)
+        reason, to_disable = (
+            DisabledReason.FAILING,
+            rows.filter(failing_since__lte=DatabaseNow() - _ENDPOINT_FAILURE_TIMEOUT),
+        )
     if disable_endpoints(to_disable, reason=reason):
         transaction.on_commit(lambda: send_endpoint_disabled_email(endpoint, reason))

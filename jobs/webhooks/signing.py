@@ -2,8 +2,8 @@
 
 import base64
 import secrets
-from datetime import UTC, datetime
 
+from django.utils import timezone
 from standardwebhooks import Webhook
 
 from jobs.webhooks.models import Endpoint
@@ -16,9 +16,9 @@ def new_secret() -> str:
     return f"whsec_{base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()}"
 
 
-def signed_headers(endpoint: Endpoint, *, event_id: str, body: str, now: datetime) -> dict[str, str]:
-    """Return the three headers of a delivery, with one signature for each valid secret. `now` is time-zone aware."""
-    now = now.astimezone(UTC)
+def signed_headers(endpoint: Endpoint, *, event_id: str, body: str) -> dict[str, str]:
+    """Return the three headers of a delivery, with one signature for each valid secret."""
+    now = timezone.now()
     valid_secrets = [endpoint.secret]
     if endpoint.former_secret and endpoint.former_until and endpoint.former_until > now:
         valid_secrets.append(endpoint.former_secret)

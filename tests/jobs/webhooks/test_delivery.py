@@ -183,6 +183,22 @@ def test_an_endpoint_that_fails_for_a_day_is_disabled_and_its_owners_get_an_emai
     assert len(receiver.calls) == 1
 
 
+@pytest.mark.parametrize("hours_failing", [0, 23])
+def test_an_endpoint_that_failed_for_less_than_a_day_stays_enabled(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver, hours_failing: int
+) -> None:
+    hook = endpoint()
+    receiver.answer = lambda handler: say(handler, 500)
+    since = timezone.now() - timedelta(hours=hours_failing) if hours_failing else None
+    Endpoint.objects.filter(pk=hook.pk).update(failing_since=since)
+    complete(submit)
+    deliver()
+    hook.refresh_from_db()
+    assert hook.failing_since
+    assert hook.disabled_at is None
+    assert Delivery.objects.get().state == "pending"
+
+
 def test_an_endpoint_that_is_gone_is_disabled_immediately(
     submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
 ) -> None:

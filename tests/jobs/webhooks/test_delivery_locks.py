@@ -36,7 +36,7 @@ class Recorder(threading.Thread):
 
     def run(self) -> None:
         try:
-            record_attempt(delivery=self.delivery, result=self.result, now=timezone.now())
+            record_attempt(delivery=self.delivery, result=self.result)
         except Exception as error:  # checked by the test
             self.error = error
         finally:
