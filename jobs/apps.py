@@ -1,7 +1,9 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from accounts.signals import access_revoked, team_deleted
+from common.tasks.registry import Task, register
 
 
 class JobsConfig(AppConfig):
@@ -11,7 +13,16 @@ class JobsConfig(AppConfig):
     verbose_name = _("Videos")
 
     def ready(self) -> None:
+        from jobs.queue.reconcile import check_ledger  # noqa: PLC0415
+        from jobs.videos.cleanup import delete_due_files  # noqa: PLC0415
+        from jobs.videos.idempotency import delete_expired_keys  # noqa: PLC0415
+        from jobs.videos.orphans import sweep_old_orphans  # noqa: PLC0415
         from jobs.videos.receivers import cancel_jobs_of_member, delete_jobs_of_team  # noqa: PLC0415 (models load first)
 
         access_revoked.connect(cancel_jobs_of_member)
         team_deleted.connect(delete_jobs_of_team)
+        register(Task("delete_due_files", "files", delete_due_files, 5))
+        register(Task("sweep_orphans", "files", sweep_old_orphans, settings.ORPHAN_SWEEP_INTERVAL_SECONDS))
+        interval_seconds = settings.LEDGER_CHECK_INTERVAL_SECONDS
+        register(Task("delete_expired_idempotency_keys", "files", delete_expired_keys, interval_seconds))
+        register(Task("check_ledger", "files", check_ledger, interval_seconds))

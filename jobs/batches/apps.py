@@ -1,6 +1,8 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from common.tasks.registry import Task, register
+
 
 class BatchesConfig(AppConfig):
     """Batches: many videos that are submitted, followed, canceled and downloaded together."""
@@ -8,3 +10,9 @@ class BatchesConfig(AppConfig):
     name = "jobs.batches"
     label = "batches"
     verbose_name = _("Batches")
+
+    def ready(self) -> None:
+        from jobs.batches.services import finish_due_batches  # noqa: PLC0415 (models load first)
+
+        # On the queue of the webhooks, one of which reports that the batch has finished.
+        register(Task("finish_due_batches", "webhooks", finish_due_batches, 1))

@@ -18,6 +18,7 @@ from common.clock import DatabaseNow
 from common.concurrency import ConcurrencyLimitExceeded
 from common.errors import Detail, InvalidField, MutoscopeError, Overloaded, invalid_fields
 from common.messages import Message
+from common.tasks.queues import enqueue
 from jobs.api.errors import as_mutoscope_error, storable_error
 from jobs.api.validation import validate
 from jobs.batches.bodies import BatchBody
@@ -26,7 +27,6 @@ from jobs.batches.models import Batch, BatchItem
 from jobs.batches.serializers import BatchRequestSerializer, read_custom_id
 from jobs.batches.services import INTAKE_LEASE, cancel_batch
 from jobs.models import Job
-from jobs.queue import wakeup
 from jobs.states import State
 from jobs.videos.admission import check_memory
 from jobs.videos.plan_limits import check_plan
@@ -180,7 +180,7 @@ class Intake:
 
     def _release_lease(self, batch: Batch, *, intake_lease_until: Any) -> None:
         self._leased(batch).update(intake_lease_until=intake_lease_until)
-        wakeup.notify(wakeup.MAINTENANCE_QUEUE)
+        enqueue("finish_due_batches")
 
     def _as_json(self, error: Exception) -> dict[str, Any]:
         client_error = as_mutoscope_error(error)

@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 
 from accounts.signals import account_deleted
+from common.tasks.registry import Task, register
 
 
 class ExportsConfig(AppConfig):
@@ -10,6 +11,9 @@ class ExportsConfig(AppConfig):
     label = "exports"
 
     def ready(self) -> None:
-        from jobs.exports.services import expire_exports  # noqa: PLC0415 (models load first)
+        from jobs.exports import services  # noqa: PLC0415 (models load first)
 
-        account_deleted.connect(expire_exports)
+        account_deleted.connect(services.expire_exports)
+        register(Task("build_export", "exports", services.build_export, takes_id=True))
+        register(Task("build_due_exports", "exports", services.build_due_exports, 5, repeats_after_work=True))
+        register(Task("delete_expired_exports", "files", services.delete_expired_exports, 5))

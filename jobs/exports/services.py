@@ -1,5 +1,6 @@
 """Exports: requested on a page, created by a maintenance worker, deleted after EXPORT_RETENTION_DAYS."""
 
+import uuid
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -16,10 +17,10 @@ from django.db.models import F, Q, QuerySet
 from accounts.models import User
 from common.clock import DatabaseNow
 from common.errors import Conflict
+from common.tasks.queues import enqueue_on_commit
 from jobs.exports.archive import write_archive
 from jobs.exports.emails import send_export_ready
 from jobs.exports.models import Export
-from jobs.queue import wakeup
 from jobs.storage.files import delete_folder, prune_folder
 
 log = structlog.get_logger(__name__)
@@ -44,17 +45,23 @@ def request_export(*, user: User) -> Export:
         raise Conflict(
             "Your data is already being collected. We will email you when it is ready.", code="waiting"
         ) from error
-    wakeup.notify_on_commit(wakeup.MAINTENANCE_QUEUE)
+    enqueue_on_commit("build_export", export.pk)
     return export
 
 
-def build_pending_exports() -> int:
-    """Create the waiting exports; return the number of completed ones. Several processes may run it at once."""
-    count = 0
-    while export := _claim():
-        count += _build(export)
+def build_export(export_id: uuid.UUID) -> bool:
+    """Create a requested export, unless another worker has begun. Return whether it was completed."""
+    export = _claim(Export.objects.filter(pk=export_id))
+    return export is not None and _build(export)
+
+
+def build_due_exports() -> bool:
+    """Create the export that has waited for longest. Return whether there was one. Several processes may run it."""
     _fail_exhausted()
-    return count
+    export = _claim(Export.objects.all())
+    if export is not None:
+        _build(export)
+    return export is not None
 
 
 def delete_expired_exports() -> int:
@@ -71,12 +78,12 @@ def expire_exports(sender: object, *, user: User, **_: Any) -> None:
     exports = Export.objects.filter(user=user)
     exports.filter(state=State.WAITING).update(state=State.FAILED)
     exports.filter(state=State.READY).update(expires_at=DatabaseNow())
-    wakeup.notify_on_commit(wakeup.MAINTENANCE_QUEUE)
+    enqueue_on_commit("delete_expired_exports")
 
 
-def _claim() -> Export | None:
+def _claim(exports: QuerySet[Export]) -> Export | None:
     free = Q(lease_until=None) | Q(lease_until__lt=DatabaseNow())
-    waiting = Export.objects.filter(free, state=State.WAITING, attempt__lt=MAX_ATTEMPTS)
+    waiting = exports.filter(free, state=State.WAITING, attempt__lt=MAX_ATTEMPTS)
     with transaction.atomic():
         export = waiting.select_for_update(skip_locked=True).order_by("created_at").first()
         if export is None:

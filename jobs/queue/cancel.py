@@ -3,8 +3,8 @@
 from django.db import transaction
 
 from common.clock import DatabaseNow
+from common.tasks.queues import enqueue_on_commit
 from jobs.models import Job
-from jobs.queue import wakeup
 from jobs.queue.finish import cancel_queued
 from jobs.states import State
 
@@ -28,4 +28,4 @@ def delete_job(*, job: Job) -> None:
     """
     cancel_job(job=job)
     Job.objects.filter(pk=job.pk, deleted_at=None).update(deleted_at=DatabaseNow())
-    wakeup.notify_on_commit(wakeup.MAINTENANCE_QUEUE)
+    enqueue_on_commit("delete_due_files")

@@ -15,6 +15,7 @@ from django.db.models import JSONField
 
 from accounts.tenancy.postgres.prepared import fetch_one
 from common.advisory_lock import LOCK_IN_TRANSACTION
+from jobs.events.outbox import dispatch_outbox_on_commit
 from jobs.events.publisher import publish_status_on_commit
 from jobs.models import Job, Priority
 
@@ -109,5 +110,6 @@ def claim_job(*, pool: str, worker_id: uuid.UUID, models: Sequence[str], vram_mb
     if row is None:  # also if the job was canceled in the meantime; the worker tries again
         return None
     job = Job.from_db(DEFAULT_DB_ALIAS, [field.attname for field in _FIELDS], row)
+    dispatch_outbox_on_commit()
     publish_status_on_commit(job.id, state=job.state, attempt=job.attempt)
     return job

@@ -11,11 +11,11 @@ from django.db.models import QuerySet
 from accounts.quota import services as quota
 from common.clock import DatabaseNow
 from common.messages import Message
-from jobs.events.outbox import record_event
+from common.tasks.queues import wake_up_on_commit
+from jobs.events.outbox import dispatch_outbox_on_commit, record_event
 from jobs.events.publisher import publish_status_on_commit
 from jobs.fencing import Fence
 from jobs.models import Job
-from jobs.queue import wakeup
 from jobs.queue.lease import job_leased_by
 from jobs.states import State
 
@@ -83,6 +83,7 @@ def complete_job(*, fence: Fence, result: AttemptResult) -> bool:
         gpu_seconds=result.gpu_seconds,
         stored_bytes=result.result_bytes,
     )
+    dispatch_outbox_on_commit()
     publish_status_on_commit(job.id, state=State.COMPLETED, attempt=fence.attempt)
     log.info("job_completed", task_id=job.public_id, team=job.team_id, attempt=fence.attempt, charged_credits=charged)
     return True
@@ -127,7 +128,7 @@ def record_crash(*, fence: Fence, code: str, message: Message) -> bool:
         return fail_job(fence=fence, code=code, message=final)
     delay_seconds = _CRASH_RETRY_DELAYS_SECONDS[min(crashes, len(_CRASH_RETRY_DELAYS_SECONDS)) - 1]
     _requeue(fence, delay_seconds=delay_seconds, crash_count=crashes)
-    wakeup.notify_on_commit(wakeup.pool_queue(job.pool))
+    wake_up_on_commit(job.pool)
     return True
 
 
@@ -145,7 +146,7 @@ def requeue_job(*, fence: Fence, delay_seconds: float = 0) -> bool:
         return confirm_cancel(fence=fence)
     _requeue(fence, delay_seconds=delay_seconds)
     log.info("job_requeued", task_id=job.public_id, attempt=job.attempt)
-    wakeup.notify_on_commit(wakeup.pool_queue(job.pool))
+    wake_up_on_commit(job.pool)
     return True
 
 

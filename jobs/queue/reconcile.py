@@ -1,19 +1,20 @@
-"""Recovers from dead workers, passed deadlines and lost wake-ups.
+"""Recovers from dead workers, passed deadlines and lost wake-ups, and enqueues due maintenance tasks.
 
 Several instances may run: rows that another one has locked are skipped.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
 from django.db import transaction
 
+from common.advisory_lock import try_lock_in_transaction
 from common.clock import DatabaseNow
 from common.messages import Message
+from common.tasks import queues
+from common.tasks.registry import TASKS
 from inference.catalogue import MODELS
 from jobs.models import Job, Worker
-from jobs.queue import wakeup
 from jobs.queue.finish import expire_job, record_crash
 from jobs.queue.ledger_check import find_discrepancies
 from jobs.states import State
@@ -26,21 +27,29 @@ DEAD_WORKER_RETENTION_SECONDS = 60
 
 
 def reconcile() -> None:
-    """Run one round of the tasks that must run often."""
-    run_tasks(recover_expired_leases, expire_deadlines, notify_waiting_pools, delete_dead_workers)
-    wakeup.notify(wakeup.MAINTENANCE_QUEUE)
-
-
-def run_tasks(*tasks: Callable[[], int]) -> None:
-    """Run each task. A task that fails is logged and does not keep the others from running."""
-    for task in tasks:
+    """Run one round of all steps. One that fails is logged and does not keep the others from running."""
+    for step in (
+        recover_expired_leases,
+        expire_deadlines,
+        notify_waiting_pools,
+        delete_dead_workers,
+        enqueue_due_tasks,
+    ):
         try:
-            count = task()
+            count = step()
         except Exception:
-            log.exception("reconcile_failed", task=task.__name__)
+            log.exception("reconcile_failed", task=step.__name__)
         else:
             if count:
-                log.info("reconciled", task=task.__name__, count=count)
+                log.info("reconciled", task=step.__name__, count=count)
+
+
+@transaction.atomic
+def enqueue_due_tasks() -> int:
+    """Enqueue the maintenance tasks that are due. One reconciler does so at a time; the others have nothing to add."""
+    if try_lock_in_transaction("reconcile:due_tasks"):
+        queues.enqueue_due(TASKS.values())
+    return 0
 
 
 def check_ledger() -> int:
@@ -71,7 +80,7 @@ def notify_waiting_pools() -> int:
     """Send a wake-up to every pool with queued jobs, since an earlier one may have been lost."""
     for pool in {spec.pool for spec in MODELS.values()}:
         if Job.objects.filter(state=State.QUEUED, pool=pool).exists():
-            wakeup.notify(wakeup.pool_queue(pool))
+            queues.wake_up(pool)
     return 0
 
 

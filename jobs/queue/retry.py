@@ -7,9 +7,9 @@ from django.db import transaction
 from accounts.quota import services as quota_services
 from common.errors import Conflict, Gone, Overloaded
 from common.ids import new_id
+from common.tasks.queues import wake_up_on_commit
 from jobs.events.outbox import record_event
 from jobs.models import Job, JobEvent
-from jobs.queue import wakeup
 from jobs.states import State
 from jobs.storage.files import delete_folder, job_folder, source_key
 
@@ -39,7 +39,7 @@ def retry_job(*, job: Job) -> Job:
             quota_services.reserve(usage_key=new_job.usage_key, job_id=new_job_id, credits=new_job.quoted_credits)
             new_job.save(force_insert=True)
             record_event(new_job_id, "queued")
-            wakeup.notify_on_commit(wakeup.pool_queue(new_job.pool))
+            wake_up_on_commit(new_job.pool)
     except Exception:
         delete_folder(job_folder(job.team_id, new_job_id))
         raise

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models import Q
 
@@ -34,6 +35,11 @@ def sweep_orphans(*, older_than: timedelta) -> int:
     if count:
         log.info("orphans_deleted", count=count)
     return count
+
+
+def sweep_old_orphans() -> int:
+    """Delete orphans that are too old to belong to an upload in progress."""
+    return sweep_orphans(older_than=timedelta(seconds=settings.ORPHAN_MIN_AGE_SECONDS))
 
 
 def _sweep_finished_jobs(older_than: timedelta) -> int:

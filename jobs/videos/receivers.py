@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 
 from accounts.models import Team, User
 from common.clock import DatabaseNow
+from common.tasks.queues import enqueue_on_commit
 from jobs.models import Job
-from jobs.queue import wakeup
 from jobs.queue.cancel import cancel_job
 from jobs.states import ACTIVE
 
@@ -23,7 +23,7 @@ def delete_jobs_of_team(sender: object, *, team: Team, **_: Any) -> None:
     """Receive `team_deleted`: cancel the team's jobs, and mark all its videos as deleted."""
     _cancel_all(Job.objects.filter(team=team))
     Job.objects.filter(team=team, deleted_at=None).update(deleted_at=DatabaseNow())
-    wakeup.notify_on_commit(wakeup.MAINTENANCE_QUEUE)
+    enqueue_on_commit("delete_due_files")
 
 
 @transaction.atomic

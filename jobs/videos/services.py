@@ -23,9 +23,9 @@ from common.clock import DatabaseNow
 from common.db_errors import is_transient
 from common.errors import Conflict, LimitExceeded, Overloaded
 from common.ids import new_id
+from common.tasks.queues import wake_up_on_commit
 from jobs.events.outbox import record_event
 from jobs.models import Job
-from jobs.queue import wakeup
 from jobs.storage.files import delete_folder, job_folder, source_key
 from jobs.videos.admission import check_memory
 from jobs.videos.idempotency import IdempotencyKey, build_idempotency_key, find_replayed_job, save_key
@@ -151,7 +151,7 @@ def _accept(
     if on_accept is not None:
         on_accept(job)
     record_event(job.id, "queued")
-    wakeup.notify_on_commit(wakeup.pool_queue(job.pool))
+    wake_up_on_commit(job.pool)
     log.info("job_accepted", task_id=job.public_id, team=principal.team.pk, params=request.log_fields())
     return job
 

@@ -5,7 +5,7 @@ Delivery is at least once: an attempt whose result was lost with its process is 
 
 import random
 from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 
 import structlog
@@ -30,6 +30,8 @@ _CLAIM_LEASE = timedelta(seconds=30)
 _ENDPOINT_FAILURE_TIMEOUT = timedelta(days=1)
 _MAX_CONCURRENCY, _MAX_CONCURRENCY_PER_TEAM = 24, 4
 _HTTP_GONE = 410
+# Short, since the outbox waits meanwhile.
+_WAIT_SECONDS = 0.25
 
 
 class Deliverer:
@@ -51,6 +53,12 @@ class Deliverer:
             self._in_flight[self._threads.submit(_deliver, delivery)] = delivery
             started += 1
         return started
+
+    def run_once(self) -> bool:
+        """Start what is due, or wait a moment for a running attempt. Return whether another run is needed."""
+        if self() == 0 and self._in_flight:
+            wait(self._in_flight, timeout=_WAIT_SECONDS, return_when=FIRST_COMPLETED)
+        return bool(self._in_flight)
 
     def finish(self) -> None:
         """Wait until the started attempts have finished."""

@@ -9,9 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from common.clock import DatabaseNow
+from common.tasks.queues import enqueue_on_commit
 from jobs.events.counters import count_events
 from jobs.models import JobEvent
-from jobs.queue import wakeup
+from jobs.states import TERMINAL
 from jobs.webhooks.models import Delivery, Endpoint, event_id
 from jobs.webhooks.payloads import PAYLOAD_FORMATS, PayloadFormat, encode_body, event_body
 from jobs.webhooks.signing import new_secret
@@ -43,6 +44,10 @@ def dispatch_outbox() -> int:
     dispatched = [event.pk for event in events]
     JobEvent.objects.filter(pk__in=dispatched).update(dispatched_at=DatabaseNow())
     count_events(dispatched)
+    if deliveries:
+        enqueue_on_commit("deliver_webhooks")
+    if any(event.kind in TERMINAL for event in events):  # a batch finishes with its last video
+        enqueue_on_commit("finish_due_batches")
     return len(events)
 
 
@@ -95,7 +100,7 @@ def dispatch(*, team_id: int, kind: str, subject_id: uuid.UUID, data: dict[str, 
         for endpoint, url in endpoints
     ]
     Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
-    wakeup.notify_on_commit(wakeup.MAINTENANCE_QUEUE)
+    enqueue_on_commit("deliver_webhooks")
 
 
 def per_job_endpoint(*, team_id: int) -> Endpoint:

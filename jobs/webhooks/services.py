@@ -11,7 +11,7 @@ from accounts.models import Team, User
 from common.clock import DatabaseNow
 from common.errors import Conflict
 from common.ids import new_id
-from jobs.queue import wakeup
+from common.tasks.queues import enqueue_on_commit
 from jobs.webhooks.models import Delivery, DisabledReason, Endpoint, EventKind
 from jobs.webhooks.payloads import encode_body, event_body
 from jobs.webhooks.signing import new_secret
@@ -94,7 +94,7 @@ def ping(*, endpoint: Endpoint) -> Delivery:
         body=encode_body(event_body(EventKind.PING, timezone.now().isoformat(), {})),
         next_try_at=DatabaseNow(),
     )
-    wakeup.notify_on_commit(wakeup.MAINTENANCE_QUEUE)
+    enqueue_on_commit("deliver_webhooks")
     delivery.refresh_from_db()
     return delivery
 
@@ -107,7 +107,7 @@ def redeliver(*, delivery: Delivery) -> Delivery:
     url = delivery.endpoint.url or delivery.url
     rows = Delivery.objects.filter(pk=delivery.pk)
     rows.update(state=Delivery.State.PENDING, url=url, tries=0, next_try_at=DatabaseNow(), finished_at=None)
-    wakeup.notify_on_commit(wakeup.MAINTENANCE_QUEUE)
+    enqueue_on_commit("deliver_webhooks")
     delivery.refresh_from_db()
     return delivery
 

@@ -1,14 +1,15 @@
-"""A worker that is woken up by RQ and gets its work from Postgres.
+"""A worker that is woken up by RQ and gets its work from PostgreSQL.
 
-RQ's queues carry wake-ups, and its registry makes our workers visible in `rq info`. The content of the entries is never
-read: no function name and no pickle from Redis is resolved, so a forged entry wakes a worker up and does nothing else.
-Without Redis, workers poll Postgres once a second; no job and no loaded model is lost.
+RQ's queues carry wake-ups, and its registry makes our workers visible in the administration. Without Redis, workers
+poll PostgreSQL; no job and no loaded model is lost.
 """
 
 import os
 import socket
 import time
+from collections.abc import Callable
 from types import FrameType
+from typing import Any, TypeVar
 
 import redis
 import structlog
@@ -16,26 +17,31 @@ from django.conf import settings
 from rq import Queue, SimpleWorker
 from rq.exceptions import DequeueTimeout
 
+from common.circuit_breaker import CircuitBreaker
+
 log = structlog.get_logger(__name__)
 
-# How often Postgres is polled while no wake-ups arrive.
+Result = TypeVar("Result")
+
+# How often PostgreSQL is polled while no wake-ups arrive.
 POLL_INTERVAL_SECONDS = 1
-_REDIS_TIMEOUT_SECONDS = 3
 
 
 class BaseWorker(SimpleWorker):  # type: ignore[misc]
-    """Base class of our workers: an entry in RQ's registry, a queue of wake-ups, and a flag that requests a stop."""
+    """Base class of our workers: an entry in RQ's registry, queues, and a flag that requests a stop.
 
-    def __init__(self, queue: str) -> None:
-        client = redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=_REDIS_TIMEOUT_SECONDS, socket_connect_timeout=_REDIS_TIMEOUT_SECONDS
-        )
+    `django_rq.get_worker` creates them.
+    """
+
+    def __init__(self, queues: list[Queue], **options: Any) -> None:
         name = f"{socket.gethostname()}.{os.getpid()}.{os.urandom(3).hex()}"
         # With `prepare_for_work` the constructor would connect to Redis, which may be unreachable.
-        super().__init__([Queue(queue, connection=client)], name=name, connection=client, prepare_for_work=False)
+        super().__init__(queues, name=name, prepare_for_work=False, **options)
         self.hostname, self.pid, self.ip_address = socket.gethostname(), os.getpid(), ""
         self.stop_requested = False
-        self._redis_is_available = True
+        self.redis_is_available = True
+        # Its own: the timeout of a worker is longer than that of `redis_client`.
+        self._redis_breaker = CircuitBreaker()
 
     def _set_connection(self, connection: redis.Redis) -> redis.Redis:
         """Keep our timeouts. RQ would raise them to minutes, and a frozen Redis would delay the renewal of leases."""
@@ -45,49 +51,66 @@ class BaseWorker(SimpleWorker):  # type: ignore[misc]
         """Handle SIGTERM and Ctrl-C: set a flag only. RQ's own handler uses Redis and can lose the running job."""
         self.stop_requested = True
 
-    def wait_for_wakeup(self, timeout_seconds: int = POLL_INTERVAL_SECONDS) -> bool:
-        """Return True after a wake-up, False after the timeout or if Redis does not respond."""
+    def pop_entry(self, timeout_seconds: int = POLL_INTERVAL_SECONDS) -> tuple[bytes, bytes] | None:
+        """Return the next entry with the key of its queue. None after the timeout or if Redis does not respond."""
+        keys = [queue.key for queue in self._ordered_queues]
+        started_at = time.monotonic()
         try:
-            Queue.lpop([self.queues[0].key], timeout_seconds, connection=self.connection)
+            return self.ask_redis(lambda: Queue.lpop(keys, timeout_seconds, connection=self.connection))
         except DequeueTimeout:
-            self._log_redis_state(available=True)
-            return False
-        except redis.RedisError as error:
-            self._log_redis_state(available=False, reason=str(error))
-            time.sleep(timeout_seconds)
-            return False
-        self._log_redis_state(available=True)
-        return True
+            return None
+        finally:
+            if not self.redis_is_available:
+                time.sleep(max(0.0, started_at + timeout_seconds - time.monotonic()))
+
+    def wait_for_wakeup(self, timeout_seconds: int = POLL_INTERVAL_SECONDS) -> bool:
+        """Return True after a wake-up, False after the timeout or if Redis does not respond.
+
+        The content of the entry is never read: a forged one wakes the worker up and does nothing else.
+        """
+        return self.pop_entry(timeout_seconds) is not None
 
     def clear_wakeups(self) -> None:
         """Drop the pending wake-ups. The caller has to look for work once more afterwards."""
-        try:
-            self.connection.delete(self.queues[0].key)
-        except redis.RedisError as error:
-            self._log_redis_state(available=False, reason=str(error))
+        self.ask_redis(lambda: self.connection.delete(*self.queue_keys()))
 
     def register(self) -> None:
         """Keep the worker in RQ's registry, even after Redis has lost its data."""
-        try:
-            if self.connection.exists(self.key):
-                self.heartbeat(timeout=int(settings.HEARTBEAT_INTERVAL_SECONDS * 4))
-            else:
-                self.register_birth()
-        except redis.RedisError as error:
-            self._log_redis_state(available=False, reason=str(error))
+        self.ask_redis(self._register)
+
+    def _register(self) -> None:
+        if self.connection.exists(self.key):
+            self.heartbeat(timeout=int(settings.HEARTBEAT_INTERVAL_SECONDS * 4))
+        else:
+            self.register_birth()
 
     def unregister(self) -> None:
         """Remove the worker from RQ's registry."""
-        try:
-            self.register_death()
-        except redis.RedisError as error:
-            self._log_redis_state(available=False, reason=str(error))
+        self.ask_redis(self.register_death)
 
-    def _log_redis_state(self, *, available: bool, reason: str = "") -> None:
-        """Log changes only: an outage of an hour is one line, not 3,600."""
-        if available != self._redis_is_available:
-            self._redis_is_available = available
-            if available:
-                log.info("redis_recovered")
-            else:
-                log.warning("redis_lost", reason=reason, consequence="polling Postgres every second")
+    def ask_redis(self, command: Callable[[], Result]) -> Result | None:
+        """Run a command. Return None if Redis does not respond, or did not a moment ago."""
+        if self._redis_breaker.is_open:
+            return None
+        try:
+            result = command()
+        except redis.RedisError as error:
+            self.note_redis_lost(error)
+            return None
+        except DequeueTimeout:
+            self._note_redis_available()
+            raise
+        self._note_redis_available()
+        return result
+
+    def note_redis_lost(self, error: redis.RedisError) -> None:
+        """Use no Redis for a moment. Log changes only: an outage of an hour is one line, not 3,600."""
+        self._redis_breaker.open()
+        if self.redis_is_available:
+            self.redis_is_available = False
+            log.warning("redis_lost", reason=str(error), consequence="polling Postgres every second")
+
+    def _note_redis_available(self) -> None:
+        if not self.redis_is_available:
+            self.redis_is_available = True
+            log.info("redis_recovered")

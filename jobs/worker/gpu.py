@@ -7,11 +7,13 @@ hangs. One thread does all of this; only publishing has threads of its own.
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
+from rq import Queue
 
 from common.db_errors import is_transient
 from common.messages import Message
@@ -19,7 +21,6 @@ from inference.catalogue import ModelSpec
 from jobs.models import Job, Worker
 from jobs.queue.claim import claim_job
 from jobs.queue.finish import OUT_OF_MEMORY, confirm_cancel, fail_job, record_crash, requeue_job
-from jobs.queue.wakeup import pool_queue
 from jobs.storage.files import is_missing
 from jobs.worker.attempt import RunningAttempt
 from jobs.worker.base import BaseWorker
@@ -53,8 +54,10 @@ _STORAGE_RETRY_DELAY_SECONDS = 10
 class GpuWorker(BaseWorker):
     """One worker on one device with one loaded model."""
 
-    def __init__(self, *, spec: ModelSpec, pool: str, device: str, source: str | None) -> None:
-        super().__init__(pool_queue(pool))
+    def __init__(
+        self, queues: list[Queue], *, spec: ModelSpec, pool: str, device: str, source: str | None, **options: Any
+    ) -> None:
+        super().__init__(queues, **options)
         self.spec, self.pool = spec, pool
         self.engine = EngineProcess(
             model=spec.name, device=device, source=source, configure_logs=settings.CONFIGURE_LOGGING

@@ -1,62 +1,167 @@
-"""The maintenance worker: slow background tasks that would delay the reconciler or a request."""
+"""The maintenance worker runs the tasks of its queues: webhooks, emails, deletion of files, exports."""
 
 import gc
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
-import psycopg
+import redis
 import structlog
-from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
+from rq import Queue
+from rq.exceptions import NoSuchJobError
+from rq.executions import Execution
+from rq.timeouts import TimerDeathPenalty
+from rq.worker import DequeueStrategy, WorkerStatus
 
-from jobs.queue.wakeup import MAINTENANCE_QUEUE
+from common.tasks.job import TaskJob
+from common.tasks.queues import enqueue
+from common.tasks.registry import TASKS, Task
 from jobs.worker.base import BaseWorker
 
 log = structlog.get_logger(__name__)
 
-Task = Callable[[], object]
+# While Redis is available, tasks are enqueued as soon as there is work. In case that was missed, the worker runs each
+# by itself after this time, or after twice its interval.
+_MAX_IDLE_SECONDS = 60
+_HEARTBEAT_MARGIN_SECONDS = 60
 
 
 class MaintenanceWorker(BaseWorker):
-    """Runs its tasks after a wake-up, and at least once a second. Tasks find their work in Postgres."""
+    """Runs enqueued tasks as RQ jobs, and without Redis every task at its own interval."""
 
-    def __init__(self, *, tasks: Sequence[Task]) -> None:
-        super().__init__(MAINTENANCE_QUEUE)
-        self.tasks = tasks
+    # Tasks have no timeout, and RQ's default would set SIGALRM nevertheless.
+    death_penalty_class = TimerDeathPenalty
+
+    def __init__(self, queues: list[Queue], **options: Any) -> None:
+        super().__init__(queues, **options)
+        # A queue that always has entries must not keep the others waiting.
+        self._dequeue_strategy = DequeueStrategy.ROUND_ROBIN
+        names = self.queue_names()
+        self._tasks = [task for task in TASKS.values() if task.queue in names and task.interval_seconds is not None]
+        # What became due while no worker was running is done now; a task that runs seldom is expensive and can wait.
+        now = time.monotonic()
+        self._started_at = {
+            task.name: -float("inf") if (task.interval_seconds or 0) <= _MAX_IDLE_SECONDS else now
+            for task in self._tasks
+        }
+        self._may_have_left_work: set[str] = set()
 
     def run(self) -> None:
-        """Work until a stop is requested."""
+        """Work until a stop is requested. A task that has begun is finished."""
         self._install_signal_handlers()
         while not self.stop_requested:
             self.register()
-            # A task that has found work may have left some for the next round, so there is no wait after it.
-            worked = [self._run_task(task) for task in self.tasks]
-            if not any(worked) and self.wait_for_wakeup():
-                self.clear_wakeups()
+            if (task := self._overdue_task()) is not None:
+                self._run_directly(task)
+            elif (entry := self.pop_entry()) is not None:
+                self._run_entry(*entry)
         self.unregister()
 
-    def _run_task(self, task: Task) -> bool:
-        """Run a task and return whether it found work. A failed task does not keep the others from running."""
+    def _overdue_task(self) -> Task | None:
+        """Return the task that has waited for longest among those that this worker has to run by itself."""
+        now = time.monotonic()
+        overdue = [
+            task
+            for task in self._tasks
+            if task.name in self._may_have_left_work or now - self._started_at[task.name] >= self._patience(task)
+        ]
+        return min(overdue, key=lambda task: self._started_at[task.name], default=None)
+
+    def _patience(self, task: Task) -> float:
+        interval_seconds = task.interval_seconds or 0.0
+        return max(_MAX_IDLE_SECONDS, 2 * interval_seconds) if self.redis_is_available else interval_seconds
+
+    def _run_entry(self, queue_key: bytes, entry: bytes) -> None:
+        """Run the job of an entry. One that is not ours is dropped, whatever it makes RQ raise."""
+        queue = next(queue for queue in self.queues if queue.key == queue_key.decode())
+        self.reorder_queues(reference_queue=queue)
+        job = None
         try:
-            return bool(task())
-        # Django does not wrap psycopg's error if the connection is lost while a server-side cursor is closed.
-        except (AnyDatabaseError, psycopg.Error, OSError) as error:
-            log.warning("task_failed", task=getattr(task, "__name__", type(task).__name__), reason=str(error).strip())
+            job = TaskJob.fetch(entry.decode(), connection=self.connection)
+            refusal = job.refusal or ("" if job.origin == queue.name else "another queue")
+        except NoSuchJobError:
+            return  # a copy of an entry whose job has expired
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            self.note_redis_lost(error)
+            return
+        except Exception as error:
+            refusal = str(error) or type(error).__name__
+        if refusal:
+            log.warning("task_refused", queue=queue.name, entry=repr(entry[:100]), reason=refusal[:200])
+            if job is not None:
+                self.ask_redis(lambda: self.connection.delete(job.key))
+            return
+        self._run_job(job, queue)
+
+    def _run_job(self, job: TaskJob, queue: Queue) -> None:
+        self._begin(job.task)
+        try:
+            self.execute_job(job, queue)
+        except redis.RedisError as error:
+            self.note_redis_lost(error)
+        except Exception:
+            log.exception("task_bookkeeping_failed", task=job.task.name)
+        if not job.has_begun:
+            self._run_directly(job.task, *job.args)
+            return
+        if job.may_have_left_work is not None:
+            # The list of failed tasks has those whose last run failed.
+            self.ask_redis(lambda: queue.failed_job_registry.remove(job))
+        self._end(job.task, may_have_left_work=job.may_have_left_work)
+
+    def _run_directly(self, task: Task, *arguments: str) -> None:
+        """Run a task without RQ. A failed one does not keep the others from running."""
+        self._begin(task)
+        may_have_left_work = None
+        with suppress(Exception):  # the task has logged it
+            may_have_left_work = task(*arguments)
+        self._end(task, may_have_left_work=may_have_left_work)
+
+    def _begin(self, task: Task) -> None:
+        self._started_at[task.name] = time.monotonic()
+        self._may_have_left_work.discard(task.name)
+
+    def _end(self, task: Task, *, may_have_left_work: bool | None) -> None:
+        # Other waiting tasks come first: with Redis at the end of the queue, without by the time of the last start.
+        if may_have_left_work and not enqueue(task.name):
+            self._may_have_left_work.add(task.name)
         close_old_connections()
-        # An interrupted read leaves its cursor in a reference cycle. If that were collected during a later statement,
-        # closing the cursor would wait for a lock that this thread holds: a deadlock.
-        gc.collect()
-        return False
+        if may_have_left_work is None:
+            # An interrupted read leaves its cursor in a reference cycle. If that were collected during a later
+            # statement, closing the cursor would wait for a lock that this thread holds: a deadlock.
+            gc.collect()
 
+    def execute_job(self, job: TaskJob, queue: Queue) -> None:
+        """Run a job in this process, with heartbeats, which RQ's SimpleWorker does not send."""
+        execution = self.prepare_execution(job)
+        with self._heartbeats(job, execution):
+            self.perform_job(job, queue, execution)
+        self.set_state(WorkerStatus.IDLE)
 
-class Every:
-    """Runs an expensive task once per interval, for the first time after one interval."""
+    @contextmanager
+    def _heartbeats(self, job: TaskJob, execution: Execution) -> Iterator[None]:
+        """Keep worker and execution in RQ's registries while a long task runs."""
+        finished = threading.Event()
 
-    def __init__(self, interval_seconds: float, task: Task) -> None:
-        self._interval_seconds, self._task = interval_seconds, task
-        self._due_at = time.monotonic() + interval_seconds
+        def send() -> None:
+            while not finished.wait(self.job_monitoring_interval):
+                with suppress(redis.RedisError):
+                    self.maintain_heartbeats(job, execution)
 
-    def __call__(self) -> None:
-        if time.monotonic() >= self._due_at:
-            self._task()
-            self._due_at = time.monotonic() + self._interval_seconds
+        thread = threading.Thread(target=send, name="heartbeats", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            finished.set()
+            thread.join()
+
+    def get_heartbeat_ttl(self, job: TaskJob, working_time: float = 0.0) -> int:
+        """Return for how long a heartbeat is valid."""
+        return int(self.job_monitoring_interval) + _HEARTBEAT_MARGIN_SECONDS
+
+    def handle_exception(self, job: TaskJob, *exc_info: object) -> None:
+        """Log nothing: the task has logged its error."""

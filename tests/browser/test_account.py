@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, ViewportSize, expect
 
 from accounts.models import User
-from jobs.exports.services import build_pending_exports
+from jobs.exports.services import build_due_exports
 from jobs.models import Job
 from jobs.states import State
 from tests.support.browser import PHONE, Browser
@@ -255,7 +255,7 @@ def test_data_is_collected_and_downloaded(
         return ZipFile(waiting.value.path()).namelist()
 
     browser.run(live_server.url, ask, session=alice.cookie)
-    assert build_pending_exports() == 1
+    assert build_due_exports()
     assert f"videos/{job.public_id}.mp4" in browser.run(live_server.url, fetch, session=alice.cookie)
 
 

@@ -1,4 +1,4 @@
-"""Faults of wake-ups: they are lost, they come without a reason, they are forged."""
+"""Faults of the queues in Redis: entries are lost, come without a reason, or are forged."""
 
 import os
 import pickle
@@ -10,7 +10,8 @@ from redis.retry import Retry
 
 from tests.chaos.injector import Injector
 
-QUEUES = ("rq:queue:pool.cpu", "rq:queue:maintenance")
+_TASK_QUEUES = ("webhooks", "mail", "files", "exports")
+QUEUES = ("rq:queue:pool.cpu", *(f"rq:queue:{name}" for name in _TASK_QUEUES))
 
 
 def wakeups_lost(injector: Injector) -> str:
@@ -33,15 +34,28 @@ class _Payload:
 
 
 def wakeups_forged(injector: Injector) -> str:
-    """Add entries that name a function or contain a pickle. They may wake a worker, but must not be executed."""
+    """Add entries with a function name, a pickle, a callback or a webhook. None may be executed."""
     proof = injector.world.folder / "owned"
 
     def forge(client: redis.Redis) -> None:
+        pickled = pickle.dumps(_Payload(str(proof)))
         named = b'["os.system", null, ["touch %s"], {}]' % str(proof).encode()
-        for number, data in enumerate((named, pickle.dumps(_Payload(str(proof))), b"\x80\x05.")):
-            client.hset(f"rq:job:forged{number}", mapping={"data": data, "origin": "pool.cpu", "status": "queued"})
-            for queue in QUEUES:
-                client.lpush(queue, f"forged{number}", pickle.dumps(_Payload(str(proof))))
+        task = b'["delete_due_files", null, [], {}]'
+        fields: tuple[dict[str, bytes], ...] = (
+            {"data": named},
+            {"data": pickled},
+            {"data": b"\x80\x05."},
+            {"data": b'["nothing", null, [], {}]'},
+            {"data": task, "meta": pickled},
+            {"data": task, "success_callback_name": b"os.abort"},
+            {"data": task, "webhooks": b'[{"url": "http://127.0.0.1:9/", "job_status": "finished"}]'},
+        )
+        for queue in QUEUES:
+            for number, stored in enumerate(fields):
+                job = f"forged-{queue.rpartition(':')[2].replace('.', '-')}-{number}"
+                origin = queue.removeprefix("rq:queue:")
+                client.hset(f"rq:job:{job}", mapping={"origin": origin, "status": "queued", **stored})  # type: ignore[arg-type]
+                client.lpush(queue, job, pickled)
 
     _redis(injector, forge)
     return "all queues"

@@ -22,6 +22,7 @@ from tests.support.ports import own_port
 LEASE_TIMEOUT_SECONDS = 4.0
 DRAIN_TIMEOUT_SECONDS = 2.0
 CREDITS = 1_000_000
+MAX_SCENES = 20
 MARK = "MUTOSCOPE_CHAOS"
 PYTHON = sys.executable
 LAUNCH = [PYTHON, "-m", "tests.chaos.launch"]
@@ -104,6 +105,8 @@ class World:
             "STATIC_ROOT": str(self.folder / "static"),
             "ALLOWED_HOSTS": "127.0.0.1",
             "MODELS_ENABLED": "scripted",
+            # Beside those of the models, one for each scene.
+            "WORKER_POOLS": ",".join(["gpu", "cpu", *(f"scene{number}" for number in range(MAX_SCENES))]),
             "EMBEDDED": "0",
             "DEBUG": "0",
             "LOG_JSON": "1",
@@ -148,14 +151,15 @@ class World:
     def add_reconciler(self, name: str, **env: str) -> Process:
         return self.add(name, [*LAUNCH, "reconciler"], **env)
 
-    def add_maintenance_worker(self) -> Process:
-        return self.add("maintenance", [*LAUNCH, "maintenance_worker"])
+    def add_maintenance_workers(self) -> None:
+        for number, queues in enumerate((["webhooks", "mail"], ["files", "exports"])):
+            self.add(f"maintenance{number}", [*LAUNCH, "maintenance_worker", *queues])
 
     def add_everything(self, *, workers: int) -> None:
         """Add all processes of the portal; the wall clocks of some are ten minutes slow or fast."""
         skews = ("0", "600", "-600")
         self.add_web()
-        self.add_maintenance_worker()
+        self.add_maintenance_workers()
         for number in range(2):
             self.add_reconciler(f"rec{number}", CHAOS_SKEW_SECONDS=skews[number])
         for number in range(workers):

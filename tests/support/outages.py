@@ -13,6 +13,7 @@ from django.db import connection
 
 from common import ratelimit
 from common.redis_client import redis_breaker, redis_client
+from common.tasks import queues
 from portal.embedded.processes import find_processes_in
 from portal.embedded.servers import Valkey
 from portal.web import health
@@ -77,6 +78,7 @@ def forget_redis_clients() -> None:
     """Let the next use of Redis connect again, whatever the circuit breaker has recorded."""
     redis_client.cache_clear()
     ratelimit._script.cache_clear()
+    queues._script.cache_clear()
     redis_breaker.close()
 
 

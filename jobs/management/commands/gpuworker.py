@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import django_rq
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from common.tasks.queues import pool_queue
 from inference.catalogue import get_model
 from inference.devices import choose_device
 from inference.errors import InferenceError
@@ -26,4 +28,8 @@ class Command(BaseCommand):
             device = "cpu" if spec.pool == "cpu" else str(choose_device(options["device"]))
         except InferenceError as error:
             raise CommandError(error.message) from None
-        GpuWorker(spec=spec, pool=options["pool"] or spec.pool, device=device, source=options["source"]).run()
+        pool = options["pool"] or spec.pool
+        if pool not in settings.WORKER_POOLS:
+            raise CommandError(f"Unknown pool {pool!r}. WORKER_POOLS has: {', '.join(settings.WORKER_POOLS)}.")
+        arguments = {"spec": spec, "pool": pool, "device": device, "source": options["source"]}
+        django_rq.get_worker(pool_queue(pool), worker_class=GpuWorker, **arguments).run()

@@ -118,7 +118,12 @@ class EmbeddedPortal:
         # uvicorn would trust any X-Forwarded-For from this machine; TRUSTED_PROXIES decides which proxies are trusted.
         uvicorn += " --no-proxy-headers"
         web = [*uvicorn.split(), "--timeout-graceful-shutdown", "3", "--host", self.host, "--port", str(self.port)]
-        commands = {"reconciler": ["reconciler"], "maintenance_worker": ["maintenance_worker"]}
+        commands = {
+            "reconciler": ["reconciler"],
+            # Two processes, so that a large export or the deletion of many files does not delay webhooks and emails.
+            "webhooks_mail": ["maintenance_worker", "webhooks", "mail"],
+            "files_exports": ["maintenance_worker", "files", "exports"],
+        }
         commands |= {model: ["gpuworker", "--model", model] for model in settings.MODELS_ENABLED}
         python = [sys.executable, "-m"]
         return [

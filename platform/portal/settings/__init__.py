@@ -15,5 +15,6 @@ from portal.settings.email import *
 from portal.settings.framework import *
 from portal.settings.jobs import *
 from portal.settings.observability import *
+from portal.settings.rq import *
 from portal.settings.security import *
 from portal.settings.storage import *

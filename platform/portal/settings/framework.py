@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
     "csp",
     "django_htmx",
+    "django_rq",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "lucide",

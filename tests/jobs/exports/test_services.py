@@ -22,7 +22,7 @@ from accounts.roles import Role
 from common.clock import DatabaseNow
 from jobs.exports import services
 from jobs.exports.models import Export
-from jobs.exports.services import build_pending_exports, delete_expired_exports, request_export
+from jobs.exports.services import build_due_exports, delete_expired_exports, request_export
 from jobs.galleries.models import Publication
 from jobs.models import Job
 from jobs.states import State
@@ -33,9 +33,18 @@ def confirm(person: Person) -> None:
     assert person.post("/accounts/reauthenticate/", {"password": PASSWORD}).status_code == 302
 
 
+def build_exports() -> int:
+    """Build the exports that are due; return the number of completed ones."""
+    ready = Export.objects.filter(state=Export.State.READY)
+    before = ready.count()
+    while build_due_exports():
+        pass
+    return ready.count() - before
+
+
 def export_of(person: Person) -> Export:
     request_export(user=person.user)
-    assert build_pending_exports() == 1
+    assert build_exports() == 1
     return Export.objects.get(user=person.user, state=Export.State.READY, expires_at__gt=DatabaseNow())
 
 
@@ -111,7 +120,7 @@ def test_request_email_and_download(charlie: Person, alice: Person, make_job: Ca
     again = charlie.client.post("/account/data/export", follow=True)
     assert "already being collected" in again.content.decode()
 
-    assert build_pending_exports() == 1
+    assert build_exports() == 1
     message = mail.outbox[-1]
     assert message.to == ["charlie@example.com"]
     assert "已备好" in message.subject
@@ -176,11 +185,11 @@ def test_another_worker_takes_over_and_a_late_one_overwrites_nothing(
     charlie: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request_export(user=charlie.user)
-    slow = services._claim()
+    slow = services._claim(Export.objects.all())
     assert slow
-    assert build_pending_exports() == 0  # it holds the lease
+    assert build_exports() == 0  # it holds the lease
     Export.objects.update(lease_until=DatabaseNow() - timedelta(seconds=1))
-    assert build_pending_exports() == 1
+    assert build_exports() == 1
     ready = Export.objects.get()
     assert ready.attempt == 2
     assert not services._build(slow)
@@ -200,9 +209,9 @@ def test_an_export_fails_after_three_attempts(charlie: Person, settings: Any, tm
     }
     request_export(user=charlie.user)
     for _ in range(services.MAX_ATTEMPTS):
-        assert build_pending_exports() == 0
+        assert build_exports() == 0
         Export.objects.update(lease_until=DatabaseNow() - timedelta(seconds=1))
-    build_pending_exports()
+    build_exports()
     assert Export.objects.get().state == Export.State.FAILED
     assert "could not be collected" in charlie.get("/account/data").content.decode()
     assert list((site.VAR_DIR / "scratch").glob("export-*")) == []
@@ -212,7 +221,7 @@ def test_deleting_the_account_deletes_the_file(charlie: Person) -> None:
     export = export_of(charlie)
     request_export(user=charlie.user)
     delete_account(user=charlie.user)
-    assert build_pending_exports() == 0
+    assert build_exports() == 0
     delete_expired_exports()
     assert not default_storage.exists(export.file_key)
     assert not get_user(charlie.client).is_authenticated
@@ -221,3 +230,19 @@ def test_deleting_the_account_deletes_the_file(charlie: Person) -> None:
 def test_a_viewer_can_export_too(bob: Person) -> None:
     assert Membership.objects.get(user=bob.user).role == Role.VIEWER
     assert read(archive_of(bob), "teams.json")[0]["role"] == "viewer"
+
+
+def test_the_requested_export_is_built_before_older_ones(alice: Person, charlie: Person) -> None:
+    older, requested = request_export(user=alice.user), request_export(user=charlie.user)
+    assert services.build_export(requested.pk)
+    assert not services.build_export(requested.pk)
+    older.refresh_from_db()
+    requested.refresh_from_db()
+    assert (older.state, requested.state) == (Export.State.WAITING, Export.State.READY)
+
+
+def test_an_export_that_another_worker_builds_is_left_to_it(charlie: Person) -> None:
+    export = request_export(user=charlie.user)
+    assert services._claim(Export.objects.all())
+    assert not services.build_export(export.pk)
+    assert not services.build_due_exports()

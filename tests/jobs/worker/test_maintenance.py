@@ -1,24 +1,92 @@
-"""The maintenance worker continues after a failed task."""
+"""The maintenance worker: it runs tasks as RQ jobs, refuses what is no task, and continues without Redis."""
 
-from collections.abc import Callable
+import os
+import pickle
+import time
+import uuid
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import django_rq
 import psycopg
 import pytest
 from django.db import DatabaseError, connection
+from rq.job import Job, JobStatus
+from structlog.testing import capture_logs
 
 from accounts.models import User
+from common.circuit_breaker import CircuitBreaker
+from common.redis_client import redis_client
+from common.tasks.queues import TaskQueue, enqueue
+from common.tasks.registry import TASKS, Task
+from jobs.worker import maintenance
 from jobs.worker.maintenance import MaintenanceWorker
+from portal.embedded.servers import Valkey
+from tests.support.outages import forget_redis_clients, process_of
+
+SUBJECT = uuid.UUID("01890000-0000-7000-8000-000000000001")
+
+
+class Recorder:
+    """Tasks of this test that record their runs, in place of the site's."""
+
+    def __init__(self) -> None:
+        self.runs: list[str] = []
+        self.worker: MaintenanceWorker
+
+    def add(
+        self, name: str, queue: str = "mail", function: Callable[..., object] | None = None, **options: Any
+    ) -> Task:
+        def run(*arguments: uuid.UUID) -> object:
+            self.runs.append(name)
+            return function(*arguments) if function else None
+
+        TASKS[name] = Task(name, queue, run, **options)
+        return TASKS[name]
+
+    def add_last(self, queue: str = "mail") -> None:
+        """Add a task that ends the worker, and enqueue it."""
+        self.add("last", queue, self.stop)
+        assert enqueue("last")
+
+    def stop(self) -> None:
+        self.worker.stop_requested = True
+
+    def work(self, *queues: str) -> list[str]:
+        """Run a worker until `stop` is called; return the names of the tasks that ran."""
+        self.worker = worker(*queues)
+        self.worker.run()
+        return self.runs
+
+
+def worker(*queues: str) -> MaintenanceWorker:
+    made: MaintenanceWorker = django_rq.get_worker(*(queues or ("mail",)), worker_class=MaintenanceWorker)
+    return made
+
+
+@pytest.fixture
+def tasks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    redis_client().flushdb()
+    own = dict(TASKS)
+    TASKS.clear()
+    yield Recorder()
+    TASKS.clear()
+    TASKS.update(own)
+
+
+def queue(name: str = "mail") -> TaskQueue:
+    found: TaskQueue = django_rq.get_queue(name)
+    return found
 
 
 def terminate_session() -> None:
     """Terminate the database session of this thread from another session, as a restart of the server does."""
-    settings = connection.settings_dict
-    pid = connection.connection.info.backend_pid
-    with psycopg.connect(
-        host=settings["HOST"], port=settings["PORT"], user=settings["USER"], dbname=settings["NAME"], autocommit=True
-    ) as other:
-        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    own = connection.connection.info
+    with psycopg.connect(host=own.host, port=own.port, user=own.user, dbname=own.dbname, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [own.backend_pid])
 
 
 def lose_connection_during_iteration() -> None:
@@ -36,17 +104,332 @@ def lose_connection_between_queries() -> None:
     User.objects.count()
 
 
-@pytest.mark.parametrize("task", [lose_connection_during_iteration, lose_connection_between_queries])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the interrupted cursor
+@pytest.mark.parametrize(
+    ("task", "failed"), [(lose_connection_during_iteration, []), (lose_connection_between_queries, ["losing"])]
+)
+@pytest.mark.parametrize("how", ["enqueued", "by itself"])
 def test_a_task_that_loses_the_database_stops_neither_other_tasks_nor_the_worker(
-    task: Callable[[], None], transactional_db: None
+    task: Callable[[], None], failed: list[str], how: str, tasks: Recorder, transactional_db: None
 ) -> None:
     User.objects.create_user("alice@example.com")
     counts: list[int] = []
 
     def count_users() -> None:
         counts.append(User.objects.count())
-        worker.stop_requested = len(counts) == 2
+        if len(counts) == 2:
+            tasks.stop()
 
-    worker = MaintenanceWorker(tasks=[task, count_users])
-    worker.run()
+    if how == "by itself":
+        tasks.add("losing", function=task, interval_seconds=0)
+        tasks.add("counting", function=count_users, interval_seconds=0)
+        tasks.worker = worker()
+        tasks.worker.redis_is_available = False
+        tasks.worker._redis_breaker = CircuitBreaker(open_seconds=float("inf"))
+        tasks.worker._redis_breaker.open()
+        tasks.worker.run()
+    else:
+        tasks.add("losing", function=task)
+        tasks.add("counting", function=count_users, repeats_after_work=True)
+        tasks.add("again", function=lambda: enqueue("counting"))
+        for name in ("losing", "counting", "again"):
+            assert enqueue(name)
+        tasks.work()
+        assert queue().failed_job_registry.get_job_ids() == failed
     assert counts == [1, 1]
+
+
+def test_an_enqueued_task_runs_with_its_id_as_an_rq_job(tasks: Recorder, db: None) -> None:
+    received: list[uuid.UUID] = []
+    tasks.add("take", function=received.append, takes_id=True)
+    assert enqueue("take", SUBJECT)
+    tasks.add_last()
+    assert tasks.work() == ["take", "last"]
+    assert received == [SUBJECT]
+    job = Job.fetch(f"take_{SUBJECT.hex}", connection=redis_client(), serializer="json")
+    assert job.get_status() == JobStatus.FINISHED
+    assert 0 < redis_client().ttl(job.key) <= 3600
+    assert 0 < redis_client().ttl(f"rq:results:{job.id}") <= 3600
+    assert queue().started_job_registry.count == 0
+    assert redis_client().smembers("rq:workers") == set()
+
+
+def test_a_failed_task_is_listed_until_it_succeeds(tasks: Recorder, db: None) -> None:
+    fails = [True]
+
+    def sometimes() -> None:
+        if fails:
+            raise ValueError("no luck")
+
+    tasks.add("sometimes", function=sometimes)
+    assert enqueue("sometimes")
+    tasks.add_last()
+    with capture_logs() as logs:
+        tasks.work()
+    assert [log["event"] for log in logs] == ["task_failed"]
+    registry = queue().failed_job_registry
+    (job,) = (queue().fetch_job(job_id) for job_id in registry.get_job_ids())
+    assert job is not None
+    assert "no luck" in job.latest_result().exc_string
+    job.requeue()
+    fails.clear()
+    tasks.add_last()
+    tasks.work()
+    assert tasks.runs == ["sometimes", "last", "sometimes", "last"]
+    assert registry.count == 0
+
+
+def test_a_task_that_may_have_left_work_runs_again_after_the_others(tasks: Recorder, db: None) -> None:
+    found = [2, 1, 0]
+    tasks.add("drain", function=lambda: found.pop(0), repeats_after_work=True)
+    tasks.add("other")
+    tasks.add("once", function=lambda: 3)
+    for name in ("drain", "once", "other"):
+        assert enqueue(name)
+    tasks.add("last", function=lambda: enqueue("last") if found else tasks.stop())
+    assert enqueue("last")
+    assert tasks.work()[:5] == ["drain", "once", "other", "last", "drain"]
+    assert tasks.runs.count("drain") == 3
+
+
+def test_a_busy_queue_does_not_keep_another_waiting(tasks: Recorder, db: None) -> None:
+    tasks.add("busy", "webhooks", lambda: True, repeats_after_work=True)
+    tasks.add("mail", "mail", tasks.stop)
+    assert enqueue("busy")
+    assert enqueue("mail")
+    assert tasks.work("webhooks", "mail").count("busy") <= 2
+
+
+def test_every_task_of_the_queues_runs_without_being_enqueued(tasks: Recorder, db: None) -> None:
+    """Those with short intervals at once, the expensive ones after twice their interval."""
+    tasks.add("seldom", interval_seconds=3600)
+    tasks.add("often", function=tasks.stop, interval_seconds=1)
+    tasks.add("elsewhere", "exports", interval_seconds=1)
+    tasks.add("on_request")
+    assert tasks.work() == ["often"]
+
+
+@pytest.mark.parametrize(
+    ("interval_seconds", "redis_is_available", "expected"),
+    [(1, True, 60), (1, False, 1), (50, True, 100), (3600, False, 3600), (3600, True, 7200)],
+)
+def test_how_long_the_worker_waits_for_an_entry(
+    tasks: Recorder, interval_seconds: float, redis_is_available: bool, expected: float
+) -> None:
+    task = tasks.add("task", interval_seconds=interval_seconds)
+    own = worker()
+    own.redis_is_available = redis_is_available
+    assert own._patience(task) == expected
+
+
+def test_a_task_is_not_run_again_before_its_time(tasks: Recorder, db: None) -> None:
+    task = tasks.add("task", interval_seconds=1)
+    own = worker()
+    assert own._overdue_task() is task
+    own._run_directly(task)
+    assert own._overdue_task() is None
+    own.redis_is_available = False
+    own._started_at["task"] -= 1
+    assert own._overdue_task() is task
+
+
+class Bomb:
+    def __init__(self, proof: Path) -> None:
+        self.proof = proof
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self.proof}",)
+
+
+def forgeries(proof: Path) -> dict[str, dict[str, bytes]]:
+    """Stored jobs that are not ours. `{}` is valid JSON; `proof` is created by whatever is executed."""
+    command = f"touch {proof}"
+    call = str.encode
+    good = b'["good", null, [], {}]'
+    unpickled = pickle.dumps(Bomb(proof))
+    return {
+        "pickle": {"data": unpickled},
+        "compressed pickle": {"data": zlib.compress(unpickled)},
+        "pickled call": {"data": pickle.dumps(("os.system", None, (command,), {}))},
+        "not even a pickle": {"data": b"\x80\x05."},
+        "no data": {"data": b""},
+        "only a status": {"status": b"queued"},
+        "function name": {"data": call(f'["os.system", null, ["{command}"], {{}}]')},
+        "method name": {"data": call(f'["system", "os", ["{command}"], {{}}]')},
+        "builtin": {"data": call(f"[\"eval\", null, [\"__import__('os').system('{command}')\"], {{}}]")},
+        "no name": {"data": b"[null, null, [], {}]"},
+        "a list as a name": {"data": b'[["good"], null, [], {}]'},
+        "unknown task": {"data": b'["nothing", null, [], {}]'},
+        "a task of another queue": {"data": b'["elsewhere", null, [], {}]'},
+        "another queue": {"data": b'["elsewhere", null, [], {}]', "origin": b"exports"},
+        "too many arguments": {"data": b'["good", null, ["01890000-0000-7000-8000-000000000001"], {}]'},
+        "too few arguments": {"data": b'["subject", null, [], {}]'},
+        "two arguments": {"data": b'["subject", null, ["a", "b"], {}]'},
+        "an argument that is no UUID": {"data": call(f'["subject", null, ["{command}"], {{}}]')},
+        "an argument that is no text": {"data": b'["subject", null, [{"a": 1}], {}]'},
+        "arguments that are no list": {"data": b'["subject", null, "a", {}]'},
+        "keyword arguments": {"data": b'["good", null, [], {"a": 1}]'},
+        "an instance": {"data": b'["good", "os", [], {}]'},
+        "no object": {"data": b"7"},
+        "too short": {"data": b'["good"]'},
+        "deep": {"data": zlib.compress(b"[" * 200_000)},
+        "8 MB": {"data": b"[" + b'"good",' * 1_200_000 + b"1]"},
+        "a bomb for the memory": {"data": zlib.compress(b"0" * 50_000_000)},
+        "success callback": {"data": good, "success_callback_name": b"os.abort"},
+        "failure callback": {"data": good, "failure_callback_name": b"os.abort"},
+        "stopped callback": {"data": good, "stopped_callback_name": b"os.abort"},
+        "webhooks": {"data": good, "webhooks": b'[{"url": "http://127.0.0.1:9/", "job_status": "finished"}]'},
+        "dependencies": {"data": good, "dependency_ids": b'["other"]'},
+        "old dependency": {"data": good, "dependency_id": b"other"},
+        "retries": {"data": good, "retries_left": b"1000000", "retry_intervals": b"[0]"},
+        "repeats": {"data": good, "repeats_left": b"1000000", "repeat_intervals": b"[0]"},
+        "rate limit": {"data": good, "rate_limit_key": b"k", "rate_limit_concurrency": b"1"},
+        "group": {"data": good, "group_id": b"g"},
+        "pickled meta": {"data": good, "meta": unpickled},
+        "pickled result": {"data": good, "result": unpickled},
+        "a name that is no text": {"data": good, "\udcff": b"1"},
+        "a status that is none": {"data": good, "status": b"owned"},
+        "a time that is none": {"data": good, "created_at": b"yesterday"},
+    }
+
+
+FORGERIES = list(forgeries(Path("/nonexistent")))
+
+
+@pytest.mark.parametrize("kind", FORGERIES)
+def test_a_forged_job_does_nothing(kind: str, tasks: Recorder, db: None, tmp_path: Path) -> None:
+    proof = tmp_path / "owned"
+    tasks.add("good", function=proof.touch)
+    tasks.add("subject", function=lambda _: proof.touch(), takes_id=True)
+    tasks.add("elsewhere", "exports", proof.touch)
+    fields = {
+        key.encode(errors="surrogateescape"): value
+        for key, value in {"origin": b"mail", "status": b"queued", **forgeries(proof)[kind]}.items()
+    }
+    redis_client().hset("rq:job:forged", mapping=fields)  # type: ignore[arg-type] # keys may be bytes
+    redis_client().rpush(queue().key, "forged")
+    tasks.add_last()
+    with capture_logs() as logs:
+        assert tasks.work() == ["last"]
+    assert [(log["event"], log["entry"]) for log in logs] == [("task_refused", "b'forged'")]
+    assert not proof.exists()
+    assert not redis_client().exists("rq:job:forged", "rq:queue:mail")
+    assert queue().failed_job_registry.count == 0
+
+
+@pytest.mark.parametrize(
+    "entry", [pickle.dumps(Bomb(Path("/nonexistent"))), b"", b"\xff\xfe", b"a b", b"../x", b"x" * 8_000_000]
+)
+def test_a_forged_entry_does_nothing(entry: bytes, tasks: Recorder, db: None) -> None:
+    redis_client().rpush(queue().key, entry)
+    tasks.add_last()
+    assert tasks.work() == ["last"]
+
+
+def test_a_job_of_another_type_in_redis_does_not_stop_the_worker(tasks: Recorder, db: None) -> None:
+    redis_client().set("rq:job:forged", "text")
+    redis_client().rpush(queue().key, "forged", "forged")
+    tasks.add_last()
+    assert tasks.work() == ["last"]
+
+
+def test_bookkeeping_that_fails_in_rq_does_not_stop_the_worker(
+    tasks: Recorder, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task has not begun, so the worker runs it without RQ."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("RQ is confused")
+
+    monkeypatch.setattr(MaintenanceWorker, "prepare_execution", fail)
+    tasks.add("task")
+    assert enqueue("task")
+    tasks.add_last()
+    with capture_logs() as logs:
+        assert tasks.work() == ["task", "last"]
+    assert [log["event"] for log in logs] == ["task_bookkeeping_failed"] * 2
+
+
+def test_redis_that_dies_while_a_task_runs_loses_nothing(
+    tasks: Recorder, db: None, own_valkey: Valkey, own_queues: None
+) -> None:
+    """The rest of the queue was in Redis; the worker runs it by itself, and in turn."""
+
+    def kill_redis() -> int:
+        if tasks.runs == ["killing"]:
+            os.kill(process_of(own_valkey), 9)
+            own_valkey.stop()
+        return 1
+
+    tasks.add("killing", function=kill_redis, repeats_after_work=True, interval_seconds=3600)
+    tasks.add("waiting", function=tasks.stop() if tasks.runs.count("killing") > 1 else None, interval_seconds=1)
+    assert enqueue("killing")
+    own = tasks.worker = worker()
+    own._started_at["waiting"] = time.monotonic()
+    own.run()
+    assert tasks.runs.count("killing") >= 2
+    assert tasks.runs[-1] == "waiting"
+    assert not own.redis_is_available
+
+
+def test_a_frozen_redis_delays_tasks_by_a_few_seconds(
+    tasks: Recorder, db: None, own_valkey: Valkey, own_queues: None
+) -> None:
+    times: list[float] = []
+
+    def note() -> None:
+        times.append(time.monotonic())
+        if len(times) == 4:
+            tasks.stop()
+
+    tasks.add("task", function=note, interval_seconds=1)
+    pid = process_of(own_valkey)
+    os.kill(pid, 19)
+    try:
+        tasks.work()
+    finally:
+        os.kill(pid, 18)
+    assert max(later - earlier for earlier, later in pairwise(times)) < 30
+
+
+def test_a_redis_that_comes_back_is_used_again(tasks: Recorder, db: None, own_valkey: Valkey, own_queues: None) -> None:
+    def revive() -> None:
+        if len(tasks.runs) == 2:
+            own_valkey.start()
+            forget_redis_clients()
+            tasks.add_last()
+
+    tasks.add("often", interval_seconds=1, function=revive)
+    own_valkey.stop()
+    with capture_logs() as logs:
+        assert tasks.work()[-1] == "last"
+    assert [log["event"] for log in logs if log["event"].startswith("redis_")] == ["redis_lost", "redis_recovered"]
+
+
+@pytest.fixture
+def own_queues(own_valkey: Valkey, settings: Any) -> None:
+    """Workers use the Redis of this test, with a short timeout."""
+    url = f"{settings.REDIS_URL}&socket_timeout=2&socket_connect_timeout=2"
+    settings.RQ_QUEUES = {name: {**options, "URL": url} for name, options in settings.RQ_QUEUES.items()}
+
+
+def test_a_long_task_keeps_the_worker_in_the_registry(
+    tasks: Recorder, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "_HEARTBEAT_MARGIN_SECONDS", 2)
+
+    def look() -> None:
+        key = tasks.worker.key
+        redis_client().persist(key)
+        end = time.monotonic() + 60
+        while redis_client().ttl(key) == -1 and time.monotonic() < end:
+            time.sleep(0.05)
+        assert redis_client().ttl(key) > 0
+        tasks.stop()
+
+    tasks.add("long", function=look)
+    assert enqueue("long")
+    tasks.worker = worker()
+    tasks.worker.job_monitoring_interval = 1
+    tasks.worker.run()
+    assert queue().failed_job_registry.count == 0

@@ -1,0 +1,137 @@
+"""Puts tasks and wake-ups on RQ's queues.
+
+What they announce is in PostgreSQL, so an entry that Redis does not accept is only late: the reconciler repeats it, and
+workers look for themselves. Therefore no caller fails because of Redis or waits for it: the client has short timeouts,
+and after a failure nothing is sent for a moment.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+import django_rq
+import redis
+import structlog
+from django.db import transaction
+from django_rq.queues import DjangoRQ
+from redis.backoff import NoBackoff
+from redis.commands.core import Script
+from redis.retry import Retry
+from rq.job import JobStatus
+from rq.serializers import JSONSerializer
+from rq.utils import now
+
+from common.redis_client import redis_breaker, redis_client
+from common.tasks.job import TaskJob
+from common.tasks.registry import TASKS, Task
+
+log = structlog.get_logger(__name__)
+
+# The queues of tasks. Each has its own worker in production, so that a large export does not delay a webhook.
+TASK_QUEUES = ("webhooks", "mail", "files", "exports")
+
+# Adds a job unless its id is on the list already. RQ's `unique` would also refuse while the job runs, and the work that
+# arrives during a run would have to wait.
+_ENQUEUE_SCRIPT = """
+if redis.call('LPOS', KEYS[1], ARGV[1]) then return 0 end
+redis.call('DEL', KEYS[2])
+redis.call('HSET', KEYS[2], unpack(ARGV, 2))
+redis.call('SADD', KEYS[3], KEYS[1])
+redis.call('RPUSH', KEYS[1], ARGV[1])
+return 1
+"""
+# Answers for each interval whether it has passed since the last call, on the clock of the server.
+_TIMER_KEY = "task-timer:{}"
+
+
+class TaskQueue(DjangoRQ):
+    """A queue of TaskJobs, whatever job class or serializer is passed."""
+
+    job_class = TaskJob
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "job_class": TaskJob, "serializer": JSONSerializer})
+        # No retries by the client: each would wait for the timeout again.
+        self.connection.set_retry(Retry(NoBackoff(), 0))
+
+
+def pool_queue(pool: str) -> str:
+    """Return the queue that the GPU workers of a pool listen to."""
+    return f"pool.{pool}"
+
+
+def wake_up_on_commit(pool: str) -> None:
+    """Send a wake-up once the present transaction is committed. Before that, a worker would not see the work."""
+    transaction.on_commit(lambda: wake_up(pool))
+
+
+def wake_up(pool: str) -> bool:
+    """Tell a worker of the pool that there may be work. The entry names no job. Return whether Redis accepted it."""
+    queue = pool_queue(pool)
+    return _send(queue, lambda: _queue(queue).push_job_id(uuid.uuid4().hex))
+
+
+def enqueue_on_commit(name: str, subject_id: uuid.UUID | None = None) -> None:
+    """Enqueue a task once the present transaction is committed."""
+    transaction.on_commit(lambda: enqueue(name, subject_id))
+
+
+def enqueue(name: str, subject_id: uuid.UUID | None = None) -> bool:
+    """Enqueue a task unless it is waiting already. Return False if Redis did not accept it."""
+    task = TASKS[name]
+    return _send(task.queue, lambda: _enqueue(task, [] if subject_id is None else [str(subject_id)]))
+
+
+def enqueue_due(tasks: Iterable[Task]) -> list[str]:
+    """Enqueue the tasks whose interval has passed since they were last due, here or in another process.
+
+    Return their names. Redis keeps the times, so the processes need not agree about the time.
+    """
+    periodic = [task for task in tasks if task.interval_seconds is not None]
+    due: list[str] = []
+
+    def start_timers() -> None:
+        with redis_client().pipeline(transaction=False) as pipeline:
+            for task in periodic:
+                milliseconds = max(1, round(1000 * (task.interval_seconds or 0)))
+                pipeline.set(_TIMER_KEY.format(task.name), 1, nx=True, px=milliseconds)
+            due.extend(task.name for task, is_due in zip(periodic, pipeline.execute(), strict=True) if is_due)
+
+    if not _send("", start_timers):
+        return []
+    return [name for name in due if enqueue(name)]
+
+
+def _enqueue(task: Task, arguments: list[str]) -> None:
+    queue = _queue(task.queue)
+    # One id for each task and argument: the queue cannot grow beyond them, and neither can RQ's registries.
+    job_id = "_".join([task.name, *(argument.replace("-", "") for argument in arguments)])
+    job = queue.create_job(task.name, args=arguments, job_id=job_id, status=JobStatus.QUEUED)
+    job.enqueued_at = now()
+    fields = [part for item in job.to_dict().items() for part in item]
+    _script()([queue.key, job.key, queue.redis_queues_keys], [job.id, *fields])
+
+
+def _queue(name: str) -> TaskQueue:
+    queue: TaskQueue = django_rq.get_queue(name, connection=redis_client())
+    return queue
+
+
+@cache
+def _script() -> Script:
+    script: Script = redis_client().register_script(_ENQUEUE_SCRIPT)
+    return script
+
+
+def _send(queue: str, command: Callable[[], object]) -> bool:
+    """Run a command unless Redis has just failed. Return whether it succeeded."""
+    if redis_breaker.is_open:
+        return False
+    try:
+        command()
+    except redis.RedisError as error:
+        redis_breaker.open()
+        log.warning("wakeup_failed", queue=queue, reason=str(error))
+        return False
+    return True
