@@ -15,9 +15,9 @@ from common.concurrency import ConcurrencyLimiter
 from common.messages import Message
 from common.ratelimit import Limit, hit
 from common.redis_client import redis_breaker
+from common.tasks import queues
 from jobs.events.event import EventId
 from jobs.events.event_log import read_events_after
-from jobs.queue import wakeup
 from tests.support.outages import forget_redis_clients
 
 
@@ -112,7 +112,7 @@ def count_request() -> None:
 
 
 def wake_up() -> None:
-    assert wakeup.notify("pool.test") is False
+    assert queues.wake_up("cpu") is False
 
 
 def limit_concurrency() -> None:
