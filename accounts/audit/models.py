@@ -30,6 +30,8 @@ class Verb(models.TextChoices):
     KEY_REFUSED = "key_refused", _("API key rejected: IP address not allowed")
     IMPERSONATION_BEGAN = "impersonation_began", _("Impersonation started")
     IMPERSONATION_ENDED = "impersonation_ended", _("Impersonation ended")
+    IMPERSONATION_ACT = "impersonation_act", _("Request while impersonating")
+    IMPERSONATION_DENIED = "impersonation_denied", _("Request denied while impersonating")
     ADMIN_ACTION = "deed", _("Administrator action")
 
 

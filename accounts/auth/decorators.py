@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, resolve_url
 from django.views.decorators.http import require_POST
 
+from accounts.auth.impersonation import Access, impersonation, is_marked
 from accounts.auth.principals import Principal, principal_for_session
 from accounts.roles import Scope
 from common.errors import Conflict, Forbidden, LimitExceeded, NotFound
@@ -27,6 +28,7 @@ def team_member_required(scope: Scope | None = None) -> Callable[[PageView[P]], 
     """Decorate a view for signed-in members. The view gets their Principal, which has `scope`.
 
     Other visitors are redirected to the login page. Forbidden becomes the 403 page, NotFound the 404 page.
+    An impersonating administrator may read the page, unless the view is marked otherwise.
     """
 
     def decorate(view: PageView[P]) -> Callable[..., HttpResponseBase]:
@@ -48,7 +50,7 @@ def team_member_required(scope: Scope | None = None) -> Callable[[PageView[P]], 
             response.headers.setdefault("Cache-Control", "no-store, private")
             return response
 
-        return page
+        return page if is_marked(page) else impersonation(Access.READ)(page)
 
     return decorate
 
@@ -57,6 +59,7 @@ def team_action(back_to: str) -> Callable[[ActionView[P]], Callable[..., HttpRes
     """Decorate a POST view for signed-in members. Conflict and LimitExceeded redirect to `back_to` with the message."""
 
     def decorate(view: ActionView[P]) -> Callable[..., HttpResponseBase]:
+        @wraps(view)
         @wraps(view)
         def action(request: HttpRequest, principal: Principal, *args: Any, **kwargs: Any) -> HttpResponseBase:
             try:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.impersonation import Access, impersonation
 from accounts.auth.principals import Principal, is_in_networks
 from accounts.keys.forms import DEFAULT_SCOPES, KeyForm, ManagedKeyForm, NewKeyForm, RotateForm
 from accounts.keys.services import create_api_key, revoke_api_key, rotate_api_key, update_api_key
@@ -38,6 +39,7 @@ def api_keys(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     return _list(request, principal, form=_empty_form(principal), new_key=key, clear_text=clear_text, status=201)
 
 
+@impersonation(Access.NONE)
 @require_safe
 @team_member_required()
 def team_keys(request: HttpRequest, principal: Principal) -> HttpResponseBase:
@@ -46,6 +48,7 @@ def team_keys(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     return render(request, "accounts/api_keys_team.html", {"keys": _sorted(_visible(principal)), "sees_all": True})
 
 
+@impersonation(Access.NONE)
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required()
 def api_key(request: HttpRequest, principal: Principal, prefix: str) -> HttpResponseBase:
@@ -63,6 +66,7 @@ def api_key(request: HttpRequest, principal: Principal, prefix: str) -> HttpResp
     return redirect("api_key", prefix)
 
 
+@impersonation(Access.NONE)
 @require_POST
 @team_member_required()
 def rotate(request: HttpRequest, principal: Principal, prefix: str) -> HttpResponseBase:
@@ -84,6 +88,7 @@ def rotate(request: HttpRequest, principal: Principal, prefix: str) -> HttpRespo
     return render(request, "accounts/api_key_rotated.html", context, status=201)
 
 
+@impersonation(Access.NONE)
 @require_POST
 @team_member_required()
 def revoke(request: HttpRequest, principal: Principal, prefix: str) -> HttpResponseBase:

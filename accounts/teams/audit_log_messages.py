@@ -77,6 +77,9 @@ def messages_of_entry(entry: AuditEntry, names: EntryNames) -> list[str]:
     if entry.verb == Verb.KEY_REFUSED:
         params["key"] = names.keys.get(entry.row_id, "")
         return [_("The key “%(key)s” was rejected because the IP address is not allowed") % params]
+    if entry.verb == Verb.IMPERSONATION_ACT:
+        request = {name: str(new) for name, (_old, new) in entry.changes.items()}
+        return [_("%(who)s sent the request %(method)s %(path)s") % {**params, **request}]
     build = _MESSAGE_BUILDERS.get(entry.model)
     messages = list(build(entry, names, params)) if build else []
     if sharing := sharing_messages.sharing_message(entry, params["who"]):

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.impersonation import Access, impersonation
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict
@@ -92,6 +93,7 @@ def _items(batch: Batch, after: str) -> tuple[list[dict[str, Any]], str]:
     return rows, page.rows[-1].public_id if page.has_more else ""
 
 
+@impersonation(Access.WRITE)
 @require_POST
 @team_member_required(Scope.VIDEOS_WRITE)
 def cancel(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResponseBase:
@@ -101,6 +103,7 @@ def cancel(request: HttpRequest, principal: Principal, batch_id: str) -> HttpRes
     return redirect("batch", batch_id)
 
 
+@impersonation(Access.NONE)
 @require_safe
 @team_member_required(Scope.VIDEOS_READ)
 def results(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResponseBase:

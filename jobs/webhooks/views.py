@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.auth.decorators import team_member_required
+from accounts.auth.impersonation import Access, impersonation
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict, NotFound
@@ -25,6 +26,7 @@ _OVERLAP = timedelta(hours=24)
 _DELIVERIES_PER_PAGE = 30
 
 
+@impersonation(Access.NONE)
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required(Scope.WEBHOOKS_MANAGE)
 def webhooks(request: HttpRequest, principal: Principal) -> HttpResponseBase:
@@ -71,6 +73,7 @@ def _create(request: HttpRequest, principal: Principal, values: dict[str, Any]) 
     return _render_webhook(request, endpoint, secret=endpoint.secret, status=201)
 
 
+@impersonation(Access.NONE)
 @require_safe
 @team_member_required(Scope.WEBHOOKS_MANAGE)
 def webhook(request: HttpRequest, principal: Principal, webhook_id: str) -> HttpResponseBase:
@@ -78,6 +81,7 @@ def webhook(request: HttpRequest, principal: Principal, webhook_id: str) -> Http
     return _render_webhook(request, find_endpoint(principal.team, webhook_id))
 
 
+@impersonation(Access.NONE)
 @require_POST
 @team_member_required(Scope.WEBHOOKS_MANAGE)
 def webhook_action(request: HttpRequest, principal: Principal, webhook_id: str, action: str) -> HttpResponseBase:

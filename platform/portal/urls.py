@@ -1,10 +1,12 @@
 """URL configuration of the site, shared by `web` and `live` processes."""
 
+from allauth.account.views import logout
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts.auth import sso
+from accounts.auth.impersonation import Access, impersonation
 from portal.metrics.views import metrics
 from portal.web import health
 
@@ -14,6 +16,7 @@ urlpatterns = [
     path("health", health.health, name="health"),
     path("metrics", metrics, name="metrics"),
     path("accounts/oidc/<str:provider_id>/login/", sso.sign_in),
+    path("accounts/logout/", impersonation(Access.END)(logout)),
     path("accounts/", include("allauth.urls")),
     path("", include("jobs.webhooks.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),

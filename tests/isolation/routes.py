@@ -1,11 +1,17 @@
-"""Every URL of the site, and who may do what there. Add new URLs to `ROUTES`."""
+"""Every URL of the site, who may do what there, and what is allowed while a user is impersonated.
+
+Add new URLs to `ROUTES`. The first argument of each rule is what the view allows an impersonating administrator
+(`accounts.auth.impersonation.Access`): nothing, reading, or also other methods.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from accounts.auth.impersonation import Access
 from accounts.roles import Right, Scope
 
 # What a method requires of an authenticated caller: a scope, a right, or nothing.
@@ -18,11 +24,14 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 class Public:
     """Open without an account. It shows no data of a team or a person."""
 
+    impersonation: Access
+
 
 @dataclass(frozen=True)
 class SignedIn:
     """A page of a person, not of a team. Anonymous requests are redirected to the login. API keys do not open it."""
 
+    impersonation: Access
     # Whether the URL has the id of a person's row. Rows of another person respond like unknown ids.
     of_person: bool = False
 
@@ -31,6 +40,7 @@ class SignedIn:
 class Page:
     """A page of the current team: methods and what they require. Anonymous requests are redirected to the login."""
 
+    impersonation: Access
     needs: dict[str, Need] = field(default_factory=lambda: {"GET": None})
     # Whether the URL has the id of a team's row. Rows of another team respond like unknown ids.
     of_team: bool = False
@@ -44,6 +54,7 @@ class Page:
 class Api:
     """An endpoint of the API: methods with their scopes. Keys and browser sessions may use it."""
 
+    impersonation: Access
     needs: dict[str, Need]
     of_team: bool = False
     is_missing: bool = False
@@ -54,206 +65,216 @@ class Api:
 class Staff:
     """The administration site: only administrators may open it."""
 
+    impersonation: Access
+
 
 Rule = Public | SignedIn | Page | Api | Staff
 
 HOOKS, SHOW = Scope.WEBHOOKS_MANAGE, Scope.GALLERY_WRITE
+NONE, READ, WRITE, END = Access
+
+# Every page of the administration site.
+ADMINISTRATION = Staff(NONE)
 
 ROUTES: dict[str, Rule] = {
-    "v1/auth": Api({"GET": None}),
-    "v1/known": Api({"GET": None}),
-    "livez": Public(),
-    "readyz": Public(),
-    "health": Public(),
-    "metrics": Public(),  # on this machine; see tests/portal/test_metrics.py
-    "language": Public(),
-    "admin": Public(),  # redirects to admin/, which requires an administrator
-    "desk/stop-viewing": Public(),
-    "desk/announcements/<int:key>/dismiss": Public(),
+    "v1/auth": Api(NONE, {"GET": None}),
+    "v1/known": Api(NONE, {"GET": None}),
+    "livez": Public(READ),
+    "readyz": Public(READ),
+    "health": Public(READ),
+    "metrics": Public(READ),  # on this machine; see tests/portal/test_metrics.py
+    "language": Public(NONE),
+    "admin": Public(NONE),  # redirects to admin/, which requires an administrator
+    "desk/stop-viewing": Public(END),
+    "desk/announcements/<int:key>/dismiss": Public(WRITE),
     # The API
-    "v1/videos": Api({"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}),
-    "v1/videos/<str:video_id>": Api({"GET": Scope.VIDEOS_READ, "DELETE": Scope.VIDEOS_DELETE}, of_team=True),
-    "v1/videos/<str:video_id>/content": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
-    "v1/videos/<str:video_id>/events": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
-    "v1/videos/<str:video_id>/cancel": Api({"POST": Scope.VIDEOS_WRITE}, of_team=True),
-    "v1/videos/quote": Api({"POST": Scope.VIDEOS_WRITE}),
-    "v1/videos/<str:video_id>/remix": Api({"POST": Scope.VIDEOS_WRITE}, of_team=True),
-    "v1/models": Api({"GET": Scope.VIDEOS_READ}),
-    "v1/presets": Api({"GET": Scope.VIDEOS_READ}),
-    "v1/generate": Api({"POST": Scope.VIDEOS_WRITE}),
-    "generate": Api({"POST": Scope.VIDEOS_WRITE}),
+    "v1/videos": Api(NONE, {"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}),
+    "v1/videos/<str:video_id>": Api(NONE, {"GET": Scope.VIDEOS_READ, "DELETE": Scope.VIDEOS_DELETE}, of_team=True),
+    "v1/videos/<str:video_id>/content": Api(READ, {"GET": Scope.VIDEOS_READ}, of_team=True),
+    "v1/videos/<str:video_id>/events": Api(READ, {"GET": Scope.VIDEOS_READ}, of_team=True),
+    "v1/videos/<str:video_id>/cancel": Api(NONE, {"POST": Scope.VIDEOS_WRITE}, of_team=True),
+    "v1/videos/quote": Api(NONE, {"POST": Scope.VIDEOS_WRITE}),
+    "v1/videos/<str:video_id>/remix": Api(NONE, {"POST": Scope.VIDEOS_WRITE}, of_team=True),
+    "v1/models": Api(NONE, {"GET": Scope.VIDEOS_READ}),
+    "v1/presets": Api(NONE, {"GET": Scope.VIDEOS_READ}),
+    "v1/generate": Api(NONE, {"POST": Scope.VIDEOS_WRITE}),
+    "generate": Api(NONE, {"POST": Scope.VIDEOS_WRITE}),
     # The compatible APIs of other services
-    "replicate/v1/predictions": Api({"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}),
-    "replicate/v1/predictions/<str:video_id>": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
-    "replicate/v1/predictions/<str:video_id>/cancel": Api({"POST": Scope.VIDEOS_WRITE}, of_team=True),
-    "replicate/v1/models": Api({"GET": Scope.VIDEOS_READ}),
-    "replicate/v1/models/<str:owner>/<str:name>": Api({"GET": Scope.VIDEOS_READ}),
-    "replicate/v1/models/<str:owner>/<str:name>/predictions": Api({"POST": Scope.VIDEOS_WRITE}),
-    "replicate/v1/models/<str:owner>/<str:name>/versions": Api({"GET": Scope.VIDEOS_READ}),
-    "replicate/v1/models/<str:owner>/<str:name>/versions/<str:version_id>": Api({"GET": Scope.VIDEOS_READ}),
-    "replicate/v1/files": Api({"GET": Scope.VIDEOS_WRITE, "POST": Scope.VIDEOS_WRITE}),
+    "replicate/v1/predictions": Api(NONE, {"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}),
+    "replicate/v1/predictions/<str:video_id>": Api(NONE, {"GET": Scope.VIDEOS_READ}, of_team=True),
+    "replicate/v1/predictions/<str:video_id>/cancel": Api(NONE, {"POST": Scope.VIDEOS_WRITE}, of_team=True),
+    "replicate/v1/models": Api(NONE, {"GET": Scope.VIDEOS_READ}),
+    "replicate/v1/models/<str:owner>/<str:name>": Api(NONE, {"GET": Scope.VIDEOS_READ}),
+    "replicate/v1/models/<str:owner>/<str:name>/predictions": Api(NONE, {"POST": Scope.VIDEOS_WRITE}),
+    "replicate/v1/models/<str:owner>/<str:name>/versions": Api(NONE, {"GET": Scope.VIDEOS_READ}),
+    "replicate/v1/models/<str:owner>/<str:name>/versions/<str:version_id>": Api(NONE, {"GET": Scope.VIDEOS_READ}),
+    "replicate/v1/files": Api(NONE, {"GET": Scope.VIDEOS_WRITE, "POST": Scope.VIDEOS_WRITE}),
     # is_missing: the first caller deletes it, and no rollback restores a file.
     "replicate/v1/files/<str:file_id>": Api(
-        {"GET": Scope.VIDEOS_WRITE, "DELETE": Scope.VIDEOS_WRITE}, of_team=True, is_missing=True
+        NONE, {"GET": Scope.VIDEOS_WRITE, "DELETE": Scope.VIDEOS_WRITE}, of_team=True, is_missing=True
     ),
-    "replicate/v1/webhooks/default/secret": Api({"GET": HOOKS}),
-    "replicate/v1/<path:rest>": Public(),  # nothing
-    "fal/queue/<str:owner>/<str:name>/requests/<str:video_id>": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
-    "fal/queue/<str:owner>/<str:name>/requests/<str:video_id>/status": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
-    "fal/queue/<str:owner>/<str:name>/requests/<str:video_id>/cancel": Api({"PUT": Scope.VIDEOS_WRITE}, of_team=True),
-    "fal/queue/<path:application>": Api({"POST": Scope.VIDEOS_WRITE}),
-    "fal/<path:application>": Api({"POST": Scope.VIDEOS_WRITE}),
-    "v1/openapi.json": Public(),
-    "docs": Public(),
-    "docs/errors": Public(),
-    "docs/<slug:slug>": Public(),
+    "replicate/v1/webhooks/default/secret": Api(NONE, {"GET": HOOKS}),
+    "replicate/v1/<path:rest>": Public(NONE),  # nothing
+    "fal/queue/<str:owner>/<str:name>/requests/<str:video_id>": Api(NONE, {"GET": Scope.VIDEOS_READ}, of_team=True),
+    "fal/queue/<str:owner>/<str:name>/requests/<str:video_id>/status": Api(
+        NONE, {"GET": Scope.VIDEOS_READ}, of_team=True
+    ),
+    "fal/queue/<str:owner>/<str:name>/requests/<str:video_id>/cancel": Api(
+        NONE, {"PUT": Scope.VIDEOS_WRITE}, of_team=True
+    ),
+    "fal/queue/<path:application>": Api(NONE, {"POST": Scope.VIDEOS_WRITE}),
+    "fal/<path:application>": Api(NONE, {"POST": Scope.VIDEOS_WRITE}),
+    "v1/openapi.json": Public(READ),
+    "docs": Public(READ),
+    "docs/errors": Public(READ),
+    "docs/<slug:slug>": Public(READ),
     # Pages of a team
-    "": Page({"GET": None, "POST": Scope.VIDEOS_WRITE}),
-    "price": Page({"GET": Scope.VIDEOS_WRITE}),
-    "history": Page({"GET": Scope.VIDEOS_READ}),
-    "history/running": Page({"GET": Scope.VIDEOS_READ}),
-    "videos/<str:video_id>": Page({"GET": Scope.VIDEOS_READ}, of_team=True),
-    "videos/<str:video_id>/live": Page({"GET": Scope.VIDEOS_READ}, of_team=True),
-    "videos/<str:video_id>/picture": Page({"GET": Scope.VIDEOS_READ}, of_team=True),
-    "videos/<str:video_id>/cancel": Page({"POST": Scope.VIDEOS_WRITE}, of_team=True),
-    "videos/<str:video_id>/delete": Page({"POST": Scope.VIDEOS_DELETE}, of_team=True),
-    "api-keys": Page({"GET": None, "POST": Right.MAKE_KEYS}),
-    "api-keys/team": Page({"GET": Right.MANAGE_KEYS}),
-    "api-keys/<slug:prefix>": Page({"GET": Right.MANAGE_KEYS, "POST": Right.MANAGE_KEYS}, of_team=True),
+    "": Page(READ, {"GET": None, "POST": Scope.VIDEOS_WRITE}),
+    "price": Page(READ, {"GET": Scope.VIDEOS_WRITE}),
+    "history": Page(READ, {"GET": Scope.VIDEOS_READ}),
+    "history/running": Page(READ, {"GET": Scope.VIDEOS_READ}),
+    "videos/<str:video_id>": Page(READ, {"GET": Scope.VIDEOS_READ}, of_team=True),
+    "videos/<str:video_id>/live": Page(READ, {"GET": Scope.VIDEOS_READ}, of_team=True),
+    "videos/<str:video_id>/picture": Page(READ, {"GET": Scope.VIDEOS_READ}, of_team=True),
+    "videos/<str:video_id>/cancel": Page(WRITE, {"POST": Scope.VIDEOS_WRITE}, of_team=True),
+    "videos/<str:video_id>/delete": Page(READ, {"POST": Scope.VIDEOS_DELETE}, of_team=True),
+    "api-keys": Page(READ, {"GET": None, "POST": Right.MAKE_KEYS}),
+    "api-keys/team": Page(NONE, {"GET": Right.MANAGE_KEYS}),
+    "api-keys/<slug:prefix>": Page(NONE, {"GET": Right.MANAGE_KEYS, "POST": Right.MANAGE_KEYS}, of_team=True),
     # Only for the creator: this one is the owner's.
-    "api-keys/<slug:prefix>/rotate": Page({"POST": Right.MAKE_KEYS}, of_team=True, right=Right.OWN_TEAM),
-    "api-keys/<slug:prefix>/revoke": Page({"POST": Right.MANAGE_KEYS}, of_team=True),
-    "v1/usage": Api({"GET": Scope.USAGE_READ}),
-    "v1/limits": Api({"GET": Scope.USAGE_READ}),
-    "v1/webhooks": Api({"GET": HOOKS, "POST": HOOKS}),
-    "v1/webhooks/job-secret": Api({"GET": HOOKS}),
-    "v1/webhooks/<str:webhook_id>": Api({"GET": HOOKS, "PATCH": HOOKS, "DELETE": HOOKS}, of_team=True),
-    "v1/webhooks/<str:webhook_id>/rotate": Api({"POST": HOOKS}, of_team=True),
-    "v1/webhooks/<str:webhook_id>/ping": Api({"POST": HOOKS}, of_team=True),
-    "v1/webhooks/<str:webhook_id>/deliveries": Api({"GET": HOOKS}, of_team=True),
-    "v1/webhooks/<str:webhook_id>/deliveries/<str:delivery_id>/redeliver": Api({"POST": HOOKS}, of_team=True),
-    "v1/gallery": Api({"GET": Scope.VIDEOS_READ, "POST": SHOW}),
+    "api-keys/<slug:prefix>/rotate": Page(NONE, {"POST": Right.MAKE_KEYS}, of_team=True, right=Right.OWN_TEAM),
+    "api-keys/<slug:prefix>/revoke": Page(NONE, {"POST": Right.MANAGE_KEYS}, of_team=True),
+    "v1/usage": Api(NONE, {"GET": Scope.USAGE_READ}),
+    "v1/limits": Api(NONE, {"GET": Scope.USAGE_READ}),
+    "v1/webhooks": Api(NONE, {"GET": HOOKS, "POST": HOOKS}),
+    "v1/webhooks/job-secret": Api(NONE, {"GET": HOOKS}),
+    "v1/webhooks/<str:webhook_id>": Api(NONE, {"GET": HOOKS, "PATCH": HOOKS, "DELETE": HOOKS}, of_team=True),
+    "v1/webhooks/<str:webhook_id>/rotate": Api(NONE, {"POST": HOOKS}, of_team=True),
+    "v1/webhooks/<str:webhook_id>/ping": Api(NONE, {"POST": HOOKS}, of_team=True),
+    "v1/webhooks/<str:webhook_id>/deliveries": Api(NONE, {"GET": HOOKS}, of_team=True),
+    "v1/webhooks/<str:webhook_id>/deliveries/<str:delivery_id>/redeliver": Api(NONE, {"POST": HOOKS}, of_team=True),
+    "v1/gallery": Api(NONE, {"GET": Scope.VIDEOS_READ, "POST": SHOW}),
     "v1/gallery/<str:publication_id>": Api(
-        {"GET": Scope.VIDEOS_READ, "PATCH": SHOW, "DELETE": SHOW}, of_team=True, right=Right.CURATE_GALLERY
+        NONE, {"GET": Scope.VIDEOS_READ, "PATCH": SHOW, "DELETE": SHOW}, of_team=True, right=Right.CURATE_GALLERY
     ),
     "v1/gallery/<str:publication_id>/favourite": Api(
-        {"PUT": Scope.VIDEOS_READ, "DELETE": Scope.VIDEOS_READ}, of_team=True
+        NONE, {"PUT": Scope.VIDEOS_READ, "DELETE": Scope.VIDEOS_READ}, of_team=True
     ),
-    "v1/collections": Api({"GET": Scope.VIDEOS_READ, "POST": SHOW}, right=Right.CURATE_GALLERY),
+    "v1/collections": Api(NONE, {"GET": Scope.VIDEOS_READ, "POST": SHOW}, right=Right.CURATE_GALLERY),
     "v1/collections/<str:collection_id>": Api(
-        {"GET": Scope.VIDEOS_READ, "PATCH": SHOW, "DELETE": SHOW}, of_team=True, right=Right.CURATE_GALLERY
+        NONE, {"GET": Scope.VIDEOS_READ, "PATCH": SHOW, "DELETE": SHOW}, of_team=True, right=Right.CURATE_GALLERY
     ),
     "v1/collections/<str:collection_id>/publications/<str:publication_id>": Api(
-        {"PUT": SHOW, "DELETE": SHOW}, of_team=True, right=Right.CURATE_GALLERY
+        NONE, {"PUT": SHOW, "DELETE": SHOW}, of_team=True, right=Right.CURATE_GALLERY
     ),
-    "v1/share-links": Api({"GET": SHOW, "POST": SHOW}),
-    "v1/share-links/<str:link_id>": Api({"DELETE": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
-    "v1/batches": Api({"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}),
-    "v1/batches/<str:batch_id>": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
-    "v1/batches/<str:batch_id>/items": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
-    "v1/batches/<str:batch_id>/cancel": Api({"POST": Scope.VIDEOS_WRITE}, of_team=True),
-    "v1/batches/<str:batch_id>/results": Api({"GET": Scope.VIDEOS_READ}, of_team=True),
-    "batches": Page({"GET": Scope.VIDEOS_READ}),
-    "batches/<str:batch_id>": Page({"GET": Scope.VIDEOS_READ}, of_team=True),
-    "batches/<str:batch_id>/cancel": Page({"POST": Scope.VIDEOS_WRITE}, of_team=True),
-    "batches/<str:batch_id>/results": Page({"GET": Scope.VIDEOS_READ}, of_team=True),
-    "webhooks": Page({"GET": HOOKS, "POST": HOOKS}),
-    "webhooks/<str:webhook_id>": Page({"GET": HOOKS}, of_team=True),
-    "webhooks/<str:webhook_id>/<slug:action>": Page({"POST": HOOKS}, of_team=True),
-    "gallery": Page({"GET": Scope.VIDEOS_READ}),
-    "gallery/collections": Page({"GET": Scope.VIDEOS_READ, "POST": SHOW}, right=Right.CURATE_GALLERY),
-    "gallery/collections/new": Page({"GET": Right.CURATE_GALLERY}, right=Right.CURATE_GALLERY),
+    "v1/share-links": Api(NONE, {"GET": SHOW, "POST": SHOW}),
+    "v1/share-links/<str:link_id>": Api(NONE, {"DELETE": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
+    "v1/batches": Api(NONE, {"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}),
+    "v1/batches/<str:batch_id>": Api(NONE, {"GET": Scope.VIDEOS_READ}, of_team=True),
+    "v1/batches/<str:batch_id>/items": Api(NONE, {"GET": Scope.VIDEOS_READ}, of_team=True),
+    "v1/batches/<str:batch_id>/cancel": Api(NONE, {"POST": Scope.VIDEOS_WRITE}, of_team=True),
+    "v1/batches/<str:batch_id>/results": Api(NONE, {"GET": Scope.VIDEOS_READ}, of_team=True),
+    "batches": Page(READ, {"GET": Scope.VIDEOS_READ}),
+    "batches/<str:batch_id>": Page(READ, {"GET": Scope.VIDEOS_READ}, of_team=True),
+    "batches/<str:batch_id>/cancel": Page(WRITE, {"POST": Scope.VIDEOS_WRITE}, of_team=True),
+    "batches/<str:batch_id>/results": Page(NONE, {"GET": Scope.VIDEOS_READ}, of_team=True),
+    "webhooks": Page(NONE, {"GET": HOOKS, "POST": HOOKS}),
+    "webhooks/<str:webhook_id>": Page(NONE, {"GET": HOOKS}, of_team=True),
+    "webhooks/<str:webhook_id>/<slug:action>": Page(NONE, {"POST": HOOKS}, of_team=True),
+    "gallery": Page(READ, {"GET": Scope.VIDEOS_READ}),
+    "gallery/collections": Page(READ, {"GET": Scope.VIDEOS_READ, "POST": SHOW}, right=Right.CURATE_GALLERY),
+    "gallery/collections/new": Page(READ, {"GET": Right.CURATE_GALLERY}, right=Right.CURATE_GALLERY),
     "gallery/collections/<str:collection_id>/edit": Page(
-        {"GET": Right.CURATE_GALLERY, "POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY
+        READ, {"GET": Right.CURATE_GALLERY, "POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY
     ),
     "gallery/collections/<str:collection_id>/delete": Page(
-        {"GET": Right.CURATE_GALLERY, "POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY
+        READ, {"GET": Right.CURATE_GALLERY, "POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY
     ),
-    "gallery/sharing": Page({"GET": SHOW}),
-    "gallery/sharing/public-page": Page({"POST": Right.CURATE_GALLERY}),
-    "gallery/share/<str:target_id>": Page({"GET": SHOW, "POST": SHOW}, of_team=True),
-    "gallery/links/<str:link_id>/revoke": Page({"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
-    "gallery/publish/<str:video_id>": Page({"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
-    "gallery/<str:publication_id>": Page({"GET": Scope.VIDEOS_READ}, of_team=True),
-    "gallery/<str:publication_id>/edit": Page({"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
-    "gallery/<str:publication_id>/unpublish": Page({"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
-    "gallery/<str:publication_id>/favourite": Page({"POST": Scope.VIDEOS_READ}, of_team=True),
-    "gallery/<str:publication_id>/collections": Page({"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
+    "gallery/sharing": Page(NONE, {"GET": SHOW}),
+    "gallery/sharing/public-page": Page(NONE, {"POST": Right.CURATE_GALLERY}),
+    "gallery/share/<str:target_id>": Page(NONE, {"GET": SHOW, "POST": SHOW}, of_team=True),
+    "gallery/links/<str:link_id>/revoke": Page(NONE, {"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
+    "gallery/publish/<str:video_id>": Page(READ, {"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
+    "gallery/<str:publication_id>": Page(READ, {"GET": Scope.VIDEOS_READ}, of_team=True),
+    "gallery/<str:publication_id>/edit": Page(READ, {"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
+    "gallery/<str:publication_id>/unpublish": Page(READ, {"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
+    "gallery/<str:publication_id>/favourite": Page(READ, {"POST": Scope.VIDEOS_READ}, of_team=True),
+    "gallery/<str:publication_id>/collections": Page(READ, {"POST": SHOW}, of_team=True, right=Right.CURATE_GALLERY),
     # What a team shows to anyone who has the URL
-    "s/<str:token>": Public(),
-    "s/<str:token>/<str:video_id>": Public(),
-    "s/<str:token>/<str:video_id>/content": Public(),
-    "g/<slug:slug>": Public(),
-    "g/<slug:slug>/<str:video_id>": Public(),
-    "g/<slug:slug>/<str:video_id>/content": Public(),
+    "s/<str:token>": Public(NONE),
+    "s/<str:token>/<str:video_id>": Public(NONE),
+    "s/<str:token>/<str:video_id>/content": Public(NONE),
+    "g/<slug:slug>": Public(NONE),
+    "g/<slug:slug>/<str:video_id>": Public(NONE),
+    "g/<slug:slug>/<str:video_id>/content": Public(NONE),
     # The team itself
-    "team": Page({"GET": None, "POST": Right.MANAGE_MEMBERS}),
-    "team/invitations/<int:invitation_id>/resend": Page({"POST": Right.MANAGE_MEMBERS}, of_team=True),
-    "team/invitations/<int:invitation_id>/withdraw": Page({"POST": Right.MANAGE_MEMBERS}, of_team=True),
-    "team/members/<int:user_id>": Page({"GET": Right.MANAGE_MEMBERS, "POST": Right.MANAGE_MEMBERS}, of_team=True),
-    "team/members/<int:user_id>/remove": Page({"POST": Right.MANAGE_MEMBERS}, of_team=True),
-    "team/log": Page({"GET": Right.SEE_AUDIT_LOG}),
-    "team/leave": Page({"POST": None}),
-    "team/new": Page({"GET": None, "POST": None}),
-    "team/switch": Page({"POST": None}, is_missing=True),
-    "team/settings": Page({"GET": Right.MANAGE_TEAM, "POST": Right.MANAGE_TEAM}),
-    "team/hand-over": Page({"POST": Right.OWN_TEAM}, is_missing=True),
-    "team/close": Page({"POST": Right.OWN_TEAM}),
-    "team/keep": Page({"POST": Right.OWN_TEAM}),
-    "join/<str:secret>": Public(),
-    "docs/roles": Public(),
-    "usage": Page({"GET": Scope.USAGE_READ}),
-    "usage.csv": Page({"GET": Scope.USAGE_READ}),
-    "usage/notices/<str:key>/dismiss": Page({"POST": None}, is_missing=True),
+    "team": Page(READ, {"GET": None, "POST": Right.MANAGE_MEMBERS}),
+    "team/invitations/<int:invitation_id>/resend": Page(NONE, {"POST": Right.MANAGE_MEMBERS}, of_team=True),
+    "team/invitations/<int:invitation_id>/withdraw": Page(NONE, {"POST": Right.MANAGE_MEMBERS}, of_team=True),
+    "team/members/<int:user_id>": Page(NONE, {"GET": Right.MANAGE_MEMBERS, "POST": Right.MANAGE_MEMBERS}, of_team=True),
+    "team/members/<int:user_id>/remove": Page(NONE, {"POST": Right.MANAGE_MEMBERS}, of_team=True),
+    "team/log": Page(READ, {"GET": Right.SEE_AUDIT_LOG}),
+    "team/leave": Page(NONE, {"POST": None}),
+    "team/new": Page(READ, {"GET": None, "POST": None}),
+    "team/switch": Page(WRITE, {"POST": None}, is_missing=True),
+    "team/settings": Page(READ, {"GET": Right.MANAGE_TEAM, "POST": Right.MANAGE_TEAM}),
+    "team/hand-over": Page(NONE, {"POST": Right.OWN_TEAM}, is_missing=True),
+    "team/close": Page(NONE, {"POST": Right.OWN_TEAM}),
+    "team/keep": Page(NONE, {"POST": Right.OWN_TEAM}),
+    "join/<str:secret>": Public(NONE),
+    "docs/roles": Public(READ),
+    "usage": Page(READ, {"GET": Scope.USAGE_READ}),
+    "usage.csv": Page(NONE, {"GET": Scope.USAGE_READ}),
+    "usage/notices/<str:key>/dismiss": Page(READ, {"POST": None}, is_missing=True),
     # Pages of a person
-    "account/data": SignedIn(),
-    "account/data/export": SignedIn(),
-    "account/data/<uuid:export_id>": SignedIn(of_person=True),
-    "account": SignedIn(),
-    "account/sessions/<int:session_id>/end": SignedIn(of_person=True),
-    "account/close": SignedIn(),
-    "account/closed": Public(),
+    "account/data": SignedIn(NONE),
+    "account/data/export": SignedIn(NONE),
+    "account/data/<uuid:export_id>": SignedIn(NONE, of_person=True),
+    "account": SignedIn(NONE),
+    "account/sessions/<int:session_id>/end": SignedIn(NONE, of_person=True),
+    "account/close": SignedIn(NONE),
+    "account/closed": Public(NONE),
     # allauth
-    "accounts/login/": Public(),
-    "accounts/logout/": Public(),
-    "accounts/inactive/": Public(),
-    "accounts/signup/": Public(),
-    "accounts/reauthenticate/": SignedIn(),
-    "accounts/email/": SignedIn(),
-    "accounts/confirm-email/": Public(),
-    "accounts/password/change/": SignedIn(),
-    "accounts/password/set/": SignedIn(),
-    "accounts/password/reset/": Public(),
-    "accounts/password/reset/done/": Public(),
-    "accounts/password/reset/key/done/": Public(),
-    "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": Public(),
-    "accounts/login/code/confirm/": Public(),
-    "accounts/2fa/": SignedIn(),
-    "accounts/2fa/authenticate/": Public(),
-    "accounts/2fa/reauthenticate/": SignedIn(),
-    "accounts/2fa/totp/activate/": SignedIn(),
-    "accounts/2fa/totp/deactivate/": SignedIn(),
-    "accounts/2fa/recovery-codes/": SignedIn(),
-    "accounts/2fa/recovery-codes/generate/": SignedIn(),
-    "accounts/2fa/recovery-codes/download/": SignedIn(),
-    "accounts/2fa/webauthn/": SignedIn(),
-    "accounts/2fa/webauthn/add/": SignedIn(),
-    "accounts/2fa/webauthn/reauthenticate/": SignedIn(),
-    "accounts/2fa/webauthn/keys/<int:pk>/remove/": SignedIn(of_person=True),
-    "accounts/2fa/webauthn/keys/<int:pk>/edit/": SignedIn(of_person=True),
-    "accounts/2fa/webauthn/login/": Public(),
-    "accounts/3rdparty/": SignedIn(),
-    "accounts/3rdparty/login/cancelled/": Public(),
-    "accounts/3rdparty/login/error/": Public(),
-    "accounts/3rdparty/signup/": Public(),
-    "accounts/social/login/cancelled/": Public(),
-    "accounts/social/login/error/": Public(),
-    "accounts/social/signup/": Public(),
-    "accounts/social/connections/": Public(),
-    "accounts/oidc/<str:provider_id>/login/": Public(),
-    "accounts/oidc/^(?P<provider_id>[^/]+)/login/": Public(),
-    "accounts/oidc/^(?P<provider_id>[^/]+)/login/callback/": Public(),
-    "accounts/sessions/": SignedIn(),
+    "accounts/login/": Public(NONE),
+    "accounts/logout/": Public(END),
+    "accounts/inactive/": Public(NONE),
+    "accounts/signup/": Public(NONE),
+    "accounts/reauthenticate/": SignedIn(NONE),
+    "accounts/email/": SignedIn(NONE),
+    "accounts/confirm-email/": Public(NONE),
+    "accounts/password/change/": SignedIn(NONE),
+    "accounts/password/set/": SignedIn(NONE),
+    "accounts/password/reset/": Public(NONE),
+    "accounts/password/reset/done/": Public(NONE),
+    "accounts/password/reset/key/done/": Public(NONE),
+    "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": Public(NONE),
+    "accounts/login/code/confirm/": Public(NONE),
+    "accounts/2fa/": SignedIn(NONE),
+    "accounts/2fa/authenticate/": Public(NONE),
+    "accounts/2fa/reauthenticate/": SignedIn(NONE),
+    "accounts/2fa/totp/activate/": SignedIn(NONE),
+    "accounts/2fa/totp/deactivate/": SignedIn(NONE),
+    "accounts/2fa/recovery-codes/": SignedIn(NONE),
+    "accounts/2fa/recovery-codes/generate/": SignedIn(NONE),
+    "accounts/2fa/recovery-codes/download/": SignedIn(NONE),
+    "accounts/2fa/webauthn/": SignedIn(NONE),
+    "accounts/2fa/webauthn/add/": SignedIn(NONE),
+    "accounts/2fa/webauthn/reauthenticate/": SignedIn(NONE),
+    "accounts/2fa/webauthn/keys/<int:pk>/remove/": SignedIn(NONE, of_person=True),
+    "accounts/2fa/webauthn/keys/<int:pk>/edit/": SignedIn(NONE, of_person=True),
+    "accounts/2fa/webauthn/login/": Public(NONE),
+    "accounts/3rdparty/": SignedIn(NONE),
+    "accounts/3rdparty/login/cancelled/": Public(NONE),
+    "accounts/3rdparty/login/error/": Public(NONE),
+    "accounts/3rdparty/signup/": Public(NONE),
+    "accounts/social/login/cancelled/": Public(NONE),
+    "accounts/social/login/error/": Public(NONE),
+    "accounts/social/signup/": Public(NONE),
+    "accounts/social/connections/": Public(NONE),
+    "accounts/oidc/<str:provider_id>/login/": Public(NONE),
+    "accounts/oidc/^(?P<provider_id>[^/]+)/login/": Public(NONE),
+    "accounts/oidc/^(?P<provider_id>[^/]+)/login/callback/": Public(NONE),
+    "accounts/sessions/": SignedIn(NONE),
 }
 
 # Query strings with ids of the owner's team, which are tested in addition to the plain URL.
@@ -269,15 +290,27 @@ QUERIES = {
 }
 
 
+def all_views() -> dict[str, Callable[..., Any]]:
+    """Return the view of every URL of the URL configuration, by the URL as its patterns are written.
+
+    Of several patterns with the same URL the first one counts, as in Django.
+    """
+    return dict(reversed(list(_walk(get_resolver().url_patterns))))
+
+
 def all_routes() -> list[str]:
-    """Return every URL of the URL configuration, as its patterns are written."""
-    return [route for route in _walk(get_resolver().url_patterns) if not route.startswith("admin/")]
+    """Return every URL of the URL configuration outside the administration site."""
+    return [route for route in all_views() if not route.startswith("admin/")]
 
 
-def _walk(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[str]:
+def rule_of(route: str) -> Rule:
+    return ADMINISTRATION if route.startswith("admin/") else ROUTES[route]
+
+
+def _walk(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
     for pattern in patterns:
         route = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
             yield from _walk(pattern.url_patterns, route)
         else:
-            yield route
+            yield route, pattern.callback

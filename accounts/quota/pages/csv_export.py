@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from accounts.auth.decorators import team_member_required
+from accounts.auth.impersonation import Access, impersonation
 from accounts.auth.principals import Principal
 from accounts.models import ApiKey, User
 from accounts.quota import selectors
@@ -29,6 +30,7 @@ _FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 _BYTE_ORDER_MARK = "\ufeff"
 
 
+@impersonation(Access.NONE)
 @require_safe
 @team_member_required(Scope.USAGE_READ)
 def usage_csv(request: HttpRequest, principal: Principal) -> HttpResponseBase:

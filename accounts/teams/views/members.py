@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts.auth.decorators import team_action, team_member_required
+from accounts.auth.impersonation import Access, impersonation
 from accounts.auth.principals import Principal
 from accounts.models import Invitation, Membership
 from accounts.roles import Right, Role
@@ -37,6 +38,7 @@ def team(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     return _page(request, principal, form, status=422)
 
 
+@impersonation(Access.NONE)
 @team_action(back_to="team")
 def resend(request: HttpRequest, principal: Principal, invitation_id: int) -> HttpResponseBase:
     principal.require_right(Right.MANAGE_MEMBERS)
@@ -44,6 +46,7 @@ def resend(request: HttpRequest, principal: Principal, invitation_id: int) -> Ht
     return _send_and_redirect(request, invitation, secret)
 
 
+@impersonation(Access.NONE)
 @team_action(back_to="team")
 def withdraw(request: HttpRequest, principal: Principal, invitation_id: int) -> HttpResponseBase:
     principal.require_right(Right.MANAGE_MEMBERS)
@@ -52,6 +55,7 @@ def withdraw(request: HttpRequest, principal: Principal, invitation_id: int) -> 
     return redirect("team")
 
 
+@impersonation(Access.NONE)
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required()
 def member(request: HttpRequest, principal: Principal, user_id: int) -> HttpResponseBase:
@@ -75,6 +79,7 @@ def member(request: HttpRequest, principal: Principal, user_id: int) -> HttpResp
     return render(request, "teams/member.html", context, status=422 if form.is_bound else 200)
 
 
+@impersonation(Access.NONE)
 @team_action(back_to="team")
 def remove(request: HttpRequest, principal: Principal, user_id: int) -> HttpResponseBase:
     principal.require_right(Right.MANAGE_MEMBERS)
@@ -84,6 +89,7 @@ def remove(request: HttpRequest, principal: Principal, user_id: int) -> HttpResp
     return redirect("team")
 
 
+@impersonation(Access.NONE)
 @team_action(back_to="team")
 def leave(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     members.leave_team(team=principal.team, user=principal.user)

@@ -4,9 +4,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from accounts.auth.impersonation import Access, impersonation
 from accounts.roles import RIGHTS_OF_ROLE, SCOPES_OF_ROLE, Right, Role, Scope
 
 
+@impersonation(Access.READ)
 @require_safe
 def roles(request: HttpRequest) -> HttpResponse:
     """Show the table. It is public, since it contains nothing of any team."""

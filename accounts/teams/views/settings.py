@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts.auth.decorators import team_action, team_member_required
+from accounts.auth.impersonation import Access, impersonation
 from accounts.auth.principals import Principal
 from accounts.models import Team
 from accounts.roles import Right
@@ -18,6 +19,7 @@ from accounts.teams.forms import NewTeamForm, SettingsForm, TeamDeletionForm
 from common.errors import Conflict, NotFound
 
 
+@impersonation(Access.WRITE)
 @team_action(back_to="create")
 def switch(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """Make another of the user's teams the current one. Raises NotFound for all other teams."""
@@ -64,6 +66,7 @@ def settings(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     return redirect("team_settings")
 
 
+@impersonation(Access.NONE)
 @team_action(back_to="team_settings")
 def transfer_ownership(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     principal.require_right(Right.OWN_TEAM)
@@ -76,6 +79,7 @@ def transfer_ownership(request: HttpRequest, principal: Principal) -> HttpRespon
     return redirect("team")
 
 
+@impersonation(Access.NONE)
 @team_action(back_to="team_settings")
 def schedule_deletion(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """Start the grace period, if the typed name is correct."""
@@ -87,6 +91,7 @@ def schedule_deletion(request: HttpRequest, principal: Principal) -> HttpRespons
     return redirect("team_settings")
 
 
+@impersonation(Access.NONE)
 @team_action(back_to="team")
 def cancel_deletion(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     services.cancel_deletion(team=principal.team, actor=principal.user)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.impersonation import Access, impersonation
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict
@@ -26,6 +27,7 @@ from jobs.models import Job
 _PAGE_SIZE = 50
 
 
+@impersonation(Access.NONE)
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required(Scope.GALLERY_WRITE)
 def share(request: HttpRequest, principal: Principal, target_id: str) -> HttpResponseBase:
@@ -50,6 +52,7 @@ def share(request: HttpRequest, principal: Principal, target_id: str) -> HttpRes
     return _dialog(request, principal, target, created_link=created_link, status=201)
 
 
+@impersonation(Access.NONE)
 @require_POST
 @team_member_required(Scope.GALLERY_WRITE)
 def revoke(request: HttpRequest, principal: Principal, link_id: str) -> HttpResponseBase:
@@ -63,6 +66,7 @@ def revoke(request: HttpRequest, principal: Principal, link_id: str) -> HttpResp
     return redirect("sharing")
 
 
+@impersonation(Access.NONE)
 @require_safe
 @team_member_required(Scope.GALLERY_WRITE)
 def sharing(request: HttpRequest, principal: Principal) -> HttpResponseBase:
@@ -79,6 +83,7 @@ def sharing(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     return render(request, "galleries/share_links.html", context)
 
 
+@impersonation(Access.NONE)
 @require_POST
 @team_member_required(Scope.GALLERY_WRITE)
 def public_page(request: HttpRequest, principal: Principal) -> HttpResponseBase:

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from accounts import tenancy
+from accounts.auth.impersonation import Access, deny, impersonation, impersonator_of
 from accounts.auth.principals import Principal
 from accounts.models import Team
 from accounts.roles import Scope
@@ -27,7 +28,7 @@ from jobs.api.validation import validate
 from jobs.models import Job
 from jobs.storage.file_responses import download_filename, file_response, storage_redirect
 from jobs.storage.signed_urls import verify_token
-from jobs.videos.renditions import SPRITESHEET, VARIANTS, VIDEO, sprite_sheet_of, variant_key
+from jobs.videos.renditions import GIF, SPRITESHEET, VARIANTS, VIDEO, sprite_sheet_of, variant_key
 from jobs.videos.selectors import find_video
 
 
@@ -55,6 +56,7 @@ _DESCRIPTION = """
 """
 
 
+@impersonation(Access.READ)  # the videos on pages
 class ContentView(APIView):
     exempt_sessions_from_throttling = True
     content_negotiation_class = IgnoreAccept
@@ -84,6 +86,8 @@ class ContentView(APIView):
     def get(self, request: Request, video_id: str) -> HttpResponseBase:
         query = validate(ContentQuerySerializer, request.query_params)
         job, seconds_left = _authorized_video(request, query, video_id)
+        if query["variant"] in {GIF, SPRITESHEET} and impersonator_of(request._request):
+            raise deny(request._request)  # the first request for it renders and stores it
         key = variant_key(job, query["variant"])
         # The holder of a link may be outside the team, and the prompt is only for the team.
         filename = download_filename(job, key, with_prompt="token" not in query)

@@ -9,6 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
+from accounts.auth.impersonation import Access, impersonation, impersonator_of
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from jobs.api.async_views import AsyncAPIView
@@ -59,6 +60,7 @@ class EventsQuerySerializer(StrictSerializer):
     )
 
 
+@impersonation(Access.READ)  # the progress on pages
 class EventsView(AsyncAPIView):
     """Stream events. In processes without long polling, return the events so far and end the response."""
 
@@ -98,6 +100,7 @@ class EventsView(AsyncAPIView):
             not settings.LONG_POLLING_ENABLED
             or not isinstance(request._request, ASGIRequest)
             or request.method == "HEAD"
+            or impersonator_of(request._request)  # each new request checks whether the impersonation has ended
         ):
             return current_events_response(await sync_to_async(current_events)(snapshot, after))
         hub = current_hub()

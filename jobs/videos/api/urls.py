@@ -4,6 +4,7 @@ from django.conf import settings
 from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView
 
+from accounts.auth.impersonation import Access, impersonation
 from jobs.api.auth_check import AuthCheckView
 from jobs.videos.api.content import ContentView
 from jobs.videos.api.events import EventsView
@@ -34,5 +35,5 @@ urlpatterns = [
     path("v1/usage", UsageView.as_view(), name="usage"),
     path("v1/generate", GenerateView.as_view(), name="generate"),
     path("generate", UnversionedGenerateView.as_view(), name="generate-unversioned"),
-    path("v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("v1/openapi.json", impersonation(Access.READ)(SpectacularJSONAPIView.as_view()), name="openapi"),
 ]

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from PIL import Image
 
 from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.impersonation import Access, impersonation
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import NotFound
@@ -59,6 +60,7 @@ def progress(request: HttpRequest, principal: Principal, video_id: str) -> HttpR
     return _render_progress(request, _video_context(principal, job) | {"seen": request.GET.get("seen", "")})
 
 
+@impersonation(Access.WRITE)
 @require_POST
 @team_member_required(Scope.VIDEOS_WRITE)
 def cancel(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:

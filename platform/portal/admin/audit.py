@@ -22,6 +22,8 @@ _VERB_COLOURS = {
     Verb.SECOND_FACTOR_FAILED: "warning",
     Verb.KEY_REFUSED: "warning",
     Verb.IMPERSONATION_BEGAN: "warning",
+    Verb.IMPERSONATION_ACT: "info",
+    Verb.IMPERSONATION_DENIED: "warning",
     Verb.ADMIN_ACTION: "primary",
 }
 

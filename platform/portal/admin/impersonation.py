@@ -1,8 +1,9 @@
-"""Impersonation: who may use the portal as another person, for how long, and which pages are forbidden meanwhile.
+"""Impersonation: who may use the portal as another person, and for how long. Views say what is allowed meanwhile.
 
 The session remains the administrator's own. While it names an unfinished Impersonation, the middleware sets
-`request.user` to the person and `request.impersonator` to the administrator. Therefore an impersonation ends with the
-administrator's session, password or staff status, and does not change anybody's last login.
+`request.user` to the person and `request.impersonator` to the administrator, and denies what a view's mark
+(`accounts.auth.impersonation`) does not allow. Therefore an impersonation ends with the administrator's session,
+password or staff status, and does not change anybody's last login.
 """
 
 from functools import partial
@@ -13,42 +14,29 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import tenancy
 from accounts.audit.models import Verb
 from accounts.audit.services import record
+from accounts.auth.decorators import is_htmx
+from accounts.auth.impersonation import SAFE_METHODS, Access, access_of, deny, record_act
+from accounts.auth.principals import principal_for_session
+from accounts.auth.second_factor import has_second_factor
 from accounts.models import User
-from common.errors import Conflict
+from common.errors import Conflict, Forbidden
 from common.middleware import Step, SyncAndAsyncMiddleware
+from jobs.api.authentication import presented_key
+from jobs.api.errors import json_error
 from portal.admin.models import Impersonation
+from portal.web.error_handlers import is_api, wants_json
 
 log = structlog.get_logger(__name__)
 
 _SESSION_KEY = "impersonation"
 _TEAM_KEY, _OWN_TEAM_KEY = "team", "impersonator_team"
-# Pages about passwords, second factors, sessions, API keys and webhook secrets: viewing them already shows or changes
-# credentials of the person. Transferring, deleting and leaving a team, its members and their roles are the person's
-# own decisions.
-_FORBIDDEN_PREFIXES = (
-    "/account",
-    "/admin/",
-    "/api-keys",
-    "/webhooks",
-    "/v1/webhooks",
-    "/team/hand-over",
-    "/team/close",
-    "/team/leave",
-    "/team/invitations",
-    "/team/members",
-    "/team/keep",
-    "/join/",
-)
-# These pages show no secrets. Only the person may change what they show.
-_READ_ONLY_PATHS = ("/api-keys", "/team")
-_ALLOWED_PREFIXES = ("/accounts/logout/",)
-_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def can_be_impersonated(person: User) -> bool:
@@ -59,6 +47,9 @@ def start_impersonation(request: HttpRequest, person: User, *, reason: str) -> b
     """Make the session act as the person from the next request. Raise Conflict for staff."""
     if not can_be_impersonated(person):
         raise Conflict("Staff and deactivated accounts cannot be impersonated.", code="not_viewable")
+    # An administrator impersonates one person at a time. The session of an earlier impersonation may have been lost.
+    for earlier in Impersonation.objects.filter(administrator_id=request.user.pk, ended_at=None):
+        _record_end(earlier.pk)
     impersonation = Impersonation.objects.create(
         administrator=request.user,  # type: ignore[misc] # staff alone get here
         person=person,
@@ -79,35 +70,36 @@ def start_impersonation(request: HttpRequest, person: User, *, reason: str) -> b
     return True
 
 
-def end_impersonation(request: HttpRequest) -> bool:
-    """Make the session act as the administrator again. Return False if it did not impersonate anybody."""
-    key = request.session.pop(_SESSION_KEY, None)
-    if key is None:
-        return False
-    own_team = request.session.pop(_OWN_TEAM_KEY, None)
-    request.session.pop(_TEAM_KEY, None)
-    if own_team is not None:
-        request.session[_TEAM_KEY] = own_team
-    request.session.pop(tenancy.IMPERSONATOR, None)
-    request.session.cycle_key()
-    if Impersonation.objects.filter(pk=key, ended_at=None).update(ended_at=timezone.now()):
-        impersonation = Impersonation.objects.select_related("administrator", "person").get(pk=key)
-        record(Verb.IMPERSONATION_ENDED, actor=impersonation.administrator, target=impersonation.person)
-    log.info("impersonation_ended", impersonation=key)
-    return True
-
-
 def _client_ip(request: HttpRequest) -> str | None:
     client_ip: str = request.client_ip  # type: ignore[attr-defined]
     return None if client_ip == "unknown" else client_ip
 
 
+def _end_impersonation(request: HttpRequest, key: int) -> None:
+    """Make the session act as the administrator again."""
+    request.session.pop(_SESSION_KEY, None)
+    request.session.pop(tenancy.IMPERSONATOR, None)
+    request.session.pop(_TEAM_KEY, None)
+    own_team = request.session.pop(_OWN_TEAM_KEY, None)
+    if own_team is not None:
+        request.session[_TEAM_KEY] = own_team
+    request.session.cycle_key()
+    _record_end(key)
+
+
+def _record_end(key: int) -> None:
+    if Impersonation.objects.filter(pk=key, ended_at=None).update(ended_at=timezone.now()):
+        impersonation = Impersonation.objects.select_related("administrator", "person").get(pk=key)
+        record(Verb.IMPERSONATION_ENDED, actor=impersonation.administrator, target=impersonation.person)
+        log.info("impersonation_ended", impersonation=key)
+
+
 class ImpersonationMiddleware(SyncAndAsyncMiddleware):
-    """Applies the impersonation of a session. Has to follow the authentication middleware."""
+    """Applies the impersonation of a session. Has to follow the middleware for authentication and for htmx."""
 
     def before(self, request: HttpRequest) -> Step | None:
         request.impersonator = None  # type: ignore[attr-defined]
-        if request.headers.get("Authorization") or request.headers.get("X-API-Key"):
+        if is_api(request) and presented_key(request) is not None:
             return None  # requests with an API key ignore cookies
         if request.path.startswith(settings.UNLOGGED_PATHS):
             return None  # health checks need no user, and work while the database of the sessions is unreachable
@@ -115,7 +107,8 @@ class ImpersonationMiddleware(SyncAndAsyncMiddleware):
 
 
 def _impersonate(request: HttpRequest) -> HttpResponseBase | None:
-    """Set `request.user` to the person. Return a response if the page is forbidden or the impersonation has ended."""
+    """Set `request.user` to the person. Return a response if the request is denied or the impersonation has ended."""
+    # Read before `request.user`, which empties the session if the password was changed.
     key = request.session.get(_SESSION_KEY)
     if key is None:
         return None
@@ -125,31 +118,65 @@ def _impersonate(request: HttpRequest) -> HttpResponseBase | None:
     )
     person = impersonation.person if impersonation is not None and not impersonation.is_finished else None
     if person is None or not can_be_impersonated(person) or not _may_impersonate(administrator):
-        end_impersonation(request)
-        messages.info(request, _("Impersonation ended: it expired, or it is no longer allowed."))
-        return redirect("admin:index" if request.method in _SAFE_METHODS else request.path)
+        _end_impersonation(request, key)
+        return _ended_response(request)
+    access, is_safe = _access(request), request.method in SAFE_METHODS
+    if access is Access.END and not is_safe:
+        _end_impersonation(request, key)
+        messages.success(request, _("Impersonation ended."))
+        return None
+    _set_user(request, person, impersonator=administrator)
+    if access is Access.NONE or (access is not Access.WRITE and not is_safe):
+        return _denied_response(request)
+    if not is_safe:
+        principal = principal_for_session(request)
+        record_act(request, team=principal.team if principal else None)
+    return None
 
+
+def _may_impersonate(administrator: object) -> bool:
+    return (
+        isinstance(administrator, User)
+        and administrator.is_staff
+        and administrator.has_perm("desk.add_impersonation")
+        and has_second_factor(administrator)
+    )
+
+
+def _access(request: HttpRequest) -> Access:
+    """Return what the view of this URL allows. A URL without a view may be read: it shows the 404 page."""
+    try:
+        request.resolver_match = resolve(request.path_info)
+    except Resolver404:
+        return Access.READ
+    return access_of(request.resolver_match.func)
+
+
+def _set_user(request: HttpRequest, person: User, *, impersonator: object) -> None:
     async def auser() -> User:
         return person
 
     request.user = person
     request.auser = auser
-    request.impersonator = administrator  # type: ignore[attr-defined]
-    structlog.contextvars.bind_contextvars(impersonator=administrator.pk)
-    return _forbidden_response(request)
+    request.impersonator = impersonator  # type: ignore[attr-defined]
+    structlog.contextvars.bind_contextvars(impersonator=impersonator.pk)  # type: ignore[attr-defined]
 
 
-def _may_impersonate(administrator: object) -> bool:
-    return (
-        isinstance(administrator, User) and administrator.is_staff and administrator.has_perm("desk.add_impersonation")
-    )
+def _denied_response(request: HttpRequest) -> HttpResponse:
+    error = deny(request)
+    if wants_json(request):
+        return json_error(request, error)
+    if is_htmx(request):  # it would show no page with this status
+        messages.error(request, error.localized())
+        return HttpResponse(status=error.status, headers={"HX-Refresh": "true"})
+    return render(request, "admin/impersonation_forbidden.html", {"error": error}, status=error.status)
 
 
-def _forbidden_response(request: HttpRequest) -> HttpResponse | None:
-    if request.path in _READ_ONLY_PATHS:
-        is_forbidden = request.method not in _SAFE_METHODS
-    else:
-        is_forbidden = request.path.startswith(_FORBIDDEN_PREFIXES) and not request.path.startswith(_ALLOWED_PREFIXES)
-    if not is_forbidden:
-        return None
-    return render(request, "admin/impersonation_forbidden.html", status=403)
+def _ended_response(request: HttpRequest) -> HttpResponse:
+    if wants_json(request):
+        ended = Forbidden("The impersonation has ended. Repeat the request as yourself.", code="impersonation_ended")
+        return json_error(request, ended)
+    messages.info(request, _("Impersonation ended: it expired, or it is no longer allowed."))
+    if is_htmx(request):
+        return HttpResponse(status=204, headers={"HX-Redirect": reverse("admin:index")})
+    return redirect("admin:index" if request.method in SAFE_METHODS else request.path)

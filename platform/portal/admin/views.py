@@ -1,25 +1,23 @@
 """Views of the two buttons of the admin on other pages: stop an impersonation, dismiss an announcement."""
 
-from django.contrib import messages
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from accounts.auth.impersonation import Access, impersonation
 from portal.admin.announcements import dismiss
-from portal.admin.impersonation import end_impersonation
 
 
+@impersonation(Access.END)
 @require_POST
 def stop_impersonation(request: HttpRequest) -> HttpResponseBase:
-    """End the impersonation and go to the administration site."""
-    if end_impersonation(request):
-        messages.success(request, _("Impersonation ended."))
+    """Go to the administration site. The middleware has ended the impersonation."""
     return redirect("admin:index")
 
 
+@impersonation(Access.WRITE)
 @require_POST
 def dismiss_announcement(request: HttpRequest, key: int) -> HttpResponseBase:
     dismiss(request, key)

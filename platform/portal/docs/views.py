@@ -9,11 +9,13 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from accounts.auth.impersonation import Access, impersonation
 from portal.docs.catalogue import entries
 from portal.docs.guides import GUIDES, guide_source
 from portal.docs.rendering import render
 
 
+@impersonation(Access.READ)
 @require_safe
 def guide(request: HttpRequest, slug: str) -> HttpResponse:
     """Show a guide in the reader's language."""
@@ -24,6 +26,7 @@ def guide(request: HttpRequest, slug: str) -> HttpResponse:
     return render_page(request, "docs/guide.html", _with_menu(slug, context))
 
 
+@impersonation(Access.READ)
 @require_safe
 def errors(request: HttpRequest) -> HttpResponse:
     """List every error code with cause and remedy, each under its anchor."""
@@ -41,6 +44,7 @@ def errors(request: HttpRequest) -> HttpResponse:
     return render_page(request, "docs/errors.html", _with_menu("errors", {"groups": groups, "headings": headings}))
 
 
+@impersonation(Access.READ)
 @require_safe
 def reference(request: HttpRequest) -> HttpResponse:
     """Show the API reference: Swagger UI with the OpenAPI description of this site."""

@@ -9,9 +9,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from accounts.auth.impersonation import Access, impersonation
 from portal.metrics import http, site
 
 
+@impersonation(Access.READ)
 @csrf_exempt
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:

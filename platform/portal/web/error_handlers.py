@@ -23,7 +23,7 @@ def is_api(request: HttpRequest) -> bool:
     return request.path == "/v1" or request.path.startswith(_API_PREFIXES)
 
 
-def _wants_json(request: HttpRequest) -> bool:
+def wants_json(request: HttpRequest) -> bool:
     """Return whether the client expects JSON: the API, or a program that asks a page for JSON."""
     return is_api(request) or request.get_preferred_type(["text/html", "application/json"]) == "application/json"
 
@@ -73,7 +73,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def _service_unavailable(request: HttpRequest, outage: Exception) -> HttpResponse:
     """Return the response to a lost database connection, wherever it occurred: in a view, in a session."""
     error = cast("MutoscopeError", as_mutoscope_error(outage))
-    if _wants_json(request):
+    if wants_json(request):
         return json_error(request, error)
     return HttpResponse(loader.render_to_string("503.html"), status=error.status, headers=error_headers(error))
 

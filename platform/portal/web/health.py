@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from accounts.auth.impersonation import Access, impersonation
 from common.redis_client import redis_client
 from jobs.queue.system_status import SystemStatus, system_status
 from portal.web.timed_check import TimedCheck
@@ -26,6 +27,7 @@ _TIMEOUT_SECONDS = 2.0
 _STALLED_AFTER_SECONDS = 60
 
 
+@impersonation(Access.READ)
 @csrf_exempt
 @require_safe
 def livez(_request: HttpRequest) -> HttpResponse:
@@ -33,6 +35,7 @@ def livez(_request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok", content_type="text/plain")
 
 
+@impersonation(Access.READ)
 @csrf_exempt
 @require_safe
 def readyz(_request: HttpRequest) -> JsonResponse:
@@ -43,6 +46,7 @@ def readyz(_request: HttpRequest) -> JsonResponse:
     return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
 
 
+@impersonation(Access.READ)
 @csrf_exempt
 @require_safe
 def health(_request: HttpRequest) -> JsonResponse:

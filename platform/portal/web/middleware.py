@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 
 from accounts import tenancy
 from common.middleware import Step, SyncAndAsyncMiddleware
+from common.urls import loggable_path
 from portal.metrics.http import count_request
 
 log = structlog.get_logger(__name__)
@@ -37,12 +38,6 @@ def accepted_request_id(client_request_id: str) -> str:
     return client_request_id if _REQUEST_ID_PATTERN.match(client_request_id) else uuid.uuid4().hex
 
 
-def _loggable_path(request: HttpRequest) -> str:
-    """Return the path, without the secret that some URLs contain, such as those of invitations."""
-    match = request.resolver_match
-    return f"/{match.route}" if match and "secret" in match.kwargs else request.path
-
-
 class RequestContextMiddleware(SyncAndAsyncMiddleware):
     """Binds request_id and client_ip to the log context, sets X-Request-Id, logs the finished request."""
 
@@ -63,7 +58,7 @@ class RequestContextMiddleware(SyncAndAsyncMiddleware):
             log.info(
                 "request_finished",
                 method=request.method,
-                path=_loggable_path(request),
+                path=loggable_path(request),
                 status=response.status_code,
                 ms=round(seconds * 1000, 1),
             )
