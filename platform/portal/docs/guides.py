@@ -14,6 +14,7 @@ GUIDES = {
     "webhooks": _("Webhooks"),
     "queues": _("Queues and batches"),
     "migrate": _("Migrate to /v1"),
+    "administration": _("Administration"),
 }
 # The base URL in the programs of the guides. Pages show the URL of this site instead.
 SNIPPET_SITE_URL = "http://localhost:8000"
