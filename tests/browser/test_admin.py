@@ -17,7 +17,7 @@ from accounts.quota.models import Wallet
 from jobs.models import Job, Worker
 from jobs.states import State
 from tests.support.administrators import staff
-from tests.support.browser import DESK, PHONE, Browser
+from tests.support.browser import DESKTOP, PHONE, Browser
 from tests.support.people import PASSWORD, Person, make_user
 from tests.support.workers import WorkerProcess, wait_for_state, wait_until
 
@@ -115,7 +115,7 @@ def test_the_actions_of_an_administrator_take_effect(
     assert late.state == State.QUEUED, "a drained worker claimed a video"
 
 
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_axe_finds_no_serious_violation(
     transactional_db: None, live_server: Any, browser: Browser, alice: Person, viewport: ViewportSize
 ) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.keys.services import create_api_key
 from accounts.models import ApiKey
-from tests.support.browser import DESK, PHONE, Browser
+from tests.support.browser import DESKTOP, PHONE, Browser
 from tests.support.people import Person
 
 
@@ -37,7 +37,7 @@ def test_the_pages_of_keys_have_no_violation(theme: str, live_server: Any, alice
             found += [(path, fault["id"], [node["html"] for node in fault["nodes"]]) for fault in bad]
         return found
 
-    for viewport in (PHONE, DESK):
+    for viewport in (PHONE, DESKTOP):
         options: dict[str, Any] = {
             "viewport": viewport,
             "color_scheme": theme,

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
 from jobs.models import Job
-from tests.support.browser import DESK, PHONE, Browser
+from tests.support.browser import DESKTOP, PHONE, Browser
 from tests.support.people import Person
 
 SUBMIT = "[id$=videos_create]"
@@ -50,7 +50,7 @@ def test_a_request_is_sent_in_a_session(live_server: Any, alice: Person, browser
     assert Job.objects.get().user == alice.user
 
 
-@pytest.mark.parametrize("viewport", [DESK, PHONE])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
 def test_it_follows_the_theme_and_fits_the_screen(
     viewport: ViewportSize, live_server: Any, transactional_db: None, browser: Browser
 ) -> None:

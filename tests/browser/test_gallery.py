@@ -20,7 +20,7 @@ from jobs.galleries.services.sharing import create_link
 from jobs.models import Job
 from jobs.states import State
 from tests.jobs.galleries.views.test_gallery import collected, principal, published
-from tests.support.browser import DESK, PHONE, Browser, played_seconds
+from tests.support.browser import DESKTOP, PHONE, Browser, played_seconds
 from tests.support.images import SAMPLES
 from tests.support.people import Person
 
@@ -106,8 +106,8 @@ def test_a_video_is_published_shared_and_played_by_a_visitor(
 
     browser.run(live_server.url, open_too_late)
     # The browser logs the 404.
-    assert [text for text in browser.complaints if "404" not in text] == []
-    browser.complaints.clear()
+    assert [text for text in browser.console_errors if "404" not in text] == []
+    browser.console_errors.clear()
 
 
 def test_a_shared_collection_is_browsed(
@@ -188,8 +188,8 @@ def test_a_collection_dialog_shows_the_requested_collection(live_server: Any, al
 
     browser.run(live_server.url, scenario, session=alice.cookie)
     expected = ("422", "ERR_FAILED", "error: htmx:")  # a name that is taken, and aborted requests
-    assert [text for text in browser.complaints if not any(word in text for word in expected)] == []
-    browser.complaints.clear()
+    assert [text for text in browser.console_errors if not any(word in text for word in expected)] == []
+    browser.console_errors.clear()
 
 
 def test_a_link_to_a_dialog_opens_a_new_tab_on_request(live_server: Any, alice: Person, browser: Browser) -> None:
@@ -221,7 +221,7 @@ def test_a_collection_is_created_without_scripts(live_server: Any, alice: Person
     browser.run(live_server.url, scenario, session=alice.cookie, java_script_enabled=False)
 
 
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_no_serious_fault(
     theme: str, viewport: ViewportSize, live_server: Any, alice: Person, browser: Browser, make_job: Any
@@ -265,5 +265,5 @@ def test_axe_finds_no_serious_fault(
         "bypass_csp": True,
     }
     found = browser.run(live_server.url, scenario, session=alice.cookie, **options)
-    browser.complaints.clear()  # files that are no videos, and one 404; the other tests check complaints
+    browser.console_errors.clear()  # files that are not videos, and one 404; the other tests check the console
     assert found == []

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.support.browser import DESK, PHONE, Browser
+from tests.support.browser import DESKTOP, PHONE, Browser
 
 GUIDES = ["quickstart", "errors"]
 
@@ -22,7 +22,7 @@ def test_the_guides_have_no_violation(theme: str, live_server: Any, transactiona
             found += [(name, fault["id"], [node["html"] for node in fault["nodes"]]) for fault in bad]
         return found
 
-    for viewport in (PHONE, DESK):
+    for viewport in (PHONE, DESKTOP):
         options: dict[str, Any] = {
             "viewport": viewport,
             "color_scheme": theme,

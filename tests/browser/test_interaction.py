@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from jobs.models import Job
 from jobs.states import State
-from tests.support.browser import DESK, PHONE, Browser
+from tests.support.browser import DESKTOP, PHONE, Browser
 from tests.support.images import SAMPLES, TIMES
 from tests.support.people import PASSWORD, Person
 
@@ -79,11 +79,11 @@ def test_an_error_keeps_the_image_and_the_prompt(live_server: Any, alice: Person
         page.get_by_role("button", name="Make video").click()
         page.wait_for_url("**/videos/vid_*")
 
-    browser.complaints.clear()
+    browser.console_errors.clear()
     browser.run(live_server.url, scenario, session=alice.cookie)
     # The browser logs the one refused request.
-    assert [text for text in browser.complaints if "422" not in text] == []
-    browser.complaints.clear()
+    assert [text for text in browser.console_errors if "422" not in text] == []
+    browser.console_errors.clear()
     assert Job.objects.get().fps == 12
 
 
@@ -131,8 +131,8 @@ def test_the_theme_is_remembered_and_set_before_the_first_paint(
         assert page.evaluate(ground) == light
 
     browser.run(live_server.url, scenario, session=alice.cookie, color_scheme="light")
-    assert [text for text in browser.complaints if "404" not in text] == []
-    browser.complaints.clear()
+    assert [text for text in browser.console_errors if "404" not in text] == []
+    browser.console_errors.clear()
 
 
 def test_the_form_is_filled_and_sent_by_keyboard_alone(live_server: Any, alice: Person, browser: Browser) -> None:
@@ -208,7 +208,7 @@ def test_no_page_is_wider_than_a_phone_or_logs_errors(
                 wide.append((path, width))
         return wide
 
-    for viewport, touch in ((PHONE, True), (DESK, False)):
+    for viewport, touch in ((PHONE, True), (DESKTOP, False)):
         options: dict[str, Any] = {"viewport": viewport, "has_touch": touch, "is_mobile": touch, "color_scheme": theme}
         assert browser.run(live_server.url, scenario, session=alice.cookie, **options) == []
 

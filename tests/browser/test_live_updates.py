@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
 from jobs.states import State
-from tests.support.browser import DESK, PHONE, Browser
+from tests.support.browser import DESKTOP, PHONE, Browser
 from tests.support.people import Person
 
 
@@ -37,7 +37,7 @@ def test_history_is_searched_filtered_and_extended_without_a_reload(
     browser.run(live_server.url, scenario, session=alice.cookie)
 
 
-@pytest.mark.parametrize(("viewport", "count"), [(DESK, 8), (PHONE, 2)], ids=["desk", "phone"])
+@pytest.mark.parametrize(("viewport", "count"), [(DESKTOP, 8), (PHONE, 2)], ids=["desktop", "phone"])
 def test_cards_of_a_full_last_row_are_as_wide_as_those_above(
     viewport: ViewportSize, count: int, live_server: Any, alice: Person, browser: Browser, make_job: Any
 ) -> None:
@@ -86,5 +86,5 @@ def test_the_page_of_a_video_that_is_deleted_elsewhere_reports_the_deletion(
         expect(page.get_by_text("Page not found")).to_be_visible()
 
     browser.run(live_server.url, scenario, session=alice.cookie)
-    assert [text for text in browser.complaints if "404" not in text] == []
-    browser.complaints.clear()
+    assert [text for text in browser.console_errors if "404" not in text] == []
+    browser.console_errors.clear()

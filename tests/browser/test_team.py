@@ -13,9 +13,9 @@ from accounts.models import Membership, User
 from accounts.roles import Role
 from jobs.models import Job
 from jobs.states import State
-from tests.support.browser import DESK, PHONE, Browser
+from tests.support.browser import DESKTOP, PHONE, Browser
 from tests.support.people import PASSWORD, Person
-from tests.support.teams import at, link_in_mail, studio
+from tests.support.teams import link_in_mail, make_team, member_of
 
 NEW = "nora@example.com"
 
@@ -35,7 +35,7 @@ def invite(page: Page) -> None:
     expect(page.get_by_role("button", name=f"Withdraw {NEW}")).to_be_visible()
 
 
-def sign_up_and_join(page: Page, link: str, film: Job) -> str:
+def sign_up_and_join(page: Page, link: str, video: Job) -> str:
     """Go from the invitation's link to the team's videos and through the menu of teams; return the session."""
     page.goto(link)
     expect(page.get_by_role("heading", name="Join Studio")).to_be_visible()
@@ -48,9 +48,9 @@ def sign_up_and_join(page: Page, link: str, film: Job) -> str:
     page.get_by_role("button", name="Join the team").click()
     page.wait_for_url("**/history")
     expect(page.get_by_text("You joined the team Studio.")).to_be_visible()
-    expect(page.get_by_text("the studio's first film").first).to_be_visible()
-    page.goto(f"/videos/{film.public_id}")
-    expect(page.get_by_text("the studio's first film").first).to_be_visible()
+    expect(page.get_by_text("the studio's first video").first).to_be_visible()
+    page.goto(f"/videos/{video.public_id}")
+    expect(page.get_by_text("the studio's first video").first).to_be_visible()
     # To their own team and back, by the menu.
     page.locator("[popovertarget=team-menu]:visible").click()
     page.get_by_role("button", name="nora", exact=True).click()
@@ -64,14 +64,14 @@ def sign_up_and_join(page: Page, link: str, film: Job) -> str:
 def test_a_member_is_invited_joins_is_downgraded_and_removed(
     live_server: Any, alice: Person, browser: Browser, make_job: Callable[..., Job]
 ) -> None:
-    team = studio(alice.user)
-    owner = at(team, "alice")
-    film = make_job(owner, State.COMPLETED, prompt="the studio's first film")
+    team = make_team(alice.user)
+    owner = member_of(team, "alice")
+    video = make_job(owner, State.COMPLETED, prompt="the studio's first video")
 
     browser.run(live_server.url, invite, session=owner.cookie)
     link = link_in_mail()
 
-    hers = browser.run(live_server.url, lambda page: sign_up_and_join(page, link, film))
+    hers = browser.run(live_server.url, lambda page: sign_up_and_join(page, link, video))
     nora = User.objects.get(email=NEW)
     waiting = make_job(Person(nora, team, owner.client), State.QUEUED)
 
@@ -103,19 +103,19 @@ def test_a_member_is_invited_joins_is_downgraded_and_removed(
     def outside(page: Page) -> int:
         page.goto("/team")
         expect(page.locator(".team-name:visible")).to_have_text("nora")
-        answer = page.request.get(f"/videos/{film.public_id}")
-        return answer.status
+        response = page.request.get(f"/videos/{video.public_id}")
+        return response.status
 
     assert browser.run(live_server.url, outside, session=hers) == 404
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_axe_finds_no_serious_fault(
     scheme: str, size: ViewportSize, live_server: Any, alice: Person, browser: Browser
 ) -> None:
-    team = studio(alice.user, mo=Role.MEMBER)
-    owner = at(team, "alice")
+    team = make_team(alice.user, mo=Role.MEMBER)
+    owner = member_of(team, "alice")
     owner.post("/team", {"email": NEW, "role": "member"})
     link = link_in_mail()
     owner.post("/team/close", {"name": "Studio"})
@@ -144,4 +144,4 @@ def test_axe_finds_no_serious_fault(
         == []
     )
     # The browser logs the 404 of a link that does not work.
-    browser.complaints[:] = [text for text in browser.complaints if "404" not in text]
+    browser.console_errors[:] = [text for text in browser.console_errors if "404" not in text]

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.accounts.quota.pages.test_usage import record_usage, set_created_at, warn
-from tests.support.browser import DESK, PHONE, Browser
+from tests.support.browser import DESKTOP, PHONE, Browser
 from tests.support.people import Person
 
 BAD = {"serious", "critical"}
@@ -28,7 +28,7 @@ def test_accessible_and_no_wider_than_the_screen(theme: Any, live_server: Any, a
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         return [rule["id"] for rule in Axe().run(page).response["violations"] if rule["impact"] in BAD]
 
-    for viewport in (DESK, PHONE):
+    for viewport in (DESKTOP, PHONE):
         violations = browser.run(live_server.url, scenario, session=alice.cookie, viewport=viewport, color_scheme=theme)
         assert violations == []
 

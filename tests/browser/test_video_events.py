@@ -15,7 +15,7 @@ from jobs.models import Job
 from jobs.states import State
 from tests.support.browser import Browser
 from tests.support.people import Person
-from tests.support.workers import Hurry
+from tests.support.workers import DelaySwitch
 
 ROOT = Path(site.ROOT)
 
@@ -33,7 +33,7 @@ def static_root(tmp_path: Path) -> Path:
 def test_progress_and_preview_are_streamed(
     live_process: Callable[..., Any],
     start_worker: Callable[..., Any],
-    hurry: Hurry,
+    skip_delays: DelaySwitch,
     alice: Person,
     browser: Browser,
     make_job: Callable[..., Job],
@@ -61,7 +61,7 @@ def test_progress_and_preview_are_streamed(
         page.wait_for_timeout(2500)
         assert [url for url in asked if "/live" in url] == []
         assert (still.get_attribute("src") or "").startswith("data:image/jpeg;base64,")
-        hurry()
+        skip_delays()
         expect(page.locator(".video[data-state=completed]")).to_be_visible()
         expect(page.get_by_role("link", name="Download", exact=True)).to_be_visible()
 
@@ -90,5 +90,5 @@ def test_the_page_polls_if_streams_are_refused(
         expect(page.get_by_text("Stopping")).to_be_visible()
 
     browser.run(live.url, scenario, session=alice.cookie)
-    assert [text for text in browser.complaints if "429" not in text] == []
-    browser.complaints.clear()
+    assert [text for text in browser.console_errors if "429" not in text] == []
+    browser.console_errors.clear()

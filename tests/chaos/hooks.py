@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from standardwebhooks import WebhookVerificationError
 
 from tests.chaos.world import Team
-from tests.support.webhook_receiver import Receiver, WebhookHandler, say
+from tests.support.webhook_receiver import Receiver, WebhookHandler, respond_with
 
 # Every eleventh request is answered with 500, every seventeenth is cut off without a response.
 _REFUSE_EVERY, _CUT_EVERY = 11, 17
@@ -30,7 +30,7 @@ class Hooks:
         self._rejected: Counter[str] = Counter()
         self.ids: dict[tuple[str, str], set[str]] = defaultdict(set)
         self.forged: list[str] = []
-        receiver.answer = self._respond
+        receiver.respond = self._respond
 
     def add_endpoint(self, team: Team) -> None:
         from accounts.models import Team as TeamRow
@@ -45,18 +45,18 @@ class Hooks:
         self._secrets[f"/{team.id}"] = endpoint.secret
 
     def _respond(self, handler: WebhookHandler) -> None:
-        number, event_id = next(self._count), handler.call.headers["webhook-id"]
+        number, event_id = next(self._count), handler.received.headers["webhook-id"]
         if self._rejected[event_id] < _MAX_REJECTIONS and not (number % _CUT_EVERY and number % _REFUSE_EVERY):
             self._rejected[event_id] += 1
             if number % _CUT_EVERY:
-                say(handler, 500)
+                respond_with(handler, 500)
             else:
                 handler.close_connection = True
             return
         try:
-            handler.call.verified(self._secrets[handler.path])
+            handler.received.verified(self._secrets[handler.path])
         except WebhookVerificationError as error:
             self.forged.append(f"{handler.path}: {error}")
-        event = json.loads(handler.call.body)
+        event = json.loads(handler.received.body)
         self.ids[event["data"]["id"], event["type"]].add(event_id)
-        say(handler, 204)
+        respond_with(handler, 204)

@@ -15,7 +15,7 @@ from tests.chaos.hooks import Hooks
 from tests.chaos.injector import Injector
 from tests.chaos.watch import Watch
 from tests.chaos.world import World
-from tests.support.webhook_receiver import receiving
+from tests.support.webhook_receiver import running_receiver
 
 STOP_SECONDS = 30.0
 RECOVERY_SECONDS = 30.0
@@ -53,7 +53,7 @@ class Run:
     def play(self) -> Outcome:
         self.world.add_everything(workers=self.plan.workers)
         self.world.add_teams(self.plan.teams)
-        with receiving() as receiver:
+        with running_receiver() as receiver:
             self.hooks = Hooks(receiver)
             for team in self.world.teams:
                 self.hooks.add_endpoint(team)

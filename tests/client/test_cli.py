@@ -19,11 +19,11 @@ from tests.client.conftest import CAT
 from tests.client.faulty_proxy import FaultyProxy
 from tests.client.shell import Shell
 from tests.support.web_processes import LiveProcess
-from tests.support.workers import Hurry, wait_for_state, wait_until
+from tests.support.workers import DelaySwitch, wait_for_state, wait_until
 
 pytestmark = pytest.mark.process
 OPTIONS = ("--model", "scripted", "--resolution", "256p", "--frames", "8", "--steps", "100")
-# 100 steps of 0.6 s, until the test calls `hurry`.
+# 100 steps of 0.6 s, until the test calls `skip_delays`.
 SLOW = ("generate", CAT, "delay=0.6", *OPTIONS)
 
 
@@ -85,14 +85,14 @@ def test_size_uses_a_suitable_unit(count: int, text: str) -> None:
 
 
 def test_generate_over_dropped_connections(
-    shell: Shell, live: LiveProcess, start_worker: Callable[..., object], hurry: Hurry
+    shell: Shell, live: LiveProcess, start_worker: Callable[..., object], skip_delays: DelaySwitch
 ) -> None:
     start_worker("--model", "scripted")
     with FaultyProxy(live.port, drop_after_bytes=6000) as proxy:
         shell.environment["MUTOSCOPE_BASE_URL"] = proxy.url
         process = shell.start(*SLOW, "--seed", 7, "--metadata", "order=7", "-o", "out.mp4", "--json")
         wait_until(lambda: proxy.drops >= 1)
-        hurry()
+        skip_delays()
         stdout, stderr = process.communicate(timeout=300)
         shell.check(stdout + stderr)
     assert process.returncode == 0, stderr
@@ -121,14 +121,16 @@ GRAPHICS = [
 ]
 
 
-def test_terminal_shows_a_bar_and_previews(shell: Shell, start_worker: Callable[..., object], hurry: Hurry) -> None:
+def test_terminal_shows_a_bar_and_previews(
+    shell: Shell, start_worker: Callable[..., object], skip_delays: DelaySwitch
+) -> None:
     start_worker("--model", "scripted")
     terminal = shell.terminal(*SLOW, "--seed", 0x204060, "-o", "out.mp4", "--quote")
     terminal.wait_for(lambda terminal: "Generate the video?" in terminal.text)
     assert "1 credit, " in terminal.text
     terminal.type("\r")
     terminal.wait_for(lambda terminal: "Generating" in terminal.text and "▀" in terminal.text)
-    hurry()
+    skip_delays()
     assert terminal.finish() == 0
     # The single colour of the scripted engine's frames after JPEG compression.
     assert "\x1b[38;2;9" in terminal.raw
@@ -137,10 +139,10 @@ def test_terminal_shows_a_bar_and_previews(shell: Shell, start_worker: Callable[
     assert without_preview.finish() == 0
     assert "▀" not in without_preview.text
     for number, (variables, sequences) in enumerate(GRAPHICS):
-        hurry.over()
+        skip_delays.restore()
         terminal = shell.terminal(*SLOW, "-o", f"graphics-{number}.mp4", **variables)
         terminal.wait_for(lambda terminal, first=sequences[0]: first in terminal.raw)  # type: ignore[misc]
-        hurry()
+        skip_delays()
         assert terminal.finish() == 0
         assert all(sequence in terminal.raw for sequence in sequences)
 
@@ -174,7 +176,7 @@ def test_ctrl_c_offers_to_cancel(shell: Shell, keys: str, state: State, message:
 
 
 def test_interrupted_script_prints_how_to_resume(
-    shell: Shell, start_worker: Callable[..., object], hurry: Hurry
+    shell: Shell, start_worker: Callable[..., object], skip_delays: DelaySwitch
 ) -> None:
     process = shell.start(*SLOW, "-o", "out.mp4")
     job = wait_until(Job.objects.first)
@@ -187,7 +189,7 @@ def test_interrupted_script_prints_how_to_resume(
     assert process.returncode == 130
     assert f"mutoscope watch {job.public_id}" in stderr
     start_worker("--model", "scripted")
-    hurry()
+    skip_delays()
     resumed = shell.run("watch", job.public_id, "-o", "out.mp4")
     assert resumed.returncode == 0, resumed.stderr
     assert (shell.folder / "out.mp4").exists()

@@ -27,10 +27,10 @@ from mutoscope import (
 from tests.client.conftest import CAT, SMALL
 from tests.client.faulty_proxy import FaultyProxy
 from tests.support.web_processes import LiveProcess, WebProcesses
-from tests.support.workers import Hurry
+from tests.support.workers import DelaySwitch
 
 pytestmark = [pytest.mark.process, pytest.mark.usefixtures("all_models")]
-# 100 steps of 0.6 s, until the test calls `hurry`.
+# 100 steps of 0.6 s, until the test calls `skip_delays`.
 LONG = {**SMALL, "model": "scripted", "steps": 100}
 AnyEvent = TypeVar("AnyEvent", StatusEvent, ProgressEvent, PreviewEvent)
 
@@ -45,7 +45,11 @@ def select(events: Sequence[Event], event_type: type[AnyEvent]) -> list[AnyEvent
 
 
 def test_dropped_connections_lose_and_repeat_no_event(
-    live: LiveProcess, key: str, start_worker: Callable[..., object], hurry: Hurry, monkeypatch: pytest.MonkeyPatch
+    live: LiveProcess,
+    key: str,
+    start_worker: Callable[..., object],
+    skip_delays: DelaySwitch,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("mutoscope.retries._INITIAL_BACKOFF_SECONDS", 0.01)
     with FaultyProxy(live.port, drop_after_bytes=4000) as proxy, Mutoscope(proxy.url, key) as client:
@@ -56,7 +60,7 @@ def test_dropped_connections_lose_and_repeat_no_event(
         for event in stream:
             events.append(event)
             if len(select(events, ProgressEvent)) >= 3 and select(events, PreviewEvent) and proxy.drops >= 2:
-                hurry()
+                skip_delays()
         # A client that resumes gets the events after its last one. After the final event there are none.
         resumed = list(client.videos.events(video, last_event_id=select(events, StatusEvent)[1].id))
         assert list(client.videos.events(video, last_event_id=events[-1].id)) == []
@@ -77,7 +81,7 @@ def test_dropped_connections_lose_and_repeat_no_event(
 
 
 def test_asynchronous_client_receives_the_same_events(
-    live: LiveProcess, key: str, start_worker: Callable[..., object], hurry: Hurry
+    live: LiveProcess, key: str, start_worker: Callable[..., object], skip_delays: DelaySwitch
 ) -> None:
     start_worker("--model", "scripted")
 
@@ -89,7 +93,7 @@ def test_asynchronous_client_receives_the_same_events(
                 async for event in events:
                     received.append(event)
                     if select(received, ProgressEvent):
-                        hurry()
+                        skip_delays()
             states: list[Video] = []
             assert (await client.videos.wait(video, on_progress=states.append)).is_completed
             return received, states
@@ -101,7 +105,7 @@ def test_asynchronous_client_receives_the_same_events(
 
 
 def test_wait_reports_progress_and_keeps_its_timeout(
-    live: LiveProcess, key: str, start_worker: Callable[..., object], hurry: Hurry
+    live: LiveProcess, key: str, start_worker: Callable[..., object], skip_delays: DelaySwitch
 ) -> None:
     with Mutoscope(live.url, key) as client:
         queued = client.videos.create(CAT, "delay=0.6", **LONG)
@@ -118,7 +122,7 @@ def test_wait_reports_progress_and_keeps_its_timeout(
         def record(state: Video) -> None:
             states.append(state)
             if len(set(progress())) >= 3:
-                hurry()
+                skip_delays()
 
         video = client.videos.wait(queued, timeout=300, on_progress=record)
     assert video.is_completed
@@ -135,7 +139,7 @@ def test_without_a_stream_the_status_is_polled(
     web_processes: Callable[..., WebProcesses],
     key: str,
     start_worker: Callable[..., object],
-    hurry: Hurry,
+    skip_delays: DelaySwitch,
 ) -> None:
     """A server without the endpoint, and a process that has no streams and does not delay responses."""
     start_worker("--model", "scripted")
@@ -145,7 +149,7 @@ def test_without_a_stream_the_status_is_polled(
         for event in client.videos.events(client.videos.create(CAT, "delay=0.6", **LONG)):
             received.append(event)
             if select(received, ProgressEvent):
-                hurry()
+                skip_delays()
         return received
 
     if case == "no stream":

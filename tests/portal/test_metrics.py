@@ -30,7 +30,7 @@ from tests.support.outages import frozen_database
 from tests.support.people import Person
 from tests.support.videos import claim_next, complete
 from tests.support.web_processes import WebProcesses
-from tests.support.webhook_receiver import say
+from tests.support.webhook_receiver import respond_with
 from tests.support.workers import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -163,7 +163,7 @@ def test_tries_of_webhooks_are_counted(submit: Callable[..., Job], endpoint: Any
     endpoint()
     finish(submit())
     for status in (500, 200):
-        receiver.answer = functools.partial(say, status=status)
+        receiver.respond = functools.partial(respond_with, status=status)
         dispatch_outbox()
         deliverer = Deliverer()
         deliverer()

@@ -74,7 +74,7 @@ def prose_of_module(source: str) -> Iterator[str]:
     yield block
 
 
-def complaints(prose: str) -> list[str]:
+def prose_problems(prose: str) -> list[str]:
     """Return the banned words and openings in a text, each with the better word."""
     better = VOCABULARY["prose"]
     found = [f"{match[1]!r}: write {better['words'][match[1].lower()]!r}" for match in WORDS.finditer(prose)]
@@ -89,7 +89,7 @@ def problems_of_module(path: Path) -> list[str]:
         for kind, name in definitions(ast.parse(source))
         if name in VOCABULARY[kind]
     ]
-    return found + [text for prose in prose_of_module(source) for text in complaints(prose)]
+    return found + [text for prose in prose_of_module(source) for text in prose_problems(prose)]
 
 
 def test_no_old_name_and_no_banned_word_in_the_code() -> None:
@@ -111,7 +111,7 @@ def test_no_setting_has_an_old_name() -> None:
 
 
 def test_the_documents_and_pages_use_plain_words() -> None:
-    problems = {str(path.relative_to(ROOT)): found for path in DOCUMENTS if (found := complaints(path.read_text()))}
+    problems = {str(path.relative_to(ROOT)): found for path in DOCUMENTS if (found := prose_problems(path.read_text()))}
     assert not problems
 
 

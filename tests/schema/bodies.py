@@ -128,7 +128,7 @@ def _part_of_form(name: str, is_file: bool, content: bytes) -> bytes:
     return head.encode("utf-8", "surrogatepass") + content + b"\r\n"
 
 
-def complaint(url: str, status: int, body: Any) -> str | None:
+def response_problem(url: str, status: int, body: Any) -> str | None:
     """Return what is wrong with a response: a server error, or an error in the envelope of another endpoint."""
     if status < 400:
         return None

@@ -9,7 +9,7 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import seed as with_seed
 
-from tests.schema.bodies import IMAGE, VIDEO_REQUEST, Call, calls, complaint
+from tests.schema.bodies import IMAGE, VIDEO_REQUEST, Call, calls, response_problem
 from tests.support.portal_process import Portal
 
 _TIMEOUT_SECONDS = 120
@@ -29,7 +29,7 @@ def fuzz_bodies(portal: Portal, key: str, *, examples: int, seed: int) -> tuple[
             url, headers = call.url(ids), {**call.headers, "Content-Type": call.content_type}
             response = client.request(call.method, url, content=call.filled(ids), headers=headers)
             statuses[response.status_code] += 1
-            found = complaint(url, response.status_code, response.json())
+            found = response_problem(url, response.status_code, response.json())
             if found is not None:
                 wrong.append(f"{call}: {found}")
 

@@ -14,7 +14,7 @@ from jobs.webhooks.models import Delivery, Endpoint
 from tests.isolation.routes import all_routes
 from tests.isolation.test_matrix import ids_of_owner
 from tests.isolation.world import World
-from tests.schema.bodies import BODY_ENDPOINTS, Call, calls, complaint
+from tests.schema.bodies import BODY_ENDPOINTS, Call, calls, response_problem
 
 CREATED_MODELS = (Job, Batch, Endpoint, Delivery, Publication, Collection, ShareLink)
 
@@ -31,7 +31,7 @@ def test_no_body_causes_a_server_error_or_partial_data(world: World, client: Cli
         response = client.generic(call.method, url, call.filled(ids), call.content_type, headers=call.headers)
         problem = response.json()
         seen.add((call.route, response.status_code))
-        assert (wrong := complaint(url, response.status_code, problem)) is None, (call, wrong)
+        assert (wrong := response_problem(url, response.status_code, problem)) is None, (call, wrong)
         if 400 <= response.status_code < 500:
             assert _counts(world) == before
 

@@ -13,7 +13,7 @@ from accounts.teams.services import ensure_personal_team
 from tests.support.people import Person, make_user, sign_in
 
 
-def show_second_factor(person: Person) -> None:
+def record_second_factor(person: Person) -> None:
     """Writes into the session what allauth writes after a sign-in with an authenticator app."""
     session = person.client.session
     session["account_authentication_methods"] = [{"method": "mfa", "at": time.time(), "type": "totp"}]
@@ -30,7 +30,7 @@ def staff(email: str, *permissions: str, superuser: bool = False) -> Person:
     user.refresh_from_db()
     TOTP.activate(user, generate_totp_secret())
     person = sign_in(user, ensure_personal_team(user=user))
-    show_second_factor(person)
+    record_second_factor(person)
     return person
 
 

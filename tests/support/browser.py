@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
 Result = TypeVar("Result")
-DESK: ViewportSize = {"width": 1440, "height": 900}
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 # Milliseconds. A wait ends when its condition holds; the limit is high for busy machines.
 _TIMEOUT_MS = 60_000
@@ -37,12 +37,12 @@ def played_seconds(page: Page) -> float:
 
 
 class Browser:
-    """Headless Chromium. `complaints`: errors and warnings of its console, violations of the CSP among them."""
+    """Headless Chromium. `console_errors`: errors and warnings of its console, violations of the CSP among them."""
 
     def __init__(self, executable: str) -> None:
         self._executable = executable
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="browser")
-        self.complaints: list[str] = []
+        self.console_errors: list[str] = []
 
     def __enter__(self) -> Self:
         self._thread.submit(self._start).result()
@@ -68,7 +68,7 @@ class Browser:
         scenario: Callable[[Page], Result],
         *,
         session: str | None = None,
-        viewport: ViewportSize = DESK,
+        viewport: ViewportSize = DESKTOP,
         **options: Any,
     ) -> Result:
         """Run the scenario and return its result. session: the cookie of a signed-in person."""
@@ -80,7 +80,7 @@ class Browser:
                 context.add_cookies([{"name": "sessionid", "value": session, "url": base_url}])
             page = context.new_page()
             page.on("console", self._listen)
-            page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+            page.on("pageerror", lambda error: self.console_errors.append(f"uncaught: {error}"))
             try:
                 return scenario(page)
             finally:
@@ -90,7 +90,7 @@ class Browser:
 
     def _listen(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url')})")
+            self.console_errors.append(f"{message.type}: {message.text} ({message.location.get('url')})")
 
 
 def chromium() -> str:
@@ -106,4 +106,4 @@ def browser() -> Iterator[Browser]:
     """A new browser. The test fails if its console shows an error, a warning or a violation of the CSP."""
     with Browser(chromium()) as found:
         yield found
-    assert found.complaints == []
+    assert found.console_errors == []

@@ -18,14 +18,14 @@ ROOT = Path(__file__).parents[2]
 
 def copy_cluster(folder: Path, cache: Path) -> None:
     """Copy the cluster for the present migrations and models to the servers' `folder`; make it if it is missing."""
-    kept = cache / fingerprint()
-    if not kept.exists():
+    cluster = cache / fingerprint()
+    if not cluster.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        _make_cluster(kept)
+        _make_cluster(cluster)
         for other in cache.iterdir():
-            if other != kept:
+            if other != cluster:
                 shutil.rmtree(other, ignore_errors=True)
-    _copy(kept, folder / Postgres.name)
+    _copy(cluster, folder / Postgres.name)
 
 
 def fingerprint() -> str:
@@ -38,7 +38,7 @@ def fingerprint() -> str:
     return checksum.hexdigest()[:16]
 
 
-def _make_cluster(kept: Path) -> None:
+def _make_cluster(cluster: Path) -> None:
     # A short name: it becomes part of the path of Unix sockets.
     with tempfile.TemporaryDirectory(prefix="mts-") as scratch:
         environment = {**os.environ, "TEST_SERVERS_DIR": scratch, "DJANGO_SETTINGS_MODULE": "tests.settings"}
@@ -47,12 +47,12 @@ def _make_cluster(kept: Path) -> None:
             command = [sys.executable, "-m", __name__]
             subprocess.run(command, env=environment, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         # Another run may make the same cluster at the same time.
-        half = kept.with_name(f"{kept.name}-{os.getpid()}")
-        _copy(Path(scratch, Postgres.name), half)
+        partial_copy = cluster.with_name(f"{cluster.name}-{os.getpid()}")
+        _copy(Path(scratch, Postgres.name), partial_copy)
         try:
-            half.rename(kept)
+            partial_copy.rename(cluster)
         except OSError:
-            shutil.rmtree(half)
+            shutil.rmtree(partial_copy)
 
 
 def _copy(source: Path, target: Path) -> None:

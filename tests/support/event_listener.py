@@ -14,7 +14,7 @@ import httpx
 from PIL import Image
 
 from jobs.models import Job
-from tests.support.workers import PATIENCE_SECONDS, wait_until
+from tests.support.workers import WAIT_TIMEOUT_SECONDS, wait_until
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class ReceivedEvent:
     data: dict[str, Any]
 
     @property
-    def picture(self) -> Image.Image:
+    def image(self) -> Image.Image:
         return Image.open(io.BytesIO(base64.b64decode(self.data["image_base64"])))
 
 
@@ -42,7 +42,7 @@ class Listener:
     """A context manager that reads the stream."""
 
     def __init__(self, base_url: str, job: Job, headers: dict[str, str], last: str | None = None) -> None:
-        self._client = httpx.Client(base_url=base_url, timeout=PATIENCE_SECONDS)
+        self._client = httpx.Client(base_url=base_url, timeout=WAIT_TIMEOUT_SECONDS)
         self._headers = headers if last is None else {**headers, "Last-Event-ID": last}
         self._path = f"/v1/videos/{job.public_id}/events"
         self.raw, self.ended, self.status, self.headers = "", False, 0, httpx.Headers()
@@ -62,15 +62,15 @@ class Listener:
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(PATIENCE_SECONDS)
+        self._thread.join(WAIT_TIMEOUT_SECONDS)
         self._client.close()
 
     def _read(self) -> None:
         try:
-            with self._client.stream("GET", self._path, headers=self._headers) as answer:
-                self._socket = answer.extensions["network_stream"].get_extra_info("socket")
-                self.headers, self.status = answer.headers, answer.status_code
-                for text in answer.iter_text():
+            with self._client.stream("GET", self._path, headers=self._headers) as response:
+                self._socket = response.extensions["network_stream"].get_extra_info("socket")
+                self.headers, self.status = response.headers, response.status_code
+                for text in response.iter_text():
                     self.raw += text
         except (httpx.HTTPError, RuntimeError):
             pass  # it was closed
@@ -81,12 +81,12 @@ class Listener:
     def events(self) -> list[ReceivedEvent]:
         return parse(self.raw)
 
-    def of(self, kind: str) -> list[ReceivedEvent]:
+    def of_kind(self, kind: str) -> list[ReceivedEvent]:
         return [event for event in self.events if event.kind == kind]
 
     @property
     def statuses(self) -> list[str]:
-        return [event.data["status"] for event in self.of("status")]
+        return [event.data["status"] for event in self.of_kind("status")]
 
-    def wait(self, condition: Callable[[Self], Any], seconds: float = PATIENCE_SECONDS) -> None:
-        wait_until(lambda: condition(self), seconds, lambda: f"heard {self.raw[-2000:]!r}, ended: {self.ended}")
+    def wait(self, condition: Callable[[Self], Any], seconds: float = WAIT_TIMEOUT_SECONDS) -> None:
+        wait_until(lambda: condition(self), seconds, lambda: f"received {self.raw[-2000:]!r}, ended: {self.ended}")

@@ -33,11 +33,11 @@ class IdentityProvider:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                provider.answer(self, parse_qs(urlsplit(self.path).query))
+                provider.respond(self, parse_qs(urlsplit(self.path).query))
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                provider.answer(self, parse_qs(body))
+                provider.respond(self, parse_qs(body))
 
             def log_message(self, *_: Any) -> None:
                 """Says nothing."""
@@ -55,15 +55,15 @@ class IdentityProvider:
         self.server.server_close()
         self.thread.join()
 
-    def answer(self, request: BaseHTTPRequestHandler, query: dict[str, list[str]]) -> None:
-        given = {name: values[0] for name, values in query.items()}
+    def respond(self, request: BaseHTTPRequestHandler, query: dict[str, list[str]]) -> None:
+        parameters = {name: values[0] for name, values in query.items()}
         match urlsplit(request.path).path:
             case "/.well-known/openid-configuration":
                 self._json(request, self._configuration())
             case "/authorize":
-                self._authorize(request, given)
+                self._authorize(request, parameters)
             case "/token":
-                self._token(request, given)
+                self._token(request, parameters)
             case "/userinfo":
                 known = request.headers.get("Authorization", "").removeprefix("Bearer ") in self.tokens
                 self._json(request, self.claims if known else {"error": "invalid_token"}, 200 if known else 401)
@@ -80,25 +80,25 @@ class IdentityProvider:
             "token_endpoint_auth_methods_supported": ["client_secret_post"],
         }
 
-    def _authorize(self, request: BaseHTTPRequestHandler, given: dict[str, str]) -> None:
-        back = {"state": given["state"]}
+    def _authorize(self, request: BaseHTTPRequestHandler, parameters: dict[str, str]) -> None:
+        redirect_parameters = {"state": parameters["state"]}
         if self.refuses:
-            back["error"] = "access_denied"
+            redirect_parameters["error"] = "access_denied"
         else:
-            back["code"] = secrets.token_urlsafe()
-            self.granted[back["code"]] = given
+            redirect_parameters["code"] = secrets.token_urlsafe()
+            self.granted[redirect_parameters["code"]] = parameters
         request.send_response(302)
-        request.send_header("Location", f"{given['redirect_uri']}?{urlencode(back)}")
+        request.send_header("Location", f"{parameters['redirect_uri']}?{urlencode(redirect_parameters)}")
         request.end_headers()
 
-    def _token(self, request: BaseHTTPRequestHandler, given: dict[str, str]) -> None:
-        asked = self.granted.pop(given["code"], None)
-        proof = base64.urlsafe_b64encode(hashlib.sha256(given.get("code_verifier", "").encode()).digest())
+    def _token(self, request: BaseHTTPRequestHandler, parameters: dict[str, str]) -> None:
+        authorization = self.granted.pop(parameters["code"], None)
+        proof = base64.urlsafe_b64encode(hashlib.sha256(parameters.get("code_verifier", "").encode()).digest())
         if (
-            asked is None
-            or asked["redirect_uri"] != given["redirect_uri"]
-            or asked["code_challenge"] != proof.decode().rstrip("=")
-            or (given["client_id"], given["client_secret"]) != (CLIENT_ID, CLIENT_SECRET)
+            authorization is None
+            or authorization["redirect_uri"] != parameters["redirect_uri"]
+            or authorization["code_challenge"] != proof.decode().rstrip("=")
+            or (parameters["client_id"], parameters["client_secret"]) != (CLIENT_ID, CLIENT_SECRET)
         ):
             self._json(request, {"error": "invalid_grant"}, 400)
             return

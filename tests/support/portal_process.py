@@ -22,14 +22,14 @@ MANAGE = [sys.executable, str(ROOT / "manage.py")]
 
 
 # A wait ends when its condition holds; the limit is high for busy machines.
-PATIENCE_SECONDS = 180
+WAIT_TIMEOUT_SECONDS = 180
 # A shutdown has ten seconds in all: see the supervisor.
-ENDS_WITHIN_SECONDS = 10
+SHUTDOWN_TIMEOUT_SECONDS = 10
 
 
-def wait_for(happened: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:
+def wait_for(condition: Callable[[], bool], *, seconds: float = WAIT_TIMEOUT_SECONDS) -> None:
     give_up_at = time.monotonic() + seconds
-    while not happened():
+    while not condition():
         assert time.monotonic() < give_up_at, f"did not happen within {seconds} seconds"
         time.sleep(0.05)
 
@@ -58,13 +58,15 @@ class Portal:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = psutil.Popen([*MANAGE, "up", f"--port={self.port}"], env=self.env, stdout=log, stderr=log)
-        wait_for(lambda: self.process.poll() is not None or self.answers())  # type: ignore[union-attr]
+        wait_for(lambda: self.process.poll() is not None or self.responds())  # type: ignore[union-attr]
         assert self.process.poll() is None, self.log.read_text()
 
-    def answers(self) -> bool:
+    def responds(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/livez", timeout=PATIENCE_SECONDS) as answer:
-                return bool(answer.status == 200)
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.port}/livez", timeout=WAIT_TIMEOUT_SECONDS
+            ) as response:
+                return bool(response.status == 200)
         except (urllib.error.URLError, OSError):
             return False
 
@@ -82,12 +84,12 @@ class Portal:
         (web,) = [process for process in self.tree() if "uvicorn" in arguments_of(process)]
         return web
 
-    def clear(self) -> None:
-        everything = self.tree()
-        for process in everything:
+    def kill_all(self) -> None:
+        processes = self.tree()
+        for process in processes:
             with suppress(psutil.NoSuchProcess):  # it ended with its parent
                 process.kill()
-        psutil.wait_procs(everything, timeout=PATIENCE_SECONDS)
+        psutil.wait_procs(processes, timeout=WAIT_TIMEOUT_SECONDS)
 
 
 def arguments_of(process: psutil.Process) -> list[str]:
@@ -110,6 +112,6 @@ def new_portal() -> Iterator[Callable[[], Portal]]:
 
     yield make
     for portal in portals:
-        portal.clear()
+        portal.kill_all()
     for folder in folders:
         shutil.rmtree(folder)

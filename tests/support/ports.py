@@ -2,7 +2,7 @@
 
 import socket
 
-_holders: list[socket.socket] = []
+_bound_sockets: list[socket.socket] = []
 
 
 def own_port() -> int:
@@ -11,9 +11,9 @@ def own_port() -> int:
     A socket that is bound but does not listen keeps the system from assigning the port to another process while this
     one runs. Our servers can still bind it, since they set SO_REUSEADDR.
     """
-    holder = socket.socket()
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    holder.bind(("127.0.0.1", 0))
-    _holders.append(holder)
-    port: int = holder.getsockname()[1]
+    bound_socket = socket.socket()
+    bound_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound_socket.bind(("127.0.0.1", 0))
+    _bound_sockets.append(bound_socket)
+    port: int = bound_socket.getsockname()[1]
     return port

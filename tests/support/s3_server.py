@@ -15,7 +15,7 @@ from typing import Literal
 
 from tests.support.ports import own_port
 
-BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+UNAVAILABLE_RESPONSE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 # The bytes of an upload that arrive before the connection is cut: its headers and a part of its body.
 HALF_BYTES = 1_500
 KEYS = {"AWS_ACCESS_KEY_ID": "mutoscope", "AWS_SECRET_ACCESS_KEY": "only for tests"}
@@ -46,7 +46,7 @@ class S3Server:
                 start_new_session=True,
             )
         give_up = time.monotonic() + 90
-        while not self._answers():
+        while not self._responds():
             assert time.monotonic() < give_up, (self.folder / "weed.log").read_text()[-3000:]
             time.sleep(0.2)
 
@@ -54,7 +54,7 @@ class S3Server:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         """Return whether it refuses anonymous requests, which means that the bucket's keys are loaded."""
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{self.port}/media", timeout=2).close()
@@ -66,7 +66,7 @@ class S3Server:
         return False
 
 
-class Line:
+class StorageProxy:
     """Forwards connections to a port of this machine, or does what `mode` says to new ones."""
 
     def __init__(self, port: int) -> None:
@@ -74,18 +74,18 @@ class Line:
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        self._ends: list[socket.socket] = []
+        self._sockets: list[socket.socket] = []
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def disturb(self, mode: Literal["open", "busy", "cut"]) -> None:
+    def set_mode(self, mode: Literal["open", "busy", "cut"]) -> None:
         """Change the mode. Open connections are closed."""
         self.mode = mode
-        while self._ends:
-            _close(self._ends.pop())
+        while self._sockets:
+            _close(self._sockets.pop())
 
     def close(self) -> None:
         _close(self._listener)
-        self.disturb("open")
+        self.set_mode("open")
 
     def _listen(self) -> None:
         while True:
@@ -99,21 +99,21 @@ class Line:
         if mode == "busy":
             with client, suppress(OSError):
                 client.recv(65_536)
-                client.sendall(BUSY)
+                client.sendall(UNAVAILABLE_RESPONSE)
             return
         try:
             server = socket.create_connection(("127.0.0.1", self._target))
         except OSError:
             client.close()
             return
-        self._ends += [client, server]
-        back = threading.Thread(target=_pump, args=(server, client, sys.maxsize), daemon=True)
+        self._sockets += [client, server]
+        back = threading.Thread(target=_copy, args=(server, client, sys.maxsize), daemon=True)
         back.start()
-        _pump(client, server, HALF_BYTES if mode == "cut" else sys.maxsize)
+        _copy(client, server, HALF_BYTES if mode == "cut" else sys.maxsize)
         back.join()
 
 
-def _pump(source: socket.socket, target: socket.socket, left: int) -> None:
+def _copy(source: socket.socket, target: socket.socket, left: int) -> None:
     """Copy until an end is closed or `left` bytes are copied; close both."""
     with suppress(OSError):
         while left > 0 and (data := source.recv(min(left, 65_536))):
@@ -123,7 +123,7 @@ def _pump(source: socket.socket, target: socket.socket, left: int) -> None:
     _close(target)
 
 
-def _close(end: socket.socket) -> None:
+def _close(open_socket: socket.socket) -> None:
     with suppress(OSError):
-        end.shutdown(socket.SHUT_RDWR)
-    end.close()
+        open_socket.shutdown(socket.SHUT_RDWR)
+    open_socket.close()

@@ -11,7 +11,7 @@ from accounts.teams.services import provision_team
 from tests.support.people import Person, make_user, sign_in
 
 
-def studio(owner: User, **members: Role) -> Team:
+def make_team(owner: User, **members: Role) -> Team:
     """Create a team beside the personal one, with members by the first part of their email address."""
     team = provision_team(name="Studio", owner=owner)
     for name, role in members.items():
@@ -21,7 +21,7 @@ def studio(owner: User, **members: Role) -> Team:
     return team
 
 
-def at(team: Team, name: str) -> Person:
+def member_of(team: Team, name: str) -> Person:
     """Return a member of the team with a browser."""
     return sign_in(User.objects.get(email=f"{name}@example.com"), team)
 
@@ -39,5 +39,5 @@ def link_in_mail() -> str:
     return found[1]
 
 
-def text_of(answer: Any) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode())).replace("&#x27;", "'")
+def text_of(response: Any) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode())).replace("&#x27;", "'")

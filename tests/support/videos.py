@@ -46,9 +46,9 @@ def submit(as_alice: ApiClient, body: Callable[..., dict[str, Any]]) -> Callable
     """Submits a job of Alice through the API."""
 
     def make(**changes: Any) -> Job:
-        answer = as_alice.post("/v1/videos", body(**changes))
-        assert answer.status_code == 202, answer.content
-        return Job.objects.get(pk=answer.json()["id"].removeprefix("vid_"))
+        response = as_alice.post("/v1/videos", body(**changes))
+        assert response.status_code == 202, response.content
+        return Job.objects.get(pk=response.json()["id"].removeprefix("vid_"))
 
     return make
 

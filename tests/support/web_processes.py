@@ -29,13 +29,13 @@ class WebProcesses:
                 stderr=output,
             )
         wait_until(lambda: self.log.read_text().count("Booting worker") == count, 180, self.log.read_text)
-        wait_until(self._answers, 180, self.log.read_text)
+        wait_until(self._responds, 180, self.log.read_text)
 
     def client(self, headers: dict[str, str]) -> httpx.Client:
         transport = httpx.HTTPTransport(uds=str(self.socket))
         return httpx.Client(transport=transport, base_url="http://localhost", headers=headers, timeout=120)
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         try:
             with self.client({}) as client:
                 return client.get("/livez").status_code == 200
@@ -68,9 +68,9 @@ class LiveProcess:
                 stdout=output,
                 stderr=output,
             )
-        wait_until(self._answers, 180, self.log.read_text)
+        wait_until(self._responds, 180, self.log.read_text)
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         try:
             return httpx.get(f"{self.url}/livez", timeout=5).status_code == 200
         except httpx.TransportError:

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook
 
 
 @dataclass
-class Call:
+class ReceivedRequest:
     path: str
     headers: dict[str, str]
     body: bytes
@@ -26,18 +26,18 @@ class Call:
 class WebhookHandler(BaseHTTPRequestHandler):
     """The handler of one request."""
 
-    call: Call
+    received: ReceivedRequest
 
 
 @dataclass
 class Receiver:
     url: str
-    calls: list[Call] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
     # Sends the response to a request.
-    answer: Callable[[WebhookHandler], None] = lambda handler: say(handler, 200, b"thank you")
+    respond: Callable[[WebhookHandler], None] = lambda handler: respond_with(handler, 200, b"thank you")
 
 
-def say(handler: BaseHTTPRequestHandler, status: int, body: bytes = b"", **headers: str) -> None:
+def respond_with(handler: BaseHTTPRequestHandler, status: int, body: bytes = b"", **headers: str) -> None:
     handler.send_response(status)
     for name, value in headers.items():
         handler.send_header(name, value)
@@ -46,7 +46,7 @@ def say(handler: BaseHTTPRequestHandler, status: int, body: bytes = b"", **heade
     handler.wfile.write(body)
 
 
-def drip(handler: BaseHTTPRequestHandler) -> None:
+def send_slowly(handler: BaseHTTPRequestHandler) -> None:
     """Send a response slowly, byte by byte, always before a socket's timeout."""
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
     for _ in range(300):
@@ -58,7 +58,7 @@ def drip(handler: BaseHTTPRequestHandler) -> None:
         time.sleep(0.1)
 
 
-def flood(handler: BaseHTTPRequestHandler) -> None:
+def send_a_gigabyte(handler: BaseHTTPRequestHandler) -> None:
     """Send a response of a gigabyte."""
     handler.send_response(500)
     handler.end_headers()
@@ -68,15 +68,15 @@ def flood(handler: BaseHTTPRequestHandler) -> None:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
+def running_receiver() -> Iterator[Receiver]:
     """Run a receiver."""
 
     class Handler(WebhookHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.call = Call(self.path, dict(self.headers), body)
-            receiver.calls.append(self.call)
-            receiver.answer(self)
+            self.received = ReceivedRequest(self.path, dict(self.headers), body)
+            receiver.requests.append(self.received)
+            receiver.respond(self)
 
         do_GET = do_POST  # noqa: N815
 

@@ -8,14 +8,14 @@ import pytest
 from jobs.webhooks.models import Endpoint
 from jobs.webhooks.services import create_endpoint
 from tests.support.people import Person
-from tests.support.webhook_receiver import Receiver, receiving
+from tests.support.webhook_receiver import Receiver, running_receiver
 
 
 @pytest.fixture
 def receiver(settings: Any) -> Iterator[Receiver]:
     """A receiver on loopback, to which webhooks may be sent in this test."""
     settings.WEBHOOKS_ALLOW_PRIVATE_IPS = True
-    with receiving() as running:
+    with running_receiver() as running:
         yield running
 
 

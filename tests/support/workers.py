@@ -16,7 +16,7 @@ from jobs.models import Job
 from tests.support.environment import process_environment
 
 # A wait ends when its condition holds; the limit is high for busy machines.
-PATIENCE_SECONDS = 120.0
+WAIT_TIMEOUT_SECONDS = 120.0
 
 
 class WorkerProcess:
@@ -40,7 +40,7 @@ class WorkerProcess:
         children = psutil.Process(self.process.pid).children()
         return next(child for child in children if "spawn_main" in " ".join(child.cmdline()))
 
-    def wait_for(self, event: str, seconds: float = PATIENCE_SECONDS) -> None:
+    def wait_for(self, event: str, seconds: float = WAIT_TIMEOUT_SECONDS) -> None:
         """Wait until the worker has logged an event."""
         wait_until(
             lambda: event in self.log.read_text() or self.process.poll() is not None, seconds, self.log.read_text
@@ -49,11 +49,11 @@ class WorkerProcess:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE_SECONDS)
+        return self.process.wait(WAIT_TIMEOUT_SECONDS)
 
 
 def wait_until(
-    condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS, explain: Callable[[], str] = str
+    condition: Callable[[], Any], seconds: float = WAIT_TIMEOUT_SECONDS, explain: Callable[[], str] = str
 ) -> Any:
     """Poll until the condition is true and return its value; fail with an explanation after `seconds`."""
     end = time.monotonic() + seconds
@@ -70,19 +70,19 @@ def refreshed(job: Job) -> Job:
     return job
 
 
-def wait_for_state(job: Job, *states: str, seconds: float = PATIENCE_SECONDS) -> Job:
+def wait_for_state(job: Job, *states: str, seconds: float = WAIT_TIMEOUT_SECONDS) -> Job:
     """Return the job once it is in one of the states."""
 
-    def look() -> bool:
+    def is_reached() -> bool:
         job.refresh_from_db()
         return job.state in states
 
-    wait_until(look, seconds, lambda: f"it is {job.state}: {job.error_message}")
+    wait_until(is_reached, seconds, lambda: f"it is {job.state}: {job.error_message}")
     return job
 
 
-class Hurry:
-    """A call removes the delays of this test's scripted engines, until `over`.
+class DelaySwitch:
+    """A call removes the delays of this test's scripted engines, until `restore`.
 
     A job that a test observes while it runs has a longer delay than the test may take, and is hurried afterwards. With
     a delay of the expected length the job could finish before a busy machine observes it.
@@ -94,13 +94,13 @@ class Hurry:
     def __call__(self) -> None:
         self._file.touch()
 
-    def over(self) -> None:
+    def restore(self) -> None:
         self._file.unlink()
 
 
 @pytest.fixture
-def hurry(tmp_path: Path) -> Hurry:
-    return Hurry(tmp_path / "hurry")
+def skip_delays(tmp_path: Path) -> DelaySwitch:
+    return DelaySwitch(tmp_path / "skip-delays")
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def start_worker(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..
             # torch's threads spin while they wait for each other, which takes minutes on two busy cores.
             "OMP_NUM_THREADS": "1",
             "SCRATCH_DIR": str(tmp_path / "scratch"),
-            "SCRIPT_SKIP_DELAYS_FILE": str(tmp_path / "hurry"),
+            "SCRIPT_SKIP_DELAYS_FILE": str(tmp_path / "skip-delays"),
         }
         log = tmp_path / f"worker-{len(started)}.log"
         environment = process_environment({**defaults, **variables})

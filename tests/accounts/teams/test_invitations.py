@@ -14,14 +14,14 @@ from django.utils import timezone
 from accounts.models import Invitation, Membership, Team, User
 from accounts.roles import Role
 from tests.support.people import PASSWORD, Person, make_user, sign_in
-from tests.support.teams import at, link_in_mail, role_of, studio, text_of
+from tests.support.teams import link_in_mail, make_team, member_of, role_of, text_of
 
 NEW = "nora@example.com"
 
 
 @pytest.fixture
 def team(alice: Person) -> Team:
-    return studio(alice.user, adam=Role.ADMIN, mo=Role.MEMBER, vera=Role.VIEWER)
+    return make_team(alice.user, adam=Role.ADMIN, mo=Role.MEMBER, vera=Role.VIEWER)
 
 
 def send(by: Person, email: str = NEW, role: str = "member", **more: Any) -> Any:
@@ -31,7 +31,7 @@ def send(by: Person, email: str = NEW, role: str = "member", **more: Any) -> Any
 @pytest.fixture
 def link(team: Team) -> str:
     """The link of an invitation to Nora, who has no account."""
-    assert send(at(team, "alice")).status_code == 302
+    assert send(member_of(team, "alice")).status_code == 302
     return link_in_mail()
 
 
@@ -46,7 +46,7 @@ def test_content_of_the_email(link: str) -> None:
 
 
 def test_language_of_the_email(team: Team) -> None:
-    owner = at(team, "alice")
+    owner = member_of(team, "alice")
     owner.client.post("/language", {"language": "zh-hans"})
     send(owner)
     assert "邀请你加入" in mail.outbox[-1].subject
@@ -59,7 +59,7 @@ def test_language_of_the_email(team: Team) -> None:
 
 def test_a_line_break_in_a_name_does_not_become_a_header(team: Team) -> None:
     Team.objects.filter(pk=team.pk).update(name="Studio\nBcc: x@example.com")
-    send(at(team, "alice"))
+    send(member_of(team, "alice"))
     assert mail.outbox[-1].recipients() == [NEW]
     assert "\n" not in mail.outbox[-1].subject
 
@@ -142,7 +142,7 @@ def test_an_unconfirmed_email_address_cannot_join(link: str, team: Team, charlie
 
 def test_all_invalid_links_show_the_same_page(team: Team, charlie: Person) -> None:
     pages = {charlie.get("/join/never-sent"), charlie.get("/join/%00"), charlie.get("/join/%ED%A0%80")}
-    owner = at(team, "alice")
+    owner = member_of(team, "alice")
 
     def invited() -> str:
         send(owner, "charlie@example.com")
@@ -177,13 +177,13 @@ def test_all_invalid_links_show_the_same_page(team: Team, charlie: Person) -> No
 
 
 def test_resending_renews_the_seven_days(team: Team) -> None:
-    owner = at(team, "alice")
+    owner = member_of(team, "alice")
     owner.post("/team", {"email": NEW, "role": "member"})
     invitation = Invitation.objects.get()
     assert timedelta(days=6, hours=23) < invitation.expires_at - timezone.now() < timedelta(days=7, seconds=1)
     first = link_in_mail()
     with time_machine.travel(timezone.now() + timedelta(days=8)):
-        later = at(team, "alice")
+        later = member_of(team, "alice")
         assert later.post(f"/team/invitations/{invitation.pk}/resend").status_code == 302
         second = link_in_mail()
         assert Client().get(first).status_code == 404
@@ -202,18 +202,18 @@ def test_resending_renews_the_seven_days(team: Team) -> None:
     ],
 )
 def test_who_may_invite_with_which_role(by: str, role: str, status: int, team: Team) -> None:
-    assert send(at(team, by), role=role).status_code == status
+    assert send(member_of(team, by), role=role).status_code == status
     assert Invitation.objects.count() == (status == 302)
 
 
 @pytest.mark.parametrize("email", ["", "nobody", "a@b\0.com", "x" * 300 + "@example.com"])
 def test_an_invalid_email_address_is_rejected(email: str, team: Team) -> None:
-    assert send(at(team, "alice"), email).status_code == 422
+    assert send(member_of(team, "alice"), email).status_code == 422
     assert not mail.outbox
 
 
 def test_members_and_invited_people_cannot_be_invited_again(team: Team) -> None:
-    owner = at(team, "alice")
+    owner = member_of(team, "alice")
     assert "is already a member of the team" in text_of(send(owner, "MO@example.com"))
     send(owner)
     assert "has already been invited" in text_of(send(owner, NEW.upper()))
@@ -224,7 +224,7 @@ def test_members_and_invited_people_cannot_be_invited_again(team: Team) -> None:
 
 def test_the_number_of_open_invitations_is_limited(team: Team, settings: Any) -> None:
     settings.MAX_OPEN_INVITATIONS = 2
-    owner = at(team, "alice")
+    owner = member_of(team, "alice")
     responses = [send(owner, f"n{number}@example.com") for number in range(3)]
     assert [response.status_code for response in responses] == [302, 302, 422]
     assert "limit of 2 open invitations" in text_of(responses[-1])
@@ -232,7 +232,7 @@ def test_the_number_of_open_invitations_is_limited(team: Team, settings: Any) ->
 
 def test_emails_per_team_are_limited(team: Team, settings: Any) -> None:
     settings.INVITATION_RATE_LIMIT = "2/hour"
-    owner = at(team, "alice")
+    owner = member_of(team, "alice")
     responses = [send(owner, f"n{number}@example.com") for number in range(3)]
     assert [response.status_code for response in responses] == [302, 302, 422]
     assert "Too many invitations were sent in a short time. Try again in 60 minutes." in text_of(responses[-1])
@@ -243,14 +243,14 @@ def test_emails_per_team_are_limited(team: Team, settings: Any) -> None:
 
 def test_emails_per_recipient_are_limited(team: Team, charlie: Person, settings: Any) -> None:
     settings.INVITATION_RATE_LIMIT_PER_EMAIL = "1/hour"
-    assert send(at(team, "alice")).status_code == 302
+    assert send(member_of(team, "alice")).status_code == 302
     assert send(charlie).status_code == 422
     assert len(mail.outbox) == 1
 
 
 def test_an_unreachable_mail_server_is_reported(team: Team, settings: Any) -> None:
     settings.EMAIL_BACKEND, settings.EMAIL_PORT = "django.core.mail.backends.smtp.EmailBackend", 1
-    response = at(team, "alice").client.post("/team", {"email": NEW, "role": "member"}, follow=True)
+    response = member_of(team, "alice").client.post("/team", {"email": NEW, "role": "member"}, follow=True)
     assert "The email could not be sent" in text_of(response)
     assert NEW in text_of(response)
 
@@ -260,7 +260,7 @@ def test_invitations_of_other_teams_are_not_found(link: str, charlie: Person, te
     for verb in ("resend", "withdraw"):
         for key in (invitation.pk, 10**9, 10**30):
             assert charlie.post(f"/team/invitations/{key}/{verb}").status_code == 404
-        assert at(team, "mo").post(f"/team/invitations/{invitation.pk}/{verb}").status_code == 403
+        assert member_of(team, "mo").post(f"/team/invitations/{invitation.pk}/{verb}").status_code == 403
         assert Client().post(f"/team/invitations/{invitation.pk}/{verb}").status_code == 302
     assert NEW not in text_of(charlie.get("/team"))
     invitation.refresh_from_db()
@@ -271,7 +271,7 @@ def test_a_member_keeps_the_role(team: Team) -> None:
     mo = User.objects.get(email="mo@example.com")
     EmailAddress.objects.create(user=mo, email=NEW, verified=True)
     EmailAddress.objects.filter(user=mo, email=NEW).update(verified=False)
-    send(at(team, "alice"), role="viewer")
+    send(member_of(team, "alice"), role="viewer")
     EmailAddress.objects.filter(user=mo, email=NEW).update(verified=True)
     assert sign_in(mo, team).post(link_in_mail()).status_code == 302
     assert role_of(team, "mo") == "member"

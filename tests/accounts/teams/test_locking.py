@@ -14,7 +14,7 @@ from accounts.teams.invitations import accept, invite
 from accounts.teams.members import change_member, leave_team, remove_member, transfer_ownership
 from common.errors import MutoscopeError
 from tests.support.people import make_user
-from tests.support.teams import role_of, studio
+from tests.support.teams import make_team, role_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 5
@@ -49,7 +49,7 @@ def owners(team: Team) -> int:
 
 def fresh_team() -> Team:
     owner = User.objects.filter(email="olga@example.com").first() or make_user("olga@example.com")
-    return studio(owner, otto=Role.OWNER, mo=Role.MEMBER)
+    return make_team(owner, otto=Role.OWNER, mo=Role.MEMBER)
 
 
 @pytest.mark.parametrize("_round", range(ROUNDS))

@@ -17,14 +17,14 @@ from jobs.queue.finish import requeue_job
 from jobs.states import State
 from tests.support.images import image_upload
 from tests.support.people import Person
-from tests.support.teams import at, role_of, studio, text_of
+from tests.support.teams import make_team, member_of, role_of, text_of
 
 ROLES = {"adam": Role.ADMIN, "anna": Role.ADMIN, "mo": Role.MEMBER, "vera": Role.VIEWER}
 
 
 @pytest.fixture
 def team(alice: Person) -> Team:
-    return studio(alice.user, **ROLES)
+    return make_team(alice.user, **ROLES)
 
 
 def change(by: Person, name: str, role: str, **caps: Any) -> Any:
@@ -38,7 +38,7 @@ def remove(by: Person, name: str) -> Any:
 
 def test_all_members_see_the_members_and_managers_see_more(team: Team) -> None:
     for name in ("alice", "adam", "mo", "vera"):
-        page = text_of(at(team, name).get("/team"))
+        page = text_of(member_of(team, name).get("/team"))
         assert "anna@example.com" in page
         assert ("Invite somebody" in page) == (name in {"alice", "adam"})
         assert ("Last signed in" in page) == (name in {"alice", "adam"})
@@ -64,12 +64,12 @@ def test_all_members_see_the_members_and_managers_see_more(team: Team) -> None:
 )
 def test_who_may_change_which_role(by: str, target: str, role: str, status: int, team: Team) -> None:
     before = role_of(team, target)
-    assert change(at(team, by), target, role).status_code == status
+    assert change(member_of(team, by), target, role).status_code == status
     assert role_of(team, target) == (role if status == 302 else before)
 
 
 def test_the_last_owner_cannot_leave_or_be_demoted(team: Team, alice: Person) -> None:
-    member = at(team, "alice")
+    member = member_of(team, "alice")
     assert "The team needs at least one owner" in text_of(change(member, "alice", "member"))
     assert "The team needs at least one owner" in text_of(member.client.post("/team/leave", follow=True))
     assert role_of(team, "alice") == "owner"
@@ -81,12 +81,12 @@ def test_the_last_owner_cannot_leave_or_be_demoted(team: Team, alice: Person) ->
 
 @pytest.mark.parametrize(("by", "target", "status"), [("adam", "alice", 403), ("mo", "vera", 403), ("vera", "mo", 403)])
 def test_removing_needs_the_right_and_a_role_that_covers(by: str, target: str, status: int, team: Team) -> None:
-    assert remove(at(team, by), target).status_code == status
+    assert remove(member_of(team, by), target).status_code == status
     assert role_of(team, target)
 
 
 def test_foreign_and_unknown_members_are_not_found(team: Team, charlie: Person) -> None:
-    member = at(team, "alice")
+    member = member_of(team, "alice")
     for user_id in (charlie.user.pk, 10**7, 10**30):
         responses = [
             member.get(f"/team/members/{user_id}"),
@@ -106,7 +106,7 @@ def test_the_owner_of_a_personal_team_cannot_change(alice: Person, mia: Person) 
 
 
 def test_caps_are_saved_and_invalid_ones_rejected(team: Team) -> None:
-    member = at(team, "adam")
+    member = member_of(team, "adam")
     assert change(member, "mo", "member", credits_per_month="500", videos_per_day="0").status_code == 302
     mo = Membership.objects.get(team=team, user__email="mo@example.com")
     assert (mo.credits_per_month, mo.videos_per_day) == (500, 0)
@@ -129,18 +129,18 @@ def jobs_of(person: Person) -> tuple[Job, Job]:
 
 @pytest.mark.parametrize("how", ["removed", "left", "viewer"])
 def test_losing_access_ends_keys_and_jobs_at_once(how: str, team: Team) -> None:
-    mo = at(team, "mo")
+    mo = member_of(team, "mo")
     running, queued = jobs_of(mo)
     _, secret = create_api_key(team=team, creator=mo.user, name="k", scopes=[Scope.VIDEOS_READ, Scope.VIDEOS_WRITE])
     _, reading = create_api_key(team=team, creator=mo.user, name="r", scopes=[Scope.VIDEOS_READ])
-    other = create_api_key(team=team, creator=at(team, "adam").user, name="other")[0]
+    other = create_api_key(team=team, creator=member_of(team, "adam").user, name="other")[0]
 
     if how == "removed":
-        assert remove(at(team, "alice"), "mo").status_code == 302
+        assert remove(member_of(team, "alice"), "mo").status_code == 302
     elif how == "left":
         assert mo.post("/team/leave").status_code == 302
     else:
-        assert change(at(team, "alice"), "mo", "viewer").status_code == 302
+        assert change(member_of(team, "alice"), "mo", "viewer").status_code == 302
 
     queued.refresh_from_db()
     assert queued.state == State.CANCELED
@@ -159,9 +159,9 @@ def test_losing_access_ends_keys_and_jobs_at_once(how: str, team: Team) -> None:
 
 
 def test_the_session_of_a_removed_member_falls_back_to_the_personal_team(team: Team) -> None:
-    mo = at(team, "mo")
+    mo = member_of(team, "mo")
     assert "Studio" in text_of(mo.get("/team"))
-    remove(at(team, "alice"), "mo")
+    remove(member_of(team, "alice"), "mo")
     page = mo.get("/team")
     assert page.status_code == 200
     assert "Studio" not in text_of(page)
@@ -177,12 +177,12 @@ def test_no_job_can_be_submitted_after_the_removal(team: Team, make_job: Callabl
     from jobs.videos.services import submit_job
     from jobs.videos.submission import build_request
 
-    mo = at(team, "mo")
+    mo = member_of(team, "mo")
     principal = Principal(team=team, user=mo.user, role=Role.MEMBER, scopes=SCOPES_OF_ROLE[Role.MEMBER])
     checked = VideoRequestSerializer(data={"prompt": "zoom", "image": image_upload()})
     assert checked.is_valid()
     request = build_request(checked.validated_data, team=team)
-    remove(at(team, "alice"), "mo")
+    remove(member_of(team, "alice"), "mo")
     with pytest.raises(Forbidden):
         submit_job(principal=principal, request=request)
     assert not Job.objects.exists()
@@ -194,12 +194,12 @@ def test_a_lower_role_withdraws_invitations_beyond_it(team: Team) -> None:
     for number, role in enumerate([Role.ADMIN, Role.VIEWER]):
         invite(team=team, actor=adam, email=f"new{number}@example.com", role=role, days=7)
     invite(team=team, actor=alice, email="other@example.com", role=Role.OWNER, days=7)
-    change(at(team, "alice"), "adam", "member")
+    change(member_of(team, "alice"), "adam", "member")
     assert list(Invitation.objects.filter(revoked_at=None).values_list("email", flat=True)) == ["other@example.com"]
 
 
 def test_ownership_is_transferred(team: Team) -> None:
-    member = at(team, "alice")
+    member = member_of(team, "alice")
     user = User.objects.get(email="mo@example.com")
     invite(team=team, actor=member.user, email="o@example.com", role=Role.OWNER, days=7)
     invite(team=team, actor=member.user, email="m@example.com", role=Role.MEMBER, days=7)
@@ -209,9 +209,9 @@ def test_ownership_is_transferred(team: Team) -> None:
 
 
 def test_rejected_transfers_of_ownership(team: Team, alice: Person, mia: Person, charlie: Person) -> None:
-    member = at(team, "alice")
+    member = member_of(team, "alice")
     mo = User.objects.get(email="mo@example.com")
-    assert at(team, "adam").post("/team/hand-over", {"user": mo.pk}).status_code == 403
+    assert member_of(team, "adam").post("/team/hand-over", {"user": mo.pk}).status_code == 403
     for invalid in ("", "x", "²", "\0", "9" * 5000, alice.user.pk):
         assert "Choose another member" in text_of(member.client.post("/team/hand-over", {"user": invalid}, follow=True))
     assert member.post("/team/hand-over", {"user": charlie.user.pk}).status_code == 404

@@ -20,7 +20,7 @@ from tests.support.api_client import ApiClient
 from tests.support.batches import Sent, batch_of, video_request
 from tests.support.people import Person
 from tests.support.videos import finish_next
-from tests.support.webhook_receiver import receiving
+from tests.support.webhook_receiver import running_receiver
 
 pytestmark = pytest.mark.django_db
 
@@ -156,7 +156,7 @@ def test_the_zip_omits_deleted_videos(send: Sent, as_alice: ApiClient) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_finished_batch_is_sent_to_webhooks_once_and_signed(send: Sent, alice: Person, settings: Any) -> None:
     settings.WEBHOOKS_ALLOW_PRIVATE_IPS = True
-    with receiving() as receiver:
+    with running_receiver() as receiver:
         hook = create_endpoint(
             team=alice.team, creator=alice.user, url=f"{receiver.url}/hook", kinds=["batch.completed"]
         )
@@ -168,13 +168,15 @@ def test_a_finished_batch_is_sent_to_webhooks_once_and_signed(send: Sent, alice:
             deliverer = Deliverer()
             deliverer()
             deliverer.finish()
-        calls = {call.path: call for call in receiver.calls}
-        assert len(receiver.calls) == len(calls) == 2
-        event = calls["/hook"].verified(hook.secret)
-        assert event == calls["/mine"].verified(per_job_endpoint(team_id=alice.team.pk).secret)
+        received_by_path = {received.path: received for received in receiver.requests}
+        assert len(receiver.requests) == len(received_by_path) == 2
+        event = received_by_path["/hook"].verified(hook.secret)
+        assert event == received_by_path["/mine"].verified(per_job_endpoint(team_id=alice.team.pk).secret)
     assert (event["type"], event["data"]["id"]) == ("batch.completed", batch.public_id)
     assert (event["data"]["status"], event["data"]["counts"]["completed"]) == ("completed", 2)
-    assert {call.headers["webhook-id"] for call in calls.values()} == {f"evt_{batch.id.hex}_batch_completed"}
+    assert {received.headers["webhook-id"] for received in received_by_path.values()} == {
+        f"evt_{batch.id.hex}_batch_completed"
+    }
     assert Delivery.objects.filter(kind="batch.completed").count() == 2
 
 

@@ -17,7 +17,7 @@ from jobs.webhooks.delivery import Deliverer
 from jobs.webhooks.outbox import dispatch_outbox, per_job_endpoint
 from tests.support.images import CAT
 from tests.support.people import Person
-from tests.support.webhook_receiver import receiving
+from tests.support.webhook_receiver import running_receiver
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -194,12 +194,12 @@ def test_rows_of_another_team_do_not_exist(fal: Any, client: Any, charlie: Perso
 
 def test_the_webhook_receives_the_completion(fal: Any, client: Any, alice: Person, settings: Any) -> None:
     settings.WEBHOOKS_ALLOW_PRIVATE_IPS = True
-    with receiving() as receiver:
+    with running_receiver() as receiver:
         handle = client.submit(MODEL, small(fal), webhook_url=f"{receiver.url}/hook?by=fal")
         cancel_job(job=Job.objects.get())
         deliver()
-    [call] = receiver.calls
-    call.verified(per_job_endpoint(team_id=alice.team.pk).secret)
-    event = json.loads(call.body)
-    assert (call.path, event["request_id"], event["status"]) == ("/hook?by=fal", handle.request_id, "ERROR")
+    [received] = receiver.requests
+    received.verified(per_job_endpoint(team_id=alice.team.pk).secret)
+    event = json.loads(received.body)
+    assert (received.path, event["request_id"], event["status"]) == ("/hook?by=fal", handle.request_id, "ERROR")
     assert "canceled" in event["error"]

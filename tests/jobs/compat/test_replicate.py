@@ -37,7 +37,7 @@ from jobs.webhooks.delivery import Deliverer
 from jobs.webhooks.outbox import dispatch_outbox
 from tests.support.images import CAT
 from tests.support.people import Person
-from tests.support.webhook_receiver import Receiver, receiving
+from tests.support.webhook_receiver import Receiver, running_receiver
 from tests.support.workers import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,7 +68,7 @@ def client(plain_portal: str, alice: Person) -> Iterator[Client]:
 @pytest.fixture
 def receiver(settings: Any) -> Any:
     settings.WEBHOOKS_ALLOW_PRIVATE_IPS = True
-    with receiving() as receiver:
+    with running_receiver() as receiver:
         yield receiver
 
 
@@ -312,11 +312,11 @@ def test_the_sdk_verifies_the_webhook(client: Client, receiver: Receiver) -> Non
     )
     cancel_job(job=Job.objects.get())
     deliver()
-    [call] = receiver.calls
+    [received] = receiver.requests
     secret = client.webhooks.default.secret()
-    Webhooks.validate(headers=call.headers, body=call.body.decode(), secret=secret, tolerance=300)
-    event = json.loads(call.body)
-    assert (call.path, event["id"], event["status"]) == ("/hook", prediction.id, "canceled")
+    Webhooks.validate(headers=received.headers, body=received.body.decode(), secret=secret, tolerance=300)
+    event = json.loads(received.body)
+    assert (received.path, event["id"], event["status"]) == ("/hook", prediction.id, "canceled")
 
 
 @pytest.mark.parametrize(
@@ -333,8 +333,8 @@ def test_the_webhook_receives_the_filtered_events(
     assert job is not None
     assert confirm_cancel(fence=job.fence)
     deliver()
-    received = [json.loads(call.body)["status"] for call in receiver.calls]
-    assert received == statuses
+    sent_statuses = [json.loads(received.body)["status"] for received in receiver.requests]
+    assert sent_statuses == statuses
 
 
 def test_rows_of_another_team_do_not_exist(client: Client, plain_portal: str, charlie: Person) -> None:

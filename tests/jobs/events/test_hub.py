@@ -24,12 +24,12 @@ from tests.support.event_listener import Listener, ReceivedEvent
 from tests.support.outages import OwnRedis
 from tests.support.people import Person
 from tests.support.web_processes import LiveProcess
-from tests.support.workers import Hurry, WorkerProcess, wait_for_state, wait_until
+from tests.support.workers import DelaySwitch, WorkerProcess, wait_for_state, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.usefixtures("all_models")]
 
 SCRIPTED = ("--model", "scripted")
-# Takes longer than the test needs. The test then skips the rest of the delays with `hurry`.
+# Takes longer than the test needs. The test then skips the rest of the delays with `skip_delays`.
 LONG: dict[str, Any] = {"model": "scripted", "prompt": "delay=0.6", "steps": 100}
 NOISE = bytes(range(256)) * 58
 
@@ -43,7 +43,7 @@ def event_ids(events: list[ReceivedEvent]) -> list[EventId]:
 def test_from_queued_to_completed(
     submit: Callable[..., Job],
     start_worker: Callable[..., WorkerProcess],
-    hurry: Hurry,
+    skip_delays: DelaySwitch,
     live_process: Callable[..., LiveProcess],
     alice: Person,
 ) -> None:
@@ -53,27 +53,27 @@ def test_from_queued_to_completed(
         assert stream.headers["Content-Type"] == "text/event-stream"
         assert stream.headers["Cache-Control"] == "no-cache, no-transform"
         assert stream.headers["X-Accel-Buffering"] == "no"
-        stream.wait(lambda it: it.statuses == ["queued"])
+        stream.wait(lambda listener: listener.statuses == ["queued"])
         start_worker(*SCRIPTED)
-        stream.wait(lambda it: len(it.of("progress")) >= 3 and len(it.of("preview")) >= 3)
-        hurry()
-        stream.wait(lambda it: it.ended)
+        stream.wait(lambda listener: len(listener.of_kind("progress")) >= 3 and len(listener.of_kind("preview")) >= 3)
+        skip_delays()
+        stream.wait(lambda listener: listener.ended)
     assert stream.raw.startswith("retry: ")
     assert stream.statuses == ["queued", "in_progress", "completed"]
-    assert [event.id for event in stream.of("status")] == ["1-0", "3-0", "5-0"]
+    assert [event.id for event in stream.of_kind("status")] == ["1-0", "3-0", "5-0"]
     assert all(event.data["id"] == job.public_id for event in stream.events)
-    steps = [event.data["step"] for event in stream.of("progress")]
+    steps = [event.data["step"] for event in stream.of_kind("progress")]
     assert steps == sorted(set(steps))
-    assert {event.data["steps"] for event in stream.of("progress")} == {100}
-    previews = stream.of("preview")
-    assert all(event.picture.format == "JPEG" and len(event.data["image_base64"]) <= 20_000 for event in previews)
+    assert {event.data["steps"] for event in stream.of_kind("progress")} == {100}
+    previews = stream.of_kind("preview")
+    assert all(event.image.format == "JPEG" and len(event.data["image_base64"]) <= 20_000 for event in previews)
     assert wait_for_state(job, State.COMPLETED).attempt == 1
 
 
 def test_a_returning_client_misses_no_event_and_gets_none_twice(
     submit: Callable[..., Job],
     start_worker: Callable[..., WorkerProcess],
-    hurry: Hurry,
+    skip_delays: DelaySwitch,
     live_process: Callable[..., LiveProcess],
     alice: Person,
 ) -> None:
@@ -81,14 +81,14 @@ def test_a_returning_client_misses_no_event_and_gets_none_twice(
     job = submit(**LONG)
     with Listener(live.url, job, alice.headers) as whole, Listener(live.url, job, alice.headers) as first:
         start_worker(*SCRIPTED)
-        first.wait(lambda it: len(it.of("progress")) >= 2)
+        first.wait(lambda listener: len(listener.of_kind("progress")) >= 2)
         first.close()
         before = first.events
-        whole.wait(lambda it: len(it.events) >= len(before) + 4)
+        whole.wait(lambda listener: len(listener.events) >= len(before) + 4)
         with Listener(live.url, job, alice.headers, last=before[-1].id) as second:
-            hurry()
-            second.wait(lambda it: it.ended)
-        whole.wait(lambda it: it.ended)
+            skip_delays()
+            second.wait(lambda listener: listener.ended)
+        whole.wait(lambda listener: listener.ended)
     assert before + second.events == whole.events
     assert len(whole.events) == len({event.id for event in whole.events})
 
@@ -104,13 +104,13 @@ def test_every_attempt_has_its_events(
     job = submit(model="scripted", prompt="fail_at=9 segfault_at=3 delay=0.1 chance=1", steps=10, num_frames=8)
     with Listener(live.url, job, alice.headers) as stream:
         start_worker(*SCRIPTED)
-        stream.wait(lambda it: "queued" in it.statuses[1:])
+        stream.wait(lambda listener: "queued" in listener.statuses[1:])
         cancel_job(job=job)
-        stream.wait(lambda it: it.ended)
+        stream.wait(lambda listener: listener.ended)
     assert stream.statuses[:3] == ["queued", "in_progress", "queued"]
     assert stream.statuses[-1] == "canceled"
     with Listener(live.url, job, alice.headers, last="1-0") as late:
-        late.wait(lambda it: it.ended)
+        late.wait(lambda listener: listener.ended)
     assert late.statuses == stream.statuses[1:]
 
 
@@ -121,9 +121,9 @@ def test_deletion_ends_the_stream(
     Job.objects.update(deadline_at=None)
     job = submit()
     with Listener(live.url, job, alice.headers) as stream:
-        stream.wait(lambda it: it.statuses)
+        stream.wait(lambda listener: listener.statuses)
         delete_job(job=job)
-        stream.wait(lambda it: it.ended)
+        stream.wait(lambda listener: listener.ended)
     with Listener(live.url, job, alice.headers) as again:
         assert again.status == 404
 
@@ -135,17 +135,17 @@ def test_the_final_state_is_sent_once(
     job = submit()
     cancel_job(job=job)
     with Listener(live.url, job, alice.headers) as stream:
-        stream.wait(lambda it: it.ended)
+        stream.wait(lambda listener: listener.ended)
     assert (stream.statuses, stream.events[0].id) == (["canceled"], "2-0")
     with Listener(live.url, job, alice.headers, last="2-0") as again:
-        again.wait(lambda it: it.ended)
+        again.wait(lambda listener: listener.ended)
     assert (again.status, again.raw) == (204, "")
 
 
 def test_without_redis_the_states_come_from_postgres(
     submit: Callable[..., Job],
     start_worker: Callable[..., WorkerProcess],
-    hurry: Hurry,
+    skip_delays: DelaySwitch,
     live_process: Callable[..., LiveProcess],
     alice: Person,
     charlie: Person,
@@ -162,21 +162,21 @@ def test_without_redis_the_states_come_from_postgres(
         Listener(live.url, charlies_job, charlie.headers) as other_team,
     ):
         start_worker(*SCRIPTED, REDIS_URL=own_redis.url)
-        stream.wait(lambda it: it.of("progress"))
-        hurry()
+        stream.wait(lambda listener: listener.of_kind("progress"))
+        skip_delays()
         cancel_job(job=charlies_job)
-        other_team.wait(lambda it: it.ended)
-        stream.wait(lambda it: it.ended)
+        other_team.wait(lambda listener: listener.ended)
+        stream.wait(lambda listener: listener.ended)
     assert stream.statuses == ["queued", "in_progress", "completed"]
     assert other_team.statuses == ["queued", "canceled"]
-    assert not stream.of("preview")
+    assert not stream.of_kind("preview")
     assert event_ids(stream.events) == sorted(set(event_ids(stream.events)))
 
 
 def test_redis_is_killed_with_its_data_during_a_stream(
     submit: Callable[..., Job],
     start_worker: Callable[..., WorkerProcess],
-    hurry: Hurry,
+    skip_delays: DelaySwitch,
     live_process: Callable[..., LiveProcess],
     alice: Person,
     own_redis: OwnRedis,
@@ -185,20 +185,20 @@ def test_redis_is_killed_with_its_data_during_a_stream(
     job = submit(**LONG)
     with Listener(live.url, job, alice.headers) as stream:
         start_worker(*SCRIPTED, REDIS_URL=own_redis.url)
-        stream.wait(lambda it: len(it.of("preview")) >= 2)
+        stream.wait(lambda listener: len(listener.of_kind("preview")) >= 2)
         own_redis.kill()
         events_before_kill = len(stream.events)
-        stream.wait(lambda it: len(it.of("progress")) and it.events[events_before_kill + 1 :])
+        stream.wait(lambda listener: len(listener.of_kind("progress")) and listener.events[events_before_kill + 1 :])
         own_redis.start()
-        previews = len(stream.of("preview"))
-        stream.wait(lambda it: len(it.of("preview")) > previews)
-        hurry()
-        stream.wait(lambda it: it.ended)
+        previews = len(stream.of_kind("preview"))
+        stream.wait(lambda listener: len(listener.of_kind("preview")) > previews)
+        skip_delays()
+        stream.wait(lambda listener: listener.ended)
     assert stream.statuses == ["queued", "in_progress", "completed"]
     assert event_ids(stream.events) == sorted(set(event_ids(stream.events)))
     # A client that reconnects with an earlier id gets all statuses, although Redis has lost its data.
     with Listener(live.url, job, alice.headers, last="1-0") as again:
-        again.wait(lambda it: it.ended)
+        again.wait(lambda listener: listener.ended)
     assert again.statuses == ["in_progress", "completed"]
 
 
@@ -225,7 +225,7 @@ def test_a_client_that_does_not_read_is_disconnected_and_may_return(
     wait_until(is_disconnected)
     wait_until(lambda: can_follow(live.url, job, alice))
     with Listener(live.url, job, alice.headers, last="3-1") as again:
-        again.wait(lambda it: it.of("preview"))
+        again.wait(lambda listener: listener.of_kind("preview"))
     slow.close()
 
 
@@ -292,13 +292,13 @@ def test_a_client_that_loses_access_is_disconnected(
     live = live_process(EVENT_REAUTH_INTERVAL_SECONDS=0.2)
     key = ApiKey.objects.get(team=alice.team)
     with Listener(live.url, submit(), alice.headers) as stream:
-        stream.wait(lambda it: it.statuses)
+        stream.wait(lambda listener: listener.statuses)
         assert not stream.ended
         if end == "revoked":
             revoke_api_key(key=key)
         else:
             Membership.objects.filter(team=alice.team).delete()
-        stream.wait(lambda it: it.ended)
+        stream.wait(lambda listener: listener.ended)
     assert stream.statuses == ["queued"]
 
 
@@ -318,7 +318,7 @@ def test_a_quiet_stream_sends_heartbeats(
 ) -> None:
     live = live_process(EVENT_HEARTBEAT_INTERVAL_SECONDS=0.2)
     with Listener(live.url, submit(), alice.headers) as stream:
-        stream.wait(lambda it: it.raw.count("\n: ") >= 3)
+        stream.wait(lambda listener: listener.raw.count("\n: ") >= 3)
         assert not stream.ended
     assert stream.statuses == ["queued"]
 
@@ -328,7 +328,7 @@ def test_a_stream_has_a_maximum_duration(
 ) -> None:
     live = live_process(EVENT_HEARTBEAT_INTERVAL_SECONDS=0.2, EVENT_STREAM_MAX_SECONDS=1)
     with Listener(live.url, submit(), alice.headers) as stream:
-        stream.wait(lambda it: it.ended)
+        stream.wait(lambda listener: listener.ended)
     assert stream.statuses == ["queued"]
 
 
@@ -341,7 +341,7 @@ def test_streams_hold_no_connection_to_the_database(
     with ThreadPoolExecutor(30) as threads:
         list(threads.map(Listener.__enter__, listeners))
     for listener in listeners:
-        listener.wait(lambda it: it.statuses)
+        listener.wait(lambda listener: listener.statuses)
     assert httpx.get(f"{live.url}/v1/videos", headers=alice.headers, timeout=120).status_code == 200
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'thirty-streams'")

@@ -22,9 +22,9 @@ from jobs.storage.files import attempt_key
 from jobs.storage.signed_urls import signed_content_url
 from tests.support.api_client import ApiClient
 from tests.support.people import Person
-from tests.support.s3_server import KEYS, Line, S3Server
+from tests.support.s3_server import KEYS, S3Server, StorageProxy
 from tests.support.videos import VIDEO_BYTES
-from tests.support.workers import Hurry, WorkerProcess, refreshed, wait_for_state, wait_until
+from tests.support.workers import DelaySwitch, WorkerProcess, refreshed, wait_for_state, wait_until
 
 pytestmark = pytest.mark.process
 
@@ -43,17 +43,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 
 @pytest.fixture
-def line(server: S3Server) -> Iterator[Line]:
-    line = Line(server.port)
-    yield line
-    line.close()
+def storage_proxy(server: S3Server) -> Iterator[StorageProxy]:
+    storage_proxy = StorageProxy(server.port)
+    yield storage_proxy
+    storage_proxy.close()
 
 
 @pytest.fixture
-def s3(settings: Any, line: Line) -> Iterator[dict[str, str]]:
+def s3(settings: Any, storage_proxy: StorageProxy) -> Iterator[dict[str, str]]:
     """Make the bucket the storage of the site, through `line`. The value is the environment of workers for the same."""
     access_key, secret_key = KEYS.values()
-    endpoint = f"http://127.0.0.1:{line.port}"
+    endpoint = f"http://127.0.0.1:{storage_proxy.port}"
     options = {"bucket_name": "media", "endpoint_url": endpoint, "access_key": access_key, "secret_key": secret_key}
     settings.MODELS_ENABLED = ["scripted", "camera"]
     settings.STORAGES = {
@@ -98,9 +98,9 @@ def test_from_submit_to_content(
 
 
 def test_a_submission_during_a_storage_outage_is_refused(
-    as_alice: ApiClient, body: Callable[..., dict[str, Any]], s3: dict[str, str], line: Line
+    as_alice: ApiClient, body: Callable[..., dict[str, Any]], s3: dict[str, str], storage_proxy: StorageProxy
 ) -> None:
-    line.disturb("busy")
+    storage_proxy.set_mode("busy")
     started = time.monotonic()
     response = as_alice.post("/v1/videos", body(model="scripted"))
     assert response.status_code == 503, response.content
@@ -112,11 +112,11 @@ def test_publishing_waits_for_the_storage(
     fault: Literal["busy", "cut", "killed"],
     submit: Callable[..., Job],
     start_worker: Callable[..., WorkerProcess],
-    hurry: Hurry,
+    skip_delays: DelaySwitch,
     as_alice: ApiClient,
     s3: dict[str, str],
     server: S3Server,
-    line: Line,
+    storage_proxy: StorageProxy,
     tmp_path: Path,
 ) -> None:
     """The server responds with 503, drops an upload, or is killed: an incomplete video is never published."""
@@ -126,15 +126,15 @@ def test_publishing_waits_for_the_storage(
     if fault == "killed":
         server.kill()
     else:
-        line.disturb(fault)
-    hurry()
+        storage_proxy.set_mode(fault)
+    skip_delays()
     worker.wait_for("publish_retry")
     assert wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).first()).last_error
     job.refresh_from_db()
     assert (job.state, job.result_key) == (State.IN_PROGRESS, "")
     if fault == "killed":
         server.start()
-    line.disturb("open")
+    storage_proxy.set_mode("open")
     key = attempt_key(job.team_id, job.id, 1, "video.mp4")
     wait_for_state(job, State.COMPLETED, State.FAILED)
     assert (job.state, job.attempt, job.crash_count, job.result_key) == (State.COMPLETED, 1, 0, key)
@@ -143,11 +143,11 @@ def test_publishing_waits_for_the_storage(
     assert frames_of(content, tmp_path) == job.num_frames
 
 
-def test_an_object_is_stored_completely_or_not_at_all(s3: dict[str, str], line: Line) -> None:
-    line.disturb("cut")
+def test_an_object_is_stored_completely_or_not_at_all(s3: dict[str, str], storage_proxy: StorageProxy) -> None:
+    storage_proxy.set_mode("cut")
     with pytest.raises(OSError, match="S3 failed"):
         default_storage.save("half", ContentFile(bytes(100_000)))
-    line.disturb("open")
+    storage_proxy.set_mode("open")
     assert not default_storage.exists("half")
     default_storage.save("half", ContentFile(b"whole"))
     assert (default_storage.size("half"), default_storage.listdir("")[1]) == (5, ["half"])
@@ -214,10 +214,10 @@ def test_a_storage_url_expires_no_later_than_link_and_video(
 
 
 def test_a_download_during_a_storage_outage_is_refused(
-    public: str, finished_of: Callable[..., Job], as_alice: ApiClient, line: Line
+    public: str, finished_of: Callable[..., Job], as_alice: ApiClient, storage_proxy: StorageProxy
 ) -> None:
     job = finished_of(model="camera")
-    line.disturb("busy")
+    storage_proxy.set_mode("busy")
     for request in (as_alice.get, as_alice.client.head):
         response = request(signed_content_url("", job))
         assert (response.status_code, response["Retry-After"]) == (503, "2")

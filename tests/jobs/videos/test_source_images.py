@@ -24,7 +24,7 @@ from tests.support.images import png
 from tests.support.people import Person
 from tests.support.ports import own_port
 from tests.support.web_processes import WebProcesses
-from tests.support.webhook_receiver import Receiver, receiving, say
+from tests.support.webhook_receiver import Receiver, respond_with, running_receiver
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def allowed(settings: Settings) -> None:
 def host(settings: Settings, allowed: None) -> Iterator[Receiver]:
     """A server of images on loopback, which the settings of this test allow."""
     settings.IMAGE_URL_FETCH_ALLOW_LOOPBACK = True
-    with receiving() as there:
-        there.answer = lambda handler: say(handler, 200, png(), **{"Content-Type": "image/png"})
+    with running_receiver() as there:
+        there.respond = lambda handler: respond_with(handler, 200, png(), **{"Content-Type": "image/png"})
         yield there
 
 
@@ -75,7 +75,7 @@ def test_input_reference_of_openai(
 ) -> None:
     reference = body(image_base64=..., input_reference={"image_url": host.url})
     assert as_alice.post("/v1/videos", reference).status_code == 202
-    assert len(host.calls) == 1
+    assert len(host.requests) == 1
     settings.IMAGE_URL_FETCH_ENABLED = False
     response = as_alice.post("/v1/videos", reference)
     error = response.json()["error"]
@@ -84,27 +84,27 @@ def test_input_reference_of_openai(
         "input_reference",
         "not_allowed",
     )
-    assert (len(host.calls), Job.objects.count()) == (1, 1)
+    assert (len(host.requests), Job.objects.count()) == (1, 1)
 
 
 def test_an_image_is_fetched_for_submit_quote_and_form(ask: Any, as_alice: ApiClient, host: Receiver) -> None:
     response = ask(f"{host.url}/cat.png?size=large")
     assert response.status_code == 202, response.content
-    [call] = host.calls
-    assert call.path == "/cat.png?size=large"
-    assert (call.headers["User-Agent"], call.headers["Accept-Encoding"]) == ("Mutoscope-Pictures/1", "identity")
-    assert not {"Authorization", "X-API-Key", "Cookie"} & call.headers.keys()
+    [received] = host.requests
+    assert received.path == "/cat.png?size=large"
+    assert (received.headers["User-Agent"], received.headers["Accept-Encoding"]) == ("Mutoscope-Pictures/1", "identity")
+    assert not {"Authorization", "X-API-Key", "Cookie"} & received.headers.keys()
     with default_storage.open(Job.objects.get().source_key) as file:
         assert file.read(4) == b"\x89PNG"
     assert ask(host.url, "/v1/videos/quote").json()["credits"] >= 1
     form = {"image_url": host.url, "prompt": "x", "num_frames": "8", "resolution": "256p"}
     response = as_alice.client.post("/v1/videos", form, headers=as_alice.headers)
     assert response.status_code == 202, response.content
-    assert len(host.calls) == 3
+    assert len(host.requests) == 3
 
 
 def test_the_content_type_of_the_response_is_ignored(ask: Any, host: Receiver) -> None:
-    host.answer = lambda handler: say(handler, 200, png(), **{"Content-Type": "text/html"})
+    host.respond = lambda handler: respond_with(handler, 200, png(), **{"Content-Type": "text/html"})
     assert ask(f"{host.url}/cat.html").status_code == 202
 
 
@@ -120,7 +120,7 @@ def test_the_content_type_of_the_response_is_ignored(ask: Any, host: Receiver) -
     ],
 )
 def test_unsupported_images_are_rejected(content: Any, kind: str, ask: Any, host: Receiver) -> None:
-    host.answer = lambda handler: say(handler, 200, content, **{"Content-Type": "image/png"})
+    host.respond = lambda handler: respond_with(handler, 200, content, **{"Content-Type": "image/png"})
     assert refused(ask(host.url)) == kind
 
 
@@ -128,7 +128,7 @@ def test_unsupported_images_are_rejected(content: Any, kind: str, ask: Any, host
     ("status", "kind"), [(500, "not_found"), (404, "not_found"), (204, "not_found"), (206, "not_found")]
 )
 def test_unsuccessful_responses_are_rejected(status: int, kind: str, ask: Any, host: Receiver) -> None:
-    host.answer = lambda handler: say(handler, status, b"")
+    host.respond = lambda handler: respond_with(handler, status, b"")
     response = ask(host.url)
     assert refused(response) == kind
     assert str(status) in response.json()["error"]["message"]
@@ -136,16 +136,16 @@ def test_unsuccessful_responses_are_rejected(status: int, kind: str, ask: Any, h
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(status: int, ask: Any, host: Receiver) -> None:
-    host.answer = lambda handler: say(handler, status, Location=f"{host.url}/elsewhere")
+    host.respond = lambda handler: respond_with(handler, status, Location=f"{host.url}/elsewhere")
     assert refused(ask(host.url)) == "redirect"
-    assert [call.path for call in host.calls] == ["/"]
+    assert [received.path for received in host.requests] == ["/"]
 
 
 def test_a_large_response_is_aborted(ask: Any, host: Receiver, settings: Settings) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 3_000_000
     sent = []
 
-    def flood(handler: Any) -> None:
+    def send_without_end(handler: Any) -> None:
         handler.send_response(200)
         handler.end_headers()
         try:
@@ -155,7 +155,7 @@ def test_a_large_response_is_aborted(ask: Any, host: Receiver, settings: Setting
         except OSError:
             return
 
-    host.answer = flood
+    host.respond = send_without_end
     response = ask(host.url)
     assert refused(response) == "too_large"
     assert "3 MB" in response.json()["error"]["message"]
@@ -165,7 +165,7 @@ def test_a_large_response_is_aborted(ask: Any, host: Receiver, settings: Setting
 def test_a_slow_response_is_aborted(ask: Any, host: Receiver, settings: Settings) -> None:
     settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS = 1
 
-    def drip(start: bytes) -> Any:
+    def send_slowly(start: bytes) -> Any:
         def response(handler: Any) -> None:
             handler.wfile.write(start)
             for _ in range(600):
@@ -179,7 +179,7 @@ def test_a_slow_response_is_aborted(ask: Any, host: Receiver, settings: Settings
 
     head = b"HTTP/1.1 200 OK\r\n"
     for start in (head + b"\r\n", head + b"Content-Length: 9999\r\n\r\n", head + b"X-Slow: "):
-        host.answer = drip(start)
+        host.respond = send_slowly(start)
         began = time.monotonic()
         response = ask(host.url)
         assert refused(response) == "too_slow"
@@ -216,7 +216,7 @@ def test_an_incomplete_body(ask: Any, host: Receiver) -> None:
         handler.wfile.flush()
         handler.connection.shutdown(socket.SHUT_RDWR)
 
-    host.answer = break_off
+    host.respond = break_off
     assert refused(ask(host.url)) == "unreachable"
 
 
@@ -230,7 +230,7 @@ def test_http_only_if_a_setting_allows_it(ask: Any, host: Receiver, settings: Se
     settings.IMAGE_URL_FETCH_ALLOW_HTTP = False
     assert refused(ask(host.url)) == "not_https"
     assert refused(ask(host.url.replace("http:", "HTTP:"))) == "not_https"
-    assert host.calls == []
+    assert host.requests == []
 
 
 @pytest.mark.parametrize(
@@ -257,13 +257,13 @@ def test_http_only_if_a_setting_allows_it(ask: Any, host: Receiver, settings: Se
     ],
 )
 def test_private_ip_addresses_are_not_fetched(name: str, ask: Any, allowed: None) -> None:
-    with receiving() as there:
+    with running_receiver() as there:
         port = there.url.rpartition(":")[2]
         for scheme in ("http", "https"):
             assert refused(ask(f"{scheme}://{name}:{port}/latest/meta-data/")) in {"private_address", "unreachable"}
         if name == "127.0.0.1":
             assert refused(ask(f"http://{name}:{port}/")) == "private_address"
-        assert there.calls == []
+        assert there.requests == []
 
 
 def test_only_loopback_is_allowed_by_the_setting(ask: Any, host: Receiver) -> None:
@@ -308,18 +308,18 @@ def test_exactly_one_image(as_alice: ApiClient, body: Callable[..., dict[str, An
         assert {other, "image_url"} <= set(error["message"].replace(",", "").replace(":", "").split())
     response = as_alice.post("/v1/videos", body(image_base64=...))
     assert (response.status_code, response.json()["error"]["details"][0]["type"]) == (422, "required")
-    assert host.calls == []
+    assert host.requests == []
 
 
 def test_a_repeated_request_does_not_fetch_again(ask: Any, host: Receiver) -> None:
     first = ask(host.url, **{"Idempotency-Key": "one"})
     assert first.status_code == 202
-    host.answer = lambda handler: say(handler, 500)
+    host.respond = lambda handler: respond_with(handler, 500)
     again = ask(host.url, **{"Idempotency-Key": "one"})
     assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
     other = ask(f"{host.url}/other", **{"Idempotency-Key": "one"})
     assert (other.status_code, other.json()["error"]["code"]) == (409, "idempotency_conflict")
-    assert len(host.calls) == 1
+    assert len(host.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -335,10 +335,10 @@ def test_repeated_requests_of_other_apis_do_not_fetch_again(
     wish = {"image_url": host.url, "prompt": "x", "num_frames": 8, "resolution": "256p"}
     sent = {**sent, "input": wish} if "input" in sent else wish
     responses = [as_alice.post(path, sent, **{"Idempotency-Key": "one"})]
-    host.answer = lambda handler: say(handler, 500)
+    host.respond = lambda handler: respond_with(handler, 500)
     responses.append(as_alice.post(path, sent, **{"Idempotency-Key": "one"}))
     assert [response.status_code // 100 for response in responses] == [2, 2], responses[1].content
-    assert (Job.objects.count(), len(host.calls)) == (1, 1)
+    assert (Job.objects.count(), len(host.requests)) == (1, 1)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -353,10 +353,10 @@ def test_no_transaction_and_no_connection_is_open_during_a_fetch(ask: Any, host:
             )
             seen.append((cursor.fetchone()[0], asking.connection is None))
         connection.close()
-        say(handler, 200, png())
+        respond_with(handler, 200, png())
 
     asking = connections["default"]
-    host.answer = look
+    host.respond = look
     assert ask(host.url).status_code == 202
     assert seen == [(0, True)]
 
@@ -378,12 +378,12 @@ def test_concurrent_fetches_are_limited(ask: Any, host: Receiver, monkeypatch: p
         thread = threading.Thread(target=ask_in_thread)
         thread.start()
         thread.join()
-        say(handler, 200, png())
+        respond_with(handler, 200, png())
 
-    host.answer = ask_another
+    host.respond = ask_another
     assert ask(host.url).status_code == 202
     assert (refusals[0].status_code, refusals[0]["Retry-After"]) == (503, "2")
-    host.answer = lambda handler: say(handler, 200, png())
+    host.respond = lambda handler: respond_with(handler, 200, png())
     assert ask(host.url).status_code == 202
 
 
@@ -421,7 +421,7 @@ def test_slow_images_of_a_team_do_not_block_all_processes(
         if handler.path == "/slow":
             asked.set()
             go_on.wait(60)
-        say(handler, 200, png())
+        respond_with(handler, 200, png())
 
     # Creating a key uses the database: not in the thread, whose connection nobody would close.
     alices, charlies = alice.headers, charlie.headers
@@ -430,7 +430,7 @@ def test_slow_images_of_a_team_do_not_block_all_processes(
         with web.client(headers) as client:
             return client.post("/v1/videos", json=body(image_base64=..., image_url=host.url + path))
 
-    host.answer = slowly
+    host.respond = slowly
     with ThreadPoolExecutor(1) as threads:
         slow = threads.submit(ask, alices, "/slow")
         try:
@@ -454,15 +454,17 @@ def test_a_batch_fetches_each_url_once(
     """Also with fail_fast, which checks all requests first: an image may be missing at a second fetch."""
 
     def once(handler: Any) -> None:
-        served = sum(call.path == handler.path for call in host.calls)
-        say(handler, 200, png(colour="red" if handler.path == "/b" else "blue")) if served == 1 else say(handler, 404)
+        served = sum(received.path == handler.path for received in host.requests)
+        respond_with(
+            handler, 200, png(colour="red" if handler.path == "/b" else "blue")
+        ) if served == 1 else respond_with(handler, 404)
 
-    host.answer = once
+    host.respond = once
     paths = ("/a", "/b", "/a", "/b", "/a")
     requests = [body(image_base64=..., image_url=host.url + path) for path in paths]
     response = as_alice.post("/v1/batches", {"on_error": "fail_fast", "requests": requests})
     assert response.status_code == 202, response.content
-    assert sorted(call.path for call in host.calls) == ["/a", "/b"]
+    assert sorted(received.path for received in host.requests) == ["/a", "/b"]
     stored: dict[str, set[Any]] = {}
     for path, job in zip(paths, Job.objects.order_by("id"), strict=True):
         with default_storage.open(job.source_key) as file:
@@ -477,7 +479,7 @@ def test_images_beyond_the_cache_are_fetched_again(
     settings.MAX_BATCH_BODY_BYTES = 100
     requests = [body(image_base64=..., image_url=host.url) for _ in range(2)]
     assert as_alice.post("/v1/batches", {"requests": requests}).json()["counts"]["queued"] == 2
-    assert len(host.calls) == 2
+    assert len(host.requests) == 2
 
 
 def test_a_batch_waits_for_the_team_s_limit(

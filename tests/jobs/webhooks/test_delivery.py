@@ -25,7 +25,7 @@ from tests.support import videos
 from tests.support.people import Person
 from tests.support.ports import own_port
 from tests.support.videos import claim_next
-from tests.support.webhook_receiver import Receiver, drip, flood, say
+from tests.support.webhook_receiver import Receiver, respond_with, send_a_gigabyte, send_slowly
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,14 +54,14 @@ def test_a_finished_video_is_delivered_once_and_signed(
     job = complete(submit)
     deliver()
     deliver()
-    [call] = receiver.calls
-    event = call.verified(hook.secret)
+    [received] = receiver.requests
+    event = received.verified(hook.secret)
     assert (event["type"], event["data"]["id"], event["data"]["status"]) == (
         "video.completed",
         job.public_id,
         "completed",
     )
-    assert call.headers["webhook-id"] == f"evt_{job.id.hex}_video_completed"
+    assert received.headers["webhook-id"] == f"evt_{job.id.hex}_video_completed"
     delivery = Delivery.objects.get()
     assert (delivery.state, delivery.tries) == ("delivered", 1)
     attempt = DeliveryAttempt.objects.get()
@@ -74,12 +74,12 @@ def test_a_changed_body_or_another_secret_does_not_verify(
     hook, other = endpoint(), endpoint("/other")
     complete(submit)
     deliver()
-    call = next(call for call in receiver.calls if call.path == "/hook")
+    received = next(received for received in receiver.requests if received.path == "/hook")
     with pytest.raises(WebhookVerificationError):
-        call.verified(other.secret)
-    call.body = call.body.replace(b"completed", b"canceled!")
+        received.verified(other.secret)
+    received.body = received.body.replace(b"completed", b"canceled!")
     with pytest.raises(WebhookVerificationError):
-        call.verified(hook.secret)
+        received.verified(hook.secret)
 
 
 def test_only_subscribed_events_are_delivered(
@@ -89,7 +89,7 @@ def test_only_subscribed_events_are_delivered(
     complete(submit)
     cancel_job(job=submit())
     deliver()
-    assert [json.loads(call.body)["type"] for call in receiver.calls] == ["video.canceled"]
+    assert [json.loads(received.body)["type"] for received in receiver.requests] == ["video.canceled"]
     assert not JobEvent.objects.filter(dispatched_at=None).exists()
 
 
@@ -100,7 +100,7 @@ def test_another_team_receives_nothing(
     Endpoint.objects.filter(pk=hook.pk).update(team=charlie.team)
     complete(submit)
     deliver()
-    assert not receiver.calls
+    assert not receiver.requests
 
 
 def test_the_webhook_url_of_a_job_receives_its_completion(
@@ -108,17 +108,17 @@ def test_the_webhook_url_of_a_job_receives_its_completion(
 ) -> None:
     job = complete(submit, webhook_url=f"{receiver.url}/mine")
     deliver()
-    [call] = receiver.calls
-    assert call.path == "/mine"
+    [received] = receiver.requests
+    assert received.path == "/mine"
     secret = per_job_endpoint(team_id=alice.team.pk).secret
-    assert call.verified(secret)["data"]["id"] == job.public_id
+    assert received.verified(secret)["data"]["id"] == job.public_id
 
 
 def test_attempts_have_growing_delays_until_the_last_one(
     submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
 ) -> None:
     endpoint()
-    receiver.answer = lambda handler: say(handler, 500, b"not now")
+    receiver.respond = lambda handler: respond_with(handler, 500, b"not now")
     complete(submit)
     # Seconds until the next attempt, measured after the attempt and before it.
     minimums: list[float] = []
@@ -134,14 +134,14 @@ def test_attempts_have_growing_delays_until_the_last_one(
         minimums.append((delivery.next_try_at - after).total_seconds())
         maximums.append((delivery.next_try_at - before).total_seconds())
         make_due(delivery)
-    assert len(receiver.calls) == MAX_ATTEMPTS == 10
+    assert len(receiver.requests) == MAX_ATTEMPTS == 10
     for minimum, maximum, planned in zip(minimums, maximums, _RETRY_DELAYS_SECONDS, strict=True):
         assert 0.8 * planned <= maximum  # the jitter is a fifth
         assert minimum <= 1.2 * planned
     assert sum(maximums) > 5_000
     assert sum(minimums) < 9_000
-    assert len({call.headers["webhook-id"] for call in receiver.calls}) == 1
-    assert len({call.body for call in receiver.calls}) == 1
+    assert len({received.headers["webhook-id"] for received in receiver.requests}) == 1
+    assert len({received.body for received in receiver.requests}) == 1
     assert delivery.state == "failed"
     assert list(delivery.attempts.values_list("status", flat=True)) == [500] * 10
 
@@ -150,12 +150,12 @@ def test_a_receiver_that_recovers_gets_the_event(
     submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
 ) -> None:
     hook = endpoint()
-    receiver.answer = lambda handler: say(handler, 503)
+    receiver.respond = lambda handler: respond_with(handler, 503)
     complete(submit)
     deliver()
     hook.refresh_from_db()
     assert hook.failing_since
-    receiver.answer = lambda handler: say(handler, 204)
+    receiver.respond = lambda handler: respond_with(handler, 204)
     make_due(Delivery.objects.get())
     deliver()
     hook.refresh_from_db()
@@ -168,7 +168,7 @@ def test_an_endpoint_that_fails_for_a_day_is_disabled_and_its_owners_get_an_emai
 ) -> None:
     Membership.objects.filter(user=bob.user).update(role=Role.MEMBER)
     hook = endpoint()
-    receiver.answer = lambda handler: say(handler, 500)
+    receiver.respond = lambda handler: respond_with(handler, 500)
     complete(submit)
     Endpoint.objects.filter(pk=hook.pk).update(failing_since=timezone.now() - timedelta(hours=25))
     deliver()
@@ -180,7 +180,7 @@ def test_an_endpoint_that_fails_for_a_day_is_disabled_and_its_owners_get_an_emai
     assert hook.url in message.body
     complete(submit)
     deliver()
-    assert len(receiver.calls) == 1
+    assert len(receiver.requests) == 1
 
 
 @pytest.mark.parametrize("hours_failing", [0, 23])
@@ -188,7 +188,7 @@ def test_an_endpoint_that_failed_for_less_than_a_day_stays_enabled(
     submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver, hours_failing: int
 ) -> None:
     hook = endpoint()
-    receiver.answer = lambda handler: say(handler, 500)
+    receiver.respond = lambda handler: respond_with(handler, 500)
     since = timezone.now() - timedelta(hours=hours_failing) if hours_failing else None
     Endpoint.objects.filter(pk=hook.pk).update(failing_since=since)
     complete(submit)
@@ -203,7 +203,7 @@ def test_an_endpoint_that_is_gone_is_disabled_immediately(
     submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
 ) -> None:
     hook = endpoint()
-    receiver.answer = lambda handler: say(handler, 410)
+    receiver.respond = lambda handler: respond_with(handler, 410)
     complete(submit)
     deliver()
     hook.refresh_from_db()
@@ -218,24 +218,24 @@ def test_during_a_rotation_both_secrets_verify(
     hook = rotate_secret(endpoint=hook, overlap=timedelta(hours=1))
     complete(submit)
     deliver()
-    [call] = receiver.calls
-    assert call.verified(former) == call.verified(hook.secret)
+    [received] = receiver.requests
+    assert received.verified(former) == received.verified(hook.secret)
     Endpoint.objects.filter(pk=hook.pk).update(former_until=timezone.now() - timedelta(seconds=1))
     complete(submit)
     deliver()
     with pytest.raises(WebhookVerificationError):
-        receiver.calls[1].verified(former)
-    assert receiver.calls[1].verified(hook.secret)
+        receiver.requests[1].verified(former)
+    assert receiver.requests[1].verified(hook.secret)
 
 
 def test_redirects_are_not_followed(
     submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
 ) -> None:
     endpoint()
-    receiver.answer = lambda handler: say(handler, 302, Location=f"{receiver.url}/elsewhere")
+    receiver.respond = lambda handler: respond_with(handler, 302, Location=f"{receiver.url}/elsewhere")
     complete(submit)
     deliver()
-    assert [call.path for call in receiver.calls] == ["/hook"]
+    assert [received.path for received in receiver.requests] == ["/hook"]
     attempt = DeliveryAttempt.objects.get()
     assert (attempt.status, attempt.error.split(".")[0]) == (302, "Redirects are not followed")
     assert Delivery.objects.get().state == "pending"
@@ -245,7 +245,7 @@ def test_a_large_response_is_not_read_completely(
     submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver
 ) -> None:
     endpoint()
-    receiver.answer = flood
+    receiver.respond = send_a_gigabyte
     complete(submit)
     deliver()
     attempt = DeliveryAttempt.objects.get()
@@ -258,7 +258,7 @@ def test_a_slow_response_is_canceled(
 ) -> None:
     monkeypatch.setattr("jobs.webhooks.transport._TOTAL_TIMEOUT_SECONDS", 1.0)
     endpoint()
-    receiver.answer = drip
+    receiver.respond = send_slowly
     complete(submit)
     deliver()
     attempt = DeliveryAttempt.objects.get()
@@ -275,7 +275,7 @@ def wait_for_the_quick_request(seen: list[str]) -> Callable[[BaseHTTPRequestHand
             quick.set()
         quick.wait(60)
         seen.append(handler.path)
-        say(handler, 200)
+        respond_with(handler, 200)
 
     return respond
 
@@ -286,7 +286,7 @@ def test_a_slow_url_does_not_delay_another(
     endpoint("/slow")
     endpoint("/quick")
     seen: list[str] = []
-    receiver.answer = wait_for_the_quick_request(seen)
+    receiver.respond = wait_for_the_quick_request(seen)
     complete(submit)
     deliver()
     assert sorted(seen) == ["/quick", "/slow"]
@@ -305,7 +305,7 @@ def test_private_ip_addresses_are_not_requested(
     Endpoint.objects.filter(pk=hook.pk).update(url=f"http://{host}:{port}/hook")
     complete(submit)
     deliver()
-    assert not receiver.calls
+    assert not receiver.requests
     assert "private" in DeliveryAttempt.objects.get().error
 
 
@@ -335,7 +335,7 @@ def test_an_event_dispatched_twice_has_one_delivery(
 
 def test_a_slow_webhook_url_of_one_job_does_not_delay_another(submit: Callable[..., Job], receiver: Receiver) -> None:
     seen: list[str] = []
-    receiver.answer = wait_for_the_quick_request(seen)
+    receiver.respond = wait_for_the_quick_request(seen)
     for path in ("/slow", "/quick"):
         complete(submit, webhook_url=receiver.url + path)
     deliver()
@@ -351,14 +351,14 @@ def test_a_disabled_endpoint_receives_nothing(
     update_endpoint(endpoint=hook, changes={"enabled": False})
     assert hook.disabled_at
     deliver()
-    assert not receiver.calls
+    assert not receiver.requests
     assert Delivery.objects.get().state == "failed"
     with pytest.raises(Conflict):
         redeliver(delivery=Delivery.objects.get())
     update_endpoint(endpoint=hook, changes={"enabled": True})
     redeliver(delivery=Delivery.objects.get())
     deliver()
-    assert len(receiver.calls) == 1
+    assert len(receiver.requests) == 1
 
 
 def test_the_number_of_queries_does_not_depend_on_the_number_of_jobs(

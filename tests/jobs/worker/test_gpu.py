@@ -24,11 +24,11 @@ from jobs.queue import reconcile
 from jobs.queue.cancel import cancel_job
 from jobs.states import TERMINAL, State
 from tests.support.api_client import ApiClient
-from tests.support.workers import Hurry, WorkerProcess, refreshed, wait_for_state, wait_until
+from tests.support.workers import DelaySwitch, WorkerProcess, refreshed, wait_for_state, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.usefixtures("all_models")]
 
-# Takes longer than the test needs. The test then skips the rest of the delays with `hurry`.
+# Takes longer than the test needs. The test then skips the rest of the delays with `skip_delays`.
 LONG: dict[str, Any] = {"model": "scripted", "prompt": "delay=1", "steps": 100}
 SCRIPTED = ("--model", "scripted")
 SHORT_LEASE = {"LEASE_TIMEOUT_SECONDS": 5, "HEARTBEAT_INTERVAL_SECONDS": 0.5}
@@ -98,13 +98,13 @@ def test_gif(submit: Callable[..., Job], start_worker: Callable[..., WorkerProce
 
 
 def test_kill_9_of_the_engine_during_a_job(
-    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], hurry: Hurry
+    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], skip_delays: DelaySwitch
 ) -> None:
     worker = start_worker(*SCRIPTED)
     job = submit(**LONG)
     wait_until(lambda: is_in_progress(job))
     worker.engine.kill()
-    hurry()
+    skip_delays()
     wait_for_state(job, State.COMPLETED, State.FAILED)
     assert "engine_died" in worker.log.read_text()
     assert (job.state, job.attempt, job.crash_count) == (State.COMPLETED, 2, 1)
@@ -126,7 +126,7 @@ def test_a_dead_engine_is_noticed_at_once(
 
 
 def test_kill_9_of_the_worker_during_a_job(
-    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], hurry: Hurry
+    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], skip_delays: DelaySwitch
 ) -> None:
     worker = start_worker(*SCRIPTED, **SHORT_LEASE)
     job = submit(**LONG)
@@ -135,7 +135,7 @@ def test_kill_9_of_the_worker_during_a_job(
     worker.process.kill()
     wait_until(lambda: has_exited(engine), 5)
     worker.process.wait()
-    hurry()
+    skip_delays()
     start_worker(*SCRIPTED)
     wait_until(reconcile.recover_expired_leases, 15)
     wait_for_state(job, State.COMPLETED, State.FAILED)
@@ -144,7 +144,7 @@ def test_kill_9_of_the_worker_during_a_job(
 
 
 def test_a_worker_that_is_frozen_beyond_its_lease_is_fenced_off(
-    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], hurry: Hurry
+    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], skip_delays: DelaySwitch
 ) -> None:
     """SIGSTOP: the job goes to another worker, and the frozen worker is fenced off when it continues."""
     frozen_worker = start_worker(*SCRIPTED, **SHORT_LEASE)
@@ -159,14 +159,14 @@ def test_a_worker_that_is_frozen_beyond_its_lease_is_fenced_off(
     engine.resume()  # first, because the worker kills the engine as soon as it continues
     frozen_worker.process.send_signal(signal.SIGCONT)
     frozen_worker.wait_for("attempt_fenced_off")
-    hurry()
+    skip_delays()
     wait_for_state(job, State.COMPLETED, State.FAILED)
     assert (job.state, job.attempt) == (State.COMPLETED, 2)
     assert is_charged_once(job)
 
 
 def test_cancel_of_a_running_job(
-    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], hurry: Hurry
+    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], skip_delays: DelaySwitch
 ) -> None:
     worker = start_worker(*SCRIPTED, HEARTBEAT_INTERVAL_SECONDS=0.5)
     job = submit(**LONG)
@@ -179,20 +179,20 @@ def test_cancel_of_a_running_job(
     assert job.cancel_requested_at is not None
     assert (job.finished_at - job.cancel_requested_at).total_seconds() < 4
     assert is_released(job)
-    hurry()
+    skip_delays()
     after = wait_for_state(submit(**LONG), State.COMPLETED, State.FAILED)
     assert after.state == State.COMPLETED
     assert worker.engine.pid == engine_pid  # the same process, still usable
 
 
 def test_sigterm_lets_the_worker_finish_its_job(
-    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], hurry: Hurry
+    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], skip_delays: DelaySwitch
 ) -> None:
     worker = start_worker(*SCRIPTED, DRAIN_TIMEOUT_SECONDS=600)
     job, later = submit(**LONG), submit(**LONG)
     wait_until(lambda: is_in_progress(job))
     worker.process.send_signal(signal.SIGTERM)
-    hurry()
+    skip_delays()
     assert worker.stop() == 0  # a second SIGTERM has no effect
     job.refresh_from_db()
     later.refresh_from_db()
@@ -201,7 +201,7 @@ def test_sigterm_lets_the_worker_finish_its_job(
 
 
 def test_sigterm_requeues_unfinished_jobs_and_counts_no_crash(
-    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], hurry: Hurry
+    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], skip_delays: DelaySwitch
 ) -> None:
     worker = start_worker(*SCRIPTED, DRAIN_TIMEOUT_SECONDS=0.2)
     job = submit(**LONG)
@@ -209,7 +209,7 @@ def test_sigterm_requeues_unfinished_jobs_and_counts_no_crash(
     assert worker.stop() == 0
     job.refresh_from_db()
     assert (job.state, job.attempt, job.crash_count) == (State.QUEUED, 1, 0)
-    hurry()
+    skip_delays()
     start_worker(*SCRIPTED)
     wait_for_state(job, State.COMPLETED, State.FAILED)
     assert (job.state, job.attempt) == (State.COMPLETED, 2)

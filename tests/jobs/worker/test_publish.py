@@ -18,7 +18,7 @@ from jobs.models import Job, Worker
 from jobs.queue.finish import requeue_job
 from jobs.states import State
 from jobs.storage.files import is_missing, job_folder
-from tests.support.workers import Hurry, WorkerProcess, wait_for_state, wait_until
+from tests.support.workers import DelaySwitch, WorkerProcess, wait_for_state, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.usefixtures("all_models")]
 
@@ -47,7 +47,7 @@ def test_a_disk_without_space_stops_the_claims(
 
 
 def test_a_video_is_published_after_a_storage_outage(
-    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], hurry: Hurry
+    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], skip_delays: DelaySwitch
 ) -> None:
     """The worker keeps the frames, reports the error, and publishes the video once the storage is available again."""
     media = Path(default_storage.path(""))
@@ -59,7 +59,7 @@ def test_a_video_is_published_after_a_storage_outage(
     kept = source.read_bytes()
     shutil.rmtree(folder)
     folder.write_text("a file where a folder should be")
-    hurry()
+    skip_delays()
     worker.wait_for("publish_retry")
     wait_until(lambda: Worker.objects.filter(state=Worker.State.UNHEALTHY).exists(), 10)
     folder.unlink()
@@ -95,7 +95,7 @@ def full_disk(folder: Path, worker: WorkerProcess) -> Iterator[str]:
 
 
 def test_publishing_waits_for_space_on_the_disk(
-    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], hurry: Hurry
+    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], skip_delays: DelaySwitch
 ) -> None:
     worker = start_worker(*SCRIPTED)
     job = submit(**LONG)
@@ -103,7 +103,7 @@ def test_publishing_waits_for_space_on_the_disk(
     wait_until(lambda: is_in_progress(job))
     try:
         with full_disk(folder, worker) as method:
-            hurry()
+            skip_delays()
             last_error = str(wait_until(find_unhealthy_worker, 20, lambda: method).last_error_message)
             expected = "There is no space left on the disk." if method == "a full tmpfs" else "Cannot publish"
             assert expected in last_error, method
@@ -180,7 +180,7 @@ def test_objects_are_missing_only_from_a_mounted_storage(submit: Callable[..., J
 
 
 def test_only_published_videos_are_counted(
-    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], hurry: Hurry
+    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], skip_delays: DelaySwitch
 ) -> None:
     """The result of an attempt that was fenced off is dropped and not counted."""
     worker = start_worker(*SCRIPTED, HEARTBEAT_INTERVAL_SECONDS=0.5)
@@ -190,8 +190,8 @@ def test_only_published_videos_are_counted(
     folder = Path(default_storage.path(job_folder(job.team_id, job.id)))
     shutil.rmtree(folder)
     folder.write_text("a file where a folder should be")
-    hurry()
-    hurry()
+    skip_delays()
+    skip_delays()
     worker.wait_for("publish_retry")
     requeue_job(fence=job.fence, delay_seconds=3600)
     worker.wait_for("publish_abandoned")

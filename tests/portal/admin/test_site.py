@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from tests.support.administrators import run_action, show_second_factor
+from tests.support.administrators import record_second_factor, run_action
 from tests.support.people import Person
 
 PAGES = ("/admin/", "/admin/accounts/team/", "/admin/quota/plan/add/", "/admin/jobs/job/")
@@ -32,7 +32,7 @@ def test_staff_set_up_a_second_factor_first(path: str, alice: Person) -> None:
     TOTP.activate(alice.user, generate_totp_secret())
     response = alice.get(path)
     assert response["Location"].startswith(reverse("mfa_reauthenticate")), "this session began with a password only"
-    show_second_factor(alice)
+    record_second_factor(alice)
     assert alice.get(path).status_code == 200
 
 

@@ -20,7 +20,7 @@ from django.conf import settings as site
 from django.test import Client
 
 from portal.web.request_guards import AsgiRequestGuard
-from tests.support.portal_process import PATIENCE_SECONDS, Portal, wait_for
+from tests.support.portal_process import WAIT_TIMEOUT_SECONDS, Portal, wait_for
 
 BAD_CHARSETS = ["hex", "undefined", "unicode_escape", "latin-1", '"utf-16"']
 
@@ -47,7 +47,7 @@ class Response:
 
 def send_request(portal: Portal, method: str, path: str, *, chunked: bool = False, **headers: str) -> Response:
     """Send the headers unchanged, and the body "{}" only if `chunked`."""
-    with closing(http.client.HTTPConnection("127.0.0.1", portal.port, timeout=PATIENCE_SECONDS)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", portal.port, timeout=WAIT_TIMEOUT_SECONDS)) as connection:
         connection.putrequest(method, path)
         for name, value in headers.items():
             connection.putheader(name.replace("_", "-"), value)

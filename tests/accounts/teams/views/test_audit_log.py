@@ -12,12 +12,12 @@ from accounts.models import ApiKey, Invitation, Team, User
 from accounts.roles import Role
 from accounts.teams.audit_log_messages import EntryNames, messages_of_entry
 from tests.support.people import Person
-from tests.support.teams import at, link_in_mail, studio, text_of
+from tests.support.teams import link_in_mail, make_team, member_of, text_of
 
 
 @pytest.fixture
 def team(alice: Person) -> Team:
-    return studio(alice.user, adam=Role.ADMIN, bob=Role.VIEWER, mo=Role.MEMBER, vera=Role.VIEWER)
+    return make_team(alice.user, adam=Role.ADMIN, bob=Role.VIEWER, mo=Role.MEMBER, vera=Role.VIEWER)
 
 
 def id_of(name: str) -> int:
@@ -26,7 +26,7 @@ def id_of(name: str) -> int:
 
 def test_messages_with_actor_and_ip_address(team: Team, settings: Any) -> None:
     settings.TRUSTED_PROXIES = 1
-    owner = at(team, "alice")
+    owner = member_of(team, "alice")
     headers: dict[str, Any] = {"X-Forwarded-For": "203.0.113.5"}
     owner.post(f"/team/members/{id_of('bob')}", {"role": "member", "credits_per_month": "500"}, **headers)
     owner.post(f"/team/members/{id_of('bob')}/remove", **headers)
@@ -37,7 +37,7 @@ def test_messages_with_actor_and_ip_address(team: Team, settings: Any) -> None:
     owner.post("/team/settings", {"name": "Atelier", "default_model": "camera"}, **headers)
     owner.post("/team/close", {"name": "Atelier"}, **headers)
     owner.post("/team/keep", **headers)
-    at(team, "mo").post("/team/leave", **headers)
+    member_of(team, "mo").post("/team/leave", **headers)
     key, clear = create_api_key(team=team, creator=owner.user, name="batch")
     revoke_api_key(key=key)
 
@@ -67,7 +67,7 @@ def test_messages_with_actor_and_ip_address(team: Team, settings: Any) -> None:
 
 
 def test_messages_about_sharing_and_webhooks(team: Team) -> None:
-    owner = at(team, "alice")
+    owner = member_of(team, "alice")
     owner.post("/gallery/collections", {"name": "Autumn reel"})
     owner.post("/gallery/sharing/public-page", {"on": "1"})
     owner.post("/webhooks", {"url": "https://example.com/token-4711", "events": ["video.completed"]})
@@ -96,12 +96,12 @@ def test_closing_a_team_under_current_and_former_column_names(due: str, deleted:
 
 @pytest.mark.parametrize(("name", "status"), [("alice", 200), ("adam", 200), ("mo", 403), ("vera", 403)])
 def test_who_may_read_it(name: str, status: int, team: Team) -> None:
-    assert at(team, name).get("/team/log").status_code == status
+    assert member_of(team, name).get("/team/log").status_code == status
     assert Client().get("/team/log").status_code == 302
 
 
 def test_filters_and_pages(team: Team) -> None:
-    owner, adam = at(team, "alice"), at(team, "adam")
+    owner, adam = member_of(team, "alice"), member_of(team, "adam")
     for number in range(60):
         owner.post("/team/settings", {"name": f"Name {number}"})
     adam.post(f"/team/members/{id_of('vera')}", {"role": "member"})
@@ -125,7 +125,7 @@ def test_filters_and_pages(team: Team) -> None:
 
 
 def test_it_contains_only_entries_of_the_team(team: Team, charlie: Person) -> None:
-    create_api_key(team=team, creator=at(team, "alice").user, name="of the studio")
+    create_api_key(team=team, creator=member_of(team, "alice").user, name="of the studio")
     assert "of the studio" not in text_of(charlie.get("/team/log"))
     assert ApiKey.objects.exists()
     foreign = AuditEntry.objects.for_team(team).latest("pk")
@@ -135,7 +135,7 @@ def test_it_contains_only_entries_of_the_team(team: Team, charlie: Person) -> No
 
 @pytest.mark.parametrize("count", [1, 20])
 def test_number_of_queries(count: int, team: Team, django_assert_max_num_queries: Any) -> None:
-    owner = at(team, "alice")
+    owner = member_of(team, "alice")
     for number in range(count):
         create_api_key(team=team, creator=owner.user, name=f"key {number}")
     with django_assert_max_num_queries(12):

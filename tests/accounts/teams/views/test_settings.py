@@ -18,12 +18,12 @@ from accounts.teams.services import delete_due_teams
 from jobs.models import Job
 from jobs.states import State
 from tests.support.people import Person
-from tests.support.teams import at, role_of, studio, text_of
+from tests.support.teams import make_team, member_of, role_of, text_of
 
 
 @pytest.fixture
 def team(alice: Person) -> Team:
-    return studio(alice.user, adam=Role.ADMIN, mo=Role.MEMBER, vera=Role.VIEWER)
+    return make_team(alice.user, adam=Role.ADMIN, mo=Role.MEMBER, vera=Role.VIEWER)
 
 
 def test_a_new_team_becomes_the_current_one(mia: Person) -> None:
@@ -72,7 +72,7 @@ def test_the_switcher_lists_only_own_teams(team: Team, alice: Person, charlie: P
 
 @pytest.mark.parametrize(("name", "status"), [("alice", 302), ("adam", 302), ("mo", 403), ("vera", 403)])
 def test_who_may_change_the_settings(name: str, status: int, team: Team) -> None:
-    person = at(team, name)
+    person = member_of(team, name)
     assert person.post("/team/settings", {"name": "Studio 2", "default_model": "camera"}).status_code == status
     assert person.get("/team/settings").status_code == (200 if status == 302 else 403)
     team.refresh_from_db()
@@ -83,7 +83,7 @@ def test_who_may_change_the_settings(name: str, status: int, team: Team) -> None
     "fields", [{"name": ""}, {"name": "x" * 121}, {"name": "a\0b"}, {"name": "S", "default_model": "?"}]
 )
 def test_invalid_settings_are_rejected(fields: dict[str, str], team: Team) -> None:
-    assert at(team, "alice").post("/team/settings", fields).status_code == 422
+    assert member_of(team, "alice").post("/team/settings", fields).status_code == 422
 
 
 def close_team(person: Person, name: str = "Studio") -> Any:
@@ -92,15 +92,15 @@ def close_team(person: Person, name: str = "Studio") -> Any:
 
 @pytest.mark.parametrize("name", ["adam", "mo", "vera"])
 def test_only_owners_may_close_and_keep(name: str, team: Team) -> None:
-    assert close_team(at(team, name)).status_code == 403
+    assert close_team(member_of(team, name)).status_code == 403
     Team.objects.filter(pk=team.pk).update(deletion_due_at=timezone.now() + timedelta(days=1))
-    assert at(team, name).post("/team/keep").status_code == 403
+    assert member_of(team, name).post("/team/keep").status_code == 403
     team.refresh_from_db()
     assert team.deletion_due_at
 
 
 def test_closing_needs_the_name_and_a_team_that_is_not_personal(team: Team, alice: Person) -> None:
-    alice_in_team = at(team, "alice")
+    alice_in_team = member_of(team, "alice")
     assert [close_team(alice_in_team, wrong).status_code for wrong in ("studio", "", "\0")] == [422] * 3
     assert "This is not the team" in text_of(close_team(alice_in_team, "studio"))
     assert "personal team cannot be closed separately" in text_of(
@@ -112,7 +112,7 @@ def test_closing_needs_the_name_and_a_team_that_is_not_personal(team: Team, alic
 
 def test_grace_period(team: Team, settings: Any) -> None:
     settings.TEAM_DELETION_GRACE_DAYS = 3
-    alice_in_team = at(team, "alice")
+    alice_in_team = member_of(team, "alice")
     assert close_team(alice_in_team).status_code == 302
     team.refresh_from_db()
     assert team.deletion_due_at is not None
@@ -125,7 +125,7 @@ def test_grace_period(team: Team, settings: Any) -> None:
         page = text_of(alice_in_team.get(path))
         assert "will be deleted on" in page, path
         assert "Keep the team" in page
-    page_of_member = text_of(at(team, "mo").get("/"))
+    page_of_member = text_of(member_of(team, "mo").get("/"))
     assert "will be deleted on" in page_of_member
     assert "Keep the team" not in page_of_member
     assert delete_due_teams() == 0
@@ -140,7 +140,7 @@ def test_grace_period(team: Team, settings: Any) -> None:
 def test_after_the_grace_period_only_the_ledger_is_left(
     team: Team, make_job: Callable[..., Job], settings: Any
 ) -> None:
-    alice_in_team = at(team, "alice")
+    alice_in_team = member_of(team, "alice")
     running, done = make_job(alice_in_team, State.IN_PROGRESS), make_job(alice_in_team, State.COMPLETED)
     queued = make_job(alice_in_team)
     key, secret = create_api_key(team=team, creator=alice_in_team.user, name="k")
@@ -149,7 +149,7 @@ def test_after_the_grace_period_only_the_ledger_is_left(
     with time_machine.travel(timezone.now() + timedelta(days=settings.TEAM_DELETION_GRACE_DAYS, minutes=1)):
         assert delete_due_teams() == 1
         assert delete_due_teams() == 0
-        page = at(team, "alice").get("/team")
+        page = member_of(team, "alice").get("/team")
     team.refresh_from_db()
     assert team.deleted_at
     assert "Studio" not in team.name
@@ -184,6 +184,6 @@ def test_the_table_of_roles_matches_the_code(mia: Person) -> None:
 
 
 def test_number_of_queries_of_the_team_page(team: Team, django_assert_num_queries: Any) -> None:
-    alice_in_team = at(team, "mo")
+    alice_in_team = member_of(team, "mo")
     with django_assert_num_queries(5):  # session, user, memberships with teams, wallet, members
         alice_in_team.get("/team")

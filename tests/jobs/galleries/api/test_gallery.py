@@ -16,7 +16,7 @@ from jobs.models import Job
 from jobs.queue.cancel import delete_job
 from jobs.videos.cleanup import delete_due_files
 from tests.support.api_client import ApiClient
-from tests.support.galleries import publish, row
+from tests.support.galleries import publication_of, publish
 from tests.support.people import Person
 from tests.support.videos import finished_video
 
@@ -261,7 +261,7 @@ def test_the_search_works_for_a_role_that_sees_only_its_teams_rows(
     alice: Person, charlie: Person, as_alice: ApiClient, as_charlie: ApiClient
 ) -> None:
     """As for web requests: a plain role, and a policy that filters rows."""
-    mine = row(publish(as_alice, finished_video(alice, prompt="an okapi drinks")))
+    mine = publication_of(publish(as_alice, finished_video(alice, prompt="an okapi drinks")))
     publish(as_charlie, finished_video(charlie, prompt="another okapi"))
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # tables with pending constraint checks cannot be altered

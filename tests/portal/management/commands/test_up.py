@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.portal_process import ENDS_WITHIN_SECONDS, PATIENCE_SECONDS, Portal, wait_for
+from tests.support.portal_process import SHUTDOWN_TIMEOUT_SECONDS, WAIT_TIMEOUT_SECONDS, Portal, wait_for
 from tests.support.ports import own_port
 
 
@@ -30,7 +30,7 @@ def test_a_second_portal_in_the_same_folder_is_refused(portal: Portal) -> None:
     assert second.returncode == 1
     assert f"already running in {portal.env['VAR_DIR']}" in second.stderr
     assert "Traceback" not in second.stderr
-    assert portal.answers()
+    assert portal.responds()
 
 
 def test_a_port_in_use_is_refused_before_anything_starts(portal: Portal) -> None:
@@ -48,7 +48,7 @@ def test_a_crashed_child_is_restarted(portal: Portal) -> None:
     killed = portal.web()
     killed.kill()
 
-    wait_for(lambda: portal.answers() and portal.web() != killed, seconds=40)
+    wait_for(lambda: portal.responds() and portal.web() != killed, seconds=40)
 
 
 def test_other_commands_find_the_running_portal(portal: Portal) -> None:
@@ -71,15 +71,15 @@ def test_after_a_kill_of_everything_it_starts_again_and_ctrl_c_stops_it(new_port
     assert len(killed) > 5
     for process in killed:
         process.kill()
-    psutil.wait_procs(killed, timeout=PATIENCE_SECONDS)
+    psutil.wait_procs(killed, timeout=WAIT_TIMEOUT_SECONDS)
 
     portal.start()
     assert (Path(portal.env["VAR_DIR"]) / "embedded.env").read_text() == secret
-    everything = portal.tree()
+    processes = portal.tree()
     assert portal.process
     portal.process.send_signal(signal.SIGINT)
 
-    _gone, remaining = psutil.wait_procs(everything, timeout=ENDS_WITHIN_SECONDS)
+    _gone, remaining = psutil.wait_procs(processes, timeout=SHUTDOWN_TIMEOUT_SECONDS)
     assert remaining == []
     assert portal.process.wait() == 0
 
@@ -87,11 +87,11 @@ def test_after_a_kill_of_everything_it_starts_again_and_ctrl_c_stops_it(new_port
 def test_children_stop_with_a_killed_supervisor(new_portal: Callable[[], Portal]) -> None:
     portal = new_portal()
     portal.start()
-    everything = portal.tree()
+    processes = portal.tree()
     assert portal.process
     portal.process.kill()
 
-    _gone, remaining = psutil.wait_procs(everything, timeout=ENDS_WITHIN_SECONDS)
+    _gone, remaining = psutil.wait_procs(processes, timeout=SHUTDOWN_TIMEOUT_SECONDS)
     assert remaining == []
 
 
