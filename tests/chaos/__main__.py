@@ -22,7 +22,7 @@ def main() -> int:
     plan = Plan(seed=options.seed, kills=options.kills, jobs=options.jobs, workers=options.workers)
     with World() as world:
         run = Run(world, plan)
-        outcome = run.play()
+        outcome = run.execute()
         print(summary(run), flush=True)
         if outcome.violations:
             print(f"  logs        {world.folder}/log", flush=True)

@@ -9,21 +9,21 @@ from collections.abc import Callable
 import psutil
 
 from portal.embedded.servers import Server
-from tests.chaos.injector import Fault, Injector, revive
+from tests.chaos.injector import Fault, Injector, restart
 from tests.chaos.processes import Process
 from tests.chaos.wakeups import wakeups_doubled, wakeups_forged, wakeups_lost
 from tests.chaos.world import LEASE_TIMEOUT_SECONDS
 
 
 def kill_worker(injector: Injector) -> str:
-    worker = injector.a_worker()
+    worker = injector.random_worker()
     injector.note_held(worker)
     worker.kill()
     return worker.name
 
 
 def kill_engine(injector: Injector) -> str | None:
-    worker = injector.a_worker()
+    worker = injector.random_worker()
     engine = worker.engine()
     if engine is None:
         return None
@@ -32,7 +32,7 @@ def kill_engine(injector: Injector) -> str | None:
 
 
 def kill_both(injector: Injector) -> str:
-    worker = injector.a_worker()
+    worker = injector.random_worker()
     injector.note_held(worker)
     if (engine := worker.engine()) is not None:
         engine.kill()
@@ -54,7 +54,7 @@ def _freeze(*, child_too: bool) -> Callable[[Injector], str | None]:
     """Send SIGSTOP for longer than the lease, then SIGCONT: the worker resumes as a zombie."""
 
     def freeze(injector: Injector) -> str | None:
-        worker = injector.a_worker()
+        worker = injector.random_worker()
         if worker.frozen or not worker.alive:
             return None
         seconds = LEASE_TIMEOUT_SECONDS + injector.rng.uniform(1, 2.5)
@@ -102,11 +102,11 @@ def valkey_killed(injector: Injector) -> str | None:
     _send(valkey, signal.SIGKILL)
     shutil.rmtree(valkey.data, ignore_errors=True)
 
-    def back() -> None:
+    def restore() -> None:
         injector.world.lost_servers.discard(valkey.name)
-        revive(valkey)
+        restart(valkey)
 
-    injector.later(injector.rng.uniform(0.5, 3), "valkey", back)
+    injector.later(injector.rng.uniform(0.5, 3), "valkey", restore)
     return valkey.name
 
 
@@ -139,29 +139,29 @@ def _postgres(injector: Injector, number: signal.Signals) -> str:
     if postgres._process is not None:
         postgres._process.wait()
     time.sleep(injector.rng.uniform(0, 1))
-    revive(postgres)
+    restart(postgres)
     return postgres.name
 
 
-def _line(injector: Injector) -> str:
-    return injector.rng.choice(list(injector.world.lines))
+def _random_proxy(injector: Injector) -> str:
+    return injector.rng.choice(list(injector.world.proxies))
 
 
 def connections_cut(injector: Injector) -> str:
-    for line in injector.world.lines.values():
-        injector.world.proxies.cut(line)
-    return "all lines"
+    for proxy in injector.world.proxies.values():
+        injector.world.proxy_server.cut(proxy)
+    return "all proxies"
 
 
-def commit_swallowed(injector: Injector) -> str:
+def commit_response_lost(injector: Injector) -> str:
     """Execute the next COMMIT of a process, but drop the response."""
-    name = _line(injector)
-    injector.world.lines[name].swallow_commits += 1
+    name = _random_proxy(injector)
+    injector.world.proxies[name].responses_to_drop += 1
     return name
 
 
-def commit_swallowed_on_web(injector: Injector) -> str:
-    injector.world.lines["web"].swallow_commits += 1
+def commit_response_lost_by_web(injector: Injector) -> str:
+    injector.world.proxies["web"].responses_to_drop += 1
     return "web"
 
 
@@ -169,14 +169,14 @@ def _partition(*, silent: bool) -> Callable[[Injector], str]:
     """Cut one worker off from the database for longer than its lease: refused, or without a response."""
 
     def partition(injector: Injector) -> str:
-        worker = injector.a_worker()
-        line = injector.world.lines[worker.name]
+        worker = injector.random_worker()
+        proxy = injector.world.proxies[worker.name]
         until = time.monotonic() + LEASE_TIMEOUT_SECONDS + injector.rng.uniform(1, 3)
         if silent:
-            line.silent_until = until
+            proxy.silent_until = until
         else:
-            line.refuse_until = until
-            injector.world.proxies.cut(line)
+            proxy.refuse_until = until
+            injector.world.proxy_server.cut(proxy)
         return worker.name
 
     return partition
@@ -207,20 +207,20 @@ def _limit_files(targets: list[Process], size: int) -> None:
                     continue
 
 
-def storage_away(injector: Injector) -> str | None:
+def storage_unavailable(injector: Injector) -> str | None:
     """Replace the media folder by a file, since modes do not stop root."""
     if injector.is_broken("storage"):
         return None
-    media, aside = injector.world.media, injector.world.folder / "media-aside"
-    media.rename(aside)
+    media, moved_media = injector.world.media, injector.world.folder / "media-aside"
+    media.rename(moved_media)
     media.write_text("a file where a folder should be")
 
-    def back() -> None:
+    def restore() -> None:
         media.unlink()
-        aside.rename(media)
+        moved_media.rename(media)
 
     # Sometimes longer than a worker retries.
-    injector.later(injector.rng.uniform(1, 9), "storage", back)
+    injector.later(injector.rng.uniform(1, 9), "storage", restore)
     return "media"
 
 
@@ -239,18 +239,18 @@ FAULTS: dict[str, Fault] = {
     "Postgres stopped at once": postgres_immediate,
     "Postgres killed": postgres_killed,
     "connections cut": connections_cut,
-    "response to COMMIT lost": commit_swallowed,
-    "response to COMMIT lost (web)": commit_swallowed_on_web,
+    "response to COMMIT lost": commit_response_lost,
+    "response to COMMIT lost (web)": commit_response_lost_by_web,
     "worker cut off": _partition(silent=False),
     "worker without a response": _partition(silent=True),
     "wake-ups lost": wakeups_lost,
     "wake-ups doubled": wakeups_doubled,
     "wake-ups forged": wakeups_forged,
     "disk full": disk_full,
-    "storage away": storage_away,
+    "storage unavailable": storage_unavailable,
 }
-# How often each fault comes in one pass through the deck: 16 kills, 21 others.
-DECK = {
+# How often each fault comes in one round: 16 kills, 21 others.
+FAULT_COUNTS = {
     **dict.fromkeys(FAULTS, 1),
     "kill worker": 4,
     "kill engine": 4,

@@ -23,16 +23,16 @@ class InjectedFault:
 
 @dataclass
 class Injector:
-    """Draws from a shuffled deck, so that a short run has every kind of fault, in an order that the seed decides."""
+    """Draws from a shuffled list, so that a short run has every kind of fault, in an order that the seed decides."""
 
     world: World
     rng: random.Random
     faults: Mapping[str, "Fault"]
-    deck: Mapping[str, int]
+    fault_counts: Mapping[str, int]
     injected: list[InjectedFault] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     _repairs: list[tuple[float, str, Callable[[], None]]] = field(default_factory=list)
-    _deck: list[str] = field(default_factory=list)
+    _upcoming: list[str] = field(default_factory=list)
     _held: tuple[tuple[str, int], ...] = ()
 
     @property
@@ -40,11 +40,11 @@ class Injector:
         return sum(fault.kind.startswith("kill") for fault in self.injected)
 
     def inject(self) -> None:
-        """Inject the next fault of the deck."""
-        if not self._deck:
-            self._deck = [kind for kind, copies in self.deck.items() for _ in range(copies)]
-            self.rng.shuffle(self._deck)
-        kind = self._deck.pop()
+        """Inject the next fault of the list."""
+        if not self._upcoming:
+            self._upcoming = [kind for kind, count in self.fault_counts.items() for _ in range(count)]
+            self.rng.shuffle(self._upcoming)
+        kind = self._upcoming.pop()
         at, self._held = time.time(), ()
         target = self.faults[kind](self)
         if target is None:
@@ -69,7 +69,7 @@ class Injector:
             repair()
         for server in self.world.servers.servers:
             if server.name not in self.world.lost_servers and server.has_crashed():
-                revive(server)
+                restart(server)
         for process in self.world.processes.values():
             if not process.frozen:
                 process.keep_running()
@@ -77,11 +77,11 @@ class Injector:
     def is_broken(self, what: str) -> bool:
         return any(name == what for _, name, _ in self._repairs)
 
-    def a_worker(self) -> Process:
+    def random_worker(self) -> Process:
         return self.rng.choice(self.world.workers)
 
 
-def revive(server: Server) -> None:
+def restart(server: Server) -> None:
     for _ in range(5):
         try:
             server.start()

@@ -17,7 +17,7 @@ from jobs.queue.ledger_check import find_discrepancies, find_missing_results
 from jobs.states import TRANSITIONS
 from tests.chaos.clients import Client, Submission
 from tests.chaos.hooks import Hooks
-from tests.chaos.watch import Watch
+from tests.chaos.monitor import Monitor
 from tests.chaos.world import World
 
 # H.264 and a palette do not keep a colour exactly. The harness's colours differ by 32.
@@ -29,10 +29,10 @@ EXPECTED_ERRORS = {"fails": {"scripted_failure"}, "deadline": {"deadline_passed"
 @dataclass
 class Evidence:
     world: World
-    watch: Watch
+    monitor: Monitor
     clients: list[Client]
     db: psycopg.Connection[Any]
-    # None in a scene: its teams have no webhooks.
+    # None in a scenario run: its teams have no webhooks.
     hooks: Hooks | None
 
     @property
@@ -199,9 +199,9 @@ def _journal(evidence: Evidence) -> Iterator[str]:
 
 @invariant("no engine continues a job that passed to another attempt")
 def _two_holders(evidence: Evidence) -> Iterator[str]:
-    yield from evidence.watch.lasting_overlaps
-    if evidence.watch.error:
-        yield f"the watch failed: {evidence.watch.error}"
+    yield from evidence.monitor.lasting_overlaps
+    if evidence.monitor.error:
+        yield f"the monitor failed: {evidence.monitor.error}"
 
 
 @invariant("one event for each job and kind, the right ones")
@@ -277,7 +277,7 @@ def _answers(evidence: Evidence) -> Iterator[str]:
 
 @invariant("every worker recovers by itself")
 def _recovered(evidence: Evidence) -> Iterator[str]:
-    yield from evidence.watch.not_ready
+    yield from evidence.monitor.not_ready
 
 
 @invariant("a forged wake-up executes nothing")

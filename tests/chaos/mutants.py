@@ -1,6 +1,6 @@
 """`python -m tests.chaos.mutants`: runs the product as it is, and without each of its protections in turn.
 
-Prints one JSON object with the violations of each scene. A harness that finds nothing in a mutant proves nothing.
+Prints one JSON object with the violations of each run. A harness that finds nothing in a mutant proves nothing.
 """
 
 import json
@@ -38,16 +38,16 @@ FOURTH = {"wake-up missed, no top-up and no polling": Case("wake-up missed", "wa
 
 
 def main() -> int:
-    from tests.chaos.stage import Stage
+    from tests.chaos.scenario_runner import ScenarioRunner
 
-    with Stage() as stage:
+    with ScenarioRunner() as runner:
         # The guard of finished rows is off, so that only the protections under test are left.
-        stage.sql("ALTER TABLE jobs_job DISABLE TRIGGER ALL; ALTER TABLE jobs_job ENABLE TRIGGER chaos_journal")
-        found = stage.play(FIRST)
-        stage.sql("DROP INDEX ledger_one_closing_per_job")
-        found |= stage.play(SECOND)
-        found |= stage.play(THIRD)
-        found |= stage.play(FOURTH)
+        runner.sql("ALTER TABLE jobs_job DISABLE TRIGGER ALL; ALTER TABLE jobs_job ENABLE TRIGGER chaos_journal")
+        found = runner.execute(FIRST)
+        runner.sql("DROP INDEX ledger_one_closing_per_job")
+        found |= runner.execute(SECOND)
+        found |= runner.execute(THIRD)
+        found |= runner.execute(FOURTH)
     print(json.dumps(found, indent=1), flush=True)
     return 0
 

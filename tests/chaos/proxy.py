@@ -17,61 +17,67 @@ _MAX_COMMIT_BYTES = 120
 SOCKET = ".s.PGSQL.5432"
 
 
-class Line:
+class DatabaseProxy:
     """The connection of one client process to PostgreSQL, and its current faults."""
 
     def __init__(self, folder: Path, server: Path) -> None:
         self.folder, self.server = folder, server
-        self.swallow_commits = 0
-        self.swallowed = 0
+        self.responses_to_drop = 0
+        self.dropped = 0
         self.silent_until = 0.0
         self.refuse_until = 0.0
-        self.pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
+        self.connections: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
 
     def url(self, database: str) -> str:
         return f"postgres://postgres@/{database}?host={quote(str(self.folder), safe='')}"
 
     async def serve(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        await asyncio.start_unix_server(self._meet, str(self.folder / SOCKET))
+        await asyncio.start_unix_server(self._handle_connection, str(self.folder / SOCKET))
 
-    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _handle_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if time.monotonic() < self.refuse_until:
             writer.close()
             return
         try:
-            far_reader, far_writer = await asyncio.open_unix_connection(str(self.server / SOCKET))
+            server_reader, server_writer = await asyncio.open_unix_connection(str(self.server / SOCKET))
         except OSError:
             writer.close()
             return
-        pair = (writer, far_writer)
-        self.pairs.add(pair)
-        lost = asyncio.Event()
+        connection = (writer, server_writer)
+        self.connections.add(connection)
+        drop_response = asyncio.Event()
         try:
             await asyncio.gather(
-                self._relay(reader, far_writer, lost, watch=True), self._relay(far_reader, writer, lost)
+                self._relay(reader, server_writer, drop_response, find_commits=True),
+                self._relay(server_reader, writer, drop_response),
             )
         except (OSError, asyncio.CancelledError):
             pass
         finally:
-            self.pairs.discard(pair)
-            for end in pair:
+            self.connections.discard(connection)
+            for end in connection:
                 end.transport.abort()
 
     async def _relay(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: asyncio.Event, *, watch: bool = False
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        drop_response: asyncio.Event,
+        *,
+        find_commits: bool = False,
     ) -> None:
-        """Copy one direction. With `watch`, a COMMIT may be marked: its response then ends the connection."""
+        """Copy one direction. With `find_commits`, a COMMIT may be marked: its response then ends the connection."""
         try:
             while data := await reader.read(_CHUNK):
                 while (silence := self.silent_until - time.monotonic()) > 0:
                     await asyncio.sleep(min(silence, 0.2))
-                if watch and self.swallow_commits and len(data) < _MAX_COMMIT_BYTES and b"COMMIT" in data:
-                    self.swallow_commits -= 1
-                    lost.set()
-                elif not watch and lost.is_set():
+                if find_commits and self.responses_to_drop and len(data) < _MAX_COMMIT_BYTES and b"COMMIT" in data:
+                    self.responses_to_drop -= 1
+                    drop_response.set()
+                elif not find_commits and drop_response.is_set():
                     # The server has committed and responded, but the client does not receive the response.
-                    self.swallowed += 1
+                    self.dropped += 1
                     raise ConnectionResetError
                 writer.write(data)
                 await writer.drain()
@@ -79,13 +85,13 @@ class Line:
             writer.close()
 
     def cut(self) -> None:
-        for pair in list(self.pairs):
-            for end in pair:
+        for connection in list(self.connections):
+            for end in connection:
                 end.transport.abort()
 
 
-class Proxies:
-    """All lines, served by one thread."""
+class ProxyServer:
+    """All proxies, served by one thread."""
 
     def __init__(self, server: Path) -> None:
         self.server = server
@@ -93,20 +99,20 @@ class Proxies:
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxies", daemon=True)
         self._thread.start()
 
-    def open(self, folder: Path) -> Line:
-        line = Line(folder, self.server)
-        self._run(line.serve())
-        return line
+    def open(self, folder: Path) -> DatabaseProxy:
+        proxy = DatabaseProxy(folder, self.server)
+        self._run(proxy.serve())
+        return proxy
 
-    def cut(self, line: Line) -> None:
-        self._loop.call_soon_threadsafe(line.cut)
+    def cut(self, proxy: DatabaseProxy) -> None:
+        self._loop.call_soon_threadsafe(proxy.cut)
 
     def stop(self) -> None:
-        self._run(self._end_all())
+        self._run(self._cancel_tasks())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
 
-    async def _end_all(self) -> None:
+    async def _cancel_tasks(self) -> None:
         current = asyncio.current_task()
         tasks = [task for task in asyncio.all_tasks() if task is not current]
         for task in tasks:

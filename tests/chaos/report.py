@@ -17,7 +17,7 @@ def summary(run: Run) -> str:
     outcome, plan = run.outcome, run.plan
     lines = [f"chaos: seed {plan.seed}, {plan.kills} kills, {plan.jobs} jobs, {plan.workers} workers"]
     lines.append("  seconds     " + ", ".join(f"{name} {took:.1f}" for name, took in outcome.seconds.items()))
-    with run.watch.connect() as db:
+    with run.monitor.connect() as db:
         states = db.execute("SELECT state, count(*) FROM jobs_job GROUP BY 1 ORDER BY 1").fetchall()
         lines.append("  jobs        " + ", ".join(f"{count} {state}" for state, count in states))
         [attempts] = db.execute("SELECT max(attempt), sum(attempt), sum(crash_count) FROM jobs_job").fetchall()
@@ -31,8 +31,8 @@ def summary(run: Run) -> str:
         responses.update(client.responses)
     slowest = max(client.slowest_seconds for client in outcome.clients)
     lines.append(f"  responses   {_counts(responses)}; slowest {slowest:.1f} s")
-    swallowed = sum(line.swallowed for line in run.world.lines.values())
-    lines.append(f"  swallowed   {swallowed} responses to COMMIT; {outcome.orphans_swept} orphans swept at the end")
+    dropped = sum(line.dropped for line in run.world.proxies.values())
+    lines.append(f"  dropped     {dropped} responses to COMMIT; {outcome.orphans_swept} orphans swept at the end")
     if not outcome.violations:
         lines.append("  violations  none")
     for name, violated in outcome.violations.items():
@@ -51,12 +51,12 @@ def recovery_times(run: Run, db: psycopg.Connection[Any]) -> dict[str, list[floa
             engine += [max(0.0, after[0] - fault.at)] if after else []
     sql = """SELECT extract(epoch FROM min(at))::float FROM chaos_journal
              WHERE job = %s AND old_attempt = %s AND old_state = 'in_progress'"""
-    back = []
+    queued = []
     for fault in run.injector.injected:
         for held in fault.held:
             [(at,)] = db.execute(sql, held).fetchall()
-            back += [at - fault.at] if at and at > fault.at else []
-    return {"engine back": engine, "job back": back}
+            queued += [at - fault.at] if at and at > fault.at else []
+    return {"engine up": engine, "job queued": queued}
 
 
 def _logged_at(log: Path, event: str) -> Iterator[float]:

@@ -10,10 +10,10 @@ from datetime import timedelta
 import psycopg
 
 from tests.chaos.clients import Client
-from tests.chaos.faults import DECK, FAULTS
+from tests.chaos.faults import FAULT_COUNTS, FAULTS
 from tests.chaos.hooks import Hooks
 from tests.chaos.injector import Injector
-from tests.chaos.watch import Watch
+from tests.chaos.monitor import Monitor
 from tests.chaos.world import World
 from tests.support.webhook_receiver import running_receiver
 
@@ -44,13 +44,13 @@ class Outcome:
 class Run:
     def __init__(self, world: World, plan: Plan) -> None:
         self.world, self.plan = world, plan
-        self.watch = Watch(world)
+        self.monitor = Monitor(world)
         rng = random.Random(f"{plan.seed} faults")
-        self.injector = Injector(world, rng, faults=FAULTS, deck=DECK)
+        self.injector = Injector(world, rng, faults=FAULTS, fault_counts=FAULT_COUNTS)
         self.outcome = Outcome(plan, injector=self.injector)
         self.faults_over = False
 
-    def play(self) -> Outcome:
+    def execute(self) -> Outcome:
         self.world.add_everything(workers=self.plan.workers)
         self.world.add_teams(self.plan.teams)
         with running_receiver() as receiver:
@@ -70,7 +70,7 @@ class Run:
         self.outcome.seconds[name] = time.monotonic() - started
 
     def _start(self) -> None:
-        self.watch.start()
+        self.monitor.start()
         self.world.start()
         self.world.wait_for_web()
         share, rest = divmod(self.plan.jobs, self.plan.teams)
@@ -98,8 +98,8 @@ class Run:
     def _drain(self) -> None:
         """Repair everything and wait until every client is done and every job is finished."""
         self.injector.repair_due(everything=True)
-        for line in self.world.lines.values():
-            line.swallow_commits, line.silent_until, line.refuse_until = 0, 0.0, 0.0
+        for proxy in self.world.proxies.values():
+            proxy.responses_to_drop, proxy.silent_until, proxy.refuse_until = 0, 0.0, 0.0
         deadline = time.monotonic() + self.plan.drain_seconds
         while time.monotonic() < deadline:
             self.injector.repair_due()
@@ -107,7 +107,7 @@ class Run:
             if not sending and self._is_quiet():
                 break
             time.sleep(0.1)
-        self.watch.wait_for_workers(RECOVERY_SECONDS)
+        self.monitor.wait_for_workers(RECOVERY_SECONDS)
         for client in self.outcome.clients:
             client.give_up.set()
             client.thread.join(15)
@@ -118,7 +118,7 @@ class Run:
                       + (SELECT count(*) FROM jobs_jobevent WHERE dispatched_at IS NULL)
                       + (SELECT count(*) FROM webhooks_delivery WHERE state = 'pending')"""
         try:
-            with self.watch.connect() as connection:
+            with self.monitor.connect() as connection:
                 return connection.execute(sql).fetchone() == (0,)
         except psycopg.Error:
             return False
@@ -130,7 +130,7 @@ class Run:
         deadline = time.monotonic() + STOP_SECONDS
         while any(process.alive for process in self.world.processes.values()) and time.monotonic() < deadline:
             time.sleep(0.05)
-        self.watch.stop()
+        self.monitor.stop()
         for process in self.world.processes.values():
             if not process.alive:
                 process.join_log()
@@ -145,5 +145,7 @@ class Run:
         connections.close_all()
         # Nothing runs anymore, so no object is too young to be swept.
         self.outcome.orphans_swept = sweep_orphans(older_than=timedelta(0))
-        with self.watch.connect() as db:
-            self.outcome.violations = violations(Evidence(self.world, self.watch, self.outcome.clients, db, self.hooks))
+        with self.monitor.connect() as db:
+            self.outcome.violations = violations(
+                Evidence(self.world, self.monitor, self.outcome.clients, db, self.hooks)
+            )

@@ -14,9 +14,9 @@ from typing import Any, LiteralString
 import redis
 
 from tests.chaos.clients import Client, make_submission
+from tests.chaos.monitor import Monitor
 from tests.chaos.processes import Process
 from tests.chaos.wakeups import QUEUES
-from tests.chaos.watch import Watch
 from tests.chaos.world import Team, World
 
 TIMEOUT_SECONDS = 60.0
@@ -24,12 +24,12 @@ TERMINAL = ("completed", "failed", "canceled", "expired")
 
 
 @dataclass
-class Scene:
+class ScenarioRun:
     """One run of a scenario: its workers, its job, and an error of the scenario itself."""
 
     name: str
     world: World
-    watch: Watch
+    monitor: Monitor
     team: Team
     first: Process
     second: Process
@@ -41,7 +41,7 @@ class Scene:
     def __post_init__(self) -> None:
         self.client = Client(team=self.team, site=self.world.site, seed=0, jobs=0, may_send=bool)
 
-    def play(self, scenario: Callable[["Scene"], None]) -> None:
+    def execute(self, scenario: Callable[["ScenarioRun"], None]) -> None:
         try:
             self.wait(lambda: all("engine_ready" in worker.log.read_text() for worker in (self.first, self.second)))
             scenario(self)
@@ -64,7 +64,7 @@ class Scene:
         return job
 
     def sql(self, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
-        with self.watch.connect(autocommit=True) as db:
+        with self.monitor.connect(autocommit=True) as db:
             cursor = db.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
 
@@ -87,64 +87,64 @@ class Scene:
             time.sleep(0.02)
 
 
-def zombie_in_mid_publish(scene: Scene) -> None:
+def zombie_in_mid_publish(run: ScenarioRun) -> None:
     """Freeze the worker while it stores the result, for longer than its lease, until its successor stores."""
-    scene.second.freeze(TIMEOUT_SECONDS)
+    run.second.freeze(TIMEOUT_SECONDS)
     # Keeps credits reserved, so that a second settlement does not fail for lack of them.
-    scene.submit(script="canceled", pool=f"{scene.pool}-nobody")
-    scene.job = scene.submit(pool=scene.pool)
-    scene.wait(lambda: scene.is_publishing(scene.first, 1))
-    scene.first.freeze(TIMEOUT_SECONDS)
-    scene.wait(lambda: scene.state()[0] == "queued")
-    scene.second.thaw()
-    scene.wait(lambda: scene.is_publishing(scene.second, 2))
-    scene.first.thaw()
-    scene.wait(lambda: scene.run_folder(scene.first, 1) is None and scene.run_folder(scene.second, 2) is None)
+    run.submit(script="canceled", pool=f"{run.pool}-nobody")
+    run.job = run.submit(pool=run.pool)
+    run.wait(lambda: run.is_publishing(run.first, 1))
+    run.first.freeze(TIMEOUT_SECONDS)
+    run.wait(lambda: run.state()[0] == "queued")
+    run.second.thaw()
+    run.wait(lambda: run.is_publishing(run.second, 2))
+    run.first.thaw()
+    run.wait(lambda: run.run_folder(run.first, 1) is None and run.run_folder(run.second, 2) is None)
     # If a job was finished twice, the ledger does not allow this one to finish.
-    threading.Timer(3, scene.client.give_up.set).start()
-    scene.client.cancel(scene.client.submissions[0])
-    scene.wait(lambda: scene.state()[0] in TERMINAL)
+    threading.Timer(3, run.client.give_up.set).start()
+    run.client.cancel(run.client.submissions[0])
+    run.wait(lambda: run.state()[0] in TERMINAL)
 
 
-def _cut_off(*, silent: bool) -> Callable[[Scene], None]:
+def _cut_off(*, silent: bool) -> Callable[[ScenarioRun], None]:
     """Cut the running worker off from Postgres, refused or without a response; the other one takes the job."""
 
-    def scenario(scene: Scene) -> None:
-        scene.second.freeze(TIMEOUT_SECONDS)
-        scene.job = scene.submit(script="canceled", prompt="delay=0.5", steps=100, pool=scene.pool)
-        scene.wait(lambda: scene.run_folder(scene.first, 1))
-        line, until = scene.world.lines[scene.first.name], time.monotonic() + TIMEOUT_SECONDS
+    def scenario(run: ScenarioRun) -> None:
+        run.second.freeze(TIMEOUT_SECONDS)
+        run.job = run.submit(script="canceled", prompt="delay=0.5", steps=100, pool=run.pool)
+        run.wait(lambda: run.run_folder(run.first, 1))
+        proxy, until = run.world.proxies[run.first.name], time.monotonic() + TIMEOUT_SECONDS
         if silent:
-            line.silent_until = until
+            proxy.silent_until = until
         else:
-            line.refuse_until = until
-            scene.world.proxies.cut(line)
-        scene.second.thaw()
-        scene.wait(lambda: scene.state() == ("in_progress", 2))
+            proxy.refuse_until = until
+            run.world.proxy_server.cut(proxy)
+        run.second.thaw()
+        run.wait(lambda: run.state() == ("in_progress", 2))
         time.sleep(3.5)
-        line.silent_until = line.refuse_until = 0.0
-        scene.client.cancel(scene.client.submissions[0])
-        scene.wait(lambda: scene.state()[0] in TERMINAL)
+        proxy.silent_until = proxy.refuse_until = 0.0
+        run.client.cancel(run.client.submissions[0])
+        run.wait(lambda: run.state()[0] in TERMINAL)
 
     return scenario
 
 
-def wakeup_missed(scene: Scene) -> None:
+def wakeup_missed(run: ScenarioRun) -> None:
     """Send a wake-up while no worker listens, and then lose it."""
-    for worker in (scene.first, scene.second):
+    for worker in (run.first, run.second):
         worker.freeze(TIMEOUT_SECONDS)
-    client = redis.Redis(unix_socket_path=str(scene.world.valkey.socket), socket_timeout=1)
+    client = redis.Redis(unix_socket_path=str(run.world.valkey.socket), socket_timeout=1)
     # A connection that still waits for a wake-up would receive it.
     client.client_kill_filter(_type="normal", skipme=True)
-    scene.job = scene.submit()
+    run.job = run.submit()
     client.delete(*QUEUES)
     client.close()
-    for worker in (scene.first, scene.second):
+    for worker in (run.first, run.second):
         worker.thaw()
-    scene.wait(lambda: scene.state()[0] in TERMINAL, seconds=9)
+    run.wait(lambda: run.state()[0] in TERMINAL, seconds=9)
 
 
-SCENARIOS: dict[str, Callable[[Scene], None]] = {
+SCENARIOS: dict[str, Callable[[ScenarioRun], None]] = {
     "zombie in mid-publish": zombie_in_mid_publish,
     "cut off": _cut_off(silent=False),
     "no response": _cut_off(silent=True),

@@ -16,14 +16,14 @@ import psutil
 
 from portal.embedded.servers import DATABASE, EmbeddedServers, Postgres, Valkey, server_urls
 from tests.chaos.processes import ROOT, Process
-from tests.chaos.proxy import Line, Proxies
+from tests.chaos.proxy import DatabaseProxy, ProxyServer
 from tests.support.ports import own_port
 
 LEASE_TIMEOUT_SECONDS = 4.0
 DRAIN_TIMEOUT_SECONDS = 2.0
 CREDITS = 1_000_000
-MAX_SCENES = 20
-MARK = "MUTOSCOPE_CHAOS"
+MAX_SCENARIO_RUNS = 20
+PROCESS_MARKER = "MUTOSCOPE_CHAOS"
 PYTHON = sys.executable
 LAUNCH = [PYTHON, "-m", "tests.chaos.launch"]
 
@@ -53,8 +53,8 @@ class World:
         self.media, self.scratch = self.folder / "media", self.folder / "scratch"
         self.port = own_port()
         self.site = f"http://127.0.0.1:{self.port}"
-        self.proxies = Proxies(self.postgres.sockets)
-        self.lines: dict[str, Line] = {}
+        self.proxy_server = ProxyServer(self.postgres.sockets)
+        self.proxies: dict[str, DatabaseProxy] = {}
         self.processes: dict[str, Process] = {}
         self.teams: list[Team] = []
         self.lost_servers: set[str] = set()
@@ -90,7 +90,7 @@ class World:
     ) -> None:
         for process in self.processes.values():
             process.kill()
-        self.proxies.stop()
+        self.proxy_server.stop()
         self.servers.stop()
         if kind is None and not self.keep:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -132,8 +132,8 @@ class World:
 
     def add(self, name: str, argv: list[str], **env: str) -> Process:
         """Add a process with its own proxy to the database. It is not started yet."""
-        line = self.lines[name] = self.proxies.open(self.folder / "p" / name)
-        own = {**self.environment(), "DATABASE_URL": line.url(DATABASE), MARK: self.run_id, **env}
+        proxy = self.proxies[name] = self.proxy_server.open(self.folder / "p" / name)
+        own = {**self.environment(), "DATABASE_URL": proxy.url(DATABASE), PROCESS_MARKER: self.run_id, **env}
         own["DJANGO_SETTINGS_MODULE"] = "portal.settings"
         process = Process(name, argv, env=own, log=self.folder / "log" / f"{name}.log")
         self.processes[name] = process
@@ -195,7 +195,7 @@ class World:
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get(MARK) == self.run_id and process.status() != psutil.STATUS_ZOMBIE:
+                if process.environ().get(PROCESS_MARKER) == self.run_id and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
             except psutil.Error:
                 continue

@@ -1,4 +1,4 @@
-"""Runs scenes: one portal, two workers for each scene, and a check of each scene by itself."""
+"""Runs scenarios: one portal, two workers for each run, and a check of each run by itself."""
 
 import signal
 import threading
@@ -7,29 +7,32 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import LiteralString, Self
 
+from tests.chaos.monitor import Monitor
 from tests.chaos.mutants import Case
 from tests.chaos.processes import Process
-from tests.chaos.scenarios import SCENARIOS, TIMEOUT_SECONDS, Scene
-from tests.chaos.watch import Watch
+from tests.chaos.scenarios import SCENARIOS, TIMEOUT_SECONDS, ScenarioRun
 from tests.chaos.world import World
 
 # Long enough that a worker on a busy machine does not lose its lease for lack of a processor.
 LEASE_TIMEOUT_SECONDS = "4"
 # Only a whole run can check these.
-NOT_OF_A_SCENE = {"the product's own ledger check finds nothing", "an outage is answered with 503, never with 500"}
+CHECKS_OF_A_WHOLE_RUN = {
+    "the product's own ledger check finds nothing",
+    "an outage is answered with 503, never with 500",
+}
 
 
-class Stage:
+class ScenarioRunner:
     def __init__(self) -> None:
         self.world = World()
-        self.watch = Watch(self.world)
-        self.scenes: list[Scene] = []
+        self.monitor = Monitor(self.world)
+        self.runs: list[ScenarioRun] = []
 
     def __enter__(self) -> Self:
         self.world.__enter__()
         self.world.add_web()
         self.world.add_teams(10)
-        self.watch.start()
+        self.monitor.start()
         self.world.start()
         self.world.wait_for_web()
         return self
@@ -37,33 +40,33 @@ class Stage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.watch.stop()
+        self.monitor.stop()
         self.world.__exit__(kind, error, trace)
 
     def sql(self, statement: LiteralString) -> None:
-        with self.watch.connect(autocommit=True) as db:
+        with self.monitor.connect(autocommit=True) as db:
             db.execute(statement)
 
-    def play(self, cases: Mapping[str, Case]) -> dict[str, dict[str, list[str]]]:
+    def execute(self, cases: Mapping[str, Case]) -> dict[str, dict[str, list[str]]]:
         """Run the cases concurrently and return their violations by case."""
         patches = "wakeup" if any("wakeup" in case.patches for case in cases.values()) else ""
-        reconciler = self.world.add_reconciler(f"rec-{len(self.scenes)}", CHAOS_MUTANTS=patches)
+        reconciler = self.world.add_reconciler(f"rec-{len(self.runs)}", CHAOS_MUTANTS=patches)
         reconciler.start()
-        scenes = {name: self._scene(name, case) for name, case in cases.items()}
+        runs = {name: self._start_run(name, case) for name, case in cases.items()}
         threads = [
-            threading.Thread(target=scene.play, args=[SCENARIOS[cases[name].scenario]], daemon=True)
-            for name, scene in scenes.items()
+            threading.Thread(target=run.execute, args=[SCENARIOS[cases[name].scenario]], daemon=True)
+            for name, run in runs.items()
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(5 * TIMEOUT_SECONDS)
-        self._end([reconciler, *(worker for scene in scenes.values() for worker in (scene.first, scene.second))])
-        return {name: self._check(scene) for name, scene in scenes.items()}
+        self._stop([reconciler, *(worker for run in runs.values() for worker in (run.first, run.second))])
+        return {name: self._check(run) for name, run in runs.items()}
 
-    def _scene(self, name: str, case: Case) -> Scene:
-        number = len(self.scenes)
-        pool = "cpu" if case.common_pool else f"scene{number}"
+    def _start_run(self, name: str, case: Case) -> ScenarioRun:
+        number = len(self.runs)
+        pool = "cpu" if case.common_pool else f"scenario{number}"
         # The successor stores slowly, so that the zombie finishes first once it is resumed.
         first, second = (
             self.world.add_worker(
@@ -73,9 +76,9 @@ class Stage:
         )
         first.start()
         second.start()
-        scene = Scene(name, self.world, self.watch, self.world.teams[number], first, second, pool)
-        self.scenes.append(scene)
-        return scene
+        run = ScenarioRun(name, self.world, self.monitor, self.world.teams[number], first, second, pool)
+        self.runs.append(run)
+        return run
 
     def _variables(self, case: Case) -> dict[str, str]:
         return {
@@ -84,7 +87,7 @@ class Stage:
             "HEARTBEAT_INTERVAL_SECONDS": "0.3",
         }
 
-    def _end(self, processes: list[Process]) -> None:
+    def _stop(self, processes: list[Process]) -> None:
         for process in processes:
             process.send(signal.SIGTERM)
         deadline = time.monotonic() + 8
@@ -94,19 +97,17 @@ class Stage:
             process.kill()
             process.join_log()
 
-    def _check(self, scene: Scene) -> dict[str, list[str]]:
-        """Return the violations that name this scene's jobs or team."""
+    def _check(self, run: ScenarioRun) -> dict[str, list[str]]:
+        """Return the violations that name the jobs or the team of this run."""
         from tests.chaos.invariants import Evidence, violations
 
-        ids = [
-            public_id.removeprefix("vid_") for submission in scene.client.submissions for public_id in submission.ids
-        ]
-        with self.watch.connect() as db:
-            found = violations(Evidence(self.world, self.watch, [scene.client], db, None))
-        own = {"scene": [scene.error]} if scene.error else {}
+        ids = [public_id.removeprefix("vid_") for submission in run.client.submissions for public_id in submission.ids]
+        with self.monitor.connect() as db:
+            found = violations(Evidence(self.world, self.monitor, [run.client], db, None))
+        own = {"scenario": [run.error]} if run.error else {}
         for name, lines in found.items():
-            of_scene = [line for line in lines if any(job in line.replace("-", "") for job in ids)]
-            of_scene += [line for line in lines if f"team {scene.team.id}:" in line]
-            if of_scene and name not in NOT_OF_A_SCENE:
-                own[name] = of_scene
+            of_run = [line for line in lines if any(job in line.replace("-", "") for job in ids)]
+            of_run += [line for line in lines if f"team {run.team.id}:" in line]
+            if of_run and name not in CHECKS_OF_A_WHOLE_RUN:
+                own[name] = of_run
         return own

@@ -50,7 +50,7 @@ class Overlap:
 
 
 @dataclass
-class Watch:
+class Monitor:
     world: World
     counts: dict[str, int] = field(default_factory=dict)
     overlaps: dict[str, Overlap] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Watch:
     def start(self) -> None:
         with self.connect(autocommit=True) as connection:
             connection.execute(JOURNAL)
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
