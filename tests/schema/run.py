@@ -89,7 +89,7 @@ def running_portal() -> Iterator[tuple[Portal, str]]:
         portal.run("plan", "fuzz", *limits).check_returncode()
         yield portal, key
     finally:
-        portal.clear()
+        portal.kill_all()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -69,7 +69,7 @@ def portal() -> Iterator[Portal]:
     portal.env |= {"WEBHOOKS_ALLOW_PRIVATE_IPS": "1"}
     portal.start()
     yield portal
-    portal.clear()
+    portal.kill_all()
     shutil.rmtree(folder)
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import django.contrib.auth
 import pytest
+import unfold
 from django.conf import settings
 from django.utils import dates, translation
 from django.utils.translation.template import templatize
@@ -18,6 +20,8 @@ from tests.support.people import Person
 ROOT = Path(settings.ROOT)
 FOLDERS = ("accounts", "jobs", "inference", "platform")
 CATALOGUES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("zh_Hans/LC_MESSAGES/django.po"))
+# Packages whose texts our catalogues translate, too.
+PACKAGES = [Path(package.__file__).parent for package in (django.contrib.auth, unfold)]
 TEMPLATES = sorted([*(ROOT / "templates").rglob("*.html"), *(ROOT / "templates").rglob("*.txt")])
 ENTRY = re.compile(r'^(msgctxt|msgid|msgid_plural|msgstr(?:\[\d\])?) ((?:".*"\n?)+)', re.MULTILINE)
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
@@ -52,6 +56,19 @@ def texts_of_module(path: Path) -> set[str]:
     }
 
 
+def strings_of_module(path: Path) -> set[str]:
+    """Return all string constants: a text may reach gettext through a variable."""
+    constants = (node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+    return {value for value in constants if isinstance(value, str)}
+
+
+def used_texts() -> set[str]:
+    folders = [*(ROOT / folder for folder in FOLDERS), *PACKAGES]
+    modules = [path for folder in folders for path in folder.rglob("*.py") if "migrations" not in path.parts]
+    templates = [*TEMPLATES, *(path for folder in PACKAGES for path in folder.rglob("*.html"))]
+    return set().union(*map(strings_of_module, modules), *map(texts_of_template, templates))
+
+
 def untranslated(texts: set[str]) -> list[str]:
     """Return the texts that no catalogue contains: neither ours nor those of Django and allauth."""
     catalogue: Any = loaded_catalogue("zh-hans")
@@ -72,6 +89,14 @@ def test_the_compiled_catalogue_matches_its_source(catalogue: Path) -> None:
         compiled = gettext.GNUTranslations(file)
     for text, translated in entries(catalogue):
         assert translated in {compiled.gettext(text), compiled.ngettext(text, text, 1)}, f"run msgfmt: {text!r}"
+
+
+def test_every_entry_is_used() -> None:
+    used = used_texts()
+    unused = {
+        str(path.relative_to(ROOT)): [text for text, _ in entries(path) if text not in used] for path in CATALOGUES
+    }
+    assert not {path: texts for path, texts in unused.items() if texts}
 
 
 def test_every_text_of_the_templates_is_translated() -> None:

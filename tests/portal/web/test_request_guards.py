@@ -34,7 +34,7 @@ def portal() -> Iterator[Portal]:
     portal = Portal(folder)
     portal.start()
     yield portal
-    portal.clear()
+    portal.kill_all()
     shutil.rmtree(folder)
 
 
