@@ -110,6 +110,21 @@ def test_no_setting_has_an_old_name() -> None:
     assert not found
 
 
+def old_identifiers(text: str) -> list[str]:
+    return [old for old in VOCABULARY["identifiers"] if re.search(rf"(?<![\w-]){old}", text)]
+
+
+def test_no_string_or_style_has_an_old_name() -> None:
+    texts = [*PRODUCT, *DOCUMENTS, *(ROOT / "static").rglob("*.css")]
+    problems = {str(path.relative_to(ROOT)): found for path in texts if (found := old_identifiers(path.read_text()))}
+    assert not problems
+
+
+@pytest.mark.parametrize("text", [".desk-card {", 'class="desk-table"', 'DISMISSED = "put_aside"', "team_wall_0123"])
+def test_an_old_identifier_is_found(text: str) -> None:
+    assert old_identifiers(text)
+
+
 def test_the_documents_and_pages_use_plain_words() -> None:
     problems = {str(path.relative_to(ROOT)): found for path in DOCUMENTS if (found := prose_problems(path.read_text()))}
     assert not problems

@@ -84,7 +84,7 @@ _part = st.tuples(st.sampled_from(_FIELDS).filter(str.isprintable), st.booleans(
 
 
 @dataclass(frozen=True)
-class Call:
+class BodyCase:
     method: str
     route: str
     content_type: str
@@ -104,22 +104,22 @@ class Call:
 
 
 @st.composite
-def calls(draw: st.DrawFn) -> Call:
+def body_cases(draw: st.DrawFn) -> BodyCase:
     """Draw a request to any endpoint that accepts a body."""
     method, route = draw(st.sampled_from(BODY_ENDPOINTS))
     key = draw(st.none() | st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=3))
     headers = {} if key is None else {"Idempotency-Key": key}
     kind = draw(st.sampled_from(["raw", "json", "near", "form"]))
     if kind == "raw":
-        return Call(method, route, draw(st.sampled_from(_TYPES)), draw(st.binary(max_size=200)), headers)
+        return BodyCase(method, route, draw(st.sampled_from(_TYPES)), draw(st.binary(max_size=200)), headers)
     if kind == "form":
         lines = [_part_of_form(*drawn) for drawn in draw(st.lists(_part, max_size=5))]
         end = draw(st.sampled_from([b"--x--\r\n", b"--x", b""]))
-        return Call(method, route, _FORM, b"".join(lines) + end, headers)
+        return BodyCase(method, route, _FORM, b"".join(lines) + end, headers)
     body = draw(_anything) if kind == "json" else {**_VALID.get(route, {}), **draw(_changes)}
     if kind == "near" and isinstance(body, dict) and isinstance(body.get("input"), dict):
         body["input"] = {**body["input"], **draw(_changes)}
-    return Call(method, route, draw(st.sampled_from(_TYPES[:2])), json.dumps(body).encode(), headers)
+    return BodyCase(method, route, draw(st.sampled_from(_TYPES[:2])), json.dumps(body).encode(), headers)
 
 
 def _part_of_form(name: str, is_file: bool, content: bytes) -> bytes:

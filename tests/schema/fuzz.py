@@ -9,7 +9,7 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import seed as with_seed
 
-from tests.schema.bodies import IMAGE, VIDEO_REQUEST, Call, calls, response_problem
+from tests.schema.bodies import IMAGE, VIDEO_REQUEST, BodyCase, body_cases, response_problem
 from tests.support.portal_process import Portal
 
 _TIMEOUT_SECONDS = 120
@@ -24,14 +24,14 @@ def fuzz_bodies(portal: Portal, key: str, *, examples: int, seed: int) -> tuple[
 
         @with_seed(seed)
         @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-        @given(calls())
-        def send(call: Call) -> None:
-            url, headers = call.url(ids), {**call.headers, "Content-Type": call.content_type}
-            response = client.request(call.method, url, content=call.filled(ids), headers=headers)
+        @given(body_cases())
+        def send(case: BodyCase) -> None:
+            url, headers = case.url(ids), {**case.headers, "Content-Type": case.content_type}
+            response = client.request(case.method, url, content=case.filled(ids), headers=headers)
             statuses[response.status_code] += 1
             found = response_problem(url, response.status_code, response.json())
             if found is not None:
-                wrong.append(f"{call}: {found}")
+                wrong.append(f"{case}: {found}")
 
         send()
     return statuses, wrong

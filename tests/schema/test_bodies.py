@@ -14,7 +14,7 @@ from jobs.webhooks.models import Delivery, Endpoint
 from tests.isolation.routes import all_routes
 from tests.isolation.test_matrix import ids_of_owner
 from tests.isolation.world import World
-from tests.schema.bodies import BODY_ENDPOINTS, Call, calls, response_problem
+from tests.schema.bodies import BODY_ENDPOINTS, BodyCase, body_cases, response_problem
 
 CREATED_MODELS = (Job, Batch, Endpoint, Delivery, Publication, Collection, ShareLink)
 
@@ -24,14 +24,14 @@ def test_no_body_causes_a_server_error_or_partial_data(world: World, client: Cli
     initial_discrepancies = _discrepancies()
 
     @settings(max_examples=400, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-    @given(calls())
-    def send(call: Call) -> None:
-        before, url = _counts(world), call.url(ids)
+    @given(body_cases())
+    def send(case: BodyCase) -> None:
+        before, url = _counts(world), case.url(ids)
         redis_client().flushdb()
-        response = client.generic(call.method, url, call.filled(ids), call.content_type, headers=call.headers)
+        response = client.generic(case.method, url, case.filled(ids), case.content_type, headers=case.headers)
         problem = response.json()
-        seen.add((call.route, response.status_code))
-        assert (wrong := response_problem(url, response.status_code, problem)) is None, (call, wrong)
+        seen.add((case.route, response.status_code))
+        assert (wrong := response_problem(url, response.status_code, problem)) is None, (case, wrong)
         if 400 <= response.status_code < 500:
             assert _counts(world) == before
 

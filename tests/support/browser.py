@@ -73,7 +73,7 @@ class Browser:
     ) -> Result:
         """Run the scenario and return its result. session: the cookie of a signed-in person."""
 
-        def play() -> Result:
+        def run_in_thread() -> Result:
             context = self._browser.new_context(base_url=base_url, viewport=viewport, locale="en-US", **options)
             context.set_default_timeout(_TIMEOUT_MS)
             if session:
@@ -86,7 +86,7 @@ class Browser:
             finally:
                 context.close()
 
-        return self._thread.submit(play).result()
+        return self._thread.submit(run_in_thread).result()
 
     def _listen(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
