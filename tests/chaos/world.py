@@ -105,8 +105,8 @@ class World:
             "STATIC_ROOT": str(self.folder / "static"),
             "ALLOWED_HOSTS": "127.0.0.1",
             "MODELS_ENABLED": "scripted",
-            # Beside those of the models, one for each scene.
-            "WORKER_POOLS": ",".join(["gpu", "cpu", *(f"scene{number}" for number in range(MAX_SCENES))]),
+            # Beside those of the models, one for each run of a scenario.
+            "WORKER_POOLS": ",".join(["gpu", "cpu", *(f"scenario{number}" for number in range(MAX_SCENARIO_RUNS))]),
             "EMBEDDED": "0",
             "DEBUG": "0",
             "LOG_JSON": "1",
