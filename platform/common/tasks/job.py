@@ -1,4 +1,4 @@
-"""The RQ job of a task. Whatever is stored in Redis, it can only run a registered task.
+"""The RQ job of a task. It can only run a registered task, regardless of what is stored in Redis.
 
 RQ resolves function and callback names as import paths, sends webhooks to any URL, and reads pickles by default. None
 of this happens here: the serializer is fixed, only harmless fields are read, and a job that has any other is refused.
