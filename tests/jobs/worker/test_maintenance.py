@@ -393,13 +393,13 @@ def test_a_frozen_redis_delays_tasks_by_a_few_seconds(
 
 
 def test_a_redis_that_comes_back_is_used_again(tasks: Recorder, db: None, own_valkey: Valkey, own_queues: None) -> None:
-    def make_due_again() -> None:
+    def restart_redis() -> None:
         if len(tasks.runs) == 2:
             own_valkey.start()
             forget_redis_clients()
             tasks.add_last()
 
-    tasks.add("often", interval_seconds=1, function=make_due_again)
+    tasks.add("often", interval_seconds=1, function=restart_redis)
     own_valkey.stop()
     with capture_logs() as logs:
         assert tasks.work()[-1] == "last"
