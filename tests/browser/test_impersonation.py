@@ -12,7 +12,7 @@ from playwright.sync_api import Page, ViewportSize, expect
 from jobs.models import Job
 from jobs.states import State
 from tests.support.administrators import run_action
-from tests.support.browser import DESK, PHONE, Browser
+from tests.support.browser import DESKTOP, PHONE, Browser
 from tests.support.people import Person
 
 PAGES = ["/", "/team", "/docs/administration", "/account", "/no-such-page"]
@@ -20,12 +20,12 @@ PAGES = ["/", "/team", "/docs/administration", "/account", "/no-such-page"]
 
 def complaints_except(browser: Browser, *statuses: str) -> list[str]:
     """Take the complaints of the console, but not those about responses with these statuses."""
-    found = [text for text in browser.complaints if not any(f"status of {status}" in text for status in statuses)]
-    browser.complaints.clear()
+    found = [text for text in browser.console_errors if not any(f"status of {status}" in text for status in statuses)]
+    browser.console_errors.clear()
     return found
 
 
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_every_page_shows_both_names_and_how_to_stop(
     viewport: ViewportSize, live_server: Any, adele: Person, alice: Person, browser: Browser, tmp_path: Path
 ) -> None:
