@@ -110,11 +110,11 @@ def test_an_authenticator_app_is_set_up_used_and_turned_off(live_server: Any, al
         page.wait_for_url(re.compile(r":\d+/$"))
         sign_out(page)
 
-        for code, gets_in in ((codes[0], True), (codes[0], False)):
+        for code, signs_in in ((codes[0], True), (codes[0], False)):
             sign_in(page)
             page.get_by_label("Code").fill(code)
             page.get_by_role("button", name="Sign in", exact=True).click()
-            if gets_in:
+            if signs_in:
                 page.wait_for_url(re.compile(r":\d+/$"))
                 sign_out(page)
         expect(page.locator("#error-code")).to_contain_text("Incorrect code")

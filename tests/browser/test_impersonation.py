@@ -18,8 +18,8 @@ from tests.support.people import Person
 PAGES = ["/", "/team", "/docs/administration", "/account", "/no-such-page"]
 
 
-def complaints_except(browser: Browser, *statuses: str) -> list[str]:
-    """Take the complaints of the console, but not those about responses with these statuses."""
+def console_errors_except(browser: Browser, *statuses: str) -> list[str]:
+    """Take the errors of the console, but not those about responses with these statuses."""
     found = [text for text in browser.console_errors if not any(f"status of {status}" in text for status in statuses)]
     browser.console_errors.clear()
     return found
@@ -54,7 +54,7 @@ def test_every_page_shows_both_names_and_how_to_stop(
         return wrong
 
     assert browser.run(live_server.url, scenario, session=adele.cookie, viewport=viewport) == []
-    assert complaints_except(browser, "403", "404") == []
+    assert console_errors_except(browser, "403", "404") == []
 
 
 def test_a_button_that_is_denied_says_why(
@@ -70,4 +70,4 @@ def test_a_button_that_is_denied_says_why(
         expect(page.get_by_role("dialog")).to_have_count(0)
 
     browser.run(live_server.url, share, session=adele.cookie)
-    assert complaints_except(browser, "403") == []
+    assert console_errors_except(browser, "403") == []

@@ -21,9 +21,13 @@ def urls(world: World) -> list[str]:
     PublicPage.objects.create(team=world.owner.team, slug=SLUG, is_on=True)
     Publication.objects.update(is_public=True)
     video = world.done.public_id
-    doors = [f"/s/{world.link.token}", f"/g/{SLUG}"]
-    shown = [f"{door}/{video}{tail}" for door in doors for tail in ("", "/content", "/content?variant=thumbnail")]
-    return [*doors, *shown]
+    base_urls = [f"/s/{world.link.token}", f"/g/{SLUG}"]
+    shown = [
+        f"{base_url}/{video}{suffix}"
+        for base_url in base_urls
+        for suffix in ("", "/content", "/content?variant=thumbnail")
+    ]
+    return [*base_urls, *shown]
 
 
 def normalized(response: Any) -> tuple[int, str]:

@@ -159,13 +159,13 @@ def test_a_session_that_cannot_be_reset_is_closed(pooled: DatabaseWrapper, db: N
 def test_the_session_knows_the_writer_and_reads_need_no_round_trip(db: None, rf: Any) -> None:
     enter(7)
     assert where() == (TENANT, "7")
-    stands = connection.connection.tenant_state
+    state = connection.connection.tenant_state
     request = rf.get("/")
     request.request_id = "request-1"
     tenancy.bind_request(request)
     enter(7)
     assert where() == (TENANT, "7")
-    assert connection.connection.tenant_state is stands  # reading set nothing again: no round trip
+    assert connection.connection.tenant_state is state  # reading set nothing again: no round trip
     Job.objects.update(prompt="nobody's")
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('mutoscope.actor', true)")

@@ -28,7 +28,7 @@ def rows_of(team: Team) -> dict[str, list[Any]]:
     return found
 
 
-def mallorys(world: World) -> list[Caller]:
+def callers_of_mallory(world: World) -> list[Caller]:
     return [Caller("mallory", person=world.mallory), Caller("key", headers=world.mallory.key_headers())]
 
 
@@ -41,7 +41,7 @@ def test_the_filters_are_really_removed(world: World, without_filters: None) -> 
 
 @pytest.mark.parametrize("route", sorted(ROUTES))
 def test_no_foreign_row_is_seen_or_written(route: str, world: World, without_filters: None) -> None:
-    callers = mallorys(world)
+    callers = callers_of_mallory(world)
     before = rows_of(world.owner.team)
     url = url_of(route, ids_of_owner(world))
     urls = [url]

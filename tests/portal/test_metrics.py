@@ -113,7 +113,7 @@ def assert_cumulative(buckets: list[Sample]) -> None:
         assert [count for _, count in line] == sorted(count for _, count in line)
 
 
-def test_videos_are_counted_once_by_how_they_went(submit: Callable[..., Job], alice: Person) -> None:
+def test_videos_are_counted_once_by_outcome(submit: Callable[..., Job], alice: Person) -> None:
     job = submit()
     Job.objects.filter(pk=job.pk).update(queued_at=timezone.now() - timedelta(seconds=20))
     charged = finish(job).quoted_credits
@@ -149,7 +149,7 @@ def test_videos_are_counted_once_by_how_they_went(submit: Callable[..., Job], al
     assert_grows(before, text)
 
 
-def test_a_count_that_is_rolled_back_is_made_again(submit: Callable[..., Job], monkeypatch: Any) -> None:
+def test_a_count_that_is_rolled_back_is_repeated(submit: Callable[..., Job], monkeypatch: Any) -> None:
     submit()
     with monkeypatch.context() as broken:
         broken.setattr("jobs.webhooks.outbox.count_events", lambda _: 1 / 0)
@@ -159,7 +159,7 @@ def test_a_count_that_is_rolled_back_is_made_again(submit: Callable[..., Job], m
     assert MetricCounter.objects.get(kind="queued").count == 1
 
 
-def test_tries_of_webhooks_are_counted(submit: Callable[..., Job], endpoint: Any, receiver: Any) -> None:
+def test_attempts_of_webhooks_are_counted(submit: Callable[..., Job], endpoint: Any, receiver: Any) -> None:
     endpoint()
     finish(submit())
     for status in (500, 200):
@@ -190,7 +190,7 @@ def test_workers_show_their_gpus() -> None:
         assert value(text, "mutoscope_workers", pool="gpu", model="i2vgen-xl", state=state) == count
 
 
-def test_labels_are_bounded_and_name_nobody(submit: Callable[..., Job], alice: Person) -> None:
+def test_labels_are_bounded_and_name_no_person(submit: Callable[..., Job], alice: Person) -> None:
     def requests_in(text: str) -> list[Any]:
         return [labels for name, labels in series(text) if name == "mutoscope_http_requests_total"]
 
@@ -218,7 +218,7 @@ def test_labels_are_bounded_and_name_nobody(submit: Callable[..., Job], alice: P
     assert len(added) <= 6
 
 
-def test_it_is_kept_for_a_moment(submit: Callable[..., Job], monkeypatch: Any) -> None:
+def test_the_exposition_is_cached(submit: Callable[..., Job], monkeypatch: Any) -> None:
     monkeypatch.setattr(site, "_CACHE_MAX_AGE_SECONDS", 600)
     before = scrape()
     submit()

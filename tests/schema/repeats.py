@@ -7,7 +7,7 @@ import schemathesis
 
 
 @schemathesis.check
-def same_key_same_thing(ctx: Any, response: Any, case: Any) -> bool | None:
+def repeated_request_has_the_same_result(ctx: Any, response: Any, case: Any) -> bool | None:
     """Repeat the request: the response must have the same id. Return True if the check does not apply."""
     key = (case.headers or {}).get("Idempotency-Key")
     if key is None or response.status_code != 202:

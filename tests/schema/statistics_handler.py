@@ -33,7 +33,9 @@ class StatisticsHandler(cli.EventHandler[Any]):
         self.cases[event.phase.value] += len(answered)
         self.statuses.update(response.status_code for response in answered.values())
         checks = [check for each in event.recorder.checks.values() for check in each]
-        self.repeats.update(check.status.value for check in checks if check.name == "same_key_same_thing")
+        self.repeats.update(
+            check.status.value for check in checks if check.name == "repeated_request_has_the_same_result"
+        )
         if event.phase.value == "stateful" and answered:
             self.scenarios += 1
             self._follow(event.recorder.cases, set(answered))

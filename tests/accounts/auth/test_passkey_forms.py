@@ -18,7 +18,7 @@ def credential(response: Any, **changes: Any) -> str:
 
 
 SIGNED = {"clientDataJSON": "AA", "authenticatorData": "AA", "signature": "AA"}
-BAD = {
+INVALID_CREDENTIALS = {
     "nothing": "",
     "no JSON": "{",
     "a list": "[]",
@@ -39,7 +39,7 @@ BAD = {
 }
 
 
-@pytest.fixture(params=list(BAD.values()), ids=list(BAD))
+@pytest.fixture(params=list(INVALID_CREDENTIALS.values()), ids=list(INVALID_CREDENTIALS))
 def bad(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

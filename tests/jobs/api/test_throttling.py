@@ -115,10 +115,10 @@ def test_images_of_a_page_do_not_count_against_the_limit(
 def test_a_hanging_redis_delays_one_request_by_its_timeout(
     as_alice: ApiClient, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deaf = socket.socket(socket.AF_UNIX)
-    deaf.bind(str(tmp_path / "deaf"))
-    deaf.listen()
-    deaf.setblocking(False)
+    silent_server = socket.socket(socket.AF_UNIX)
+    silent_server.bind(str(tmp_path / "deaf"))
+    silent_server.listen()
+    silent_server.setblocking(False)
     settings.REDIS_URL = f"unix://{tmp_path / 'deaf'}?db=0"
     settings.REDIS_TIMEOUT_SECONDS = 0.5
     # On a busy machine, too, the test ends before Redis is tried again.
@@ -129,10 +129,10 @@ def test_a_hanging_redis_delays_one_request_by_its_timeout(
         assert hit([Limit("team", "1", "1/minute")]) == []
         assert 0.4 < time.monotonic() - started < 2
         assert [hit([Limit("team", "1", "1/minute")]) for _ in range(2)] == [[], []]
-        deaf.accept()[0].close()
+        silent_server.accept()[0].close()
         with pytest.raises(BlockingIOError):  # no second connection
-            deaf.accept()
+            silent_server.accept()
         assert as_alice.get("/v1/models").status_code == 200
     finally:
-        deaf.close()
+        silent_server.close()
         forget_redis_clients()

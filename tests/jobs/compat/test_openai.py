@@ -167,7 +167,7 @@ def test_errors_are_those_of_the_sdk(client: OpenAI, case: str) -> None:
     assert refused.value.request_id
 
 
-def test_an_unknown_model_is_answered_with_the_known_ones(client: OpenAI) -> None:
+def test_the_error_for_an_unknown_model_lists_the_known_ones(client: OpenAI) -> None:
     with pytest.raises(openai.UnprocessableEntityError, match=r"'sora-9'.*camera"):
         client.videos.create(input_reference=CAT, **SMALL | {"model": "sora-9"})
 
@@ -179,7 +179,7 @@ def test_content_that_is_not_ready_is_a_conflict(client: OpenAI) -> None:
     assert refused.value.code == "not_ready"
 
 
-def test_too_many_calls(client: OpenAI, alice: Person) -> None:
+def test_the_rate_limit_applies(client: OpenAI, alice: Person) -> None:
     ApiKey.objects.filter(team=alice.team).update(requests_per_minute=2)
     limited = client.with_options(max_retries=0)
     limited.models.list()

@@ -245,7 +245,7 @@ def test_a_replayed_create_makes_one_prediction(plain_portal: str, alice: Person
             one.predictions.create(model=MODEL, input=small(seed=3))
 
 
-def test_too_many_calls(client: Client, alice: Person) -> None:
+def test_the_rate_limit_applies(client: Client, alice: Person) -> None:
     ApiKey.objects.filter(team=alice.team).update(requests_per_minute=1)
     client.predictions.list()
     with pytest.raises(ReplicateError, match="More than 1 requests") as refused:

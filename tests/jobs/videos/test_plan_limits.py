@@ -81,11 +81,11 @@ def test_all_exceeded_limits_are_listed_and_an_override_raises_them(
     as_alice: ApiClient, alice: Person, body: Callable[..., dict[str, Any]]
 ) -> None:
     Plan.objects.update(max_frames=8, max_steps=10)
-    wanted = body(num_frames=9, steps=11)
-    details = as_alice.post("/v1/videos", wanted).json()["error"]["details"]
+    too_large = body(num_frames=9, steps=11)
+    details = as_alice.post("/v1/videos", too_large).json()["error"]["details"]
     assert [detail["loc"] for detail in details] == [["num_frames"], ["steps"]]
     PlanOverride.objects.create(team=alice.team, max_frames=9, max_steps=11)
-    assert as_alice.post("/v1/videos", wanted).status_code == 202
+    assert as_alice.post("/v1/videos", too_large).status_code == 202
 
 
 @pytest.mark.parametrize("path", ["/v1/videos", "/generate"])

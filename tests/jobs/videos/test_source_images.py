@@ -36,9 +36,9 @@ def allowed(settings: Settings) -> None:
 def host(settings: Settings, allowed: None) -> Iterator[Receiver]:
     """A server of images on loopback, which the settings of this test allow."""
     settings.IMAGE_URL_FETCH_ALLOW_LOOPBACK = True
-    with running_receiver() as there:
-        there.respond = lambda handler: respond_with(handler, 200, png(), **{"Content-Type": "image/png"})
-        yield there
+    with running_receiver() as receiver:
+        receiver.respond = lambda handler: respond_with(handler, 200, png(), **{"Content-Type": "image/png"})
+        yield receiver
 
 
 @pytest.fixture
@@ -257,13 +257,13 @@ def test_http_only_if_a_setting_allows_it(ask: Any, host: Receiver, settings: Se
     ],
 )
 def test_private_ip_addresses_are_not_fetched(name: str, ask: Any, allowed: None) -> None:
-    with running_receiver() as there:
-        port = there.url.rpartition(":")[2]
+    with running_receiver() as receiver:
+        port = receiver.url.rpartition(":")[2]
         for scheme in ("http", "https"):
             assert refused(ask(f"{scheme}://{name}:{port}/latest/meta-data/")) in {"private_address", "unreachable"}
         if name == "127.0.0.1":
             assert refused(ask(f"http://{name}:{port}/")) == "private_address"
-        assert there.requests == []
+        assert receiver.requests == []
 
 
 def test_only_loopback_is_allowed_by_the_setting(ask: Any, host: Receiver) -> None:
@@ -332,8 +332,8 @@ def test_a_repeated_request_does_not_fetch_again(ask: Any, host: Receiver) -> No
 def test_repeated_requests_of_other_apis_do_not_fetch_again(
     path: str, sent: Any, as_alice: ApiClient, host: Receiver
 ) -> None:
-    wish = {"image_url": host.url, "prompt": "x", "num_frames": 8, "resolution": "256p"}
-    sent = {**sent, "input": wish} if "input" in sent else wish
+    settings_sent = {"image_url": host.url, "prompt": "x", "num_frames": 8, "resolution": "256p"}
+    sent = {**sent, "input": settings_sent} if "input" in sent else settings_sent
     responses = [as_alice.post(path, sent, **{"Idempotency-Key": "one"})]
     host.respond = lambda handler: respond_with(handler, 500)
     responses.append(as_alice.post(path, sent, **{"Idempotency-Key": "one"}))
@@ -345,7 +345,7 @@ def test_repeated_requests_of_other_apis_do_not_fetch_again(
 def test_no_transaction_and_no_connection_is_open_during_a_fetch(ask: Any, host: Receiver) -> None:
     seen = []
 
-    def look(handler: Any) -> None:
+    def record_connections(handler: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -356,7 +356,7 @@ def test_no_transaction_and_no_connection_is_open_during_a_fetch(ask: Any, host:
         respond_with(handler, 200, png())
 
     asking = connections["default"]
-    host.respond = look
+    host.respond = record_connections
     assert ask(host.url).status_code == 202
     assert seen == [(0, True)]
 
