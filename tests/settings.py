@@ -33,7 +33,7 @@ from portal.settings import DATABASES, REDIS_TIMEOUT_SECONDS, STORAGES  # noqa: 
 # The database of each worker is a copy of the one that is migrated once: see tests/support/database.py.
 DATABASES["default"]["TEST"] = {"TEMPLATE": "mutoscope_template"}
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-# On a busy machine Redis may need longer than the usual timeout, and a request that is not counted because of that breaks
+# On a busy machine Redis may need longer than the usual timeout; a request that is not counted because of that breaks
 # the test of a limit. Tests of outages use the usual timeout.
 USUAL_REDIS_TIMEOUT_SECONDS, REDIS_TIMEOUT_SECONDS = REDIS_TIMEOUT_SECONDS, 30.0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
