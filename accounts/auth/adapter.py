@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal.ratelimit import get_ip
@@ -10,14 +9,15 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.contrib import messages
+from django.contrib.sites.shortcuts import get_current_site
 from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from accounts.auth import second_factor, signup
+from accounts.emails import send_to_address
 from accounts.models import User
 from accounts.teams.services import ensure_personal_team
-
-log = structlog.get_logger(__name__)
+from common.emails import EmailOutcome
 
 # IP address of a client without one, such as behind a Unix socket: the list of sessions accepts only IP addresses.
 UNKNOWN_IP = "::"
@@ -44,15 +44,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         super().send_account_already_exists_mail(email)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send an email. If the mail server is unreachable, redirect back to the form with an error."""
-        try:
-            super().send_mail(template_prefix, email, context)
-        except OSError as error:  # smtplib's errors are OSErrors; their text may contain the email address
-            log.error("email_send_failed", template=template_prefix, kind=type(error).__name__)
-            if self._is_notification:
-                return
-            messages.error(self.request, _("The email could not be sent. Try again in a moment."))
-            raise ImmediateHttpResponse(HttpResponseRedirect(self.request.get_full_path())) from error
+        """Send an email. If that fails, redirect back to the form with an error."""
+        context = {"request": self.request, "email": email, "current_site": get_current_site(self.request), **context}
+        outcome = send_to_address(template_prefix, context, email=email)
+        if outcome is EmailOutcome.SENT or self._is_notification:
+            return
+        messages.error(self.request, _("The email could not be sent. Try again in a moment."))
+        raise ImmediateHttpResponse(HttpResponseRedirect(self.request.get_full_path()))
 
     def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
         """Send a notification. The event has already happened, so a failure does not change the response."""

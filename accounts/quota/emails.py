@@ -6,22 +6,19 @@ for each month and level, `send_due_warnings` sends it and retries while the mai
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from smtplib import SMTPRecipientsRefused
 
 import structlog
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db.models import Q, QuerySet
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import override
 
 from accounts.models import User
 from accounts.quota.credit_usage import WARNING_LEVELS_PERCENT, CreditUsage, credit_usage_by_team
 from accounts.quota.models import QuotaWarning
 from accounts.quota.months import month_of
 from accounts.roles import Role
+from common.emails import EmailOutcome, send_email
 
 log = structlog.get_logger(__name__)
 
@@ -100,19 +97,6 @@ def _send_warning(warning: QuotaWarning, clock: Clock) -> bool:
 
 def _send_email(user: User, warning: QuotaWarning, credit_usage: CreditUsage) -> bool:
     """Return whether there is nothing left to do: the mail server accepted the email, or rejected it permanently."""
-    message = EmailMessage(*_render_email(user, warning, credit_usage), to=[user.email])
-    try:
-        message.send()
-    except (SMTPRecipientsRefused, ValueError) as error:  # unknown or invalid email address
-        log.warning("quota_warning_rejected", team=warning.team_id, user=user.pk, kind=type(error).__name__)
-    except OSError as error:  # smtplib's errors are OSErrors; their text may contain the email address
-        log.error("email_send_failed", template="quota_warning", kind=type(error).__name__)
-        return False
-    return True
-
-
-def _render_email(user: User, warning: QuotaWarning, credit_usage: CreditUsage) -> tuple[str, str]:
-    """Return subject and text, in the user's language."""
     context = {
         "team": warning.team.name,
         "warning": warning,
@@ -121,6 +105,7 @@ def _render_email(user: User, warning: QuotaWarning, credit_usage: CreditUsage) 
         "url": f"{settings.SITE_URL}{reverse('usage')}",
         "site": settings.SITE_URL,
     }
-    with override(user.language or settings.LANGUAGE_CODE):
-        subject = render_to_string("quota/mail/warning_subject.txt", context)
-        return " ".join(subject.split()), render_to_string("quota/mail/warning_message.txt", context)
+    outcome = send_email("quota/email/warning", context, to=user.email, language=user.language)
+    if outcome is EmailOutcome.REJECTED:
+        log.warning("quota_warning_rejected", team=warning.team_id, user=user.pk)
+    return outcome is not EmailOutcome.FAILED

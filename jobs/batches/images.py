@@ -6,12 +6,12 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from django.conf import settings
-from django.core.files.storage import default_storage
 
 from accounts.models import Team
-from common.errors import Detail, Gone, invalid_fields
+from common.errors import Detail, invalid_fields
 from common.messages import Message
 from jobs.batches.bodies import BatchBody
+from jobs.storage.files import load_source_image
 from jobs.videos.selectors import find_video
 from jobs.videos.source_images import decode_base64, fetch_image
 from jobs.videos.submission import SourceImage, read_source_image
@@ -77,11 +77,4 @@ class BatchImages:
 
     def _read_source(self, video_id: str) -> SourceImage:
         video = find_video(self._team, video_id)
-        gone = Gone("The image of this video was deleted. Send the image itself.", param="source_video")
-        if video.is_gone:
-            raise gone
-        try:
-            with default_storage.open(video.source_key) as file:
-                return read_source_image("source_video", file.read())
-        except FileNotFoundError:
-            raise gone from None
+        return read_source_image("source_video", load_source_image(video, param="source_video"))

@@ -31,7 +31,7 @@ from jobs.states import State
 from jobs.videos.admission import check_memory
 from jobs.videos.plan_limits import check_plan
 from jobs.videos.quote import quote_request
-from jobs.videos.services import submit_job
+from jobs.videos.services import submit_video
 from jobs.videos.submission import VideoRequest, build_request
 
 log = structlog.get_logger(__name__)
@@ -128,8 +128,11 @@ class Intake:
         """Accept or refuse one request. Return whether a video was created."""
         item = BatchItem(team_id=batch.team_id, batch=batch, index=index)
         try:
-            request = self._build_request(sent, names, item)
-            submit_job(principal=self._principal, request=request, on_accept=lambda job: self._save_item(item, job))
+            submit_video(
+                principal=self._principal,
+                build=lambda: self._build_request(sent, names, item),
+                on_accept=lambda job: self._save_item(item, job),
+            )
         except _TRANSIENT_ERRORS:
             raise
         except (MutoscopeError, ValidationError) as error:

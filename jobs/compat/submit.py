@@ -1,6 +1,6 @@
 """Requests of the compatibility layer become ordinary jobs: with the checks, quotas and prices of our own API."""
 
-from dataclasses import replace
+from contextlib import ExitStack
 from typing import Any
 
 from django.urls import reverse
@@ -12,10 +12,10 @@ from jobs.api.validation import validate
 from jobs.compat.inputs import translate_inputs
 from jobs.compat.uploads import UploadStore
 from jobs.models import Job
-from jobs.videos.idempotency import build_idempotency_key, find_replayed_job
+from jobs.videos.idempotency import build_idempotency_key
 from jobs.videos.serializers import VideoRequestSerializer
-from jobs.videos.services import submit_job
-from jobs.videos.submission import build_request
+from jobs.videos.services import submit_video
+from jobs.videos.submission import VideoRequest, build_request
 
 
 def upload_store_of(request: Request) -> UploadStore:
@@ -35,17 +35,24 @@ def submit(
     """Return the accepted job.
 
     inputs: the model's inputs, in the client's names. extra_fields: our fields that the client sent elsewhere.
-    Raises what `submit_job` raises, with the names that the client sent.
+    Raises what `submit_video` raises, with the names that the client sent.
     """
     principal = principal_of(request)
     sent = {**extra_fields, "input": inputs, "model": spec.name}
     idempotency = build_idempotency_key(request.headers.get("Idempotency-Key"), sent)
-    # Before the inputs are translated: their uploads expire after an hour, and a replay does not need them.
-    if idempotency and (job := find_replayed_job(team_id=principal.team.pk, idempotency=idempotency)):
-        return job
-    translation = translate_inputs(inputs, uploads=upload_store_of(request))
-    with translation.rename_error_fields():
-        values = validate(VideoRequestSerializer, {**translation.body, **extra_fields, "model": spec.name})
-        video_request = build_request(values, team=principal.team, cancel_after_seconds=cancel_after_seconds)
-        video_request = replace(video_request, webhook_format=webhook_format)
-        return submit_job(principal=principal, request=video_request, idempotency=idempotency)
+    with ExitStack() as renaming:
+
+        def build() -> VideoRequest:
+            # Not for a replay, which needs no uploads: they expire after an hour.
+            translation = translate_inputs(inputs, uploads=upload_store_of(request))
+            # From here on, errors name our fields.
+            renaming.enter_context(translation.rename_error_fields())
+            values = validate(VideoRequestSerializer, {**translation.body, **extra_fields, "model": spec.name})
+            return build_request(
+                values,
+                team=principal.team,
+                cancel_after_seconds=cancel_after_seconds,
+                webhook_format=webhook_format,
+            )
+
+        return submit_video(principal=principal, build=build, idempotency=idempotency)

@@ -1,17 +1,18 @@
 """Submits a failed video again, for the same team, request and price."""
 
 import structlog
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
 from accounts.quota import services as quota_services
-from common.errors import Conflict, Gone, Overloaded
+from common.errors import Conflict
 from common.ids import new_id
-from common.tasks.queues import wake_up_on_commit
 from jobs.events.outbox import record_event
 from jobs.models import Job, JobEvent
+from jobs.queue.enqueue import enqueue_job
 from jobs.states import State
-from jobs.storage.files import delete_folder, job_folder, source_key
+from jobs.storage.files import delete_folder, job_folder, load_source_image, source_key, translate_storage_errors
 
 log = structlog.get_logger(__name__)
 
@@ -32,14 +33,14 @@ def retry_job(*, job: Job) -> Job:
     """
     new_job_id = new_id()
     new_job = Job(id=new_job_id, **{name: getattr(job, name) for name in _COPIED_FIELDS})
-    new_job.source_key = _copy_source_image(job, source_key(job.team_id, new_job_id))
+    image = load_source_image(job, code="source_missing")
+    with translate_storage_errors():
+        new_job.source_key = default_storage.save(source_key(job.team_id, new_job_id), ContentFile(image))
     try:
         with transaction.atomic():
             _record_retry(job)
             quota_services.reserve(usage_key=new_job.usage_key, job_id=new_job_id, credits=new_job.quoted_credits)
-            new_job.save(force_insert=True)
-            record_event(new_job_id, "queued")
-            wake_up_on_commit(new_job.pool)
+            enqueue_job(new_job)
     except Exception:
         delete_folder(job_folder(job.team_id, new_job_id))
         raise
@@ -55,15 +56,3 @@ def _record_retry(job: Job) -> None:
     if JobEvent.objects.filter(job=job, kind=RETRIED).exists():
         raise Conflict("This video was retried already. Open the new video instead.", code="already_retried")
     record_event(job.pk, RETRIED)
-
-
-def _copy_source_image(job: Job, key: str) -> str:
-    try:
-        with default_storage.open(job.source_key) as image:
-            return default_storage.save(key, image)
-    except FileNotFoundError:
-        raise Gone(
-            "The source image was deleted, so this video cannot be retried. Submit a new video.", code="source_missing"
-        ) from None
-    except OSError as error:
-        raise Overloaded("The storage does not respond. Try again in a moment.") from error

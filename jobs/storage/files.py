@@ -11,6 +11,7 @@ import structlog
 from django.core.files.storage import default_storage
 
 from common.errors import Gone, Overloaded
+from jobs.models import Job
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +56,29 @@ def translate_storage_errors() -> Iterator[None]:
     except OSError as error:
         log.warning("storage_unavailable", reason=str(error))
         raise Overloaded("The storage does not respond. Try again in a moment.") from error
+
+
+class SourceImageMissing(Gone):
+    """The source image of a video was deleted, with its video or after its retention period."""
+
+
+def load_source_image(job: Job, *, code: str | None = None, param: str | None = None) -> bytes:
+    """Return the source image of a job as PNG. Everything that reads such an image calls this function.
+
+    Raise SourceImageMissing, with that code and param, or Overloaded if the storage does not respond.
+    """
+    if not job.is_gone:
+        with translate_storage_errors():
+            try:
+                with default_storage.open(job.source_key) as file:
+                    content: bytes = file.read()
+                    return content
+            except FileNotFoundError as error:
+                if not is_missing(job.source_key):
+                    raise OSError(f"{job.source_key} is not missing, but cannot be read") from error
+    raise SourceImageMissing(
+        "The image of this video was deleted. Create a new video and send the image again.", code=code, param=param
+    )
 
 
 def is_missing(key: str) -> bool:

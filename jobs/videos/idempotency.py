@@ -49,11 +49,26 @@ def build_idempotency_key(key: str | None, values: Mapping[str, Any]) -> Idempot
             code="idempotency_key_invalid",
             param="Idempotency-Key",
         )
+    return IdempotencyKey(key, _fingerprint(values))
+
+
+def build_form_key(form_key: str, values: Mapping[str, Any]) -> IdempotencyKey:
+    """Return the key of a form that was rendered with `form_key`, for this content.
+
+    The content is part of the key: the same form with other content is another submit and no conflict. The hash also
+    bounds what a client sends.
+    """
+    fingerprint = _fingerprint(values)
+    digest = hashlib.sha256(form_key.encode() + fingerprint)
+    return IdempotencyKey(f"form-{digest.hexdigest()}", fingerprint)
+
+
+def _fingerprint(values: Mapping[str, Any]) -> bytes:
     digest = hashlib.sha256()
     for name, value in sorted(values.items()):
         digest.update(f"{name}\n".encode())
         digest.update(_file_digest(value) if hasattr(value, "chunks") else json.dumps(value, sort_keys=True).encode())
-    return IdempotencyKey(key, digest.digest())
+    return digest.digest()
 
 
 def _file_digest(file: Any) -> bytes:

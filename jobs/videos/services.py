@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -23,15 +22,14 @@ from common.clock import DatabaseNow
 from common.db_errors import is_transient
 from common.errors import Conflict, LimitExceeded, Overloaded
 from common.ids import new_id
-from common.tasks.queues import wake_up_on_commit
-from jobs.events.outbox import record_event
 from jobs.models import Job
+from jobs.queue.enqueue import enqueue_job
 from jobs.storage.files import delete_folder, job_folder, source_key
 from jobs.videos.admission import check_memory
-from jobs.videos.idempotency import IdempotencyKey, build_idempotency_key, find_replayed_job, save_key
+from jobs.videos.idempotency import IdempotencyKey, find_replayed_job, save_key
 from jobs.videos.plan_limits import check_plan
 from jobs.videos.quote import quote_request
-from jobs.videos.submission import VideoRequest, build_request
+from jobs.videos.submission import VideoRequest
 
 log = structlog.get_logger(__name__)
 
@@ -40,35 +38,18 @@ class _DuplicateSubmit(Exception):
     """Another submit with the same key committed first. This one is rolled back and returns the other's job."""
 
 
-def submit_body(
+def submit_video(
     *,
     principal: Principal,
-    values: dict[str, Any],
-    idempotency_key: str | None,
-    cancel_after_seconds: int | None = None,
-) -> Job:
-    """Submit the validated fields of a body and return the job. Raises what `build_request` and `submit_job` raise."""
-    idempotency = build_idempotency_key(idempotency_key, values)
-    # A replay fetches nothing: the image at the URL may have changed or be gone, and the job exists already.
-    if (
-        "image_url" in values
-        and idempotency
-        and (job := find_replayed_job(team_id=principal.team.pk, idempotency=idempotency))
-    ):
-        return job
-    request = build_request(values, team=principal.team, cancel_after_seconds=cancel_after_seconds)
-    return submit_job(principal=principal, request=request, idempotency=idempotency)
-
-
-def submit_job(
-    *,
-    principal: Principal,
-    request: VideoRequest,
+    build: Callable[[], VideoRequest],
     idempotency: IdempotencyKey | None = None,
     on_accept: Callable[[Job], None] | None = None,
 ) -> Job:
     """Accept a job and reserve its credits. If the idempotency key has created a job before, return that job.
 
+    The API, the Create page, remixes, batches and the compatibility layers all submit with this function.
+
+    build: returns the request. It is not called for a replay, whose image may have changed or be gone.
     on_accept: called in the transaction that accepts the job. An exception that it raises rolls the submit back.
 
     Raise NotInPlan, GpuMemoryImpossible or LimitExceeded, Conflict if the key was sent with another body or the team is
@@ -77,10 +58,11 @@ def submit_job(
     """
     if idempotency and (job := find_replayed_job(team_id=principal.team.pk, idempotency=idempotency)):
         return job
+    request = build()
     try:
         return _submit_new(principal, request, idempotency, on_accept)
     except _DuplicateSubmit:
-        return submit_job(principal=principal, request=request, idempotency=idempotency, on_accept=on_accept)
+        return submit_video(principal=principal, build=lambda: request, idempotency=idempotency, on_accept=on_accept)
 
 
 def _submit_new(
@@ -143,15 +125,13 @@ def _accept(
     lock_membership(team=principal.team, user=principal.user, scope=Scope.VIDEOS_WRITE)
     _reserve_credits(principal, effective_limits, job)
     _check_queue(principal.team, effective_limits)
-    job.save(force_insert=True)
+    enqueue_job(job)
     if request.deadline is not None:
         Job.objects.filter(pk=job.pk).update(deadline_at=DatabaseNow() + request.deadline)
     if idempotency and not save_key(job=job, idempotency=idempotency):
         raise _DuplicateSubmit
     if on_accept is not None:
         on_accept(job)
-    record_event(job.id, "queued")
-    wake_up_on_commit(job.pool)
     log.info("job_accepted", task_id=job.public_id, team=principal.team.pk, params=request.log_fields())
     return job
 

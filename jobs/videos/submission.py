@@ -97,6 +97,7 @@ def build_request(
     *,
     team: Team,
     cancel_after_seconds: int | None = None,
+    webhook_format: str = "",
     image: SourceImage | None = None,
 ) -> VideoRequest:
     """Build the request from validated fields: decode the image, apply preset and model, draw a seed.
@@ -143,6 +144,7 @@ def build_request(
         priority=Priority[values.get("priority", preset.priority).upper()],
         metadata=values.get("metadata", {}),
         webhook_url=values.get("webhook_url", ""),
+        webhook_format=webhook_format,
         deadline=None if cancel_after_seconds is None else timedelta(seconds=cancel_after_seconds),
         warnings=tuple(_warnings(spec, values["prompt"])),
     )

@@ -1,30 +1,21 @@
 """Emails about webhooks."""
 
-import structlog
 from django.conf import settings
-from django.core.mail import EmailMessage
-from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.models import User
 from accounts.roles import Role
+from common.emails import EmailOutcome, send_email
 from jobs.webhooks.models import DisabledReason, Endpoint
-
-log = structlog.get_logger(__name__)
 
 
 def send_endpoint_disabled_email(endpoint: Endpoint, reason: DisabledReason) -> None:
-    """Inform the owners and administrators of the team. If the email cannot be sent, this is only logged."""
-    recipients = User.objects.filter(
+    """Inform the owners and administrators of the team. A failure is only logged: the page shows the reason, too."""
+    managers = User.objects.filter(
         is_active=True, memberships__team=endpoint.team_id, memberships__role__in=(Role.OWNER, Role.ADMIN)
     )
     context = {"endpoint": endpoint, "reason": reason.label, "page": f"{settings.SITE_URL}{reverse('webhooks')}"}
-    message = EmailMessage(
-        subject=f"Mutoscope disabled a webhook of {endpoint.team.name}".replace("\n", " "),
-        body=render_to_string("webhooks/email/endpoint_disabled.txt", context),
-        bcc=[user.email for user in recipients],
-    )
-    try:
-        message.send()
-    except OSError as error:
-        log.error("email_send_failed", mail="webhooks/endpoint_disabled", kind=type(error).__name__)
+    for user in list(managers.order_by("pk")):
+        outcome = send_email("webhooks/email/endpoint_disabled", context, to=user.email, language=user.language)
+        if outcome is EmailOutcome.FAILED:
+            return  # the mail server is unreachable: trying it for each person would delay the other deliveries

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 
@@ -14,6 +13,7 @@ from common.messages import Message
 from inference.generation import GenerationRequest
 from jobs.models import Job
 from jobs.queue.lease import renew_lease
+from jobs.storage.files import load_source_image
 from jobs.worker.messages import GenerateCommand
 from jobs.worker.progress import ProgressReporter
 
@@ -40,11 +40,13 @@ class RunningAttempt:
         self.cancel_requested = self.cancel_sent = False
 
     def prepare(self) -> GenerateCommand:
-        """Fetch the source image and return the command for the engine. Raises OSError if storage or disk fail."""
+        """Fetch the source image and return the command for the engine.
+
+        Raises what `load_source_image` raises, and OSError if the disk fails.
+        """
         self.folder.mkdir(parents=True)
         image_path = self.folder / "source.png"
-        with default_storage.open(self.job.source_key) as source:
-            image_path.write_bytes(source.read())
+        image_path.write_bytes(load_source_image(self.job))
         request = GenerationRequest(
             prompt=self.job.prompt,
             negative_prompt=self.job.negative_prompt,

@@ -16,12 +16,13 @@ from django.db import close_old_connections
 from rq import Queue
 
 from common.db_errors import is_transient
+from common.errors import Overloaded
 from common.messages import Message
 from inference.catalogue import ModelSpec
 from jobs.models import Job, Worker
 from jobs.queue.claim import claim_job
 from jobs.queue.finish import OUT_OF_MEMORY, confirm_cancel, fail_job, record_crash, requeue_job
-from jobs.storage.files import is_missing
+from jobs.storage.files import SourceImageMissing
 from jobs.worker.attempt import RunningAttempt
 from jobs.worker.base import BaseWorker
 from jobs.worker.engine import EngineExit, EngineProcess
@@ -161,11 +162,10 @@ class GpuWorker(BaseWorker):
         log.info("job_started", task_id=job.public_id, attempt=job.attempt, model=job.model)
         try:
             command = attempt.prepare()
-        except OSError as error:
-            if isinstance(error, FileNotFoundError) and is_missing(job.source_key):
-                message = Message("The source image of this video no longer exists.")
-                self.finish_running_attempt(lambda: fail_job(fence=job.fence, code="source_missing", message=message))
-                return
+        except SourceImageMissing:
+            message = Message("The source image of this video no longer exists.")
+            self.finish_running_attempt(lambda: fail_job(fence=job.fence, code="source_missing", message=message))
+        except (OSError, Overloaded) as error:
             log.error("storage_failed", task_id=job.public_id, reason=str(error))
             self.finish_running_attempt(
                 lambda: requeue_job(fence=job.fence, delay_seconds=_STORAGE_RETRY_DELAY_SECONDS)

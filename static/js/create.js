@@ -9,10 +9,15 @@ const prompt = document.getElementById("prompt");
 const count = document.getElementById("prompt-count");
 const summary = document.getElementById("advanced-summary");
 const submit = document.getElementById("submit");
+const formKey = document.getElementById("form-key");
 
 const TYPES = ["image/png", "image/jpeg", "image/webp"];
 const FROM_PRESET = ["resolution", "num_frames", "steps", "guidance_scale"];
 const UNPRICED = ["prompt", "negative_prompt", "seed", "output_format", "image"];
+
+// The key belongs to the entry of the history: Back to this form keeps it, even if the page is loaded again.
+if (history.state?.formKey) formKey.value = history.state.formKey;
+else history.replaceState({ ...history.state, formKey: formKey.value }, "");
 
 // The file to restore in the input when a file dialog is canceled or a chosen file is refused.
 let chosen = null;

@@ -209,9 +209,9 @@ def request_for(**changes: Any) -> Any:
 
 
 def submit(team: Any, **changes: Any) -> Any:
-    from jobs.videos.services import submit_job
+    from jobs.videos.services import submit_video
 
-    return submit_job(principal=team, request=request_for(**changes))
+    return submit_video(principal=team, build=lambda: request_for(**changes))
 
 
 def fill(teams: list[Any], count: int, **changes: Any) -> None:

@@ -87,6 +87,31 @@ def test_an_error_keeps_the_image_and_the_prompt(live_server: Any, alice: Person
     assert Job.objects.get().fps == 12
 
 
+def test_back_and_the_same_form_again_create_one_video(live_server: Any, alice: Person, browser: Browser) -> None:
+    def send(page: Page, prompt: str) -> str:
+        page.set_input_files("#image", SAMPLES / "cat.jpg")
+        expect(page.locator("#picture-name")).to_contain_text("cat.jpg")
+        page.get_by_label("What should move?").fill(prompt)
+        page.get_by_role("button", name="Make video").dblclick()
+        page.wait_for_url("**/videos/vid_*")
+        return page.url
+
+    def scenario(page: Page) -> list[str]:
+        page.goto("/")
+        urls = []
+        for prompt in ("steam rises", "steam rises", "the cup turns"):
+            urls.append(send(page, prompt))
+            page.go_back()
+            page.wait_for_url("**/")
+        page.goto("/")
+        return [*urls, send(page, "steam rises")]
+
+    first, again, changed, another = browser.run(live_server.url, scenario, session=alice.cookie)
+    assert first == again
+    assert len({first, changed, another}) == 3
+    assert Job.objects.count() == 3
+
+
 def test_files_that_are_no_images_are_refused_immediately(
     live_server: Any, alice: Person, browser: Browser, tmp_path: Any
 ) -> None:

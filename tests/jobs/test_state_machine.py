@@ -36,7 +36,7 @@ from jobs.queue.lease import renew_lease
 from jobs.queue.ledger_check import find_discrepancies
 from jobs.videos.idempotency import IdempotencyKey
 from jobs.videos.quote import quote
-from jobs.videos.services import submit_job
+from jobs.videos.services import submit_video
 from jobs.videos.submission import VideoRequest
 from tests.jobs.model import ACTIVE, MAX_CRASHES, ModelJob
 
@@ -120,7 +120,7 @@ class JobSystem(RuleBasedStateMachine):
         balance, _ = self._expected_sums(team)
         earlier = self.keys.get((team, key)) if key else None
         try:
-            job = submit_job(principal=self.principals[team], request=request, idempotency=idempotency)
+            job = submit_video(principal=self.principals[team], build=lambda: request, idempotency=idempotency)
         except LimitExceeded:
             assert earlier is None
             assert balance < _price(frames)

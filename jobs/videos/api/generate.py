@@ -39,9 +39,11 @@ from jobs.models import Job
 from jobs.states import State
 from jobs.storage.signed_urls import signed_content_url
 from jobs.videos.admission import GpuMemoryImpossible
+from jobs.videos.idempotency import build_idempotency_key
 from jobs.videos.polling import wait_until_finished
 from jobs.videos.serializers import VideoRequestSerializer
-from jobs.videos.services import submit_body
+from jobs.videos.services import submit_video
+from jobs.videos.submission import build_request
 
 _PREFER_WAIT = re.compile(r"\bwait=(\d{1,4})\b")
 _RETRY_AFTER_SECONDS = 5
@@ -138,9 +140,12 @@ def _legacy_exception_handler(error: Exception, context: dict[str, Any]) -> Resp
 def _submit(request: Request) -> Job:
     principal = principal_of(request)
     values = validate(VideoRequestSerializer, request.data)
-    key = request.headers.get("Idempotency-Key")
-    seconds = parse_cancel_after(request)
-    return submit_body(principal=principal, values=values, idempotency_key=key, cancel_after_seconds=seconds)
+    cancel_after_seconds = parse_cancel_after(request)
+    return submit_video(
+        principal=principal,
+        build=lambda: build_request(values, team=principal.team, cancel_after_seconds=cancel_after_seconds),
+        idempotency=build_idempotency_key(request.headers.get("Idempotency-Key"), values),
+    )
 
 
 def _wait_seconds(request: Request) -> float:

@@ -2,15 +2,12 @@
 
 from typing import Any
 
-from django.core.files.storage import default_storage
-from django.core.files.uploadedfile import SimpleUploadedFile
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import Scope
-from common.errors import Gone
 from inference import limits
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
@@ -18,12 +15,13 @@ from jobs.api.fields import TextField
 from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS
 from jobs.api.validation import CANCEL_AFTER_PARAMETER, parse_cancel_after, validate
 from jobs.models import Job, Priority
+from jobs.storage.files import load_source_image
 from jobs.videos.api.serializers import VideoSerializer, video_as_json
 from jobs.videos.idempotency import build_idempotency_key
 from jobs.videos.selectors import find_video
 from jobs.videos.serializers import VideoRequestSerializer
-from jobs.videos.services import submit_job
-from jobs.videos.submission import build_request
+from jobs.videos.services import submit_video
+from jobs.videos.submission import build_request, read_source_image
 
 # Fields of the original that are dropped if this field is changed.
 _OVERRIDDEN_FIELDS = {
@@ -67,9 +65,17 @@ class RemixView(APIView):
         changes = validate(RemixSerializer, request.data)
         # The id of the original stands for its image.
         idempotency = build_idempotency_key(request.headers.get("Idempotency-Key"), {"remix_of": video_id, **changes})
-        values = {**_inherited_values(original, changes), **changes, "image": _source_image(original)}
-        video_request = build_request(values, team=principal.team, cancel_after_seconds=parse_cancel_after(request))
-        job = submit_job(principal=principal, request=video_request, idempotency=idempotency)
+        cancel_after_seconds = parse_cancel_after(request)
+        job = submit_video(
+            principal=principal,
+            build=lambda: build_request(
+                {**_inherited_values(original, changes), **changes},
+                team=principal.team,
+                cancel_after_seconds=cancel_after_seconds,
+                image=read_source_image("image", load_source_image(original)),
+            ),
+            idempotency=idempotency,
+        )
         body = video_as_json(job, request)
         return Response(body, status=202, headers={"Location": body["urls"]["self"], "Retry-After": "1"})
 
@@ -90,14 +96,3 @@ def _inherited_values(original: Job, changes: dict[str, Any]) -> dict[str, Any]:
         "priority": Priority(original.priority).label,
     }
     return {name: value for name, value in fields.items() if name not in overridden}
-
-
-def _source_image(original: Job) -> SimpleUploadedFile:
-    """Return the image of the original. Raise Gone if it was deleted, with its video or after its retention period."""
-    if original.is_gone:
-        raise Gone("The image of this video was deleted. Create a new video and send the image again.")
-    try:
-        with default_storage.open(original.source_key) as file:
-            return SimpleUploadedFile("source.png", file.read(), "image/png")
-    except FileNotFoundError:
-        raise Gone("The image of this video was deleted. Create a new video and send the image again.") from None

@@ -20,11 +20,13 @@ from jobs.queue.cancel import cancel_job, delete_job
 from jobs.states import State
 from jobs.videos.api.responses import video_response
 from jobs.videos.api.serializers import VideoSerializer, video_as_json
+from jobs.videos.idempotency import build_idempotency_key
 from jobs.videos.polling import wait_until_changed
 from jobs.videos.search import VideoFilter, list_videos
 from jobs.videos.selectors import find_video
 from jobs.videos.serializers import VideoRequestSerializer
-from jobs.videos.services import submit_body
+from jobs.videos.services import submit_video
+from jobs.videos.submission import build_request
 
 _MAX_WAIT_SECONDS = 60
 # The ids contain 48 bits of milliseconds.
@@ -66,11 +68,11 @@ class VideosView(APIView):
     def post(self, request: Request) -> Response:
         principal = principal_of(request)
         values = validate(VideoRequestSerializer, request.data)
-        job = submit_body(
+        cancel_after_seconds = parse_cancel_after(request)
+        job = submit_video(
             principal=principal,
-            values=values,
-            idempotency_key=request.headers.get("Idempotency-Key"),
-            cancel_after_seconds=parse_cancel_after(request),
+            build=lambda: build_request(values, team=principal.team, cancel_after_seconds=cancel_after_seconds),
+            idempotency=build_idempotency_key(request.headers.get("Idempotency-Key"), values),
         )
         body = video_as_json(job, request)
         headers = {"Location": body["urls"]["self"], "Retry-After": "1"}

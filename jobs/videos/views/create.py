@@ -1,9 +1,9 @@
 """The Create page, which submits a video."""
 
+import uuid
 from typing import Any
 
 from django.core.files.base import ContentFile, File
-from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -19,9 +19,11 @@ from inference import limits
 from inference.presets import PRESETS
 from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS
 from jobs.models import Job
+from jobs.storage.files import SourceImageMissing, load_source_image
+from jobs.videos.idempotency import build_form_key
 from jobs.videos.selectors import find_video
-from jobs.videos.services import submit_job
-from jobs.videos.submission import default_model, enabled_models
+from jobs.videos.services import submit_video
+from jobs.videos.submission import build_request, default_model, enabled_models
 from jobs.videos.views.forms import MAX_IMAGE_BYTES, CreateVideoForm, FormValues, VideoSettingsForm, initial_values
 from jobs.videos.views.plan_options import OUTPUT_FORMATS, PlanOptions, options_for
 from jobs.videos.views.presets import PRESET_TITLES
@@ -61,18 +63,35 @@ def price(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 def _submit(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     principal.require(Scope.VIDEOS_WRITE)
     like = _reference_video(principal, request.POST.get("like", ""))
-    form = CreateVideoForm(request.POST, request.FILES, team=principal.team, source_image=_source_image(like))
-    if form.is_valid() and form.video_request is not None:
+    form = CreateVideoForm(request.POST, request.FILES, source_image=_source_image(like))
+    form_key = request.POST.get("form_key", "")
+    if form.is_valid():
+        values = form.cleaned_data
         try:
-            job = submit_job(principal=principal, request=form.video_request)
+            job = submit_video(
+                principal=principal,
+                build=lambda: build_request(values, team=principal.team),
+                idempotency=build_form_key(form_key, values) if form_key else None,
+            )
         except MutoscopeError as error:
             form.add_service_error(error)
+            if error.code == "idempotency_conflict":
+                # The video of this form was deleted. With a new key, the next click creates it again.
+                form_key = _new_form_key()
         else:
             return _redirect(request, reverse("video", args=[job.public_id]))
     if is_htmx(request):
         # Only the messages are replaced, so the form keeps the chosen image and the entered text.
-        return render(request, "jobs/create_errors.html", {"field_errors": form.messages().items()}, status=422)
-    return _render_form(request, principal, values=form.entered_values(), like=like, form=form)
+        context = {"field_errors": form.messages().items(), "form_key": form_key}
+        return render(request, "jobs/create_errors.html", context, status=422)
+    return _render_form(request, principal, values=form.entered_values(), like=like, form=form, form_key=form_key)
+
+
+def _new_form_key() -> str:
+    """Return the key of a form that is shown for the first time: a double click, or Back and the same once more,
+    creates one video.
+    """
+    return uuid.uuid4().hex
 
 
 def _redirect(request: HttpRequest, url: str) -> HttpResponse:
@@ -92,12 +111,11 @@ def _reference_video(principal: Principal, identifier: str) -> Job | None:
 
 
 def _source_image(like: Job | None) -> "File[bytes] | None":
-    if like is None or like.files_deleted_at is not None:
+    if like is None:
         return None
     try:
-        with default_storage.open(like.source_key) as file:
-            return ContentFile(file.read(), name="source.png")
-    except FileNotFoundError:
+        return ContentFile(load_source_image(like), name="source.png")
+    except SourceImageMissing:
         return None
 
 
@@ -108,6 +126,7 @@ def _render_form(
     values: FormValues,
     like: Job | None,
     form: CreateVideoForm | None = None,
+    form_key: str = "",
 ) -> HttpResponse:
     """Show the form with these values, and with the messages of `form` if it was submitted and is invalid."""
     options = options_for(principal.team)
@@ -125,7 +144,8 @@ def _render_form(
         "errors": messages,
         "price": estimate,
         "like": like,
-        "like_has_image": like is not None and like.files_deleted_at is None,
+        "like_has_image": like is not None and not like.is_gone,
+        "form_key": form_key or _new_form_key(),
         "recent": card_context(recent),
         **_choices_context(principal, options, values, estimate),
     }

@@ -16,7 +16,7 @@ from inference.sizes import AUTO_ASPECT_RATIO, nearest_aspect_ratio
 from jobs.api.field_errors import message_of
 from jobs.models import Job
 from jobs.videos.serializers import VideoRequestSerializer
-from jobs.videos.submission import VideoRequest, build_request, default_model, get_enabled_model
+from jobs.videos.submission import default_model, get_enabled_model
 
 # In base64, a file of this size still fits into the body of an API request: one limit for both.
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
@@ -80,6 +80,8 @@ class VideoSettingsForm(forms.Form):
             self.add_insufficient_credits(error.extra["needed"], error.extra["remaining"])
         elif error.code == "quota_exceeded":
             self.price_error = error.localized()
+        elif error.code == "idempotency_conflict":
+            self.add_error(None, _("The video of this form was deleted. Submit the form again to create another one."))
         elif error.code in set(ImageErrorCode):
             self.add_error("image", error.details[0].message.localized() if error.details else error.localized())
         elif error.details:
@@ -122,7 +124,7 @@ class VideoSettingsForm(forms.Form):
 
 
 class CreateVideoForm(VideoSettingsForm):
-    """The whole form. If it is valid, `video_request` is the request that it describes."""
+    """The whole form. If it is valid, its cleaned data are the fields of a request for a video."""
 
     image = forms.FileField(required=False, allow_empty_file=True)
     prompt = forms.Field(required=False)
@@ -130,21 +132,14 @@ class CreateVideoForm(VideoSettingsForm):
 
     serializer_class = VideoRequestSerializer
 
-    def __init__(self, *args: Any, team: Team, source_image: "File[bytes] | None" = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, source_image: "File[bytes] | None" = None, **kwargs: Any) -> None:
         """source_image: the image to use if no file is uploaded."""
         super().__init__(*args, **kwargs)
-        self.video_request: VideoRequest | None = None
-        self._team, self._source_image = team, source_image
+        self._source_image = source_image
 
     def clean(self) -> dict[str, Any]:
         self._check_image()
-        values = super().clean()
-        if not self.errors:
-            try:
-                self.video_request = build_request(values, team=self._team)
-            except MutoscopeError as error:
-                self.add_service_error(error)
-        return values
+        return super().clean()
 
     def _check_image(self) -> None:
         image = self._image()

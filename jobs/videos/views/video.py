@@ -6,11 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from PIL import Image
@@ -26,6 +24,7 @@ from jobs.models import Job
 from jobs.queue.cancel import cancel_job, delete_job
 from jobs.queue.eta import estimate_wait
 from jobs.states import State
+from jobs.storage.files import SourceImageMissing, load_source_image
 from jobs.videos.selectors import find_video
 from jobs.videos.views.presets import PRESET_TITLES
 
@@ -39,8 +38,8 @@ def card_context(jobs: Iterable[Job]) -> list[dict[str, Any]]:
         {
             "job": job,
             "aspect": nearest_aspect_ratio(job.width, job.height),
-            "has_video": job.state == State.COMPLETED and not _are_files_expired(job),
-            "has_image": job.files_deleted_at is None,
+            "has_video": job.state == State.COMPLETED and not job.is_gone,
+            "has_image": not job.is_gone,
         }
         for job in jobs
     ]
@@ -86,21 +85,16 @@ def picture(request: HttpRequest, principal: Principal, video_id: str) -> HttpRe
     """Return the source image of a video at the size of a preview."""
     job = find_video(principal.team, video_id)
     try:
-        with default_storage.open(job.source_key) as file, Image.open(file) as image:
-            image.thumbnail((_IMAGE_MAX_SIDE, _IMAGE_MAX_SIDE))
-            buffer = io.BytesIO()
-            image.convert("RGB").save(buffer, "JPEG", quality=_IMAGE_JPEG_QUALITY)
-    except FileNotFoundError:
+        png = load_source_image(job)
+    except SourceImageMissing:
         raise NotFound("The image of this video was deleted.") from None
+    with Image.open(io.BytesIO(png)) as image:
+        image.thumbnail((_IMAGE_MAX_SIDE, _IMAGE_MAX_SIDE))
+        buffer = io.BytesIO()
+        image.convert("RGB").save(buffer, "JPEG", quality=_IMAGE_JPEG_QUALITY)
     response = HttpResponse(buffer.getvalue(), content_type="image/jpeg")
     response["Cache-Control"] = "private, max-age=86400, immutable"
     return response
-
-
-def _are_files_expired(job: Job) -> bool:
-    """Return whether the retention period of the result has passed or its files are deleted."""
-    is_past = job.expires_at is not None and job.expires_at <= timezone.now()
-    return is_past or job.files_deleted_at is not None
 
 
 def _render_progress(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
@@ -125,7 +119,7 @@ def _video_context(principal: Principal, job: Job) -> dict[str, Any]:
         "failure_message": job.error.localized() if job.error else "",
         "warnings": [warning.localized() for warning in job.warning_messages],
         "queue_estimate": None if job.is_finished else estimate_wait(job),
-        "files_expired": job.state == State.COMPLETED and _are_files_expired(job),
+        "files_expired": job.state == State.COMPLETED and job.is_gone,
         "processing_seconds": processing_time.total_seconds() if processing_time else None,
         "may_write": Scope.VIDEOS_WRITE in principal.scopes,
         "may_delete": Scope.VIDEOS_DELETE in principal.scopes,

@@ -174,17 +174,16 @@ def test_no_job_can_be_submitted_after_the_removal(team: Team, make_job: Callabl
     from accounts.roles import SCOPES_OF_ROLE
     from common.errors import Forbidden
     from jobs.videos.serializers import VideoRequestSerializer
-    from jobs.videos.services import submit_job
+    from jobs.videos.services import submit_video
     from jobs.videos.submission import build_request
 
     mo = member_of(team, "mo")
     principal = Principal(team=team, user=mo.user, role=Role.MEMBER, scopes=SCOPES_OF_ROLE[Role.MEMBER])
     checked = VideoRequestSerializer(data={"prompt": "zoom", "image": image_upload()})
     assert checked.is_valid()
-    request = build_request(checked.validated_data, team=team)
     remove(member_of(team, "alice"), "mo")
     with pytest.raises(Forbidden):
-        submit_job(principal=principal, request=request)
+        submit_video(principal=principal, build=lambda: build_request(checked.validated_data, team=team))
     assert not Job.objects.exists()
     assert Wallet.objects.get(team=team).reserved == 0
 

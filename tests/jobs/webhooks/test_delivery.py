@@ -12,7 +12,7 @@ from django.core import mail
 from django.utils import timezone
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from accounts.models import Membership
+from accounts.models import Membership, User
 from accounts.roles import Role
 from common.errors import Conflict
 from jobs.models import Job, JobEvent
@@ -176,7 +176,7 @@ def test_an_endpoint_that_fails_for_a_day_is_disabled_and_its_owners_get_an_emai
     assert hook.disabled_at
     assert Delivery.objects.get().state == "failed"
     [message] = mail.outbox
-    assert message.bcc == [alice.user.email]
+    assert message.recipients() == [alice.user.email]
     assert hook.url in message.body
     complete(submit)
     deliver()
@@ -197,6 +197,38 @@ def test_an_endpoint_that_failed_for_less_than_a_day_stays_enabled(
     assert hook.failing_since
     assert hook.disabled_at is None
     assert Delivery.objects.get().state == "pending"
+
+
+def test_each_manager_gets_the_email_in_their_language(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver, alice: Person, bob: Person
+) -> None:
+    Membership.objects.filter(user=bob.user).update(role=Role.ADMIN)
+    User.objects.filter(pk=bob.user.pk).update(language="zh-hans")
+    endpoint()
+    receiver.answer = lambda handler: say(handler, 410)
+    complete(submit)
+    deliver()
+    emails = {message.to[0]: message for message in mail.outbox}
+    assert emails.keys() == {alice.user.email, bob.user.email}
+    english, chinese = emails[alice.user.email], emails[bob.user.email]
+    assert english.subject == f"Mutoscope disabled a webhook of {alice.team.name}"
+    assert "410 (Gone)" in english.body
+    assert chinese.subject == f"Mutoscope 停用了 {alice.team.name} 的一个 Webhook"
+    assert "事件不再向它投递" in chinese.body
+    assert "The server" not in chinese.body
+
+
+def test_an_unreachable_mail_server_does_not_break_the_delivery(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], receiver: Receiver, bob: Person, settings: Any
+) -> None:
+    Membership.objects.filter(user=bob.user).update(role=Role.ADMIN)
+    settings.EMAIL_BACKEND, settings.EMAIL_PORT = "django.core.mail.backends.smtp.EmailBackend", 1
+    hook = endpoint()
+    receiver.answer = lambda handler: say(handler, 410)
+    complete(submit)
+    deliver()
+    hook.refresh_from_db()
+    assert hook.disabled_at
 
 
 def test_an_endpoint_that_is_gone_is_disabled_immediately(
