@@ -5,6 +5,7 @@ whole package is named after the package. `platform/portal/x.py` is tested by `t
 `platform/mutoscope` by `tests/client`.
 """
 
+import ast
 import os
 import platform
 from collections.abc import Iterable
@@ -77,6 +78,58 @@ def test_a_test_is_named_after_its_module(test: str, is_mirrored: bool) -> None:
     modules = ["jobs/queue/finish.py", "jobs/compat/fal/views.py", "platform/portal/web/health.py"]
 
     assert bool(mirrored(Path(test)) & with_packages(map(Path, modules))) is is_mirrored
+
+
+def reexported(importer: ast.Module, names_of_inference: dict[str, set[str]]) -> set[str]:
+    """The names that a module imports from modules of `jobs`, which have them from `inference`."""
+    return {
+        alias.name
+        for node in ast.walk(importer)
+        if isinstance(node, ast.ImportFrom) and node.module in names_of_inference
+        for alias in node.names
+        if alias.name in names_of_inference[node.module]
+    }
+
+
+def inference_names(module: ast.Module) -> set[str]:
+    """The names that a module has from `inference`."""
+    return {
+        alias.asname or alias.name
+        for node in ast.walk(module)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "inference"
+        for alias in node.names
+    }
+
+
+def test_inference_is_not_imported_through_jobs() -> None:
+    """The import contract forbids `inference` outside `jobs`, but does not see a name that passes through."""
+    names = {
+        ".".join(path.with_suffix("").parts).removesuffix(".__init__"): inference_names(
+            ast.parse((ROOT / path).read_text())
+        )
+        for path in paths("jobs")
+    }
+    found = {
+        path.as_posix(): reexported(ast.parse((ROOT / path).read_text()), names)
+        for path in paths("accounts", "platform/portal", "platform/common")
+    }
+    assert sum(map(len, names.values())) > 30
+    assert len(found) > 100
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("from jobs.videos.submission import MODELS", {"MODELS"}),
+        ("def f():\n    from jobs.videos.submission import MODELS as M, build_request", {"MODELS"}),
+        ("from jobs.videos.submission import build_request", set()),
+        ("from accounts.models import MODELS", set()),
+    ],
+)
+def test_a_name_that_passes_through_is_found(line: str, found: set[str]) -> None:
+    names = inference_names(ast.parse("from inference.catalogue import MODELS"))
+    assert reexported(ast.parse(line), {"jobs.videos.submission": names}) == found
 
 
 def test_the_folder_platform_is_not_a_package() -> None:

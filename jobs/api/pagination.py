@@ -1,11 +1,19 @@
-"""Keyset pages, in which the API returns every list."""
+"""The lists of the API, in keyset pages."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar, Generic
 
-from drf_spectacular.utils import inline_serializer
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view, inline_serializer
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
+from common.pagination import FindPage, KeysetPaginator, Row
+from jobs.api.error_schema import ERRORS
 from jobs.api.fields import StrictIntegerField, StrictSerializer, TextField
+from jobs.api.validation import validate
 
 
 class PageQuerySerializer(StrictSerializer):
@@ -15,9 +23,54 @@ class PageQuerySerializer(StrictSerializer):
     limit = StrictIntegerField(min_value=1, max_value=100, default=20)
 
 
-def list_schema(name: str, row: type[serializers.Serializer[Any]]) -> Any:
-    """Return the schema of a page of these rows."""
-    return inline_serializer(
+# GET returns a page of a list. Subclasses say which rows, and how they become JSON; `list_schema` documents them.
+# This is no docstring, because drf-spectacular would publish it as the description of every list.
+class ListView(APIView, Generic[Row]):
+
+    id_prefix: ClassVar[str]
+    query_serializer: ClassVar[type[PageQuerySerializer]] = PageQuerySerializer
+    newest_first: ClassVar[bool] = True
+
+    def get_rows(self, request: Request, query: dict[str, Any], **url: str) -> QuerySet[Row] | FindPage[Row]:
+        """Return the rows that the client may see and that match the query."""
+        raise NotImplementedError
+
+    def rows_as_json(self, request: Request, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+    def get(self, request: Request, **url: str) -> Response:
+        query = validate(self.query_serializer, request.query_params)
+        paginator = KeysetPaginator(
+            self.get_rows(request, query, **url),
+            query["limit"],
+            prefix=self.id_prefix,
+            newest_first=self.newest_first,
+        )
+        page = paginator.get_page(query.get("after"))
+        data = self.rows_as_json(request, page.rows)
+        return Response(
+            {
+                "object": "list",
+                "data": data,
+                "first_id": data[0]["id"] if data else None,
+                "last_id": data[-1]["id"] if data else None,
+                "has_more": page.has_more,
+            }
+        )
+
+
+def list_schema(
+    name: str,
+    row: type[serializers.Serializer[Any]],
+    *,
+    query: type[PageQuerySerializer] = PageQuerySerializer,
+    **operation: Any,
+) -> Any:
+    """Return the decorator of a ListView: `name` is the component of a page of these rows.
+
+    operation: what `extend_schema` takes, such as `operation_id` and `summary`.
+    """
+    page = inline_serializer(
         name,
         {
             "object": serializers.ChoiceField(choices=["list"]),
@@ -27,13 +80,4 @@ def list_schema(name: str, row: type[serializers.Serializer[Any]]) -> Any:
             "has_more": serializers.BooleanField(),
         },
     )
-
-
-def list_as_json(rows: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
-    return {
-        "object": "list",
-        "data": rows,
-        "first_id": rows[0]["id"] if rows else None,
-        "last_id": rows[-1]["id"] if rows else None,
-        "has_more": has_more,
-    }
+    return extend_schema_view(get=extend_schema(parameters=[query], responses={200: page, **ERRORS}, **operation))

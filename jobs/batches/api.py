@@ -1,11 +1,12 @@
 """/v1/batches: many videos in one request."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -17,12 +18,10 @@ from rest_framework.views import APIView
 
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
-from common.ids import parse_public_id
-from common.pagination import keyset_page
 from jobs.api.authentication import principal_of
 from jobs.api.conditional import json_with_etag
 from jobs.api.error_schema import ERRORS
-from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
+from jobs.api.pagination import ListView, PageQuerySerializer, list_schema
 from jobs.api.validation import validate
 from jobs.batches import examples
 from jobs.batches.bodies import (
@@ -34,7 +33,7 @@ from jobs.batches.bodies import (
     body_from_request,
 )
 from jobs.batches.intake import Intake
-from jobs.batches.models import Batch
+from jobs.batches.models import Batch, BatchItem
 from jobs.batches.progress import ITEM_STATES, eta_seconds, filter_by_status, progress_of_batch, progress_of_batches
 from jobs.batches.results import items_for_results, stream_zip
 from jobs.batches.selectors import find_batch
@@ -79,7 +78,9 @@ def submit_batch(principal: Principal, batch_body: BatchBody, *, key: str | None
         return batch
 
 
-class BatchesView(APIView):
+@list_schema("BatchList", BatchSerializer, operation_id="batches_list", summary="List batches")
+class BatchesView(ListView[Batch]):
+    id_prefix = "batch"
     scopes = {"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}
     parser_classes = [BatchJSONParser, BatchFormParser, JsonLinesParser, NdjsonParser]
 
@@ -125,20 +126,12 @@ class BatchesView(APIView):
         body = _as_json(batch, request) | {"items": [item_as_json(item, request) for item in items]}
         return Response(body, status=202, headers={"Location": body["urls"]["self"], "Retry-After": "1"})
 
-    @extend_schema(
-        operation_id="batches_list",
-        summary="List batches",
-        parameters=[PageQuerySerializer],
-        responses={200: list_schema("BatchList", BatchSerializer), **ERRORS},
-    )
-    def get(self, request: Request) -> Response:
-        query = validate(PageQuerySerializer, request.query_params)
-        after = parse_public_id("batch", query["after"]) if "after" in query else None
-        page = keyset_page(Batch.objects.for_team(principal_of(request).team), after=after, limit=query["limit"])
-        progress = progress_of_batches(page.rows)
-        build_url = request.build_absolute_uri
-        rows = [batch_as_json(batch, progress[batch.pk], absolute=build_url) for batch in page.rows]
-        return Response(list_as_json(rows, has_more=page.has_more))
+    def get_rows(self, request: Request, query: dict[str, Any], **url: str) -> QuerySet[Batch]:
+        return Batch.objects.for_team(principal_of(request).team)
+
+    def rows_as_json(self, request: Request, rows: Sequence[Batch]) -> list[dict[str, Any]]:
+        progress, build_url = progress_of_batches(rows), request.build_absolute_uri
+        return [batch_as_json(batch, progress[batch.pk], absolute=build_url) for batch in rows]
 
 
 class BatchView(APIView):
@@ -154,22 +147,25 @@ class BatchView(APIView):
         return json_with_etag(request._request, _as_json(find_batch(principal_of(request).team, batch_id), request))
 
 
-class ItemsView(APIView):
+@list_schema(
+    "BatchItemList",
+    BatchItemSerializer,
+    query=ItemsQuerySerializer,
+    operation_id="batches_items",
+    summary="List the requests of a batch with their results",
+)
+class ItemsView(ListView[BatchItem]):
     scopes = {"GET": Scope.VIDEOS_READ}
+    id_prefix = "item"
+    query_serializer = ItemsQuerySerializer
+    newest_first = False
 
-    @extend_schema(
-        operation_id="batches_items",
-        summary="List the requests of a batch with their results",
-        parameters=[ItemsQuerySerializer],
-        responses={200: list_schema("BatchItemList", BatchItemSerializer), **ERRORS},
-    )
-    def get(self, request: Request, batch_id: str) -> Response:
-        query = validate(ItemsQuerySerializer, request.query_params)
-        batch = find_batch(principal_of(request).team, batch_id)
-        rows = filter_by_status(batch.items.select_related("job"), query.get("status"))
-        after = parse_public_id("item", query["after"]) if "after" in query else None
-        page = keyset_page(rows, after=after, limit=query["limit"], newest_first=False)
-        return Response(list_as_json([item_as_json(item, request) for item in page.rows], has_more=page.has_more))
+    def get_rows(self, request: Request, query: dict[str, Any], **url: str) -> QuerySet[BatchItem]:
+        batch = find_batch(principal_of(request).team, url["batch_id"])
+        return filter_by_status(batch.items.select_related("job"), query.get("status"))
+
+    def rows_as_json(self, request: Request, rows: Sequence[BatchItem]) -> list[dict[str, Any]]:
+        return [item_as_json(item, request) for item in rows]
 
 
 class CancelBatchView(APIView):

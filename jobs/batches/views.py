@@ -15,9 +15,8 @@ from accounts.auth.impersonation import Access, impersonation
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict
-from common.ids import parse_public_id
 from common.messages import Message
-from common.pagination import keyset_page
+from common.pagination import KeysetPaginator
 from jobs.batches.api import results_response
 from jobs.batches.models import Batch
 from jobs.batches.progress import eta_seconds, progress_of_batch, progress_of_batches, status_of
@@ -31,16 +30,12 @@ _BATCHES_PER_PAGE, _ITEMS_PER_PAGE = 20, 50
 @team_member_required(Scope.VIDEOS_READ)
 def batches(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """List the team's batches, newest first."""
-    after = request.GET.get("after", "")
-    page = keyset_page(
-        Batch.objects.for_team(principal.team),
-        after=parse_public_id("batch", after) if after else None,
-        limit=_BATCHES_PER_PAGE,
-    )
+    paginator = KeysetPaginator(Batch.objects.for_team(principal.team), _BATCHES_PER_PAGE, prefix="batch")
+    page = paginator.get_page(request.GET.get("after"))
     progress = progress_of_batches(page.rows)
     context = {
         "rows": [(batch, progress[batch.pk]) for batch in page.rows],
-        "more_after": page.rows[-1].public_id if page.has_more else "",
+        "more_after": page.next_after,
     }
     return render(request, "batches/batches.html", context)
 
@@ -76,12 +71,8 @@ def batch(request: HttpRequest, principal: Principal, batch_id: str) -> HttpResp
 
 def _items(batch: Batch, after: str) -> tuple[list[dict[str, Any]], str]:
     """Return the rows of one page, and the item after which the next page starts."""
-    page = keyset_page(
-        batch.items.select_related("job"),
-        after=parse_public_id("item", after) if after else None,
-        limit=_ITEMS_PER_PAGE,
-        newest_first=False,
-    )
+    items = batch.items.select_related("job")
+    page = KeysetPaginator(items, _ITEMS_PER_PAGE, prefix="item", newest_first=False).get_page(after)
     rows = [
         {
             "item": item,
@@ -90,7 +81,7 @@ def _items(batch: Batch, after: str) -> tuple[list[dict[str, Any]], str]:
         }
         for item in page.rows
     ]
-    return rows, page.rows[-1].public_id if page.has_more else ""
+    return rows, page.next_after
 
 
 @impersonation(Access.WRITE)

@@ -1,7 +1,10 @@
 """/v1/webhooks: endpoints, their secrets and their delivery logs."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -9,11 +12,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import Scope
-from common.ids import parse_public_id
-from common.pagination import keyset_page
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
-from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
+from jobs.api.pagination import ListView, PageQuerySerializer, list_schema
 from jobs.api.validation import validate
 from jobs.webhooks.models import Delivery, Endpoint
 from jobs.webhooks.outbox import per_job_endpoint
@@ -36,21 +37,16 @@ class DeliveriesQuerySerializer(PageQuerySerializer):
     state = serializers.ChoiceField(choices=Delivery.State.values, required=False)
 
 
-class WebhooksView(APIView):
+@list_schema("WebhookList", WebhookSerializer, operation_id="webhooks_list", summary="List webhooks")
+class WebhooksView(ListView[Endpoint]):
     scopes = _ALL
+    id_prefix = "whk"
 
-    @extend_schema(
-        operation_id="webhooks_list",
-        summary="List webhooks",
-        parameters=[PageQuerySerializer],
-        responses={200: list_schema("WebhookList", WebhookSerializer), **ERRORS},
-    )
-    def get(self, request: Request) -> Response:
-        query = validate(PageQuerySerializer, request.query_params)
-        after = parse_public_id("whk", query["after"]) if "after" in query else None
-        rows = Endpoint.objects.visible(principal_of(request).team)
-        page = keyset_page(rows, after=after, limit=query["limit"])
-        return Response(list_as_json([webhook_as_json(endpoint) for endpoint in page.rows], has_more=page.has_more))
+    def get_rows(self, request: Request, query: dict[str, Any], **url: str) -> QuerySet[Endpoint]:
+        return Endpoint.objects.visible(principal_of(request).team)
+
+    def rows_as_json(self, request: Request, rows: Sequence[Endpoint]) -> list[dict[str, Any]]:
+        return [webhook_as_json(endpoint) for endpoint in rows]
 
     @extend_schema(
         operation_id="webhooks_create",
@@ -157,24 +153,25 @@ class PingView(APIView):
         return Response(delivery_as_json(delivery), status=202)
 
 
-class DeliveriesView(APIView):
+@list_schema(
+    "DeliveryList",
+    DeliverySerializer,
+    query=DeliveriesQuerySerializer,
+    operation_id="webhooks_deliveries",
+    summary="List deliveries with their responses",
+)
+class DeliveriesView(ListView[Delivery]):
     scopes = _ALL
+    id_prefix = "dlv"
+    query_serializer = DeliveriesQuerySerializer
 
-    @extend_schema(
-        operation_id="webhooks_deliveries",
-        summary="List deliveries with their responses",
-        parameters=[DeliveriesQuerySerializer],
-        responses={200: list_schema("DeliveryList", DeliverySerializer), **ERRORS},
-    )
-    def get(self, request: Request, webhook_id: str) -> Response:
-        query = validate(DeliveriesQuerySerializer, request.query_params)
-        endpoint = find_endpoint(principal_of(request).team, webhook_id)
+    def get_rows(self, request: Request, query: dict[str, Any], **url: str) -> QuerySet[Delivery]:
+        endpoint = find_endpoint(principal_of(request).team, url["webhook_id"])
         rows = endpoint.deliveries.select_related("job").prefetch_related("attempts")
-        if "state" in query:
-            rows = rows.filter(state=query["state"])
-        after = parse_public_id("dlv", query["after"]) if "after" in query else None
-        page = keyset_page(rows, after=after, limit=query["limit"])
-        return Response(list_as_json([delivery_as_json(delivery) for delivery in page.rows], has_more=page.has_more))
+        return rows.filter(state=query["state"]) if "state" in query else rows
+
+    def rows_as_json(self, request: Request, rows: Sequence[Delivery]) -> list[dict[str, Any]]:
+        return [delivery_as_json(delivery) for delivery in rows]
 
 
 class RedeliverView(APIView):

@@ -15,7 +15,7 @@ from accounts.auth.impersonation import Access, impersonation
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict, NotFound
-from common.pagination import keyset_page
+from common.pagination import KeysetPaginator
 from jobs.api.field_errors import message_of
 from jobs.webhooks.models import FINISHED_KINDS, Delivery, Endpoint
 from jobs.webhooks.selectors import find_delivery, find_endpoint
@@ -123,7 +123,7 @@ def _render_webhook(
     request: HttpRequest, endpoint: Endpoint, *, secret: str = "", status: int = 200
 ) -> HttpResponseBase:
     rows = endpoint.deliveries.select_related("job").prefetch_related("attempts")
-    deliveries = keyset_page(rows, limit=_DELIVERIES_PER_PAGE).rows
+    deliveries = KeysetPaginator(rows, _DELIVERIES_PER_PAGE, prefix="dlv").get_page().rows
     context = {
         "endpoint": endpoint,
         "deliveries": deliveries,

@@ -14,10 +14,9 @@ from accounts.auth.principals import Principal
 from accounts.models import User
 from accounts.roles import Right
 from accounts.teams.audit_log_messages import MODEL_LABELS, EntryNames, messages_of_entry
-from common.pagination import keyset_page
+from common.pagination import KeysetPaginator, parse_integer_id
 
 _PAGE_SIZE = 50
-_MAX_ID = 2**63 - 1
 
 
 @require_safe
@@ -29,13 +28,13 @@ def audit_log(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     # Changes of a wallet are shown only if the plan changed; the ledger shows the credits.
     plan_unchanged = Q(model="quota.Wallet") & (Q(verb=Verb.INSERT) | ~Q(changes__has_key="plan_id"))
     entries = AuditEntry.objects.for_team(principal.team).exclude(plan_unchanged).select_related("api_key")
-    if number := _parse_id(who):
+    if number := parse_integer_id(who):
         entries = entries.filter(actor=number)
     if what in MODEL_LABELS:
         entries = entries.filter(model=what)
-    page = keyset_page(entries, after=_parse_id(after), limit=_PAGE_SIZE)
+    page = KeysetPaginator(entries, _PAGE_SIZE, prefix="").get_page(after)
     names = EntryNames.of(page.rows)
-    next_parameters = {"who": who, "what": what, "after": page.rows[-1].pk} if page.has_more else {}
+    next_parameters = {"who": who, "what": what, "after": page.next_after} if page.has_more else {}
     context = {
         "entries": [(entry, messages_of_entry(entry, names)) for entry in page.rows],
         "people": User.objects.filter(memberships__team=principal.team).order_by("email"),
@@ -49,9 +48,3 @@ def audit_log(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 
 def _query_parameter(request: HttpRequest, name: str) -> str:
     return request.GET.get(name, "")[:64]
-
-
-def _parse_id(text: str) -> int | None:
-    """Return the id of a row; None if the text is not a valid id."""
-    number = int(text) if text.isascii() and text.isdecimal() else 0
-    return number if 0 < number <= _MAX_ID else None

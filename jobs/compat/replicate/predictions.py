@@ -13,9 +13,8 @@ from rest_framework.response import Response
 
 from accounts.roles import Scope
 from common.errors import InvalidField
-from common.ids import parse_public_id
 from common.messages import Message
-from common.pagination import keyset_page
+from common.pagination import KeysetPaginator
 from jobs.api.authentication import principal_of
 from jobs.api.fields import HttpUrlField, ShortListField, StrictSerializer, TextField
 from jobs.api.validation import validate
@@ -129,13 +128,13 @@ def _preferred_wait_seconds(request: Request) -> float:
 
 def _list_page(request: Request) -> Response:
     query = validate(CursorSerializer, request.query_params)
-    after = parse_public_id("vid", query["cursor"]) if "cursor" in query else None
-    page = keyset_page(Job.objects.for_team(principal_of(request).team), after=after, limit=_PAGE_SIZE)
+    paginator = KeysetPaginator(Job.objects.for_team(principal_of(request).team), _PAGE_SIZE, prefix="vid")
+    page = paginator.get_page(query.get("cursor"))
     url = request.build_absolute_uri(reverse("replicate:predictions"))
     return Response(
         {
             "previous": None,
-            "next": f"{url}?cursor={page.rows[-1].public_id}" if page.has_more else None,
+            "next": f"{url}?cursor={page.next_after}" if page.has_more else None,
             "results": [prediction_as_json(job, request) for job in page.rows],
         }
     )

@@ -1,16 +1,18 @@
 """/v1/collections: named groups of the team's publications."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import Scope
-from common.ids import parse_public_id
-from common.pagination import keyset_page
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
-from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
+from jobs.api.pagination import ListView, list_schema
 from jobs.api.validation import validate
 from jobs.galleries.api.serializers import (
     CollectionSerializer,
@@ -29,22 +31,22 @@ from jobs.galleries.services.curation import (
 )
 
 
-class CollectionsView(APIView):
+@list_schema(
+    "CollectionList",
+    CollectionSerializer,
+    operation_id="collections_list",
+    summary="List collections",
+    description="Newest first. The pages sort collections by `order`.",
+)
+class CollectionsView(ListView[Collection]):
     scopes = {"GET": Scope.VIDEOS_READ, "POST": Scope.GALLERY_WRITE}
+    id_prefix = "col"
 
-    @extend_schema(
-        operation_id="collections_list",
-        summary="List collections",
-        description="Newest first. The pages sort collections by `order`.",
-        parameters=[PageQuerySerializer],
-        responses={200: list_schema("CollectionList", CollectionSerializer), **ERRORS},
-    )
-    def get(self, request: Request) -> Response:
-        query = validate(PageQuerySerializer, request.query_params)
-        after = parse_public_id("col", query["after"]) if "after" in query else None
-        rows = Collection.objects.for_team(principal_of(request).team)
-        page = keyset_page(rows, after=after, limit=query["limit"])
-        return Response(list_as_json([collection_as_json(row) for row in page.rows], has_more=page.has_more))
+    def get_rows(self, request: Request, query: dict[str, Any], **url: str) -> QuerySet[Collection]:
+        return Collection.objects.for_team(principal_of(request).team)
+
+    def rows_as_json(self, request: Request, rows: Sequence[Collection]) -> list[dict[str, Any]]:
+        return [collection_as_json(row) for row in rows]
 
     @extend_schema(
         operation_id="collections_create",

@@ -1,5 +1,6 @@
 """/v1/gallery: the team's published videos, and each member's favourites."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -10,11 +11,11 @@ from rest_framework.views import APIView
 
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
-from common.ids import parse_public_id
+from common.pagination import FindPage
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.fields import IdField, TextField
-from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
+from jobs.api.pagination import ListView, PageQuerySerializer, list_schema
 from jobs.api.validation import validate
 from jobs.galleries.api.serializers import (
     EditPublicationSerializer,
@@ -22,6 +23,7 @@ from jobs.galleries.api.serializers import (
     PublishSerializer,
     publication_as_json,
 )
+from jobs.galleries.models import Publication
 from jobs.galleries.search import PublicationFilter, list_publications
 from jobs.galleries.selectors import find_collection, find_publication
 from jobs.galleries.services.publishing import edit_publication, publish_video, set_favourite, unpublish
@@ -49,27 +51,27 @@ def _publication_filter(principal: Principal, query: dict[str, Any]) -> Publicat
     )
 
 
-class GalleryView(APIView):
+@list_schema(
+    "PublicationList",
+    PublicationSerializer,
+    query=GalleryQuerySerializer,
+    operation_id="gallery_list",
+    summary="List the gallery",
+)
+class GalleryView(ListView[Publication]):
     scopes = {"GET": Scope.VIDEOS_READ, "POST": Scope.GALLERY_WRITE}
+    id_prefix = "pub"
+    query_serializer = GalleryQuerySerializer
 
-    @extend_schema(
-        operation_id="gallery_list",
-        summary="List the gallery",
-        parameters=[GalleryQuerySerializer],
-        responses={200: list_schema("PublicationList", PublicationSerializer), **ERRORS},
-    )
-    def get(self, request: Request) -> Response:
+    def get_rows(self, request: Request, query: dict[str, Any], **url: str) -> FindPage[Publication]:
         principal = principal_of(request)
-        query = validate(GalleryQuerySerializer, request.query_params)
-        page = list_publications(
-            team=principal.team,
-            filters=_publication_filter(principal, query),
-            viewer=principal.user,
-            after=parse_public_id("pub", query["after"]) if "after" in query else None,
-            limit=query["limit"],
+        filters = _publication_filter(principal, query)
+        return lambda after, limit: list_publications(
+            team=principal.team, filters=filters, viewer=principal.user, after=after, limit=limit
         )
-        rows = [publication_as_json(publication, request) for publication in page.rows]
-        return Response(list_as_json(rows, has_more=page.has_more))
+
+    def rows_as_json(self, request: Request, rows: Sequence[Publication]) -> list[dict[str, Any]]:
+        return [publication_as_json(publication, request) for publication in rows]
 
     @extend_schema(
         operation_id="gallery_publish",

@@ -1,26 +1,28 @@
 """/v1/share-links: URLs that show a video or a collection to people without an account."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import Scope
-from common.ids import find_by_public_id, parse_public_id
-from common.pagination import keyset_page
+from common.ids import find_by_public_id
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.fields import IdField
-from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
+from jobs.api.pagination import ListView, PageQuerySerializer, list_schema
 from jobs.api.validation import validate
 from jobs.galleries.api.serializers import (
     NewShareLinkSerializer,
     ShareLinkSerializer,
     link_as_json,
 )
-from jobs.galleries.models import Collection
+from jobs.galleries.models import Collection, ShareLink
 from jobs.galleries.selectors import find_target
 from jobs.galleries.services.sharing import create_link, revoke_link, visible_links
 
@@ -29,27 +31,30 @@ class LinksQuerySerializer(PageQuerySerializer):
     target = IdField("vid", "pub", "col", required=False, help_text="vid_…, pub_… or col_…")
 
 
-class ShareLinksView(APIView):
+@list_schema(
+    "ShareLinkList",
+    ShareLinkSerializer,
+    query=LinksQuerySerializer,
+    operation_id="share_links_list",
+    summary="List share links",
+    description="Lists your own links, including expired and revoked ones. Owners and admins see the team's links.",
+)
+class ShareLinksView(ListView[ShareLink]):
     # The list contains URLs that open without a key. Only those who may share can see it.
     scopes = {"GET": Scope.GALLERY_WRITE, "POST": Scope.GALLERY_WRITE}
+    id_prefix = "shr"
+    query_serializer = LinksQuerySerializer
 
-    @extend_schema(
-        operation_id="share_links_list",
-        summary="List share links",
-        description="Lists your own links, including expired and revoked ones. Owners and admins see the team's links.",
-        parameters=[LinksQuerySerializer],
-        responses={200: list_schema("ShareLinkList", ShareLinkSerializer), **ERRORS},
-    )
-    def get(self, request: Request) -> Response:
+    def get_rows(self, request: Request, query: dict[str, Any], **url: str) -> QuerySet[ShareLink]:
         principal = principal_of(request)
-        query = validate(LinksQuerySerializer, request.query_params)
         rows = visible_links(principal).select_related("creator")
-        if "target" in query:
-            target = find_target(principal, query["target"])
-            rows = rows.filter(collection=target) if isinstance(target, Collection) else rows.filter(job=target)
-        after = parse_public_id("shr", query["after"]) if "after" in query else None
-        page = keyset_page(rows, after=after, limit=query["limit"])
-        return Response(list_as_json([link_as_json(link, request) for link in page.rows], has_more=page.has_more))
+        if "target" not in query:
+            return rows
+        target = find_target(principal, query["target"])
+        return rows.filter(collection=target) if isinstance(target, Collection) else rows.filter(job=target)
+
+    def rows_as_json(self, request: Request, rows: Sequence[ShareLink]) -> list[dict[str, Any]]:
+        return [link_as_json(link, request) for link in rows]
 
     @extend_schema(
         operation_id="share_links_create",

@@ -11,9 +11,10 @@ from django.views.decorators.http import require_safe
 
 from accounts.auth.decorators import is_htmx, team_member_required
 from accounts.auth.principals import Principal
-from accounts.models import User
+from accounts.models import Team, User
 from accounts.roles import Scope
 from common.ids import not_found, parse_public_id
+from common.pagination import KeysetPaginator, Page
 from inference.catalogue import MODELS
 from inference.sizes import nearest_aspect_ratio
 from jobs.galleries.models import MAX_TAG_LENGTH, Collection, Publication
@@ -21,7 +22,7 @@ from jobs.galleries.search import PublicationFilter, list_publications
 from jobs.galleries.services.curation import may_curate
 from jobs.galleries.services.sharing import may_share
 
-PAGE_SIZE = 24
+_PAGE_SIZE = 24
 _MAX_SEARCH_LENGTH = 200
 
 
@@ -34,25 +35,20 @@ def gallery(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     collections = Collection.objects.for_team(principal.team)
     active_filters = _active_filters(request)
     collection = _selected_collection(collections, active_filters["collection"])
-    page = list_publications(
-        team=principal.team,
-        filters=PublicationFilter(
-            terms=active_filters["q"],
-            tag=active_filters["tag"] or None,
-            model=active_filters["model"] or None,
-            publisher_id=_publisher_id(active_filters["who"]),
-            collection_id=collection.pk if collection else None,
-            favourite_of=principal.user.pk if active_filters["favourites"] else None,
-        ),
-        viewer=principal.user,
-        after=parse_public_id("pub", after) if after else None,
-        limit=PAGE_SIZE,
+    filters = PublicationFilter(
+        terms=active_filters["q"],
+        tag=active_filters["tag"] or None,
+        model=active_filters["model"] or None,
+        publisher_id=_publisher_id(active_filters["who"]),
+        collection_id=collection.pk if collection else None,
+        favourite_of=principal.user.pk if active_filters["favourites"] else None,
     )
+    page = publication_page(request, principal.team, filters, viewer=principal.user)
     context: dict[str, Any] = {
         "cards": cards(page.rows),
         "active_filters": active_filters,
         "query_string": urlencode({name: value for name, value in active_filters.items() if value}),
-        "more_after": page.rows[-1].public_id if page.has_more else "",
+        "more_after": page.next_after,
         "collection": collection,
     }
     if is_htmx(request):
@@ -66,6 +62,18 @@ def gallery(request: HttpRequest, principal: Principal) -> HttpResponseBase:
         "may_share": collection is not None and may_share(principal, collection),
     }
     return render(request, "galleries/gallery.html", context)
+
+
+def publication_page(
+    request: HttpRequest, team: Team, filters: PublicationFilter, *, viewer: User | None = None
+) -> Page[Publication]:
+    """Return the page of publications that the query parameter `after` asks for."""
+    paginator: KeysetPaginator[Publication] = KeysetPaginator(
+        lambda after, limit: list_publications(team=team, filters=filters, viewer=viewer, after=after, limit=limit),
+        _PAGE_SIZE,
+        prefix="pub",
+    )
+    return paginator.get_page(request.GET.get("after"))
 
 
 def cards(publications: Any) -> list[dict[str, Any]]:

@@ -10,10 +10,9 @@ from django.views.decorators.http import require_safe
 
 from accounts import tenancy
 from common.errors import MutoscopeError
-from common.ids import parse_public_id
 from jobs.galleries.models import Publication, PublicPage
-from jobs.galleries.search import PublicationFilter, list_publications
-from jobs.galleries.views.gallery import PAGE_SIZE
+from jobs.galleries.search import PublicationFilter
+from jobs.galleries.views.gallery import publication_page
 from jobs.galleries.views.public_rendering import (
     PublicContext,
     content_response,
@@ -57,14 +56,7 @@ def public_page_required(view: PublicView) -> PublicView:
 @require_safe
 @public_page_required
 def public_gallery(request: HttpRequest, public_context: PublicContext) -> HttpResponseBase:
-    after = request.GET.get("after", "")
-    page = list_publications(
-        team=public_context.team,
-        filters=PublicationFilter(public_only=True),
-        viewer=None,
-        after=parse_public_id("pub", after) if after else None,
-        limit=PAGE_SIZE,
-    )
+    page = publication_page(request, public_context.team, PublicationFilter(public_only=True))
     return render_grid(request, public_context, page)
 
 

@@ -53,7 +53,7 @@ def render_grid(request: HttpRequest, public_context: PublicContext, page: Page[
     context = {
         "public_context": public_context,
         "cards": cards(page.rows),
-        "more_after": page.rows[-1].public_id if page.has_more else "",
+        "more_after": page.next_after,
         "cover": page.rows[0].job if page.rows else None,
         "origin": request.build_absolute_uri("/").rstrip("/"),
     }

@@ -14,12 +14,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import tenancy
 from common.errors import LimitExceeded, MutoscopeError
-from common.ids import parse_public_id, public_id
+from common.ids import public_id
 from common.ratelimit import Limit, hit
 from jobs.galleries.models import Publication, ShareLink
-from jobs.galleries.search import PublicationFilter, list_publications
+from jobs.galleries.search import PublicationFilter
 from jobs.galleries.services.sharing import count_view, find_link, password_matches
-from jobs.galleries.views.gallery import PAGE_SIZE
+from jobs.galleries.views.gallery import publication_page
 from jobs.galleries.views.public_rendering import (
     PublicContext,
     content_response,
@@ -73,14 +73,7 @@ def shared(request: HttpRequest, link: ShareLink) -> HttpResponseBase:
     if link.collection is None:
         response = render_video(request, public_context, _single_video(link), back=False)
     else:
-        after = request.GET.get("after", "")
-        page = list_publications(
-            team=link.team,
-            filters=PublicationFilter(collection_id=link.collection.pk),
-            viewer=None,
-            after=parse_public_id("pub", after) if after else None,
-            limit=PAGE_SIZE,
-        )
+        page = publication_page(request, link.team, PublicationFilter(collection_id=link.collection.pk))
         response = render_grid(request, public_context, page)
     return _record_view(request, link, response)
 

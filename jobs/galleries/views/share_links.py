@@ -15,8 +15,8 @@ from accounts.auth.impersonation import Access, impersonation
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict
-from common.ids import find_by_public_id, parse_public_id
-from common.pagination import keyset_page
+from common.ids import find_by_public_id
+from common.pagination import KeysetPaginator
 from jobs.galleries.models import Collection, PublicPage, ShareLink
 from jobs.galleries.selectors import find_target
 from jobs.galleries.services.curation import may_curate, set_public_page_enabled
@@ -71,12 +71,11 @@ def revoke(request: HttpRequest, principal: Principal, link_id: str) -> HttpResp
 @team_member_required(Scope.GALLERY_WRITE)
 def sharing(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """Show all links that the principal may see, newest first, and the switch of the public page."""
-    after = request.GET.get("after", "")
     rows = visible_links(principal).select_related("creator", "collection", "job__publication")
-    page = keyset_page(rows, after=parse_public_id("shr", after) if after else None, limit=_PAGE_SIZE)
+    page = KeysetPaginator(rows, _PAGE_SIZE, prefix="shr").get_page(request.GET.get("after"))
     context = {
         "links": page.rows,
-        "more_after": page.rows[-1].public_id if page.has_more else "",
+        "more_after": page.next_after,
         "may_curate": may_curate(principal),
         "public_page": PublicPage.objects.for_team(principal.team).first(),
     }

@@ -1,5 +1,8 @@
 """/v1/videos: submit, list, retrieve, cancel and delete videos."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from asgiref.sync import sync_to_async
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -8,14 +11,16 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import Scope
-from common.ids import parse_public_id, public_id
+from common.ids import public_id
+from common.pagination import FindPage
 from jobs.api.async_views import AsyncAPIView
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.fields import ChoiceField, StrictIntegerField, StrictSerializer, TextField
-from jobs.api.pagination import PageQuerySerializer, list_as_json, list_schema
+from jobs.api.pagination import ListView, PageQuerySerializer, list_schema
 from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS
 from jobs.api.validation import CANCEL_AFTER_PARAMETER, parse_cancel_after, validate
+from jobs.models import Job
 from jobs.queue.cancel import cancel_job, delete_job
 from jobs.states import State
 from jobs.videos.api.responses import video_response
@@ -46,9 +51,12 @@ class ListQuerySerializer(PageQuerySerializer):
     )
 
 
-class VideosView(APIView):
+@list_schema("VideoList", VideoSerializer, query=ListQuerySerializer, operation_id="videos_list", summary="List videos")
+class VideosView(ListView[Job]):
     parser_classes = JSON_AND_MULTIPART_PARSERS
     scopes = {"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}
+    id_prefix = "vid"
+    query_serializer = ListQuerySerializer
 
     @extend_schema(
         operation_id="videos_create",
@@ -78,14 +86,7 @@ class VideosView(APIView):
         headers = {"Location": body["urls"]["self"], "Retry-After": "1"}
         return Response(body, status=202, headers=headers)
 
-    @extend_schema(
-        operation_id="videos_list",
-        summary="List videos",
-        parameters=[ListQuerySerializer],
-        responses={200: list_schema("VideoList", VideoSerializer), **ERRORS},
-    )
-    def get(self, request: Request) -> Response:
-        query = validate(ListQuerySerializer, request.query_params)
+    def get_rows(self, request: Request, query: dict[str, Any], **url: str) -> FindPage[Job]:
         filters = VideoFilter(
             state=query.get("status"),
             model=query.get("model"),
@@ -93,15 +94,16 @@ class VideosView(APIView):
             created_after=query.get("created_after"),
             created_before=query.get("created_before"),
         )
-        page = list_videos(
+        return lambda after, limit: list_videos(
             team=principal_of(request).team,
             filters=filters,
-            after=parse_public_id("vid", query["after"]) if "after" in query else None,
-            limit=query["limit"],
+            after=after,
+            limit=limit,
             newest_first=query["order"] == "desc",
         )
-        videos = [video_as_json(job, request, with_queue=False) for job in page.rows]
-        return Response(list_as_json(videos, has_more=page.has_more))
+
+    def rows_as_json(self, request: Request, rows: Sequence[Job]) -> list[dict[str, Any]]:
+        return [video_as_json(job, request, with_queue=False) for job in rows]
 
 
 class WaitQuerySerializer(StrictSerializer):

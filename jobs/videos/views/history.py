@@ -13,6 +13,7 @@ from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import NotFound
 from common.ids import parse_public_id
+from common.pagination import KeysetPaginator
 from jobs.models import Job
 from jobs.states import State
 from jobs.videos.search import VideoFilter, list_videos
@@ -32,9 +33,12 @@ def history(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     if state not in State.values:
         state = ""
     filters = VideoFilter(state=state or None, search=search or None)
-    page = list_videos(
-        team=principal.team, filters=filters, after=parse_public_id("vid", after) if after else None, limit=_PAGE_SIZE
+    paginator: KeysetPaginator[Job] = KeysetPaginator(
+        lambda after, limit: list_videos(team=principal.team, filters=filters, after=after, limit=limit),
+        _PAGE_SIZE,
+        prefix="vid",
     )
+    page = paginator.get_page(after)
     context: dict[str, Any] = {
         "cards": card_context(page.rows),
         "running_ids": ",".join(job.public_id for job in page.rows if not job.is_finished),
@@ -42,7 +46,7 @@ def history(request: HttpRequest, principal: Principal) -> HttpResponseBase:
         "states": State.choices,
         "q": search,
         "filters": urlencode({name: value for name, value in (("state", state), ("q", search)) if value}),
-        "more_after": page.rows[-1].public_id if page.has_more else "",
+        "more_after": page.next_after,
         "may_write": Scope.VIDEOS_WRITE in principal.scopes,
     }
     template = "jobs/history.html"

@@ -14,7 +14,7 @@ from unfold.widgets import (
 )
 
 from accounts.quota.models import Plan, PlanOverride
-from jobs.videos.submission import MODELS, RESOLUTIONS, limits  # type: ignore[attr-defined] # portal may not import inference
+from jobs.videos.model_choices import frames_range, model_choices, resolution_choices, steps_range
 from portal.admin.priorities import PRIORITY_LABELS
 
 
@@ -33,11 +33,11 @@ _INTEGER_FIELDS = {
     "monthly_credits": _Range(_("Granted on the first of each month, UTC."), 0, 1_000_000_000),
     "max_frames": _Range(
         _("The longest video, from %(minimum)s to %(maximum)s frames."),
-        limits.NUM_FRAMES.minimum,
-        limits.NUM_FRAMES.maximum,
+        frames_range().minimum,
+        frames_range().maximum,
     ),
     "max_steps": _Range(
-        _("Denoising steps per video, from %(minimum)s to %(maximum)s."), limits.STEPS.minimum, limits.STEPS.maximum
+        _("Denoising steps per video, from %(minimum)s to %(maximum)s."), steps_range().minimum, steps_range().maximum
     ),
     "requests_per_minute": _Range(_("All API keys and people of the team together."), 1, 1_000_000),
     "videos_per_day": _Range(_("From midnight to midnight, UTC."), 0, 1_000_000),
@@ -48,9 +48,8 @@ _INTEGER_FIELDS = {
 _MULTIPLE_CHOICE_FIELDS: dict[str, list[tuple[str, Any]]] = {
     "allowed_formats": [("mp4", "MP4"), ("gif", "GIF")],
     "allowed_priorities": [(priority.label, label) for priority, label in PRIORITY_LABELS.items()],
-    "allowed_models": [(spec.name, spec.title) for spec in MODELS.values() if not spec.test_only],
+    "allowed_models": model_choices(),
 }
-_RESOLUTION_CHOICES = [(side, name) for name, side in RESOLUTIONS.items()]
 
 LIMIT_FIELDS = [
     "weight", "max_running", "max_queued", "monthly_credits", "rollover", "max_resolution", "max_frames", "max_steps",
@@ -116,7 +115,7 @@ class LimitsForm(forms.ModelForm):  # type: ignore[type-arg] # of plans and over
             ),
             "max_resolution": forms.TypedChoiceField(
                 help_text=_("The names are those of the API."),
-                choices=[("", self.empty_text), *_RESOLUTION_CHOICES],
+                choices=[("", self.empty_text), *resolution_choices()],
                 coerce=int,
                 empty_value=None,
                 required=False,

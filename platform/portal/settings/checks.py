@@ -5,13 +5,13 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import Error, register
 
-from jobs.videos.submission import MODELS  # type: ignore[attr-defined] # portal may not import inference
+from jobs.videos.model_choices import model_choices, model_exists
 
 
 def model_setting_errors() -> list[str]:
     """Return one sentence per error in the settings that name models."""
-    known = f"Known models: {', '.join(spec.name for spec in MODELS.values() if not spec.test_only)}."
-    unknown = [name for name in settings.MODELS_ENABLED if name not in MODELS]
+    known = f"Known models: {', '.join(name for name, _ in model_choices())}."
+    unknown = [name for name in settings.MODELS_ENABLED if not model_exists(name)]
     sentences = [f"MODELS_ENABLED contains {name!r}, which is not a model. {known}" for name in unknown]
     if not settings.MODELS_ENABLED:
         sentences.append(f"MODELS_ENABLED is empty. {known}")

