@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 
 
 def json_with_etag(
-    request: HttpRequest, body: dict[str, Any], more_headers: Mapping[str, str] = MappingProxyType({})
+    request: HttpRequest, body: Mapping[str, Any], more_headers: Mapping[str, str] = MappingProxyType({})
 ) -> HttpResponse:
     """Return the body with its ETag, or 304 if the request has the same ETag in If-None-Match."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

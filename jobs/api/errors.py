@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any, Literal, TypedDict, cast
 
 import structlog
 from django.conf import settings
@@ -31,6 +31,7 @@ from common.errors import (
 )
 from common.messages import Message
 from jobs.api.field_errors import flatten_errors, message_of, printable
+from jobs.api.shapes import Url
 
 log = structlog.get_logger(__name__)
 
@@ -113,35 +114,53 @@ def with_supported_media_types(error: MutoscopeError, parsers: Iterable[Any]) ->
     )
 
 
+class DetailShape(TypedDict):
+    loc: list[str]
+    msg: str
+    type: str
+
+
+class ErrorBodyShape(TypedDict):
+    type: str
+    code: str
+    message: str
+    param: str | None
+    request_id: str
+    doc_url: Annotated[Url, {"help_text": "documentation of this code: cause and solution"}]
+    details: list[DetailShape]
+
+
 def error_envelope(error: MutoscopeError, request_id: str) -> dict[str, Any]:
-    """Return the body of an error of /v1."""
-    return {
-        "error": {
-            "type": error.type,
-            "code": error.code,
-            "message": error.message,
-            "param": error.param,
-            "request_id": request_id,
-            "doc_url": f"{settings.SITE_URL}/docs/errors#{error.code}",
-            "details": [detail.as_json() for detail in error.details],
-            **error.extra,
-        }
+    """Return the body of an error of /v1. `extra` of the error is beside the fields that every error has."""
+    body: ErrorBodyShape = {
+        "type": error.type,
+        "code": error.code,
+        "message": error.message,
+        "param": error.param,
+        "request_id": request_id,
+        "doc_url": f"{settings.SITE_URL}/docs/errors#{error.code}",
+        "details": [_detail_as_json(detail) for detail in error.details],
     }
+    return {"error": {**body, **error.extra}}
+
+
+def _detail_as_json(detail: Detail) -> DetailShape:
+    return {"loc": list(detail.loc), "msg": str(detail.message), "type": detail.type}
 
 
 def storable_error(error: MutoscopeError, request_id: str) -> dict[str, Any]:
     """Return the error for a JSON column: its messages keep template and parameters."""
     stored: dict[str, Any] = error_envelope(error, request_id)["error"]
-    details = [{**detail.as_json(), "msg": detail.message.as_json()} for detail in error.details]
+    details = [{**_detail_as_json(detail), "msg": detail.message.as_json()} for detail in error.details]
     return {**stored, "message": error.text.as_json(), "details": details}
 
 
-def rendered_error(stored: dict[str, Any]) -> dict[str, Any]:
+def rendered_error(stored: dict[str, Any]) -> ErrorBodyShape:
     """Return a stored error as the API sends it; errors of earlier releases are complete texts."""
     rendered = {**stored, "message": str(Message.from_json(stored["message"]))}
     if "details" in stored:
         rendered["details"] = [{**detail, "msg": str(Message.from_json(detail["msg"]))} for detail in stored["details"]]
-    return rendered
+    return cast(ErrorBodyShape, rendered)
 
 
 def problem_details(error: MutoscopeError, status: int) -> dict[str, Any]:
@@ -151,12 +170,19 @@ def problem_details(error: MutoscopeError, status: int) -> dict[str, Any]:
         "detail": error.message,
         "status": status,
         "error_type": error.code,
-        "errors": [detail.as_json() for detail in error.details],
+        "errors": [_detail_as_json(detail) for detail in error.details],
         **error.extra,
     }
 
 
-def legacy_error_envelope(error: MutoscopeError, task_id: str | None = None) -> dict[str, Any]:
+class LegacyErrorShape(TypedDict):
+    task_id: str | None
+    status: Literal["failed"]
+    error: str
+    code: str
+
+
+def legacy_error_envelope(error: MutoscopeError, task_id: str | None = None) -> LegacyErrorShape:
     """Return the body of an error of /generate."""
     return {"task_id": task_id, "status": "failed", "error": error.message, "code": legacy_code(error)}
 

@@ -1,6 +1,6 @@
 """The lists of the API, in keyset pages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic
 
 from django.db.models import QuerySet
@@ -26,7 +26,6 @@ class PageQuerySerializer(StrictSerializer):
 # GET returns a page of a list. Subclasses say which rows, and how they become JSON; `list_schema` documents them.
 # This is no docstring, because drf-spectacular would publish it as the description of every list.
 class ListView(APIView, Generic[Row]):
-
     id_prefix: ClassVar[str]
     query_serializer: ClassVar[type[PageQuerySerializer]] = PageQuerySerializer
     newest_first: ClassVar[bool] = True
@@ -35,7 +34,7 @@ class ListView(APIView, Generic[Row]):
         """Return the rows that the client may see and that match the query."""
         raise NotImplementedError
 
-    def rows_as_json(self, request: Request, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    def rows_as_json(self, request: Request, rows: Sequence[Row]) -> Sequence[Mapping[str, Any]]:
         raise NotImplementedError
 
     def get(self, request: Request, **url: str) -> Response:

@@ -40,9 +40,12 @@ from jobs.batches.selectors import find_batch
 from jobs.batches.serializers import (
     BatchFormSerializer,
     BatchItemSerializer,
+    BatchItemShape,
     BatchOptionsSerializer,
     BatchSerializer,
+    BatchShape,
     CreatedBatchSerializer,
+    CreatedBatchShape,
     NewBatchSerializer,
     batch_as_json,
     item_as_json,
@@ -123,13 +126,16 @@ class BatchesView(ListView[Batch]):
                 principal, batch_body, key=request.headers.get("Idempotency-Key"), request_id=request_id
             )
         items = batch.items.select_related("job").order_by("index")
-        body = _as_json(batch, request) | {"items": [item_as_json(item, request) for item in items]}
+        body: CreatedBatchShape = {
+            **_as_json(batch, request),
+            "items": [item_as_json(item, request) for item in items],
+        }
         return Response(body, status=202, headers={"Location": body["urls"]["self"], "Retry-After": "1"})
 
     def get_rows(self, request: Request, query: dict[str, Any], **url: str) -> QuerySet[Batch]:
         return Batch.objects.for_team(principal_of(request).team)
 
-    def rows_as_json(self, request: Request, rows: Sequence[Batch]) -> list[dict[str, Any]]:
+    def rows_as_json(self, request: Request, rows: Sequence[Batch]) -> list[BatchShape]:
         progress, build_url = progress_of_batches(rows), request.build_absolute_uri
         return [batch_as_json(batch, progress[batch.pk], absolute=build_url) for batch in rows]
 
@@ -164,7 +170,7 @@ class ItemsView(ListView[BatchItem]):
         batch = find_batch(principal_of(request).team, url["batch_id"])
         return filter_by_status(batch.items.select_related("job"), query.get("status"))
 
-    def rows_as_json(self, request: Request, rows: Sequence[BatchItem]) -> list[dict[str, Any]]:
+    def rows_as_json(self, request: Request, rows: Sequence[BatchItem]) -> list[BatchItemShape]:
         return [item_as_json(item, request) for item in rows]
 
 
@@ -218,6 +224,6 @@ async def _iterate_in_threads(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _as_json(batch: Batch, request: Request) -> dict[str, Any]:
+def _as_json(batch: Batch, request: Request) -> BatchShape:
     eta = None if batch.is_finished else eta_seconds(batch)
     return batch_as_json(batch, progress_of_batch(batch), absolute=request.build_absolute_uri, eta_seconds=eta)

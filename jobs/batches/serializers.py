@@ -1,7 +1,7 @@
 """Batches and their items as the API accepts and returns them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, Literal, TypedDict
 
 from django.conf import settings
 from django.urls import reverse
@@ -10,8 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from common.clock import unix_seconds
-from jobs.api.error_schema import ErrorBodySerializer
-from jobs.api.errors import rendered_error
+from jobs.api.errors import ErrorBodyShape, rendered_error
 from jobs.api.field_errors import error_detail
 from jobs.api.fields import (
     ChoiceField,
@@ -22,11 +21,11 @@ from jobs.api.fields import (
     StrictSerializer,
     TextField,
 )
+from jobs.api.shapes import Text, Url, serializer_of
 from jobs.batches.bodies import IMAGE_NAME_PATTERN, MAX_ITEMS
 from jobs.batches.models import Batch, BatchItem
-from jobs.batches.progress import COUNT_NAMES, ITEM_STATES, BatchProgress, status_of
-from jobs.states import State
-from jobs.videos.api.serializers import JobErrorSerializer, UrlsSerializer, video_as_json
+from jobs.batches.progress import ITEM_STATES, BatchProgress, status_of
+from jobs.videos.api.serializers import JobErrorShape, Percent, Status, UrlsShape, video_as_json
 from jobs.videos.serializers import VideoRequestSerializer
 
 _MAX_CANCEL_AFTER_SECONDS = 7 * 24 * 3600
@@ -126,78 +125,83 @@ class BatchFormSerializer(BatchOptionsSerializer):
     ADDITIONAL_FIELDS_SCHEMA = {"type": "string", "format": "binary"}
 
 
-class ItemVideoSerializer(serializers.Serializer[Any]):
-    id = serializers.CharField()
-    object = serializers.ChoiceField(choices=["video"])
-    status = serializers.ChoiceField(choices=State.values)
-    progress = serializers.IntegerField(min_value=0, max_value=100)
-    error = JobErrorSerializer(allow_null=True)
-    urls = UrlsSerializer()
+class ItemVideoShape(TypedDict):
+    id: str
+    object: Literal["video"]
+    status: Status
+    progress: Percent
+    error: JobErrorShape | None
+    urls: UrlsShape
 
 
-class BatchItemSerializer(serializers.Serializer[Any]):
+class BatchItemShape(TypedDict):
     """`video` is set if one was created, `error` if the request was refused; neither if the video was deleted."""
 
-    id = serializers.CharField()
-    object = serializers.ChoiceField(choices=["batch.item"])
-    index = serializers.IntegerField(help_text="position among the requests, from 0")
-    custom_id = serializers.CharField(allow_null=True)
-    status = serializers.ChoiceField(choices=list(ITEM_STATES))
-    video = ItemVideoSerializer(allow_null=True)
-    error = ErrorBodySerializer(allow_null=True)
+    id: str
+    object: Literal["batch.item"]
+    index: Annotated[int, {"help_text": "position among the requests, from 0"}]
+    custom_id: str | None
+    status: Annotated[str, {"choices": list(ITEM_STATES)}]
+    video: ItemVideoShape | None
+    error: ErrorBodyShape | None
 
 
-class CountsSerializer(serializers.Serializer[Any]):
+class CountsShape(TypedDict):
     """Numbers of requests by status. `not_taken` repeats `pending`; the others add up to `total`."""
 
-    total = serializers.IntegerField()
-    pending = serializers.IntegerField(help_text="not processed yet: send the batch again with its Idempotency-Key")
-    not_taken = serializers.IntegerField(help_text="deprecated: the former name of `pending`")
-    refused = serializers.IntegerField()
-    queued = serializers.IntegerField()
-    in_progress = serializers.IntegerField()
-    completed = serializers.IntegerField()
-    failed = serializers.IntegerField()
-    canceled = serializers.IntegerField()
-    expired = serializers.IntegerField()
-    deleted = serializers.IntegerField()
+    total: int
+    pending: Annotated[int, {"help_text": "not processed yet: send the batch again with its Idempotency-Key"}]
+    not_taken: Annotated[int, {"help_text": "deprecated: the former name of `pending`"}]
+    refused: int
+    queued: int
+    in_progress: int
+    completed: int
+    failed: int
+    canceled: int
+    expired: int
+    deleted: int
 
 
-class BatchUsageSerializer(serializers.Serializer[Any]):
-    credits_reserved = serializers.IntegerField(help_text="for videos that are not finished")
-    credits_charged = serializers.IntegerField()
+class BatchUsageShape(TypedDict):
+    credits_reserved: Annotated[int, {"help_text": "for videos that are not finished"}]
+    credits_charged: int
 
 
-class BatchUrlsSerializer(serializers.Serializer[Any]):
-    self = serializers.URLField()
-    items = serializers.URLField()
-    cancel = serializers.URLField()
-    results = serializers.URLField()
+class BatchUrlsShape(TypedDict):
+    self: Url
+    items: Url
+    cancel: Url
+    results: Url
 
 
-class BatchSerializer(serializers.Serializer[Any]):
+class BatchShape(TypedDict):
     """Times are whole seconds since 1970. `eta_seconds` is null if it is unknown, and always null in lists."""
 
-    id = serializers.CharField()
-    object = serializers.ChoiceField(choices=["batch"])
-    status = serializers.ChoiceField(choices=Batch.State.values)
-    name = serializers.CharField(allow_blank=True)
-    progress = serializers.IntegerField(min_value=0, max_value=100)
-    counts = CountsSerializer()
-    usage = BatchUsageSerializer()
-    eta_seconds = serializers.FloatField(allow_null=True)
-    created_at = serializers.IntegerField()
-    completed_at = serializers.IntegerField(allow_null=True)
+    id: str
+    object: Literal["batch"]
+    status: Annotated[str, {"choices": Batch.State.values}]
+    name: Text
+    progress: Percent
+    counts: CountsShape
+    usage: BatchUsageShape
+    eta_seconds: float | None
+    created_at: int
+    completed_at: int | None
     # The choices of the request, so that the description has one enumeration; the former name is never sent.
-    on_error = serializers.ChoiceField(choices=ON_ERROR_CHOICES)
-    metadata = serializers.DictField(child=serializers.CharField())
-    urls = BatchUrlsSerializer()
+    on_error: Annotated[str, {"choices": ON_ERROR_CHOICES}]
+    metadata: dict[str, str]
+    urls: BatchUrlsShape
 
 
-class CreatedBatchSerializer(BatchSerializer):
+class CreatedBatchShape(BatchShape):
     """The response to a new batch, with its items."""
 
-    items = BatchItemSerializer(many=True)
+    items: list[BatchItemShape]
+
+
+BatchItemSerializer = serializer_of(BatchItemShape)
+BatchSerializer = serializer_of(BatchShape)
+CreatedBatchSerializer = serializer_of(CreatedBatchShape)
 
 
 def site_url(path: str) -> str:
@@ -211,8 +215,13 @@ def batch_as_json(
     *,
     absolute: Callable[[str], str] = site_url,
     eta_seconds: float | None = None,
-) -> dict[str, Any]:
-    """Return the batch as BatchSerializer describes it."""
+) -> BatchShape:
+    """Return the batch as JSON."""
+    counts = progress.counts
+
+    def url(route: str) -> str:
+        return absolute(reverse(f"api_{route}", args=[batch.public_id]))
+
     return {
         "id": batch.public_id,
         "object": "batch",
@@ -221,8 +230,16 @@ def batch_as_json(
         "progress": progress.percent,
         "counts": {
             "total": batch.total,
-            **{name: progress.counts[name] for name in COUNT_NAMES},
-            "not_taken": progress.counts["pending"],
+            "pending": counts["pending"],
+            "refused": counts["refused"],
+            "queued": counts["queued"],
+            "in_progress": counts["in_progress"],
+            "completed": counts["completed"],
+            "failed": counts["failed"],
+            "canceled": counts["canceled"],
+            "expired": counts["expired"],
+            "deleted": counts["deleted"],
+            "not_taken": counts["pending"],
         },
         "usage": {"credits_reserved": progress.credits_reserved, "credits_charged": progress.credits_charged},
         "eta_seconds": eta_seconds,
@@ -231,23 +248,28 @@ def batch_as_json(
         "on_error": ON_ERROR_NAMES[batch.on_error],
         "metadata": batch.metadata,
         "urls": {
-            name: absolute(reverse(f"api_{route}", args=[batch.public_id]))
-            for name, route in (
-                ("self", "batch"),
-                ("items", "batch_items"),
-                ("cancel", "batch_cancel"),
-                ("results", "batch_results"),
-            )
+            "self": url("batch"),
+            "items": url("batch_items"),
+            "cancel": url("batch_cancel"),
+            "results": url("batch_results"),
         },
     }
 
 
-def item_as_json(item: BatchItem, request: Request) -> dict[str, Any]:
-    """Return the item as BatchItemSerializer describes it. `job` should be fetched with the item."""
-    status, video = status_of(item), None
+def item_as_json(item: BatchItem, request: Request) -> BatchItemShape:
+    """Return the item as JSON. `job` should be fetched with the item."""
+    status = status_of(item)
+    video: ItemVideoShape | None = None
     if item.job is not None and status != "deleted":
         full = video_as_json(item.job, request, with_queue=False)
-        video = {name: full[name] for name in ("id", "object", "status", "progress", "error", "urls")}
+        video = {
+            "id": full["id"],
+            "object": full["object"],
+            "status": full["status"],
+            "progress": full["progress"],
+            "error": full["error"],
+            "urls": full["urls"],
+        }
     return {
         "id": item.public_id,
         "object": "batch.item",

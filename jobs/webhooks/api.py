@@ -21,10 +21,12 @@ from jobs.webhooks.outbox import per_job_endpoint
 from jobs.webhooks.selectors import find_delivery, find_endpoint
 from jobs.webhooks.serializers import (
     DeliverySerializer,
+    DeliveryShape,
     NewWebhookSerializer,
     RotationSerializer,
     WebhookChangesSerializer,
     WebhookSerializer,
+    WebhookShape,
     delivery_as_json,
     webhook_as_json,
 )
@@ -45,7 +47,7 @@ class WebhooksView(ListView[Endpoint]):
     def get_rows(self, request: Request, query: dict[str, Any], **url: str) -> QuerySet[Endpoint]:
         return Endpoint.objects.visible(principal_of(request).team)
 
-    def rows_as_json(self, request: Request, rows: Sequence[Endpoint]) -> list[dict[str, Any]]:
+    def rows_as_json(self, request: Request, rows: Sequence[Endpoint]) -> list[WebhookShape]:
         return [webhook_as_json(endpoint) for endpoint in rows]
 
     @extend_schema(
@@ -170,7 +172,7 @@ class DeliveriesView(ListView[Delivery]):
         rows = endpoint.deliveries.select_related("job").prefetch_related("attempts")
         return rows.filter(state=query["state"]) if "state" in query else rows
 
-    def rows_as_json(self, request: Request, rows: Sequence[Delivery]) -> list[dict[str, Any]]:
+    def rows_as_json(self, request: Request, rows: Sequence[Delivery]) -> list[DeliveryShape]:
         return [delivery_as_json(delivery) for delivery in rows]
 
 

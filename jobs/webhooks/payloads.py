@@ -1,7 +1,7 @@
 """Payloads of webhooks: in the native format, or in the format of a third-party API."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ class PayloadFormat:
     body: Callable[[str, str, Job], dict[str, Any]]
 
 
-def event_body(kind: str, timestamp: str, data: dict[str, Any]) -> dict[str, Any]:
+def event_body(kind: str, timestamp: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the payload: type, timestamp, and the object as in the API."""
     return {"type": kind, "timestamp": timestamp, "data": data}
 

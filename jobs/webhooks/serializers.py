@@ -1,7 +1,7 @@
 """Endpoints and deliveries as the API accepts and returns them."""
 
 from ipaddress import ip_address
-from typing import Any
+from typing import Annotated, Literal, NotRequired, TypedDict
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -11,6 +11,7 @@ from common.clock import unix_seconds
 from common.ssrf import is_public
 from jobs.api.field_errors import field_error
 from jobs.api.fields import ChoiceField, HttpUrlField, ShortListField, StrictBooleanField, StrictSerializer, TextField
+from jobs.api.shapes import Text, serializer_of
 from jobs.webhooks.models import FINISHED_KINDS, Delivery, DeliveryAttempt, DisabledReason, Endpoint, EventKind
 
 SUBSCRIBABLE_EVENTS = [kind.value for kind in EventKind if kind != EventKind.PING]
@@ -65,47 +66,51 @@ class RotationSerializer(StrictSerializer):
     )
 
 
-class WebhookSerializer(serializers.Serializer[Any]):
+class WebhookShape(TypedDict):
     """An endpoint. `secret` is present only in the responses that create or rotate it."""
 
-    id = serializers.CharField()
-    object = serializers.ChoiceField(choices=["webhook"])
-    url = serializers.CharField()
-    description = serializers.CharField(allow_blank=True)
-    events = serializers.ListField(child=serializers.ChoiceField(choices=SUBSCRIBABLE_EVENTS))
-    enabled = serializers.BooleanField()
-    disabled_reason = serializers.ChoiceField(choices=DisabledReason.values, allow_null=True)
-    failing_since = serializers.IntegerField(allow_null=True)
-    former_secret_until = serializers.IntegerField(allow_null=True)
-    created_at = serializers.IntegerField()
-    secret = serializers.CharField(required=False)
+    id: str
+    object: Literal["webhook"]
+    url: str
+    description: Text
+    events: list[Annotated[str, {"choices": SUBSCRIBABLE_EVENTS}]]
+    enabled: bool
+    disabled_reason: Annotated[str | None, {"choices": DisabledReason.values}]
+    failing_since: int | None
+    former_secret_until: int | None
+    created_at: int
+    secret: NotRequired[str]
 
 
-class AttemptSerializer(serializers.Serializer[Any]):
-    number = serializers.IntegerField()
-    at = serializers.IntegerField()
-    seconds = serializers.FloatField()
-    status = serializers.IntegerField(allow_null=True)
-    answer = serializers.CharField(allow_blank=True, help_text="the first 1000 bytes of the response")
-    trouble = serializers.CharField(allow_null=True, help_text="why there was no usable response")
+class AttemptShape(TypedDict):
+    number: int
+    at: int
+    seconds: float
+    status: int | None
+    answer: Annotated[Text, {"help_text": "the first 1000 bytes of the response"}]
+    trouble: Annotated[str | None, {"help_text": "why there was no usable response"}]
 
 
-class DeliverySerializer(serializers.Serializer[Any]):
-    id = serializers.CharField()
-    object = serializers.ChoiceField(choices=["webhook.delivery"])
-    event_id = serializers.CharField()
-    event = serializers.ChoiceField(choices=EventKind.values)
-    video = serializers.CharField(allow_null=True)
-    state = serializers.ChoiceField(choices=Delivery.State.values)
-    tries = serializers.IntegerField()
-    created_at = serializers.IntegerField()
-    next_try_at = serializers.IntegerField(allow_null=True)
-    attempts = AttemptSerializer(many=True)
+class DeliveryShape(TypedDict):
+    id: str
+    object: Literal["webhook.delivery"]
+    event_id: str
+    event: Annotated[str, {"choices": EventKind.values}]
+    video: str | None
+    state: Annotated[str, {"choices": Delivery.State.values}]
+    tries: int
+    created_at: int
+    next_try_at: int | None
+    attempts: list[AttemptShape]
 
 
-def webhook_as_json(endpoint: Endpoint, *, with_secret: bool = False) -> dict[str, Any]:
-    """Return the endpoint as WebhookSerializer describes it."""
-    return {
+WebhookSerializer = serializer_of(WebhookShape)
+DeliverySerializer = serializer_of(DeliveryShape)
+
+
+def webhook_as_json(endpoint: Endpoint, *, with_secret: bool = False) -> WebhookShape:
+    """Return the endpoint as JSON."""
+    shape: WebhookShape = {
         "id": endpoint.public_id,
         "object": "webhook",
         "url": endpoint.url,
@@ -116,12 +121,14 @@ def webhook_as_json(endpoint: Endpoint, *, with_secret: bool = False) -> dict[st
         "failing_since": unix_seconds(endpoint.failing_since),
         "former_secret_until": unix_seconds(endpoint.former_until),
         "created_at": unix_seconds(endpoint.created_at),
-        **({"secret": endpoint.secret} if with_secret else {}),
     }
+    if with_secret:
+        shape["secret"] = endpoint.secret
+    return shape
 
 
-def delivery_as_json(delivery: Delivery) -> dict[str, Any]:
-    """Return the delivery as DeliverySerializer describes it. `job` and `attempts` should be fetched with it."""
+def delivery_as_json(delivery: Delivery) -> DeliveryShape:
+    """Return the delivery as JSON. `job` and `attempts` should be fetched with it."""
     return {
         "id": delivery.public_id,
         "object": "webhook.delivery",
@@ -136,7 +143,7 @@ def delivery_as_json(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def _attempt_as_json(attempt: DeliveryAttempt) -> dict[str, Any]:
+def _attempt_as_json(attempt: DeliveryAttempt) -> AttemptShape:
     return {
         "number": attempt.number,
         "at": unix_seconds(attempt.at),

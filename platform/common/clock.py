@@ -5,6 +5,7 @@ process come from `time.monotonic()`.
 """
 
 from datetime import UTC, datetime
+from typing import overload
 
 from django.db.models import Func
 from django.db.models.fields import DateTimeField
@@ -16,6 +17,18 @@ class DatabaseNow(Func):
     function = "clock_timestamp"
     arity = 0
     output_field = DateTimeField()
+
+
+@overload
+def unix_seconds(moment: datetime) -> int: ...
+
+
+@overload
+def unix_seconds(moment: None) -> None: ...
+
+
+@overload
+def unix_seconds(moment: datetime | None) -> int | None: ...
 
 
 def unix_seconds(moment: datetime | None) -> int | None:

@@ -31,9 +31,6 @@ class Detail:
     message: Message
     type: str
 
-    def as_json(self) -> dict[str, Any]:
-        return {"loc": list(self.loc), "msg": str(self.message), "type": self.type}
-
 
 class MutoscopeError(Exception):
     """Base of all errors that reach a client. `type` is the family, `code` the exact case.

@@ -16,6 +16,7 @@ from jobs.api.pagination import ListView, list_schema
 from jobs.api.validation import validate
 from jobs.galleries.api.serializers import (
     CollectionSerializer,
+    CollectionShape,
     EditCollectionSerializer,
     NewCollectionSerializer,
     collection_as_json,
@@ -45,7 +46,7 @@ class CollectionsView(ListView[Collection]):
     def get_rows(self, request: Request, query: dict[str, Any], **url: str) -> QuerySet[Collection]:
         return Collection.objects.for_team(principal_of(request).team)
 
-    def rows_as_json(self, request: Request, rows: Sequence[Collection]) -> list[dict[str, Any]]:
+    def rows_as_json(self, request: Request, rows: Sequence[Collection]) -> list[CollectionShape]:
         return [collection_as_json(row) for row in rows]
 
     @extend_schema(

@@ -20,6 +20,7 @@ from jobs.api.validation import validate
 from jobs.galleries.api.serializers import (
     EditPublicationSerializer,
     PublicationSerializer,
+    PublicationShape,
     PublishSerializer,
     publication_as_json,
 )
@@ -70,7 +71,7 @@ class GalleryView(ListView[Publication]):
             team=principal.team, filters=filters, viewer=principal.user, after=after, limit=limit
         )
 
-    def rows_as_json(self, request: Request, rows: Sequence[Publication]) -> list[dict[str, Any]]:
+    def rows_as_json(self, request: Request, rows: Sequence[Publication]) -> list[PublicationShape]:
         return [publication_as_json(publication, request) for publication in rows]
 
     @extend_schema(

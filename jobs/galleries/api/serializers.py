@@ -1,6 +1,6 @@
 """Request and response bodies of the gallery's API. Requests are validated strictly."""
 
-from typing import Any
+from typing import Annotated, Literal, TypedDict
 
 from django.urls import reverse
 from rest_framework import serializers
@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from common.clock import unix_seconds
 from common.ids import public_id
 from jobs.api.fields import IdField, ShortListField, StrictBooleanField, StrictSerializer, TextField
+from jobs.api.shapes import Text, Url, serializer_of
 from jobs.galleries.models import MAX_CAPTION_LENGTH, MAX_TAG_LENGTH, MAX_TAGS, Collection, Publication, ShareLink
 
 MAX_PASSWORD_LENGTH = 128
@@ -47,55 +48,60 @@ class NewShareLinkSerializer(StrictSerializer):
     password = TextField(min_length=4, max_length=MAX_PASSWORD_LENGTH, required=False, trim_whitespace=False)
 
 
-class PublicationUrlsSerializer(serializers.Serializer[Any]):
-    self = serializers.URLField()
-    content = serializers.URLField()
-    page = serializers.URLField()
+class PublicationUrlsShape(TypedDict):
+    self: Url
+    content: Url
+    page: Url
 
 
-class PublicationSerializer(serializers.Serializer[Any]):
+class PublicationShape(TypedDict):
     """A video in the team's gallery. Times are whole seconds since 1970."""
 
-    id = serializers.CharField()
-    object = serializers.ChoiceField(choices=["publication"])
-    video = serializers.CharField()
-    caption = serializers.CharField(allow_blank=True)
-    tags = serializers.ListField(child=serializers.CharField())
-    public = serializers.BooleanField()
-    favourite = serializers.BooleanField()
-    prompt = serializers.CharField()
-    model = serializers.CharField()
-    size = serializers.CharField()
-    seconds = serializers.CharField()
-    publisher = serializers.CharField(allow_null=True)
-    published_at = serializers.IntegerField()
-    urls = PublicationUrlsSerializer()
+    id: str
+    object: Literal["publication"]
+    video: str
+    caption: Text
+    tags: list[str]
+    public: bool
+    favourite: bool
+    prompt: str
+    model: str
+    size: str
+    seconds: str
+    publisher: str | None
+    published_at: int
+    urls: PublicationUrlsShape
 
 
-class CollectionSerializer(serializers.Serializer[Any]):
-    id = serializers.CharField()
-    object = serializers.ChoiceField(choices=["collection"])
-    name = serializers.CharField()
-    description = serializers.CharField(allow_blank=True)
-    order = serializers.IntegerField()
-    created_at = serializers.IntegerField()
+class CollectionShape(TypedDict):
+    id: str
+    object: Literal["collection"]
+    name: str
+    description: Text
+    order: int
+    created_at: int
 
 
-class ShareLinkSerializer(serializers.Serializer[Any]):
-    id = serializers.CharField()
-    object = serializers.ChoiceField(choices=["share_link"])
-    target = serializers.CharField()
-    url = serializers.URLField()
-    state = serializers.ChoiceField(choices=["live", "expired", "revoked"])
-    has_password = serializers.BooleanField()
-    views = serializers.IntegerField()
-    creator = serializers.CharField(allow_null=True)
-    created_at = serializers.IntegerField()
-    expires_at = serializers.IntegerField(allow_null=True)
+class ShareLinkShape(TypedDict):
+    id: str
+    object: Literal["share_link"]
+    target: str
+    url: Url
+    state: Annotated[str, {"choices": ["live", "expired", "revoked"]}]
+    has_password: bool
+    views: int
+    creator: str | None
+    created_at: int
+    expires_at: int | None
 
 
-def publication_as_json(publication: Publication, request: Request) -> dict[str, Any]:
-    """Return the body of a PublicationSerializer. The row must come from `with_favourites_of` the caller."""
+PublicationSerializer = serializer_of(PublicationShape)
+CollectionSerializer = serializer_of(CollectionShape)
+ShareLinkSerializer = serializer_of(ShareLinkShape)
+
+
+def publication_as_json(publication: Publication, request: Request) -> PublicationShape:
+    """Return the publication as JSON. The row must come from `with_favourites_of` the caller."""
     job, identifier = publication.job, publication.public_id
     return {
         "id": identifier,
@@ -119,7 +125,7 @@ def publication_as_json(publication: Publication, request: Request) -> dict[str,
     }
 
 
-def collection_as_json(collection: Collection) -> dict[str, Any]:
+def collection_as_json(collection: Collection) -> CollectionShape:
     return {
         "id": collection.public_id,
         "object": "collection",
@@ -130,7 +136,7 @@ def collection_as_json(collection: Collection) -> dict[str, Any]:
     }
 
 
-def link_as_json(link: ShareLink, request: Request) -> dict[str, Any]:
+def link_as_json(link: ShareLink, request: Request) -> ShareLinkShape:
     target = public_id("vid", link.job_id) if link.job_id else public_id("col", link.collection_id)  # type: ignore[arg-type]
     return {
         "id": link.public_id,

@@ -20,6 +20,7 @@ from jobs.api.validation import validate
 from jobs.galleries.api.serializers import (
     NewShareLinkSerializer,
     ShareLinkSerializer,
+    ShareLinkShape,
     link_as_json,
 )
 from jobs.galleries.models import Collection, ShareLink
@@ -53,7 +54,7 @@ class ShareLinksView(ListView[ShareLink]):
         target = find_target(principal, query["target"])
         return rows.filter(collection=target) if isinstance(target, Collection) else rows.filter(job=target)
 
-    def rows_as_json(self, request: Request, rows: Sequence[ShareLink]) -> list[dict[str, Any]]:
+    def rows_as_json(self, request: Request, rows: Sequence[ShareLink]) -> list[ShareLinkShape]:
         return [link_as_json(link, request) for link in rows]
 
     @extend_schema(

@@ -22,7 +22,7 @@ from jobs.galleries.search import PublicationFilter, list_publications
 from jobs.galleries.services.curation import may_curate
 from jobs.galleries.services.sharing import may_share
 
-_PAGE_SIZE = 24
+PAGE_SIZE = 24
 _MAX_SEARCH_LENGTH = 200
 
 
@@ -70,7 +70,7 @@ def publication_page(
     """Return the page of publications that the query parameter `after` asks for."""
     paginator: KeysetPaginator[Publication] = KeysetPaginator(
         lambda after, limit: list_publications(team=team, filters=filters, viewer=viewer, after=after, limit=limit),
-        _PAGE_SIZE,
+        PAGE_SIZE,
         prefix="pub",
     )
     return paginator.get_page(request.GET.get("after"))

@@ -6,7 +6,7 @@ URL of the video's status.
 
 import base64
 import re
-from typing import Any
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -26,6 +26,7 @@ from common.ratelimit import Limit
 from jobs.api.async_views import AsyncAPIView
 from jobs.api.authentication import principal_of
 from jobs.api.errors import (
+    LegacyErrorShape,
     as_mutoscope_error,
     error_headers,
     legacy_error_envelope,
@@ -33,6 +34,7 @@ from jobs.api.errors import (
     with_supported_media_types,
 )
 from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS
+from jobs.api.shapes import Url, serializer_of
 from jobs.api.throttling import throttle
 from jobs.api.validation import CANCEL_AFTER_PARAMETER, parse_cancel_after, validate
 from jobs.models import Job
@@ -49,26 +51,19 @@ _PREFER_WAIT = re.compile(r"\bwait=(\d{1,4})\b")
 _RETRY_AFTER_SECONDS = 5
 
 
-class GenerateResultSerializer(serializers.Serializer[Any]):
-    task_id = serializers.CharField(allow_null=True)
-    status = serializers.ChoiceField(choices=["success", "pending", "failed"])
-    video_base64 = serializers.CharField(required=False, allow_null=True)
-    download_url = serializers.URLField(required=False)
-    inference_time_s = serializers.FloatField(required=False)
-    parameters = serializers.DictField(required=False)
+class GenerateResultShape(TypedDict):
+    task_id: str | None
+    status: Annotated[str, {"choices": ["success", "pending", "failed"]}]
+    video_base64: NotRequired[str | None]
+    download_url: NotRequired[Url]
+    inference_time_s: NotRequired[float]
+    parameters: NotRequired[Annotated[dict[str, Any], {"field": serializers.DictField}]]
 
 
-class PendingSerializer(serializers.Serializer[Any]):
-    task_id = serializers.CharField()
-    status = serializers.ChoiceField(choices=["pending"])
-    status_url = serializers.URLField()
-
-
-class LegacyErrorSerializer(serializers.Serializer[Any]):
-    task_id = serializers.CharField(allow_null=True)
-    status = serializers.ChoiceField(choices=["failed"])
-    error = serializers.CharField()
-    code = serializers.CharField()
+class PendingShape(TypedDict):
+    task_id: str
+    status: Literal["pending"]
+    status_url: Url
 
 
 _SCHEMA: dict[str, Any] = {
@@ -76,10 +71,10 @@ _SCHEMA: dict[str, Any] = {
     "description": "Waits up to 85 seconds. If the video takes longer, the response is 202 with the URL of its status.",
     "request": {"application/json": VideoRequestSerializer, "multipart/form-data": VideoRequestSerializer},
     "responses": {
-        200: GenerateResultSerializer,
-        202: PendingSerializer,
-        "4XX": OpenApiResponse(LegacyErrorSerializer),
-        "5XX": OpenApiResponse(LegacyErrorSerializer),
+        200: serializer_of(GenerateResultShape),
+        202: serializer_of(PendingShape),
+        "4XX": OpenApiResponse(serializer_of(LegacyErrorShape)),
+        "5XX": OpenApiResponse(serializer_of(LegacyErrorShape)),
     },
     "parameters": [
         CANCEL_AFTER_PARAMETER,
@@ -161,7 +156,7 @@ def _build_response(request: Request, job: Job) -> Response:
         return Response(_success_body(http, job))
     if not job.is_finished:
         status_url = http.build_absolute_uri(reverse("api:video", args=[job.public_id]))
-        pending = {"task_id": job.public_id, "status": "pending", "status_url": status_url}
+        pending: PendingShape = {"task_id": job.public_id, "status": "pending", "status_url": status_url}
         return Response(pending, status=202, headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
     error = _failure_error(job)
     return Response(legacy_error_envelope(error, task_id=job.public_id), status=legacy_status(error))
@@ -176,7 +171,7 @@ def _failure_error(job: Job) -> MutoscopeError:
     return MutoscopeError(job.error or Message(""), code=job.error_code)
 
 
-def _success_body(http: HttpRequest, job: Job) -> dict[str, Any]:
+def _success_body(http: HttpRequest, job: Job) -> GenerateResultShape:
     inline = (job.result_bytes or 0) <= settings.MAX_INLINE_VIDEO_BYTES
     return {
         "task_id": job.public_id,

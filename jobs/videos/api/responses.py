@@ -1,12 +1,10 @@
 """The response with the current state of a video."""
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 
 from jobs.api.conditional import json_with_etag
 from jobs.models import Job
-from jobs.videos.api.serializers import video_as_json
+from jobs.videos.api.serializers import VideoShape, video_as_json
 
 _POLL_INTERVAL_RANGE_SECONDS, _POLLS_PER_WAIT = (0.5, 5.0), 20
 
@@ -17,7 +15,7 @@ def video_response(request: HttpRequest, job: Job) -> HttpResponse:
     return json_with_etag(request, body, _poll_after_header(body))
 
 
-def _poll_after_header(body: dict[str, Any]) -> dict[str, str]:
+def _poll_after_header(body: VideoShape) -> dict[str, str]:
     """Return the polling interval for OpenAI's SDK, which uses that of the first response until the end."""
     if body["queue"] is None:
         return {}

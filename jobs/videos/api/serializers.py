@@ -1,89 +1,92 @@
 """The representation of a video in the API."""
 
 from functools import cache
-from typing import Any
+from typing import Annotated, Literal, TypedDict
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
-from rest_framework import serializers
 from rest_framework.request import Request
 
 from common.clock import unix_seconds
+from jobs.api.shapes import Text, Url, serializer_of
 from jobs.models import Job, Priority
 from jobs.queue.eta import QueueEstimate, estimate_wait
 from jobs.states import State
 
+Status = Annotated[str, {"choices": State.values}]
+Percent = Annotated[int, {"min_value": 0, "max_value": 100}]
 _URL_NAMES = {"self": "video", "content": "video-content", "cancel": "video-cancel", "events": "video-events"}
 
 
-class QueueSerializer(serializers.Serializer[Any]):
-    position = serializers.IntegerField()
-    eta_seconds = serializers.FloatField(allow_null=True)
-    wait_reason = serializers.ChoiceField(
-        choices=["capacity", "team_concurrency", "gpu_memory", "model_loading"], allow_null=True
-    )
+class QueueShape(TypedDict):
+    position: int
+    eta_seconds: float | None
+    wait_reason: Annotated[str | None, {"choices": ["capacity", "team_concurrency", "gpu_memory", "model_loading"]}]
 
 
-class UsageSerializer(serializers.Serializer[Any]):
-    credits_reserved = serializers.IntegerField()
-    credits_charged = serializers.IntegerField(allow_null=True)
-    gpu_seconds = serializers.FloatField(allow_null=True)
+class UsageShape(TypedDict):
+    credits_reserved: int
+    credits_charged: int | None
+    gpu_seconds: float | None
 
 
-class JobErrorSerializer(serializers.Serializer[Any]):
-    code = serializers.CharField()
-    message = serializers.CharField()
+class JobErrorShape(TypedDict):
+    code: str
+    message: str
 
 
-class UrlsSerializer(serializers.Serializer[Any]):
-    self = serializers.URLField()
-    content = serializers.URLField()
-    cancel = serializers.URLField()
-    events = serializers.URLField()
+class UrlsShape(TypedDict):
+    self: Url
+    content: Url
+    cancel: Url
+    events: Url
 
 
-class VideoSerializer(serializers.Serializer[Any]):
+class VideoShape(TypedDict):
     """A video and its state. Times are whole seconds since 1970."""
 
-    id = serializers.CharField()
-    object = serializers.ChoiceField(choices=["video"])
-    status = serializers.ChoiceField(choices=State.values)
-    progress = serializers.IntegerField(min_value=0, max_value=100)
-    model = serializers.CharField()
-    prompt = serializers.CharField()
-    negative_prompt = serializers.CharField(allow_blank=True)
-    preset = serializers.CharField(allow_null=True)
-    size = serializers.CharField()
-    seconds = serializers.CharField()
-    resolution = serializers.CharField()
-    num_frames = serializers.IntegerField()
-    fps = serializers.IntegerField()
-    steps = serializers.IntegerField()
-    guidance_scale = serializers.FloatField()
-    seed = serializers.IntegerField()
-    output_format = serializers.ChoiceField(choices=["mp4", "gif"])
-    priority = serializers.ChoiceField(choices=[name.label for name in Priority])
-    created_at = serializers.IntegerField()
-    started_at = serializers.IntegerField(allow_null=True)
-    completed_at = serializers.IntegerField(allow_null=True)
-    expires_at = serializers.IntegerField(allow_null=True)
-    queue = QueueSerializer(allow_null=True)
-    usage = UsageSerializer()
-    attempt = serializers.IntegerField()
-    error = JobErrorSerializer(allow_null=True)
-    warnings = serializers.ListField(child=serializers.CharField())
-    metadata = serializers.DictField(child=serializers.CharField())
-    urls = UrlsSerializer()
+    id: str
+    object: Literal["video"]
+    status: Status
+    progress: Percent
+    model: str
+    prompt: str
+    negative_prompt: Text
+    preset: str | None
+    size: str
+    seconds: str
+    resolution: str
+    num_frames: int
+    fps: int
+    steps: int
+    guidance_scale: float
+    seed: int
+    output_format: Annotated[str, {"choices": ["mp4", "gif"]}]
+    priority: Annotated[str, {"choices": [name.label for name in Priority]}]
+    created_at: int
+    started_at: int | None
+    completed_at: int | None
+    expires_at: int | None
+    queue: QueueShape | None
+    usage: UsageShape
+    attempt: int
+    error: JobErrorShape | None
+    warnings: list[str]
+    metadata: dict[str, str]
+    urls: UrlsShape
 
 
-def video_as_json(job: Job, request: Request | HttpRequest, *, with_queue: bool = True) -> dict[str, Any]:
-    """Return the fields of VideoSerializer. In lists `queue` is null, since it would cost queries for each video."""
+VideoSerializer = serializer_of(VideoShape)
+
+
+def video_as_json(job: Job, request: Request | HttpRequest, *, with_queue: bool = True) -> VideoShape:
+    """Return the video as JSON. In lists `queue` is null, since it would cost queries for each video."""
     queue_estimate = estimate_wait(job) if with_queue and not job.is_finished else None
     return _as_json(job, queue_estimate, f"{request.scheme}://{request.get_host()}")
 
 
-def video_for_webhook(job: Job) -> dict[str, Any]:
+def video_for_webhook(job: Job) -> VideoShape:
     """Return the same for a webhook. There is no request, so its URLs start with SITE_URL."""
     return _as_json(job, None, settings.SITE_URL)
 
@@ -94,7 +97,7 @@ def _url_path_templates() -> dict[str, str]:
     return {name: reverse(f"api:{route}", args=["_id_"]).replace("_id_", "{}") for name, route in _URL_NAMES.items()}
 
 
-def _as_json(job: Job, queue_estimate: QueueEstimate | None, base_url: str) -> dict[str, Any]:
+def _as_json(job: Job, queue_estimate: QueueEstimate | None, base_url: str) -> VideoShape:
     identifier = job.public_id
     return {
         "id": identifier,
@@ -129,11 +132,21 @@ def _as_json(job: Job, queue_estimate: QueueEstimate | None, base_url: str) -> d
         "error": {"code": job.error_code, "message": str(job.error)} if job.error else None,
         "warnings": [str(warning) for warning in job.warning_messages],
         "metadata": job.metadata,
-        "urls": {name: f"{base_url}{path.format(identifier)}" for name, path in _url_path_templates().items()},
+        "urls": _urls(base_url, identifier),
     }
 
 
-def _queue(queue_estimate: QueueEstimate | None) -> dict[str, Any] | None:
+def _urls(base_url: str, identifier: str) -> UrlsShape:
+    paths = _url_path_templates()
+    return {
+        "self": base_url + paths["self"].format(identifier),
+        "content": base_url + paths["content"].format(identifier),
+        "cancel": base_url + paths["cancel"].format(identifier),
+        "events": base_url + paths["events"].format(identifier),
+    }
+
+
+def _queue(queue_estimate: QueueEstimate | None) -> QueueShape | None:
     if queue_estimate is None:
         return None
     return {

@@ -24,7 +24,7 @@ from jobs.models import Job
 from jobs.queue.cancel import cancel_job, delete_job
 from jobs.states import State
 from jobs.videos.api.responses import video_response
-from jobs.videos.api.serializers import VideoSerializer, video_as_json
+from jobs.videos.api.serializers import VideoSerializer, VideoShape, video_as_json
 from jobs.videos.idempotency import build_idempotency_key
 from jobs.videos.polling import wait_until_changed
 from jobs.videos.search import VideoFilter, list_videos
@@ -102,7 +102,7 @@ class VideosView(ListView[Job]):
             newest_first=query["order"] == "desc",
         )
 
-    def rows_as_json(self, request: Request, rows: Sequence[Job]) -> list[dict[str, Any]]:
+    def rows_as_json(self, request: Request, rows: Sequence[Job]) -> list[VideoShape]:
         return [video_as_json(job, request, with_queue=False) for job in rows]
 
 
