@@ -45,7 +45,7 @@ def _field_of(annotation: Any) -> Any:
     if origin is list and is_typeddict(arguments[0]):
         return serializer_of(arguments[0])(many=True, **options)
     if origin in {list, dict}:
-        container = serializers.ListField if origin is list else serializers.DictField
+        container: Any = serializers.ListField if origin is list else serializers.DictField
         return container(child=_field_of(arguments[-1]), **options)
     return _FIELDS[kind](**options)
 

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.django_db
 
 
 def pages_of(paginator: KeysetPaginator[Any]) -> list[list[Any]]:
-    pages, after = [], ""
+    pages: list[list[Any]] = []
+    after = ""
     while len(pages) < 20:
         page = paginator.get_page(after)
         pages.append([row.pk for row in page.rows])

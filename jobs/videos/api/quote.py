@@ -67,7 +67,10 @@ class QuoteView(APIView):
             "position": result.queue_estimate.position,
             "peak_memory_mb": result.price.vram_mb,
             "fits": result.fits,
-            "suggestions": result.suggestions,
+            "suggestions": [
+                {"resolution": suggestion["resolution"], "num_frames": suggestion["num_frames"]}
+                for suggestion in result.suggestions
+            ],
             "warnings": [str(warning) for warning in video_request.warnings],
         }
         return Response(body)

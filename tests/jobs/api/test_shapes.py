@@ -45,7 +45,7 @@ class LargerShape(InnerShape):
     size: int
 
 
-FIELDS = serializer_of(EveryShape)().fields
+FIELDS: dict[str, Any] = dict(serializer_of(EveryShape)().fields)
 
 
 @pytest.mark.parametrize(
