@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit.triggers import AuditTrigger
 from accounts.roles import Role, Scope
 
 Owned_co = TypeVar("Owned_co", bound=models.Model, covariant=True)
@@ -50,6 +51,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name = _("person")
         verbose_name_plural = _("people")
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique_ignoring_case")]
+        triggers = [AuditTrigger(ignored="last_login", hidden="password")]
 
     def __str__(self) -> str:
         return self.email
@@ -81,6 +83,7 @@ class Team(models.Model):
     class Meta:
         verbose_name = _("team")
         verbose_name_plural = _("teams")
+        triggers = [AuditTrigger()]
 
     def __str__(self) -> str:
         return self.name
@@ -111,6 +114,7 @@ class Membership(models.Model):
             models.UniqueConstraint(fields=["team", "user"], name="membership_once"),
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role_known"),
         ]
+        triggers = [AuditTrigger()]
 
     def __str__(self) -> str:
         return f"{self.user} in {self.team}: {self.role}"
@@ -148,6 +152,7 @@ class Invitation(models.Model):
             ),
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="invitation_role_known"),
         ]
+        triggers = [AuditTrigger(hidden="secret_sha256")]
 
     def __str__(self) -> str:
         return f"{self.email} to {self.team} as {self.role}"
@@ -188,6 +193,7 @@ class ApiKey(models.Model):
     class Meta:
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
+        triggers = [AuditTrigger(ignored="last_used_at last_used_ip", hidden="secret_sha256")]
 
     def __str__(self) -> str:
         return f"{self.name} (mts_{self.prefix}_…)"

@@ -1,6 +1,5 @@
 from django.apps import AppConfig
 from django.conf import settings
-from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 from common.tasks.registry import Task, register
@@ -16,7 +15,5 @@ class AuditConfig(AppConfig):
     def ready(self) -> None:
         from accounts.audit import receivers  # noqa: F401, PLC0415 (connects its receivers; models load first)
         from accounts.audit.services import purge  # noqa: PLC0415
-        from accounts.audit.triggers import sync_triggers  # noqa: PLC0415
 
-        post_migrate.connect(sync_triggers, sender=self)
         register(Task("purge_audit_log", "files", purge, settings.LEDGER_CHECK_INTERVAL_SECONDS))

@@ -1,15 +1,21 @@
 """The audit log: one row for each change of a security-relevant table, and for other security-relevant events.
 
 Triggers (`accounts.audit.triggers`) write the changes, so that `.update()`, bulk writes and plain SQL are included.
+Each audited model declares its own; the proxies at the end declare those of models of other packages.
 """
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import pgtrigger
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from django.contrib.auth.models import Group
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit.triggers import AuditTrigger
 from accounts.models import ApiKey, Team, User
 
 # Stored instead of the content of a secret column.
@@ -106,3 +112,38 @@ class AuditEntry(models.Model):
             Difference(column, None, None, secret=True) if pair == CHANGED else Difference(column, *pair)
             for column, pair in sorted(self.changes.items())
         ]
+
+
+class _ProxyMeta:
+    proxy = True
+    default_permissions = ()
+
+
+class AuditedEmailAddress(EmailAddress):  # type: ignore[misc]
+    class Meta(_ProxyMeta):
+        triggers = [AuditTrigger()]
+
+
+class AuditedAuthenticator(Authenticator):  # type: ignore[misc]
+    class Meta(_ProxyMeta):
+        triggers = [AuditTrigger(ignored="last_used_at", hidden="data")]
+
+
+class AuditedSocialAccount(SocialAccount):  # type: ignore[misc]
+    class Meta(_ProxyMeta):
+        triggers = [AuditTrigger(ignored="last_login", hidden="extra_data")]
+
+
+class AuditedGroup(Group):
+    class Meta(_ProxyMeta):
+        triggers = [AuditTrigger()]
+
+
+class AuditedGroupPermission(Group.permissions.through):  # type: ignore[name-defined,misc]
+    class Meta(_ProxyMeta):
+        triggers = [AuditTrigger()]
+
+
+class AuditedUserGroup(User.groups.through):  # type: ignore[name-defined,misc]
+    class Meta(_ProxyMeta):
+        triggers = [AuditTrigger()]

@@ -1,109 +1,80 @@
-"""The audited models and their triggers; `migrate` synchronizes the database with this declaration."""
+"""The trigger that records changes of a model. `Meta.triggers` of every audited model has one.
 
-import hashlib
+Models of other packages have theirs in a proxy (`accounts.audit.models`). This module imports no models, so that every
+`models` module can import it.
+"""
+
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import Any
 
-from django.apps import apps
-from django.db import connections, models, transaction
-from psycopg import sql
+import pgtrigger
+from django.db import migrations, models
 
-from accounts.models import Team
-from accounts.tenancy.policies import team_column
-
-
-@dataclass(frozen=True)
-class AuditOptions:
-    """Columns of a model whose changes are not recorded, and columns whose content is never stored."""
-
-    ignored: frozenset[str] = field(default_factory=frozenset)
-    hidden: frozenset[str] = field(default_factory=frozenset)
-
-
-def _audit_options(*, ignored: str = "", hidden: str = "") -> AuditOptions:
-    return AuditOptions(frozenset(ignored.split()), frozenset(hidden.split()))
-
-
-AUDITED_MODELS = {
-    "accounts.User": _audit_options(ignored="last_login", hidden="password"),
-    "accounts.Team": _audit_options(),
-    "accounts.Membership": _audit_options(),
-    "accounts.Invitation": _audit_options(hidden="secret_sha256"),
-    "accounts.ApiKey": _audit_options(ignored="last_used_at last_used_ip", hidden="secret_sha256"),
-    "quota.Plan": _audit_options(),
-    "quota.PlanOverride": _audit_options(),
-    "quota.Wallet": _audit_options(ignored="balance reserved stored_bytes"),  # recorded by ledger and usage
-    "webhooks.Endpoint": _audit_options(ignored="failing_since", hidden="secret former_secret"),
-    "galleries.ShareLink": _audit_options(ignored="view_count", hidden="token password"),
-    "galleries.Publication": _audit_options(ignored="search_text"),
-    "galleries.Collection": _audit_options(),
-    "galleries.PublicPage": _audit_options(),
-    "account.EmailAddress": _audit_options(),
-    "accounts.User_groups": _audit_options(),
-    "auth.Group": _audit_options(),
-    "auth.Group_permissions": _audit_options(),
-    "desk.Announcement": _audit_options(),
-    # Heartbeats every few seconds are not recorded; a drain request is.
-    "jobs.Worker": _audit_options(
-        ignored="state last_error last_error_params device device_name vram_total_mb vram_free_mb jobs_done "
-        "seconds_per_credit last_heartbeat_at"
-    ),
-    "mfa.Authenticator": _audit_options(ignored="last_used_at", hidden="data"),
-    "socialaccount.SocialAccount": _audit_options(ignored="last_login", hidden="extra_data"),
-}
 # A column whose name matches must be listed as hidden.
 SECRET_COLUMN_PATTERN = re.compile(r"password|secret|token|sha256|hash", re.IGNORECASE)
 
-_EXISTING_TRIGGERS = """
-SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-WHERE c.relnamespace = current_schema()::regnamespace AND t.tgname LIKE 'audit_watch_%'
-"""
+
+class AuditTrigger(pgtrigger.Trigger):  # type: ignore[misc]
+    """Writes a row of the audit log for each inserted, changed or deleted row.
+
+    ignored: columns whose changes are not recorded. hidden: columns whose content is never stored.
+    """
+
+    when = pgtrigger.After
+    operation = pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete
+    # Never called: all audit triggers execute one function, which the migration `audit.0002` creates.
+    func = "RETURN NULL;"
+
+    def __init__(self, *, ignored: str = "", hidden: str = "") -> None:
+        super().__init__(name="audit")
+        self.ignored, self.hidden = frozenset(ignored.split()), frozenset(hidden.split())
+
+    def render_execute(self, model: Any) -> str:
+        """Return the call. Arguments: model, columns of its primary key and its team, ignored and hidden columns."""
+        options = model._meta.concrete_model._meta
+        lists = (",".join(sorted(names)) for names in (self.ignored, self.hidden))
+        arguments = (options.label, options.pk.column, _team_column(options), *lists)
+        quoted = ", ".join(f"'{argument}'" for argument in arguments)
+        return f"mutoscope_audit({quoted})"
 
 
-@dataclass(frozen=True)
-class Trigger:
-    """The trigger of a table. Its name has a digest of its arguments, so that a changed declaration replaces it."""
-
-    table: str
-    arguments: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return f"audit_watch_{hashlib.sha256(repr(self.arguments).encode()).hexdigest()[:12]}"
+def audit_triggers() -> dict[str, AuditTrigger]:
+    """Return the trigger of each audited model, by the label that its entries have."""
+    return {
+        model._meta.concrete_model._meta.label: trigger
+        for model, trigger in pgtrigger.registered()
+        if isinstance(trigger, AuditTrigger)
+    }
 
 
-def triggers() -> Iterator[Trigger]:
-    """Yield the triggers. Arguments: model, columns of its primary key and its team, ignored and hidden columns."""
-    for label, options in AUDITED_MODELS.items():
-        model = apps.get_model(label)
-        columns = (_key_column(model), "id" if model is Team else team_column(model) or "")
-        lists = (",".join(sorted(names)) for names in (options.ignored, options.hidden))
-        yield Trigger(model._meta.db_table, (label, *columns, *lists))
+def drop_former_triggers(*tables: str) -> migrations.RunSQL:
+    """Drop the triggers that earlier releases created without pgtrigger.
+
+    For the migration that adds the new ones: it locks the tables until it is committed, so that every change is
+    recorded, by the former trigger or by the new one.
+    """
+    names = ", ".join(f"'{table}'" for table in tables)
+    sql = f"""
+DO $$
+DECLARE former record;
+BEGIN
+    FOR former IN
+        SELECT t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE c.relnamespace = current_schema()::regnamespace
+            AND t.tgname LIKE 'audit_watch_%' AND c.relname IN ({names})
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %I', former.tgname, former.relname);
+    END LOOP;
+END $$
+"""  # noqa: S608 (the names are literals of the migrations)
+    return migrations.RunSQL(sql, migrations.RunSQL.noop)
 
 
-def _key_column(model: type[models.Model]) -> str:
-    return model._meta.pk.column
-
-
-def sync_triggers(using: str, **_: object) -> None:
-    """Receive `post_migrate` and synchronize the triggers. Changes nothing if they are up to date."""
-    with connections[using].cursor() as cursor:
-        cursor.execute(_EXISTING_TRIGGERS.replace("%", "%%"), [])
-        existing: set[tuple[str, str]] = set(cursor.fetchall())
-        declared = {(trigger.table, trigger.name): trigger for trigger in triggers()}
-        with transaction.atomic(using=using):
-            for table, name in sorted(existing - declared.keys()):
-                cursor.execute(sql.SQL("DROP TRIGGER {} ON {}").format(sql.Identifier(name), sql.Identifier(table)))
-            for key in sorted(declared.keys() - existing):
-                cursor.execute(_create_trigger(declared[key]))
-
-
-def _create_trigger(trigger: Trigger) -> sql.Composed:
-    return sql.SQL(
-        "CREATE TRIGGER {} AFTER INSERT OR UPDATE OR DELETE ON {} FOR EACH ROW EXECUTE FUNCTION mutoscope_audit({})"
-    ).format(
-        sql.Identifier(trigger.name),
-        sql.Identifier(trigger.table),
-        sql.SQL(", ").join(map(sql.Literal, trigger.arguments)),
-    )
+def _team_column(options: Any) -> str:
+    """Return the column with the team of a row; "" for a model without a team."""
+    if options.label == "accounts.Team":
+        return "id"
+    for field in options.concrete_fields:
+        if field.name == "team" and isinstance(field, models.ForeignKey):
+            return str(field.column)
+    return ""

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit.triggers import AuditTrigger
 from accounts.models import ApiKey, Team, TeamOwnedQuerySet, User
 
 
@@ -63,6 +64,7 @@ class Plan(Limits):
         verbose_name = _("plan")
         verbose_name_plural = _("plans")
         constraints = [models.CheckConstraint(condition=Q(weight__gte=1), name="plan_weight_at_least_one")]
+        triggers = [AuditTrigger()]
 
     def __str__(self) -> str:
         return self.name
@@ -84,6 +86,7 @@ class PlanOverride(Limits):
                 condition=Q(weight=None) | Q(weight__gte=1), name="plan_override_weight_at_least_one"
             )
         ]
+        triggers = [AuditTrigger()]
 
     def __str__(self) -> str:
         return f"override for {self.team}"
@@ -108,6 +111,7 @@ class Wallet(models.Model):
             models.CheckConstraint(condition=Q(balance__gte=0), name="wallet_balance_not_negative"),
             models.CheckConstraint(condition=Q(reserved__gte=0), name="wallet_reserved_not_negative"),
         ]
+        triggers = [AuditTrigger(ignored="balance reserved stored_bytes")]  # recorded by ledger and usage
 
     def __str__(self) -> str:
         return f"{self.team}: {self.balance} free, {self.reserved} reserved"

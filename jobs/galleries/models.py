@@ -16,6 +16,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit.triggers import AuditTrigger
 from accounts.models import Team, TeamOwnedQuerySet, User
 from common.ids import new_id, public_id
 from jobs.models import Job
@@ -72,6 +73,7 @@ class Publication(models.Model):
             GinIndex(fields=["tags"], name="gallery_by_tag"),
             GinIndex(OpClass(F("search_text"), name="gin_trgm_ops"), name="gallery_by_words"),
         ]
+        triggers = [AuditTrigger(ignored="search_text")]
 
     def __str__(self) -> str:
         return self.public_id
@@ -105,6 +107,7 @@ class Collection(models.Model):
     class Meta:
         ordering = ["position", "id"]
         constraints = [models.UniqueConstraint("team", Lower("name"), name="collection_name_once_per_team")]
+        triggers = [AuditTrigger()]
 
     def __str__(self) -> str:
         return self.name
@@ -193,6 +196,7 @@ class ShareLink(models.Model):
                 name="share_link_to_one_thing",
             )
         ]
+        triggers = [AuditTrigger(ignored="view_count", hidden="token password")]
 
     def __str__(self) -> str:
         return self.public_id
@@ -219,6 +223,9 @@ class PublicPage(models.Model):
     is_on = models.BooleanField(_("enabled"), default=False)
 
     objects: ClassVar[models.Manager["PublicPage"]] = TeamOwnedQuerySet["PublicPage"].as_manager()
+
+    class Meta:
+        triggers = [AuditTrigger()]
 
     def __str__(self) -> str:
         return self.slug

@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit.triggers import AuditTrigger
 from common.ids import new_id
 from common.messages import Message
 
@@ -45,6 +46,13 @@ class Worker(models.Model):
     class Meta:
         verbose_name = _("worker")
         verbose_name_plural = _("workers")
+        triggers = [
+            # Heartbeats every few seconds are not recorded; a drain request is.
+            AuditTrigger(
+                ignored="state last_error last_error_params device device_name vram_total_mb vram_free_mb "
+                "gpu_utilization_percent jobs_done seconds_per_credit last_heartbeat_at"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.state})"

@@ -26,7 +26,7 @@ def steps_range() -> IntegerRange:
 
 
 def model_choices() -> list[tuple[str, str]]:
-    """Return name and title of every model, whether or not this site offers it. Those of tests are left out."""
+    """Return name and title of every model except those of tests, whether or not this site offers it."""
     return [(spec.name, spec.title) for spec in MODELS.values() if not spec.test_only]
 
 

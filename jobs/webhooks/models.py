@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit.triggers import AuditTrigger
 from accounts.models import Team, TeamOwnedQuerySet, User
 from common.ids import new_id, public_id
 from common.messages import Message
@@ -81,6 +82,7 @@ class Endpoint(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["team"], condition=Q(is_per_job=True), name="webhook_one_secret_for_jobs"),
         ]
+        triggers = [AuditTrigger(ignored="failing_since", hidden="secret former_secret")]
 
     def __str__(self) -> str:
         return self.url or f"webhook URLs of jobs of {self.team}"

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit.triggers import AuditTrigger
 from accounts.models import User
 
 MAX_IMPERSONATION_DURATION = timedelta(hours=1)
@@ -47,6 +48,7 @@ class Announcement(models.Model):
                 condition=Q(level__in=("note", "warning", "outage")), name="announcement_level_known"
             ),
         ]
+        triggers = [AuditTrigger()]
 
     def __str__(self) -> str:
         return self.text

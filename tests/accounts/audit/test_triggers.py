@@ -4,27 +4,33 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import pgtrigger
 import pytest
 from django.apps import apps
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.db import Error, connection, transaction
 from django.db.models import BinaryField
 from django.test import Client
 
 from accounts.audit.models import CHANGED, AuditEntry, Difference, Verb
 from accounts.audit.services import purge, record
-from accounts.audit.triggers import AUDITED_MODELS, SECRET_COLUMN_PATTERN
+from accounts.audit.triggers import SECRET_COLUMN_PATTERN, audit_triggers, drop_former_triggers
 from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.quota.models import Plan, Wallet
 from accounts.quota.services import grant
 from accounts.roles import Role
 from accounts.teams.services import ensure_personal_team
+from common.clock import DatabaseNow
+from jobs.models import Worker
 from tests.support.people import PASSWORD, make_user
+from tests.support.workers import wait_until
 
 
 @pytest.fixture
@@ -94,14 +100,167 @@ def test_no_secret_is_in_the_log(team: Team, owner: User) -> None:
     assert entry.differences == [Difference("password", None, None, secret=True)]
 
 
+AUDITED_MODELS = [
+    "account.EmailAddress",
+    "accounts.ApiKey",
+    "accounts.Invitation",
+    "accounts.Membership",
+    "accounts.Team",
+    "accounts.User",
+    "accounts.User_groups",
+    "auth.Group",
+    "auth.Group_permissions",
+    "desk.Announcement",
+    "galleries.Collection",
+    "galleries.PublicPage",
+    "galleries.Publication",
+    "galleries.ShareLink",
+    "jobs.Worker",
+    "mfa.Authenticator",
+    "quota.Plan",
+    "quota.PlanOverride",
+    "quota.Wallet",
+    "socialaccount.SocialAccount",
+    "webhooks.Endpoint",
+]
+_INSTALLED = """
+SELECT c.relname, t.tgname, pg_get_triggerdef(t.oid) FROM pg_trigger t
+JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE p.proname = 'mutoscope_audit' ORDER BY 1
+"""
+
+
+def installed_triggers() -> list[tuple[str, str, str]]:
+    """Return table, name and definition of each trigger that writes the audit log."""
+    with connection.cursor() as cursor:
+        cursor.execute(_INSTALLED)
+        return cursor.fetchall()
+
+
+def test_every_security_relevant_model_declares_its_trigger() -> None:
+    assert sorted(audit_triggers()) == AUDITED_MODELS
+
+
+@pytest.mark.django_db
+def test_every_audited_table_has_one_trigger() -> None:
+    installed = installed_triggers()
+    tables = sorted(apps.get_model(label)._meta.db_table for label in AUDITED_MODELS)
+    assert [table for table, _, _ in installed] == tables
+    assert all(name.startswith("pgtrigger_audit_") for _, name, _ in installed)
+    assert all("AFTER INSERT OR DELETE OR UPDATE" in definition for _, _, definition in installed)
+
+
+@pytest.mark.django_db
+def test_the_installed_triggers_are_those_declared() -> None:
+    declared = {
+        model._meta.db_table: trigger.render_execute(model).removeprefix("mutoscope_audit")
+        for model, trigger in pgtrigger.registered()
+        if trigger.name == "audit"
+    }
+    installed = {table: definition.rpartition("mutoscope_audit")[2] for table, _, definition in installed_triggers()}
+    assert installed == declared
+    assert declared["accounts_team"] == "('accounts.Team', 'id', 'id', '', '')"
+    assert declared["quota_wallet"] == "('quota.Wallet', 'team_id', 'team_id', 'balance,reserved,stored_bytes', '')"
+    assert declared["accounts_user"] == "('accounts.User', 'id', '', 'last_login', 'password')"
+
+
+@pytest.mark.parametrize(
+    ("label", "columns"),
+    [
+        ("account.EmailAddress", {"email": "new@example.com", "verified": True, "primary": False}),
+        ("auth.Group", {"name": "Support"}),
+    ],
+)
+def test_models_of_other_packages_are_recorded_under_their_own_names(
+    label: str, columns: dict[str, Any], owner: User
+) -> None:
+    model = apps.get_model(label)
+    row = model._default_manager.create(**columns, **({"user": owner} if "email" in columns else {}))
+    model._default_manager.filter(pk=row.pk).delete()
+    verbs = AuditEntry.objects.filter(model=label, row_id=str(row.pk)).order_by("id").values_list("verb", flat=True)
+    assert list(verbs) == [Verb.INSERT, Verb.DELETE]
+
+
+def test_the_groups_of_a_person_are_recorded(owner: User) -> None:
+    group = Group.objects.create(name="Support")
+    owner.groups.add(group)
+    owner.groups.clear()
+    verbs = AuditEntry.objects.filter(model="accounts.User_groups").order_by("id").values_list("verb", flat=True)
+    assert list(verbs) == [Verb.INSERT, Verb.DELETE]
+
+
+def test_pgtrigger_cannot_turn_the_audit_log_off(team: Team) -> None:
+    before = entries(Team).count()
+    with pgtrigger.ignore("accounts.Team:audit"):
+        Team.objects.filter(pk=team.pk).update(name="unseen")
+    assert entries(Team).count() == before + 1
+
+
+def test_heartbeats_of_a_worker_are_not_recorded(db: None) -> None:
+    worker = Worker.objects.create(name="w", pool="cpu", model="camera", device="cpu", last_heartbeat_at=DatabaseNow())
+    before = AuditEntry.objects.count()
+    Worker.objects.filter(pk=worker.pk).update(
+        state="busy",
+        last_heartbeat_at=DatabaseNow(),
+        gpu_utilization_percent=97,
+        vram_free_mb=5,
+        jobs_done=3,
+        last_error="x",
+        last_error_params={"a": 1},
+    )
+    assert AuditEntry.objects.count() == before
+    Worker.objects.filter(pk=worker.pk).update(drain_requested_at=DatabaseNow())
+    assert AuditEntry.objects.count() == before + 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_while_the_triggers_are_replaced_is_recorded_once() -> None:
+    """As the migration does: the former trigger is dropped and the new one added in one transaction."""
+    team = ensure_personal_team(user=make_user("alice@example.com"))
+    [(model, trigger)] = pgtrigger.registered("accounts.Team:audit")
+    compiled = trigger.compile(model)
+    with connection.cursor() as cursor:
+        cursor.execute(compiled.uninstall_sql)
+        cursor.execute(
+            "CREATE TRIGGER audit_watch_0123456789ab AFTER INSERT OR UPDATE OR DELETE ON accounts_team FOR EACH ROW"
+            " EXECUTE FUNCTION mutoscope_audit('accounts.Team', 'id', 'id', '', '')"
+        )
+    Team.objects.filter(pk=team.pk).update(name="before")
+
+    def rename() -> None:
+        try:
+            Team.objects.filter(pk=team.pk).update(name="meanwhile")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(str(drop_former_triggers("accounts_team", "accounts_user").sql))
+            done = thread.submit(rename)
+            wait_until(_is_update_blocked)
+            assert not done.done()
+            cursor.execute(compiled.install_sql)
+        done.result(60)
+    Team.objects.filter(pk=team.pk).update(name="after")
+    names = [entry.changes["name"][1] for entry in entries(Team)]
+    assert names == ["before", "meanwhile", "after"]
+    assert [name for table, name, _ in installed_triggers() if table == "accounts_team"] == [trigger.get_pgid(model)]
+
+
+def _is_update_blocked() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE relation = 'accounts_team'::regclass AND NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
 @pytest.mark.parametrize("label", AUDITED_MODELS)
 def test_secret_columns_are_declared_as_hidden(label: str) -> None:
     columns = apps.get_model(label)._meta.concrete_fields
     hidden = {
         field.column for field in columns if SECRET_COLUMN_PATTERN.search(field.name) or isinstance(field, BinaryField)
     }
-    assert hidden <= AUDITED_MODELS[label].hidden
-    assert AUDITED_MODELS[label].hidden | AUDITED_MODELS[label].ignored <= {field.column for field in columns}
+    assert hidden <= audit_triggers()[label].hidden
+    assert audit_triggers()[label].hidden | audit_triggers()[label].ignored <= {field.column for field in columns}
 
 
 def test_changes_of_a_session_are_recorded_with_user_and_ip_address(team: Team, owner: User) -> None:
