@@ -18,7 +18,7 @@ from jobs.webhooks.models import Endpoint
 from tests.support.api_client import ApiClient
 from tests.support.people import Person
 from tests.support.videos import claim_next, complete
-from tests.support.webhook_receiver import Receiver, say
+from tests.support.webhook_receiver import Receiver, respond_with
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -128,7 +128,7 @@ def test_the_gallery(check: Check, submit: Callable[..., Job]) -> None:
 
 def test_webhooks(check: Check, endpoint: Callable[..., Endpoint], receiver: Receiver) -> None:
     webhook = endpoint().public_id
-    receiver.answer = lambda handler: say(handler, 500)
+    receiver.respond = lambda handler: respond_with(handler, 500)
     one = "/v1/webhooks/{webhook_id}"
     assert "secret" not in check("GET", one, webhook_id=webhook)
     new = check("POST", "/v1/webhooks", {"url": receiver.url}, status=201)

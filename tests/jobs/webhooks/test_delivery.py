@@ -205,7 +205,7 @@ def test_each_manager_gets_the_email_in_their_language(
     Membership.objects.filter(user=bob.user).update(role=Role.ADMIN)
     User.objects.filter(pk=bob.user.pk).update(language="zh-hans")
     endpoint()
-    receiver.answer = lambda handler: say(handler, 410)
+    receiver.respond = lambda handler: respond_with(handler, 410)
     complete(submit)
     deliver()
     emails = {message.to[0]: message for message in mail.outbox}
@@ -224,7 +224,7 @@ def test_an_unreachable_mail_server_does_not_break_the_delivery(
     Membership.objects.filter(user=bob.user).update(role=Role.ADMIN)
     settings.EMAIL_BACKEND, settings.EMAIL_PORT = "django.core.mail.backends.smtp.EmailBackend", 1
     hook = endpoint()
-    receiver.answer = lambda handler: say(handler, 410)
+    receiver.respond = lambda handler: respond_with(handler, 410)
     complete(submit)
     deliver()
     hook.refresh_from_db()
