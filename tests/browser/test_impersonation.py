@@ -48,7 +48,7 @@ def test_every_page_shows_both_names_and_how_to_stop(
         return wrong
 
     def scenario(page: Page) -> list[str]:
-        wrong = [*visit(page, "zh-hans", "停止"), *visit(page, "en", "Stop")]
+        wrong = [*visit(page, "zh-hans", "停止查看"), *visit(page, "en", "Stop")]
         page.locator(".banner").get_by_role("button", name="Stop", exact=True).click()
         page.wait_for_url("**/admin/")
         return wrong
