@@ -1,14 +1,13 @@
 """/v1/batches: many videos in one request."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
-from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -18,6 +17,7 @@ from rest_framework.views import APIView
 
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
+from common.streaming import StreamedResponse
 from jobs.api.authentication import principal_of
 from jobs.api.conditional import json_with_etag
 from jobs.api.error_schema import ERRORS
@@ -35,7 +35,7 @@ from jobs.batches.bodies import (
 from jobs.batches.intake import Intake
 from jobs.batches.models import Batch, BatchItem
 from jobs.batches.progress import ITEM_STATES, eta_seconds, filter_by_status, progress_of_batch, progress_of_batches
-from jobs.batches.results import items_for_results, stream_zip
+from jobs.batches.results import check_results, zip_chunks
 from jobs.batches.selectors import find_batch
 from jobs.batches.serializers import (
     BatchFormSerializer,
@@ -51,6 +51,7 @@ from jobs.batches.serializers import (
     item_as_json,
 )
 from jobs.batches.services import cancel_batch, create_or_resume_batch, find_by_idempotency_key
+from jobs.storage.files import translate_storage_errors
 from jobs.videos.idempotency import build_idempotency_key
 from jobs.videos.services import check_team_not_closing
 
@@ -209,19 +210,13 @@ class ResultsView(APIView):
 
 def results_response(request: HttpRequest, batch: Batch) -> HttpResponseBase:
     """Return the zip as a stream. Raise Conflict before the first video is ready."""
-    chunks = stream_zip(items_for_results(batch))
-    # Under ASGI, Django reads a synchronous iterator completely before it sends the first byte; under WSGI, an
-    # asynchronous one.
-    response = StreamingHttpResponse(_iterate_in_threads(chunks) if isinstance(request, ASGIRequest) else chunks)
-    response["Content-Type"] = "application/zip"
-    response["Content-Disposition"] = f'attachment; filename="{batch.public_id}.zip"'
-    response["Cache-Control"] = "no-store, private"
-    return response
-
-
-async def _iterate_in_threads(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-        yield chunk
+    check_results(batch)
+    headers = {
+        "Content-Disposition": str(content_disposition_header(True, f"{batch.public_id}.zip")),
+        "Cache-Control": "no-store, private",
+    }
+    with translate_storage_errors():
+        return StreamedResponse(request, zip_chunks(batch), content_type="application/zip", headers=headers)
 
 
 def _as_json(batch: Batch, request: Request) -> BatchShape:

@@ -1,8 +1,8 @@
-"""The videos of a batch as a zip, which is created while it is sent. At most one video is in memory at a time."""
+"""The videos of a batch as a zip, which is created while it is sent. At most one chunk is in memory at a time."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
@@ -10,41 +10,51 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from common.errors import Conflict
+from common.streaming import release_connections
 from jobs.api.errors import rendered_error
 from jobs.batches.models import Batch, BatchItem
-from jobs.batches.progress import status_of
+from jobs.batches.progress import filter_by_status, status_of
 from jobs.models import Job
 from jobs.states import State
+from jobs.storage.files import file_chunks
 
 MANIFEST = "manifest.jsonl"
 _UNSAFE_NAME_CHARACTERS = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-def items_for_results(batch: Batch) -> list[BatchItem]:
-    """Return all items with their videos. Raise Conflict while no video is ready but some are not finished."""
-    items = list(batch.items.select_related("job").order_by("index"))
-    if not batch.is_finished and not any(status_of(item) == State.COMPLETED for item in items):
+def check_results(batch: Batch) -> None:
+    """Raise Conflict while no video is ready but some are not finished."""
+    if not batch.is_finished and not filter_by_status(batch.items.all(), State.COMPLETED).exists():
         raise Conflict("No video of this batch is ready yet. Try again later.", code="not_ready")
-    return items
 
 
-def stream_zip(items: list[BatchItem]) -> Iterator[bytes]:
+def zip_chunks(batch: Batch) -> Generator[bytes]:
     """Yield the zip in chunks. Videos are compressed already, so they are stored as they are; the manifest is last.
 
-    This reads only the storage, not the database, so that a slow client does not occupy a database connection.
+    Each video is looked up when it is its turn, so that a slow client gets none that was deleted meanwhile.
     """
     sink = _ZipBuffer()
     manifest = []
+    indexes = list(batch.items.order_by("index").values_list("index", flat=True))
     with ZipFile(sink, "w", ZIP_STORED) as archive:
-        for item in items:
-            video_bytes = _read_video(item)
-            name = _file_name(item) if video_bytes is not None else None
-            if name and video_bytes is not None:
-                archive.writestr(_zip_info(name), video_bytes)
-                yield sink.pop_bytes()
+        for index in indexes:
+            item = batch.items.select_related("job").get(index=index)
+            release_connections()
+            name = None
+            if (size := _video_size(item)) is not None:
+                name = _file_name(item)
+                yield from _entry_chunks(archive, sink, _zip_info(name, size), item)
             manifest.append(json.dumps(_manifest_line(item, name), ensure_ascii=False))
         archive.writestr(_zip_info(MANIFEST), "\n".join(manifest) + "\n")
     yield sink.pop_bytes()
+
+
+def _entry_chunks(archive: ZipFile, sink: "_ZipBuffer", info: ZipInfo, item: BatchItem) -> Generator[bytes]:
+    job: Job = item.job  # type: ignore[assignment] # an item with a file has a job
+    with archive.open(info, "w") as entry:
+        for chunk in file_chunks(job.result_key, 0, info.file_size):
+            entry.write(chunk)
+            yield sink.pop_bytes()
 
 
 class _ZipBuffer:
@@ -69,15 +79,14 @@ class _ZipBuffer:
         return b"".join(chunks)
 
 
-def _read_video(item: BatchItem) -> bytes | None:
+def _video_size(item: BatchItem) -> int | None:
+    """Return the size of the video's file; None if there is none."""
     if item.job is None or status_of(item) != State.COMPLETED or item.job.is_gone:
         return None
     try:
-        with default_storage.open(item.job.result_key) as file:
-            video_bytes: bytes = file.read()
+        return default_storage.size(item.job.result_key)
     except FileNotFoundError:  # deleted after its row was read
         return None
-    return video_bytes
 
 
 def _file_name(item: BatchItem) -> str:
@@ -104,5 +113,8 @@ def _manifest_line(item: BatchItem, file: str | None) -> dict[str, Any]:
     }
 
 
-def _zip_info(name: str) -> ZipInfo:
-    return ZipInfo(name, timezone.now().timetuple()[:6])
+def _zip_info(name: str, size: int = 0) -> ZipInfo:
+    """Return the header of an entry. From its size the zip decides whether it needs the format for large files."""
+    info = ZipInfo(name, timezone.now().timetuple()[:6])
+    info.file_size = size
+    return info

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 
+from common.streaming import StreamedResponse
 from jobs.events.authorization import Viewer
 from jobs.events.connection_limits import Slot
 from jobs.events.event import EventId
@@ -12,10 +14,22 @@ from jobs.events.event_log import read_events_after
 from jobs.events.hub import Hub
 from jobs.events.snapshots import EventSequencer, JobSnapshot, replay
 
+MEDIA_TYPE = "text/event-stream"
+_HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 # The time after which a disconnected client reconnects, in milliseconds.
 _RETRY = b"retry: 2000\n\n"
 _HEARTBEAT = b": heartbeat\n\n"
 _END_OF_STREAM = b": end of stream\n\n"
+
+
+def event_stream_response(request: HttpRequest, events: AsyncGenerator[bytes]) -> StreamedResponse:
+    """Return a stream of server-sent events. Use it in processes with long polling only."""
+    return StreamedResponse(request, events, content_type=MEDIA_TYPE, headers=_HEADERS)
+
+
+def current_events_response(content: bytes) -> HttpResponse:
+    """Return the events so far, for processes without long polling. The client polls by reconnecting."""
+    return HttpResponse(content, content_type=MEDIA_TYPE, headers=_HEADERS)
 
 
 async def stream_events(

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import dataclass
 
 from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -10,8 +11,16 @@ from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.http import content_disposition_header
 from werkzeug.http import parse_range_header
 
+from common.streaming import StreamedResponse
 from jobs.models import Job
-from jobs.storage.files import mime_type, signed_url, translate_storage_errors
+from jobs.storage.files import (
+    CHUNK_BYTES,
+    file_chunks,
+    mime_type,
+    read_range,
+    signed_url,
+    translate_storage_errors,
+)
 
 # A download has to start within this time. It may take longer to finish.
 _SIGNED_URL_MAX_AGE_SECONDS = 300
@@ -28,10 +37,7 @@ def download_filename(job: Job, key: str, *, with_prompt: bool) -> str:
 
 
 def file_response(request: HttpRequest, key: str, *, filename: str, as_attachment: bool) -> HttpResponseBase:
-    """Return a stored object or the requested range of it, or 304 if the client has it already.
-
-    The object is read into memory: a video of at most 32 frames is small, and no file is held open for a slow client.
-    """
+    """Return a stored object or the requested range of it, or 304 if the client has it already."""
     # The content of a key never changes, but the key itself contains more than a client should know.
     etag = f'"{hashlib.sha256(key.encode()).hexdigest()[:32]}"'
     not_modified = get_conditional_response(request, etag=etag)
@@ -39,12 +45,8 @@ def file_response(request: HttpRequest, key: str, *, filename: str, as_attachmen
         return _with_private_headers(not_modified, etag)
     with translate_storage_errors():
         size = default_storage.size(key)
-        start, stop, response = _range_response(request, size, etag)
-        if request.method != "HEAD":
-            with default_storage.open(key) as file:
-                file.seek(start)
-                response.content = file.read(stop - start)
-    response["Content-Length"] = str(stop - start)
+        content_range = _content_range(request, size, etag)
+        response = _range_response(request, key, content_range)
     response["Content-Type"] = mime_type(key)
     response["Content-Disposition"] = str(content_disposition_header(as_attachment, filename))
     response["Accept-Ranges"] = "bytes"
@@ -78,20 +80,40 @@ def _with_private_headers(response: HttpResponseBase, etag: str) -> HttpResponse
     return response
 
 
-def _range_response(request: HttpRequest, size: int, etag: str) -> tuple[int, int, HttpResponse]:
-    """Return the first byte, the byte after the last one, and an empty response with the right status."""
+@dataclass(frozen=True)
+class _ContentRange:
+    """The bytes to send, from `start` to before `stop`. header: the Content-Range, empty for the whole object."""
+
+    status: int
+    start: int
+    stop: int
+    header: str = ""
+
+
+def _content_range(request: HttpRequest, size: int, etag: str) -> _ContentRange:
     # If If-Range names another version, the parts that the client has are useless: send the whole object.
     stale = request.headers.get("If-Range", etag) != etag
     requested_range = None if stale else parse_range_header(request.headers.get("Range"))
     if requested_range is None or requested_range.units != "bytes" or len(requested_range.ranges) != 1:
-        return 0, size, HttpResponse(status=200)
+        return _ContentRange(200, 0, size)
     start = requested_range.ranges[0][0]
     # A suffix that is longer than the object means the whole object (RFC 9110, 14.1.2).
     bounds = (0, size) if start < -size and size else requested_range.range_for_length(size)
     if bounds is None:
-        response = HttpResponse(status=416)
-        response["Content-Range"] = f"bytes */{size}"
-        return 0, 0, response
-    response = HttpResponse(status=206)
-    response["Content-Range"] = f"bytes {bounds[0]}-{bounds[1] - 1}/{size}"
-    return *bounds, response
+        return _ContentRange(416, 0, 0, f"bytes */{size}")
+    return _ContentRange(206, *bounds, f"bytes {bounds[0]}-{bounds[1] - 1}/{size}")
+
+
+def _range_response(request: HttpRequest, key: str, content_range: _ContentRange) -> HttpResponseBase:
+    """Return the response with these bytes. A small file is read at once, a larger one while it is sent."""
+    start, stop = content_range.start, content_range.stop
+    response: HttpResponseBase
+    if stop - start > CHUNK_BYTES:
+        response = StreamedResponse(request, file_chunks(key, start, stop), status=content_range.status)
+    else:
+        content = b"" if request.method == "HEAD" else read_range(key, start, stop)
+        response = HttpResponse(content, status=content_range.status)
+    response["Content-Length"] = str(stop - start)
+    if content_range.header:
+        response["Content-Range"] = content_range.header
+    return response

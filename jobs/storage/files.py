@@ -4,7 +4,7 @@ Each attempt writes under its own prefix, so that a fenced-off worker can never 
 """
 
 import uuid
-from collections.abc import Iterator, Set
+from collections.abc import Generator, Iterator, Set
 from contextlib import contextmanager
 
 import structlog
@@ -16,7 +16,8 @@ from jobs.models import Job
 log = structlog.get_logger(__name__)
 
 MIME_TYPES = {"mp4": "video/mp4", "gif": "image/gif", "jpg": "image/jpeg", "png": "image/png"}
-
+# What a response with a file has in memory at a time.
+CHUNK_BYTES = 1 << 18
 
 TEAMS_FOLDER = "teams"
 
@@ -44,6 +45,33 @@ def signed_url(key: str, *, max_age_seconds: int, disposition: str) -> str | Non
     """Return a URL of the storage for an object, valid for that time; None if clients cannot reach the storage."""
     sign = getattr(default_storage, "signed_url", None)
     return sign and sign(key, max_age_seconds=max_age_seconds, content_type=mime_type(key), disposition=disposition)
+
+
+def file_chunks(key: str, start: int, stop: int) -> Generator[bytes]:
+    """Yield the bytes of an object from `start` to before `stop`. No file is held open between two chunks.
+
+    Raise OSError if the object ends before.
+    """
+    for position in range(start, stop, CHUNK_BYTES):
+        yield read_range(key, position, min(position + CHUNK_BYTES, stop))
+
+
+def read_range(key: str, start: int, stop: int) -> bytes:
+    """Return the bytes of an object from `start` to before `stop`. Raise OSError if the object ends before."""
+    content = _read_range(key, start, stop) if stop > start else b""
+    if len(content) != stop - start:
+        raise OSError(f"{key} ends after {start + len(content)} bytes")
+    return content
+
+
+def _read_range(key: str, start: int, stop: int) -> bytes:
+    read = getattr(default_storage, "read_range", None)
+    if read is not None:
+        content: bytes = read(key, start, stop)
+        return content
+    with default_storage.open(key) as file:
+        file.seek(start)
+        return bytes(file.read(stop - start))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Failures are raised as OSError, as with a disk: callers that retry need not know
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 
 from boto3.exceptions import Boto3Error
@@ -14,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files import File
 from storages.backends.s3 import S3File
 from storages.backends.s3 import S3Storage as Boto3Storage
+from storages.utils import clean_name
 
 # botocore's own timeouts are minutes: too long for a web request, or a worker's retry, at an unresponsive server.
 _CLIENT_OPTIONS = {"connect_timeout": 3, "read_timeout": 10, "retries": {"max_attempts": 2, "mode": "standard"}}
@@ -60,6 +62,13 @@ class S3Storage(Boto3Storage):  # type: ignore[misc]
             _ = file.file
             return file
 
+    def read_range(self, name: str, start: int, stop: int) -> bytes:
+        """Return the bytes from `start` to before `stop`, without the others, which `open` would fetch too."""
+        key = self._normalize_name(clean_name(name))
+        with _os_errors():
+            response = self.bucket.Object(key).get(Range=f"bytes={start}-{stop - 1}")
+            return bytes(response["Body"].read())
+
     def _save(self, name: str, content: "File[bytes]") -> str:
         with _os_errors():
             return str(super()._save(name, content))
@@ -86,5 +95,9 @@ class S3Storage(Boto3Storage):  # type: ignore[misc]
 def _os_errors() -> Iterator[None]:
     try:
         yield
-    except (Boto3Error, BotoCoreError, ClientError) as error:
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
+            raise FileNotFoundError(f"S3 has no such object: {error}") from error
+        raise OSError(f"S3 failed: {error}") from error
+    except (Boto3Error, BotoCoreError) as error:
         raise OSError(f"S3 failed: {error}") from error

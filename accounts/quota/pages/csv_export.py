@@ -2,15 +2,14 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Iterator
-from datetime import date
+from collections.abc import Generator, Iterator
 from typing import Any
 
-from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIRequest
-from django.db.models import QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
+from django.db.models import BigIntegerField, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from accounts.auth.decorators import team_member_required
@@ -22,12 +21,16 @@ from accounts.quota.models import UsageDay
 from accounts.quota.months import last_day
 from accounts.quota.pages.usage import chosen_month, months_of
 from accounts.roles import Scope
+from common.streaming import StreamedResponse
 
 _COLUMNS = ("day", "member", "email", "key", "key_prefix", "model", "credits", "videos", "completed", "gpu_seconds")
 # Spreadsheets interpret a cell that begins with one of these as a formula.
 _FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 # Lets Excel recognize UTF-8.
 _BYTE_ORDER_MARK = "\ufeff"
+_PAGE_SIZE = 1000
+# PostgreSQL sorts rows without a person or key after all others.
+_AFTER_ALL_IDS = 2**63 - 1
 
 
 @impersonation(Access.NONE)
@@ -37,37 +40,57 @@ def usage_csv(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """Send the month as CSV: all lines for members who may see the team's usage, else only their own."""
     month = chosen_month(request, months_of(principal.team))
     rows = selectors.usage_between(team=principal.team, first=month, last=last_day(month))
-    lines = _lines(principal, selectors.visible_to(principal, rows))
-    response = StreamingHttpResponse(_stream(request, lines), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="mutoscope-usage-{month:%Y-%m}.csv"'
-    return response
+    chunks = _chunks(principal, selectors.visible_to(principal, rows))
+    filename = f"mutoscope-usage-{month:%Y-%m}.csv"
+    return StreamedResponse(
+        request,
+        chunks,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": str(content_disposition_header(True, filename))},
+    )
 
 
-def _stream(request: HttpRequest, lines: Iterator[str]) -> Iterator[str] | AsyncIterator[str]:
-    """Return an asynchronous iterator under ASGI, where Django would consume a synchronous one completely first."""
-    return _in_thread(lines) if isinstance(request, ASGIRequest) else lines
+def _chunks(principal: Principal, rows: QuerySet[UsageDay]) -> Generator[bytes]:
+    """Yield a chunk for each page of rows."""
+    text = _BYTE_ORDER_MARK + _as_csv([_COLUMNS])
+    for page in _pages(rows):
+        people = selectors.users_by_id({row.user_id for row in page})
+        keys = selectors.api_keys_by_id(principal.team, {row.api_key_id for row in page})
+        yield (text + _as_csv(_cells(row, people, keys) for row in page)).encode()
+        text = ""
+    if text:
+        yield text.encode()
 
 
-async def _in_thread(lines: Iterator[str]) -> AsyncIterator[str]:
-    while (part := await sync_to_async(lambda: next(lines, None))()) is not None:
-        yield part
-
-
-def _lines(principal: Principal, rows: QuerySet[UsageDay]) -> Iterator[str]:
-    """Yield a part for each day, so that no cursor stays open while a slow client reads."""
-    yield _BYTE_ORDER_MARK + _as_csv([_COLUMNS])
-    people = selectors.users_by_id(set(rows.values_list("user", flat=True).distinct()))
-    keys = selectors.api_keys_by_id(principal.team, set(rows.values_list("api_key", flat=True).distinct()))
+def _pages(rows: QuerySet[UsageDay]) -> Iterator[list[UsageDay]]:
+    """Yield keyset pages of the rows, day by day: no cursor stays open while a slow client reads."""
+    rows = rows.annotate(
+        person_order=Coalesce("user", Value(_AFTER_ALL_IDS), output_field=BigIntegerField()),
+        key_order=Coalesce("api_key", Value(_AFTER_ALL_IDS), output_field=BigIntegerField()),
+    )
     for day in rows.order_by("day").values_list("day", flat=True).distinct():
-        rows_of_day = rows.filter(day=day).order_by("model", "user", "api_key")
-        yield _as_csv(_cells(day, row, people, keys) for row in rows_of_day)
+        rows_of_day = rows.filter(day=day).order_by("model", "person_order", "key_order")
+        page = list(rows_of_day[:_PAGE_SIZE])
+        while page:
+            yield page
+            page = list(rows_of_day.filter(_follows(page[-1]))[:_PAGE_SIZE]) if len(page) == _PAGE_SIZE else []
 
 
-def _cells(day: date, row: UsageDay, people: dict[int, User], keys: dict[int, ApiKey]) -> list[Any]:
+def _follows(row: UsageDay) -> Q:
+    """Return the condition of the rows after this one, of the same day."""
+    person, key = row.user_id or _AFTER_ALL_IDS, row.api_key_id or _AFTER_ALL_IDS
+    return (
+        Q(model__gt=row.model)
+        | Q(model=row.model, person_order__gt=person)
+        | Q(model=row.model, person_order=person, key_order__gt=key)
+    )
+
+
+def _cells(row: UsageDay, people: dict[int, User], keys: dict[int, ApiKey]) -> list[Any]:
     user = people.get(row.user_id or 0)
     key = keys.get(row.api_key_id or 0)
     return [
-        day,
+        row.day,
         escape_formula(selectors.name_of_user(user)),
         escape_formula(selectors.email_of(user)),
         escape_formula(selectors.name_of_key(row.api_key_id, key)),

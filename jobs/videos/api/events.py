@@ -17,13 +17,12 @@ from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.fields import StrictSerializer, TextField
 from jobs.api.negotiation import IgnoreAccept
-from jobs.api.streaming import EVENT_STREAM_MEDIA_TYPE, current_events_response, event_stream_response
 from jobs.api.validation import validate
 from jobs.events.authorization import Viewer
 from jobs.events.connection_limits import ConnectionLimit
 from jobs.events.hub import current_hub
 from jobs.events.snapshots import JobSnapshot, parse_last_event_id
-from jobs.events.sse import current_events, stream_events
+from jobs.events.sse import MEDIA_TYPE, current_events, current_events_response, event_stream_response, stream_events
 from jobs.videos.selectors import find_video
 
 _DESCRIPTION = """Server-sent events, each with an `id`, until the video is completed, failed, canceled or expired:
@@ -77,16 +76,12 @@ class EventsView(AsyncAPIView):
             OpenApiParameter("Last-Event-ID", str, "header", description="The id of the last event that was received"),
         ],
         responses={
-            (200, EVENT_STREAM_MEDIA_TYPE): OpenApiResponse(
-                OpenApiTypes.STR, description="Events until the video is finished"
-            ),
+            (200, MEDIA_TYPE): OpenApiResponse(OpenApiTypes.STR, description="Events until the video is finished"),
             204: OpenApiResponse(description="The last event was received already"),
             **ERRORS,
         },
         examples=[
-            OpenApiExample(
-                "From queued to completed", value=_EXAMPLE, media_type=EVENT_STREAM_MEDIA_TYPE, status_codes=["200"]
-            )
+            OpenApiExample("From queued to completed", value=_EXAMPLE, media_type=MEDIA_TYPE, status_codes=["200"])
         ],
     )
     async def get(self, request: Request, video_id: str) -> HttpResponseBase:
@@ -105,7 +100,8 @@ class EventsView(AsyncAPIView):
             return current_events_response(await sync_to_async(current_events)(snapshot, after))
         hub = current_hub()
         slot = hub.connection_limiter.acquire(_connection_limits(principal))
-        return event_stream_response(stream_events(hub, snapshot, after, slot, Viewer.of(principal)))
+        events = stream_events(hub, snapshot, after, slot, Viewer.of(principal))
+        return event_stream_response(request._request, events)
 
 
 def _connection_limits(principal: Principal) -> list[ConnectionLimit]:

@@ -8,6 +8,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=48_000_000)
 MAX_BATCH_BODY_BYTES = env.int("MAX_BATCH_BODY_BYTES", default=256_000_000)
 # Maximum time to receive a body of MAX_BODY_BYTES; larger bodies get proportionally more. `live` buffers it on disk.
 REQUEST_BODY_TIMEOUT_SECONDS = env.float("REQUEST_BODY_TIMEOUT_SECONDS", default=120)
+# Maximum time for a client to accept 64 kB of a response of `live`; slower clients are disconnected. A proxy in front
+# has a limit of its own.
+RESPONSE_WRITE_TIMEOUT_SECONDS = env.float("RESPONSE_WRITE_TIMEOUT_SECONDS", default=60)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 if EMBEDDED:
     # On a shared machine only the owner may read the files. In production, containers with different users share them.

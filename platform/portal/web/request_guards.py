@@ -1,4 +1,4 @@
-"""Refuses requests that Django would fail on, or store, before any middleware runs."""
+"""Refuses requests that Django would fail on, or store, before any middleware runs, and ends those of slow clients."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
@@ -115,7 +115,8 @@ class AsgiRequestGuard:
                 settings.REQUEST_BODY_TIMEOUT_SECONDS * _max_body_bytes(path) / settings.DATA_UPLOAD_MAX_MEMORY_SIZE
             )
             body = _TimedBody(receive, seconds=timeout_seconds)
-            await self.application(scope, body.receive, send)
+            response_guard = _TimedResponse(send, path=path, seconds=settings.RESPONSE_WRITE_TIMEOUT_SECONDS)
+            await self.application(scope, body.receive, response_guard.send)
             if not body.timed_out:
                 return
             error = BodyTimeout("The body took too long to arrive. Try again over a faster connection.")
@@ -149,6 +150,24 @@ class _TimedBody:
             return {"type": "http.disconnect"}
         self._complete = not message.get("more_body", False)
         return message
+
+
+class _TimedResponse:
+    """A `send` that gives up if the client does not accept a part of the response in time.
+
+    Django then ends the response as if the client had disconnected, and the server closes the connection.
+    """
+
+    def __init__(self, send: Send, *, path: str, seconds: float) -> None:
+        self._send, self._path, self._seconds = send, path, seconds
+
+    async def send(self, message: Message) -> None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._send(message)
+        except TimeoutError:
+            log.info("slow_client_disconnected", path=self._path, seconds=self._seconds)
+            raise asyncio.CancelledError from None
 
 
 class WsgiRequestGuard:

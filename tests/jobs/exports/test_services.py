@@ -149,7 +149,7 @@ def test_the_download_is_streamed_under_asgi(
     make_job(charlie, State.COMPLETED)
     confirm(charlie)
     export = export_of(charlie)
-    monkeypatch.setattr("jobs.exports.views._CHUNK_BYTES", 100)
+    monkeypatch.setattr("jobs.storage.files.CHUNK_BYTES", 100)
     client = AsyncClient()
     client.cookies["sessionid"] = charlie.client.cookies["sessionid"].value
 

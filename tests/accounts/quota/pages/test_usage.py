@@ -182,8 +182,8 @@ def test_number_of_queries(people: int, alice: Person, django_assert_num_queries
     # wallet, ledger.
     with django_assert_num_queries(12):
         assert alice.get("/usage").status_code == 200
-    # Session, user, membership; names of people and of keys with their ids, the days, one day's rows.
-    with django_assert_num_queries(9):
+    # Session, user, membership; the days, one page of rows, the names of its people and keys.
+    with django_assert_num_queries(7):
         assert len(lines_of(alice.get("/usage.csv"))) == people
 
 
