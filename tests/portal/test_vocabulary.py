@@ -151,6 +151,8 @@ def test_a_class_name_means_one_thing() -> None:
     ("source", "expected"),
     [
         ("class Standing:\n    pass\n", "classes: Standing"),
+        ("class Hurry:\n    pass\n", "classes: Hurry"),
+        ("def play() -> None: ...\n", "functions: play"),
         ("def ring_after_commit() -> None: ...\n", "functions: ring_after_commit"),
         ('"""Rings the doorbell."""\n', "'doorbell'"),
         ("# Whoever reads this\nx = 1\n", "'Whoever'"),

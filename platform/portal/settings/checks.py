@@ -9,21 +9,21 @@ from jobs.videos.model_choices import model_choices, model_exists
 
 
 def model_setting_errors() -> list[str]:
-    """Return one sentence per error in the settings that name models."""
+    """Return one message per error in the settings that name models."""
     known = f"Known models: {', '.join(name for name, _ in model_choices())}."
     unknown = [name for name in settings.MODELS_ENABLED if not model_exists(name)]
-    sentences = [f"MODELS_ENABLED contains {name!r}, which is not a model. {known}" for name in unknown]
+    messages = [f"MODELS_ENABLED contains {name!r}, which is not a model. {known}" for name in unknown]
     if not settings.MODELS_ENABLED:
-        sentences.append(f"MODELS_ENABLED is empty. {known}")
+        messages.append(f"MODELS_ENABLED is empty. {known}")
     elif settings.DEFAULT_MODEL not in settings.MODELS_ENABLED:
         enabled = ", ".join(settings.MODELS_ENABLED)
-        sentences.append(f"DEFAULT_MODEL is {settings.DEFAULT_MODEL!r}, which is not in MODELS_ENABLED ({enabled}).")
+        messages.append(f"DEFAULT_MODEL is {settings.DEFAULT_MODEL!r}, which is not in MODELS_ENABLED ({enabled}).")
     for alias, name in settings.MODEL_ALIASES.items():
         if name not in settings.MODELS_ENABLED:
-            sentences.append(f"MODEL_ALIASES maps {alias!r} to {name!r}, which is not in MODELS_ENABLED.")
-    return sentences
+            messages.append(f"MODEL_ALIASES maps {alias!r} to {name!r}, which is not in MODELS_ENABLED.")
+    return messages
 
 
 @register()
 def check_model_settings(**_: Any) -> list[Error]:
-    return [Error(sentence, id="portal.E001") for sentence in model_setting_errors()]
+    return [Error(message, id="portal.E001") for message in model_setting_errors()]
