@@ -14,7 +14,7 @@ from django.db import migrations, models
 SECRET_COLUMN_PATTERN = re.compile(r"password|secret|token|sha256|hash", re.IGNORECASE)
 
 
-class AuditTrigger(pgtrigger.Trigger):  # type: ignore[misc]
+class AuditTrigger(pgtrigger.Trigger):
     """Writes a row of the audit log for each inserted, changed or deleted row.
 
     ignored: columns whose changes are not recorded. hidden: columns whose content is never stored.
@@ -40,9 +40,10 @@ class AuditTrigger(pgtrigger.Trigger):  # type: ignore[misc]
 
 def audit_triggers() -> dict[str, AuditTrigger]:
     """Return the trigger of each audited model, by the label that its entries have."""
+    registered: list[tuple[Any, Any]] = pgtrigger.registered()
     return {
         model._meta.concrete_model._meta.label: trigger
-        for model, trigger in pgtrigger.registered()
+        for model, trigger in registered
         if isinstance(trigger, AuditTrigger)
     }
 

@@ -31,14 +31,6 @@ class UsageTotals:
             self.gpu_seconds + other.gpu_seconds,
         )
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "credits": self.credits,
-            "videos": self.videos,
-            "completed": self.completed,
-            "gpu_seconds": round(self.gpu_seconds, 3),
-        }
-
 
 _SUMS = {f"sum_{name}": Sum(name) for name in ("credits", "videos", "completed", "gpu_seconds")}
 

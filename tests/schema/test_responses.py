@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.quota.models import Plan
 from jobs.models import Job
 from jobs.states import State
 from jobs.webhooks.delivery import Deliverer
@@ -147,9 +148,17 @@ def test_webhooks(check: Check, endpoint: Callable[..., Endpoint], receiver: Rec
     check("POST", path, webhook_id=webhook, delivery_id=delivery, status=202)
 
 
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/presets"])
+def test_the_catalogue(path: str, check: Check, settings: Any) -> None:
+    settings.MODELS_ENABLED = ["camera", "i2vgen-xl"]
+    assert len(check("GET", path)["data"]) >= 2
+
+
 def test_limits_and_usage(check: Check, submit: Callable[..., Job]) -> None:
     submit()
-    check("GET", "/v1/limits")
+    assert check("GET", "/v1/limits")["plan"]["allowed_formats"] is None
+    Plan.objects.update(allowed_formats=["mp4"], max_steps=50)
+    assert check("GET", "/v1/limits")["plan"]["allowed_formats"] == ["mp4"]
     for group in ("day", "member", "key", "model"):
         assert check("GET", "/v1/usage", query=f"?group_by={group}")["data"]
 

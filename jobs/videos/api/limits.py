@@ -1,68 +1,66 @@
 """/v1/limits: the limits that apply to the client, and their remaining amounts."""
 
-from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Literal, TypedDict
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.auth.principals import Principal
 from accounts.quota.effective_limits import EffectiveLimits, effective_limits_of
-from accounts.quota.quotas import quotas_of
+from accounts.quota.quotas import Quota, quotas_of
 from accounts.quota.usage_key import UsageKey
 from accounts.roles import Scope
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
+from jobs.api.shapes import serializer_of
 from jobs.models import Job
 from jobs.states import State
 
 
-class PlanSerializer(serializers.Serializer[Any]):
+class PlanShape(TypedDict):
     """The limits of the plan for each video. Null means that the plan sets no limit."""
 
-    name = serializers.CharField()
-    max_resolution = serializers.IntegerField(
-        allow_null=True, help_text="side of the square whose pixels are the maximum for a frame"
-    )
-    max_frames = serializers.IntegerField(allow_null=True)
-    max_steps = serializers.IntegerField(allow_null=True)
-    allowed_formats = serializers.ListField(child=serializers.CharField(), allow_null=True)
-    allowed_priorities = serializers.ListField(child=serializers.CharField(), allow_null=True)
-    allowed_models = serializers.ListField(child=serializers.CharField(), allow_null=True)
-    max_running = serializers.IntegerField()
-    retention_days = serializers.IntegerField(allow_null=True)
+    name: str
+    max_resolution: Annotated[int | None, {"help_text": "side of the square whose pixels are the maximum for a frame"}]
+    max_frames: int | None
+    max_steps: int | None
+    allowed_formats: list[str] | None
+    allowed_priorities: list[str] | None
+    allowed_models: list[str] | None
+    max_running: int
+    retention_days: int | None
 
 
-class QuotaSerializer(serializers.Serializer[Any]):
+_QUOTA_NAMES = [
+    *("credits", "credits_per_month", "videos_per_day", "gpu_seconds_per_month", "storage_bytes"),
+    "max_queued",
+]
+
+
+class QuotaShape(TypedDict):
     """`reset`: seconds until the full amount is available again; null if it is not reset at a time."""
 
-    scope = serializers.ChoiceField(choices=["team", "member", "key"])
-    name = serializers.ChoiceField(
-        choices=[
-            *("credits", "credits_per_month", "videos_per_day", "gpu_seconds_per_month", "storage_bytes"),
-            "max_queued",
-        ]
-    )
-    limit = serializers.IntegerField(allow_null=True)
-    used = serializers.IntegerField()
-    remaining = serializers.IntegerField(allow_null=True)
-    reset = serializers.IntegerField(allow_null=True)
+    scope: Annotated[str, {"choices": ["team", "member", "key"]}]
+    name: Annotated[str, {"choices": _QUOTA_NAMES}]
+    limit: int | None
+    used: int
+    remaining: int | None
+    reset: int | None
 
 
-class RateSerializer(serializers.Serializer[Any]):
-    scope = serializers.ChoiceField(choices=["team", "key"])
-    requests_per_minute = serializers.IntegerField(allow_null=True)
+class RateShape(TypedDict):
+    scope: Annotated[str, {"choices": ["team", "key"]}]
+    requests_per_minute: int | None
 
 
-class LimitsSerializer(serializers.Serializer[Any]):
-    object = serializers.ChoiceField(choices=["limits"])
-    plan = PlanSerializer()
-    quotas = QuotaSerializer(many=True)
-    rates = RateSerializer(many=True)
+class LimitsShape(TypedDict):
+    object: Literal["limits"]
+    plan: PlanShape
+    quotas: list[QuotaShape]
+    rates: list[RateShape]
 
 
 _EXAMPLE = {
@@ -95,24 +93,40 @@ class LimitsView(APIView):
         operation_id="limits_retrieve",
         summary="Retrieve limits",
         description="The limits of the team, the member and the API key of the request. Days and months are in UTC.",
-        responses={200: LimitsSerializer, **ERRORS},
+        responses={200: serializer_of(LimitsShape), **ERRORS},
         examples=[OpenApiExample("A team with a plan", value=_EXAMPLE, response_only=True, status_codes=["200"])],
     )
     def get(self, request: Request) -> Response:
         principal = principal_of(request)
         effective_limits = effective_limits_of(principal.team)
-        names = PlanSerializer().fields.keys() - {"name"}
-        return Response(
-            {
-                "object": "limits",
-                "plan": {"name": effective_limits.plan, **{name: getattr(effective_limits, name) for name in names}},
-                "quotas": _quotas(principal, effective_limits),
-                "rates": _rates(principal),
-            }
-        )
+        body: LimitsShape = {
+            "object": "limits",
+            "plan": _plan(effective_limits),
+            "quotas": _quotas(principal, effective_limits),
+            "rates": _rates(principal),
+        }
+        return Response(body)
 
 
-def _quotas(principal: Principal, effective_limits: EffectiveLimits) -> list[dict[str, Any]]:
+def _plan(effective_limits: EffectiveLimits) -> PlanShape:
+    return {
+        "name": effective_limits.plan,
+        "max_resolution": effective_limits.max_resolution,
+        "max_frames": effective_limits.max_frames,
+        "max_steps": effective_limits.max_steps,
+        "allowed_formats": _as_list(effective_limits.allowed_formats),
+        "allowed_priorities": _as_list(effective_limits.allowed_priorities),
+        "allowed_models": _as_list(effective_limits.allowed_models),
+        "max_running": effective_limits.max_running,
+        "retention_days": effective_limits.retention_days,
+    }
+
+
+def _as_list(names: tuple[str, ...] | None) -> list[str] | None:
+    return None if names is None else list(names)
+
+
+def _quotas(principal: Principal, effective_limits: EffectiveLimits) -> list[QuotaShape]:
     key = principal.api_key
     usage_key = UsageKey(
         team_id=principal.team.pk,
@@ -125,12 +139,23 @@ def _quotas(principal: Principal, effective_limits: EffectiveLimits) -> list[dic
         usage_key=usage_key, effective_limits=effective_limits, member=principal.member_caps, key=principal.key_caps
     )
     queued, maximum = Job.objects.filter(team=principal.team, state=State.QUEUED).count(), effective_limits.max_queued
-    queue = {"limit": maximum, "used": queued, "remaining": max(0, maximum - queued), "reset": None}
-    return [*map(asdict, quotas), {"scope": "team", "name": "max_queued", **queue}]
+    queue = Quota("team", "max_queued", limit=maximum, used=queued, remaining=max(0, maximum - queued), reset=None)
+    return [_quota(quota) for quota in (*quotas, queue)]
 
 
-def _rates(principal: Principal) -> list[dict[str, Any]]:
-    rates = [{"scope": "team", "requests_per_minute": principal.requests_per_minute}]
+def _quota(quota: Quota) -> QuotaShape:
+    return {
+        "scope": quota.scope,
+        "name": quota.name,
+        "limit": quota.limit,
+        "used": quota.used,
+        "remaining": quota.remaining,
+        "reset": quota.reset,
+    }
+
+
+def _rates(principal: Principal) -> list[RateShape]:
+    rates: list[RateShape] = [{"scope": "team", "requests_per_minute": principal.requests_per_minute}]
     if principal.api_key is not None:
         rates.append({"scope": "key", "requests_per_minute": principal.api_key.requests_per_minute})
     return rates

@@ -2,10 +2,10 @@
 
 import re
 from datetime import date, timedelta
-from typing import Any
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, cast
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +20,7 @@ from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.field_errors import error_detail, field_error
 from jobs.api.fields import ChoiceField, StrictSerializer, TextField
+from jobs.api.shapes import Day, serializer_of
 from jobs.api.validation import validate
 
 _MAX_DAYS = 366
@@ -66,42 +67,44 @@ class UsageQuerySerializer(StrictSerializer):
         return attrs
 
 
-class UsageTotalsSerializer(serializers.Serializer[Any]):
-    credits = serializers.IntegerField(help_text="charged, or reserved for videos that are not finished")
-    videos = serializers.IntegerField(help_text="completed, or not finished")
-    completed = serializers.IntegerField()
-    gpu_seconds = serializers.FloatField()
+class UsageTotalsShape(TypedDict):
+    credits: Annotated[int, {"help_text": "charged, or reserved for videos that are not finished"}]
+    videos: Annotated[int, {"help_text": "completed, or not finished"}]
+    completed: int
+    gpu_seconds: float
 
 
-class UsageMemberSerializer(serializers.Serializer[Any]):
-    email = serializers.CharField(allow_null=True)
-    name = serializers.CharField()
-    deleted = serializers.BooleanField(help_text="the account was deleted; email is null")
+class UsageMemberShape(TypedDict):
+    email: str | None
+    name: str
+    deleted: Annotated[bool, {"help_text": "the account was deleted; email is null"}]
 
 
-class UsageKeySerializer(serializers.Serializer[Any]):
-    prefix = serializers.CharField(allow_null=True)
-    name = serializers.CharField()
-    state = serializers.ChoiceField(choices=["live", "revoked", "expired", "deleted"])
+class UsageKeyShape(TypedDict):
+    prefix: str | None
+    name: str
+    state: Annotated[str, {"choices": ["live", "revoked", "expired", "deleted"]}]
 
 
-class UsageRowSerializer(UsageTotalsSerializer):
-    day = serializers.DateField(required=False, help_text="with group_by=day; days without usage are included")
-    member = UsageMemberSerializer(required=False, help_text="with group_by=member")
-    key = UsageKeySerializer(required=False, allow_null=True, help_text="with group_by=key; null is the browser")
-    model = serializers.CharField(required=False, help_text="with group_by=model")
+class UsageRowShape(UsageTotalsShape):
+    day: NotRequired[Annotated[Day, {"help_text": "with group_by=day; days without usage are included"}]]
+    member: NotRequired[Annotated[UsageMemberShape, {"help_text": "with group_by=member"}]]
+    key: NotRequired[Annotated[UsageKeyShape | None, {"help_text": "with group_by=key; null is the browser"}]]
+    model: NotRequired[Annotated[str, {"help_text": "with group_by=model"}]]
 
 
-def _response_schema() -> Any:
-    fields: dict[str, Any] = {
-        "object": serializers.ChoiceField(choices=["usage"]),
-        "from": serializers.DateField(),
-        "to": serializers.DateField(),
-        "group_by": serializers.ChoiceField(choices=_GROUPS),
-        "data": UsageRowSerializer(many=True),
-        "total": UsageTotalsSerializer(),
-    }
-    return inline_serializer("UsageReport", fields)
+# `from` is a keyword, so this shape has no class.
+UsageReportShape = TypedDict(
+    "UsageReportShape",
+    {
+        "object": Literal["usage"],
+        "from": Day,
+        "to": Day,
+        "group_by": Annotated[str, {"choices": _GROUPS}],
+        "data": list[UsageRowShape],
+        "total": UsageTotalsShape,
+    },
+)
 
 
 _EXAMPLE_TOTALS = {"credits": 52, "videos": 3, "completed": 2, "gpu_seconds": 47.25}
@@ -131,7 +134,7 @@ class UsageView(APIView):
             OpenApiParameter("to", date, description=f"Last day. Default: today. At most {_MAX_DAYS} days in all"),
             OpenApiParameter("group_by", str, enum=_GROUPS, default="day"),
         ],
-        responses={200: _response_schema(), **ERRORS},
+        responses={200: serializer_of(UsageReportShape), **ERRORS},
         examples=[
             _example("day", "day", "2026-03-14"),
             _example("member", "member", {"email": "ana@example.com", "name": "Ana", "deleted": False}),
@@ -142,16 +145,24 @@ class UsageView(APIView):
     def get(self, request: Request) -> Response:
         query = validate(UsageQuerySerializer, request.query_params)
         data = _rows(principal_of(request), query)
-        return Response(
-            {
-                "object": "usage",
-                "from": query["from"].isoformat(),
-                "to": query["to"].isoformat(),
-                "group_by": query["group_by"],
-                "data": [{**group, **totals.as_json()} for group, totals in data],
-                "total": selectors.sum_totals(totals for _group, totals in data).as_json(),
-            }
-        )
+        body: UsageReportShape = {
+            "object": "usage",
+            "from": query["from"].isoformat(),
+            "to": query["to"].isoformat(),
+            "group_by": query["group_by"],
+            "data": [cast(UsageRowShape, {**group, **_totals(totals)}) for group, totals in data],
+            "total": _totals(selectors.sum_totals(totals for _group, totals in data)),
+        }
+        return Response(body)
+
+
+def _totals(totals: UsageTotals) -> UsageTotalsShape:
+    return {
+        "credits": totals.credits,
+        "videos": totals.videos,
+        "completed": totals.completed,
+        "gpu_seconds": round(totals.gpu_seconds, 3),
+    }
 
 
 def _rows(principal: Principal, query: dict[str, Any]) -> list[tuple[dict[str, Any], UsageTotals]]:
@@ -175,7 +186,7 @@ def _members_as_json(_team: Team, ids: set[int | None]) -> dict[int | None, Any]
     return {identifier: _member_as_json(users.get(identifier or 0)) for identifier in ids}
 
 
-def _member_as_json(user: User | None) -> dict[str, Any]:
+def _member_as_json(user: User | None) -> UsageMemberShape:
     email = selectors.email_of(user)
     return {"email": email or None, "name": selectors.name_of_user(user), "deleted": not email}
 
@@ -185,7 +196,7 @@ def _keys_as_json(team: Team, ids: set[int | None]) -> dict[int | None, Any]:
     return {identifier: _key_as_json(identifier, keys.get(identifier or 0)) for identifier in ids}
 
 
-def _key_as_json(identifier: int | None, key: ApiKey | None) -> dict[str, Any] | None:
+def _key_as_json(identifier: int | None, key: ApiKey | None) -> UsageKeyShape | None:
     if identifier is None:
         return None
     name = selectors.name_of_key(identifier, key)
