@@ -46,7 +46,7 @@ class StrictSerializer(serializers.Serializer[dict[str, Any]]):
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """Return shallow copies of the declared fields.
 
-        The framework creates all fields anew for each request, which took a fifth of a submit. Fields keep no values,
+        The framework creates all fields again for each request, which took a fifth of a submit. Fields keep no values,
         and their validators and messages do not change. Nested serializers cache their fields and are copied deeply.
         """
         return {

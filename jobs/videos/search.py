@@ -50,7 +50,7 @@ def list_videos(
 def _find_ids(
     team: Team, filters: VideoFilter, after: uuid.UUID | None, max_ids: int, newest_first: bool
 ) -> list[uuid.UUID]:
-    """Return matching ids. Migration 0008 explains why this is a function of the database."""
+    """Return matching ids. Migration 0018 explains why this is a function of the database."""
     first, end = filters.first_id, filters.end_id
     if after is not None and newest_first:
         end = min(end, after)

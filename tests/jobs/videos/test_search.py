@@ -1,13 +1,19 @@
 """Lists of videos by words, state and model: their content, and the use of indexes."""
 
-from collections.abc import Callable, Iterator
+import copy
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from accounts import tenancy
 from accounts.models import Team
+from common.ids import first_id_at
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job
 from jobs.states import State
@@ -23,7 +29,6 @@ MANY = 3_100
 def many(alice: Person) -> Team:
     fill_videos(alice.team, alice.user, first=1, last=MANY)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT gin_clean_pending_list('job_words'), gin_clean_pending_list('job_letters')")
         cursor.execute("ANALYZE jobs_job")
     return alice.team
 
@@ -75,14 +80,120 @@ def test_pages_of_a_common_word_follow_each_other(many: Team) -> None:
         assert len(found) > 40
 
 
+# Prompts of videos that are neither among the newest nor among the oldest 3,000.
+PROMPTS = [
+    *("a", "ab", "abc", "abcd", "Abcde FGH", "4K", "4k, 3D", "100% red_panda", "100 red-panda", "a\\b", "a\\\\b"),
+    *("it's", "''", "':*", "a & b | !c", "<-> (x)", "tab\tand\nline", "  two  blanks  ", "camera camera camera zooms"),
+    *(
+        "熊猫",
+        "一只熊猫在雨中",
+        "熊在等猫",
+        "熊 猫",
+        "熊a猫",
+        "a熊猫",
+        "ab熊",
+        "ねこが走る",
+        "고양이",
+        "4K熊猫饼",
+        "🐼 panda",
+        "🐼",
+    ),
+    *("ÄPFEL und Öl", "Straße", "Ελλάδα", "ЁЖИК в тумане", "e\u0301", "x" * 300, "ab" * 400),
+]
+FILTERS = [
+    {},
+    {"state": State.FAILED},
+    {"state": State.QUEUED},
+    {"model": "scripted"},
+    {"state": "failed", "model": "camera"},
+]
+
+
+@pytest.fixture
+def spread(alice: Person, bob: Person) -> list[Job]:
+    """Return the team's videos, newest first: PROMPTS in each of several periods between 6,000 others."""
+    fill_videos(alice.team, alice.user, first=1, last=3_050)
+    fill_videos(alice.team, alice.user, first=1_900_000, last=1_903_050)
+    pattern = Job.objects.for_team(alice.team).filter(state="completed").order_by("pk")[0]
+    number, jobs = 0, []
+    for days in (1, 2, 9, 60, 61):
+        for prompt in PROMPTS:
+            number += 1
+            job = copy.copy(pattern)
+            job.created_at = pattern.created_at + timedelta(days=days, seconds=number)
+            job.id = uuid.UUID(int=first_id_at(int(job.created_at.timestamp())).int + number)
+            job.prompt = prompt
+            job.model = "scripted" if number % 3 == 0 else "camera"
+            job.team = bob.team if number % 7 == 0 else alice.team
+            if number % 5 < 2:
+                job.state, job.result_key, job.charged_credits = State.FAILED, "", None
+            elif number % 5 == 2:
+                job.state, job.result_key, job.charged_credits, job.finished_at = State.QUEUED, "", None, None
+            jobs.append(job)
+    Job.objects.bulk_create(jobs)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # while examples are generated
+    return list(Job.objects.for_team(alice.team).order_by("-pk"))
+
+
+def naively_found(jobs: Sequence[Job], search: str, newest_first: bool, after: Job | None, **filters: str) -> list[Job]:
+    """Filter in Python what `list_videos` finds by indexes."""
+    found = [
+        job
+        for job in jobs
+        if search.lower() in job.prompt.lower() and all(getattr(job, name) == value for name, value in filters.items())
+    ]
+    found.sort(key=lambda job: job.pk.bytes, reverse=newest_first)
+    return [job for job in found if after is None or (job.pk < after.pk if newest_first else job.pk > after.pk)]
+
+
+def test_the_index_finds_exactly_what_reading_all_prompts_finds(spread: list[Job], alice: Person) -> None:
+    parts = st.sampled_from(PROMPTS).flatmap(
+        lambda text: st.tuples(st.integers(0, len(text) - 1), st.integers(1, 12)).map(
+            lambda at: text[at[0] : at[0] + at[1]]
+        )
+    )
+    texts = st.one_of(parts, parts.map(str.swapcase), st.text("ab%_\\'\" :*&|!()<>-4k熊猫é", min_size=1, max_size=6))
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(
+        search=st.one_of(texts, st.sampled_from([*PROMPTS, "camera", "小猫", "camera slowly", "xylophone"])),
+        newest_first=st.booleans(),
+        filters=st.sampled_from(FILTERS),
+        place=st.one_of(st.none(), st.integers(0, len(spread) - 1)),
+        limit=st.integers(1, 50),
+    )
+    def compare(search: str, newest_first: bool, filters: dict[str, str], place: int | None, limit: int) -> None:
+        after = None if place is None else spread[place]
+        expected = naively_found(spread, search, newest_first, after, **filters)
+        page = list_videos(
+            team=alice.team,
+            filters=VideoFilter(search=search, **filters),
+            after=after and after.pk,
+            limit=limit,
+            newest_first=newest_first,
+        )
+        assert [job.pk for job in page.rows] == [job.pk for job in expected[:limit]]
+        assert page.has_more == (len(expected) > limit)
+
+    compare()
+    for prompt in PROMPTS:
+        found = list_videos(team=alice.team, filters=VideoFilter(search=prompt), limit=10_000).rows
+        assert found == naively_found(spread, prompt, True, None)
+        assert len([job for job in found if job.prompt == prompt]) >= 3
+
+
 @pytest.mark.parametrize(
     ("filters", "index"),
     [
         (VideoFilter(state="expired"), "job_of_state"),
         (VideoFilter(model="scripted"), "job_of_model"),
-        (VideoFilter(search="okapi"), "job_words"),
-        (VideoFilter(search="熊猫"), "job_letters"),
-        (VideoFilter(search="饼"), "job_letters"),
+        (VideoFilter(search="okapi"), "job_ngrams"),
+        (VideoFilter(search="camera camera camera zooms"), "job_ngrams"),
+        (VideoFilter(search="qz"), "job_ngrams"),
+        (VideoFilter(search="q"), "job_ngrams"),
+        (VideoFilter(search="熊猫"), "job_ngrams"),
+        (VideoFilter(search="饼"), "job_ngrams"),
     ],
 )
 def test_rare_values_use_an_index(filters: VideoFilter, index: str, many: Team, plans: list[str]) -> None:
