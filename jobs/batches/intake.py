@@ -61,7 +61,7 @@ class Intake:
     def validate_all(self) -> None:
         """Validate all requests, for `fail_fast`. Raise InvalidField with every request that cannot be accepted."""
         needed, names, errors = 0, set[str](), []
-        for index, sent in enumerate(self._batch_body.requests):
+        for index, raw_request in enumerate(self._batch_body.requests):
             if time.monotonic() > self._deadline:
                 raise InvalidField(
                     "The batch contains too many images to check in one request. Send fewer, or omit on_error.",
@@ -69,7 +69,7 @@ class Intake:
                     param="on_error",
                 )
             try:
-                request = self._build_request(sent, names)
+                request = self._build_request(raw_request, names)
                 check_plan(request, effective_limits_of(self._principal.team))
                 check_memory(request)
                 needed += quote_request(request).credits
@@ -111,12 +111,12 @@ class Intake:
         known = dict(batch.items.values_list("index", "custom_id"))
         names = {name for name in known.values() if name}
         try:
-            for index, sent in enumerate(self._batch_body.requests):
+            for index, raw_request in enumerate(self._batch_body.requests):
                 if index in known:
                     continue
                 if time.monotonic() > self._deadline:
                     return self._pause(batch, "time")
-                if not self._accept_one(batch, index, sent, names) and batch.on_error == Batch.OnError.FAIL_FAST:
+                if not self._accept_one(batch, index, raw_request, names) and batch.on_error == Batch.OnError.FAIL_FAST:
                     return self._cancel(batch)
         except _TRANSIENT_ERRORS as error:
             return self._pause(batch, error.message)
@@ -124,13 +124,13 @@ class Intake:
             return None
         return self._release_lease(batch, intake_lease_until=None)
 
-    def _accept_one(self, batch: Batch, index: int, sent: Any, names: set[str]) -> bool:
+    def _accept_one(self, batch: Batch, index: int, raw_request: Any, names: set[str]) -> bool:
         """Accept or refuse one request. Return whether a video was created."""
         item = BatchItem(team_id=batch.team_id, batch=batch, index=index)
         try:
             submit_video(
                 principal=self._principal,
-                build=lambda: self._build_request(sent, names, item),
+                build=lambda: self._build_request(raw_request, names, item),
                 on_accept=lambda job: self._save_item(item, job),
             )
         except _TRANSIENT_ERRORS:
@@ -142,10 +142,10 @@ class Intake:
             return False
         return True
 
-    def _build_request(self, sent: Any, names: set[str], item: BatchItem | None = None) -> VideoRequest:
-        if isinstance(sent, MutoscopeError):
-            raise sent
-        name = read_custom_id(sent)
+    def _build_request(self, raw_request: Any, names: set[str], item: BatchItem | None = None) -> VideoRequest:
+        if isinstance(raw_request, MutoscopeError):
+            raise raw_request
+        name = read_custom_id(raw_request)
         if name in names:
             message = Message(
                 "'%(name)s' is the custom_id of an earlier request of this batch. Choose another one.", {"name": name}
@@ -156,7 +156,7 @@ class Intake:
             names.add(name)
             if item is not None:
                 item.custom_id = name
-        values = validate(BatchRequestSerializer, sent)
+        values = validate(BatchRequestSerializer, raw_request)
         image = self._images.for_request(values)
         return build_request(
             values, team=self._principal.team, cancel_after_seconds=values.get("cancel_after"), image=image

@@ -67,10 +67,10 @@ class BatchRequestSerializer(VideoRequestSerializer):
         return super().validate(attrs)
 
 
-def read_custom_id(sent: Any) -> str:
+def read_custom_id(raw_request: Any) -> str:
     """Return the custom_id of a request whose other fields may be invalid; an empty text if it is unusable."""
     try:
-        return str(CustomIdField().run_validation(sent["custom_id"]))
+        return str(CustomIdField().run_validation(raw_request["custom_id"]))
     except (KeyError, serializers.ValidationError):
         return ""
 

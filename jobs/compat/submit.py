@@ -38,8 +38,8 @@ def submit(
     Raises what `submit_video` raises, with the names that the client sent.
     """
     principal = principal_of(request)
-    sent = {**extra_fields, "input": inputs, "model": spec.name}
-    idempotency = build_idempotency_key(request.headers.get("Idempotency-Key"), sent)
+    client_body = {**extra_fields, "input": inputs, "model": spec.name}
+    idempotency = build_idempotency_key(request.headers.get("Idempotency-Key"), client_body)
     with ExitStack() as renaming:
 
         def build() -> VideoRequest:

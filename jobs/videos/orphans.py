@@ -75,8 +75,8 @@ def _sweep_unknown_folders(older_than: timedelta) -> int:
 
 def _delete_unknown_folders(folders: list[tuple[str, uuid.UUID]], older_than: timedelta) -> int:
     jobs = Job.objects.filter(pk__in=[job_id for _, job_id in folders])
-    kept = set(jobs.exclude(files_deleted_at__lte=DatabaseNow() - older_than).values_list("pk", flat=True))
-    unknown = [folder for folder, job_id in folders if job_id not in kept]
+    known = set(jobs.exclude(files_deleted_at__lte=DatabaseNow() - older_than).values_list("pk", flat=True))
+    unknown = [folder for folder, job_id in folders if job_id not in known]
     for folder in unknown:
         delete_folder(folder)
     return len(unknown)

@@ -97,12 +97,12 @@ class VideoRequestSerializer(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         for names in self.MUTUALLY_EXCLUSIVE_FIELDS:
-            sent = [name for name in names if name in attrs]
-            if len(sent) > 1:
+            present = [name for name in names if name in attrs]
+            if len(present) > 1:
                 detail = error_detail(
-                    "Send %(one)s or %(other)s, not both.", {"one": sent[0], "other": sent[1]}, code="conflict"
+                    "Send %(one)s or %(other)s, not both.", {"one": present[0], "other": present[1]}, code="conflict"
                 )
-                raise serializers.ValidationError({sent[1]: [detail]})
+                raise serializers.ValidationError({present[1]: [detail]})
         if self.requires_image and not attrs.keys() & set(IMAGE_FIELDS):
             detail = error_detail("Send an image: image_base64, or image in a form.", code="required")
             raise serializers.ValidationError({"image_base64": [detail]})

@@ -51,8 +51,8 @@ def edit_collection(
 ) -> None:
     """Update the fields that are not None. Raise Conflict if another collection has the name."""
     require_curator(principal)
-    given = {"name": name, "description": description, "position": position}
-    changes = {field: value for field, value in given.items() if value is not None}
+    fields = {"name": name, "description": description, "position": position}
+    changes = {field: value for field, value in fields.items() if value is not None}
     for field, value in changes.items():
         setattr(collection, field, value)
     try:

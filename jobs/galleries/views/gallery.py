@@ -90,14 +90,14 @@ def aspect(publication: Publication) -> str:
 
 def _active_filters(request: HttpRequest) -> dict[str, str]:
     """Return the filters of the query string by name. An empty value means no filter."""
-    given = {name: str(value).replace("\0", "").strip() for name, value in request.GET.items()}
+    parameters = {name: str(value).replace("\0", "").strip() for name, value in request.GET.items()}
     return {
-        "q": given.get("q", "")[:_MAX_SEARCH_LENGTH],
-        "tag": given.get("tag", "")[:MAX_TAG_LENGTH].lower(),
-        "model": given.get("model", "")[:60],
-        "who": given.get("who", "")[:20],
-        "collection": given.get("collection", "")[:40],
-        "favourites": "1" if given.get("favourites") else "",
+        "q": parameters.get("q", "")[:_MAX_SEARCH_LENGTH],
+        "tag": parameters.get("tag", "")[:MAX_TAG_LENGTH].lower(),
+        "model": parameters.get("model", "")[:60],
+        "who": parameters.get("who", "")[:20],
+        "collection": parameters.get("collection", "")[:40],
+        "favourites": "1" if parameters.get("favourites") else "",
     }
 
 

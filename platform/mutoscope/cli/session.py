@@ -78,9 +78,9 @@ class Session:
 
     def print_fields(self, fields: Iterable[tuple[str, object]]) -> None:
         """Prints one field per line, without empty ones."""
-        shown = [(name, strip_control_chars(str(value))) for name, value in fields if value not in {None, ""}]
-        width = max(len(name) for name, _ in shown)
-        for name, value in shown:
+        rows = [(name, strip_control_chars(str(value))) for name, value in fields if value not in {None, ""}]
+        width = max(len(name) for name, _ in rows)
+        for name, value in rows:
             self.out.print(Text(f"{name:<{width}}  ", style="dim"), Text(value), sep="", soft_wrap=True)
 
 
