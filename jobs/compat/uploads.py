@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
@@ -21,10 +20,10 @@ from django.db import transaction
 from accounts.models import Team
 from common.advisory_lock import lock_in_transaction
 from common.concurrency import ConcurrencyLimiter
-from common.errors import Gone, LimitExceeded, NotFound, Overloaded
+from common.errors import Gone, LimitExceeded, NotFound
 from common.ids import new_id, not_found, parse_public_id, public_id
 from common.messages import Message
-from jobs.storage.files import TEAMS_FOLDER, delete_folder
+from jobs.storage.files import TEAMS_FOLDER, delete_folder, store_file, translate_storage_errors
 
 log = structlog.get_logger(__name__)
 
@@ -84,11 +83,9 @@ class UploadStore:
 
     def list_uploads(self) -> list[StoredUpload]:
         """Return the uploads that have not expired, newest first."""
-        return sorted(
-            (stored for stored in _stored_uploads(self._folder) if not stored.is_expired),
-            key=lambda stored: stored.id,
-            reverse=True,
-        )
+        with translate_storage_errors():
+            uploads = [stored for stored in _stored_uploads(self._folder) if not stored.is_expired]
+        return sorted(uploads, key=lambda stored: stored.id, reverse=True)
 
     def put(self, content: bytes, *, name: str, content_type: str, metadata: Mapping[str, str]) -> StoredUpload:
         """Store a file.
@@ -107,8 +104,8 @@ class UploadStore:
             _delete_on_failure(stored),
         ):
             self._reserve(stored)
-            default_storage.save(f"{stored.folder}/content", ContentFile(content))
-            default_storage.save(f"{stored.folder}/about.json", ContentFile(json.dumps(asdict(upload)).encode()))
+            store_file(f"{stored.folder}/content", content)
+            store_file(f"{stored.folder}/about.json", json.dumps(asdict(upload)).encode())
         return stored
 
     @transaction.atomic
@@ -128,7 +125,7 @@ class UploadStore:
                 code="uploads_full",
                 retry_after_seconds=600,
             )
-        default_storage.save(f"{stored.folder}/reserved", ContentFile(b""))
+        store_file(f"{stored.folder}/reserved", b"")
 
     def find(self, identifier: str) -> StoredUpload:
         """Return the upload. Raise NotFound, which is the same for another team's upload and for an unknown id."""
@@ -158,7 +155,8 @@ class UploadStore:
             raise NotFound("%(problem)s Upload the image again.", {"problem": error.text}) from None
 
     def delete(self, stored: StoredUpload) -> None:
-        delete_folder(stored.folder)
+        with translate_storage_errors():
+            delete_folder(stored.folder)
 
 
 def sweep_uploads() -> int:
@@ -176,16 +174,13 @@ def sweep_uploads() -> int:
 
 @contextmanager
 def _delete_on_failure(stored: StoredUpload) -> Iterator[None]:
-    """Delete the folder of an interrupted upload, if the storage allows it. Raise Overloaded."""
+    """Delete the folder of an interrupted upload, if the storage allows it."""
     try:
         yield
-    except Exception as error:
+    except Exception:
         with suppress(OSError):
             delete_folder(stored.folder)
-        if not isinstance(error, OSError):
-            raise
-        log.error("storage_failed", reason=str(error))
-        raise Overloaded("The storage does not respond. Try again in a moment.") from error
+        raise
 
 
 def _timestamp_of(identifier: uuid.UUID) -> float:
@@ -216,9 +211,7 @@ def _subfolders(folder: str) -> list[str]:
 
 def _read(stored: StoredUpload, name: str) -> bytes:
     """Return a file of the upload. Raise NotFound: another process may delete the upload after the listing."""
-    try:
-        with default_storage.open(f"{stored.folder}/{name}") as file:
-            content: bytes = file.read()
-            return content
-    except FileNotFoundError:
-        raise not_found("file", stored.public_id) from None
+    missing = not_found("file", stored.public_id)
+    with translate_storage_errors(missing=missing), default_storage.open(f"{stored.folder}/{name}") as file:
+        content: bytes = file.read()
+        return content

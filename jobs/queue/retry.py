@@ -1,8 +1,6 @@
 """Submits a failed video again, for the same team, request and price."""
 
 import structlog
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db import transaction
 
 from accounts.quota import services as quota_services
@@ -12,7 +10,7 @@ from jobs.events.outbox import record_event
 from jobs.models import Job, JobEvent
 from jobs.queue.enqueue import enqueue_job
 from jobs.states import State
-from jobs.storage.files import delete_folder, job_folder, load_source_image, source_key, translate_storage_errors
+from jobs.storage.files import delete_folder, job_folder, load_source_image, source_key, store_file
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +32,7 @@ def retry_job(*, job: Job) -> Job:
     new_job_id = new_id()
     new_job = Job(id=new_job_id, **{name: getattr(job, name) for name in _COPIED_FIELDS})
     image = load_source_image(job, code="source_missing")
-    with translate_storage_errors():
-        new_job.source_key = default_storage.save(source_key(job.team_id, new_job_id), ContentFile(image))
+    new_job.source_key = store_file(source_key(job.team_id, new_job_id), image)
     try:
         with transaction.atomic():
             _record_retry(job)

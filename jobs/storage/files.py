@@ -8,9 +8,10 @@ from collections.abc import Generator, Iterator, Set
 from contextlib import contextmanager
 
 import structlog
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from common.errors import Gone, Overloaded
+from common.errors import Gone, MutoscopeError, Overloaded
 from jobs.models import Job
 
 log = structlog.get_logger(__name__)
@@ -75,15 +76,31 @@ def _read_range(key: str, start: int, stop: int) -> bytes:
 
 
 @contextmanager
-def translate_storage_errors() -> Iterator[None]:
-    """Raise Gone instead of an error for a missing object, and Overloaded instead of an error of the storage itself."""
+def translate_storage_errors(*, missing: MutoscopeError | None = None) -> Iterator[None]:
+    """Raise an error of the API instead of an error of the storage, around code that reads an object.
+
+    missing: the error for an object that does not exist. By default it is Gone, about the file of a video.
+    """
     try:
         yield
     except FileNotFoundError:
-        raise Gone("The file of this video no longer exists. Generate the video again.") from None
+        raise missing or Gone("The file of this video no longer exists. Generate the video again.") from None
     except OSError as error:
-        log.warning("storage_unavailable", reason=str(error))
-        raise Overloaded("The storage does not respond. Try again in a moment.") from error
+        raise _outage(error) from error
+
+
+def store_file(key: str, content: bytes) -> str:
+    """Store an object and return its key. Raise Overloaded if the storage does not accept it."""
+    try:
+        return default_storage.save(key, ContentFile(content))
+    except OSError as error:  # FileNotFoundError too: a folder that was lost is an outage
+        raise _outage(error) from error
+
+
+def _outage(error: OSError) -> Overloaded:
+    """Return the error for clients if the storage fails. Log the reason."""
+    log.warning("storage_unavailable", reason=str(error))
+    return Overloaded("The storage does not respond. Try again in a moment.")
 
 
 class SourceImageMissing(Gone):

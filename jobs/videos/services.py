@@ -6,8 +6,6 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db import transaction
 
 from accounts.auth.principals import Principal
@@ -20,11 +18,11 @@ from accounts.teams.access import lock_membership
 from accounts.tenancy.postgres.prepared import fetch_one
 from common.clock import DatabaseNow
 from common.db_errors import is_transient
-from common.errors import Conflict, LimitExceeded, Overloaded
+from common.errors import Conflict, LimitExceeded
 from common.ids import new_id
 from jobs.models import Job
 from jobs.queue.enqueue import enqueue_job
-from jobs.storage.files import delete_folder, job_folder, source_key
+from jobs.storage.files import delete_folder, job_folder, source_key, store_file
 from jobs.videos.admission import check_memory
 from jobs.videos.idempotency import IdempotencyKey, find_replayed_job, save_key
 from jobs.videos.plan_limits import check_plan
@@ -76,7 +74,7 @@ def _submit_new(
     check_plan(request, effective_limits)
     check_memory(request)
     job_id = new_id()
-    key = _store_image(source_key(principal.team.pk, job_id), request.image_png)
+    key = store_file(source_key(principal.team.pk, job_id), request.image_png)
     try:
         job = _build_job(principal, request, job_id, key)
         return _accept(principal, effective_limits, request, job, idempotency=idempotency, on_accept=on_accept)
@@ -96,14 +94,6 @@ def check_team_not_closing(team: Team) -> None:
             "Team page.",
             code="team_closing",
         )
-
-
-def _store_image(key: str, content: bytes) -> str:
-    try:
-        return default_storage.save(key, ContentFile(content))
-    except OSError as error:
-        log.error("storage_failed", reason=str(error))
-        raise Overloaded("The storage does not respond. Try again in a moment.") from error
 
 
 def _discard_image(folder: str) -> None:

@@ -19,8 +19,9 @@ from accounts.auth.principals import Principal
 from accounts.models import Team
 from accounts.roles import Scope
 from jobs.api.authentication import principal_of
+from jobs.api.conditional import check_precondition
 from jobs.api.error_schema import ERRORS
-from jobs.api.errors import PreconditionFailed, RangeNotSatisfiable, json_error
+from jobs.api.errors import RangeNotSatisfiable, json_error
 from jobs.api.fields import ChoiceField, TextField
 from jobs.api.negotiation import IgnoreAccept
 from jobs.api.permissions import HasScope
@@ -100,14 +101,7 @@ class ContentView(APIView):
             response = file_response(request._request, key, filename=filename, as_attachment=attachment)
         if response.status_code == 416:
             return _range_not_satisfiable(request, response["Content-Range"])
-        if response.status_code == 412:
-            return json_error(
-                request._request,
-                PreconditionFailed(
-                    "The file does not match the If-Match header. Send the request without that header.",
-                    param="If-Match",
-                ),
-            )
+        check_precondition(request._request, response)
         if query["variant"] == SPRITESHEET:
             sheet = sprite_sheet_of(job)
             tile = f"{sheet.tile_width}x{sheet.tile_height}"

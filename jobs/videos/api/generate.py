@@ -39,6 +39,7 @@ from jobs.api.throttling import throttle
 from jobs.api.validation import CANCEL_AFTER_PARAMETER, parse_cancel_after, validate
 from jobs.models import Job
 from jobs.states import State
+from jobs.storage.files import translate_storage_errors
 from jobs.storage.signed_urls import signed_content_url
 from jobs.videos.admission import GpuMemoryImpossible
 from jobs.videos.idempotency import build_idempotency_key
@@ -196,8 +197,6 @@ def _success_body(http: HttpRequest, job: Job) -> GenerateResultShape:
 
 def _as_base64(key: str) -> str:
     """Return the file in base64. Raise Gone, since a repeated request may find a deleted video."""
-    try:
-        with default_storage.open(key) as file:
-            return base64.b64encode(file.read()).decode("ascii")
-    except FileNotFoundError:
-        raise Gone("The file of this video was deleted. Create the video again.") from None
+    missing = Gone("The file of this video was deleted. Create the video again.")
+    with translate_storage_errors(missing=missing), default_storage.open(key) as file:
+        return base64.b64encode(file.read()).decode("ascii")

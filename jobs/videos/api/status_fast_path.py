@@ -10,6 +10,7 @@ from functools import cache, partial
 import structlog
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
+from django.http.request import HttpHeaders
 from django.urls import ResolverMatch, resolve
 
 from accounts import tenancy
@@ -20,11 +21,13 @@ from common.ids import parse_public_id
 from common.middleware import Step, SyncAndAsyncMiddleware
 from common.ratelimit import RateLimitExceeded, hit
 from jobs.api.authentication import presented_key
+from jobs.api.conditional import PRECONDITIONS
 from jobs.api.throttling import per_minute_limits, rate_limit_headers
 from jobs.models import Job
 from jobs.videos.api.responses import video_response
 
 _PATH_PREFIX = "/v1/videos/"
+_NAMES_OF_PRECONDITIONS = {HttpHeaders.to_wsgi_name(name) for name in PRECONDITIONS}
 _MODEL_FIELDS = Job._meta.concrete_fields
 _FIELD_NAMES = [field.attname for field in _MODEL_FIELDS]
 _JSON_FIELD_INDEXES = [index for index, field in enumerate(_MODEL_FIELDS) if field.get_internal_type() == "JSONField"]
@@ -44,8 +47,12 @@ class StatusFastPathMiddleware(SyncAndAsyncMiddleware):
 
 
 def _polled_video_id(request: HttpRequest) -> str | None:
-    """Return the video id of a request that is a plain status poll: a GET without a query, with an API key."""
-    if request.method != "GET" or request.META.get("QUERY_STRING"):
+    """Return the video id of a plain status poll: a GET with an API key, without a query and preconditions."""
+    if (
+        request.method != "GET"
+        or request.META.get("QUERY_STRING")
+        or not _NAMES_OF_PRECONDITIONS.isdisjoint(request.META)
+    ):
         return None
     leading, prefix, video_id = request.path_info.partition(_PATH_PREFIX)
     is_poll = prefix and not leading and "/" not in video_id and presented_key(request)

@@ -11,7 +11,7 @@ from django.template import loader
 from django.views import defaults
 
 from common.db_errors import is_transient
-from common.errors import Malformed, MutoscopeError, NotFound
+from common.errors import Malformed, MutoscopeError, NotFound, Overloaded
 from common.middleware import Step, SyncAndAsyncMiddleware
 from jobs.api.errors import COMPAT_PREFIXES, as_mutoscope_error, error_headers, json_error
 
@@ -60,7 +60,7 @@ def _render_error_page(request: HttpRequest, status: int) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
-    if isinstance(error, Exception) and is_transient(error):
+    if isinstance(error, Exception) and (isinstance(error, Overloaded) or is_transient(error)):
         return _service_unavailable(request, error)
     if is_api(request):
         return json_error(
@@ -71,11 +71,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _service_unavailable(request: HttpRequest, outage: Exception) -> HttpResponse:
-    """Return the response to a lost database connection, wherever it occurred: in a view, in a session."""
+    """Return the response to an outage of database or storage, wherever it occurred: in a view, in a session."""
     error = cast("MutoscopeError", as_mutoscope_error(outage))
     if wants_json(request):
         return json_error(request, error)
-    return HttpResponse(loader.render_to_string("503.html"), status=error.status, headers=error_headers(error))
+    page = loader.render_to_string("503.html", {"message": error.localized()})
+    return HttpResponse(page, status=error.status, headers=error_headers(error))
 
 
 class MethodNotAllowedPageMiddleware(SyncAndAsyncMiddleware):

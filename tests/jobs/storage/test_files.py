@@ -1,17 +1,21 @@
-"""`load_source_image`: the image of a video, and one error if it is gone."""
+"""The source image of a video, and the errors of a storage that fails."""
 
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from common.errors import Overloaded
+from common.errors import Gone, NotFound, Overloaded
 from jobs.models import Job
-from jobs.storage.files import SourceImageMissing, load_source_image
+from jobs.storage.files import SourceImageMissing, load_source_image, read_range, store_file, translate_storage_errors
+from tests.support.api_client import ApiClient
 from tests.support.images import png
+from tests.support.interpreter import ROOT
+from tests.support.people import Person
 
 
 def test_the_image_is_returned(submit: Callable[..., Job]) -> None:
@@ -64,3 +68,87 @@ def test_an_unmounted_storage_is_an_outage_and_no_missing_image(submit: Callable
         media.write_text("a file where a folder should be")
     with pytest.raises(Overloaded):
         load_source_image(job)
+
+
+@pytest.fixture
+def lost_storage(settings: Any, tmp_path: Path) -> Callable[[], None]:
+    """Replace the folder of the storage by a file, as a mount that fails."""
+
+    def lose() -> None:
+        (tmp_path / "file").write_text("a file where a folder should be")
+        options = {"location": str(tmp_path / "file" / "media")}
+        settings.STORAGES = {**settings.STORAGES, "default": {**settings.STORAGES["default"], "OPTIONS": options}}
+
+    return lose
+
+
+def assert_outage(response: Any) -> None:
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["message"]) == (
+        503,
+        "overloaded",
+        "The storage does not respond. Try again in a moment.",
+    )
+    assert response["Retry-After"]
+
+
+@pytest.mark.parametrize("path", ["/content", "/content?variant=thumbnail", "/content?variant=gif"])
+def test_reading_during_an_outage(
+    finished: Job, as_alice: ApiClient, lost_storage: Callable[[], None], path: str
+) -> None:
+    lost_storage()
+    assert_outage(as_alice.get(f"/v1/videos/{finished.public_id}{path}"))
+
+
+def test_submitting_and_remixing_during_an_outage(
+    finished: Job, as_alice: ApiClient, body: Callable[..., dict[str, Any]], lost_storage: Callable[[], None]
+) -> None:
+    lost_storage()
+    assert_outage(as_alice.post("/v1/videos", body()))
+    assert_outage(as_alice.post(f"/v1/videos/{finished.public_id}/remix", {"prompt": "zoom in"}))
+
+
+def test_a_page_shows_an_outage(finished: Job, alice: Person, lost_storage: Callable[[], None]) -> None:
+    lost_storage()
+    response = alice.get(f"/videos/{finished.public_id}/picture")
+    assert response.status_code == 503
+    assert "The storage does not respond. Try again in a moment." in response.content.decode()
+    assert response["Retry-After"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(FileNotFoundError("no"), 410), (OSError("no"), 503), (PermissionError("no"), 503)]
+)
+def test_errors_of_the_storage_become_errors_of_the_api(error: OSError, status: int) -> None:
+    with pytest.raises((Gone, Overloaded)) as raised, translate_storage_errors():
+        raise error
+    assert raised.value.status == status
+
+
+def test_a_caller_may_choose_the_error_for_a_missing_object() -> None:
+    with pytest.raises(NotFound, match="no such upload"), translate_storage_errors(missing=NotFound("no such upload")):
+        raise FileNotFoundError
+
+
+def test_other_errors_pass() -> None:
+    with pytest.raises(ValueError, match="another"), translate_storage_errors():
+        raise ValueError("another")
+
+
+@pytest.mark.usefixtures("own_media")
+def test_store_file() -> None:
+    assert store_file("teams/1/file", b"content") == "teams/1/file"
+    assert read_range("teams/1/file", 0, 7) == b"content"
+
+
+@pytest.mark.usefixtures("own_media")
+def test_store_file_during_an_outage(lost_storage: Callable[[], None]) -> None:
+    lost_storage()
+    with pytest.raises(Overloaded):
+        store_file("teams/1/file", b"content")
+
+
+def test_the_outage_is_named_in_one_place() -> None:
+    code = {path for folder in ("accounts", "jobs", "platform") for path in (ROOT / folder).rglob("*.py")}
+    users = {path.relative_to(ROOT).as_posix() for path in code if "The storage does not respond" in path.read_text()}
+    assert users == {"jobs/storage/files.py"}
