@@ -62,7 +62,7 @@ def raised() -> set[str]:
     assert get_resolver().url_patterns  # imports every view
     classes = set(subclasses(MutoscopeError))
     found = {kind.default_code for kind in classes} | {fault.value for fault in ImageErrorCode}
-    names = {kind.__name__ for kind in classes} | {"super", "invalid_fields"}
+    names = {kind.__name__ for kind in classes} | {"super", "invalid_fields", "load_source_image"}
     for tree in modules(*_SOURCES):
         for call in calls(tree, names):
             found |= constants(call, "code")
