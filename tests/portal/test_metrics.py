@@ -19,12 +19,15 @@ from prometheus_client.samples import Sample
 from accounts.quota.models import LedgerEntry
 from common.ids import new_id
 from common.messages import Message
+from common.redis_client import redis_client
+from common.tasks.queues import enqueue
 from jobs.models import Job, MetricCounter, Worker
 from jobs.queue.cancel import cancel_job
 from jobs.queue.claim import claim_job
 from jobs.queue.finish import fail_job
 from jobs.webhooks.delivery import Deliverer
 from jobs.webhooks.outbox import dispatch_outbox
+from portal.embedded.servers import Valkey
 from portal.metrics import site
 from tests.support.outages import frozen_database
 from tests.support.people import Person
@@ -225,6 +228,26 @@ def test_the_exposition_is_cached(submit: Callable[..., Job], monkeypatch: Any) 
     kept = Client().get("/metrics").content.decode()
     assert "mutoscope_jobs{" not in before + kept
     assert "mutoscope_jobs{" in scrape()
+
+
+def test_the_queues_of_tasks() -> None:
+    redis_client().delete("rq:failed:mail", "rq:queue:files")
+    enqueue("delete_due_files")
+    redis_client().zadd("rq:failed:mail", {"send_due_warnings": 4_000_000_000})
+    text = scrape()
+    assert value(text, "mutoscope_rq_queue_entries", queue="files") == 1
+    assert value(text, "mutoscope_rq_failed_tasks", queue="mail") == 1
+    assert value(text, "mutoscope_rq_running_tasks", queue="exports") == 0
+    assert value(text, "mutoscope_rq_workers", queue="exports") == 0
+    redis_client().delete("rq:failed:mail", "rq:queue:files")
+
+
+def test_without_redis_its_queues_are_missing(own_valkey: Valkey) -> None:
+    own_valkey.stop()
+    text = scrape()
+    assert value(text, "mutoscope_dependency_up", dependency="redis") == 0
+    assert "mutoscope_rq" not in text
+    assert "mutoscope_jobs" in text
 
 
 def test_without_the_database_the_metrics_of_processes_remain(settings: Any) -> None:

@@ -99,6 +99,10 @@ def frozen_database() -> Iterator[None]:
 
 def _wait_for_health_checks() -> None:
     """Wait until the threads that queried the frozen server have ended: the next test starts new ones."""
-    checks: list[TimedCheck[Any]] = [health.SYSTEM_STATUS_CHECK, *health.DEPENDENCY_CHECKS.values()]
+    checks: list[TimedCheck[Any]] = [
+        health.SYSTEM_STATUS_CHECK,
+        health.QUEUE_STATS_CHECK,
+        *health.DEPENDENCY_CHECKS.values(),
+    ]
     for check in checks:
         check.start().exception(timeout=60)

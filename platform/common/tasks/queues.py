@@ -7,12 +7,14 @@ and after a failure nothing is sent for a moment.
 
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import django_rq
 import redis
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django_rq.queues import DjangoRQ
 from redis.backoff import NoBackoff
@@ -21,6 +23,7 @@ from redis.retry import Retry
 from rq.job import JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import now
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from common.redis_client import redis_breaker, redis_client
 from common.tasks.job import TaskJob
@@ -101,6 +104,39 @@ def enqueue_due(tasks: Iterable[Task]) -> list[str]:
     if not _send("", start_timers):
         return []
     return [name for name in due if enqueue(name)]
+
+
+@dataclass(frozen=True)
+class QueueStats:
+    """The numbers of a queue: waiting entries, running and failed jobs, workers that are alive."""
+
+    name: str
+    waiting: int
+    running: int
+    failed: int
+    workers: int
+
+
+def queue_stats() -> list[QueueStats]:
+    """Return the numbers of every queue, in two round trips. Raise RedisError if Redis does not respond."""
+    names = list(settings.RQ_QUEUES)
+    with redis_client().pipeline(transaction=False) as pipeline:
+        for queue in map(_queue, names):
+            pipeline.llen(queue.key)
+            pipeline.zcard(queue.started_job_registry.key)
+            pipeline.zcard(queue.failed_job_registry.key)
+            pipeline.smembers(WORKERS_BY_QUEUE_KEY % queue.name)
+        replies = pipeline.execute()
+        rows = [replies[start : start + 4] for start in range(0, len(replies), 4)]
+        # A worker that was killed stays in the set; its own key has expired.
+        keys = sorted(set().union(*(row[3] for row in rows)))
+        for key in keys:
+            pipeline.exists(key)
+        alive = {key for key, exists in zip(keys, pipeline.execute(), strict=True) if exists}
+    return [
+        QueueStats(name, waiting, running, failed, len(alive & workers))
+        for name, (waiting, running, failed, workers) in zip(names, rows, strict=True)
+    ]
 
 
 def _enqueue(task: Task, arguments: list[str]) -> None:

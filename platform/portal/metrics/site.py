@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from portal import __version__
-from portal.metrics import counters, queue, workers
+from portal.metrics import counters, queue, task_queues, workers
 from portal.web.health import check_dependencies
 from portal.web.timed_check import TimedCheck
 
@@ -35,7 +35,7 @@ class _SiteCollector:
 
 
 class _DependencyCollector:
-    """Reports the release, and which dependencies are reachable."""
+    """Reports the release, which dependencies are reachable, and what waits in Redis."""
 
     def collect(self) -> Iterator[Metric]:
         info = InfoMetricFamily("mutoscope_build", "The running release.")
@@ -47,6 +47,7 @@ class _DependencyCollector:
         for dependency, is_up in check_dependencies().items():
             up.add_metric([dependency], float(is_up))
         yield up
+        yield from task_queues.collect()
 
 
 def _render(collector: "_SiteCollector | _DependencyCollector") -> bytes:

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.auth.impersonation import Access, impersonation
 from common.redis_client import redis_client
+from common.tasks.queues import queue_stats
 from jobs.queue.system_status import SystemStatus, system_status
 from portal.web.timed_check import TimedCheck
 
@@ -56,7 +58,10 @@ def health(_request: HttpRequest) -> JsonResponse:
     but an operator should check it; `reasons` says why. `healthy`: neither.
     """
     results = _run_checks(
-        system=SYSTEM_STATUS_CHECK, redis=DEPENDENCY_CHECKS["redis"], storage=DEPENDENCY_CHECKS["storage"]
+        system=SYSTEM_STATUS_CHECK,
+        redis=DEPENDENCY_CHECKS["redis"],
+        storage=DEPENDENCY_CHECKS["storage"],
+        queues=QUEUE_STATS_CHECK,
     )
     system: SystemStatus | None = results["system"]
     reasons = [] if results["storage"] else ["storage_unreachable"]
@@ -71,6 +76,7 @@ def health(_request: HttpRequest) -> JsonResponse:
         "gpu_memory_used_gb": None if system is None else round(system.gpu_memory_used_mb / 1024, 1),
         "workers": 0 if system is None else system.workers,
         "queue_depth": None if system is None else system.queued,
+        "queues": {stats.pop("name"): stats for stats in map(asdict, results["queues"] or [])},
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
     return JsonResponse(body, status=503 if status == "unhealthy" else 200)
@@ -112,6 +118,7 @@ def _check_storage() -> bool:
 
 
 SYSTEM_STATUS_CHECK = TimedCheck(system_status, timeout_seconds=_TIMEOUT_SECONDS)
+QUEUE_STATS_CHECK = TimedCheck(queue_stats, timeout_seconds=_TIMEOUT_SECONDS)
 DEPENDENCY_CHECKS: dict[str, TimedCheck[bool]] = {
     "database": TimedCheck(_check_database, timeout_seconds=_TIMEOUT_SECONDS),
     "redis": TimedCheck(_check_redis, timeout_seconds=_TIMEOUT_SECONDS),

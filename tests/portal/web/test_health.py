@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from common.ids import new_id
+from common.redis_client import redis_client
+from common.tasks.queues import enqueue
 from jobs.models import Job, JobEvent, Worker
 from jobs.states import State
 from portal.embedded.servers import Valkey
@@ -55,7 +58,11 @@ def frozen_database() -> Iterator[None]:
 
 def _wait_for_checks() -> None:
     """Wait until the threads that queried an unresponsive server end, so that the next test starts its own checks."""
-    checks: list[TimedCheck[Any]] = [health.SYSTEM_STATUS_CHECK, *health.DEPENDENCY_CHECKS.values()]
+    checks: list[TimedCheck[Any]] = [
+        health.SYSTEM_STATUS_CHECK,
+        health.QUEUE_STATS_CHECK,
+        *health.DEPENDENCY_CHECKS.values(),
+    ]
     for check in checks:
         check.start().exception(timeout=60)
 
@@ -66,6 +73,7 @@ def test_a_site_with_a_ready_worker_is_healthy() -> None:
     worker(name="dead", state="unhealthy", last_heartbeat_at=timezone.now() - timedelta(minutes=5))
     status, payload, _ = get("/health")
     assert payload.pop("timestamp").endswith("Z")
+    assert set(payload.pop("queues")) == set(settings.RQ_QUEUES)
     assert (status, payload) == (
         200,
         {
@@ -77,6 +85,20 @@ def test_a_site_with_a_ready_worker_is_healthy() -> None:
             "queue_depth": 0,
         },
     )
+
+
+def test_the_queues_of_tasks() -> None:
+    client = redis_client()
+    client.delete(*(f"rq:{kind}:{queue}" for queue in settings.RQ_QUEUES for kind in ("queue", "failed", "workers")))
+    client.zadd("rq:failed:exports", {"build_export": 4_000_000_000})
+    client.sadd("rq:workers:mail", "rq:worker:alive", "rq:worker:killed")
+    client.set("rq:worker:alive", 1, ex=60)
+    enqueue("delete_due_files")
+    _, payload, _ = get("/health")
+    assert payload["queues"]["files"] == {"waiting": 1, "running": 0, "failed": 0, "workers": 0}
+    assert payload["queues"]["exports"] == {"waiting": 0, "running": 0, "failed": 1, "workers": 0}
+    assert payload["queues"]["mail"] == {"waiting": 0, "running": 0, "failed": 0, "workers": 1}
+    client.delete("rq:queue:files", "rq:failed:exports", "rq:workers:mail", "rq:worker:alive")
 
 
 def test_conditions_that_need_an_operator_degrade_it(submit: Callable[..., Job]) -> None:
@@ -107,6 +129,7 @@ def test_without_redis_it_is_degraded_and_ready(outage: str, own_valkey: Valkey)
             os.kill(process, signal.SIGCONT)
     _wait_for_checks()
     assert (health_response[0], health_response[1]["reasons"]) == (200, ["redis_unreachable"])
+    assert health_response[1]["queues"] == {}
     assert (ready_response[0], ready_response[1]["checks"]) == (
         200,
         {"database": True, "redis": False, "storage": True},
