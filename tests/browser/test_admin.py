@@ -9,11 +9,13 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
+from django_rq.settings import get_queues_map
 from playwright.sync_api import Page, ViewportSize, expect
 
 from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Team, User
 from accounts.quota.models import Wallet
+from common.tasks.queues import enqueue
 from jobs.models import Job, Worker
 from jobs.states import State
 from tests.support.administrators import staff
@@ -136,3 +138,28 @@ def test_axe_finds_no_serious_violation(
         return found
 
     assert browser.run(live_server.url, scenario, session=adele.cookie, viewport=viewport) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_queues_keep_to_the_content_security_policy(
+    transactional_db: None, live_server: Any, browser: Browser, scheme: str, tmp_path: Path
+) -> None:
+    adele = staff("adele@example.com", superuser=True)
+    enqueue("create_due_warnings")
+    mail = get_queues_map()["mail"]
+    pages = {
+        "home": "Queue",
+        f"queues/{mail}": "create_due_warnings",
+        f"queues/{mail}/create_due_warnings": "create_due_warnings",
+        f"queues/{mail}/failed": "Failed jobs in mail",
+    }
+
+    def scenario(page: Page) -> None:
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of two literals
+        for path, text in pages.items():
+            page.goto(f"/admin/django_rq/dashboard/{path.removeprefix('home')}{'' if path == 'home' else '/'}")
+            expect(page.locator("#content")).to_contain_text(text)
+            page.screenshot(path=tmp_path / f"{scheme}-{path.replace('/', '-')}.png")
+
+    browser.run(live_server.url, scenario, session=adele.cookie)
+    assert browser.console_errors == []

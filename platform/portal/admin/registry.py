@@ -10,6 +10,7 @@ from portal.admin import (  # noqa: F401
     memberships,
     people,
     plans,
+    queues,
     teams,
     videos,
     workers,

@@ -44,6 +44,10 @@ _NAVIGATION = [
             _menu_item(
                 _("Impersonation log"), "visibility", "admin:desk_impersonation_changelist", "desk.view_impersonation"
             ),
+            {
+                **_menu_item(_("Queues"), "reorder", "admin:django_rq_dashboard_changelist"),
+                "permission": lambda request: request.user.is_superuser,
+            },
             _menu_item(_("Staff groups"), "shield_person", "admin:auth_group_changelist", "auth.view_group"),
         ],
     },

@@ -47,7 +47,8 @@ def test_every_list_and_every_row_opens(adele: Person, everything: None) -> None
         name = f"{model._meta.app_label}_{model._meta.model_name}"
         response = adele.get(reverse(f"admin:{name}_changelist"))
         assert response.status_code == 200, (model, response.content[-2000:])
-        row = model._default_manager.first()
+        # django-rq's model has no table: its list is the page of the queues.
+        row = model._default_manager.first() if model._meta.managed else None
         if row is not None:
             opened.add(model)
             response = adele.get(reverse(f"admin:{name}_change", args=[row.pk]))

@@ -1,0 +1,205 @@
+"""RQ's queues and workers: pages of django-rq, for superusers only.
+
+Each view is listed here. Some of django-rq's views read jobs with RQ's own class, which unpickles and imports what is
+stored in Redis; those are replaced. (Its page of a queue even calls the failure callbacks of abandoned jobs.) Its API
+views would stand outside `admin_view`. Its admin class is not imported: it adds a metric of its own to every process.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import redis
+import structlog
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+from django_rq import views
+from django_rq.models import Dashboard
+from django_rq.queues import get_queue_by_index
+from django_rq.settings import get_queues_map
+from rq.exceptions import NoSuchJobError
+from rq.serializers import JSONSerializer
+from rq.worker import Worker
+from unfold.admin import ModelAdmin
+
+from accounts.audit.models import Verb
+from accounts.audit.services import record
+from common.tasks.job import TaskJob
+from common.tasks.queues import TaskQueue, queue_stats
+
+log = structlog.get_logger(__name__)
+
+_MAX_ROWS = 100
+View = Callable[..., HttpResponseBase]
+
+
+@admin.register(Dashboard)
+class QueueAdmin(ModelAdmin):
+    """Lists queues, their jobs and workers; enqueues failed tasks again, deletes jobs and empties queues."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    has_change_permission = has_view_permission
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def get_urls(self) -> list[URLPattern]:
+        queue, job = "queues/<int:queue_index>", "queues/<int:queue_index>/<str:job_id>"
+        routes: dict[str, tuple[str, View]] = {
+            # Its URL name is that of an admin's list; django-rq's templates use the others.
+            "dashboard_changelist": ("", self.home),
+            "home": ("", self.home),
+            "jobs": (f"{queue}/", views.jobs),
+            "queue_details": (f"{queue}/details/", self.details),
+            "started_jobs": (f"{queue}/started/", self.started),
+            "finished_jobs": (f"{queue}/finished/", views.finished_jobs),
+            "failed_jobs": (f"{queue}/failed/", views.failed_jobs),
+            "deferred_jobs": (f"{queue}/deferred/", views.deferred_jobs),
+            "scheduled_jobs": (f"{queue}/scheduled/", views.scheduled_jobs),
+            "delete_failed_jobs": (f"{queue}/failed/clear/", self.delete_failed),
+            "clear": (f"{queue}/empty/", views.clear_queue),
+            "requeue_all": (f"{queue}/requeue-all/", views.requeue_all),
+            "confirm_action": (f"{queue}/confirm-action/", views.confirm_action),
+            "actions": (f"{queue}/actions/", views.actions),
+            "job_detail": (f"{job}/", views.job_detail),
+            "result_detail": (f"{job}/results/<str:result_id>/", views.result_detail),
+            "delete_job": (f"{job}/delete/", views.delete_job),
+            "requeue_job": (f"{job}/requeue/", views.requeue_job_view),
+            "enqueue_job": (f"{job}/enqueue/", views.enqueue_job),
+            "stop_job": (f"{job}/stop/", require_POST(self.stop)),
+            "workers": ("workers/<int:queue_index>/", views.workers),
+            "worker_details": ("workers/<int:queue_index>/<str:key>/", self.worker),
+        }
+        return [
+            path(route, self._guarded(name, view), name=f"django_rq_{name}") for name, (route, view) in routes.items()
+        ]
+
+    def _guarded(self, name: str, view: View) -> View:
+        """Wrap a view: superusers only, behind a second factor; actions are recorded; no forged job breaks a page."""
+
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.is_superuser:
+                raise PermissionDenied
+            if kwargs.get("queue_index", 0) >= len(get_queues_map()) or request.POST.get("action") == "stop":
+                raise Http404
+            request.current_app = self.admin_site.name  # type: ignore[attr-defined] # read by django-rq's templates
+            try:
+                response = view(request, *args, **kwargs)
+                if isinstance(response, TemplateResponse):
+                    response.render()  # inside this block, since it may read from Redis
+            except (NoSuchJobError, AssertionError) as error:
+                raise Http404 from error
+            except (redis.ConnectionError, redis.TimeoutError):
+                return self._unavailable(request, _("Redis does not respond. Tasks run nevertheless, a little later."))
+            except (Http404, PermissionDenied):
+                raise
+            except Exception:
+                log.exception("queue_page_failed", path=request.path)
+                return self._unavailable(request, _("Redis contains a job that cannot be read. Empty the queue."))
+            if request.method == "POST":
+                _record(request, name, kwargs)
+            return response
+
+        return self.admin_site.admin_view(guarded)
+
+    def _unavailable(self, request: HttpRequest, reason: str) -> HttpResponse:
+        context = {**self.admin_site.each_context(request), "title": _("Queues"), "reason": reason}
+        return TemplateResponse(request, "admin/queues.html", context, status=503).render()
+
+    def home(self, request: HttpRequest) -> HttpResponse:
+        """List the queues."""
+        numbers = get_queues_map()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Queues"),
+            "queues": [(stats, numbers[stats.name]) for stats in queue_stats()],
+        }
+        return TemplateResponse(request, "admin/queues.html", context)
+
+    def details(self, request: HttpRequest, queue_index: int) -> HttpResponse:
+        """Redirect to the waiting jobs: the numbers of a queue are in the list of queues."""
+        return redirect("admin:django_rq_jobs", queue_index)
+
+    def started(self, request: HttpRequest, queue_index: int) -> HttpResponse:
+        """List the running jobs."""
+        queue = get_queue_by_index(queue_index)
+        job_ids = queue.started_job_registry.get_job_ids(0, _MAX_ROWS - 1)
+        found = TaskJob.fetch_many(job_ids, connection=queue.connection)
+        jobs = [job for job in found if job is not None]
+        context = {
+            **self.admin_site.each_context(request),
+            "queue": queue,
+            "queue_index": queue_index,
+            "jobs": jobs,
+            "num_jobs": len(jobs),
+            "page": 1,
+            "page_range": [],
+            "job_status": _("Running"),
+        }
+        return TemplateResponse(request, "django_rq/jobs.html", context)
+
+    def delete_failed(self, request: HttpRequest, queue_index: int) -> HttpResponse:
+        """Delete all failed jobs, after a confirmation."""
+        queue = get_queue_by_index(queue_index)
+        registry = queue.failed_job_registry
+        if request.method != "POST":
+            context = {
+                **self.admin_site.each_context(request),
+                "queue": queue,
+                "queue_index": queue_index,
+                "total_jobs": registry.count,
+            }
+            return TemplateResponse(request, "django_rq/clear_failed_queue.html", context)
+        job_ids = registry.get_job_ids()
+        for job_id in job_ids:
+            registry.remove(job_id)
+            queue.connection.delete(TaskJob.key_for(job_id))
+        messages.info(request, _("%(count)s failed jobs were deleted.") % {"count": len(job_ids)})
+        return redirect("admin:django_rq_home")
+
+    def stop(self, request: HttpRequest, queue_index: int, job_id: str) -> HttpResponse:
+        """Explain why a running task is not stopped."""
+        messages.error(request, _("A running task cannot be stopped. It finishes before its worker stops."))
+        return redirect("admin:django_rq_job_detail", queue_index, job_id)
+
+    def worker(self, request: HttpRequest, queue_index: int, key: str) -> HttpResponse:
+        """Show a worker."""
+        queue = get_queue_by_index(queue_index)
+        worker = Worker.find_by_key(
+            key, connection=queue.connection, job_class=TaskJob, queue_class=TaskQueue, serializer=JSONSerializer
+        )
+        if worker is None:
+            raise Http404
+        context = {
+            **self.admin_site.each_context(request),
+            "queue": queue,
+            "queue_index": queue_index,
+            "worker": worker,
+            "queue_names": ", ".join(worker.queue_names()),
+            "job": worker.get_current_job(),
+            "total_working_time": worker.total_working_time,
+        }
+        return TemplateResponse(request, "django_rq/worker_details.html", context)
+
+
+def _record(request: HttpRequest, name: str, arguments: dict[str, Any]) -> None:
+    queue = next(queue for queue, index in get_queues_map().items() if index == arguments["queue_index"])
+    jobs = [arguments["job_id"]] if "job_id" in arguments else request.POST.getlist("job_ids")
+    details = {"queue": queue, "jobs": ", ".join(jobs)[:1000]}
+    record(Verb.ADMIN_ACTION, deed=name, **details)
