@@ -18,7 +18,8 @@ def _with_timeouts(url: str, seconds: float) -> str:
     return f"{address}?{urlencode(timeouts | dict(parse_qsl(query)))}"
 
 
-_QUEUE = {"URL": _with_timeouts(REDIS_URL, _REDIS_TIMEOUT_SECONDS), "SERIALIZER": "json"}
+# Tasks have no timeout: it would be a signal in the middle of a statement.
+_QUEUE = {"URL": _with_timeouts(REDIS_URL, _REDIS_TIMEOUT_SECONDS), "SERIALIZER": "json", "DEFAULT_TIMEOUT": -1}
 RQ_QUEUES = {
     # Wake-ups of the GPU workers, one queue for each pool.
     **{f"pool.{pool}": _QUEUE for pool in WORKER_POOLS},

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import threading
 import time
 import uuid
 import zlib
@@ -26,6 +27,7 @@ from jobs.worker import maintenance
 from jobs.worker.maintenance import MaintenanceWorker
 from portal.embedded.servers import Valkey
 from tests.support.outages import forget_redis_clients, process_of
+from tests.support.workers import WAIT_TIMEOUT_SECONDS
 
 SUBJECT = uuid.UUID("01890000-0000-7000-8000-000000000001")
 
@@ -57,8 +59,17 @@ class Recorder:
 
     def work(self, *queues: str) -> list[str]:
         """Run a worker until `stop` is called; return the names of the tasks that ran."""
-        self.worker = worker(*queues)
-        self.worker.run()
+        return self.work_as(worker(*queues))
+
+    def work_as(self, own: MaintenanceWorker) -> list[str]:
+        self.worker = own
+        # A task that fails to stop the worker fails the test.
+        limit = threading.Timer(WAIT_TIMEOUT_SECONDS, self.stop)
+        limit.start()
+        try:
+            own.run()
+        finally:
+            limit.cancel()
         return self.runs
 
 
@@ -123,11 +134,11 @@ def test_a_task_that_loses_the_database_stops_neither_other_tasks_nor_the_worker
     if how == "by itself":
         tasks.add("losing", function=task, interval_seconds=0)
         tasks.add("counting", function=count_users, interval_seconds=0)
-        tasks.worker = worker()
-        tasks.worker.redis_is_available = False
-        tasks.worker._redis_breaker = CircuitBreaker(open_seconds=float("inf"))
-        tasks.worker._redis_breaker.open()
-        tasks.worker.run()
+        own = worker()
+        own.redis_is_available = False
+        own._redis_breaker = CircuitBreaker(open_seconds=float("inf"))
+        own._redis_breaker.open()
+        tasks.work_as(own)
     else:
         tasks.add("losing", function=task)
         tasks.add("counting", function=count_users, repeats_after_work=True)
@@ -350,24 +361,27 @@ def test_bookkeeping_that_fails_in_rq_does_not_stop_the_worker(
     assert [log["event"] for log in logs] == ["task_bookkeeping_failed"] * 2
 
 
-def test_redis_that_dies_while_a_task_runs_loses_nothing(
+def test_redis_that_ends_while_a_task_runs_loses_nothing(
     tasks: Recorder, db: None, own_valkey: Valkey, own_queues: None
 ) -> None:
     """The rest of the queue was in Redis; the worker runs it by itself, and in turn."""
 
-    def kill_redis() -> int:
-        if tasks.runs == ["killing"]:
-            os.kill(process_of(own_valkey), 9)
-            own_valkey.stop()
+    def end_redis() -> int:
+        own_valkey.stop()  # the second time, it is not running any more
         return 1
 
-    tasks.add("killing", function=kill_redis, repeats_after_work=True, interval_seconds=3600)
-    tasks.add("waiting", function=tasks.stop() if tasks.runs.count("killing") > 1 else None, interval_seconds=1)
-    assert enqueue("killing")
-    own = tasks.worker = worker()
+    tasks.add("ending", function=end_redis, repeats_after_work=True, interval_seconds=3600)
+
+    def stop() -> None:
+        if tasks.runs.count("ending") > 1:
+            tasks.stop()
+
+    tasks.add("waiting", function=stop, interval_seconds=1)
+    assert enqueue("ending")
+    own = worker()
     own._started_at["waiting"] = time.monotonic()
-    own.run()
-    assert tasks.runs.count("killing") >= 2
+    tasks.work_as(own)
+    assert tasks.runs.count("ending") >= 2
     assert tasks.runs[-1] == "waiting"
     assert not own.redis_is_available
 
@@ -429,7 +443,7 @@ def test_a_long_task_keeps_the_worker_in_the_registry(
 
     tasks.add("long", function=look)
     assert enqueue("long")
-    tasks.worker = worker()
-    tasks.worker.job_monitoring_interval = 1
-    tasks.worker.run()
+    own = worker()
+    own.job_monitoring_interval = 1
+    tasks.work_as(own)
     assert queue().failed_job_registry.count == 0

@@ -1,0 +1,55 @@
+"""The reconciler enqueues due maintenance tasks, and a step that fails does not keep it from the others."""
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from structlog.testing import capture_logs
+
+from common.redis_client import redis_client
+from common.tasks.queues import TASK_QUEUES
+from common.tasks.registry import TASKS
+from jobs.queue import reconcile
+from jobs.queue.reconcile import enqueue_due_tasks
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def waiting() -> set[str]:
+    return {entry.decode() for queue in TASK_QUEUES for entry in redis_client().lrange(f"rq:queue:{queue}", 0, -1)}
+
+
+def test_every_periodic_task_is_enqueued_at_its_interval() -> None:
+    enqueue_due_tasks()
+    assert waiting() == {task.name for task in TASKS.values() if task.interval_seconds is not None}
+    redis_client().delete(*(f"rq:queue:{queue}" for queue in TASK_QUEUES))
+    enqueue_due_tasks()
+    assert not waiting() & {"sweep_orphans", "check_ledger", "grant_due_monthly_credits"}
+
+
+def test_one_reconciler_enqueues_at_a_time() -> None:
+    other = connection.copy()  # type: ignore[attr-defined]
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtextextended('reconcile:due_tasks', 0))")
+    enqueue_due_tasks()
+    assert waiting() == set()
+    other.close()
+    enqueue_due_tasks()
+    assert "dispatch_outbox" in waiting()
+
+
+def test_a_step_that_fails_does_not_keep_the_others_from_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(reconcile, "expire_deadlines", fail)
+    with capture_logs() as logs:
+        reconcile.reconcile()
+    assert [(log["event"], log["task"]) for log in logs] == [("reconcile_failed", "fail")]
+    assert "dispatch_outbox" in waiting()
+
+
+def test_the_longest_interval_is_that_of_a_setting() -> None:
+    intervals = {name: task.interval_seconds for name, task in TASKS.items()}
+    assert intervals["sweep_orphans"] == settings.ORPHAN_SWEEP_INTERVAL_SECONDS
+    assert intervals["check_ledger"] == settings.LEDGER_CHECK_INTERVAL_SECONDS
+    assert intervals["grant_due_monthly_credits"] == settings.QUOTA_INTERVAL_SECONDS
