@@ -36,7 +36,7 @@ def json_with_etag(
 
 
 def check_precondition(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Raise PreconditionFailed if the response says so."""
+    """Raise PreconditionFailed if that is the status of the response."""
     if response.status_code == PreconditionFailed.status:
         header = next(name for name in PRECONDITIONS if name in request.headers)
         raise PreconditionFailed(
