@@ -18,7 +18,7 @@ from django.utils import timezone
 from inference.encoding import probe
 from jobs.models import Job, Worker
 from jobs.states import State
-from jobs.storage.files import attempt_key
+from jobs.storage.files import CHUNK_BYTES, attempt_key, read_range
 from jobs.storage.signed_urls import signed_content_url
 from tests.support.api_client import ApiClient
 from tests.support.people import Person
@@ -221,3 +221,24 @@ def test_a_download_during_a_storage_outage_is_refused(
     for request in (as_alice.get, as_alice.client.head):
         response = request(signed_content_url("", job))
         assert (response.status_code, response["Retry-After"]) == (503, "2")
+
+
+@pytest.mark.usefixtures("s3")
+@pytest.mark.parametrize(("start", "stop"), [(0, 1), (0, 2048), (100, 200), (2047, 2048)])
+def test_a_part_of_an_object_is_fetched_alone(start: int, stop: int) -> None:
+    default_storage.save("teams/1/part", ContentFile(VIDEO_BYTES))
+    assert read_range("teams/1/part", start, stop) == VIDEO_BYTES[start:stop]
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_part_of_a_missing_object() -> None:
+    with pytest.raises(FileNotFoundError):
+        read_range("teams/1/nothing", 0, 10)
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_part_during_an_outage(storage_proxy: StorageProxy) -> None:
+    default_storage.save("teams/1/part", ContentFile(VIDEO_BYTES * 200))
+    storage_proxy.set_mode("busy")
+    with pytest.raises(OSError, match="S3 failed"):
+        read_range("teams/1/part", 0, CHUNK_BYTES)
