@@ -31,7 +31,7 @@ class AuditTrigger(pgtrigger.Trigger):
 
     def render_execute(self, model: Any) -> str:
         """Return the call. Arguments: model, columns of its primary key and its team, ignored and hidden columns."""
-        options = model._meta.concrete_model._meta
+        options: Any = model._meta.concrete_model._meta
         lists = (",".join(sorted(names)) for names in (self.ignored, self.hidden))
         arguments = (options.label, options.pk.column, _team_column(options), *lists)
         quoted = ", ".join(f"'{argument}'" for argument in arguments)

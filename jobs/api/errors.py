@@ -1,6 +1,6 @@
 """Responses for errors of the API, in the envelopes of /v1, of the legacy /generate, and of third-party SDKs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Annotated, Any, Literal, TypedDict, cast
 
@@ -224,7 +224,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 def json_error(request: HttpRequest, error: MutoscopeError) -> JsonResponse:
     """Return the response for an error outside the views, such as a URL that does not exist."""
     if request.path.endswith("/generate"):
-        body = legacy_error_envelope(error)
+        body: Mapping[str, Any] = legacy_error_envelope(error)
     elif request.path.startswith(COMPAT_PREFIXES):
         body = problem_details(error, error.status)
     else:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
@@ -96,7 +96,8 @@ def _file_name(item: BatchItem) -> str:
 
 
 def _manifest_line(item: BatchItem, file: str | None) -> dict[str, Any]:
-    job, error = item.job, rendered_error(item.error) if item.error else None
+    job = item.job
+    error: Mapping[str, Any] | None = rendered_error(item.error) if item.error else None
     visible = job if job is not None and job.deleted_at is None else None
     if visible is not None and visible.error_code:
         error = {"code": visible.error_code, "message": str(visible.error)}

@@ -56,7 +56,7 @@ def download(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
         "Content-Length": str(export.size_bytes),
         "Content-Disposition": str(content_disposition_header(True, filename)),
     }
-    chunks = file_chunks(export.file_key, 0, export.size_bytes)
+    chunks = file_chunks(export.file_key, 0, export.size_bytes or 0)
     try:
         with translate_storage_errors(missing=NotFound("The file no longer exists.")):
             return StreamedResponse(request, chunks, content_type="application/zip", headers=headers)

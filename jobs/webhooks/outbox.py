@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -76,7 +76,7 @@ def _delivery(event: JobEvent, endpoint: Endpoint, url: str, payload_format: Pay
 
 
 @transaction.atomic
-def dispatch(*, team_id: int, kind: str, subject_id: uuid.UUID, data: dict[str, Any], extra_url: str = "") -> None:
+def dispatch(*, team_id: int, kind: str, subject_id: uuid.UUID, data: Mapping[str, Any], extra_url: str = "") -> None:
     """Create the deliveries of an event that is not about a single video, in the transaction that causes it.
 
     subject_id: the id of the object that the event is about. extra_url: a URL that receives it in addition to the

@@ -178,7 +178,7 @@ class GpuWorker(BaseWorker):
         match message:
             case EngineReady():
                 self.engine_is_ready = True
-                self.engine_error: Message | None = None
+                self.engine_error = None
                 self.failed_loads = 0
                 log.info("engine_ready", model=self.spec.name, seconds=round(message.load_seconds, 1))
             case LoadFailure():

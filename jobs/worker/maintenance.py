@@ -78,7 +78,7 @@ class MaintenanceWorker(BaseWorker):
         """Run the job of an entry. One that is not ours is dropped, whatever it makes RQ raise."""
         queue = next(queue for queue in self.queues if queue.key == queue_key.decode())
         self.reorder_queues(reference_queue=queue)
-        job = None
+        job: TaskJob | None = None
         try:
             job = TaskJob.fetch(entry.decode(), connection=self.connection)
             refusal = job.refusal or ("" if job.origin == queue.name else "another queue")

@@ -63,12 +63,12 @@ class StreamedResponse(StreamingHttpResponse):
             steps = _Steps(chunks, is_empty=request.method == "HEAD")
             is_async = isinstance(request, ASGIRequest)
             super().__init__(_in_threads(steps) if is_async else _in_this_thread(steps), **options)
-            self._resource_closers.append(steps.close)
+            self._resource_closers.append(steps.close)  # type: ignore[attr-defined] # not in the stubs
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Close the generator with the response. Django leaves it to the garbage collector if a client disconnects."""
         _shut_down_request_thread()
-        async with aclosing(self._iterator) as chunks:
+        async with aclosing(self._iterator) as chunks:  # type: ignore[attr-defined] # not in the stubs
             async for chunk in chunks:
                 yield chunk
 

@@ -3,6 +3,7 @@
 import os
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -54,7 +55,8 @@ def wakeups_forged(injector: Injector) -> str:
             for number, stored in enumerate(fields):
                 job = f"forged-{queue.rpartition(':')[2].replace('.', '-')}-{number}"
                 origin = queue.removeprefix("rq:queue:")
-                client.hset(f"rq:job:{job}", mapping={"origin": origin, "status": "queued", **stored})  # type: ignore[arg-type]
+                values: Any = {"origin": origin, "status": "queued", **stored}
+                client.hset(f"rq:job:{job}", mapping=values)
                 client.lpush(queue, job, pickled)
 
     _redis(injector, forge)

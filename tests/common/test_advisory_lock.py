@@ -30,7 +30,7 @@ class OtherSession:
     """A session of another process."""
 
     def __init__(self) -> None:
-        self.database: Any = connection.copy()  # type: ignore[attr-defined]
+        self.database: Any = connection.copy()
         self.database.inc_thread_sharing()
 
     def takes(self, name: str) -> bool:

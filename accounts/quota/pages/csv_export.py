@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from django.db.models import BigIntegerField, Q, QuerySet, Value
@@ -62,7 +62,7 @@ def _chunks(principal: Principal, rows: QuerySet[UsageDay]) -> Generator[bytes]:
         yield text.encode()
 
 
-def _pages(rows: QuerySet[UsageDay]) -> Iterator[list[UsageDay]]:
+def _pages(rows: QuerySet[UsageDay]) -> Iterator[Sequence[UsageDay]]:
     """Yield keyset pages of the rows, day by day: no cursor stays open while a slow client reads."""
     rows = rows.annotate(
         person_order=Coalesce("user", Value(_AFTER_ALL_IDS), output_field=BigIntegerField()),

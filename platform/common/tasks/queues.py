@@ -56,7 +56,7 @@ class TaskQueue(DjangoRQ):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "job_class": TaskJob, "serializer": JSONSerializer})
         # No retries by the client: each would wait for the timeout again.
-        self.connection.set_retry(Retry(NoBackoff(), 0))
+        self.connection.set_retry(Retry(NoBackoff(), 0))  # type: ignore[no-untyped-call]
 
 
 def pool_queue(pool: str) -> str:

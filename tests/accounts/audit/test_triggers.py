@@ -134,7 +134,8 @@ def installed_triggers() -> list[tuple[str, str, str]]:
     """Return table, name and definition of each trigger that writes the audit log."""
     with connection.cursor() as cursor:
         cursor.execute(_INSTALLED)
-        return cursor.fetchall()
+        found: list[tuple[str, str, str]] = cursor.fetchall()
+    return found
 
 
 def test_every_security_relevant_model_declares_its_trigger() -> None:

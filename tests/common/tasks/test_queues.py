@@ -42,7 +42,8 @@ def empty_redis() -> Iterator[None]:
 
 
 def entries(queue: str) -> list[str]:
-    return [entry.decode() for entry in redis_client().lrange(f"rq:queue:{queue}", 0, -1)]
+    found: Any = redis_client().lrange(f"rq:queue:{queue}", 0, -1)
+    return [entry.decode() for entry in found]
 
 
 def test_a_task_that_is_waiting_is_not_added_again() -> None:

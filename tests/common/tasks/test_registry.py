@@ -32,7 +32,7 @@ def test_a_name_belongs_to_one_task() -> None:
 @pytest.mark.parametrize("options", [{"interval_seconds": 1}, {"repeats_after_work": True}])
 def test_a_task_that_needs_an_id_runs_only_on_request(options: dict[str, bool]) -> None:
     with pytest.raises(ValueError, match="needs an id"):
-        register(Task("own", "exports", lambda _: None, takes_id=True, **options))  # type: ignore[arg-type]
+        register(Task("own", "exports", lambda _: None, takes_id=True, **options))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,9 @@ MakeJob = Callable[..., Job]
 
 
 def test_without_any_row_there_is_nothing(db: None) -> None:
-    assert statistics.pool_totals() == statistics.list_workers() == statistics.unsuccessful_jobs(7) == []
+    assert statistics.pool_totals() == []
+    assert statistics.list_workers() == []
+    assert statistics.unsuccessful_jobs(7) == []
     assert statistics.top_teams(7) == []
     assert [(day.credits, day.videos, day.granted) for day in statistics.daily_totals(2)] == [(0, 0, 0)] * 2
 

@@ -6,6 +6,12 @@ from redis.connection import parse_url
 from portal.settings.rq import RQ_QUEUES, _with_timeouts
 
 
+def options_of(url: str) -> dict[str, object]:
+    """Return the options of the client, as redis-py reads them from the URL."""
+    options: dict[str, object] = parse_url(_with_timeouts(url, 3))  # type: ignore[no-untyped-call]
+    return options
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
@@ -17,12 +23,12 @@ from portal.settings.rq import RQ_QUEUES, _with_timeouts
     ],
 )
 def test_timeouts_are_added_to_any_url(url: str, expected: dict[str, object]) -> None:
-    options = parse_url(_with_timeouts(url, 3))
+    options = options_of(url)
     assert options | expected | {"socket_timeout": 3.0, "socket_connect_timeout": 3.0} == options
 
 
 def test_a_timeout_that_the_operator_has_set_stays() -> None:
-    options = parse_url(_with_timeouts("redis://host?socket_timeout=9", 3))
+    options = options_of("redis://host?socket_timeout=9")
     assert (options["socket_timeout"], options["socket_connect_timeout"]) == (9.0, 3.0)
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from gunicorn.config import Config
+from gunicorn.config import Config  # type: ignore[import-untyped]
 
 from portal.web.gunicorn_logs import Logger
 

@@ -21,7 +21,7 @@ ROOT = Path(settings.ROOT)
 FOLDERS = ("accounts", "jobs", "inference", "platform")
 CATALOGUES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("zh_Hans/LC_MESSAGES/django.po"))
 # Packages whose texts our catalogues translate, too.
-PACKAGES = [Path(package.__file__).parent for package in (django.contrib.auth, unfold)]
+PACKAGES = [Path(str(package.__file__)).parent for package in (django.contrib.auth, unfold)]
 TEMPLATES = sorted([*(ROOT / "templates").rglob("*.html"), *(ROOT / "templates").rglob("*.txt")])
 ENTRY = re.compile(r'^(msgctxt|msgid|msgid_plural|msgstr(?:\[\d\])?) ((?:".*"\n?)+)', re.MULTILINE)
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
