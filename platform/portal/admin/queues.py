@@ -98,7 +98,7 @@ class QueueAdmin(ModelAdmin):
                 raise PermissionDenied
             if kwargs.get("queue_index", 0) >= len(get_queues_map()) or request.POST.get("action") == "stop":
                 raise Http404
-            request.current_app = self.admin_site.name  # type: ignore[attr-defined] # read by django-rq's templates
+            request.current_app = self.admin_site.name  # read by django-rq's templates
             try:
                 response = view(request, *args, **kwargs)
                 if isinstance(response, TemplateResponse):
@@ -116,7 +116,8 @@ class QueueAdmin(ModelAdmin):
                 _record(request, name, kwargs)
             return response
 
-        return self.admin_site.admin_view(guarded)
+        wrapped: Callable[..., HttpResponseBase] = self.admin_site.admin_view(guarded)
+        return wrapped
 
     def _unavailable(self, request: HttpRequest, reason: str) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "title": _("Queues"), "reason": reason}
@@ -201,5 +202,4 @@ class QueueAdmin(ModelAdmin):
 def _record(request: HttpRequest, name: str, arguments: dict[str, Any]) -> None:
     queue = next(queue for queue, index in get_queues_map().items() if index == arguments["queue_index"])
     jobs = [arguments["job_id"]] if "job_id" in arguments else request.POST.getlist("job_ids")
-    details = {"queue": queue, "jobs": ", ".join(jobs)[:1000]}
-    record(Verb.ADMIN_ACTION, deed=name, **details)
+    record(Verb.ADMIN_ACTION, deed=name, queue=queue, jobs=", ".join(jobs)[:1000])

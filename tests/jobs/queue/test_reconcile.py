@@ -1,5 +1,7 @@
 """The reconciler enqueues due maintenance tasks, and a step that fails does not keep it from the others."""
 
+from typing import Any
+
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -15,7 +17,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def waiting() -> set[str]:
-    return {entry.decode() for queue in TASK_QUEUES for entry in redis_client().lrange(f"rq:queue:{queue}", 0, -1)}
+    client: Any = redis_client()
+    return {entry.decode() for queue in TASK_QUEUES for entry in client.lrange(f"rq:queue:{queue}", 0, -1)}
 
 
 def test_every_periodic_task_is_enqueued_at_its_interval() -> None:
@@ -27,7 +30,7 @@ def test_every_periodic_task_is_enqueued_at_its_interval() -> None:
 
 
 def test_one_reconciler_enqueues_at_a_time() -> None:
-    other = connection.copy()  # type: ignore[attr-defined]
+    other = connection.copy()
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtextextended('reconcile:due_tasks', 0))")
     enqueue_due_tasks()

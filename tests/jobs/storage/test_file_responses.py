@@ -44,7 +44,7 @@ def respond(method: str = "GET", **headers: str) -> Any:
 
 
 def content_of(response: HttpResponseBase) -> bytes:
-    content = b"".join(response)  # type: ignore[call-overload]
+    content = b"".join(response)
     response.close()
     return bytes(content)
 

@@ -163,13 +163,13 @@ def test_the_index_finds_exactly_what_reading_all_prompts_finds(spread: list[Job
         place=st.one_of(st.none(), st.integers(0, len(spread) - 1)),
         limit=st.integers(1, 50),
     )
-    def compare(search: str, newest_first: bool, filters: dict[str, str], place: int | None, limit: int) -> None:
+    def compare(search: str, newest_first: bool, filters: dict[str, Any], place: int | None, limit: int) -> None:
         after = None if place is None else spread[place]
         expected = naively_found(spread, search, newest_first, after, **filters)
         page = list_videos(
             team=alice.team,
             filters=VideoFilter(search=search, **filters),
-            after=after and after.pk,
+            after=None if after is None else after.pk,
             limit=limit,
             newest_first=newest_first,
         )

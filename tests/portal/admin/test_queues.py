@@ -88,9 +88,10 @@ def test_every_list_opens(name: str, index: int, adele: Person, failed_task: str
 
 def test_a_job_and_its_worker(adele: Person, failed_task: str) -> None:
     assert "own" in adele.get(url("job_detail", MAIL, failed_task)).content.decode()
-    ((result, _fields),) = redis_client().xrange("rq:results:own")
+    client: Any = redis_client()
+    ((result, _fields),) = client.xrange("rq:results:own")
     assert "no luck" in adele.get(url("result_detail", MAIL, failed_task, result.decode())).content.decode()
-    (key,) = (key.decode() for key in redis_client().smembers("rq:workers"))
+    (key,) = (key.decode() for key in client.smembers("rq:workers"))
     assert "mail" in adele.get(url("worker_details", MAIL, key)).content.decode()
     assert adele.get(url("worker_details", MAIL, "rq:worker:nobody")).status_code == 404
 
@@ -213,12 +214,12 @@ def test_forged_jobs_do_nothing_when_they_are_looked_at(
         {"data": good, "success_callback_name": b"os.abort", "failure_callback_name": b"os.abort"},
         {"data": b"\xff"},
     ]
-    client = redis_client()
+    client: Any = redis_client()
     execution = uuid.uuid4().hex
     (worker,) = (key.decode() for key in client.smembers("rq:workers"))
     for number, fields in enumerate(forged):
         job = f"forged{number}"
-        client.hset(f"rq:job:{job}", mapping={"origin": "mail", "status": "started", **fields})  # type: ignore[arg-type]
+        client.hset(f"rq:job:{job}", mapping={"origin": "mail", "status": "started", **fields})
         client.rpush("rq:queue:mail", job)
         client.zadd("rq:failed:mail", {job: 4_000_000_000})
         client.zadd("rq:finished:mail", {job: 4_000_000_000})
