@@ -89,7 +89,7 @@ class MaintenanceWorker(BaseWorker):
             return
         except Exception as error:
             refusal = str(error) or type(error).__name__
-        if refusal:
+        if refusal or job is None:
             log.warning("task_refused", queue=queue.name, entry=repr(entry[:100]), reason=refusal[:200])
             if job is not None:
                 self.ask_redis(lambda: self.connection.delete(job.key))

@@ -139,9 +139,8 @@ def _quotas(principal: Principal, effective_limits: EffectiveLimits) -> list[Quo
         usage_key=usage_key, effective_limits=effective_limits, member=principal.member_caps, key=principal.key_caps
     )
     queued, maximum = Job.objects.filter(team=principal.team, state=State.QUEUED).count(), effective_limits.max_queued
-    queue = Quota(
-        scope="team", name="max_queued", limit=maximum, used=queued, remaining=max(0, maximum - queued), reset=None
-    )
+    remaining = max(0, maximum - queued)
+    queue = Quota(scope="team", name="max_queued", limit=maximum, used=queued, remaining=remaining, reset=None)
     return [_quota(quota) for quota in (*quotas, queue)]
 
 

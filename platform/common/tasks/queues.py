@@ -54,9 +54,9 @@ class TaskQueue(DjangoRQ):
     job_class = TaskJob
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{**kwargs, "job_class": TaskJob, "serializer": JSONSerializer})
+        super().__init__(*args, **{**kwargs, "job_class": TaskJob, "serializer": JSONSerializer})  # type: ignore[no-untyped-call]
         # No retries by the client: each would wait for the timeout again.
-        self.connection.set_retry(Retry(NoBackoff(), 0))  # type: ignore[no-untyped-call]
+        self.connection.set_retry(Retry(NoBackoff(), 0))
 
 
 def pool_queue(pool: str) -> str:
