@@ -45,6 +45,8 @@ def close(person: Person) -> Any:
 def all_rows() -> Iterator[str]:
     """Yield all rows of all tables as text, except sessions (signed) and the audit log (with its own retention)."""
     for model in apps.get_models():
+        if not model._meta.managed:  # has no table
+            continue
         if model not in {Session, AuditEntry}:
             yield from (json.dumps(row) for row in json.loads(serializers.serialize("json", model._base_manager.all())))
 
