@@ -17,7 +17,3 @@ class CircuitBreaker:
     def open(self) -> None:
         """Record a failure."""
         self._open_until = time.monotonic() + self._open_seconds
-
-    def close(self) -> None:
-        """Forget earlier failures."""
-        self._open_until = 0.0

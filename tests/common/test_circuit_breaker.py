@@ -56,13 +56,6 @@ def test_each_failure_starts_the_time_again(clock: Clock) -> None:
     assert breaker.is_open
 
 
-def test_it_can_be_closed(clock: Clock) -> None:
-    breaker = CircuitBreaker()
-    breaker.open()
-    breaker.close()
-    assert not breaker.is_open
-
-
 class SilentRedis:
     """Accepts connections and never answers. Counts them."""
 

@@ -79,7 +79,8 @@ def forget_redis_clients() -> None:
     redis_client.cache_clear()
     ratelimit._script.cache_clear()
     queues._script.cache_clear()
-    redis_breaker.close()
+    queues._queue.cache_clear()
+    redis_breaker._open_until = 0.0
 
 
 @contextmanager

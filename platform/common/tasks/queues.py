@@ -44,7 +44,7 @@ redis.call('SADD', KEYS[3], KEYS[1])
 redis.call('RPUSH', KEYS[1], ARGV[1])
 return 1
 """
-# Answers for each interval whether it has passed since the last call, on the clock of the server.
+# Exists until the interval of the task has passed, on the clock of the server.
 _TIMER_KEY = "task-timer:{}"
 
 
@@ -55,8 +55,10 @@ class TaskQueue(DjangoRQ):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "job_class": TaskJob, "serializer": JSONSerializer})  # type: ignore[no-untyped-call]
-        # No retries by the client: each would wait for the timeout again.
-        self.connection.set_retry(Retry(NoBackoff(), 0))
+        # The shared client has this already, and changing it is not safe while other threads use it.
+        if self.connection is not redis_client():
+            # No retries by the client: each would wait for the timeout again.
+            self.connection.set_retry(Retry(NoBackoff(), 0))
 
 
 def pool_queue(pool: str) -> str:
@@ -66,18 +68,21 @@ def pool_queue(pool: str) -> str:
 
 def wake_up_on_commit(pool: str) -> None:
     """Send a wake-up once the present transaction is committed. Before that, a worker would not see the work."""
-    transaction.on_commit(lambda: wake_up(pool))
+    transaction.on_commit(lambda: wake_up(pool), robust=True)
 
 
 def wake_up(pool: str) -> bool:
     """Tell a worker of the pool that there may be work. The entry names no job. Return whether Redis accepted it."""
     queue = pool_queue(pool)
+    if queue not in settings.RQ_QUEUES:  # an older job may name a pool that has been removed
+        log.warning("wakeup_failed", queue=queue, reason="WORKER_POOLS has no such pool")
+        return False
     return _send(queue, lambda: _queue(queue).push_job_id(uuid.uuid4().hex))
 
 
 def enqueue_on_commit(name: str, subject_id: uuid.UUID | None = None) -> None:
     """Enqueue a task once the present transaction is committed."""
-    transaction.on_commit(lambda: enqueue(name, subject_id))
+    transaction.on_commit(lambda: enqueue(name, subject_id), robust=True)
 
 
 def enqueue(name: str, subject_id: uuid.UUID | None = None) -> bool:
@@ -87,23 +92,30 @@ def enqueue(name: str, subject_id: uuid.UUID | None = None) -> bool:
 
 
 def enqueue_due(tasks: Iterable[Task]) -> list[str]:
-    """Enqueue the tasks whose interval has passed since they were last due, here or in another process.
+    """Enqueue the tasks whose interval has passed since they were last enqueued, here or in another process.
 
     Return their names. Redis keeps the times, so the processes need not agree about the time.
     """
-    periodic = [task for task in tasks if task.interval_seconds is not None]
+    intervals = {task.name: task.interval_seconds for task in tasks if task.interval_seconds is not None}
     due: list[str] = []
+
+    def find_due() -> None:
+        with redis_client().pipeline(transaction=False) as pipeline:
+            for name in intervals:
+                pipeline.exists(_TIMER_KEY.format(name))
+            due.extend(name for name, is_running in zip(intervals, pipeline.execute(), strict=True) if not is_running)
 
     def start_timers() -> None:
         with redis_client().pipeline(transaction=False) as pipeline:
-            for task in periodic:
-                milliseconds = max(1, round(1000 * (task.interval_seconds or 0)))
-                pipeline.set(_TIMER_KEY.format(task.name), 1, nx=True, px=milliseconds)
-            due.extend(task.name for task, is_due in zip(periodic, pipeline.execute(), strict=True) if is_due)
+            for name in enqueued:
+                pipeline.set(_TIMER_KEY.format(name), 1, px=max(1, round(1000 * intervals[name])))
+            pipeline.execute()
 
-    if not _send("", start_timers):
-        return []
-    return [name for name in due if enqueue(name)]
+    _send("", find_due)
+    enqueued = [name for name in due if enqueue(name)]
+    # Last: a task that Redis did not accept is due again in the next round, not after its interval.
+    _send("", start_timers)
+    return enqueued
 
 
 @dataclass(frozen=True)
@@ -149,6 +161,7 @@ def _enqueue(task: Task, arguments: list[str]) -> None:
     _script()([queue.key, job.key, queue.redis_queues_keys], [job.id, *fields])
 
 
+@cache
 def _queue(name: str) -> TaskQueue:
     queue: TaskQueue = django_rq.get_queue(name, connection=redis_client())
     return queue

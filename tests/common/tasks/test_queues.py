@@ -4,12 +4,13 @@ import os
 import pickle
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import django_rq
 import pytest
+import redis
 from django.db import transaction
 from django_rq.queues import get_queue_by_index
 from django_rq.settings import get_queues_map
@@ -17,6 +18,7 @@ from rq.serializers import JSONSerializer
 from structlog.testing import capture_logs
 
 from common.redis_client import redis_breaker, redis_client
+from common.tasks import queues
 from common.tasks.job import TaskJob
 from common.tasks.queues import (
     TaskQueue,
@@ -24,12 +26,13 @@ from common.tasks.queues import (
     enqueue_due,
     enqueue_on_commit,
     pool_queue,
+    queue_stats,
     wake_up,
     wake_up_on_commit,
 )
 from common.tasks.registry import Task
 from portal.embedded.servers import Valkey
-from tests.support.outages import process_of
+from tests.support.outages import forget_redis_clients, process_of
 
 SUBJECTS = [uuid.uuid4() for _ in range(3)]
 
@@ -38,7 +41,7 @@ SUBJECTS = [uuid.uuid4() for _ in range(3)]
 def empty_redis() -> Iterator[None]:
     redis_client().flushdb()
     yield
-    redis_breaker.close()
+    forget_redis_clients()
 
 
 def entries(queue: str) -> list[str]:
@@ -99,6 +102,54 @@ def test_a_wake_up_names_no_job() -> None:
     assert redis_client().keys("rq:job:*") == []
 
 
+def test_sending_does_not_change_the_shared_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`set_retry` iterates over the connections in use while other threads add and remove theirs."""
+    changed: list[redis.Redis] = []
+    monkeypatch.setattr(redis.Redis, "set_retry", lambda client, _retry: changed.append(client))
+    assert wake_up("cpu")
+    assert enqueue("dispatch_outbox")
+    queue_stats()
+    django_rq.get_queue("mail", connection=redis_client())
+    assert changed == []
+    own = django_rq.get_queue("mail").connection
+    assert changed == [own]
+
+
+@pytest.fixture
+def removed_pool(settings: Any) -> str:
+    settings.RQ_QUEUES = {name: options for name, options in settings.RQ_QUEUES.items() if name != "pool.cpu"}
+    return "cpu"
+
+
+def test_a_wake_up_for_a_removed_pool_is_logged(removed_pool: str) -> None:
+    with capture_logs() as logs:
+        assert not wake_up(removed_pool)
+        assert wake_up("gpu")
+    assert [(log["event"], log["queue"]) for log in logs] == [("wakeup_failed", "pool.cpu")]
+    assert redis_client().keys("rq:queue:*") == [b"rq:queue:pool.gpu"]
+
+
+@pytest.mark.parametrize(
+    "send", [lambda: enqueue_on_commit("dispatch_outbox"), lambda: wake_up_on_commit("cpu")], ids=["task", "wake-up"]
+)
+def test_an_error_after_the_commit_does_not_reach_the_caller(
+    send: Callable[[], None], transactional_db: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The transaction is committed, so an error would make the caller undo what it cannot undo."""
+
+    def fail(_name: str) -> None:
+        raise RuntimeError("Set changed size during iteration")
+
+    later: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(queues, "_queue", fail)
+        with transaction.atomic():
+            send()
+            transaction.on_commit(lambda: later.append("ran"))
+    assert later == ["ran"]
+    assert "Set changed size during iteration" in caplog.text
+
+
 def test_nothing_is_sent_before_the_commit(transactional_db: None) -> None:
     with transaction.atomic():
         enqueue_on_commit("dispatch_outbox")
@@ -127,6 +178,24 @@ def test_due_tasks_are_enqueued_once_in_an_interval() -> None:
     assert (entries("files"), entries("webhooks"), entries("exports")) == (["delete_due_files"], [], [])
 
 
+def test_a_due_task_that_redis_does_not_accept_is_due_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = [Task("dispatch_outbox", "webhooks", int, 3600), Task("delete_due_files", "files", int, 3600)]
+    send = queues._enqueue
+
+    def lose_one(task: Task, arguments: list[str]) -> None:
+        if task.name == "delete_due_files":
+            raise redis.ConnectionError
+        send(task, arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(queues, "_enqueue", lose_one)
+        # Redis responds again at once.
+        patch.setattr(redis_breaker, "_open_seconds", 0)
+        assert enqueue_due(tasks) == ["dispatch_outbox"]
+    assert enqueue_due(tasks) == ["delete_due_files"]
+    assert enqueue_due(tasks) == []
+
+
 def test_without_redis_a_sender_is_told_and_does_not_ask_again(own_valkey: Valkey) -> None:
     own_valkey.stop()
     with capture_logs() as logs:
@@ -138,7 +207,7 @@ def test_without_redis_a_sender_is_told_and_does_not_ask_again(own_valkey: Valke
 
 def test_a_frozen_redis_delays_a_sender_once(own_valkey: Valkey, settings: Any) -> None:
     settings.REDIS_TIMEOUT_SECONDS = 0.5
-    redis_client.cache_clear()
+    forget_redis_clients()
     pid = process_of(own_valkey)
     os.kill(pid, 19)
     try:
