@@ -19,4 +19,4 @@ class QuotaConfig(AppConfig):
         interval_seconds = settings.QUOTA_INTERVAL_SECONDS
         register(Task("create_due_warnings", "mail", create_due_warnings, interval_seconds))
         register(Task("send_due_warnings", "mail", send_due_warnings, 5, repeats_after_work=True))
-        register(Task("grant_due_monthly_credits", "files", grant_due_monthly_credits, interval_seconds))
+        register(Task("grant_due_monthly_credits", "mail", grant_due_monthly_credits, interval_seconds))

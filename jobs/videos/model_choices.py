@@ -35,6 +35,11 @@ def model_exists(name: str) -> bool:
     return name in MODELS
 
 
+def pool_of_model(name: str) -> str:
+    """Return the pool of GPU workers that runs a model. Raise KeyError if there is no such model."""
+    return MODELS[name].pool
+
+
 def resolution_choices() -> list[tuple[int, str]]:
     """Return side in pixels and name of every resolution."""
     return [(side, name) for name, side in RESOLUTIONS.items()]

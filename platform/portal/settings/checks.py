@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import Error, register
 
-from jobs.videos.model_choices import model_choices, model_exists
+from jobs.videos.model_choices import model_choices, model_exists, pool_of_model
 
 
 def model_setting_errors() -> list[str]:
@@ -21,6 +21,13 @@ def model_setting_errors() -> list[str]:
     for alias, name in settings.MODEL_ALIASES.items():
         if name not in settings.MODELS_ENABLED:
             messages.append(f"MODEL_ALIASES maps {alias!r} to {name!r}, which is not in MODELS_ENABLED.")
+    pools = {name: pool_of_model(name) for name in settings.MODELS_ENABLED if model_exists(name)}
+    configured = ", ".join(settings.WORKER_POOLS)
+    messages += [
+        f"WORKER_POOLS ({configured}) lacks {pool!r}, the pool of {name!r} in MODELS_ENABLED. No worker could run it."
+        for name, pool in pools.items()
+        if pool not in settings.WORKER_POOLS
+    ]
     return messages
 
 

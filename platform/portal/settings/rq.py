@@ -25,6 +25,7 @@ RQ_QUEUES = {
     **{f"pool.{pool}": _QUEUE for pool in WORKER_POOLS},
     # The outbox, webhook deliveries, and the end of batches, which webhooks report.
     "webhooks": _QUEUE,
+    # Emails and monthly credits: short tasks that people wait for.
     "mail": _QUEUE,
     # Deletion of files and of old rows, and other tasks that nobody waits for.
     "files": _QUEUE,

@@ -1,5 +1,6 @@
 """The reconciler enqueues due maintenance tasks, and a step that fails does not keep it from the others."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from structlog.testing import capture_logs
 from common.redis_client import redis_client
 from common.tasks.queues import TASK_QUEUES
 from common.tasks.registry import TASKS
+from jobs.models import Job
 from jobs.queue import reconcile
 from jobs.queue.reconcile import enqueue_due_tasks
 
@@ -49,6 +51,21 @@ def test_a_step_that_fails_does_not_keep_the_others_from_running(monkeypatch: py
         reconcile.reconcile()
     assert [(log["event"], log["task"]) for log in logs] == [("reconcile_failed", "fail")]
     assert "dispatch_outbox" in waiting()
+
+
+def test_a_queued_job_of_a_removed_pool_does_not_keep_other_pools_waiting(
+    submit: Callable[..., Job], settings: Any
+) -> None:
+    settings.RQ_QUEUES = {name: options for name, options in settings.RQ_QUEUES.items() if name != "pool.cpu"}
+    for pool in ("cpu", "gpu"):
+        Job.objects.filter(pk=submit().pk).update(pool=pool)
+    redis_client().delete("rq:queue:pool.gpu")
+    reconcile.notify_waiting_pools()
+    assert redis_client().llen("rq:queue:pool.gpu") == 1
+
+
+def test_monthly_credits_do_not_wait_behind_files_and_exports() -> None:
+    assert {TASKS[name].queue for name in ("grant_due_monthly_credits", "create_due_warnings")} == {"mail"}
 
 
 def test_the_longest_interval_is_that_of_a_setting() -> None:

@@ -26,6 +26,17 @@ def test_unknown_models_are_refused_by_name(enabled: list[str], default: str, me
     assert "camera" in error.msg
 
 
+@pytest.mark.parametrize(
+    ("pools", "missing"), [(["gpu", "cpu"], []), (["gpu", "cpu", "a100"], []), (["gpu"], ["camera"]), ([], ["camera"])]
+)
+def test_each_enabled_model_needs_its_pool(pools: list[str], missing: list[str], settings: Any) -> None:
+    settings.MODELS_ENABLED, settings.DEFAULT_MODEL, settings.WORKER_POOLS = ["camera"], "camera", pools
+    messages = [error.msg for error in check_model_settings()]
+    assert [f"'cpu', the pool of {name!r}" in message for name, message in zip(missing, messages, strict=True)] == [
+        True for _ in missing
+    ]
+
+
 def test_an_alias_must_name_an_enabled_model(settings: Any) -> None:
     settings.MODEL_ALIASES = {"sora-2": "camera", "sora-9": "dolly"}
     (error,) = check_model_settings()
