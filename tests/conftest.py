@@ -88,6 +88,12 @@ def kind_of(item: pytest.Item) -> str:
     return "db" if uses_database(item) else "unit"
 
 
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """The databases are deleted with their cluster. Dropping one would fail while a thread still has a session."""
+    return True
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown() -> None:
     """A test may leave a tenant active; no row policy may apply when its tables are emptied."""

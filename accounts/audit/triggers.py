@@ -52,10 +52,12 @@ def drop_former_triggers(*tables: str) -> migrations.RunSQL:
     """Drop the triggers that earlier releases created without pgtrigger.
 
     For the migration that adds the new ones: it locks the tables until it is committed, so that every change is
-    recorded, by the former trigger or by the new one.
+    recorded, by the former trigger or by the new one. Requests would queue behind a lock that waits for a dump or a
+    report, so it gives up after some seconds: run the migration again then.
     """
     names = ", ".join(f"'{table}'" for table in tables)
     sql = f"""
+SET LOCAL lock_timeout = '5s';
 DO $$
 DECLARE former record;
 BEGIN

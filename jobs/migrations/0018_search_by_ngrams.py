@@ -1,14 +1,18 @@
+from importlib import import_module
+
 from django.contrib.postgres.operations import RemoveIndexConcurrently
 from django.db import migrations
 
+_FORMER_FIND = import_module("jobs.migrations.0010_words_of_lists").FIND
+
 FUNCTIONS = r"""
-CREATE FUNCTION jobs_period(id uuid) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE OR REPLACE FUNCTION jobs_period(id uuid) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ('x' || left(id::text, 5))::bit(20)::integer;
 
 -- N-grams that each prompt with these words contains, as terms of a tsquery whose beginning, a quote and the period, is
 -- missing. Six are enough; those across the blank between two words are in the fewest prompts. Words that are shorter than
 -- an n-gram are the beginning of one.
-CREATE FUNCTION jobs_ngram_terms(words text) RETURNS text[]
+CREATE OR REPLACE FUNCTION jobs_ngram_terms(words text) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 AS $$
 DECLARE
@@ -68,8 +72,8 @@ _BODY = r"""
                     lpad(to_hex(one_period), 5, '0') digits,
                     LATERAL (
                         SELECT * FROM jobs_job
-                        WHERE jobs_ngrams(id, prompt)
-                                @@ ('''' || digits || array_to_string(terms, ' & ''' || digits))::tsquery
+                        WHERE jobs_ngrams(team_id, id, prompt)
+                                @@ ('''' || digits || E'\x01' || of_team || ''' & ''' || digits || array_to_string(terms, ' & ''' || digits))::tsquery
                             AND state IN ('completed', 'failed', 'canceled', 'expired')
                         OFFSET 0  -- keeps the other conditions outside, which have indexes of their own
                     ) j
@@ -140,7 +144,7 @@ class Migration(migrations.Migration):
             FUNCTIONS,
             "DROP FUNCTION jobs_period; DROP FUNCTION jobs_ngram_terms",
         ),
-        migrations.RunSQL(FIND, migrations.RunSQL.noop),
+        migrations.RunSQL(FIND, _FORMER_FIND),
         RemoveIndexConcurrently("job", "job_words"),
         RemoveIndexConcurrently("job", "job_letters"),
     ]

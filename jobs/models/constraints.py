@@ -66,7 +66,7 @@ INDEXES = [
     # Migration 0017 describes the n-grams. Without `fastupdate`, because each search would read the list of pending
     # rows once for every period.
     GinIndex(
-        Func(F("id"), F("prompt"), function="jobs_ngrams"),
+        Func(F("team_id"), F("id"), F("prompt"), function="jobs_ngrams"),
         condition=Q(state__in=TERMINAL),
         fastupdate=False,
         name="job_ngrams",

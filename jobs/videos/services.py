@@ -61,6 +61,11 @@ def submit_video(
         return _submit_new(principal, request, idempotency, on_accept)
     except _DuplicateSubmit:
         return submit_video(principal=principal, build=lambda: request, idempotency=idempotency, on_accept=on_accept)
+    except LimitExceeded:
+        # A submit with the same key may have taken the last credits or the last place in the queue meanwhile.
+        if idempotency and (job := find_replayed_job(team_id=principal.team.pk, idempotency=idempotency)):
+            return job
+        raise
 
 
 def _submit_new(

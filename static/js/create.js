@@ -18,6 +18,10 @@ const UNPRICED = ["prompt", "negative_prompt", "seed", "output_format", "image"]
 // The key belongs to the entry of the history: Back to this form keeps it, even if the page is loaded again.
 if (history.state?.formKey) formKey.value = history.state.formKey;
 else history.replaceState({ ...history.state, formKey: formKey.value }, "");
+// The server has replaced the key, since the video of the former one was deleted.
+document.body.addEventListener("htmx:oobAfterSwap", ({ target }) => {
+  if (target.id === "form-key") history.replaceState({ ...history.state, formKey: target.value }, "");
+});
 
 // The file to restore in the input when a file dialog is canceled or a chosen file is refused.
 let chosen = null;

@@ -19,6 +19,7 @@ from inference import limits
 from inference.presets import PRESETS
 from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS
 from jobs.models import Job
+from jobs.states import State
 from jobs.storage.files import SourceImageMissing, load_source_image
 from jobs.videos.idempotency import build_form_key
 from jobs.videos.selectors import find_video
@@ -31,6 +32,7 @@ from jobs.videos.views.price_estimate import PriceEstimate, estimate_price, pars
 from jobs.videos.views.video import card_context
 
 _RECENT_COUNT = 3
+_UNSUCCESSFUL = (State.FAILED, State.CANCELED, State.EXPIRED)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -68,11 +70,7 @@ def _submit(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     if form.is_valid():
         values = form.cleaned_data
         try:
-            job = submit_video(
-                principal=principal,
-                build=lambda: build_request(values, team=principal.team),
-                idempotency=build_form_key(form_key, values) if form_key else None,
-            )
+            job = _submit_form(principal, form_key, values)
         except MutoscopeError as error:
             form.add_service_error(error)
             if error.code == "idempotency_conflict":
@@ -85,6 +83,21 @@ def _submit(request: HttpRequest, principal: Principal) -> HttpResponseBase:
         context = {"field_errors": form.messages().items(), "form_key": form_key}
         return render(request, "jobs/create_errors.html", context, status=422)
     return _render_form(request, principal, values=form.entered_values(), like=like, form=form, form_key=form_key)
+
+
+def _submit_form(principal: Principal, form_key: str, values: dict[str, Any]) -> Job:
+    """Submit the form. If its video failed, was canceled or expired, the same content asks for another one."""
+    key = form_key
+    while True:
+        job = submit_video(
+            principal=principal,
+            build=lambda: build_request(values, team=principal.team),
+            idempotency=build_form_key(key, values) if form_key else None,
+        )
+        if job.state not in _UNSUCCESSFUL:
+            return job
+        # The next key depends on the unsuccessful video, so that a double click still creates one video.
+        key = f"{form_key}.{job.id}"
 
 
 def _new_form_key() -> str:

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from accounts.quota.models import Wallet
+from accounts.quota.models import PlanOverride, Wallet
 from jobs.models import IdempotencyRecord, Job
 from tests.support.api_client import ApiClient
 from tests.support.images import png
@@ -85,3 +85,23 @@ def test_twenty_concurrent_submits_create_one_video(
     assert {response.status_code for response in responses} == {202}
     assert len({response.json()["id"] for response in responses}) == 1
     assert (Job.objects.count(), alice.wallet.reserved) == (1, Job.objects.get().quoted_credits)
+
+
+@pytest.mark.parametrize("scarce", ["credits", "queue"])
+def test_a_concurrent_duplicate_is_not_refused_for_what_the_first_one_took(
+    scarce: str, live_server: LiveServer, alice: Person, as_alice: ApiClient, body: Callable[..., dict[str, Any]]
+) -> None:
+    """There are credits, or there is a place in the queue, for one video."""
+    if scarce == "credits":
+        quote = as_alice.post("/v1/videos/quote", body()).json()
+        Wallet.objects.filter(team=alice.team).update(balance=quote["credits"])
+    else:
+        PlanOverride.objects.create(team=alice.team, max_queued=1)
+
+    def send(_: int) -> httpx.Response:
+        return httpx.post(live_server.url + "/v1/videos", json=body(), headers={**alice.headers, **KEY}, timeout=30)
+
+    with ThreadPoolExecutor(8) as pool:
+        responses = list(pool.map(send, range(8)))
+    assert {response.status_code for response in responses} == {202}
+    assert Job.objects.count() == 1

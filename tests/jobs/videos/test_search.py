@@ -201,6 +201,24 @@ def test_rare_values_use_an_index(filters: VideoFilter, index: str, many: Team, 
     assert index in " ".join(plans)
 
 
+@pytest.mark.parametrize("search", ["zebra", "ze"])
+def test_a_search_reads_no_rows_of_other_teams(search: str, many: Team, charlie: Person, plans: list[str]) -> None:
+    others = []
+    for job in Job.objects.for_team(many).filter(state="completed").order_by("pk")[:50]:
+        other = copy.copy(job)
+        other.id, other.prompt = uuid.UUID(int=job.id.int + 1), "a zebra walks"
+        other.team, other.user = charlie.team, charlie.user
+        others.append(other)
+    Job.objects.bulk_create(others)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('auto_explain.log_analyze', 'on', true)")
+    assert list_videos(team=many, filters=VideoFilter(search=search), limit=20).rows == []
+    read = [plan for plan in plans if "job_ngrams" in plan]
+    assert read
+    assert "Rows Removed by Filter" not in read[0]
+    assert len(list_videos(team=charlie.team, filters=VideoFilter(search=search), limit=100).rows) == len(others)
+
+
 def test_with_row_policies_a_list_is_read_in_index_order(many: Team) -> None:
     tenancy.activate(team_id=many.pk)
     try:

@@ -1,6 +1,7 @@
 """The key of the Create form: a form that is submitted twice creates one video, and charges once."""
 
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,10 +10,14 @@ from django.db import connection
 from django.test import Client
 
 from accounts.quota.models import LedgerEntry
+from common.clock import DatabaseNow
+from common.messages import Message
 from jobs.models import IdempotencyRecord, Job
-from jobs.queue.cancel import delete_job
+from jobs.queue.cancel import cancel_job, delete_job
+from jobs.queue.finish import expire_job, fail_job
 from tests.support.images import image_upload
 from tests.support.people import Person
+from tests.support.videos import claim_next
 
 
 def key_in(response: Any) -> str:
@@ -137,3 +142,26 @@ def test_concurrent_clicks_create_one_video(mia: Person) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(click, range(4)))) == 1
     assert (Job.objects.count(), charged(mia)) == (1, 1)
+
+
+def fail_next(_: Job) -> None:
+    assert fail_job(fence=claim_next().fence, code="engine_crashed", message=Message("The engine crashed."))
+
+
+def cancel(job: Job) -> None:
+    cancel_job(job=job)
+
+
+def expire(job: Job) -> None:
+    Job.objects.update(deadline_at=DatabaseNow())
+    assert expire_job(job=job)
+
+
+@pytest.mark.parametrize("end", [fail_next, cancel, expire])
+def test_after_an_unsuccessful_video_the_same_form_creates_another_one(end: Callable[[Job], Any], mia: Person) -> None:
+    form_key = key_in(mia.get("/"))
+    first = mia.post("/", fields(form_key))["Location"]
+    end(Job.objects.get())
+    again = [mia.post("/", fields(form_key))["Location"] for _ in range(2)]
+    assert again[0] == again[1] != first
+    assert (Job.objects.count(), charged(mia)) == (2, 2)
