@@ -2,7 +2,7 @@ from django.apps import AppConfig
 
 from common.tasks.registry import Task, register
 
-# How often the outbox and the deliveries are read without Redis, and at least so often with it.
+# How often the worker looks for events and for deliveries that are due, with Redis and without.
 _INTERVAL_SECONDS = 1
 _PURGE_INTERVAL_SECONDS = 60
 

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 import redis
 import structlog
-from django.conf import settings
 from rq import Queue, SimpleWorker
 from rq.exceptions import DequeueTimeout
+from rq.utils import as_text
 
 from common.circuit_breaker import CircuitBreaker
 
@@ -25,6 +25,7 @@ Result = TypeVar("Result")
 
 # How often PostgreSQL is polled while no wake-ups arrive.
 POLL_INTERVAL_SECONDS = 1
+_HEARTBEAT_MARGIN_SECONDS = 60
 
 
 class BaseWorker(SimpleWorker):  # type: ignore[misc]
@@ -51,14 +52,16 @@ class BaseWorker(SimpleWorker):  # type: ignore[misc]
         """Handle SIGTERM and Ctrl-C: set a flag only. RQ's own handler uses Redis and can lose the running job."""
         self.stop_requested = True
 
-    def pop_entry(self, timeout_seconds: int = POLL_INTERVAL_SECONDS) -> tuple[bytes, bytes] | None:
+    def pop_entry(self, timeout_seconds: int = POLL_INTERVAL_SECONDS) -> tuple[str, bytes] | None:
         """Return the next entry with the key of its queue. None after the timeout or if Redis does not respond."""
         keys = [queue.key for queue in self._ordered_queues]
         started_at = time.monotonic()
         try:
-            return self.ask_redis(lambda: Queue.lpop(keys, timeout_seconds, connection=self.connection))
+            found = self.ask_redis(lambda: Queue.lpop(keys, timeout_seconds or None, connection=self.connection))
         except DequeueTimeout:
             return None
+        else:
+            return None if found is None else (as_text(found[0]), found[1])
         finally:
             if not self.redis_is_available:
                 time.sleep(max(0.0, started_at + timeout_seconds - time.monotonic()))
@@ -74,13 +77,18 @@ class BaseWorker(SimpleWorker):  # type: ignore[misc]
         """Drop the pending wake-ups. The caller has to look for work once more afterwards."""
         self.ask_redis(lambda: self.connection.delete(*self.queue_keys()))
 
+    @property
+    def registration_ttl_seconds(self) -> int:
+        """How long a heartbeat is valid. During a long task they are sent at `job_monitoring_interval`."""
+        return int(self.job_monitoring_interval) + _HEARTBEAT_MARGIN_SECONDS
+
     def register(self) -> None:
         """Keep the worker in RQ's registry, even after Redis has lost its data."""
         self.ask_redis(self._register)
 
     def _register(self) -> None:
         if self.connection.exists(self.key):
-            self.heartbeat(timeout=int(settings.HEARTBEAT_INTERVAL_SECONDS * 4))
+            self.heartbeat(timeout=self.registration_ttl_seconds)
         else:
             self.register_birth()
 

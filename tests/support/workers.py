@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import django_rq
 import psutil
 import pytest
 from django.conf import settings
 
 from jobs.models import Job
+from jobs.worker.maintenance import MaintenanceWorker
 from tests.support.environment import process_environment
 
 # A wait ends when its condition holds; the limit is high for busy machines.
@@ -50,6 +52,13 @@ class WorkerProcess:
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(WAIT_TIMEOUT_SECONDS)
+
+
+def register_maintenance_worker(*queues: str) -> MaintenanceWorker:
+    """Add a maintenance worker to RQ's registry. It does not run."""
+    worker: MaintenanceWorker = django_rq.get_worker(*queues, worker_class=MaintenanceWorker)
+    worker.register()
+    return worker
 
 
 def wait_until(

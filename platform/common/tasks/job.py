@@ -41,6 +41,12 @@ class TaskJob(Job):  # type: ignore[misc] # RQ is not fully typed
         self.timeout = -1
         self.result_ttl, self.failure_ttl, self.ttl = 3600, 7 * 24 * 3600, None
 
+    def _set_limits_of_task(self) -> None:
+        self._set_limits()
+        if not self.refusal and self.task.takes_id:
+            # A task without an id does what this one failed to do, and does not know of this entry.
+            self.failure_ttl = 3600
+
     def restore(self, raw_data: Mapping[bytes, bytes]) -> None:
         """Read the stored fields. Never raise: a forged job must not break the page that lists the jobs."""
         fields = {key.decode(errors="replace"): value for key, value in raw_data.items()}
@@ -52,7 +58,7 @@ class TaskJob(Job):  # type: ignore[misc] # RQ is not fully typed
         except Exception as error:
             self.refusal = str(error) or type(error.__cause__ or error).__name__
             self.data = b""
-        self._set_limits()
+        self._set_limits_of_task()
 
     def _check(self, unexpected: list[str]) -> None:
         if unexpected:

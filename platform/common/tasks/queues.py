@@ -5,6 +5,7 @@ workers look for themselves. Therefore no caller fails because of Redis or waits
 and after a failure nothing is sent for a moment.
 """
 
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -132,11 +133,13 @@ class QueueStats:
 def queue_stats() -> list[QueueStats]:
     """Return the numbers of every queue, in two round trips. Raise RedisError if Redis does not respond."""
     names = list(settings.RQ_QUEUES)
+    now_seconds = time.time()
     with redis_client().pipeline(transaction=False) as pipeline:
         for queue in map(_queue, names):
             pipeline.llen(queue.key)
-            pipeline.zcard(queue.started_job_registry.key)
-            pipeline.zcard(queue.failed_job_registry.key)
+            # The score is the time at which an entry expires. RQ removes it some time later.
+            pipeline.zcount(queue.started_job_registry.key, now_seconds, "+inf")
+            pipeline.zcount(queue.failed_job_registry.key, now_seconds, "+inf")
             pipeline.smembers(WORKERS_BY_QUEUE_KEY % queue.name)
         replies = pipeline.execute()
         rows = [replies[start : start + 4] for start in range(0, len(replies), 4)]
@@ -151,11 +154,14 @@ def queue_stats() -> list[QueueStats]:
     ]
 
 
+def job_id(task: Task, arguments: Iterable[str]) -> str:
+    """Return the id of a task's job: one for each task and argument, so that a queue has no entry twice."""
+    return "_".join([task.name, *(argument.replace("-", "") for argument in arguments)])
+
+
 def _enqueue(task: Task, arguments: list[str]) -> None:
     queue = _queue(task.queue)
-    # One id for each task and argument: the queue cannot grow beyond them, and neither can RQ's registries.
-    job_id = "_".join([task.name, *(argument.replace("-", "") for argument in arguments)])
-    job = queue.create_job(task.name, args=arguments, job_id=job_id, status=JobStatus.QUEUED)
+    job = queue.create_job(task.name, args=arguments, job_id=job_id(task, arguments), status=JobStatus.QUEUED)
     job.enqueued_at = now()
     fields = [part for item in job.to_dict().items() for part in item]
     _script()([queue.key, job.key, queue.redis_queues_keys], [job.id, *fields])

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.auth.impersonation import Access, impersonation
 from common.redis_client import redis_client
-from common.tasks.queues import queue_stats
+from common.tasks.queues import TASK_QUEUES, QueueStats, queue_stats
 from jobs.queue.system_status import SystemStatus, system_status
 from portal.web.timed_check import TimedCheck
 
@@ -65,7 +65,9 @@ def health(_request: HttpRequest) -> JsonResponse:
     )
     system: SystemStatus | None = results["system"]
     reasons = [] if results["storage"] else ["storage_unreachable"]
+    queues: list[QueueStats] = results["queues"] or []
     reasons += ["database_unreachable"] if system is None else _degradations(system, has_redis=bool(results["redis"]))
+    reasons += ["task_queue_without_worker"] if _has_unserved_queue(queues) else []
     status = "healthy" if not reasons else "degraded"
     if {"database_unreachable", "storage_unreachable"} & set(reasons):
         status = "unhealthy"
@@ -76,7 +78,7 @@ def health(_request: HttpRequest) -> JsonResponse:
         "gpu_memory_used_gb": None if system is None else round(system.gpu_memory_used_mb / 1024, 1),
         "workers": 0 if system is None else system.workers,
         "queue_depth": None if system is None else system.queued,
-        "queues": {stats.pop("name"): stats for stats in map(asdict, results["queues"] or [])},
+        "queues": {stats.pop("name"): stats for stats in map(asdict, queues)},
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
     return JsonResponse(body, status=503 if status == "unhealthy" else 200)
@@ -94,6 +96,11 @@ def _degradations(system: SystemStatus, *, has_redis: bool) -> list[str]:
         "reconciler_stalled": system.oldest_expired_lease_seconds > _STALLED_AFTER_SECONDS,
     }
     return [reason for reason, applies in conditions.items() if applies]
+
+
+def _has_unserved_queue(queues: list[QueueStats]) -> bool:
+    """Return whether webhooks, emails, deletions or exports wait for a worker that is not running."""
+    return any(stats.workers == 0 for stats in queues if stats.name in TASK_QUEUES)
 
 
 def check_dependencies() -> dict[str, bool]:

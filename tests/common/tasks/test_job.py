@@ -14,6 +14,7 @@ from common.tasks.registry import TASKS
 
 SUBJECT = uuid.UUID("01890000-0000-7000-8000-000000000001")
 GOOD = {b"data": b'["delete_due_files", null, [], {}]', b"origin": b"files", b"status": b"queued"}
+WITH_ID = {**GOOD, b"data": b'["build_export", null, ["%s"], {}]' % str(SUBJECT).encode(), b"origin": b"exports"}
 
 
 def restored(fields: dict[bytes, bytes]) -> TaskJob:
@@ -29,9 +30,24 @@ def test_a_job_finds_its_task_by_name() -> None:
 
 
 def test_a_job_with_an_id() -> None:
-    data = b'["build_export", null, ["%s"], {}]' % str(SUBJECT).encode()
-    job = restored({**GOOD, b"data": data, b"origin": b"exports"})
+    job = restored(WITH_ID)
     assert (job.refusal, job.args) == ("", [str(SUBJECT)])
+
+
+@pytest.mark.parametrize(
+    ("fields", "days"),
+    [
+        (GOOD, 7),
+        (
+            {**GOOD, b"data": b'["build_export", null, ["%s"], {}]' % str(SUBJECT).encode(), b"origin": b"exports"},
+            1 / 24,
+        ),
+        ({**GOOD, b"data": b"\xff"}, 7),
+    ],
+)
+def test_how_long_a_failure_is_listed(fields: dict[bytes, bytes], days: float) -> None:
+    """A task without an id does what one with an id failed to do, and does not remove that from the list."""
+    assert restored({**fields, b"failure_ttl": b"1"}).failure_ttl == days * 24 * 3600
 
 
 @pytest.mark.parametrize("serializer", [None, "pickle", "json", JSONSerializer])

@@ -218,6 +218,14 @@ def test_a_frozen_redis_delays_a_sender_once(own_valkey: Valkey, settings: Any) 
         os.kill(pid, 18)
 
 
+def test_expired_entries_are_not_counted() -> None:
+    """Those of a killed worker stay in RQ's lists for a while, and for ever if no worker cleans them."""
+    for key in ("rq:wip:exports", "rq:failed:exports"):
+        redis_client().zadd(key, {"expired": time.time() - 1, "present": time.time() + 60, "endless": float("inf")})
+    (stats,) = (stats for stats in queue_stats() if stats.name == "exports")
+    assert (stats.running, stats.failed) == (2, 2)
+
+
 @pytest.mark.parametrize("name", ["pool.gpu", "pool.cpu", "webhooks", "mail", "files", "exports"])
 def test_every_queue_has_our_job_class_and_serializer(name: str) -> None:
     queue = django_rq.get_queue(name, job_class="rq.job.Job", serializer="pickle")

@@ -18,13 +18,21 @@ from PIL import Image
 
 from accounts.quota.models import LedgerEntry
 from common.redis_client import redis_client
+from common.tasks.queues import TASK_QUEUES
 from inference.encoding import probe
 from jobs.models import Job, JobEvent, Worker
 from jobs.queue import reconcile
 from jobs.queue.cancel import cancel_job
 from jobs.states import TERMINAL, State
 from tests.support.api_client import ApiClient
-from tests.support.workers import DelaySwitch, WorkerProcess, refreshed, wait_for_state, wait_until
+from tests.support.workers import (
+    DelaySwitch,
+    WorkerProcess,
+    refreshed,
+    register_maintenance_worker,
+    wait_for_state,
+    wait_until,
+)
 
 pytestmark = [pytest.mark.process, pytest.mark.usefixtures("all_models")]
 
@@ -82,6 +90,7 @@ def test_a_video_is_generated_published_and_charged(
     assert worker_row.seconds_per_credit == pytest.approx(job.gpu_seconds / job.quoted_credits)
     later = wait_for_state(submit(), State.COMPLETED, State.FAILED)
     assert (job.seconds_per_credit, later.seconds_per_credit) == (None, worker_row.seconds_per_credit)
+    register_maintenance_worker(*TASK_QUEUES)
     health = wait_until(lambda: (body := as_alice.get("/health").json())["status"] == "healthy" and body, 5)
     assert (health["model_loaded"], health["workers"]) == (True, 1)
     assert worker.stop() == 0

@@ -21,9 +21,9 @@ from structlog.testing import capture_logs
 from accounts.models import User
 from common.circuit_breaker import CircuitBreaker
 from common.redis_client import redis_client
-from common.tasks.queues import TaskQueue, enqueue
+from common.tasks.queues import TaskQueue, enqueue, job_id
 from common.tasks.registry import TASKS, Task
-from jobs.worker import maintenance
+from jobs.worker import base
 from jobs.worker.maintenance import MaintenanceWorker
 from portal.embedded.servers import Valkey
 from tests.support.outages import forget_redis_clients, process_of
@@ -212,7 +212,7 @@ def test_a_busy_queue_does_not_keep_another_waiting(tasks: Recorder, db: None) -
 
 
 def test_every_task_of_the_queues_runs_without_being_enqueued(tasks: Recorder, db: None) -> None:
-    """Those with short intervals at once, the expensive ones after twice their interval."""
+    """Those with short intervals at their interval, the expensive ones after twice their interval."""
     tasks.add("seldom", interval_seconds=3600)
     tasks.add("often", function=tasks.stop, interval_seconds=1)
     tasks.add("elsewhere", "exports", interval_seconds=1)
@@ -222,7 +222,15 @@ def test_every_task_of_the_queues_runs_without_being_enqueued(tasks: Recorder, d
 
 @pytest.mark.parametrize(
     ("interval_seconds", "redis_is_available", "expected"),
-    [(1, True, 60), (1, False, 1), (50, True, 100), (3600, False, 3600), (3600, True, 7200)],
+    [
+        (1, True, 1),
+        (5, True, 5),
+        (6, True, 60),
+        (1, False, 1),
+        (50, True, 100),
+        (3600, False, 3600),
+        (3600, True, 7200),
+    ],
 )
 def test_how_long_the_worker_waits_for_an_entry(
     tasks: Recorder, interval_seconds: float, redis_is_available: bool, expected: float
@@ -242,6 +250,101 @@ def test_a_task_is_not_run_again_before_its_time(tasks: Recorder, db: None) -> N
     own.redis_is_available = False
     own._started_at["task"] -= 1
     assert own._overdue_task() is task
+
+
+def test_a_task_that_is_always_overdue_and_waiting_entries_take_turns(tasks: Recorder, db: None) -> None:
+    tasks.add("overdue", interval_seconds=0)
+    tasks.add("waiting")
+    assert enqueue("waiting")
+    tasks.add_last()
+    assert tasks.work() == ["overdue", "waiting", "overdue", "last"]
+
+
+def test_after_a_stop_no_entry_is_taken(tasks: Recorder, db: None) -> None:
+    tasks.add("overdue", function=tasks.stop, interval_seconds=1)
+    tasks.add("waiting")
+    assert enqueue("waiting")
+    assert tasks.work() == ["overdue"]
+    assert queue().job_ids == ["waiting"]
+
+
+def fail_task(name: str, *arguments: str) -> None:
+    """List a task as failed, as RQ does."""
+    job = queue().create_job(name, args=arguments, job_id=job_id(TASKS[name], arguments), status=JobStatus.FAILED)
+    job.save()
+    with redis_client().pipeline() as pipeline:
+        job._handle_failure("no luck", pipeline)
+        pipeline.execute()
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+@pytest.mark.parametrize("arguments", [[], [str(SUBJECT)]])
+def test_a_task_that_succeeds_without_rq_is_no_longer_listed_as_failed(
+    succeeds: bool, arguments: list[str], tasks: Recorder, db: None
+) -> None:
+    def run(*_: uuid.UUID) -> None:
+        if not succeeds:
+            raise ValueError("no luck")
+
+    task = tasks.add("task", function=run, takes_id=bool(arguments))
+    fail_task("task", *arguments)
+    assert queue().failed_job_registry.count == 1
+    worker()._run_directly(task, *arguments)
+    assert queue().failed_job_registry.count == int(not succeeds)
+
+
+def test_a_job_that_could_not_begin_and_succeeds_is_no_longer_listed_as_failed(
+    tasks: Recorder, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("RQ is confused")
+
+    tasks.add("take", function=lambda _: None, takes_id=True)
+    fail_task("take", str(SUBJECT))
+    monkeypatch.setattr(MaintenanceWorker, "prepare_execution", fail)
+    assert enqueue("take", SUBJECT)
+    tasks.add_last()
+    assert tasks.work() == ["take", "last"]
+    assert queue().failed_job_registry.count == 0
+
+
+def abandon(name: str, *, seconds_ago: float) -> None:
+    """Leave a job as a killed worker does: started, and without heartbeats since."""
+    job = queue().create_job(name, job_id=name, status=JobStatus.STARTED)
+    job.save()
+    score = time.time() - seconds_ago
+    redis_client().zadd(f"rq:wip:{queue().name}", {f"{name}:{uuid.uuid4().hex}": score})
+
+
+def test_the_lists_are_cleaned_once_a_minute(tasks: Recorder, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rq.job.import_attribute", lambda name: pytest.fail(f"{name} was imported"))
+    for name in ("killed", "running"):
+        tasks.add(name)
+    abandon("killed", seconds_ago=1)
+    abandon("running", seconds_ago=-600)
+    redis_client().hset("rq:job:killed", "failure_callback_name", "os.abort")
+    redis_client().zadd("rq:finished:mail", {"old": 1, "new": 4_000_000_000})
+    redis_client().zadd("rq:failed:mail", {"old": 1, "new": 4_000_000_000})
+    own = worker()
+    own._clean_registries_if_due()
+    assert queue().started_job_registry.get_job_ids(cleanup=False) == ["running"]
+    assert redis_client().zrange("rq:finished:mail", 0, -1) == [b"new"]
+    assert set(redis_client().zrange("rq:failed:mail", 0, -1)) <= {b"new", b"killed"}
+    redis_client().zadd("rq:finished:mail", {"old": 1})
+    own._clean_registries_if_due()
+    assert redis_client().zcard("rq:finished:mail") == 2
+    own._cleaned_at -= 60
+    own._clean_registries_if_due()
+    assert redis_client().zcard("rq:finished:mail") == 1
+
+
+def test_the_job_of_a_killed_worker_is_listed_as_failed(tasks: Recorder, db: None) -> None:
+    tasks.add("killed")
+    abandon("killed", seconds_ago=1)
+    tasks.add_last()
+    assert tasks.work() == ["last"]
+    assert queue().failed_job_registry.get_job_ids() == ["killed"]
+    assert queue().started_job_registry.get_job_ids() == []
 
 
 class Bomb:
@@ -420,6 +523,14 @@ def test_a_redis_that_comes_back_is_used_again(tasks: Recorder, db: None, own_va
     assert [log["event"] for log in logs if log["event"].startswith("redis_")] == ["redis_lost", "redis_recovered"]
 
 
+def test_the_lists_are_not_cleaned_without_redis(tasks: Recorder, own_valkey: Valkey, own_queues: None) -> None:
+    own = worker()
+    own_valkey.stop()
+    own.redis_is_available = False
+    own._clean_registries_if_due()
+    assert own._cleaned_at == -float("inf")
+
+
 @pytest.fixture
 def own_queues(own_valkey: Valkey, settings: Any) -> None:
     """Workers use the Redis of this test, with a short timeout."""
@@ -427,10 +538,19 @@ def own_queues(own_valkey: Valkey, settings: Any) -> None:
     settings.RQ_QUEUES = {name: {**options, "URL": url} for name, options in settings.RQ_QUEUES.items()}
 
 
+def test_a_worker_is_registered_for_longer_than_the_interval_of_its_heartbeats(tasks: Recorder) -> None:
+    own = worker()
+    own.register()
+    own.register()
+    assert own.job_monitoring_interval < redis_client().ttl(own.key) <= own.job_monitoring_interval + 60
+    own.unregister()
+
+
+@pytest.mark.parametrize("how", ["enqueued", "by itself"])
 def test_a_long_task_keeps_the_worker_in_the_registry(
-    tasks: Recorder, db: None, monkeypatch: pytest.MonkeyPatch
+    how: str, tasks: Recorder, db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maintenance, "_HEARTBEAT_MARGIN_SECONDS", 2)
+    monkeypatch.setattr(base, "_HEARTBEAT_MARGIN_SECONDS", 2)
 
     def look() -> None:
         key = tasks.worker.key
@@ -441,8 +561,9 @@ def test_a_long_task_keeps_the_worker_in_the_registry(
         assert redis_client().ttl(key) > 0
         tasks.stop()
 
-    tasks.add("long", function=look)
-    assert enqueue("long")
+    tasks.add("long", function=look, interval_seconds=1 if how == "by itself" else None)
+    if how == "enqueued":
+        assert enqueue("long")
     own = worker()
     own.job_monitoring_interval = 1
     tasks.work_as(own)

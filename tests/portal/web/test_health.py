@@ -18,15 +18,26 @@ from django.utils import timezone
 
 from common.ids import new_id
 from common.redis_client import redis_client
-from common.tasks.queues import enqueue
+from common.tasks.queues import TASK_QUEUES, enqueue
 from jobs.models import Job, JobEvent, Worker
 from jobs.states import State
+from jobs.worker.maintenance import MaintenanceWorker
 from portal.embedded.servers import Valkey
 from portal.web import health
 from portal.web.timed_check import TimedCheck
 from tests.support.outages import process_of
+from tests.support.workers import register_maintenance_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def maintenance_workers() -> Iterator[dict[str, MaintenanceWorker]]:
+    """One worker for each queue of tasks, as in production."""
+    workers = {queue: register_maintenance_worker(queue) for queue in TASK_QUEUES}
+    yield workers
+    for own in workers.values():
+        own.unregister()
 
 
 def worker(**changes: Any) -> Worker:
@@ -112,6 +123,30 @@ def test_conditions_that_need_an_operator_degrade_it(submit: Callable[..., Job])
     Job.objects.filter(pk=job.pk).update(state=State.IN_PROGRESS, lease_owner=new_id(), lease_until=ago)
     status, payload, _ = get("/health")
     assert (status, payload["reasons"][2:]) == (200, ["maintenance_worker_stalled", "reconciler_stalled"])
+
+
+@pytest.mark.parametrize("queue", TASK_QUEUES)
+@pytest.mark.parametrize("end", ["stopped", "killed"])
+def test_a_queue_of_tasks_without_a_worker_degrades_it(
+    queue: str, end: str, maintenance_workers: dict[str, MaintenanceWorker]
+) -> None:
+    worker()
+    assert get("/health")[1]["status"] == "healthy"
+    if end == "stopped":
+        maintenance_workers[queue].unregister()
+    else:
+        redis_client().delete(maintenance_workers[queue].key)  # it expires without heartbeats
+    status, payload, _ = get("/health")
+    assert (status, payload["status"], payload["reasons"]) == (200, "degraded", ["task_queue_without_worker"])
+    register_maintenance_worker(queue)
+    assert get("/health")[1]["status"] == "healthy"
+
+
+def test_the_queue_of_a_pool_without_a_worker_does_not() -> None:
+    """Models that need the pool are reported."""
+    worker()
+    payload = get("/health")[1]
+    assert (payload["queues"]["pool.gpu"]["workers"], payload["status"]) == (0, "healthy")
 
 
 @pytest.mark.parametrize("outage", ["frozen", "stopped"])
