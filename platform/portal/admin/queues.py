@@ -1,11 +1,13 @@
 """RQ's queues and workers: pages of django-rq, for superusers only.
 
-Each view is listed here. Some of django-rq's views read jobs with RQ's own class, which unpickles and imports what is
-stored in Redis; those are replaced. (Its page of a queue even calls the failure callbacks of abandoned jobs.) Its API
-views would stand outside `admin_view`. Its admin class is not imported: it adds a metric of its own to every process.
+Each view is listed here. Those of django-rq that would unpickle or import what is stored in Redis are replaced. (Its
+page of a queue even calls the failure callbacks of abandoned jobs.) The others read jobs with RQ's own class and the
+JSON serializer: a forged job may take memory or break its page, and runs nothing. django-rq's API views would stand
+outside `admin_view`. Its admin class is not imported: it adds a metric of its own to every process.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 
@@ -24,7 +26,7 @@ from django_rq import views
 from django_rq.models import Dashboard
 from django_rq.queues import get_queue_by_index
 from django_rq.settings import get_queues_map
-from rq.exceptions import NoSuchJobError
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.serializers import JSONSerializer
 from rq.worker import Worker
 from unfold.admin import ModelAdmin
@@ -37,6 +39,8 @@ from common.tasks.queues import TaskQueue, queue_stats
 log = structlog.get_logger(__name__)
 
 _MAX_ROWS = 100
+# The views whose POST changes something. `actions` is named in the audit log by what was selected.
+_ACTS = {"delete_failed_jobs", "clear", "requeue_all", "delete_job", "requeue_job", "enqueue_job"}
 View = Callable[..., HttpResponseBase]
 
 
@@ -73,7 +77,7 @@ class QueueAdmin(ModelAdmin):
             "scheduled_jobs": (f"{queue}/scheduled/", views.scheduled_jobs),
             "delete_failed_jobs": (f"{queue}/failed/clear/", self.delete_failed),
             "clear": (f"{queue}/empty/", views.clear_queue),
-            "requeue_all": (f"{queue}/requeue-all/", views.requeue_all),
+            "requeue_all": (f"{queue}/requeue-all/", self.requeue_all),
             "confirm_action": (f"{queue}/confirm-action/", views.confirm_action),
             "actions": (f"{queue}/actions/", views.actions),
             "job_detail": (f"{job}/", views.job_detail),
@@ -100,11 +104,12 @@ class QueueAdmin(ModelAdmin):
                 raise Http404
             request.current_app = self.admin_site.name  # read by django-rq's templates
             try:
-                response = view(request, *args, **kwargs)
-                if isinstance(response, TemplateResponse):
-                    response.render()  # inside this block, since it may read from Redis
+                response = _rendered(view(request, *args, **kwargs))
             except (NoSuchJobError, AssertionError) as error:
                 raise Http404 from error
+            except InvalidJobOperation:
+                messages.error(request, _("This task is no longer in the list of failed tasks."))
+                return redirect("admin:django_rq_failed_jobs", kwargs["queue_index"])
             except (redis.ConnectionError, redis.TimeoutError):
                 return self._unavailable(request, _("Redis does not respond. Tasks run nevertheless, a little later."))
             except (Http404, PermissionDenied):
@@ -112,8 +117,8 @@ class QueueAdmin(ModelAdmin):
             except Exception:
                 log.exception("queue_page_failed", path=request.path)
                 return self._unavailable(request, _("Redis contains a job that cannot be read. Empty the queue."))
-            if request.method == "POST":
-                _record(request, name, kwargs)
+            if request.method == "POST" and (deed := _deed(request, name)):
+                _record(request, deed, kwargs)
             return response
 
         wrapped: Callable[..., HttpResponseBase] = self.admin_site.admin_view(guarded)
@@ -154,6 +159,26 @@ class QueueAdmin(ModelAdmin):
             "job_status": _("Running"),
         }
         return TemplateResponse(request, "django_rq/jobs.html", context)
+
+    def requeue_all(self, request: HttpRequest, queue_index: int) -> HttpResponse:
+        """Enqueue all failed jobs again, after a confirmation. Those that are no longer failed are passed over."""
+        queue = get_queue_by_index(queue_index)
+        registry = queue.failed_job_registry
+        if request.method != "POST":
+            context = {
+                **self.admin_site.each_context(request),
+                "queue": queue,
+                "queue_index": queue_index,
+                "total_jobs": registry.count,
+            }
+            return TemplateResponse(request, "django_rq/requeue_all.html", context)
+        count = 0
+        for job_id in registry.get_job_ids():
+            with suppress(NoSuchJobError, InvalidJobOperation):
+                registry.requeue(job_id)
+                count += 1
+        messages.info(request, _("%(count)s failed tasks were enqueued again.") % {"count": count})
+        return redirect("admin:django_rq_jobs", queue_index)
 
     def delete_failed(self, request: HttpRequest, queue_index: int) -> HttpResponse:
         """Delete all failed jobs, after a confirmation."""
@@ -199,7 +224,19 @@ class QueueAdmin(ModelAdmin):
         return TemplateResponse(request, "django_rq/worker_details.html", context)
 
 
-def _record(request: HttpRequest, name: str, arguments: dict[str, Any]) -> None:
+def _rendered(response: HttpResponseBase) -> HttpResponseBase:
+    """Render a page now, while errors of Redis are handled: its template may read from Redis."""
+    return response.render() if isinstance(response, TemplateResponse) else response
+
+
+def _deed(request: HttpRequest, name: str) -> str:
+    """Return the name of what a POST has done; nothing if it changed nothing."""
+    if name == "actions" and request.POST.get("job_ids") and request.POST.get("action") in {"delete", "requeue"}:
+        return request.POST["action"]
+    return name if name in _ACTS else ""
+
+
+def _record(request: HttpRequest, deed: str, arguments: dict[str, Any]) -> None:
     queue = next(queue for queue, index in get_queues_map().items() if index == arguments["queue_index"])
     jobs = [arguments["job_id"]] if "job_id" in arguments else request.POST.getlist("job_ids")
-    record(Verb.ADMIN_ACTION, deed=name, queue=queue, jobs=", ".join(jobs)[:1000])
+    record(Verb.ADMIN_ACTION, deed=deed, queue=queue, jobs=", ".join(jobs)[:1000])

@@ -12,7 +12,8 @@ import pytest
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from django_rq.settings import get_queues_map
-from rq.job import JobStatus
+from rq.job import Job, JobStatus
+from rq.registry import FailedJobRegistry
 
 from accounts.audit.models import AuditEntry, Verb
 from common.redis_client import redis_client
@@ -107,6 +108,75 @@ def test_a_failed_task_is_enqueued_again(adele: Person, failed_task: str) -> Non
         "queue": [None, "mail"],
         "jobs": [None, "own"],
     }
+
+
+def test_a_task_that_is_no_longer_failed_is_not_enqueued_again(adele: Person, failed_task: str) -> None:
+    redis_client().zrem("rq:failed:mail", failed_task)  # it has succeeded in the meantime
+    response = adele.post(url("requeue_job", MAIL, failed_task))
+    assert (response.status_code, response["Location"]) == (302, url("failed_jobs", MAIL))
+    page = adele.get(url("failed_jobs", MAIL)).content.decode()
+    assert "This task is no longer in the list of failed tasks." in page
+    assert redis_client().llen("rq:queue:mail") == 0
+    assert deeds() == []
+
+
+def test_all_failed_tasks_are_enqueued_again_though_one_is_no_longer_failed(
+    adele: Person, failed_task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis_client().zadd("rq:failed:mail", {"expired": 4_000_000_000, "succeeded": 4_000_000_001})
+    redis_client().copy("rq:job:own", "rq:job:succeeded")
+    requeue = FailedJobRegistry.requeue
+
+    def succeed_meanwhile(registry: FailedJobRegistry, job_id: str) -> Job:
+        redis_client().zrem("rq:failed:mail", "succeeded")
+        return requeue(registry, job_id)
+
+    monkeypatch.setattr(FailedJobRegistry, "requeue", succeed_meanwhile)
+    # The one that fails comes first.
+    redis_client().zadd("rq:failed:mail", {"own": 4_000_000_002})
+    assert adele.get(url("requeue_all", MAIL)).status_code == 200
+    assert adele.post(url("requeue_all", MAIL)).status_code == 302
+    assert redis_client().lrange("rq:queue:mail", 0, -1) == [b"own"]
+    assert "1 failed tasks were enqueued again." in adele.get(url("home")).content.decode()
+    assert deeds() == [("requeue_all", "")]
+
+
+def deeds() -> list[tuple[str, str]]:
+    """What the audit log says of administrators, with the jobs."""
+    entries = AuditEntry.objects.filter(verb=Verb.ADMIN_ACTION).order_by("pk")
+    return [(entry.changes["deed"][1], entry.changes.get("jobs", [None, ""])[1] or "") for entry in entries]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "data", "expected"),
+    [
+        ("actions", [], {"action": "delete", "job_ids": ["own"]}, [("delete", "own")]),
+        ("actions", [], {"action": "requeue", "job_ids": ["own"]}, [("requeue", "own")]),
+        ("actions", [], {"action": "requeue"}, []),
+        ("actions", [], {"action": "nothing", "job_ids": ["own"]}, []),
+        ("actions", [], {}, []),
+        ("confirm_action", [], {"action": "delete", "_selected_action": ["own"]}, []),
+        ("failed_jobs", [], {}, []),
+        ("jobs", [], {}, []),
+        ("job_detail", ["own"], {}, []),
+        ("stop_job", ["own"], {}, []),
+        ("delete_job", ["own"], {}, [("delete_job", "own")]),
+        ("enqueue_job", ["own"], {}, [("enqueue_job", "own")]),
+        ("clear", [], {}, [("clear", "")]),
+        ("requeue_all", [], {}, [("requeue_all", "")]),
+        ("delete_failed_jobs", [], {}, [("delete_failed_jobs", "")]),
+    ],
+)
+def test_the_audit_log_has_what_changes_something(
+    name: str,
+    arguments: list[str],
+    data: dict[str, Any],
+    expected: list[tuple[str, str]],
+    adele: Person,
+    failed_task: str,
+) -> None:
+    assert adele.post(url(name, MAIL, *arguments), data).status_code in {200, 302}
+    assert deeds() == expected
 
 
 @pytest.mark.parametrize("action", ["requeue", "delete"])
