@@ -127,9 +127,9 @@ def test_all_failed_tasks_are_enqueued_again_though_one_is_no_longer_failed(
     redis_client().copy("rq:job:own", "rq:job:succeeded")
     requeue = FailedJobRegistry.requeue
 
-    def succeed_meanwhile(registry: FailedJobRegistry, job_id: str) -> Job:
+    def succeed_meanwhile(registry: FailedJobRegistry, job: Job | str, **options: Any) -> Job:
         redis_client().zrem("rq:failed:mail", "succeeded")
-        return requeue(registry, job_id)
+        return requeue(registry, job, **options)
 
     monkeypatch.setattr(FailedJobRegistry, "requeue", succeed_meanwhile)
     # The one that fails comes first.
