@@ -15,8 +15,9 @@ const TYPES = ["image/png", "image/jpeg", "image/webp"];
 const FROM_PRESET = ["resolution", "num_frames", "steps", "guidance_scale"];
 const UNPRICED = ["prompt", "negative_prompt", "seed", "output_format", "image"];
 
-// The key belongs to the entry of the history: Back to this form keeps it, even if the page is loaded again.
-if (history.state?.formKey) formKey.value = history.state.formKey;
+// The key belongs to the entry of the history: Back and a reload keep it, a new visit of the page has a new one.
+const [{ type: visit }] = performance.getEntriesByType("navigation");
+if (visit !== "navigate" && history.state?.formKey) formKey.value = history.state.formKey;
 else history.replaceState({ ...history.state, formKey: formKey.value }, "");
 // The server has replaced the key, since the video of the former one was deleted.
 document.body.addEventListener("htmx:oobAfterSwap", ({ target }) => {
@@ -149,9 +150,10 @@ prompt.addEventListener("keydown", (event) => {
 form.addEventListener("htmx:afterRequest", (event) => {
   if (event.target === form && event.detail.xhr.status === 204) setTimeout(() => (submit.disabled = true));
 });
-addEventListener("pageshow", (event) => event.persisted && (submit.disabled = false));
-
-countPrompt();
-summarise();
-// The browser restores a form on "back": check the restored image again.
-if (input.files.length) acceptFile(input.files[0]);
+// The browser restores a form on "back", some after this script has run: show and check what it contains then.
+addEventListener("pageshow", () => {
+  submit.disabled = false;
+  countPrompt();
+  summarise();
+  if (input.files.length && input.files[0] !== chosen) acceptFile(input.files[0]);
+});

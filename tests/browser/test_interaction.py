@@ -103,7 +103,8 @@ def test_back_and_the_same_form_again_create_one_video(live_server: Any, alice: 
             urls.append(send(page, prompt))
             page.go_back()
             page.wait_for_url("**/")
-        page.goto("/")
+        page.get_by_role("link", name="Create").click()
+        page.wait_for_function("!document.getElementById('image').files.length")
         return [*urls, send(page, "steam rises")]
 
     first, again, changed, another = browser.run(live_server.url, scenario, session=alice.cookie)

@@ -35,7 +35,16 @@ AUDIT_TABLE = AuditEntry._meta.db_table
 # Anyone who has such a URL can download the video for an hour.
 SIGNED_URL = re.compile(r"token=\d+\.\d+\.")
 # Parameters of URLs of the administration site.
-ADMIN_PARAMETERS = {"url": "x", "content_type_id": 1, "object_id": 1, "app_label": "accounts"}
+ADMIN_PARAMETERS = {
+    "url": "x",
+    "content_type_id": 1,
+    "object_id": 1,
+    "app_label": "accounts",
+    "queue_index": 0,
+    "job_id": "x",
+    "result_id": "x",
+    "key": "x",
+}
 
 
 def writes() -> dict[str, tuple[int, ...]]:

@@ -34,7 +34,8 @@ from tests.support.people import Person
 
 # Parts that differ between two equal responses.
 NOISE = re.compile(
-    r"""csrfmiddlewaretoken" value="\w+"|"X-CSRFToken": ?"\w+"|nonce="[^"]+"|'nonce-[^']+'|"request_id": ?"[^"]*\""""
+    r"""csrfmiddlewaretoken" value="\w+"|"X-CSRFToken": ?"\w+"|nonce="[^"]+"|'nonce-[^']+'|"request_id": ?"[^"]*"|"""
+    r"""name="form_key"\s+value="\w+\""""
 )
 ROLES = {"owner": Role.OWNER, "admin": Role.ADMIN, "member": Role.MEMBER, "viewer": Role.VIEWER, "mallory": Role.OWNER}
 # Parameters of URLs that belong to no team.

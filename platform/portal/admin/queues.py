@@ -1,6 +1,6 @@
 """RQ's queues and workers: pages of django-rq, for superusers only.
 
-Each view is listed here. Those of django-rq that would unpickle or import what is stored in Redis are replaced. (Its
+Each view is listed here. Views of django-rq that would unpickle or import what is stored in Redis are replaced. (Its
 page of a queue even calls the failure callbacks of abandoned jobs.) The others read jobs with RQ's own class and the
 JSON serializer: a forged job may take memory or break its page, and runs nothing. django-rq's API views would stand
 outside `admin_view`. Its admin class is not imported: it adds a metric of its own to every process.

@@ -219,7 +219,7 @@ def test_a_frozen_redis_delays_a_sender_once(own_valkey: Valkey, settings: Any) 
 
 
 def test_expired_entries_are_not_counted() -> None:
-    """Those of a killed worker stay in RQ's lists for a while, and for ever if no worker cleans them."""
+    """Running tasks of a killed worker stay in RQ's lists for a while, and for ever if no worker cleans them."""
     for key in ("rq:wip:exports", "rq:failed:exports"):
         redis_client().zadd(key, {"expired": time.time() - 1, "present": time.time() + 60, "endless": float("inf")})
     (stats,) = (stats for stats in queue_stats() if stats.name == "exports")
