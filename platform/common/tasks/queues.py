@@ -9,14 +9,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import django_rq
 import redis
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django_rq.queues import DjangoRQ
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
@@ -82,8 +82,12 @@ def wake_up(pool: str) -> bool:
 
 
 def enqueue_on_commit(name: str, subject_id: uuid.UUID | None = None) -> None:
-    """Enqueue a task once the present transaction is committed."""
-    transaction.on_commit(lambda: enqueue(name, subject_id), robust=True)
+    """Enqueue a task once the present transaction is committed: one time, however often it is requested there."""
+    callback = _enqueue_callback(name, subject_id)
+    # One that is registered still is undone only together with this one: a savepoint that is rolled back removes its
+    # callbacks, and one that was released cannot be rolled back by itself any more.
+    if all(registered[1] is not callback for registered in connection.run_on_commit):
+        transaction.on_commit(callback, robust=True)
 
 
 def enqueue(name: str, subject_id: uuid.UUID | None = None) -> bool:
@@ -157,6 +161,12 @@ def queue_stats() -> list[QueueStats]:
 def job_id(task: Task, arguments: Iterable[str]) -> str:
     """Return the id of a task's job: one for each task and argument, so that a queue has no entry twice."""
     return "_".join([task.name, *(argument.replace("-", "") for argument in arguments)])
+
+
+@lru_cache
+def _enqueue_callback(name: str, subject_id: uuid.UUID | None) -> Callable[[], object]:
+    """Return the same function for the same arguments. Django needs one that has a name: it logs it after an error."""
+    return lambda: enqueue(name, subject_id)
 
 
 def _enqueue(task: Task, arguments: list[str]) -> None:

@@ -165,6 +165,52 @@ def test_nothing_is_sent_after_a_rollback(transactional_db: None) -> None:
     assert entries("webhooks") == []
 
 
+def take_entries_on_commit() -> None:
+    transaction.on_commit(lambda: redis_client().delete("rq:queue:webhooks", "rq:queue:exports"))
+
+
+def test_a_transaction_enqueues_a_task_once(transactional_db: None) -> None:
+    """A task that is taken at once would otherwise run again for each of the requests."""
+    with transaction.atomic():
+        enqueue_on_commit("dispatch_outbox")
+        with transaction.atomic():
+            enqueue_on_commit("build_export", SUBJECTS[0])
+        take_entries_on_commit()
+        for _ in range(3):
+            enqueue_on_commit("dispatch_outbox")
+            with transaction.atomic():
+                enqueue_on_commit("dispatch_outbox")
+            enqueue_on_commit("build_export", SUBJECTS[0])
+        enqueue_on_commit("build_export", SUBJECTS[1])
+    assert (entries("webhooks"), entries("exports")) == ([], [f"build_export_{SUBJECTS[1].hex}"])
+
+
+def test_each_transaction_enqueues_its_tasks(transactional_db: None) -> None:
+    for _ in range(2):
+        redis_client().delete("rq:queue:webhooks")
+        with transaction.atomic():
+            enqueue_on_commit("dispatch_outbox")
+        assert entries("webhooks") == ["dispatch_outbox"]
+
+
+@pytest.mark.parametrize("requested_outside", ["before", "after"])
+def test_a_savepoint_that_is_rolled_back_loses_only_its_own_tasks(
+    requested_outside: str, transactional_db: None
+) -> None:
+    with transaction.atomic():
+        if requested_outside == "before":
+            enqueue_on_commit("dispatch_outbox")
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            with transaction.atomic():
+                enqueue_on_commit("dispatch_outbox")
+            enqueue_on_commit("dispatch_outbox")
+            enqueue_on_commit("build_export", SUBJECTS[0])
+            1 / 0  # noqa: B018 (raises)
+        if requested_outside == "after":
+            enqueue_on_commit("dispatch_outbox")
+    assert (entries("webhooks"), entries("exports")) == (["dispatch_outbox"], [])
+
+
 def test_due_tasks_are_enqueued_once_in_an_interval() -> None:
     tasks = [
         Task("dispatch_outbox", "webhooks", int, 3600),
