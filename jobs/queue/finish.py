@@ -179,6 +179,7 @@ def _finish_without_charge(rows: QuerySet[Job], state: State, code: str = "", me
     )
     quota.release(usage_key=job.usage_key, job_id=job.id, reserved=job.quoted_credits)
     record_event(job.id, state.value)
+    dispatch_outbox_on_commit()
     publish_status_on_commit(job.id, state=state, attempt=job.attempt, code=code, message=str(message))
     log.info("job_finished", task_id=job.public_id, team=job.team_id, state=state.value, code=code, error=str(message))
     return True
