@@ -80,7 +80,7 @@ def notify_waiting_pools() -> int:
     """Send a wake-up to every pool with queued jobs, since an earlier one may have been lost."""
     for pool in {spec.pool for spec in MODELS.values()}:
         if Job.objects.filter(state=State.QUEUED, pool=pool).exists():
-            queues.wake_up(pool)
+            queues.wake_up(pool, repeated=True)
     return 0
 
 

@@ -72,13 +72,21 @@ def wake_up_on_commit(pool: str) -> None:
     transaction.on_commit(lambda: wake_up(pool), robust=True)
 
 
-def wake_up(pool: str) -> bool:
-    """Tell a worker of the pool that there may be work. The entry names no job. Return whether Redis accepted it."""
+def wake_up(pool: str, *, repeated: bool = False) -> bool:
+    """Tell a worker of the pool that there may be work. The entry names no job. Return whether Redis accepted it.
+
+    A repeated wake-up is sent only if none is waiting, so that they do not pile up while the pool has no worker.
+    """
     queue = pool_queue(pool)
     if queue not in settings.RQ_QUEUES:  # an older job may name a pool that has been removed
         log.warning("wakeup_failed", queue=queue, reason="WORKER_POOLS has no such pool")
         return False
-    return _send(queue, lambda: _queue(queue).push_job_id(uuid.uuid4().hex))
+
+    def push() -> None:
+        if not (repeated and _queue(queue).count):
+            _queue(queue).push_job_id(uuid.uuid4().hex)
+
+    return _send(queue, push)
 
 
 def enqueue_on_commit(name: str, subject_id: uuid.UUID | None = None) -> None:

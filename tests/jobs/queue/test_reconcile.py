@@ -60,7 +60,8 @@ def test_a_queued_job_of_a_removed_pool_does_not_keep_other_pools_waiting(
     for pool in ("cpu", "gpu"):
         Job.objects.filter(pk=submit().pk).update(pool=pool)
     redis_client().delete("rq:queue:pool.gpu")
-    reconcile.notify_waiting_pools()
+    for _ in range(2):  # no worker takes the first wake-up
+        reconcile.notify_waiting_pools()
     assert redis_client().llen("rq:queue:pool.gpu") == 1
 
 
