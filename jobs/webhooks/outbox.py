@@ -21,8 +21,8 @@ _BATCH_SIZE = 200
 
 
 @transaction.atomic
-def dispatch_outbox() -> int:
-    """Create the deliveries for up to 200 events that are not dispatched yet. Return the number of events.
+def dispatch_outbox() -> bool:
+    """Create the deliveries for up to 200 events that are not dispatched yet. Return whether there may be more.
 
     Several processes may run this at once: each locks different rows, and a delivery of an event exists only once.
     """
@@ -48,7 +48,7 @@ def dispatch_outbox() -> int:
         enqueue_on_commit("deliver_webhooks")
     if any(event.kind in TERMINAL for event in events):  # a batch finishes with its last video
         enqueue_on_commit("finish_due_batches")
-    return len(events)
+    return len(events) == _BATCH_SIZE
 
 
 def _deliveries(event: JobEvent, endpoints: list[Endpoint]) -> Iterator[Delivery]:

@@ -15,6 +15,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from accounts.models import Membership, User
 from accounts.roles import Role
 from common.errors import Conflict
+from common.tasks.registry import TASKS
 from jobs.models import Job, JobEvent
 from jobs.queue.cancel import cancel_job
 from jobs.webhooks.delivery import _RETRY_DELAYS_SECONDS, MAX_ATTEMPTS, Deliverer
@@ -391,6 +392,19 @@ def test_a_disabled_endpoint_receives_nothing(
     redeliver(delivery=Delivery.objects.get())
     deliver()
     assert len(receiver.requests) == 1
+
+
+def test_more_events_than_one_batch_are_dispatched_without_a_pause(
+    submit: Callable[..., Job], endpoint: Callable[..., Endpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint()
+    for _ in range(3):
+        complete(submit)
+    monkeypatch.setattr("jobs.webhooks.outbox._BATCH_SIZE", 4)
+    task = TASKS["dispatch_outbox"]
+    assert [task(), task(), task()] == [True, True, False]
+    assert JobEvent.objects.filter(dispatched_at=None).count() == 0
+    assert Delivery.objects.count() == 3
 
 
 def test_the_number_of_queries_does_not_depend_on_the_number_of_jobs(
