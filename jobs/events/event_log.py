@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 
 from common.circuit_breaker import CircuitBreaker
-from common.redis_client import redis_breaker, redis_client
+from common.redis_client import redis_client, try_redis
 from jobs.events.event import Event, EventId
 from jobs.events.publisher import MAX_STREAM_LENGTH, stream_key
 
@@ -85,14 +85,8 @@ class EventLogReader:
 
 def read_events_after(job_id: uuid.UUID, event_id: EventId) -> list[Event] | None:
     """Do the same as `EventLogReader.read_after`, for processes without an event loop."""
-    if redis_breaker.is_open:
-        return None
-    try:
-        return _parse_entries(redis_client().xrange(stream_key(job_id), min=f"({event_id}") or ())
-    except redis.RedisError as error:
-        redis_breaker.open()
-        log.warning("event_log_read_failed", reason=str(error))
-        return None
+    entries = try_redis("event_log_read_failed", lambda: redis_client().xrange(stream_key(job_id), min=f"({event_id}"))
+    return None if entries is None else _parse_entries(entries)
 
 
 def _stream_entries(reply: Any) -> list[tuple[bytes, Any]]:

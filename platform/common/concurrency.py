@@ -8,16 +8,11 @@ should not be an outage of the product.
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-
-import redis
-import structlog
+from contextlib import contextmanager
 
 from common.errors import LimitExceeded, Overloaded
 from common.messages import Message
-from common.redis_client import redis_breaker, redis_client
-
-log = structlog.get_logger(__name__)
+from common.redis_client import redis_client, try_redis
 
 _RETRY_AFTER_SECONDS = 2
 # Each slot is an entry that expires by itself, on the server's clock: its process may die.
@@ -73,19 +68,13 @@ class ConcurrencyLimiter:
         try:
             yield
         finally:
-            if not redis_breaker.is_open:
-                with suppress(redis.RedisError):  # the entry expires by itself
-                    redis_client().zrem(key, slot_id)
+            # If this fails, the entry expires by itself.
+            try_redis("concurrency_slot_not_released", lambda: redis_client().zrem(key, slot_id), work=self._name)
 
     def _is_within_limit(self, key: str, slot_id: str, team_limit: int, expires_after_seconds: int) -> bool:
         """Take a slot of the team in Redis. Return whether the work may start: there was one, or Redis is away."""
-        if redis_breaker.is_open:
-            return True
-        try:
-            return bool(
-                redis_client().eval(_ACQUIRE_SCRIPT, 1, key, str(team_limit), str(expires_after_seconds), slot_id)
-            )
-        except redis.RedisError as error:
-            redis_breaker.open()
-            log.warning("concurrency_limit_skipped", work=self._name, reason=str(error))
-            return True
+        arguments = (key, str(team_limit), str(expires_after_seconds), slot_id)
+        acquired = try_redis(
+            "concurrency_limit_skipped", lambda: redis_client().eval(_ACQUIRE_SCRIPT, 1, *arguments), work=self._name
+        )
+        return acquired is None or bool(acquired)

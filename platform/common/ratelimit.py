@@ -10,15 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-import redis
-import structlog
 from limits import parse
 from redis.commands.core import Script
 
 from common.errors import LimitExceeded
-from common.redis_client import redis_breaker, redis_client
-
-log = structlog.get_logger(__name__)
+from common.redis_client import redis_client, try_redis
 
 # A sliding window: one list of request times for each limit, newest first, on the server's clock. A request that one
 # limit refuses counts against none. Returns (requests in the window, seconds until the oldest leaves it) per limit.
@@ -89,17 +85,15 @@ def hit(limits: Sequence[Limit]) -> list[Window]:
 
     If one limit is reached, nothing is counted and RateLimitExceeded is raised.
     """
-    if not limits or redis_breaker.is_open:
+    if not limits:
         return []
     items = [_parsed(limit.rate) for limit in limits]
     keys = [f"rate:{item.key_for(limit.scope, limit.caller)}" for item, limit in zip(items, limits, strict=True)]
     sizes = [size for item in items for size in (item.amount, item.get_expiry())]
-    try:
-        allowed, *found = _script()(keys, sizes)
-    except redis.RedisError as error:
-        redis_breaker.open()
-        log.warning("rate_limit_skipped", reason=str(error))
+    reply = try_redis("rate_limit_skipped", lambda: _script()(keys, sizes))
+    if reply is None:
         return []
+    allowed, *found = reply
     windows = [
         Window(limit.scope, item.amount, item.get_expiry(), max(0, item.amount - used), max(1, math.ceil(float(reset))))
         for limit, item, used, reset in zip(limits, items, found[::2], found[1::2], strict=True)

@@ -13,7 +13,6 @@ from functools import cache, lru_cache
 from typing import Any
 
 import django_rq
-import redis
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
@@ -26,7 +25,7 @@ from rq.serializers import JSONSerializer
 from rq.utils import now
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
-from common.redis_client import redis_breaker, redis_client
+from common.redis_client import redis_client, try_redis
 from common.tasks.job import TaskJob
 from common.tasks.registry import TASKS, Task
 
@@ -82,11 +81,12 @@ def wake_up(pool: str, *, repeated: bool = False) -> bool:
         log.warning("wakeup_failed", queue=queue, reason="WORKER_POOLS has no such pool")
         return False
 
-    def push() -> None:
+    def push() -> bool:
         if not (repeated and _queue(queue).count):
             _queue(queue).push_job_id(uuid.uuid4().hex)
+        return True
 
-    return _send(queue, push)
+    return bool(try_redis("wakeup_failed", push, queue=queue))
 
 
 def enqueue_on_commit(name: str, subject_id: uuid.UUID | None = None) -> None:
@@ -101,7 +101,8 @@ def enqueue_on_commit(name: str, subject_id: uuid.UUID | None = None) -> None:
 def enqueue(name: str, subject_id: uuid.UUID | None = None) -> bool:
     """Enqueue a task unless it is waiting already. Return False if Redis did not accept it."""
     task = TASKS[name]
-    return _send(task.queue, lambda: _enqueue(task, [] if subject_id is None else [str(subject_id)]))
+    arguments = [] if subject_id is None else [str(subject_id)]
+    return try_redis("task_enqueue_failed", lambda: _enqueue(task, arguments), task=name) is not None
 
 
 def enqueue_due(tasks: Iterable[Task]) -> list[str]:
@@ -110,13 +111,12 @@ def enqueue_due(tasks: Iterable[Task]) -> list[str]:
     Return their names. Redis keeps the times, so the processes need not agree about the time.
     """
     intervals = {task.name: task.interval_seconds for task in tasks if task.interval_seconds is not None}
-    due: list[str] = []
 
-    def find_due() -> None:
+    def find_due() -> list[str]:
         with redis_client().pipeline(transaction=False) as pipeline:
             for name in intervals:
                 pipeline.exists(_TIMER_KEY.format(name))
-            due.extend(name for name, is_running in zip(intervals, pipeline.execute(), strict=True) if not is_running)
+            return [name for name, is_running in zip(intervals, pipeline.execute(), strict=True) if not is_running]
 
     def start_timers() -> None:
         with redis_client().pipeline(transaction=False) as pipeline:
@@ -124,10 +124,10 @@ def enqueue_due(tasks: Iterable[Task]) -> list[str]:
                 pipeline.set(_TIMER_KEY.format(name), 1, px=max(1, round(1000 * intervals[name])))
             pipeline.execute()
 
-    _send("", find_due)
+    due = try_redis("task_timers_failed", find_due) or []
     enqueued = [name for name in due if enqueue(name)]
     # Last: a task that Redis did not accept is due again in the next round, not after its interval.
-    _send("", start_timers)
+    try_redis("task_timers_failed", start_timers)
     return enqueued
 
 
@@ -177,12 +177,13 @@ def _enqueue_callback(name: str, subject_id: uuid.UUID | None) -> Callable[[], o
     return lambda: enqueue(name, subject_id)
 
 
-def _enqueue(task: Task, arguments: list[str]) -> None:
+def _enqueue(task: Task, arguments: list[str]) -> int:
+    """Return 1 if the task was added, 0 if it is waiting already."""
     queue = _queue(task.queue)
     job = queue.create_job(task.name, args=arguments, job_id=job_id(task, arguments), status=JobStatus.QUEUED)
     job.enqueued_at = now()
     fields = [part for item in job.to_dict().items() for part in item]
-    _script()([queue.key, job.key, queue.redis_queues_keys], [job.id, *fields])
+    return int(_script()([queue.key, job.key, queue.redis_queues_keys], [job.id, *fields]))
 
 
 @cache
@@ -195,16 +196,3 @@ def _queue(name: str) -> TaskQueue:
 def _script() -> Script:
     script: Script = redis_client().register_script(_ENQUEUE_SCRIPT)
     return script
-
-
-def _send(queue: str, command: Callable[[], object]) -> bool:
-    """Run a command unless Redis has just failed. Return whether it succeeded."""
-    if redis_breaker.is_open:
-        return False
-    try:
-        command()
-    except redis.RedisError as error:
-        redis_breaker.open()
-        log.warning("wakeup_failed", queue=queue, reason=str(error))
-        return False
-    return True

@@ -228,10 +228,10 @@ def test_a_due_task_that_redis_does_not_accept_is_due_again(monkeypatch: pytest.
     tasks = [Task("dispatch_outbox", "webhooks", int, 3600), Task("delete_due_files", "files", int, 3600)]
     send = queues._enqueue
 
-    def lose_one(task: Task, arguments: list[str]) -> None:
+    def lose_one(task: Task, arguments: list[str]) -> int:
         if task.name == "delete_due_files":
             raise redis.ConnectionError
-        send(task, arguments)
+        return send(task, arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(queues, "_enqueue", lose_one)
@@ -248,7 +248,7 @@ def test_without_redis_a_sender_is_told_and_does_not_ask_again(own_valkey: Valke
         assert not enqueue("dispatch_outbox")
         assert not wake_up("cpu")
         assert enqueue_due([Task("dispatch_outbox", "webhooks", int, 1)]) == []
-    assert [log["event"] for log in logs] == ["wakeup_failed"]
+    assert [(log["event"], log["task"]) for log in logs] == [("task_enqueue_failed", "dispatch_outbox")]
 
 
 def test_a_frozen_redis_delays_a_sender_once(own_valkey: Valkey, settings: Any) -> None:
