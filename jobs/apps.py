@@ -13,7 +13,7 @@ class JobsConfig(AppConfig):
     verbose_name = _("Videos")
 
     def ready(self) -> None:
-        from jobs.queue.reconcile import check_ledger  # noqa: PLC0415
+        from jobs.queue.ledger_check import check_ledger  # noqa: PLC0415
         from jobs.videos.cleanup import delete_due_files  # noqa: PLC0415
         from jobs.videos.idempotency import delete_expired_keys  # noqa: PLC0415
         from jobs.videos.orphans import sweep_old_orphans  # noqa: PLC0415

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import structlog
 from django.core.files.storage import default_storage
 from django.db import connection
 
 from jobs.models import Job
 from jobs.states import State
+
+log = structlog.get_logger(__name__)
 
 # Each query finds rows that must not exist; its first column identifies the row.
 _CHECKS = {
@@ -74,6 +77,14 @@ class Discrepancy:
 
     rule: str
     location: str
+
+
+def check_ledger() -> int:
+    """Log each discrepancy between wallets and ledger. It repairs nothing, since it cannot know which side is right."""
+    discrepancies = list(find_discrepancies())
+    for discrepancy in discrepancies:
+        log.error("ledger_discrepancy_found", rule=discrepancy.rule, location=discrepancy.location)
+    return len(discrepancies)
 
 
 def find_discrepancies() -> Iterator[Discrepancy]:

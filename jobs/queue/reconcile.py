@@ -16,7 +16,6 @@ from common.tasks.registry import TASKS
 from inference.catalogue import MODELS
 from jobs.models import Job, Worker
 from jobs.queue.finish import expire_job, record_crash
-from jobs.queue.ledger_check import find_discrepancies
 from jobs.states import State
 
 log = structlog.get_logger(__name__)
@@ -50,14 +49,6 @@ def enqueue_due_tasks() -> int:
     if try_lock_in_transaction("reconcile:due_tasks"):
         queues.enqueue_due(TASKS.values())
     return 0
-
-
-def check_ledger() -> int:
-    """Log each discrepancy between wallets and ledger. It repairs nothing, since it cannot know which side is right."""
-    discrepancies = list(find_discrepancies())
-    for discrepancy in discrepancies:
-        log.error("ledger_discrepancy_found", rule=discrepancy.rule, location=discrepancy.location)
-    return len(discrepancies)
 
 
 @transaction.atomic

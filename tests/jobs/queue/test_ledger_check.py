@@ -8,12 +8,13 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
+from structlog.testing import capture_logs
 
 from accounts.quota.models import LedgerEntry, UsageDay, Wallet
 from jobs.models import Job
 from jobs.queue.claim import claim_job
 from jobs.queue.finish import AttemptResult, complete_job
-from jobs.queue.ledger_check import find_discrepancies, find_missing_results
+from jobs.queue.ledger_check import check_ledger, find_discrepancies, find_missing_results
 
 
 @pytest.fixture
@@ -72,6 +73,17 @@ def test_every_discrepancy_is_found(tamper: Callable[[Job], object], rule: str, 
     assert any(rule in discrepancy.rule for discrepancy in find_discrepancies())
     with pytest.raises(CommandError):
         call_command("check_ledger")
+
+
+def test_the_task_logs_each_discrepancy(completed: Job) -> None:
+    with capture_logs() as logs:
+        assert check_ledger() == 0
+        Wallet.objects.filter(team=completed.team).update(balance=7)
+        assert check_ledger() == 1
+    assert [(log["event"], log["rule"]) for log in logs] == [
+        ("ledger_discrepancy_found", "wallet is not the sum of its ledger")
+    ]
+    assert logs[0]["location"].startswith(f"team {completed.team_id}: ")
 
 
 def test_a_missing_result_is_found(completed: Job) -> None:
