@@ -26,6 +26,7 @@ Result = TypeVar("Result")
 # How often PostgreSQL is polled while no wake-ups arrive.
 POLL_INTERVAL_SECONDS = 1
 _HEARTBEAT_MARGIN_SECONDS = 60
+_REGISTRATION_INTERVAL_SECONDS = 1
 
 
 class BaseWorker(SimpleWorker):  # type: ignore[misc]
@@ -41,6 +42,7 @@ class BaseWorker(SimpleWorker):  # type: ignore[misc]
         self.hostname, self.pid, self.ip_address = socket.gethostname(), os.getpid(), ""
         self.stop_requested = False
         self.redis_is_available = True
+        self._registered_at = -float("inf")
         # Its own: the timeout of a worker is longer than that of `redis_client`.
         self._redis_breaker = CircuitBreaker()
 
@@ -84,12 +86,20 @@ class BaseWorker(SimpleWorker):  # type: ignore[misc]
 
     def register(self) -> None:
         """Keep the worker in RQ's registry, even after Redis has lost its data."""
+        self._registered_at = time.monotonic()
         self.ask_redis(self._register)
 
+    def register_if_due(self) -> None:
+        """Do the same, at most once a second: a worker with many short tasks has no time for a command before each."""
+        if time.monotonic() - self._registered_at >= _REGISTRATION_INTERVAL_SECONDS:
+            self.register()
+
     def _register(self) -> None:
-        if self.connection.exists(self.key):
+        if self.connection.hexists(self.key, "birth"):
             self.heartbeat(timeout=self.registration_ttl_seconds)
         else:
+            # RQ writes states of a worker that is not registered, too, and would take it for another worker.
+            self.connection.delete(self.key)
             self.register_birth()
 
     def unregister(self) -> None:

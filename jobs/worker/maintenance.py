@@ -58,7 +58,7 @@ class MaintenanceWorker(BaseWorker):
         """Work until a stop is requested. A task that has begun is finished."""
         self._install_signal_handlers()
         while not self.stop_requested:
-            self.register()
+            self.register_if_due()
             self._clean_registries_if_due()
             overdue = self._overdue_task()
             if overdue is not None:

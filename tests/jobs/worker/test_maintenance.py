@@ -546,6 +546,37 @@ def test_a_worker_is_registered_for_longer_than_the_interval_of_its_heartbeats(t
     own.unregister()
 
 
+def test_a_worker_is_registered_again_after_redis_lost_its_data_during_a_job(tasks: Recorder) -> None:
+    own = worker()
+    own.register()
+    redis_client().flushdb()
+    own.set_state("idle")  # as RQ does after the job
+    own.register()
+    assert redis_client().smembers("rq:workers:mail") == {own.key.encode()}
+    assert redis_client().hget(own.key, "queues") == b"mail"
+    own.unregister()
+
+
+@pytest.mark.parametrize(("interval_seconds", "is_registered"), [(0, True), (float("inf"), False)])
+def test_a_worker_registers_between_tasks_only_if_it_is_due(
+    interval_seconds: float, is_registered: bool, tasks: Recorder, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "_REGISTRATION_INTERVAL_SECONDS", interval_seconds)
+    found: list[int] = []
+
+    def delete_registration() -> None:
+        found.append(redis_client().delete(tasks.worker.key))
+
+    def look() -> None:
+        found.append(redis_client().exists(tasks.worker.key))
+        tasks.stop()
+
+    tasks.add("first", function=delete_registration, interval_seconds=60)
+    tasks.add("second", function=look, interval_seconds=60)
+    assert tasks.work() == ["first", "second"]
+    assert found == [1, is_registered]
+
+
 @pytest.mark.parametrize("how", ["enqueued", "by itself"])
 def test_a_long_task_keeps_the_worker_in_the_registry(
     how: str, tasks: Recorder, db: None, monkeypatch: pytest.MonkeyPatch
