@@ -94,7 +94,7 @@ class AuditEntry(models.Model):
 
     class Meta:
         verbose_name = _("audit entry")
-        verbose_name_plural = _("audit log")
+        verbose_name_plural = _("audit entries")
         indexes = [
             models.Index(fields=["team", "-id"], name="audit_of_team"),
             models.Index(fields=["actor", "-id"], name="audit_of_actor"),
