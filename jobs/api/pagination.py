@@ -1,7 +1,7 @@
 """The lists of the API, in keyset pages."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Generic
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view, inline_serializer
@@ -58,16 +58,18 @@ class ListView(APIView, Generic[Row]):
         )
 
 
+View = TypeVar("View", bound=ListView[Any])
+
+
 def list_schema(
     name: str,
     row: type[serializers.Serializer[Any]],
-    *,
-    query: type[PageQuerySerializer] = PageQuerySerializer,
     **operation: Any,
-) -> Any:
+) -> Callable[[type[View]], type[View]]:
     """Return the decorator of a ListView: `name` is the component of a page of these rows.
 
-    operation: what `extend_schema` takes, such as `operation_id` and `summary`.
+    The query parameters are those of the view. operation: what `extend_schema` takes, such as `operation_id` and
+    `summary`.
     """
     page = inline_serializer(
         name,
@@ -79,4 +81,10 @@ def list_schema(
             "has_more": serializers.BooleanField(),
         },
     )
-    return extend_schema_view(get=extend_schema(parameters=[query], responses={200: page, **ERRORS}, **operation))
+
+    def decorate(view: type[View]) -> type[View]:
+        schema = extend_schema(parameters=[view.query_serializer], responses={200: page, **ERRORS}, **operation)
+        documented: type[View] = extend_schema_view(get=schema)(view)
+        return documented
+
+    return decorate

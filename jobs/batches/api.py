@@ -157,7 +157,6 @@ class BatchView(APIView):
 @list_schema(
     "BatchItemList",
     BatchItemSerializer,
-    query=ItemsQuerySerializer,
     operation_id="batches_items",
     summary="List the requests of a batch with their results",
 )

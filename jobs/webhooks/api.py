@@ -158,7 +158,6 @@ class PingView(APIView):
 @list_schema(
     "DeliveryList",
     DeliverySerializer,
-    query=DeliveriesQuerySerializer,
     operation_id="webhooks_deliveries",
     summary="List deliveries with their responses",
 )

@@ -55,7 +55,6 @@ def _publication_filter(principal: Principal, query: dict[str, Any]) -> Publicat
 @list_schema(
     "PublicationList",
     PublicationSerializer,
-    query=GalleryQuerySerializer,
     operation_id="gallery_list",
     summary="List the gallery",
 )

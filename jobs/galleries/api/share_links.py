@@ -35,7 +35,6 @@ class LinksQuerySerializer(PageQuerySerializer):
 @list_schema(
     "ShareLinkList",
     ShareLinkSerializer,
-    query=LinksQuerySerializer,
     operation_id="share_links_list",
     summary="List share links",
     description="Lists your own links, including expired and revoked ones. Owners and admins see the team's links.",

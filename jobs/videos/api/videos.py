@@ -51,7 +51,7 @@ class ListQuerySerializer(PageQuerySerializer):
     )
 
 
-@list_schema("VideoList", VideoSerializer, query=ListQuerySerializer, operation_id="videos_list", summary="List videos")
+@list_schema("VideoList", VideoSerializer, operation_id="videos_list", summary="List videos")
 class VideosView(ListView[Job]):
     parser_classes = JSON_AND_MULTIPART_PARSERS
     scopes = {"GET": Scope.VIDEOS_READ, "POST": Scope.VIDEOS_WRITE}
