@@ -32,7 +32,6 @@ from jobs.videos.views.price_estimate import PriceEstimate, estimate_price, pars
 from jobs.videos.views.video import card_context
 
 _RECENT_COUNT = 3
-_UNSUCCESSFUL = (State.FAILED, State.CANCELED, State.EXPIRED)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -94,7 +93,7 @@ def _submit_form(principal: Principal, form_key: str, values: dict[str, Any]) ->
             build=lambda: build_request(values, team=principal.team),
             idempotency=build_form_key(key, values) if form_key else None,
         )
-        if job.state not in _UNSUCCESSFUL:
+        if not job.is_finished or job.state == State.COMPLETED:
             return job
         # The next key depends on the unsuccessful video, so that a double click still creates one video.
         key = f"{form_key}.{job.id}"

@@ -16,7 +16,7 @@ from jobs.models import Job, MetricCounter, Priority
 from jobs.queue.cancel import cancel_job
 from jobs.queue.priority import set_priority
 from jobs.queue.retry import retry_job
-from jobs.states import ACTIVE, State
+from jobs.states import State
 from portal.admin.actions import AdminAction
 from portal.admin.base import BaseAdmin, EstimatedPaginator
 from portal.admin.priorities import PRIORITY_LABELS
@@ -137,7 +137,7 @@ class JobAdmin(BaseAdmin):
             permission="jobs.change_job",
             icon="cancel",
             is_destructive=True,
-            applies_to=lambda job: job.state in ACTIVE,
+            applies_to=lambda job: not job.is_finished,
             handler=_cancel,
         ),
         AdminAction(
