@@ -23,7 +23,7 @@ from common.concurrency import ConcurrencyLimiter
 from common.errors import Gone, LimitExceeded, NotFound
 from common.ids import new_id, not_found, parse_public_id, public_id
 from common.messages import Message
-from jobs.storage.files import TEAMS_FOLDER, delete_folder, store_file, translate_storage_errors
+from jobs.storage.files import TEAMS_FOLDER, delete_folder, load_file, store_file, translate_storage_errors
 
 log = structlog.get_logger(__name__)
 
@@ -211,7 +211,4 @@ def _subfolders(folder: str) -> list[str]:
 
 def _read(stored: StoredUpload, name: str) -> bytes:
     """Return a file of the upload. Raise NotFound: another process may delete the upload after the listing."""
-    missing = not_found("file", stored.public_id)
-    with translate_storage_errors(missing=missing), default_storage.open(f"{stored.folder}/{name}") as file:
-        content: bytes = file.read()
-        return content
+    return load_file(f"{stored.folder}/{name}", missing=not_found("file", stored.public_id))

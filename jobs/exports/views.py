@@ -11,11 +11,12 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
-from common.errors import Conflict, NotFound
+from common.errors import Conflict
 from common.streaming import StreamedResponse
 from jobs.exports.models import Export
 from jobs.exports.services import request_export
@@ -57,8 +58,5 @@ def download(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
         "Content-Disposition": str(content_disposition_header(True, filename)),
     }
     chunks = file_chunks(export.file_key, 0, export.size_bytes or 0)
-    try:
-        with translate_storage_errors(missing=NotFound("The file no longer exists.")):
-            return StreamedResponse(request, chunks, content_type="application/zip", headers=headers)
-    except NotFound as error:
-        raise Http404(error.localized()) from None
+    with translate_storage_errors(missing=Http404(_("The file no longer exists."))):
+        return StreamedResponse(request, chunks, content_type="application/zip", headers=headers)

@@ -11,7 +11,7 @@ import structlog
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from common.errors import Gone, MutoscopeError, Overloaded
+from common.errors import Gone, Overloaded
 from jobs.models import Job
 
 log = structlog.get_logger(__name__)
@@ -75,8 +75,15 @@ def _read_range(key: str, start: int, stop: int) -> bytes:
         return bytes(file.read(stop - start))
 
 
+def load_file(key: str, *, missing: Exception | None = None) -> bytes:
+    """Return a whole object. Raise `missing` if it does not exist, or Overloaded if the storage does not respond."""
+    with translate_storage_errors(missing=missing), default_storage.open(key) as file:
+        content: bytes = file.read()
+        return content
+
+
 @contextmanager
-def translate_storage_errors(*, missing: MutoscopeError | None = None) -> Iterator[None]:
+def translate_storage_errors(*, missing: Exception | None = None) -> Iterator[None]:
     """Raise an error of the API instead of an error of the storage, around code that reads an object.
 
     missing: the error for an object that does not exist. By default it is Gone, about the file of a video.
@@ -112,18 +119,17 @@ def load_source_image(job: Job, *, code: str | None = None, param: str | None = 
 
     Raise SourceImageMissing, with that code and param, or Overloaded if the storage does not respond.
     """
-    if not job.is_gone:
-        with translate_storage_errors():
-            try:
-                with default_storage.open(job.source_key) as file:
-                    content: bytes = file.read()
-                    return content
-            except FileNotFoundError as error:
-                if not is_missing(job.source_key):
-                    raise OSError(f"{job.source_key} is not missing, but cannot be read") from error
-    raise SourceImageMissing(
+    missing = SourceImageMissing(
         "The image of this video was deleted. Create a new video and send the image again.", code=code, param=param
     )
+    if job.is_gone:
+        raise missing
+    try:
+        return load_file(job.source_key, missing=missing)
+    except SourceImageMissing:
+        if is_missing(job.source_key):
+            raise
+        raise _outage(FileNotFoundError(f"{job.source_key} cannot be read, but is not missing")) from None
 
 
 def is_missing(key: str) -> bool:

@@ -16,11 +16,11 @@ import httpx
 import psutil
 import pytest
 from django.conf import settings
-from django.core.files.storage import default_storage
 
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job
 from jobs.states import State
+from jobs.storage.files import load_file
 from tests.support.event_listener import Listener
 from tests.support.ports import own_port
 from tests.support.web_processes import LiveProcess, WebProcesses
@@ -226,8 +226,7 @@ def test_range_requests_of_a_video_pass(
 ) -> None:
     start_worker()
     job = wait_for_state(submit(), State.COMPLETED)
-    with default_storage.open(job.result_key) as file:
-        video = file.read()
+    video = load_file(job.result_key)
     part = httpx.get(
         f"{site.url}/v1/videos/{job.public_id}/content", headers={**alice.headers, "Range": "bytes=100-299"}, timeout=60
     )

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.http import HttpRequest
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -20,7 +19,7 @@ from rest_framework.response import Response
 
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
-from common.errors import Conflict, Gone, MutoscopeError
+from common.errors import Conflict, MutoscopeError
 from common.messages import Message
 from common.ratelimit import Limit
 from jobs.api.async_views import AsyncAPIView
@@ -39,7 +38,7 @@ from jobs.api.throttling import throttle
 from jobs.api.validation import CANCEL_AFTER_PARAMETER, parse_cancel_after, validate
 from jobs.models import Job
 from jobs.states import State
-from jobs.storage.files import translate_storage_errors
+from jobs.storage.files import load_file
 from jobs.storage.signed_urls import signed_content_url
 from jobs.videos.admission import GpuMemoryImpossible
 from jobs.videos.idempotency import build_idempotency_key
@@ -177,7 +176,7 @@ def _success_body(http: HttpRequest, job: Job) -> GenerateResultShape:
     return {
         "task_id": job.public_id,
         "status": "success",
-        "video_base64": _as_base64(job.result_key) if inline else None,
+        "video_base64": base64.b64encode(load_file(job.result_key)).decode("ascii") if inline else None,
         "download_url": signed_content_url(http, job),
         "inference_time_s": round(job.gpu_seconds or 0, 3),
         "parameters": {
@@ -193,10 +192,3 @@ def _success_body(http: HttpRequest, job: Job) -> GenerateResultShape:
             "output_format": job.output_format,
         },
     }
-
-
-def _as_base64(key: str) -> str:
-    """Return the file in base64. Raise Gone, since a repeated request may find a deleted video."""
-    missing = Gone("The file of this video was deleted. Create the video again.")
-    with translate_storage_errors(missing=missing), default_storage.open(key) as file:
-        return base64.b64encode(file.read()).decode("ascii")

@@ -26,6 +26,7 @@ from jobs.exports.services import build_due_exports, delete_expired_exports, req
 from jobs.galleries.models import Publication
 from jobs.models import Job
 from jobs.states import State
+from jobs.storage.files import load_file
 from tests.support.people import PASSWORD, Person
 
 
@@ -49,8 +50,7 @@ def export_of(person: Person) -> Export:
 
 
 def archive_of(person: Person) -> ZipFile:
-    with default_storage.open(export_of(person).file_key) as file:
-        archive = ZipFile(BytesIO(file.read()))
+    archive = ZipFile(BytesIO(load_file(export_of(person).file_key)))
     assert archive.testzip() is None
     return archive
 

@@ -11,7 +11,14 @@ from django.utils import timezone
 
 from common.errors import Gone, NotFound, Overloaded
 from jobs.models import Job
-from jobs.storage.files import SourceImageMissing, load_source_image, read_range, store_file, translate_storage_errors
+from jobs.storage.files import (
+    SourceImageMissing,
+    load_file,
+    load_source_image,
+    read_range,
+    store_file,
+    translate_storage_errors,
+)
 from tests.support.api_client import ApiClient
 from tests.support.images import png
 from tests.support.interpreter import ROOT
@@ -22,8 +29,7 @@ def test_the_image_is_returned(submit: Callable[..., Job]) -> None:
     job = submit()
     image = load_source_image(job)
     assert image.startswith(png()[:8])
-    with default_storage.open(job.source_key) as file:
-        assert image == file.read()
+    assert image == load_file(job.source_key)
 
 
 def test_a_missing_file_is_reported_with_code_and_param(submit: Callable[..., Job]) -> None:
@@ -136,9 +142,18 @@ def test_other_errors_pass() -> None:
 
 
 @pytest.mark.usefixtures("own_media")
-def test_store_file() -> None:
+def test_store_and_load_file() -> None:
     assert store_file("teams/1/file", b"content") == "teams/1/file"
+    assert load_file("teams/1/file") == b"content"
     assert read_range("teams/1/file", 0, 7) == b"content"
+
+
+@pytest.mark.usefixtures("own_media")
+def test_loading_a_missing_file() -> None:
+    with pytest.raises(Gone, match="no longer exists"):
+        load_file("teams/1/none")
+    with pytest.raises(LookupError, match="no such upload"):
+        load_file("teams/1/none", missing=LookupError("no such upload"))
 
 
 @pytest.mark.usefixtures("own_media")

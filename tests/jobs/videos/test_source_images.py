@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, connections
 from django.test import Client
@@ -18,6 +17,7 @@ from pytest_django.fixtures import Settings
 from common.concurrency import ConcurrencyLimiter
 from common.messages import Message
 from jobs.models import Job
+from jobs.storage.files import load_file
 from jobs.videos import source_images
 from tests.support.api_client import ApiClient
 from tests.support.images import png
@@ -94,8 +94,7 @@ def test_an_image_is_fetched_for_submit_quote_and_form(ask: Any, as_alice: ApiCl
     assert received.path == "/cat.png?size=large"
     assert (received.headers["User-Agent"], received.headers["Accept-Encoding"]) == ("Mutoscope-Pictures/1", "identity")
     assert not {"Authorization", "X-API-Key", "Cookie"} & received.headers.keys()
-    with default_storage.open(Job.objects.get().source_key) as file:
-        assert file.read(4) == b"\x89PNG"
+    assert load_file(Job.objects.get().source_key).startswith(b"\x89PNG")
     assert ask(host.url, "/v1/videos/quote").json()["credits"] >= 1
     form = {"image_url": host.url, "prompt": "x", "num_frames": "8", "resolution": "256p"}
     response = as_alice.client.post("/v1/videos", form, headers=as_alice.headers)
@@ -467,8 +466,7 @@ def test_a_batch_fetches_each_url_once(
     assert sorted(received.path for received in host.requests) == ["/a", "/b"]
     stored: dict[str, set[Any]] = {}
     for path, job in zip(paths, Job.objects.order_by("id"), strict=True):
-        with default_storage.open(job.source_key) as file:
-            stored.setdefault(path, set()).add(file.read())
+        stored.setdefault(path, set()).add(load_file(job.source_key))
     assert [len(pictures) for pictures in stored.values()] == [1, 1]
     assert stored["/a"] != stored["/b"]
 
