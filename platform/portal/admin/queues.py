@@ -21,6 +21,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 from django_rq import views
 from django_rq.models import Dashboard
@@ -40,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 _MAX_ROWS = 100
 # The views whose POST changes something. `actions` is named in the audit log by what was selected.
-_ACTS = {"delete_failed_jobs", "clear", "requeue_all", "delete_job", "requeue_job", "enqueue_job"}
+_RECORDED_VIEWS = {"delete_failed_jobs", "clear", "requeue_all", "delete_job", "requeue_job", "enqueue_job"}
 View = Callable[..., HttpResponseBase]
 
 
@@ -117,26 +118,24 @@ class QueueAdmin(ModelAdmin):
             except Exception:
                 log.exception("queue_page_failed", path=request.path)
                 return self._unavailable(request, _("Redis contains a job that cannot be read. Empty the queue."))
-            if request.method == "POST" and (deed := _deed(request, name)):
-                _record(request, deed, kwargs)
+            if request.method == "POST" and (action := _action_name(request, name)):
+                _record(request, action, kwargs)
             return response
 
         wrapped: Callable[..., HttpResponseBase] = self.admin_site.admin_view(guarded)
         return wrapped
 
+    def _page(self, request: HttpRequest, template: str, *, status: int = 200, **context: Any) -> TemplateResponse:
+        return TemplateResponse(request, template, {**self.admin_site.each_context(request), **context}, status=status)
+
     def _unavailable(self, request: HttpRequest, reason: str) -> HttpResponse:
-        context = {**self.admin_site.each_context(request), "title": _("Queues"), "reason": reason}
-        return TemplateResponse(request, "admin/queues.html", context, status=503).render()
+        return self._page(request, "admin/queues.html", status=503, title=_("Queues"), reason=reason).render()
 
     def home(self, request: HttpRequest) -> HttpResponse:
         """List the queues."""
         numbers = get_queues_map()
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Queues"),
-            "queues": [(stats, numbers[stats.name]) for stats in queue_stats()],
-        }
-        return TemplateResponse(request, "admin/queues.html", context)
+        queues = [(stats, numbers[stats.name]) for stats in queue_stats()]
+        return self._page(request, "admin/queues.html", title=_("Queues"), queues=queues)
 
     def details(self, request: HttpRequest, queue_index: int) -> HttpResponse:
         """Redirect to the waiting jobs: the numbers of a queue are in the list of queues."""
@@ -148,36 +147,34 @@ class QueueAdmin(ModelAdmin):
         job_ids = queue.started_job_registry.get_job_ids(0, _MAX_ROWS - 1)
         found = TaskJob.fetch_many(job_ids, connection=queue.connection)
         jobs = [job for job in found if job is not None]
-        context = {
-            **self.admin_site.each_context(request),
-            "queue": queue,
-            "queue_index": queue_index,
-            "jobs": jobs,
-            "num_jobs": len(jobs),
-            "page": 1,
-            "page_range": [],
-            "job_status": _("Running"),
-        }
-        return TemplateResponse(request, "django_rq/jobs.html", context)
+        return self._page(
+            request,
+            "django_rq/jobs.html",
+            queue=queue,
+            queue_index=queue_index,
+            jobs=jobs,
+            num_jobs=len(jobs),
+            page=1,
+            page_range=[],
+            job_status=_("Running"),
+        )
 
     def requeue_all(self, request: HttpRequest, queue_index: int) -> HttpResponse:
         """Enqueue all failed jobs again, after a confirmation. Those that are no longer failed are passed over."""
         queue = get_queue_by_index(queue_index)
         registry = queue.failed_job_registry
         if request.method != "POST":
-            context = {
-                **self.admin_site.each_context(request),
-                "queue": queue,
-                "queue_index": queue_index,
-                "total_jobs": registry.count,
-            }
-            return TemplateResponse(request, "django_rq/requeue_all.html", context)
+            context = {"queue": queue, "queue_index": queue_index, "total_jobs": registry.count}
+            return self._page(request, "django_rq/requeue_all.html", **context)
         count = 0
         for job_id in registry.get_job_ids():
             with suppress(NoSuchJobError, InvalidJobOperation):
                 registry.requeue(job_id)
                 count += 1
-        messages.info(request, _("%(count)s failed tasks were enqueued again.") % {"count": count})
+        message = ngettext(
+            "%(count)s failed task was enqueued again.", "%(count)s failed tasks were enqueued again.", count
+        )
+        messages.info(request, message % {"count": count})
         return redirect("admin:django_rq_jobs", queue_index)
 
     def delete_failed(self, request: HttpRequest, queue_index: int) -> HttpResponse:
@@ -185,18 +182,14 @@ class QueueAdmin(ModelAdmin):
         queue = get_queue_by_index(queue_index)
         registry = queue.failed_job_registry
         if request.method != "POST":
-            context = {
-                **self.admin_site.each_context(request),
-                "queue": queue,
-                "queue_index": queue_index,
-                "total_jobs": registry.count,
-            }
-            return TemplateResponse(request, "django_rq/clear_failed_queue.html", context)
+            context = {"queue": queue, "queue_index": queue_index, "total_jobs": registry.count}
+            return self._page(request, "django_rq/clear_failed_queue.html", **context)
         job_ids = registry.get_job_ids()
         for job_id in job_ids:
             registry.remove(job_id)
             queue.connection.delete(TaskJob.key_for(job_id))
-        messages.info(request, _("%(count)s failed jobs were deleted.") % {"count": len(job_ids)})
+        message = ngettext("%(count)s failed task was deleted.", "%(count)s failed tasks were deleted.", len(job_ids))
+        messages.info(request, message % {"count": len(job_ids)})
         return redirect("admin:django_rq_home")
 
     def stop(self, request: HttpRequest, queue_index: int, job_id: str) -> HttpResponse:
@@ -212,16 +205,16 @@ class QueueAdmin(ModelAdmin):
         )
         if worker is None:
             raise Http404
-        context = {
-            **self.admin_site.each_context(request),
-            "queue": queue,
-            "queue_index": queue_index,
-            "worker": worker,
-            "queue_names": ", ".join(worker.queue_names()),
-            "job": worker.get_current_job(),
-            "total_working_time": worker.total_working_time,
-        }
-        return TemplateResponse(request, "django_rq/worker_details.html", context)
+        return self._page(
+            request,
+            "django_rq/worker_details.html",
+            queue=queue,
+            queue_index=queue_index,
+            worker=worker,
+            queue_names=", ".join(worker.queue_names()),
+            job=worker.get_current_job(),
+            total_working_time=worker.total_working_time,
+        )
 
 
 def _rendered(response: HttpResponseBase) -> HttpResponseBase:
@@ -229,14 +222,14 @@ def _rendered(response: HttpResponseBase) -> HttpResponseBase:
     return response.render() if isinstance(response, TemplateResponse) else response
 
 
-def _deed(request: HttpRequest, name: str) -> str:
-    """Return the name of what a POST has done; nothing if it changed nothing."""
+def _action_name(request: HttpRequest, name: str) -> str:
+    """Return the name of the action of a POST; nothing if it changed nothing."""
     if name == "actions" and request.POST.get("job_ids") and request.POST.get("action") in {"delete", "requeue"}:
         return request.POST["action"]
-    return name if name in _ACTS else ""
+    return name if name in _RECORDED_VIEWS else ""
 
 
-def _record(request: HttpRequest, deed: str, arguments: dict[str, Any]) -> None:
+def _record(request: HttpRequest, action: str, arguments: dict[str, Any]) -> None:
     queue = next(queue for queue, index in get_queues_map().items() if index == arguments["queue_index"])
     jobs = [arguments["job_id"]] if "job_id" in arguments else request.POST.getlist("job_ids")
-    record(Verb.ADMIN_ACTION, deed=deed, queue=queue, jobs=", ".join(jobs)[:1000])
+    record(Verb.ADMIN_ACTION, deed=action, queue=queue, jobs=", ".join(jobs)[:1000])

@@ -117,7 +117,7 @@ def test_a_task_that_is_no_longer_failed_is_not_enqueued_again(adele: Person, fa
     page = adele.get(url("failed_jobs", MAIL)).content.decode()
     assert "This task is no longer in the list of failed tasks." in page
     assert redis_client().llen("rq:queue:mail") == 0
-    assert deeds() == []
+    assert recorded_actions() == []
 
 
 def test_all_failed_tasks_are_enqueued_again_though_one_is_no_longer_failed(
@@ -137,12 +137,12 @@ def test_all_failed_tasks_are_enqueued_again_though_one_is_no_longer_failed(
     assert adele.get(url("requeue_all", MAIL)).status_code == 200
     assert adele.post(url("requeue_all", MAIL)).status_code == 302
     assert redis_client().lrange("rq:queue:mail", 0, -1) == [b"own"]
-    assert "1 failed tasks were enqueued again." in adele.get(url("home")).content.decode()
-    assert deeds() == [("requeue_all", "")]
+    assert "1 failed task was enqueued again." in adele.get(url("home")).content.decode()
+    assert recorded_actions() == [("requeue_all", "")]
 
 
-def deeds() -> list[tuple[str, str]]:
-    """What the audit log says of administrators, with the jobs."""
+def recorded_actions() -> list[tuple[str, str]]:
+    """Return name and jobs of each action of an administrator in the audit log."""
     entries = AuditEntry.objects.filter(verb=Verb.ADMIN_ACTION).order_by("pk")
     return [(entry.changes["deed"][1], entry.changes.get("jobs", [None, ""])[1] or "") for entry in entries]
 
@@ -176,7 +176,7 @@ def test_the_audit_log_has_what_changes_something(
     failed_task: str,
 ) -> None:
     assert adele.post(url(name, MAIL, *arguments), data).status_code in {200, 302}
-    assert deeds() == expected
+    assert recorded_actions() == expected
 
 
 @pytest.mark.parametrize("action", ["requeue", "delete"])
@@ -193,6 +193,7 @@ def test_all_failed_tasks(adele: Person, failed_task: str) -> None:
     assert redis_client().exists("rq:job:own")
     assert adele.post(url("delete_failed_jobs", MAIL)).status_code == 302
     assert not redis_client().exists("rq:job:own", "rq:failed:mail")
+    assert "1 failed task was deleted." in adele.get(url("home")).content.decode()
 
 
 @pytest.mark.parametrize(
