@@ -38,16 +38,6 @@ class AuditTrigger(pgtrigger.Trigger):
         return f"mutoscope_audit({quoted})"
 
 
-def audit_triggers() -> dict[str, AuditTrigger]:
-    """Return the trigger of each audited model, by the label that its entries have."""
-    registered: list[tuple[Any, Any]] = pgtrigger.registered()
-    return {
-        model._meta.concrete_model._meta.label: trigger
-        for model, trigger in registered
-        if isinstance(trigger, AuditTrigger)
-    }
-
-
 def drop_former_triggers(*tables: str) -> migrations.RunSQL:
     """Drop the triggers that earlier releases created without pgtrigger.
 

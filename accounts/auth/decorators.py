@@ -60,7 +60,6 @@ def team_action(back_to: str) -> Callable[[ActionView[P]], Callable[..., HttpRes
 
     def decorate(view: ActionView[P]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
-        @wraps(view)
         def action(request: HttpRequest, principal: Principal, *args: Any, **kwargs: Any) -> HttpResponseBase:
             try:
                 return view(request, principal, *args, **kwargs)

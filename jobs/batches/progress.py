@@ -15,7 +15,6 @@ from jobs.states import ACTIVE, State
 
 # The status of an item: refused, the state of its video, or deleted with the video.
 ITEM_STATES = ("refused", *State.values, "deleted")
-COUNT_NAMES = ("pending", *ITEM_STATES)
 
 _STATUS = Case(
     When(job=None, then=Value("refused")),
@@ -28,7 +27,7 @@ _STATUS = Case(
 class BatchProgress:
     """The progress of one batch.
 
-    counts: the number of requests for each of COUNT_NAMES. credits_reserved: for videos that are not finished.
+    counts: the number of requests in each of ITEM_STATES, and `pending`. credits_reserved: for unfinished videos.
     """
 
     total: int

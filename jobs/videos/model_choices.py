@@ -1,28 +1,19 @@
 """Models and limits of requests for code outside `jobs`, which may not import `inference`."""
 
-from dataclasses import dataclass
-
 from inference import limits
 from inference.catalogue import MODELS
+from inference.limits import Range
 from inference.sizes import RESOLUTIONS
 
 
-@dataclass(frozen=True)
-class IntegerRange:
-    """A range of whole numbers, both ends inclusive."""
-
-    minimum: int
-    maximum: int
-
-
-def frames_range() -> IntegerRange:
+def frames_range() -> Range[int]:
     """Return the numbers of frames that a video can have."""
-    return IntegerRange(limits.NUM_FRAMES.minimum, limits.NUM_FRAMES.maximum)
+    return limits.NUM_FRAMES
 
 
-def steps_range() -> IntegerRange:
+def steps_range() -> Range[int]:
     """Return the numbers of denoising steps that a request can have."""
-    return IntegerRange(limits.STEPS.minimum, limits.STEPS.maximum)
+    return limits.STEPS
 
 
 def model_choices() -> list[tuple[str, str]]:

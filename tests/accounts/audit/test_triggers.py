@@ -20,7 +20,7 @@ from django.test import Client
 
 from accounts.audit.models import CHANGED, AuditEntry, Difference, Verb
 from accounts.audit.services import purge, record
-from accounts.audit.triggers import SECRET_COLUMN_PATTERN, audit_triggers, drop_former_triggers
+from accounts.audit.triggers import SECRET_COLUMN_PATTERN, AuditTrigger, drop_former_triggers
 from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.quota.models import Plan, Wallet
@@ -136,6 +136,15 @@ def installed_triggers() -> list[tuple[str, str, str]]:
         cursor.execute(_INSTALLED)
         found: list[tuple[str, str, str]] = cursor.fetchall()
     return found
+
+
+def audit_triggers() -> dict[str, AuditTrigger]:
+    """Return the trigger of each audited model."""
+    return {
+        model._meta.concrete_model._meta.label: trigger
+        for model, trigger in pgtrigger.registered()
+        if isinstance(trigger, AuditTrigger)
+    }
 
 
 def test_every_security_relevant_model_declares_its_trigger() -> None:
@@ -260,8 +269,9 @@ def test_secret_columns_are_declared_as_hidden(label: str) -> None:
     hidden = {
         field.column for field in columns if SECRET_COLUMN_PATTERN.search(field.name) or isinstance(field, BinaryField)
     }
-    assert hidden <= audit_triggers()[label].hidden
-    assert audit_triggers()[label].hidden | audit_triggers()[label].ignored <= {field.column for field in columns}
+    trigger = audit_triggers()[label]
+    assert hidden <= trigger.hidden
+    assert trigger.hidden | trigger.ignored <= {field.column for field in columns}
 
 
 def test_changes_of_a_session_are_recorded_with_user_and_ip_address(team: Team, owner: User) -> None:
