@@ -1,6 +1,7 @@
 """Triggers record each change of an audited row, no matter how it is made."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,11 +17,14 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import Error, connection, transaction
 from django.db.models import BinaryField
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
+from django.urls import path
 
 from accounts.audit.models import CHANGED, AuditEntry, Difference, Verb
 from accounts.audit.services import purge, record
 from accounts.audit.triggers import SECRET_COLUMN_PATTERN, AuditTrigger, drop_former_triggers
+from accounts.auth.impersonation import Access, impersonation
 from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.quota.models import Plan, Wallet
@@ -29,7 +33,9 @@ from accounts.roles import Role
 from accounts.teams.services import ensure_personal_team
 from common.clock import DatabaseNow
 from jobs.models import Worker
-from tests.support.people import PASSWORD, make_user
+from portal import urls as site_urls
+from tests.support.administrators import run_action
+from tests.support.people import PASSWORD, Person, make_user
 from tests.support.workers import wait_until
 
 
@@ -285,6 +291,29 @@ def test_changes_of_a_session_are_recorded_with_user_and_ip_address(team: Team, 
     assert (entry.ip, entry.request_id, entry.system) == ("9.9.9.9", "request-1", "")
     client.post(f"/api-keys/{key.prefix}/revoke", REMOTE_ADDR="8.8.8.8")
     assert (entries(ApiKey).get().ip, list(entries(ApiKey).get().changes)) == ("8.8.8.8", ["revoked_at"])
+
+
+@impersonation(Access.WRITE)
+def _rename(request: HttpRequest) -> HttpResponse:
+    Team.objects.filter(pk=request.POST["team"]).update(name="Renamed")
+    return HttpResponse()
+
+
+# No page of the site lets an administrator change an audited row of somebody else.
+urlpatterns = [*site_urls.urlpatterns, path("rename", _rename)]
+
+
+@pytest.mark.urls("tests.accounts.audit.test_triggers")
+def test_changes_under_impersonation_are_recorded_with_both_names(adele: Person, alice: Person) -> None:
+    run_action(adele, f"/admin/accounts/user/{alice.user.pk}/view_as/", reason="a ticket")
+    assert adele.post("/rename", {"team": alice.team.pk}).status_code == 200
+    entry = entries(Team).get()
+    assert (entry.team, entry.actor, entry.impersonator) == (alice.team, alice.user, adele.user)
+    assert entry.changes == {"name": [alice.team.name, "Renamed"]}
+    adele.post("/desk/stop-viewing")
+    page = adele.get(f"/admin/audit/auditentry/{entry.pk}/change/").content.decode()
+    for person in (alice, adele):
+        assert re.search(rf'/admin/accounts/user/{person.user.pk}/change/"[^>]*>\s*{person.user.email}', page)
 
 
 @pytest.mark.process
