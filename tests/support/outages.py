@@ -95,11 +95,11 @@ def frozen_database() -> Iterator[None]:
         finally:
             connection.close()
             connection.settings_dict.update(before)
-    _wait_for_health_checks()
+    wait_for_health_checks()
 
 
-def _wait_for_health_checks() -> None:
-    """Wait until the threads that queried the frozen server have ended: the next test starts new ones."""
+def wait_for_health_checks() -> None:
+    """Wait until the threads that queried a frozen server have ended: the next test starts new ones."""
     checks: list[TimedCheck[Any]] = [
         health.SYSTEM_STATUS_CHECK,
         health.QUEUE_STATS_CHECK,

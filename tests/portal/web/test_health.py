@@ -2,17 +2,14 @@
 
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -23,9 +20,7 @@ from jobs.models import Job, JobEvent, Worker
 from jobs.states import State
 from jobs.worker.maintenance import MaintenanceWorker
 from portal.embedded.servers import Valkey
-from portal.web import health
-from portal.web.timed_check import TimedCheck
-from tests.support.outages import process_of
+from tests.support.outages import frozen_database, process_of, wait_for_health_checks
 from tests.support.workers import register_maintenance_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,32 +45,6 @@ def get(path: str) -> tuple[int, dict[str, Any], float]:
     started = time.monotonic()
     response = Client().get(path)
     return response.status_code, response.json(), time.monotonic() - started
-
-
-@contextmanager
-def frozen_database() -> Iterator[None]:
-    """Replace the database by a server that accepts connections and never responds."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        before = dict(connection.settings_dict)
-        connection.close()
-        connection.settings_dict.update(HOST="127.0.0.1", PORT=listener.getsockname()[1])
-        try:
-            yield
-        finally:
-            connection.close()
-            connection.settings_dict.update(before)
-    _wait_for_checks()
-
-
-def _wait_for_checks() -> None:
-    """Wait until the threads that queried an unresponsive server end, so that the next test starts its own checks."""
-    checks: list[TimedCheck[Any]] = [
-        health.SYSTEM_STATUS_CHECK,
-        health.QUEUE_STATS_CHECK,
-        *health.DEPENDENCY_CHECKS.values(),
-    ]
-    for check in checks:
-        check.start().exception(timeout=60)
 
 
 def test_a_site_with_a_ready_worker_is_healthy() -> None:
@@ -162,7 +131,7 @@ def test_without_redis_it_is_degraded_and_ready(outage: str, own_valkey: Valkey)
     finally:
         if outage == "frozen":
             os.kill(process, signal.SIGCONT)
-    _wait_for_checks()
+    wait_for_health_checks()
     assert (health_response[0], health_response[1]["reasons"]) == (200, ["redis_unreachable"])
     assert health_response[1]["queues"] == {}
     assert (ready_response[0], ready_response[1]["checks"]) == (
