@@ -1,16 +1,27 @@
-"""The worker's handle on its engine process: starts it, exchanges messages, detects its exit, replaces it."""
+"""The worker's handle on its engine process: starts it, exchanges messages, detects its exit, replaces it.
+
+The handle knows whether the model is loaded, why it is not, and when to load it again.
+"""
 
 import multiprocessing
 import os
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
 
+import structlog
+
+from common.messages import Message
 from jobs.worker.child import run_engine
-from jobs.worker.messages import EngineCommand, EngineMessage
+from jobs.worker.messages import EngineCommand, EngineMessage, EngineReady, LoadFailure, RunMessage
+
+log = structlog.get_logger(__name__)
+
+_MAX_RELOAD_DELAY_SECONDS = 30
 
 # Spawned, not forked: a CUDA context does not survive a fork, and the engine must not inherit database connections.
 _context = multiprocessing.get_context("spawn")
@@ -18,9 +29,7 @@ _context = multiprocessing.get_context("spawn")
 
 @dataclass(frozen=True)
 class EngineExit:
-    """The engine process has exited. `exitcode` is negative if a signal killed it."""
-
-    exitcode: int | None
+    """The engine process has exited."""
 
 
 class EngineProcess:
@@ -30,17 +39,24 @@ class EngineProcess:
         self._options = {"model": model, "device": device, "source": source, "configure_logs": configure_logs}
         self._process: SpawnProcess | None = None
         self._pipe: connection.Connection[EngineCommand, EngineMessage] | None = None
+        # Whether the model is loaded, and why the last attempt to load it failed.
+        self.is_ready = False
+        self.error: Message | None = None
+        self._next_load_at, self._failed_loads = 0.0, 0
 
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    @property
-    def is_running(self) -> bool:
-        return self._process is not None
+    def ensure_started(self) -> None:
+        """Start the process if there is none, unless the last one has just failed to load.
 
-    def start(self) -> None:
-        """Start the process. Call it from the main thread only: the process dies with the thread that started it."""
+        Call it from the main thread only: the process dies with the thread that started it.
+        """
+        if self._process is None and time.monotonic() >= self._next_load_at:
+            self._start()
+
+    def _start(self) -> None:
         worker_end, engine_end = _context.Pipe()
         self._process = _context.Process(
             target=run_engine,
@@ -61,8 +77,8 @@ class EngineProcess:
         except OSError:
             pass
 
-    def receive(self, *, timeout_seconds: float, wakeup_socket: socket.socket) -> list[EngineMessage | EngineExit]:
-        """Return the messages of the engine, with EngineExit as the last one, once, after the process has exited.
+    def receive(self, *, timeout_seconds: float, wakeup_socket: socket.socket) -> list[RunMessage | EngineExit]:
+        """Return the messages about runs, with EngineExit as the last one, once, after the process has exited.
 
         Waits until there is a message, the socket is readable, or the timeout has passed.
         """
@@ -70,16 +86,40 @@ class EngineProcess:
             connection.wait([wakeup_socket], timeout_seconds)
             return []
         connection.wait([self._pipe, self._process.sentinel, wakeup_socket], timeout_seconds)
-        received: list[EngineMessage | EngineExit] = []
+        received: list[RunMessage | EngineExit] = []
         try:
             while self._pipe.poll():
-                received.append(self._pipe.recv())
+                match self._pipe.recv():
+                    case EngineReady(load_seconds):
+                        self._record_load(load_seconds)
+                    case LoadFailure() as failure:
+                        self._record_load_failure(failure)
+                    case message:
+                        received.append(message)
         except (EOFError, OSError):
             self._process.join(timeout=1)
         if not self._process.is_alive():
-            received.append(EngineExit(self._process.exitcode))
+            received.append(EngineExit())
+            self._record_exit(self._process.exitcode)
             self._close_handles()
         return received
+
+    def _record_load(self, seconds: float) -> None:
+        self.is_ready, self.error, self._failed_loads = True, None, 0
+        log.info("engine_ready", model=self._options["model"], seconds=round(seconds, 1))
+
+    def _record_load_failure(self, failure: LoadFailure) -> None:
+        self.error = failure.message
+        model = self._options["model"]
+        log.error("engine_load_failed", model=model, code=failure.code, reason=str(failure.message))
+
+    def _record_exit(self, exitcode: int | None) -> None:
+        """Delay the next start if the model was not loaded. The exit code of a killed process is negative."""
+        log.warning("engine_died", exitcode=exitcode)
+        if not self.is_ready:
+            self._failed_loads += 1
+            self._next_load_at = time.monotonic() + min(2**self._failed_loads, _MAX_RELOAD_DELAY_SECONDS)
+            self.error = self.error or Message("The engine process exits while it loads its model.")
 
     def kill_callback(self) -> Callable[[], None]:
         """Return a function that kills the present process, and never a later one. Any thread may call it any time."""
@@ -105,3 +145,4 @@ class EngineProcess:
         if self._process is not None:
             self._process.close()
         self._process = self._pipe = None
+        self.is_ready = False

@@ -31,13 +31,11 @@ from jobs.worker.lease_watchdog import LeaseWatchdog
 from jobs.worker.messages import (
     SCRATCH_FAILED,
     CancelCommand,
-    EngineMessage,
-    EngineReady,
     GenerationCancellation,
     GenerationFailure,
     GenerationResult,
-    LoadFailure,
     PreviewFrame,
+    RunMessage,
     StepProgress,
 )
 from jobs.worker.publish import Publisher
@@ -47,7 +45,6 @@ log = structlog.get_logger(__name__)
 
 _CANCEL_CHECK_INTERVAL_SECONDS = 1.0
 _POLL_INTERVAL_SECONDS = 0.25
-_MAX_RELOAD_DELAY_SECONDS = 30
 # Delay before a job is claimed again whose files could not be read from the storage or written to the disk.
 _STORAGE_RETRY_DELAY_SECONDS = 10
 
@@ -67,10 +64,7 @@ class GpuWorker(BaseWorker):
         self.scratch = Scratch()
         self.publisher = Publisher()
         self.lease_watchdog = LeaseWatchdog(lambda: self.running_attempt)
-        self.engine_is_ready = False
         self.running_attempt: RunningAttempt | None = None
-        self.engine_error: Message | None = None
-        self.next_load_at, self.failed_loads = 0.0, 0
         self.drain_deadline = float("inf")
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
@@ -99,7 +93,8 @@ class GpuWorker(BaseWorker):
 
     def run_once(self) -> None:
         """Run one iteration of the loop."""
-        self.ensure_engine()
+        if not self.stop_requested:
+            self.engine.ensure_started()
         timeout = 0 if self.is_idle else _POLL_INTERVAL_SECONDS
         for message in self.engine.receive(timeout_seconds=timeout, wakeup_socket=self.publisher.done_signal):
             self.handle_message(message)
@@ -117,19 +112,13 @@ class GpuWorker(BaseWorker):
             and not self.worker_heartbeat.drain_requested
             and not self.worker_heartbeat.last_error
         )
-        return self.engine_is_ready and has_capacity and may_claim
+        return self.engine.is_ready and has_capacity and may_claim
 
     @property
     def is_finished(self) -> bool:
         """Whether a stop was requested, and all jobs are finished or DRAIN_TIMEOUT_SECONDS have passed."""
         has_jobs = self.running_attempt is not None or self.publisher.attempts
         return self.stop_requested and (not has_jobs or time.monotonic() > self.drain_deadline)
-
-    def ensure_engine(self) -> None:
-        """Start the engine process if there is none, unless the last one has just failed to load."""
-        if not self.engine.is_running and not self.stop_requested and time.monotonic() >= self.next_load_at:
-            self.engine_is_ready = False
-            self.engine.start()
 
     def claim_or_wait(self) -> None:
         """Claim and start the next job. If there is none, wait for a wake-up."""
@@ -173,19 +162,11 @@ class GpuWorker(BaseWorker):
         else:
             self.engine.send(command)
 
-    def handle_message(self, message: EngineMessage | EngineExit) -> None:
+    def handle_message(self, message: RunMessage | EngineExit) -> None:
         """Handle one message of the engine. A message about a run that is not the present one is ignored."""
         match message:
-            case EngineReady():
-                self.engine_is_ready = True
-                self.engine_error = None
-                self.failed_loads = 0
-                log.info("engine_ready", model=self.spec.name, seconds=round(message.load_seconds, 1))
-            case LoadFailure():
-                self.engine_error = message.message
-                log.error("engine_load_failed", model=self.spec.name, code=message.code, reason=str(message.message))
             case EngineExit():
-                self.handle_engine_exit(message)
+                self.handle_engine_exit()
             case _ if self.running_attempt is None or message.fence != self.running_attempt.fence:
                 log.warning("unexpected_engine_message", message_type=type(message).__name__)
             case StepProgress():
@@ -200,14 +181,8 @@ class GpuWorker(BaseWorker):
             case GenerationFailure():
                 self.handle_generation_failure(message)
 
-    def handle_engine_exit(self, engine_exit: EngineExit) -> None:
+    def handle_engine_exit(self) -> None:
         """Count a crash for the job that the engine had. The next iteration starts a new engine process."""
-        log.warning("engine_died", exitcode=engine_exit.exitcode)
-        if not self.engine_is_ready:
-            self.failed_loads += 1
-            self.next_load_at = time.monotonic() + min(2**self.failed_loads, _MAX_RELOAD_DELAY_SECONDS)
-            self.engine_error = self.engine_error or Message("The engine process exits while it loads its model.")
-        self.engine_is_ready = False
         if self.running_attempt is not None:
             fence = self.running_attempt.fence
             self.finish_running_attempt(
@@ -225,12 +200,7 @@ class GpuWorker(BaseWorker):
             self.finish_running_attempt(lambda: finish(fence=fence, code=code, message=message))
         # Also after running out of memory: the next attempt needs a process whose memory is not fragmented.
         if failure.broken or code == OUT_OF_MEMORY:
-            self.recycle_engine()
-
-    def recycle_engine(self) -> None:
-        """Kill the engine process. The next iteration starts a new one."""
-        self.engine.stop()
-        self.engine_is_ready = False
+            self.engine.stop()
 
     def publish_running_attempt(self, gpu_seconds: float) -> None:
         """Pass the generated frames to the publisher, so that the engine is free for the next job."""
@@ -251,11 +221,11 @@ class GpuWorker(BaseWorker):
         # More often than the lease needs: a cancellation should be noticed within a second.
         attempt.renew_lease_if_due(min(_CANCEL_CHECK_INTERVAL_SECONDS, settings.HEARTBEAT_INTERVAL_SECONDS))
         if attempt.is_lease_lost:
-            self.recycle_engine()
+            self.engine.stop()
             self.finish_running_attempt(lambda: False)
         elif attempt.timeout_error is not None:
             code, message = attempt.timeout_error
-            self.recycle_engine()
+            self.engine.stop()
             self.finish_running_attempt(lambda: record_crash(fence=attempt.fence, code=code, message=message))
         elif attempt.cancel_requested and not attempt.cancel_sent:
             attempt.cancel_sent = True
@@ -279,13 +249,13 @@ class GpuWorker(BaseWorker):
 
     def send_heartbeat(self) -> None:
         """Publish the state of this worker, if it is due."""
-        self.worker_heartbeat.last_error = self.engine_error or self.publisher.last_error or self.scratch.last_error
+        self.worker_heartbeat.last_error = self.engine.error or self.publisher.last_error or self.scratch.last_error
         state = Worker.State.READY
         if self.stop_requested or self.worker_heartbeat.drain_requested:
             state = Worker.State.DRAINING
         elif self.worker_heartbeat.last_error:
             state = Worker.State.UNHEALTHY
-        elif not self.engine_is_ready:
+        elif not self.engine.is_ready:
             state = Worker.State.STARTING
         elif self.running_attempt is not None:
             state = Worker.State.BUSY

@@ -96,12 +96,5 @@ class GenerationFailure:
 
 
 EngineCommand = GenerateCommand | CancelCommand
-EngineMessage = (
-    EngineReady
-    | LoadFailure
-    | StepProgress
-    | PreviewFrame
-    | GenerationResult
-    | GenerationCancellation
-    | GenerationFailure
-)
+RunMessage = StepProgress | PreviewFrame | GenerationResult | GenerationCancellation | GenerationFailure
+EngineMessage = EngineReady | LoadFailure | RunMessage
