@@ -59,7 +59,9 @@ def test_the_error_names_the_invalid_field(field: str, value: object) -> None:
 
 
 def test_the_largest_values_are_valid() -> None:
-    GenerationRequest(**{**VALID, "prompt": "猫" * 1000, "seed": 2**63 - 1, "num_frames": 500, "steps": 1000})
+    largest = {"prompt": "猫" * 1000, "seed": 2**63 - 1, "num_frames": 500, "steps": 1000}
+    request = GenerationRequest(**{**VALID, **largest})
+    assert {name: getattr(request, name) for name in largest} == largest
 
 
 def test_ranges_match_the_api() -> None:

@@ -63,12 +63,15 @@ def test_a_wrong_password_is_recorded_without_actor(nora: User, client: Client) 
     assert "typed-by-mistake" not in whole_log()
 
 
-@pytest.mark.parametrize("typed", ["somebody@example.com", "my-secret-passphrase", "nul\0@example.com", "a" * 400])
-def test_unknown_email_addresses_are_not_stored(typed: str, client: Client) -> None:
-    """A password may have been typed into the wrong field."""
+@pytest.mark.parametrize(
+    ("typed", "attempts"),
+    [("somebody@example.com", 1), ("my-secret-passphrase", 0), ("nul\0@example.com", 0), ("a" * 400, 0)],
+)
+def test_unknown_email_addresses_are_not_stored(typed: str, attempts: int, client: Client) -> None:
+    """A password may have been typed into the wrong field. What is no email address is not even an attempt."""
     assert sign_in(client, email=typed).status_code == 200
     assert typed.strip("\0") not in whole_log()
-    assert all((entry.verb, entry.model, entry.row_id) == (Verb.SIGN_IN_FAILED, "", "") for entry in events())
+    assert [(entry.verb, entry.model, entry.row_id) for entry in events()] == [(Verb.SIGN_IN_FAILED, "", "")] * attempts
 
 
 def test_an_unknown_email_address_is_recorded_as_a_failure(client: Client) -> None:

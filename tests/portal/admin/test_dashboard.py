@@ -52,6 +52,7 @@ def test_a_chart_has_the_numbers_of_its_table(db: None) -> None:
     chart = dashboard_context("7")["videos_chart"]
     data = json.loads(chart["data"])
     assert [row[0] for row in chart["rows"]] == data["labels"]
+    assert (len(data["labels"]), len(data["datasets"])) == (7, 2)
     for column, dataset in enumerate(data["datasets"], start=1):
         assert [row[column] for row in chart["rows"]] == dataset["data"]
         assert chart["headings"][column - 1] == dataset["label"]

@@ -126,7 +126,9 @@ def test_sockets_of_a_deep_folder_have_a_short_path(folder: Path) -> None:
 
 def test_servers_are_not_reachable_from_the_network_or_by_other_users(folder: Path) -> None:
     with EmbeddedServers(folder):
-        for process in servers_of(folder):
+        servers = servers_of(folder)
+        assert {process.name() for process in servers} == {"postgres", "valkey-server"}
+        for process in servers:
             assert process.net_connections(kind="inet") == []
         for name in ("postgres", "valkey"):
             assert stat.S_IMODE((folder / "run" / name).stat().st_mode) == 0o700

@@ -30,7 +30,11 @@ def test_the_variables_of_the_example_exist() -> None:
 def test_the_commands_of_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     readme = (ROOT / "README.md").read_text()
-    for target in re.findall(r"^make (\w+)", readme, re.MULTILINE):
+    targets = re.findall(r"^make (\w+)", readme, re.MULTILINE)
+    assert "demo" in targets
+    for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-    for path in re.findall(r"\]\(([^)#:]+)[^)]*\)", readme):
+    paths = re.findall(r"\]\(([^)#:]+)[^)]*\)", readme)
+    assert "ARCHITECTURE.md" in paths
+    for path in paths:
         assert (ROOT / path).exists(), path
