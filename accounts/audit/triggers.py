@@ -4,14 +4,10 @@ Models of other packages have theirs in a proxy (`accounts.audit.models`). This 
 `models` module can import it.
 """
 
-import re
 from typing import Any
 
 import pgtrigger
 from django.db import migrations, models
-
-# A column whose name matches must be listed as hidden.
-SECRET_COLUMN_PATTERN = re.compile(r"password|secret|token|sha256|hash", re.IGNORECASE)
 
 
 class AuditTrigger(pgtrigger.Trigger):

@@ -52,7 +52,6 @@ class Overlap:
 @dataclass
 class Monitor:
     world: World
-    counts: dict[str, int] = field(default_factory=dict)
     overlaps: dict[str, Overlap] = field(default_factory=dict)
     error: str = ""
     not_ready: list[str] = field(default_factory=list)
@@ -76,10 +75,6 @@ class Monitor:
         return psycopg.connect(
             host=sockets, user="postgres", dbname="mutoscope", connect_timeout=3, autocommit=autocommit
         )
-
-    @property
-    def open_jobs(self) -> int:
-        return self.counts.get("queued", 0) + self.counts.get("in_progress", 0)
 
     def wait_for_workers(self, seconds: float) -> None:
         """Record the workers that are not ready for a job again this long after the last fault."""
@@ -110,7 +105,6 @@ class Monitor:
 
     def _observe(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         connection.execute(LIFT_PAUSES)
-        self.counts = dict(connection.execute("SELECT state, count(*) FROM jobs_job GROUP BY state").fetchall())
         held = self._held()
         if held:
             jobs = [job for _, job, _ in held]
