@@ -1,6 +1,5 @@
 """Faults of the queues in Redis: entries are lost, come without a reason, or are forged."""
 
-import os
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +9,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.chaos.injector import Injector
+from tests.support.forged_pickle import ForgedPickle
 
 _TASK_QUEUES = ("webhooks", "mail", "files", "exports")
 QUEUES = ("rq:queue:pool.cpu", *(f"rq:queue:{name}" for name in _TASK_QUEUES))
@@ -26,20 +26,12 @@ def wakeups_doubled(injector: Injector) -> str:
     return "all queues"
 
 
-class _Payload:
-    def __init__(self, proof: str) -> None:
-        self.proof = proof
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, (f"touch {self.proof}",)
-
-
 def wakeups_forged(injector: Injector) -> str:
     """Add entries with a function name, a pickle, a callback or a webhook. None may be executed."""
     proof = injector.world.folder / "owned"
 
     def forge(client: redis.Redis) -> None:
-        pickled = pickle.dumps(_Payload(str(proof)))
+        pickled = pickle.dumps(ForgedPickle(proof))
         named = b'["os.system", null, ["touch %s"], {}]' % str(proof).encode()
         task = b'["delete_due_files", null, [], {}]'
         fields: tuple[dict[str, bytes], ...] = (

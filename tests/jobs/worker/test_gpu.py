@@ -25,6 +25,7 @@ from jobs.queue import reconcile
 from jobs.queue.cancel import cancel_job
 from jobs.states import TERMINAL, State
 from tests.support.api_client import ApiClient
+from tests.support.forged_pickle import ForgedPickle
 from tests.support.workers import (
     DelaySwitch,
     WorkerProcess,
@@ -233,16 +234,13 @@ def test_forged_wakeups_do_nothing(
     worker = start_worker()
     redis, queue = redis_client(), "rq:queue:pool.cpu"
 
-    class Bomb:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return (__import__("os").system, (f"touch {marker}",))
-
+    pickled = pickle.dumps(ForgedPickle(marker))
     for number, data in enumerate(
-        (b'["os.system", null, ["touch %s"], {}]' % str(marker).encode(), pickle.dumps(Bomb()), b"\x80\x05.")
+        (b'["os.system", null, ["touch %s"], {}]' % str(marker).encode(), pickled, b"\x80\x05.")
     ):
         redis.hset(f"rq:job:forged{number}", mapping={"data": data, "origin": "pool.cpu", "status": "queued"})
         redis.lpush(queue, f"forged{number}")
-    redis.lpush(queue, pickle.dumps(Bomb()))
+    redis.lpush(queue, pickled)
     job = wait_for_state(submit(), State.COMPLETED, State.FAILED)
     assert job.state == State.COMPLETED
     assert worker.process.poll() is None

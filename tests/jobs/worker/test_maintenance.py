@@ -26,6 +26,7 @@ from common.tasks.registry import TASKS, Task
 from jobs.worker import base
 from jobs.worker.maintenance import MaintenanceWorker
 from portal.embedded.servers import Valkey
+from tests.support.forged_pickle import ForgedPickle
 from tests.support.outages import forget_redis_clients, process_of
 from tests.support.workers import WAIT_TIMEOUT_SECONDS
 
@@ -347,20 +348,12 @@ def test_the_job_of_a_killed_worker_is_listed_as_failed(tasks: Recorder, db: Non
     assert queue().started_job_registry.get_job_ids() == []
 
 
-class Bomb:
-    def __init__(self, proof: Path) -> None:
-        self.proof = proof
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, (f"touch {self.proof}",)
-
-
 def forgeries(proof: Path) -> dict[str, dict[str, bytes]]:
     """Stored jobs that are not ours. `{}` is valid JSON; `proof` is created by whatever is executed."""
     command = f"touch {proof}"
     call = str.encode
     good = b'["good", null, [], {}]'
-    unpickled = pickle.dumps(Bomb(proof))
+    unpickled = pickle.dumps(ForgedPickle(proof))
     return {
         "pickle": {"data": unpickled},
         "compressed pickle": {"data": zlib.compress(unpickled)},
@@ -432,7 +425,7 @@ def test_a_forged_job_does_nothing(kind: str, tasks: Recorder, db: None, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "entry", [pickle.dumps(Bomb(Path("/nonexistent"))), b"", b"\xff\xfe", b"a b", b"../x", b"x" * 8_000_000]
+    "entry", [pickle.dumps(ForgedPickle(Path("/nonexistent"))), b"", b"\xff\xfe", b"a b", b"../x", b"x" * 8_000_000]
 )
 def test_a_forged_entry_does_nothing(entry: bytes, tasks: Recorder, db: None) -> None:
     redis_client().rpush(queue().key, entry)

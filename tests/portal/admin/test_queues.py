@@ -22,8 +22,8 @@ from common.tasks.queues import enqueue, wake_up
 from common.tasks.registry import TASKS, Task
 from jobs.worker.maintenance import MaintenanceWorker
 from portal.embedded.servers import Valkey
-from tests.jobs.worker.test_maintenance import Bomb
 from tests.support.administrators import record_second_factor, staff
+from tests.support.forged_pickle import ForgedPickle
 from tests.support.people import Person
 
 # django-rq's page of a job reads properties that RQ has deprecated.
@@ -277,10 +277,10 @@ def test_forged_jobs_do_nothing_when_they_are_looked_at(
     imported: list[str] = []
     monkeypatch.setattr("rq.job.import_attribute", imported.append)
     proof = tmp_path / "owned"
-    bomb, good = pickle.dumps(Bomb(proof)), b'["own", null, [], {}]'
+    forged_pickle, good = pickle.dumps(ForgedPickle(proof)), b'["own", null, [], {}]'
     forged: list[dict[str, bytes]] = [
-        {"data": bomb},
-        {"data": good, "meta": bomb, "result": bomb},
+        {"data": forged_pickle},
+        {"data": good, "meta": forged_pickle, "result": forged_pickle},
         {"data": b'["os.system", null, ["touch %s"], {}]' % str(proof).encode()},
         {"data": good, "success_callback_name": b"os.abort", "failure_callback_name": b"os.abort"},
         {"data": b"\xff"},
@@ -298,7 +298,7 @@ def test_forged_jobs_do_nothing_when_they_are_looked_at(
         client.zadd("rq:wip:mail", {f"{job}:{execution}": 1})
         client.hset(f"rq:execution:{job}:{execution}", mapping={"created_at": 1, "last_heartbeat": 1, "job_id": job})
         client.sadd(f"{worker}:executions", f"{job}:{execution}")
-        client.xadd(f"rq:results:{job}", {"type": 1, "return_value": pickle.dumps(Bomb(proof)).hex()})
+        client.xadd(f"rq:results:{job}", {"type": 1, "return_value": pickle.dumps(ForgedPickle(proof)).hex()})
     pages = [url(name, MAIL) for name in LISTS] + [url("home"), url("worker_details", MAIL, worker)]
     pages += [url("job_detail", MAIL, f"forged{number}") for number in range(len(forged))]
     for page in pages:
