@@ -1,6 +1,5 @@
 """The pages of API keys in a browser: no accessibility violation, nothing wider than the screen; a key is rotated."""
 
-import os
 from typing import Any
 
 import pytest
@@ -30,9 +29,6 @@ def test_the_pages_of_keys_have_no_violation(theme: str, live_server: Any, alice
             else:
                 page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
-            if folder := os.environ.get("SCREENSHOTS"):
-                name = f"{path.strip('/').replace('/', '-')[:14]}-{theme}-{page.viewport_size['width']}"  # type: ignore[index]
-                page.screenshot(path=f"{folder}/{name}.png", full_page=True)
             bad = [fault for fault in Axe().run(page).response["violations"] if fault["impact"] != "minor"]
             found += [(path, fault["id"], [node["html"] for node in fault["nodes"]]) for fault in bad]
         return found
