@@ -43,11 +43,11 @@ function onProgress({ progress, step, steps, eta_seconds: eta, attempt }) {
 }
 
 function onPreview({ content_type: type, image_base64: image }) {
-  const still = document.getElementById("still");
-  if (!still) return;
-  still.src = `data:${type};base64,${image}`;
-  still.alt = stage().dataset.preview;
-  still.classList.add("is-preview");
+  const element = document.getElementById("stage-image");
+  if (!element) return;
+  element.src = `data:${type};base64,${image}`;
+  element.alt = stage().dataset.preview;
+  element.classList.add("is-preview");
 }
 
 function start() {

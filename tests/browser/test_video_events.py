@@ -51,8 +51,8 @@ def test_progress_and_preview_are_streamed(
 
     def scenario(page: Page) -> None:
         page.goto(f"/videos/{job.public_id}")
-        still = page.locator("#still.is-preview")
-        still.wait_for()
+        image = page.locator("#stage-image.is-preview")
+        image.wait_for()
         expect(page.locator("#video-state")).to_have_text("In progress")
         expect(page.locator("[data-live=title]")).to_contain_text("of 100")
         page.on("request", note)
@@ -60,7 +60,7 @@ def test_progress_and_preview_are_streamed(
         expect(page.locator("[data-live=title]")).not_to_have_text(words)
         page.wait_for_timeout(2500)
         assert [url for url in asked if "/live" in url] == []
-        assert (still.get_attribute("src") or "").startswith("data:image/jpeg;base64,")
+        assert (image.get_attribute("src") or "").startswith("data:image/jpeg;base64,")
         skip_delays()
         expect(page.locator(".video[data-state=completed]")).to_be_visible()
         expect(page.get_by_role("link", name="Download", exact=True)).to_be_visible()
