@@ -3,12 +3,11 @@
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from accounts.keys.services import create_api_key
 from accounts.models import ApiKey
-from tests.support.browser import DESKTOP, PHONE, Browser
+from tests.support.browser import DESKTOP, FOR_AXE, PHONE, Browser, violations
 from tests.support.people import Person
 
 
@@ -28,19 +27,12 @@ def test_the_pages_of_keys_have_no_violation(theme: str, live_server: Any, alice
                 page.get_by_text("Exact day, IP addresses and caps").click()
             else:
                 page.goto(path)
-            assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
-            bad = [fault for fault in Axe().run(page).response["violations"] if fault["impact"] != "minor"]
-            found += [(path, fault["id"], [node["html"] for node in fault["nodes"]]) for fault in bad]
+            found += violations(page)
         return found
 
     for viewport in (PHONE, DESKTOP):
-        options: dict[str, Any] = {
-            "viewport": viewport,
-            "color_scheme": theme,
-            "reduced_motion": "reduce",
-            "bypass_csp": True,
-        }
-        assert browser.run(live_server.url, scenario, session=alice.cookie, **options) == []
+        options = {**FOR_AXE, "viewport": viewport, "color_scheme": theme, "session": alice.cookie}
+        assert browser.run(live_server.url, scenario, **options) == []
 
 
 def test_a_key_is_rotated(live_server: Any, alice: Person, browser: Browser) -> None:

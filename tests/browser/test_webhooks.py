@@ -3,13 +3,12 @@
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from jobs.webhooks.models import FINISHED_KINDS, Delivery, DeliveryAttempt, Endpoint
 from jobs.webhooks.services import create_endpoint, ping
-from tests.support.browser import DESKTOP, PHONE, Browser
+from tests.support.browser import DESKTOP, FOR_AXE, PHONE, Browser, violations
 from tests.support.people import Person
 
 LONG = "https://hooks.example.com/" + "mutoscope/" * 12
@@ -49,19 +48,12 @@ def test_the_pages_of_webhooks_have_no_violation(
             else:
                 page.goto(path)
                 page.evaluate("document.querySelectorAll('main details').forEach(one => one.open = true)")
-            assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
-            bad = [fault for fault in Axe().run(page).response["violations"] if fault["impact"] != "minor"]
-            found += [(path, fault["id"], [node["html"] for node in fault["nodes"]]) for fault in bad]
+            found += violations(page)
         return found
 
     for viewport in (PHONE, DESKTOP):
-        options: dict[str, Any] = {
-            "viewport": viewport,
-            "color_scheme": theme,
-            "reduced_motion": "reduce",
-            "bypass_csp": True,
-        }
-        assert browser.run(live_server.url, scenario, session=alice.cookie, **options) == []
+        options = {**FOR_AXE, "viewport": viewport, "color_scheme": theme, "session": alice.cookie}
+        assert browser.run(live_server.url, scenario, **options) == []
 
 
 def test_keys_and_webhooks_are_reached_on_a_desktop_and_on_a_phone(

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
 Result = TypeVar("Result")
@@ -34,6 +35,18 @@ def played_seconds(page: Page) -> float:
             return seconds
         page.wait_for_timeout(50)
     return 0
+
+
+# axe measures contrast wrongly during an animation, and is injected as an inline script.
+FOR_AXE: dict[str, Any] = {"reduced_motion": "reduce", "bypass_csp": True}
+
+
+def violations(page: Page) -> list[Any]:
+    """Return the violations of accessibility on a page, without minor ones. Nothing may be wider than the screen."""
+    assert page.viewport_size is not None
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+    found = [fault for fault in Axe().run(page).response["violations"] if fault["impact"] != "minor"]
+    return [(page.url, fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found]
 
 
 class Browser:
