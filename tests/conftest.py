@@ -14,7 +14,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from accounts import tenancy
-from common.redis_client import redis_client
+from common.redis_client import redis_breaker, redis_client
 from portal.admin.announcements import announcement_cache
 from portal.embedded.servers import EmbeddedServers
 
@@ -113,7 +113,8 @@ def uses_database(item: Any) -> bool:
 
 @pytest.fixture(autouse=True)
 def _new_state(request: pytest.FixtureRequest) -> None:
-    """Rate limits, wake-ups, cached values and files of an earlier test are gone."""
+    """Rate limits, wake-ups, cached values, files and outages of an earlier test are gone."""
+    redis_breaker._open_until = 0.0
     if uses_database(request.node):
         request.getfixturevalue("db")
         redis_client().flushdb()
