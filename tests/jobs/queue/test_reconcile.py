@@ -35,11 +35,13 @@ def test_one_reconciler_enqueues_at_a_time() -> None:
     other = connection.copy()
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtextextended('reconcile:due_tasks', 0))")
-    enqueue_due_tasks()
-    assert waiting() == set()
-    other.close()
+        enqueue_due_tasks()
+        assert waiting() == set()
+        # Closing the session alone would release the lock a moment later.
+        cursor.execute("SELECT pg_advisory_unlock_all()")
     enqueue_due_tasks()
     assert "dispatch_outbox" in waiting()
+    other.close()
 
 
 def test_a_step_that_fails_does_not_keep_the_others_from_running(monkeypatch: pytest.MonkeyPatch) -> None:
