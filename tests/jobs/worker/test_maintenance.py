@@ -483,7 +483,7 @@ def test_redis_that_ends_while_a_task_runs_loses_nothing(
 
 
 def test_a_frozen_redis_delays_tasks_by_a_few_seconds(
-    tasks: Recorder, db: None, own_valkey: Valkey, own_queues: None
+    tasks: Recorder, db: None, own_valkey: Valkey, impatient_queues: None
 ) -> None:
     times: list[float] = []
 
@@ -526,8 +526,18 @@ def test_the_lists_are_not_cleaned_without_redis(tasks: Recorder, own_valkey: Va
 
 @pytest.fixture
 def own_queues(own_valkey: Valkey, settings: Any) -> None:
+    """Workers use the Redis of this test, with a timeout that a busy machine does not reach."""
+    _use_own_redis(settings, timeout_seconds=30)
+
+
+@pytest.fixture
+def impatient_queues(own_valkey: Valkey, settings: Any) -> None:
     """Workers use the Redis of this test, with a short timeout."""
-    url = f"{settings.REDIS_URL}&socket_timeout=2&socket_connect_timeout=2"
+    _use_own_redis(settings, timeout_seconds=2)
+
+
+def _use_own_redis(settings: Any, *, timeout_seconds: int) -> None:
+    url = f"{settings.REDIS_URL}&socket_timeout={timeout_seconds}&socket_connect_timeout={timeout_seconds}"
     settings.RQ_QUEUES = {name: {**options, "URL": url} for name, options in settings.RQ_QUEUES.items()}
 
 
