@@ -2,7 +2,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from accounts.signals import access_revoked, team_deleted
+from accounts.signals import access_revoked, member_removal_preview, team_deleted
 from common.tasks.registry import Task, register
 
 
@@ -17,9 +17,14 @@ class JobsConfig(AppConfig):
         from jobs.videos.cleanup import delete_due_files  # noqa: PLC0415
         from jobs.videos.idempotency import delete_expired_keys  # noqa: PLC0415
         from jobs.videos.orphans import sweep_old_orphans  # noqa: PLC0415
-        from jobs.videos.receivers import cancel_jobs_of_member, delete_jobs_of_team  # noqa: PLC0415 (models load first)
+        from jobs.videos.receivers import (  # noqa: PLC0415 (models load first)
+            cancel_jobs_of_member,
+            delete_jobs_of_team,
+            preview_canceled_jobs,
+        )
 
         access_revoked.connect(cancel_jobs_of_member)
+        member_removal_preview.connect(preview_canceled_jobs)
         team_deleted.connect(delete_jobs_of_team)
         register(Task("delete_due_files", "files", delete_due_files, 5))
         register(Task("sweep_orphans", "files", sweep_old_orphans, settings.ORPHAN_SWEEP_INTERVAL_SECONDS))

@@ -1,12 +1,14 @@
 """Revokes access to teams, and deletes teams, with immediate effect."""
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import ngettext
 
 from accounts import tenancy
 from accounts.models import ApiKey, Invitation, Membership, Team, User
 from accounts.roles import SCOPES_OF_ROLE, Role, Scope
-from accounts.signals import access_revoked, team_deleted
+from accounts.signals import access_revoked, member_removal_preview, team_deleted
 from accounts.tenancy.postgres.prepared import fetch_one
 from common.errors import Forbidden
 
@@ -31,24 +33,43 @@ def lock_membership(*, team: Team, user: User, scope: Scope) -> None:
         raise Forbidden("Your role in this team does not allow this.", code="role_too_low")
 
 
+def is_active_member(*, team_id: int, user_id: int | None) -> bool:
+    """Return whether the user is a member of the team whose account is not deactivated."""
+    return Membership.objects.filter(team=team_id, user=user_id, user__is_active=True).exists()
+
+
 @tenancy.unscoped()  # the team may not be the request's
 @transaction.atomic
 def revoke_access(*, team: Team, user: User) -> None:
-    """Revoke the user's API keys in the team and cancel their jobs there. The caller deletes the membership."""
+    """End everything that the user made in the team and that gives access to it. The caller deletes the membership."""
     Membership.objects.select_for_update(no_key=True).filter(team=team, user=user).first()  # see lock_membership
-    ApiKey.objects.filter(team=team, creator=user, revoked_at=None).update(revoked_at=timezone.now())
-    access_revoked.send(sender=Team, team=team, user=user)
+    _keys_of(team, user).update(revoked_at=timezone.now())
+    access_revoked.send(sender=Team, team=team, user=user, scopes=frozenset())
 
 
 @tenancy.unscoped()
 @transaction.atomic
 def downgrade_access(*, team: Team, user: User, role: Role) -> None:
-    """Apply a lower role: revoke API keys with scopes that it does not include; cancel jobs if it may make none."""
+    """Apply a lower role: revoke API keys with scopes that it does not include, and end what it may not make."""
     allowed = SCOPES_OF_ROLE[role]
-    keys = ApiKey.objects.filter(team=team, creator=user, revoked_at=None)
-    keys.exclude(scopes__contained_by=sorted(allowed)).update(revoked_at=timezone.now())
-    if Scope.VIDEOS_WRITE not in allowed:
-        access_revoked.send(sender=Team, team=team, user=user)
+    _keys_of(team, user).exclude(scopes__contained_by=sorted(allowed)).update(revoked_at=timezone.now())
+    access_revoked.send(sender=Team, team=team, user=user, scopes=allowed)
+
+
+def preview_removal(*, team: Team, user: User) -> list[str]:
+    """Return one sentence for each kind of thing that ends when the user leaves the team."""
+    keys = _keys_of(team, user).count()
+    sentences = [
+        ngettext("%(count)s API key is revoked.", "%(count)s API keys are revoked.", keys) % {"count": keys}
+        if keys
+        else ""
+    ]
+    sentences += [sentence for _, sentence in member_removal_preview.send(sender=Team, team=team, user=user)]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _keys_of(team: Team, user: User) -> QuerySet[ApiKey]:
+    return ApiKey.objects.filter(team=team, creator=user, revoked_at=None)
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
 from accounts.auth.principals import Principal
+from accounts.teams.access import is_active_member
 from common.clock import DatabaseNow
 from common.errors import Conflict
 from jobs.batches.models import Batch
@@ -154,7 +155,7 @@ def _finish(batch_id: uuid.UUID) -> bool:
         kind=f"batch.{state.value}",
         subject_id=batch.pk,
         data=payload,
-        extra_url=batch.webhook_url,
+        extra_url=batch.webhook_url if is_active_member(team_id=batch.team_id, user_id=batch.user_id) else "",
     )
     log.info("batch_finished", batch=batch.public_id, team=batch.team_id, state=state.value)
     return True

@@ -140,7 +140,7 @@ class Hub:
                 self._compare(channel, snapshots.get(job_id))
 
     async def _revalidate_viewers(self) -> None:
-        """End the streams of viewers whose key was revoked or who are no longer members."""
+        """End the streams of viewers who lost access: membership, account, key or session."""
         subscribers = [subscriber for channel in self._channels.values() for subscriber in channel.subscribers]
         viewers = {subscriber.viewer for subscriber in subscribers}
         try:

@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 
+from accounts.signals import access_revoked, member_removal_preview, team_deleted
 from common.tasks.registry import Task, register
 
 # How often the worker looks for events and for deliveries that are due, with Redis and without.
@@ -17,7 +18,15 @@ class WebhooksConfig(AppConfig):
         from jobs.webhooks.delivery import Deliverer  # noqa: PLC0415 (models load first)
         from jobs.webhooks.outbox import dispatch_outbox  # noqa: PLC0415
         from jobs.webhooks.purge import purge_logs  # noqa: PLC0415
+        from jobs.webhooks.receivers import (  # noqa: PLC0415
+            disable_endpoints_of_member,
+            disable_endpoints_of_team,
+            preview_disabled_endpoints,
+        )
 
+        access_revoked.connect(disable_endpoints_of_member)
+        team_deleted.connect(disable_endpoints_of_team)
+        member_removal_preview.connect(preview_disabled_endpoints)
         register(Task("dispatch_outbox", "webhooks", dispatch_outbox, _INTERVAL_SECONDS, repeats_after_work=True))
         # One for the life of the process: it knows the attempts that are in flight.
         deliver = Deliverer().run_once

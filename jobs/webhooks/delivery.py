@@ -11,11 +11,12 @@ from datetime import timedelta
 import structlog
 from django.db import connection, transaction
 
+from accounts.teams.access import is_active_member
 from common.clock import DatabaseNow
 from jobs.events.counters import count_delivery
 from jobs.webhooks.emails import send_endpoint_disabled_email
 from jobs.webhooks.models import Delivery, DeliveryAttempt, DisabledReason, Endpoint
-from jobs.webhooks.services import disable_endpoints
+from jobs.webhooks.services import disable_endpoints, fail_deliveries
 from jobs.webhooks.signing import signed_headers
 from jobs.webhooks.transport import DeliveryResult, post
 
@@ -83,7 +84,7 @@ class Deliverer:
             .exclude(team__in=[team for team, count in per_team.items() if count >= _MAX_CONCURRENCY_PER_TEAM])
             .order_by("next_try_at")
             .select_for_update(skip_locked=True, of=("self",))
-            .select_related("endpoint")
+            .select_related("endpoint", "job")
         )
         delivery = due.first()
         if delivery is not None:
@@ -96,10 +97,25 @@ class Deliverer:
 
 def _deliver(delivery: Delivery) -> None:
     try:
+        if _fail_if_not_entitled(delivery):
+            return
         headers = signed_headers(delivery.endpoint, event_id=delivery.event_id, body=delivery.body)
         record_attempt(delivery=delivery, result=post(delivery.url, body=delivery.body, headers=headers))
     finally:
         connection.close()  # the connection of this thread
+
+
+def _fail_if_not_entitled(delivery: Delivery) -> bool:
+    """Fail a delivery whose endpoint is disabled, or whose URL came with a video of a former member. Return whether.
+
+    The check belongs to the attempt: the event may have been dispatched while the access was being revoked.
+    """
+    endpoint = delivery.endpoint
+    job = delivery.job if endpoint.is_per_job else None
+    if endpoint.disabled_at is None and (job is None or is_active_member(team_id=job.team_id, user_id=job.user_id)):
+        return False
+    fail_deliveries(Delivery.objects.filter(pk=delivery.pk, tries=delivery.tries))
+    return True
 
 
 @transaction.atomic

@@ -43,6 +43,7 @@ class DisabledReason(models.TextChoices):
     BY_HAND = "by_hand", _("Disabled by a member of the team.")
     GONE = "gone", _("The server responded with status 410 (Gone).")
     FAILING = "failing", _("The server accepted no event for a day.")
+    CREATOR_LEFT = "creator_left", _("The member who created it left the team or may no longer manage webhooks.")
 
 
 class EndpointQuerySet(TeamOwnedQuerySet["Endpoint"]):

@@ -39,10 +39,15 @@ def disable_endpoints(endpoints: QuerySet[Endpoint], *, reason: DisabledReason) 
     """Disable those of the endpoints that are enabled, and fail their pending deliveries. Return their number."""
     ids = list(endpoints.filter(disabled_at=None).select_for_update().values_list("pk", flat=True))
     Endpoint.objects.filter(pk__in=ids).update(disabled_at=DatabaseNow(), disabled_reason=reason)
-    Delivery.objects.filter(endpoint__in=ids, state=Delivery.State.PENDING).update(
+    fail_deliveries(Delivery.objects.filter(endpoint__in=ids))
+    return len(ids)
+
+
+def fail_deliveries(deliveries: QuerySet[Delivery]) -> None:
+    """Fail those of the deliveries that are pending, so that they are not attempted again."""
+    deliveries.filter(state=Delivery.State.PENDING).update(
         state=Delivery.State.FAILED, next_try_at=None, finished_at=DatabaseNow()
     )
-    return len(ids)
 
 
 @transaction.atomic

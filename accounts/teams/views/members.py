@@ -15,6 +15,7 @@ from accounts.auth.principals import Principal
 from accounts.models import Invitation, Membership
 from accounts.roles import Right, Role
 from accounts.teams import invitations, members
+from accounts.teams.access import preview_removal
 from accounts.teams.emails import send_invitation_email
 from accounts.teams.forms import InviteForm, MemberForm
 from common.errors import Conflict, LimitExceeded, NotFound
@@ -75,7 +76,12 @@ def member(request: HttpRequest, principal: Principal, user_id: int) -> HttpResp
             else:
                 messages.success(request, _("Saved."))
                 return redirect("team")
-    context = {"member": membership, "form": form, "is_self": membership.user_id == principal.user.pk}
+    context = {
+        "member": membership,
+        "form": form,
+        "is_self": membership.user_id == principal.user.pk,
+        "ends": preview_removal(team=principal.team, user=membership.user),
+    }
     return render(request, "teams/member.html", context, status=422 if form.is_bound else 200)
 
 

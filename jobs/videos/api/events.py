@@ -100,7 +100,7 @@ class EventsView(AsyncAPIView):
             return current_events_response(await sync_to_async(current_events)(snapshot, after))
         hub = current_hub()
         slot = hub.connection_limiter.acquire(_connection_limits(principal))
-        events = stream_events(hub, snapshot, after, slot, Viewer.of(principal))
+        events = stream_events(hub, snapshot, after, slot, Viewer.of(principal, request._request))
         return event_stream_response(request._request, events)
 
 

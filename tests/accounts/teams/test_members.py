@@ -11,10 +11,13 @@ from accounts.quota.models import LedgerEntry, Wallet
 from accounts.roles import Role, Scope
 from accounts.teams.invitations import invite
 from common.ids import new_id
+from jobs.galleries.models import Collection, ShareLink
 from jobs.models import Job
 from jobs.queue.claim import claim_job
 from jobs.queue.finish import requeue_job
 from jobs.states import State
+from jobs.webhooks.services import create_endpoint
+from tests.support.api_client import ApiClient
 from tests.support.images import image_upload
 from tests.support.people import Person
 from tests.support.teams import make_team, member_of, role_of, text_of
@@ -221,3 +224,23 @@ def test_rejected_transfers_of_ownership(team: Team, alice: Person, mia: Person,
         alice.client.post("/team/hand-over", {"user": mia.user.pk}, follow=True)
     )
     assert (role_of(team, "alice"), role_of(alice.team, "alice")) == ("owner", "owner")
+
+
+def test_the_page_of_a_member_lists_what_ends_with_the_membership(team: Team, body: Callable[..., Any]) -> None:
+    adam, alice = member_of(team, "adam"), member_of(team, "alice")
+    page = f"/team/members/{adam.user.pk}"
+    assert "These end together with the membership" not in text_of(alice.get(page))
+    _, key = create_api_key(team=team, creator=adam.user, name="theirs")
+    ApiClient({"X-API-Key": key}).post("/v1/videos", body())
+    create_endpoint(team=team, creator=adam.user, url="https://example.com/hook", kinds=["video.completed"])
+    for name in ("Best", "Worst"):
+        collection = Collection.objects.create(team=team, name=name)
+        ShareLink.objects.create(team=team, collection=collection, creator=adam.user, token=name)
+    text = text_of(alice.get(page))
+    for sentence in (
+        "1 API key is revoked.",
+        "1 unfinished video is canceled without a charge.",
+        "2 share links are revoked.",
+        "1 webhook is disabled. An owner or admin can enable it again.",
+    ):
+        assert sentence in text
