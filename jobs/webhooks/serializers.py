@@ -87,8 +87,10 @@ class AttemptShape(TypedDict):
     at: int
     seconds: float
     status: int | None
-    answer: Annotated[Text, {"help_text": "the first 1000 bytes of the response"}]
-    trouble: Annotated[str | None, {"help_text": "why there was no usable response"}]
+    response_excerpt: Annotated[Text, {"help_text": "the first 1000 bytes of the response"}]
+    error: Annotated[str | None, {"help_text": "why there was no usable response"}]
+    answer: Annotated[Text, {"help_text": "deprecated: the former name of `response_excerpt`"}]
+    trouble: Annotated[str | None, {"help_text": "deprecated: the former name of `error`"}]
 
 
 class DeliveryShape(TypedDict):
@@ -144,11 +146,14 @@ def delivery_as_json(delivery: Delivery) -> DeliveryShape:
 
 
 def _attempt_as_json(attempt: DeliveryAttempt) -> AttemptShape:
+    error = str(attempt.error_message) or None
     return {
         "number": attempt.number,
         "at": unix_seconds(attempt.at),
         "seconds": attempt.seconds,
         "status": attempt.status,
+        "response_excerpt": attempt.response_excerpt,
+        "error": error,
         "answer": attempt.response_excerpt,
-        "trouble": str(attempt.error_message) or None,
+        "trouble": error,
     }

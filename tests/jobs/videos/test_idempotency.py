@@ -77,8 +77,10 @@ def test_an_invalid_key_is_rejected(key: str, as_alice: ApiClient, body: Callabl
 def test_twenty_concurrent_submits_create_one_video(
     live_server: LiveServer, alice: Person, body: Callable[..., dict[str, Any]]
 ) -> None:
+    headers = alice.headers | KEY  # here: the thread would not close its connection to the database
+
     def send(_: int) -> httpx.Response:
-        return httpx.post(live_server.url + "/v1/videos", json=body(), headers={**alice.headers, **KEY}, timeout=30)
+        return httpx.post(live_server.url + "/v1/videos", json=body(), headers=headers, timeout=30)
 
     with ThreadPoolExecutor(20) as pool:
         responses = list(pool.map(send, range(20)))
@@ -98,8 +100,10 @@ def test_a_concurrent_duplicate_is_not_refused_for_what_the_first_one_took(
     else:
         PlanOverride.objects.create(team=alice.team, max_queued=1)
 
+    headers = alice.headers | KEY  # here: the thread would not close its connection to the database
+
     def send(_: int) -> httpx.Response:
-        return httpx.post(live_server.url + "/v1/videos", json=body(), headers={**alice.headers, **KEY}, timeout=30)
+        return httpx.post(live_server.url + "/v1/videos", json=body(), headers=headers, timeout=30)
 
     with ThreadPoolExecutor(8) as pool:
         responses = list(pool.map(send, range(8)))

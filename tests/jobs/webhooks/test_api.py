@@ -87,6 +87,17 @@ def test_ping_deliveries_and_redelivery(as_alice: ApiClient) -> None:
     assert again.json()["event_id"] == delivery["event_id"]
 
 
+def test_attempts_keep_the_former_names_of_their_fields(as_alice: ApiClient) -> None:
+    identifier = as_alice.post("/v1/webhooks", BODY).json()["id"]
+    as_alice.post(f"/v1/webhooks/{identifier}/ping")
+    delivery = Delivery.objects.get()
+    delivery.attempts.create(number=1, seconds=1, status=500, response_excerpt="no")
+    delivery.attempts.create(number=2, seconds=1, error="The connection failed.")
+    refused, failed = as_alice.get(f"/v1/webhooks/{identifier}/deliveries").json()["data"][0]["attempts"]
+    assert (refused["response_excerpt"], refused["answer"], refused["error"]) == ("no", "no", None)
+    assert (failed["error"], failed["trouble"]) == ("The connection failed.", "The connection failed.")
+
+
 def test_the_secret_for_single_jobs_is_stable_and_not_in_the_list(as_alice: ApiClient, as_charlie: ApiClient) -> None:
     secret = as_alice.get("/v1/webhooks/job-secret").json()["secret"]
     assert as_alice.get("/v1/webhooks/job-secret").json()["secret"] == secret
