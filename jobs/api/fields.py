@@ -6,6 +6,7 @@ import re
 from heapq import nsmallest
 from typing import Any, NoReturn
 
+from django.conf import settings
 from django.core.validators import ProhibitNullCharactersValidator
 from django.utils.translation import gettext_noop as noop
 from rest_framework import serializers
@@ -36,6 +37,9 @@ _SLOW_CHARACTER_VALIDATORS = (ProhibitNullCharactersValidator, ProhibitSurrogate
 UNSTORABLE_CHARACTERS = re.compile("[\0\ud800-\udfff]")
 _MAX_METADATA_KEYS, _MAX_METADATA_VALUE_LENGTH = 16, 500
 _MAX_URL_LENGTH = 2000
+_MAX_ID_LENGTH = 100
+_MAX_NUMBER_LENGTH = 40
+_MAX_TRIMMED_WHITESPACE = 1000
 # An error lists at most this many names: a body may contain millions.
 _MAX_REPORTED_UNKNOWN_FIELDS = 20
 
@@ -69,21 +73,43 @@ class StrictSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class TextField(MessageFieldMixin, serializers.CharField):
-    """Text that PostgreSQL and UTF-8 can represent: without NUL and unpaired surrogates."""
+    """Text that PostgreSQL and UTF-8 can represent: without NUL and unpaired surrogates.
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    Every text has a maximum length, which is checked before anything copies or matches the text.
+    """
+
+    def __init__(self, *, max_length: int, **kwargs: Any) -> None:
+        super().__init__(max_length=max_length, **kwargs)
         # The framework's validators check each character in Python: about 100 ms for an image of 1 MB.
         self.validators = [each for each in self.validators if not isinstance(each, _SLOW_CHARACTER_VALIDATORS)]
 
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if isinstance(data, dict | list):  # the framework would render it
+            raise _not_a_string()
+        # The framework checks the exact length later, without the whitespace that it removes.
+        if isinstance(data, str) and len(data) > self.max_length + _MAX_TRIMMED_WHITESPACE:
+            self.fail("max_length", max_length=self.max_length)
+        return super().run_validation(data)
+
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
-            raise field_error("Must be a string.", code="wrong_type")
+            raise _not_a_string()
         if UNSTORABLE_CHARACTERS.search(data):
             raise field_error(
                 "Contains a character that is not text (NUL or half of a surrogate pair). Remove it.", code="not_text"
             )
         return super().to_internal_value(data)
+
+
+def _not_a_string() -> serializers.ValidationError:
+    return field_error("Must be a string.", code="wrong_type")
+
+
+class Base64Field(TextField):
+    """A file in base64, or as a data URI. Its limit is that of a whole body."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, trim_whitespace=False, **kwargs)
 
 
 class HttpUrlField(TextField):
@@ -108,7 +134,7 @@ class IdField(TextField):
     """A public id with one of these prefixes, such as `vid`. Malformed ids pass: the lookup does not find them."""
 
     def __init__(self, *prefixes: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(max_length=_MAX_ID_LENGTH, **kwargs)
         self.prefixes = prefixes
 
 
@@ -117,6 +143,12 @@ class ChoiceField(MessageFieldMixin, serializers.ChoiceField):
 
     def __init__(self, choices: Any, **kwargs: Any) -> None:
         super().__init__(choices, **kwargs)
+        self._max_length = max(len(str(choice)) for choice in self.choices)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or len(data) > self._max_length:
+            self.fail("invalid_choice", input="")
+        return super().to_internal_value(data)
 
     def fail(self, key: str, **kwargs: Any) -> NoReturn:
         if key == "invalid_choice":
@@ -149,9 +181,10 @@ class InputReferenceField(ImageFileField):
                 'Send a file, or an object with image_url alone: {"image_url": "data:image/png;base64,…"}.',
                 code="malformed",
             )
-        if str(data["image_url"]).lower().startswith("data:"):
-            return {"image_base64": TextField(trim_whitespace=False).run_validation(data["image_url"])}
-        return {"image_url": HttpUrlField().run_validation(data["image_url"])}
+        url = data["image_url"]
+        if isinstance(url, str) and url[:5].lower() == "data:":
+            return {"image_base64": Base64Field().run_validation(url)}
+        return {"image_url": HttpUrlField().run_validation(url)}
 
 
 def nest_form_fields(name: str, data: Any) -> Any:
@@ -172,16 +205,21 @@ class StrictBooleanField(MessageFieldMixin, serializers.BooleanField):
         return data
 
 
-def _is_python_only_number(data: Any) -> bool:
-    """Return whether this is a string that only Python reads as a number, such as 1_000 or ٣."""
-    return isinstance(data, str) and ("_" in data or not data.isascii())
+def _is_no_number(data: Any) -> bool:
+    """Return whether this is neither a number nor a string that JSON or a form would use for one.
+
+    Only Python reads 1_000 and ٣ as numbers. A list or a long string must not be copied or matched.
+    """
+    if isinstance(data, str):
+        return len(data) > _MAX_NUMBER_LENGTH or "_" in data or not data.isascii()
+    return not isinstance(data, int | float)
 
 
 class StrictIntegerField(MessageFieldMixin, serializers.IntegerField):
     """An integer in JSON or in a form. `true` and `8.5` are rejected."""
 
     def to_internal_value(self, data: Any) -> int:
-        if _is_python_only_number(data):
+        if _is_no_number(data):
             self.fail("invalid")
         if isinstance(data, bool) or (isinstance(data, float) and not data.is_integer()):
             raise field_error("Must be a whole number.", code="wrong_type")
@@ -192,7 +230,7 @@ class StrictFloatField(MessageFieldMixin, serializers.FloatField):
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, bool):
             raise field_error("Must be a number.", code="wrong_type")
-        if _is_python_only_number(data):
+        if _is_no_number(data):
             self.fail("invalid")
         number = super().to_internal_value(data)
         if not math.isfinite(number):
@@ -202,6 +240,9 @@ class StrictFloatField(MessageFieldMixin, serializers.FloatField):
 
 class SecondsField(TextField):
     """Length of the video as a string, like in OpenAI's API. A number is accepted, too."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=_MAX_NUMBER_LENGTH, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         text = (
@@ -249,6 +290,6 @@ class MetadataField(MessageFieldMixin, serializers.DictField):
                 code="too_many",
             )
         values: dict[str, str] = super().to_internal_value(data)
-        if any(UNSTORABLE_CHARACTERS.search(key) or not 1 <= len(key) <= 64 for key in values):
+        if any(not 1 <= len(key) <= 64 or UNSTORABLE_CHARACTERS.search(key) for key in values):
             raise field_error("Keys must be text of 1 to 64 characters.", code="malformed")
         return values

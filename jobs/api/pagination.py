@@ -19,7 +19,7 @@ from jobs.api.validation import validate
 class PageQuerySerializer(StrictSerializer):
     """The query parameters of every list. Lists with filters add theirs."""
 
-    after = TextField(required=False, help_text="the last id of the previous page")
+    after = TextField(max_length=100, required=False, help_text="the last id of the previous page")
     limit = StrictIntegerField(min_value=1, max_value=100, default=20)
 
 

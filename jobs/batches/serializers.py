@@ -48,7 +48,7 @@ class BatchRequestSerializer(VideoRequestSerializer):
     input_reference = None  # type: ignore[assignment]
     custom_id = CustomIdField()
     image_name = TextField(max_length=100, required=False, help_text="an image that is sent with the batch")
-    source_video = IdField("vid", max_length=60, required=False, help_text="a video of the team whose image is used")
+    source_video = IdField("vid", required=False, help_text="a video of the team whose image is used")
     cancel_after = StrictIntegerField(
         required=False,
         min_value=1,

@@ -1,6 +1,5 @@
 """Translation of the inputs of image-to-video models on other platforms to the names of our fields."""
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,8 +20,6 @@ _INPUT_ALIASES = {
 } | dict.fromkeys(IMAGE_INPUT_NAMES, "picture")
 # Fields that are not part of the input, and our names for the image: refused as unknown inputs.
 _NOT_INPUTS = {"model", "webhook_url", "input_reference", "picture"}
-# Any media type: the SDKs guess it from the file's name. The image's first bytes determine the real format.
-_DATA_URI = re.compile(r"data:[^,;]{0,100}(?:;[^,;]{1,100}){0,4};base64,", re.IGNORECASE)
 
 
 @dataclass
@@ -96,13 +93,11 @@ def _image_field(value: Any, name: str, uploads: UploadStore) -> tuple[str, Any]
         raise invalid_field(
             _field_name(name), "Send the image as a data URI, or upload it as a file.", code="wrong_type"
         )
-    if found := _DATA_URI.match(value):
-        return "image_base64", value[found.end() :]
+    if not value[:8].lower().startswith(("http://", "https://")):
+        return "image_base64", value
     if (upload := uploads.resolve_url(value)) is not None:
         return "image", upload
-    if value.lower().startswith(("http://", "https://")):
-        return "image_url", value
-    return "image_base64", value
+    return "image_url", value
 
 
 def _field_name(name: str) -> str:

@@ -11,6 +11,7 @@ from inference.presets import PRESETS
 from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS
 from jobs.api.field_errors import error_detail, field_error
 from jobs.api.fields import (
+    Base64Field,
     ChoiceField,
     HttpUrlField,
     ImageFileField,
@@ -37,9 +38,7 @@ def _integer_field(allowed: limits.Range[int], help_text: str) -> StrictIntegerF
 class VideoRequestSerializer(StrictSerializer):
     """The body of a request for a video."""
 
-    image_base64 = TextField(
-        required=False, trim_whitespace=False, help_text="PNG, JPEG or WebP, plain base64 or a data URI"
-    )
+    image_base64 = Base64Field(required=False, help_text="PNG, JPEG or WebP, plain base64 or a data URI")
     image = ImageFileField(required=False, help_text="the image as a file, in multipart bodies")
     input_reference = InputReferenceField(
         required=False,
@@ -54,7 +53,9 @@ class VideoRequestSerializer(StrictSerializer):
     preset = ChoiceField(choices=sorted(PRESETS), required=False, help_text="defaults of the other fields")
     resolution = ChoiceField(choices=list(RESOLUTIONS), required=False, help_text="the pixel budget")
     aspect_ratio = ChoiceField(choices=[AUTO_ASPECT_RATIO, *ASPECT_RATIOS], required=False)
-    size = TextField(required=False, help_text="WIDTHxHEIGHT, multiples of 8, instead of resolution and aspect_ratio")
+    size = TextField(
+        max_length=40, required=False, help_text="WIDTHxHEIGHT, multiples of 8, instead of resolution and aspect_ratio"
+    )
     num_frames = _integer_field(limits.NUM_FRAMES, "frames of the video")
     fps = _integer_field(limits.FPS, "frames per second")
     seconds = SecondsField(required=False, help_text="length of the video, instead of num_frames")

@@ -71,7 +71,8 @@ def main(streams: int = 1000) -> None:
     with benchmark_site(**limits, DATABASE_POOL_SIZE="0"):
         key, jobs = running_jobs(streams)
         with process("web", "gunicorn portal.wsgi:application --workers 2 --bind 127.0.0.1:{port}") as (web, _):
-            live_command = "uvicorn portal.asgi:application --http httptools --log-level warning --port {port}"
+            live_command = "uvicorn portal.asgi:application --http portal.web.http_protocol:BoundedHttpProtocol"
+            live_command += " --log-level warning --port {port}"
             pool = {
                 "DATABASE_POOL_SIZE": str(POOL),
                 "LONG_POLLING_ENABLED": "1",

@@ -140,7 +140,8 @@ class World:
         return process
 
     def add_web(self) -> Process:
-        uvicorn = "-m uvicorn portal.asgi:application --http httptools --log-level warning"
+        uvicorn = "-m uvicorn portal.asgi:application --http portal.web.http_protocol:BoundedHttpProtocol"
+        uvicorn += " --log-level warning"
         address = f"--timeout-graceful-shutdown 3 --host 127.0.0.1 --port {self.port}"
         return self.add("web", [PYTHON, *uvicorn.split(), *address.split()], DATABASE_POOL_SIZE="8")
 

@@ -40,7 +40,7 @@ BASE64 = base64.b64encode(IMAGE).decode()
 VIDEO_REQUEST: dict[str, Any] = {"image_base64": BASE64, "prompt": "x", "resolution": "256p", "num_frames": 8}
 _INPUT = {**VIDEO_REQUEST, "image": f"data:image/png;base64,{BASE64}"}
 del _INPUT["image_base64"]
-_VALID: dict[str, dict[str, Any]] = {
+VALID_BODIES: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("v1/videos", "v1/videos/quote", "v1/generate", "generate"), VIDEO_REQUEST),
     "v1/webhooks": {"url": "https://receiver.invalid/hook", "events": ["video.completed"]},
     "v1/webhooks/<str:webhook_id>": {"enabled": True, "description": "x"},
@@ -57,7 +57,7 @@ _VALID: dict[str, dict[str, Any]] = {
     "fal/<path:application>": _INPUT,
 }
 _FIELDS = [
-    *sorted({name for body in _VALID.values() for name in body}),
+    *sorted({name for body in VALID_BODIES.values() for name in body}),
     *("image", "image_url", "input_reference", "fps", "seed", "seconds", "size", "steps", "guidance_scale", "priority"),
     *(
         "metadata",
@@ -116,7 +116,7 @@ def body_cases(draw: st.DrawFn) -> BodyCase:
         lines = [_part_of_form(*drawn) for drawn in draw(st.lists(_part, max_size=5))]
         end = draw(st.sampled_from([b"--x--\r\n", b"--x", b""]))
         return BodyCase(method, route, _FORM, b"".join(lines) + end, headers)
-    body = draw(_anything) if kind == "json" else {**_VALID.get(route, {}), **draw(_changes)}
+    body = draw(_anything) if kind == "json" else {**VALID_BODIES.get(route, {}), **draw(_changes)}
     if kind == "near" and isinstance(body, dict) and isinstance(body.get("input"), dict):
         body["input"] = {**body["input"], **draw(_changes)}
     return BodyCase(method, route, draw(st.sampled_from(_TYPES[:2])), json.dumps(body).encode(), headers)

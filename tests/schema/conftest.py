@@ -21,3 +21,10 @@ def world(db: None, settings: Any) -> World:
 @pytest.fixture
 def client(world: World) -> Iterator[Client]:
     yield Client(raise_request_exception=False, headers=world.owner.key_headers())
+
+
+@pytest.fixture(scope="session")
+def description() -> dict[str, Any]:
+    """The OpenAPI description."""
+    found: dict[str, Any] = Client().get("/v1/openapi.json").json()
+    return found

@@ -100,12 +100,6 @@ def test_any_ipv6_address(host: str) -> None:
     assert is_accepted(HttpUrlField(), f"https://[{host}]/") is good
 
 
-@pytest.fixture(scope="module")
-def description() -> dict[str, Any]:
-    found: dict[str, Any] = Client().get("/v1/openapi.json").json()
-    return found
-
-
 def test_the_schema_has_the_pattern(description: dict[str, Any]) -> None:
     bodies = description["components"]["schemas"]
     for name, field in (("NewWebhookRequest", "url"), ("VideoRequest", "webhook_url"), ("VideoForm", "webhook_url")):

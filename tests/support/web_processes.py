@@ -59,7 +59,8 @@ class LiveProcess:
         self.log = folder / "live.log"
         self.port = own_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        command = "uvicorn portal.asgi:application --http httptools --log-level warning --no-proxy-headers"
+        command = "uvicorn portal.asgi:application --http portal.web.http_protocol:BoundedHttpProtocol"
+        command += " --log-level warning --no-proxy-headers"
         with self.log.open("wb") as output:
             self.process = psutil.Popen(
                 [sys.executable, "-m", *command.split(), "--timeout-graceful-shutdown", "1", "--port", str(self.port)],

@@ -33,8 +33,8 @@ from jobs.videos.selectors import find_video
 
 class GalleryQuerySerializer(PageQuerySerializer):
     q = TextField(required=False, max_length=200, help_text="words in captions, prompts and tags; all must match")
-    tag = TextField(required=False)
-    model = TextField(required=False)
+    tag = TextField(max_length=100, required=False)
+    model = TextField(max_length=60, required=False)
     collection = IdField("col", required=False, help_text="col_…")
     mine = serializers.BooleanField(default=False, help_text="only videos that the caller published")
     favourite = serializers.BooleanField(default=False, help_text="only the caller's favourites")

@@ -43,7 +43,7 @@ class HasScopeOrToken(BasePermission):
 class ContentQuerySerializer(serializers.Serializer[Any]):
     variant = ChoiceField(choices=VARIANTS, default=VIDEO)
     download = serializers.BooleanField(default=False, help_text="send the file as an attachment")
-    token = TextField(required=False, help_text="the token of a signed link")
+    token = TextField(max_length=2000, required=False, help_text="the token of a signed link")
 
 
 _DESCRIPTION = """

@@ -53,6 +53,7 @@ data: {"id":"vid_0197f00dcafe7000800000000000beef","status":"completed","attempt
 
 class EventsQuerySerializer(StrictSerializer):
     last_event_id = TextField(
+        max_length=100,
         required=False,
         allow_blank=True,
         help_text="Last-Event-ID for clients that cannot send the header",

@@ -114,7 +114,9 @@ class EmbeddedPortal:
     def _children(self, console: Console) -> list[ManagedProcess]:
         env = {"DJANGO_SETTINGS_MODULE": "portal.settings"}
         # Streams and long-polling requests stay open: they must not delay the shutdown.
-        uvicorn = "uvicorn portal.asgi:application --http httptools --log-level warning"
+        uvicorn = (
+            "uvicorn portal.asgi:application --http portal.web.http_protocol:BoundedHttpProtocol --log-level warning"
+        )
         # uvicorn would trust any X-Forwarded-For from this machine; TRUSTED_PROXIES decides which proxies are trusted.
         uvicorn += " --no-proxy-headers"
         web = [*uvicorn.split(), "--timeout-graceful-shutdown", "3", "--host", self.host, "--port", str(self.port)]

@@ -4,8 +4,12 @@ from portal.settings.base import EMBEDDED, SITE_URL, env
 
 # MAX_BODY_BYTES: maximum size of a request body. The default fits a 25 megapixel PNG in base64.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=48_000_000)
+# Maximum size of all bodies that cannot contain an image: forms of pages, and JSON of settings.
+MAX_BODY_BYTES_WITHOUT_IMAGE = 1_000_000
 # Maximum size of a batch that is sent as JSON Lines, which is read from disk line by line.
 MAX_BATCH_BODY_BYTES = env.int("MAX_BATCH_BODY_BYTES", default=256_000_000)
+# Maximum time to receive the headers of a request.
+REQUEST_HEADER_TIMEOUT_SECONDS = env.float("REQUEST_HEADER_TIMEOUT_SECONDS", default=20)
 # Maximum time to receive a body of MAX_BODY_BYTES; larger bodies get proportionally more. `live` buffers it on disk.
 REQUEST_BODY_TIMEOUT_SECONDS = env.float("REQUEST_BODY_TIMEOUT_SECONDS", default=120)
 # Maximum time for a client to accept 64 kB of a response of `live`; slower clients are disconnected. A proxy in front

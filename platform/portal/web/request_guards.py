@@ -22,6 +22,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Environ = dict[str, Any]
 _BATCH_PATHS = {"/v1/batches"}
+# Requests for a video, whose body may contain the image.
+_IMAGE_PATHS = {"/", "/price", "/v1/videos", "/v1/videos/quote", "/v1/generate", "/generate"}
+_IMAGE_PREFIXES = ("/replicate/v1/", "/fal/")
+# Small bodies get at least this share of the time for a large one.
+_MIN_TIMEOUT_SHARE = 0.25
 
 
 class LengthRequired(MutoscopeError):
@@ -34,7 +39,11 @@ class BodyTimeout(MutoscopeError):
 
 def _max_body_bytes(path: str) -> int:
     """Return the limit for a body at this path. Batches are read from disk line by line, all other bodies at once."""
-    max_bytes: int = settings.MAX_BATCH_BODY_BYTES if path in _BATCH_PATHS else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    max_bytes: int = settings.MAX_BODY_BYTES_WITHOUT_IMAGE
+    if path in _BATCH_PATHS:
+        max_bytes = settings.MAX_BATCH_BODY_BYTES
+    elif path in _IMAGE_PATHS or path.startswith(_IMAGE_PREFIXES):
+        max_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     return max_bytes
 
 
@@ -111,9 +120,8 @@ class AsgiRequestGuard:
         path = scope["path"]
         error = _request_error(headers, path)
         if error is None:
-            timeout_seconds = (
-                settings.REQUEST_BODY_TIMEOUT_SECONDS * _max_body_bytes(path) / settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-            )
+            share = _max_body_bytes(path) / settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+            timeout_seconds = settings.REQUEST_BODY_TIMEOUT_SECONDS * max(share, _MIN_TIMEOUT_SHARE)
             body = _TimedBody(receive, seconds=timeout_seconds)
             response_guard = _TimedResponse(send, path=path, seconds=settings.RESPONSE_WRITE_TIMEOUT_SECONDS)
             await self.application(scope, body.receive, response_guard.send)
@@ -208,6 +216,7 @@ def _drain_body(environ: Environ, path: str) -> None:
     client would never see the error.
     """
     length = environ.get("CONTENT_LENGTH") or "0"
-    if length.isascii() and length.isdigit() and len(length) <= 18 and int(length) <= 5 * _max_body_bytes(path) // 4:
+    max_bytes = 5 * max(_max_body_bytes(path), settings.DATA_UPLOAD_MAX_MEMORY_SIZE) // 4
+    if length.isascii() and length.isdigit() and len(length) <= 18 and int(length) <= max_bytes:
         while environ["wsgi.input"].read(1 << 16):
             pass

@@ -64,7 +64,8 @@ def _live_process(folder: Path, certificate: tuple[Path, Path] | None, **variabl
         "MODEL_ALIASES": "sora-2=camera,someone/photo-to-video=camera,fal-ai/videos/image-to-video=camera",
         **variables,
     }
-    command = [sys.executable, "-m", "uvicorn", "portal.asgi:application", "--http", "httptools", "--no-proxy-headers"]
+    protocol = "portal.web.http_protocol:BoundedHttpProtocol"
+    command = [sys.executable, "-m", "uvicorn", "portal.asgi:application", "--http", protocol, "--no-proxy-headers"]
     if certificate:
         command += ["--ssl-certfile", str(certificate[0]), "--ssl-keyfile", str(certificate[1])]
     log = folder / "live.log"
