@@ -253,7 +253,7 @@ def test_without_the_database_the_metrics_of_processes_remain(settings: Any) -> 
     with frozen_database():
         started = time.monotonic()
         text = scrape()
-        assert time.monotonic() - started < 15
+        assert time.monotonic() - started < 60
     assert value(text, "mutoscope_dependency_up", dependency="database") == 0
     assert value(text, "mutoscope_dependency_up", dependency="storage") == 1
     assert "mutoscope_http_requests_total" in text

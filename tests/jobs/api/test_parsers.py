@@ -83,7 +83,7 @@ def test_a_large_body_is_rejected_before_it_is_parsed(server: Any) -> None:
         assert grown < 0.5 * TOO_LARGE, (kind, grown)
 
 
-@pytest.mark.parametrize(("depth", "is_accepted"), [(99, True), (100, False), (990, False), (100_000, False)])
+@pytest.mark.parametrize(("depth", "is_accepted"), [(99, True), (100, False), (990, False), (90_000, False)])
 def test_the_depth_of_json_is_bounded(depth: int, is_accepted: bool) -> None:
     """The bound does not depend on how much of the stack a request has used."""
     body = f'{{"prompt": {"[" * depth}{"]" * depth}}}'.encode()
