@@ -13,6 +13,7 @@ from django.test import Client
 
 from common.redis_client import redis_client
 from jobs.compat.inputs import IMAGE_INPUT_NAMES
+from portal.web.request_guards import request_error
 from tests.isolation.routes import PARAMETER
 from tests.isolation.test_matrix import ids_of_owner
 from tests.isolation.world import World
@@ -65,6 +66,19 @@ def test_large_values_are_refused_in_bounded_time_and_memory(
     assert tried > 200
 
 
+def test_only_bodies_with_an_image_may_be_large(description: dict[str, Any]) -> None:
+    for method, route in BODY_ENDPOINTS:
+        has_image = any("image" in str(name) for location in locations(description, method, route) for name in location)
+        path = "/" + PARAMETER.sub("x", route)
+        is_large_allowed = request_error({"content-length": "2000000"}, path) is None
+        assert is_large_allowed or not has_image, path
+        assert has_image or not is_large_allowed or path.startswith(("/replicate/", "/fal/")), path
+    for path in ("/accounts/login/", "/admin/login/", "/team", "/v1/webhooks"):
+        error = request_error({"content-length": "2000000"}, path)
+        assert error is not None
+        assert error.status == 413
+
+
 def locations(description: dict[str, Any], method: str, route: str) -> Iterator[tuple[str | int, ...]]:
     """Yield the place of each field of a body, and of an unknown one. Batches and predictions contain requests."""
     yield ("unknown",)
@@ -98,7 +112,7 @@ def put(body: dict[str, Any], location: tuple[str | int, ...], value: Any) -> No
 
 
 def reset_peak_memory() -> float:
-    """Let the kernel record the peak of this process's memory anew. Return the present memory in MB."""
+    """Reset the peak that the kernel records of this process's memory. Return the present memory in MB."""
     Path("/proc/self/clear_refs").write_text("5")
     return memory_mb("VmRSS")
 

@@ -47,7 +47,7 @@ def _max_body_bytes(path: str) -> int:
     return max_bytes
 
 
-def _request_error(headers: Mapping[str, str], path: str) -> MutoscopeError | None:
+def request_error(headers: Mapping[str, str], path: str) -> MutoscopeError | None:
     """Return the error of a request that is refused by its headers."""
     return _length_error(headers, path) or _encoding_error(headers)
 
@@ -118,7 +118,7 @@ class AsgiRequestGuard:
             return
         headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
         path = scope["path"]
-        error = _request_error(headers, path)
+        error = request_error(headers, path)
         if error is None:
             share = _max_body_bytes(path) / settings.DATA_UPLOAD_MAX_MEMORY_SIZE
             timeout_seconds = settings.REQUEST_BODY_TIMEOUT_SECONDS * max(share, _MIN_TIMEOUT_SHARE)
@@ -193,7 +193,7 @@ class WsgiRequestGuard:
         }
         headers = {name: environ[key] for name, key in names.items() if key in environ}
         path = environ.get("PATH_INFO", "")
-        error = _request_error(headers, path)
+        error = request_error(headers, path)
         if error is None:
             chunks = self.application(environ, start_response)
         else:

@@ -73,13 +73,13 @@ def test_half_open_connections_are_closed(sent: bytes, live: LiveProcess) -> Non
 def test_headers_that_arrive_byte_by_byte_have_no_more_time(live: LiveProcess) -> None:
     with connect(live) as line:
 
-        def drip() -> None:
+        def send_slowly() -> None:
             with suppress(OSError):
                 for byte in START * 100:
                     line.sendall(bytes([byte]))
                     time.sleep(0.1)
 
-        thread = threading.Thread(target=drip, daemon=True)
+        thread = threading.Thread(target=send_slowly, daemon=True)
         thread.start()
         assert b"200" not in read_to_end(line)
     thread.join()
