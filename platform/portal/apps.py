@@ -1,5 +1,7 @@
 from django.apps import AppConfig
 
+from common.multipart import read_forms_strictly
+
 
 class PortalConfig(AppConfig):
     """The composition root: settings, URLs, servers, and the management commands that run them."""
@@ -7,4 +9,5 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
+        read_forms_strictly()
         from portal.settings import checks  # noqa: F401, PLC0415 (registers the checks; needs the models to be loaded)
