@@ -3,6 +3,7 @@
 
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -16,6 +17,9 @@ def main() -> None:
 
     from portal.embedded import environment  # noqa: PLC0415
 
+    # A console that cannot show a team's name gets it escaped: the command has already done its work.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     command, *arguments = sys.argv[1:] or ["help"]
     # The application name in PostgreSQL's session list and in the audit log: it shows which command wrote.
     os.environ["PGAPPNAME"] = f"mutoscope {command}"[:63]

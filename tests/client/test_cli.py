@@ -41,6 +41,15 @@ def shell(tmp_path: Path, live: LiveProcess, key: str) -> Iterator[Shell]:
         yield shell
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "gbk"])
+def test_results_in_an_encoding_without_some_characters(encoding: str, tmp_path: Path) -> None:
+    shell = Shell(tmp_path, PYTHONIOENCODING=encoding)
+    sent = "--\N{SNOWMAN}\N{CAT FACE}\u2028"
+    result = shell.run("list", "--json", sent)
+    assert result.returncode == 2
+    assert sent in json.loads(result.stdout)["error"]["message"]
+
+
 def test_login_and_logout(tmp_path: Path, live: LiveProcess, key: str) -> None:
     shell = Shell(tmp_path)
     assert shell.run("whoami").returncode == 3

@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -109,4 +110,8 @@ for name, command in _COMMANDS.items():
 
 
 def main() -> None:
+    # What a console cannot show is escaped. An error here would hide the result of what was paid for.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app(prog_name="mutoscope")

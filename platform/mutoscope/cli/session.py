@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 from collections.abc import Iterable
@@ -15,6 +16,8 @@ from rich.text import Text
 from mutoscope.cli.credentials import current_credentials
 from mutoscope.client import Mutoscope
 
+# Some readers end a line at these, such as Python's `splitlines`.
+_ESCAPED_LINE_ENDS = {ord(each): f"\\u{ord(each):04x}" for each in "\x85\u2028\u2029"}
 # Width of the output if it is not a terminal, so that lines are not cut.
 _UNBOUNDED_WIDTH = 10_000
 # If the last column would be narrower, the rows are printed as blocks instead of columns.
@@ -52,7 +55,9 @@ class Session:
             self.out.print(strip_control_chars(text), soft_wrap=True)
 
     def print_json(self, body: Any) -> None:
-        sys.stdout.write(json.dumps(body, ensure_ascii=False) + "\n")
+        # Escaped by JSON where the console or the pipe has another encoding: every reader understands that.
+        is_utf8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
+        sys.stdout.write(json.dumps(body, ensure_ascii=not is_utf8).translate(_ESCAPED_LINE_ENDS) + "\n")
         sys.stdout.flush()
 
     def print_table(self, names: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
