@@ -1,7 +1,7 @@
 """Responses with a stored object, whole or a range of it, and a file name for downloads."""
 
 import hashlib
-import re
+import unicodedata
 from dataclasses import dataclass
 
 from django.core.files.storage import default_storage
@@ -12,6 +12,7 @@ from django.utils.http import content_disposition_header
 from werkzeug.http import parse_range_header
 
 from common.streaming import StreamedResponse
+from common.text import file_name_words
 from jobs.models import Job
 from jobs.storage.files import (
     CHUNK_BYTES,
@@ -31,9 +32,20 @@ _VARY = ("Authorization", "X-API-Key", "Cookie")
 
 def download_filename(job: Job, key: str, *, with_prompt: bool) -> str:
     """Return the name for a saved file: the first words of the prompt, or the id where the prompt is not public."""
-    words = re.findall(r"\w+", job.prompt)[:_MAX_FILENAME_WORDS] if with_prompt else []
+    words = file_name_words(job.prompt)[:_MAX_FILENAME_WORDS] if with_prompt else []
     stem = "-".join(words).lower()[:_MAX_FILENAME_LENGTH].rstrip("-") or job.public_id
     return f"{stem}.{key.rpartition('.')[2]}"
+
+
+def _disposition(filename: str, *, as_attachment: bool) -> str:
+    """Return the Content-Disposition. Programs such as curl know only names in ASCII, so there is always one."""
+    header = str(content_disposition_header(as_attachment, filename))
+    if filename.isascii():
+        return header
+    kind, _, name = header.partition("; ")
+    stem, _, suffix = unicodedata.normalize("NFKD", filename).encode("ascii", "ignore").decode().rpartition(".")
+    words = "-".join(word for word in stem.split("-") if word) or "video"
+    return f'{kind}; filename="{words}.{suffix}"; {name}'
 
 
 def file_response(request: HttpRequest, key: str, *, filename: str, as_attachment: bool) -> HttpResponseBase:
@@ -48,7 +60,7 @@ def file_response(request: HttpRequest, key: str, *, filename: str, as_attachmen
         content_range = _content_range(request, size, etag)
         response = _range_response(request, key, content_range)
     response["Content-Type"] = mime_type(key)
-    response["Content-Disposition"] = str(content_disposition_header(as_attachment, filename))
+    response["Content-Disposition"] = _disposition(filename, as_attachment=as_attachment)
     response["Accept-Ranges"] = "bytes"
     return _with_private_headers(response, etag)
 
@@ -58,7 +70,7 @@ def storage_redirect(key: str, *, seconds: float, filename: str, as_attachment: 
 
     seconds: how long the caller may still read the object. The URL is valid for that time, at most for five minutes.
     """
-    disposition = str(content_disposition_header(as_attachment, filename))
+    disposition = _disposition(filename, as_attachment=as_attachment)
     url = signed_url(
         key, max_age_seconds=max(1, int(min(_SIGNED_URL_MAX_AGE_SECONDS, seconds))), disposition=disposition
     )

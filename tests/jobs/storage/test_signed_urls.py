@@ -151,7 +151,7 @@ def test_a_prompt_cannot_write_headers(
 def test_file_names_outside_ascii(finished_of: Callable[..., Job], as_alice: ApiClient) -> None:
     job = finished_of(prompt="猫 slowly 抬头")
     disposition = as_alice.get(f"/v1/videos/{job.public_id}/content")["Content-Disposition"]
-    assert disposition == "inline; filename*=utf-8''%E7%8C%AB-slowly-%E6%8A%AC%E5%A4%B4.mp4"
+    assert disposition == "inline; filename=\"slowly.mp4\"; filename*=utf-8''%E7%8C%AB-slowly-%E6%8A%AC%E5%A4%B4.mp4"
     job = finished_of(prompt="!!! …")
     disposition = as_alice.get(f"/v1/videos/{job.public_id}/content")["Content-Disposition"]
     assert disposition == f'inline; filename="{job.public_id}.mp4"'
