@@ -6,19 +6,23 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.triggers import AuditTrigger
+from accounts.fields import CanonicalEmailField
 from accounts.roles import Role, Scope
+from common.email_addresses import canonical_email
+
+# Visible ASCII without upper case.
+IS_CANONICAL_EMAIL = models.Q(email__regex=r"^[!-@\[-~]+$")
 
 Owned_co = TypeVar("Owned_co", bound=models.Model, covariant=True)
 
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user = self.model(email=canonical_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -27,13 +31,13 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email__iexact=username)
+        return self.get(email=username)
 
 
 class User(AbstractBaseUser, PermissionsMixin):
     """A person, identified by email address."""
 
-    email = models.EmailField(_("email address"), unique=True)
+    email = CanonicalEmailField(_("email address"), unique=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
     # Language of emails such as "your export is ready"; empty until the user chose one.
     language = models.CharField(_("language"), max_length=16, blank=True)
@@ -50,7 +54,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name = _("person")
         verbose_name_plural = _("people")
-        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique_ignoring_case")]
+        # With `unique`: one account for each canonical address, whatever wrote the row.
+        constraints = [models.CheckConstraint(condition=IS_CANONICAL_EMAIL, name="user_email_canonical")]
         triggers = [AuditTrigger(ignored="last_login", hidden="password")]
 
     def __str__(self) -> str:
@@ -128,7 +133,7 @@ class Invitation(models.Model):
     """An invitation to join a team, sent by email. The link works once; only the hash of its secret is stored."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations", verbose_name=_("team"))
-    email = models.EmailField(_("email address"))
+    email = CanonicalEmailField(_("email address"))
     role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.MEMBER)
     secret_sha256 = models.BinaryField(_("secret SHA-256"), max_length=32, unique=True, editable=False)
     inviter = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", verbose_name=_("invited by"))
@@ -145,12 +150,12 @@ class Invitation(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                "team",
-                Lower("email"),
+                fields=["team", "email"],
                 condition=models.Q(accepted_at=None, revoked_at=None),
                 name="invitation_open_once_per_address",
             ),
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="invitation_role_known"),
+            models.CheckConstraint(condition=IS_CANONICAL_EMAIL, name="invitation_email_canonical"),
         ]
         triggers = [AuditTrigger(hidden="secret_sha256")]
 

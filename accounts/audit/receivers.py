@@ -21,7 +21,7 @@ def signed_in(sender: object, *, user: User, **_: Any) -> None:
 def sign_in_failed(sender: object, *, credentials: dict[str, Any], **_: Any) -> None:
     """Record the account, if there is one. An unknown email address is not stored: it may be a mistyped password."""
     email = str(credentials.get("email") or credentials.get("username") or "")
-    account = None if "\0" in email else User.objects.filter(email__iexact=email).first()
+    account = None if "\0" in email else User.objects.filter(email=email).first()
     record(Verb.SIGN_IN_FAILED, target=account)
 
 

@@ -17,6 +17,7 @@ from accounts.auth import second_factor, signup
 from accounts.emails import send_to_address
 from accounts.models import User
 from accounts.teams.services import ensure_personal_team
+from common.email_addresses import canonical_email
 from common.emails import EmailOutcome
 
 # IP address of a client without one, such as behind a Unix socket: the list of sessions accepts only IP addresses.
@@ -30,6 +31,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return signup.is_open(request)
+
+    def clean_email(self, email: str) -> str:
+        # For email addresses from an identity provider; those of forms are canonical already.
+        return canonical_email(email)
 
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
         user = super().save_user(request, user, form, commit=commit)

@@ -25,14 +25,14 @@ def is_open(request: HttpRequest) -> bool:
 
 
 def may_sign_up(request: HttpRequest, email: str) -> bool:
-    """Return whether an account with this email address may be created."""
+    """Return whether an account with this email address may be created. It is in canonical form."""
     match settings.SIGNUP_MODE:
         case "open":
             return True
         case "domains":
-            return email.rpartition("@")[2].lower() in settings.SIGNUP_DOMAINS
+            return email.rpartition("@")[2] in settings.SIGNUP_DOMAINS
         case "invite":
-            return _pending().filter(email__iexact=email).exists()
+            return _pending().filter(email=email).exists()
         case _:
             return False
 

@@ -10,7 +10,6 @@ from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.models import Invitation, Membership, Team, User
@@ -59,9 +58,8 @@ def _solely_owned_teams(user: User) -> QuerySet[Team]:
 
 
 def _erase_personal_data(user: User) -> None:
-    emails = EmailAddress.objects.filter(user=user).values_list(Lower("email"), flat=True)
-    invitations = Invitation.objects.annotate(lower_email=Lower("email"))
-    invitations.filter(Q(accepted_by=user) | Q(lower_email__in=[*emails, user.email.lower()])).delete()
+    emails = EmailAddress.objects.filter(user=user).values_list("email", flat=True)
+    Invitation.objects.filter(Q(accepted_by=user) | Q(email__in=[*emails, user.email])).delete()
     Invitation.objects.filter(inviter=user, accepted_at=None, revoked_at=None).update(revoked_at=timezone.now())
     for session in UserSession.objects.filter(user=user):
         session.end()

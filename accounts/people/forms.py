@@ -6,13 +6,15 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from accounts.fields import EmailAddressField
 from accounts.models import User
+from common.form_fields import TextField
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class takes no type argument at run time
     """The name that others see, and the language of pages and emails."""
 
-    name = forms.CharField(max_length=120, required=False, label=_("Name"))
+    name = TextField(max_length=120, required=False, label=_("Name"))
     language = forms.ChoiceField(choices=settings.LANGUAGES, label=_("Language"))
 
     class Meta:
@@ -23,7 +25,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class t
 class AccountDeletionForm(forms.Form):
     """Asks for the email address, so that no account is closed by accident."""
 
-    email = forms.CharField(max_length=254, label=_("Your email address"))
+    email = EmailAddressField(label=_("Your email address"))
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -32,6 +34,6 @@ class AccountDeletionForm(forms.Form):
     def clean_email(self) -> str:
         """Raise ValidationError unless it is the account's email address."""
         typed: str = self.cleaned_data["email"]
-        if typed.strip().lower() != self._user.email.lower():
+        if typed != self._user.email:
             raise forms.ValidationError(_("Enter %(email)s to close this account."), params={"email": self._user.email})
         return typed

@@ -6,8 +6,11 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from accounts.fields import EmailAddressField
 from accounts.models import Membership, Team
 from accounts.roles import Role
+from common.form_fields import TextField
+from common.text import normalize_text
 
 _MAX_CAP = 2**31 - 1
 
@@ -15,7 +18,7 @@ _MAX_CAP = 2**31 - 1
 class NewTeamForm(forms.Form):
     """The name of a new team."""
 
-    name = forms.CharField(max_length=120, label=_("Name"), error_messages={"required": _("Give the team a name.")})
+    name = TextField(max_length=120, label=_("Name"), error_messages={"required": _("Give the team a name.")})
 
 
 class SettingsForm(NewTeamForm):
@@ -42,7 +45,7 @@ class SettingsForm(NewTeamForm):
 class TeamDeletionForm(forms.Form):
     """Asks for the team's name, so that no team is closed by accident."""
 
-    name = forms.CharField(label=_("Name of the team"))
+    name = TextField(label=_("Name of the team"))
 
     def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,7 +53,7 @@ class TeamDeletionForm(forms.Form):
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        if name != self._team.name.strip():
+        if name != normalize_text(self._team.name).strip():
             raise forms.ValidationError(_("This is not the team's name."), code="other_name")
         return name
 
@@ -69,7 +72,7 @@ class _RoleForm(forms.Form):
 class InviteForm(_RoleForm):
     """Email address, role and days of validity of an invitation."""
 
-    email = forms.EmailField(max_length=254, label=_("Email address"))
+    email = EmailAddressField(max_length=254, label=_("Email address"))
     days = forms.TypedChoiceField(
         coerce=int,
         required=False,

@@ -16,6 +16,7 @@ from accounts.keys.services import hash_secret
 from accounts.models import Invitation, Membership, Team, User
 from accounts.roles import Right, Role
 from accounts.teams.locking import LockedMembership, lock_team
+from common.email_addresses import canonical_email
 from common.errors import Conflict, LimitExceeded, NotFound
 from common.ratelimit import Limit, RateLimitExceeded, hit
 
@@ -33,7 +34,7 @@ def invite(*, team: Team, actor: User, email: str, role: Role, days: int) -> tup
     Raises Forbidden for a role above the actor's own, Conflict if the person is a member or is already invited or the
     team has too many open invitations, LimitExceeded if too many invitations were sent in a short time.
     """
-    email = email.lower()
+    email = canonical_email(email)
     _throttle_emails(team, email)
     return _create(team=team, actor=actor, email=email, role=role, days=days)
 
@@ -151,7 +152,7 @@ def _pending_invitation(team: Team, invitation_id: int) -> Invitation:
 
 
 def _users_with_email(email: str) -> QuerySet[User]:
-    confirmed = EmailAddress.objects.filter(email__iexact=email, verified=True)
+    confirmed = EmailAddress.objects.filter(email=email, verified=True)
     return User.objects.filter(pk__in=confirmed.values("user"))
 
 

@@ -12,7 +12,7 @@ def find_team(text: str) -> Team:
     """Return a team by its number, the email address of its user (personal team), or its name if that is unique."""
     if text.isdecimal() and len(text) < 19 and (team := Team.objects.filter(pk=int(text)).first()):
         return team
-    teams = list(Team.objects.filter(personal_of__email__iexact=text)[:2]) or list(Team.objects.filter(name=text)[:2])
+    teams = list(Team.objects.filter(personal_of__email=text)[:2]) or list(Team.objects.filter(name=text)[:2])
     if len(teams) > 1:
         raise CommandError(
             f"Several teams are called {text!r}. Use the number from the Teams page of the administration."
@@ -23,7 +23,7 @@ def find_team(text: str) -> Team:
 
 
 def find_user(email: str) -> User:
-    user = User.objects.filter(email__iexact=email).first()
+    user = User.objects.filter(email=email).first()
     if user is None:
         raise CommandError(f"There is no account {email!r}.")
     return user

@@ -15,6 +15,7 @@ from accounts.models import ApiKey, Membership, Team, User
 from accounts.quota.services import MAX_CREDITS_PER_ENTRY, grant
 from accounts.roles import SCOPES_OF_ROLE, Role, Scope
 from accounts.teams.services import ensure_personal_team
+from common.email_addresses import canonical_email
 
 _MAX_EMAIL_LENGTH = User._meta.get_field("email").max_length or 0
 _MAX_NAME_LENGTH = ApiKey._meta.get_field("name").max_length or 0
@@ -40,12 +41,12 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def handle(self, *_args: Any, **options: Any) -> None:
-        email = _validated_email(options["email"].lower())
+        email = _validated_email(options["email"])
         if not 0 <= options["credits"] <= MAX_CREDITS_PER_ENTRY:
             raise CommandError(f"--credits must be from 0 to {MAX_CREDITS_PER_ENTRY}")
         if not 0 < len(options["name"]) <= _MAX_NAME_LENGTH:
             raise CommandError(f"--name must have 1 to {_MAX_NAME_LENGTH} characters")
-        user = User.objects.filter(email__iexact=email).first()
+        user = User.objects.filter(email=email).first()
         if user is None:
             user = User.objects.create_user(email, options["password"] or secrets.token_urlsafe(16))
             EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
@@ -63,6 +64,7 @@ def _validated_email(email: str) -> str:
     if len(email) > _MAX_EMAIL_LENGTH:
         raise CommandError(f"--email must have at most {_MAX_EMAIL_LENGTH} characters")
     try:
+        email = canonical_email(email)
         validate_email(email)
     except ValidationError as error:
         raise CommandError(f"--email {email!r}: {error.messages[0]}") from None

@@ -60,7 +60,7 @@ class AuditEntryAdmin(BaseAdmin):
         term = search_term.strip().replace("\0", "")
         if not term:
             return queryset, False
-        people = list(User.objects.filter(email__iexact=term).values_list("pk", flat=True)[:10])
+        people = list(User.objects.filter(email=term).values_list("pk", flat=True)[:10])
         teams = list(Team.objects.filter(name__iexact=term).values_list("pk", flat=True)[:100])
         conditions = Q(actor__in=people) | Q(impersonator__in=people) | Q(team__in=teams) | Q(row_id=term)
         return queryset.filter(conditions), False

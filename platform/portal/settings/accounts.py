@@ -1,5 +1,6 @@
 """Sign-up and sign-in, two-step verification, OpenID Connect, teams."""
 
+from common.email_addresses import canonical_domain
 from portal.settings.base import EMBEDDED, SITE_URL, env
 from portal.settings.oidc import oidc_providers
 
@@ -22,7 +23,12 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_FORMS = {"login": "accounts.auth.forms.SignInForm", "signup": "accounts.auth.forms.SignUpForm"}
+ACCOUNT_FORMS = {
+    "login": "accounts.auth.forms.SignInForm",
+    "signup": "accounts.auth.forms.SignUpForm",
+    "add_email": "accounts.auth.forms.NewEmailForm",
+    "reset_password": "accounts.auth.forms.PasswordResetForm",
+}
 ACCOUNT_ADAPTER = "accounts.auth.adapter.AccountAdapter"
 # The adapter's key is IP address and account: five wrong passwords lock out the IP address that sent them, and the
 # owner can still sign in from another one. Guessing from many IP addresses is slowed only per IP address, so the
@@ -36,7 +42,7 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 # `closed` nobody.
 SIGNUP_MODE = env.str("SIGNUP_MODE", default="open")
 # Email domains that can sign up with SIGNUP_MODE=domains, separated by commas.
-SIGNUP_DOMAINS = [domain.lower() for domain in env.list("SIGNUP_DOMAINS", default=[])]
+SIGNUP_DOMAINS = [canonical_domain(domain) for domain in env.list("SIGNUP_DOMAINS", default=[])]
 
 # --- Two-step verification
 MFA_ADAPTER = "accounts.auth.adapter.SecondFactorAdapter"

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.core import mail
 from django.test import Client
 
@@ -162,3 +163,29 @@ def test_without_a_mail_server_the_page_shows_the_mail_folder(anonymous: Client,
     assert "no mail server" not in text_of(response)
     settings.EMAIL_FILE_PATH = "/srv/mutoscope/var/mail"
     assert "stores them in var/mail/." in text_of(anonymous.get("/accounts/confirm-email/"))
+
+
+def test_two_spellings_of_an_email_address_are_one_account(anonymous: Client) -> None:
+    for email in ("mia@münchen.example", "MIA@xn--mnchen-3ya.example"):
+        anonymous.post("/accounts/signup/", {"email": email, "password1": PASSWORD})
+    user = User.objects.get()
+    assert user.email == "mia@xn--mnchen-3ya.example"
+    EmailAddress.objects.filter(user=user).update(verified=True)
+
+    browser = Client()
+    browser.post("/accounts/login/", {"login": "mia@MÜNCHEN.example", "password": PASSWORD})
+    assert browser.get("/accounts/email/").status_code == 200
+
+    mail.outbox.clear()
+    Client().post("/accounts/password/reset/", {"email": "mia@münchen.example"})
+    assert [message.to for message in mail.outbox] == [["mia@xn--mnchen-3ya.example"]]
+
+
+def test_a_letter_that_only_looks_alike_is_another_email_address(anonymous: Client) -> None:
+    make_user("mia@mike.example")
+    response = Client().post("/accounts/login/", {"login": "mia@m\u0131ke.example", "password": PASSWORD})
+    assert "_auth_user_id" not in response.client.session  # type: ignore[attr-defined]
+    anonymous.post("/accounts/signup/", {"email": "mia@m\u0131ke.example", "password1": PASSWORD})
+    assert User.objects.filter(email="mia@xn--mke-jua.example").exists()
+    response = Client().post("/accounts/signup/", {"email": "\u212aate@example.com", "password1": PASSWORD})
+    assert "Enter a valid email address" in response.content.decode()

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Invitation, Membership, Team, User
 from accounts.roles import Role
+from accounts.teams.invitations import is_for
 from tests.support.people import PASSWORD, Person, make_user, sign_in
 from tests.support.teams import link_in_mail, make_team, member_of, role_of, text_of
 
@@ -282,3 +283,12 @@ def test_the_request_log_contains_no_secret(link: str, anonymous: Client, caplog
         anonymous.get(link)
     assert caplog.records
     assert link.removeprefix("/join/") not in caplog.text
+
+
+def test_an_invitation_is_for_one_email_address_in_any_spelling(team: Team) -> None:
+    owner = member_of(team, "alice")
+    assert send(owner, "nora@münchen.example").status_code == 302
+    assert "has already been invited" in text_of(send(owner, "NORA@xn--mnchen-3ya.example"))
+    mike = make_user("mia@mike.example")
+    assert send(owner, "mia@m\u0131ke.example").status_code == 302
+    assert not is_for(Invitation.objects.get(email="mia@xn--mke-jua.example"), mike)

@@ -76,3 +76,13 @@ def test_authenticating_takes_one_query(
     principal_for_key(key, client_ip="127.0.0.1")  # records the first use
     with django_assert_num_queries(1):
         principal_for_key(key, client_ip="127.0.0.1")
+
+
+def test_an_account_whose_email_address_only_looks_alike_gets_no_key(
+    db: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mike = User.objects.create_user("mia@mike.example")
+    key = create_key(capsys, "--email", "mia@m\u0131ke.example").strip()
+    assert principal_for_key(key, client_ip="127.0.0.1").user != mike
+    with pytest.raises(CommandError, match="valid email address"):
+        create_key(capsys, "--email", "m\u0131a@mike.example")

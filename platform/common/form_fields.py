@@ -1,0 +1,15 @@
+"""Fields of Django forms."""
+
+from typing import Any
+
+from django import forms
+
+from common.text import has_visible_character, normalize_text
+
+
+class TextField(forms.CharField):
+    """Text as `jobs.api.fields.TextField` accepts it: normalized, and blank without a visible character."""
+
+    def to_python(self, value: Any) -> str:
+        text = super().to_python(normalize_text(value) if isinstance(value, str) else value)
+        return text if has_visible_character(text) else ""
