@@ -16,6 +16,7 @@ from mutoscope.async_batches import AsyncBatches
 from mutoscope.async_videos import AsyncVideos
 from mutoscope.models import Video
 from mutoscope.options import resolve_options
+from mutoscope.proxies import async_client
 from mutoscope.transport import AsyncTransport
 
 
@@ -31,11 +32,12 @@ class AsyncMutoscope:
         max_retries: int = 4,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
+        options = resolve_options(base_url, api_key)
         self._transport = AsyncTransport(
-            resolve_options(base_url, api_key),
+            options,
             timeout=timeout,
             max_retries=max_retries,
-            http=http_client or httpx.AsyncClient(),
+            http=http_client or async_client(options.base_url),
         )
         self.videos = AsyncVideos(self._transport)
         self.batches = AsyncBatches(self._transport)

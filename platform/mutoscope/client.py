@@ -15,6 +15,7 @@ from mutoscope.api_requests import ImageInput
 from mutoscope.batches import Batches
 from mutoscope.models import Video
 from mutoscope.options import resolve_options
+from mutoscope.proxies import sync_client
 from mutoscope.transport import Transport
 from mutoscope.videos import Videos
 
@@ -34,11 +35,12 @@ class Mutoscope:
         max_retries: int = 4,
         http_client: httpx.Client | None = None,
     ) -> None:
+        options = resolve_options(base_url, api_key)
         self._transport = Transport(
-            resolve_options(base_url, api_key),
+            options,
             timeout=timeout,
             max_retries=max_retries,
-            http=http_client or httpx.Client(),
+            http=http_client or sync_client(options.base_url),
         )
         self.videos = Videos(self._transport)
         self.batches = Batches(self._transport)
