@@ -85,13 +85,15 @@ def site_url(host: str, port: int) -> str:
 
 
 def startup_hint(error: Exception) -> str | None:
-    """Return what to do when a command finds no settings or no database; None for any other error."""
+    """Return what to do when a command finds no settings, an invalid one, or no database; None for any other error."""
     cause = error.__cause__
     if "environment variable" in str(error) and cause is not None:
         return (
             f"{error}.\nRun `python manage.py up` first: it starts the servers, and other commands then find them. "
             "To use your own servers, set SECRET_KEY, DATABASE_URL and REDIS_URL."
         )
+    if type(error).__name__ == "InvalidSettingError":
+        return str(error)
     # Without an SQLSTATE no server responded.
     if type(error).__name__ == "OperationalError" and getattr(cause, "sqlstate", None) is None:
         hint = "Is `python manage.py up` running?" if os.environ.get("EMBEDDED") == "1" else "Check DATABASE_URL."

@@ -40,7 +40,7 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 # Who can sign up: `open` everyone, `invite` people with an invitation, `domains` email addresses of SIGNUP_DOMAINS,
 # `closed` nobody.
-SIGNUP_MODE = env.str("SIGNUP_MODE", default="open")
+SIGNUP_MODE = env.choice("SIGNUP_MODE", ("open", "invite", "domains", "closed"), default="open")
 # Email domains that can sign up with SIGNUP_MODE=domains, separated by commas.
 SIGNUP_DOMAINS = [canonical_domain(domain) for domain in env.list("SIGNUP_DOMAINS", default=[])]
 
@@ -63,7 +63,7 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = EMBEDDED and not SITE_URL.startswith("https
 
 # --- OpenID Connect
 # URL of the identity provider, below which /.well-known/openid-configuration is found. Empty disables OpenID Connect.
-OIDC_ISSUER = env.str("OIDC_ISSUER", default="")
+OIDC_ISSUER = env.http_url("OIDC_ISSUER", default="")
 # Name of the provider on the button "Sign in with …".
 OIDC_NAME = env.str("OIDC_NAME", default="OpenID Connect")
 # Client id of this site at the provider. The redirect URL is SITE_URL/accounts/oidc/company/login/callback/.
@@ -90,8 +90,8 @@ INVITATION_MAX_AGE_DAYS = env.int("INVITATION_MAX_AGE_DAYS", default=7)
 # Maximum number of open invitations per team.
 MAX_OPEN_INVITATIONS = env.int("MAX_OPEN_INVITATIONS", default=100)
 # Maximum rate of invitation emails from one team.
-INVITATION_RATE_LIMIT = env.str("INVITATION_RATE_LIMIT", default="30/hour")
+INVITATION_RATE_LIMIT = env.rate("INVITATION_RATE_LIMIT", default="30/hour")
 # Maximum rate of invitation emails to one email address, from all teams together.
-INVITATION_RATE_LIMIT_PER_EMAIL = env.str("INVITATION_RATE_LIMIT_PER_EMAIL", default="5/hour")
+INVITATION_RATE_LIMIT_PER_EMAIL = env.rate("INVITATION_RATE_LIMIT_PER_EMAIL", default="5/hour")
 # Credits in the wallet of a new team.
 STARTING_CREDITS = env.int("STARTING_CREDITS", default=1000)

@@ -38,7 +38,7 @@ else:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The Redis server for wake-ups, rate limits and the worker registry. Its data can be lost without losing a job.
-REDIS_URL = env.str("REDIS_URL")
+REDIS_URL = env.redis_url("REDIS_URL")
 # Maximum time that a web request waits for Redis.
 REDIS_TIMEOUT_SECONDS = env.float("REDIS_TIMEOUT_SECONDS", default=0.25)
 

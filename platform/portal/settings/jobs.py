@@ -13,11 +13,13 @@ MODEL_ALIASES = env.dict("MODEL_ALIASES", default={})
 
 # --- Queue and workers
 # If a worker does not renew its lease for this long, its job is given to another worker.
-LEASE_TIMEOUT_SECONDS = env.float("LEASE_TIMEOUT_SECONDS", default=30)
+LEASE_TIMEOUT_SECONDS = env.float("LEASE_TIMEOUT_SECONDS", default=30, minimum=0.1)
 # Interval between renewals of a lease. Several intervals must fit into LEASE_TIMEOUT_SECONDS.
-HEARTBEAT_INTERVAL_SECONDS = env.float("HEARTBEAT_INTERVAL_SECONDS", default=5)
+HEARTBEAT_INTERVAL_SECONDS = env.float(
+    "HEARTBEAT_INTERVAL_SECONDS", default=5, minimum=0.01, maximum=LEASE_TIMEOUT_SECONDS / 2
+)
 # Number of crashed attempts after which a job fails.
-MAX_ATTEMPTS = env.int("MAX_ATTEMPTS", default=3)
+MAX_ATTEMPTS = env.int("MAX_ATTEMPTS", default=3, minimum=1)
 # Queueing time that raises a job by one priority level, so that low priorities are delayed but not forever.
 PRIORITY_AGING_SECONDS = env.float("PRIORITY_AGING_SECONDS", default=900)
 # If an engine reports no progress for this long, it is considered hung.
@@ -59,7 +61,7 @@ DOWNLOAD_URL_MAX_AGE_SECONDS = min(3600, env.int("DOWNLOAD_URL_MAX_AGE_SECONDS",
 # Maximum time that `/generate` waits for its video. Must be shorter than the timeout of the proxy.
 GENERATE_TIMEOUT_SECONDS = env.float("GENERATE_TIMEOUT_SECONDS", default=85)
 # Maximum rate of `/generate` requests per key and per IP address.
-GENERATE_RATE_LIMIT = env.str("GENERATE_RATE_LIMIT", default="10/minute")
+GENERATE_RATE_LIMIT = env.rate("GENERATE_RATE_LIMIT", default="10/minute")
 # Whether this process supports long polling. `portal.asgi` enables it; pre-forked processes must not.
 LONG_POLLING_ENABLED = env.bool("LONG_POLLING_ENABLED", default=False)
 
@@ -77,7 +79,7 @@ EVENT_HEARTBEAT_INTERVAL_SECONDS = env.float("EVENT_HEARTBEAT_INTERVAL_SECONDS",
 # Maximum duration of a stream. Clients reconnect automatically and are authenticated again.
 EVENT_STREAM_MAX_SECONDS = env.float("EVENT_STREAM_MAX_SECONDS", default=900)
 # Interval between checks of permissions. Streams of revoked keys and of former members end within this time.
-EVENT_REAUTH_INTERVAL_SECONDS = env.float("EVENT_REAUTH_INTERVAL_SECONDS", default=30)
+EVENT_REAUTH_INTERVAL_SECONDS = env.float("EVENT_REAUTH_INTERVAL_SECONDS", default=30, minimum=0.1, maximum=60)
 
 # --- Webhooks
 # Retention of webhook deliveries and their outbox in days. 0: no limit.

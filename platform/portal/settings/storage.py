@@ -17,10 +17,10 @@ if MEDIA_S3_BUCKET := env.str("MEDIA_S3_BUCKET", default=""):
         "OPTIONS": {
             "bucket_name": MEDIA_S3_BUCKET,
             # URL of the S3 server. Empty: Amazon S3.
-            "endpoint_url": env.str("MEDIA_S3_ENDPOINT", default="") or None,
+            "endpoint_url": env.http_url("MEDIA_S3_ENDPOINT", default="") or None,
             # URL by which clients reach the bucket, as https://s3.example.com. Downloads are then redirected to signed
             # URLs of the bucket. Empty: the site sends all files itself.
-            "public_endpoint": env.str("MEDIA_S3_PUBLIC_ENDPOINT", default="") or None,
+            "public_endpoint": env.http_url("MEDIA_S3_PUBLIC_ENDPOINT", default="") or None,
             # Region of the bucket. Amazon S3 requires it; other servers accept any value.
             "region_name": env.str("MEDIA_S3_REGION", default="us-east-1"),
             # Access key with permission to read, write, list and delete. Empty: the role of the machine.
