@@ -89,14 +89,18 @@ def set_in_collection(*, principal: Principal, collection: Collection, publicati
         raise _not_found(collection) from None
 
 
-def set_public_page_enabled(*, principal: Principal, enabled: bool) -> PublicPage:
-    """Enable or disable the team's public page. Its URL stays the same."""
+def set_public_page_enabled(*, principal: Principal, enabled: bool) -> None:
+    """Enable or disable the team's public page. Its URL stays the same. The audit log records each write."""
     require_curator(principal)
+    pages = PublicPage.objects.filter(team=principal.team)
+    if not enabled:
+        pages.filter(is_on=True).update(is_on=False)
+        return
     name = slugify(principal.team.name)[:_MAX_SLUG_LENGTH].strip("-") or "team"
-    page, _ = PublicPage.objects.get_or_create(team=principal.team, defaults={"slug": f"{name}-{secrets.token_hex(3)}"})
-    PublicPage.objects.filter(pk=page.pk).update(is_on=enabled)
-    page.is_on = enabled
-    return page
+    values = {"slug": f"{name}-{secrets.token_hex(3)}", "is_on": True}
+    _, is_new = PublicPage.objects.get_or_create(team=principal.team, defaults=values)
+    if not is_new:
+        pages.filter(is_on=False).update(is_on=True)
 
 
 def _not_found(collection: Collection) -> NotFound:

@@ -80,6 +80,15 @@ def test_messages_about_sharing_and_webhooks(team: Team) -> None:
     assert "created a webhook" not in text_of(owner.get("/team/log?what=galleries.Collection"))
 
 
+def test_the_public_page_is_logged_as_often_as_it_is_switched(team: Team) -> None:
+    owner = member_of(team, "alice")
+    for switch in ("0", "1", "1", "0"):
+        owner.post("/gallery/sharing/public-page", {"on": switch})
+    text = text_of(owner.get("/team/log"))
+    assert text.count("turned the public page on") == 1
+    assert text.count("turned the public page off") == 1
+
+
 @pytest.mark.parametrize(
     ("due", "deleted"), [("deletion_due_at", "deleted_at"), ("closing_at", "closed_at")], ids=["current", "former"]
 )
