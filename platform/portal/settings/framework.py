@@ -105,3 +105,5 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 USE_TZ = True
 TIME_ZONE = "UTC"
+# Times on pages say their zone.
+FORMAT_MODULE_PATH = "portal.formats"

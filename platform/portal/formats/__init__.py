@@ -1,0 +1,1 @@
+"""Formats of times on all pages: with the time zone."""
