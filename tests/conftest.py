@@ -50,6 +50,54 @@ PROCESS_FIXTURES = {
     "web_processes",
 }
 
+TRANSACTIONAL_FIXTURES = {"live_server", "transactional_db"}
+# Left out of `make test-fast`: these take five sixths of the time of all tests that start no process.
+SLOW_PATHS = (
+    "accounts/auth/test_decorators.py",
+    "accounts/auth/test_passkey_forms.py",
+    "accounts/auth/test_sso.py",
+    "accounts/keys/test_views_one_key.py",
+    "accounts/quota/pages/test_usage.py",
+    "accounts/teams/test_invitations.py",
+    "accounts/teams/test_members.py",
+    "accounts/teams/views/test_audit_log.py",
+    "accounts/teams/views/test_settings.py",
+    "client/test_retries.py",
+    "common/test_messages.py",
+    "common/test_pagination.py",
+    "inference/engines/i2vgenxl/test_engine.py",
+    "inference/engines/i2vgenxl/test_engine_golden.py",
+    "inference/engines/i2vgenxl/test_latent_preview.py",
+    "inference/test_images.py",
+    "isolation/",
+    "jobs/batches/test_api.py",
+    "jobs/batches/test_bodies.py",
+    "jobs/compat/test_inputs.py",
+    "jobs/galleries/api/test_collections.py",
+    "jobs/galleries/api/test_gallery.py",
+    "jobs/galleries/api/test_share_links.py",
+    "jobs/galleries/views/test_gallery.py",
+    "jobs/queue/test_finish.py",
+    "jobs/test_state_machine.py",
+    "jobs/videos/api/test_status_fast_path.py",
+    "jobs/videos/api/test_usage.py",
+    "jobs/videos/api/test_videos.py",
+    "jobs/videos/api/test_videos_create.py",
+    "jobs/videos/test_plan_limits.py",
+    "jobs/videos/test_renditions.py",
+    "jobs/videos/test_search.py",
+    "jobs/videos/test_source_images.py",
+    "jobs/videos/views/test_create.py",
+    "jobs/videos/views/test_create_form_key.py",
+    "jobs/worker/test_maintenance.py",
+    "portal/admin/",
+    "portal/docs/",
+    "portal/management/commands/test_up.py",
+    "portal/test_vocabulary.py",
+    "portal/web/test_languages.py",
+    "schema/",
+)
+
 _servers: EmbeddedServers | None = None
 
 
@@ -74,9 +122,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test one of the marks `unit`, `db`, `process` and `browser`."""
+    """Give each test one of the marks `unit`, `db`, `process` and `browser`, and some of them the mark `slow`."""
     for item in items:
         item.add_marker(kind_of(item))
+        if is_slow(item):
+            item.add_marker("slow")
 
 
 def kind_of(item: pytest.Item) -> str:
@@ -86,6 +136,14 @@ def kind_of(item: pytest.Item) -> str:
     if fixtures & PROCESS_FIXTURES or item.get_closest_marker("process"):
         return "process"
     return "db" if uses_database(item) else "unit"
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """Whether a test empties all tables at its end, or belongs to the slow ones."""
+    marker = item.get_closest_marker("django_db")
+    if (marker and marker.kwargs.get("transaction")) or TRANSACTIONAL_FIXTURES & {*getattr(item, "fixturenames", ())}:
+        return True
+    return item.path.relative_to(Path(__file__).parent).as_posix().startswith(SLOW_PATHS)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SLOW_PATHS
 from tests.support.interpreter import ROOT, run_python
 
 CODE = ("accounts", "inference", "jobs", "platform")
@@ -33,6 +34,11 @@ TOPICS = {
     "portal/test_vocabulary.py": "the names in the code and its prose",
     "test_layout.py": "the layout of the project",
 }
+
+
+def test_the_slow_tests_exist() -> None:
+    for path in SLOW_PATHS:
+        assert (ROOT / "tests" / path).exists(), path
 
 
 def paths(*folders: str) -> set[Path]:

@@ -32,6 +32,10 @@ _GROUP_COLUMNS = {"day": "day", "member": "user", "key": "api_key", "model": "mo
 class DayField(TextField):
     """A day in the form `2026-03-31`."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=40, **kwargs)
+        self.validators = []  # the framework's check the length of the parsed value
+
     def to_internal_value(self, data: Any) -> Any:
         text = super().to_internal_value(data)
         try:
