@@ -17,6 +17,7 @@ from accounts import tenancy
 from common.redis_client import redis_breaker, redis_client
 from portal.admin.announcements import announcement_cache
 from portal.embedded.servers import EmbeddedServers
+from tests.support.slow_paths import SLOW_PATHS
 
 # How long an example takes depends on the load of the machine.
 hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -51,53 +52,6 @@ PROCESS_FIXTURES = {
 }
 
 TRANSACTIONAL_FIXTURES = {"live_server", "transactional_db"}
-# Left out of `make test-fast`: these take five sixths of the time of all tests that start no process.
-SLOW_PATHS = (
-    "accounts/auth/test_decorators.py",
-    "accounts/auth/test_passkey_forms.py",
-    "accounts/auth/test_sso.py",
-    "accounts/keys/test_views_one_key.py",
-    "accounts/quota/pages/test_usage.py",
-    "accounts/teams/test_invitations.py",
-    "accounts/teams/test_members.py",
-    "accounts/teams/views/test_audit_log.py",
-    "accounts/teams/views/test_settings.py",
-    "client/test_retries.py",
-    "common/test_messages.py",
-    "common/test_pagination.py",
-    "inference/engines/i2vgenxl/test_engine.py",
-    "inference/engines/i2vgenxl/test_engine_golden.py",
-    "inference/engines/i2vgenxl/test_latent_preview.py",
-    "inference/test_images.py",
-    "isolation/",
-    "jobs/batches/test_api.py",
-    "jobs/batches/test_bodies.py",
-    "jobs/compat/test_inputs.py",
-    "jobs/galleries/api/test_collections.py",
-    "jobs/galleries/api/test_gallery.py",
-    "jobs/galleries/api/test_share_links.py",
-    "jobs/galleries/views/test_gallery.py",
-    "jobs/queue/test_finish.py",
-    "jobs/test_state_machine.py",
-    "jobs/videos/api/test_status_fast_path.py",
-    "jobs/videos/api/test_usage.py",
-    "jobs/videos/api/test_videos.py",
-    "jobs/videos/api/test_videos_create.py",
-    "jobs/videos/test_plan_limits.py",
-    "jobs/videos/test_renditions.py",
-    "jobs/videos/test_search.py",
-    "jobs/videos/test_source_images.py",
-    "jobs/videos/views/test_create.py",
-    "jobs/videos/views/test_create_form_key.py",
-    "jobs/worker/test_maintenance.py",
-    "portal/admin/",
-    "portal/docs/",
-    "portal/management/commands/test_up.py",
-    "portal/test_vocabulary.py",
-    "portal/web/test_languages.py",
-    "schema/",
-)
-
 _servers: EmbeddedServers | None = None
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SLOW_PATHS
 from tests.support.interpreter import ROOT, run_python
+from tests.support.slow_paths import SLOW_PATHS
 
 CODE = ("accounts", "inference", "jobs", "platform")
 # Folders of tests that test no module in particular.
