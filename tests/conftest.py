@@ -17,7 +17,6 @@ from accounts import tenancy
 from common.redis_client import redis_breaker, redis_client
 from portal.admin.announcements import announcement_cache
 from portal.embedded.servers import EmbeddedServers
-from tests.support.slow_paths import SLOW_PATHS
 
 # How long an example takes depends on the load of the machine.
 hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -94,6 +93,8 @@ def kind_of(item: pytest.Item) -> str:
 
 def is_slow(item: pytest.Item) -> bool:
     """Whether a test empties all tables at its end, or belongs to the slow ones."""
+    from tests.support.slow_paths import SLOW_PATHS  # after the registration of its assertions
+
     marker = item.get_closest_marker("django_db")
     if (marker and marker.kwargs.get("transaction")) or TRANSACTIONAL_FIXTURES & {*getattr(item, "fixturenames", ())}:
         return True
