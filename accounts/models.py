@@ -59,7 +59,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         triggers = [AuditTrigger(ignored="last_login", hidden="password")]
 
     def __str__(self) -> str:
-        return self.email
+        return str(self.email)
 
 
 class Team(models.Model):

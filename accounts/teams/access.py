@@ -59,7 +59,7 @@ def downgrade_access(*, team: Team, user: User, role: Role) -> None:
 def preview_removal(*, team: Team, user: User) -> list[str]:
     """Return one sentence for each kind of thing that ends when the user leaves the team."""
     keys = _keys_of(team, user).count()
-    sentences = [
+    sentences: list[str | None] = [
         ngettext("%(count)s API key is revoked.", "%(count)s API keys are revoked.", keys) % {"count": keys}
         if keys
         else ""

@@ -76,7 +76,7 @@ class InviteForm(_RoleForm):
     days = forms.TypedChoiceField(
         coerce=int,
         required=False,
-        empty_value=settings.INVITATION_MAX_AGE_DAYS,
+        empty_value=settings.INVITATION_MAX_AGE_DAYS,  # type: ignore[arg-type]  # the stubs allow only texts
         label=_("Can be accepted for"),
     )
 

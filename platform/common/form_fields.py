@@ -11,5 +11,5 @@ class TextField(forms.CharField):
     """Text as `jobs.api.fields.TextField` accepts it: normalized, and blank without a visible character."""
 
     def to_python(self, value: Any) -> str:
-        text = super().to_python(normalize_text(value) if isinstance(value, str) else value)
+        text = super().to_python(normalize_text(value) if isinstance(value, str) else value) or ""
         return text if has_visible_character(text) else ""

@@ -24,7 +24,7 @@ _NOT_UTF8 = "The text of this form is not UTF-8. Send it in UTF-8."
 
 def read_forms_strictly() -> None:
     """Let Django's parser read the parts of forms by `parse_part`. It has no public place for that."""
-    multipartparser.parse_boundary_stream = parse_part
+    multipartparser.parse_boundary_stream = parse_part  # type: ignore[attr-defined]  # not in the stubs
 
 
 class StrictFormMiddleware(SyncAndAsyncMiddleware):

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, ViewportSize, expect
 
 from inference.encoding import write_mp4
-from jobs.galleries.models import Publication, ShareLink
+from jobs.galleries.models import Publication, PublicPage, ShareLink
 from jobs.galleries.services.curation import set_public_page_enabled
 from jobs.galleries.services.publishing import edit_publication
 from jobs.galleries.services.sharing import create_link
@@ -233,7 +233,8 @@ def test_axe_finds_no_serious_fault(
     link = create_link(principal=principal(alice), target=row.job)
     album = create_link(principal=principal(alice), target=collection)
     locked = create_link(principal=principal(alice), target=row.job, password="open sesame")
-    public = set_public_page_enabled(principal=principal(alice), enabled=True)
+    set_public_page_enabled(principal=principal(alice), enabled=True)
+    public = PublicPage.objects.get()
     edit_publication(principal=principal(alice), publication=row, tags=["<b>", "مرحبا"])
     dialogs = {
         f"/gallery/{row.public_id}": ["edit", "unpublish", "collect", "share"],

@@ -9,7 +9,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import environ
@@ -22,9 +22,14 @@ _FALSE = frozenset({"0", "false", "no", "off", "n"})
 _HOST = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 _NO_DEFAULT: Any = object()
 _Value = TypeVar("_Value")
-# Inside the class, these names are its methods.
-_Str, _Bool, _Int, _Float = str, bool, int, float
-_Names, _Pairs, _Config = list[str], dict[str, str], dict[str, Any]
+# Inside the class, the names of these types are its methods.
+_Str: TypeAlias = str
+_Bool: TypeAlias = bool
+_Int: TypeAlias = int
+_Float: TypeAlias = float
+_Names: TypeAlias = list[str]
+_Pairs: TypeAlias = dict[str, str]
+_Config: TypeAlias = dict[str, Any]
 
 
 class InvalidSettingError(ImproperlyConfigured):
@@ -66,11 +71,20 @@ class Environment:
         return self._read(name, default, _parse_bool, "true or false")
 
     def int(self, name: _Str, default: _Int, minimum: _Int = 0) -> _Int:
-        return self._read(name, default, _within(_Int, minimum, math.inf), f"a whole number of at least {minimum}")
+        expected = f"a whole number of at least {minimum}"
+        value: _Int = self._read(name, default, _within(_Int, minimum, math.inf), expected)
+        return value
 
-    def float(self, name: _Str, default: _Float, minimum: _Float = 0, maximum: _Float = math.inf) -> _Float:
+    def float(
+        self,
+        name: _Str,
+        default: _Float,
+        minimum: _Float = 0,
+        maximum: _Float = math.inf,
+    ) -> _Float:
         expected = f"a number of at least {minimum:g}" + (f" and at most {maximum:g}" if maximum < math.inf else "")
-        return self._read(name, default, _within(_Float, minimum, maximum), f"{expected}, such as {default:g}")
+        value: _Float = self._read(name, default, _within(_Float, minimum, maximum), f"{expected}, such as {default:g}")
+        return value
 
     def list(self, name: _Str, default: Sequence[_Str]) -> _Names:
         return self._read(name, [*default], _parse_list, "values separated by commas", empty=True)
@@ -111,7 +125,13 @@ class Environment:
         return dict(environ.Env.email_url_config(text))
 
     def _read(
-        self, name: _Str, default: Any, parse: Callable[[_Str], _Value], expected: _Str, *, empty: _Bool = False
+        self,
+        name: _Str,
+        default: Any,
+        parse: Callable[[_Str], _Value],
+        expected: _Str,
+        *,
+        empty: _Bool = False,
     ) -> _Value:
         try:
             text = self._variables[name]
@@ -198,7 +218,7 @@ def _parse_origin(text: str) -> str:
 
 
 def _parse_redis_url(text: str) -> str:
-    parse_redis_url(text.strip())
+    parse_redis_url(text.strip())  # type: ignore[no-untyped-call]
     return text.strip()
 
 

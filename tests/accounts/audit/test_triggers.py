@@ -146,7 +146,7 @@ def installed_triggers() -> list[tuple[str, str, str]]:
 
 def audit_triggers() -> dict[str, AuditTrigger]:
     """Return the trigger of each audited model."""
-    registered: list[tuple[Any, AuditTrigger]] = pgtrigger.registered()
+    registered: Any = pgtrigger.registered()
     return {
         model._meta.concrete_model._meta.label: trigger
         for model, trigger in registered

@@ -184,7 +184,7 @@ def test_two_spellings_of_an_email_address_are_one_account(anonymous: Client) ->
 def test_a_letter_that_only_looks_alike_is_another_email_address(anonymous: Client) -> None:
     make_user("mia@mike.example")
     response = Client().post("/accounts/login/", {"login": "mia@m\u0131ke.example", "password": PASSWORD})
-    assert "_auth_user_id" not in response.client.session  # type: ignore[attr-defined]
+    assert "_auth_user_id" not in response.client.session
     anonymous.post("/accounts/signup/", {"email": "mia@m\u0131ke.example", "password1": PASSWORD})
     assert User.objects.filter(email="mia@xn--mke-jua.example").exists()
     response = Client().post("/accounts/signup/", {"email": "\u212aate@example.com", "password1": PASSWORD})

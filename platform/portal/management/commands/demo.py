@@ -43,7 +43,7 @@ class DemoPortal(EmbeddedPortal):
     def on_ready(self, console: Console) -> subprocess.Popen[bytes]:
         console.message(f"Mutoscope is ready: {settings.SITE_URL}")
         model = os.environ.get("MODEL") or settings.DEFAULT_MODEL
-        arguments = [
+        arguments: list[str | Path] = [
             site_url(self.host, self.port),
             ROOT / "samples" / "cat.jpg",
             model,
