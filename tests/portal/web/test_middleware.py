@@ -31,7 +31,7 @@ def test_our_middleware_needs_no_thread_for_an_api_request(settings: Any) -> Non
     ours = [each for each in middleware_classes if isinstance(each, type) and issubclass(each, SyncAndAsyncMiddleware)]
     # A connection can be closed by its own thread only.
     ours.remove(ReleaseConnectionsMiddleware)
-    assert len(ours) == 4
+    assert len(ours) == 5
 
     async def view(request: HttpRequest) -> HttpResponse:
         return HttpResponse("view")
