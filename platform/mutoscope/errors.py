@@ -2,7 +2,7 @@
 
 MutoscopeError
 ├── ApiError             the server returned an error; has status, code, message, param and request_id
-│   ├── InvalidRequest       400, 411, 413, 415, 422 and other 4xx: change the request
+│   ├── InvalidRequest       400, 413, 415, 422 and other 4xx: change the request
 │   ├── AuthenticationError  401: the API key is missing or invalid
 │   ├── PermissionDenied     403: the API key lacks a scope
 │   ├── NotFound             404

@@ -6,11 +6,12 @@ import os
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 os.environ.setdefault("LONG_POLLING_ENABLED", "1")
 
+import django
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from servestatic import ServeStaticASGI
 
-from portal.web.request_guards import AsgiRequestGuard
+from portal.web.request_guards import AsgiRequestGuard, SizedBodyHandler
 
+django.setup(set_prefix=False)
 # Around Django, not in its middleware: one sync-only class there would cost each waiting request a thread.
-application = ServeStaticASGI(AsgiRequestGuard(get_asgi_application()), **settings.STATIC_SERVER)
+application = ServeStaticASGI(AsgiRequestGuard(SizedBodyHandler()), **settings.STATIC_SERVER)

@@ -13,7 +13,6 @@ _ERROR_DESCRIPTIONS = {
     408: "The body did not arrive in time.",
     409: "The current state does not allow this.",
     410: "The file was deleted.",
-    411: "The body has no Content-Length.",
     413: "The body or the image is too large.",
     415: "The Content-Type or the format of the image is not supported.",
     416: "The file has no such range. `Content-Range` contains its size.",
@@ -30,7 +29,7 @@ _SUCCESS_DESCRIPTIONS = {
     "304": "Not modified since the state in If-None-Match.",
 }
 _COMMON_STATUSES = (401, 403, 404, 405, 406, 429, 500, 503)
-_BODY_STATUSES = (400, 408, 411, 413, 415, 422)
+_BODY_STATUSES = (400, 408, 413, 415, 422)
 _QUERY_STATUSES = (400, 422)
 _WRITE_STATUSES = (409, 410)
 _CONTENT_OPERATION = "videos_content"

@@ -1,12 +1,15 @@
 """Refuses requests that Django would fail on, or store, before any middleware runs, and ends those of slow clients."""
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from http import HTTPStatus
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 
 import structlog
 from django.conf import settings
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import parse_header_parameters
 
@@ -29,10 +32,6 @@ _IMAGE_PREFIXES = ("/replicate/v1/", "/fal/")
 _MIN_TIMEOUT_SHARE = 0.25
 
 
-class LengthRequired(MutoscopeError):
-    status, type, default_code = 411, "invalid_request_error", "length_required"
-
-
 class BodyTimeout(MutoscopeError):
     status, type, default_code = 408, "invalid_request_error", "body_too_slow"
 
@@ -53,10 +52,9 @@ def request_error(headers: Mapping[str, str], path: str) -> MutoscopeError | Non
 
 
 def _length_error(headers: Mapping[str, str], path: str) -> MutoscopeError | None:
-    """Return the error of a body of unknown or excessive length."""
-    # Without a length WSGI treats the body as empty, and ASGI stores everything: both refuse it instead.
+    """Return the error of a body of ambiguous or excessive length. A chunked body is counted while it is received."""
     if "transfer-encoding" in headers:
-        return LengthRequired("Send the body with a Content-Length, not chunked.")
+        return _transfer_encoding_error(headers)
     length = headers.get("content-length") or "0"
     # int() would also accept "+1" and "1_000".
     if not (length.isascii() and length.isdigit()):
@@ -65,13 +63,26 @@ def _length_error(headers: Mapping[str, str], path: str) -> MutoscopeError | Non
         )
     max_bytes = _max_body_bytes(path)
     # A length of thousands of digits is too long for int() itself.
-    if len(length) > 18 or int(length) > max_bytes:
-        return TooLarge(
-            "The body is larger than %(limit)s MB. Send a smaller one.",
-            {"limit": max_bytes // 1_000_000},
-            code="body_too_large",
+    return _body_too_large(max_bytes) if len(length) > 18 or int(length) > max_bytes else None
+
+
+def _transfer_encoding_error(headers: Mapping[str, str]) -> MutoscopeError | None:
+    if headers["transfer-encoding"].strip().lower() != "chunked":
+        return UnsupportedMediaType("The body is compressed. Send it uncompressed.", code="unsupported_encoding")
+    if "content-length" in headers:  # a proxy might read another length
+        return Malformed(
+            "The body has a Content-Length and is chunked. Send it in one of these ways.", code="malformed_headers"
         )
     return None
+
+
+def _body_too_large(max_bytes: int) -> TooLarge:
+    params = {"limit": max_bytes // 1_000_000}
+    return TooLarge("The body is larger than %(limit)s MB. Send a smaller one.", params, code="body_too_large")
+
+
+def _body_too_slow() -> BodyTimeout:
+    return BodyTimeout("The body took too long to arrive. Try again over a faster connection.")
 
 
 def _encoding_error(headers: Mapping[str, str]) -> MutoscopeError | None:
@@ -106,6 +117,19 @@ def _refuse(error: MutoscopeError, *, method: str, path: str, client_request_id:
     return response
 
 
+class SizedBodyHandler(ASGIHandler):
+    """Django's ASGI application; it sets the length of chunked bodies, without which Django takes them for empty."""
+
+    def create_request(
+        self, scope: Message, body_file: IO[bytes]
+    ) -> tuple[ASGIRequest, None] | tuple[None, HttpResponse]:
+        if any(name == b"transfer-encoding" for name, _value in scope["headers"]):
+            length = str(body_file.seek(0, io.SEEK_END)).encode()
+            body_file.seek(0)
+            scope = {**scope, "headers": [*scope["headers"], (b"content-length", length)]}
+        return super().create_request(scope, body_file)
+
+
 class AsgiRequestGuard:
     """Wraps Django's ASGI application, which stores a whole body on disk before any middleware sees the request."""
 
@@ -122,41 +146,51 @@ class AsgiRequestGuard:
         if error is None:
             share = _max_body_bytes(path) / settings.DATA_UPLOAD_MAX_MEMORY_SIZE
             timeout_seconds = settings.REQUEST_BODY_TIMEOUT_SECONDS * max(share, _MIN_TIMEOUT_SHARE)
-            body = _TimedBody(receive, seconds=timeout_seconds)
+            body = _BoundedBody(receive, seconds=timeout_seconds, max_bytes=_max_body_bytes(path))
             response_guard = _TimedResponse(send, path=path, seconds=settings.RESPONSE_WRITE_TIMEOUT_SECONDS)
             await self.application(scope, body.receive, response_guard.send)
-            if not body.timed_out:
+            if body.error is None:
                 return
-            error = BodyTimeout("The body took too long to arrive. Try again over a faster connection.")
+            error = body.error
         response = _refuse(
             error, method=scope["method"], path=scope["path"], client_request_id=headers.get("x-request-id", "")
         )
-        if error.status == 408:  # the rest of that body must not be read as a request
+        if error.status == 408 or "transfer-encoding" in headers:  # the rest of that body must not be read as a request
             response["Connection"] = "close"
         lines = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in response.items()]
         await send({"type": "http.response.start", "status": error.status, "headers": lines})
         await send({"type": "http.response.body", "body": response.content})
 
 
-class _TimedBody:
-    """A `receive` that disconnects if the body does not arrive in time. Django then returns without a response."""
+class _BoundedBody:
+    """A `receive` that disconnects if the body is too large or too slow. Django then returns without a response."""
 
-    def __init__(self, receive: Receive, *, seconds: float) -> None:
-        self.timed_out = False
+    def __init__(self, receive: Receive, *, seconds: float, max_bytes: int) -> None:
+        self.error: MutoscopeError | None = None
         self._receive = receive
         self._complete = False
         self._deadline = asyncio.get_running_loop().time() + seconds
+        self._received_bytes, self._max_bytes = 0, max_bytes
 
     async def receive(self) -> Message:
         if self._complete:
             return await self._receive()  # waits for the client to disconnect, until the response is sent
         try:
             async with asyncio.timeout_at(self._deadline):
-                message = await self._receive()
+                message = await self._receive_part()
+                # Many clients read no response before they have sent the body: receive a little more than the limit.
+                while self.error and not self._complete and self._received_bytes <= 5 * self._max_bytes // 4:
+                    message = await self._receive_part()
         except TimeoutError:
-            self.timed_out = True
-            return {"type": "http.disconnect"}
+            self.error = self.error or _body_too_slow()
+        return {"type": "http.disconnect"} if self.error else message
+
+    async def _receive_part(self) -> Message:
+        message = await self._receive()
         self._complete = not message.get("more_body", False)
+        self._received_bytes += len(message.get("body", b""))
+        if self._received_bytes > self._max_bytes:
+            self.error = _body_too_large(self._max_bytes)
         return message
 
 
@@ -185,6 +219,14 @@ class WsgiRequestGuard:
         self.application = application
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if "HTTP_TRANSFER_ENCODING" not in environ:
+            return self._respond(environ, start_response)
+        with SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE) as body:
+            return self._respond(environ, start_response, body)
+
+    def _respond(
+        self, environ: Environ, start_response: Callable[..., Any], chunked_body: IO[bytes] | None = None
+    ) -> Iterable[bytes]:
         names = {
             "transfer-encoding": "HTTP_TRANSFER_ENCODING",
             "content-length": "CONTENT_LENGTH",
@@ -194,6 +236,8 @@ class WsgiRequestGuard:
         headers = {name: environ[key] for name, key in names.items() if key in environ}
         path = environ.get("PATH_INFO", "")
         error = request_error(headers, path)
+        if error is None and chunked_body is not None:
+            error = _store_chunked_body(environ, path, chunked_body)
         if error is None:
             chunks = self.application(environ, start_response)
         else:
@@ -202,11 +246,29 @@ class WsgiRequestGuard:
             start_response(f"{error.status} {HTTPStatus(error.status).phrase}", list(response.items()))
             chunks = [response.content]
         try:
-            _drain_body(environ, path)
+            if chunked_body is None:  # a chunked body may be endless
+                _drain_body(environ, path)
         except BaseException:  # the client disconnected, and the server cannot close a response that it did not get
             getattr(chunks, "close", lambda: None)()
             raise
         return chunks
+
+
+def _store_chunked_body(environ: Environ, path: str, body: IO[bytes]) -> MutoscopeError | None:
+    """Receive a chunked body and set its length, which Django needs. Return the error of a body that is refused."""
+    max_bytes = _max_body_bytes(path)
+    try:
+        while chunk := environ["wsgi.input"].read(1 << 16):
+            body.write(chunk)
+            if body.tell() > max_bytes:
+                return _body_too_large(max_bytes)
+    except Exception:  # of the server, each with a class of its own
+        log.info("chunked_body_damaged", path=path, exc_info=True)
+        return Malformed("The chunked body is damaged or incomplete. Send it again.")
+    environ["CONTENT_LENGTH"] = str(body.tell())
+    body.seek(0)
+    environ["wsgi.input"] = body
+    return None
 
 
 def _drain_body(environ: Environ, path: str) -> None:

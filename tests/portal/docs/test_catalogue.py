@@ -5,7 +5,7 @@ from django.test import Client
 
 from common.errors import MutoscopeError
 from portal.docs.catalogue import entries
-from portal.web.request_guards import LengthRequired
+from portal.web.request_guards import BodyTimeout
 from tests.portal.docs import codes
 
 
@@ -41,10 +41,10 @@ def test_an_error_links_to_the_entry_of_its_code(client: Client, db: None) -> No
 
 
 def test_a_new_code_is_found() -> None:
-    assert "length_required" in codes.raised()
+    assert "body_too_slow" in codes.raised()
 
-    class TooEarly(LengthRequired):
+    class TooEarly(BodyTimeout):
         default_code = "too_early"
 
     assert "too_early" in codes.raised()
-    TooEarly.default_code = "length_required"  # the class stays in the list of its parent
+    TooEarly.default_code = "body_too_slow"  # the class stays in the list of its parent

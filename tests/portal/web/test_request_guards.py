@@ -19,7 +19,7 @@ import pytest
 from django.conf import settings as site
 from django.test import Client
 
-from portal.web.request_guards import AsgiRequestGuard
+from portal.web.request_guards import AsgiRequestGuard, WsgiRequestGuard
 from tests.support.portal_process import WAIT_TIMEOUT_SECONDS, Portal, wait_for
 
 BAD_CHARSETS = ["hex", "undefined", "unicode_escape", "latin-1", '"utf-16"']
@@ -60,6 +60,13 @@ def send_request(portal: Portal, method: str, path: str, *, chunked: bool = Fals
         return Response(response.status, response.headers, response.read())
 
 
+class DamagedBody(io.RawIOBase):
+    """A body whose chunks do not have the length that they announce."""
+
+    def read(self, _size: int = -1) -> bytes:
+        raise ValueError("invalid chunk size")
+
+
 def error_of(response: Response) -> dict[str, Any]:
     error: dict[str, Any] = json.loads(response.body)["error"]
     assert set(error) == {"type", "code", "message", "param", "request_id", "doc_url", "details"}
@@ -86,13 +93,18 @@ def test_live_refuses_a_content_length_over_the_limit(portal: Portal) -> None:
     assert (page.status, page.headers["Content-Type"]) == (413, "text/plain; charset=utf-8")
 
 
-def test_live_requires_a_content_length(portal: Portal) -> None:
+def test_live_accepts_a_chunked_body(portal: Portal) -> None:
     response = send_request(portal, "POST", "/v1/videos", chunked=True, X_Request_Id="kept-as-given")
-    assert response.status == 411
-    assert error_of(response)["code"] == "length_required"
+    assert response.status == 401
     assert response.headers["X-Request-Id"] == "kept-as-given"
+    # It is not taken for an empty body.
+    page = send_request(portal, "POST", "/language", chunked=True, Content_Type="application/x-www-form-urlencoded")
+    assert page.status == 403  # without a CSRF token
 
-    assert json.loads(send_request(portal, "POST", "/generate", chunked=True).body)["status"] == "failed"
+
+def test_live_refuses_a_body_with_two_lengths(portal: Portal) -> None:
+    response = send_request(portal, "POST", "/v1/videos", chunked=True, Content_Length="2")
+    assert response.status == 400
 
 
 @pytest.mark.parametrize("charset", BAD_CHARSETS)
@@ -147,6 +159,55 @@ def test_a_body_that_does_not_arrive_in_time_is_refused(settings: Any) -> None:
     assert json.loads(sent[1]["body"])["error"]["code"] == "body_too_slow"
 
 
+def receive_chunked(application: Any, size: int) -> list[MutableMapping[str, Any]]:
+    """Send a chunked body of `size` bytes through the guard, and return what it responds."""
+    sent: list[MutableMapping[str, Any]] = []
+    chunk = b"x" * 1_000_000
+    pieces = [chunk] * (size // len(chunk)) + [b"x" * (size % len(chunk))]
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": pieces.pop(), "more_body": bool(pieces)}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/videos", "headers": [(b"transfer-encoding", b"chunked")]}
+    asyncio.run(AsgiRequestGuard(application)(scope, receive, send))
+    return sent
+
+
+def test_chunked_bodies_are_received_up_to_the_limit() -> None:
+    received: list[int] = []
+
+    async def application(_scope: Any, receive: Any, _send: Any) -> None:
+        while (message := await receive())["type"] != "http.disconnect":
+            received.append(len(message["body"]))
+            if not message["more_body"]:
+                return
+
+    assert receive_chunked(application, 48_000_000) == []
+    assert sum(received) == 48_000_000
+    received.clear()
+    start, body = receive_chunked(application, 48_000_001)
+    assert start["status"] == 413
+    assert (b"connection", b"close") in start["headers"]
+    assert json.loads(body["body"])["error"]["code"] == "body_too_large"
+    assert sum(received) <= 48_000_000
+
+
+def test_web_sets_the_length_of_a_chunked_body() -> None:
+    seen: list[tuple[str, bytes]] = []
+
+    def application(environ: dict[str, Any], _start_response: Any) -> list[bytes]:
+        seen.append((environ["CONTENT_LENGTH"], environ["wsgi.input"].read()))
+        return []
+
+    environ: dict[str, Any] = {"REQUEST_METHOD": "POST", "PATH_INFO": "/v1/videos"}
+    environ |= {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": io.BytesIO(b"{}")}
+    WsgiRequestGuard(application)(environ, lambda *_: None)
+    assert seen == [("2", b"{}")]
+
+
 def test_waiting_for_a_response_has_no_such_limit(settings: Any) -> None:
     settings.REQUEST_BODY_TIMEOUT_SECONDS = 0.01
     received: list[str] = []
@@ -173,7 +234,10 @@ def test_waiting_for_a_response_has_no_such_limit(settings: Any) -> None:
 @pytest.mark.parametrize(
     ("extra", "status", "code"),
     [
-        ({"HTTP_TRANSFER_ENCODING": "chunked"}, 411, "length_required"),
+        ({"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "2"}, 400, "malformed_headers"),
+        ({"HTTP_TRANSFER_ENCODING": "gzip, chunked"}, 415, "unsupported_encoding"),
+        ({"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": io.BytesIO(b"x" * 48_000_001)}, 413, "body_too_large"),
+        ({"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": DamagedBody()}, 400, "malformed_body"),
         ({"CONTENT_LENGTH": "48000001"}, 413, "body_too_large"),
         ({"CONTENT_LENGTH": "9" * 5000}, 413, "body_too_large"),
         ({"CONTENT_LENGTH": "+1"}, 400, "malformed_headers"),
@@ -181,7 +245,7 @@ def test_waiting_for_a_response_has_no_such_limit(settings: Any) -> None:
         ({"CONTENT_TYPE": "text/plain; x*=undefined''%e9"}, 400, "malformed_headers"),
     ],
 )
-def test_web_refuses_the_same_requests(extra: dict[str, str], status: int, code: str) -> None:
+def test_web_refuses_the_same_requests(extra: dict[str, Any], status: int, code: str) -> None:
     from portal.wsgi import application
 
     environ: dict[str, Any] = {"REQUEST_METHOD": "POST", "PATH_INFO": "/v1/videos", "wsgi.input": io.BytesIO()}
