@@ -164,10 +164,11 @@ def rendered_error(stored: dict[str, Any]) -> ErrorBodyShape:
 
 
 def problem_details(error: MutoscopeError, status: int) -> dict[str, Any]:
-    """Return the body of an error for third-party SDKs, which read `detail` (RFC 9457)."""
+    """Return the body of an error for third-party SDKs, which read `detail` (RFC 9457) or `message`."""
     return {
         "title": error.type.replace("_", " ").capitalize(),
         "detail": error.message,
+        "message": error.message,
         "status": status,
         "error_type": error.code,
         "errors": [_detail_as_json(detail) for detail in error.details],
@@ -206,8 +207,11 @@ def legacy_status(error: MutoscopeError) -> int:
 
 
 def error_headers(error: MutoscopeError) -> dict[str, str]:
-    """Return the headers Retry-After and WWW-Authenticate of an error, if they apply."""
+    """Return the headers Retry-After, WWW-Authenticate and X-Should-Retry of an error, if they apply."""
     headers = {} if error.retry_after_seconds is None else {"Retry-After": str(error.retry_after_seconds)}
+    if error.status == 409 or error.code == "quota_exceeded":
+        # OpenAI's SDKs would repeat these at once.
+        headers["X-Should-Retry"] = "false"
     return headers | ({"WWW-Authenticate": "Bearer"} if error.status == 401 else {})
 
 
@@ -229,4 +233,7 @@ def json_error(request: HttpRequest, error: MutoscopeError) -> JsonResponse:
         body = problem_details(error, error.status)
     else:
         body = error_envelope(error, getattr(request, "request_id", ""))
-    return JsonResponse(body, status=error.status, headers=error_headers(error))
+    headers = error_headers(error)
+    if request.path.startswith("/fal/"):
+        headers["X-Fal-Request-Id"] = getattr(request, "request_id", "")
+    return JsonResponse(body, status=error.status, headers=headers)

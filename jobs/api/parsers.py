@@ -39,6 +39,16 @@ class StrictJSONParser(BaseParser):
 
 def parse_json_object(raw: bytes, *, subject: Subject = "body") -> dict[str, Any]:
     """Return the JSON object in a body, or in a line of JSON Lines. Raise Malformed."""
+    value = parse_json(raw, subject=subject)
+    if isinstance(value, dict):
+        return value
+    if subject == "line":
+        raise Malformed("The line must be a JSON object.")
+    raise Malformed("The body must be a JSON object.")
+
+
+def parse_json(raw: bytes, *, subject: Subject = "body") -> Any:
+    """Return the JSON value in a body, or in a line of JSON Lines. Raise Malformed."""
     # Counted without parsing, and with those in texts: values are separated by commas or begin a list or an object.
     if sum(raw.count(sign) for sign in (b",", b"[", b"{")) > _MAX_VALUES:
         raise Malformed("The JSON contains more than %(limit)s values. Send fewer.", {"limit": _MAX_VALUES})
@@ -63,11 +73,7 @@ def parse_json_object(raw: bytes, *, subject: Subject = "body") -> dict[str, Any
         raise Malformed("The body is not valid JSON: %(reason)s", reason) from None
     if _exceeds_depth(value):
         raise _too_deep()
-    if isinstance(value, dict):
-        return value
-    if subject == "line":
-        raise Malformed("The line must be a JSON object.")
-    raise Malformed("The body must be a JSON object.")
+    return value
 
 
 def _too_deep() -> Malformed:

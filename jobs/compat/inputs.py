@@ -1,5 +1,6 @@
 """Translation of the inputs of image-to-video models on other platforms to the names of our fields."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -8,6 +9,7 @@ from typing import Any
 from rest_framework.exceptions import ValidationError
 
 from common.errors import MutoscopeError, invalid_field
+from inference.sizes import AUTO_ASPECT_RATIO
 from jobs.api.errors import as_mutoscope_error
 from jobs.compat.uploads import UploadStore
 
@@ -20,6 +22,7 @@ _INPUT_ALIASES = {
 } | dict.fromkeys(IMAGE_INPUT_NAMES, "picture")
 # Fields that are not part of the input, and our names for the image: refused as unknown inputs.
 _NOT_INPUTS = {"model", "webhook_url", "input_reference", "picture"}
+_SECONDS_WITH_UNIT = re.compile(r"[0-9.]{1,7}s", re.ASCII)
 
 
 @dataclass
@@ -71,7 +74,20 @@ def translate_inputs(inputs: Any, *, uploads: UploadStore) -> Translation:
             raise _conflict(name, translation.names[field_name])
         translation.body[field_name], translation.names[field_name] = value, name
     _translate_image(translation, uploads)
+    _translate_length_and_size(translation.body)
     return translation
+
+
+def _translate_length_and_size(body: dict[str, Any]) -> None:
+    seconds = body.get("seconds")
+    if isinstance(seconds, str) and _SECONDS_WITH_UNIT.fullmatch(seconds):
+        body["seconds"] = seconds.removesuffix("s")
+    if "size" in body:
+        # Clients for several services send the shape twice, in the words of each service.
+        body.pop("aspect_ratio", None)
+        body.pop("resolution", None)
+    elif body.get("aspect_ratio") == "adaptive":
+        body["aspect_ratio"] = AUTO_ASPECT_RATIO
 
 
 def _translate_image(translation: Translation, uploads: UploadStore) -> None:

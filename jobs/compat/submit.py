@@ -12,7 +12,7 @@ from jobs.api.validation import validate
 from jobs.compat.inputs import translate_inputs
 from jobs.compat.uploads import UploadStore
 from jobs.models import Job
-from jobs.videos.idempotency import build_idempotency_key
+from jobs.videos.idempotency import build_idempotency_key, build_running_key, release_finished_key
 from jobs.videos.serializers import VideoRequestSerializer
 from jobs.videos.services import submit_video
 from jobs.videos.submission import VideoRequest, build_request
@@ -31,15 +31,21 @@ def submit(
     extra_fields: dict[str, Any],
     webhook_format: str,
     cancel_after_seconds: int | None = None,
+    joins_running: bool = False,
 ) -> Job:
     """Return the accepted job.
 
     inputs: the model's inputs, in the client's names. extra_fields: our fields that the client sent elsewhere.
+    joins_running: return the running job of an equal request of this person, for clients that repeat a request whose
+    response took too long.
     Raises what `submit_video` raises, with the names that the client sent.
     """
     principal = principal_of(request)
     client_body = {**extra_fields, "input": inputs, "model": spec.name}
     idempotency = build_idempotency_key(request.headers.get("Idempotency-Key"), client_body)
+    if idempotency is None and joins_running:
+        idempotency = build_running_key(principal.user.pk, client_body)
+        release_finished_key(team_id=principal.team.pk, key=idempotency)
     with ExitStack() as renaming:
 
         def build() -> VideoRequest:

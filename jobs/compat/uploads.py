@@ -7,10 +7,11 @@ so a listing of the folder shows how much a team stores.
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 from django.core.files.storage import default_storage
@@ -20,7 +21,7 @@ from django.db import transaction
 from accounts.models import Team
 from common.advisory_lock import lock_in_transaction
 from common.concurrency import ConcurrencyLimiter
-from common.errors import Gone, LimitExceeded, NotFound
+from common.errors import Conflict, Gone, LimitExceeded, NotFound
 from common.ids import new_id, not_found, parse_public_id, public_id
 from common.messages import Message
 from jobs.storage.files import TEAMS_FOLDER, delete_folder, load_file, store_file, translate_storage_errors
@@ -45,7 +46,7 @@ class UploadMetadata:
     content_type: str
     size: int
     sha256: str
-    metadata: dict[str, str]
+    metadata: Any
 
 
 @dataclass(frozen=True)
@@ -87,36 +88,39 @@ class UploadStore:
             uploads = [stored for stored in _stored_uploads(self._folder) if not stored.is_expired]
         return sorted(uploads, key=lambda stored: stored.id, reverse=True)
 
-    def put(self, content: bytes, *, name: str, content_type: str, metadata: Mapping[str, str]) -> StoredUpload:
-        """Store a file.
+    def put(
+        self, content: bytes, *, name: str, content_type: str, metadata: Any, identifier: uuid.UUID | None = None
+    ) -> StoredUpload:
+        """Store a file. identifier: an id that was announced before the file was sent.
 
-        Raise LimitExceeded if the team's uploads have reached their limit, TooManyAtOnce or Overloaded if there are too
-        many concurrent uploads, and Overloaded if the storage does not respond.
+        Raise Conflict if the announced file was sent already, LimitExceeded if the team's uploads have reached their
+        limit, TooManyAtOnce or Overloaded if there are too many concurrent uploads, and Overloaded if the storage does
+        not respond.
         """
-        identifier = new_id()
+        identifier = identifier or new_id()
         stored = StoredUpload(f"{self._folder}/{identifier.hex}-{len(content)}", identifier, len(content))
         digest = hashlib.sha256(content).hexdigest()
-        upload = UploadMetadata(name[:200], content_type[:100], len(content), digest, dict(metadata))
-        with (
-            _UPLOAD_LIMITER.acquire(
-                team_id=self._team_id, team_limit=_MAX_UPLOADS_PER_TEAM, expires_after_seconds=_UPLOAD_TIMEOUT_SECONDS
-            ),
-            _delete_on_failure(stored),
+        upload = UploadMetadata(name[:200], content_type[:100], len(content), digest, metadata)
+        with _UPLOAD_LIMITER.acquire(
+            team_id=self._team_id, team_limit=_MAX_UPLOADS_PER_TEAM, expires_after_seconds=_UPLOAD_TIMEOUT_SECONDS
         ):
             self._reserve(stored)
-            store_file(f"{stored.folder}/content", content)
-            store_file(f"{stored.folder}/about.json", json.dumps(asdict(upload)).encode())
+            with _delete_on_failure(stored):
+                store_file(f"{stored.folder}/content", content)
+                store_file(f"{stored.folder}/about.json", json.dumps(asdict(upload)).encode())
         return stored
 
     @transaction.atomic
     def _reserve(self, stored: StoredUpload) -> None:
-        """Check the limits and create the folder, which the next upload counts. Raise LimitExceeded.
+        """Check the limits and create the folder, which the next upload counts. Raise Conflict or LimitExceeded.
 
         A lock admits one upload of a team at a time, so that concurrent uploads cannot exceed the limits. It is held
         for a listing and an empty file; the content is stored afterwards.
         """
         lock_in_transaction(f"uploads:{self._team_id}")
         kept = self.list_uploads()
+        if any(other.id == stored.id for other in kept):
+            raise Conflict("This file was uploaded already. Start another upload.", code="already_uploaded")
         if len(kept) >= MAX_FILES_PER_TEAM or sum(other.size for other in kept) + stored.size > MAX_BYTES_PER_TEAM:
             raise LimitExceeded(
                 "The team's uploads of the last hour have reached the limit of %(files)s files or %(megabytes)s MB."

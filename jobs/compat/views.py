@@ -26,7 +26,15 @@ class CompatView(APIView):
             return None
         known = with_supported_media_types(known, self.parser_classes)
         status = self.status_of(known)
-        return Response(problem_details(known, status), status=status, headers=error_headers(known))
+        return Response(self.error_body(known, status), status=status, headers=self.error_headers(known))
+
+    def error_body(self, error: MutoscopeError, status: int) -> dict[str, Any]:
+        """Return the body of an error."""
+        return problem_details(error, status)
+
+    def error_headers(self, error: MutoscopeError) -> dict[str, str]:
+        """Return the headers of an error."""
+        return error_headers(error)
 
     def status_of(self, error: MutoscopeError) -> int:
         """Return the HTTP status. A subclass returns another one where the SDK interprets ours differently."""

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import Q
+
 from accounts.tenancy.postgres.prepared import fetch_one
 from common.clock import DatabaseNow
 from common.errors import Conflict, InvalidField
 from jobs.models import IdempotencyRecord, Job
+from jobs.states import TERMINAL
 
 KEY_RETENTION = timedelta(hours=24)
 _MAX_KEY_LENGTH = 255
@@ -61,6 +64,18 @@ def build_form_key(form_key: str, values: Mapping[str, Any]) -> IdempotencyKey:
     fingerprint = _fingerprint(values)
     digest = hashlib.sha256(form_key.encode() + fingerprint)
     return IdempotencyKey(f"form-{digest.hexdigest()}", fingerprint)
+
+
+def build_running_key(user_id: int, values: Mapping[str, Any]) -> IdempotencyKey:
+    """Return the key that a person's request shares with its repeats; see `release_finished_key`."""
+    fingerprint = _fingerprint(values)
+    return IdempotencyKey(f"running-{user_id}-{fingerprint.hex()}", fingerprint)
+
+
+def release_finished_key(*, team_id: int, key: IdempotencyKey) -> None:
+    """Delete the key if its job is finished or deleted: a repeat joins a running job only."""
+    ended = Q(job__state__in=TERMINAL) | Q(job__deleted_at__isnull=False)
+    IdempotencyRecord.objects.filter(ended, team_id=team_id, key=key.key).delete()
 
 
 def _fingerprint(values: Mapping[str, Any]) -> bytes:

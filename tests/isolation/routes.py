@@ -96,6 +96,7 @@ ROUTES: dict[str, Rule] = {
     "v1/videos/quote": Api(NONE, {"POST": Scope.VIDEOS_WRITE}),
     "v1/videos/<str:video_id>/remix": Api(NONE, {"POST": Scope.VIDEOS_WRITE}, of_team=True),
     "v1/models": Api(NONE, {"GET": Scope.VIDEOS_READ}),
+    "v1/models/<str:model_id>": Api(NONE, {"GET": Scope.VIDEOS_READ}),
     "v1/presets": Api(NONE, {"GET": Scope.VIDEOS_READ}),
     "v1/generate": Api(NONE, {"POST": Scope.VIDEOS_WRITE}),
     "generate": Api(NONE, {"POST": Scope.VIDEOS_WRITE}),
@@ -122,6 +123,11 @@ ROUTES: dict[str, Rule] = {
     "fal/queue/<str:owner>/<str:name>/requests/<str:video_id>/cancel": Api(
         NONE, {"PUT": Scope.VIDEOS_WRITE}, of_team=True
     ),
+    "fal/queue/<str:owner>/<str:name>/requests/<str:video_id>/status/stream": Api(
+        NONE, {"GET": Scope.VIDEOS_READ}, of_team=True
+    ),
+    "fal/rest/storage/upload/initiate": Api(NONE, {"POST": Scope.VIDEOS_WRITE}),
+    "fal/rest/storage/upload/<str:file_id>": Public(NONE),  # for the holder of a signed link
     "fal/queue/<path:application>": Api(NONE, {"POST": Scope.VIDEOS_WRITE}),
     "fal/<path:application>": Api(NONE, {"POST": Scope.VIDEOS_WRITE}),
     "v1/openapi.json": Public(READ),

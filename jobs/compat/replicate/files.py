@@ -1,7 +1,7 @@
 """Replicate's files API: the SDK uploads each open file that it gets, and sends the file's URL as the input."""
 
+import json
 from contextlib import suppress
-from io import BytesIO
 from typing import Any
 
 from django.urls import reverse
@@ -12,8 +12,9 @@ from rest_framework.response import Response
 from accounts.roles import Scope
 from common.clock import format_iso
 from common.errors import NotFound
-from jobs.api.fields import MetadataField, StrictSerializer, TextField
-from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS, StrictJSONParser
+from jobs.api.field_errors import MessageFieldMixin, field_error
+from jobs.api.fields import UNSTORABLE_CHARACTERS, StrictSerializer
+from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS, parse_json
 from jobs.api.validation import validate
 from jobs.compat.submit import upload_store_of
 from jobs.compat.uploads import StoredUpload, UploadStore
@@ -22,12 +23,34 @@ from jobs.compat.views import CompatView
 _SCOPES = dict.fromkeys(("GET", "POST", "DELETE"), Scope.VIDEOS_WRITE)
 
 
+_MAX_METADATA_BYTES = 20_000
+
+
+class JsonPartField(MessageFieldMixin, serializers.Field[Any, Any, Any, Any]):
+    """JSON in a part of a form. Replicate's Python SDK sends it as text, its JavaScript SDK as a file."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if hasattr(data, "read"):
+            raw = data.read(_MAX_METADATA_BYTES + 1)
+        elif isinstance(data, str):
+            raw = data.encode("utf-8", "replace")
+        else:
+            raise field_error("Send JSON as text or as a file in the form.", code="wrong_type")
+        if len(raw) > _MAX_METADATA_BYTES:
+            raise field_error("Contains more than %(limit)s bytes.", {"limit": _MAX_METADATA_BYTES}, code="too_long")
+        value = parse_json(raw)
+        try:
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        except ValueError:  # 1e999
+            raise field_error("Contains a number that is too large.", code="not_finite") from None
+        if UNSTORABLE_CHARACTERS.search(text):
+            raise field_error("Contains half of a surrogate pair. Remove it.", code="not_text")
+        return value
+
+
 class FileSerializer(StrictSerializer):
     content = serializers.FileField(max_length=200)
-    metadata = TextField(max_length=20_000, required=False, help_text="a flat JSON object with short strings")
-
-    def validate_metadata(self, value: str) -> dict[str, str]:
-        return dict(MetadataField().run_validation(StrictJSONParser().parse(BytesIO(value.encode()))))
+    metadata = JsonPartField(required=False)
 
 
 class FilesView(CompatView):

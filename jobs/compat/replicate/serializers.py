@@ -32,6 +32,7 @@ def prediction_as_json(job: Job, origin: Origin) -> dict[str, Any]:
         "model": f"{OWNER}/{job.model}",
         "version": job.model,
         "status": status,
+        "source": "api",
         "input": _input(job),
         "output": signed_content_url(origin, job) if has_output else None,
         "logs": _logs(job),

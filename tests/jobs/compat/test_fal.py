@@ -1,6 +1,7 @@
 """fal's own client against /fal: only its hosts and key are changed."""
 
 import asyncio
+import base64
 import importlib
 import json
 import sys
@@ -132,7 +133,7 @@ def test_a_client_that_times_out_cancels(fal: Any, client: Any) -> None:
 
 def test_inputs_and_models_have_aliases(fal: Any, client: Any) -> None:
     given = small(fal, num_frames=None, max_frames=9, frames_per_second=6, num_inference_steps=20, guidance_scale=7.5)
-    for application in ("whoever/camera", "fal-ai/videos/image-to-video", "camera"):
+    for application in ("whoever/camera", "fal-ai/videos/image-to-video", "fal-ai/mutoscope/camera", "camera"):
         handle = client.submit(application, given)
         assert handle.status() == fal.Queued(position=Job.objects.count() - 1)
     job = Job.objects.first()
@@ -156,7 +157,12 @@ def test_wrong_inputs_are_refused_by_name(
 ) -> None:
     with pytest.raises(fal.FalClientHTTPError) as refused:
         client.submit(MODEL, small(fal, **changes))
-    assert (refused.value.status_code, words in refused.value.message) == (status, True), refused.value.message
+    body = refused.value.response.json()
+    assert (refused.value.status_code, words in body["message"]) == (status, True), body
+    if status == 422:  # in FastAPI's shape
+        [detail] = body["detail"]
+        assert words.startswith(f"{detail['loc'][1]}: ")
+        assert (detail["loc"][0], set(detail)) == ("body", {"loc", "msg", "type"})
     assert not Job.objects.exists()
 
 
@@ -171,8 +177,33 @@ def test_errors_are_those_of_the_sdk(fal: Any, client: Any, alice: Person) -> No
     # Not 429, which the SDK retries ten times.
     with pytest.raises(fal.FalClientHTTPError, match="credits") as poor:
         client.submit(MODEL, small(fal))
+    assert all(error.value.response_headers["x-fal-request-id"] for error in (unknown, absent, poor))
     kinds = [(error.value.status_code, error.value.error_type) for error in (unknown, absent, poor)]
     assert kinds == [(401, "invalid_key"), (404, "model_not_found"), (403, "quota_exceeded")]
+
+
+def run_with_timeout(live: Any, who: Person, **changes: Any) -> httpx.Response:
+    body = {"image_url": fal_image(), "prompt": "the camera pans left", "size": "256x256"} | changes
+    headers = {"Authorization": f"Key {who.key}"}
+    return httpx.post(f"{live.url}/fal/{MODEL}", json=body, headers=headers, timeout=60)
+
+
+def fal_image() -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(CAT.read_bytes()).decode()}"
+
+
+def test_a_repeat_of_run_joins_the_running_job(live_process: Any, alice: Person) -> None:
+    live = live_process(GENERATE_TIMEOUT_SECONDS=1)
+    first, repeat = run_with_timeout(live, alice), run_with_timeout(live, alice)
+    assert [response.status_code for response in (first, repeat)] == [504, 504]
+    assert first.headers["X-Fal-Request-Timeout-Type"] == "user"
+    request_id = first.headers["X-Fal-Request-Id"]
+    assert repeat.headers["X-Fal-Request-Id"] == request_id == Job.objects.get().public_id
+    assert run_with_timeout(live, alice, seed=1).headers["X-Fal-Request-Id"] != request_id
+    # A finished request does not stand for a new one.
+    cancel_job(job=Job.objects.get(seed__gt=1))
+    assert run_with_timeout(live, alice).headers["X-Fal-Request-Id"] != request_id
+    assert Job.objects.count() == 3
 
 
 def test_the_key_scheme_is_only_accepted_below_fal(secure_portal: str, alice: Person, trusted: None) -> None:
