@@ -58,6 +58,8 @@ class Job(models.Model):
     webhook_url = models.CharField(_("webhook URL"), max_length=2000, blank=True)
     # Payload format for `webhook_url`, a name in jobs/webhooks/payloads.py. Blank is our own format.
     webhook_format = models.CharField(_("webhook format"), max_length=40, blank=True)
+    # The id of the video that this one was remixed from. That one may be deleted.
+    remixed_from = models.UUIDField(_("remixed from"), null=True)
     warnings = models.JSONField(_("warnings"), default=list)
 
     # The queue

@@ -71,6 +71,7 @@ class VideoRequestSerializer(StrictSerializer):
         required=False, help_text="short strings by name; in a form, a field metadata[name] for each"
     )
     webhook_url = HttpUrlField(required=False, help_text="receives the video once it has finished")
+    user = TextField(max_length=500, required=False, allow_blank=True, help_text="ignored; OpenAI's SDK has it")
 
     requires_image = True
     MUTUALLY_EXCLUSIVE_FIELDS = (
@@ -97,6 +98,7 @@ class VideoRequestSerializer(StrictSerializer):
         return url
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs.pop("user", None)
         for names in self.MUTUALLY_EXCLUSIVE_FIELDS:
             present = [name for name in names if name in attrs]
             if len(present) > 1:

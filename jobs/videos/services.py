@@ -188,6 +188,7 @@ def _build_job(principal: Principal, request: VideoRequest, job_id: UUID, key: s
         metadata=request.metadata,
         webhook_url=request.webhook_url,
         webhook_format=request.webhook_format,
+        remixed_from=request.remixed_from,
         warnings=[warning.as_json() for warning in request.warnings],
         pool=request.spec.pool,
         priority=request.priority,

@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
@@ -62,6 +63,8 @@ class VideoRequest:
     priority: Priority
     metadata: dict[str, str]
     webhook_url: str = ""
+    # The video whose image and fields this request has.
+    remixed_from: UUID | None = None
     # Payload format for `webhook_url`, see `jobs.webhooks.payloads`.
     webhook_format: str = ""
     deadline: timedelta | None = None
@@ -99,6 +102,7 @@ def build_request(
     cancel_after_seconds: int | None = None,
     webhook_format: str = "",
     image: SourceImage | None = None,
+    remixed_from: UUID | None = None,
 ) -> VideoRequest:
     """Build the request from validated fields: decode the image, apply preset and model, draw a seed.
 
@@ -124,7 +128,7 @@ def build_request(
             "%(model)s supports only these resolutions: %(resolutions)s.",
             {"model": spec.name, "resolutions": ", ".join(spec.resolutions)},
         )
-    fps = values.get("fps", spec.default_fps)
+    fps = values.get("fps") or _default_fps(values, spec)
     return VideoRequest(
         spec=spec,
         image_png=image.png,
@@ -145,6 +149,7 @@ def build_request(
         metadata=values.get("metadata", {}),
         webhook_url=values.get("webhook_url", ""),
         webhook_format=webhook_format,
+        remixed_from=remixed_from,
         deadline=None if cancel_after_seconds is None else timedelta(seconds=cancel_after_seconds),
         warnings=tuple(_warnings(spec, values["prompt"])),
     )
@@ -207,6 +212,15 @@ def _validate_size(width: int, height: int) -> tuple[int, int]:
             {"pixels": _MAX_FRAME_PIXELS},
         )
     return width, height
+
+
+def _default_fps(values: dict[str, Any], spec: ModelSpec) -> int:
+    """Return the model's frames per second, or fewer if the requested length would otherwise have too many frames."""
+    seconds = float(values.get("seconds", 0))
+    if seconds * spec.default_fps <= limits.NUM_FRAMES.maximum:
+        return spec.default_fps
+    fitting = int(limits.NUM_FRAMES.maximum / seconds)
+    return fitting if fitting in limits.FPS else spec.default_fps
 
 
 def _num_frames(values: dict[str, Any], fps: int, default: int) -> int:

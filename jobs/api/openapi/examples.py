@@ -37,6 +37,7 @@ _VIDEO = {
     "attempt": 1,
     "error": None,
     "warnings": [],
+    "remixed_from_video_id": None,
     "metadata": {"order": "1042"},
     "urls": {
         "self": f"{_SITE_URL}/v1/videos/{_ID}",

@@ -10,14 +10,16 @@ from rest_framework.views import APIView
 
 from accounts.quota.effective_limits import effective_limits_of
 from accounts.roles import Scope
+from common.errors import InvalidField, NotFound
 from inference import limits
 from inference.catalogue import MODELS, ModelSpec
 from inference.presets import PRESETS, Preset
 from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS
 from jobs.api.authentication import principal_of
+from jobs.api.error_schema import ERRORS
 from jobs.api.shapes import serializer_of
 from jobs.videos.quote import quote
-from jobs.videos.submission import default_model
+from jobs.videos.submission import default_model, get_enabled_model
 
 # OpenAI's SDK requires a creation time. 2026-01-01, the date of the first models.
 _MODELS_CREATED_AT = 1_767_225_600
@@ -83,6 +85,23 @@ class ModelListView(APIView):
         specs = [MODELS[name] for name in settings.MODELS_ENABLED]
         body: ModelListShape = {"object": "list", "data": [_model_as_json(spec, default, allowed) for spec in specs]}
         return Response(body)
+
+
+class ModelView(APIView):
+    scopes = {"GET": Scope.VIDEOS_READ}
+
+    @extend_schema(
+        operation_id="models_retrieve",
+        summary="Retrieve a model",
+        responses={200: serializer_of(ModelShape), **ERRORS},
+    )
+    def get(self, request: Request, model_id: str) -> Response:
+        team = principal_of(request).team
+        try:
+            spec = get_enabled_model(model_id)
+        except InvalidField as error:
+            raise NotFound(error.text, code="model_not_found", param="model") from None
+        return Response(_model_as_json(spec, default_model(team), effective_limits_of(team).allowed_models))
 
 
 class PresetListView(APIView):

@@ -73,6 +73,7 @@ class RemixView(APIView):
                 team=principal.team,
                 cancel_after_seconds=cancel_after_seconds,
                 image=read_source_image("image", load_source_image(original)),
+                remixed_from=original.id,
             ),
             idempotency=idempotency,
         )

@@ -41,6 +41,7 @@ def test_a_video_is_generated_and_downloaded(client: OpenAI, camera: Any) -> Non
     assert client.videos.download_content(video.id, variant="spritesheet").read()[:2] == b"\xff\xd8"
     again = client.videos.remix(video.id, prompt="the camera zooms out")
     assert (again.prompt, again.status, again.size) == ("the camera zooms out", "queued", "256x256")
+    assert (again.remixed_from_video_id, video.remixed_from_video_id) == (video.id, None)
     gone = client.videos.delete(video.id)
     assert (gone.id, gone.object, gone.deleted) == (video.id, "video.deleted", True)
 
@@ -132,6 +133,24 @@ def test_models(client: OpenAI) -> None:
     [model] = client.models.list().data
     assert (model.id, model.object, model.owned_by) == ("camera", "model", "mutoscope")
     assert model.created > 0
+    assert client.models.retrieve("camera") == client.models.retrieve("sora-2") == model
+    with pytest.raises(openai.NotFoundError, match=r"'sora-9'.*camera"):
+        client.models.retrieve("sora-9")
+
+
+def test_a_length_lowers_the_default_fps(client: OpenAI) -> None:
+    video = client.videos.create(input_reference=CAT, **SMALL | {"seconds": "8"})
+    assert (video.seconds, Job.objects.get().fps) == ("8", 4)
+    with pytest.raises(openai.UnprocessableEntityError, match="12 s at 8 frames per second"):
+        client.videos.create(input_reference=CAT, **SMALL | {"seconds": "12"})
+    with pytest.raises(openai.UnprocessableEntityError, match="8 s at 8 frames per second"):
+        client.videos.create(input_reference=CAT, extra_body={"fps": 8}, **SMALL | {"seconds": "8"})
+
+
+def test_the_user_is_ignored(client: OpenAI) -> None:
+    once = client.with_options(default_headers={"Idempotency-Key": "order-18"})
+    made = [once.videos.create(input_reference=CAT, extra_body={"user": name}, **SMALL).id for name in ("a", "b")]
+    assert made[0] == made[1]
 
 
 def test_an_alias_of_a_model(client: OpenAI) -> None:
@@ -175,8 +194,9 @@ def test_the_error_for_an_unknown_model_lists_the_known_ones(client: OpenAI) -> 
 def test_content_that_is_not_ready_is_a_conflict(client: OpenAI) -> None:
     video = client.videos.create(input_reference=CAT, **SMALL)
     with pytest.raises(openai.ConflictError) as refused:
-        client.with_options(max_retries=0).videos.download_content(video.id)
+        client.videos.download_content(video.id)
     assert refused.value.code == "not_ready"
+    assert refused.value.request.headers["x-stainless-retry-count"] == "0"
 
 
 def test_the_rate_limit_applies(client: OpenAI, alice: Person) -> None:
@@ -193,8 +213,9 @@ def test_the_rate_limit_applies(client: OpenAI, alice: Person) -> None:
 def test_the_team_s_quota_applies(client: OpenAI, alice: Person) -> None:
     Wallet.objects.filter(team=alice.team).update(balance=0)
     with pytest.raises(openai.RateLimitError) as refused:
-        client.with_options(max_retries=0).videos.create(input_reference=CAT, **SMALL)
+        client.videos.create(input_reference=CAT, **SMALL)
     assert refused.value.code == "quota_exceeded"
+    assert refused.value.request.headers["x-stainless-retry-count"] == "0"
 
 
 def test_a_video_of_another_team_does_not_exist(client: OpenAI, plain_portal: str, charlie: Person) -> None:
