@@ -8,8 +8,12 @@ from django.http import HttpRequest
 from django.urls import reverse
 from rest_framework.request import Request
 
+from accounts import tenancy
 from common.clock import unix_seconds
+from common.ids import public_id
 from jobs.api.shapes import Text, Url, serializer_of
+from jobs.events.authorization import Viewer
+from jobs.events.tokens import create_token
 from jobs.models import Job, Priority
 from jobs.queue.eta import QueueEstimate, estimate_wait
 from jobs.states import State
@@ -73,6 +77,7 @@ class VideoShape(TypedDict):
     attempt: int
     error: JobErrorShape | None
     warnings: list[str]
+    remixed_from_video_id: str | None
     metadata: dict[str, str]
     urls: UrlsShape
 
@@ -81,9 +86,17 @@ VideoSerializer = serializer_of(VideoShape)
 
 
 def video_as_json(job: Job, request: Request | HttpRequest, *, with_queue: bool = True) -> VideoShape:
-    """Return the video as JSON. In lists `queue` is null, since it would cost queries for each video."""
+    """Return the video as JSON. In lists `queue` is null, since it would cost queries for each video.
+
+    For a caller with an API key, the URL of the events has a token.
+    """
     queue_estimate = estimate_wait(job) if with_queue and not job.is_finished else None
-    return _as_json(job, queue_estimate, f"{request.scheme}://{request.get_host()}")
+    body = _as_json(job, queue_estimate, f"{request.scheme}://{request.get_host()}")
+    caller = tenancy.current()
+    if caller.team_id and caller.user_id and caller.api_key_id:
+        viewer = Viewer(caller.team_id, caller.user_id, caller.api_key_id, session_key=None)
+        body["urls"]["events"] += f"?token={create_token(video_id=job.public_id, viewer=viewer)}"
+    return body
 
 
 def video_for_webhook(job: Job) -> VideoShape:
@@ -131,6 +144,7 @@ def _as_json(job: Job, queue_estimate: QueueEstimate | None, base_url: str) -> V
         "attempt": job.attempt,
         "error": {"code": job.error_code, "message": str(job.error)} if job.error else None,
         "warnings": [str(warning) for warning in job.warning_messages],
+        "remixed_from_video_id": public_id("vid", job.remixed_from) if job.remixed_from else None,
         "metadata": job.metadata,
         "urls": _urls(base_url, identifier),
     }

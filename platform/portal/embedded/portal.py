@@ -26,7 +26,7 @@ from portal.embedded.console import Console
 from portal.embedded.managed_process import ManagedProcess
 from portal.embedded.servers import EmbeddedServerError, EmbeddedServers, server_urls
 from portal.embedded.supervisor import Supervisor
-from portal.settings.checks import model_setting_errors
+from portal.settings.checks import model_setting_errors, origin_setting_errors
 
 # Threads of the web process that may use the database at the same time.
 WEB_POOL_SIZE = "10"
@@ -153,7 +153,7 @@ def expire_leases() -> None:
 def _check_models() -> None:
     """Refuse invalid model settings before anything starts: a worker without a model would crash repeatedly."""
     requested_model = os.environ.get("MODEL")
-    if errors := model_setting_errors():
+    if errors := [*model_setting_errors(), *origin_setting_errors()]:
         text = " ".join(errors)
         # MODEL was added to MODELS_ENABLED. Name the variable that the user has set.
         internal, given = f"MODELS_ENABLED contains {requested_model!r}", f"MODEL is {requested_model!r}"

@@ -24,6 +24,31 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
 # A batch and the images that its requests share.
 DATA_UPLOAD_MAX_NUMBER_FILES = 21
 
+# API_ORIGINS: origins, separated by commas, whose pages may call the API with a key, such as https://app.example.com.
+CORS_ALLOWED_ORIGINS = env.list("API_ORIGINS", default=[])
+CORS_URLS_REGEX = r"^/(v1|generate|replicate|fal)(/|$)"
+CORS_ALLOW_HEADERS = [
+    # All others: SDKs invent headers. The wildcard does not include Authorization, and some proxies do not know it.
+    "*",
+    *("authorization", "x-api-key", "content-type", "accept", "user-agent"),
+    *("idempotency-key", "cancel-after", "prefer", "x-request-id", "last-event-id", "range", "if-none-match"),
+    *("openai-organization", "openai-project"),
+    *(
+        f"x-stainless-{name}"
+        for name in (
+            *("arch", "custom-poll-interval", "helper-method", "lang", "os", "package-version", "poll-helper"),
+            *("retry-count", "runtime", "runtime-version", "timeout"),
+        )
+    ),
+    *("x-fal-object-lifecycle", "x-fal-object-lifecycle-preference", "x-fal-queue-priority"),
+    *("x-fal-request-timeout", "x-fal-runner-hint", "x-fal-target-url"),
+]
+CORS_EXPOSE_HEADERS = [
+    *("location", "retry-after", "ratelimit", "ratelimit-policy", "etag", "x-request-id", "x-should-retry"),
+    *("openai-poll-after-ms", "x-fal-request-id", "x-fal-request-timeout-type"),
+    *("accept-ranges", "content-disposition", "content-length", "content-range", "x-spritesheet"),
+]
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "jobs.api.authentication.ApiKeyAuthentication",
@@ -59,6 +84,9 @@ SPECTACULAR_SETTINGS = {
         "ListObjectEnum": ["list"],
         "VideoObjectEnum": ["video"],
         "BatchObjectEnum": ["batch"],
+        "QuotaNameEnum": "jobs.videos.api.limits.QUOTA_NAMES",
+        "WebhookEventEnum": "jobs.webhooks.serializers.EVENTS",
+        "SubscribableEventEnum": "jobs.webhooks.serializers.SUBSCRIBABLE_EVENTS",
         "VideoStatusEnum": ["queued", "in_progress", "completed", "failed", "canceled", "expired"],
         "BatchStatusEnum": ["in_progress", "completed", "canceled"],
     },

@@ -1,11 +1,14 @@
 """Django system checks of settings that depend on several apps. Every command except `up` and `demo` runs them."""
 
+import re
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import Error, register
 
 from jobs.videos.model_choices import model_choices, model_exists, pool_of_model
+
+_ORIGIN = re.compile(r"https?://[^/?#@\s]+")
 
 
 def model_setting_errors() -> list[str]:
@@ -29,6 +32,21 @@ def model_setting_errors() -> list[str]:
         if pool not in settings.WORKER_POOLS
     ]
     return messages
+
+
+def origin_setting_errors() -> list[str]:
+    """Return one message per error in API_ORIGINS."""
+    return [
+        f"API_ORIGINS contains {origin!r}, which is not an origin. Write scheme, host and port without a path, such as "
+        "https://app.example.com."
+        for origin in settings.CORS_ALLOWED_ORIGINS
+        if not _ORIGIN.fullmatch(origin)
+    ]
+
+
+@register()
+def check_origin_settings(**_: Any) -> list[Error]:
+    return [Error(message, id="portal.E002") for message in origin_setting_errors()]
 
 
 @register()

@@ -54,6 +54,8 @@ MIDDLEWARE = [
     # The first, since the others may query the database after the view.
     "common.streaming.ReleaseConnectionsMiddleware",
     "portal.web.middleware.RequestContextMiddleware",
+    # Before all others that respond: browsers send a preflight request without credentials.
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "jobs.videos.api.status_fast_path.StatusFastPathMiddleware",

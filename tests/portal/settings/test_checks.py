@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from portal.settings.checks import check_model_settings
+from portal.settings.checks import check_model_settings, check_origin_settings
 
 
 def test_the_enabled_models_are_known() -> None:
@@ -41,3 +41,15 @@ def test_an_alias_must_name_an_enabled_model(settings: Any) -> None:
     settings.MODEL_ALIASES = {"sora-2": "camera", "sora-9": "dolly"}
     (error,) = check_model_settings()
     assert "maps 'sora-9' to 'dolly'" in error.msg
+
+
+def test_origins_have_a_scheme_and_no_path(settings: Any) -> None:
+    settings.CORS_ALLOWED_ORIGINS = [
+        "https://app.example.com",
+        "http://localhost:5173",
+        "app.example.com",
+        "https://a/b",
+    ]
+    bare, path = check_origin_settings()
+    assert "'app.example.com', which is not an origin" in bare.msg
+    assert "'https://a/b'" in path.msg

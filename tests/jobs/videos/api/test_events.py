@@ -1,9 +1,12 @@
 """GET /v1/videos/{id}/events without long polling, and its permissions."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import ApiKey
@@ -41,7 +44,49 @@ def record(job: Job, *events: Any) -> None:
 
 def test_a_video_has_the_url_of_its_events(as_alice: ApiClient, path: str) -> None:
     (video,) = as_alice.get("/v1/videos").json()["data"]
-    assert video["urls"]["events"].endswith(path)
+    url, _, query = video["urls"]["events"].partition("?")
+    assert url.endswith(path)
+    assert query.startswith("token=")
+
+
+def event_url(as_alice: ApiClient) -> str:
+    (video,) = as_alice.get("/v1/videos").json()["data"]
+    url: str = video["urls"]["events"]
+    return url
+
+
+@pytest.mark.django_db(transaction=True)  # a check of the key closes its connection
+def test_the_url_of_the_events_needs_no_headers(as_alice: ApiClient, client: Client, path: str) -> None:
+    response = client.get(event_url(as_alice))
+    assert (response.status_code, response["Content-Type"]) == (200, "text/event-stream")
+
+
+def test_the_url_of_the_events_stays_the_same(as_alice: ApiClient, path: str) -> None:
+    with time_machine.travel(datetime(2026, 11, 30, 12, tzinfo=UTC), tick=False) as clock:
+        first = event_url(as_alice)
+        clock.shift(1799)
+        assert event_url(as_alice) == first
+        clock.shift(1)
+        assert event_url(as_alice) != first
+
+
+@pytest.mark.django_db(transaction=True)  # a check of the key closes its connection
+@pytest.mark.parametrize("change", ["another video", "another key", "expired", "revoked"])
+def test_urls_of_events_that_are_not_valid(
+    as_alice: ApiClient, client: Client, alice: Person, path: str, submit: Callable[..., Job], change: str
+) -> None:
+    url = event_url(as_alice)
+    if change == "another video":
+        url = url.replace(path, f"/v1/videos/{submit().public_id}/events")
+    elif change == "another key":
+        team, user, _key, rest = url.partition("token=")[2].split(".", 3)
+        url = f"{path}?token={team}.{user}.999.{rest}"
+    elif change == "revoked":
+        ApiKey.objects.filter(team=alice.team).update(revoked_at=timezone.now())
+    with time_machine.travel(timezone.now() + timedelta(hours=change == "expired"), tick=False):
+        response = client.get(url)
+    code = "link_expired" if change in {"expired", "revoked"} else "link_invalid"
+    assert (response.status_code, response.json()["error"]["code"]) == (401, code)
 
 
 def test_current_state_and_retry_interval(as_alice: ApiClient, path: str) -> None:
