@@ -7,7 +7,18 @@ than all other work of a status poll.
 
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    TypedDict,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from rest_framework import serializers
 
@@ -16,6 +27,15 @@ from rest_framework import serializers
 Url = Annotated[str, {"field": serializers.URLField}]
 Text = Annotated[str, {"allow_blank": True}]
 Day = Annotated[str, {"field": serializers.DateField}]
+
+
+class DeletedShape(TypedDict):
+    """The id of what was deleted."""
+
+    id: str
+    object: Annotated[str, {"help_text": "the kind, such as `video.deleted`"}]
+    deleted: bool
+
 
 _FIELDS: dict[Any, type[serializers.Field[Any, Any, Any, Any]]] = {
     str: serializers.CharField,

@@ -14,6 +14,7 @@ from jobs.api.fields import ChoiceField, HttpUrlField, ShortListField, StrictBoo
 from jobs.api.shapes import Text, serializer_of
 from jobs.webhooks.models import FINISHED_KINDS, Delivery, DeliveryAttempt, DisabledReason, Endpoint, EventKind
 
+EVENTS = EventKind.values
 SUBSCRIBABLE_EVENTS = [kind.value for kind in EventKind if kind != EventKind.PING]
 _MAX_OVERLAP_HOURS = 7 * 24
 _MAX_EVENTS = 50
@@ -97,7 +98,7 @@ class DeliveryShape(TypedDict):
     id: str
     object: Literal["webhook.delivery"]
     event_id: str
-    event: Annotated[str, {"choices": EventKind.values}]
+    event: Annotated[str, {"choices": EVENTS}]
     video: str | None
     state: Annotated[str, {"choices": Delivery.State.values}]
     tries: int

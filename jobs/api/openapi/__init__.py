@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from jobs.api.openapi.bodies import require_bodies, separate_forms
+from jobs.api.openapi.events import EVENT_SCHEMAS
 from jobs.api.openapi.examples import add_examples
 from jobs.api.openapi.links import add_links
 from jobs.api.openapi.parameters import describe_parameters
@@ -28,12 +29,25 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
                 yield path, method, item[method]
 
 
+def _inline_null(schemas: dict[str, Any]) -> None:
+    """Replace the component for null by the type, so that generated clients have no class for it."""
+    schemas.pop("NullEnum", None)
+    for schema in schemas.values():
+        for field in schema.get("properties", {}).values():
+            if "oneOf" in field:
+                field["oneOf"] = [
+                    {"type": "null"} if option.get("$ref", "").endswith("/NullEnum") else option
+                    for option in field["oneOf"]
+                ]
+
+
 def postprocess_schema(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """Complete the description that drf-spectacular has generated from the views. A hook of drf-spectacular."""
     components = result["components"]
     for kind, additions in COMPONENTS.items():
         components.setdefault(kind, {}).update(additions)
     components["securitySchemes"] = SECURITY
+    components["schemas"].update(EVENT_SCHEMAS)
     for path, method, operation in operations(result):
         operation["tags"] = [tag_of(path)]
         operation["security"] = [{name: []} for name in SECURITY]
@@ -43,6 +57,7 @@ def postprocess_schema(result: dict[str, Any], generator: Any, request: Any, pub
     require_bodies(result)
     add_examples(result)
     add_links(result)
+    _inline_null(components["schemas"])
     used = {tag for *_, operation in operations(result) for tag in operation["tags"]}
     result["tags"] = [{"name": name, "description": description} for name, description in TAGS.items() if name in used]
     return result

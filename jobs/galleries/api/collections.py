@@ -13,6 +13,7 @@ from accounts.roles import Scope
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.pagination import ListView, list_schema
+from jobs.api.shapes import DeletedShape, serializer_of
 from jobs.api.validation import validate
 from jobs.galleries.api.serializers import (
     CollectionSerializer,
@@ -97,7 +98,7 @@ class CollectionView(APIView):
         operation_id="collections_delete",
         summary="Delete a collection",
         description="Its publications stay in the gallery. Links that share the collection stop working.",
-        responses={200: {"type": "object", "properties": {"id": {"type": "string"}}}, **ERRORS},
+        responses={200: serializer_of(DeletedShape), **ERRORS},
     )
     def delete(self, request: Request, collection_id: str) -> Response:
         principal = principal_of(request)

@@ -16,6 +16,7 @@ from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.fields import IdField, TextField
 from jobs.api.pagination import ListView, PageQuerySerializer, list_schema
+from jobs.api.shapes import DeletedShape, serializer_of
 from jobs.api.validation import validate
 from jobs.galleries.api.serializers import (
     EditPublicationSerializer,
@@ -129,7 +130,7 @@ class PublicationView(APIView):
         operation_id="gallery_unpublish",
         summary="Remove a video from the gallery",
         description="The video stays, and links that share it keep working. Revoke them separately.",
-        responses={200: {"type": "object", "properties": {"id": {"type": "string"}}}, **ERRORS},
+        responses={200: serializer_of(DeletedShape), **ERRORS},
     )
     def delete(self, request: Request, publication_id: str) -> Response:
         principal = principal_of(request)

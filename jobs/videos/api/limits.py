@@ -34,7 +34,7 @@ class PlanShape(TypedDict):
     retention_days: int | None
 
 
-_QUOTA_NAMES = [
+QUOTA_NAMES = [
     *("credits", "credits_per_month", "videos_per_day", "gpu_seconds_per_month", "storage_bytes"),
     "max_queued",
 ]
@@ -44,7 +44,7 @@ class QuotaShape(TypedDict):
     """`reset`: seconds until the full amount is available again; null if it is not reset at a time."""
 
     scope: Annotated[str, {"choices": ["team", "member", "key"]}]
-    name: Annotated[str, {"choices": _QUOTA_NAMES}]
+    name: Annotated[str, {"choices": QUOTA_NAMES}]
     limit: int | None
     used: int
     remaining: int | None

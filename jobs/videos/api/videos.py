@@ -19,6 +19,7 @@ from jobs.api.error_schema import ERRORS
 from jobs.api.fields import ChoiceField, StrictIntegerField, StrictSerializer, TextField
 from jobs.api.pagination import ListView, PageQuerySerializer, list_schema
 from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS
+from jobs.api.shapes import DeletedShape, serializer_of
 from jobs.api.validation import CANCEL_AFTER_PARAMETER, parse_cancel_after, validate
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job, delete_job
@@ -125,7 +126,7 @@ _DELETE = extend_schema(
     operation_id="videos_delete",
     summary="Delete a video",
     description="A video that is not finished is canceled first. Charged credits are not refunded.",
-    responses={200: {"type": "object", "properties": {"id": {"type": "string"}}}, **ERRORS},
+    responses={200: serializer_of(DeletedShape), **ERRORS},
 )
 
 
