@@ -3,13 +3,13 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from portal.docs.guides import snippet
+from tests.portal.docs.printed import INTERPRETERS
 from tests.support.images import CAT
 from tests.support.people import Person
 
@@ -18,7 +18,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.mark.parametrize(
     ("name", "portal"),
-    [("sdk_openai.py", "plain_portal"), ("sdk_replicate.py", "secure_portal"), ("sdk_fal.py", "secure_portal")],
+    [
+        *[("sdk_openai.py", "plain_portal"), ("sdk_replicate.py", "secure_portal"), ("sdk_fal.py", "secure_portal")],
+        *[("sdk_openai.mjs", "plain_portal"), ("sdk_replicate.mjs", "plain_portal"), ("sdk_fal.mjs", "plain_portal")],
+    ],
 )
 def test_a_program_of_the_guide(
     name: str,
@@ -26,12 +29,14 @@ def test_a_program_of_the_guide(
     alice: Person,
     certificate: tuple[Path, Path],
     camera: Any,
+    javascript_folder: Path,
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
     url = request.getfixturevalue(portal)
     host = url.partition("://")[2]
     shutil.copy(CAT, tmp_path / "photo.jpg")
+    (tmp_path / "node_modules").symlink_to(javascript_folder / "node_modules")
     (tmp_path / name).write_text(snippet(name, site_url=url))
     env = {
         "PATH": os.environ["PATH"],
@@ -43,7 +48,13 @@ def test_a_program_of_the_guide(
         "SSL_CERT_FILE": str(certificate[0]),
     }
     done = subprocess.run(
-        [sys.executable, name], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=180, check=False
+        [*INTERPRETERS[Path(name).suffix], name],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "video.mp4").read_bytes()[4:8] == b"ftyp"
