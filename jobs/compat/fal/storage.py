@@ -61,7 +61,8 @@ class UploadView(FalView):
 
     def put(self, request: Request, file_id: str) -> Response:
         claims = _verified_claims(file_id, request.query_params.get("token", ""))
-        viewer = Viewer(*claims["viewer"], session_key=None)
+        team_id, user_id, key_id = claims["viewer"]
+        viewer = Viewer(team_id, user_id, key_id, session_key=None)
         tenancy.activate(team_id=viewer.team_id, user_id=viewer.user_id, api_key_id=viewer.key_id)
         if viewer not in revalidate({viewer}):
             raise Unauthenticated("The access that this upload was started with has ended.", code="link_expired")
@@ -78,11 +79,13 @@ class UploadView(FalView):
 def _verified_claims(file_id: str, token: str) -> dict[str, Any]:
     """Return the claims of a token for this file. Raise Unauthenticated."""
     try:
+        signed_id: str
+        claims: dict[str, Any]
         signed_id, claims = signing.loads(token, salt=_SALT, max_age=UPLOAD_RETENTION)
     except signing.SignatureExpired:
         raise Unauthenticated("This link has expired. Start the upload again.", code="link_expired") from None
     except signing.BadSignature:
-        signed_id, claims = None, {}
+        signed_id, claims = "", {}
     if signed_id != file_id:
         raise Unauthenticated("This link is not valid. Start the upload again.", code="link_invalid")
     return claims

@@ -11,6 +11,7 @@ import structlog
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
 
 from common.errors import Malformed, MutoscopeError, TooLarge
@@ -121,8 +122,8 @@ class SizedBodyHandler(ASGIHandler):
     """Django's ASGI application; it sets the length of chunked bodies, without which Django takes them for empty."""
 
     def create_request(
-        self, scope: Message, body_file: IO[bytes]
-    ) -> tuple[ASGIRequest, None] | tuple[None, HttpResponse]:
+        self, scope: Mapping[str, Any], body_file: IO[bytes]
+    ) -> tuple[ASGIRequest, None] | tuple[None, HttpResponseBase]:
         if any(name == b"transfer-encoding" for name, _value in scope["headers"]):
             length = str(body_file.seek(0, io.SEEK_END)).encode()
             body_file.seek(0)

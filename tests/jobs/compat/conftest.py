@@ -152,7 +152,7 @@ def javascript_folder(request: pytest.FixtureRequest) -> Path:
     source = Path(__file__).parent / "javascript"
     lock_file = source / "package-lock.json"
     digest = hashlib.sha256(lock_file.read_bytes()).hexdigest()[:12]
-    folder = request.config.cache.mkdir(f"javascript-{digest}")  # type: ignore[union-attr] # the plugin is never disabled
+    folder = request.config.cache.mkdir(f"javascript-{digest}")
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of xdist share the folder
         shutil.copytree(source, folder, dirs_exist_ok=True)
