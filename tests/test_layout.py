@@ -23,6 +23,7 @@ SUITES = {"benchmarks", "browser", "chaos", "client", "deploy", "isolation", "sc
 TOPICS = {
     "accounts/auth/test_sign_in.py": "the pages of allauth, from signing up to a new password",
     "inference/test_imports.py": "the import rules of the package",
+    "jobs/compat/test_javascript.py": "the unmodified JavaScript SDKs with our API",
     "jobs/compat/test_openai.py": "OpenAI's SDK with our own API",
     "jobs/compat/test_programs.py": "the programs of the guide to SDKs",
     "jobs/test_outages.py": "the API while Redis or PostgreSQL cannot be reached",
