@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.fields import EmailAddressField
 from accounts.models import Membership, Team
 from accounts.roles import Role
-from common.form_fields import TextField
+from common.form_fields import NormalizedCharField
 from common.text import normalize_text
 
 _MAX_CAP = 2**31 - 1
@@ -18,7 +18,7 @@ _MAX_CAP = 2**31 - 1
 class NewTeamForm(forms.Form):
     """The name of a new team."""
 
-    name = TextField(max_length=120, label=_("Name"), error_messages={"required": _("Give the team a name.")})
+    name = NormalizedCharField(max_length=120, label=_("Name"), error_messages={"required": _("Give the team a name.")})
 
 
 class SettingsForm(NewTeamForm):
@@ -45,7 +45,7 @@ class SettingsForm(NewTeamForm):
 class TeamDeletionForm(forms.Form):
     """Asks for the team's name, so that no team is closed by accident."""
 
-    name = TextField(label=_("Name of the team"))
+    name = NormalizedCharField(label=_("Name of the team"))
 
     def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

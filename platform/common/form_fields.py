@@ -7,7 +7,7 @@ from django import forms
 from common.text import has_visible_character, normalize_text
 
 
-class TextField(forms.CharField):
+class NormalizedCharField(forms.CharField):
     """Text as `jobs.api.fields.TextField` accepts it: normalized, and blank without a visible character."""
 
     def to_python(self, value: Any) -> str:

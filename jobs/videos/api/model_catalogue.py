@@ -87,7 +87,7 @@ class ModelListView(APIView):
         return Response(body)
 
 
-class ModelView(APIView):
+class ModelDetailView(APIView):
     scopes = {"GET": Scope.VIDEOS_READ}
 
     @extend_schema(

@@ -10,7 +10,7 @@ from jobs.videos.api.content import ContentView
 from jobs.videos.api.events import EventsView
 from jobs.videos.api.generate import GenerateView, UnversionedGenerateView
 from jobs.videos.api.limits import LimitsView
-from jobs.videos.api.model_catalogue import ModelListView, ModelView, PresetListView
+from jobs.videos.api.model_catalogue import ModelDetailView, ModelListView, PresetListView
 from jobs.videos.api.quote import QuoteView
 from jobs.videos.api.remix import RemixView
 from jobs.videos.api.usage import UsageView
@@ -28,7 +28,7 @@ urlpatterns = [
     path("v1/videos/<str:video_id>/cancel", CancelVideoView.as_view(), name="video-cancel"),
     path("v1/videos/<str:video_id>/remix", RemixView.as_view(), name="video-remix"),
     path("v1/models", ModelListView.as_view(), name="models"),
-    path("v1/models/<str:model_id>", ModelView.as_view(), name="model"),
+    path("v1/models/<str:model_id>", ModelDetailView.as_view(), name="model"),
     path("v1/presets", PresetListView.as_view(), name="presets"),
     path("v1/auth", AuthCheckView.as_view(), name="auth-check"),
     path("v1/known", AuthCheckView.as_view()),  # the old name, kept for one release
