@@ -206,7 +206,7 @@ class StrictBooleanField(MessageFieldMixin, serializers.BooleanField):
         return data
 
 
-def _is_no_number(data: Any) -> bool:
+def _is_not_numeric(data: Any) -> bool:
     """Return whether this is neither a number nor a string that JSON or a form would use for one.
 
     Only Python reads 1_000 and ٣ as numbers. A list or a long string must not be copied or matched.
@@ -220,7 +220,7 @@ class StrictIntegerField(MessageFieldMixin, serializers.IntegerField):
     """An integer in JSON or in a form. `true` and `8.5` are rejected."""
 
     def to_internal_value(self, data: Any) -> int:
-        if _is_no_number(data):
+        if _is_not_numeric(data):
             self.fail("invalid")
         if isinstance(data, bool) or (isinstance(data, float) and not data.is_integer()):
             raise field_error("Must be a whole number.", code="wrong_type")
@@ -231,7 +231,7 @@ class StrictFloatField(MessageFieldMixin, serializers.FloatField):
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, bool):
             raise field_error("Must be a number.", code="wrong_type")
-        if _is_no_number(data):
+        if _is_not_numeric(data):
             self.fail("invalid")
         number = super().to_internal_value(data)
         if not math.isfinite(number):

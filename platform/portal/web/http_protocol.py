@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-# As the proxy in deploy/nginx.conf has them, and Django's own limit is higher.
+# nginx accepts 32 kB, too, unless it is configured otherwise.
 _MAX_HEADER_BYTES = 32_768
 _MAX_HEADERS = 100
 _MESSAGE = b"The headers of the request are too large or too many. Send less than 32 kB in at most 100 headers."
