@@ -178,7 +178,7 @@ def test_rows_of_another_person_respond_like_unknown_ids(member: str, world: Wor
 def test_every_url_with_an_id_is_compared() -> None:
     """Every parameter of a URL names a row of a team or a person, or is open to anyone who has it."""
     # Names of models and of notices, not of rows.
-    words = {"owner", "name", "version_id", "application", "key"}
+    words = {"owner", "name", "version_id", "application", "key", "model_id"}
     uncompared = [
         route
         for route, rule in ROUTES.items()
