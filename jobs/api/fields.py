@@ -12,9 +12,11 @@ from django.utils.translation import gettext_noop as noop
 from rest_framework import serializers
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
+from common.text import MAX_EXPANSION, has_visible_character, normalize_text
 from jobs.api.field_errors import MessageFieldMixin, error_detail, field_error
 
-_DECIMAL_SECONDS = re.compile(r"^\d{1,3}(\.\d{1,3})?$", re.ASCII)
+# As many decimal places as a response, or any program that divides frames by their rate, writes.
+_DECIMAL_SECONDS = re.compile(r"^\d{1,3}(\.\d{1,20})?$", re.ASCII)
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _PORT = r"6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}"
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
@@ -73,24 +75,34 @@ class StrictSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class TextField(MessageFieldMixin, serializers.CharField):
-    """Text that PostgreSQL and UTF-8 can represent: without NUL and unpaired surrogates.
+    """Text that PostgreSQL and UTF-8 can represent: without NUL and unpaired surrogates. It is normalized.
 
-    Every text has a maximum length, which is checked before anything copies or matches the text.
+    Every text has a maximum length, which is checked before anything copies or matches the text, and again when it is
+    normalized. With `trim_whitespace=False` or `normalizes = False` the text is data of the client, and stays as sent.
     """
+
+    normalizes = True
 
     def __init__(self, *, max_length: int, **kwargs: Any) -> None:
         super().__init__(max_length=max_length, **kwargs)
-        self._max_raw_length = max_length + _MAX_TRIMMED_WHITESPACE
+        self._max_length = max_length
         # The framework's validators check each character in Python: about 100 ms for an image of 1 MB.
         self.validators = [each for each in self.validators if not isinstance(each, _SLOW_CHARACTER_VALIDATORS)]
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if isinstance(data, dict | list):  # the framework would render it
             raise _not_a_string()
-        # The framework checks the exact length later, without the whitespace that it removes.
-        if isinstance(data, str) and len(data) > self._max_raw_length:
+        # The framework checks the exact length later, of the normalized text without the whitespace that it removes.
+        if isinstance(data, str) and len(data) > self._max_sent_length():
             self.fail("max_length", max_length=self.max_length)
         return super().run_validation(data)
+
+    def _max_sent_length(self) -> int:
+        factor = MAX_EXPANSION if self._is_normalized() else 1
+        return factor * self._max_length + _MAX_TRIMMED_WHITESPACE
+
+    def _is_normalized(self) -> bool:
+        return self.normalizes and bool(self.trim_whitespace)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -99,7 +111,12 @@ class TextField(MessageFieldMixin, serializers.CharField):
             raise field_error(
                 "Contains a character that is not text (NUL or half of a surrogate pair). Remove it.", code="not_text"
             )
-        return super().to_internal_value(data)
+        if not self._is_normalized():
+            return super().to_internal_value(data)
+        text: str = super().to_internal_value(normalize_text(data))
+        if not self.allow_blank and not has_visible_character(text):
+            self.fail("blank")
+        return text
 
 
 def _not_a_string() -> serializers.ValidationError:
@@ -115,6 +132,8 @@ class Base64Field(TextField):
 
 class HttpUrlField(TextField):
     """An http or https URL with a host and without user name and password."""
+
+    normalizes = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=_MAX_URL_LENGTH, **kwargs)
@@ -133,6 +152,8 @@ class HttpUrlField(TextField):
 
 class IdField(TextField):
     """A public id with one of these prefixes, such as `vid`. Malformed ids pass: the lookup does not find them."""
+
+    normalizes = False
 
     def __init__(self, *prefixes: str, **kwargs: Any) -> None:
         super().__init__(max_length=_MAX_ID_LENGTH, **kwargs)

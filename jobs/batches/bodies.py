@@ -5,8 +5,8 @@ affect the others.
 """
 
 import re
-from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator, Mapping
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, Any, Protocol
@@ -18,6 +18,7 @@ from rest_framework.request import Request
 
 from common.errors import Detail, Malformed, MutoscopeError, TooLarge, invalid_field, invalid_fields
 from common.messages import Message
+from common.text import MAX_EXPANSION, normalize_text
 from jobs.api.fields import UNSTORABLE_CHARACTERS
 from jobs.api.parsers import BoundedMultiPartParser, StrictJSONParser, body_too_large, parse_json_object
 
@@ -27,6 +28,7 @@ MAX_JSON_BYTES = 16_000_000
 # Errors of requests quote the names, and are stored in the database.
 IMAGE_NAME_PATTERN = r"[^\u0000-\u001f\u007f-\u009f]{1,100}"
 _CHUNK_BYTES = 1 << 16
+_ENDED_BY_CR = re.compile(rb"}\s*\r\s*{")
 
 
 class Requests(Protocol):
@@ -65,6 +67,8 @@ class JsonLinesRequests:
     """The requests of a file of JSON Lines. Blank lines are skipped."""
 
     def __init__(self, file: UploadedFile) -> None:
+        """Raise Malformed if no line of the file can be read, because it is something else."""
+        _check_format(file)
         self._file = file
 
     def __iter__(self) -> Iterator[dict[str, Any] | MutoscopeError]:
@@ -84,6 +88,18 @@ class JsonLinesRequests:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _check_format(file: UploadedFile) -> None:
+    """Look at the first line."""
+    file.seek(0)
+    line = next(_lines(file, settings.DATA_UPLOAD_MAX_MEMORY_SIZE), None) or b""
+    if line.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in line[:4]:
+        raise Malformed("The requests are in UTF-16. Send them in UTF-8.")
+    if line.startswith(b"["):
+        raise Malformed("The requests are one JSON array. Send JSON Lines, one object on each line.")
+    if _ENDED_BY_CR.search(line):
+        raise Malformed("The lines of the requests end with CR only. End each line with LF.")
 
 
 def _lines(file: IO[bytes] | UploadedFile, limit: int) -> Iterator[bytes | None]:
@@ -179,7 +195,7 @@ def body_from_request(request: Request) -> BatchBody:
         images = body.get("images", {})
         if not isinstance(images, dict) or not all(isinstance(each, str) and each for each in images.values()):
             raise invalid_field("images", "Send an object that maps names to images in base64.")
-        _check_names(images)
+        images = _with_normalized_names(images)
         options = {name: value for name, value in body.items() if name not in {"requests", "images"}}
         return BatchBody(options, JsonRequests(body.get("requests")), images)
     return body_from_form({name: body.getlist(name) for name in body})
@@ -194,16 +210,24 @@ def body_from_form(parts: Mapping[str, list[Any]]) -> BatchBody:
     requests = fields.pop("requests", None)
     if not isinstance(requests, UploadedFile):
         raise invalid_field("requests", "Send a file of JSON Lines with one request per line.")
-    images = {name: value for name, value in fields.items() if isinstance(value, UploadedFile)}
-    _check_names(images)
+    files = {name: value for name, value in fields.items() if isinstance(value, UploadedFile)}
+    images = _with_normalized_names(files)
     for name, image in images.items():
         if (image.size or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise invalid_field(name[:60], "The image is too large. Send a smaller image.", family=TooLarge)
-    options = {name: value for name, value in fields.items() if name not in images}
+    options = {name: value for name, value in fields.items() if name not in files}
     return BatchBody(options, JsonLinesRequests(requests), images)
 
 
-def _check_names(images: Iterable[str]) -> None:
-    """Raise InvalidField if a name is empty, too long or not printable."""
-    if not all(re.fullmatch(IMAGE_NAME_PATTERN, name) and not UNSTORABLE_CHARACTERS.search(name) for name in images):
+def _with_normalized_names(images: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the images by the names that requests refer to: macOS sends the names of files in another form of Unicode.
+
+    Raise InvalidField if a name is empty, too long or not printable, or if two become one.
+    """
+    # Cut, since normalizing takes time: a name that is too long remains so.
+    named = {normalize_text(name[: MAX_EXPANSION * 100 + 1]): image for name, image in images.items()}
+    if not all(re.fullmatch(IMAGE_NAME_PATTERN, name) and not UNSTORABLE_CHARACTERS.search(name) for name in named):
         raise invalid_field("images", "Names of images must be 1 to 100 printable characters.")
+    if len(named) < len(images):
+        raise invalid_field("images", "Two images have the same name. Give each its own.")
+    return named

@@ -1,6 +1,5 @@
 """The videos of a batch as a zip, which is created while it is sent. At most one chunk is in memory at a time."""
 
-import json
 import re
 from collections.abc import Generator, Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from django.utils import timezone
 
 from common.errors import Conflict
 from common.streaming import release_connections
+from common.text import json_line
 from jobs.api.errors import rendered_error
 from jobs.batches.models import Batch, BatchItem
 from jobs.batches.progress import filter_by_status, status_of
@@ -44,7 +44,7 @@ def zip_chunks(batch: Batch) -> Generator[bytes]:
             if (size := _video_size(item)) is not None:
                 name = _file_name(item)
                 yield from _entry_chunks(archive, sink, _zip_info(name, size), item)
-            manifest.append(json.dumps(_manifest_line(item, name), ensure_ascii=False))
+            manifest.append(json_line(_manifest_line(item, name)))
         archive.writestr(_zip_info(MANIFEST), "\n".join(manifest) + "\n")
     yield sink.pop_bytes()
 

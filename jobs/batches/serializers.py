@@ -36,6 +36,8 @@ ON_ERROR_CHOICES = [*ON_ERROR_NAMES.values(), Batch.OnError.FAIL_FAST.value]
 
 
 class CustomIdField(TextField):
+    normalizes = False
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=64, required=False, help_text="your id, unique in the batch", **kwargs)
 

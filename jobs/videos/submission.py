@@ -4,7 +4,6 @@
 be priced and submitted.
 """
 
-import re
 import secrets
 import threading
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from inference.catalogue import MODELS, ModelSpec
 from inference.errors import ImageError, ImageErrorCode, RequestError
 from inference.images import decode_image, encode_png
 from inference.presets import PRESETS
+from inference.prompt_tokens import estimate_tokens
 from inference.sizes import AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size, parse_size, resolution_label
 from jobs.models import Priority
 from jobs.videos.source_images import read_image_bytes
@@ -237,11 +237,10 @@ def _num_frames(values: dict[str, Any], fps: int, default: int) -> int:
 
 
 def _warnings(spec: ModelSpec, prompt: str) -> list[Message]:
-    # The site has no tokenizer. CLIP's makes at least one token of each word and each symbol.
-    if spec.max_prompt_tokens and len(re.findall(r"[^\W\d_]+|\d|[^\w\s]", prompt)) > spec.max_prompt_tokens - 2:
+    if spec.max_prompt_tokens and estimate_tokens(prompt) > spec.max_prompt_tokens - 2:  # with their start and end
         return [
             Message(
-                "The prompt is longer than the %(tokens)s tokens that %(model)s reads. The rest has no effect.",
+                "The prompt may be longer than the %(tokens)s tokens that %(model)s reads. The rest has no effect.",
                 {"tokens": spec.max_prompt_tokens, "model": spec.name},
             )
         ]

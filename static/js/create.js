@@ -111,7 +111,7 @@ document.addEventListener("paste", (event) => {
 });
 
 function countPrompt() {
-  const length = [...prompt.value].length; // code points, as the server counts
+  const length = [...prompt.value.normalize("NFC").trim()].length; // code points, as the server counts
   count.textContent = `${length} / ${count.dataset.maximum}`;
   count.toggleAttribute("data-over", length > Number(count.dataset.maximum));
 }

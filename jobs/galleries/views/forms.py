@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from common.form_fields import NormalizedCharField
 from jobs.galleries.models import MAX_CAPTION_LENGTH, MAX_TAG_LENGTH, MAX_TAGS, Collection
 
 _TAG_SEPARATORS = re.compile(r"[,\uff0c\u3001\n]")  # the last two are the commas of Chinese
@@ -25,8 +26,8 @@ MIN_PASSWORD_LENGTH = 4
 class PublicationForm(forms.Form):
     """Caption, tags and visibility of a publication."""
 
-    caption = forms.CharField(max_length=MAX_CAPTION_LENGTH, required=False, label=gettext_lazy("Caption"))
-    tags = forms.CharField(max_length=MAX_TAGS * (MAX_TAG_LENGTH + 2), required=False, label=gettext_lazy("Tags"))
+    caption = NormalizedCharField(max_length=MAX_CAPTION_LENGTH, required=False, label=gettext_lazy("Caption"))
+    tags = NormalizedCharField(max_length=MAX_TAGS * (MAX_TAG_LENGTH + 2), required=False, label=gettext_lazy("Tags"))
     is_public = forms.BooleanField(required=False)
 
     def clean_tags(self) -> list[str]:
@@ -42,8 +43,11 @@ class CollectionForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Collection
         fields = ("name", "description", "position")
-        error_messages = {"name": {"required": gettext_lazy("Enter a name for the collection.")}}
 
+    name = NormalizedCharField(
+        max_length=80, error_messages={"required": gettext_lazy("Enter a name for the collection.")}
+    )
+    description = NormalizedCharField(max_length=500, required=False)
     position = forms.IntegerField(min_value=0, max_value=10_000, required=False)
 
     def clean_position(self) -> int:

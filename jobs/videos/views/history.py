@@ -14,6 +14,7 @@ from accounts.roles import Scope
 from common.errors import NotFound
 from common.ids import parse_public_id
 from common.pagination import KeysetPaginator
+from common.text import normalize_text
 from jobs.models import Job
 from jobs.states import State
 from jobs.videos.search import VideoFilter, list_videos
@@ -29,7 +30,7 @@ def history(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """Show the page, or for htmx only its results: all of them, or the cards that follow `after`."""
     after = request.GET.get("after", "")
     state = request.GET.get("state", "")
-    search = request.GET.get("q", "").replace("\0", "")[:_MAX_SEARCH_LENGTH].strip()
+    search = normalize_text(request.GET.get("q", "").replace("\0", "")[:_MAX_SEARCH_LENGTH]).strip()
     if state not in State.values:
         state = ""
     filters = VideoFilter(state=state or None, search=search or None)

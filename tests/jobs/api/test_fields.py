@@ -4,9 +4,18 @@ from typing import Any
 
 import pytest
 from django.utils.translation import override
+from rest_framework.exceptions import ValidationError
 
 from jobs.api.field_errors import flatten_errors, message_of
-from jobs.api.fields import ShortListField, StrictIntegerField, StrictSerializer, TextField
+from jobs.api.fields import (
+    HttpUrlField,
+    MetadataField,
+    SecondsField,
+    ShortListField,
+    StrictIntegerField,
+    StrictSerializer,
+    TextField,
+)
 
 
 class Part(StrictSerializer):
@@ -66,3 +75,39 @@ def test_a_field_that_a_serializer_changes_stays_as_declared() -> None:
     serializer.fields["count"].required = False
     assert serializer.is_valid()
     assert ("count",) in messages({})
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("cafe\u0301", "café"),
+        ("a\r\nb\rc", "a\nb\nc"),
+        (" \r\nab\r\n", "ab"),
+        ("e\u0301\r\n" * 2 + "e\u0301", "é\né\né"),
+        ("\u1112\u1161\u11ab" * 5, "한" * 5),
+    ],
+)
+def test_text_is_normalized_before_its_length_is_checked(sent: str, kept: str) -> None:
+    assert TextField(max_length=5).run_validation(sent) == kept
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\u2060 \ufeff", "\u3164", "\u200d\ufe0f", "\u2800"])
+def test_text_without_a_visible_character_is_blank(text: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        TextField(max_length=9).run_validation(text)
+    assert raised.value.get_codes() == ["blank"]
+    assert TextField(max_length=9, allow_blank=True).run_validation(text) == text
+
+
+def test_data_of_the_client_stays_as_it_was_sent() -> None:
+    sent = "cafe\u0301\r\n"
+    assert TextField(max_length=9, trim_whitespace=False).run_validation(sent) == sent
+    assert MetadataField().run_validation({sent: sent}) == {sent: sent}
+    assert HttpUrlField().run_validation("https://example.com/cafe\u0301") == "https://example.com/cafe\u0301"
+
+
+@pytest.mark.parametrize("frames", range(8, 33))
+@pytest.mark.parametrize("fps", [4, 7, 9, 23, 24])
+def test_seconds_of_a_response_are_accepted(frames: int, fps: int) -> None:
+    for sent in (f"{frames / fps:g}", frames / fps, str(frames / fps)):
+        assert round(float(SecondsField().run_validation(sent)) * fps) == frames

@@ -1,9 +1,10 @@
 """Arbitrary lines and large files: each request has a result, in bounded memory."""
 
 import base64
+import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psutil
@@ -40,7 +41,8 @@ LINE = st.one_of(
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(sent=st.lists(LINE, min_size=1, max_size=6))
 def test_every_line_has_a_result(as_alice: ApiClient, sent: list[bytes]) -> None:
-    response = send_form(as_alice, json_lines(sent))
+    # After a request, so that the file is JSON Lines.
+    response = send_form(as_alice, json_lines([request_line({}), *sent]))
     assert response.status_code in {202, 422}, response.content
     if response.status_code == 202:
         created = response.json()
@@ -115,4 +117,41 @@ def test_the_error_for_another_media_type_lists_the_supported_ones(as_alice: Api
             "application/json",
             "application/json or multipart/form-data or application/jsonl or application/x-ndjson",
         ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("encode", "cause"),
+    [
+        (lambda lines: lines.decode().encode("utf-16"), "UTF-16"),
+        (lambda lines: lines.decode().encode("utf-16-be"), "UTF-16"),
+        (lambda lines: lines.decode().encode("utf-32"), "UTF-16"),
+        (lambda lines: lines.replace(b"\n", b"\r"), "CR"),
+        (lambda lines: b"[" + lines.strip().replace(b"\n", b",\n") + b"]", "JSON array"),
+        (lambda lines: b"\xef\xbb\xbf \n [\n" + lines, "JSON array"),
+    ],
+    ids=["UTF-16", "UTF-16 without BOM", "UTF-32", "CR", "array", "array on several lines"],
+)
+def test_a_file_that_is_no_json_lines_is_refused(
+    encode: Callable[[bytes], bytes], cause: str, as_alice: ApiClient
+) -> None:
+    body = encode(json_lines(video_request(number) for number in (1, 2)))
+    as_form = send_form(as_alice, body)
+    headers = {**as_alice.headers, "Content-Type": "application/jsonl"}
+    as_file = as_alice.client.generic("POST", "/v1/batches", body, headers=headers)
+    for response in (as_form, as_file):
+        assert response.status_code == 400
+        assert cause in response.json()["error"]["message"]
+
+
+def test_names_of_images_are_the_same_in_both_forms_of_unicode(as_alice: ApiClient) -> None:
+    composed, decomposed = "caf\u00e9.png", "cafe\u0301.png"
+    for sent, name in ((composed, decomposed), (decomposed, composed)):
+        line = json_lines([video_request(image_name=name)])
+        images: dict[str, Any] = {sent: io.BytesIO(png())}
+        (item,) = send_form(as_alice, line, **images).json()["items"]
+        assert item["error"] is None
+    images = {composed: io.BytesIO(png()), decomposed: io.BytesIO(png())}
+    assert send_form(as_alice, line, **images).json()["error"]["message"] == (
+        "images: Two images have the same name. Give each its own."
     )

@@ -49,6 +49,15 @@ def test_a_quote_reports_missing_gpu_memory_with_or_without_suggestions(
     assert as_alice.post("/v1/videos", request).json()["error"]["code"] == "gpu_memory_impossible"
 
 
+@pytest.mark.parametrize(("prompt", "warned"), [("the cat sleeps", False), ("word " * 76, True), ("猫" * 114, True)])
+def test_a_quote_warns_of_a_prompt_that_the_model_may_not_read_to_its_end(
+    as_alice: ApiClient, body: Callable[..., dict[str, Any]], settings: Settings, prompt: str, warned: bool
+) -> None:
+    settings.MODELS_ENABLED = ["i2vgen-xl"]
+    quote = as_alice.post("/v1/videos/quote", body(model="i2vgen-xl", prompt=prompt)).json()
+    assert ["77 tokens" in each for each in quote["warnings"]] == [True] * warned
+
+
 def test_a_quote_counts_queued_videos(
     as_alice: ApiClient, body: Callable[..., dict[str, Any]], submit: Callable[..., Job]
 ) -> None:

@@ -1,6 +1,7 @@
 """The Create form: accepted values, and the messages beside its fields."""
 
 import re
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -49,6 +50,7 @@ def test_the_batch_preset_has_low_priority(mia: Person) -> None:
     [
         ("prompt", "", "Describe in a sentence"),
         ("prompt", "   ", "Describe in a sentence"),
+        ("prompt", "\u200b\u3164", "Describe in a sentence"),
         ("prompt", "x" * 1001, "no more than 1000 characters"),
         ("prompt", "a\0b", "not text"),
         ("num_frames", "7", "from 8 to 32"),
@@ -187,3 +189,46 @@ def test_user_text_is_escaped_everywhere(mia: Person, make_job: Any) -> None:
     searched = mia.get("/history").content.decode()
     assert "&lt;script&gt;" in searched
     assert "<script>alert" not in mia.client.get("/history", {"q": evil}).content.decode()
+
+
+def test_a_prompt_is_counted_and_stored_with_single_line_ends(mia: Person) -> None:
+    mia.post("/", fields(prompt="e\u0301\r\n" * 499 + "ab"))
+    assert Job.objects.get().prompt == "é\n" * 499 + "ab"
+
+
+def test_a_form_that_is_not_utf8_is_refused(mia: Person) -> None:
+    body = (
+        b'--line\r\nContent-Disposition: form-data; name="prompt"\r\n\r\n' + "下雪".encode("gbk") + b"\r\n--line--\r\n"
+    )
+    response = mia.client.post("/", body, content_type="multipart/form-data; boundary=line")
+    assert response.status_code == 400
+    url_encoded = "application/x-www-form-urlencoded"
+    assert mia.client.post("/team/new", "name=%CF%C2", content_type=url_encoded).status_code == 400
+    assert mia.client.post("/team/new", b"name=\xcf\xc2", content_type=url_encoded).status_code == 400
+
+
+class _TextFinder(HTMLParser):
+    """Collects the direction of the elements that contain nothing but the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text, self.tag, self.directions = text, ("", ""), list[tuple[str, str]]()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tag = tag, dict(attrs).get("dir") or ""
+
+    def handle_data(self, data: str) -> None:
+        if data.strip().startswith(self.text) and self.tag[0] not in {"title", "option"}:
+            self.directions.append(self.tag)
+
+
+def test_the_direction_of_user_text_follows_its_script(mia: Person, make_job: Any) -> None:
+    text = "חתול ישן"
+    mia.team.name = text
+    mia.team.save()
+    job = make_job(mia, State.COMPLETED, prompt=text, negative_prompt=text)
+    for path in ("/", f"/?like={job.public_id}", "/history", f"/videos/{job.public_id}", "/team", "/team/settings"):
+        finder = _TextFinder(text)
+        finder.feed(mia.get(path).content.decode())
+        assert finder.directions, path
+        assert {direction for _tag, direction in finder.directions} == {"auto"}, (path, finder.directions)

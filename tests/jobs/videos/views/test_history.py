@@ -50,6 +50,14 @@ def test_search_escapes_wildcards(mia: Person, make_job: Make) -> None:
     assert "Nothing matches" in mia.get("/history?q=elephant").content.decode()
 
 
+@pytest.mark.parametrize("search", ["caf\u00e9", "cafe\u0301"])
+def test_both_forms_of_a_letter_are_found(search: str, mia: Person, make_job: Make) -> None:
+    make_job(mia, prompt="caf\u00e9 at night")
+    assert prompts(mia.client.get("/history", {"q": search})) == ["caf\u00e9 at night"]
+    found = mia.client.get("/v1/videos", {"q": search}, headers=mia.headers)
+    assert [video["prompt"] for video in found.json()["data"]] == ["caf\u00e9 at night"]
+
+
 def test_load_more_continues_after_the_last_card(mia: Person, make_job: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "_PAGE_SIZE", 2)
     jobs = [make_job(mia, State.FAILED, prompt=f"cat {n}") for n in range(5)]
