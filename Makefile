@@ -19,7 +19,7 @@ PORTAL := $(if $(shell nvidia-smi -L 2>/dev/null),$(GPU),$(RUNTIME))
 # The tools of `lint` load the settings but connect to no server.
 LINT_ENV := SECRET_KEY=lint DATABASE_URL='postgres://lint@/lint?host=/nonexistent' REDIS_URL=redis://localhost/0
 
-.PHONY: demo up test test-fast chaos fuzz lint format clean help
+.PHONY: demo up test test-fast chaos fuzz fuzz-images lint format clean help
 
 demo: $(PORTAL)  ## Start the site, make a demo video and keep serving (PORT=8000, MODEL=…, DEMO_EXIT=1 exits after the video)
 	@$(BIN)/python manage.py demo
@@ -38,6 +38,9 @@ chaos: $(DEV)  ## Kill processes of a test site and check that nothing is lost (
 
 fuzz: $(DEV)  ## Test the API against its OpenAPI description with generated requests (EXAMPLES=2000 SCENARIOS=100 SEED="1 2 3")
 	@$(BIN)/python -m tests.schema --examples $(or $(EXAMPLES),2000) --scenarios $(or $(SCENARIOS),100) --seed $(or $(SEED),1)
+
+fuzz-images: $(DEV)  ## Decode mutations of images (CASES=100000 SEED=1)
+	@PYTHONPATH=.:platform $(BIN)/python -m tests.inference.image_decoding.fuzz --cases $(or $(CASES),100000) --seed $(or $(SEED),1)
 
 lint: $(DEV)  ## Check style, types, import contracts, templates and migrations
 	@test ! -e platform/__init__.py || { echo "platform/__init__.py shadows the standard library module. Remove it."; exit 1; }

@@ -23,7 +23,7 @@ from inference.encoding import write_gif, write_mp4
 from inference.engines.base import Engine, Frames, LatentEngine, OnStep, create_engine
 from inference.errors import ImageError, InferenceError, ModelNotFound, RequestError
 from inference.generation import GenerationRequest
-from inference.images import decode_image
+from inference.image_decoding.decode import decode_image
 from inference.presets import DEFAULT_PRESET
 from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size
 
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument(
         "--model", default="camera", help="a model name or a checkpoint folder (default: %(default)s)"
     )
-    generate.add_argument("--image", type=Path, required=True, help="a PNG, JPEG or WebP file")
+    generate.add_argument("--image", type=Path, required=True, help="a PNG, JPEG, WebP, HEIC or AVIF file")
     generate.add_argument("--prompt", required=True, help="what should move and how")
     generate.add_argument("--negative-prompt", default="", help="what to avoid")
     generate.add_argument("--width", type=int, help="frame width in pixels, a multiple of 8; needs --height")

@@ -75,6 +75,11 @@ class ImageError(InferenceError):
     def __init__(self, code: ImageErrorCode, template: str, params: Mapping[str, Param] | None = None) -> None:
         super().__init__(code.value, template, params, permanent=True)
 
+    @classmethod
+    def restore(cls, code: str, template: str, params: Mapping[str, Param]) -> "ImageError":
+        """Return the error that another process raised with these attributes."""
+        return cls(ImageErrorCode(code), template, params)
+
 
 class ModelError(InferenceError):
     """The model cannot be loaded until an operator acts."""

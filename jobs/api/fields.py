@@ -184,7 +184,7 @@ class ImageFileField(MessageFieldMixin, serializers.FileField):
 
     default_error_messages = {
         "invalid": noop("Send the image as a file in multipart/form-data, or as image_base64 in JSON."),
-        "empty": noop("The file is empty. Send a PNG, JPEG or WebP image."),
+        "empty": noop("The file is empty. Send a PNG, JPEG, WebP, HEIC or AVIF image."),
     }
 
 

@@ -10,11 +10,12 @@ from django.conf import settings
 from accounts.models import Team
 from common.errors import Detail, invalid_fields
 from common.messages import Message
+from inference.image_decoding.pool import DecodedImage
 from jobs.batches.bodies import BatchBody
 from jobs.storage.files import load_source_image
 from jobs.videos.selectors import find_video
 from jobs.videos.source_images import decode_base64, fetch_image
-from jobs.videos.submission import SourceImage, read_source_image
+from jobs.videos.submission import read_source_image
 
 # The number of decoded images that are kept in memory, of some megabytes each.
 _CACHE_SIZE = 6
@@ -35,7 +36,7 @@ class BatchImages:
         """Delete the file."""
         self._disk_cache.close()
 
-    def for_request(self, values: dict[str, Any]) -> SourceImage | None:
+    def for_request(self, values: dict[str, Any]) -> DecodedImage | None:
         """Return the image; None if the request contains its own. Raise NotFound, Gone or an error of reading it."""
         if "image_url" in values:
             return self._fetch_once(values["image_url"])
@@ -43,7 +44,7 @@ class BatchImages:
             return self._by_name(values["image_name"])
         return self._by_video(values["source_video"]) if "source_video" in values else None
 
-    def _fetch_once(self, url: str) -> SourceImage:
+    def _fetch_once(self, url: str) -> DecodedImage:
         """Return the image at the URL. It is fetched once for validation and all requests, because it may change.
 
         Images are kept on disk, up to the size limit of a batch's body. The images beyond that are fetched again.
@@ -51,8 +52,8 @@ class BatchImages:
         if url in self._by_url:
             start, end, size = self._by_url[url]
             self._disk_cache.seek(start)
-            return SourceImage(self._disk_cache.read(end - start), size)
-        image = read_source_image("image_url", fetch_image(url, team=self._team))
+            return DecodedImage(self._disk_cache.read(end - start), size)
+        image = read_source_image("image_url", fetch_image(url, team=self._team), team=self._team)
         start = self._disk_cache.seek(0, SEEK_END)
         end = start + len(image.png)
         if end <= settings.MAX_BATCH_BODY_BYTES:
@@ -60,7 +61,7 @@ class BatchImages:
             self._by_url[url] = start, end, image.size
         return image
 
-    def _read_uploaded(self, name: str) -> SourceImage:
+    def _read_uploaded(self, name: str) -> DecodedImage:
         uploaded = self._uploaded.get(name)
         if uploaded is None:
             message = Message("This batch was sent without images. Send the image '%(name)s' with it.", {"name": name})
@@ -71,10 +72,10 @@ class BatchImages:
                 )
             raise invalid_fields(Detail(("image_name",), message, "unknown_picture"), code="unknown_picture")
         if isinstance(uploaded, str):
-            return read_source_image("image_name", decode_base64("image_name", uploaded))
+            return read_source_image("image_name", decode_base64("image_name", uploaded), team=self._team)
         uploaded.seek(0)
-        return read_source_image("image_name", uploaded.read())
+        return read_source_image("image_name", uploaded.read(), team=self._team)
 
-    def _read_source(self, video_id: str) -> SourceImage:
+    def _read_source(self, video_id: str) -> DecodedImage:
         video = find_video(self._team, video_id)
-        return read_source_image("source_video", load_source_image(video, param="source_video"))
+        return read_source_image("source_video", load_source_image(video, param="source_video"), team=self._team)

@@ -38,7 +38,7 @@ def _integer_field(allowed: limits.Range[int], help_text: str) -> StrictIntegerF
 class VideoRequestSerializer(StrictSerializer):
     """The body of a request for a video."""
 
-    image_base64 = Base64Field(required=False, help_text="PNG, JPEG or WebP, plain base64 or a data URI")
+    image_base64 = Base64Field(required=False, help_text="PNG, JPEG, WebP, HEIC or AVIF, plain base64 or a data URI")
     image = ImageFileField(required=False, help_text="the image as a file, in multipart bodies")
     input_reference = InputReferenceField(
         required=False,

@@ -105,7 +105,7 @@ def _fetch(url: str) -> bytes:
         allow_loopback=settings.IMAGE_URL_FETCH_ALLOW_LOOPBACK,
     )
     # No compression: a small body may decompress to gigabytes, and images are compressed already.
-    headers = {"Accept": "image/png, image/jpeg, image/webp", "Accept-Encoding": "identity"}
+    headers = {"Accept": "image/png, image/jpeg, image/webp, image/heic, image/avif", "Accept-Encoding": "identity"}
     with client_context as client:
         try:
             with client.stream("GET", url, headers=headers) as response:

@@ -5,21 +5,22 @@ be priced and submitted.
 """
 
 import secrets
-import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 
 from accounts.models import Team
+from common.concurrency import ConcurrencyLimiter
 from common.errors import Detail, Overloaded, TooLarge, UnsupportedImage, invalid_field, invalid_fields
 from common.messages import Message
 from inference import limits
 from inference.catalogue import MODELS, ModelSpec
 from inference.errors import ImageError, ImageErrorCode, RequestError
-from inference.images import decode_image, encode_png
+from inference.image_decoding.pool import DecodedImage, DecoderPool, DecoderUnavailable
 from inference.presets import PRESETS
 from inference.prompt_tokens import estimate_tokens
 from inference.sizes import AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size, parse_size, resolution_label
@@ -29,17 +30,11 @@ from jobs.videos.source_images import read_image_bytes
 # Images are stored no larger than the largest frame needs, including a slow zoom.
 _MAX_STORED_SIDE_PIXELS = 2048
 _MAX_FRAME_PIXELS = max(RESOLUTIONS.values()) ** 2
-# Decoding an image of 25 megapixels takes about 300 MB. This many are decoded at once; others wait for the timeout.
-_DECODER_SEMAPHORE = threading.BoundedSemaphore(2)
-_DECODER_TIMEOUT_SECONDS = 10
-
-
-@dataclass(frozen=True)
-class SourceImage:
-    """An image as the worker receives it: decoded, and of limited size. Many requests may share one."""
-
-    png: bytes = field(repr=False)
-    size: tuple[int, int]
+# An image of 25 megapixels occupies up to 800 MB. Others wait: first for a place of their team, then of this process.
+_DECODERS = 3
+_DECODER_POOL = DecoderPool(_DECODERS, max_side=_MAX_STORED_SIDE_PIXELS)
+_DECODER_LIMITER = ConcurrencyLimiter("decoders", work=Message("images being decoded"), process_limit=_DECODERS)
+_DECODER_WAIT_SECONDS, _DECODER_MAX_SECONDS = 5, 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +96,7 @@ def build_request(
     team: Team,
     cancel_after_seconds: int | None = None,
     webhook_format: str = "",
-    image: SourceImage | None = None,
+    image: DecodedImage | None = None,
     remixed_from: UUID | None = None,
 ) -> VideoRequest:
     """Build the request from validated fields: decode the image, apply preset and model, draw a seed.
@@ -112,7 +107,7 @@ def build_request(
     spec = get_enabled_model(values.get("model", default_model(team)))
     preset = PRESETS.get(values.get("preset", ""), spec.defaults)
     if image is None:
-        image = read_source_image(*read_image_bytes(values, team=team))
+        image = read_source_image(*read_image_bytes(values, team=team), team=team)
     try:
         if "size" in values:
             width, height = _validate_size(*parse_size(values["size"]))
@@ -172,10 +167,14 @@ def get_enabled_model(name: str) -> ModelSpec:
     return MODELS[name]
 
 
-def read_source_image(image_field: str, data: bytes) -> SourceImage:
-    """Decode the image in `data`, the content of that field. Raise InvalidField, TooLarge or UnsupportedImage."""
+def read_source_image(image_field: str, data: bytes, *, team: Team) -> DecodedImage:
+    """Decode the image in `data`, the content of that field, to the image that a worker receives.
+
+    Raise InvalidField, TooLarge or UnsupportedImage, or Overloaded or ConcurrencyLimitExceeded while too many images
+    are being decoded.
+    """
     try:
-        return _decode(data)
+        return _decode(data, team)
     except ImageError as error:
         reason = Message(error.template, error.params)
         if image_field == "image_url":
@@ -186,16 +185,21 @@ def read_source_image(image_field: str, data: bytes) -> SourceImage:
         raise invalid_fields(detail, family=family, code=error.code) from error
 
 
-def _decode(data: bytes) -> SourceImage:
-    """Raise ImageError, or Overloaded while too many images are being decoded."""
-    if not _DECODER_SEMAPHORE.acquire(timeout=_DECODER_TIMEOUT_SECONDS):
-        raise Overloaded("Too many images are being decoded at the moment. Try again shortly.")
+def _decode(data: bytes, team: Team) -> DecodedImage:
+    # A pooled connection serves others meanwhile. Without a pool there is nobody to serve.
+    if settings.DATABASE_POOL_SIZE and not connection.in_atomic_block:
+        connection.close()
+    slot = _DECODER_LIMITER.acquire(
+        team_id=team.pk,
+        team_limit=settings.IMAGE_DECODING_CONCURRENCY_PER_TEAM,
+        expires_after_seconds=_DECODER_MAX_SECONDS,
+        wait_seconds=_DECODER_WAIT_SECONDS,
+    )
     try:
-        image = decode_image(data)
-        image.thumbnail((_MAX_STORED_SIDE_PIXELS, _MAX_STORED_SIDE_PIXELS))
-        return SourceImage(encode_png(image), image.size)
-    finally:
-        _DECODER_SEMAPHORE.release()
+        with slot:
+            return _DECODER_POOL.decode(data)
+    except DecoderUnavailable as error:
+        raise Overloaded("The image could not be decoded at the moment. Try again shortly.") from error
 
 
 def _validate_size(width: int, height: int) -> tuple[int, int]:

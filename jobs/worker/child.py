@@ -17,7 +17,8 @@ from common.messages import Message
 from common.parent_death import set_parent_death_signal
 from inference.engines.base import Engine, Frames, PreviewFn, load_engine
 from inference.errors import Canceled, DeviceBroken, InferenceError, OutOfMemory
-from inference.images import decode_image, preview_jpeg
+from inference.image_decoding.decode import decode_image
+from inference.images import preview_jpeg
 from jobs.fencing import Fence
 from jobs.worker.messages import (
     SCRATCH_FAILED,

@@ -6,6 +6,7 @@ should not be an outage of the product.
 """
 
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from common.messages import Message
 from common.redis_client import redis_client, try_redis
 
 _RETRY_AFTER_SECONDS = 2
+_POLL_SECONDS = 0.05
 # Each slot is an entry that expires by itself, on the server's clock: its process may die.
 _ACQUIRE_SCRIPT = """
 local clock = redis.call('TIME')
@@ -41,24 +43,34 @@ class ConcurrencyLimiter:
         self._semaphore = threading.BoundedSemaphore(process_limit)
 
     @contextmanager
-    def acquire(self, *, team_id: int, team_limit: int, expires_after_seconds: int) -> Iterator[None]:
+    def acquire(
+        self, *, team_id: int, team_limit: int, expires_after_seconds: int, wait_seconds: float = 0
+    ) -> Iterator[None]:
         """Hold a slot while the block runs.
 
         team_limit: the team's limit over all processes. expires_after_seconds: the longest time the work may take.
+        wait_seconds: how long to wait for a slot of the team, and then for one of this process.
         Raises Overloaded if this process is at its limit, ConcurrencyLimitExceeded if the team is.
         """
-        if not self._semaphore.acquire(blocking=False):
-            raise Overloaded("There are too many %(work)s at once. Try again in a moment.", {"work": self._work})
-        try:
-            with self._acquire_team_slot(team_id, team_limit, expires_after_seconds):
+        # The team's slot first: a team that waits for its own must not keep others from this process.
+        with self._acquire_team_slot(team_id, team_limit, expires_after_seconds, wait_seconds):
+            if not self._semaphore.acquire(timeout=wait_seconds):
+                raise Overloaded("There are too many %(work)s at once. Try again in a moment.", {"work": self._work})
+            try:
                 yield
-        finally:
-            self._semaphore.release()
+            finally:
+                self._semaphore.release()
 
     @contextmanager
-    def _acquire_team_slot(self, team_id: int, team_limit: int, expires_after_seconds: int) -> Iterator[None]:
+    def _acquire_team_slot(
+        self, team_id: int, team_limit: int, expires_after_seconds: int, wait_seconds: float
+    ) -> Iterator[None]:
         key, slot_id = f"slots:{self._name}:{team_id}", uuid.uuid4().hex
-        if not self._is_within_limit(key, slot_id, team_limit, expires_after_seconds):
+        deadline = time.monotonic() + wait_seconds
+        while not self._is_within_limit(key, slot_id, team_limit, expires_after_seconds):
+            if time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)
+                continue
             raise ConcurrencyLimitExceeded(
                 "Your team already has %(limit)s %(work)s, the maximum at a time. Try again in a moment.",
                 {"limit": team_limit, "work": self._work},

@@ -11,7 +11,9 @@ const summary = document.getElementById("advanced-summary");
 const submit = document.getElementById("submit");
 const formKey = document.getElementById("form-key");
 
-const TYPES = ["image/png", "image/jpeg", "image/webp"];
+// The bytes decide, as on the server: names and types of files are often wrong or missing.
+const SHOWN_BY_BROWSERS = /^\x89PNG\r\n\x1a\n|^\xff\xd8\xff|^RIFF[^]{4}WEBP/;
+const SHOWN_BY_SOME_BROWSERS = /^[^]{4}ftyp[^]*?(?:hei[cxms]|hev[cx]|avi[fs])/;
 const FROM_PRESET = ["resolution", "num_frames", "steps", "guidance_scale"];
 const UNPRICED = ["prompt", "negative_prompt", "seed", "output_format", "image"];
 
@@ -56,16 +58,26 @@ function refuse(text) {
   setError("image", text);
 }
 
+async function readStart(file) {
+  const unreadable = () => new ArrayBuffer(0); // a folder, or a file that is gone
+  return String.fromCharCode(...new Uint8Array(await file.slice(0, 64).arrayBuffer().catch(unreadable)));
+}
+
 async function acceptFile(file) {
-  if (!TYPES.includes(file.type)) return refuse(texts.wrongType);
+  const start = await readStart(file);
+  const isOptional = SHOWN_BY_SOME_BROWSERS.test(start);
+  if (!isOptional && !SHOWN_BY_BROWSERS.test(start)) return refuse(texts.wrongType);
   if (file.size > Number(form.dataset.maxBytes)) return refuse(texts.tooHeavy);
   const url = URL.createObjectURL(file);
   let size;
   try {
     size = await measure(url);
   } catch {
-    URL.revokeObjectURL(url);
-    return refuse(texts.unreadable);
+    if (!isOptional) {
+      URL.revokeObjectURL(url);
+      return refuse(texts.unreadable);
+    }
+    size = ["", ""];
   }
   const [width, height] = size;
   if (width * height > Number(form.dataset.maxPixels) || Math.max(width, height) > Number(form.dataset.maxSide)) {
@@ -78,9 +90,9 @@ async function acceptFile(file) {
   setInputFile(file);
   setError("image", "");
   preview.src = url;
-  preview.hidden = false;
+  preview.hidden = !width;
   drop.dataset.filled = "";
-  pictureName.textContent = `${file.name} · ${width} × ${height}`;
+  pictureName.textContent = width ? `${file.name} · ${width} × ${height}` : file.name;
   form.elements.picture_width.value = width;
   form.elements.picture_height.value = height;
   reprice();
@@ -104,7 +116,7 @@ document.addEventListener("drop", (event) => {
   acceptFile(event.dataTransfer.files[0]);
 });
 document.addEventListener("paste", (event) => {
-  const file = [...(event.clipboardData?.files || [])].find((one) => one.type.startsWith("image/"));
+  const file = event.clipboardData?.files[0];
   if (!file) return;
   event.preventDefault();
   acceptFile(file);

@@ -16,7 +16,7 @@ import torch
 
 from inference.engines.i2vgenxl.engine import I2VGenXLEngine
 from inference.generation import GenerationRequest
-from inference.images import decode_image
+from inference.image_decoding.decode import decode_image
 
 
 def serve(folder: str, device: str) -> None:

@@ -29,7 +29,8 @@ from pydantic import BaseModel, Field  # noqa: E402
 
 from common.ids import new_id, parse_public_id, public_id  # noqa: E402
 from common.ratelimit import _HIT_SCRIPT  # noqa: E402
-from inference.images import decode_image, encode_png  # noqa: E402
+from inference.image_decoding.decode import decode_image  # noqa: E402
+from inference.images import encode_png  # noqa: E402
 from inference.sizes import frame_size  # noqa: E402
 
 app = FastAPI()

@@ -118,16 +118,23 @@ def test_files_that_are_no_images_are_refused_immediately(
 ) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nbut then nothing")
+    (tmp_path / "untyped").write_bytes((SAMPLES / "cat.jpg").read_bytes())
+    (tmp_path / "photo.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
 
     def scenario(page: Page) -> None:
         page.goto("/")
         drop(page, tmp_path / "notes.txt", "text/plain")
-        expect(page.locator("#error-image")).to_contain_text("not a PNG, JPEG or WebP")
+        expect(page.locator("#error-image")).to_contain_text("not a PNG, JPEG, WebP, HEIC or AVIF")
         drop(page, SAMPLES / "cat.jpg")
         expect(page.locator("#error-image")).to_be_empty()
         drop(page, tmp_path / "broken.png", "image/png")
         expect(page.locator("#error-image")).to_contain_text("cannot be read")
         assert page.evaluate("document.getElementById('image').files[0].name") == "cat.jpg"
+        drop(page, tmp_path / "untyped", "")
+        expect(page.locator("#picture-name")).to_contain_text("untyped")
+        drop(page, tmp_path / "photo.HEIC", "")
+        expect(page.locator("#picture-name")).to_have_text("photo.HEIC")
+        expect(page.locator("#error-image")).to_be_empty()
 
     browser.run(live_server.url, scenario, session=alice.cookie)
 

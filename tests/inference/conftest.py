@@ -10,7 +10,7 @@ from PIL import Image
 
 from inference.engines.base import Engine, load_engine
 from inference.generation import GenerationRequest
-from inference.images import decode_image
+from inference.image_decoding.decode import decode_image
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "tests" / "reference"

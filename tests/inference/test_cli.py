@@ -73,7 +73,7 @@ def test_checkpoint_folder_end_to_end(tmp_path: Path, checkpoint: Path, referenc
     ("options", "message"),
     [
         ({"model": "sora"}, "neither a model"),
-        ({"image": str(ROOT / "pyproject.toml")}, "not a PNG, JPEG or WebP"),
+        ({"image": str(ROOT / "pyproject.toml")}, "not a PNG, JPEG, WebP, HEIC or AVIF"),
         ({"image": "/no/such/cat.jpg"}, "cannot be read"),
         ({"prompt": " "}, "what should move"),
         ({"frames": "0"}, "num_frames"),

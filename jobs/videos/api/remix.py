@@ -72,7 +72,7 @@ class RemixView(APIView):
                 {**_inherited_values(original, changes), **changes},
                 team=principal.team,
                 cancel_after_seconds=cancel_after_seconds,
-                image=read_source_image("image", load_source_image(original)),
+                image=read_source_image("image", load_source_image(original), team=principal.team),
                 remixed_from=original.id,
             ),
             idempotency=idempotency,

@@ -24,7 +24,10 @@ Preview = Annotated[bool, typer.Option("--preview/--no-preview", help="Show prev
 def generate(
     context: typer.Context,
     picture: Annotated[
-        Path, typer.Argument(metavar="PICTURE", exists=True, dir_okay=False, readable=True, help="PNG, JPEG or WebP.")
+        Path,
+        typer.Argument(
+            metavar="PICTURE", exists=True, dir_okay=False, readable=True, help="PNG, JPEG, WebP, HEIC or AVIF."
+        ),
     ],
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What happens in the video.")],
     *,

@@ -100,3 +100,7 @@ IMAGE_URL_FETCH_TIMEOUT_SECONDS = env.float("IMAGE_URL_FETCH_TIMEOUT_SECONDS", d
 # Maximum number of concurrent image downloads per team in all web processes. Each download occupies one process, so the
 # value must be lower than the number of processes.
 IMAGE_URL_FETCH_CONCURRENCY_PER_TEAM = env.int("IMAGE_URL_FETCH_CONCURRENCY_PER_TEAM", default=3)
+
+# Maximum number of images that are decoded at once per team in all web processes. Others of the team wait for some
+# seconds.
+IMAGE_DECODING_CONCURRENCY_PER_TEAM = env.int("IMAGE_DECODING_CONCURRENCY_PER_TEAM", default=2)

@@ -89,7 +89,7 @@ REFERENCES: list[tuple[Any, str]] = [
     ({"image_url": "https://10.0.0.1/cat.png"}, "private network"),
     ({"image_url": "cat.png"}, "complete URL"),
     ({"image_url": "data:image/png;base64,???"}, "not valid base64"),
-    ({"image_url": "data:image/png;base64,AAAA"}, "not a PNG, JPEG or WebP"),
+    ({"image_url": "data:image/png;base64,AAAA"}, "not a PNG, JPEG, WebP, HEIC or AVIF"),
 ]
 
 

@@ -413,7 +413,8 @@ def test_slow_images_of_a_team_do_not_block_all_processes(
     environment = dict.fromkeys(
         ("IMAGE_URL_FETCH_ENABLED", "IMAGE_URL_FETCH_ALLOW_HTTP", "IMAGE_URL_FETCH_ALLOW_LOOPBACK"), "1"
     )
-    web = web_processes(2, **environment, IMAGE_URL_FETCH_CONCURRENCY_PER_TEAM="1")
+    limits = {"IMAGE_URL_FETCH_CONCURRENCY_PER_TEAM": "1", "IMAGE_URL_FETCH_TIMEOUT_SECONDS": "60"}
+    web = web_processes(2, **environment, **limits)
     go_on, asked = threading.Event(), threading.Event()
 
     def slowly(handler: Any) -> None:

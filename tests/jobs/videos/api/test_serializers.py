@@ -62,7 +62,7 @@ def test_repeated_fields_are_rejected(doubled: dict[str, Any], send_form: Any) -
 
 def test_an_empty_file(send_form: Any) -> None:
     message = send_form(image=photo(b"")).json()["error"]["message"]
-    assert message == "image: The file is empty. Send a PNG, JPEG or WebP image."
+    assert message == "image: The file is empty. Send a PNG, JPEG, WebP, HEIC or AVIF image."
 
 
 def test_metadata_in_a_form(send_form: Any) -> None:
