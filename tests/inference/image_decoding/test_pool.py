@@ -75,10 +75,11 @@ def test_a_busy_pool_says_so(pool: DecoderPool) -> None:
     pool._places.put(place)
 
 
+@pytest.mark.parametrize("program", ["/bin/false", "/nonexistent/python"])
 def test_a_decoder_that_cannot_start_is_not_the_fault_of_the_image(
-    pool: DecoderPool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    pool: DecoderPool, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
-    monkeypatch.setattr(pool_module, "_ROOT", tmp_path)
+    monkeypatch.setattr(sys, "executable", program)
     with pytest.raises(DecoderUnavailable):
         pool.decode(encode(drawing(), "PNG"))
 
