@@ -15,7 +15,7 @@ from accounts.audit.models import Verb
 from accounts.audit.services import record
 from accounts.models import User
 from common.errors import Forbidden
-from common.urls import loggable_path
+from common.masking import mask_secrets
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _MARK = "impersonation_access"
@@ -83,5 +83,5 @@ def record_act(request: HttpRequest, **options: Any) -> None:
 
 def _record(verb: Verb, request: HttpRequest, **options: Any) -> None:
     # Escaped: PostgreSQL stores no NUL.
-    path = escape_uri_path(loggable_path(request))[:_MAX_PATH_LENGTH]
+    path = escape_uri_path(mask_secrets(request.path))[:_MAX_PATH_LENGTH]
     record(verb, actor=request.user, method=request.method, path=path, **options)  # type: ignore[arg-type]

@@ -13,6 +13,8 @@ from typing import Any
 import structlog
 from structlog.types import EventDict, WrappedLogger
 
+from common.masking import mask_secrets
+
 SECRET_FIELDS = frozenset({"authorization", "password", "secret", "token", "api_key", "key", "cookie"})
 
 
@@ -21,6 +23,11 @@ def redact_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Ev
     for name in event.keys() & SECRET_FIELDS:
         event[name] = "[hidden]"
     return event
+
+
+def mask_line(_logger: WrappedLogger, _method: str, line: str) -> str:
+    """Hide secrets in the finished line, whoever wrote it: Django's warnings and tracebacks name paths too."""
+    return mask_secrets(line)
 
 
 def downgrade_disallowed_host(record: logging.LogRecord) -> bool:
@@ -68,7 +75,11 @@ def configure_logging(*, json_lines: bool, level: str) -> None:
                 "structured": {
                     "()": structlog.stdlib.ProcessorFormatter,
                     "foreign_pre_chain": shared,
-                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+                    "processors": [
+                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        *renderers,
+                        mask_line,
+                    ],
                 }
             },
             # Standard error, because commands print results for scripts to standard output.

@@ -12,7 +12,6 @@ from django.http.response import HttpResponseBase
 
 from accounts import tenancy
 from common.middleware import Step, SyncAndAsyncMiddleware
-from common.urls import loggable_path
 from portal.metrics.http import count_request
 
 log = structlog.get_logger(__name__)
@@ -58,7 +57,7 @@ class RequestContextMiddleware(SyncAndAsyncMiddleware):
             log.info(
                 "request_finished",
                 method=request.method,
-                path=loggable_path(request),
+                path=request.path,
                 status=response.status_code,
                 ms=round(seconds * 1000, 1),
             )

@@ -70,6 +70,29 @@ def test_the_arbiter_of_gunicorn_writes_json_too() -> None:
     assert json.loads(line)["event"] == "Listening"
 
 
+def test_no_line_contains_the_secret_of_a_url() -> None:
+    code = (
+        PREPARE + "from django.test import Client\n"
+        "client = Client(enforce_csrf_checks=True)\n"
+        "paths = ['/join/c0ffee-1', '/join/c0ffee-1/', '/s/c0ffee-1/a/b/c/d', '/S/c0ffee-1',"
+        " '/accounts/password/reset/key/1-c0ffee-1/', '/accounts/password/reset/key/1-c0ffee-1']\n"
+        "for path in paths:\n"
+        "    client.get(path), client.post(path)\n"
+        "    client.post('/', headers={'referer': f'https://testserver{path}'}, secure=True)\n"
+        "    for name in ('django.request', 'django.security.csrf', 'django.server', 'uvicorn.error'):\n"
+        "        logging.getLogger(name).error('Internal Server Error: %s', path)\n"
+        "    try:\n"
+        "        raise ValueError(path)\n"
+        "    except ValueError:\n"
+        "        logging.getLogger('x').exception('failed')\n"
+    )
+    for as_json in ("0", "1"):
+        lines = run(code, LOG_JSON=as_json, DEBUG="1")
+        assert sum("CSRF" in line or "csrf" in line for line in lines) >= 6
+        assert sum("[hidden]" in line for line in lines) >= 40
+        assert not [line for line in lines if "c0ffee" in line]
+
+
 def test_an_unknown_host_name_is_one_warning_without_a_traceback() -> None:
     code = (
         PREPARE + "from django.test import Client; print(Client(headers={'host': 'evil.example'}).get('/').status_code)"
