@@ -34,6 +34,7 @@ CONFIGURATION = Path(settings.ROOT) / "deploy" / "nginx.conf"
 @dataclass(frozen=True)
 class Site:
     url: str
+    log: Path
     web: WebProcesses
     live: LiveProcess
 
@@ -90,7 +91,7 @@ def site(web_processes: Callable[..., WebProcesses], live_process: Callable[...,
         )
     url = f"http://127.0.0.1:{port}"
     wait_until(lambda: responds(url), explain=log.read_text)
-    yield Site(url, web, live)
+    yield Site(url, log, web, live)
     process.terminate()
     process.wait(20)
     shutil.rmtree(folder)
@@ -219,6 +220,23 @@ def test_an_unavailable_process_is_reported_in_the_envelope(site: Site, alice: A
     assert (wait.status_code, wait.json()["error"]["code"]) == (503, "overloaded")
     assert wait.headers["Retry-After"]
     assert httpx.get(f"{site.url}/v1/videos", headers=alice.headers, timeout=60).status_code == 200
+
+
+def test_errors_of_the_proxy_are_logged_without_urls(site: Site) -> None:
+    site.live.stop()
+    responses = [
+        httpx.get(f"{site.url}/s/secret-token/vid_1/content?wait=1&token=secret-token", timeout=60),
+        post_zeros(f"{site.url}/join/secret-token", {}, 60_000_000),
+        httpx.get(f"{site.url}/livez", timeout=60),
+    ]
+    assert [response.status_code for response in responses] == [503, 413, 200]
+    wait_until(lambda: site.log.read_text().count("\n") >= 2, explain=site.log.read_text)
+    lines = [json.loads(line) for line in site.log.read_text().splitlines()]
+    assert [(line["event"], line["status"], line["upstream_status"]) for line in lines] == [
+        ("proxy_error", "503", "502"),
+        ("proxy_error", "413", ""),
+    ]
+    assert "secret-token" not in site.log.read_text()
 
 
 def test_range_requests_of_a_video_pass(

@@ -28,6 +28,9 @@ from portal.embedded.processes import find_processes_in, spawn, terminate_proces
 
 DATABASE = "mutoscope"
 START_TIMEOUT_SECONDS = 30
+# The only variables that the servers inherit: the others include SECRET_KEY, which not even a superuser of PostgreSQL
+# may read.
+_INHERITED_VARIABLES = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
 # A Unix socket's path may be 107 bytes long; PostgreSQL adds this name to its folder.
 _MAX_SOCKET_FOLDER_LENGTH = 107 - len("/.s.PGSQL.5432")
 
@@ -129,13 +132,16 @@ class Postgres(Server):
             "unix_socket_directories": str(self.sockets),
             "listen_addresses": "",
             "unix_socket_permissions": "0700",
+            # The log contains no values of rows and statements: some of them are secrets.
+            "log_error_verbosity": "terse",
+            "log_min_error_statement": "panic",
         }
         if not self.durable:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         command: list[str | Path] = [self._programs / "postgres", "-D", self.data]
         command += [option for name, value in options.items() for option in ("-c", f"{name}={value}")]
         with self.log.open("ab") as log:
-            return spawn(command, death_signal=self.stop_signal, output=log, user=user)
+            return spawn(command, death_signal=self.stop_signal, output=log, user=user, env=_server_environment())
 
     def is_ready(self) -> bool:
         try:
@@ -176,7 +182,9 @@ class Postgres(Server):
                 "--no-instructions",
             ]
             with self.log.open("ab") as log:
-                code = spawn(command, death_signal=signal.SIGTERM, output=log, user=user).wait()
+                code = spawn(
+                    command, death_signal=signal.SIGTERM, output=log, user=user, env=_server_environment()
+                ).wait()
             if code:
                 raise EmbeddedServerError(f"initdb failed with exit code {code}. See {self.log} for the cause.")
             fresh.rename(self.data)
@@ -214,7 +222,7 @@ class Valkey(Server):
             *(option for name, value in options.items() for option in (f"--{name}", value)),
         ]
         with self.log.open("ab") as log:
-            return spawn(command, death_signal=self.stop_signal, output=log)
+            return spawn(command, death_signal=self.stop_signal, output=log, env=_server_environment())
 
     def is_ready(self) -> bool:
         client = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=1)
@@ -265,6 +273,10 @@ class EmbeddedServers:
 def server_urls(folder: Path) -> dict[str, str]:
     """Return the variables with which the site finds the servers of a folder; known before they run."""
     return {"DATABASE_URL": Postgres(folder).url, "REDIS_URL": Valkey(folder).url}
+
+
+def _server_environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
 
 
 def _make_private_folder(folder: Path, *, owner: int) -> None:

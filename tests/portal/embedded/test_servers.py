@@ -134,6 +134,25 @@ def test_servers_are_not_reachable_from_the_network_or_by_other_users(folder: Pa
             assert stat.S_IMODE((folder / "run" / name).stat().st_mode) == 0o700
 
 
+def test_servers_do_not_inherit_secrets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "secret-of-the-site")
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", "secret-of-the-site")
+    with EmbeddedServers(folder):
+        for process in servers_of(folder):
+            assert "secret-of-the-site" not in process.environ().values()
+
+
+def test_the_log_contains_no_values(folder: Path) -> None:
+    with EmbeddedServers(folder, valkey=False), psycopg.connect(server_urls(folder)["DATABASE_URL"]) as connection:
+        connection.execute("CREATE TABLE links (token text UNIQUE)")
+        connection.execute("INSERT INTO links VALUES ('c0ffee')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("INSERT INTO links VALUES ('c0ffee')")
+    log = (folder / "log" / "postgres.log").read_text()
+    assert "links_token_key" in log
+    assert "c0ffee" not in log
+
+
 def test_a_crash_is_detected(folder: Path) -> None:
     with EmbeddedServers(folder, postgres=False) as servers:
         (valkey,) = servers.servers
