@@ -1,6 +1,7 @@
 """Adapters for allauth: creating users, client IP addresses, and failures of the mail server."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
@@ -8,8 +9,8 @@ from allauth.core.internal.ratelimit import get_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.conf import settings
 from django.contrib import messages
-from django.contrib.sites.shortcuts import get_current_site
 from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
@@ -19,6 +20,7 @@ from accounts.models import User
 from accounts.teams.services import ensure_personal_team
 from common.email_addresses import canonical_email
 from common.emails import EmailOutcome
+from common.urls import absolute_url
 
 # IP address of a client without one, such as behind a Unix socket: the list of sessions accepts only IP addresses.
 UNKNOWN_IP = "::"
@@ -50,7 +52,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send an email. If that fails, redirect back to the form with an error."""
-        context = {"request": self.request, "email": email, "current_site": get_current_site(self.request), **context}
+        # allauth builds its URLs from the Host header, whose port a stranger can choose: the token would go there.
+        urls = {name: _at_site_url(value) for name, value in context.items() if name.endswith("_url")}
+        site = {"domain": urlsplit(settings.SITE_URL).netloc}
+        context = {"request": self.request, "email": email, **context, "current_site": site, **urls}
         outcome = send_to_address(template_prefix, context, email=email)
         if outcome is EmailOutcome.SENT or self._is_notification:
             return
@@ -76,6 +81,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             return bool(super().is_safe_url(url))
         except ValueError:  # such as "http://["
             return False
+
+
+def _at_site_url(url: str) -> str:
+    return absolute_url(settings.SITE_URL, urlsplit(url)._replace(scheme="", netloc="").geturl())
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]

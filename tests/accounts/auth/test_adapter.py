@@ -86,3 +86,15 @@ def test_an_account_whose_email_was_lost_is_confirmed_later(client: Client, sett
     match = re.search(r"^ {4}(\S+)$", str(mail.outbox[-1].body), re.MULTILINE)
     assert match
     assert client.post("/accounts/confirm-email/", {"code": match[1]}, follow=True).redirect_chain[-1][0] == "/"
+
+
+@pytest.mark.parametrize("email", [EMAIL, "unknown@example.com"])
+def test_urls_in_emails_start_with_the_url_of_the_site(email: str, settings: Any) -> None:
+    settings.SITE_URL, settings.ALLOWED_HOSTS = "https://video.example.com", ["video.example.com"]
+    make_user(EMAIL)
+    Client(headers={"Host": "video.example.com:6666"}).post("/accounts/password/reset/", {"email": email})
+    [message] = mail.outbox
+    assert "6666" not in message.subject + str(message.body)
+    urls = re.findall(r"https?://\S+", str(message.body))
+    assert urls or email != EMAIL
+    assert all(url.startswith("https://video.example.com/") for url in urls)
