@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.models import User
 from jobs.states import State
 from portal.admin import statistics
 from portal.admin.columns import time_ago
@@ -20,8 +21,14 @@ DAY_RANGES = {
 _DEFAULT_DAYS = 7
 
 
-def dashboard_context(days_param: str) -> dict[str, Any]:
-    """Return the context of the page. `days_param`: the range in days, as in the URL."""
+def dashboard_context(days_param: str, administrator: User) -> dict[str, Any]:
+    """Return the context of the page. `days_param`: the range in days, as in the URL.
+
+    Teams and credits are shown to administrators who may see their lists.
+    """
+    sees_teams, sees_credits = (
+        administrator.has_perm(name) for name in ("accounts.view_team", "quota.view_ledgerentry")
+    )
     days = int(days_param) if days_param in map(str, DAY_RANGES) else _DEFAULT_DAYS
     pools, by_day = statistics.pool_totals(), statistics.daily_totals(days)
     unsuccessful = statistics.unsuccessful_jobs(days)
@@ -33,6 +40,8 @@ def dashboard_context(days_param: str) -> dict[str, Any]:
             (worker, worker.get_state_display(), STATE_COLOURS[worker.state], _vram_usage(worker))
             for worker in statistics.list_workers()
         ],
+        "sees_teams": sees_teams,
+        "sees_credits": sees_credits,
         "granted": sum(day.granted for day in by_day),
         "spent": sum(day.credits for day in by_day),
         "credits_chart": _chart_context(by_day, {"granted": _("Granted"), "credits": _("Spent")}),
@@ -40,7 +49,7 @@ def dashboard_context(days_param: str) -> dict[str, Any]:
         "failures": _with_bar_percent(
             [row for row in unsuccessful if row["state"] == State.FAILED][: statistics.MAX_ERROR_CODES], "jobs"
         ),
-        "top_teams": _with_bar_percent(statistics.top_teams(days), "spent"),
+        "top_teams": _with_bar_percent(statistics.top_teams(days), "spent") if sees_teams and sees_credits else [],
     }
 
 

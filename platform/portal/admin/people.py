@@ -36,6 +36,11 @@ def _deactivate(request: HttpRequest, user: User) -> bool:
     return deactivate_user(user=user)
 
 
+def _activate(request: HttpRequest, user: User) -> bool:
+    _check_may_change_access(request, user)
+    return activate_user(user=user)
+
+
 def _reset_second_factor(request: HttpRequest, user: User) -> bool:
     _check_may_change_access(request, user)
     return reset_second_factor(user=user)
@@ -106,7 +111,7 @@ class UserAdmin(BaseAdmin):
             permission="accounts.change_user",
             icon="person_check",
             applies_to=lambda user: not user.is_active,
-            handler=lambda _request, user: activate_user(user=user),
+            handler=_activate,
         ),
         AdminAction(
             name="reset_second_factor",

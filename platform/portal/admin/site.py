@@ -1,7 +1,7 @@
 """The admin site: for staff only, and only after a second factor."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.authentication import get_authentication_records
 from allauth.account.decorators import secure_admin_login
@@ -39,7 +39,7 @@ class AdminSite(UnfoldAdminSite):
         return view_with_second_factor
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        context = dashboard_context(request.GET.get("days", ""))
+        context = dashboard_context(request.GET.get("days", ""), cast("User", request.user))
         page: HttpResponse = super().index(request, {**context, **(extra_context or {})})
         return page
 

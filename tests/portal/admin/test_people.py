@@ -85,3 +85,25 @@ def test_without_the_permission_an_action_is_forbidden(
 def test_only_superusers_see_the_groups(is_superuser: bool, status: int, make_staff: Callable[..., Person]) -> None:
     stan = make_staff("stan@example.com", "auth.view_group", "auth.add_group", superuser=is_superuser)
     assert stan.get("/admin/auth/group/add/").status_code == status
+
+
+def test_only_a_superuser_activates_staff(adele: Person, make_staff: Callable[..., Person]) -> None:
+    stan, root = make_staff("stan@example.com", *PERMISSIONS), make_staff("root@example.com", superuser=True)
+    User.objects.filter(pk=root.user.pk).update(is_active=False)
+    assert not act(stan, root, "activate").is_active
+    assert act(adele, root, "activate").is_active
+
+
+def test_a_list_is_filtered_by_its_filters_only(make_staff: Callable[..., Person]) -> None:
+    stan = make_staff("stan@example.com", "accounts.view_user")
+    for query in ("is_active__exact=1", "date_joined__gte=2026-01-01+00:00:00%2B00:00", "q=alice"):
+        assert stan.get(f"{URL}?{query}").status_code == 200
+    for query in (
+        "password__startswith=a",
+        "password=a",
+        "email__startswith=a",
+        "is_active__password=1",
+        "memberships__team__name=a",
+        "date_joined__exact__password=1",
+    ):
+        assert stan.get(f"{URL}?{query}").status_code == 400, query
