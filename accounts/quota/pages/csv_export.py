@@ -24,8 +24,8 @@ from accounts.roles import Scope
 from common.streaming import StreamedResponse
 
 _COLUMNS = ("day", "member", "email", "key", "key_prefix", "model", "credits", "videos", "completed", "gpu_seconds")
-# Spreadsheets interpret a cell that begins with one of these as a formula.
-_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
+# Spreadsheets interpret a cell that begins with one of these as a formula. The last four are the full-width forms.
+_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 # Lets Excel recognize UTF-8.
 _BYTE_ORDER_MARK = "\ufeff"
 _PAGE_SIZE = 1000

@@ -27,6 +27,7 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 if SITE_URL.startswith("https"):
     # Whether plain HTTP is redirected to HTTPS, except for the health checks below.
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
@@ -38,3 +39,4 @@ if SITE_URL.startswith("https"):
     SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
+    LANGUAGE_COOKIE_SECURE = True

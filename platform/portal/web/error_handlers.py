@@ -19,8 +19,12 @@ _API_PREFIXES = ("/v1/", "/generate", *COMPAT_PREFIXES)
 
 
 def is_api(request: HttpRequest) -> bool:
-    """Return whether the request is one of a program, not of a person's browser."""
-    return request.path == "/v1" or request.path.startswith(_API_PREFIXES)
+    """Return whether the request is one of a program, not of a person's browser.
+
+    No route has a second slash or a capital letter there, but a program that sends one needs a JSON response, too.
+    """
+    path = f"/{request.path.lstrip('/').lower()}"
+    return path == "/v1" or path.startswith(_API_PREFIXES)
 
 
 def wants_json(request: HttpRequest) -> bool:

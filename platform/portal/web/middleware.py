@@ -4,11 +4,13 @@ import ipaddress
 import re
 import time
 import uuid
+from http import HTTPStatus
 
 import structlog
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_cache_control
 
 from accounts import tenancy
 from common.middleware import Step, SyncAndAsyncMiddleware
@@ -19,6 +21,10 @@ log = structlog.get_logger(__name__)
 # A client's own id is reused if it is safe to print.
 _REQUEST_ID_PATTERN = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 
+# The pages of allauth show sessions, email addresses and recovery codes. A browser must not keep them after a sign-out.
+_ACCOUNT_PREFIX = "/accounts/"
+_HOP_WITH_PORT_PATTERN = re.compile(r"\[(?P<v6>[^\]]{1,60})\](?::\d{1,5})?|(?P<v4>[\d.]{7,15}):\d{1,5}")
+
 
 def client_ip_address(request: HttpRequest) -> str:
     """Return the client's IP address behind as many proxies as the settings trust; never one that a client claims."""
@@ -27,9 +33,15 @@ def client_ip_address(request: HttpRequest) -> str:
         forwarded = request.headers.get("X-Forwarded-For", "").split(",")
         hops = [hop.strip() for hop in forwarded if hop.strip()][-settings.TRUSTED_PROXIES :] or hops
     try:
-        return str(ipaddress.ip_address(hops[0]))
+        return str(ipaddress.ip_address(_without_port(hops[0])))
     except ValueError:
         return "unknown"
+
+
+def _without_port(hop: str) -> str:
+    """Return the IP address of a hop. Some proxies write `192.0.2.1:443`, `[2001:db8::1]` or `[2001:db8::1]:443`."""
+    match = _HOP_WITH_PORT_PATTERN.fullmatch(hop)
+    return match["v6"] or match["v4"] if match else hop
 
 
 def accepted_request_id(client_request_id: str) -> str:
@@ -51,6 +63,11 @@ class RequestContextMiddleware(SyncAndAsyncMiddleware):
 
     def after(self, request: HttpRequest, response: HttpResponseBase) -> Step | None:
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        if response.status_code == HTTPStatus.MOVED_PERMANENTLY and request.method not in {"GET", "HEAD"}:
+            # The redirect to HTTPS: after a 301, clients send a POST again as a GET.
+            response.status_code = HTTPStatus.PERMANENT_REDIRECT
+        if request.path.startswith(_ACCOUNT_PREFIX):
+            patch_cache_control(response, no_store=True, private=True)
         seconds = time.monotonic() - request.started_at  # type: ignore[attr-defined]
         count_request(request, response, seconds)
         if not request.path.startswith(settings.UNLOGGED_PATHS):

@@ -186,6 +186,16 @@ def test_the_profile_is_saved_and_sets_the_language(charlie: Person) -> None:
     assert User.objects.get(pk=charlie.user.pk).language == "en"
 
 
+@pytest.mark.parametrize(("path", "name"), [("/account", "Charlie"), ("/language", "")])
+def test_the_language_cookie_has_the_attributes_of_the_others(
+    path: str, name: str, charlie: Person, settings: Any
+) -> None:
+    settings.LANGUAGE_COOKIE_SECURE = True
+    charlie.post(path, {"name": name, "language": "en"})
+    cookie = charlie.client.cookies[settings.LANGUAGE_COOKIE_NAME]
+    assert (cookie["secure"], cookie["samesite"]) == (True, "Lax")
+
+
 @pytest.mark.parametrize("fields", [{"language": "xx"}, {"name": "\0", "language": "en"}, {"name": "x" * 121}])
 def test_an_invalid_profile_is_rejected(fields: dict[str, str], charlie: Person) -> None:
     assert charlie.post("/account", fields).status_code == 422

@@ -26,3 +26,13 @@ def test_outside_the_embedded_mode_the_secret_key_is_required() -> None:
 
     assert done.returncode != 0
     assert "SECRET_KEY" in done.stderr
+
+
+def test_every_cookie_of_an_https_site_is_secure() -> None:
+    names = [f"{cookie}_COOKIE_SECURE" for cookie in ("SESSION", "CSRF", "LANGUAGE")]
+    done = run_python(
+        f"from django.conf import settings; print([getattr(settings, name) for name in {names}])",
+        SITE_URL="https://video.example.com",
+    )
+
+    assert done.stdout.strip() == "[True, True, True]", done.stderr

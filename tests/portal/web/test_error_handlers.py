@@ -70,3 +70,10 @@ def test_pages_have_a_strict_content_security_policy_and_follow_it(mia: Person) 
     page = response.content.decode()
     for forbidden in (" style=", " onclick=", " onload=", "http://", "hx-on", "javascript:"):
         assert forbidden not in page.replace("http://www.w3.org", "")
+
+
+@pytest.mark.parametrize("path", ["//v1/videos", "/V1/videos", "///v1", "/REPLICATE/v1/models", "//generate"])
+def test_a_program_with_a_wrong_path_gets_json(path: str) -> None:
+    response = Client().get("/", PATH_INFO=path)  # a client would take what follows two slashes for a host
+    assert response.status_code == 404
+    assert response["Content-Type"].startswith("application/json")

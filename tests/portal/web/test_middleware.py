@@ -20,6 +20,39 @@ from portal.settings.logging_config import redact_secrets
 from portal.web.middleware import client_ip_address
 
 
+@pytest.mark.parametrize(
+    ("hop", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("192.0.2.1:443", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+        ("192.0.2.1:port", "unknown"),
+        ("[192.0.2.1", "unknown"),
+        ("_hidden", "unknown"),
+    ],
+)
+def test_a_hop_may_have_a_port(hop: str, address: str, settings: Any) -> None:
+    settings.TRUSTED_PROXIES = 1
+    request = RequestFactory().get("/", headers={"X-Forwarded-For": f"6.6.6.6, {hop}"})
+    assert client_ip_address(request) == address
+
+
+@pytest.mark.django_db
+def test_a_redirect_to_https_keeps_the_method(settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    for method, status in (("GET", 301), ("HEAD", 301), ("POST", 308), ("DELETE", 308)):
+        response = Client().generic(method, "/v1/videos?limit=1")
+        assert (response.status_code, response["Location"]) == (status, "https://testserver/v1/videos?limit=1")
+
+
+@pytest.mark.django_db
+def test_browsers_do_not_keep_the_account_pages() -> None:
+    for path in ("/accounts/login/", "/accounts/sessions/", "/accounts/email/", "/accounts/2fa/"):
+        assert "no-store" in Client().get(path)["Cache-Control"]
+
+
 def test_every_middleware_is_async_capable(settings: Any) -> None:
     """A sync-only middleware would need a thread for each waiting request."""
     assert [path for path in settings.MIDDLEWARE if not import_string(path).async_capable] == []

@@ -161,7 +161,7 @@ def test_csv_file(alice: Person, mia: Person) -> None:
     assert [line["email"] for line in lines_of(mia.get("/usage.csv"))] == ["mia@example.com"]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\uff1d1", "\uff20SUM(A1)"])
 def test_formulas_are_escaped(text: str) -> None:
     assert escape_formula(text) == f"'{text}"
 
