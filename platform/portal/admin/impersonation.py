@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
@@ -35,6 +36,7 @@ from portal.web.error_handlers import is_api, wants_json
 
 log = structlog.get_logger(__name__)
 
+_CSRF = CsrfViewMiddleware(lambda _request: HttpResponse())
 _SESSION_KEY = "impersonation"
 _TEAM_KEY, _OWN_TEAM_KEY = "team", "impersonator_team"
 
@@ -121,6 +123,8 @@ def _impersonate(request: HttpRequest) -> HttpResponseBase | None:
         _end_impersonation(request, key)
         return _ended_response(request)
     access, is_safe = _access(request), request.method in SAFE_METHODS
+    if not is_safe and (refusal := _csrf_refusal(request)):
+        return refusal
     if access is Access.END and not is_safe:
         _end_impersonation(request, key)
         messages.success(request, _("Impersonation ended."))
@@ -150,6 +154,15 @@ def _access(request: HttpRequest) -> Access:
     except Resolver404:
         return Access.READ
     return access_of(request.resolver_match.func)
+
+
+def _csrf_refusal(request: HttpRequest) -> HttpResponseBase | None:
+    """Return the response to a forged request. Django itself would check it only after this middleware has acted."""
+    match = request.resolver_match
+    if match is None:
+        return None
+    refusal: HttpResponseBase | None = _CSRF.process_view(request, match.func, match.args, match.kwargs)
+    return refusal
 
 
 def _set_user(request: HttpRequest, person: User, *, impersonator: object) -> None:

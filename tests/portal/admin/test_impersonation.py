@@ -80,6 +80,15 @@ def test_what_an_administrator_does_is_logged_with_both_names(
     ]
 
 
+def test_a_forged_request_does_nothing(adele: Person, alice: Person, make_job: Callable[..., Job]) -> None:
+    start(adele, alice)
+    adele.client.handler.enforce_csrf_checks = True
+    for path in ("/desk/stop-viewing", f"/videos/{make_job(alice).public_id}/cancel", "/account/close"):
+        assert "The form has expired" in adele.post(path).content.decode()
+    assert Impersonation.objects.get().ended_at is None
+    assert entries(Verb.IMPERSONATION_ACT, Verb.IMPERSONATION_DENIED, Verb.IMPERSONATION_ENDED) == []
+
+
 @pytest.mark.parametrize(
     ("language", "text"),
     [
