@@ -43,7 +43,7 @@ _FORBIDDEN = [
 
 
 class ForbiddenIPAddress(httpx.TransportError):
-    """The host name resolves to an IP address that is not public."""
+    """The host of the URL is an IP address that is not public."""
 
 
 class TLSError(httpx.ConnectError):
@@ -56,7 +56,8 @@ def safe_client(
 ) -> Iterator[httpx.Client]:
     """Yield a client for one exchange, which raises httpx.TimeoutException when `timeout_seconds` have passed.
 
-    It raises ForbiddenIPAddress, TLSError and the errors of httpx. allow_private_ips: allow all IP addresses.
+    It raises ForbiddenIPAddress, TLSError and the errors of httpx; the same one for a name whose IP address is not
+    public and for a name without any. allow_private_ips: allow all IP addresses.
     allow_loopback: of the private IP addresses allow those of this machine.
     """
 
@@ -77,6 +78,14 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
         return False
     is_special = address.is_multicast or address.is_reserved or any(address in network for network in _FORBIDDEN)
     return address.is_global and not is_special
+
+
+def _is_ip_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _unwrap(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
@@ -120,9 +129,11 @@ class _CheckingBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         targets = self._resolve(host, port)
-        for _family, socket_address in targets:
-            if not self._is_allowed(ip_address(socket_address[0])):
-                raise ForbiddenIPAddress(f"{host} resolves to {socket_address[0]}, which is not public.")
+        if not all(self._is_allowed(ip_address(socket_address[0])) for _family, socket_address in targets):
+            if _is_ip_address(host):
+                raise ForbiddenIPAddress(f"{host} is not public.")
+            # As for a name that does not exist: a user must not learn which internal names do.
+            raise httpcore.ConnectError(f"{host} has no public IP address.")
         error: OSError | None = None
         for family, socket_address in targets:
             connection = socket.socket(family, socket.SOCK_STREAM)

@@ -139,12 +139,28 @@ def test_a_name_is_resolved_once_and_every_address_is_checked(resolve: dict[str,
         assert get(f"http://{HOST}:{port}/", allow_loopback=True).text == "ok"
         assert resolve["count"] == [HOST]
         assert get(f"http://{HOST}:{port}/", allow_private_ips=True).text == "ok"
-        with pytest.raises(ForbiddenIPAddress):
+        with pytest.raises(httpx.ConnectError, match="no public IP address"):
             get(f"http://{HOST}:{port}/")
         for addresses in (["127.0.0.1", "10.0.0.1"], ["10.0.0.1", "127.0.0.1"], ["fec0::1"], ["100.64.0.1"]):
             resolve[HOST] = addresses
-            with pytest.raises(ForbiddenIPAddress):
+            with pytest.raises(httpx.ConnectError, match="no public IP address"):
                 get(f"http://{HOST}:{port}/", allow_loopback=True)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:10.0.0.1]"])
+def test_a_private_ip_address_is_named_as_such(host: str) -> None:
+    with pytest.raises(ForbiddenIPAddress):
+        get(f"http://{host}:9/")
+
+
+def test_names_with_a_private_ip_address_are_refused_as_those_that_do_not_exist(resolve: dict[str, list[str]]) -> None:
+    resolve["internal.example.com"] = ["10.0.0.1"]
+    kinds: set[type[Exception]] = set()
+    for host in ("internal.example.com", "localhost", "absent.invalid"):
+        with pytest.raises(httpx.HTTPError) as refused:
+            get(f"http://{host}:9/")
+        kinds.add(refused.type)
+    assert kinds == {httpx.ConnectError}
 
 
 @pytest.fixture(scope="module")

@@ -265,6 +265,18 @@ def test_private_ip_addresses_are_not_fetched(name: str, ask: Any, allowed: None
         assert receiver.requests == []
 
 
+def test_errors_do_not_tell_whether_an_internal_name_exists(ask: Any, allowed: None) -> None:
+    with running_receiver() as receiver:
+        port = receiver.url.rpartition(":")[2]
+        urls = [f"http://localhost:{port}/", "http://localhost:9/", "http://absent.invalid/"]
+        errors = [ask(url).json()["error"] for url in urls]
+        assert receiver.requests == []
+    for error in errors:
+        del error["request_id"]
+    assert errors[0]["details"][0]["type"] == "unreachable"
+    assert errors == [errors[0]] * 3
+
+
 def test_only_loopback_is_allowed_by_the_setting(ask: Any, host: Receiver) -> None:
     for name in ("169.254.169.254", "10.0.0.1", "[fd00:ec2::254]"):
         assert refused(ask(f"http://{name}/")) == "private_address"
