@@ -1,6 +1,8 @@
 """`manage.py create_key --email E`: creates an API key, and account and team if missing; prints only the key."""
 
 import secrets
+import sys
+from getpass import getpass
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -37,7 +39,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--expires", type=future_datetime, default=None, help="expiry date, such as 2027-01-31 (default: never)"
         )
-        parser.add_argument("--password", default=None, help="password for a new account (default: random)")
+        # The value itself is no argument: all users of the machine see the arguments of its processes.
+        parser.add_argument(
+            "--password",
+            action="store_true",
+            help="ask for the password of a new account, or read it from standard input (default: a random password)",
+        )
 
     @transaction.atomic
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -48,7 +55,7 @@ class Command(BaseCommand):
             raise CommandError(f"--name must have 1 to {_MAX_NAME_LENGTH} characters")
         user = User.objects.filter(email=email).first()
         if user is None:
-            user = User.objects.create_user(email, options["password"] or secrets.token_urlsafe(16))
+            user = User.objects.create_user(email, _password(options["password"]))
             EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
         team = find_team(options["team"]) if options["team"] else ensure_personal_team(user=user)
         scopes = _parse_scopes(options["scopes"], _role(user, team))
@@ -58,6 +65,15 @@ class Command(BaseCommand):
             team=team, creator=user, name=options["name"], scopes=scopes, expires_at=options["expires"]
         )
         self.stdout.write(clear_text)
+
+
+def _password(choice: bool | str) -> str:
+    """Return the password that is passed by another command, typed or piped (if the choice is True), or random."""
+    if choice is True:
+        choice = getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+        if not choice:
+            raise CommandError("--password: the password is empty")
+    return choice or secrets.token_urlsafe(16)
 
 
 def _validated_email(email: str) -> str:

@@ -1,5 +1,7 @@
 """`manage.py create_key` prints only the key, for scripts."""
 
+import io
+import sys
 from typing import Any
 
 import pytest
@@ -51,6 +53,22 @@ def test_invalid_arguments_create_nothing(arguments: list[str], db: None) -> Non
     with pytest.raises(CommandError):
         call_command("create_key", *arguments)
     assert not User.objects.exists()
+
+
+def test_the_password_is_read_from_standard_input(
+    db: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("correct horse battery\n"))
+    create_key(capsys, "--email", "a@example.com", "--password")
+    assert User.objects.get().check_password("correct horse battery")
+    with pytest.raises(CommandError, match="the password is empty"):
+        call_command("create_key", "--email", "b@example.com", "--password")
+    assert not User.objects.filter(email="b@example.com").exists()
+
+
+def test_the_password_is_no_argument(db: None) -> None:
+    with pytest.raises(CommandError, match="unrecognized arguments: hunter2"):
+        call_command("create_key", "--email", "a@example.com", "--password", "hunter2")
 
 
 def test_the_secret_is_not_stored(db: None, capsys: pytest.CaptureFixture[str]) -> None:
