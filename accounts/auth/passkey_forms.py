@@ -9,7 +9,7 @@ from allauth.mfa.adapter import get_adapter
 from allauth.mfa.webauthn import forms as allauth_forms
 from django import forms
 
-from common.form_fields import NormalizedCharField
+from common.form_fields import NameField
 
 # A credential is base64url in JSON and needs no escapes. PostgreSQL and UTF-8 do not accept all escaped characters.
 _ESCAPE = "\\u"
@@ -35,7 +35,7 @@ class _CredentialMixin:
 
 
 class _NameForm(forms.Form):
-    name = NormalizedCharField(required=False, max_length=80)
+    name = NameField(required=False, max_length=80)
 
 
 class AddForm(_CredentialMixin, _NameForm, allauth_forms.AddWebAuthnForm):  # type: ignore[misc]
@@ -45,7 +45,7 @@ class AddForm(_CredentialMixin, _NameForm, allauth_forms.AddWebAuthnForm):  # ty
 class EditForm(allauth_forms.EditWebAuthnForm):  # type: ignore[misc]
     """Renames a passkey."""
 
-    name = NormalizedCharField(max_length=80)
+    name = NameField(max_length=80)
 
 
 class PasskeySignInForm(_CredentialMixin, allauth_forms.LoginWebAuthnForm):  # type: ignore[misc]

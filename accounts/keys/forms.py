@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiKey
 from accounts.roles import Scope
-from common.form_fields import NormalizedCharField
+from common.form_fields import NameField
 
 EXPIRY_CHOICES = [
     ("30", _("In 30 days")),
@@ -67,7 +67,7 @@ def _cap_field(label: Any) -> forms.IntegerField:
 class KeyForm(forms.Form):
     """Name and allowed networks of a key."""
 
-    name = NormalizedCharField(
+    name = NameField(
         max_length=80,
         label=_("Name"),
         error_messages={"required": _("Give the key a name, such as the program that will use it.")},

@@ -8,13 +8,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.fields import EmailAddressField
 from accounts.models import User
-from common.form_fields import NormalizedCharField
+from common.form_fields import NameField
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg] # Django's class takes no type argument at run time
     """The name that others see, and the language of pages and emails."""
 
-    name = NormalizedCharField(max_length=120, required=False, label=_("Name"))
+    name = NameField(max_length=120, required=False, label=_("Name"))
     language = forms.ChoiceField(choices=settings.LANGUAGES, label=_("Language"))
 
     class Meta:

@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.fields import EmailAddressField
 from accounts.models import Membership, Team
 from accounts.roles import Role
-from common.form_fields import NormalizedCharField
-from common.text import normalize_text
+from common.form_fields import NameField
+from common.text import normalize_text, single_line
 
 _MAX_CAP = 2**31 - 1
 
@@ -18,7 +18,7 @@ _MAX_CAP = 2**31 - 1
 class NewTeamForm(forms.Form):
     """The name of a new team."""
 
-    name = NormalizedCharField(max_length=120, label=_("Name"), error_messages={"required": _("Give the team a name.")})
+    name = NameField(max_length=120, label=_("Name"), error_messages={"required": _("Give the team a name.")})
 
 
 class SettingsForm(NewTeamForm):
@@ -45,7 +45,7 @@ class SettingsForm(NewTeamForm):
 class TeamDeletionForm(forms.Form):
     """Asks for the team's name, so that no team is closed by accident."""
 
-    name = NormalizedCharField(label=_("Name of the team"))
+    name = NameField(label=_("Name of the team"))
 
     def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,7 +53,7 @@ class TeamDeletionForm(forms.Form):
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        if name != normalize_text(self._team.name).strip():
+        if name != single_line(normalize_text(self._team.name)):
             raise forms.ValidationError(_("This is not the team's name."), code="other_name")
         return name
 

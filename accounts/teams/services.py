@@ -15,6 +15,7 @@ from accounts.roles import Right, Role
 from accounts.teams import access
 from accounts.teams.locking import lock_team
 from common.errors import Conflict
+from common.text import single_line
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +24,7 @@ log = structlog.get_logger(__name__)
 @transaction.atomic
 def provision_team(*, name: str, owner: User, personal: bool = False) -> Team:
     """Create a team with its owner and wallet. Not limited by MAX_TEAMS_OWNED."""
-    team = Team.objects.create(name=name, personal_of=owner if personal else None)
+    team = Team.objects.create(name=single_line(name), personal_of=owner if personal else None)
     Membership.objects.create(team=team, user=owner, role=Role.OWNER)
     open_wallet(team=team)
     return team

@@ -11,6 +11,8 @@ from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.utils.translation import override
 
+from common.text import single_line
+
 log = structlog.get_logger(__name__)
 
 
@@ -29,8 +31,8 @@ def send_email(template: str, context: Mapping[str, Any], *, to: str, language: 
     the text of the error, which may.
     """
     with override(language or settings.LANGUAGE_CODE):
-        # A name with a line break must not become a header.
-        subject = " ".join(render_to_string(f"{template}_subject.txt", dict(context)).split())
+        # A line break must not start another header.
+        subject = single_line(render_to_string(f"{template}_subject.txt", dict(context)))
         body = render_to_string(f"{template}_message.txt", dict(context)).strip() + "\n"
     try:
         EmailMessage(subject, body, to=[to]).send()

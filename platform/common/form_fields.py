@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from common.text import has_visible_character, normalize_text
+from common.text import has_visible_character, normalize_text, single_line
 
 
 class NormalizedCharField(forms.CharField):
@@ -14,3 +14,10 @@ class NormalizedCharField(forms.CharField):
         text = super().to_python(normalize_text(value) if isinstance(value, str) else value) or ""
         # The framework's validator refuses NUL.
         return text if "\0" in text or has_visible_character(text) else ""
+
+
+class NameField(NormalizedCharField):
+    """A name, which is one line."""
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(single_line(value) if isinstance(value, str) else value)

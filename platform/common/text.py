@@ -32,6 +32,14 @@ def normalize_text(text: str) -> str:
     return text if _has_long_run_of_marks(text) else unicodedata.normalize("NFC", text)
 
 
+def single_line(text: str) -> str:
+    """Return the text with one space in place of each line end and each run of spaces, as names are stored.
+
+    Names stand in the lines of emails, to which a name with line ends could add its own.
+    """
+    return " ".join(text.split())
+
+
 def _has_long_run_of_marks(text: str) -> bool:
     runs = () if text.isascii() else groupby(text, key=lambda each: unicodedata.combining(each) > 0)
     return any(is_mark and sum(1 for _ in run) > _MAX_MARKS for is_mark, run in runs)

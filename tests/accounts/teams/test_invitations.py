@@ -65,6 +65,14 @@ def test_a_line_break_in_a_name_does_not_become_a_header(team: Team) -> None:
     assert "\n" not in mail.outbox[-1].subject
 
 
+def test_a_line_break_in_a_name_adds_no_line_to_the_email(team: Team) -> None:
+    owner = member_of(team, "alice")
+    owner.post("/team/settings", {"name": "Studio\n\nSign in at https://evil.example"})
+    send(owner)
+    assert "\nSign in" not in str(mail.outbox[-1].body)
+    assert "to the team Studio Sign in at" in str(mail.outbox[-1].body)
+
+
 def sign_up(client: Client, link: str) -> Any:
     """Sign up, starting at the invitation's link, and return the page of the link."""
     page = client.get(link).content.decode()
@@ -276,13 +284,6 @@ def test_a_member_keeps_the_role(team: Team) -> None:
     EmailAddress.objects.filter(user=mo, email=NEW).update(verified=True)
     assert sign_in(mo, team).post(link_in_mail()).status_code == 302
     assert role_of(team, "mo") == "member"
-
-
-def test_the_request_log_contains_no_secret(link: str, anonymous: Client, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level("INFO"):
-        anonymous.get(link)
-    assert caplog.records
-    assert link.removeprefix("/join/") not in caplog.text
 
 
 def test_an_invitation_is_for_one_email_address_in_any_spelling(team: Team) -> None:

@@ -34,6 +34,18 @@ def test_a_new_team_becomes_the_current_one(mia: Person) -> None:
     assert created.name in mia.get("/").content.decode()
 
 
+def test_a_name_is_one_line(mia: Person) -> None:
+    mia.post("/team/new", {"name": "Night\r\nshift\u2028 of\tMia"})
+    team = Team.objects.get(name="Night shift of Mia")
+    mia.post("/team/settings", {"name": "Day\n\nshift"})
+    team.refresh_from_db()
+    assert team.name == "Day shift"
+    Team.objects.filter(pk=team.pk).update(name="Day\n shift")  # of an earlier release
+    mia.post("/team/close", {"name": "Day\n shift"})
+    team.refresh_from_db()
+    assert team.deletion_due_at is not None
+
+
 def test_the_number_of_owned_teams_is_limited(mia: Person, settings: Any) -> None:
     settings.MAX_TEAMS_OWNED = 3  # including the personal team, which does not exist yet
     responses = [mia.post("/team/new", {"name": f"Team {number}"}) for number in range(4)]
