@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
+from common import temporary_files
 from common.db_errors import is_transient
 from common.errors import (
     Detail,
@@ -75,6 +76,8 @@ def as_mutoscope_error(error: Exception) -> MutoscopeError | None:
     if is_transient(error):
         log.warning("database_unavailable", reason=str(error).strip())
         return Overloaded("The database does not respond. Try again in a moment.")
+    if (overloaded := temporary_files.as_overloaded(error)) is not None:
+        return overloaded
     simple: dict[type[Exception] | tuple[type[Exception], ...], MutoscopeError] = {
         (Http404, drf.NotFound): NotFound("There is nothing at this URL."),
         drf.MethodNotAllowed: MethodNotAllowed(

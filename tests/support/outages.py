@@ -103,6 +103,7 @@ def wait_for_health_checks() -> None:
     checks: list[TimedCheck[Any]] = [
         health.SYSTEM_STATUS_CHECK,
         health.QUEUE_STATS_CHECK,
+        health.TEMPORARY_FOLDER_CHECK,
         *health.DEPENDENCY_CHECKS.values(),
     ]
     for check in checks:

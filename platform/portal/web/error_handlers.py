@@ -2,7 +2,6 @@
 
 import sys
 from functools import partial
-from typing import cast
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -10,7 +9,6 @@ from django.shortcuts import render
 from django.template import loader
 from django.views import defaults
 
-from common.db_errors import is_transient
 from common.errors import Malformed, MutoscopeError, NotFound, Overloaded
 from common.middleware import Step, SyncAndAsyncMiddleware
 from jobs.api.errors import COMPAT_PREFIXES, as_mutoscope_error, error_headers, json_error
@@ -64,8 +62,9 @@ def _render_error_page(request: HttpRequest, status: int) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
-    if isinstance(error, Exception) and (isinstance(error, Overloaded) or is_transient(error)):
-        return _service_unavailable(request, error)
+    client_error = as_mutoscope_error(error) if isinstance(error, Exception) else None
+    if isinstance(client_error, Overloaded):
+        return _service_unavailable(request, client_error)
     if is_api(request):
         return json_error(
             request,
@@ -74,9 +73,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return defaults.server_error(request)
 
 
-def _service_unavailable(request: HttpRequest, outage: Exception) -> HttpResponse:
+def _service_unavailable(request: HttpRequest, error: Overloaded) -> HttpResponse:
     """Return the response to an outage of database or storage, wherever it occurred: in a view, in a session."""
-    error = cast("MutoscopeError", as_mutoscope_error(outage))
     if wants_json(request):
         return json_error(request, error)
     page = loader.render_to_string("503.html", {"message": error.localized()})

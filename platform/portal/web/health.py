@@ -4,6 +4,7 @@ import time
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from tempfile import TemporaryFile
 from typing import Any
 
 import redis
@@ -61,12 +62,15 @@ def health(_request: HttpRequest) -> JsonResponse:
         system=SYSTEM_STATUS_CHECK,
         redis=DEPENDENCY_CHECKS["redis"],
         storage=DEPENDENCY_CHECKS["storage"],
+        temporary_folder=TEMPORARY_FOLDER_CHECK,
         queues=QUEUE_STATS_CHECK,
     )
     system: SystemStatus | None = results["system"]
     reasons = [] if results["storage"] else ["storage_unreachable"]
     queues: list[QueueStats] = results["queues"] or []
     reasons += ["database_unreachable"] if system is None else _degradations(system, has_redis=bool(results["redis"]))
+    # Requests with large bodies fail.
+    reasons += [] if results["temporary_folder"] else ["temporary_folder_unwritable"]
     reasons += ["task_queue_without_worker"] if _has_unserved_queue(queues) else []
     status = "healthy" if not reasons else "degraded"
     if {"database_unreachable", "storage_unreachable"} & set(reasons):
@@ -124,6 +128,13 @@ def _check_storage() -> bool:
     return True
 
 
+def _check_temporary_folder() -> bool:
+    with TemporaryFile(buffering=0) as file:
+        file.write(bytes(1))
+    return True
+
+
+TEMPORARY_FOLDER_CHECK = TimedCheck(_check_temporary_folder, timeout_seconds=_TIMEOUT_SECONDS)
 SYSTEM_STATUS_CHECK = TimedCheck(system_status, timeout_seconds=_TIMEOUT_SECONDS)
 QUEUE_STATS_CHECK = TimedCheck(queue_stats, timeout_seconds=_TIMEOUT_SECONDS)
 DEPENDENCY_CHECKS: dict[str, TimedCheck[bool]] = {

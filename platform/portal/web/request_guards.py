@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
 
+from common import temporary_files
 from common.errors import Malformed, MutoscopeError, TooLarge
 from jobs.api.errors import UnsupportedMediaType
 from portal.web.error_handlers import error_response
@@ -149,7 +150,13 @@ class AsgiRequestGuard:
             timeout_seconds = settings.REQUEST_BODY_TIMEOUT_SECONDS * max(share, _MIN_TIMEOUT_SHARE)
             body = _BoundedBody(receive, seconds=timeout_seconds, max_bytes=_max_body_bytes(path))
             response_guard = _TimedResponse(send, path=path, seconds=settings.RESPONSE_WRITE_TIMEOUT_SECONDS)
-            await self.application(scope, body.receive, response_guard.send)
+            try:
+                await self.application(scope, body.receive, response_guard.send)
+            except OSError as failure:
+                body.error = None if response_guard.has_started else temporary_files.as_overloaded(failure)
+                if body.error is None:
+                    raise
+                await body.drain()
             if body.error is None:
                 return
             error = body.error
@@ -186,6 +193,11 @@ class _BoundedBody:
             self.error = self.error or _body_too_slow()
         return {"type": "http.disconnect"} if self.error else message
 
+    async def drain(self) -> None:
+        """Receive the rest of a body that was refused."""
+        if not self._complete:
+            await self.receive()
+
     async def _receive_part(self) -> Message:
         message = await self._receive()
         self._complete = not message.get("more_body", False)
@@ -202,9 +214,11 @@ class _TimedResponse:
     """
 
     def __init__(self, send: Send, *, path: str, seconds: float) -> None:
+        self.has_started = False
         self._send, self._path, self._seconds = send, path, seconds
 
     async def send(self, message: Message) -> None:
+        self.has_started = True
         try:
             async with asyncio.timeout(self._seconds):
                 await self._send(message)
@@ -263,7 +277,9 @@ def _store_chunked_body(environ: Environ, path: str, body: IO[bytes]) -> Mutosco
             body.write(chunk)
             if body.tell() > max_bytes:
                 return _body_too_large(max_bytes)
-    except Exception:  # of the server, each with a class of its own
+    except Exception as failure:  # of the server, each with a class of its own
+        if (overloaded := temporary_files.as_overloaded(failure)) is not None:
+            return overloaded
         log.info("chunked_body_damaged", path=path, exc_info=True)
         return Malformed("The chunked body is damaged or incomplete. Send it again.")
     environ["CONTENT_LENGTH"] = str(body.tell())
