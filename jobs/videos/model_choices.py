@@ -2,6 +2,7 @@
 
 from inference import limits
 from inference.catalogue import MODELS
+from inference.costs import NoMemory
 from inference.limits import Range
 from inference.sizes import RESOLUTIONS
 
@@ -29,6 +30,11 @@ def model_exists(name: str) -> bool:
 def pool_of_model(name: str) -> str:
     """Return the pool of GPU workers that runs a model. Raise KeyError if there is no such model."""
     return MODELS[name].pool
+
+
+def needs_gpu(name: str) -> bool:
+    """Return whether a model runs only on a GPU. Raise KeyError if there is no such model."""
+    return not isinstance(MODELS[name].memory, NoMemory)
 
 
 def resolution_choices() -> list[tuple[int, str]]:

@@ -50,7 +50,7 @@ def prepare(arguments: list[str]) -> None:
     add_arguments(parser)
     options, _others = parser.parse_known_args(arguments)
     folder = var_dir()
-    models = "i2vgen-xl,camera" if _has_gpu() else "camera"
+    models = "i2vgen-xl,camera" if has_gpu() else "camera"
     if (requested_model := os.environ.get("MODEL")) and requested_model not in models.split(","):
         models = f"{requested_model},{models}"
     defaults = {
@@ -117,8 +117,8 @@ def _previous_secret_key(folder: Path) -> str | None:
     return next((line.partition("=")[2] for line in lines if line.startswith("SECRET_KEY=")), None)
 
 
-def _has_gpu() -> bool:
-    """Return whether the diffusion model can run here, without loading torch."""
+def has_gpu() -> bool:
+    """Return whether the diffusion model can run here, by torch and a GPU, without loading torch."""
     if importlib.util.find_spec("torch") is None:
         return False
     try:

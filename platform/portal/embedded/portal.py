@@ -21,6 +21,7 @@ from django.db import connections
 from common.clock import DatabaseNow
 from jobs.models import Job
 from jobs.states import State
+from jobs.videos.model_choices import needs_gpu
 from portal.embedded import environment
 from portal.embedded.console import Console
 from portal.embedded.managed_process import ManagedProcess
@@ -161,6 +162,11 @@ def _check_models() -> None:
     if requested_model and requested_model not in settings.MODELS_ENABLED:
         enabled = ", ".join(settings.MODELS_ENABLED)
         raise CommandError(f"MODEL is {requested_model!r}, which is not in MODELS_ENABLED ({enabled}).")
+    if (name := next(filter(needs_gpu, settings.MODELS_ENABLED), None)) and not environment.has_gpu():
+        raise CommandError(
+            f"The model {name!r} needs torch and an NVIDIA GPU, and this machine lacks one of them. "
+            f"Use MODEL=camera, which needs neither, and remove {name!r} from MODELS_ENABLED."
+        )
 
 
 def _prepare_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from portal.embedded.environment import has_gpu
 from tests.support.portal_process import SHUTDOWN_TIMEOUT_SECONDS, WAIT_TIMEOUT_SECONDS, Portal, wait_for
 from tests.support.ports import own_port
 
@@ -109,6 +110,11 @@ def test_commands_without_servers_explain_what_to_start() -> None:
     [
         ({"MODEL": "camra", "MODELS_ENABLED": ""}, "MODEL is 'camra', which is not a model. Known models: "),
         ({"MODEL": "i2vgen-xl"}, "MODEL is 'i2vgen-xl', which is not in MODELS_ENABLED (camera)."),
+        pytest.param(
+            {"MODEL": "i2vgen-xl", "MODELS_ENABLED": ""},
+            "Use MODEL=camera",
+            marks=pytest.mark.skipif(has_gpu(), reason="this machine has a GPU"),
+        ),
         ({"MODELS_ENABLED": "camera,dolly"}, "MODELS_ENABLED contains 'dolly', which is not a model. Known models: "),
         ({"DEFAULT_MODEL": "i2vgen-xl"}, "DEFAULT_MODEL is 'i2vgen-xl', which is not in MODELS_ENABLED (camera)."),
         ({"VAR_DIR": "/proc/x"}, "/proc/x cannot be written"),
