@@ -141,7 +141,8 @@ def naively_found(jobs: Sequence[Job], search: str, newest_first: bool, after: J
     found = [
         job
         for job in jobs
-        if search.lower() in job.prompt.lower() and all(getattr(job, name) == value for name, value in filters.items())
+        if all(word in job.prompt.lower() for word in search.lower().split())
+        and all(getattr(job, name) == value for name, value in filters.items())
     ]
     found.sort(key=lambda job: job.pk.bytes, reverse=newest_first)
     return [job for job in found if after is None or (job.pk < after.pk if newest_first else job.pk > after.pk)]

@@ -1,0 +1,35 @@
+from importlib import import_module
+
+from django.db import migrations
+
+_FORMER_FIND = import_module("jobs.migrations.0018_search_by_ngrams").FIND
+
+# `with_words` has one pattern for each word, separated by U+001F. A process of the former version sends one pattern.
+_PATTERNS = r"string_to_array(with_words, E'\x1f')"
+_FORMER_TERMS = r"""
+            terms := jobs_ngram_terms(
+                regexp_replace(substr(with_words, 2, length(with_words) - 2), '\\(.)', '\1', 'g')
+            );
+"""
+# The n-grams of all words together, those of the longest word first. A word that is shorter than an n-gram is searched
+# for only if there is none that is longer.
+_TERMS = rf"""
+            terms := ARRAY(
+                SELECT term FROM unnest({_PATTERNS}) pattern, unnest(jobs_ngram_terms(
+                    regexp_replace(substr(pattern, 2, length(pattern) - 2), '\\(.)', '\1', 'g')
+                )) term
+                ORDER BY term LIKE '%'':*', length(pattern) DESC, term LIMIT 6
+            );
+"""  # noqa: S608 (only constants)
+
+
+_FIND = _FORMER_FIND.replace("j.prompt ILIKE with_words", f"j.prompt ILIKE ALL ({_PATTERNS})").replace(
+    _FORMER_TERMS, _TERMS
+)
+
+
+class Migration(migrations.Migration):
+    """Search for several words in any order."""
+
+    dependencies = [("jobs", "0018_search_by_ngrams")]
+    operations = [migrations.RunSQL(_FIND, _FORMER_FIND)]
