@@ -14,6 +14,11 @@ class Preset:
     guidance_scale: float
     priority: str = "normal"
 
+    def matches(self, *, resolution: str, num_frames: int, steps: int, guidance_scale: float) -> bool:
+        """Return whether these settings are those of the preset."""
+        own = (self.resolution, self.num_frames, self.steps, self.guidance_scale)
+        return own == (resolution, num_frames, steps, guidance_scale)
+
 
 PRESETS = {
     preset.name: preset

@@ -1,7 +1,7 @@
 """Decorators of the pages for signed-in users: they pass the principal and turn errors into error pages."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec
 from urllib.parse import urlencode
 
@@ -11,10 +11,18 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, resolve_url
+from django.shortcuts import redirect, render, resolve_url
 from django.views.decorators.http import require_POST
 
+from accounts.auth.form_nonce import submit_once
+from accounts.auth.htmx import is_htmx
 from accounts.auth.impersonation import Access, impersonation, is_marked
+from accounts.auth.page_team import (
+    find_team_of_page,
+    is_of_other_team,
+    other_team_response,
+    page_principal,
+)
 from accounts.auth.principals import Principal, principal_for_session
 from accounts.roles import Scope
 from common.errors import Conflict, Forbidden, LimitExceeded, NotFound
@@ -27,6 +35,7 @@ ActionView = Callable[Concatenate[HttpRequest, Principal, P], HttpResponseBase]
 def team_member_required(scope: Scope | None = None) -> Callable[[PageView[P]], Callable[..., HttpResponseBase]]:
     """Decorate a view for signed-in members. The view gets their Principal, which has `scope`.
 
+    A request from a page of another team than the current one is refused, and a form is submitted once.
     Other visitors are redirected to the login page. Forbidden becomes the 403 page, NotFound the 404 page.
     An impersonating administrator may read the page, unless the view is marked otherwise.
     """
@@ -37,15 +46,21 @@ def team_member_required(scope: Scope | None = None) -> Callable[[PageView[P]], 
             principal = principal_for_session(request)
             if principal is None:
                 return _redirect_to_login(request)
-            structlog.contextvars.bind_contextvars(team=principal.team.pk)
             try:
+                principal = page_principal(request, principal)
+                structlog.contextvars.bind_contextvars(team=principal.team.pk)
+                if is_of_other_team(request, principal):
+                    return other_team_response(request, principal)
                 if scope is not None:
                     principal.require(scope)
-                response = view(request, principal, *args, **kwargs)
+                response = submit_once(request, principal.user.pk, partial(view, request, principal, *args, **kwargs))
             except Forbidden as error:
                 raise PermissionDenied(error.message) from error
             except NotFound as error:
-                raise Http404(error.message) from error
+                team = find_team_of_page(request, principal, lambda member: view(request, member, *args, **kwargs))
+                if team is None:
+                    raise Http404(error.message) from error
+                response = render(request, "teams/in_other_team.html", {"page_team": team}, status=404)
             # Pages of a team must not stay in the cache of a proxy or a shared computer.
             response.headers.setdefault("Cache-Control", "no-store, private")
             return response
@@ -70,11 +85,6 @@ def team_action(back_to: str) -> Callable[[ActionView[P]], Callable[..., HttpRes
         return require_POST(team_member_required()(action))
 
     return decorate
-
-
-def is_htmx(request: HttpRequest) -> bool:
-    """Return whether htmx sent the request and expects a fragment instead of a page."""
-    return bool(request.htmx)  # type: ignore[attr-defined]
 
 
 def _redirect_to_login(request: HttpRequest) -> HttpResponseBase:

@@ -208,23 +208,28 @@ def principal_for_session(request: HttpRequest) -> Principal | None:
         return None
     principal: Principal | None = getattr(request, "_principal", None)
     if principal is None or principal.user.pk != user.pk:  # signing in changes the user within a request
-        with tenancy.unscoped():  # the row policies of a public page's team may be active
-            principal = _session_principal(request, user)
-        tenancy.activate(team_id=principal.team.pk, user_id=user.pk)
-        request._principal = principal  # type: ignore[attr-defined]
+        principal = use_team(request, user, request.session.get("team"))
     return principal
 
 
-def _session_principal(request: HttpRequest, user: User) -> Principal:
+def use_team(request: HttpRequest, user: User, team_id: int | None) -> Principal:
+    """Use this team for the rest of the request, or the personal team if the user is not a member of it."""
+    with tenancy.unscoped():  # the row policies of another team may be active
+        principal = _principal_in(user, team_id)
+    tenancy.activate(team_id=principal.team.pk, user_id=user.pk)
+    request._principal = principal  # type: ignore[attr-defined]
+    return principal
+
+
+def _principal_in(user: User, team_id: int | None) -> Principal:
     memberships = (
         Membership.objects.select_related("team")
         .annotate(team_requests_per_minute=_TEAM_REQUESTS_PER_MINUTE)
         .filter(user=user)
     )
-    chosen = request.session.get("team")
     by_team = {membership.team: membership for membership in memberships.order_by("team__name", "team")}
     # If the chosen team was deleted or the user was removed from it, fall back to the personal team.
-    team = next((team for team in by_team if team.pk == chosen), None)
+    team = next((team for team in by_team if team.pk == team_id), None)
     team = team or next((team for team in by_team if team.personal_of_id == user.pk), None)
     if team is None:
         team = ensure_personal_team(user=user)

@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.decorators import team_member_required
+from accounts.auth.htmx import htmx_redirect, is_htmx
 from accounts.auth.impersonation import Access, impersonation
 from accounts.auth.principals import Principal, is_in_networks
 from accounts.keys.forms import DEFAULT_SCOPES, KeyForm, ManagedKeyForm, NewKeyForm, RotateForm
@@ -97,11 +98,7 @@ def revoke(request: HttpRequest, principal: Principal, prefix: str) -> HttpRespo
     if revoke_api_key(key=key):
         messages.success(request, _("The key “%(name)s” was revoked.") % {"name": key.name})
     url_name = "api_keys" if key.creator_id == principal.user.pk else "team_api_keys"
-    if not is_htmx(request):
-        return redirect(url_name)
-    response = HttpResponse(status=204)
-    response["HX-Redirect"] = reverse(url_name)
-    return response
+    return htmx_redirect(request, reverse(url_name))
 
 
 def _visible(principal: Principal) -> QuerySet[ApiKey]:

@@ -111,8 +111,9 @@ def check_quotas(
     effective_limits: EffectiveLimits,
     member: Caps,
     key: Caps | None,
+    is_counted: bool = True,
 ) -> None:
-    """Raise LimitExceeded (`quota_exceeded`) if usage that was just counted exceeds a quota.
+    """Raise LimitExceeded (`quota_exceeded`) if a video exceeds a quota, whose usage was just counted or is not yet.
 
     Exact under concurrency in the transaction of `reserve`: until it ends, the wallet's lock protects the counts.
     The credits of the team are not checked here, since `reserve` checks them.
@@ -124,11 +125,12 @@ def check_quotas(
     for quota in quotas_of(usage_key=usage_key, effective_limits=effective_limits, member=member, key=key):
         if quota.name == "credits" or quota.limit is None:
             continue
-        before = quota.used - needs.get(quota.name, 0)
+        needed = needs.get(quota.name, 0)
+        before = quota.used - needed if is_counted else quota.used
         # The size of a video is known only when it is finished: the video that fills the storage is still accepted.
-        is_full = before >= quota.limit if quota.name == "storage_bytes" else quota.used > quota.limit
+        is_full = before >= quota.limit if quota.name == "storage_bytes" else before + needed > quota.limit
         if is_full:
-            raise _exceeded(quota, before, needs.get(quota.name, 0))
+            raise _exceeded(quota, before, needed)
 
 
 def _exceeded(quota: Quota, before: int, needed: int) -> LimitExceeded:

@@ -8,12 +8,22 @@ function dismissLater(toast) {
   setTimeout(() => toast.remove(), TOAST_SECONDS * 1000);
 }
 
+// Behind a modal dialog nothing can be read or pressed: the toasts are then part of the dialog.
+function append(toast) {
+  const home = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
+  if (toasts.parentElement !== home) home.append(toasts);
+  toasts.append(toast);
+}
+document.addEventListener("close", ({ target }) => target.contains(toasts) && document.body.append(toasts), {
+  capture: true,
+});
+
 function showToast(text, level = "info") {
   const toast = document.getElementById("toast-pattern").content.firstElementChild.cloneNode(true);
   toast.dataset.level = level;
   toast.querySelector("p").textContent = text;
   for (const other of toasts.children) if (other.textContent.trim() === text) other.remove();
-  toasts.append(toast);
+  append(toast);
   dismissLater(toast);
   return toast;
 }
@@ -69,7 +79,7 @@ document.addEventListener("click", async (event) => {
     showTheme();
   } else if (target.dataset.opens) {
     const dialog = document.getElementById(target.dataset.opens);
-    event.preventDefault(); // the link itself is for browsers without scripts, and for new tabs
+    event.preventDefault(); // the link and `popovertarget` are for browsers without scripts, the link also for new tabs
     if (target.hasAttribute("hx-get")) resetDialog(dialog);
     dialog.showModal();
   } else if ("closes" in target.dataset) {
@@ -117,7 +127,8 @@ function closeEmptyDialog(opener) {
 }
 document.addEventListener("htmx:sendError", (event) => {
   closeEmptyDialog(event.detail.elt);
-  if (!offline?.isConnected) offline = showToast(texts.offline, "error");
+  const isRead = event.detail.requestConfig.verb === "get";
+  if (!isRead || !offline?.isConnected) offline = showToast(isRead ? texts.offline : texts.notSubmitted, "error");
 });
 document.addEventListener("htmx:responseError", (event) => {
   const isUserAction = closeEmptyDialog(event.detail.elt) || event.detail.requestConfig.verb !== "get";
@@ -126,7 +137,65 @@ document.addEventListener("htmx:responseError", (event) => {
   else if (event.detail.xhr.status < 500 || isUserAction) showToast(texts.failed, "error");
 });
 
+// Another tab may switch the team. This page keeps its own one: requests for it are refused until it is switched back.
+const { team, teamName } = document.body.dataset;
+let teamNotice = null;
+
+function rememberTeam() {
+  try {
+    if (team) localStorage.setItem("team", JSON.stringify({ id: team, name: teamName }));
+  } catch {
+    // storage may be disabled
+  }
+}
+
+function showTeamChanged(name) {
+  if (teamNotice?.isConnected) return;
+  teamNotice = document.getElementById("team-changed").content.firstElementChild.cloneNode(true);
+  teamNotice.querySelector("[data-now]").textContent = name;
+  append(teamNotice);
+  window.htmx.process(teamNotice);
+}
+
+addEventListener("storage", ({ key, newValue }) => {
+  if (key !== "team" || !newValue || !team) return;
+  const now = JSON.parse(newValue);
+  if (now.id === team) teamNotice?.remove();
+  else showTeamChanged(now.name);
+});
+document.addEventListener("teamChanged", ({ detail }) => showTeamChanged(detail.name));
+document.addEventListener("alreadySubmitted", () => showToast(texts.alreadySubmitted, "error"));
+// Nothing is polled for a team that is not the current one.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (teamNotice?.isConnected && event.detail.requestConfig.verb === "get") event.preventDefault();
+});
+document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
+  if (!("switchBack" in target.dataset) || !detail.successful) return;
+  teamNotice.remove();
+  rememberTeam();
+});
+
+// "Load more" goes on with the first new card: the focus would be lost with the button.
+document.addEventListener("htmx:beforeRequest", ({ target }) => {
+  const list = document.getElementById(target.dataset?.more);
+  if (!list) return;
+  const known = list.childElementCount;
+  const focusNext = () => list.children[known]?.querySelector("a")?.focus({ preventScroll: true });
+  document.addEventListener("htmx:afterSettle", focusNext, { once: true });
+});
+
+// A video plays by itself only for people who did not ask for less motion.
+document.addEventListener("htmx:load", ({ target }) => {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  for (const video of target.querySelectorAll("video[data-autoplay]")) video.play().catch(() => {});
+});
+
+rememberTeam();
 for (const toast of toasts.children) dismissLater(toast);
-for (const dialog of document.querySelectorAll("dialog[data-open-now]")) dialog.showModal();
+// Opened by the server: without scripts such a dialog is part of the page.
+for (const dialog of document.querySelectorAll("dialog[open]")) {
+  dialog.open = false;
+  dialog.showModal();
+}
 showTheme();
 markErrors(false);

@@ -130,12 +130,29 @@ function countPrompt() {
 
 function summarise() {
   const { resolution, num_frames: frames, fps, steps } = form.elements;
-  summary.textContent = `${resolution.value} · ${frames.value} ${texts.frames} · ${fps.value} ${texts.fps} · ${steps.value} ${texts.steps}`;
+  const facts = `${resolution.value} · ${frames.value} ${texts.frames} · ${fps.value} ${texts.fps} · ${steps.value} ${texts.steps}`;
+  summary.textContent = form.elements.settings_of.value ? facts : `${texts.custom} · ${facts}`;
+}
+
+// A preset is checked only while the settings are its own.
+function checkPreset() {
+  const isOwn = (preset) =>
+    FROM_PRESET.every((name) => {
+      const [own, now] = [preset.dataset[name], form.elements[name].value];
+      return own === now || Number(own) === Number(now);
+    });
+  const presets = [...form.querySelectorAll("[name=preset]:enabled")];
+  const checked = presets.find((preset) => preset.checked);
+  const own = checked && isOwn(checked) ? checked : presets.find(isOwn);
+  if (checked) checked.checked = false;
+  if (own) own.checked = true;
+  form.elements.settings_of.value = own?.value ?? "";
 }
 
 form.addEventListener("input", (event) => {
   const { name } = event.target;
   if (name === "preset") for (const field of FROM_PRESET) form.elements[field].value = event.target.dataset[field];
+  if (name === "preset" || FROM_PRESET.includes(name)) checkPreset();
   if (name === "prompt") countPrompt();
   if (["prompt", "negative_prompt"].includes(name)) setError(name, "");
   if (name && !UNPRICED.includes(name)) {
@@ -147,6 +164,7 @@ form.addEventListener("input", (event) => {
 for (const idea of document.querySelectorAll("[data-idea]")) {
   idea.addEventListener("click", () => {
     const text = prompt.value.trim();
+    if (text.includes(idea.dataset.idea)) return prompt.focus();
     prompt.value = text ? `${text}${/[.,;，。；]$/.test(text) ? " " : ", "}${idea.dataset.idea}` : idea.dataset.idea;
     prompt.dispatchEvent(new Event("input", { bubbles: true }));
     prompt.focus();
@@ -155,7 +173,7 @@ for (const idea of document.querySelectorAll("[data-idea]")) {
 
 // Ctrl+Enter in the prompt submits, as in other tools.
 prompt.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.repeat) form.requestSubmit();
 });
 
 // Accepted: the page is about to change; a second click must not create a second video.
@@ -166,6 +184,7 @@ form.addEventListener("htmx:afterRequest", (event) => {
 addEventListener("pageshow", () => {
   submit.disabled = false;
   countPrompt();
+  checkPreset();
   summarise();
   if (input.files.length && input.files[0] !== chosen) acceptFile(input.files[0]);
 });

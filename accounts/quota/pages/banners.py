@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.decorators import team_member_required
+from accounts.auth.htmx import is_htmx
 from accounts.auth.principals import Principal
 from accounts.quota.context_processors import DISMISSED
 from common.errors import NotFound

@@ -10,24 +10,24 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts.auth.decorators import team_action, team_member_required
+from accounts.auth.htmx import is_htmx
 from accounts.auth.impersonation import Access, impersonation
+from accounts.auth.page_team import switch_team
 from accounts.auth.principals import Principal
 from accounts.models import Team
 from accounts.roles import Right
 from accounts.teams import members, services
 from accounts.teams.forms import NewTeamForm, SettingsForm, TeamDeletionForm
-from common.errors import Conflict, NotFound
+from common.errors import Conflict
 
 
 @impersonation(Access.WRITE)
 @team_action(back_to="create")
 def switch(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """Make another of the user's teams the current one. Raises NotFound for all other teams."""
-    chosen = request.POST.get("team", "")
-    team = next((team for team in principal.teams if str(team.pk) == chosen), None)
-    if team is None:
-        raise NotFound("No such team.")
-    request.session["team"] = team.pk
+    switch_team(request, principal, request.POST.get("team", ""))
+    if is_htmx(request):  # a page switches back to its team and stays open
+        return HttpResponse(status=204)
     back_to = request.POST.get("next", "")
     return redirect(back_to if url_has_allowed_host_and_scheme(back_to, None) else "create")
 

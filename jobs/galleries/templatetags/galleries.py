@@ -18,6 +18,9 @@ def gallery_actions(context: Context, job: Job) -> dict[str, Any]:
     """Show the buttons to publish or open in the gallery and to share, for a completed video whose file exists."""
     principal = context["principal"]
     return {
+        # For the tokens of forms
+        "request": context["request"],
+        "principal": principal,
         "job": job,
         "publication": Publication.objects.for_team(principal.team).filter(job=job).first(),
         "may_publish": may_publish(principal, job),

@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.decorators import team_member_required
+from accounts.auth.htmx import htmx_redirect, is_htmx
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict
@@ -28,7 +29,6 @@ from jobs.galleries.services.curation import (
     require_curator,
 )
 from jobs.galleries.views.forms import CollectionForm, first_errors
-from jobs.galleries.views.publication import htmx_redirect
 
 _COVER_COUNT = 3
 

@@ -9,18 +9,20 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.decorators import team_member_required
+from accounts.auth.htmx import is_htmx
 from accounts.auth.principals import Principal
 from accounts.models import Team, User
 from accounts.roles import Scope
 from common.ids import not_found, parse_public_id
 from common.pagination import KeysetPaginator, Page
-from inference.catalogue import MODELS
 from inference.sizes import nearest_aspect_ratio
 from jobs.galleries.models import MAX_TAG_LENGTH, Collection, Publication
 from jobs.galleries.search import PublicationFilter, list_publications
 from jobs.galleries.services.curation import may_curate
 from jobs.galleries.services.sharing import may_share
+from jobs.videos.submission import enabled_models
+from jobs.videos.views.more_pages import show_pages_in_url, shown_pages
 
 PAGE_SIZE = 24
 _MAX_SEARCH_LENGTH = 200
@@ -43,19 +45,22 @@ def gallery(request: HttpRequest, principal: Principal) -> HttpResponseBase:
         collection_id=collection.pk if collection else None,
         favourite_of=principal.user.pk if active_filters["favourites"] else None,
     )
-    page = publication_page(request, principal.team, filters, viewer=principal.user)
+    pages = shown_pages(request)
+    page = publication_page(request, principal.team, filters, viewer=principal.user, pages=1 if after else pages)
     context: dict[str, Any] = {
         "cards": cards(page.rows),
         "active_filters": active_filters,
         "query_string": urlencode({name: value for name, value in active_filters.items() if value}),
         "more_after": page.next_after,
+        "next_pages": pages + 1,
         "collection": collection,
     }
     if is_htmx(request):
-        return render(request, "galleries/more.html" if after else "galleries/results.html", context)
+        response = render(request, "galleries/more.html" if after else "galleries/results.html", context)
+        return show_pages_in_url(request, response, context["query_string"]) if after else response
     context |= {
         "collections": collections,
-        "models": [spec for spec in MODELS.values() if not spec.test_only],
+        "models": enabled_models(),
         "people": people,
         "may_curate": may_curate(principal),
         "may_write": Scope.GALLERY_WRITE in principal.scopes,
@@ -65,12 +70,12 @@ def gallery(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 
 
 def publication_page(
-    request: HttpRequest, team: Team, filters: PublicationFilter, *, viewer: User | None = None
+    request: HttpRequest, team: Team, filters: PublicationFilter, *, viewer: User | None = None, pages: int = 1
 ) -> Page[Publication]:
     """Return the page of publications that the query parameter `after` asks for."""
     paginator: KeysetPaginator[Publication] = KeysetPaginator(
         lambda after, limit: list_publications(team=team, filters=filters, viewer=viewer, after=after, limit=limit),
-        PAGE_SIZE,
+        PAGE_SIZE * pages,
         prefix="pub",
     )
     return paginator.get_page(request.GET.get("after"))

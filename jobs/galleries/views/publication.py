@@ -3,14 +3,15 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.decorators import team_member_required
+from accounts.auth.htmx import htmx_redirect, is_htmx
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict
@@ -102,15 +103,6 @@ def collect(request: HttpRequest, principal: Principal, publication_id: str) -> 
             set_in_collection(principal=principal, collection=collection, publication=found, value=value)
     messages.success(request, _("The changes were saved."))
     return htmx_redirect(request, reverse("publication", args=[publication_id]))
-
-
-def htmx_redirect(request: HttpRequest, url: str) -> HttpResponseBase:
-    """Redirect the browser, also if the request came from htmx."""
-    if not is_htmx(request):
-        return redirect(url)
-    response = HttpResponse(status=204)
-    response["HX-Redirect"] = url
-    return response
 
 
 def _context(principal: Principal, found: Publication) -> dict[str, Any]:

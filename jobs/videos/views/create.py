@@ -6,12 +6,13 @@ from typing import Any
 from django.core.files.base import ContentFile, File
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.decorators import team_member_required
+from accounts.auth.htmx import htmx_redirect, is_htmx
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import MutoscopeError, NotFound
@@ -28,7 +29,12 @@ from jobs.videos.submission import build_request, default_model, enabled_models
 from jobs.videos.views.forms import MAX_IMAGE_BYTES, CreateVideoForm, FormValues, VideoSettingsForm, initial_values
 from jobs.videos.views.plan_options import OUTPUT_FORMATS, PlanOptions, options_for
 from jobs.videos.views.presets import PRESET_TITLES
-from jobs.videos.views.price_estimate import PriceEstimate, estimate_price, parse_image_size
+from jobs.videos.views.price_estimate import (
+    PriceEstimate,
+    estimate_price,
+    insufficient_credits_message,
+    parse_image_size,
+)
 from jobs.videos.views.video import card_context
 
 _RECENT_COUNT = 3
@@ -72,11 +78,15 @@ def _submit(request: HttpRequest, principal: Principal) -> HttpResponseBase:
             job = _submit_form(principal, form_key, values)
         except MutoscopeError as error:
             form.add_service_error(error)
+            if error.extra.get("quota") == "credits":
+                form.price_error = insufficient_credits_message(
+                    principal, needed=error.extra["needed"], balance=error.extra["remaining"]
+                )
             if error.code == "idempotency_conflict":
                 # The video of this form was deleted. With a new key, the next click creates it again.
                 form_key = _new_form_key()
         else:
-            return _redirect(request, reverse("video", args=[job.public_id]))
+            return htmx_redirect(request, reverse("video", args=[job.public_id]))
     if is_htmx(request):
         # Only the messages are replaced, so the form keeps the chosen image and the entered text.
         context = {"field_errors": form.messages().items(), "form_key": form_key}
@@ -104,14 +114,6 @@ def _new_form_key() -> str:
     creates one video.
     """
     return uuid.uuid4().hex
-
-
-def _redirect(request: HttpRequest, url: str) -> HttpResponse:
-    if not is_htmx(request):
-        return redirect(url)
-    response = HttpResponse(status=204)
-    response["HX-Redirect"] = url
-    return response
 
 
 def _reference_video(principal: Principal, identifier: str) -> Job | None:
@@ -165,12 +167,14 @@ def _render_form(
 
 
 def _estimate(principal: Principal, form: VideoSettingsForm, image_size: tuple[int, int]) -> PriceEstimate | None:
-    """Return the price, or None if settings are invalid. Add an error to the form if the credits do not suffice."""
+    """Return the price, or None if settings are invalid. Add the error that a submit would give, if there is one."""
     if not form.is_valid():
         return None
     estimate = estimate_price(principal, form.cleaned_data, image_size)
     if estimate.left < 0:
-        form.add_insufficient_credits(estimate.credits, estimate.balance)
+        form.price_error = insufficient_credits_message(principal, needed=estimate.credits, balance=estimate.balance)
+    else:
+        form.price_error = estimate.quota_error
     return estimate
 
 

@@ -8,15 +8,17 @@ from django.core.files.base import File
 from django.utils.translation import gettext as _
 
 from accounts.models import Team
-from common.errors import LimitExceeded, MutoscopeError
+from common.errors import MutoscopeError
 from inference import limits
 from inference.catalogue import MODELS
 from inference.errors import ImageErrorCode
+from inference.presets import PRESETS, Preset
 from inference.sizes import AUTO_ASPECT_RATIO, nearest_aspect_ratio
 from jobs.api.field_errors import message_of
 from jobs.models import Job
 from jobs.videos.serializers import VideoRequestSerializer
 from jobs.videos.submission import default_model, get_enabled_model
+from jobs.videos.views.presets import preset_of
 
 # In base64, a file of this size still fits into the body of an API request: one limit for both.
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
@@ -45,7 +47,11 @@ class VideoSettingsSerializer(VideoRequestSerializer):
 
 
 class VideoSettingsForm(forms.Form):
-    """The settings of a video, which determine its price. Its fields only collect text; the serializer validates it."""
+    """The settings of a video, which determine its price. Its fields only collect text; the serializer validates it.
+
+    `settings_of` names the preset that filled the settings. Scripts update both when another preset is chosen; without
+    scripts the settings are still those of the former preset, and follow the chosen one here.
+    """
 
     model = forms.Field(required=False)
     preset = forms.Field(required=False)
@@ -71,14 +77,12 @@ class VideoSettingsForm(forms.Form):
         for name, problems in serializer.errors.items():
             field = self._field_of(name)
             if field is None or not self.has_error(field):
-                self.add_error(field, _field_message(name, problems[0]))
+                self.add_error(field, _field_message(name, problems[0], self.data.get(name, "")))
         return {}
 
     def add_service_error(self, error: MutoscopeError) -> None:
         """Add an error of a service at the field that it is about, or at the price."""
-        if isinstance(error, LimitExceeded) and error.extra.get("quota") == "credits":
-            self.add_insufficient_credits(error.extra["needed"], error.extra["remaining"])
-        elif error.code == "quota_exceeded":
+        if error.code == "quota_exceeded":
             self.price_error = error.localized()
         elif error.code == "idempotency_conflict":
             self.add_error(None, _("The video of this form was deleted. Submit the form again to create another one."))
@@ -90,15 +94,14 @@ class VideoSettingsForm(forms.Form):
         else:
             self.add_error(self._field_of(error.param or ""), error.localized())
 
-    def add_insufficient_credits(self, needed: int, remaining: int) -> None:
-        """Add the error that the team does not have enough credits."""
-        self.price_error = _(
-            "This video needs %(needed)s credits and the team has %(left)s left. Choose a smaller preset."
-        ) % {"needed": needed, "left": remaining}
-
     def entered_values(self) -> FormValues:
         """Return the text of each field as it was entered."""
-        return {name: self.data.get(name, "") for name in self.fields if name != "image"}
+        values = {name: self.data.get(name, "") for name in self.fields if name != "image"}
+        former, chosen = PRESETS.get(self.data.get("settings_of", "")), PRESETS.get(values["preset"])
+        if former and chosen:
+            own, filled = preset_values(chosen), preset_values(former)
+            values |= {name: own[name] for name in own if values[name] == filled[name]}
+        return values
 
     def messages(self) -> dict[str, str]:
         """Return the message by field, and those for "price" and for the whole "form"; "" where there is none."""
@@ -157,6 +160,16 @@ class CreateVideoForm(VideoSettingsForm):
         return super()._sent_values() | ({} if image is None else {"image": image})
 
 
+def preset_values(preset: Preset) -> FormValues:
+    """Return the settings that the preset fills in, as the form shows them."""
+    return {
+        "resolution": preset.resolution,
+        "num_frames": str(preset.num_frames),
+        "steps": str(preset.steps),
+        "guidance_scale": f"{preset.guidance_scale:g}",
+    }
+
+
 def initial_values(team: Team, like: Job | None) -> FormValues:
     """Return the defaults, or the settings of the video `like` without its seed, so that the new video differs."""
     spec = MODELS[default_model(team)]
@@ -165,19 +178,16 @@ def initial_values(team: Team, like: Job | None) -> FormValues:
         return {
             "model": spec.name,
             "preset": preset.name,
-            "resolution": preset.resolution,
+            **preset_values(preset),
             "aspect_ratio": AUTO_ASPECT_RATIO,
-            "num_frames": str(preset.num_frames),
             "fps": str(spec.default_fps),
-            "steps": str(preset.steps),
-            "guidance_scale": f"{preset.guidance_scale:g}",
             "output_format": "mp4",
         }
     return {
         "prompt": like.prompt,
         "negative_prompt": like.negative_prompt,
         "model": like.model if like.model in settings.MODELS_ENABLED else spec.name,
-        "preset": like.preset or preset.name,
+        "preset": preset_of(like),
         "resolution": like.resolution,
         "aspect_ratio": nearest_aspect_ratio(like.width, like.height),
         "num_frames": str(like.num_frames),
@@ -188,11 +198,17 @@ def initial_values(team: Team, like: Job | None) -> FormValues:
     }
 
 
-def _field_message(name: str, problem: Any) -> str:
+def _field_message(name: str, problem: Any, entered: str) -> str:
     """Return the message for an error of the serializer. Where people need other words than programs, it has them."""
     code = getattr(problem, "code", "")
     if name == "prompt" and code in {"required", "blank"}:
         return _("Describe in a sentence what should move.")
+    if name == "prompt" and code == "max_length":
+        length = len(entered.replace("\r\n", "\n").strip())
+        return _("The description has %(length)s characters. Shorten it by %(excess)s.") % {
+            "length": length,
+            "excess": length - limits.PROMPT_LENGTH.maximum,
+        }
     if name in _NUMBER_RANGES and code in _NUMBER_ERROR_CODES:
         allowed = _NUMBER_RANGES[name]
         return _("Choose a number from %(minimum)s to %(maximum)s.") % {

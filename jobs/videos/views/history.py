@@ -8,7 +8,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.decorators import team_member_required
+from accounts.auth.htmx import is_htmx
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import NotFound
@@ -18,6 +19,7 @@ from common.text import normalize_text
 from jobs.models import Job
 from jobs.states import State
 from jobs.videos.search import VideoFilter, list_videos
+from jobs.videos.views.more_pages import show_pages_in_url, shown_pages
 from jobs.videos.views.video import card_context
 
 _PAGE_SIZE = 24
@@ -28,7 +30,7 @@ _MAX_SEARCH_LENGTH = 200
 @team_member_required(Scope.VIDEOS_READ)
 def history(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """Show the page, or for htmx only its results: all of them, or the cards that follow `after`."""
-    after = request.GET.get("after", "")
+    after, pages = request.GET.get("after", ""), shown_pages(request)
     state = request.GET.get("state", "")
     search = normalize_text(request.GET.get("q", "").replace("\0", "")[:_MAX_SEARCH_LENGTH]).strip()
     if state not in State.values:
@@ -36,7 +38,7 @@ def history(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     filters = VideoFilter(state=state or None, search=search or None)
     paginator: KeysetPaginator[Job] = KeysetPaginator(
         lambda after, limit: list_videos(team=principal.team, filters=filters, after=after, limit=limit),
-        _PAGE_SIZE,
+        _PAGE_SIZE if after else _PAGE_SIZE * pages,
         prefix="vid",
     )
     page = paginator.get_page(after)
@@ -46,14 +48,16 @@ def history(request: HttpRequest, principal: Principal) -> HttpResponseBase:
         "state": state,
         "states": State.choices,
         "q": search,
-        "filters": urlencode({name: value for name, value in (("state", state), ("q", search)) if value}),
+        "query_string": urlencode({name: value for name, value in (("state", state), ("q", search)) if value}),
         "more_after": page.next_after,
+        "next_pages": pages + 1,
         "may_write": Scope.VIDEOS_WRITE in principal.scopes,
     }
     template = "jobs/history.html"
     if is_htmx(request):
         template = "jobs/history_more.html" if after else "jobs/history_results.html"
-    return render(request, template, context)
+    response = render(request, template, context)
+    return show_pages_in_url(request, response, context["query_string"]) if after else response
 
 
 @require_safe

@@ -4,8 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import QueryDict
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.auth.principals import Principal
+from accounts.quota.effective_limits import effective_limits_of
+from accounts.quota.quotas import NO_CAPS, Quota, check_quotas, quotas_of
+from accounts.quota.usage_key import UsageKey
+from accounts.roles import Role
+from common.errors import LimitExceeded
 from inference.catalogue import ModelSpec
 from inference.errors import InferenceError
 from inference.presets import PRESETS
@@ -28,6 +35,9 @@ class PriceEstimate:
     fps: int
     eta_seconds: float | None
     presets: dict[str, int]
+    # Quotas of the member with a limit, and the message if this video would exceed one of theirs or of the team.
+    member_quotas: list[Quota]
+    quota_error: str
 
     @property
     def seconds(self) -> float:
@@ -48,6 +58,7 @@ def estimate_price(principal: Principal, values: dict[str, Any], image_size: tup
     num_frames = values.get("num_frames", preset.num_frames)
     width, height = frame_size(values.get("resolution", preset.resolution), aspect_ratio, *image_size)
     price = quote(spec=spec, width=width, height=height, num_frames=num_frames, steps=steps).credits
+    member_quotas, quota_error = _member_quotas(principal, spec, price)
     queue_estimate = estimate_wait_for_new(
         team=principal.team, spec=spec, priority=Priority[preset.priority.upper()], credits=price
     )
@@ -60,7 +71,50 @@ def estimate_price(principal: Principal, values: dict[str, Any], image_size: tup
         fps=values.get("fps", spec.default_fps),
         eta_seconds=queue_estimate.eta_seconds,
         presets=_preset_prices(spec, aspect_ratio, image_size),
+        member_quotas=[quota for quota in member_quotas if quota.limit is not None],
+        quota_error=quota_error,
     )
+
+
+def _member_quotas(principal: Principal, spec: ModelSpec, price: int) -> tuple[list[Quota], str]:
+    """Return the member's own quotas, and the message of a submit that would exceed one of theirs or of the team."""
+    usage_key = UsageKey(
+        team_id=principal.team.pk,
+        user_id=principal.user.pk,
+        api_key_id=None,
+        model=spec.name,
+        day=timezone.now().date(),
+    )
+    quotas: dict[str, Any] = {
+        "usage_key": usage_key,
+        "effective_limits": effective_limits_of(principal.team),
+        "member": principal.member_caps,
+        "key": None,
+    }
+    own = [] if principal.member_caps == NO_CAPS else [q for q in quotas_of(**quotas) if q.scope == "member"]
+    try:
+        check_quotas(**quotas, credits=price, is_counted=False)
+    except LimitExceeded as error:
+        return own, error.localized()
+    return own, ""
+
+
+def insufficient_credits_message(principal: Principal, *, needed: int, balance: int) -> str:
+    """Return the message that the team does not have enough credits, with what helps: less work, or whom to ask."""
+    values = {"needed": needed, "left": balance}
+    spec = get_enabled_model(default_model(principal.team))
+    if min(_preset_prices(spec, AUTO_ASPECT_RATIO, (1, 1)).values()) <= balance:
+        return (
+            _("This video needs %(needed)s credits and the team has %(left)s left. Choose a smaller preset.") % values
+        )
+    owner = principal.team.memberships.filter(role=Role.OWNER).exclude(user=principal.user).first()
+    if owner is not None:
+        text = _("This video needs %(needed)s credits and the team has %(left)s left. Ask %(owner)s for more.")
+        return text % (values | {"owner": owner.user.email})
+    text = _(
+        "This video needs %(needed)s credits and the team has %(left)s left. Ask the site's administrator for more."
+    )
+    return text % values
 
 
 def _preset_prices(spec: ModelSpec, aspect_ratio: str, image_size: tuple[int, int]) -> dict[str, int]:

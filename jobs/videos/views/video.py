@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from PIL import Image
 
-from accounts.auth.decorators import is_htmx, team_member_required
+from accounts.auth.decorators import team_member_required
+from accounts.auth.htmx import is_htmx
 from accounts.auth.impersonation import Access, impersonation
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
@@ -26,7 +27,7 @@ from jobs.queue.eta import estimate_wait
 from jobs.states import State
 from jobs.storage.files import SourceImageMissing, load_source_image
 from jobs.videos.selectors import find_video
-from jobs.videos.views.presets import PRESET_TITLES
+from jobs.videos.views.presets import PRESET_TITLES, preset_of
 
 # The image behind the progress of a running job, and the preview of "make another".
 _IMAGE_MAX_SIDE, _IMAGE_JPEG_QUALITY = 1024, 85
@@ -115,7 +116,7 @@ def _video_context(principal: Principal, job: Job) -> dict[str, Any]:
         "job": job,
         "aspect": nearest_aspect_ratio(job.width, job.height),
         "model_title": spec.title if spec else job.model,
-        "preset_title": PRESET_TITLES.get(job.preset, job.preset),
+        "preset_title": PRESET_TITLES.get(preset_of(job), ""),
         "failure_message": job.error.localized() if job.error else "",
         "warnings": [warning.localized() for warning in job.warning_messages],
         "queue_estimate": None if job.is_finished else estimate_wait(job),

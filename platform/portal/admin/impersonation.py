@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from accounts import tenancy
 from accounts.audit.models import Verb
 from accounts.audit.services import record
-from accounts.auth.decorators import is_htmx
+from accounts.auth.htmx import is_htmx
 from accounts.auth.impersonation import SAFE_METHODS, Access, access_of, deny, record_act
 from accounts.auth.principals import principal_for_session
 from accounts.auth.second_factor import has_second_factor

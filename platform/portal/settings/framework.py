@@ -85,7 +85,7 @@ TEMPLATES = [
         "DIRS": [ASSETS / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["portal.templatetags.icons"],
+            "builtins": ["portal.templatetags.icons", "portal.templatetags.page_forms"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

@@ -41,6 +41,13 @@ def everything(adele: Person, alice: Person, make_job: Callable[..., Job]) -> No
     Impersonation.objects.create(administrator=adele.user, person=alice.user, reason="a question")
 
 
+def test_the_list_of_teams_counts_members(adele: Person, alice: Person, mia: Person) -> None:
+    page = adele.get(reverse("admin:accounts_team_changelist")).content.decode()
+    assert "accounts.User.None" not in page
+    cells = re.findall(r"<td[^>]*field-member_count[^>]*>(.*?)</td>", page, re.DOTALL)
+    assert "2" in [re.sub(r"<[^>]+>", "", cell).strip() for cell in cells]
+
+
 def test_every_list_and_every_row_opens(adele: Person, everything: None) -> None:
     opened = set()
     for model in admin.site._registry:

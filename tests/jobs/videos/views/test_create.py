@@ -51,7 +51,7 @@ def test_the_batch_preset_has_low_priority(mia: Person) -> None:
         ("prompt", "", "Describe in a sentence"),
         ("prompt", "   ", "Describe in a sentence"),
         ("prompt", "\u200b\u3164", "Describe in a sentence"),
-        ("prompt", "x" * 1001, "no more than 1000 characters"),
+        ("prompt", "x" * 1011, "has 1011 characters. Shorten it by 11."),
         ("prompt", "a\0b", "not text"),
         ("num_frames", "7", "from 8 to 32"),
         ("num_frames", "many", "from 8 to 32"),

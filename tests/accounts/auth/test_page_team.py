@@ -1,0 +1,105 @@
+"""Requests from a page that was rendered for another team than the current one."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.urls import NoReverseMatch, reverse
+
+from accounts.models import ApiKey, Membership, Team
+from accounts.roles import Role
+from portal.settings.base import ASSETS
+from tests.isolation.routes import PARAMETER, ROUTES, Page
+from tests.support.people import Person
+
+# Forms that are not about the current team.
+NOT_OF_A_TEAM = {"team/switch", "team/new"}
+OF_A_TEAM = {
+    route: "/" + PARAMETER.sub("1", route)
+    for route, rule in ROUTES.items()
+    if isinstance(rule, Page) and "POST" in rule.needs and route not in NOT_OF_A_TEAM
+}
+KEY = {"name": "batch script", "scopes": ["videos:read"], "expires": "90"}
+
+
+@pytest.fixture
+def other_team(alice: Person, charlie: Person) -> Team:
+    """Another team of Alice. Her current one is her own."""
+    Membership.objects.create(team=charlie.team, user=alice.user, role=Role.ADMIN)
+    return charlie.team
+
+
+def _post_of(team: Team, data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "page_team": str(team.pk)}
+
+
+@pytest.mark.parametrize("path", OF_A_TEAM.values())
+def test_every_form_of_another_team_is_refused(path: str, alice: Person, other_team: Team) -> None:
+    response = alice.post(path, _post_of(other_team, {"name": "kept", "password": "hidden"}))
+    assert response.status_code == 409
+    page = response.content.decode()
+    assert f"Switch back to {other_team.name} and submit" in page
+    assert '<input type="hidden" name="name" value="kept">' in page
+    assert "hidden&quot;" not in page
+    assert 'value="hidden"' not in page
+
+
+def test_every_form_of_a_team_names_its_team() -> None:
+    paths = {path: route for route, path in OF_A_TEAM.items()}
+    checked = 0
+    for folder in ["jobs", "galleries", "batches", "webhooks", "teams", "accounts", "quota", "parts"]:
+        for template in (ASSETS / "templates" / folder).rglob("*.html"):
+            for form in re.findall(r"<form\b.*?</form>", template.read_text(), re.DOTALL):
+                action = re.search(r'action="\{% url "(\w+)"((?: [^ %]+)*) %\}"', form)
+                if action is None or _path(action) not in paths:
+                    continue
+                assert "{% form_token %}" in form, template
+                checked += 1
+    assert checked > 25
+
+
+def _path(action: re.Match[str]) -> str:
+    arguments = [argument.strip('"') if '"' in argument else 1 for argument in action[2].split()]
+    try:
+        path = reverse(action[1], args=arguments)
+    except NoReverseMatch:
+        return ""
+    return path if path in OF_A_TEAM.values() else re.sub(r"/(enable|ping|disable|rotate|delete)$", "/1", path)
+
+
+def test_the_button_of_the_refusal_submits_for_the_team_of_the_form(alice: Person, other_team: Team) -> None:
+    refused = alice.post("/api-keys", _post_of(other_team, KEY))
+    assert refused.status_code == 409
+    assert not ApiKey.objects.exists()
+    response = alice.post("/api-keys", _post_of(other_team, KEY) | {"switch_back": "1"})
+    assert response.status_code == 201
+    assert ApiKey.objects.get().team == other_team
+    assert other_team.name in alice.get("/").content.decode()
+
+
+def test_the_button_switches_to_no_team_of_others(alice: Person, charlie: Person) -> None:
+    page = alice.post("/api-keys", _post_of(charlie.team, KEY)).content.decode()
+    assert "no longer a member" in page
+    assert charlie.team.name not in page
+    assert alice.post("/api-keys", _post_of(charlie.team, KEY) | {"switch_back": "1"}).status_code == 404
+    assert not ApiKey.objects.exists()
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_request_of_htmx_is_refused_and_leaves_the_page_as_it_is(
+    method: str, alice: Person, other_team: Team
+) -> None:
+    headers = {"HX-Request": "true", "X-Page-Team": str(other_team.pk)}
+    response = getattr(alice.client, method)("/history" if method == "get" else "/api-keys", KEY, headers=headers)
+    assert response.status_code == 409
+    assert response["HX-Reswap"] == "none"
+    assert json.loads(response["HX-Trigger"]) == {"teamChanged": {"name": alice.team.name}}
+    assert not ApiKey.objects.exists()
+
+
+def test_pages_send_their_team(alice: Person) -> None:
+    page = alice.get("/api-keys").content.decode()
+    assert f'"X-Page-Team": "{alice.team.pk}"' in page
+    assert f'<input type="hidden" name="page_team" value="{alice.team.pk}" autocomplete="off">' in page
+    assert alice.post("/api-keys", _post_of(alice.team, KEY)).status_code == 201

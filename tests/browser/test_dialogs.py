@@ -1,0 +1,82 @@
+"""Dialogs: without scripts, and the messages that appear while one is open."""
+
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from accounts.models import ApiKey
+from jobs.galleries.models import Publication
+from jobs.models import Job
+from jobs.webhooks.models import Endpoint
+from tests.support.browser import Browser
+from tests.support.people import Person
+from tests.support.videos import finished_video
+
+
+def test_buttons_that_open_a_dialog_work_without_scripts(live_server: Any, alice: Person, browser: Browser) -> None:
+    job = finished_video(alice)
+
+    def scenario(page: Page) -> None:
+        page.goto(f"/videos/{job.public_id}")
+        page.get_by_role("button", name="Publish").first.click()
+        page.get_by_role("button", name="Cancel").click()
+        page.get_by_role("button", name="Publish").first.click()
+        page.locator("#publish").get_by_role("button", name="Publish").click()
+        page.wait_for_url("**/gallery/pub_*")
+        page.goto("/api-keys")
+        page.get_by_role("button", name="New key").first.click()
+        page.get_by_label("Name").fill("by hand")
+        page.get_by_role("button", name="Create key").click()
+        expect(page.locator("#secret")).to_contain_text("mts_")
+        page.goto("/webhooks")
+        page.get_by_role("button", name="New webhook").first.click()
+        page.get_by_label("URL").fill("https://example.com/hook")
+        page.get_by_role("button", name="Create").click()
+        expect(page.get_by_text("whsec_")).to_be_visible()
+        page.goto(f"/videos/{job.public_id}")
+        page.get_by_role("button", name="Delete video").click()
+        page.locator("#delete-video").get_by_role("button", name="Delete video").click()
+        page.wait_for_url("**/history")
+
+    browser.run(live_server.url, scenario, session=alice.cookie, java_script_enabled=False)
+    assert ApiKey.objects.filter(name="by hand").exists()
+    assert Endpoint.objects.exists()
+    assert Job.objects.get(pk=job.pk).deleted_at is not None
+    assert not Publication.objects.filter(job__deleted_at=None).exists()
+
+
+def test_a_message_is_readable_while_a_dialog_is_open(live_server: Any, alice: Person, browser: Browser) -> None:
+    job = finished_video(alice)
+
+    def scenario(page: Page) -> None:
+        page.goto(f"/videos/{job.public_id}")
+        page.get_by_role("link", name="Share").click()
+        page.get_by_role("button", name="Create link").click()
+        page.locator("#share").get_by_role("button", name="Copy").first.click()
+        toast = page.locator(".toast", has_text="Copied")
+        expect(toast).to_be_visible()
+        box = toast.bounding_box()
+        assert box is not None
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        # Whatever is on top there belongs to the toast, and not to the backdrop.
+        assert page.evaluate("([x, y]) => document.elementFromPoint(x, y).closest('.toast') !== null", [x, y])
+        page.locator("#share").get_by_role("button", name="Done").click()
+        expect(page.locator("body > #toasts")).to_have_count(1)
+
+    browser.run(live_server.url, scenario, session=alice.cookie, permissions=["clipboard-read", "clipboard-write"])
+
+
+def test_a_video_does_not_play_by_itself_if_less_motion_is_asked_for(
+    live_server: Any, alice: Person, browser: Browser
+) -> None:
+    job = finished_video(alice)
+
+    def scenario(page: Page) -> tuple[bool, bool]:
+        page.goto(f"/videos/{job.public_id}")
+        expect(page.locator("html")).to_be_attached()
+        played = "document.querySelector('video.result').autoplay"
+        return page.evaluate(played), page.evaluate("document.querySelector('video.result').paused")
+
+    assert browser.run(live_server.url, scenario, session=alice.cookie, reduced_motion="reduce") == (False, True)
+    assert not [text for text in browser.console_errors if "uncaught" in text]
+    browser.console_errors.clear()
