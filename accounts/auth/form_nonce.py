@@ -16,7 +16,7 @@ from accounts.auth.htmx import htmx_redirect, is_htmx, refuse_htmx
 from common.advisory_lock import LockTimeout, session_lock
 
 FIELD = "form_nonce"
-_RETENTION_SECONDS = 24 * 60 * 60
+_RETENTION_SECONDS = 60 * 60
 # A second submit waits for the response of the first.
 _LOCK_TIMEOUT_SECONDS = 10
 

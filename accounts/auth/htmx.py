@@ -24,6 +24,6 @@ def htmx_redirect(request: HttpRequest, url: str) -> HttpResponse:
 def refuse_htmx(event: str, **detail: Any) -> HttpResponse:
     """Return a refusal that leaves the page and what was entered as it is. Its script handles the event (`app.js`)."""
     response = HttpResponse(status=409)
-    response["HX-Reswap"] = "none"
+    response["HX-Reswap"], response["HX-Push-Url"] = "none", "false"
     response["HX-Trigger"] = json.dumps({event: detail})
     return response

@@ -31,7 +31,7 @@ def switch_team(request: HttpRequest, principal: Principal, team_id: str) -> Pri
 
 
 def page_principal(request: HttpRequest, principal: Principal) -> Principal:
-    """Return the principal, after switching back to the team of the form if the form says so."""
+    """Return the principal, after switching back to the team of the form if the form asks for it."""
     if SWITCH_BACK_FIELD not in request.POST:
         return principal
     return switch_team(request, principal, request.POST.get(FIELD, ""))

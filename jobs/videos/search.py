@@ -66,7 +66,7 @@ def _parse_id(text: str) -> uuid.UUID | None:
 def _find_ids(
     team: Team, filters: VideoFilter, after: uuid.UUID | None, max_ids: int, newest_first: bool
 ) -> list[uuid.UUID]:
-    """Return matching ids. Migrations 0018 and 0019 explain why this is a function of the database."""
+    """Return matching ids. Migrations 0018 and 0020 explain why this is a function of the database."""
     first, end = filters.first_id, filters.end_id
     if after is not None and newest_first:
         end = min(end, after)

@@ -181,7 +181,7 @@ document.addEventListener("htmx:beforeRequest", ({ target }) => {
   if (!list) return;
   const known = list.childElementCount;
   const focusNext = () => list.children[known]?.querySelector("a")?.focus({ preventScroll: true });
-  document.addEventListener("htmx:afterSettle", focusNext, { once: true });
+  document.addEventListener("htmx:load", focusNext, { once: true });
 });
 
 // A video plays by itself only for people who did not ask for less motion.

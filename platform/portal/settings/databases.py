@@ -42,5 +42,12 @@ REDIS_URL = env.redis_url("REDIS_URL")
 # Maximum time that a web request waits for Redis.
 REDIS_TIMEOUT_SECONDS = env.float("REDIS_TIMEOUT_SECONDS", default=0.25)
 
-# Counts failed sign-ins. In the database, so that all processes share the counts and a Redis outage locks nobody out.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+# Counts failed sign-ins and knows submitted forms. In the database, so that all processes share it and a Redis outage
+# locks nobody out. Beyond its maximum Django deletes entries that are still needed; the default is 300.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}

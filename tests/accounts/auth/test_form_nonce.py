@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import requests
+from django.core.cache import cache
 
 from accounts.models import ApiKey, Team
 from jobs.galleries.models import Collection
@@ -53,6 +54,15 @@ def test_a_refused_form_may_be_submitted_again(alice: Person) -> None:
     nonce = _nonce(alice, "/team/new")
     assert alice.post("/team/new", {"name": "", "form_nonce": nonce}).status_code == 422
     assert alice.post("/team/new", {"name": "Reels", "form_nonce": nonce}).status_code == 302
+
+
+def test_a_form_is_known_among_the_forms_of_many_people(alice: Person) -> None:
+    sent = {"name": "Reels", "form_nonce": _nonce(alice, "/team/new")}
+    alice.post("/team/new", sent)
+    for number in range(400):
+        cache.set(f"others:{number}", "", 600)
+    alice.post("/team/new", sent)
+    assert Team.objects.filter(name="Reels").count() == 1
 
 
 def test_htmx_is_told_that_the_form_was_submitted(alice: Person) -> None:

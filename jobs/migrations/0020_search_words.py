@@ -11,14 +11,13 @@ _FORMER_TERMS = r"""
                 regexp_replace(substr(with_words, 2, length(with_words) - 2), '\\(.)', '\1', 'g')
             );
 """
-# The n-grams of all words together, those of the longest word first. A word that is shorter than an n-gram is searched
-# for only if there is none that is longer.
+# The best n-gram of each word, then the second best of each. Words that are shorter than an n-gram come last.
 _TERMS = rf"""
             terms := ARRAY(
                 SELECT term FROM unnest({_PATTERNS}) pattern, unnest(jobs_ngram_terms(
                     regexp_replace(substr(pattern, 2, length(pattern) - 2), '\\(.)', '\1', 'g')
-                )) term
-                ORDER BY term LIKE '%'':*', length(pattern) DESC, term LIMIT 6
+                )) WITH ORDINALITY AS ngrams (term, place)
+                ORDER BY term LIKE '%'':*', place, length(pattern) DESC, term LIMIT 12
             );
 """  # noqa: S608 (only constants)
 
@@ -31,5 +30,5 @@ _FIND = _FORMER_FIND.replace("j.prompt ILIKE with_words", f"j.prompt ILIKE ALL (
 class Migration(migrations.Migration):
     """Search for several words in any order."""
 
-    dependencies = [("jobs", "0018_search_by_ngrams")]
+    dependencies = [("jobs", "0019_job_remixed_from")]
     operations = [migrations.RunSQL(_FIND, _FORMER_FIND)]
