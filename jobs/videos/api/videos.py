@@ -43,7 +43,7 @@ class ListQuerySerializer(PageQuerySerializer):
     order = ChoiceField(choices=["asc", "desc"], default="desc")
     status = ChoiceField(choices=State.values, required=False)
     model = TextField(max_length=60, required=False)
-    q = TextField(required=False, max_length=200, help_text="words of the prompt")
+    q = TextField(required=False, max_length=200, help_text="words of the prompt, all must match; or the id of a video")
     created_after = StrictIntegerField(
         required=False, min_value=0, max_value=_MAX_TIMESTAMP, help_text="seconds since 1970, inclusive"
     )
