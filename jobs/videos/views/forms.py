@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Team
 from common.errors import MutoscopeError
+from common.text import normalize_text
 from inference import limits
 from inference.catalogue import MODELS
 from inference.errors import ImageErrorCode
@@ -204,7 +205,7 @@ def _field_message(name: str, problem: Any, entered: str) -> str:
     if name == "prompt" and code in {"required", "blank"}:
         return _("Describe in a sentence what should move.")
     if name == "prompt" and code == "max_length":
-        length = len(entered.replace("\r\n", "\n").strip())
+        length = len(normalize_text(entered).strip())
         return _("The description has %(length)s characters. Shorten it by %(excess)s.") % {
             "length": length,
             "excess": length - limits.PROMPT_LENGTH.maximum,

@@ -26,7 +26,9 @@ def list_(
         typer.Option(help="Only with this status: queued, in_progress, completed, failed, canceled, expired."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
-    search: Annotated[str | None, typer.Option("--search", "-s", help="Only with these words in the prompt, or with this id.")] = None,
+    search: Annotated[
+        str | None, typer.Option("--search", "-s", help="Only with these words in the prompt, or with this id.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """List the team's videos, newest first."""
