@@ -184,12 +184,6 @@ document.addEventListener("htmx:beforeRequest", ({ target }) => {
   document.addEventListener("htmx:load", focusNext, { once: true });
 });
 
-// A video plays by itself only for people who did not ask for less motion.
-document.addEventListener("htmx:load", ({ target }) => {
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-  for (const video of target.querySelectorAll("video[data-autoplay]")) video.play().catch(() => {});
-});
-
 rememberTeam();
 for (const toast of toasts.children) dismissLater(toast);
 // Opened by the server: without scripts such a dialog is part of the page.

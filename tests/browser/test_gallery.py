@@ -178,7 +178,7 @@ def test_a_collection_dialog_shows_the_requested_collection(live_server: Any, al
         page.route("**/edit", lambda route: route.abort())
         page.keyboard.press("Escape")
         page.get_by_role("link", name="Edit Second").click()
-        expect(page.get_by_text("The server does not respond")).to_be_visible()
+        expect(page.get_by_text("No connection.")).to_be_visible()
         expect(dialog).to_have_count(0)
         page.unroute_all()
         page.get_by_role("link", name="Edit Second").click()
