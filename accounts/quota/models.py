@@ -105,13 +105,17 @@ class Wallet(models.Model):
     stored_bytes = models.BigIntegerField(_("stored bytes"), default=0)
     # First day of the last month whose monthly credits were granted; later months are still due.
     granted_through = models.DateField(_("granted through"), null=True)
+    # The greatest id of a job for which credits were reserved. Later jobs have greater ids.
+    last_job_id: "models.UUIDField[uuid.UUID | None, uuid.UUID | None]" = models.UUIDField(
+        _("last video ID"), null=True, editable=False
+    )
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(balance__gte=0), name="wallet_balance_not_negative"),
             models.CheckConstraint(condition=Q(reserved__gte=0), name="wallet_reserved_not_negative"),
         ]
-        triggers = [AuditTrigger(ignored="balance reserved stored_bytes")]  # recorded by ledger and usage
+        triggers = [AuditTrigger(ignored="balance reserved stored_bytes last_job_id")]  # recorded by ledger and usage
 
     def __str__(self) -> str:
         return f"{self.team}: {self.balance} free, {self.reserved} reserved"

@@ -82,16 +82,18 @@ def assign_plan(*, team: Team, plan: Plan) -> bool:
 
 
 # One round trip: lock and change the wallet, insert the ledger row, then count the usage of the day. If the balance is
-# too low, the first part changes no row, and so nothing is written.
+# too low, the first part changes no row, and so nothing is written. A reserve may replace the id, see `reserve`.
 _MOVE_CREDITS = """
 WITH moved AS (
     UPDATE quota_wallet SET balance = balance + %(balance)s::bigint, reserved = reserved + %(reserved)s::bigint,
-           stored_bytes = stored_bytes + %(stored_bytes)s::bigint
+           stored_bytes = stored_bytes + %(stored_bytes)s::bigint,
+           last_job_id = CASE WHEN %(kind)s::text = 'reserve'
+                              THEN greatest(%(job_id)s::uuid, quota_next_id(last_job_id)) ELSE last_job_id END
     WHERE team_id = %(team_id)s::bigint AND balance + %(balance)s::bigint >= 0
-    RETURNING team_id
+    RETURNING team_id, CASE WHEN %(kind)s::text = 'reserve' THEN last_job_id ELSE %(job_id)s::uuid END AS job_id
 ), ledger AS (
     INSERT INTO quota_ledgerentry (team_id, kind, job_id, balance_delta, reserved_delta, reason, created_at)
-    SELECT team_id, %(kind)s::text, %(job_id)s::uuid, %(balance)s::bigint, %(reserved)s::bigint, '', clock_timestamp()
+    SELECT team_id, %(kind)s::text, job_id, %(balance)s::bigint, %(reserved)s::bigint, '', clock_timestamp()
     FROM moved
 ), counted AS (
     INSERT INTO quota_usageday AS existing
@@ -102,7 +104,7 @@ WITH moved AS (
         credits = existing.credits + EXCLUDED.credits, videos = existing.videos + EXCLUDED.videos,
         completed = existing.completed + EXCLUDED.completed, gpu_seconds = existing.gpu_seconds + EXCLUDED.gpu_seconds
 )
-SELECT team_id FROM moved
+SELECT job_id FROM moved
 """
 
 
@@ -117,8 +119,8 @@ def _move_credits(
     completed: int = 0,
     gpu_seconds: float = 0,
     stored_bytes: int = 0,
-) -> bool:
-    """Move credits of a job and count its usage. Returns False if the free balance is too low."""
+) -> uuid.UUID | None:
+    """Move credits of a job and count its usage. Returns the id of the job, None if the free balance is too low."""
     movement = asdict(usage_key) | {
         "kind": kind,
         "job_id": job_id,
@@ -129,16 +131,29 @@ def _move_credits(
         "gpu_seconds": gpu_seconds,
         "stored_bytes": stored_bytes,
     }
-    return fetch_one(_MOVE_CREDITS, movement) is not None
+    row = fetch_one(_MOVE_CREDITS, movement)
+    return row[0] if row else None
 
 
-def reserve(*, usage_key: UsageKey, job_id: uuid.UUID, credits: int, monthly: int | None = None) -> None:  # noqa: A002
-    """Reserve credits for a job. Raises LimitExceeded (`quota_exceeded`) if the free balance is too low.
+def reserve(
+    *,
+    usage_key: UsageKey,
+    job_id: uuid.UUID,
+    credits: int,  # noqa: A002
+    monthly: int | None = None,
+) -> uuid.UUID:
+    """Reserve credits for a job that the caller inserts. Raises LimitExceeded (`quota_exceeded`) if there are too few.
 
+    job_id: made by `new_id`. Returns the id that the job gets: this one, or the next after the team's last one if that
+    is greater, because its submit was faster or its clock is ahead. The lock on the wallet is held until the commit, so
+    the ids of a team become visible in ascending order: a list that continues after an id never skips a job.
     monthly: the team's monthly credits, for the error; None if it has none.
     """
-    if _move_credits(Kind.RESERVE, usage_key=usage_key, job_id=job_id, balance=-credits, reserved=credits, videos=1):
-        return
+    reserved_id = _move_credits(
+        Kind.RESERVE, usage_key=usage_key, job_id=job_id, balance=-credits, reserved=credits, videos=1
+    )
+    if reserved_id is not None:
+        return reserved_id
     left = Wallet.objects.values_list("balance", flat=True).get(team=usage_key.team_id)
     refill = None if monthly is None else seconds_until_next_month(usage_key.day)
     raise LimitExceeded(

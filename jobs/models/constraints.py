@@ -1,7 +1,7 @@
 """The constraints, indexes and triggers of the table of jobs."""
 
 import pgtrigger
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, HashIndex
 from django.db import models
 from django.db.models import F, Func, Q
 
@@ -53,6 +53,8 @@ INDEXES = [
         condition=Q(state__in=("failed", "canceled", "expired")),
         name="job_ended_without_video",
     ),
+    # The sweep of orphans, which looks up the folders that are in the storage
+    HashIndex(fields=["source_key"], name="job_source_key"),
     # History: a team's videos, newest first (ids are ordered by time)
     models.Index(fields=["team", "-id"], condition=Q(deleted_at=None), name="job_history"),
     # The same by state, by model and by words of the prompt. Only finished videos: a row is written into these indexes

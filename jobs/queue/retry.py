@@ -5,7 +5,6 @@ from django.db import transaction
 
 from accounts.quota import services as quota_services
 from common.errors import Conflict
-from common.ids import new_id
 from jobs.events.outbox import record_event
 from jobs.models import Job, JobEvent
 from jobs.queue.enqueue import enqueue_job
@@ -29,17 +28,18 @@ def retry_job(*, job: Job) -> Job:
     Raises Conflict if the job did not fail or was retried before, Gone if its source image was deleted, and
     LimitExceeded if the team does not have enough credits.
     """
-    new_job_id = new_id()
-    new_job = Job(id=new_job_id, **{name: getattr(job, name) for name in _COPIED_FIELDS})
+    new_job = Job(**{name: getattr(job, name) for name in _COPIED_FIELDS})
     image = load_source_image(job, code="source_missing")
-    new_job.source_key = store_file(source_key(job.team_id, new_job_id), image)
+    new_job.source_key = store_file(source_key(job.team_id, new_job.id), image)
     try:
         with transaction.atomic():
             _record_retry(job)
-            quota_services.reserve(usage_key=new_job.usage_key, job_id=new_job_id, credits=new_job.quoted_credits)
+            new_job.id = quota_services.reserve(
+                usage_key=new_job.usage_key, job_id=new_job.id, credits=new_job.quoted_credits
+            )
             enqueue_job(new_job)
     except Exception:
-        delete_folder(job_folder(job.team_id, new_job_id))
+        delete_folder(job_folder(new_job))
         raise
     log.info("job_retried", task_id=new_job.public_id, failed_task_id=job.public_id, team=job.team_id)
     return new_job

@@ -21,21 +21,25 @@ MIME_TYPES = {"mp4": "video/mp4", "gif": "image/gif", "jpg": "image/jpeg", "png"
 CHUNK_BYTES = 1 << 18
 
 TEAMS_FOLDER = "teams"
+SOURCE_NAME = "source.png"
 
 
-def job_folder(team_id: int, job_id: uuid.UUID) -> str:
+def source_key(team_id: int, folder_id: uuid.UUID) -> str:
+    """Return the key of the normalized source image in a new folder.
+
+    folder_id: a UUIDv7. It is the job's id, unless that changes when the job is accepted (`quota.services.reserve`).
+    """
+    return f"{TEAMS_FOLDER}/{team_id}/videos/{folder_id.hex}/{SOURCE_NAME}"
+
+
+def job_folder(job: Job) -> str:
     """Return the prefix of all keys of a job."""
-    return f"{TEAMS_FOLDER}/{team_id}/videos/{job_id.hex}"
+    return job.source_key.removesuffix(f"/{SOURCE_NAME}")
 
 
-def source_key(team_id: int, job_id: uuid.UUID) -> str:
-    """Return the key of the normalized source image."""
-    return f"{job_folder(team_id, job_id)}/source.png"
-
-
-def attempt_key(team_id: int, job_id: uuid.UUID, attempt: int, name: str) -> str:
+def attempt_key(job: Job, attempt: int, name: str) -> str:
     """Return the key of a result of one attempt, such as `video.mp4`."""
-    return f"{job_folder(team_id, job_id)}/{attempt}/{name}"
+    return f"{job_folder(job)}/{attempt}/{name}"
 
 
 def mime_type(key: str) -> str:

@@ -22,13 +22,13 @@ def delete_due_files() -> int:
     due = Job.objects.filter(
         Q(deleted_at__isnull=False) | Q(expires_at__lte=DatabaseNow()), state__in=TERMINAL, files_deleted_at=None
     )
-    return sum(_delete_files(job) for job in due.only("id", "team_id", "result_bytes").iterator())
+    return sum(_delete_files(job) for job in due.only("id", "team_id", "source_key", "result_bytes").iterator())
 
 
 def _delete_files(job: Job) -> bool:
     try:
         # Without a lock or a transaction: the storage may be slow, and deleting twice is safe.
-        delete_folder(job_folder(job.team_id, job.id))
+        delete_folder(job_folder(job))
     except OSError as error:
         log.warning("file_deletion_failed", task_id=job.public_id, reason=str(error))
         return False

@@ -7,6 +7,7 @@ that is killed in between leaves objects behind. A fenced-off attempt may even w
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import structlog
 from django.conf import settings
@@ -16,7 +17,7 @@ from django.db.models import Q
 from common.clock import DatabaseNow
 from jobs.models import Job
 from jobs.states import TERMINAL, State
-from jobs.storage.files import TEAMS_FOLDER, delete_folder, job_folder, prune_folder
+from jobs.storage.files import SOURCE_NAME, TEAMS_FOLDER, delete_folder, job_folder, prune_folder
 from jobs.videos.renditions import on_demand_keys
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,7 @@ def _sweep_finished_jobs(older_than: timedelta) -> int:
     jobs = Job.objects.filter(finished, retried).only("id", "team_id", "source_key", "result_key", "poster_key")
     return sum(
         prune_folder(
-            job_folder(job.team_id, job.id),
+            job_folder(job),
             # An on-demand rendition may be in the making right now.
             keep={job.source_key, job.result_key, job.poster_key, *on_demand_keys(job)},
         )
@@ -64,39 +65,37 @@ def _sweep_finished_jobs(older_than: timedelta) -> int:
 
 def _sweep_unknown_folders(older_than: timedelta) -> int:
     """Delete the folders of submits that were never committed, and of videos whose files were deleted before."""
-    count, batch = 0, []
-    for folder, job_id in _old_folders(older_than):
-        batch.append((folder, job_id))
-        if len(batch) == _BATCH_SIZE:
-            count += _delete_unknown_folders(batch, older_than)
-            batch = []
-    return count + _delete_unknown_folders(batch, older_than)
+    folders = _old_folders(older_than)
+    count = 0
+    while batch := list(islice(folders, _BATCH_SIZE)):
+        count += _delete_unknown_folders(batch, older_than)
+    return count
 
 
-def _delete_unknown_folders(folders: list[tuple[str, uuid.UUID]], older_than: timedelta) -> int:
-    jobs = Job.objects.filter(pk__in=[job_id for _, job_id in folders])
-    known = set(jobs.exclude(files_deleted_at__lte=DatabaseNow() - older_than).values_list("pk", flat=True))
-    unknown = [folder for folder, job_id in folders if job_id not in known]
+def _delete_unknown_folders(folders: list[str], older_than: timedelta) -> int:
+    keys = [f"{folder}/{SOURCE_NAME}" for folder in folders]
+    jobs = Job.objects.filter(source_key__in=keys).exclude(files_deleted_at__lte=DatabaseNow() - older_than)
+    unknown = set(folders).difference(map(job_folder, jobs.only("source_key")))
     for folder in unknown:
         delete_folder(folder)
     return len(unknown)
 
 
-def _old_folders(older_than: timedelta) -> Iterator[tuple[str, uuid.UUID]]:
-    """Yield the folders of jobs that are old enough, with the job's id.
+def _old_folders(older_than: timedelta) -> Iterator[str]:
+    """Yield the folders of jobs that are old enough.
 
-    A folder is as old as its id: a UUIDv7 begins with the milliseconds since 1970.
+    A folder is as old as the id in its name: a UUIDv7 begins with the milliseconds since 1970.
     """
     newest = (datetime.now(UTC) - older_than).timestamp() * 1000
     for team in _folders_in(TEAMS_FOLDER):
         videos = f"{TEAMS_FOLDER}/{team}/videos"
         for name in _folders_in(videos):
             try:
-                job_id = uuid.UUID(hex=name)
+                folder_id = uuid.UUID(hex=name)
             except ValueError:
                 continue  # not a folder of this application
-            if job_id.int >> 80 <= newest:
-                yield f"{videos}/{name}", job_id
+            if folder_id.int >> 80 <= newest:
+                yield f"{videos}/{name}"
 
 
 def _folders_in(folder: str) -> list[str]:

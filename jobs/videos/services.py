@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -19,7 +18,6 @@ from accounts.tenancy.postgres.prepared import fetch_one
 from common.clock import DatabaseNow
 from common.db_errors import is_transient
 from common.errors import Conflict, LimitExceeded
-from common.ids import new_id
 from jobs.models import Job
 from jobs.queue.enqueue import enqueue_job
 from jobs.storage.files import delete_folder, job_folder, source_key, store_file
@@ -78,16 +76,15 @@ def _submit_new(
     effective_limits = effective_limits_of(principal.team)
     check_plan(request, effective_limits)
     check_memory(request)
-    job_id = new_id()
-    key = store_file(source_key(principal.team.pk, job_id), request.image_png)
+    job = _build_job(principal, request)
+    job.source_key = store_file(source_key(principal.team.pk, job.id), request.image_png)
     try:
-        job = _build_job(principal, request, job_id, key)
         return _accept(principal, effective_limits, request, job, idempotency=idempotency, on_accept=on_accept)
     except Exception as error:
         # In an outage the transaction may be committed although its confirmation was lost: then the job needs its
         # image. If it is not committed, the sweep of orphans deletes the image.
         if not is_transient(error):
-            _discard_image(job_folder(principal.team.pk, job_id))
+            _discard_image(job_folder(job))
         raise
 
 
@@ -134,7 +131,7 @@ def _accept(
 def _reserve_credits(principal: Principal, effective_limits: EffectiveLimits, job: Job) -> None:
     """Reserve the credits, which locks the wallet, then check the quotas: the counts cannot change before commit."""
     needed = job.quoted_credits
-    quota_services.reserve(
+    job.id = quota_services.reserve(
         usage_key=job.usage_key, job_id=job.id, credits=needed, monthly=effective_limits.monthly_credits
     )
     check_quotas(
@@ -164,10 +161,9 @@ def _check_queue(team: Team, effective_limits: EffectiveLimits) -> None:
         )
 
 
-def _build_job(principal: Principal, request: VideoRequest, job_id: UUID, key: str) -> Job:
+def _build_job(principal: Principal, request: VideoRequest) -> Job:
     price = quote_request(request)
     return Job(
-        id=job_id,
         team=principal.team,
         user=principal.user,
         api_key=principal.api_key,
@@ -184,7 +180,6 @@ def _build_job(principal: Principal, request: VideoRequest, job_id: UUID, key: s
         guidance_scale=request.guidance_scale,
         seed=request.seed,
         output_format=request.output_format,
-        source_key=key,
         metadata=request.metadata,
         webhook_url=request.webhook_url,
         webhook_format=request.webhook_format,

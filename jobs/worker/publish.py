@@ -168,6 +168,6 @@ def _encode(job: Job, folder: Path) -> tuple[Path, Path]:
 
 def _store(job: Job, path: Path) -> str:
     """Store a file and return its key. The incomplete object of a failed attempt to store it is overwritten."""
-    key = attempt_key(job.team_id, job.id, job.attempt, path.name)
+    key = attempt_key(job, job.attempt, path.name)
     with path.open("rb") as file:
         return default_storage.save(key, File(file))

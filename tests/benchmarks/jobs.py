@@ -215,19 +215,18 @@ def submit(team: Any, **changes: Any) -> Any:
 
 
 def fill(teams: list[Any], count: int, **changes: Any) -> None:
-    """Queue `count` jobs at once, with their credits and their image, without the submit."""
-    from django.core.files.base import ContentFile
-    from django.core.files.storage import default_storage
+    """Queue `count` jobs at once, with their credits and their images, without the submit."""
     from django.db import transaction
 
     from accounts.quota.models import LedgerEntry, Wallet
-    from common.ids import new_id
     from jobs.models import Job
+    from jobs.storage.files import source_key, store_file
     from jobs.videos.services import _build_job
 
     request = request_for(**changes)
-    key = default_storage.save("benchmark/source.png", ContentFile(request.image_png))
-    jobs = [_build_job(teams[number % len(teams)], request, new_id(), key) for number in range(count)]
+    jobs = [_build_job(teams[number % len(teams)], request) for number in range(count)]
+    for job in jobs:
+        job.source_key = store_file(source_key(job.team_id, job.id), request.image_png)
     with transaction.atomic():
         Job.objects.bulk_create(jobs, batch_size=5_000)
         LedgerEntry.objects.bulk_create(

@@ -72,7 +72,7 @@ def finish_next(content: bytes = VIDEO_BYTES, *, gpu_seconds: float = 1) -> Job:
     """Claims the next job of the queue and completes it with these bytes as its video."""
     job = claim_next()
     keys = [
-        default_storage.save(attempt_key(job.team_id, job.id, job.attempt, name), ContentFile(stored))
+        default_storage.save(attempt_key(job, job.attempt, name), ContentFile(stored))
         for name, stored in ((f"video.{job.output_format}", content), ("poster.jpg", b"poster"))
     ]
     result = AttemptResult(result_key=keys[0], poster_key=keys[1], result_bytes=len(content), gpu_seconds=gpu_seconds)
@@ -128,15 +128,15 @@ def store_job(team: Team, user: User, state: State, content: bytes, **columns: A
     if job.is_finished:
         job.finished_at = DatabaseNow()
     if state == State.COMPLETED:
-        job.result_key = attempt_key(team.pk, job.pk, 1, f"video.{job.output_format}")
-        job.poster_key = attempt_key(team.pk, job.pk, 1, "poster.jpg")
+        job.result_key = attempt_key(job, 1, f"video.{job.output_format}")
+        job.poster_key = attempt_key(job, 1, "poster.jpg")
         job.charged_credits, job.gpu_seconds, job.result_bytes = 2, 1.5, len(content)
         default_storage.save(job.result_key, ContentFile(content))
         default_storage.save(job.poster_key, ContentFile(encoded_image((96, 64), "teal", "JPEG")))
     else:
         grant(team=team, credits=job.quoted_credits, reason="for the test")
         if not job.is_finished:
-            reserve(usage_key=job.usage_key, job_id=job.pk, credits=job.quoted_credits)
+            job.pk = reserve(usage_key=job.usage_key, job_id=job.pk, credits=job.quoted_credits)
     job.save(force_insert=True)
     job.refresh_from_db()
     return job

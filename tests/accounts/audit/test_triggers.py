@@ -177,7 +177,10 @@ def test_the_installed_triggers_are_those_declared() -> None:
     installed = {table: definition.rpartition("mutoscope_audit")[2] for table, _, definition in installed_triggers()}
     assert installed == declared
     assert declared["accounts_team"] == "('accounts.Team', 'id', 'id', '', '')"
-    assert declared["quota_wallet"] == "('quota.Wallet', 'team_id', 'team_id', 'balance,reserved,stored_bytes', '')"
+    assert (
+        declared["quota_wallet"]
+        == "('quota.Wallet', 'team_id', 'team_id', 'balance,last_job_id,reserved,stored_bytes', '')"
+    )
     assert declared["accounts_user"] == "('accounts.User', 'id', '', 'last_login', 'password')"
 
 

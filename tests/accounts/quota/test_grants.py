@@ -49,9 +49,7 @@ def usage_key_of(team: Team) -> UsageKey:
 
 
 def reserve(team: Team, amount: int) -> uuid.UUID:
-    job_id = uuid.uuid4()
-    services.reserve(usage_key=usage_key_of(team), job_id=job_id, credits=amount)
-    return job_id
+    return services.reserve(usage_key=usage_key_of(team), job_id=uuid.uuid4(), credits=amount)
 
 
 def release(team: Team, job_id: uuid.UUID, amount: int) -> None:

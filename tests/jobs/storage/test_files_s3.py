@@ -135,7 +135,7 @@ def test_publishing_waits_for_the_storage(
     if fault == "killed":
         server.start()
     storage_proxy.set_mode("open")
-    key = attempt_key(job.team_id, job.id, 1, "video.mp4")
+    key = attempt_key(job, 1, "video.mp4")
     wait_for_state(job, State.COMPLETED, State.FAILED)
     assert (job.state, job.attempt, job.crash_count, job.result_key) == (State.COMPLETED, 1, 0, key)
     content = as_alice.get(f"/v1/videos/{job.public_id}/content").content

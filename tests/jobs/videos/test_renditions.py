@@ -60,7 +60,7 @@ def stored(job: Job) -> set[str]:
         return set(files).union(*(walk(f"{folder}/{name}") for name in folders))
 
     try:
-        return walk(job_folder(job.team_id, job.id))
+        return walk(job_folder(job))
     except FileNotFoundError:
         return set()
 

@@ -62,7 +62,7 @@ def test_a_committed_job_keeps_its_image_if_the_confirmation_is_lost(
     job = Job.objects.get()
     assert response.json()["id"] == job.public_id
     assert default_storage.exists(job.source_key)
-    assert default_storage.exists(job_folder(job.team_id, job.id))
+    assert default_storage.exists(job_folder(job))
 
 
 def test_a_rejected_submit_leaves_no_image(

@@ -54,7 +54,7 @@ def test_a_video_is_published_after_a_storage_outage(
     worker = start_worker(*SCRIPTED)
     job = submit(**LONG)
     wait_until(lambda: is_in_progress(job))
-    folder = media / job_folder(job.team_id, job.id)
+    folder = media / job_folder(job)
     source = folder / "source.png"
     kept = source.read_bytes()
     shutil.rmtree(folder)
@@ -99,7 +99,7 @@ def test_publishing_waits_for_space_on_the_disk(
 ) -> None:
     worker = start_worker(*SCRIPTED)
     job = submit(**LONG)
-    folder = Path(default_storage.path(job_folder(job.team_id, job.id)))
+    folder = Path(default_storage.path(job_folder(job)))
     wait_until(lambda: is_in_progress(job))
     try:
         with full_disk(folder, worker) as method:
@@ -187,7 +187,7 @@ def test_only_published_videos_are_counted(
     wait_for_state(submit(model="scripted", prompt="fine", steps=10), State.COMPLETED, State.FAILED)
     job = submit(**LONG)
     wait_until(lambda: is_in_progress(job))
-    folder = Path(default_storage.path(job_folder(job.team_id, job.id)))
+    folder = Path(default_storage.path(job_folder(job)))
     shutil.rmtree(folder)
     folder.write_text("a file where a folder should be")
     skip_delays()
