@@ -91,13 +91,15 @@ class JsonLinesRequests:
 
 
 def _check_format(file: UploadedFile) -> None:
-    """Look at the first line."""
+    """Look at the beginning, and for CR at the first line."""
+    file.seek(0)
+    beginning = file.read(_CHUNK_BYTES).removeprefix(BOM_UTF8).lstrip()
+    if beginning.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in beginning[:4]:
+        raise Malformed("The requests are in UTF-16. Send them in UTF-8.")
+    if beginning.startswith(b"["):
+        raise Malformed("The requests are one JSON array. Send JSON Lines, one object on each line.")
     file.seek(0)
     line = next(_lines(file, settings.DATA_UPLOAD_MAX_MEMORY_SIZE), None) or b""
-    if line.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in line[:4]:
-        raise Malformed("The requests are in UTF-16. Send them in UTF-8.")
-    if line.startswith(b"["):
-        raise Malformed("The requests are one JSON array. Send JSON Lines, one object on each line.")
     if _ENDED_BY_CR.search(line):
         raise Malformed("The lines of the requests end with CR only. End each line with LF.")
 

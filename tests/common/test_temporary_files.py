@@ -92,6 +92,14 @@ def test_health_reports_it(unwritable_folder: Path) -> None:
     assert "temporary_folder_unwritable" in Client().get("/health").json()["reasons"]
 
 
+def test_a_process_that_has_not_found_a_folder_yet(unwritable_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(unwritable_folder)])
+    with pytest.raises(FileNotFoundError) as raised:
+        tempfile.gettempdir()
+    assert as_overloaded(raised.value) is not None
+
+
 def test_other_errors_are_no_outage() -> None:
     assert as_overloaded(FileNotFoundError(2, "No such file")) is None
     assert as_overloaded(ValueError("x")) is None

@@ -194,6 +194,12 @@ def test_an_unauthenticated_client_sends_no_batch(site: Site, alice: Any) -> Non
     assert send_batch_head(site, alice.headers, 300_000_000).startswith("HTTP/1.1 413 ")
 
 
+def test_a_preflight_request_of_a_batch_needs_no_key(site: Site) -> None:
+    headers = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}
+    assert httpx.options(f"{site.url}/v1/batches", headers=headers, timeout=60).status_code == 200
+    assert httpx.post(f"{site.url}/v1/batches", json={}, timeout=60).status_code == 401
+
+
 def test_an_authenticated_client_sends_a_batch(site: Site, alice: Any, body: Callable[..., Any]) -> None:
     small, large = body(), body(prompt="x" * 1000, metadata={"note": "y" * 400})
     with httpx.Client(base_url=site.url, headers=alice.headers, timeout=60) as client:

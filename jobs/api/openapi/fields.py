@@ -47,7 +47,7 @@ class IdFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
 
 class SecondsFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
     target_class = "jobs.api.fields.SecondsField"
-    extra_schema = {"pattern": r"^[0-9]{1,3}(\.[0-9]{1,3})?$", "examples": ["2", "1.5"]}
+    extra_schema = {"pattern": r"^[0-9]{1,3}(\.[0-9]{1,20})?$", "examples": ["2", "1.5"]}
 
 
 class MetadataFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]

@@ -27,6 +27,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.audit.models import Verb
 from accounts.audit.services import record
+from accounts.auth.form_nonce import submit_once
 from accounts.models import Team
 from common.errors import MutoscopeError
 
@@ -133,9 +134,14 @@ class ActionsMixin:
         form = action.form(request.POST if "decided" in request.POST else None)
         # A form without fields is valid as soon as it is bound.
         if form.is_bound and form.is_valid():
-            self._run(request, action, rows, form.cleaned_data)
             row_url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[rows[0].pk])
-            return redirect(action.success_url or (self._changelist_url() if selection else row_url))
+            url = action.success_url or (self._changelist_url() if selection else row_url)
+
+            def run() -> HttpResponse:
+                self._run(request, action, rows, form.cleaned_data)
+                return redirect(url)
+
+            return submit_once(request, request.user.pk, run)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

@@ -8,6 +8,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 import structlog
+from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import HttpRequest, HttpResponse
@@ -32,6 +33,8 @@ _IMAGE_PATHS = {"/", "/price", "/v1/videos", "/v1/videos/quote", "/v1/generate",
 _IMAGE_PREFIXES = ("/replicate/v1/", "/fal/")
 # Small bodies get at least this share of the time for a large one.
 _MIN_TIMEOUT_SHARE = 0.25
+# Pages of other origins must be able to read a refusal, too.
+_CORS = CorsMiddleware(lambda _request: HttpResponse())
 
 
 class BodyTimeout(MutoscopeError):
@@ -101,9 +104,13 @@ def _encoding_error(headers: Mapping[str, str]) -> MutoscopeError | None:
     return None
 
 
-def _refuse(error: MutoscopeError, *, method: str, path: str, client_request_id: str) -> HttpResponse:
+def _refuse(
+    error: MutoscopeError, *, method: str, path: str, client_request_id: str, origin: str | None
+) -> HttpResponse:
     request = HttpRequest()
-    request.method, request.path = method, path
+    request.method, request.path, request.path_info = method, path, path
+    if origin is not None:
+        request.META["HTTP_ORIGIN"] = origin
     request.request_id = response_request_id = accepted_request_id(client_request_id)  # type: ignore[attr-defined]
     log.info(
         "request_refused",
@@ -116,6 +123,7 @@ def _refuse(error: MutoscopeError, *, method: str, path: str, client_request_id:
     response = error_response(request, error)
     response["X-Request-Id"] = response_request_id
     response["Content-Length"] = str(len(response.content))
+    _CORS.add_response_headers(request, response)
     return response
 
 
@@ -161,7 +169,11 @@ class AsgiRequestGuard:
                 return
             error = body.error
         response = _refuse(
-            error, method=scope["method"], path=scope["path"], client_request_id=headers.get("x-request-id", "")
+            error,
+            method=scope["method"],
+            path=scope["path"],
+            client_request_id=headers.get("x-request-id", ""),
+            origin=headers.get("origin"),
         )
         if error.status == 408 or "transfer-encoding" in headers:  # the rest of that body must not be read as a request
             response["Connection"] = "close"
@@ -257,7 +269,13 @@ class WsgiRequestGuard:
             chunks = self.application(environ, start_response)
         else:
             client_request_id = environ.get("HTTP_X_REQUEST_ID", "")
-            response = _refuse(error, method=environ["REQUEST_METHOD"], path=path, client_request_id=client_request_id)
+            response = _refuse(
+                error,
+                method=environ["REQUEST_METHOD"],
+                path=path,
+                client_request_id=client_request_id,
+                origin=environ.get("HTTP_ORIGIN"),
+            )
             start_response(f"{error.status} {HTTPStatus(error.status).phrase}", list(response.items()))
             chunks = [response.content]
         try:

@@ -144,6 +144,12 @@ def test_a_file_that_is_no_json_lines_is_refused(
         assert cause in response.json()["error"]["message"]
 
 
+def test_an_array_that_is_larger_than_a_line_may_be_is_refused(as_alice: ApiClient, settings: Any) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    response = send_form(as_alice, b"[" + b",".join([request_line({}).strip()] * 100) + b"]")
+    assert "JSON array" in response.json()["error"]["message"]
+
+
 def test_names_of_images_are_the_same_in_both_forms_of_unicode(as_alice: ApiClient) -> None:
     composed, decomposed = "caf\u00e9.png", "cafe\u0301.png"
     for sent, name in ((composed, decomposed), (decomposed, composed)):

@@ -1,5 +1,6 @@
 """Admin actions take effect through the services, require a reason and are recorded."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -32,6 +33,17 @@ def test_a_grant_adds_a_ledger_row_with_reason_and_name(adele: Person, alice: Pe
     assert (logged.actor, logged.ip) == (adele.user, "127.0.0.1")
     assert logged.changes["deed"] == [None, "grant_credits"]
     assert logged.changes["reason"] == [None, "a gift"]
+
+
+def test_a_confirmation_that_is_sent_twice_grants_once(adele: Person, alice: Person) -> None:
+    before = balance(alice.team)
+    path = f"/admin/accounts/team/{alice.team.pk}/grant_credits/"
+    found = re.search(r'name="form_nonce" value="([0-9a-f]{32})"', adele.get(path).content.decode())
+    assert found
+    sent = {"credits": "50", "reason": "a gift", "form_nonce": found[1]}
+    first, second = (run_action(adele, path, **sent) for _ in range(2))
+    assert first.headers["Location"] == second.headers["Location"]
+    assert balance(alice.team) == before + 50
 
 
 @pytest.mark.parametrize(

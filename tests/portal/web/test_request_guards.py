@@ -171,12 +171,14 @@ def receive_chunked(application: Any, size: int) -> list[MutableMapping[str, Any
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/v1/videos", "headers": [(b"transfer-encoding", b"chunked")]}
+    headers = [(b"transfer-encoding", b"chunked"), (b"origin", b"https://app.example.com")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/videos", "headers": headers}
     asyncio.run(AsgiRequestGuard(application)(scope, receive, send))
     return sent
 
 
-def test_chunked_bodies_are_received_up_to_the_limit() -> None:
+def test_chunked_bodies_are_received_up_to_the_limit(settings: Any) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
     received: list[int] = []
 
     async def application(_scope: Any, receive: Any, _send: Any) -> None:
@@ -191,6 +193,7 @@ def test_chunked_bodies_are_received_up_to_the_limit() -> None:
     start, body = receive_chunked(application, 48_000_001)
     assert start["status"] == 413
     assert (b"connection", b"close") in start["headers"]
+    assert (b"access-control-allow-origin", b"https://app.example.com") in start["headers"]
     assert json.loads(body["body"])["error"]["code"] == "body_too_large"
     assert sum(received) <= 48_000_000
 
@@ -257,6 +260,21 @@ def test_web_refuses_the_same_requests(extra: dict[str, Any], status: int, code:
     error = json.loads(body)["error"]
     assert error["code"] == code
     assert ("X-Request-Id", error["request_id"]) in started[0][1]
+
+
+def test_a_page_of_another_origin_can_read_a_refusal_of_web(settings: Any) -> None:
+    from portal.wsgi import application
+
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
+    environ: dict[str, Any] = {"REQUEST_METHOD": "POST", "PATH_INFO": "/v1/videos", "wsgi.input": io.BytesIO()}
+    setup_testing_defaults(environ)
+    environ |= {"CONTENT_LENGTH": "48000001", "HTTP_ORIGIN": "https://app.example.com"}
+    started: list[Any] = []
+    application(environ, lambda *arguments: started.append(arguments))
+    assert started[0][0].startswith("413 ")
+    assert ("Access-Control-Allow-Origin", "https://app.example.com") in {
+        (name.title(), value) for name, value in started[0][1]
+    }
 
 
 @pytest.mark.parametrize("key", ["\0" * 32, "\\000" * 8, "A" * 32, "a" * 31, "é" * 32])
