@@ -21,7 +21,7 @@ _RETENTION_SECONDS = 60 * 60
 _LOCK_TIMEOUT_SECONDS = 10
 
 
-def submit_once(request: HttpRequest, user_id: int, respond: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+def submit_once(request: HttpRequest, user_id: int | None, respond: Callable[[], HttpResponseBase]) -> HttpResponseBase:
     """Return the response, or repeat that of the first successful submit. A refused form may be submitted again."""
     nonce = request.POST.get(FIELD, "")
     if not nonce:

@@ -28,7 +28,8 @@ MAX_JSON_BYTES = 16_000_000
 # Errors of requests quote the names, and are stored in the database.
 IMAGE_NAME_PATTERN = r"[^\u0000-\u001f\u007f-\u009f]{1,100}"
 _CHUNK_BYTES = 1 << 16
-_ENDED_BY_CR = re.compile(rb"}\s*\r\s*{")
+# A client that sends more of them wastes the time of the server.
+_MAX_BLANK_LINES = 10_000
 
 
 class Requests(Protocol):
@@ -100,15 +101,17 @@ def _check_format(file: UploadedFile) -> None:
         raise Malformed("The requests are one JSON array. Send JSON Lines, one object on each line.")
     file.seek(0)
     line = next(_lines(file, settings.DATA_UPLOAD_MAX_MEMORY_SIZE), None) or b""
-    if _ENDED_BY_CR.search(line):
+    start = line[:_CHUNK_BYTES]
+    if b"\r" in start and b"}{" in b"".join(start.split()):
         raise Malformed("The lines of the requests end with CR only. End each line with LF.")
 
 
 def _lines(file: IO[bytes] | UploadedFile, limit: int) -> Iterator[bytes | None]:
     """Yield the lines that are not blank; None for a line of more than `limit` bytes, which is skipped in chunks.
 
-    A byte order mark, which some editors write, is not part of the first line.
+    A byte order mark, which some editors write, is not part of the first line. Raise Malformed for many blank lines.
     """
+    blank_count = 0
     if file.read(len(BOM_UTF8)) != BOM_UTF8:
         file.seek(0)
     while line := file.readline(limit + 1):
@@ -118,6 +121,8 @@ def _lines(file: IO[bytes] | UploadedFile, limit: int) -> Iterator[bytes | None]
             yield None
         elif line := line.strip():
             yield line
+        elif (blank_count := blank_count + 1) > _MAX_BLANK_LINES:
+            raise Malformed("The requests have too many blank lines. Remove them.")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from common.text import safe_file_name
 _MAX_HEADER_BYTES = 8192
 _PARAMETER = re.compile(rb';\s*([\w*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;]*))', re.DOTALL)
 _ESCAPED = re.compile(rb'\\(["\\])')
+_PLAIN_ENCODINGS = {"", "7bit", "8bit", "binary"}
 _NOT_UTF8 = "The text of this form is not UTF-8. Send it in UTF-8."
 
 
@@ -58,9 +59,12 @@ def parse_part(stream: Any, max_header_size: int) -> tuple[str, dict[str, Any], 
     if not _is_utf8(parameters.get("name", b"")):
         raise MultiPartParserError(_NOT_UTF8)
     content_type = headers.get("content-type", ("", {}))[0]
+    encoding = headers.get("content-transfer-encoding", ("", {}))[0]
     if parameters.get("filename") or parameters.get("filename*") or _is_nameless_file(parameters, content_type, stream):
         parameters["filename"] = safe_file_name(_sent_file_name(parameters)).encode()
         return FILE, headers, stream
+    if encoding not in _PLAIN_ENCODINGS:  # Django would decode the text after it was checked
+        raise MultiPartParserError("The text of this form has a Content-Transfer-Encoding. Send it without.")
     return FIELD, headers, _Utf8Stream(stream)
 
 

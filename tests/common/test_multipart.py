@@ -60,6 +60,13 @@ def test_a_file_arrives_whatever_its_name_is(disposition: bytes, name: str | Non
     assert fields["prompt"] == "rain"
 
 
+@pytest.mark.parametrize("encoding", [b"base64", b"quoted-printable"])
+def test_text_in_a_transfer_encoding_is_refused(encoding: bytes) -> None:
+    part = b'Content-Disposition: form-data; name="prompt"\r\nContent-Transfer-Encoding: ' + encoding
+    with pytest.raises(MultiPartParserError, match="Content-Transfer-Encoding"):
+        parse(part + b"\r\n\r\nz7LRqQ==")
+
+
 def test_a_part_in_binary_without_a_name_is_a_file() -> None:
     _, files = parse(file_part(b"", b"Content-Type: application/octet-stream\r\n"))
     assert files["image"].read() == CONTENT

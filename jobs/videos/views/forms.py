@@ -23,6 +23,7 @@ from jobs.videos.views.presets import preset_of
 
 # In base64, a file of this size still fits into the body of an API request: one limit for both.
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
+_MAX_ENTERED_LENGTH = 10 * limits.PROMPT_LENGTH.maximum
 _IMAGE_FIELDS = ("image", "image_base64", "input_reference")
 _NUMBER_RANGES: dict[str, limits.Range[int] | limits.Range[float]] = {
     "num_frames": limits.NUM_FRAMES,
@@ -96,8 +97,8 @@ class VideoSettingsForm(forms.Form):
             self.add_error(self._field_of(error.param or ""), error.localized())
 
     def entered_values(self) -> FormValues:
-        """Return the text of each field as it was entered."""
-        values = {name: self.data.get(name, "") for name in self.fields if name != "image"}
+        """Return the text of each field as it was entered, up to a length at which it is refused anyway."""
+        values = {name: self.data.get(name, "")[:_MAX_ENTERED_LENGTH] for name in self.fields if name != "image"}
         former, chosen = PRESETS.get(self.data.get("settings_of", "")), PRESETS.get(values["preset"])
         if former and chosen:
             own, filled = preset_values(chosen), preset_values(former)
@@ -205,7 +206,7 @@ def _field_message(name: str, problem: Any, entered: str) -> str:
     if name == "prompt" and code in {"required", "blank"}:
         return _("Describe in a sentence what should move.")
     if name == "prompt" and code == "max_length":
-        length = len(normalize_text(entered).strip())
+        length = len(entered if len(entered) > _MAX_ENTERED_LENGTH else normalize_text(entered).strip())
         return _("The description has %(length)s characters. Shorten it by %(excess)s.") % {
             "length": length,
             "excess": length - limits.PROMPT_LENGTH.maximum,

@@ -41,9 +41,12 @@ class BodyTimeout(MutoscopeError):
     status, type, default_code = 408, "invalid_request_error", "body_too_slow"
 
 
-def _max_body_bytes(path: str) -> int:
+def _max_body_bytes(path: str, content_type: str | None) -> int:
     """Return the limit for a body at this path. Batches are read from disk line by line, all other bodies at once."""
     max_bytes: int = settings.MAX_BODY_BYTES_WITHOUT_IMAGE
+    # A form with a file is multipart. Django decodes this type into many times its size.
+    if (content_type or "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
+        return max_bytes
     if path in _BATCH_PATHS:
         max_bytes = settings.MAX_BATCH_BODY_BYTES
     elif path in _IMAGE_PATHS or path.startswith(_IMAGE_PREFIXES):
@@ -66,7 +69,7 @@ def _length_error(headers: Mapping[str, str], path: str) -> MutoscopeError | Non
         return Malformed(
             "Content-Length is not a number. Send the length of the body in bytes.", code="malformed_headers"
         )
-    max_bytes = _max_body_bytes(path)
+    max_bytes = _max_body_bytes(path, headers.get("content-type"))
     # A length of thousands of digits is too long for int() itself.
     return _body_too_large(max_bytes) if len(length) > 18 or int(length) > max_bytes else None
 
@@ -154,9 +157,10 @@ class AsgiRequestGuard:
         path = scope["path"]
         error = request_error(headers, path)
         if error is None:
-            share = _max_body_bytes(path) / settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+            max_bytes = _max_body_bytes(path, headers.get("content-type"))
+            share = max_bytes / settings.DATA_UPLOAD_MAX_MEMORY_SIZE
             timeout_seconds = settings.REQUEST_BODY_TIMEOUT_SECONDS * max(share, _MIN_TIMEOUT_SHARE)
-            body = _BoundedBody(receive, seconds=timeout_seconds, max_bytes=_max_body_bytes(path))
+            body = _BoundedBody(receive, seconds=timeout_seconds, max_bytes=max_bytes)
             response_guard = _TimedResponse(send, path=path, seconds=settings.RESPONSE_WRITE_TIMEOUT_SECONDS)
             try:
                 await self.application(scope, body.receive, response_guard.send)
@@ -289,7 +293,7 @@ class WsgiRequestGuard:
 
 def _store_chunked_body(environ: Environ, path: str, body: IO[bytes]) -> MutoscopeError | None:
     """Receive a chunked body and set its length, which Django needs. Return the error of a body that is refused."""
-    max_bytes = _max_body_bytes(path)
+    max_bytes = _max_body_bytes(path, environ.get("CONTENT_TYPE"))
     try:
         while chunk := environ["wsgi.input"].read(1 << 16):
             body.write(chunk)
@@ -313,7 +317,7 @@ def _drain_body(environ: Environ, path: str) -> None:
     client would never see the error.
     """
     length = environ.get("CONTENT_LENGTH") or "0"
-    max_bytes = 5 * max(_max_body_bytes(path), settings.DATA_UPLOAD_MAX_MEMORY_SIZE) // 4
+    max_bytes = 5 * max(_max_body_bytes(path, environ.get("CONTENT_TYPE")), settings.DATA_UPLOAD_MAX_MEMORY_SIZE) // 4
     if length.isascii() and length.isdigit() and len(length) <= 18 and int(length) <= max_bytes:
         while environ["wsgi.input"].read(1 << 16):
             pass

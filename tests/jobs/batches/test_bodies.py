@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -142,6 +143,19 @@ def test_a_file_that_is_no_json_lines_is_refused(
     for response in (as_form, as_file):
         assert response.status_code == 400
         assert cause in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("filler", "error"),
+    [(b"\r" * 500_000, "not valid JSON"), (b" \n" * 500_000, "blank lines"), (b"\r\n" * 500_000, "blank lines")],
+    ids=["CR", "blank", "CRLF"],
+)
+def test_fillers_take_little_time(filler: bytes, error: str, as_alice: ApiClient) -> None:
+    started = time.process_time()
+    response = send_form(as_alice, request_line({}) + filler + b"x")
+    assert time.process_time() - started < 2
+    assert response.status_code in {202, 400}
+    assert error in response.content.decode()
 
 
 def test_an_array_that_is_larger_than_a_line_may_be_is_refused(as_alice: ApiClient, settings: Any) -> None:

@@ -1,6 +1,7 @@
 """The Create form: accepted values, and the messages beside its fields."""
 
 import re
+import time
 from html.parser import HTMLParser
 from typing import Any
 
@@ -194,6 +195,15 @@ def test_user_text_is_escaped_everywhere(mia: Person, make_job: Any) -> None:
 def test_a_prompt_is_counted_and_stored_with_single_line_ends(mia: Person) -> None:
     mia.post("/", fields(prompt="e\u0301\r\n" * 499 + "ab"))
     assert Job.objects.get().prompt == "é\n" * 499 + "ab"
+
+
+def test_a_prompt_of_megabytes_is_refused_in_little_time(mia: Person) -> None:
+    started = time.process_time()
+    response = mia.post("/", fields(prompt="e\u0301" * 4_000_000))
+    assert time.process_time() - started < 2
+    assert response.status_code == 422
+    assert "8000000 characters" in response.content.decode()
+    assert len(response.content) < 200_000
 
 
 def test_a_form_that_is_not_utf8_is_refused(mia: Person) -> None:
