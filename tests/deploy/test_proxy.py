@@ -275,4 +275,7 @@ def test_the_compose_file_uses_this_configuration() -> None:
     compose = (CONFIGURATION.parent / "compose.yaml").read_text()
     assert "./nginx.conf:/etc/nginx/nginx.conf:ro" in compose
     assert re.search(r"uvicorn portal\.asgi:application .*--no-proxy-headers", compose)
+    assert re.search(
+        r"uvicorn portal\.asgi:application .*--http portal\.web\.http_protocol:BoundedHttpProtocol", compose
+    )
     assert 'TRUSTED_PROXIES: "1"' in compose

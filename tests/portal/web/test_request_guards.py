@@ -74,6 +74,10 @@ def error_of(response: Response) -> dict[str, Any]:
     return error
 
 
+def test_the_embedded_server_refuses_large_headers(portal: Portal) -> None:
+    assert send_request(portal, "GET", "/livez", X_Large="a" * 40_000).status == 431
+
+
 def test_live_trusts_no_forwarded_ip_address(portal: Portal) -> None:
     send_request(portal, "GET", "/v1/models", X_Forwarded_For="6.6.6.6", X_Request_Id="who-is-it")
 
