@@ -35,6 +35,7 @@ LIGHT = [
     "inference.image_decoding.webp",
     "inference.images",
     "inference.presets",
+    "inference.prompt_tokens",
     "inference.generation",
     "inference.sizes",
 ]
