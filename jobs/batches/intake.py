@@ -10,13 +10,12 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from rest_framework.exceptions import ValidationError
 
 from accounts.auth.principals import Principal
 from accounts.quota.effective_limits import effective_limits_of
 from common.clock import DatabaseNow
 from common.concurrency import ConcurrencyLimitExceeded
-from common.errors import Detail, InvalidField, MutoscopeError, Overloaded, invalid_fields
+from common.errors import Detail, InvalidField, MutoscopeError, Overloaded, internal_error, invalid_fields
 from common.messages import Message
 from common.tasks.queues import enqueue
 from jobs.api.errors import as_mutoscope_error, storable_error
@@ -73,10 +72,8 @@ class Intake:
                 check_plan(request, effective_limits_of(self._principal.team))
                 check_memory(request)
                 needed += quote_request(request).credits
-            except _TRANSIENT_ERRORS:
-                raise
-            except (MutoscopeError, ValidationError) as error:
-                errors.append({"index": index, "error": self._as_json(error)})
+            except Exception as error:
+                errors.append({"index": index, "error": self._as_refusal(error, index)})
         if errors:
             raise InvalidField(
                 "%(count)s of the requests cannot be accepted, so none was. Correct those listed in `requests`.",
@@ -133,10 +130,8 @@ class Intake:
                 build=lambda: self._build_request(raw_request, names, item),
                 on_accept=lambda job: self._save_item(item, job),
             )
-        except _TRANSIENT_ERRORS:
-            raise
-        except (MutoscopeError, ValidationError) as error:
-            item.job, item.error = None, self._as_json(error)
+        except Exception as error:
+            item.job, item.error = None, self._as_refusal(error, index)
             with transaction.atomic():
                 self._save_item(item, None)
             return False
@@ -185,7 +180,13 @@ class Intake:
         self._leased(batch).update(intake_lease_until=intake_lease_until)
         enqueue("finish_due_batches")
 
-    def _as_json(self, error: Exception) -> dict[str, Any]:
+    def _as_refusal(self, error: Exception, index: int) -> dict[str, Any]:
+        """Return the error of one request, to be stored. Raise it if the next request would fail, too."""
         client_error = as_mutoscope_error(error)
-        assert client_error is not None  # noqa: S101 (true for both classes that are caught)
+        if isinstance(error, _LeaseLost) or isinstance(client_error, _TRANSIENT_ERRORS):
+            raise error
+        if client_error is None:
+            # The others are still accepted, and the same batch sent again does not fail in the same place.
+            log.exception("batch_request_failed", index=index)
+            client_error = internal_error()
         return storable_error(client_error, self._request_id)

@@ -122,6 +122,11 @@ class Overloaded(MutoscopeError):
     default_retry_after_seconds = 2
 
 
+def internal_error() -> MutoscopeError:
+    """Return the error for a fault of this site, whose cause is in the log only."""
+    return MutoscopeError("An internal error occurred. Try again; if it happens again, report the request_id.")
+
+
 _AT_FIELD = "%(field)s: %(problem)s"
 
 

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.template import loader
 from django.views import defaults
 
-from common.errors import Malformed, MutoscopeError, NotFound, Overloaded
+from common.errors import Malformed, MutoscopeError, NotFound, Overloaded, internal_error
 from common.middleware import Step, SyncAndAsyncMiddleware
 from jobs.api.errors import COMPAT_PREFIXES, as_mutoscope_error, error_headers, json_error
 
@@ -66,10 +66,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if isinstance(client_error, Overloaded):
         return _service_unavailable(request, client_error)
     if is_api(request):
-        return json_error(
-            request,
-            MutoscopeError("An internal error occurred. Try again; if it happens again, report the request_id."),
-        )
+        return json_error(request, internal_error())
     return defaults.server_error(request)
 
 

@@ -1,5 +1,6 @@
 """Idempotency-Key: intake continues when a batch is sent again, and no video is created twice."""
 
+import base64
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,20 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
+from inference.image_decoding.pool import DecodedImage
 from jobs.batches import intake
 from jobs.batches.models import Batch
 from jobs.batches.services import finish_due_batches
 from jobs.models import Job
 from jobs.queue.ledger_check import find_discrepancies
+from jobs.videos import submission
 from tests.support.api_client import ApiClient
 from tests.support.batches import Sent, batch_of, json_lines, send_form, video_request
+from tests.support.images import png
 from tests.support.people import Person
 from tests.support.web_processes import WebProcesses
 
 KEY = {"Idempotency-Key": "order-17"}
+BAD_IMAGE = png(colour="red")
 
 
 @pytest.mark.django_db
@@ -116,6 +121,64 @@ def test_intake_pauses_while_the_storage_is_unavailable(send: Sent, settings: An
     assert send(video_request(1), video_request(2), headers=KEY).json()["counts"]["queued"] == 2
 
 
+def _fail_to_decode(monkeypatch: pytest.MonkeyPatch, image: bytes, error: Exception) -> None:
+    decode = submission._DECODER_POOL.decode
+
+    def decode_others(data: bytes) -> DecodedImage:
+        if data == image:
+            raise error
+        return decode(data)
+
+    monkeypatch.setattr(submission._DECODER_POOL, "decode", decode_others)
+
+
+@pytest.fixture
+def send_two_images(send: Sent) -> Sent:
+    """Return a function that sends a batch of three requests, of which only the second uses BAD_IMAGE."""
+    images = {name: base64.b64encode(image).decode() for name, image in {"photo": png(), "bad": BAD_IMAGE}.items()}
+    requests = [video_request(1), video_request(2, image_name="bad"), video_request(3)]
+    return lambda **options: send(*requests, images=images, headers=KEY, **options)
+
+
+@pytest.mark.django_db
+def test_an_unexpected_error_refuses_one_request_alone(
+    send_two_images: Sent, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fail_to_decode(monkeypatch, BAD_IMAGE, KeyError("Make"))
+    first, again = send_two_images(), send_two_images()
+    assert (first.status_code, again.status_code) == (202, 202), first.content
+    items = first.json()["items"]
+    assert [item["status"] for item in items] == ["queued", "refused", "queued"]
+    assert (items[1]["custom_id"], items[1]["error"]["code"]) == ("shot-2", "internal")
+    assert "An internal error occurred" in items[1]["error"]["message"]
+    assert (again.json()["id"], again.json()["items"]) == (first.json()["id"], items)
+    assert Job.objects.count() == 2
+    assert alice.wallet.reserved == 2 * Job.objects.latest("pk").quoted_credits
+    assert not list(find_discrepancies())
+
+
+@pytest.mark.django_db
+def test_an_unexpected_error_is_reported_with_fail_fast(send_two_images: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+    _fail_to_decode(monkeypatch, BAD_IMAGE, KeyError("Make"))
+    refused = send_two_images(on_error="fail_fast")
+    assert refused.status_code == 422, refused.content
+    [listed] = refused.json()["error"]["requests"]
+    assert (listed["index"], listed["error"]["code"], Job.objects.count()) == (1, "internal", 0)
+
+
+@pytest.mark.django_db
+def test_intake_continues_after_an_outage_of_the_database(
+    send_two_images: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fail_to_decode(monkeypatch, BAD_IMAGE, OperationalError("the connection is lost"))
+    failed = send_two_images()
+    assert (failed.status_code, failed.json()["error"]["code"]) == (503, "overloaded")
+    assert Job.objects.count() == 1
+    monkeypatch.undo()
+    Batch.objects.update(intake_lease_until=timezone.now())
+    assert send_two_images().json()["counts"]["queued"] == 3
+
+
 @contextmanager
 def blocked_at_take(number: int) -> Iterator[Callable[[], bool]]:
     """Block the insertion of the job with this take. Yield a function that returns whether it is being inserted."""
@@ -146,7 +209,6 @@ def test_intake_continues_after_its_process_was_killed(
     """After kill -9 during the intake, the same body creates the remaining videos only."""
     import httpx
 
-    from tests.support.images import png
     from tests.support.workers import wait_until
 
     web = web_processes(1)
