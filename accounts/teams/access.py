@@ -33,9 +33,10 @@ def lock_membership(*, team: Team, user: User, scope: Scope) -> None:
         raise Forbidden("Your role in this team does not allow this.", code="role_too_low")
 
 
-def is_active_member(*, team_id: int, user_id: int | None) -> bool:
-    """Return whether the user is a member of the team whose account is not deactivated."""
-    return Membership.objects.filter(team=team_id, user=user_id, user__is_active=True).exists()
+def has_scope(*, team_id: int, user_id: int | None, scope: Scope) -> bool:
+    """Return whether the user's role in the team includes the scope, and the account is not deactivated."""
+    roles = [role for role, scopes in SCOPES_OF_ROLE.items() if scope in scopes]
+    return Membership.objects.filter(team=team_id, user=user_id, role__in=roles, user__is_active=True).exists()
 
 
 @tenancy.unscoped()  # the team may not be the request's

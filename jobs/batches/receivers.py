@@ -1,4 +1,4 @@
-"""Signal receiver that ends the webhooks of batches whose creator lost access."""
+"""Signal receiver that ends the webhooks of batches whose creator may not make videos any more."""
 
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -11,8 +11,8 @@ from jobs.webhooks.services import fail_deliveries
 
 
 def end_webhooks_of_member(sender: object, *, team: Team, user: User, scopes: AbstractSet[Scope], **_: Any) -> None:
-    """Receive `access_revoked`: fail what is still to be sent to the `webhook_url` of the former member's batches."""
-    if not scopes:
+    """Receive `access_revoked`: fail what is still to be sent to the `webhook_url` of the member's batches."""
+    if Scope.VIDEOS_WRITE not in scopes:
         batches = Batch.objects.for_team(team).filter(user=user).exclude(webhook_url="").values_list("pk", flat=True)
         kinds = (EventKind.BATCH_COMPLETED, EventKind.BATCH_CANCELED)
         event_ids = [event_id(batch, kind) for batch in batches for kind in kinds]

@@ -9,7 +9,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
 from accounts.auth.principals import Principal
-from accounts.teams.access import is_active_member
+from accounts.roles import Scope
+from accounts.teams.access import has_scope
 from common.clock import DatabaseNow
 from common.errors import Conflict
 from jobs.batches.models import Batch
@@ -150,12 +151,13 @@ def _finish(batch_id: uuid.UUID) -> bool:
     )
     batch.refresh_from_db()
     payload = batch_as_json(batch, progress_of_batch(batch))
+    is_entitled = has_scope(team_id=batch.team_id, user_id=batch.user_id, scope=Scope.VIDEOS_WRITE)
     dispatch(
         team_id=batch.team_id,
         kind=f"batch.{state.value}",
         subject_id=batch.pk,
         data=payload,
-        extra_url=batch.webhook_url if is_active_member(team_id=batch.team_id, user_id=batch.user_id) else "",
+        extra_url=batch.webhook_url if is_entitled else "",
     )
     log.info("batch_finished", batch=batch.public_id, team=batch.team_id, state=state.value)
     return True

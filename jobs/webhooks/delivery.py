@@ -11,7 +11,8 @@ from datetime import timedelta
 import structlog
 from django.db import connection, transaction
 
-from accounts.teams.access import is_active_member
+from accounts.roles import Scope
+from accounts.teams.access import has_scope
 from common.clock import DatabaseNow
 from jobs.events.counters import count_delivery
 from jobs.webhooks.emails import send_endpoint_disabled_email
@@ -106,13 +107,17 @@ def _deliver(delivery: Delivery) -> None:
 
 
 def _fail_if_not_entitled(delivery: Delivery) -> bool:
-    """Fail a delivery whose endpoint is disabled, or whose URL came with a video of a former member. Return whether.
+    """Fail a delivery whose endpoint is disabled, or whose URL came with a video of somebody who may make no more.
+
+    Return whether it was failed.
 
     The check belongs to the attempt: the event may have been dispatched while the access was being revoked.
     """
     endpoint = delivery.endpoint
     job = delivery.job if endpoint.is_per_job else None
-    if endpoint.disabled_at is None and (job is None or is_active_member(team_id=job.team_id, user_id=job.user_id)):
+    if endpoint.disabled_at is None and (
+        job is None or has_scope(team_id=job.team_id, user_id=job.user_id, scope=Scope.VIDEOS_WRITE)
+    ):
         return False
     fail_deliveries(Delivery.objects.filter(pk=delivery.pk, tries=delivery.tries))
     return True

@@ -1,12 +1,12 @@
-"""The webhook of a batch ends with the membership of the person who sent it."""
+"""The webhook of a batch ends with the right of the person who sent it to make videos."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from accounts.models import Membership
-from accounts.teams.access import revoke_access
+from accounts.roles import Role
+from accounts.teams.access import downgrade_access, revoke_access
 from jobs.batches.services import cancel_batch, finish_due_batches
 from jobs.webhooks.delivery import Deliverer
 from jobs.webhooks.models import Delivery
@@ -22,17 +22,23 @@ def remove(person: Person) -> None:
     revoke_access(team=person.team, user=person.user)
 
 
+def become_viewer(person: Person) -> None:
+    Membership.objects.filter(team=person.team, user=person.user).update(role=Role.VIEWER)
+    downgrade_access(team=person.team, user=person.user, role=Role.VIEWER)
+
+
 def finish(_person: Person) -> None:
     finish_due_batches()
 
 
-@pytest.mark.parametrize("steps", [(remove, finish), (finish, remove)], ids=["before", "after"])
-def test_the_url_of_a_batch_receives_nothing_after_its_creator_left(
-    steps: tuple[Callable[..., Any], ...], alice: Person, send: Sent, receiver: Receiver
+@pytest.mark.parametrize("end", [remove, become_viewer])
+@pytest.mark.parametrize("is_finished_first", [False, True])
+def test_the_url_of_a_batch_receives_nothing_after_its_creator_lost_access(
+    end: Callable[[Person], None], is_finished_first: bool, alice: Person, send: Sent, receiver: Receiver
 ) -> None:
     batch = batch_of(send(video_request(0), webhook_url=f"{receiver.url}/batch"))
     cancel_batch(batch=batch)
-    for step in steps:
+    for step in (finish, end) if is_finished_first else (end, finish):
         step(alice)
     batch.refresh_from_db()
     assert batch.is_finished

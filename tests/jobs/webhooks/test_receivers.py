@@ -8,7 +8,7 @@ import pytest
 from accounts.models import Membership
 from accounts.people.services import deactivate_user
 from accounts.roles import Role
-from accounts.teams.access import delete_team, revoke_access
+from accounts.teams.access import delete_team, downgrade_access, revoke_access
 from accounts.teams.members import change_member, remove_member
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job
@@ -94,15 +94,25 @@ def test_an_event_that_is_dispatched_during_the_removal_is_not_sent(
     assert Delivery.objects.get().state == Delivery.State.FAILED
 
 
-def test_the_webhook_url_of_a_video_receives_nothing_after_its_creator_left(
-    alice: Person, receiver: Receiver, submit: Callable[..., Job]
+def leave(person: Person) -> None:
+    Membership.objects.filter(team=person.team, user=person.user).delete()
+    revoke_access(team=person.team, user=person.user)
+
+
+def become_viewer(person: Person) -> None:
+    Membership.objects.filter(team=person.team, user=person.user).update(role=Role.VIEWER)
+    downgrade_access(team=person.team, user=person.user, role=Role.VIEWER)
+
+
+@pytest.mark.parametrize("end", [leave, become_viewer])
+def test_the_webhook_url_of_a_video_receives_nothing_after_its_creator_lost_access(
+    end: Callable[[Person], None], alice: Person, receiver: Receiver, submit: Callable[..., Job]
 ) -> None:
     job, other = submit(webhook_url=f"{receiver.url}/job"), submit(webhook_url=f"{receiver.url}/other")
     cancel_job(job=other)
     deliver()
     assert [received.path for received in receiver.requests] == ["/other"]
-    Membership.objects.filter(team=alice.team, user=alice.user).delete()
-    revoke_access(team=alice.team, user=alice.user)
+    end(alice)
     assert Job.objects.get(pk=job.pk).state == "canceled"
     deliver()
     assert [received.path for received in receiver.requests] == ["/other"]
