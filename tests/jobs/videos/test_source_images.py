@@ -1,5 +1,9 @@
-"""Images by URL: fetched if the operator allows it, from public IP addresses, within limits; otherwise 422."""
+"""Images of requests: base64, decoded alike at every route, and files at URLs.
 
+URLs are fetched if the operator allows it, from public IP addresses, within limits; otherwise 422.
+"""
+
+import base64
 import gzip
 import socket
 import threading
@@ -20,7 +24,7 @@ from jobs.models import Job
 from jobs.storage.files import load_file
 from jobs.videos import source_images
 from tests.support.api_client import ApiClient
-from tests.support.images import png
+from tests.support.images import CAT, png
 from tests.support.people import Person
 from tests.support.ports import own_port
 from tests.support.web_processes import WebProcesses
@@ -506,3 +510,56 @@ def test_a_batch_waits_for_the_team_s_limit(
     settings.IMAGE_URL_FETCH_CONCURRENCY_PER_TEAM = 1
     went_on = as_alice.post("/v1/batches", {"requests": requests}, **key).json()["counts"]
     assert (went_on["pending"], Job.objects.count()) == (0, 2)
+
+
+_SETTINGS = {"prompt": "the camera pans left", "num_frames": 8, "resolution": "256p"}
+_BODIES: dict[str, Callable[[str], dict[str, Any]]] = {
+    "/v1/videos": lambda text: {"image_base64": text, **_SETTINGS},
+    "/replicate/v1/predictions": lambda text: {"version": "mutoscope/camera", "input": {"image": text, **_SETTINGS}},
+    "/fal/queue/mutoscope/camera": lambda text: {"image_url": text, **_SETTINGS},
+    "/v1/batches": lambda text: {"images": {"photo": text}, "requests": [{"image_name": "photo", **_SETTINGS}]},
+}
+_DATA_URI_HEADER = "data:image/jpeg;base64,"
+_BASE64 = base64.b64encode(CAT.read_bytes()).decode()
+
+
+@pytest.fixture(params=_BODIES)
+def send_base64(request: pytest.FixtureRequest, as_alice: ApiClient) -> Callable[[str], str]:
+    """Return a function that sends text as the image, and returns the error; an empty text if there is a video."""
+
+    def send(text: str) -> str:
+        response = as_alice.post(request.param, _BODIES[request.param](text))
+        if response.status_code >= 400:
+            return str(response.content.decode())
+        [item] = response.json().get("items", [{}])
+        return str(item.get("error") or "")
+
+    return send
+
+
+def test_every_form_of_base64_is_the_same_image(send_base64: Callable[[str], str]) -> None:
+    url_safe = base64.urlsafe_b64encode(CAT.read_bytes()).decode()
+    assert {"-", "_", "="} < {*url_safe}
+    lines = base64.encodebytes(CAT.read_bytes()).decode()
+    forms = [_BASE64, _DATA_URI_HEADER + _BASE64, url_safe, _BASE64.rstrip("="), url_safe.rstrip("="), lines]
+    assert [send_base64(text) for text in forms] == [""] * len(forms)
+    assert Job.objects.count() == len(forms)
+    assert len({load_file(key) for key in Job.objects.values_list("source_key", flat=True)}) == 1
+
+
+def test_damaged_base64_is_never_another_image(send_base64: Callable[[str], str]) -> None:
+    assert "contains spaces" in send_base64(_BASE64.replace("+", " "))
+    assert "contains spaces" in send_base64(_DATA_URI_HEADER + _BASE64.replace("+", " "))
+    assert "not valid base64" in send_base64(_DATA_URI_HEADER * 2 + _BASE64)
+    assert "not valid base64" in send_base64(_BASE64.replace("+", "*"))
+    assert "data URI is not base64" in send_base64("data:image/jpeg," + _BASE64)
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize("around", ["", "A"])
+def test_millions_of_spaces_take_little_processor_time(around: str, send_base64: Callable[[str], str]) -> None:
+    text = around + " " * 15_000_000 + around
+    began = time.thread_time()
+    assert send_base64(text)
+    assert time.thread_time() - began < 2
+    assert not Job.objects.exists()
