@@ -1,6 +1,9 @@
 """Deliver events: up to ten attempts in two hours. An endpoint whose deliveries fail for a day is disabled.
 
 Delivery is at least once: an attempt whose result was lost with its process is repeated with the same event id.
+
+An endpoint gets the events of a video in their order: the end of the video waits for the first attempt of
+`video.started` and for one in progress, and there is no attempt of `video.started` afterwards.
 """
 
 import random
@@ -10,13 +13,15 @@ from datetime import timedelta
 
 import structlog
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.roles import Scope
 from accounts.teams.access import has_scope
 from common.clock import DatabaseNow
 from jobs.events.counters import count_delivery
+from jobs.models import JobEvent
 from jobs.webhooks.emails import send_endpoint_disabled_email
-from jobs.webhooks.models import Delivery, DeliveryAttempt, DisabledReason, Endpoint
+from jobs.webhooks.models import FINISHED_KINDS, Delivery, DeliveryAttempt, DisabledReason, Endpoint, EventKind
 from jobs.webhooks.services import disable_endpoints, fail_deliveries
 from jobs.webhooks.signing import signed_headers
 from jobs.webhooks.transport import DeliveryResult, post
@@ -34,6 +39,7 @@ _MAX_CONCURRENCY, _MAX_CONCURRENCY_PER_TEAM = 24, 4
 _HTTP_GONE = 410
 # Short, since the outbox waits meanwhile.
 _WAIT_SECONDS = 0.25
+_WAITS_FOR_RETRY = Q(tries__gt=0) & (Q(lease_until=None) | Q(lease_until__lte=DatabaseNow()))
 
 
 class Deliverer:
@@ -76,24 +82,61 @@ class Deliverer:
 
     @transaction.atomic
     def _claim(self) -> Delivery | None:
-        """Claim the delivery that has been due for longest, within the limits per URL and team."""
+        """Claim the delivery that has been due for longest, within the limits per URL and team and in their order."""
         in_flight = list(self._in_flight.values())
         per_team = Counter(delivery.team_id for delivery in in_flight)
         due = (
             Delivery.objects.filter(state=Delivery.State.PENDING, next_try_at__lte=DatabaseNow())
             .exclude(url__in={delivery.url for delivery in in_flight})
             .exclude(team__in=[team for team, count in per_team.items() if count >= _MAX_CONCURRENCY_PER_TEAM])
+            .exclude(_is_after_started())
             .order_by("next_try_at")
             .select_for_update(skip_locked=True, of=("self",))
             .select_related("endpoint", "job")
         )
-        delivery = due.first()
+        while (delivery := due.first()) is not None and not _is_next(delivery):
+            due = due.exclude(pk=delivery.pk)
         if delivery is not None:
             delivery.tries += 1
+            lease_until = DatabaseNow() + _CLAIM_LEASE
             Delivery.objects.filter(pk=delivery.pk).update(
-                next_try_at=DatabaseNow() + _CLAIM_LEASE, tries=delivery.tries
+                next_try_at=lease_until, lease_until=lease_until, tries=delivery.tries
             )
         return delivery
+
+
+def _is_after_started() -> Q:
+    """Return the condition for the end of a video whose start has to be delivered first."""
+    started = Delivery.objects.filter(
+        job=OuterRef("job"), endpoint=OuterRef("endpoint"), kind=EventKind.STARTED, state=Delivery.State.PENDING
+    )
+    # Another process may be dispatching the start.
+    undispatched = JobEvent.objects.filter(job=OuterRef("job"), kind="started", dispatched_at=None)
+    return Q(kind__in=FINISHED_KINDS) & (Q(Exists(started.exclude(_WAITS_FOR_RETRY))) | Q(Exists(undispatched)))
+
+
+def _is_next(delivery: Delivery) -> bool:
+    """Supersede the start of a video if its end is to be delivered. Return whether the locked delivery may be sent now.
+
+    Another process may be claiming the start at the same time as this one claims the end. Each of them has locked its
+    delivery before it looks for the other one, so at least one of them finds it.
+    """
+    siblings = Delivery.objects.filter(job=delivery.job_id, endpoint=delivery.endpoint_id)
+    if delivery.kind == EventKind.STARTED and delivery.tries and siblings.filter(kind__in=FINISHED_KINDS).exists():
+        _supersede(siblings.filter(pk=delivery.pk))
+        return False
+    if delivery.kind in FINISHED_KINDS:
+        started = siblings.filter(kind=EventKind.STARTED, state=Delivery.State.PENDING)
+        _supersede(started.filter(_WAITS_FOR_RETRY))
+        return not started.exists()
+    return True
+
+
+def _supersede(deliveries: QuerySet[Delivery]) -> None:
+    unlocked = deliveries.select_for_update(skip_locked=True).values_list("pk", flat=True)
+    Delivery.objects.filter(pk__in=list(unlocked)).update(
+        state=Delivery.State.SUPERSEDED, next_try_at=None, lease_until=None, finished_at=DatabaseNow()
+    )
 
 
 def _deliver(delivery: Delivery) -> None:
@@ -144,17 +187,17 @@ def record_attempt(*, delivery: Delivery, result: DeliveryResult) -> None:
     )
     current = Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.PENDING, tries=delivery.tries)
     if result.is_success:
-        current.update(state=Delivery.State.DELIVERED, next_try_at=None, finished_at=DatabaseNow())
+        current.update(state=Delivery.State.DELIVERED, next_try_at=None, lease_until=None, finished_at=DatabaseNow())
         Endpoint.objects.filter(pk=delivery.endpoint_id).exclude(failing_since=None).update(failing_since=None)
         _count_after_commit("delivered", result)
         return
     is_last = result.status == _HTTP_GONE or delivery.tries >= MAX_ATTEMPTS
     _count_after_commit("given_up" if is_last else "retried", result)
     if is_last:
-        current.update(state=Delivery.State.FAILED, next_try_at=None, finished_at=DatabaseNow())
+        current.update(state=Delivery.State.FAILED, next_try_at=None, lease_until=None, finished_at=DatabaseNow())
     else:
         delay = _RETRY_DELAYS_SECONDS[delivery.tries - 1] * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
-        current.update(next_try_at=DatabaseNow() + timedelta(seconds=delay))
+        current.update(next_try_at=DatabaseNow() + timedelta(seconds=delay), lease_until=None)
     log.info("webhook_rejected", delivery=delivery.public_id, status=result.status, error=str(result.error))
     _record_failure(endpoint, gone=result.status == _HTTP_GONE)
 

@@ -104,6 +104,8 @@ class Delivery(models.Model):
         PENDING = "pending"
         DELIVERED = "delivered"
         FAILED = "failed"
+        # Not sent again, because the URL gets a later event of the video.
+        SUPERSEDED = "superseded"
 
     id = models.UUIDField(_("ID"), primary_key=True, default=new_id, editable=False)
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+", verbose_name=_("team"))
@@ -120,6 +122,8 @@ class Delivery(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.PENDING)
     tries = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_try_at = models.DateTimeField(_("next attempt"), null=True)
+    # Until then, an attempt may be in progress; None between attempts.
+    lease_until = models.DateTimeField(_("lease until"), null=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
 
