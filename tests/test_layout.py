@@ -32,6 +32,7 @@ TOPICS = {
     "portal/settings/test_documentation.py": "the description of every setting",
     "portal/test_contrast.py": "the colors of the style sheet",
     "portal/test_query_counts.py": "the number of queries of pages",
+    "portal/test_text_direction.py": "the direction of the texts that users write",
     "portal/test_vocabulary.py": "the names in the code and its prose",
     "test_layout.py": "the layout of the project",
 }
