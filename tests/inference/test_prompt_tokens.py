@@ -13,12 +13,27 @@ from inference.prompt_tokens import estimate_tokens
         ("고양이가 천천히 걸어가고 카메라가 다가간다", 40),
         ("Кошка медленно идет по дороге, камера приближается", 50),
         ("החתול הולך לאט", 24),
-        ("😀😂🥰🐱🌊🎬🔥✨", 8),
         ("internationalization antidisestablishmentarianism characteristically electroencephalographically", 17),
     ],
 )
 def test_the_estimate_is_not_below_the_tokens(prompt: str, tokens_of_clip: int) -> None:
     assert tokens_of_clip <= estimate_tokens(prompt) <= 2 * tokens_of_clip
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "बिल्ली धीरे-धीरे चल रही है",
+        "แมวเดินช้าๆ ไปตามถนน ๑๒",
+        "قِطَّةٌ تَمْشِي",
+        "🦫🦤🪿",
+        "👩🏽‍🚀 ☂️",
+        "😀😂🥰🐱🌊🎬🔥✨",
+        "“—”…",
+    ],
+)
+def test_outside_english_each_byte_may_be_a_token(prompt: str) -> None:
+    assert estimate_tokens(prompt) == len("".join(prompt.split()).encode())
 
 
 def test_the_estimate_is_near_the_tokens_of_an_english_prompt() -> None:
