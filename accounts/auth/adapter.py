@@ -20,6 +20,7 @@ from accounts.models import User
 from accounts.teams.services import ensure_personal_team
 from common.email_addresses import canonical_email
 from common.emails import EmailOutcome
+from common.text import normalize_text, single_line
 from common.urls import absolute_url
 
 # IP address of a client without one, such as behind a Unix socket: the list of sessions accepts only IP addresses.
@@ -117,7 +118,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> User:
         user: User = super().populate_user(request, sociallogin, data)
-        user.name = str(data.get("name") or "")[:120]
+        user.name = single_line(normalize_text(str(data.get("name") or "")))[:120].strip()  # as forms do
         return user
 
     def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> User:

@@ -79,8 +79,7 @@ def test_every_template_is_translated(template: str, context: dict[str, Any]) ->
         assert "&#" not in message.body
     assert english.subject.isascii() or "Lumière" in english.subject
     assert english.subject != chinese.subject
-    untranslated = set(english.body.splitlines()) & set(chinese.body.splitlines()) - SAME
-    assert not {line for line in untranslated if not line.startswith("Bcc: thief@example.com")}
+    assert not set(english.body.splitlines()) & set(chinese.body.splitlines()) - SAME
 
 
 @pytest.mark.parametrize(("language", "subject"), [("", "Your"), (None, "Your"), ("en", "Your"), ("zh-hans", "你")])
@@ -96,10 +95,11 @@ def test_the_language_of_the_page_is_not_the_recipients() -> None:
         assert get_language() == "zh-hans"
 
 
-def test_no_value_adds_a_header() -> None:
+def test_no_value_adds_a_header_or_a_line() -> None:
     message = sent("teams/email/invitation", {"invitation": INVITATION, "url": URL}, "en")
     assert "Bcc" not in message.message()
     assert message.recipients() == ["ana@example.com"]
+    assert "Studio Lumière Bcc: thief@example.com, with the role" in message.body
 
 
 @pytest.mark.parametrize("to", ["ana@example.com\nBcc: thief@example.com", "no email address\r\nX: y"])

@@ -47,6 +47,14 @@ def test_a_new_user_gets_an_account_and_a_team(provider: IdentityProvider, anony
     assert User.objects.count() == 1
 
 
+def test_a_name_is_stored_like_those_of_forms(provider: IdentityProvider, anonymous: Client) -> None:
+    provider.claims["name"] = "  Noe\u0308l\r\nBcc: thief@example.com\u2028" + "x" * 200
+    sign_in(anonymous)
+    user = User.objects.get()
+    assert user.name == ("Noël Bcc: thief@example.com " + "x" * 200)[:120]
+    assert user.name.split(" ")[0] == "No\u00ebl"
+
+
 def test_an_unverified_email_address_needs_a_code(provider: IdentityProvider, anonymous: Client) -> None:
     provider.claims["email_verified"] = False
     response = sign_in(anonymous)
