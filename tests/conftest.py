@@ -30,6 +30,7 @@ pytest_plugins = [
     "tests.support.outages",
     "tests.support.people",
     "tests.support.portal_process",
+    "tests.support.secrets_in_logs",
     "tests.support.videos",
     "tests.support.web_processes",
     "tests.support.webhooks",

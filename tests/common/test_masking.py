@@ -1,11 +1,16 @@
-"""Secrets in log lines, whatever wrote the line."""
+"""Secrets in log lines, whatever wrote the line; and the search of the suite for secrets in its logs."""
 
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from common.masking import HIDDEN, mask_secrets
+from tests.support.interpreter import ROOT
 
 # Parameters of routes that open something to anyone who has them.
 SECRET_PARAMETERS = {"secret", "token", "uidb36"}
@@ -76,3 +81,42 @@ def test_every_route_with_a_secret_is_masked() -> None:
             continue
         path = "/" + route.replace("^", "").split("<")[0].split("(")[0] + SECRET
         assert SECRET not in mask_secrets(path), route
+
+
+LEAKING_TESTS = """
+import logging, secrets, subprocess, sys
+
+def test_logging():
+    logging.lastResort.emit(logging.makeLogRecord({"msg": secrets.token_urlsafe(32)}))
+
+def test_standard_error_of_a_child():
+    subprocess.run([sys.executable, "-c", f"import sys; print({secrets.token_urlsafe(32)!r}, file=sys.stderr)"])
+
+def test_log_file_of_a_process(tmp_path):
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "worker.log").write_text(f"line\\nkey {secrets.token_urlsafe(32)}\\n")
+
+def test_secret_of_another_process():
+    subprocess.run([sys.executable, "-c", "import sys; print('GET /join/Abc-123_xyz', file=sys.stderr)"])
+
+def test_no_secret(tmp_path):
+    (tmp_path / "worker.log").write_text("GET /join/[hidden]")
+    logging.error("%s characters", len(secrets.token_urlsafe(32)))
+"""
+
+
+@pytest.mark.process
+def test_the_suite_finds_secrets_in_the_logs_of_its_tests(tmp_path: Path) -> None:
+    (tmp_path / "test_leaks.py").write_text(LEAKING_TESTS)
+    plugins = "-p tests.support.secrets_in_logs -p no:django -p no:randomly -n 2 -rE --color=no"
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", tmp_path, *plugins.split(), tmp_path],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "platform")])},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert "5 passed, 4 errors" in run.stdout, run.stdout
+    assert "test_no_secret" not in run.stdout, run.stdout

@@ -23,6 +23,7 @@ from jobs.states import State
 from jobs.storage.files import load_file
 from tests.support.event_listener import Listener
 from tests.support.ports import own_port
+from tests.support.secrets_in_logs import check_logs
 from tests.support.web_processes import LiveProcess, WebProcesses
 from tests.support.workers import wait_for_state, wait_until
 
@@ -94,6 +95,7 @@ def site(web_processes: Callable[..., WebProcesses], live_process: Callable[...,
     yield Site(url, log, web, live)
     process.terminate()
     process.wait(20)
+    check_logs(folder)
     shutil.rmtree(folder)
 
 

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.support.ports import own_port
+from tests.support.secrets_in_logs import check_logs
 
 ROOT = Path(__file__).parents[2]
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
@@ -85,11 +86,13 @@ class Portal:
         return web
 
     def kill_all(self) -> None:
+        """Kill the process tree, and fail if its logs contain a secret."""
         processes = self.tree()
         for process in processes:
             with suppress(psutil.NoSuchProcess):  # it ended with its parent
                 process.kill()
         psutil.wait_procs(processes, timeout=WAIT_TIMEOUT_SECONDS)
+        check_logs(Path(self.env["VAR_DIR"]))
 
 
 def arguments_of(process: psutil.Process) -> list[str]:

