@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import connections
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -134,6 +135,9 @@ def _new_state(request: pytest.FixtureRequest) -> None:
         redis_client().flushdb()
         cache.clear()
         request.getfixturevalue("own_media")
+    else:
+        # A response that is closed would use the connection that an earlier test left open.
+        connections.close_all()
 
 
 @pytest.fixture
