@@ -12,7 +12,8 @@ from rest_framework import serializers
 
 from common.errors import NotFound
 from common.ids import parse_public_id
-from jobs.api.fields import HTTP_URL, HttpUrlField, MetadataField
+from common.urls import HTTP_URL
+from jobs.api.fields import HttpUrlField, MetadataField
 from jobs.batches.bodies import IMAGE_NAME_PATTERN
 from jobs.galleries.api.serializers import NewShareLinkSerializer
 from jobs.videos.idempotency import build_idempotency_key

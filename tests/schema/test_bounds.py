@@ -13,7 +13,7 @@ from django.test import Client
 
 from common.redis_client import redis_client
 from jobs.compat.inputs import IMAGE_INPUT_NAMES
-from portal.web.request_guards import request_error
+from portal.web.body_limits import request_error
 from tests.isolation.routes import PARAMETER
 from tests.isolation.test_matrix import ids_of_owner
 from tests.isolation.world import World

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 
 from common.ids import HEX
-from jobs.api.fields import HTTP_URL
+from common.urls import HTTP_URL
 
 # Text that is not blank after `str.strip`, and that PostgreSQL can store.
 _NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"

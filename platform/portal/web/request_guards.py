@@ -13,11 +13,10 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.utils.http import parse_header_parameters
 
 from common import temporary_files
-from common.errors import Malformed, MutoscopeError, TooLarge
-from jobs.api.errors import UnsupportedMediaType
+from common.errors import Malformed, MutoscopeError
+from portal.web.body_limits import body_too_large, body_too_slow, max_body_bytes, request_error
 from portal.web.error_handlers import error_response
 from portal.web.middleware import accepted_request_id
 
@@ -27,84 +26,10 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Environ = dict[str, Any]
-_BATCH_PATHS = {"/v1/batches"}
-# Requests for a video, whose body may contain the image.
-_IMAGE_PATHS = {"/", "/price", "/v1/videos", "/v1/videos/quote", "/v1/generate", "/generate"}
-_IMAGE_PREFIXES = ("/replicate/v1/", "/fal/")
 # Small bodies get at least this share of the time for a large one.
 _MIN_TIMEOUT_SHARE = 0.25
 # Pages of other origins must be able to read a refusal, too.
 _CORS = CorsMiddleware(lambda _request: HttpResponse())
-
-
-class BodyTimeout(MutoscopeError):
-    status, type, default_code = 408, "invalid_request_error", "body_too_slow"
-
-
-def _max_body_bytes(path: str, content_type: str | None) -> int:
-    """Return the limit for a body at this path. Batches are read from disk line by line, all other bodies at once."""
-    max_bytes: int = settings.MAX_BODY_BYTES_WITHOUT_IMAGE
-    # A form with a file is multipart. Django decodes this type into many times its size.
-    if (content_type or "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
-        return max_bytes
-    if path in _BATCH_PATHS:
-        max_bytes = settings.MAX_BATCH_BODY_BYTES
-    elif path in _IMAGE_PATHS or path.startswith(_IMAGE_PREFIXES):
-        max_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    return max_bytes
-
-
-def request_error(headers: Mapping[str, str], path: str) -> MutoscopeError | None:
-    """Return the error of a request that is refused by its headers."""
-    return _length_error(headers, path) or _encoding_error(headers)
-
-
-def _length_error(headers: Mapping[str, str], path: str) -> MutoscopeError | None:
-    """Return the error of a body of ambiguous or excessive length. A chunked body is counted while it is received."""
-    if "transfer-encoding" in headers:
-        return _transfer_encoding_error(headers)
-    length = headers.get("content-length") or "0"
-    # int() would also accept "+1" and "1_000".
-    if not (length.isascii() and length.isdigit()):
-        return Malformed(
-            "Content-Length is not a number. Send the length of the body in bytes.", code="malformed_headers"
-        )
-    max_bytes = _max_body_bytes(path, headers.get("content-type"))
-    # A length of thousands of digits is too long for int() itself.
-    return _body_too_large(max_bytes) if len(length) > 18 or int(length) > max_bytes else None
-
-
-def _transfer_encoding_error(headers: Mapping[str, str]) -> MutoscopeError | None:
-    if headers["transfer-encoding"].strip().lower() != "chunked":
-        return UnsupportedMediaType("The body is compressed. Send it uncompressed.", code="unsupported_encoding")
-    if "content-length" in headers:  # a proxy might read another length
-        return Malformed(
-            "The body has a Content-Length and is chunked. Send it in one of these ways.", code="malformed_headers"
-        )
-    return None
-
-
-def _body_too_large(max_bytes: int) -> TooLarge:
-    params = {"limit": max_bytes // 1_000_000}
-    return TooLarge("The body is larger than %(limit)s MB. Send a smaller one.", params, code="body_too_large")
-
-
-def _body_too_slow() -> BodyTimeout:
-    return BodyTimeout("The body took too long to arrive. Try again over a faster connection.")
-
-
-def _encoding_error(headers: Mapping[str, str]) -> MutoscopeError | None:
-    """Return the error of a body that is compressed or in an unsupported charset."""
-    if headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        return UnsupportedMediaType("The body is compressed. Send it uncompressed.", code="unsupported_encoding")
-    try:
-        _kind, parameters = parse_header_parameters(headers.get("content-type") or "")
-    except (LookupError, ValueError):  # `x*=undefined''…` names a codec too
-        return Malformed("The Content-Type cannot be parsed. Check its parameters.", code="malformed_headers")
-    # Python has codecs that are not charsets ("hex", "undefined"); reading the request with one of them fails.
-    if parameters.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
-        return UnsupportedMediaType("The charset is not supported. Send text as UTF-8.", code="unsupported_charset")
-    return None
 
 
 def _refuse(
@@ -157,7 +82,7 @@ class AsgiRequestGuard:
         path = scope["path"]
         error = request_error(headers, path)
         if error is None:
-            max_bytes = _max_body_bytes(path, headers.get("content-type"))
+            max_bytes = max_body_bytes(path, headers.get("content-type"))
             share = max_bytes / settings.DATA_UPLOAD_MAX_MEMORY_SIZE
             timeout_seconds = settings.REQUEST_BODY_TIMEOUT_SECONDS * max(share, _MIN_TIMEOUT_SHARE)
             body = _BoundedBody(receive, seconds=timeout_seconds, max_bytes=max_bytes)
@@ -206,7 +131,7 @@ class _BoundedBody:
                 while self.error and not self._complete and self._received_bytes <= 5 * self._max_bytes // 4:
                     message = await self._receive_part()
         except TimeoutError:
-            self.error = self.error or _body_too_slow()
+            self.error = self.error or body_too_slow()
         return {"type": "http.disconnect"} if self.error else message
 
     async def drain(self) -> None:
@@ -219,7 +144,7 @@ class _BoundedBody:
         self._complete = not message.get("more_body", False)
         self._received_bytes += len(message.get("body", b""))
         if self._received_bytes > self._max_bytes:
-            self.error = _body_too_large(self._max_bytes)
+            self.error = body_too_large(self._max_bytes)
         return message
 
 
@@ -293,12 +218,12 @@ class WsgiRequestGuard:
 
 def _store_chunked_body(environ: Environ, path: str, body: IO[bytes]) -> MutoscopeError | None:
     """Receive a chunked body and set its length, which Django needs. Return the error of a body that is refused."""
-    max_bytes = _max_body_bytes(path, environ.get("CONTENT_TYPE"))
+    max_bytes = max_body_bytes(path, environ.get("CONTENT_TYPE"))
     try:
         while chunk := environ["wsgi.input"].read(1 << 16):
             body.write(chunk)
             if body.tell() > max_bytes:
-                return _body_too_large(max_bytes)
+                return body_too_large(max_bytes)
     except Exception as failure:  # of the server, each with a class of its own
         if (overloaded := temporary_files.as_overloaded(failure)) is not None:
             return overloaded
@@ -317,7 +242,7 @@ def _drain_body(environ: Environ, path: str) -> None:
     client would never see the error.
     """
     length = environ.get("CONTENT_LENGTH") or "0"
-    max_bytes = 5 * max(_max_body_bytes(path, environ.get("CONTENT_TYPE")), settings.DATA_UPLOAD_MAX_MEMORY_SIZE) // 4
+    max_bytes = 5 * max(max_body_bytes(path, environ.get("CONTENT_TYPE")), settings.DATA_UPLOAD_MAX_MEMORY_SIZE) // 4
     if length.isascii() and length.isdigit() and len(length) <= 18 and int(length) <= max_bytes:
         while environ["wsgi.input"].read(1 << 16):
             pass

@@ -11,7 +11,7 @@ from django.urls import get_resolver
 from common.errors import MutoscopeError
 from inference.errors import ImageErrorCode, InferenceError
 from jobs.worker.messages import SCRATCH_FAILED
-from portal.web import request_guards  # noqa: F401 (defines errors, and no URL imports it)
+from portal.web import body_limits  # noqa: F401 (defines errors, and no URL imports it)
 
 T = TypeVar("T")
 

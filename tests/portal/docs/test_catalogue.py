@@ -5,7 +5,7 @@ from django.test import Client
 
 from common.errors import MutoscopeError
 from portal.docs.catalogue import entries
-from portal.web.request_guards import BodyTimeout
+from portal.web.body_limits import BodyTimeout
 from tests.portal.docs import codes
 
 
