@@ -1,5 +1,6 @@
 """Request bodies: no unknown fields, mutually exclusive fields, and separate schemas for JSON and forms."""
 
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from inspect import getdoc
 from typing import Any
@@ -33,16 +34,23 @@ class StrictSerializerExtension(OpenApiSerializerExtension):  # type: ignore[no-
                 schema["properties"][name] |= {"minItems": getattr(field, "min_length", None) or 0, "maxItems": maximum}
         if schema.get("description") == getdoc(StrictSerializer):
             del schema["description"]  # inherited: it describes the class, not the body
-        groups = getattr(self.target, "MUTUALLY_EXCLUSIVE_FIELDS", ())
-        excluded = [
-            {"not": {"required": [first, second]}}
-            for names in groups
-            for index, first in enumerate(names)
-            for second in names[index + 1 :]
-        ]
+        excluded = _exclude_each_other(getattr(self.target, "MUTUALLY_EXCLUSIVE_FIELDS", ()))
         if excluded:
-            schema["allOf"] = excluded
+            schema["dependentSchemas"] = excluded
         return schema
+
+
+def _exclude_each_other(groups: Iterable[Sequence[str]]) -> dict[str, Any]:
+    """Return a rule for each field: the fields behind it in its groups must be absent.
+
+    Generators of typed clients ignore such rules; with `not` instead, they generate types that nobody can use.
+    """
+    rules: dict[str, Any] = {}
+    for names in groups:
+        for index, name in enumerate(names[:-1]):
+            absent = rules.setdefault(name, {"properties": {}})
+            absent["properties"] |= dict.fromkeys(names[index + 1 :], False)
+    return rules
 
 
 def _merge_one_of(field: dict[str, Any]) -> dict[str, Any]:
@@ -95,13 +103,17 @@ def _filter_properties(schema: dict[str, Any], predicate: Any, *, files: bool) -
         filtered["properties"]["model"]["enum"] = [*settings.MODELS_ENABLED, *settings.MODEL_ALIASES]
     if "size" in names:
         filtered["properties"]["size"] |= {"pattern": "^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$", "examples": ["512x768"]}
-    rules = filtered.pop("allOf", ())
+    rules = filtered.pop("dependentSchemas", {})
     if not files:
         # Only for JSON: tools cannot check rules about fields that are files.
-        filtered["allOf"] = [rule for rule in rules if {*rule["not"]["required"]} <= names]
+        filtered["dependentSchemas"] = {
+            name: {"properties": dict.fromkeys(absent, False)}
+            for name, rule in rules.items()
+            if name in names and (absent := [other for other in rule["properties"] if other in names])
+        }
         image_fields = [name for name in _IMAGE_FIELDS if name in names]
         if len(image_fields) == 1:
             filtered["required"] = sorted({*filtered.get("required", ()), *image_fields})
         elif image_fields:
-            filtered["allOf"].append({"anyOf": [{"required": [name]} for name in image_fields]})
+            filtered["anyOf"] = [{"required": [name]} for name in image_fields]
     return filtered
