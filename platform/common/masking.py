@@ -1,4 +1,4 @@
-"""Masks secrets in text that is written to a log: whoever reads logs must not be able to use what they find there."""
+"""Mask secrets in log text, so that nobody who reads a log can use them."""
 
 import re
 

@@ -42,7 +42,6 @@ SLOW_PATHS = (
     "portal/admin/",
     "portal/docs/",
     "portal/management/commands/test_up.py",
-    "portal/test_vocabulary.py",
     "portal/web/test_languages.py",
     "schema/",
 )

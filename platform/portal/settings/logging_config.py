@@ -26,7 +26,7 @@ def redact_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Ev
 
 
 def mask_line(_logger: WrappedLogger, _method: str, line: str) -> str:
-    """Hide secrets in the finished line, whoever wrote it: Django's warnings and tracebacks name paths too."""
+    """Mask secrets in the finished line: Django's warnings and tracebacks contain paths too."""
     return mask_secrets(line)
 
 
