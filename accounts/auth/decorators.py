@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render, resolve_url
 from django.views.decorators.http import require_POST
 
-from accounts.auth.form_nonce import submit_once
+from accounts.auth.form_nonce import refused, submit_once
 from accounts.auth.htmx import is_htmx
 from accounts.auth.impersonation import Access, impersonation, is_marked
 from accounts.auth.page_team import (
@@ -41,6 +41,13 @@ def team_member_required(scope: Scope | None = None) -> Callable[[PageView[P]], 
     """
 
     def decorate(view: PageView[P]) -> Callable[..., HttpResponseBase]:
+        def view_with_scope(
+            request: HttpRequest, principal: Principal, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponseBase:
+            if scope is not None:
+                principal.require(scope)
+            return view(request, principal, *args, **kwargs)
+
         @wraps(view)
         def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             principal = principal_for_session(request)
@@ -51,13 +58,14 @@ def team_member_required(scope: Scope | None = None) -> Callable[[PageView[P]], 
                 structlog.contextvars.bind_contextvars(team=principal.team.pk)
                 if is_of_other_team(request, principal):
                     return other_team_response(request, principal)
-                if scope is not None:
-                    principal.require(scope)
-                response = submit_once(request, principal.user.pk, partial(view, request, principal, *args, **kwargs))
+                respond = partial(view_with_scope, request, principal, *args, **kwargs)
+                response = submit_once(request, principal.user.pk, respond)
             except Forbidden as error:
                 raise PermissionDenied(error.message) from error
             except NotFound as error:
-                team = find_team_of_page(request, principal, lambda member: view(request, member, *args, **kwargs))
+                team = find_team_of_page(
+                    request, principal, lambda member: view_with_scope(request, member, *args, **kwargs)
+                )
                 if team is None:
                     raise Http404(error.message) from error
                 response = render(request, "teams/in_other_team.html", {"page_team": team}, status=404)
@@ -80,7 +88,7 @@ def team_action(back_to: str) -> Callable[[ActionView[P]], Callable[..., HttpRes
                 return view(request, principal, *args, **kwargs)
             except (Conflict, LimitExceeded) as error:
                 messages.error(request, error.localized())
-                return redirect(back_to)
+                return refused(redirect(back_to))
 
         return require_POST(team_member_required()(action))
 

@@ -1,24 +1,35 @@
 """A form that creates something is submitted once. A second submit of the same form repeats the first response.
 
-The form has a random hidden field (`{% form_nonce %}`). It covers what the page's scripts cannot
-prevent: a double click without JavaScript, and a browser that repeats a request.
+The form has a random hidden field (`{% form_nonce %}`). It covers what the page's scripts cannot prevent: a double
+click on a form that they do not send, and a browser that repeats a request.
 """
 
 import hashlib
+import time
 from collections.abc import Callable
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.auth.htmx import htmx_redirect, is_htmx, refuse_htmx
-from common.advisory_lock import LockTimeout, session_lock
 
 FIELD = "form_nonce"
 _RETENTION_SECONDS = 60 * 60
+# While the first submit is processed. If its process is killed, the form may be submitted again afterwards.
+_PENDING_SECONDS = 60
+_PENDING = "pending"
 # A second submit waits for the response of the first.
-_LOCK_TIMEOUT_SECONDS = 10
+_WAIT_TIMEOUT_SECONDS = 10
+_POLL_INTERVAL_SECONDS = 0.1
+
+
+def refused(response: HttpResponseBase) -> HttpResponseBase:
+    """Mark a response as that of a refused form, if its status does not say so: a redirect to a page with the error."""
+    response.is_refusal = True  # type: ignore[attr-defined]
+    return response
 
 
 def submit_once(request: HttpRequest, user_id: int | None, respond: Callable[[], HttpResponseBase]) -> HttpResponseBase:
@@ -26,19 +37,28 @@ def submit_once(request: HttpRequest, user_id: int | None, respond: Callable[[],
     nonce = request.POST.get(FIELD, "")
     if not nonce:
         return respond()
-    name = f"form:{hashlib.sha256(f'{user_id}:{nonce}'.encode()).hexdigest()}"
+    forms = caches["forms"]
+    key = hashlib.sha256(f"{user_id}:{nonce}".encode()).hexdigest()
+    deadline = time.monotonic() + _WAIT_TIMEOUT_SECONDS
+    # An entry instead of a lock: `respond` may give its database connection back while it waits for something else.
+    while not forms.add(key, _PENDING, _PENDING_SECONDS):
+        url = forms.get(key)
+        if url is not None and url != _PENDING:
+            return _repeated(request, url)
+        if time.monotonic() >= deadline:
+            return _repeated(request, "")
+        time.sleep(_POLL_INTERVAL_SECONDS)
+    url = None
     try:
-        with session_lock(name, timeout_seconds=_LOCK_TIMEOUT_SECONDS):
-            url = cache.get(name)
-            if url is not None:
-                return _repeated(request, url)
-            response = respond()
-            if response.status_code < 400:
-                url = response.headers.get("Location") or response.headers.get("HX-Redirect", "")
-                cache.set(name, url, _RETENTION_SECONDS)
-            return response
-    except LockTimeout:
-        return _repeated(request, "")
+        response = respond()
+        if response.status_code < 400 and not getattr(response, "is_refusal", False):
+            url = response.headers.get("Location") or response.headers.get("HX-Redirect", "")
+        return response
+    finally:
+        if url is None:
+            forms.delete(key)
+        else:
+            forms.set(key, url, _RETENTION_SECONDS)
 
 
 def _repeated(request: HttpRequest, url: str) -> HttpResponseBase:
@@ -47,4 +67,7 @@ def _repeated(request: HttpRequest, url: str) -> HttpResponseBase:
         return htmx_redirect(request, url)
     if is_htmx(request):
         return refuse_htmx("alreadySubmitted")
-    return render(request, "already_submitted.html", status=409)
+    page = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(page, {request.get_host()}):
+        page = resolve_url("create")
+    return render(request, "already_submitted.html", {"page": page}, status=409)

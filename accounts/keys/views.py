@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.auth.decorators import team_member_required
+from accounts.auth.form_nonce import refused
 from accounts.auth.htmx import htmx_redirect, is_htmx
 from accounts.auth.impersonation import Access, impersonation
 from accounts.auth.principals import Principal, is_in_networks
@@ -84,7 +85,7 @@ def rotate(request: HttpRequest, principal: Principal, prefix: str) -> HttpRespo
         new_key, clear_text = rotate_api_key(key=key, overlap=rotation.cleaned_data["overlap"])
     except Conflict:
         messages.error(request, _("This key was already rotated, or is no longer valid."))
-        return redirect("api_key", prefix)
+        return refused(redirect("api_key", prefix))
     context = {"key": key, "new_key": new_key, "clear_text": clear_text}
     return render(request, "accounts/api_key_rotated.html", context, status=201)
 

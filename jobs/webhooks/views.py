@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.auth.decorators import team_member_required
+from accounts.auth.form_nonce import refused
 from accounts.auth.impersonation import Access, impersonation
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
@@ -69,7 +70,7 @@ def _create(request: HttpRequest, principal: Principal, values: dict[str, Any]) 
         )
     except Conflict as error:
         messages.error(request, error.localized())
-        return redirect("webhooks")
+        return refused(redirect("webhooks"))
     return _render_webhook(request, endpoint, secret=endpoint.secret, status=201)
 
 
@@ -96,6 +97,7 @@ def webhook_action(request: HttpRequest, principal: Principal, webhook_id: str, 
             raise NotFound("There is no such action.")
     except Conflict as error:
         messages.error(request, error.localized())
+        return refused(redirect("webhook", webhook_id))
     return redirect("webhooks") if action == "delete" else redirect("webhook", webhook_id)
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.auth.decorators import team_member_required
+from accounts.auth.form_nonce import refused
 from accounts.auth.htmx import htmx_redirect, is_htmx
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
@@ -48,7 +49,7 @@ def publish(request: HttpRequest, principal: Principal, video_id: str) -> HttpRe
     except Conflict as error:
         if error.code != "already_published":
             messages.error(request, error.localized())
-            return htmx_redirect(request, reverse("video", args=[job.public_id]))
+            return refused(htmx_redirect(request, reverse("video", args=[job.public_id])))
         published = Publication.objects.for_team(principal.team).get(job=job)
     else:
         messages.success(request, _("The video was published to the gallery."))

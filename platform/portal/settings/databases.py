@@ -42,12 +42,14 @@ REDIS_URL = env.redis_url("REDIS_URL")
 # Maximum time that a web request waits for Redis.
 REDIS_TIMEOUT_SECONDS = env.float("REDIS_TIMEOUT_SECONDS", default=0.25)
 
-# Counts failed sign-ins and knows submitted forms. In the database, so that all processes share it and a Redis outage
-# locks nobody out. Beyond its maximum Django deletes entries that are still needed; the default is 300.
+# `default` counts failed sign-ins, `forms` knows the forms that were submitted. In the database, so that all processes
+# share them and a Redis outage locks nobody out. Beyond its maximum Django deletes entries that are still needed (the
+# default is 300): each has its own table, so that nobody can submit forms until the failed sign-ins are forgotten.
 CACHES = {
-    "default": {
+    name: {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "cache",
+        "LOCATION": table,
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     }
+    for name, table in {"default": "cache", "forms": "form_cache"}.items()
 }
