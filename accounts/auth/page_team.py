@@ -66,14 +66,11 @@ def other_team_response(request: HttpRequest, principal: Principal) -> HttpRespo
     if is_htmx(request):
         return refuse_htmx("teamChanged", name=principal.team.name)
     page_team = request.POST.get(FIELD, "")
+    entered = [(name, value) for name, values in request.POST.lists() for value in values if name not in _NOT_KEPT]
     context = {
         "page_team": next((team for team in principal.teams if str(team.pk) == page_team), None),
-        "fields": [
-            (name, value)
-            for name, values in request.POST.lists()
-            if name not in _NOT_KEPT and "password" not in name
-            for value in values
-        ],
-        "has_files": bool(request.FILES),
+        "fields": entered,
+        # Passwords must not be shown in a page. Without its password, a share link would be open to everybody.
+        "is_repeatable": not request.FILES and not any("password" in name and value for name, value in entered),
     }
     return render(request, "teams/team_changed.html", context, status=409)
