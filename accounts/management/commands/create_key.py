@@ -46,7 +46,6 @@ class Command(BaseCommand):
             help="ask for the password of a new account, or read it from standard input (default: a random password)",
         )
 
-    @transaction.atomic
     def handle(self, *_args: Any, **options: Any) -> None:
         email = _validated_email(options["email"])
         if not 0 <= options["credits"] <= MAX_CREDITS_PER_ENTRY:
@@ -54,9 +53,15 @@ class Command(BaseCommand):
         if not 0 < len(options["name"]) <= _MAX_NAME_LENGTH:
             raise CommandError(f"--name must have 1 to {_MAX_NAME_LENGTH} characters")
         user = User.objects.filter(email=email).first()
-        if user is None:
-            user = User.objects.create_user(email, _password(options["password"]))
-            EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+        if user is not None and options["password"] is True:
+            self.stderr.write(f"{email} has an account. Its password was not changed.")
+        # Asked for here: PostgreSQL ends a transaction that waits for somebody to type.
+        password = _password(options["password"]) if user is None else ""
+        with transaction.atomic():
+            clear_text = self._create_key(user or _create_user(email, password), options)
+        self.stdout.write(clear_text)
+
+    def _create_key(self, user: User, options: dict[str, Any]) -> str:
         team = find_team(options["team"]) if options["team"] else ensure_personal_team(user=user)
         scopes = _parse_scopes(options["scopes"], _role(user, team))
         if options["credits"]:
@@ -64,7 +69,13 @@ class Command(BaseCommand):
         _key, clear_text = create_api_key(
             team=team, creator=user, name=options["name"], scopes=scopes, expires_at=options["expires"]
         )
-        self.stdout.write(clear_text)
+        return clear_text
+
+
+def _create_user(email: str, password: str) -> User:
+    user = User.objects.create_user(email, password)
+    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+    return user
 
 
 def _password(choice: bool | str) -> str:

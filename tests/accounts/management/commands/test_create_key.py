@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from accounts.auth.principals import principal_for_key
+from accounts.management.commands import create_key as create_key_command
 from accounts.models import ApiKey, Team, User
 from accounts.quota.models import LedgerEntry, Wallet
 from accounts.roles import Role, Scope
@@ -64,6 +66,28 @@ def test_the_password_is_read_from_standard_input(
     with pytest.raises(CommandError, match="the password is empty"):
         call_command("create_key", "--email", "b@example.com", "--password")
     assert not User.objects.filter(email="b@example.com").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_transaction_waits_for_somebody_to_type(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(_prompt: str) -> str:
+        assert connection.get_autocommit()
+        return "correct horse battery"
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr(create_key_command, "getpass", answer)
+    create_key(capsys, "--email", "a@example.com", "--password")
+    assert User.objects.get().check_password("correct horse battery")
+
+
+def test_an_existing_password_is_not_changed(db: None, capsys: pytest.CaptureFixture[str]) -> None:
+    create_key(capsys, "--email", "a@example.com")
+    before = User.objects.get().password
+    call_command("create_key", "--email", "a@example.com", "--password")
+    assert "Its password was not changed." in capsys.readouterr().err
+    assert User.objects.get().password == before
 
 
 def test_the_password_is_no_argument(db: None) -> None:
