@@ -55,7 +55,6 @@ class _Parser:
         return ImageFile(
             format="JPEG",
             data=b"".join(self._output),
-            size=self._size,
             orientation=self._orientation or 1,
             icc_profile=self._profile(),
         )

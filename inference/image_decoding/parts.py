@@ -25,7 +25,6 @@ class ImageFile:
 
     format: str
     data: bytes
-    size: tuple[int, int]
     orientation: int = 1
     """As EXIF counts: 1 is upright."""
     icc_profile: bytes | None = None

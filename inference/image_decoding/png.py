@@ -44,7 +44,7 @@ def parse_png(data: bytes) -> ImageFile:
     header = chunks.single.get(b"IHDR", b"")
     if len(header) != 13 or not chunks.pixels:
         raise damaged()
-    width, height, depth, color_type = struct.unpack(">IIBB", header[:10])
+    depth, color_type = header[8:10]
     if chunks.has_frames and b"acTL" in chunks.single:
         raise animated()
     transparency = chunks.single.get(b"tRNS", b"")
@@ -62,7 +62,6 @@ def parse_png(data: bytes) -> ImageFile:
     return ImageFile(
         format="PNG",
         data=b"".join(output),
-        size=(width, height),
         orientation=read_orientation(chunks.single.get(b"eXIf", b"")),
         icc_profile=_profile(chunks.single),
         transparent_color=_transparent_color(transparency, color_type, depth),

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from inference.image_decoding.messages import receive_message, send_message
 from inference.image_decoding.parts import damaged, too_much_memory, too_much_time
 
 _ROOT = Path(__file__).parents[2]
+# For the start of a process, if one is needed, and an image.
 _TIMEOUT_SECONDS = 20.0
 # For one image. The slowest ones of 25 megapixels, HEIC with transparency, take five seconds; photographs one to three.
 _MAX_CPU_SECONDS = 8.0
@@ -27,6 +29,9 @@ _MAX_CPU_SECONDS = 8.0
 _MAX_MEMORY_BYTES = 900_000_000
 # Signals by which a library ends its process. The process can be killed from outside by others.
 _CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
+
+
+_INHERITED_VARIABLES = ("LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
 
 
 class DecoderUnavailable(Exception):
@@ -60,13 +65,14 @@ class DecoderPool:
         try:
             decoder = self._places.get_nowait()
         except queue.Empty:
-            raise DecoderUnavailable from None
+            raise DecoderUnavailable("All decoders are busy.") from None
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
         try:
             if decoder is not None and not decoder.is_usable():
                 decoder.close()
                 decoder = None
-            decoder = decoder or _Decoder(self._max_side)
-            return decoder.decode(data)
+            decoder = decoder or _Decoder(self._max_side, deadline)
+            return decoder.decode(data, deadline)
         finally:
             self._places.put(decoder)
 
@@ -81,11 +87,11 @@ class DecoderPool:
 class _Decoder:
     """One process and the connection to it."""
 
-    def __init__(self, max_side: int) -> None:
+    def __init__(self, max_side: int, deadline: float) -> None:
         self._owner = os.getpid()
         limits = (max_side, _MAX_CPU_SECONDS, _MAX_MEMORY_BYTES)
+        inherited = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
         self._connection, theirs = socket.socketpair()
-        self._connection.settimeout(_TIMEOUT_SECONDS)
         try:
             with theirs:
                 self._process = subprocess.Popen(
@@ -94,28 +100,30 @@ class _Decoder:
                     stdout=subprocess.DEVNULL,
                     cwd="/",
                     # No secrets of the site. One arena: each one of a thread would count as memory.
-                    env={"PYTHONPATH": str(_ROOT), "MALLOC_ARENA_MAX": "1", "PATH": os.environ.get("PATH", "")},
+                    env={**inherited, "PYTHONPATH": str(_ROOT), "MALLOC_ARENA_MAX": "1"},
                 )
         except OSError as error:
             self._connection.close()
-            raise DecoderUnavailable from error
+            raise DecoderUnavailable(f"A decoder could not be started: {error}") from error
         try:
+            self._set_deadline(deadline)
             receive_message(self._connection)
         except (OSError, EOFError) as error:
             self.close()
-            raise DecoderUnavailable from error
+            raise DecoderUnavailable(f"A decoder ended at its start: {error or type(error).__name__}") from error
 
     def is_usable(self) -> bool:
         """Return whether the process runs and belongs to this process, which may be a fork of its parent."""
         return self._owner == os.getpid() and self._connection.fileno() != -1 and self._process.poll() is None
 
-    def decode(self, data: bytes) -> DecodedImage:
+    def decode(self, data: bytes, deadline: float) -> DecodedImage:
         try:
+            self._set_deadline(deadline)
             send_message(self._connection, data)
             header, png = json.loads(receive_message(self._connection)), receive_message(self._connection)
         except TimeoutError as error:
             self.close()
-            raise DecoderUnavailable from error
+            raise DecoderUnavailable(f"An image was not decoded within {_TIMEOUT_SECONDS:.0f} seconds.") from error
         except (OSError, EOFError) as error:
             raise self._cause_of_death() from error
         if fault := header.get("error"):
@@ -124,6 +132,10 @@ class _Decoder:
             raise too_much_memory()
         width, height = header["size"]
         return DecodedImage(png, (width, height))
+
+    def _set_deadline(self, deadline: float) -> None:
+        # Zero would make the connection non-blocking.
+        self._connection.settimeout(max(deadline - time.monotonic(), 0.001))
 
     def close(self) -> None:
         """End the process."""
@@ -137,4 +149,4 @@ class _Decoder:
         status = -self._process.wait()
         if status == signal.SIGPROF:
             return too_much_time()
-        return damaged() if status in _CRASHES else DecoderUnavailable()
+        return damaged() if status in _CRASHES else DecoderUnavailable(f"A decoder was ended by signal {status}.")

@@ -36,7 +36,6 @@ def parse_webp(data: bytes) -> ImageFile:
     return ImageFile(
         format="WEBP",
         data=b"RIFF" + struct.pack("<I", len(output) + 4) + b"WEBP" + output,
-        size=size,
         icc_profile=icc_profile,
     )
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.db import connection
 
@@ -26,6 +27,8 @@ from inference.prompt_tokens import estimate_tokens
 from inference.sizes import AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size, parse_size, resolution_label
 from jobs.models import Priority
 from jobs.videos.source_images import read_image_bytes
+
+log = structlog.get_logger(__name__)
 
 # Images are stored no larger than the largest frame needs, including a slow zoom.
 _MAX_STORED_SIDE_PIXELS = 2048
@@ -199,6 +202,7 @@ def _decode(data: bytes, team: Team) -> DecodedImage:
         with slot:
             return _DECODER_POOL.decode(data)
     except DecoderUnavailable as error:
+        log.error("image_decoder_unavailable", reason=str(error))
         raise Overloaded("The image could not be decoded at the moment. Try again shortly.") from error
 
 

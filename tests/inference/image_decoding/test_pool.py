@@ -70,7 +70,7 @@ def test_a_decoder_that_was_killed_is_replaced(pool: DecoderPool) -> None:
 
 def test_a_busy_pool_says_so(pool: DecoderPool) -> None:
     place = pool._places.get_nowait()
-    with pytest.raises(DecoderUnavailable):
+    with pytest.raises(DecoderUnavailable, match="All decoders are busy"):
         pool.decode(b"")
     pool._places.put(place)
 
@@ -80,7 +80,7 @@ def test_a_decoder_that_cannot_start_is_not_the_fault_of_the_image(
     pool: DecoderPool, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     monkeypatch.setattr(sys, "executable", program)
-    with pytest.raises(DecoderUnavailable):
+    with pytest.raises(DecoderUnavailable, match=r"could not be started|ended at its start"):
         pool.decode(encode(drawing(), "PNG"))
 
 

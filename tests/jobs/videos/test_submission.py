@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from pytest_django.fixtures import Settings
+from structlog.testing import capture_logs
 
 from inference.image_decoding.pool import DecodedImage, DecoderUnavailable
 from jobs.models import Job
@@ -45,8 +46,11 @@ def test_a_decoder_that_does_not_run_is_not_the_fault_of_the_image(
     as_alice: ApiClient, body: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(data: bytes) -> DecodedImage:
-        raise DecoderUnavailable
+        raise DecoderUnavailable("A decoder was ended by signal 9.")
 
     monkeypatch.setattr(submission._DECODER_POOL, "decode", fail)
-    refused = as_alice.post("/v1/videos", body())
+    with capture_logs() as logs:
+        refused = as_alice.post("/v1/videos", body())
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
+    (logged,) = [each for each in logs if each["event"] == "image_decoder_unavailable"]
+    assert logged["reason"] == "A decoder was ended by signal 9."
