@@ -111,9 +111,8 @@ def check_quotas(
     effective_limits: EffectiveLimits,
     member: Caps,
     key: Caps | None,
-    is_counted: bool = True,
 ) -> None:
-    """Raise LimitExceeded (`quota_exceeded`) if a video exceeds a quota, whose usage was just counted or is not yet.
+    """Raise LimitExceeded (`quota_exceeded`) if a video, whose usage was just counted, exceeds a quota.
 
     Exact under concurrency in the transaction of `reserve`: until it ends, the wallet's lock protects the counts.
     The credits of the team are not checked here, since `reserve` checks them.
@@ -121,8 +120,17 @@ def check_quotas(
     limited = (effective_limits.videos_per_day, effective_limits.gpu_seconds_per_month, effective_limits.storage_bytes)
     if {*limited} == {None} and member == NO_CAPS and key in {None, NO_CAPS}:
         return
+    quotas = quotas_of(usage_key=usage_key, effective_limits=effective_limits, member=member, key=key)
+    check_usage(quotas, credits=credits, is_counted=True)
+
+
+def check_usage(quotas: list[Quota], *, credits: int, is_counted: bool) -> None:  # noqa: A002 (the product's word)
+    """Raise LimitExceeded (`quota_exceeded`) if a video exceeds one of the quotas.
+
+    is_counted: whether `used` of the quotas includes the video.
+    """
     needs = {"credits_per_month": credits, "videos_per_day": 1, "gpu_seconds_per_month": credits}
-    for quota in quotas_of(usage_key=usage_key, effective_limits=effective_limits, member=member, key=key):
+    for quota in quotas:
         if quota.name == "credits" or quota.limit is None:
             continue
         needed = needs.get(quota.name, 0)

@@ -31,6 +31,7 @@ from jobs.videos.views.plan_options import OUTPUT_FORMATS, PlanOptions, options_
 from jobs.videos.views.presets import PRESET_TITLES
 from jobs.videos.views.price_estimate import (
     PriceEstimate,
+    cheapest_preset,
     estimate_price,
     insufficient_credits_message,
     parse_image_size,
@@ -80,7 +81,10 @@ def _submit(request: HttpRequest, principal: Principal) -> HttpResponseBase:
             form.add_service_error(error)
             if error.extra.get("quota") == "credits":
                 form.price_error = insufficient_credits_message(
-                    principal, needed=error.extra["needed"], balance=error.extra["remaining"]
+                    principal,
+                    needed=error.extra["needed"],
+                    balance=error.extra["remaining"],
+                    cheapest=cheapest_preset(principal, values),
                 )
             if error.code == "idempotency_conflict":
                 # The video of this form was deleted. With a new key, the next click creates it again.
@@ -172,7 +176,10 @@ def _estimate(principal: Principal, form: VideoSettingsForm, image_size: tuple[i
         return None
     estimate = estimate_price(principal, form.cleaned_data, image_size)
     if estimate.left < 0:
-        form.price_error = insufficient_credits_message(principal, needed=estimate.credits, balance=estimate.balance)
+        cheapest = min(estimate.presets.values())
+        form.price_error = insufficient_credits_message(
+            principal, needed=estimate.credits, balance=estimate.balance, cheapest=cheapest
+        )
     else:
         form.price_error = estimate.quota_error
     return estimate

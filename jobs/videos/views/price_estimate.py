@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.auth.principals import Principal
 from accounts.quota.effective_limits import effective_limits_of
-from accounts.quota.quotas import NO_CAPS, Quota, check_quotas, quotas_of
+from accounts.quota.quotas import NO_CAPS, Quota, check_usage, quotas_of
 from accounts.quota.usage_key import UsageKey
 from accounts.roles import Role
 from common.errors import LimitExceeded
@@ -51,7 +51,7 @@ class PriceEstimate:
 
 def estimate_price(principal: Principal, values: dict[str, Any], image_size: tuple[int, int]) -> PriceEstimate:
     """Return the price of validated settings. `image_size`: width and height in pixels."""
-    spec = get_enabled_model(values.get("model", default_model(principal.team)))
+    spec = _model(principal, values)
     preset = PRESETS.get(values.get("preset", ""), spec.defaults)
     aspect_ratio = values.get("aspect_ratio", AUTO_ASPECT_RATIO)
     steps = values.get("steps", preset.steps)
@@ -91,19 +91,24 @@ def _member_quotas(principal: Principal, spec: ModelSpec, price: int) -> tuple[l
         "member": principal.member_caps,
         "key": None,
     }
-    own = [] if principal.member_caps == NO_CAPS else [q for q in quotas_of(**quotas) if q.scope == "member"]
+    applied = quotas_of(**quotas)
+    own = [] if principal.member_caps == NO_CAPS else [quota for quota in applied if quota.scope == "member"]
     try:
-        check_quotas(**quotas, credits=price, is_counted=False)
+        check_usage(applied, credits=price, is_counted=False)
     except LimitExceeded as error:
         return own, error.localized()
     return own, ""
 
 
-def insufficient_credits_message(principal: Principal, *, needed: int, balance: int) -> str:
+def cheapest_preset(principal: Principal, values: dict[str, Any]) -> int:
+    """Return the credits of the cheapest preset for the chosen model, of a square image."""
+    return min(_preset_prices(_model(principal, values), AUTO_ASPECT_RATIO, (1, 1)).values())
+
+
+def insufficient_credits_message(principal: Principal, *, needed: int, balance: int, cheapest: int) -> str:
     """Return the message that the team does not have enough credits, with what helps: less work, or whom to ask."""
     values = {"needed": needed, "left": balance}
-    spec = get_enabled_model(default_model(principal.team))
-    if min(_preset_prices(spec, AUTO_ASPECT_RATIO, (1, 1)).values()) <= balance:
+    if cheapest <= balance:
         return (
             _("This video needs %(needed)s credits and the team has %(left)s left. Choose a smaller preset.") % values
         )
@@ -115,6 +120,10 @@ def insufficient_credits_message(principal: Principal, *, needed: int, balance: 
         "This video needs %(needed)s credits and the team has %(left)s left. Ask the site's administrator for more."
     )
     return text % values
+
+
+def _model(principal: Principal, values: dict[str, Any]) -> ModelSpec:
+    return get_enabled_model(values.get("model", default_model(principal.team)))
 
 
 def _preset_prices(spec: ModelSpec, aspect_ratio: str, image_size: tuple[int, int]) -> dict[str, int]:

@@ -9,8 +9,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.quota.models import LedgerEntry, Wallet
+from inference.catalogue import MODELS
 from jobs.models import Job, Priority
 from jobs.states import State
+from jobs.videos.views.price_estimate import _preset_prices
 from tests.support.images import SAMPLES, TIMES, image_upload
 from tests.support.people import Person
 
@@ -108,6 +110,15 @@ def test_insufficient_credits_are_shown_beside_the_price(mia: Person) -> None:
     assert "the team has 0 left" in message_at(response, "price")
     assert not Job.objects.exists()
     assert "the team has 0 left" in message_at(mia.htmx("/price?preset=high"), "price")
+
+
+def test_the_advice_follows_the_chosen_model(mia: Person, settings: Any) -> None:
+    settings.MODELS_ENABLED = ["camera", "i2vgen-xl"]
+    cheapest = min(_preset_prices(MODELS["camera"], "auto", (1, 1)).values())
+    Wallet.objects.filter(team=mia.team).update(balance=cheapest)
+    for model, advice in (("camera", "Choose a smaller preset."), ("i2vgen-xl", "Ask ")):
+        assert advice in message_at(mia.htmx("/", fields() | {"model": model, "preset": "high"}), "price")
+        assert advice in message_at(mia.htmx(f"/price?preset=high&model={model}"), "price")
 
 
 def test_a_file_that_is_too_large_is_rejected(mia: Person, monkeypatch: pytest.MonkeyPatch) -> None:
