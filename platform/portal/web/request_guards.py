@@ -90,8 +90,8 @@ class AsgiRequestGuard:
             try:
                 await self.application(scope, body.receive, response_guard.send)
             except OSError as failure:
-                body.error = None if response_guard.has_started else temporary_files.as_overloaded(failure)
-                if body.error is None:
+                body.error = body.error or temporary_files.as_overloaded(failure)
+                if body.error is None or response_guard.has_started:
                     raise
                 await body.drain()
             if body.error is None:

@@ -202,6 +202,16 @@ def test_chunked_bodies_are_received_up_to_the_limit(settings: Any) -> None:
     assert sum(received) <= 48_000_000
 
 
+def test_a_body_that_is_too_large_is_named_also_if_the_application_fails() -> None:
+    async def application(_scope: Any, receive: Any, _send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        raise OSError("Input/output error")
+
+    start, _body = receive_chunked(application, 48_000_001)
+    assert start["status"] == 413
+
+
 def test_web_sets_the_length_of_a_chunked_body() -> None:
     seen: list[tuple[str, bytes]] = []
 
