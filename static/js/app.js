@@ -138,12 +138,12 @@ document.addEventListener("htmx:responseError", (event) => {
 });
 
 // Another tab may switch the team. This page keeps its own one: requests for it are refused until it is switched back.
-const { team, teamName } = document.body.dataset;
+const { user, team, teamName } = document.body.dataset;
 let teamNotice = null;
 
 function rememberTeam() {
   try {
-    if (team) localStorage.setItem("team", JSON.stringify({ id: team, name: teamName }));
+    if (team) localStorage.setItem("team", JSON.stringify({ user, id: team, name: teamName }));
   } catch {
     // storage may be disabled
   }
@@ -160,6 +160,7 @@ function showTeamChanged(name) {
 addEventListener("storage", ({ key, newValue }) => {
   if (key !== "team" || !newValue || !team) return;
   const now = JSON.parse(newValue);
+  if (now.user !== user) return; // another user signed in, or an administrator acts as one
   if (now.id === team) teamNotice?.remove();
   else showTeamChanged(now.name);
 });

@@ -102,7 +102,7 @@ def test_a_submit_without_a_connection_promises_no_retry(live_server: Any, alice
         page.context.set_offline(True)
         page.get_by_role("button", name="Make video").click()
         # The price may have been asked for in this moment, and have a message of its own.
-        expect(page.locator(".toast").filter(has_text="nothing was submitted. Try again")).to_be_visible()
+        expect(page.locator(".toast").filter(has_text="may not have been saved")).to_be_visible()
         page.context.set_offline(False)
         page.get_by_role("button", name="Make video").click()
         page.wait_for_url("**/videos/vid_*")
