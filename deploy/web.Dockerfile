@@ -30,7 +30,8 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://localhost:8000/livez', timeout=2)"]
 # Sync workers, because requests here are short and the proxy buffers slow clients. The number suits four cores. To change
-# it, set WEB_CONCURRENCY in production.env; gunicorn reads it.
-CMD ["gunicorn", "portal.wsgi:application", "--bind", "0.0.0.0:8000", "--worker-class", "sync", \
+# it, set WEB_CONCURRENCY in production.env; gunicorn reads it. A request may wait for a decoder, its start and an image for
+# up to 30 seconds, after which gunicorn would kill the worker by default.
+CMD ["gunicorn", "portal.wsgi:application", "--bind", "0.0.0.0:8000", "--worker-class", "sync", "--timeout", "60", \
      "--max-requests", "20000", "--max-requests-jitter", "2000", "--worker-tmp-dir", "/dev/shm", \
      "--logger-class", "portal.web.gunicorn_logs.Logger"]
