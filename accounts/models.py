@@ -80,7 +80,8 @@ class Team(models.Model):
     # The model for requests that do not name one; empty: the site's.
     default_model = models.CharField(_("default model"), max_length=60, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    # An owner is closing the team: it can be kept until then; afterwards the maintenance worker deletes it.
+    # An owner has scheduled the deletion of the team and can cancel it until then; afterwards a maintenance worker
+    # deletes the team.
     deletion_due_at = models.DateTimeField(_("deletion due"), null=True, blank=True)
     # The row of a deleted team stays, since the ledger refers to it.
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)

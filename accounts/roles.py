@@ -51,7 +51,7 @@ class Right(models.TextChoices):
     MANAGE_MEMBERS = "manage_members", _("Invite, remove and cap members, change roles")
     MANAGE_TEAM = "manage_team", _("Rename the team and change its settings")
     CURATE_GALLERY = "curate_gallery", _("Curate everyone's entries in the gallery")
-    OWN_TEAM = "own_team", _("Transfer ownership or close the team; make owners")
+    OWN_TEAM = "own_team", _("Transfer ownership or delete the team; make owners")
 
 
 _RIGHTS_OF_ADMIN = frozenset(Right) - {Right.OWN_TEAM}

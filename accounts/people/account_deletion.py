@@ -34,7 +34,7 @@ def delete_account(*, user: User) -> None:
     list(Team.objects.filter(memberships__user=user).order_by("pk").select_for_update(of=("self",)))
     if names := list(teams_without_another_owner(user).values_list("name", flat=True)):
         raise Conflict(
-            "You are the only owner of %(teams)s. Make another member an owner, or close the team, first.",
+            "You are the only owner of %(teams)s. Make another member an owner, or delete the team, first.",
             {"teams": ", ".join(names)},
             code="only_owner",
         )

@@ -5,7 +5,7 @@ from common.tasks.registry import Task, register
 
 
 class TeamsConfig(AppConfig):
-    """Teams: invitations, members and their roles, settings, audit log, closing a team."""
+    """Teams: invitations, members and their roles, settings, audit log, deleting a team."""
 
     name = "accounts.teams"
 

@@ -155,7 +155,11 @@ def _team_messages(entry: AuditEntry, names: EntryNames, params: MessageParams) 
         yield _("%(who)s changed the default model") % params
     due = _change(changes, "deletion_due_at")
     if due and not _change(changes, "deleted_at"):
-        yield (_("%(who)s started closing the team") if due[1] else _("%(who)s decided to keep the team")) % params
+        yield (
+            _("%(who)s scheduled the deletion of the team")
+            if due[1]
+            else _("%(who)s canceled the deletion of the team")
+        ) % params
 
 
 def _wallet_messages(entry: AuditEntry, names: EntryNames, params: MessageParams) -> Iterator[str]:

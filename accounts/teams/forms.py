@@ -43,7 +43,7 @@ class SettingsForm(NewTeamForm):
 
 
 class TeamDeletionForm(forms.Form):
-    """Asks for the team's name, so that no team is closed by accident."""
+    """Asks for the team's name, so that no team is deleted by accident."""
 
     name = NameField(label=_("Name of the team"))
 

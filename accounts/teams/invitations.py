@@ -140,7 +140,9 @@ def _lock_for_invite(team: Team, actor: User, role: Role) -> LockedMembership:
     locked.require(Right.MANAGE_MEMBERS)
     locked.require_role_covers(role)
     if locked.team.deletion_due_at:
-        raise Conflict("The team is being closed. Keep it before you invite people.", code="team_closing")
+        raise Conflict(
+            "The team is scheduled for deletion. Cancel the deletion before you invite people.", code="team_closing"
+        )
     return locked
 
 

@@ -1,4 +1,4 @@
-"""Creating, changing and closing teams."""
+"""Creating, changing and deleting teams."""
 
 from datetime import timedelta
 
@@ -47,7 +47,7 @@ def create_team(*, name: str, owner: User) -> Team:
     owned = Membership.objects.filter(user=owner, role=Role.OWNER).count()
     if owned >= settings.MAX_TEAMS_OWNED:
         raise Conflict(
-            "You already own %(count)s teams, which is the limit. Close a team or transfer its ownership first.",
+            "You already own %(count)s teams, which is the limit. Delete a team or transfer its ownership first.",
             {"count": owned},
             code="too_many_teams",
         )
@@ -71,7 +71,7 @@ def schedule_deletion(*, team: Team, actor: User) -> None:
     locked.require(Right.OWN_TEAM)
     if locked.team.personal_of_id is not None:
         raise Conflict(
-            "A personal team cannot be closed separately. It is closed with its account.", code="personal_team"
+            "A personal team cannot be deleted separately. It is deleted with its account.", code="personal_team"
         )
     due_at = timezone.now() + timedelta(days=settings.TEAM_DELETION_GRACE_DAYS)
     if Team.objects.filter(pk=team.pk, deletion_due_at=None).update(deletion_due_at=due_at):
@@ -80,7 +80,7 @@ def schedule_deletion(*, team: Team, actor: User) -> None:
 
 @transaction.atomic
 def cancel_deletion(*, team: Team, actor: User) -> None:
-    """Keep a team that is being closed. Raises Forbidden, and NotFound if it is already deleted."""
+    """Cancel the deletion of a team. Raises Forbidden, and NotFound if it is already deleted."""
     lock_team(team=team, actor=actor).require(Right.OWN_TEAM)
     Team.objects.filter(pk=team.pk, deleted_at=None).update(deletion_due_at=None)
 
@@ -96,6 +96,6 @@ def _due() -> QuerySet[Team]:
 
 @transaction.atomic
 def _delete_if_due(team: Team) -> bool:
-    # Checked again under the lock: an owner may have kept the team in the meantime.
+    # Checked again under the lock: an owner may have canceled the deletion in the meantime.
     locked = _due().select_for_update(no_key=True, skip_locked=True).filter(pk=team.pk).first()
     return locked is not None and access.delete_team(team=locked)

@@ -1,4 +1,4 @@
-"""Creating, switching, changing and closing a team."""
+"""Creating, switching, changing and deleting a team."""
 
 from django.conf import settings as django_settings
 from django.contrib import messages
@@ -54,7 +54,7 @@ def new(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required()
 def settings(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """Show and change name and default model. Owners can also transfer the ownership and close the team."""
+    """Show and change name and default model. Owners can also transfer the ownership and delete the team."""
     principal.require_right(Right.MANAGE_TEAM)
     if request.method != "POST":
         return _page(request, principal, SettingsForm.of(principal.team))
@@ -95,7 +95,7 @@ def schedule_deletion(request: HttpRequest, principal: Principal) -> HttpRespons
 @team_action(back_to="team")
 def cancel_deletion(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     services.cancel_deletion(team=principal.team, actor=principal.user)
-    messages.success(request, _("The team %(team)s will not be closed.") % {"team": principal.team.name})
+    messages.success(request, _("The deletion of the team %(team)s is canceled.") % {"team": principal.team.name})
     return redirect("team")
 
 

@@ -81,7 +81,8 @@ SOCIALACCOUNT_PROVIDERS = oidc_providers(
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = OIDC_TRUST_EMAIL
 
 # --- Teams
-# Days between closing a team and its deletion. An owner can keep the team until then; it cannot make videos meanwhile.
+# Days until a team is deleted whose deletion an owner has scheduled. An owner can cancel the deletion until then; the
+# team cannot create videos meanwhile.
 TEAM_DELETION_GRACE_DAYS = env.int("TEAM_DELETION_GRACE_DAYS", default=14)
 # Maximum number of teams that a person can own, including the personal team. Each starts with STARTING_CREDITS.
 MAX_TEAMS_OWNED = env.int("MAX_TEAMS_OWNED", default=5)

@@ -52,15 +52,15 @@ def test_messages_with_actor_and_ip_address(team: Team, settings: Any) -> None:
         "alice@example.com withdrew the invitation for new@example.com",
         "alice@example.com renamed the team from “Studio” to “Atelier”",
         "alice@example.com changed the default model",
-        "alice@example.com started closing the team",
-        "alice@example.com decided to keep the team",
+        "alice@example.com scheduled the deletion of the team",
+        "alice@example.com canceled the deletion of the team",
         "mo@example.com left the team",
         "The site created the key “batch”",
         "The site revoked the key “batch”",
         "from 203.0.113.5",
     ):
         assert sentence in text, sentence
-    assert text.index("decided to keep the team") < text.index("started closing the team")
+    assert text.index("canceled the deletion of the team") < text.index("scheduled the deletion of the team")
     content = page.content.decode()
     for hidden in (link.removeprefix("/join/"), clear, bytes(key.secret_sha256).hex(), "sha256"):
         assert hidden not in content
@@ -98,8 +98,8 @@ def test_closing_a_team_under_current_and_former_column_names(due: str, deleted:
         return messages_of_entry(entry, EntryNames.of([entry]))
 
     moment = "2031-03-20T12:00:00+00:00"
-    assert log(**{due: [None, moment]}) == ["The site started closing the team"]
-    assert log(**{due: [moment, None]}) == ["The site decided to keep the team"]
+    assert log(**{due: [None, moment]}) == ["The site scheduled the deletion of the team"]
+    assert log(**{due: [moment, None]}) == ["The site canceled the deletion of the team"]
     assert log(**{due: [moment, None], deleted: [None, moment]}) == ["The site changed a detail: Team"]
 
 

@@ -115,10 +115,10 @@ def test_closing_needs_the_name_and_a_team_that_is_not_personal(team: Team, alic
     alice_in_team = member_of(team, "alice")
     assert [close_team(alice_in_team, wrong).status_code for wrong in ("studio", "", "\0")] == [422] * 3
     assert "This is not the team" in text_of(close_team(alice_in_team, "studio"))
-    assert "personal team cannot be closed separately" in text_of(
+    assert "personal team cannot be deleted separately" in text_of(
         alice.client.post("/team/close", {"name": alice.team.name}, follow=True)
     )
-    assert "Close the team" not in text_of(alice.get("/team/settings"))
+    assert "Delete the team" not in text_of(alice.get("/team/settings"))
     assert not Team.objects.exclude(deletion_due_at=None).exists()
 
 
@@ -136,10 +136,10 @@ def test_grace_period(team: Team, settings: Any) -> None:
     for path in ("/", "/history", "/team", "/api-keys", "/accounts/email/", "/nothing-here"):
         page = text_of(alice_in_team.get(path))
         assert "will be deleted on" in page, path
-        assert "Keep the team" in page
+        assert "Cancel the deletion" in page
     page_of_member = text_of(member_of(team, "mo").get("/"))
     assert "will be deleted on" in page_of_member
-    assert "Keep the team" not in page_of_member
+    assert "Cancel the deletion" not in page_of_member
     assert delete_due_teams() == 0
 
     assert alice_in_team.post("/team/keep").status_code == 302
