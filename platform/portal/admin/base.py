@@ -1,15 +1,18 @@
 """Base classes of the admin: rows cannot be added, changed or deleted unless a class allows it."""
 
 import json
+from functools import partial
 from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from accounts.auth.form_nonce import submit_once
 from portal.admin.actions import ActionsMixin
 from portal.admin.changelist import CachedChangeList, row_checkbox
 from portal.admin.columns import ColumnsMixin
@@ -60,6 +63,17 @@ class BaseAdmin(ColumnsMixin, ActionsMixin, ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CachedChangeList]:
         return CachedChangeList
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        respond = partial(self._add_response, request, *args, **kwargs)
+        return submit_once(request, request.user.pk, respond)
+
+    def _add_response(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Return Django's response, with status 422 if the form has errors: it may be submitted again."""
+        response: HttpResponseBase = super().add_view(request, *args, **kwargs)
+        if (getattr(response, "context_data", None) or {}).get("errors"):
+            response.status_code = 422
+        return response
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.may_add and super().has_add_permission(request)
