@@ -146,35 +146,34 @@ def _exceeded(quota: Quota, before: int, needed: int) -> LimitExceeded:
     params = {"limit": quota.limit, "left": left, "needed": needed}
     messages = {
         ("team", "videos_per_day"): Message(
-            "Your team has reached its plan's limit of %(limit)s videos per day. Try again tomorrow (UTC).", params
+            "Your team has reached its plan's daily limit of videos (%(limit)s). Try again tomorrow (UTC).", params
         ),
         ("team", "gpu_seconds_per_month"): Message(
-            "Your team's plan is limited to %(limit)s GPU seconds per month and has %(left)s left. "
+            "Your team's monthly limit of GPU seconds is %(limit)s and it has %(left)s left. "
             "This video needs %(needed)s. Choose a smaller preset, or wait for the next month.",
             params,
         ),
         ("team", "storage_bytes"): Message(
-            "Your team has reached its plan's limit of %(limit)s bytes of stored videos. "
-            "Delete videos that you do not need.",
+            "Your team has reached its plan's storage limit in bytes (%(limit)s). Delete videos that you do not need.",
             params,
         ),
         ("member", "credits_per_month"): Message(
-            "Your team has limited you to %(limit)s credits per month and you have %(left)s left. "
+            "Your monthly limit of credits is %(limit)s and you have %(left)s left. "
             "This video needs %(needed)s. Choose a smaller preset, or ask an admin of the team for a higher limit.",
             params,
         ),
         ("member", "videos_per_day"): Message(
-            "You have reached your limit of %(limit)s videos per day. "
+            "You have reached your daily limit of videos (%(limit)s). "
             "Try again tomorrow (UTC), or ask an admin of the team for a higher limit.",
             params,
         ),
         ("key", "credits_per_month"): Message(
-            "This API key is limited to %(limit)s credits per month and has %(left)s left. "
+            "The monthly limit of credits of this API key is %(limit)s and it has %(left)s left. "
             "This video needs %(needed)s. Choose a smaller preset, or ask an admin of the team for a higher limit.",
             params,
         ),
         ("key", "videos_per_day"): Message(
-            "This API key has reached its limit of %(limit)s videos per day. "
+            "This API key has reached its daily limit of videos (%(limit)s). "
             "Try again tomorrow (UTC), or ask an admin of the team for a higher limit.",
             params,
         ),

@@ -157,7 +157,7 @@ def reserve(
     left = Wallet.objects.values_list("balance", flat=True).get(team=usage_key.team_id)
     refill = None if monthly is None else seconds_until_next_month(usage_key.day)
     raise LimitExceeded(
-        "This video needs %(needed)s credits and the team has %(left)s left. "
+        "Not enough credits: this video needs %(needed)s and the team has %(left)s left. "
         "Choose a smaller preset, or ask for more credits.",
         {"needed": credits, "left": left},
         code="quota_exceeded",

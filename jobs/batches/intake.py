@@ -91,12 +91,13 @@ class Intake:
         free = effective_limits.max_queued - Job.objects.filter(team=team, state=State.QUEUED).count()
         if credits_needed > balance:
             message = Message(
-                "The batch needs %(needed)s credits and the team has %(left)s left. Send fewer requests.",
+                "Not enough credits: the batch needs %(needed)s and the team has %(left)s left. Send fewer requests.",
                 {"needed": credits_needed, "left": balance},
             )
         elif count > free:
             message = Message(
-                "The batch has %(count)s requests and the team's queue accepts %(free)s more. Send fewer requests.",
+                "Too many requests: the batch has %(count)s and the team's queue accepts %(free)s more. "
+                "Send fewer requests.",
                 {"count": count, "free": max(0, free)},
             )
         else:

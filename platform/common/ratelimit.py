@@ -73,7 +73,7 @@ class RateLimitExceeded(LimitExceeded):
         self.windows = windows
         full = max((window for window in windows if not window.remaining), key=lambda window: window.reset)
         super().__init__(
-            "More than %(limit)s requests in %(seconds)s seconds. Try again in %(reset)s seconds.",
+            "Too many requests: the limit is %(limit)s in %(seconds)s s. Try again in %(reset)s s.",
             {"limit": full.amount, "seconds": full.seconds, "reset": full.reset},
             extra={"scope": full.scope, "limit": full.amount, "remaining": 0, "reset": full.reset},
             retry_after_seconds=full.reset,

@@ -70,12 +70,12 @@ def test_a_limit_of_the_member_is_shown_before_the_submit(live_server: Any, mia:
 
     def scenario(page: Page) -> None:
         fill(page)
-        expect(page.locator("#price")).to_contain_text("Your own limit: 1 of 1 videos left today")
+        expect(page.locator("#price")).to_contain_text("Your own limit: 1 of 1 video left today")
         page.get_by_role("button", name="Make video").click()
         page.wait_for_url("**/videos/vid_*")
         page.goto("/")
-        expect(page.locator("#price")).to_contain_text("Your own limit: 0 of 1 videos left today")
-        expect(page.locator("#error-price")).to_contain_text("You have reached your limit of 1 videos per day")
+        expect(page.locator("#price")).to_contain_text("Your own limit: 0 of 1 video left today")
+        expect(page.locator("#error-price")).to_contain_text("You have reached your daily limit of videos (1)")
 
     browser.run(live_server.url, scenario, session=mia.cookie)
 

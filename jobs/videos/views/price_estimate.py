@@ -109,15 +109,19 @@ def insufficient_credits_message(principal: Principal, *, needed: int, balance: 
     """Return the message that the team does not have enough credits, with what helps: less work, or whom to ask."""
     values = {"needed": needed, "left": balance}
     if cheapest <= balance:
-        return (
-            _("This video needs %(needed)s credits and the team has %(left)s left. Choose a smaller preset.") % values
+        text = _(
+            "Not enough credits: this video needs %(needed)s and the team has %(left)s left. Choose a smaller preset."
         )
+        return text % values
     owner = principal.team.memberships.filter(role=Role.OWNER).exclude(user=principal.user).first()
     if owner is not None:
-        text = _("This video needs %(needed)s credits and the team has %(left)s left. Ask %(owner)s for more.")
+        text = _(
+            "Not enough credits: this video needs %(needed)s and the team has %(left)s left. Ask %(owner)s for more."
+        )
         return text % (values | {"owner": owner.user.email})
     text = _(
-        "This video needs %(needed)s credits and the team has %(left)s left. Ask the site's administrator for more."
+        "Not enough credits: this video needs %(needed)s and the team has %(left)s left. "
+        "Ask the site's administrator for more."
     )
     return text % values
 

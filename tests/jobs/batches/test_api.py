@@ -165,7 +165,7 @@ def test_fail_fast_checks_credits_and_queue(send: Sent, alice: Person) -> None:
     assert "accepts 2 more" in response.json()["error"]["message"]
     PlanOverride.objects.update(max_queued=100)
     grant(team=alice.team, credits=2 - alice.wallet.balance, reason="for the test")
-    assert "needs 3 credits" in send(*three, on_error="fail_fast").json()["error"]["message"]
+    assert "the batch needs 3 and" in send(*three, on_error="fail_fast").json()["error"]["message"]
     assert Job.objects.count() == 0
 
 

@@ -248,7 +248,7 @@ def test_a_replayed_create_makes_one_prediction(plain_portal: str, alice: Person
 def test_the_rate_limit_applies(client: Client, alice: Person) -> None:
     ApiKey.objects.filter(team=alice.team).update(requests_per_minute=1)
     client.predictions.list()
-    with pytest.raises(ReplicateError, match="More than 1 requests") as refused:
+    with pytest.raises(ReplicateError, match="the limit is 1 in 60 s") as refused:
         client.predictions.create(model=MODEL, input=small())
     assert refused.value.status == 429
 

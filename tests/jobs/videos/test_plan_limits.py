@@ -95,7 +95,7 @@ def test_quotas_are_separate_by_team_and_member(
     Membership.objects.filter(user=alice.user).update(videos_per_day=0)
     refused = as_alice.post(path, body())
     assert refused.status_code == 429
-    assert "You have reached your limit of 0 videos per day." in refused.content.decode()
+    assert "You have reached your daily limit of videos (0)." in refused.content.decode()
     assert as_charlie.post("/v1/videos", body()).status_code == 202
 
 

@@ -122,7 +122,7 @@ def test_submitted_values_beyond_the_plan_are_rejected_at_their_field(language: 
     assert not Job.objects.exists()
 
 
-@pytest.mark.parametrize(("language", "says"), [("en", "your limit of 0 videos per day"), ("zh-hans", "每天 0 个视频")])
+@pytest.mark.parametrize(("language", "says"), [("en", "your daily limit of videos (0)"), ("zh-hans", "每天 0 个视频")])
 def test_an_exhausted_quota_is_shown_beside_the_price(language: str, says: str, mia: Person) -> None:
     Membership.objects.filter(user=mia.user).update(videos_per_day=0)
     headers: Any = {"HX-Request": "true", "Accept-Language": language}
