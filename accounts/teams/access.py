@@ -1,7 +1,7 @@
 """Revokes access to teams, and deletes teams, with immediate effect."""
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import ngettext
 
@@ -10,6 +10,7 @@ from accounts.models import ApiKey, Invitation, Membership, Team, User
 from accounts.roles import SCOPES_OF_ROLE, Role, Scope
 from accounts.signals import access_revoked, member_removal_preview, team_deleted
 from accounts.tenancy.postgres.prepared import fetch_one
+from common.clock import DatabaseNow
 from common.errors import Forbidden
 
 # The name may contain a person's name, so it is erased with the team.
@@ -33,10 +34,15 @@ def lock_membership(*, team: Team, user: User, scope: Scope) -> None:
         raise Forbidden("Your role in this team does not allow this.", code="role_too_low")
 
 
-def has_scope(*, team_id: int, user_id: int | None, scope: Scope) -> bool:
-    """Return whether the user's role in the team includes the scope, and the account is not deactivated."""
+def has_scope(*, team_id: int, user_id: int | None, scope: Scope, api_key_id: int | None = None) -> bool:
+    """Return whether the user's role in the team includes the scope, and neither account nor API key has ended."""
     roles = [role for role, scopes in SCOPES_OF_ROLE.items() if scope in scopes]
-    return Membership.objects.filter(team=team_id, user=user_id, role__in=roles, user__is_active=True).exists()
+    members = Membership.objects.filter(team=team_id, user=user_id, role__in=roles, user__is_active=True)
+    if api_key_id is not None:
+        is_valid = Q(expires_at=None) | Q(expires_at__gt=DatabaseNow())
+        keys = ApiKey.objects.filter(is_valid, pk=api_key_id, revoked_at=None)
+        members = members.filter(Exists(keys.filter(team=OuterRef("team"), creator=OuterRef("user"))))
+    return members.exists()
 
 
 @tenancy.unscoped()  # the team may not be the request's

@@ -1,8 +1,8 @@
 """Signed URLs: they give access to the files of a video without key or session, for an hour at most.
 
-All responses with media URLs use them. The signature covers the video, the variant, the team and the expiry, so that
+All responses with media URLs use them. The signature covers the video, the variant, the viewer and the expiry, so that
 none of them can be changed. A signed URL gives access to no more than the video itself: the files of a deleted or
-expired video are not available through its URLs either.
+expired video are not available through its URLs either. It ends with the membership, account and API key of its viewer.
 """
 
 import time
@@ -11,34 +11,50 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
-from django.http import HttpRequest
 from django.urls import reverse
-from rest_framework.request import Request
 
+from accounts import tenancy
+from accounts.roles import Scope
+from accounts.teams.access import has_scope
 from common.errors import Unauthenticated
+from common.urls import Origin, absolute_url
 from jobs.models import Job
 
-_SIGNER = Signer(salt="media-link")
+_SIGNER = Signer(salt="signed-content-url")
 
 
-def signed_content_url(origin: HttpRequest | Request | str, job: Job, variant: str = "video") -> str:
+def signed_content_url(origin: Origin, job: Job, variant: str = "video") -> str:
     """Return the URL of a variant, valid for DOWNLOAD_URL_MAX_AGE_SECONDS.
 
-    origin: the present request, or the URL of the site (SITE_URL) if there is none (webhooks, batches).
+    origin: the present request, or the URL of the site (SITE_URL) if there is none (webhooks).
     """
+    if isinstance(origin, str):
+        user_id, api_key_id = job.user_id, job.api_key_id
+    else:
+        caller = tenancy.current()
+        user_id, api_key_id = caller.user_id, caller.api_key_id
     path = reverse("api:video-content", args=[job.public_id])
-    claims = f"{job.team_id}.{int(time.time()) + settings.DOWNLOAD_URL_MAX_AGE_SECONDS}"
+    expires_at = int(time.time()) + settings.DOWNLOAD_URL_MAX_AGE_SECONDS
+    claims = f"{job.team_id}.{user_id or 0}.{api_key_id or 0}.{expires_at}"
     signature = _SIGNER.signature(_signing_input(job.public_id, variant, claims))
-    url = f"{path}?{urlencode({'variant': variant, 'token': f'{claims}.{signature}'})}"
-    return f"{origin.rstrip('/')}{url}" if isinstance(origin, str) else origin.build_absolute_uri(url)
+    return absolute_url(origin, f"{path}?{urlencode({'variant': variant, 'token': f'{claims}.{signature}'})}")
 
 
 @dataclass(frozen=True, slots=True)
 class SignedUrlClaims:
-    """The verified content of a signed URL: the team of the video, and the remaining validity."""
+    """The verified content of a signed URL: the team of the video, its viewer, and the remaining validity."""
 
     team_id: int
+    user_id: int
+    api_key_id: int | None
     seconds_left: float
+
+    def require_access(self) -> None:
+        """Raise Unauthenticated if the viewer may no longer see the videos of the team."""
+        if not has_scope(
+            team_id=self.team_id, user_id=self.user_id, scope=Scope.VIDEOS_READ, api_key_id=self.api_key_id
+        ):
+            raise Unauthenticated("The access that this link was created with has ended.", code="link_expired")
 
 
 def verify_token(*, video_id: str, variant: str, token: str) -> SignedUrlClaims:
@@ -54,11 +70,11 @@ def verify_token(*, video_id: str, variant: str, token: str) -> SignedUrlClaims:
             "This link is not valid. Copy the complete link, or request the video again to get a new one.",
             code="link_invalid",
         ) from None
-    team_id, _, expires = claims.partition(".")
-    seconds_left = int(expires) - time.time()
+    team_id, user_id, api_key_id, expires_at = map(int, claims.split("."))
+    seconds_left = expires_at - time.time()
     if seconds_left <= 0:
         raise Unauthenticated("This link has expired. Request the video again to get a new one.", code="link_expired")
-    return SignedUrlClaims(int(team_id), seconds_left)
+    return SignedUrlClaims(team_id, user_id, api_key_id or None, seconds_left)
 
 
 def _signing_input(video_id: str, variant: str, claims: str) -> str:

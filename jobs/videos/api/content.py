@@ -114,6 +114,7 @@ def _authorized_video(request: Request, query: dict[str, Any], video_id: str) ->
     if "token" in query:
         claims = verify_token(video_id=video_id, variant=query["variant"], token=query["token"])
         tenancy.activate(team_id=claims.team_id)  # the session may belong to another team
+        claims.require_access()
         job, seconds = find_video(Team(pk=claims.team_id), video_id), claims.seconds_left
     else:
         job, seconds = find_video(principal_of(request).team, video_id), inf

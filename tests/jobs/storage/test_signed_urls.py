@@ -1,4 +1,4 @@
-"""Signed URLs: access without a key to one variant of one video of one team, until the URL expires."""
+"""Signed URLs: access without a key to one variant of one video, until the URL expires or its viewer loses access."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,6 +10,10 @@ from django.core import signing
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
+from accounts import tenancy
+from accounts.models import ApiKey
+from accounts.people.services import deactivate_user
+from accounts.teams.members import remove_member
 from jobs.models import Job
 from jobs.queue.cancel import delete_job
 from jobs.storage.signed_urls import signed_content_url
@@ -41,6 +45,7 @@ def test_a_link_needs_neither_key_nor_session(
         response = client.get(path, headers=headers)
         assert (response.status_code, response.content) == (200, VIDEO_BYTES)
     assert anonymous.get(link(finished, "thumbnail")).content == b"poster"
+    tenancy.activate(team_id=finished.team_id, user_id=finished.user_id)
     by_request = signed_content_url(rf.get("/", headers={"host": "localhost"}), finished)
     assert by_request.startswith("http://localhost/v1/videos/vid_")
     assert anonymous.get(by_request).content == VIDEO_BYTES
@@ -59,7 +64,7 @@ def test_no_part_of_a_link_can_be_changed(
     finished: Job, submit: Callable[..., Job], charlie: Person, anonymous: Client
 ) -> None:
     path, token = link(finished), link(finished).rpartition("token=")[2]
-    team_id, expires, signature = token.split(".")
+    team_id, user_id, key_id, expires, signature = token.split(".")
     base = path.rpartition("token=")[0] + "token="
     now = int(expires)
     changed = [
@@ -68,14 +73,17 @@ def test_no_part_of_a_link_can_be_changed(
         path.replace("variant=video", "variant=thumbnail"),
         path.replace(finished.public_id, submit().public_id),
         path.replace(finished.public_id, "vid_" + "0" * 32),
-        base + f"{charlie.team.pk}.{expires}.{signature}",
-        base + f"{team_id}.{now + 1}.{signature}",
-        base + f"{team_id}.{expires}.",
-        base + f"{team_id}.{expires}",
+        base + f"{charlie.team.pk}.{user_id}.{key_id}.{expires}.{signature}",
+        base + f"{team_id}.{charlie.user.pk}.{key_id}.{expires}.{signature}",
+        base + f"{team_id}.{user_id}.{int(key_id) + 1}.{expires}.{signature}",
+        base + f"{team_id}.{user_id}.{key_id}.{now + 1}.{signature}",
+        base + f"{team_id}.{user_id}.{key_id}.{expires}.",
+        base + f"{team_id}.{user_id}.{key_id}.{expires}",
+        base + f"{team_id}.{expires}.{signature}",
         base + signature,
         base,
         base + "%00.%ff.%F0%9F%98%80",
-        base + "9" * 5000 + f".{expires}.{signature}",
+        base + "9" * 5000 + f".{user_id}.{key_id}.{expires}.{signature}",
         base + signing.dumps(f"{team_id}/{finished.public_id}", salt="video-download"),
         base + token + "&token=" + token[:-1],
     ]
@@ -88,10 +96,10 @@ def test_no_part_of_a_link_can_be_changed(
 
 
 def test_a_signature_of_another_key_is_refused(finished: Job, anonymous: Client, settings: Any) -> None:
-    text = f"{finished.public_id}/video/{finished.team_id}.9999999999"
-    for key, salt in (("another", "media-link"), (settings.SECRET_KEY, "share-link")):
-        signature = signing.Signer(key=key, salt=salt).signature(text)
-        path = f"/v1/videos/{finished.public_id}/content?token={finished.team_id}.9999999999.{signature}"
+    claims = f"{finished.team_id}.{finished.user_id}.0.9999999999"
+    for key, salt in (("another", "signed-content-url"), (settings.SECRET_KEY, "share-link")):
+        signature = signing.Signer(key=key, salt=salt).signature(f"{finished.public_id}/video/{claims}")
+        path = f"/v1/videos/{finished.public_id}/content?token={claims}.{signature}"
         assert refusal(anonymous.get(path)) == (401, "link_invalid")
 
 
@@ -102,6 +110,33 @@ def test_a_link_expires_after_an_hour(finished: Job, anonymous: Client, settings
         assert anonymous.get(path).status_code == 200
     with time_machine.travel(timezone.now() + timedelta(minutes=61)):
         assert refusal(anonymous.get(path)) == (401, "link_expired")
+
+
+@pytest.mark.parametrize("how", ["removed", "deactivated", "revoked"])
+def test_a_link_ends_with_the_access_of_its_viewer(
+    how: str, finished: Job, alice: Person, mia: Person, as_alice: ApiClient, as_mia: ApiClient, anonymous: Client
+) -> None:
+    prediction = f"/replicate/v1/predictions/{finished.public_id}"
+    theirs, others = (client.get(prediction).json()["output"] for client in (as_mia, as_alice))
+    assert [anonymous.get(url).status_code for url in (theirs, others)] == [200, 200]
+    if how == "removed":
+        remove_member(team=alice.team, actor=alice.user, user_id=mia.user.pk)
+    elif how == "deactivated":
+        deactivate_user(user=mia.user)
+    else:
+        ApiKey.objects.filter(creator=mia.user).update(revoked_at=timezone.now())
+    assert refusal(anonymous.get(theirs)) == (401, "link_expired")
+    assert anonymous.get(others).status_code == 200
+
+
+def test_a_link_in_a_webhook_ends_with_the_access_of_who_submitted_the_video(
+    finished: Job, alice: Person, mia: Person, anonymous: Client
+) -> None:
+    finished.user, finished.api_key = mia.user, None
+    path = link(finished)
+    assert anonymous.get(path).status_code == 200
+    remove_member(team=alice.team, actor=alice.user, user_id=mia.user.pk)
+    assert refusal(anonymous.get(path)) == (401, "link_expired")
 
 
 def test_links_to_unavailable_videos(finished: Job, submit: Callable[..., Job], anonymous: Client) -> None:
@@ -116,7 +151,7 @@ def test_links_to_unavailable_videos(finished: Job, submit: Callable[..., Job], 
 
 def test_a_link_of_another_team_is_refused(finished: Job, charlie: Person, anonymous: Client) -> None:
     """Even a correctly signed URL with another team than the video's, as a bug might create it."""
-    finished.team_id = charlie.team.pk
+    finished.team, finished.user, finished.api_key = charlie.team, charlie.user, None
     assert refusal(anonymous.get(link(finished))) == (404, "not_found")
 
 
