@@ -2,12 +2,14 @@
 
 from typing import Annotated, Literal, TypedDict
 
+from django.conf import settings
 from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from common.clock import unix_seconds
 from common.ids import public_id
+from common.urls import absolute_url
 from jobs.api.fields import IdField, ShortListField, StrictBooleanField, StrictSerializer, TextField
 from jobs.api.shapes import Text, Url, serializer_of
 from jobs.galleries.models import MAX_CAPTION_LENGTH, MAX_TAG_LENGTH, MAX_TAGS, Collection, Publication, ShareLink
@@ -136,13 +138,13 @@ def collection_as_json(collection: Collection) -> CollectionShape:
     }
 
 
-def link_as_json(link: ShareLink, request: Request) -> ShareLinkShape:
+def link_as_json(link: ShareLink) -> ShareLinkShape:
     target = public_id("vid", link.job_id) if link.job_id else public_id("col", link.collection_id)  # type: ignore[arg-type]
     return {
         "id": link.public_id,
         "object": "share_link",
         "target": target,
-        "url": request.build_absolute_uri(reverse("shared", args=[link.token])),
+        "url": absolute_url(settings.SITE_URL, reverse("shared", args=[link.token])),
         "state": link.state,
         "has_password": bool(link.password),
         "views": link.view_count,

@@ -54,7 +54,7 @@ class ShareLinksView(ListView[ShareLink]):
         return rows.filter(collection=target) if isinstance(target, Collection) else rows.filter(job=target)
 
     def rows_as_json(self, request: Request, rows: Sequence[ShareLink]) -> list[ShareLinkShape]:
-        return [link_as_json(link, request) for link in rows]
+        return [link_as_json(link) for link in rows]
 
     @extend_schema(
         operation_id="share_links_create",
@@ -72,7 +72,7 @@ class ShareLinksView(ListView[ShareLink]):
             expires_at=None if expires is None else datetime.fromtimestamp(expires, UTC),
             password=values.get("password", ""),
         )
-        return Response(link_as_json(link, request), status=201)
+        return Response(link_as_json(link), status=201)
 
 
 class ShareLinkView(APIView):
@@ -89,4 +89,4 @@ class ShareLinkView(APIView):
         link = find_by_public_id(links, "shr", link_id)
         revoke_link(link=link)
         link.refresh_from_db()
-        return Response(link_as_json(link, request))
+        return Response(link_as_json(link))

@@ -6,6 +6,7 @@ They show the caption and the team's name, but not the prompt, which was written
 from dataclasses import dataclass
 from typing import TypeVar
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -55,7 +56,7 @@ def render_grid(request: HttpRequest, public_context: PublicContext, page: Page[
         "cards": cards(page.rows),
         "more_after": page.next_after,
         "cover": page.rows[0].job if page.rows else None,
-        "origin": request.build_absolute_uri("/").rstrip("/"),
+        "site_url": settings.SITE_URL,
     }
     return _with_cache_headers(render(request, "galleries/public_grid.html", context), public_context)
 
@@ -69,7 +70,7 @@ def render_video(request: HttpRequest, public_context: PublicContext, job: Job, 
         "caption": publication.caption if publication else "",
         "aspect": nearest_aspect_ratio(job.width, job.height),
         "back": back,
-        "origin": request.build_absolute_uri("/").rstrip("/"),
+        "site_url": settings.SITE_URL,
     }
     return _with_cache_headers(render(request, "galleries/public_video.html", context), public_context)
 

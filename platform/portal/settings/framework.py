@@ -85,7 +85,11 @@ TEMPLATES = [
         "DIRS": [ASSETS / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["portal.templatetags.icons", "portal.templatetags.page_forms"],
+            "builtins": [
+                "portal.templatetags.icons",
+                "portal.templatetags.page_forms",
+                "portal.templatetags.site_url",
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
