@@ -8,10 +8,13 @@ import pytest
 from django.conf import settings
 
 TEMPLATES = Path(settings.ROOT) / "templates"
+SCRIPTS = Path(settings.ROOT) / "static" / "js"
 USER_TEXT = re.compile(
     r"\b(?:\w*(?:team|collection|key|user|batch)(?:\.|__)name|(?:wrap|target|one|bar|values)\.name|form\.name\.value"
     r"|\w*prompt|caption|custom_id|(?<!alt\.)description|public_context\.(?:title|text)|actor_name)\b(?!\|length)"
 )
+# A script writes the name of a file, team or person into an element, which it found by its id or an attribute.
+WRITTEN_BY_SCRIPT = re.compile(r'(?:\b(\w+)|querySelector\("\[([\w-]+)\]"\))\.textContent = [^;]*\bname\b')
 # What is in `<title>` and in the tag of `<body>`.
 OUTSIDE_ELEMENTS = re.compile(r"{% block (?:head_)?(?:title|body_attributes) %}.*?{% endblock %}", re.DOTALL)
 MARK = "¤"
@@ -93,3 +96,19 @@ def test_the_direction_of_user_texts_follows_their_script() -> None:
         wrong += [f"{path.relative_to(TEMPLATES)}:{line}" for line in finder.lines]
     assert not wrong
     assert found > 50
+
+
+def elements_written_by(script: str) -> list[str]:
+    """Return what the tags of the elements contain that a script fills with user text: `id="…"`, or the attribute."""
+    ids = dict(re.findall(r'const (\w+) = document\.getElementById\("([\w-]+)"\)', script))
+    return [attribute or f'id="{ids[variable]}"' for variable, attribute in WRITTEN_BY_SCRIPT.findall(script)]
+
+
+def test_the_direction_of_user_texts_of_scripts_follows_their_script() -> None:
+    written = [each for path in sorted(SCRIPTS.glob("*.js")) for each in elements_written_by(path.read_text())]
+    assert {'id="picture-name"', "data-now"} <= {*written}
+    templates = "".join(path.read_text() for path in sorted(TEMPLATES.rglob("*.html")))
+    for element in written:
+        tags = re.findall(rf"<[^<>]*[\s]{re.escape(element)}[\s>][^<>]*>?", templates)
+        assert tags, element
+        assert [tag for tag in tags if 'dir="auto"' not in tag] == [], element
