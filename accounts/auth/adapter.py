@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.translation import gettext as _
+from requests import Session
 
 from accounts.auth import second_factor, signup
 from accounts.emails import send_to_address
@@ -22,6 +23,7 @@ from common.email_addresses import canonical_email
 from common.emails import EmailOutcome
 from common.text import normalize_text, single_line
 from common.urls import absolute_url
+from mutoscope.proxies import is_loopback
 
 # IP address of a client without one, such as behind a Unix socket: the list of sessions accepts only IP addresses.
 UNKNOWN_IP = "::"
@@ -108,6 +110,12 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     """Applies the same rules to accounts from an identity provider."""
+
+    def get_requests_session(self) -> Session:
+        session: Session = super().get_requests_session()
+        # A proxy of the environment would look for a provider on this machine on its own machine.
+        session.trust_env = not is_loopback(settings.OIDC_ISSUER)
+        return session
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         """Return whether sign-up is open. An invited email address from the provider replaces the link."""

@@ -17,12 +17,22 @@ from storages.backends.s3 import S3File
 from storages.backends.s3 import S3Storage as Boto3Storage
 from storages.utils import clean_name
 
+from mutoscope.proxies import is_loopback
+
 # botocore's own timeouts are minutes: too long for a web request, or a worker's retry, at an unresponsive server.
 _CLIENT_OPTIONS = {"connect_timeout": 3, "read_timeout": 10, "retries": {"max_attempts": 2, "mode": "standard"}}
 
 
 class S3Storage(Boto3Storage):  # type: ignore[misc]
     """A bucket. An object appears once it is complete: a partial upload is never visible."""
+
+    client_config: Config
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if self.endpoint_url and is_loopback(self.endpoint_url):
+            # A proxy of the environment would look for the server on its own machine.
+            self.client_config = self.client_config.merge(Config(proxies={}))
 
     def get_default_settings(self) -> dict[str, Any]:
         # Path-style URLs: self-hosted servers rarely offer virtual-hosted buckets. Send checksums only when required.

@@ -125,6 +125,7 @@ def provider(db: None, settings: Any) -> Iterator[IdentityProvider]:
         settings.SOCIALACCOUNT_PROVIDERS = oidc_providers(
             issuer=running.url, name="Reel & Co", client_id=CLIENT_ID, secret=CLIENT_SECRET
         )
+        settings.OIDC_ISSUER = running.url
         policy = settings.CONTENT_SECURITY_POLICY
         directives = policy["DIRECTIVES"] | {"form-action": ["'self'", *oidc_origins(running.url)]}
         settings.CONTENT_SECURITY_POLICY = policy | {"DIRECTIVES": directives}

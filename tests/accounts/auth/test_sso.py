@@ -13,6 +13,7 @@ from django.test import Client
 from accounts.models import Team, User
 from tests.support.identity_provider import IdentityProvider
 from tests.support.people import Person, make_user
+from tests.support.proxies import use_dead_proxy
 
 EMAIL = "nora@example.com"
 START = "/accounts/oidc/company/login/"
@@ -45,6 +46,17 @@ def test_a_new_user_gets_an_account_and_a_team(provider: IdentityProvider, anony
     assert sign_in(again).redirect_chain[-1][0] == "/"
     assert again.get("/history").status_code == 200
     assert User.objects.count() == 1
+
+
+def test_no_proxy_is_used_for_a_provider_on_this_machine(
+    provider: IdentityProvider, anonymous: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_dead_proxy(monkeypatch)
+    # The browser of the test uses no proxy either.
+    redirect = anonymous.post(START)
+    back = httpx.get(redirect["Location"], timeout=60, trust_env=False)
+    anonymous.get(back.headers["Location"].removeprefix("http://testserver"))
+    assert anonymous.get("/history").status_code == 200
 
 
 def test_a_name_is_stored_like_those_of_forms(provider: IdentityProvider, anonymous: Client) -> None:

@@ -22,6 +22,7 @@ from jobs.storage.files import CHUNK_BYTES, attempt_key, read_range
 from jobs.storage.signed_urls import signed_content_url
 from tests.support.api_client import ApiClient
 from tests.support.people import Person
+from tests.support.proxies import use_dead_proxy
 from tests.support.s3_server import KEYS, S3Server, StorageProxy
 from tests.support.videos import VIDEO_BYTES
 from tests.support.workers import DelaySwitch, WorkerProcess, refreshed, wait_for_state, wait_until
@@ -95,6 +96,14 @@ def test_from_submit_to_content(
     assert as_alice.get(path + "?variant=thumbnail").content[:2] == b"\xff\xd8"
     default_storage.delete(job.result_key)
     assert as_alice.get(path).status_code == 410
+
+
+def test_no_proxy_is_used_for_a_server_on_this_machine(s3: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    use_dead_proxy(monkeypatch)
+    name = default_storage.save("proxies", ContentFile(b"content"))
+    with default_storage.open(name) as file:
+        assert file.read() == b"content"
+    default_storage.delete(name)
 
 
 def test_a_submission_during_a_storage_outage_is_refused(
