@@ -1,9 +1,11 @@
 """The status of the whole job system, in one query on partial indexes: fast with any number of finished jobs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import connection
 
+from common.messages import Message
 from jobs.models import Worker
 from jobs.queue.eta import HEARTBEAT_MAX_AGE_SECONDS
 
@@ -11,8 +13,8 @@ _LOADED_STATES = (Worker.State.READY, Worker.State.BUSY)
 
 # The oldest undispatched event has the smallest id.
 _STATUS = """
-SELECT array(SELECT state || ' ' || model FROM jobs_worker live
-             WHERE last_heartbeat_at >= clock_timestamp() - make_interval(secs => %(live)s)),
+SELECT (SELECT json_agg(json_build_array(state, model, last_error, last_error_params)) FROM jobs_worker
+        WHERE last_heartbeat_at >= clock_timestamp() - make_interval(secs => %(live)s)),
        COALESCE((SELECT sum(vram_total_mb - vram_free_mb) FROM jobs_worker
                  WHERE device <> 'cpu'
                    AND last_heartbeat_at >= clock_timestamp() - make_interval(secs => %(live)s)), 0),
@@ -28,12 +30,13 @@ SELECT array(SELECT state || ' ' || model FROM jobs_worker live
 class SystemStatus:
     """Workers with a recent heartbeat, and waiting work.
 
-    oldest_expired_lease_seconds: negative while no lease has expired.
+    worker_errors: why a worker of a model cannot work. oldest_expired_lease_seconds: negative while no lease has
+    expired.
     """
 
     workers: int
     models_loaded: frozenset[str]
-    has_unhealthy_worker: bool
+    worker_errors: Mapping[str, Message]
     gpu_memory_used_mb: int
     queued: int
     oldest_pending_event_seconds: float
@@ -44,12 +47,16 @@ def system_status() -> SystemStatus:
     """Return the present status."""
     with connection.cursor() as cursor:
         cursor.execute(_STATUS, {"live": HEARTBEAT_MAX_AGE_SECONDS})
-        states, used_mb, queued, oldest_event, oldest_expired_lease = cursor.fetchone()
-    workers = [entry.split(" ", 1) for entry in states]
+        rows, used_mb, queued, oldest_event, oldest_expired_lease = cursor.fetchone()
+    workers = rows or []
     return SystemStatus(
         workers=len(workers),
-        models_loaded=frozenset(model for state, model in workers if state in _LOADED_STATES),
-        has_unhealthy_worker=any(state == Worker.State.UNHEALTHY for state, _ in workers),
+        models_loaded=frozenset(model for state, model, *_ in workers if state in _LOADED_STATES),
+        worker_errors={
+            model: Message.from_columns(template, params)
+            for state, model, template, params in workers
+            if state == Worker.State.UNHEALTHY
+        },
         gpu_memory_used_mb=int(used_mb),
         queued=queued,
         oldest_pending_event_seconds=float(oldest_event),

@@ -4,6 +4,7 @@ import time
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -52,11 +53,12 @@ def readyz(_request: HttpRequest) -> JsonResponse:
 @impersonation(Access.READ)
 @csrf_exempt
 @require_safe
-def health(_request: HttpRequest) -> JsonResponse:
+def health(request: HttpRequest) -> JsonResponse:
     """Report the state of the whole site for dashboards.
 
     `unhealthy` (503): no job can be accepted, because database or storage is unreachable. `degraded`: the site works,
-    but an operator should check it; `reasons` says why. `healthy`: neither.
+    but an operator should check it; `reasons` says why. `healthy`: neither. `worker_errors` is for requests from this
+    machine only: the errors may name folders and servers.
     """
     results = _run_checks(
         system=SYSTEM_STATUS_CHECK,
@@ -85,7 +87,16 @@ def health(_request: HttpRequest) -> JsonResponse:
         "queues": {stats.pop("name"): stats for stats in map(asdict, queues)},
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
+    if system is not None and _is_local(request):
+        body["worker_errors"] = {model: str(error) for model, error in system.worker_errors.items()}
     return JsonResponse(body, status=503 if status == "unhealthy" else 200)
+
+
+def _is_local(request: HttpRequest) -> bool:
+    try:
+        return ip_address(request.client_ip).is_loopback  # type: ignore[attr-defined]
+    except ValueError:  # unknown
+        return False
 
 
 def _degradations(system: SystemStatus, *, has_redis: bool) -> list[str]:
@@ -93,7 +104,7 @@ def _degradations(system: SystemStatus, *, has_redis: bool) -> list[str]:
         # Jobs start up to a second later, and rate limits do not apply.
         "redis_unreachable": not has_redis,
         "model_without_worker": not system.models_loaded >= set(settings.MODELS_ENABLED),
-        "worker_unhealthy": system.has_unhealthy_worker,
+        "worker_unhealthy": bool(system.worker_errors),
         # Webhooks and emails are delayed.
         "maintenance_worker_stalled": system.oldest_pending_event_seconds > _STALLED_AFTER_SECONDS,
         # Jobs of dead workers are delayed.

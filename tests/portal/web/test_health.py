@@ -63,8 +63,17 @@ def test_a_site_with_a_ready_worker_is_healthy() -> None:
             "gpu_memory_used_gb": 13.2,
             "workers": 2,
             "queue_depth": 0,
+            "worker_errors": {},
         },
     )
+
+
+def test_the_error_of_a_worker_is_named_to_this_machine_only() -> None:
+    worker(state="unhealthy", last_error="%(name)s is unreachable.", last_error_params={"name": "The hub"})
+    assert get("/health")[1]["worker_errors"] == {"camera": "The hub is unreachable."}
+    elsewhere = Client(REMOTE_ADDR="203.0.113.7").get("/health").json()
+    assert "worker_unhealthy" in elsewhere["reasons"]
+    assert "worker_errors" not in elsewhere
 
 
 def test_the_queues_of_tasks() -> None:

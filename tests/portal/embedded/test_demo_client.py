@@ -1,0 +1,44 @@
+"""The client of the demo."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from portal.embedded import demo_client
+from portal.embedded.demo_client import Client, DemoError, wait_for
+from tests.support.json_server import json_server
+from tests.support.proxies import DEAD_PROXY
+
+_PROGRAM = """
+import sys
+from portal.embedded.demo_client import Client
+print(Client(sys.argv[1], "key").video("vid_1"))
+"""
+
+
+def test_no_proxy_is_used_for_the_portal() -> None:
+    """In a process of its own: urllib reads the environment when the module is imported."""
+    with json_server({"status": "queued"}) as port:
+        command = [sys.executable, "-c", _PROGRAM, f"http://127.0.0.1:{port}"]
+        environment = os.environ | DEAD_PROXY | {"PYTHONPATH": "platform"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "{'status': 'queued'}\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("errors", "message"),
+    [
+        ({"i2vgen-xl": "The hub is unreachable."}, r"cannot work: The hub is unreachable\. .* use MODEL=camera"),
+        ({"camera": "There is no space left on the disk."}, "still queued"),
+    ],
+)
+def test_the_demo_ends_with_the_reason_if_the_model_cannot_be_loaded(
+    errors: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo_client, "MODEL_ERROR_TIMEOUT_SECONDS", 0.0)
+    monkeypatch.setattr(demo_client, "HEALTH_INTERVAL_SECONDS", 0.0)
+    video = {"id": "vid_1", "status": "queued", "progress": 0, "model": "i2vgen-xl"}
+    with json_server(video | {"worker_errors": errors}) as port, pytest.raises(DemoError, match=message):
+        wait_for(Client(f"http://127.0.0.1:{port}", "key"), video, timeout_seconds=2)
