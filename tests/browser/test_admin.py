@@ -117,6 +117,21 @@ def test_the_actions_of_an_administrator_take_effect(
     assert late.state == State.QUEUED, "a drained worker claimed a video"
 
 
+def test_the_list_of_teams_shows_how_many_members_each_has(
+    transactional_db: None, live_server: Any, browser: Browser, alice: Person, mia: Person
+) -> None:
+    adele = staff("adele@example.com", superuser=True)
+
+    def scenario(page: Page) -> None:
+        page.goto("/admin/accounts/team/")
+        for team, members in ((alice.team, "2"), (adele.team, "1")):
+            row = page.locator("#result_list tr").filter(has_text=str(team))
+            expect(row.locator("[class*=field-member]")).to_have_text(members)
+        expect(page.locator("#result_list")).not_to_contain_text("None")
+
+    browser.run(live_server.url, scenario, session=adele.cookie)
+
+
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_axe_finds_no_serious_violation(
     transactional_db: None, live_server: Any, browser: Browser, alice: Person, viewport: ViewportSize

@@ -112,6 +112,20 @@ def test_a_video_is_published_shared_and_played_by_a_visitor(
     browser.console_errors.clear()
 
 
+def test_the_first_switch_of_the_public_page_is_one_event_of_the_log(
+    live_server: Any, alice: Person, browser: Browser
+) -> None:
+    def scenario(page: Page) -> None:
+        page.goto("/gallery/sharing")
+        page.get_by_role("button", name="Switch on").click()
+        expect(page.get_by_role("button", name="Switch off")).to_be_visible()
+        page.goto("/team/log")
+        expect(page.get_by_text("turned the public page")).to_have_count(1)
+        expect(page.get_by_text("turned the public page on")).to_be_visible()
+
+    browser.run(live_server.url, scenario, session=alice.cookie)
+
+
 def test_a_shared_collection_is_browsed(
     live_server: Any, alice: Person, browser: Browser, real_video: Callable[..., Job]
 ) -> None:

@@ -113,6 +113,25 @@ def test_back_and_the_same_form_again_create_one_video(live_server: Any, alice: 
     assert Job.objects.count() == 3
 
 
+def test_the_image_that_the_browser_restores_is_shown(live_server: Any, alice: Person, browser: Browser) -> None:
+    def scenario(page: Page) -> None:
+        page.goto("/")
+        page.set_input_files("#image", SAMPLES / "cat.jpg")
+        page.get_by_label("What should move?").fill("steam rises")
+        page.get_by_role("button", name="Make video").click()
+        page.wait_for_url("**/videos/vid_*")
+        page.go_back()
+        expect(page.locator("#preview")).to_be_visible()
+        expect(page.locator("#picture-name")).to_contain_text("cat.jpg · ")
+        expect(page.locator("#prompt-count")).to_contain_text("11 /")
+        page.get_by_label("What should move?").fill("the cup turns")
+        page.get_by_role("button", name="Make video").click()
+        expect(page.get_by_role("heading", name="the cup turns")).to_be_visible()
+
+    browser.run(live_server.url, scenario, session=alice.cookie)
+    assert Job.objects.count() == 2
+
+
 def test_files_that_are_no_images_are_refused_immediately(
     live_server: Any, alice: Person, browser: Browser, tmp_path: Any
 ) -> None:
