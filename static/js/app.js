@@ -112,6 +112,14 @@ function markErrors(andFocus) {
   first.closest(".field, fieldset")?.scrollIntoView({ block: "center" });
 }
 
+// Another response may have replaced the element that sent a request. htmx would look for HX-Retarget in vain.
+function ignoreIfReplaced(event) {
+  if (!event.detail.elt.isConnected && event.detail.xhr.getResponseHeader("HX-Retarget")) event.preventDefault();
+}
+document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  detail.elt.addEventListener("htmx:beforeOnLoad", ignoreIfReplaced);
+});
+
 let offline = null;
 document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.xhr?.status) {

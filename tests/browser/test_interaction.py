@@ -1,9 +1,10 @@
 """Interaction that needs a browser: dropping an image, the theme, the keyboard, the width of a phone."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from jobs.models import Job
 from jobs.states import State
@@ -60,6 +61,27 @@ def test_a_dropped_image_and_a_prompt_lead_to_the_video_page(live_server: Any, a
     job = Job.objects.get()
     assert address.endswith(job.public_id)
     assert (job.state, job.prompt, job.num_frames, job.width) == (State.CANCELED, "slowly zooms in", 8, 584)
+
+
+def test_an_update_that_arrives_after_the_video_was_canceled_is_ignored(
+    live_server: Any, alice: Person, browser: Browser, make_job: Callable[..., Job]
+) -> None:
+    """Its element was replaced by the response to Cancel. The browser logs no error, which the fixture checks."""
+    job = make_job(alice)
+
+    def scenario(page: Page) -> None:
+        held: list[Route] = []
+        page.route("**/live?**", lambda route: held.append(route))  # noqa: PLW0108 (it is marked)
+        with page.expect_request("**/live?**"):
+            page.goto(f"/videos/{job.public_id}")
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_role("heading", name="Canceled")).to_be_visible()
+        with page.expect_event("requestfinished", lambda request: "/live" in request.url):
+            held[0].continue_()
+        page.evaluate("new Promise(requestAnimationFrame)")
+        expect(page.get_by_role("heading", name="Canceled")).to_be_visible()
+
+    browser.run(live_server.url, scenario, session=alice.cookie)
 
 
 def test_an_error_keeps_the_image_and_the_prompt(live_server: Any, alice: Person, browser: Browser) -> None:
