@@ -27,6 +27,7 @@ WEIGHTS = {
     "vae": "diffusion_pytorch_model",
 }
 HALF_VARIANT = "fp16"
+_HUB_TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,12 @@ def _choose_variant(available: set[str], source: str, component: str, *, half: b
 def _download(repository: str, *, half: bool) -> Path:
     """Return the repository's folder in the hub's cache. Downloads only the files that are read."""
     from huggingface_hub import HfApi, snapshot_download  # noqa: PLC0415 - not needed for a folder
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
 
     try:
-        available = set(HfApi().list_repo_files(repository))
+        # One request without retries: an unreachable hub is found out within seconds.
+        files = HfApi().model_info(repository, timeout=_HUB_TIMEOUT_SECONDS).siblings or []
+        available = {file.rfilename for file in files}
         variants = choose_variants(available, repository, half=half)
         allow_patterns = [
             *CONFIGS,
@@ -106,7 +109,9 @@ def _download(repository: str, *, half: bool) -> Path:
             "'%(repository)s' is neither a folder on this machine nor the name of a hub repository.",
             {"repository": repository},
         ) from error
-    except (HfHubHTTPError, OSError) as error:
+    except ModelIncomplete:
+        raise
+    except Exception as error:
         return _find_in_cache(repository, error)
 
 
@@ -120,6 +125,6 @@ def _find_in_cache(repository: str, error: Exception) -> Path:
     except LocalEntryNotFoundError:
         raise ModelNotFound(
             "%(repository)s is not a folder on this machine, is not in the hub's cache and "
-            "could not be downloaded: %(reason)s",
+            "could not be downloaded: %(reason)s. Check the connection to the hub, or name a folder that holds it.",
             {"repository": repository, "reason": str(error)},
         ) from error

@@ -22,8 +22,6 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 PROMPT = "The camera slowly zooms in on the cat and drifts to the left"
 POLL_INTERVAL_SECONDS = 0.25
 HEALTH_INTERVAL_SECONDS = 2.0
-# A worker that was killed with an earlier portal keeps its row, and its error, for 20 seconds.
-MODEL_ERROR_TIMEOUT_SECONDS = 22.0
 # The portal runs on this machine, where no proxy of the environment would find it.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -49,7 +47,7 @@ class Client:
     def content(self, video_id: str) -> bytes:
         return self._request(f"/v1/videos/{video_id}/content")
 
-    def model_error(self, model: str) -> str:
+    def worker_error(self, model: str) -> str:
         """Return why the worker of a model cannot work, or an empty text."""
         return str(json.loads(self._request("/health"))["worker_errors"].get(model, ""))
 
@@ -73,36 +71,19 @@ def error_message(body: bytes) -> str:
         return body.decode(errors="replace")[:300]
 
 
-class ModelErrorWatch:
-    """Raises DemoError when the model could not be loaded for a while: the worker would try it again forever."""
-
-    def __init__(self, client: Client, model: str) -> None:
-        self._client = client
-        self._model = model
-        self._next_check_at = 0.0
-        self._failing_since: float | None = None
-
-    def check(self) -> None:
-        now = time.monotonic()
-        if now < self._next_check_at:
-            return
-        self._next_check_at = now + HEALTH_INTERVAL_SECONDS
-        error = self._client.model_error(self._model)
-        if not error:
-            self._failing_since = None
-            return
-        self._failing_since = self._failing_since or now
-        if now - self._failing_since > MODEL_ERROR_TIMEOUT_SECONDS:
-            raise DemoError(
-                f"The worker of {self._model} cannot work: {error} "
-                "Remove the cause and start the demo again, or use MODEL=camera, which downloads nothing."
-            )
+def check_worker(client: Client, model: str) -> None:
+    """Raise DemoError if the worker cannot work. It would try again and again, without a word on the terminal."""
+    if error := client.worker_error(model):
+        raise DemoError(
+            f"The worker of {model} cannot work: {error} "
+            "Remove the cause and start the demo again, or use MODEL=camera, which downloads nothing."
+        )
 
 
 def wait_for(client: Client, video: dict[str, Any], *, timeout_seconds: float) -> dict[str, Any]:
     """Show a progress bar until the video is completed; return the completed video."""
     give_up_at = time.monotonic() + timeout_seconds
-    watch = ModelErrorWatch(client, video["model"])
+    check_worker_at = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns) as bar:
         task = bar.add_task("queued", total=100)
@@ -110,7 +91,9 @@ def wait_for(client: Client, video: dict[str, Any], *, timeout_seconds: float) -
             if time.monotonic() > give_up_at:
                 raise DemoError(f"The video is still {video['status']} after {timeout_seconds:.0f} seconds.")
             time.sleep(POLL_INTERVAL_SECONDS)
-            watch.check()
+            if video["status"] == "queued" and time.monotonic() >= check_worker_at:
+                check_worker(client, video["model"])
+                check_worker_at = time.monotonic() + HEALTH_INTERVAL_SECONDS
             video = client.video(video["id"])
             bar.update(task, completed=video["progress"], description=video["status"].replace("_", " "))
     if video["status"] != "completed":

@@ -19,7 +19,7 @@ from django.core.management.base import CommandError
 from django.db import connections
 
 from common.clock import DatabaseNow
-from jobs.models import Job
+from jobs.models import Job, Worker
 from jobs.states import State
 from jobs.videos.model_choices import needs_gpu
 from portal.embedded import environment
@@ -143,11 +143,12 @@ def _interrupt(*_: object) -> None:
 
 
 def expire_leases() -> None:
-    """End all leases, so that jobs interrupted by a kill -9 of everything are retried at once.
+    """End all leases, so that jobs interrupted by a kill -9 of everything are retried at once, and remove the workers.
 
-    No worker can hold a lease: the database belongs to this folder, the folder is locked, and workers end with their
+    No worker can be running: the database belongs to this folder, the folder is locked, and workers end with their
     portal.
     """
+    Worker.objects.all().delete()
     Job.objects.filter(state=State.IN_PROGRESS).update(lease_until=DatabaseNow())
 
 

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from portal.embedded import demo_client
 from portal.embedded.demo_client import Client, DemoError, wait_for
 from tests.support.json_server import json_server
 from tests.support.proxies import DEAD_PROXY
@@ -34,11 +33,7 @@ def test_no_proxy_is_used_for_the_portal() -> None:
         ({"camera": "There is no space left on the disk."}, "still queued"),
     ],
 )
-def test_the_demo_ends_with_the_reason_if_the_model_cannot_be_loaded(
-    errors: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(demo_client, "MODEL_ERROR_TIMEOUT_SECONDS", 0.0)
-    monkeypatch.setattr(demo_client, "HEALTH_INTERVAL_SECONDS", 0.0)
+def test_the_demo_ends_with_the_reason_if_the_model_cannot_be_loaded(errors: dict[str, str], message: str) -> None:
     video = {"id": "vid_1", "status": "queued", "progress": 0, "model": "i2vgen-xl"}
     with json_server(video | {"worker_errors": errors}) as port, pytest.raises(DemoError, match=message):
         wait_for(Client(f"http://127.0.0.1:{port}", "key"), video, timeout_seconds=2)

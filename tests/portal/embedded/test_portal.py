@@ -7,7 +7,7 @@ from accounts.quota.services import reserve
 from accounts.teams.services import provision_team
 from common.clock import DatabaseNow
 from common.ids import new_id
-from jobs.models import Job
+from jobs.models import Job, Worker
 from jobs.queue.reconcile import recover_expired_leases
 from jobs.states import State
 from portal.embedded.portal import expire_leases
@@ -30,8 +30,11 @@ def test_an_interrupted_job_is_queued_at_once(db: None) -> None:
     )
     reserve(usage_key=job.usage_key, job_id=job.pk, credits=1)
 
+    Worker.objects.create(id=new_id(), name="killed", pool="cpu", model="camera", last_heartbeat_at=DatabaseNow())
+
     expire_leases()
     recover_expired_leases()
 
     job.refresh_from_db()
     assert (job.state, job.crash_count) == (State.QUEUED, 1)
+    assert not Worker.objects.exists()
