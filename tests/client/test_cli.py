@@ -50,6 +50,20 @@ def test_results_in_an_encoding_without_some_characters(encoding: str, tmp_path:
     assert sent in json.loads(result.stdout)["error"]["message"]
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_paid_video_is_printed_in_an_encoding_without_some_characters(
+    encoding: str, shell: Shell, start_worker: Callable[..., object]
+) -> None:
+    start_worker("--model", "scripted")
+    shell.environment["PYTHONIOENCODING"] = encoding
+    prompt = "steam rises \N{SNOWMAN}\N{CAT FACE}"
+    result = shell.run("generate", CAT, prompt, *OPTIONS, "--json", "-o", "out.mp4")
+    assert result.returncode == 0, result.stderr
+    video = json.loads(result.stdout)
+    assert (video["status"], video["prompt"]) == ("completed", prompt)
+    assert (shell.folder / "out.mp4").read_bytes()[4:8] == b"ftyp"
+
+
 def test_login_and_logout(tmp_path: Path, live: LiveProcess, key: str) -> None:
     shell = Shell(tmp_path)
     assert shell.run("whoami").returncode == 3

@@ -18,8 +18,10 @@ from django.db import connection
 from common.clock import DatabaseNow
 from jobs.batches.models import Batch, BatchItem
 from jobs.exports.models import Export
+from jobs.galleries.services.sharing import create_link
 from jobs.models import Job
 from jobs.states import State
+from tests.jobs.galleries.views.test_gallery import principal
 from tests.support.people import PASSWORD, Person
 from tests.support.videos import store_job
 from tests.support.web_processes import LiveProcess
@@ -183,6 +185,19 @@ def test_others_do_not_notice_48_slow_readers(
             ]
         assert [response.status_code for response in responses] == [200] * len(responses)
         assert max(response.elapsed.total_seconds() for response in responses) < POOL_TIMEOUT_SECONDS
+        readers.wait_for_content()
+
+
+def test_readers_of_a_share_link_hold_no_connection(
+    live_process: Callable[..., LiveProcess], alice: Person, video: Job
+) -> None:
+    link = create_link(principal=principal(alice), target=video)
+    live = live_process(DATABASE_POOL_SIZE=POOL_SIZE)
+    with SlowReaders(live.port) as readers:
+        readers.start([(f"/s/{link.token}/{video.public_id}/content", {})], count=2 * POOL_SIZE)
+        response = httpx.get(f"{live.url}/v1/videos", headers=alice.headers, timeout=60)
+        assert response.status_code == 200
+        assert response.elapsed.total_seconds() < POOL_TIMEOUT_SECONDS
         readers.wait_for_content()
 
 

@@ -296,7 +296,7 @@ def test_a_slow_response_is_canceled(
     deliver()
     attempt = DeliveryAttempt.objects.get()
     assert (attempt.status, attempt.error) == (None, "The server did not respond in time.")
-    assert attempt.seconds < 15
+    assert attempt.seconds < 60
 
 
 def wait_for_the_quick_request(seen: list[str]) -> Callable[[BaseHTTPRequestHandler], None]:
