@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -72,6 +73,11 @@ class ScenarioRun:
         [(state, attempt)] = self.sql("SELECT state, attempt FROM jobs_job WHERE id = %s::uuid", self.job)
         return state, attempt
 
+    def lease_until(self) -> datetime:
+        [(until,)] = self.sql("SELECT lease_until FROM jobs_job WHERE id = %s::uuid", self.job)
+        assert isinstance(until, datetime)
+        return until
+
     def run_folder(self, worker: Process, attempt: int) -> Path | None:
         return next(self.world.scratch.glob(f"{worker.pid}-*/{self.job}-{attempt}"), None)
 
@@ -121,7 +127,9 @@ def _cut_off(*, silent: bool) -> Callable[[ScenarioRun], None]:
             run.world.proxy_server.cut(proxy)
         run.second.thaw()
         run.wait(lambda: run.state() == ("in_progress", 2))
-        time.sleep(3.5)
+        # An attempt that does not end itself goes on for as long as the lease of its successor.
+        lease_until = run.lease_until()
+        run.wait(lambda: run.sql("SELECT now() > %s", lease_until) == [(True,)])
         proxy.silent_until = proxy.refuse_until = 0.0
         run.client.cancel(run.client.submissions[0])
         run.wait(lambda: run.state()[0] in TERMINAL)
