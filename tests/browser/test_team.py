@@ -39,10 +39,10 @@ def sign_up_and_join(page: Page, link: str, video: Job) -> str:
     """Go from the invitation's link to the team's videos and through the menu of teams; return the session."""
     page.goto(link)
     expect(page.get_by_role("heading", name="Join Studio")).to_be_visible()
-    page.get_by_role("link", name="Make an account").click()
+    page.get_by_role("link", name="Create account").click()
     expect(page.get_by_label("Email")).to_have_value(NEW)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Make account").click()
+    page.get_by_role("button", name="Create account").click()
     page.get_by_label("Code").fill(code_in_mail())
     page.get_by_role("button", name="Confirm").click()
     page.get_by_role("button", name="Join the team").click()

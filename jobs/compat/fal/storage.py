@@ -65,7 +65,9 @@ class UploadView(FalView):
         viewer = Viewer(team_id, user_id, key_id, session_key=None)
         tenancy.activate(team_id=viewer.team_id, user_id=viewer.user_id, api_key_id=viewer.key_id)
         if viewer not in revalidate({viewer}):
-            raise Unauthenticated("The access that this upload was started with has ended.", code="link_expired")
+            raise Unauthenticated(
+                "The access that this upload was started with has expired or was revoked.", code="link_expired"
+            )
         stored = UploadStore(Team(pk=viewer.team_id), "").put(
             request._request.body,
             name=claims["name"],

@@ -121,7 +121,9 @@ def _viewer_of_token(video_id: str, token: str) -> Viewer:
     """Return the viewer of a token, if that key may still read videos. Raise Unauthenticated."""
     viewer = verify_token(video_id=video_id, token=token)
     if viewer not in revalidate({viewer}):
-        raise Unauthenticated("The access that this link was created with has ended.", code="link_expired")
+        raise Unauthenticated(
+            "The access that this link was created with has expired or was revoked.", code="link_expired"
+        )
     return viewer
 
 

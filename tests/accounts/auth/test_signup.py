@@ -56,7 +56,7 @@ def test_closed_signup(client: Client, settings: Any) -> None:
     assert "Sign-up is closed" in client.get("/accounts/signup/").content.decode()
     assert "Sign-up is closed" in sign_up(client).content.decode()
     assert not User.objects.exists()
-    assert "Make an account" not in client.get("/accounts/login/").content.decode()
+    assert "Create account" not in client.get("/accounts/login/").content.decode()
 
 
 def test_only_email_addresses_of_the_domains(client: Client, settings: Any) -> None:
