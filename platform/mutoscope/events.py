@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mutoscope.models import FINISHED_STATUSES
-from mutoscope.sse import Message
+from mutoscope.sse import ServerSentEvent
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class PreviewEvent:
 Event = StatusEvent | ProgressEvent | PreviewEvent
 
 
-def parse_event(message: Message) -> Event | None:
+def parse_event(message: ServerSentEvent) -> Event | None:
     """Returns the event, or None if it is unknown or malformed: a newer server may send other events."""
     try:
         body = json.loads(message.data)

@@ -11,7 +11,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
-class Message:
+class ServerSentEvent:
     """One event: the last event id, the event type and the data lines."""
 
     id: str
@@ -29,7 +29,7 @@ class Parser:
         self._buffer = b""
         self._is_first_line = True
 
-    def feed(self, chunk: bytes) -> Iterator[Message]:
+    def feed(self, chunk: bytes) -> Iterator[ServerSentEvent]:
         """Yields the events that are complete after this chunk."""
         buffered = self._buffer + chunk
         # A carriage return at the end may be the first half of CRLF, so it waits for the next chunk.
@@ -56,7 +56,7 @@ class Parser:
         elif name == b"retry" and value.isascii() and value.isdigit():
             self.retry_seconds = int(value) / 1000
 
-    def _take_message(self) -> Message | None:
+    def _take_message(self) -> ServerSentEvent | None:
         data, event = self._data, self._event or "message"
         self._data, self._event = [], ""
-        return Message(self._id, event, "\n".join(data)) if data else None
+        return ServerSentEvent(self._id, event, "\n".join(data)) if data else None

@@ -6,23 +6,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mutoscope.events import PreviewEvent, parse_event
-from mutoscope.sse import Message, Parser
+from mutoscope.sse import Parser, ServerSentEvent
 
 STREAM = (
     "\ufeffretry: 1500\n\n: still here\r\n\r\nid: 3-0\revent: status\rdata: {\r\ndata:}\n\n"
     "data\n\nid: 4\x00\ndata:  ä€\U0001f600\n\nevent: progress\nunknown: x\n\nid\ndata: last\n\ndata: unfinished\n"
 ).encode()
 EXPECTED = [
-    Message("3-0", "status", "{\n}"),
-    Message("3-0", "message", ""),
-    Message("3-0", "message", " ä€\U0001f600"),
-    Message("", "message", "last"),
+    ServerSentEvent("3-0", "status", "{\n}"),
+    ServerSentEvent("3-0", "message", ""),
+    ServerSentEvent("3-0", "message", " ä€\U0001f600"),
+    ServerSentEvent("", "message", "last"),
 ]
 
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=30))
 def test_events_do_not_depend_on_the_chunks(cuts: list[int]) -> None:
-    parser, messages = Parser(), list[Message]()
+    parser, messages = Parser(), list[ServerSentEvent]()
     edges = sorted({0, *cuts, len(STREAM)})
     for start, end in pairwise(edges):
         messages += parser.feed(STREAM[start:end])
@@ -32,8 +32,8 @@ def test_events_do_not_depend_on_the_chunks(cuts: list[int]) -> None:
 
 def test_unknown_and_malformed_events_are_ignored() -> None:
     body = '{"id":"vid_1","attempt":1,"step":4,"content_type":"image/jpeg","image_base64":"/9j/"}'
-    assert parse_event(Message("3-9", "preview", body)) == PreviewEvent(
+    assert parse_event(ServerSentEvent("3-9", "preview", body)) == PreviewEvent(
         "3-9", "vid_1", 1, 4, "image/jpeg", b"\xff\xd8\xff"
     )
     for event, data in (("applause", "{}"), ("status", "{}"), ("status", "no"), ("progress", "[]"), ("status", "null")):
-        assert parse_event(Message("1-0", event, data)) is None
+        assert parse_event(ServerSentEvent("1-0", event, data)) is None
