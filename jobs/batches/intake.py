@@ -41,7 +41,7 @@ INTAKE_TIMEOUT_SECONDS = 18.0
 _TRANSIENT_ERRORS = (Overloaded, ConcurrencyLimitExceeded)
 
 
-class _LeaseLost(Exception):
+class _IntakeLeaseLost(Exception):
     """The batch was canceled, or another API request holds the lease."""
 
 
@@ -118,7 +118,7 @@ class Intake:
                     return self._cancel(batch)
         except _TRANSIENT_ERRORS as error:
             return self._pause(batch, error.message)
-        except _LeaseLost:
+        except _IntakeLeaseLost:
             return None
         return self._release_lease(batch, intake_lease_until=None)
 
@@ -159,9 +159,9 @@ class Intake:
         )
 
     def _save_item(self, item: BatchItem, job: Job | None) -> None:
-        """Insert the item and renew the lease, in the transaction of its job if there is one. Raise _LeaseLost."""
+        """Insert the item and renew the lease, in the transaction of its job if there is one. Raise _IntakeLeaseLost."""
         if not self._leased(item.batch).update(intake_lease_until=DatabaseNow() + INTAKE_LEASE):
-            raise _LeaseLost
+            raise _IntakeLeaseLost
         item.job = job
         item.save(force_insert=True)
 
@@ -184,7 +184,7 @@ class Intake:
     def _as_refusal(self, error: Exception, index: int) -> dict[str, Any]:
         """Return the error of one request, to be stored. Raise it if the next request would fail, too."""
         client_error = as_mutoscope_error(error)
-        if isinstance(error, _LeaseLost) or isinstance(client_error, _TRANSIENT_ERRORS):
+        if isinstance(error, _IntakeLeaseLost) or isinstance(client_error, _TRANSIENT_ERRORS):
             raise error
         if client_error is None:
             # The others are still accepted, and the same batch sent again does not fail in the same place.

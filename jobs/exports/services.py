@@ -32,7 +32,7 @@ LEASE_DURATION = timedelta(minutes=10)
 _RETRY_DELAY = timedelta(minutes=1)
 
 
-class _LeaseLost(Exception):
+class _ExportLeaseLost(Exception):
     """Another worker holds the lease, or the export is no longer needed."""
 
 
@@ -98,7 +98,7 @@ def _current_attempt(export: Export) -> QuerySet[Export]:
 
 def _renew(export: Export) -> None:
     if not _current_attempt(export).update(lease_until=DatabaseNow() + LEASE_DURATION):
-        raise _LeaseLost
+        raise _ExportLeaseLost
 
 
 def _build(export: Export) -> bool:
@@ -110,7 +110,7 @@ def _build(export: Export) -> bool:
             with path.open("rb") as file:
                 key = default_storage.save(export.attempt_key, File(file))
             done = _publish(export, key, path.stat().st_size)
-    except _LeaseLost:
+    except _ExportLeaseLost:
         return False
     except OSError as error:
         log.warning("export_failed", export=str(export.pk), attempt=export.attempt, reason=str(error))
