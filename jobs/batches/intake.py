@@ -159,7 +159,7 @@ class Intake:
         )
 
     def _save_item(self, item: BatchItem, job: Job | None) -> None:
-        """Insert the item and renew the lease, in the transaction of its job if there is one. Raise _IntakeLeaseLost."""
+        """Insert the item and renew the lease, in the transaction of its job if any. Raise _IntakeLeaseLost."""
         if not self._leased(item.batch).update(intake_lease_until=DatabaseNow() + INTAKE_LEASE):
             raise _IntakeLeaseLost
         item.job = job

@@ -54,11 +54,11 @@ def test_a_mail_server_that_rejects_the_address_does_not_break_the_page(
 
     from django.core.mail.backends.locmem import EmailBackend
 
-    class Rejecting(EmailBackend):
+    class RejectingEmailBackend(EmailBackend):
         def send_messages(self, messages: Any) -> int:
             raise SMTPRecipientsRefused({EMAIL: (550, b"no such mailbox")})
 
-    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend", Rejecting)
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend", RejectingEmailBackend)
     make_user(EMAIL)
     response = client.post("/accounts/password/reset/", {"email": EMAIL}, follow=True)
     assert "The email could not be sent. Try again in a moment." in response.content.decode()

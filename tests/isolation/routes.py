@@ -28,7 +28,7 @@ class Public:
 
 
 @dataclass(frozen=True)
-class SignedIn:
+class PersonPage:
     """A page of a person, not of a team. Anonymous requests are redirected to the login. API keys do not open it."""
 
     impersonation: Access
@@ -68,7 +68,7 @@ class Staff:
     impersonation: Access
 
 
-Rule = Public | SignedIn | Page | Api | Staff
+Rule = Public | PersonPage | Page | Api | Staff
 
 HOOKS, SHOW = Scope.WEBHOOKS_MANAGE, Scope.GALLERY_WRITE
 NONE, READ, WRITE, END = Access
@@ -233,43 +233,43 @@ ROUTES: dict[str, Rule] = {
     "usage.csv": Page(NONE, {"GET": Scope.USAGE_READ}),
     "usage/notices/<str:key>/dismiss": Page(READ, {"POST": None}, is_missing=True),
     # Pages of a person
-    "account/data": SignedIn(NONE),
-    "account/data/export": SignedIn(NONE),
-    "account/data/<uuid:export_id>": SignedIn(NONE, of_person=True),
-    "account": SignedIn(NONE),
-    "account/sessions/<int:session_id>/end": SignedIn(NONE, of_person=True),
-    "account/close": SignedIn(NONE),
+    "account/data": PersonPage(NONE),
+    "account/data/export": PersonPage(NONE),
+    "account/data/<uuid:export_id>": PersonPage(NONE, of_person=True),
+    "account": PersonPage(NONE),
+    "account/sessions/<int:session_id>/end": PersonPage(NONE, of_person=True),
+    "account/close": PersonPage(NONE),
     "account/closed": Public(NONE),
     # allauth
     "accounts/login/": Public(NONE),
     "accounts/logout/": Public(END),
     "accounts/inactive/": Public(NONE),
     "accounts/signup/": Public(NONE),
-    "accounts/reauthenticate/": SignedIn(NONE),
-    "accounts/email/": SignedIn(NONE),
+    "accounts/reauthenticate/": PersonPage(NONE),
+    "accounts/email/": PersonPage(NONE),
     "accounts/confirm-email/": Public(NONE),
-    "accounts/password/change/": SignedIn(NONE),
-    "accounts/password/set/": SignedIn(NONE),
+    "accounts/password/change/": PersonPage(NONE),
+    "accounts/password/set/": PersonPage(NONE),
     "accounts/password/reset/": Public(NONE),
     "accounts/password/reset/done/": Public(NONE),
     "accounts/password/reset/key/done/": Public(NONE),
     "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": Public(NONE),
     "accounts/login/code/confirm/": Public(NONE),
-    "accounts/2fa/": SignedIn(NONE),
+    "accounts/2fa/": PersonPage(NONE),
     "accounts/2fa/authenticate/": Public(NONE),
-    "accounts/2fa/reauthenticate/": SignedIn(NONE),
-    "accounts/2fa/totp/activate/": SignedIn(NONE),
-    "accounts/2fa/totp/deactivate/": SignedIn(NONE),
-    "accounts/2fa/recovery-codes/": SignedIn(NONE),
-    "accounts/2fa/recovery-codes/generate/": SignedIn(NONE),
-    "accounts/2fa/recovery-codes/download/": SignedIn(NONE),
-    "accounts/2fa/webauthn/": SignedIn(NONE),
-    "accounts/2fa/webauthn/add/": SignedIn(NONE),
-    "accounts/2fa/webauthn/reauthenticate/": SignedIn(NONE),
-    "accounts/2fa/webauthn/keys/<int:pk>/remove/": SignedIn(NONE, of_person=True),
-    "accounts/2fa/webauthn/keys/<int:pk>/edit/": SignedIn(NONE, of_person=True),
+    "accounts/2fa/reauthenticate/": PersonPage(NONE),
+    "accounts/2fa/totp/activate/": PersonPage(NONE),
+    "accounts/2fa/totp/deactivate/": PersonPage(NONE),
+    "accounts/2fa/recovery-codes/": PersonPage(NONE),
+    "accounts/2fa/recovery-codes/generate/": PersonPage(NONE),
+    "accounts/2fa/recovery-codes/download/": PersonPage(NONE),
+    "accounts/2fa/webauthn/": PersonPage(NONE),
+    "accounts/2fa/webauthn/add/": PersonPage(NONE),
+    "accounts/2fa/webauthn/reauthenticate/": PersonPage(NONE),
+    "accounts/2fa/webauthn/keys/<int:pk>/remove/": PersonPage(NONE, of_person=True),
+    "accounts/2fa/webauthn/keys/<int:pk>/edit/": PersonPage(NONE, of_person=True),
     "accounts/2fa/webauthn/login/": Public(NONE),
-    "accounts/3rdparty/": SignedIn(NONE),
+    "accounts/3rdparty/": PersonPage(NONE),
     "accounts/3rdparty/login/cancelled/": Public(NONE),
     "accounts/3rdparty/login/error/": Public(NONE),
     "accounts/3rdparty/signup/": Public(NONE),
@@ -280,7 +280,7 @@ ROUTES: dict[str, Rule] = {
     "accounts/oidc/<str:provider_id>/login/": Public(NONE),
     "accounts/oidc/^(?P<provider_id>[^/]+)/login/": Public(NONE),
     "accounts/oidc/^(?P<provider_id>[^/]+)/login/callback/": Public(NONE),
-    "accounts/sessions/": SignedIn(NONE),
+    "accounts/sessions/": PersonPage(NONE),
 }
 
 # Query strings with ids of the owner's team, which are tested in addition to the plain URL.

@@ -19,7 +19,7 @@ from jobs.exports.models import Export
 from jobs.galleries.models import Collection, Publication
 from jobs.states import State
 from jobs.webhooks.models import Endpoint
-from tests.isolation.routes import PARAMETER, ROUTES, Public, SignedIn
+from tests.isolation.routes import PARAMETER, ROUTES, PersonPage, Public
 from tests.isolation.test_matrix import NOISE, Caller, ids_of_owner, leaks, missing_ids, steady_headers, url_of
 from tests.isolation.test_without_filters import rows_of
 from tests.isolation.world import World, make_job
@@ -159,7 +159,7 @@ def test_rows_of_another_person_respond_like_unknown_ids(member: str, world: Wor
     passkey = Authenticator.objects.create(user=owner, type="webauthn", data={"name": "owner's"})
     theirs = {"export_id": export.pk, "session_id": browser.pk, "pk": passkey.pk}
     unknown = {"export_id": UUID(int=0), "session_id": 10**8, "pk": 10**8}
-    routes = [route for route, rule in ROUTES.items() if isinstance(rule, SignedIn) and rule.of_person]
+    routes = [route for route, rule in ROUTES.items() if isinstance(rule, PersonPage) and rule.of_person]
     assert len(routes) > 3
     for route in routes:
         for method in ("GET", "HEAD", "POST"):

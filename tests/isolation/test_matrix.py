@@ -23,9 +23,9 @@ from tests.isolation.routes import (
     Api,
     Need,
     Page,
+    PersonPage,
     Public,
     Rule,
-    SignedIn,
     Staff,
     all_routes,
 )
@@ -148,7 +148,7 @@ def holds(role: Role, need: Need) -> bool:
 
 def expected(rule: Rule, method: str, caller: Caller) -> set[str | int]:
     """Return the outcomes that the rule allows."""
-    by_kind: dict[type, Callable[..., set[str | int]]] = {Api: _of_api, Page: _of_page, SignedIn: _of_person}
+    by_kind: dict[type, Callable[..., set[str | int]]] = {Api: _of_api, Page: _of_page, PersonPage: _of_person}
     if isinstance(rule, Staff):
         return {LOGIN, FORBIDDEN, ABSENT}
     if isinstance(rule, Public):
@@ -188,7 +188,7 @@ def _of_authorized(rule: Api | Page, method: str, caller: Caller) -> set[str | i
     return {SERVED, ABSENT} if rule.is_missing else {SERVED}
 
 
-def _of_person(rule: SignedIn, method: str, caller: Caller) -> set[str | int]:
+def _of_person(rule: PersonPage, method: str, caller: Caller) -> set[str | int]:
     if caller.role is None:
         return {LOGIN, NO_METHOD} if method in {"GET", "POST", "HEAD"} else {LOGIN, NO_METHOD, FORBIDDEN, SERVED}
     return {SERVED, ABSENT, NO_METHOD, FORBIDDEN}

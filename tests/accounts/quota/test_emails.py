@@ -22,7 +22,7 @@ TODAY = NOW.date()
 UNREACHABLE_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
 
-class Refusing(Memory):
+class RejectingEmailBackend(Memory):
     """A mail server that rejects Ana's email address."""
 
     def send_messages(self, messages: Any) -> int:
@@ -155,7 +155,7 @@ def test_a_user_who_got_the_email_does_not_get_it_again(team: Team) -> None:
 
 
 def test_a_rejected_email_address_does_not_delay_others(team: Team, settings: Any) -> None:
-    settings.EMAIL_BACKEND = f"{__name__}.Refusing"
+    settings.EMAIL_BACKEND = f"{__name__}.RejectingEmailBackend"
     record_usage(team, 830)
     assert [to for to, _subject in run()] == ["ben@example.com"]
     assert not QuotaWarning.objects.filter(finished_at=None).exists()
