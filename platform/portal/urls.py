@@ -31,7 +31,7 @@ urlpatterns = [
     path("", include("accounts.keys.urls")),
     path("", include("accounts.people.urls")),
     path("", include("jobs.exports.urls")),
-    path("", include("accounts.quota.pages.urls")),
+    path("", include("accounts.quota.views.urls")),
     path("", include("jobs.videos.views.urls")),
     path("", include("jobs.galleries.views.urls")),
     # Last: it matches all other URLs under /docs.

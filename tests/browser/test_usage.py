@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.accounts.quota.pages.test_usage import record_usage, set_created_at, warn
+from tests.accounts.quota.views.test_usage import record_usage, set_created_at, warn
 from tests.support.browser import DESKTOP, PHONE, Browser
 from tests.support.people import Person
 

@@ -6,7 +6,7 @@ SLOW_PATHS = (
     "accounts/auth/test_passkey_forms.py",
     "accounts/auth/test_sso.py",
     "accounts/keys/test_views_one_key.py",
-    "accounts/quota/pages/test_usage.py",
+    "accounts/quota/views/test_usage.py",
     "accounts/teams/test_invitations.py",
     "accounts/teams/test_members.py",
     "accounts/teams/views/test_audit_log.py",

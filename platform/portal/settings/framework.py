@@ -12,7 +12,7 @@ INSTALLED_APPS = [
     "accounts.audit",
     "accounts.people",
     "accounts.quota",
-    "accounts.quota.pages",
+    "accounts.quota.views",
     "accounts.teams",
     "accounts.keys",
     "jobs",

@@ -10,7 +10,7 @@ import pytest
 
 from accounts.keys.services import create_api_key
 from accounts.quota.models import UsageDay
-from accounts.quota.pages import csv_export
+from accounts.quota.views import csv_export
 from tests.support.people import Person
 
 # Two days of the current month.

@@ -1,8 +1,8 @@
 from django.apps import AppConfig
 
 
-class QuotaPagesConfig(AppConfig):
+class QuotaViewsConfig(AppConfig):
     """The Usage page, and the banners and emails about credits."""
 
-    name = "accounts.quota.pages"
+    name = "accounts.quota.views"
     label = "quota_pages"

@@ -21,9 +21,9 @@ from accounts.quota import selectors
 from accounts.quota.credit_usage import MONTHLY_CREDITS, CreditUsage
 from accounts.quota.models import LedgerEntry, UsageDay, Wallet
 from accounts.quota.months import last_day, month_after, month_before, month_of, months_between
-from accounts.quota.pages.charts import Bar, bars, day_chart
 from accounts.quota.selectors import UsageTotals
 from accounts.quota.services import STARTING_REASON
+from accounts.quota.views.charts import Bar, bars, day_chart
 from accounts.roles import Right, Scope
 
 # Further bars are summed up in one; the CSV file has all of them.

@@ -15,8 +15,8 @@ from django.test import Client
 from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.quota.models import Plan, QuotaWarning, UsageDay, Wallet
-from accounts.quota.pages.csv_export import escape_formula
 from accounts.quota.services import adjust, grant
+from accounts.quota.views.csv_export import escape_formula
 from tests.support.people import Person
 
 NOW = datetime(2031, 3, 20, 12, tzinfo=UTC)

@@ -19,7 +19,7 @@ from accounts.models import ApiKey, User
 from accounts.quota import selectors
 from accounts.quota.models import UsageDay
 from accounts.quota.months import last_day
-from accounts.quota.pages.usage import chosen_month, months_of
+from accounts.quota.views.usage import chosen_month, months_of
 from accounts.roles import Scope
 from common.streaming import StreamedResponse
 

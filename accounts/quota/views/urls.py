@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.quota.pages import banners, csv_export, usage
+from accounts.quota.views import banners, csv_export, usage
 
 urlpatterns = [
     path("usage", usage.usage, name="usage"),
