@@ -19,9 +19,9 @@ _INPUT_ALIASES = {
     "max_frames": "num_frames",
     "video_length": "num_frames",
     "duration": "seconds",
-} | dict.fromkeys(IMAGE_INPUT_NAMES, "picture")
-# Fields that are not part of the input, and our names for the image: refused as unknown inputs.
-_NOT_INPUTS = {"model", "webhook_url", "input_reference", "picture"}
+} | dict.fromkeys(IMAGE_INPUT_NAMES, "image")
+# Our fields that are not inputs: refused as unknown inputs.
+_NOT_INPUTS = {"model", "webhook_url", "input_reference"}
 _SECONDS_WITH_UNIT = re.compile(r"[0-9.]{1,7}s", re.ASCII)
 
 
@@ -92,11 +92,11 @@ def _translate_length_and_size(body: dict[str, Any]) -> None:
 
 def _translate_image(translation: Translation, uploads: UploadStore) -> None:
     body, names = translation.body, translation.names
-    if "picture" not in body:
+    if "image" not in body:
         if "image_base64" not in body:
             raise invalid_field("image", "Send an image: a data URI, or an uploaded file.", code="required")
         return
-    value, name = body.pop("picture"), names.pop("picture")
+    value, name = body.pop("image"), names.pop("image")
     field_name, image = _image_field(value, name, uploads)
     if field_name in names:
         raise _conflict(name, names[field_name])

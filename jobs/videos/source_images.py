@@ -100,7 +100,7 @@ def fetch_image(url: str, *, team: Team) -> bytes:
 
 def _fetch(url: str) -> bytes:
     client_context = safe_client(
-        user_agent="Mutoscope-Pictures/1",
+        user_agent="Mutoscope-Images/1",
         timeout_seconds=settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS,
         allow_loopback=settings.IMAGE_URL_FETCH_ALLOW_LOOPBACK,
     )

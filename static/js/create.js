@@ -93,8 +93,8 @@ async function acceptFile(file) {
   preview.hidden = !width;
   drop.dataset.filled = "";
   pictureName.textContent = width ? `${file.name} · ${width} × ${height}` : file.name;
-  form.elements.picture_width.value = width;
-  form.elements.picture_height.value = height;
+  form.elements.image_width.value = width;
+  form.elements.image_height.value = height;
   reprice();
 }
 

@@ -142,7 +142,7 @@ def _preset_prices(spec: ModelSpec, aspect_ratio: str, image_size: tuple[int, in
 def parse_image_size(query: QueryDict) -> tuple[int, int]:
     """Return the width and height of the image that the browser sends; a square if they are missing or invalid."""
     try:
-        width, height = int(query.get("picture_width", "")), int(query.get("picture_height", ""))
+        width, height = int(query.get("image_width", "")), int(query.get("image_height", ""))
         frame_size("512p", AUTO_ASPECT_RATIO, width, height)
     except (ValueError, ArithmeticError, InferenceError):
         return 1, 1

@@ -87,7 +87,7 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Generate short videos from pictures with a Mutoscope server."""
+    """Generate short videos from images with a Mutoscope server."""
 
 
 _COMMANDS: dict[str, Callable[..., None]] = {

@@ -79,7 +79,7 @@ def batch(
 
     {"image": "photo.jpg", "prompt": "the camera pans left", "custom_id": "left"}
 
-    The paths of pictures are relative to the file. Run the same command again to resume an interrupted batch.
+    The paths of images are relative to the file. Run the same command again to resume an interrupted batch.
     """
     session = get_session(context)
     rows = read_requests(requests)

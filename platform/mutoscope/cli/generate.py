@@ -23,17 +23,17 @@ Preview = Annotated[bool, typer.Option("--preview/--no-preview", help="Show prev
 
 def generate(
     context: typer.Context,
-    picture: Annotated[
+    image: Annotated[
         Path,
         typer.Argument(
-            metavar="PICTURE", exists=True, dir_okay=False, readable=True, help="PNG, JPEG, WebP, HEIC or AVIF."
+            metavar="IMAGE", exists=True, dir_okay=False, readable=True, help="PNG, JPEG, WebP, HEIC or AVIF."
         ),
     ],
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What happens in the video.")],
     *,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File for the video; by default named after the picture, in this folder."),
+        typer.Option("--output", "-o", help="File for the video; by default named after the image, in this folder."),
     ] = None,
     negative_prompt: Annotated[str | None, typer.Option(help="What the video should not show.")] = None,
     model: Annotated[str | None, typer.Option(help="One of the models that `mutoscope models` lists.")] = None,
@@ -70,7 +70,7 @@ def generate(
     preview: Preview = True,
     json: Json = False,
 ) -> None:
-    """Generate a video from a picture and a text.
+    """Generate a video from an image and a prompt.
 
     Without a terminal, --quote prints the price and does not create the video, unless --yes is given.
     """
@@ -96,10 +96,10 @@ def generate(
     if output is not None and not detach:
         _check_output(output)
     with session.client() as client:
-        if quote and not _confirm_price(session, client.videos.quote(picture, prompt, **fields), yes=yes):
+        if quote and not _confirm_price(session, client.videos.quote(image, prompt, **fields), yes=yes):
             return
         key = idempotency_key or uuid.uuid4().hex
-        video = client.videos.create(picture, prompt, idempotency_key=key, cancel_after=cancel_after, **fields)
+        video = client.videos.create(image, prompt, idempotency_key=key, cancel_after=cancel_after, **fields)
         for warning in video.raw.get("warnings") or ():
             session.print_message(warning, style="yellow")
         if detach:
@@ -108,7 +108,7 @@ def generate(
             completed = _wait_with_progress(
                 session, client, video, preview=preview, resume_command=f"mutoscope watch {video.id}"
             )
-            _download(session, client, completed, output or _unused_path(picture, completed))
+            _download(session, client, completed, output or _unused_path(image, completed))
 
 
 def watch(
@@ -222,9 +222,9 @@ def _cancel(session: Session, client: Mutoscope, video: Video) -> None:
         session.print_message(completed if current.is_completed else "Canceled. No credits are charged.")
 
 
-def _unused_path(picture: Path, video: Video) -> Path:
+def _unused_path(image: Path, video: Video) -> Path:
     """Returns the name of a file that does not exist yet, in this folder."""
-    names = (f"{picture.stem}{number}.{video.output_format}" for number in ("", *(f"-{n}" for n in range(2, 1000))))
+    names = (f"{image.stem}{number}.{video.output_format}" for number in ("", *(f"-{n}" for n in range(2, 1000))))
     return next((Path(name) for name in names if not Path(name).exists()), Path(f"{video.id}.{video.output_format}"))
 
 

@@ -96,7 +96,7 @@ def test_an_image_is_fetched_for_submit_quote_and_form(ask: Any, as_alice: ApiCl
     assert response.status_code == 202, response.content
     [received] = host.requests
     assert received.path == "/cat.png?size=large"
-    assert (received.headers["User-Agent"], received.headers["Accept-Encoding"]) == ("Mutoscope-Pictures/1", "identity")
+    assert (received.headers["User-Agent"], received.headers["Accept-Encoding"]) == ("Mutoscope-Images/1", "identity")
     assert not {"Authorization", "X-API-Key", "Cookie"} & received.headers.keys()
     assert load_file(Job.objects.get().source_key).startswith(b"\x89PNG")
     assert ask(host.url, "/v1/videos/quote").json()["credits"] >= 1

@@ -29,7 +29,7 @@ def fields(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_valid_form_creates_a_job(mia: Person) -> None:
-    response = mia.post("/", fields(seed="11", resolution="256p", picture_width="96", picture_height="64"))
+    response = mia.post("/", fields(seed="11", resolution="256p", image_width="96", image_height="64"))
     job = Job.objects.get()
     assert (response.status_code, response["Location"]) == (302, f"/videos/{job.public_id}")
     assert (job.team, job.user, job.preset, job.num_frames) == (mia.team, mia.user, "fast", 8)
@@ -127,7 +127,7 @@ def test_a_file_that_is_too_large_is_rejected(mia: Person, monkeypatch: pytest.M
 
 
 def test_the_price_follows_the_settings(mia: Person) -> None:
-    small = mia.htmx("/price?resolution=256p&num_frames=8&picture_width=90&picture_height=160").content.decode()
+    small = mia.htmx("/price?resolution=256p&num_frames=8&image_width=90&image_height=160").content.decode()
     assert "1 credit" in small
     assert f"192 {TIMES} 336 px" in small
     large = mia.htmx("/price?resolution=1024p&num_frames=32").content.decode()
@@ -153,9 +153,7 @@ def test_without_a_price_the_invalid_setting_has_a_message(query: str, mia: Pers
     assert "marked settings" in response.content.decode()
 
 
-@pytest.mark.parametrize(
-    "size", ["picture_width=0&picture_height=5", "picture_width=-3&picture_height=1", "picture_width=x"]
-)
+@pytest.mark.parametrize("size", ["image_width=0&image_height=5", "image_width=-3&image_height=1", "image_width=x"])
 def test_a_nonsense_picture_size_does_not_break_the_price(size: str, mia: Person) -> None:
     assert mia.htmx(f"/price?{size}").status_code == 200
 
