@@ -20,6 +20,8 @@ from accounts.models import ApiKey, Team, User
 
 # Stored instead of the content of a secret column.
 CHANGED = "changed"
+# Stored entries keep the names of details that were in use when they were written.
+_FORMER_NAMES = {"deed": "action"}
 
 
 class Verb(models.TextChoices):
@@ -108,9 +110,10 @@ class AuditEntry(models.Model):
     @property
     def differences(self) -> list[Difference]:
         """The changes by column, for display."""
+        changes = {_FORMER_NAMES.get(column, column): pair for column, pair in self.changes.items()}
         return [
             Difference(column, None, None, secret=True) if pair == CHANGED else Difference(column, *pair)
-            for column, pair in sorted(self.changes.items())
+            for column, pair in sorted(changes.items())
         ]
 
 

@@ -180,8 +180,7 @@ class ActionsMixin:
             name: value if isinstance(value, int) else str(value) for name, value in form_data.items()
         }
         team = row if isinstance(row, Team) else getattr(row, "team", None)
-        # The stored key is the name from before the first release.
-        record(Verb.ADMIN_ACTION, team=team, target=row, deed=action.name, **details)
+        record(Verb.ADMIN_ACTION, team=team, target=row, action=action.name, **details)
 
     def _changelist_url(self) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")

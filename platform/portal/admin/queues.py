@@ -232,4 +232,4 @@ def _action_name(request: HttpRequest, name: str) -> str:
 def _record(request: HttpRequest, action: str, arguments: dict[str, Any]) -> None:
     queue = next(queue for queue, index in get_queues_map().items() if index == arguments["queue_index"])
     jobs = [arguments["job_id"]] if "job_id" in arguments else request.POST.getlist("job_ids")
-    record(Verb.ADMIN_ACTION, deed=action, queue=queue, jobs=", ".join(jobs)[:1000])
+    record(Verb.ADMIN_ACTION, action=action, queue=queue, jobs=", ".join(jobs)[:1000])

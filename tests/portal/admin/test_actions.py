@@ -31,7 +31,7 @@ def test_a_grant_adds_a_ledger_row_with_reason_and_name(adele: Person, alice: Pe
     assert balance(alice.team) == before + 50
     logged = AuditEntry.objects.filter(verb=Verb.ADMIN_ACTION, team=alice.team).get()
     assert (logged.actor, logged.ip) == (adele.user, "127.0.0.1")
-    assert logged.changes["deed"] == [None, "grant_credits"]
+    assert logged.changes["action"] == [None, "grant_credits"]
     assert logged.changes["reason"] == [None, "a gift"]
 
 

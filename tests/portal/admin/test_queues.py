@@ -104,7 +104,7 @@ def test_a_failed_task_is_enqueued_again(adele: Person, failed_task: str) -> Non
     (entry,) = AuditEntry.objects.filter(verb=Verb.ADMIN_ACTION)
     assert entry.actor == adele.user
     assert entry.changes == {
-        "deed": [None, "requeue_job"],
+        "action": [None, "requeue_job"],
         "queue": [None, "mail"],
         "jobs": [None, "own"],
     }
@@ -144,7 +144,7 @@ def test_all_failed_tasks_are_enqueued_again_though_one_is_no_longer_failed(
 def recorded_actions() -> list[tuple[str, str]]:
     """Return name and jobs of each action of an administrator in the audit log."""
     entries = AuditEntry.objects.filter(verb=Verb.ADMIN_ACTION).order_by("pk")
-    return [(entry.changes["deed"][1], entry.changes.get("jobs", [None, ""])[1] or "") for entry in entries]
+    return [(entry.changes["action"][1], entry.changes.get("jobs", [None, ""])[1] or "") for entry in entries]
 
 
 @pytest.mark.parametrize(
