@@ -74,8 +74,8 @@ def build_running_key(user_id: int, values: Mapping[str, Any]) -> IdempotencyKey
 
 def release_finished_key(*, team_id: int, key: IdempotencyKey) -> None:
     """Delete the key if its job is finished or deleted: a repeat joins a running job only."""
-    ended = Q(job__state__in=TERMINAL) | Q(job__deleted_at__isnull=False)
-    IdempotencyRecord.objects.filter(ended, team_id=team_id, key=key.key).delete()
+    finished = Q(job__state__in=TERMINAL) | Q(job__deleted_at__isnull=False)
+    IdempotencyRecord.objects.filter(finished, team_id=team_id, key=key.key).delete()
 
 
 def _fingerprint(values: Mapping[str, Any]) -> bytes:

@@ -38,7 +38,7 @@ _ENDPOINT_FAILURE_TIMEOUT = timedelta(days=1)
 _MAX_CONCURRENCY, _MAX_CONCURRENCY_PER_TEAM = 24, 4
 _HTTP_GONE = 410
 # Short, since the outbox waits meanwhile.
-_WAIT_SECONDS = 0.25
+_WAIT_TIMEOUT_SECONDS = 0.25
 _WAITS_FOR_RETRY = Q(tries__gt=0) & (Q(lease_until=None) | Q(lease_until__lte=DatabaseNow()))
 
 
@@ -65,7 +65,7 @@ class Deliverer:
     def run_once(self) -> bool:
         """Start what is due, or wait a moment for a running attempt. Return whether another run is needed."""
         if self() == 0 and self._in_flight:
-            wait(self._in_flight, timeout=_WAIT_SECONDS, return_when=FIRST_COMPLETED)
+            wait(self._in_flight, timeout=_WAIT_TIMEOUT_SECONDS, return_when=FIRST_COMPLETED)
         return bool(self._in_flight)
 
     def finish(self) -> None:

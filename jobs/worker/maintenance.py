@@ -85,11 +85,12 @@ class MaintenanceWorker(BaseWorker):
         overdue = [
             task
             for task in self._tasks
-            if task.name in self._may_have_left_work or now - self._started_at[task.name] >= self._patience(task)
+            if task.name in self._may_have_left_work
+            or now - self._started_at[task.name] >= self._max_wait_seconds(task)
         ]
         return min(overdue, key=lambda task: self._started_at[task.name], default=None)
 
-    def _patience(self, task: Task) -> float:
+    def _max_wait_seconds(self, task: Task) -> float:
         interval_seconds = task.interval_seconds or 0.0
         if self.redis_is_available and interval_seconds > _SHORT_INTERVAL_SECONDS:
             return max(_MAX_IDLE_SECONDS, 2 * interval_seconds)

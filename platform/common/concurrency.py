@@ -16,7 +16,7 @@ from common.messages import Message
 from common.redis_client import redis_client, try_redis
 
 _RETRY_AFTER_SECONDS = 2
-_POLL_SECONDS = 0.05
+_POLL_INTERVAL_SECONDS = 0.05
 # Each slot is an entry that expires by itself, on the server's clock: its process may die.
 _ACQUIRE_SCRIPT = """
 local clock = redis.call('TIME')
@@ -69,7 +69,7 @@ class ConcurrencyLimiter:
         deadline = time.monotonic() + wait_seconds
         while not self._is_within_limit(key, slot_id, team_limit, expires_after_seconds):
             if time.monotonic() < deadline:
-                time.sleep(_POLL_SECONDS)
+                time.sleep(_POLL_INTERVAL_SECONDS)
                 continue
             raise ConcurrencyLimitExceeded(
                 "Your team already has %(limit)s %(work)s, the maximum at a time. Try again in a moment.",

@@ -35,7 +35,7 @@ from jobs.videos.polling import wait_until_changed, wait_until_finished
 from jobs.videos.selectors import find_video
 
 # The SDK polls ten times per second. A delayed response keeps it within the team's requests per minute.
-_STATUS_WAIT_SECONDS = 1.0
+_STATUS_TIMEOUT_SECONDS = 1.0
 _TIMEOUT_HEADER = "X-Fal-Request-Timeout"
 _STREAMING_SUFFIXES = ("/stream", "/realtime")
 
@@ -126,7 +126,7 @@ class StatusView(AsyncCompatView, FalView):
     async def get(self, request: Request, owner: str, name: str, video_id: str) -> Response:
         job = await sync_to_async(self.find_job)(request, video_id)
         if settings.LONG_POLLING_ENABLED and not job.is_finished:
-            job = await wait_until_changed(job, timeout_seconds=_STATUS_WAIT_SECONDS)
+            job = await wait_until_changed(job, timeout_seconds=_STATUS_TIMEOUT_SECONDS)
         return Response(await sync_to_async(request_as_json)(job, request, with_logs=_wants_logs(request)))
 
 

@@ -13,9 +13,9 @@ _REDIS_TIMEOUT_SECONDS = 3
 
 def _with_timeouts(url: str, seconds: float) -> str:
     """Return the URL with timeouts in its query, where redis-py reads them. Those that it has stay."""
-    address, _, query = url.partition("?")
+    url, _, query = url.partition("?")
     timeouts = {"socket_timeout": str(seconds), "socket_connect_timeout": str(seconds)}
-    return f"{address}?{urlencode(timeouts | dict(parse_qsl(query)))}"
+    return f"{url}?{urlencode(timeouts | dict(parse_qsl(query)))}"
 
 
 # Tasks have no timeout: it would be a signal in the middle of a statement.

@@ -239,7 +239,7 @@ def test_how_long_the_worker_waits_for_an_entry(
     task = tasks.add("task", interval_seconds=interval_seconds)
     own = worker()
     own.redis_is_available = redis_is_available
-    assert own._patience(task) == expected
+    assert own._max_wait_seconds(task) == expected
 
 
 def test_a_task_is_not_run_again_before_its_time(tasks: Recorder, db: None) -> None:
