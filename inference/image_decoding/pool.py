@@ -55,15 +55,15 @@ class DecoderPool:
     def __init__(self, size: int, *, max_side: int) -> None:
         self._max_side = max_side
         # The process that was used last is used next, so that few are started.
-        self._places: queue.LifoQueue[_Decoder | None] = queue.LifoQueue()
+        self._decoders: queue.LifoQueue[_Decoder | None] = queue.LifoQueue()
         for _ in range(size):
-            self._places.put(None)
+            self._decoders.put(None)
         atexit.register(self.close)
 
     def decode(self, data: bytes) -> DecodedImage:
         """Decode an image. Raise ImageError, or DecoderUnavailable at once if all processes are busy."""
         try:
-            decoder = self._places.get_nowait()
+            decoder = self._decoders.get_nowait()
         except queue.Empty:
             raise DecoderUnavailable("All decoders are busy.") from None
         deadline = time.monotonic() + _TIMEOUT_SECONDS
@@ -74,13 +74,13 @@ class DecoderPool:
             decoder = decoder or _Decoder(self._max_side, deadline)
             return decoder.decode(data, deadline)
         finally:
-            self._places.put(decoder)
+            self._decoders.put(decoder)
 
     def close(self) -> None:
         """End the processes that are not busy."""
         with suppress(queue.Empty):
             while True:
-                if (decoder := self._places.get_nowait()) is not None:
+                if (decoder := self._decoders.get_nowait()) is not None:
                     decoder.close()
 
 
@@ -91,12 +91,12 @@ class _Decoder:
         self._owner = os.getpid()
         limits = (max_side, _MAX_CPU_SECONDS, _MAX_MEMORY_BYTES)
         inherited = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
-        self._connection, theirs = socket.socketpair()
+        self._connection, child_socket = socket.socketpair()
         try:
-            with theirs:
+            with child_socket:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "inference.image_decoding.process", *map(str, limits)],
-                    stdin=theirs.fileno(),
+                    stdin=child_socket.fileno(),
                     stdout=subprocess.DEVNULL,
                     cwd="/",
                     # No secrets of the site. One arena: each one of a thread would count as memory.
@@ -125,7 +125,7 @@ class _Decoder:
             self.close()
             raise DecoderUnavailable(f"An image was not decoded within {_TIMEOUT_SECONDS:.0f} seconds.") from error
         except (OSError, EOFError) as error:
-            raise self._cause_of_death() from error
+            raise self._exit_error() from error
         if fault := header.get("error"):
             raise ImageError.restore(**fault)
         if header.get("memory"):
@@ -144,7 +144,7 @@ class _Decoder:
             self._process.kill()
             self._process.wait()
 
-    def _cause_of_death(self) -> ImageError | DecoderUnavailable:
+    def _exit_error(self) -> ImageError | DecoderUnavailable:
         self._connection.close()
         status = -self._process.wait()
         if status == signal.SIGPROF:

@@ -147,7 +147,7 @@ def make_job(db: None) -> Callable[..., Job]:
     """Makes a job of a person in any state, with its files; no worker is needed."""
 
     def make(person: Person, state: State = State.QUEUED, **columns: Any) -> Job:
-        return store_job(person.team, person.user, state, b"film", **columns)
+        return store_job(person.team, person.user, state, b"video", **columns)
 
     return make
 

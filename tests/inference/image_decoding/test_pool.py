@@ -32,7 +32,7 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[DecoderPool]:
 
 
 def decoder_pid(pool: DecoderPool) -> int:
-    decoder = pool._places.queue[-1]
+    decoder = pool._decoders.queue[-1]
     assert decoder is not None
     return decoder._process.pid
 
@@ -69,10 +69,10 @@ def test_a_decoder_that_was_killed_is_replaced(pool: DecoderPool) -> None:
 
 
 def test_a_busy_pool_says_so(pool: DecoderPool) -> None:
-    place = pool._places.get_nowait()
+    decoder = pool._decoders.get_nowait()
     with pytest.raises(DecoderUnavailable, match="All decoders are busy"):
         pool.decode(b"")
-    pool._places.put(place)
+    pool._decoders.put(decoder)
 
 
 @pytest.mark.parametrize("program", ["/bin/false", "/nonexistent/python"])
@@ -101,7 +101,7 @@ def test_a_decoder_ends_with_its_parent() -> None:
         "from tests.support.odd_images import drawing, encode\n"
         "pool = DecoderPool(1, max_side=64)\n"
         "pool.decode(encode(drawing(), 'PNG'))\n"
-        "print(pool._places.queue[-1]._process.pid, flush=True)\n"
+        "print(pool._decoders.queue[-1]._process.pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     parent = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)

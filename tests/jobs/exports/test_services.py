@@ -80,7 +80,7 @@ def test_the_export_contains_only_data_of_the_person(
     assert [row["name"] for row in read(archive, "api_keys.json")] == ["Mia's script"]
     assert [row["caption"] for row in read(archive, "gallery.json")] == ["first"]
     assert read(archive, "ledger.json") == []
-    assert archive.read(f"videos/{own.public_id}.mp4") == b"film"
+    assert archive.read(f"videos/{own.public_id}.mp4") == b"video"
     assert {name for name in archive.namelist() if name.startswith("videos/")} == {
         f"videos/{own.public_id}.mp4",
         f"videos/{own.public_id}.picture.png",

@@ -29,7 +29,7 @@ def test_a_completed_video_plays_and_can_be_downloaded(mia: Person, make_job: Ma
         assert part in page
     assert "every 1s" not in page
     assert f"/?like={job.public_id}" in page
-    assert mia.get(f"/v1/videos/{job.public_id}/content?variant=video").content == b"film"
+    assert mia.get(f"/v1/videos/{job.public_id}/content?variant=video").content == b"video"
 
 
 def test_a_gif_is_shown_as_a_picture(mia: Person, make_job: Make) -> None:
