@@ -108,4 +108,4 @@ def make_job(someone: Person, state: State, prompt: str = f"a {MARKER} at dusk")
     columns: dict[str, Any] = {"prompt": prompt, "metadata": {"note": prompt}}
     if state == State.COMPLETED:
         columns["started_at"] = DatabaseNow()
-    return store_job(someone.team, someone.user, state, f"film of {MARKER}".encode(), **columns)
+    return store_job(someone.team, someone.user, state, f"video of {MARKER}".encode(), **columns)
