@@ -70,7 +70,7 @@ def write_mp4(frames: Frames, fps: int, path: Path) -> None:
 
 
 def write_gif(frames: Iterable[NDArray[np.uint8]], fps: int, path: Path) -> None:
-    """Write an endless GIF with one palette of 256 colours, computed from all frames. Raises EncodingError.
+    """Write an endless GIF with one palette of 256 colors, computed from all frames. Raises EncodingError.
 
     GIF delays are hundredths of a second; they alternate if fps does not divide 100.
     frames: arrays of (height, width, 3), RGB; iterated more than once, so it must not be an iterator.
@@ -152,7 +152,7 @@ def _even_frames(frames: Frames, fps: int) -> Iterator[VideoFrame]:
 
 
 def _palette(frames: Iterable[NDArray[np.uint8]], fps: int) -> VideoFrame:
-    """Compute the 256 colours that fit all frames best."""
+    """Compute the 256 colors that fit all frames best."""
     graph = Graph()
     source, sink = _source(graph, frames, fps), graph.add("buffersink")
     graph.link_nodes(source, graph.add("palettegen"), sink).configure()
@@ -166,15 +166,15 @@ def _palette(frames: Iterable[NDArray[np.uint8]], fps: int) -> VideoFrame:
 def _apply_palette(frames: Iterable[NDArray[np.uint8]], fps: int, palette: VideoFrame) -> Iterator[VideoFrame]:
     graph = Graph()
     source, palette_use, sink = _source(graph, frames, fps), graph.add("paletteuse"), graph.add("buffersink")
-    colours = graph.add_buffer(
+    colors = graph.add_buffer(
         width=palette.width, height=palette.height, format=palette.format, time_base=Fraction(1, fps)
     )
     source.link_to(palette_use, 0, 0)
-    colours.link_to(palette_use, 0, 1)
+    colors.link_to(palette_use, 0, 1)
     palette_use.link_to(sink)
     graph.configure()
-    colours.push(palette)
-    colours.push(None)
+    colors.push(palette)
+    colors.push(None)
     for frame in _video_frames(frames, fps):
         source.push(frame)
         yield from _pull_frames(sink)

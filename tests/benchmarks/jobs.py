@@ -100,7 +100,7 @@ def latency() -> None:
 
 
 def throughput(count: int = 600) -> None:
-    """Measure jobs per second through one worker whose engine takes no time: 8 frames of 64x64 in one colour.
+    """Measure jobs per second through one worker whose engine takes no time: 8 frames of 64x64 in one color.
 
     Everything else is real: claim, lease, reading the image, passing the frames as a file, encoding H.264 and poster,
     storing both, finishing and charging the job. The processor time per job says more than the rate under other load.

@@ -18,7 +18,7 @@ from PIL import Image
 from tests.chaos.world import Team
 
 TIMEOUT_SECONDS = 10.0
-_COLOURS = range(16, 256, 32)
+_COLORS = range(16, 256, 32)
 
 
 @dataclass
@@ -60,7 +60,7 @@ def draw_submission(rng: random.Random, *, team: Team, number: int) -> Submissio
         "hangs once in a while": " hang_at=4 chance=0.5",
     }.get(script, "")
     submission = make_submission(
-        team=team, number=number, script=script, prompt=prompt, colours=rng.choices(_COLOURS, k=3)
+        team=team, number=number, script=script, prompt=prompt, colors=rng.choices(_COLORS, k=3)
     )
     submission.body |= {
         "steps": rng.choice([10, 12, 20]),
@@ -73,10 +73,10 @@ def draw_submission(rng: random.Random, *, team: Team, number: int) -> Submissio
 
 
 def make_submission(
-    *, team: Team, number: int, script: str, prompt: str, colours: Sequence[int] = (16, 80, 208), steps: int = 10
+    *, team: Team, number: int, script: str, prompt: str, colors: Sequence[int] = (16, 80, 208), steps: int = 10
 ) -> Submission:
-    red, green, blue = colours
-    # The low bytes are the video's colour. The others make the seed unique to this job.
+    red, green, blue = colors
+    # The low bytes are the video's color. The others make the seed unique to this job.
     seed = red | green << 8 | blue << 16 | (team.id << 16 | number) << 24
     key = f"{team.id}-{number}"
     body = {

@@ -12,7 +12,7 @@ import av
 import numpy as np
 import psycopg
 
-from inference.engines.scripted.engine import colour_of
+from inference.engines.scripted.engine import color_of
 from jobs.queue.ledger_check import find_discrepancies, find_missing_results
 from jobs.states import TRANSITIONS
 from tests.chaos.clients import Client, Submission
@@ -20,8 +20,8 @@ from tests.chaos.hooks import Hooks
 from tests.chaos.monitor import Monitor
 from tests.chaos.world import World
 
-# H.264 and a palette do not keep a colour exactly. The harness's colours differ by 32.
-_COLOUR_TOLERANCE = 12
+# H.264 and a palette do not keep a color exactly. The harness's colors differ by 32.
+_COLOR_TOLERANCE = 12
 # Nothing else may fail a job here: there are enough attempts to survive every injected fault.
 EXPECTED_ERRORS = {"fails": {"scripted_failure"}, "deadline": {"deadline_passed"}}
 
@@ -172,11 +172,11 @@ def _results(evidence: Evidence) -> Iterator[str]:
         for key in (result, poster):
             if f"/{job.replace('-', '')}/{attempt}/" not in key:
                 yield f"{job}: attempt {attempt} published {key}"
-        if wrong := _check_video(evidence.world.media / result, frames, colour_of(seed)):
+        if wrong := _check_video(evidence.world.media / result, frames, color_of(seed)):
             yield f"{job}: {wrong}"
 
 
-def _check_video(path: Path, frames: int, colour: tuple[int, int, int]) -> str:
+def _check_video(path: Path, frames: int, color: tuple[int, int, int]) -> str:
     try:
         with av.open(str(path)) as container:
             images = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
@@ -185,7 +185,7 @@ def _check_video(path: Path, frames: int, colour: tuple[int, int, int]) -> str:
     if len(images) != frames:
         return f"{len(images)} frames instead of {frames}"
     mean = np.mean(images, axis=(0, 1, 2))
-    return "" if np.abs(mean - colour).max() <= _COLOUR_TOLERANCE else f"colour {mean.round()} instead of {colour}"
+    return "" if np.abs(mean - color).max() <= _COLOR_TOLERANCE else f"color {mean.round()} instead of {color}"
 
 
 @invariant("states change only by the allowed transitions, and a claim takes only queued jobs")

@@ -46,7 +46,7 @@ class Shell:
             process.communicate()
 
     def run(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-        """Runs the command without a terminal. Checks that it prints no traceback, no colours and not the key."""
+        """Runs the command without a terminal. Checks that it prints no traceback, no colors and not the key."""
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **options}
         if "input" in options:
             del options["stdin"]
@@ -80,7 +80,7 @@ class Shell:
         return process
 
     def terminal(self, *arguments: object, **variables: str) -> "Terminal":
-        """Starts the command in a terminal with true colour."""
+        """Starts the command in a terminal with true color."""
         environment = {**self.environment, "TERM": "xterm-256color", "COLORTERM": "truecolor", **variables}
         terminal = Terminal(self.command(*arguments), self.folder, environment)
         self._started.append(terminal.process)

@@ -155,7 +155,7 @@ def test_terminal_shows_a_bar_and_previews(
     terminal.wait_for(lambda terminal: "Generating" in terminal.text and "▀" in terminal.text)
     skip_delays()
     assert terminal.finish() == 0
-    # The single colour of the scripted engine's frames after JPEG compression.
+    # The single color of the scripted engine's frames after JPEG compression.
     assert "\x1b[38;2;9" in terminal.raw
     assert "Saved out.mp4" in terminal.text.splitlines()[-1]
     without_preview = shell.terminal(*SLOW, "-o", "two.mp4", "--no-preview")
@@ -170,7 +170,7 @@ def test_terminal_shows_a_bar_and_previews(
         assert all(sequence in terminal.raw for sequence in sequences)
 
 
-def test_no_color_disables_colours(shell: Shell) -> None:
+def test_no_color_disables_colors(shell: Shell) -> None:
     variables: dict[str, str]
     for variables, is_red in ({}, True), ({"NO_COLOR": "1"}, False):
         terminal = shell.terminal("get", "vid_0", **variables)

@@ -54,17 +54,17 @@ def test_odd_sides_become_even_by_repeating_one_line(tmp_path: Path, height: int
     assert np.abs(first[:height, :width].astype(int) - frames[0]).mean() < 12
 
 
-def test_colours_are_preserved(tmp_path: Path) -> None:
-    """A wrong matrix or range shows in saturated colours: BT.601 instead of BT.709 shifts them by about 20 levels."""
-    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (128, 128, 128)]
+def test_colors_are_preserved(tmp_path: Path) -> None:
+    """A wrong matrix or range shows in saturated colors: BT.601 instead of BT.709 shifts them by about 20 levels."""
+    colors = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (128, 128, 128)]
     path = tmp_path / "video.mp4"
-    write_mp4(np.stack([np.full((64, 64, 3), colour, np.uint8) for colour in colours]), 8, path)
+    write_mp4(np.stack([np.full((64, 64, 3), color, np.uint8) for color in colors]), 8, path)
     with av.open(str(path)) as container:
         context = container.streams.video[0].codec_context
         assert (context.color_primaries, context.color_trc, context.colorspace, context.color_range) == (1, 1, 1, 1)
-        for frame, colour in zip(container.decode(video=0), colours, strict=True):
+        for frame, color in zip(container.decode(video=0), colors, strict=True):
             shown = frame.to_ndarray(format="rgb24")[32, 32].astype(int)
-            assert np.abs(shown - colour).max() <= 6
+            assert np.abs(shown - color).max() <= 6
 
 
 def test_frames_may_be_a_memory_map(tmp_path: Path) -> None:

@@ -13,14 +13,14 @@ from inference.encoding import probe, write_gif, write_mp4
 from inference.errors import EncodingError
 from inference.video_files import SpriteSheet, video_to_gif, video_to_sprite_sheet
 
-COLOURS = [(200, 40, 40), (40, 200, 40), (40, 40, 200), (200, 200, 40), (40, 200, 200)]
+COLORS = [(200, 40, 40), (40, 200, 40), (40, 40, 200), (200, 200, 40), (40, 200, 200)]
 
 
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
-    """A video of five frames, each of one colour."""
+    """A video of five frames, each of one color."""
     path = tmp_path / "video.mp4"
-    write_mp4(np.stack([np.full((48, 96, 3), colour, np.uint8) for colour in COLOURS]), 8, path)
+    write_mp4(np.stack([np.full((48, 96, 3), color, np.uint8) for color in COLORS]), 8, path)
     return path
 
 
@@ -32,10 +32,10 @@ def test_a_gif_has_the_size_frame_count_and_rate_of_the_video(video: Path, tmp_p
     assert info.duration_seconds == pytest.approx(5 / 8, abs=0.02)
     assert info.fps == pytest.approx(Fraction(8), rel=0.05)
     with Image.open(gif) as image:
-        for number, colour in enumerate(COLOURS):
+        for number, color in enumerate(COLORS):
             image.seek(number)
             found = np.asarray(image.convert("RGB")).reshape(-1, 3).mean(axis=0)
-            assert np.abs(found - colour).max() < 12, number
+            assert np.abs(found - color).max() < 12, number
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "gif"])
@@ -49,10 +49,10 @@ def test_a_sprite_sheet_shows_all_frames_row_by_row(suffix: str, video: Path, tm
     with Image.open(path) as image:
         assert (image.format, image.size) == ("JPEG", (3 * 96, 2 * 48))
         pixels = np.asarray(image)
-    for number, colour in enumerate([*COLOURS, (0, 0, 0)]):
+    for number, color in enumerate([*COLORS, (0, 0, 0)]):
         left, top = sheet.tile_position(number)
         found = pixels[top + 8 : top + 40, left + 8 : left + 88].reshape(-1, 3).mean(axis=0)
-        assert np.abs(found - colour).max() < 12, number
+        assert np.abs(found - color).max() < 12, number
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ CAT = SAMPLES / "cat.jpg"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
-def png(width: int = 96, height: int = 64, colour: str = "teal") -> bytes:
-    return encoded_image((width, height), colour, "PNG")
+def png(width: int = 96, height: int = 64, color: str = "teal") -> bytes:
+    return encoded_image((width, height), color, "PNG")
 
 
-def encoded_image(size: tuple[int, int], colour: str, kind: str) -> bytes:
+def encoded_image(size: tuple[int, int], color: str, kind: str) -> bytes:
     buffer = BytesIO()
-    Image.new("RGB", size, colour).save(buffer, kind)
+    Image.new("RGB", size, color).save(buffer, kind)
     return buffer.getvalue()
 
 

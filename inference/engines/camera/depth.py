@@ -12,23 +12,23 @@ def estimate_depth(image: Image.Image, columns: int, rows: int) -> NDArray[np.fl
     """Return nearness as (rows, columns) from -1 (far) to 1 (near).
 
     It combines three heuristics that hold for most photographs: the ground is near and the sky is far; subjects are in
-    the middle; subjects differ in colour from the borders.
+    the middle; subjects differ in color from the borders.
     """
     small = image.copy()
     small.thumbnail((ESTIMATE_SIDE, ESTIMATE_SIDE), Image.Resampling.BOX)
-    colours = np.asarray(small, dtype=np.float64) / 255
-    height, width, _ = colours.shape
+    colors = np.asarray(small, dtype=np.float64) / 255
+    height, width, _ = colors.shape
     y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None, :]
     middle = np.exp(-(x**2 / 0.5 + y**2 / 0.7))
-    salience = _normalize(_salience(colours)) * (0.35 + 0.65 * middle)
+    salience = _normalize(_salience(colors)) * (0.35 + 0.65 * middle)
     nearness = 0.55 * y + 0.9 * _normalize(salience) + 0.35 * middle
     return _resample(_normalize(nearness) * 2 - 1, columns, rows)
 
 
-def _salience(colours: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for each pixel the RGB distance to the nearest of the mean colours of the four borders."""
-    borders = [colours[:4], colours[-4:], colours[:, :4], colours[:, -4:]]
-    distances = [np.linalg.norm(colours - border.reshape(-1, 3).mean(axis=0), axis=2) for border in borders]
+def _salience(colors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each pixel the RGB distance to the nearest of the mean colors of the four borders."""
+    borders = [colors[:4], colors[-4:], colors[:, :4], colors[:, -4:]]
+    distances = [np.linalg.norm(colors - border.reshape(-1, 3).mean(axis=0), axis=2) for border in borders]
     nearest: NDArray[np.float64] = np.minimum.reduce(distances)
     return nearest
 

@@ -34,7 +34,7 @@ from inference.generation import GenerationRequest
 
 
 class ScriptedEngine(Engine):
-    """Follows the script in the prompt; all its frames have one colour, which is derived from the seed."""
+    """Follows the script in the prompt; all its frames have one color, which is derived from the seed."""
 
     def load(self) -> None:
         time.sleep(_parse_script(self.source or "").get("load", 0.0))
@@ -52,14 +52,14 @@ class ScriptedEngine(Engine):
             if is_triggered:
                 _run_actions(script, step)
             on_step(step, request.steps)
-            on_preview(lambda: np.full((48, 64, 3), colour_of(request.seed), np.uint8))
+            on_preview(lambda: np.full((48, 64, 3), color_of(request.seed), np.uint8))
         frames = np.empty((request.num_frames, request.height, request.width, 3), np.uint8)
-        frames[:] = colour_of(request.seed)
+        frames[:] = color_of(request.seed)
         return frames
 
 
-def colour_of(seed: int) -> tuple[int, int, int]:
-    """Return the colour (red, green, blue) of every pixel of the video with this seed."""
+def color_of(seed: int) -> tuple[int, int, int]:
+    """Return the color (red, green, blue) of every pixel of the video with this seed."""
     return seed & 0xFF, seed >> 8 & 0xFF, seed >> 16 & 0xFF
 
 

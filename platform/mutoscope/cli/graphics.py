@@ -1,4 +1,4 @@
-"""Draws images in a terminal: with its graphics protocol if it has one, else as half blocks in true colour.
+"""Draws images in a terminal: with its graphics protocol if it has one, else as half blocks in true color.
 
 kitty: https://sw.kovidgoyal.net/kitty/graphics-protocol/; iTerm2: https://iterm2.com/documentation-images.html
 """
@@ -81,17 +81,17 @@ class Preview:
 
 
 def _blocks(image: Image.Image) -> RenderResult:
-    """Yields two pixels per cell: the upper in the foreground colour, the lower in the background colour."""
+    """Yields two pixels per cell: the upper in the foreground color, the lower in the background color."""
     pixels = image.tobytes()
     width = image.width
 
-    def colour(x: int, y: int) -> Color:
+    def color(x: int, y: int) -> Color:
         start = 3 * (y * width + x)
         return Color.from_rgb(*pixels[start : start + 3])
 
     for y in range(0, image.height, 2):
         for x in range(width):
-            yield Segment("▀", Style(color=colour(x, y), bgcolor=colour(x, y + 1)))
+            yield Segment("▀", Style(color=color(x, y), bgcolor=color(x, y + 1)))
         yield Segment.line()
 
 

@@ -13,7 +13,7 @@ from portal.admin.models import Announcement
 
 _DISMISSED_SESSION_KEY = "dismissed_announcements"
 _CACHE_MAX_AGE_SECONDS = 10.0
-_LEVEL_COLOURS = {"note": "info", "warning": "warning", "outage": "danger"}
+_LEVEL_COLORS = {"note": "info", "warning": "warning", "outage": "danger"}
 
 
 class AnnouncementCache:
@@ -54,7 +54,7 @@ def dismiss(request: HttpRequest, key: int) -> None:
 @admin.register(Announcement)
 class AnnouncementAdmin(BaseAdmin):
     may_add = may_change = may_delete = True
-    badge_fields = {"level": _LEVEL_COLOURS}
+    badge_fields = {"level": _LEVEL_COLORS}
     list_display = ["text", "level_badge", "starts_at", "ends_at", "is_active", "dismissible"]
     list_filter = ["level"]
     search_fields = ["text_en", "text_zh"]

@@ -14,7 +14,7 @@ from accounts.audit.models import AuditEntry, Difference, Verb
 from accounts.models import Team, User
 from portal.admin.base import BaseAdmin, EstimatedPaginator
 
-_VERB_COLOURS = {
+_VERB_COLORS = {
     Verb.INSERT: "success",
     Verb.UPDATE: "info",
     Verb.DELETE: "danger",
@@ -36,7 +36,7 @@ class AuditEntryAdmin(BaseAdmin):
     search_fields = ["row_id"]
     search_help_text = _("Team name, email address or row ID")
     link_fields = ("team", "actor", "impersonator", "api_key")
-    badge_fields = {"verb": {verb.value: colour for verb, colour in _VERB_COLOURS.items()}}
+    badge_fields = {"verb": {verb.value: color for verb, color in _VERB_COLORS.items()}}
     list_display = ["at", "verb_badge", "model", "row_id", "actor_link", "team_link", "ip"]
     list_filter = ["verb", "model", "at"]
     list_select_related = ["team", "actor", "impersonator", "api_key"]

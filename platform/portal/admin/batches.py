@@ -10,7 +10,7 @@ from jobs.batches.services import cancel_batch
 from portal.admin.actions import AdminAction
 from portal.admin.base import BaseAdmin
 
-_STATE_COLOURS = {"in_progress": "primary", "completed": "success", "canceled": "warning"}
+_STATE_COLORS = {"in_progress": "primary", "completed": "success", "canceled": "warning"}
 
 
 def _cancel(_request: HttpRequest, batch: Batch) -> bool:
@@ -25,7 +25,7 @@ class BatchAdmin(BaseAdmin):
     ordering = ["-id"]
     ordering_fields = {"created_at": "id"}
     link_fields = ("team", "user", "api_key")
-    badge_fields = {"state": _STATE_COLOURS}
+    badge_fields = {"state": _STATE_COLORS}
     list_display = ["public_id", "name", "team_link", "state_badge", "total", "created_at", "finished_at"]
     list_filter = ["state", "created_at"]
     list_select_related = ["team"]

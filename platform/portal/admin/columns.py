@@ -24,7 +24,7 @@ class ColumnsMixin:
     """Adds columns for the declared fields, labelled with the fields' verbose names.
 
     - `link_fields`: `team` adds `team_link`, the related row as a link to its page.
-    - `badge_fields`: `{"state": colours}` adds `state_badge`, the label of a choice on the colour of its value.
+    - `badge_fields`: `{"state": colors}` adds `state_badge`, the label of a choice on the color of its value.
     - `related_fields`: `wallet__balance` becomes a column of that name. Django knows such paths in `list_display` only.
 
     `ordering_fields` sorts a column by another field: `{"created_at": "id"}` where only the id has an index.
@@ -40,8 +40,8 @@ class ColumnsMixin:
         super().__init__(*args)
         for path in self.link_fields:
             setattr(self, f"{path}_link", _link_column(self.model, path))
-        for name, colours in self.badge_fields.items():
-            setattr(self, f"{name}_badge", _badge_column(self.model, name, colours))
+        for name, colors in self.badge_fields.items():
+            setattr(self, f"{name}_badge", _badge_column(self.model, name, colors))
         for path in self.related_fields:
             setattr(self, path, _related_column(self.model, path))
 
@@ -54,10 +54,10 @@ def _link_column(model: type[Model], path: str) -> Column:
     return column
 
 
-def _badge_column(model: type[Model], name: str, colours: dict[str, str]) -> Column:
+def _badge_column(model: type[Model], name: str, colors: dict[str, str]) -> Column:
     @display(description=_verbose_name(model, name), ordering=name)
     def column(row: Model) -> SafeString:
-        return badge(str(getattr(row, f"get_{name}_display")()), colours.get(getattr(row, name), ""))
+        return badge(str(getattr(row, f"get_{name}_display")()), colors.get(getattr(row, name), ""))
 
     return column
 
@@ -82,9 +82,9 @@ def _resolve_path(row: Any, path: str) -> Any:
 
 
 @lru_cache(maxsize=500)
-def badge(text: str, colour: str) -> SafeString:
+def badge(text: str, color: str) -> SafeString:
     """Cached: Unfold renders a template for each badge, and the rows of a list share a few of them."""
-    return SafeString(display_for_label(("", text), "", {"": colour}))
+    return SafeString(display_for_label(("", text), "", {"": color}))
 
 
 def object_link(row: Model | None) -> SafeString | None:

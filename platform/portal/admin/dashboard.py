@@ -10,7 +10,7 @@ from accounts.models import User
 from jobs.states import State
 from portal.admin import statistics
 from portal.admin.columns import time_ago
-from portal.admin.worker_states import STATE_COLOURS
+from portal.admin.worker_states import STATE_COLORS
 
 DAY_RANGES = {
     1: gettext_lazy("Today"),
@@ -37,7 +37,7 @@ def dashboard_context(days_param: str, administrator: User) -> dict[str, Any]:
         "states": _state_counts(pools, by_day, unsuccessful),
         "pools": [(pool, time_ago(pool.oldest_queued_at)) for pool in pools],
         "workers": [
-            (worker, worker.get_state_display(), STATE_COLOURS[worker.state], _vram_usage(worker))
+            (worker, worker.get_state_display(), STATE_COLORS[worker.state], _vram_usage(worker))
             for worker in statistics.list_workers()
         ],
         "sees_teams": sees_teams,
@@ -66,20 +66,20 @@ def _state_counts(
 
 def _chart_context(by_day: list[statistics.DailyTotals], lines: dict[str, str]) -> dict[str, Any]:
     """Return the data for Chart.js in the form that Unfold expects, and the same numbers for a table."""
-    colours = ("var(--color-base-400)", "var(--color-primary-600)")
+    colors = ("var(--color-base-400)", "var(--color-primary-600)")
     names = [f"{day.date:%m-%d}" for day in by_day]
     datasets = [
         {
             "label": label,
             "data": [getattr(day, name) for day in by_day],
-            "backgroundColor": colour,
+            "backgroundColor": color,
             "displayYAxis": True,
             "grouped": True,
             "maxBarThickness": 14,
             "borderRadius": 3,
             "maxTicksXLimit": 8,
         }
-        for (name, label), colour in zip(lines.items(), colours, strict=True)
+        for (name, label), color in zip(lines.items(), colors, strict=True)
     ]
     rows = [(name, *(getattr(day, line) for line in lines)) for name, day in zip(names, by_day, strict=True)]
     return {"data": json.dumps({"labels": names, "datasets": datasets}), "headings": list(lines.values()), "rows": rows}

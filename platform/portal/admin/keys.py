@@ -11,7 +11,7 @@ from portal.admin.actions import AdminAction
 from portal.admin.base import BaseAdmin, EstimatedPaginator
 from portal.admin.columns import badge
 
-_STATE_COLOURS = {"live": "success", "expired": "warning", "revoked": "danger"}
+_STATE_COLORS = {"live": "success", "expired": "warning", "revoked": "danger"}
 _STATE_LABELS = {"live": _("Active"), "expired": _("Expired"), "revoked": _("Revoked")}
 
 
@@ -20,7 +20,7 @@ class ApiKeyStateMixin:
 
     @display(description=_("State"))
     def state_badge(self, key: ApiKey) -> SafeString:
-        return badge(str(_STATE_LABELS[key.state]), _STATE_COLOURS[key.state])
+        return badge(str(_STATE_LABELS[key.state]), _STATE_COLORS[key.state])
 
 
 @admin.register(ApiKey)

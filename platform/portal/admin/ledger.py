@@ -8,7 +8,7 @@ from accounts.quota.models import LedgerEntry
 from common.ids import public_id
 from portal.admin.base import BaseAdmin, EstimatedPaginator
 
-_KIND_COLOURS = {"grant": "success", "adjust": "warning", "reserve": "info", "settle": "primary", "release": "info"}
+_KIND_COLORS = {"grant": "success", "adjust": "warning", "reserve": "info", "settle": "primary", "release": "info"}
 
 
 @admin.register(LedgerEntry)
@@ -18,7 +18,7 @@ class LedgerEntryAdmin(BaseAdmin):
     ordering_fields = {"created_at": "id"}
     search_fields = ["reason", "team__name"]
     link_fields = ("team", "actor")
-    badge_fields = {"kind": _KIND_COLOURS}
+    badge_fields = {"kind": _KIND_COLORS}
     list_display = [
         "created_at", "team_link", "kind_badge", "balance_delta", "reserved_delta", "reason", "actor_link",
         "public_job_id",

@@ -5,7 +5,7 @@ from django.contrib import admin
 from accounts.models import Membership
 from portal.admin.base import BaseAdmin, EstimatedPaginator
 
-_ROLE_COLOURS = {"owner": "primary", "admin": "warning", "member": "info", "viewer": "info"}
+_ROLE_COLORS = {"owner": "primary", "admin": "warning", "member": "info", "viewer": "info"}
 
 
 @admin.register(Membership)
@@ -14,7 +14,7 @@ class MembershipAdmin(BaseAdmin):
     ordering = ["-id"]
     search_fields = ["team__name", "user__email"]
     link_fields = ("user", "team")
-    badge_fields = {"role": _ROLE_COLOURS}
+    badge_fields = {"role": _ROLE_COLORS}
     list_display = ["user_link", "team_link", "role_badge", "credits_per_month", "videos_per_day", "created_at"]
     list_filter = ["role"]
     list_select_related = ["team", "user"]

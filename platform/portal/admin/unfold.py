@@ -1,4 +1,4 @@
-"""Settings of Unfold: menu and colours of the administration site."""
+"""Settings of Unfold: menu and colors of the administration site."""
 
 from typing import Any
 
@@ -71,7 +71,7 @@ UNFOLD = {
         ],
     },
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": _NAVIGATION},
-    # The brand's paper, line, muted and ink colours as a scale, with brass as the accent.
+    # The brand's paper, line, muted and ink colors as a scale, with brass as the accent.
     "COLORS": {
         "base": {
             "50": "#FBF9F5",

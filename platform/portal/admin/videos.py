@@ -21,7 +21,7 @@ from portal.admin.actions import AdminAction
 from portal.admin.base import BaseAdmin, EstimatedPaginator
 from portal.admin.priorities import PRIORITY_LABELS
 
-_STATE_COLOURS = {
+_STATE_COLORS = {
     "queued": "info",
     "in_progress": "primary",
     "completed": "success",
@@ -68,7 +68,7 @@ class JobAdmin(BaseAdmin):
     ordering = ["-id"]
     ordering_fields = {"created_at": "id"}
     link_fields = ("team", "user", "api_key")
-    badge_fields = {"state": _STATE_COLOURS}
+    badge_fields = {"state": _STATE_COLORS}
     list_display = [
         "public_id", "team_link", "state_badge", "model", "priority_label", "quoted_credits", "created_at",
         "error_code",

@@ -1,6 +1,6 @@
-"""Colours of the states of a worker."""
+"""Colors of the states of a worker."""
 
-STATE_COLOURS = {
+STATE_COLORS = {
     "starting": "info",
     "ready": "success",
     "busy": "primary",

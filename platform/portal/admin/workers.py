@@ -9,7 +9,7 @@ from jobs.queue.workers import delete_worker, drain_worker, resume_worker
 from portal.admin.actions import AdminAction
 from portal.admin.base import BaseAdmin
 from portal.admin.columns import time_ago
-from portal.admin.worker_states import STATE_COLOURS
+from portal.admin.worker_states import STATE_COLORS
 
 
 def _delete(_request: object, worker: Worker) -> bool:
@@ -21,7 +21,7 @@ def _delete(_request: object, worker: Worker) -> bool:
 class WorkerAdmin(BaseAdmin):
     ordering = ["pool", "name"]
     search_fields = ["name", "device_name"]
-    badge_fields = {"state": STATE_COLOURS}
+    badge_fields = {"state": STATE_COLORS}
     list_display = [
         "name", "pool", "model", "state_badge", "device_display", "vram_usage", "jobs_done", "last_heartbeat",
     ]  # fmt: skip

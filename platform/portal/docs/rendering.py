@@ -48,9 +48,9 @@ def code_block(name: str) -> str:
     code = snippet(name, site_url=settings.SITE_URL)
     suffix = name[name.rindex(".") :]
     lexer = get_lexer_for_filename(_LEXERS.get(suffix, name), code)
-    colours = highlight(code, lexer, HtmlFormatter(nowrap=True))
+    colors = highlight(code, lexer, HtmlFormatter(nowrap=True))
     # Pygments escapes the code.
-    shown: str = render_to_string("docs/code.html", {"name": name, "colours": mark_safe(colours)})  # noqa: S308
+    shown: str = render_to_string("docs/code.html", {"name": name, "colors": mark_safe(colors)})  # noqa: S308
     return shown
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 _NAME_WIDTH = 18
-_COLOURS = (36, 32, 35, 33, 34, 96, 92, 95)
+_COLORS = (36, 32, 35, 33, 34, 96, 92, 95)
 _MAX_LOG_BYTES = 10_000_000
 
 
@@ -23,7 +23,7 @@ class Console:
         self.path = file
         self.quiet = quiet
         self._file = self._open()
-        self._use_colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._use_color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self._names: list[str] = []
 
     def write_line(self, name: str, text: str) -> None:
@@ -31,8 +31,8 @@ class Console:
         if self.quiet:
             return
         label = f"{name:<{_NAME_WIDTH}}|"
-        if self._use_colour:
-            label = f"\033[{self._colour(name)}m{label}\033[0m"
+        if self._use_color:
+            label = f"\033[{self._color(name)}m{label}\033[0m"
         self._print(f"{label} {text}")
 
     def message(self, text: str) -> None:
@@ -53,10 +53,10 @@ class Console:
             self._file = self._open()
         self._file.write(f"{text}\n")
 
-    def _colour(self, name: str) -> int:
+    def _color(self, name: str) -> int:
         if name not in self._names:
             self._names.append(name)
-        return _COLOURS[self._names.index(name) % len(_COLOURS)]
+        return _COLORS[self._names.index(name) % len(_COLORS)]
 
     def _print(self, text: str) -> None:
         try:

@@ -51,7 +51,7 @@ def test_a_plan_is_created_changed_and_assigned(team: Team, capsys: pytest.Captu
 
 @pytest.mark.parametrize(
     "arguments",
-    [["unknown"], ["new", "--set", "colour=red"], ["new", "--set", "weight=0"], ["new", "--set", "max_running=many"]],
+    [["unknown"], ["new", "--set", "color=red"], ["new", "--set", "weight=0"], ["new", "--set", "max_running=many"]],
 )
 def test_plan_rejects_invalid_arguments(arguments: list[str], db: None) -> None:
     with pytest.raises(CommandError, match=r"plan|FIELD=VALUE|weight|max_running"):

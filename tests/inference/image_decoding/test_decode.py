@@ -132,7 +132,7 @@ def test_rejects_truncated_files(image_format: str) -> None:
 
 @pytest.mark.parametrize("image_format", ["PNG", "WEBP"])
 def test_rejects_animations(image_format: str) -> None:
-    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "green", "blue")]
+    frames = [Image.new("RGB", (16, 16), color) for color in ("red", "green", "blue")]
     data = encode(frames[0], image_format, save_all=True, append_images=frames[1:], duration=100)
     assert error_code(data) == "picture_animated"
 

@@ -26,7 +26,7 @@ from tests.support.people import Person
 from tests.support.web_processes import WebProcesses
 
 KEY = {"Idempotency-Key": "order-17"}
-BAD_IMAGE = png(colour="red")
+BAD_IMAGE = png(color="red")
 
 
 @pytest.mark.django_db

@@ -44,8 +44,8 @@ def test_keys_are_scoped_to_the_team(
 
 
 def test_forms_are_compared_by_their_content(alice: Person, client: Client) -> None:
-    def send(colour: str) -> Any:
-        picture = io.BytesIO(png(colour=colour))
+    def send(color: str) -> Any:
+        picture = io.BytesIO(png(color=color))
         return client.post("/v1/videos", {"image": picture, "prompt": "pan"}, headers={**alice.headers, **KEY})
 
     assert send("red").json()["id"] == send("red").json()["id"]

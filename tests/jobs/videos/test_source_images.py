@@ -472,7 +472,7 @@ def test_a_batch_fetches_each_url_once(
     def once(handler: Any) -> None:
         served = sum(received.path == handler.path for received in host.requests)
         respond_with(
-            handler, 200, png(colour="red" if handler.path == "/b" else "blue")
+            handler, 200, png(color="red" if handler.path == "/b" else "blue")
         ) if served == 1 else respond_with(handler, 404)
 
     host.respond = once

@@ -57,7 +57,7 @@ def test_update_disable_and_delete(as_alice: ApiClient) -> None:
         ({"url": "https://example.com/\x00"}, "url"),
         ({"events": []}, "events"),
         ({"events": ["video.born"]}, "events"),
-        ({"colour": "red"}, "colour"),
+        ({"color": "red"}, "color"),
     ],
 )
 def test_invalid_fields_are_refused(as_alice: ApiClient, change: dict[str, Any], field: str) -> None:

@@ -117,7 +117,7 @@ def test_names_are_unique_within_the_team(best: dict[str, Any], as_alice: ApiCli
         {"name": "x", "description": "x" * 501},
         {"name": "x", "order": -1},
         {"name": "x", "order": 10**30},
-        {"name": "x", "colour": "red"},
+        {"name": "x", "color": "red"},
     ],
 )
 def test_invalid_bodies(body: dict[str, Any], as_alice: ApiClient) -> None:

@@ -335,7 +335,7 @@ def test_keys_need_the_scope(alice: Person, as_alice: ApiClient, limited_key: Ca
         ({"target": "vid_1"}, 404),
         ({"target": "key_" + "0" * 32}, 404),
         ({"target": "a\0"}, 422),
-        ({"colour": "red"}, 422),
+        ({"color": "red"}, 422),
     ],
 )
 def test_invalid_links(changes: dict[str, Any], status: int, alice: Person, as_alice: ApiClient) -> None:

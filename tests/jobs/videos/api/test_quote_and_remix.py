@@ -165,7 +165,7 @@ def test_a_remix_sent_twice_is_one_video(as_alice: ApiClient, submit: Callable[.
     assert as_alice.post(path, {"prompt": "y"}, **{"Idempotency-Key": "k"}).status_code == 409
 
 
-@pytest.mark.parametrize("change", [{"image_base64": "aaaa"}, {"colour": "red"}, {"fps": 99}, {"prompt": ""}])
+@pytest.mark.parametrize("change", [{"image_base64": "aaaa"}, {"color": "red"}, {"fps": 99}, {"prompt": ""}])
 def test_a_remix_rejects_what_a_submit_rejects(
     as_alice: ApiClient, submit: Callable[..., Job], change: dict[str, Any]
 ) -> None:
