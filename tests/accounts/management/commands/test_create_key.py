@@ -72,12 +72,12 @@ def test_the_password_is_read_from_standard_input(
 def test_no_transaction_waits_for_somebody_to_type(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def answer(_prompt: str) -> str:
+    def respond(_prompt: str) -> str:
         assert connection.get_autocommit()
         return "correct horse battery"
 
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    monkeypatch.setattr(create_key_command, "getpass", answer)
+    monkeypatch.setattr(create_key_command, "getpass", respond)
     create_key(capsys, "--email", "a@example.com", "--password")
     assert User.objects.get().check_password("correct horse battery")
 
