@@ -6,7 +6,7 @@ _ORIENTATION, _SHORT = 0x0112, 3
 
 
 def read_orientation(exif: bytes) -> int:
-    """Return the orientation, 1 to 8, of a TIFF structure; 1 if it contains none that browsers accept.
+    """Return the orientation of a TIFF structure, 1 to 8. Return 1 if it has no orientation that browsers accept.
 
     Only the first directory counts, and only a single value of the type SHORT.
     """

@@ -1,4 +1,4 @@
-"""Signal receiver that ends the webhooks of batches whose creator may not make videos any more."""
+"""Signal receiver that fails the webhook deliveries of batches whose creator may no longer create videos."""
 
 from collections.abc import Set as AbstractSet
 from typing import Any

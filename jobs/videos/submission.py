@@ -33,7 +33,8 @@ log = structlog.get_logger(__name__)
 # Images are stored no larger than the largest frame needs, including a slow zoom.
 _MAX_STORED_SIDE_PIXELS = 2048
 _MAX_FRAME_PIXELS = max(RESOLUTIONS.values()) ** 2
-# An image of 25 megapixels occupies up to 800 MB. Others wait: first for a place of their team, then of this process.
+# An image of 25 megapixels occupies up to 800 MB. Others wait: for a slot of their team, then for one of this
+# process.
 _DECODERS = 3
 _DECODER_POOL = DecoderPool(_DECODERS, max_side=_MAX_STORED_SIDE_PIXELS)
 _DECODER_LIMITER = ConcurrencyLimiter("decoders", work=Message("images being decoded"), process_limit=_DECODERS)

@@ -150,9 +150,9 @@ def _deliver(delivery: Delivery) -> None:
 
 
 def _fail_if_not_entitled(delivery: Delivery) -> bool:
-    """Fail a delivery whose endpoint is disabled, or whose URL came with a video of somebody who may make no more.
+    """Fail a delivery whose endpoint is disabled, or whose `webhook_url` belongs to a user who may not create videos.
 
-    Return whether it was failed.
+    Return whether the delivery failed.
 
     The check belongs to the attempt: the event may have been dispatched while the access was being revoked.
     """

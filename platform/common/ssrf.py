@@ -56,9 +56,9 @@ def safe_client(
 ) -> Iterator[httpx.Client]:
     """Yield a client for one exchange, which raises httpx.TimeoutException when `timeout_seconds` have passed.
 
-    It raises ForbiddenIPAddress, TLSError and the errors of httpx; the same one for a name whose IP address is not
-    public and for a name without any. allow_private_ips: allow all IP addresses.
-    allow_loopback: of the private IP addresses allow those of this machine.
+    It raises ForbiddenIPAddress, TLSError and the errors of httpx. A host name whose IP address is not public raises
+    the same error as a host name that does not exist. allow_private_ips: allow all IP addresses.
+    allow_loopback: allow the IP addresses of this machine, and no other private ones.
     """
 
     def is_allowed(address: IPv4Address | IPv6Address) -> bool:

@@ -54,8 +54,8 @@ class BaseAdmin(ColumnsMixin, ActionsMixin, ModelAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Return whether a URL may filter by this: only by the filters of the page, and by the team.
 
-        Django allows every column of the row. Who may see the list of users could so read the hashes of their passwords
-        letter by letter.
+        Django allows every column of the row: an administrator who may see the list of users could read the hashes of
+        their passwords letter by letter.
         """
         filters = [each[0] if isinstance(each, tuple) else each for each in self.get_list_filter(request)]
         allowed = {each if isinstance(each, str) else each.parameter_name for each in filters} | {"team"}

@@ -101,6 +101,6 @@ IMAGE_URL_FETCH_TIMEOUT_SECONDS = env.float("IMAGE_URL_FETCH_TIMEOUT_SECONDS", d
 # value must be lower than the number of processes.
 IMAGE_URL_FETCH_CONCURRENCY_PER_TEAM = env.int("IMAGE_URL_FETCH_CONCURRENCY_PER_TEAM", default=3)
 
-# Maximum number of images that are decoded at once per team in all web processes. Others of the team wait for some
-# seconds.
+# Maximum number of images that are decoded at once per team in all web processes. Further images of the team wait for
+# up to 5 seconds.
 IMAGE_DECODING_CONCURRENCY_PER_TEAM = env.int("IMAGE_DECODING_CONCURRENCY_PER_TEAM", default=2)
