@@ -27,10 +27,10 @@ demo: $(PORTAL)  ## Start the site, make a demo video and keep serving (PORT=800
 up: $(PORTAL)  ## Run the site: servers, web, workers, one log (PORT=8000)
 	@$(BIN)/python manage.py up
 
-test: $(DEV)  ## Run all tests (ARGS="-k name" passes options to pytest)
+test: $(DEV)  ## Run all tests; needs Chromium and nginx (ARGS="-k name" passes options to pytest)
 	@$(BIN)/python -m pytest $(ARGS)
 
-test-fast: $(DEV)  ## Run the tests that start no process and no browser, in less than a minute
+test-fast: $(DEV)  ## Run the quick unit and database tests, in less than a minute
 	@$(BIN)/python -m pytest -m "(unit or db) and not slow" $(ARGS)
 
 chaos: $(DEV)  ## Kill processes of a test site and check that nothing is lost (KILLS=200 JOBS=1000 SEED=1)
