@@ -28,6 +28,6 @@ class JobsConfig(AppConfig):
         team_deleted.connect(delete_jobs_of_team)
         register(Task("delete_due_files", "files", delete_due_files, 5))
         register(Task("sweep_orphans", "files", sweep_old_orphans, settings.ORPHAN_SWEEP_INTERVAL_SECONDS))
-        interval_seconds = settings.LEDGER_CHECK_INTERVAL_SECONDS
+        interval_seconds = settings.MAINTENANCE_INTERVAL_SECONDS
         register(Task("delete_expired_idempotency_keys", "files", delete_expired_keys, interval_seconds))
-        register(Task("check_ledger", "files", check_ledger, interval_seconds))
+        register(Task("check_ledger", "files", check_ledger, settings.LEDGER_CHECK_INTERVAL_SECONDS))

@@ -16,4 +16,4 @@ class AuditConfig(AppConfig):
         from accounts.audit import receivers  # noqa: F401, PLC0415 (connects its receivers; models load first)
         from accounts.audit.services import purge  # noqa: PLC0415
 
-        register(Task("purge_audit_log", "files", purge, settings.LEDGER_CHECK_INTERVAL_SECONDS))
+        register(Task("purge_audit_log", "files", purge, settings.MAINTENANCE_INTERVAL_SECONDS))

@@ -12,4 +12,4 @@ class TeamsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.teams.services import delete_due_teams  # noqa: PLC0415 (models load first)
 
-        register(Task("delete_due_teams", "files", delete_due_teams, settings.LEDGER_CHECK_INTERVAL_SECONDS))
+        register(Task("delete_due_teams", "files", delete_due_teams, settings.MAINTENANCE_INTERVAL_SECONDS))

@@ -42,6 +42,8 @@ RECONCILE_INTERVAL_SECONDS = env.float("RECONCILE_INTERVAL_SECONDS", default=5)
 QUOTA_INTERVAL_SECONDS = env.float("QUOTA_INTERVAL_SECONDS", default=60)
 # Interval between checks of the wallets against the ledger.
 LEDGER_CHECK_INTERVAL_SECONDS = env.float("LEDGER_CHECK_INTERVAL_SECONDS", default=600)
+# Interval between deletions of due teams, expired idempotency keys and old entries of the audit log.
+MAINTENANCE_INTERVAL_SECONDS = env.float("MAINTENANCE_INTERVAL_SECONDS", default=600)
 # Retention of the audit log in days. 0: no limit.
 AUDIT_RETENTION_DAYS = env.int("AUDIT_RETENTION_DAYS", default=365)
 # Retention of finished videos in days. 0: no limit.

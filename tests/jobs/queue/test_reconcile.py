@@ -71,8 +71,10 @@ def test_monthly_credits_do_not_wait_behind_files_and_exports() -> None:
     assert {TASKS[name].queue for name in ("grant_due_monthly_credits", "create_due_warnings")} == {"mail"}
 
 
-def test_the_longest_interval_is_that_of_a_setting() -> None:
+def test_the_intervals_of_tasks_are_settings() -> None:
     intervals = {name: task.interval_seconds for name, task in TASKS.items()}
     assert intervals["sweep_orphans"] == settings.ORPHAN_SWEEP_INTERVAL_SECONDS
     assert intervals["check_ledger"] == settings.LEDGER_CHECK_INTERVAL_SECONDS
+    for name in ("delete_due_teams", "delete_expired_idempotency_keys", "purge_audit_log"):
+        assert intervals[name] == settings.MAINTENANCE_INTERVAL_SECONDS
     assert intervals["grant_due_monthly_credits"] == settings.QUOTA_INTERVAL_SECONDS
