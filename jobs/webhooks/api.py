@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +15,7 @@ from accounts.roles import Scope
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.pagination import ListView, PageQuerySerializer, list_schema
+from jobs.api.shapes import DeletedShape, serializer_of
 from jobs.api.validation import validate
 from jobs.webhooks.models import Delivery, Endpoint
 from jobs.webhooks.outbox import per_job_endpoint
@@ -22,6 +23,7 @@ from jobs.webhooks.selectors import find_delivery, find_endpoint
 from jobs.webhooks.serializers import (
     DeliverySerializer,
     DeliveryShape,
+    JobSecretShape,
     NewWebhookSerializer,
     RotationSerializer,
     WebhookChangesSerializer,
@@ -95,14 +97,7 @@ class WebhookView(APIView):
         operation_id="webhooks_delete",
         summary="Delete a webhook and its delivery log",
         responses={
-            200: inline_serializer(
-                "WebhookDeleted",
-                {
-                    "id": serializers.CharField(),
-                    "object": serializers.ChoiceField(choices=["webhook.deleted"]),
-                    "deleted": serializers.BooleanField(),
-                },
-            ),
+            200: serializer_of(DeletedShape),
             **ERRORS,
         },
     )
@@ -135,7 +130,7 @@ class JobSecretView(APIView):
     @extend_schema(
         operation_id="webhooks_job_secret",
         summary="Retrieve the secret for `webhook_url` of single videos",
-        responses={200: inline_serializer("JobSecret", {"secret": serializers.CharField()}), **ERRORS},
+        responses={200: serializer_of(JobSecretShape), **ERRORS},
     )
     def get(self, request: Request) -> Response:
         return Response({"secret": per_job_endpoint(team_id=principal_of(request).team.pk).secret})

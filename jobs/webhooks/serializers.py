@@ -83,6 +83,10 @@ class WebhookShape(TypedDict):
     secret: NotRequired[str]
 
 
+class JobSecretShape(TypedDict):
+    secret: str
+
+
 class AttemptShape(TypedDict):
     number: int
     at: int
