@@ -54,7 +54,7 @@ def serializer_of(shape: type) -> type[serializers.Serializer[Any]]:
 
 
 def _field_of(annotation: Any) -> Any:
-    kind, options = _unwrap(annotation)
+    kind, options = unwrap(annotation)
     origin, arguments = get_origin(kind), get_args(kind)
     if field := options.pop("field", None):
         return field(**options)
@@ -70,19 +70,19 @@ def _field_of(annotation: Any) -> Any:
     return _FIELDS[kind](**options)
 
 
-def _unwrap(annotation: Any) -> tuple[Any, dict[str, Any]]:
+def unwrap(annotation: Any) -> tuple[Any, dict[str, Any]]:
     """Return the type inside of NotRequired, Annotated and `| None`, and the options of the field that these mean."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is NotRequired:
-        kind, options = _unwrap(arguments[0])
+        kind, options = unwrap(arguments[0])
         return kind, {"required": False, **options}
     if origin is Annotated:
-        kind, options = _unwrap(arguments[0])
+        kind, options = unwrap(arguments[0])
         for metadata in arguments[1:]:
             options |= metadata
         return kind, options
     if origin in {Union, UnionType}:
         [inner] = [argument for argument in arguments if argument is not NoneType]
-        kind, options = _unwrap(inner)
+        kind, options = unwrap(inner)
         return kind, {"allow_null": True, **options}
     return annotation, {}

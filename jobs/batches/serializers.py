@@ -25,7 +25,8 @@ from jobs.api.shapes import Text, Url, serializer_of
 from jobs.batches.bodies import IMAGE_NAME_PATTERN, MAX_ITEMS
 from jobs.batches.models import Batch, BatchItem
 from jobs.batches.progress import ITEM_STATES, BatchProgress, status_of
-from jobs.videos.api.serializers import JobErrorShape, Percent, Status, UrlsShape, video_as_json
+from jobs.events.shapes import JobErrorShape, Status
+from jobs.videos.api.serializers import Percent, UrlsShape, video_as_json
 from jobs.videos.serializers import VideoRequestSerializer
 
 _MAX_CANCEL_AFTER_SECONDS = 7 * 24 * 3600

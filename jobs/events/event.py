@@ -19,12 +19,13 @@ import base64
 import json
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
 from common.ids import public_id
+from jobs.events.shapes import VideoPreviewEventShape, VideoProgressEventShape, VideoStatusEventShape
 from jobs.states import TERMINAL, State
 
 _ID = re.compile(r"(\d{1,9})-(\d{1,9})")
@@ -79,30 +80,40 @@ def stage_of(state: str, attempt: int) -> int:
 
 def status_event(job_id: uuid.UUID, *, state: str, attempt: int, code: str = "", message: str = "") -> Event:
     """Return the event of a new state. code and message say why there is no video."""
-    error = {"code": code, "message": message} if code else None
-    return _event(job_id, EventId(stage_of(state, attempt)), "status", status=state, attempt=attempt, error=error)
+    data = VideoStatusEventShape(
+        id=public_id("vid", job_id),
+        status=state,
+        attempt=attempt,
+        error={"code": code, "message": message} if code else None,
+    )
+    return Event(EventId(stage_of(state, attempt)), "status", _one_line(data))
 
 
 def progress_event(
     job_id: uuid.UUID, *, attempt: int, step: int, steps: int, eta_seconds: float | None = None
 ) -> Event:
     """Return the event that reports how many of the job's steps are done."""
-    return _event(
-        job_id,
-        EventId(3 * attempt, 2 * step),
-        "progress",
+    data = VideoProgressEventShape(
+        id=public_id("vid", job_id),
         attempt=attempt,
         progress=min(99, 100 * step // max(1, steps)),
         step=step,
         steps=steps,
         eta_seconds=None if eta_seconds is None else round(eta_seconds, 1),
     )
+    return Event(EventId(3 * attempt, 2 * step), "progress", _one_line(data))
 
 
 def preview_event(job_id: uuid.UUID, *, attempt: int, step: int, jpeg: bytes) -> Event:
     """Return the event with a preview of the video after a step."""
-    image = {"content_type": "image/jpeg", "image_base64": base64.b64encode(jpeg).decode("ascii")}
-    return _event(job_id, EventId(3 * attempt, 2 * step + 1), "preview", attempt=attempt, step=step, **image)
+    data = VideoPreviewEventShape(
+        id=public_id("vid", job_id),
+        attempt=attempt,
+        step=step,
+        content_type="image/jpeg",
+        image_base64=base64.b64encode(jpeg).decode("ascii"),
+    )
+    return Event(EventId(3 * attempt, 2 * step + 1), "preview", _one_line(data))
 
 
 def implied_statuses(job_id: uuid.UUID, before: EventId, after: EventId) -> Iterator[Event]:
@@ -119,5 +130,5 @@ def implied_statuses(job_id: uuid.UUID, before: EventId, after: EventId) -> Iter
         yield status_event(job_id, state=state, attempt=attempt)
 
 
-def _event(job_id: uuid.UUID, event_id: EventId, kind: str, **payload: Any) -> Event:
-    return Event(event_id, kind, json.dumps({"id": public_id("vid", job_id), **payload}, separators=(",", ":")))
+def _one_line(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, separators=(",", ":"))

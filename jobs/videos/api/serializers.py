@@ -13,12 +13,11 @@ from common.clock import unix_seconds
 from common.ids import public_id
 from jobs.api.shapes import Text, Url, serializer_of
 from jobs.events.authorization import Viewer
+from jobs.events.shapes import JobErrorShape, Status
 from jobs.events.tokens import create_token
 from jobs.models import Job, Priority
 from jobs.queue.eta import QueueEstimate, estimate_wait
-from jobs.states import State
 
-Status = Annotated[str, {"choices": State.values}]
 Percent = Annotated[int, {"min_value": 0, "max_value": 100}]
 _URL_NAMES = {"self": "video", "content": "video-content", "cancel": "video-cancel", "events": "video-events"}
 
@@ -33,11 +32,6 @@ class UsageShape(TypedDict):
     credits_reserved: int
     credits_charged: int | None
     gpu_seconds: float | None
-
-
-class JobErrorShape(TypedDict):
-    code: str
-    message: str
 
 
 class UrlsShape(TypedDict):
