@@ -73,6 +73,12 @@ def fields_of(body: list[ast.stmt]) -> Iterator[tuple[str, int]]:
                     yield name.id, node.lineno
 
 
+def first_text(call: ast.Call) -> str:
+    """Return the first argument of a call if it is a text."""
+    first = call.args[0] if call.args else None
+    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
+
+
 def read_module(source: str, *, is_product: bool = True) -> Module:
     tree = ast.parse(source)
     lines = source.splitlines()
@@ -90,8 +96,7 @@ def read_module(source: str, *, is_product: bool = True) -> Module:
             names.append(("functions", node.name))
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             fields.append((node.attr, node.lineno))
-        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            text = node.args[0].value
+        elif isinstance(node, ast.Call) and (text := first_text(node)):
             if isinstance(node.func, ast.Attribute) and node.func.attr in LOG_METHODS:
                 names.append(("events", text))
             elif is_product and isinstance(node.func, ast.Name) and node.func.id in GETTEXT:
