@@ -54,7 +54,9 @@ class SignedUrlClaims:
         if not has_scope(
             team_id=self.team_id, user_id=self.user_id, scope=Scope.VIDEOS_READ, api_key_id=self.api_key_id
         ):
-            raise Unauthenticated("The access that this link was created with has ended.", code="link_expired")
+            raise Unauthenticated(
+                "The access that this link was created with has expired or was revoked.", code="link_expired"
+            )
 
 
 def verify_token(*, video_id: str, variant: str, token: str) -> SignedUrlClaims:
