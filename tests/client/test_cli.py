@@ -62,6 +62,8 @@ def test_a_paid_video_is_printed_in_an_encoding_without_some_characters(
     video = json.loads(result.stdout)
     assert (video["status"], video["prompt"]) == ("completed", prompt)
     assert (shell.folder / "out.mp4").read_bytes()[4:8] == b"ftyp"
+    shown = shell.run("get", video["id"])
+    assert (shown.returncode, "steam rises \\u2603" in shown.stdout) == (0, True), shown.stderr
 
 
 def test_login_and_logout(tmp_path: Path, live: LiveProcess, key: str) -> None:
