@@ -70,5 +70,5 @@ def image_url(person: Person, live: LiveProcess) -> str:
     """Return the signed URL of a blue poster."""
     job = finished_video(person)
     default_storage.delete(job.poster_key)
-    default_storage.save(job.poster_key, ContentFile(png(colour="blue")))
+    default_storage.save(job.poster_key, ContentFile(png(color="blue")))
     return signed_content_url(live.url, job, "thumbnail")

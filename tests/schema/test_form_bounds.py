@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from portal.web.body_limits import max_body_bytes
-from tests.isolation.routes import PARAMETER, ROUTES, Api, Page, Public, SignedIn
+from tests.isolation.routes import PARAMETER, ROUTES, Api, Page, PersonPage, Public
 from tests.isolation.test_matrix import ids_of_owner
 from tests.isolation.world import World
 from tests.schema.bodies import BODY_ENDPOINTS, IMAGE, VIDEO_REQUEST, BodyCase, response_problem
@@ -48,7 +48,7 @@ _OTHER_FORMS = {
 }
 _PAGE_PARAMETERS = {
     "": ["like"],
-    "price": ["like", "num_frames", "picture_width"],
+    "price": ["like", "num_frames", "image_width"],
     "history": ["q", "after", "state", "pages"],
     "history/running": ["ids"],
     "videos/<str:video_id>/live": ["seen"],
@@ -112,7 +112,7 @@ def all_forms(world: World) -> Iterator[tuple[Client, PageForm]]:
     with_password.post("/accounts/login/", {"login": administrator.email, "password": PASSWORD})
     world.owner.post("/accounts/reauthenticate/", {"password": PASSWORD})
     public = [route for route, rule in ROUTES.items() if isinstance(rule, Public) and route.startswith("accounts/")]
-    own = [route for route, rule in ROUTES.items() if isinstance(rule, Page | SignedIn)]
+    own = [route for route, rule in ROUTES.items() if isinstance(rule, Page | PersonPage)]
     for visitor, routes in (
         (world.owner.client, own),
         (anonymous, public),
