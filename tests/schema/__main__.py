@@ -7,13 +7,21 @@ are additional.
 
 import argparse
 import json
+import os
+import shutil
 import sys
 import time
 import urllib.request
 
-from tests.schema.fuzz import fuzz_bodies
-from tests.schema.run import EXCLUDED_OPERATIONS, problems_of, running_portal, schemathesis, stateful
-from tests.support.portal_process import Portal
+import django
+
+# The routes that are tested name roles and scopes of the product, whose models need settings.
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+django.setup()
+
+from tests.schema.fuzz import fuzz_bodies  # noqa: E402
+from tests.schema.run import EXCLUDED_OPERATIONS, problems_of, running_portal, schemathesis, stateful  # noqa: E402
+from tests.support.portal_process import Portal  # noqa: E402
 
 
 def main() -> int:
