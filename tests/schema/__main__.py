@@ -61,4 +61,7 @@ def _count_operations(portal: Portal) -> int:
     return sum(len(item) for item in paths.values()) - len(EXCLUDED_OPERATIONS)
 
 
-sys.exit(main())
+try:
+    sys.exit(main())
+finally:
+    shutil.rmtree(os.environ["TEST_SERVERS_DIR"])
