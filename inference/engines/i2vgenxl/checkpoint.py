@@ -56,8 +56,11 @@ def find_checkpoint(source: str, *, half: bool) -> Checkpoint:
     folder = Path(source)
     if not folder.is_dir():
         folder = _download(source, half=half)
-    available = {path.relative_to(folder).as_posix() for path in folder.glob("**/*") if path.is_file()}
-    return Checkpoint(folder, choose_variants(available, source, half=half))
+    return Checkpoint(folder, choose_variants(_files_in(folder), source, half=half))
+
+
+def _files_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.glob("**/*") if path.is_file()}
 
 
 def choose_variants(available: set[str], source: str, *, half: bool) -> dict[str, str | None]:
@@ -112,19 +115,22 @@ def _download(repository: str, *, half: bool) -> Path:
     except ModelIncomplete:
         raise
     except Exception as error:
-        return _find_in_cache(repository, error)
+        return _find_in_cache(repository, error, half=half)
 
 
-def _find_in_cache(repository: str, error: Exception) -> Path:
+def _find_in_cache(repository: str, error: Exception, *, half: bool) -> Path:
     """Return the folder of an earlier download, for when the hub is unreachable."""
     from huggingface_hub import snapshot_download  # noqa: PLC0415
     from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415
 
     try:
-        return Path(snapshot_download(repository, local_files_only=True))
-    except LocalEntryNotFoundError:
+        # Without patterns, it would be incomplete without the files that are never downloaded.
+        folder = Path(snapshot_download(repository, allow_patterns=CONFIGS, local_files_only=True))
+        choose_variants(_files_in(folder), repository, half=half)
+    except (LocalEntryNotFoundError, ModelIncomplete):
         raise ModelNotFound(
             "%(repository)s is not a folder on this machine, is not in the hub's cache and "
             "could not be downloaded: %(reason)s. Check the connection to the hub, or name a folder that holds it.",
             {"repository": repository, "reason": str(error)},
         ) from error
+    return folder
