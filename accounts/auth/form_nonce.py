@@ -8,7 +8,7 @@ import hashlib
 import time
 from collections.abc import Callable
 
-from django.core.cache import caches
+from django.core.cache import BaseCache, caches
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render, resolve_url
@@ -18,8 +18,8 @@ from accounts.auth.htmx import htmx_redirect, is_htmx, refuse_htmx
 
 FIELD = "form_nonce"
 _RETENTION_SECONDS = 60 * 60
-# While the first submit is processed. If its process is killed, the form may be submitted again afterwards.
-_PENDING_SECONDS = 60
+# Longer than any submit takes. If the process of the first one is killed, the form may be submitted again afterwards.
+_PENDING_SECONDS = 120
 _PENDING = "pending"
 # A second submit waits for the response of the first.
 _WAIT_TIMEOUT_SECONDS = 10
@@ -39,16 +39,9 @@ def submit_once(request: HttpRequest, user_id: int | None, respond: Callable[[],
         return respond()
     forms = caches["forms"]
     key = hashlib.sha256(f"{user_id}:{nonce}".encode()).hexdigest()
-    deadline = time.monotonic() + _WAIT_TIMEOUT_SECONDS
-    # An entry instead of a lock: `respond` may give its database connection back while it waits for something else.
-    while not forms.add(key, _PENDING, _PENDING_SECONDS):
-        url = forms.get(key)
-        if url is not None and url != _PENDING:
-            return _repeated(request, url)
-        if time.monotonic() >= deadline:
-            return _repeated(request, "")
-        time.sleep(_POLL_INTERVAL_SECONDS)
-    url = None
+    url = _wait_for_first(forms, key)
+    if url is not None:
+        return _repeated(request, url)
     try:
         response = respond()
         if response.status_code < 400 and not getattr(response, "is_refusal", False):
@@ -59,6 +52,24 @@ def submit_once(request: HttpRequest, user_id: int | None, respond: Callable[[],
             forms.delete(key)
         else:
             forms.set(key, url, _RETENTION_SECONDS)
+
+
+def _wait_for_first(forms: BaseCache, key: str) -> str | None:
+    """Return None for the first submit. For others return the URL of its response, or "" if that takes too long."""
+    deadline = time.monotonic() + _WAIT_TIMEOUT_SECONDS
+    # An entry instead of a lock: `respond` may give its database connection back while it waits for something else.
+    while not forms.add(key, _PENDING, _PENDING_SECONDS):
+        while (url := forms.get(key)) == _PENDING:
+            if time.monotonic() >= deadline:
+                return ""
+            time.sleep(_POLL_INTERVAL_SECONDS)
+        if url is not None:
+            return str(url)
+        # The first one was refused. Or nothing can be written: then `respond` fails with the reason.
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(_POLL_INTERVAL_SECONDS)
+    return None
 
 
 def _repeated(request: HttpRequest, url: str) -> HttpResponseBase:

@@ -27,7 +27,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.audit.models import Verb
 from accounts.audit.services import record
-from accounts.auth.form_nonce import submit_once
+from accounts.auth.form_nonce import refused, submit_once
 from accounts.models import Team
 from common.errors import MutoscopeError
 
@@ -137,9 +137,9 @@ class ActionsMixin:
             row_url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[rows[0].pk])
             url = action.success_url or (self._changelist_url() if selection else row_url)
 
-            def run() -> HttpResponse:
-                self._run(request, action, rows, form.cleaned_data)
-                return redirect(url)
+            def run() -> HttpResponseBase:
+                is_done = self._run(request, action, rows, form.cleaned_data)
+                return redirect(url) if is_done else refused(redirect(url))
 
             return submit_once(request, request.user.pk, run)
         context = {
@@ -155,7 +155,8 @@ class ActionsMixin:
         }
         return TemplateResponse(request, "admin/action_confirmation.html", context)
 
-    def _run(self, request: HttpRequest, action: AdminAction, rows: list[Any], form_data: dict[str, Any]) -> None:
+    def _run(self, request: HttpRequest, action: AdminAction, rows: list[Any], form_data: dict[str, Any]) -> bool:
+        """Run the action on each row. Return whether any row changed."""
         done = 0
         for row in rows:
             try:
@@ -172,6 +173,7 @@ class ActionsMixin:
         if done:
             text = ngettext("%(action)s: %(count)s row changed.", "%(action)s: %(count)s rows changed.", done)
             messages.success(request, text % {"action": action.label, "count": done})
+        return done > 0
 
     def _log_action(self, request: HttpRequest, action: AdminAction, row: Any, form_data: dict[str, Any]) -> None:
         """Record the action in the row's history and in the audit log, whose triggers do not know the reason."""

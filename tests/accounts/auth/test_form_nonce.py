@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 from django.core.cache import cache, caches
+from django.db import connection
 
 from accounts.auth import form_nonce
 from accounts.keys.services import create_api_key
@@ -117,6 +118,14 @@ def test_a_form_whose_process_was_killed_may_be_submitted_again_later(
     caches["forms"].set(key, "pending", expires_after_seconds)
     assert alice.post("/team/new", {"name": "Reels", "form_nonce": "1"}).status_code == status
     assert Team.objects.filter(name="Reels").count() == teams
+
+
+def test_a_cache_that_cannot_be_written_prevents_no_submit(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(form_nonce, "_WAIT_TIMEOUT_SECONDS", 0)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE form_cache ADD CHECK (false)")
+    assert alice.post("/team/new", {"name": "Reels", "form_nonce": "1"}).status_code == 302
+    assert Team.objects.filter(name="Reels").count() == 1
 
 
 def test_htmx_is_told_that_the_form_was_submitted(alice: Person) -> None:

@@ -46,6 +46,17 @@ def test_a_confirmation_that_is_sent_twice_grants_once(adele: Person, alice: Per
     assert balance(alice.team) == before + 50
 
 
+def test_an_action_that_changed_nothing_may_be_sent_again(adele: Person, alice: Person) -> None:
+    path = f"/admin/accounts/team/{alice.team.pk}/adjust_credits/"
+    sent = {"credits": "-1001", "reason": "a mistake", "form_nonce": "1"}
+    run_action(adele, path, **sent)
+    assert balance(alice.team) == 1000
+    run_action(adele, f"/admin/accounts/team/{alice.team.pk}/grant_credits/", credits="1", reason="a gift")
+    for _ in range(2):
+        run_action(adele, path, **sent)
+    assert balance(alice.team) == 0
+
+
 @pytest.mark.parametrize(
     "form_data",
     [{"credits": "50", "reason": " "}, {"credits": "0", "reason": "x"}, {"credits": "9" * 30, "reason": "x"}],
