@@ -11,6 +11,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts import tenancy
+from accounts.keys.services import create_api_key, revoke_api_key
 from accounts.models import ApiKey
 from accounts.people.services import deactivate_user
 from accounts.teams.members import remove_member
@@ -132,8 +133,10 @@ def test_a_link_ends_with_the_access_of_its_viewer(
 def test_a_link_in_a_webhook_ends_with_the_access_of_who_submitted_the_video(
     finished: Job, alice: Person, mia: Person, anonymous: Client
 ) -> None:
-    finished.user, finished.api_key = mia.user, None
+    key, _secret = create_api_key(team=mia.team, creator=mia.user, name="k")
+    finished.user, finished.api_key = mia.user, key
     path = link(finished)
+    revoke_api_key(key=key)  # the webhook is still delivered
     assert anonymous.get(path).status_code == 200
     remove_member(team=alice.team, actor=alice.user, user_id=mia.user.pk)
     assert refusal(anonymous.get(path)) == (401, "link_expired")
