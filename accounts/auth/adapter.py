@@ -1,5 +1,6 @@
 """Adapters for allauth: creating users, client IP addresses, and failures of the mail server."""
 
+import os
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -114,7 +115,10 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def get_requests_session(self) -> Session:
         session: Session = super().get_requests_session()
         # A proxy of the environment would look for a provider on this machine on its own machine.
-        session.trust_env = not is_loopback(settings.OIDC_ISSUER)
+        if is_loopback(settings.OIDC_ISSUER):
+            session.trust_env = False
+            # requests reads these variables only together with those of the proxies.
+            session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         return session
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:

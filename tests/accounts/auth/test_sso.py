@@ -10,6 +10,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.core import mail
 from django.test import Client
 
+from accounts.auth.adapter import SocialAccountAdapter
 from accounts.models import Team, User
 from tests.support.identity_provider import IdentityProvider
 from tests.support.people import Person, make_user
@@ -150,3 +151,11 @@ def test_a_link_alone_does_not_start_a_sign_in(provider: IdentityProvider) -> No
     assert response.status_code == 200
     assert "Continue" in response.content.decode()
     assert not provider.granted
+
+
+def test_a_provider_on_this_machine_may_have_a_private_certificate(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.OIDC_ISSUER = "https://localhost:8443/realm"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/company.pem")
+    assert SocialAccountAdapter().get_requests_session().verify == "/etc/ssl/company.pem"
