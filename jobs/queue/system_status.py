@@ -13,7 +13,8 @@ _LOADED_STATES = (Worker.State.READY, Worker.State.BUSY)
 
 # The oldest undispatched event has the smallest id.
 _STATUS = """
-SELECT (SELECT json_agg(json_build_array(state, model, last_error, last_error_params)) FROM jobs_worker
+SELECT (SELECT json_agg(json_build_array(state, model, last_error, last_error_params) ORDER BY last_error)
+        FROM jobs_worker
         WHERE last_heartbeat_at >= clock_timestamp() - make_interval(secs => %(live)s)),
        COALESCE((SELECT sum(vram_total_mb - vram_free_mb) FROM jobs_worker
                  WHERE device <> 'cpu'

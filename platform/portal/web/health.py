@@ -93,6 +93,8 @@ def health(request: HttpRequest) -> JsonResponse:
 
 
 def _is_local(request: HttpRequest) -> bool:
+    if "X-Forwarded-For" in request.headers and not settings.TRUSTED_PROXIES:
+        return False  # through a proxy on this machine that is missing in the settings
     try:
         return ip_address(request.client_ip).is_loopback  # type: ignore[attr-defined]
     except ValueError:  # unknown
