@@ -49,7 +49,11 @@ class Client:
 
     def worker_error(self, model: str) -> str:
         """Return why the worker of a model cannot work, or an empty text."""
-        return str(json.loads(self._request("/health"))["worker_errors"].get(model, ""))
+        try:
+            errors = json.loads(self._request("/health")).get("worker_errors", {})
+        except DemoError:  # the site is unhealthy for a moment
+            return ""
+        return str(errors.get(model, ""))
 
     def _request(self, path: str, *, body: bytes | None = None) -> bytes:
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
