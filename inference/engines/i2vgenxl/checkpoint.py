@@ -125,7 +125,7 @@ def _find_in_cache(repository: str, error: Exception, *, half: bool) -> Path:
 
     try:
         # Without patterns, it would be incomplete without the files that are never downloaded.
-        folder = Path(snapshot_download(repository, allow_patterns=CONFIGS, local_files_only=True))
+        folder = Path(snapshot_download(repository, allow_patterns=list(CONFIGS), local_files_only=True))
         choose_variants(_files_in(folder), repository, half=half)
     except (LocalEntryNotFoundError, ModelIncomplete):
         raise ModelNotFound(
