@@ -29,7 +29,7 @@ def signed_content_url(origin: Origin, job: Job, variant: str = "video") -> str:
     origin: the present request, or the URL of the site (SITE_URL) if there is none (webhooks).
     """
     if isinstance(origin, str):
-        user_id, api_key_id = job.user_id, None  # as the delivery itself, which outlives the key
+        user_id, api_key_id = job.user_id, None  # as for the delivery itself, no key is needed
     else:
         caller = tenancy.current()
         user_id, api_key_id = caller.user_id, caller.api_key_id
