@@ -3,11 +3,10 @@
 from io import BytesIO
 from pathlib import Path
 
-from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
-SAMPLES = Path(settings.ROOT) / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 CAT = SAMPLES / "cat.jpg"
 # Stands between width and height on pages.
 TIMES = "\N{MULTIPLICATION SIGN}"
