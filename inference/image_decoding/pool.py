@@ -29,9 +29,8 @@ _MAX_CPU_SECONDS = 8.0
 _MAX_MEMORY_BYTES = 900_000_000
 # Signals by which a library ends its process. The process can be killed from outside by others.
 _CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
-
-
-_INHERITED_VARIABLES = ("LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
+# What Python and its libraries need to be found.
+_INHERITED_VARIABLES = ("LD_LIBRARY_PATH", "PATH")
 
 
 class DecoderUnavailable(Exception):
@@ -146,7 +145,7 @@ class _Decoder:
 
     def _exit_error(self) -> ImageError | DecoderUnavailable:
         self._connection.close()
-        status = -self._process.wait()
-        if status == signal.SIGPROF:
+        status = self._process.wait()
+        if -status == signal.SIGPROF:
             return too_much_time()
-        return damaged() if status in _CRASHES else DecoderUnavailable(f"A decoder was ended by signal {status}.")
+        return damaged() if -status in _CRASHES else DecoderUnavailable(f"A decoder ended with status {status}.")

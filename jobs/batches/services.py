@@ -24,7 +24,8 @@ from jobs.webhooks.outbox import dispatch
 
 log = structlog.get_logger(__name__)
 
-# Longer than one request takes, including decoding and storing. Afterwards another API request may resume intake.
+# Longer than one request usually takes, including decoding and storing. Afterwards another API request may resume
+# intake; one that was only slow then notices that its lease was lost.
 INTAKE_LEASE = timedelta(seconds=20)
 # If intake is not resumed within an hour, the batch is finished with the requests accepted so far (or canceled for
 # `fail_fast`). Without an Idempotency-Key it cannot be resumed, so it is finished when the lease has expired.

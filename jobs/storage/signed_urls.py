@@ -26,7 +26,8 @@ _SIGNER = Signer(salt="signed-content-url")
 def signed_content_url(origin: Origin, job: Job, variant: str = "video") -> str:
     """Return the URL of a variant, valid for DOWNLOAD_URL_MAX_AGE_SECONDS.
 
-    origin: the present request, or the URL of the site (SITE_URL) if there is none (webhooks).
+    origin: the present request, whose caller is the viewer; or the URL of the site (SITE_URL) if there is none
+    (webhooks). Then the viewer is the user who submitted the video.
     """
     if isinstance(origin, str):
         user_id, api_key_id = job.user_id, None  # as for the delivery itself, no key is needed

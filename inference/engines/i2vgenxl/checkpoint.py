@@ -114,7 +114,7 @@ def _download(repository: str, *, half: bool) -> Path:
         ) from error
     except ModelIncomplete:
         raise
-    except Exception as error:
+    except Exception as error:  # the hub's library lets errors of its HTTP library through, which are no OSError
         return _find_in_cache(repository, error, half=half)
 
 

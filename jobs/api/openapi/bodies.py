@@ -41,7 +41,7 @@ class StrictSerializerExtension(OpenApiSerializerExtension):  # type: ignore[no-
 
 
 def _exclude_each_other(groups: Iterable[Sequence[str]]) -> dict[str, Any]:
-    """Return a rule for each field: the fields behind it in its groups must be absent.
+    """Return a rule for each field: the later fields of its groups must be absent.
 
     Generators of typed clients ignore such rules; with `not` instead, they generate types that nobody can use.
     """

@@ -75,7 +75,7 @@ class EmbeddedPortal:
         with servers:
             self.prepare(console)
             if embedded_urls["DATABASE_URL"] == os.environ.get("DATABASE_URL"):
-                expire_leases()
+                release_workers()
                 connections.close_all()
             supervisor = Supervisor(
                 self._children(console),
@@ -142,8 +142,8 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def expire_leases() -> None:
-    """End all leases, so that jobs interrupted by a kill -9 of everything are retried at once, and remove the workers.
+def release_workers() -> None:
+    """Remove all workers and end their leases: jobs interrupted by a kill -9 of everything are retried at once.
 
     No worker can be running: the database belongs to this folder, the folder is locked, and workers end with their
     portal.

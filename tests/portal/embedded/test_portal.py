@@ -10,7 +10,7 @@ from common.ids import new_id
 from jobs.models import Job, Worker
 from jobs.queue.reconcile import recover_expired_leases
 from jobs.states import State
-from portal.embedded.portal import expire_leases
+from portal.embedded.portal import release_workers
 
 
 def test_an_interrupted_job_is_queued_at_once(db: None) -> None:
@@ -32,7 +32,7 @@ def test_an_interrupted_job_is_queued_at_once(db: None) -> None:
 
     Worker.objects.create(id=new_id(), name="killed", pool="cpu", model="camera", last_heartbeat_at=DatabaseNow())
 
-    expire_leases()
+    release_workers()
     recover_expired_leases()
 
     job.refresh_from_db()
