@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import connections
+from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -128,7 +129,8 @@ def uses_database(item: Any) -> bool:
 
 @pytest.fixture(autouse=True)
 def _new_state(request: pytest.FixtureRequest) -> None:
-    """Rate limits, wake-ups, cached values, files and outages of an earlier test are gone."""
+    """The language, rate limits, wake-ups, cached values, files and outages of an earlier test are gone."""
+    translation.deactivate()  # a page that was rendered in this thread left its reader's language active
     redis_breaker._open_until = 0.0
     if uses_database(request.node):
         request.getfixturevalue("db")
