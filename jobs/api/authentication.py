@@ -1,7 +1,6 @@
 """Authentication by an API key in a header or by a session. A request with a key ignores cookies."""
 
 import structlog
-from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.authentication import SessionAuthentication as DrfSessionAuthentication
 from rest_framework.request import Request
@@ -9,20 +8,7 @@ from rest_framework.request import Request
 from accounts.auth.principals import Principal, principal_for_key, principal_for_session
 from accounts.models import User
 from common.errors import Unauthenticated
-
-# The schemes that third-party SDKs send with a key, accepted only under the paths for them.
-_AUTH_SCHEMES_BY_PREFIX = {"/replicate/": {"bearer", "token"}, "/fal/": {"bearer", "key"}}
-
-
-def presented_key(request: HttpRequest) -> str | None:
-    """Return the API key in the headers of a request, or None."""
-    if key := request.headers.get("X-API-Key"):
-        return key.strip()
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    accepted = next(
-        (schemes for prefix, schemes in _AUTH_SCHEMES_BY_PREFIX.items() if request.path.startswith(prefix)), {"bearer"}
-    )
-    return token.strip() if scheme.lower() in accepted else None
+from jobs.api.presented_keys import presented_key
 
 
 def _bind(principal: Principal) -> tuple[User, Principal]:
@@ -34,7 +20,7 @@ class ApiKeyAuthentication(BaseAuthentication):
     """Authenticate by `Authorization: Bearer mts_…` or `X-API-Key: mts_…`. `request.auth` is the Principal."""
 
     def authenticate(self, request: Request) -> tuple[User, Principal] | None:
-        key = presented_key(request._request)
+        key = presented_key(request.headers, request.path)
         if key is None:
             return None
         return _bind(principal_for_key(key, client_ip=request._request.client_ip))  # type: ignore[attr-defined]

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from common.ratelimit import RateLimitExceeded
 from jobs.api.authentication import principal_of
+from jobs.api.presented_keys import presented_key, recent_refusals
 from jobs.api.throttling import principal_limits, throttle
 
 if TYPE_CHECKING:  # the framework loads this module while it defines APIView
@@ -23,7 +25,12 @@ class HasScope(BasePermission):
         principal = principal_of(request)
         if principal.api_key is not None or not getattr(view, "exempt_sessions_from_throttling", False):
             extra_limits = getattr(view, "extra_limits", None)
-            throttle(view, principal_limits(principal) + (extra_limits(principal) if extra_limits else []))
+            try:
+                throttle(view, principal_limits(principal) + (extra_limits(principal) if extra_limits else []))
+            except RateLimitExceeded as error:
+                if key := presented_key(request.headers, request.path):
+                    recent_refusals.add(key, error)
+                raise
         method = "GET" if request.method == "HEAD" else request.method
         scope = getattr(view, "scopes", {}).get(method)
         if scope is None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from accounts.auth.principals import Principal
-from common.ratelimit import Limit, RateLimitExceeded, Window, hit
+from common.ratelimit import Limit, RateLimitExceeded, Window, hit, rate_limit_headers
 
 if TYPE_CHECKING:  # the framework loads this module while it defines APIView
     from rest_framework.views import APIView
@@ -22,16 +22,6 @@ def throttle(view: "APIView", limits: Sequence[Limit]) -> None:
         for name, value in rate_limit_headers(windows).items():
             earlier = view.headers.get(name)
             view.headers[name] = f"{earlier}, {value}" if earlier else value
-
-
-def rate_limit_headers(windows: Sequence[Window]) -> dict[str, str]:
-    """Return the headers with the policy and the remaining requests of each limit."""
-    if not windows:
-        return {}
-    return {
-        "RateLimit-Policy": ", ".join(f'"{w.scope}";q={w.amount};w={w.seconds}' for w in windows),
-        "RateLimit": ", ".join(f'"{w.scope}";r={w.remaining};t={w.reset}' for w in windows),
-    }
 
 
 def principal_limits(principal: Principal) -> list[Limit]:

@@ -67,11 +67,12 @@ class Window:
 
 
 class RateLimitExceeded(LimitExceeded):
-    """Carries the state of each limit."""
+    """Carries the state of each limit; `full`: the one that allows requests last."""
 
     def __init__(self, windows: Sequence[Window]) -> None:
         self.windows = windows
         full = max((window for window in windows if not window.remaining), key=lambda window: window.reset)
+        self.full = full
         super().__init__(
             "Too many requests: the limit is %(limit)s in %(seconds)s s. Try again in %(reset)s s.",
             {"limit": full.amount, "seconds": full.seconds, "reset": full.reset},
@@ -101,6 +102,16 @@ def hit(limits: Sequence[Limit]) -> list[Window]:
     if not allowed:
         raise RateLimitExceeded(windows)
     return windows
+
+
+def rate_limit_headers(windows: Sequence[Window]) -> dict[str, str]:
+    """Return the headers with the policy and the remaining requests of each limit."""
+    if not windows:
+        return {}
+    return {
+        "RateLimit-Policy": ", ".join(f'"{w.scope}";q={w.amount};w={w.seconds}' for w in windows),
+        "RateLimit": ", ".join(f'"{w.scope}";r={w.remaining};t={w.reset}' for w in windows),
+    }
 
 
 _parsed = lru_cache(maxsize=1000)(parse)

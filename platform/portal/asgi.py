@@ -10,8 +10,9 @@ import django
 from django.conf import settings
 from servestatic import ServeStaticASGI
 
-from portal.web.request_guards import AsgiRequestGuard, SizedBodyHandler
+from portal.web.asgi_handler import LiveHandler
+from portal.web.request_guards import AsgiRequestGuard
 
 django.setup(set_prefix=False)
 # Around Django, not in its middleware: one sync-only class there would cost each waiting request a thread.
-application = ServeStaticASGI(AsgiRequestGuard(SizedBodyHandler()), **settings.STATIC_SERVER)
+application = ServeStaticASGI(AsgiRequestGuard(LiveHandler()), **settings.STATIC_SERVER)

@@ -1,5 +1,7 @@
 """A million videos, created without the services: of one large team, of many others, and ten of a small one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 MILLION, SMALL = 1_000_000, 10
@@ -47,6 +49,20 @@ QUERIES = {
     "common word, a day, oldest first": "q=camera&created_after={moment}&order=asc",
     "rare word, rare model": "q=okapi&model=scripted",
 }
+
+
+@contextmanager
+def without_search_index() -> Iterator[None]:
+    """Create the index of the prompts after the block: filling it row by row takes half an hour."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'job_ngrams'")
+        definition = cursor.fetchone()[0]
+        cursor.execute("DROP INDEX job_ngrams")
+        yield
+        cursor.execute("SET maintenance_work_mem = '1GB'")
+        cursor.execute(definition)
 
 
 def fill_videos(team: Any, user: Any, *, first: int, last: int) -> None:

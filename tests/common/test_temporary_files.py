@@ -15,7 +15,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from common.temporary_files import as_overloaded
-from portal.web.request_guards import AsgiRequestGuard, SizedBodyHandler, WsgiRequestGuard
+from portal.web.asgi_handler import LiveHandler
+from portal.web.request_guards import AsgiRequestGuard, WsgiRequestGuard
 from tests.support.people import Person
 
 # After the error Django leaves its file to the garbage collector.
@@ -80,7 +81,7 @@ def test_a_body_of_an_asgi_server_is_refused_after_it_was_received(parts: int, u
 
     length = str(parts * len(LARGE)).encode()
     scope = {"type": "http", "method": "POST", "path": "/v1/videos", "headers": [(b"content-length", length)]}
-    asyncio.run(AsgiRequestGuard(SizedBodyHandler())(scope, receive, send))
+    asyncio.run(AsgiRequestGuard(LiveHandler())(scope, receive, send))
     start, body = sent
     assert start["status"] == 503
     assert MESSAGE in json.loads(body["body"])["error"]["message"]

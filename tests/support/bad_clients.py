@@ -1,5 +1,6 @@
 """Clients that keep connections busy: they send nothing, too slowly or half, read nothing, or break off."""
 
+import itertools
 import socket
 import struct
 import threading
@@ -36,7 +37,8 @@ class BadClients:
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> Self:
-        self._connect_all()
+        for position in range(len(self._clients)):
+            self._connect(position)
         self.reconnects.clear()
         self._thread.start()
         return self
@@ -49,19 +51,22 @@ class BadClients:
                 client.close()
 
     def _run(self) -> None:
-        while not self._stop.wait(0.5):
-            self._connect_all()
+        """Take care of one client after the other, of each twice a second."""
+        for position in itertools.cycle(range(len(self._clients))):
+            if self._stop.wait(0.5 / len(self._clients)):
+                return
+            self._connect(position)
 
-    def _connect_all(self) -> None:
-        for position, connect in enumerate(self._clients):
-            client = self._connected[position]
-            if client is not None and client.goes_on():
-                continue
-            if client is not None:
-                client.close()
-            self.reconnects[connect.__name__] += 1
-            with suppress(OSError):
-                self._connected[position] = connect()
+    def _connect(self, position: int) -> None:
+        """Connect a client that is not connected."""
+        client, connect = self._connected[position], self._clients[position]
+        if client is not None and client.goes_on():
+            return
+        if client is not None:
+            client.close()
+        self.reconnects[connect.__name__] += 1
+        with suppress(OSError):
+            self._connected[position] = connect()
 
     def _sends_nothing(self) -> "BadClient":
         return BadClient(self._port, b"")

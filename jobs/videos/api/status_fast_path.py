@@ -19,10 +19,10 @@ from accounts.roles import Scope
 from common.errors import NotFound
 from common.ids import parse_public_id
 from common.middleware import Step, SyncAndAsyncMiddleware
-from common.ratelimit import RateLimitExceeded, hit
-from jobs.api.authentication import presented_key
+from common.ratelimit import RateLimitExceeded, hit, rate_limit_headers
 from jobs.api.conditional import PRECONDITIONS
-from jobs.api.throttling import per_minute_limits, rate_limit_headers
+from jobs.api.presented_keys import presented_key
+from jobs.api.throttling import per_minute_limits
 from jobs.models import Job
 from jobs.videos.api.responses import video_response
 
@@ -55,7 +55,7 @@ def _polled_video_id(request: HttpRequest) -> str | None:
     ):
         return None
     leading, prefix, video_id = request.path_info.partition(_PATH_PREFIX)
-    is_poll = prefix and not leading and "/" not in video_id and presented_key(request)
+    is_poll = prefix and not leading and "/" not in video_id and presented_key(request.headers, request.path)
     return video_id if is_poll else None
 
 
@@ -69,7 +69,10 @@ def _fast_response(request: HttpRequest, video_id: str) -> HttpResponse | None:
     try:
         parameters = {"video": parse_public_id("vid", video_id)}
         found = authenticate_and_fetch(
-            presented_key(request) or "", scope=Scope.VIDEOS_READ, statement=_STATEMENT, parameters=parameters
+            presented_key(request.headers, request.path) or "",
+            scope=Scope.VIDEOS_READ,
+            statement=_STATEMENT,
+            parameters=parameters,
         )
     except (NotFound, DatabaseError, InterfaceError):
         return None

@@ -29,8 +29,8 @@ from accounts.auth.second_factor import has_second_factor
 from accounts.models import User
 from common.errors import Conflict, Forbidden
 from common.middleware import Step, SyncAndAsyncMiddleware
-from jobs.api.authentication import presented_key
 from jobs.api.errors import json_error
+from jobs.api.presented_keys import presented_key
 from portal.admin.models import Impersonation
 from portal.web.error_handlers import is_api, wants_json
 
@@ -101,7 +101,7 @@ class ImpersonationMiddleware(SyncAndAsyncMiddleware):
 
     def before(self, request: HttpRequest) -> Step | None:
         request.impersonator = None  # type: ignore[attr-defined]
-        if is_api(request) and presented_key(request) is not None:
+        if is_api(request) and presented_key(request.headers, request.path) is not None:
             return None  # requests with an API key ignore cookies
         if request.path.startswith(settings.UNLOGGED_PATHS):
             return None  # health checks need no user, and work while the database of the sessions is unreachable

@@ -26,12 +26,15 @@ _ACCOUNT_PREFIX = "/accounts/"
 _HOP_WITH_PORT_PATTERN = re.compile(r"\[(?P<v6>[^\]]{1,60})\](?::\d{1,5})?|(?P<v4>[\d.]{7,15}):\d{1,5}")
 
 
-def client_ip_address(request: HttpRequest) -> str:
-    """Return the client's IP address behind as many proxies as the settings trust; never one that a client claims."""
-    hops = [request.META.get("REMOTE_ADDR") or ""]
+def client_ip_address(peer: str, forwarded_for: str) -> str:
+    """Return the client's IP address behind as many proxies as the settings trust; never one that a client claims.
+
+    peer: address of the connection. forwarded_for: header X-Forwarded-For.
+    """
+    hops = [peer]
     if settings.TRUSTED_PROXIES:
-        forwarded = request.headers.get("X-Forwarded-For", "").split(",")
-        hops = [hop.strip() for hop in forwarded if hop.strip()][-settings.TRUSTED_PROXIES :] or hops
+        forwarded = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
+        hops = forwarded[-settings.TRUSTED_PROXIES :] or hops
     try:
         return str(ipaddress.ip_address(_without_port(hops[0])))
     except ValueError:
@@ -55,7 +58,8 @@ class RequestContextMiddleware(SyncAndAsyncMiddleware):
     def before(self, request: HttpRequest) -> Step | None:
         request.started_at = time.monotonic()  # type: ignore[attr-defined]
         request.request_id = accepted_request_id(request.headers.get("X-Request-Id", ""))  # type: ignore[attr-defined]
-        request.client_ip = client_ip_address(request)  # type: ignore[attr-defined]
+        peer, forwarded_for = request.META.get("REMOTE_ADDR") or "", request.headers.get("X-Forwarded-For", "")
+        request.client_ip = client_ip_address(peer, forwarded_for)  # type: ignore[attr-defined]
         tenancy.bind_request(request)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request.request_id, client_ip=request.client_ip)  # type: ignore[attr-defined]

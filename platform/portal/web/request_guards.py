@@ -1,7 +1,6 @@
 """Refuses requests that Django would fail on, or store, before any middleware runs, and ends those of slow clients."""
 
 import asyncio
-import io
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from http import HTTPStatus
 from tempfile import SpooledTemporaryFile
@@ -10,15 +9,17 @@ from typing import IO, Any
 import structlog
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
-from django.core.handlers.asgi import ASGIHandler, ASGIRequest
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse, parse_cookie
 
 from common import temporary_files
 from common.errors import Malformed, MutoscopeError
+from common.ratelimit import RateLimitExceeded, rate_limit_headers
+from jobs.api.presented_keys import presented_key, recent_refusals
+from portal.web.asgi_handler import has_async_view
 from portal.web.body_limits import body_too_large, body_too_slow, max_body_bytes, request_error
-from portal.web.error_handlers import error_response
-from portal.web.middleware import accepted_request_id
+from portal.web.caller_slots import CallerSlot, CallerSlots
+from portal.web.error_handlers import error_response, is_api_path
+from portal.web.middleware import accepted_request_id, client_ip_address
 
 log = structlog.get_logger(__name__)
 
@@ -51,21 +52,26 @@ def _refuse(
     response = error_response(request, error)
     response["X-Request-Id"] = response_request_id
     response["Content-Length"] = str(len(response.content))
+    if isinstance(error, RateLimitExceeded):
+        for name, value in rate_limit_headers(error.windows).items():
+            response[name] = value
     _CORS.add_response_headers(request, response)
     return response
 
 
-class SizedBodyHandler(ASGIHandler):
-    """Django's ASGI application; it sets the length of chunked bodies, without which Django takes them for empty."""
+def _rate_limit_error(headers: Mapping[str, str], path: str) -> MutoscopeError | None:
+    """Return the error of an API request whose key recently exceeded a limit."""
+    key = presented_key(headers, path) if is_api_path(path) else None
+    return recent_refusals.find(key) if key else None
 
-    def create_request(
-        self, scope: Mapping[str, Any], body_file: IO[bytes]
-    ) -> tuple[ASGIRequest, None] | tuple[None, HttpResponseBase]:
-        if any(name == b"transfer-encoding" for name, _value in scope["headers"]):
-            length = str(body_file.seek(0, io.SEEK_END)).encode()
-            body_file.seek(0)
-            scope = {**scope, "headers": [*scope["headers"], (b"content-length", length)]}
-        return super().create_request(scope, body_file)
+
+def _caller(scope: Message, headers: Mapping[str, str]) -> str:
+    """Return the API key or session of a request, otherwise its IP address."""
+    session = parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME)
+    peer = (scope.get("client") or ("", 0))[0]
+    return (
+        presented_key(headers, scope["path"]) or session or client_ip_address(peer, headers.get("x-forwarded-for", ""))
+    )
 
 
 class AsgiRequestGuard:
@@ -73,6 +79,7 @@ class AsgiRequestGuard:
 
     def __init__(self, application: Callable[..., Awaitable[None]]) -> None:
         self.application = application
+        self._slots = CallerSlots()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -80,13 +87,14 @@ class AsgiRequestGuard:
             return
         headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
         path = scope["path"]
-        error = request_error(headers, path)
+        error = request_error(headers, path) or _rate_limit_error(headers, path)
         if error is None:
             max_bytes = max_body_bytes(path, headers.get("content-type"))
             share = max_bytes / settings.DATA_UPLOAD_MAX_MEMORY_SIZE
             timeout_seconds = settings.REQUEST_BODY_TIMEOUT_SECONDS * max(share, _MIN_TIMEOUT_SHARE)
-            body = _BoundedBody(receive, seconds=timeout_seconds, max_bytes=max_bytes)
-            response_guard = _TimedResponse(send, path=path, seconds=settings.RESPONSE_WRITE_TIMEOUT_SECONDS)
+            slot = None if has_async_view(path) else self._slots.slot_for(_caller(scope, headers))
+            body = _BoundedBody(receive, seconds=timeout_seconds, max_bytes=max_bytes, slot=slot)
+            response_guard = _TimedResponse(send, path=path, seconds=settings.RESPONSE_WRITE_TIMEOUT_SECONDS, slot=slot)
             try:
                 await self.application(scope, body.receive, response_guard.send)
             except OSError as failure:
@@ -94,6 +102,9 @@ class AsgiRequestGuard:
                 if body.error is None or response_guard.has_started:
                     raise
                 await body.drain()
+            finally:
+                if slot:
+                    slot.release()
             if body.error is None:
                 return
             error = body.error
@@ -114,8 +125,9 @@ class AsgiRequestGuard:
 class _BoundedBody:
     """A `receive` that disconnects if the body is too large or too slow. Django then returns without a response."""
 
-    def __init__(self, receive: Receive, *, seconds: float, max_bytes: int) -> None:
+    def __init__(self, receive: Receive, *, seconds: float, max_bytes: int, slot: CallerSlot | None) -> None:
         self.error: MutoscopeError | None = None
+        self._slot = slot
         self._receive = receive
         self._complete = False
         self._deadline = asyncio.get_running_loop().time() + seconds
@@ -132,7 +144,11 @@ class _BoundedBody:
                     message = await self._receive_part()
         except TimeoutError:
             self.error = self.error or body_too_slow()
-        return {"type": "http.disconnect"} if self.error else message
+        if self.error:
+            return {"type": "http.disconnect"}
+        if self._complete and self._slot and not await self._slot.acquire(self._receive):
+            return {"type": "http.disconnect"}
+        return message
 
     async def drain(self) -> None:
         """Receive the rest of a body that was refused."""
@@ -154,12 +170,15 @@ class _TimedResponse:
     Django then ends the response as if the client had disconnected, and the server closes the connection.
     """
 
-    def __init__(self, send: Send, *, path: str, seconds: float) -> None:
+    def __init__(self, send: Send, *, path: str, seconds: float, slot: CallerSlot | None) -> None:
         self.has_started = False
+        self._slot = slot
         self._send, self._path, self._seconds = send, path, seconds
 
     async def send(self, message: Message) -> None:
         self.has_started = True
+        if self._slot:
+            self._slot.release()
         try:
             async with asyncio.timeout(self._seconds):
                 await self._send(message)
@@ -188,10 +207,12 @@ class WsgiRequestGuard:
             "content-length": "CONTENT_LENGTH",
             "content-encoding": "HTTP_CONTENT_ENCODING",
             "content-type": "CONTENT_TYPE",
+            "authorization": "HTTP_AUTHORIZATION",
+            "x-api-key": "HTTP_X_API_KEY",
         }
         headers = {name: environ[key] for name, key in names.items() if key in environ}
         path = environ.get("PATH_INFO", "")
-        error = request_error(headers, path)
+        error = request_error(headers, path) or _rate_limit_error(headers, path)
         if error is None and chunked_body is not None:
             error = _store_chunked_body(environ, path, chunked_body)
         if error is None:
