@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import structlog
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -29,7 +30,10 @@ from accounts.audit.models import Verb
 from accounts.audit.services import record
 from accounts.auth.form_nonce import refused, submit_once
 from accounts.models import Team
-from common.errors import MutoscopeError
+from common.errors import internal_error
+from jobs.api.errors import as_mutoscope_error
+
+log = structlog.get_logger(__name__)
 
 # A list's "select all" may mean a million rows, too many for one request. Such an action does not start.
 MAX_ROWS = 1000
@@ -164,8 +168,12 @@ class ActionsMixin:
                     changed = action.handler(request, row, **form_data)
                     if changed:
                         self._log_action(request, action, row, form_data)
-            except MutoscopeError as error:
-                messages.error(request, f"{row}: {error.localized()}")
+            except Exception as error:
+                # If it were raised, the form could be sent again and would repeat the rows that are done.
+                if (client_error := as_mutoscope_error(error)) is None:
+                    log.exception("admin_action_failed", action=action.name, target=str(row.pk))
+                    client_error = internal_error()
+                messages.error(request, f"{row}: {client_error.localized()}")
                 continue
             done += changed
             if not changed:

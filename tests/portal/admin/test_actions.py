@@ -1,15 +1,19 @@
 """Admin actions take effect through the services, require a reason and are recorded."""
 
+import html
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.db import OperationalError
 
 from accounts.audit.models import AuditEntry, Verb
 from accounts.keys.services import create_api_key
 from accounts.models import ApiKey, Team, User
 from accounts.quota.models import LedgerEntry, Plan, PlanOverride, Wallet
+from accounts.quota.services import grant
 from common.clock import DatabaseNow
 from jobs.models import Job, Priority, Worker
 from jobs.queue.claim import claim_job
@@ -55,6 +59,31 @@ def test_an_action_that_changed_nothing_may_be_sent_again(adele: Person, alice: 
     for _ in range(2):
         run_action(adele, path, **sent)
     assert balance(alice.team) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (OperationalError("deadlock detected"), "The database does not respond."),
+        (ZeroDivisionError(), "An internal error occurred."),
+    ],
+)
+def test_a_row_that_fails_does_not_repeat_the_rows_that_are_done(
+    error: Exception, shown: str, adele: Person, alice: Person, charlie: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_for_alice(*, team: Team, **credits_and_reason: Any) -> None:
+        if team == alice.team:
+            raise error
+        grant(team=team, **credits_and_reason)
+
+    monkeypatch.setattr("portal.admin.teams.grant", fail_for_alice)
+    before = balance(charlie.team)
+    # The later team is the first row.
+    selection = {"action": "grant_credits", "_selected_action": [charlie.team.pk, alice.team.pk], "form_nonce": "1"}
+    for _ in range(2):
+        run_action(adele, "/admin/accounts/team/", **selection, credits="50", reason="a gift")
+    assert balance(charlie.team) == before + 50
+    assert f"{alice.team}: {shown}" in html.unescape(adele.get("/admin/").content.decode())
 
 
 @pytest.mark.parametrize(
