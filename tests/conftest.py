@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connections
 from django.utils import translation
 from hypothesis import HealthCheck
@@ -135,7 +135,8 @@ def _new_state(request: pytest.FixtureRequest) -> None:
     if uses_database(request.node):
         request.getfixturevalue("db")
         redis_client().flushdb()
-        cache.clear()
+        for each in caches.all():
+            each.clear()
         request.getfixturevalue("own_media")
     else:
         # A response that is closed would use the connection that an earlier test left open.
