@@ -36,6 +36,8 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # On a busy machine Redis may need longer than the usual timeout; a request that is not counted because of that breaks
 # the test of a limit. Tests of outages use the usual timeout.
 USUAL_REDIS_TIMEOUT_SECONDS, REDIS_TIMEOUT_SECONDS = REDIS_TIMEOUT_SECONDS, 30.0
+# Both are 600 by default. A test of the tasks' intervals would not notice that they are mixed up.
+LEDGER_CHECK_INTERVAL_SECONDS = 660
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES |= {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 (SERVERS / _worker / "static").mkdir(parents=True, exist_ok=True)
