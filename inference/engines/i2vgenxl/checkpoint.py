@@ -131,6 +131,6 @@ def _find_in_cache(repository: str, error: Exception, *, half: bool) -> Path:
         raise ModelNotFound(
             "%(repository)s is not a folder on this machine, is not in the hub's cache and "
             "could not be downloaded: %(reason)s. Check the connection to the hub, or name a folder that holds it.",
-            {"repository": repository, "reason": str(error)},
+            {"repository": repository, "reason": str(error).rstrip(". \n")},
         ) from error
     return folder
