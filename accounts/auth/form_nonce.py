@@ -65,7 +65,8 @@ def _wait_for_first(forms: BaseCache, key: str) -> str | None:
             time.sleep(_POLL_INTERVAL_SECONDS)
         if url is not None:
             return str(url)
-        # The first one was refused. Or nothing can be written: then `respond` fails with the reason.
+        # The first one was refused. Or the cache cannot be written: the form is submitted without this protection, or
+        # `respond` fails with the reason.
         if time.monotonic() >= deadline:
             break
         time.sleep(_POLL_INTERVAL_SECONDS)

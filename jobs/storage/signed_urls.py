@@ -2,7 +2,8 @@
 
 All responses with media URLs use them. The signature covers the video, the variant, the viewer and the expiry, so that
 none of them can be changed. A signed URL gives access to no more than the video itself: the files of a deleted or
-expired video are not available through its URLs either. It ends with the membership, account and API key of its viewer.
+expired video are not available through its URLs either. It ends with the membership, account and API key of its viewer;
+one in a webhook, which no key requested, with membership and account.
 """
 
 import time
