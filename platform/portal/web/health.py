@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.request import split_domain_port
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
@@ -95,9 +96,16 @@ def health(request: HttpRequest) -> JsonResponse:
 def _is_local(request: HttpRequest) -> bool:
     if "X-Forwarded-For" in request.headers and not settings.TRUSTED_PROXIES:
         return False  # through a proxy on this machine that is missing in the settings
+    # A proxy on this machine that sends no such header forwards the site's host name.
+    host, _port = split_domain_port(request.get_host())
+    names_this_machine = host == "localhost" or _is_loopback(host.strip("[]"))
+    return names_this_machine and _is_loopback(request.client_ip)  # type: ignore[attr-defined]
+
+
+def _is_loopback(address: str) -> bool:
     try:
-        return ip_address(request.client_ip).is_loopback  # type: ignore[attr-defined]
-    except ValueError:  # unknown
+        return ip_address(address).is_loopback
+    except ValueError:  # a host name, or an unknown client
         return False
 
 

@@ -43,7 +43,7 @@ def worker(**changes: Any) -> Worker:
 def get(path: str) -> tuple[int, dict[str, Any], float]:
     """Return status, body and duration of a response."""
     started = time.monotonic()
-    response = Client().get(path)
+    response = Client(SERVER_NAME="localhost").get(path)
     return response.status_code, response.json(), time.monotonic() - started
 
 
@@ -71,10 +71,29 @@ def test_a_site_with_a_ready_worker_is_healthy() -> None:
 def test_the_error_of_a_worker_is_named_to_this_machine_only() -> None:
     worker(state="unhealthy", last_error="%(name)s is unreachable.", last_error_params={"name": "The hub"})
     assert get("/health")[1]["worker_errors"] == {"camera": "The hub is unreachable."}
-    through_proxy = {"X-Forwarded-For": "203.0.113.7"}
-    for elsewhere in (Client(REMOTE_ADDR="203.0.113.7").get("/health"), Client().get("/health", headers=through_proxy)):
-        assert "worker_unhealthy" in elsewhere.json()["reasons"]
-        assert "worker_errors" not in elsewhere.json()
+    for host in ("127.0.0.1:8000", "[::1]:8000"):
+        assert "worker_errors" in Client().get("/health", headers={"Host": host}).json()
+
+
+@pytest.mark.parametrize(
+    ("proxies", "address", "headers"),
+    [
+        (0, "203.0.113.7", {}),
+        (1, "127.0.0.1", {"X-Forwarded-For": "203.0.113.7"}),
+        # Proxies on this machine: one that is missing in the settings, and some that do not send the header.
+        (0, "127.0.0.1", {"X-Forwarded-For": "203.0.113.7"}),
+        (0, "127.0.0.1", {"Host": "testserver"}),
+        (1, "127.0.0.1", {"Host": "testserver:8000"}),
+    ],
+)
+def test_the_error_of_a_worker_is_not_named_to_others(
+    proxies: int, address: str, headers: dict[str, str], settings: Any
+) -> None:
+    settings.TRUSTED_PROXIES = proxies
+    worker(state="unhealthy", last_error="The hub is unreachable.")
+    response = Client().get("/health", REMOTE_ADDR=address, headers={"Host": "localhost"} | headers).json()
+    assert "worker_unhealthy" in response["reasons"]
+    assert "worker_errors" not in response
 
 
 def test_the_queues_of_tasks() -> None:
