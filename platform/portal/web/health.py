@@ -58,8 +58,8 @@ def health(request: HttpRequest) -> JsonResponse:
     """Report the state of the whole site for dashboards.
 
     `unhealthy` (503): no job can be accepted, because database or storage is unreachable. `degraded`: the site works,
-    but an operator should check it; `reasons` says why. `healthy`: neither. `worker_errors` is for requests from this
-    machine only: the errors may name folders and servers.
+    but an operator should check it; `reasons` says why. `healthy`: neither. `worker_errors` says why no worker of a
+    model can work, for requests from this machine only: the errors may name folders and servers.
     """
     results = _run_checks(
         system=SYSTEM_STATUS_CHECK,
@@ -89,7 +89,9 @@ def health(request: HttpRequest) -> JsonResponse:
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
     if system is not None and _is_local(request):
-        body["worker_errors"] = {model: str(error) for model, error in system.worker_errors.items()}
+        body["worker_errors"] = {
+            model: str(error) for model, error in system.worker_errors.items() if model not in system.models_loaded
+        }
     return JsonResponse(body, status=503 if status == "unhealthy" else 200)
 
 

@@ -96,6 +96,14 @@ def test_the_error_of_a_worker_is_not_named_to_others(
     assert "worker_errors" not in response
 
 
+@pytest.mark.parametrize("state", [Worker.State.READY, Worker.State.BUSY])
+def test_the_error_of_a_worker_is_not_that_of_its_model_while_another_works(state: Worker.State) -> None:
+    worker(state="unhealthy", last_error="The hub is unreachable.")
+    worker(name="gpu-2", state=state)
+    payload = get("/health")[1]
+    assert (payload["reasons"], payload["worker_errors"]) == (["worker_unhealthy"], {})
+
+
 def test_the_queues_of_tasks() -> None:
     client = redis_client()
     client.delete(*(f"rq:{kind}:{queue}" for queue in settings.RQ_QUEUES for kind in ("queue", "failed", "workers")))
