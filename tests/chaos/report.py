@@ -32,7 +32,7 @@ def summary(run: Run) -> str:
     slowest = max(client.slowest_seconds for client in outcome.clients)
     lines.append(f"  responses   {_counts(responses)}; slowest {slowest:.1f} s")
     dropped = sum(line.dropped for line in run.world.proxies.values())
-    lines.append(f"  dropped     {dropped} responses to COMMIT; {outcome.orphans_swept} orphans swept at the end")
+    lines.append(f"  dropped     {dropped} responses to COMMIT; {outcome.orphans_deleted} orphans deleted at the end")
     if not outcome.violations:
         lines.append("  violations  none")
     for name, violated in outcome.violations.items():

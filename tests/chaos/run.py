@@ -38,7 +38,7 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
     injector: Injector | None = None
     clients: list[Client] = field(default_factory=list)
-    orphans_swept: int = 0
+    orphans_deleted: int = 0
 
 
 class Run:
@@ -144,7 +144,7 @@ class Run:
 
         connections.close_all()
         # Nothing runs anymore, so no object is too young to be swept.
-        self.outcome.orphans_swept = sweep_orphans(older_than=timedelta(0))
+        self.outcome.orphans_deleted = sweep_orphans(older_than=timedelta(0))
         with self.monitor.connect() as db:
             self.outcome.violations = violations(
                 Evidence(self.world, self.monitor, self.outcome.clients, db, self.hooks)
