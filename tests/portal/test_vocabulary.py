@@ -79,6 +79,13 @@ def first_text(call: ast.Call) -> str:
     return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
 
 
+def logs_event(function: ast.expr) -> bool:
+    """Return whether the first argument of the function is the name of a log event."""
+    if isinstance(function, ast.Attribute):
+        return function.attr in LOG_METHODS
+    return isinstance(function, ast.Name) and function.id == "try_redis"
+
+
 def read_module(source: str, *, is_product: bool = True) -> Module:
     tree = ast.parse(source)
     lines = source.splitlines()
@@ -97,7 +104,7 @@ def read_module(source: str, *, is_product: bool = True) -> Module:
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             fields.append((node.attr, node.lineno))
         elif isinstance(node, ast.Call) and (text := first_text(node)):
-            if isinstance(node.func, ast.Attribute) and node.func.attr in LOG_METHODS:
+            if logs_event(node.func):
                 names.append(("events", text))
             elif is_product and isinstance(node.func, ast.Name) and node.func.id in GETTEXT:
                 prose.append(text)
@@ -259,6 +266,7 @@ def test_a_class_name_means_one_thing() -> None:
         ("_MOST_VIDEOS = 3\n", "fields: _MOST_VIDEOS"),
         ("_LOCK_PATIENCE, _OTHER = 3, 4\n", "fields: _LOCK_PATIENCE"),
         ('log.info("webhook_not_taken", error=error)\n', "events: webhook_not_taken"),
+        ('try_redis("share_not_counted", command)\n', "events: share_not_counted"),
         ('"""Rings the doorbell."""\n', "'doorbell'"),
         ("# Whoever reads this\nx = 1\n", "'Whoever'"),
         ("x = 1 \x20# to whoever reads\n", "'whoever'"),
