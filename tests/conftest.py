@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from tests.support.database import copy_cluster
 
     folder = Path(os.environ["TEST_SERVERS_DIR"])
-    copy_cluster(folder, config.rootpath / ".pytest_cache" / "clusters")
+    copy_cluster(folder)
     _servers = EmbeddedServers(folder, durable=False)
     _servers.start()
 

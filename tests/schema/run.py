@@ -83,6 +83,7 @@ def running_portal() -> Iterator[tuple[Portal, str]]:
         "STARTING_CREDITS": "100000000",
     }
     try:
+        portal.copy_database()
         portal.start()
         key = portal.run("create_key", f"--email={OWNER}").stdout.strip()
         limits = ["--set=requests_per_minute=", "--set=max_queued=1000000", f"--assign={OWNER}"]

@@ -1,6 +1,7 @@
-"""A PostgreSQL cluster with a migrated database, kept between runs: the migrations take half a minute of a core.
+"""A PostgreSQL cluster with migrated databases, kept between runs: the migrations take half a minute of a core.
 
-`python -m tests.support.database` migrates that database in the servers of TEST_SERVERS_DIR.
+One database is the template of those of xdist's workers. The other is the site's own, for portals that tests start.
+`python -m tests.support.database` makes both in the servers of TEST_SERVERS_DIR.
 """
 
 import hashlib
@@ -11,18 +12,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-from portal.embedded.servers import EmbeddedServers, Postgres
+from portal.embedded.servers import DATABASE, EmbeddedServers, Postgres
 
 ROOT = Path(__file__).parents[2]
+CACHE = ROOT / ".pytest_cache" / "clusters"
 
 
-def copy_cluster(folder: Path, cache: Path) -> None:
+def copy_cluster(folder: Path) -> None:
     """Copy the cluster for the present migrations and models to the servers' `folder`; make it if it is missing."""
-    cluster = cache / fingerprint()
+    cluster = CACHE / fingerprint()
     if not cluster.exists():
-        cache.mkdir(parents=True, exist_ok=True)
+        CACHE.mkdir(parents=True, exist_ok=True)
         _make_cluster(cluster)
-        for other in cache.iterdir():
+        for other in CACHE.iterdir():
             if other != cluster:
                 shutil.rmtree(other, ignore_errors=True)
     _copy(cluster, folder / Postgres.name)
@@ -69,6 +71,9 @@ def _migrate() -> None:
     names.update(NAME=names["TEMPLATE"], TEMPLATE=None)
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     connection.close()
+    with connection._nodb_cursor() as cursor:  # from outside of both databases
+        cursor.execute(f"DROP DATABASE {DATABASE}")
+        cursor.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {names['NAME']}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.database import copy_cluster
 from tests.support.ports import own_port
 from tests.support.secrets_in_logs import check_logs
 
@@ -55,6 +56,10 @@ class Portal:
         self.env |= {"VAR_DIR": str(folder), "MODELS_ENABLED": "camera"}
         self.log = folder / "test.log"
         self.process: psutil.Popen | None = None
+
+    def copy_database(self) -> None:
+        """Give the portal a migrated database. It starts with an empty one by default, and migrates it itself."""
+        copy_cluster(Path(self.env["VAR_DIR"]))
 
     def start(self) -> None:
         with self.log.open("ab") as log:

@@ -66,6 +66,7 @@ class Reader:
 def portal() -> Iterator[Portal]:
     folder = Path(tempfile.mkdtemp(prefix="mts-docs-"))
     portal = Portal(folder)
+    portal.copy_database()
     portal.env |= {"WEBHOOKS_ALLOW_PRIVATE_IPS": "1"}
     portal.start()
     yield portal

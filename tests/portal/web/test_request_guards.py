@@ -32,6 +32,7 @@ def portal() -> Iterator[Portal]:
     for name in ("media", "log"):
         (folder / name).mkdir(mode=0o755)
     portal = Portal(folder)
+    portal.copy_database()
     portal.start()
     yield portal
     portal.kill_all()

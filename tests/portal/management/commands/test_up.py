@@ -66,6 +66,7 @@ def test_its_secrets_are_readable_only_by_the_owner(portal: Portal) -> None:
 
 def test_after_a_kill_of_everything_it_starts_again_and_ctrl_c_stops_it(new_portal: Callable[[], Portal]) -> None:
     portal = new_portal()
+    portal.copy_database()
     portal.start()
     secret = (Path(portal.env["VAR_DIR"]) / "embedded.env").read_text()
     killed = portal.tree()
@@ -87,6 +88,7 @@ def test_after_a_kill_of_everything_it_starts_again_and_ctrl_c_stops_it(new_port
 
 def test_children_stop_with_a_killed_supervisor(new_portal: Callable[[], Portal]) -> None:
     portal = new_portal()
+    portal.copy_database()
     portal.start()
     processes = portal.tree()
     assert portal.process
