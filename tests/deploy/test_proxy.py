@@ -8,9 +8,10 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import psutil
@@ -21,6 +22,7 @@ from jobs.models import Job
 from jobs.queue.cancel import cancel_job
 from jobs.states import State
 from jobs.storage.files import load_file
+from tests.support.environment import web_environment
 from tests.support.event_listener import Listener
 from tests.support.ports import own_port
 from tests.support.secrets_in_logs import check_logs
@@ -30,6 +32,7 @@ from tests.support.workers import wait_for_state, wait_until
 pytestmark = pytest.mark.process
 
 CONFIGURATION = Path(settings.ROOT) / "deploy" / "nginx.conf"
+Unavailable = Literal["web", "live"] | None
 
 
 @dataclass(frozen=True)
@@ -66,44 +69,72 @@ def with_replacements(text: str, replacements: dict[str, str]) -> str:
 
 
 @pytest.fixture
-def site(web_processes: Callable[..., WebProcesses], live_process: Callable[..., LiveProcess]) -> Iterator[Site]:
-    environment = {"TRUSTED_PROXIES": 1, "LOG_JSON": 1}
-    web = web_processes(2, **environment)
-    live = live_process(**environment)
-    folder = Path(tempfile.mkdtemp(prefix="mts-nginx-"))
-    port = own_port()
-    configuration = with_replacements(
-        CONFIGURATION.read_text(),
-        {
-            "server web:8000;": f"server unix:{web.socket};",
-            "server live:8000;": f"server 127.0.0.1:{live.port};",
-            "listen 8080;": f"listen 127.0.0.1:{port};",
-            " /tmp/": f" {folder}/",
-        },
-    )
-    (folder / "nginx.conf").write_text(configuration)
-    user = "user root; " if os.geteuid() == 0 else ""  # the sockets belong to this user
-    log = folder / "log"
-    with log.open("wb") as output:
-        process = psutil.Popen(
-            [nginx(), "-c", str(folder / "nginx.conf"), "-e", "stderr", "-g", f"{user}daemon off;"],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    url = f"http://127.0.0.1:{port}"
-    wait_until(lambda: responds(url), explain=log.read_text)
-    yield Site(url, log, web, live)
-    process.terminate()
-    process.wait(20)
-    check_logs(folder)
-    shutil.rmtree(folder)
+def own_media() -> None:
+    """Store files as the settings say: the processes run for longer than a test and share the files."""
 
 
-def responds(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/livez").status_code == 200
-    except httpx.TransportError:
-        return False
+@pytest.fixture(scope="module")
+def _processes(
+    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[WebProcesses, LiveProcess]]:
+    folder = tmp_path_factory.mktemp("site")
+    environment = web_environment({"TRUSTED_PROXIES": 1, "LOG_JSON": 1})
+    with ExitStack() as stack:
+        stack.callback(check_logs, folder)
+        web = WebProcesses(2, folder, environment)
+        stack.callback(web.kill)
+        live = LiveProcess(folder, environment)
+        stack.callback(live.kill)
+        yield web, live
+
+
+@pytest.fixture
+def start_proxy(
+    transactional_db: None, _processes: tuple[WebProcesses, LiveProcess]
+) -> Iterator[Callable[[Unavailable], Site]]:
+    """Start the proxy in front of both kinds of process. In place of an unavailable one, nothing listens."""
+    web, live = _processes
+    with ExitStack() as stack:
+
+        def start(unavailable: Unavailable = None) -> Site:
+            folder = Path(tempfile.mkdtemp(prefix="mts-nginx-"))
+            stack.callback(shutil.rmtree, folder)
+            stack.callback(check_logs, folder)
+            port = own_port()
+            configuration = with_replacements(
+                CONFIGURATION.read_text(),
+                {
+                    "server web:8000;": f"server unix:{folder / 'none' if unavailable == 'web' else web.socket};",
+                    "server live:8000;": f"server 127.0.0.1:{own_port() if unavailable == 'live' else live.port};",
+                    "listen 8080;": f"listen 127.0.0.1:{port};",
+                    " /tmp/": f" {folder}/",
+                },
+            )
+            (folder / "nginx.conf").write_text(configuration)
+            user = "user root; " if os.geteuid() == 0 else ""  # the sockets belong to this user
+            log = folder / "log"
+            with log.open("wb") as output:
+                process = psutil.Popen(
+                    [nginx(), "-c", str(folder / "nginx.conf"), "-e", "stderr", "-g", f"{user}daemon off;"],
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                )
+            stack.callback(process.wait, 20)
+            stack.callback(process.terminate)
+            wait_until(lambda: is_listening(port), explain=log.read_text)
+            return Site(f"http://127.0.0.1:{port}", log, web, live)
+
+        yield start
+
+
+@pytest.fixture
+def site(start_proxy: Callable[..., Site]) -> Site:
+    return start_proxy()
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_each_kind_of_process_handles_its_own_requests(
@@ -202,7 +233,9 @@ def test_a_preflight_request_of_a_batch_needs_no_key(site: Site) -> None:
     assert httpx.post(f"{site.url}/v1/batches", json={}, timeout=60).status_code == 401
 
 
-def test_an_authenticated_client_sends_a_batch(site: Site, alice: Any, body: Callable[..., Any]) -> None:
+def test_an_authenticated_client_sends_a_batch(
+    site: Site, start_proxy: Callable[..., Site], alice: Any, body: Callable[..., Any]
+) -> None:
     small, large = body(), body(prompt="x" * 1000, metadata={"note": "y" * 400})
     with httpx.Client(base_url=site.url, headers=alice.headers, timeout=60) as client:
         for requests in ([small], [small] + [large] * 20):
@@ -214,14 +247,14 @@ def test_an_authenticated_client_sends_a_batch(site: Site, alice: Any, body: Cal
         assert len(client.get("/v1/batches").json()["data"]) == 2
         assert site.handled_by("many-in-one-call") == ["web"]
         assert client.get("/.proxy/auth").status_code == 404
-        site.web.stop()
-        unavailable = client.post("/v1/batches", json={"requests": [small]})
+    url = f"{start_proxy('web').url}/v1/batches"
+    unavailable = httpx.post(url, headers=alice.headers, json={"requests": [small]}, timeout=60)
     assert (unavailable.status_code, unavailable.json()["error"]["code"]) == (503, "overloaded")
     assert unavailable.headers["Retry-After"]
 
 
-def test_an_unavailable_process_is_reported_in_the_envelope(site: Site, alice: Any) -> None:
-    site.live.stop()
+def test_an_unavailable_process_is_reported_in_the_envelope(start_proxy: Callable[..., Site], alice: Any) -> None:
+    site = start_proxy("live")
     response = httpx.post(f"{site.url}/v1/generate", headers=alice.headers, json={}, timeout=60)
     assert (response.status_code, response.json()["status"]) == (503, "failed")
     wait = httpx.get(f"{site.url}/v1/videos/vid_{'0' * 32}?wait=1", headers=alice.headers, timeout=60)
@@ -230,8 +263,8 @@ def test_an_unavailable_process_is_reported_in_the_envelope(site: Site, alice: A
     assert httpx.get(f"{site.url}/v1/videos", headers=alice.headers, timeout=60).status_code == 200
 
 
-def test_errors_of_the_proxy_are_logged_without_urls(site: Site) -> None:
-    site.live.stop()
+def test_errors_of_the_proxy_are_logged_without_urls(start_proxy: Callable[..., Site]) -> None:
+    site = start_proxy("live")
     responses = [
         httpx.get(f"{site.url}/s/secret-token/vid_1/content?wait=1&token=secret-token", timeout=60),
         post_zeros(f"{site.url}/join/secret-token", {}, 60_000_000),
