@@ -42,6 +42,8 @@ pytest_plugins = [
 # Fixtures that start processes. A test that starts one by itself has the mark `process`.
 PROCESS_FIXTURES = {
     "live_process",
+    "module_live_process",
+    "module_web_processes",
     "new_portal",
     "own_redis",
     "own_valkey",

@@ -17,8 +17,18 @@ SMALL: dict[str, Any] = {"resolution": "256p", "num_frames": 8, "steps": 10}
 
 
 @pytest.fixture
-def web(web_processes: Callable[..., WebProcesses]) -> WebProcesses:
-    return web_processes(1)
+def own_media() -> None:
+    """Store files as the settings say: the processes run for longer than a test and share the files."""
+
+
+@pytest.fixture(scope="module")
+def _web(module_web_processes: Callable[..., WebProcesses]) -> WebProcesses:
+    return module_web_processes(1)
+
+
+@pytest.fixture
+def web(transactional_db: None, _web: WebProcesses) -> WebProcesses:
+    return _web
 
 
 @pytest.fixture

@@ -25,9 +25,14 @@ from tests.support.web_processes import LiveProcess
 pytestmark = pytest.mark.process
 
 
+@pytest.fixture(scope="module")
+def _live(module_live_process: Callable[..., LiveProcess]) -> LiveProcess:
+    return module_live_process()
+
+
 @pytest.fixture
-def live(live_process: Callable[..., LiveProcess]) -> LiveProcess:
-    return live_process()
+def live(transactional_db: None, _live: LiveProcess) -> LiveProcess:
+    return _live
 
 
 @pytest.fixture

@@ -27,10 +27,15 @@ OPTIONS = ("--model", "scripted", "--resolution", "256p", "--frames", "8", "--st
 SLOW = ("generate", CAT, "delay=0.6", *OPTIONS)
 
 
+@pytest.fixture(scope="module")
+def _live(module_live_process: Callable[..., LiveProcess]) -> LiveProcess:
+    return module_live_process(MODELS_ENABLED="camera,scripted")
+
+
 @pytest.fixture
-def live(live_process: Callable[..., LiveProcess], settings: Any) -> LiveProcess:
+def live(transactional_db: None, _live: LiveProcess, settings: Any) -> LiveProcess:
     settings.MODELS_ENABLED = ["camera", "scripted"]
-    return live_process(MODELS_ENABLED="camera,scripted")
+    return _live
 
 
 @pytest.fixture

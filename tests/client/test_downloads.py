@@ -15,9 +15,14 @@ from tests.support.web_processes import LiveProcess
 MAGIC = {"video": b"ftyp", "gif": b"GIF8", "thumbnail": b"\xff\xd8", "spritesheet": b"\xff\xd8"}
 
 
+@pytest.fixture(scope="module")
+def _live(module_live_process: Callable[..., LiveProcess]) -> LiveProcess:
+    return module_live_process()
+
+
 @pytest.fixture
-def live(live_process: Callable[..., LiveProcess]) -> LiveProcess:
-    return live_process()
+def live(transactional_db: None, _live: LiveProcess) -> LiveProcess:
+    return _live
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from jobs.models import Job
 from jobs.queue.cancel import cancel_job
 from jobs.states import State
 from jobs.storage.files import load_file
-from tests.support.environment import web_environment
 from tests.support.event_listener import Listener
 from tests.support.ports import own_port
 from tests.support.secrets_in_logs import check_logs
@@ -75,17 +74,10 @@ def own_media() -> None:
 
 @pytest.fixture(scope="module")
 def _processes(
-    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[WebProcesses, LiveProcess]]:
-    folder = tmp_path_factory.mktemp("site")
-    environment = web_environment({"TRUSTED_PROXIES": 1, "LOG_JSON": 1})
-    with ExitStack() as stack:
-        stack.callback(check_logs, folder)
-        web = WebProcesses(2, folder, environment)
-        stack.callback(web.kill)
-        live = LiveProcess(folder, environment)
-        stack.callback(live.kill)
-        yield web, live
+    module_web_processes: Callable[..., WebProcesses], module_live_process: Callable[..., LiveProcess]
+) -> tuple[WebProcesses, LiveProcess]:
+    environment = {"TRUSTED_PROXIES": 1, "LOG_JSON": 1}
+    return module_web_processes(2, **environment), module_live_process(**environment)
 
 
 @pytest.fixture

@@ -12,13 +12,14 @@ import pytest
 
 from tests.support.environment import web_environment
 from tests.support.ports import own_port
+from tests.support.secrets_in_logs import check_logs
 from tests.support.workers import wait_until
 
 
 class WebProcesses:
     """gunicorn with a number of workers, on a Unix socket."""
 
-    def __init__(self, count: int, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], count: int = 4) -> None:
         self.socket, self.log = folder / "web", folder / "web.log"
         # The workers are forks of a process that has imported the site: an import takes more than a second of a core.
         options = f"--preload --workers {count} --worker-class sync --timeout 120 --no-control-socket"
@@ -101,33 +102,48 @@ def _kill(parent: psutil.Popen) -> None:
     psutil.wait_procs(processes, timeout=20)
 
 
-@pytest.fixture
-def web_processes(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., WebProcesses]]:
-    """Start web processes; keywords are environment variables."""
-    started: list[WebProcesses] = []
+def _starting(kind: Callable[..., Any], folder: Path) -> Iterator[Callable[..., Any]]:
+    """Yield a function that starts processes, and kill them afterwards."""
+    started: list[Any] = []
 
-    def start(count: int = 4, **variables: Any) -> WebProcesses:
-        folder = tmp_path / f"web-{len(started)}"
-        folder.mkdir()
-        started.append(WebProcesses(count, folder, web_environment(variables)))
+    def start(*arguments: int, **variables: Any) -> Any:
+        own = folder / f"{kind.__name__}-{len(started)}"
+        own.mkdir()
+        started.append(kind(own, web_environment(variables), *arguments))
         return started[-1]
 
     yield start
-    for web in started:
-        web.kill()
+    for processes in started:
+        processes.kill()
+
+
+@pytest.fixture
+def web_processes(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., WebProcesses]]:
+    """Start a number of web processes, by default 4; keywords are environment variables."""
+    yield from _starting(WebProcesses, tmp_path)
 
 
 @pytest.fixture
 def live_process(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., LiveProcess]]:
     """Start ASGI processes; keywords are environment variables."""
-    started: list[LiveProcess] = []
+    yield from _starting(LiveProcess, tmp_path)
 
-    def start(**variables: Any) -> LiveProcess:
-        folder = tmp_path / f"live-{len(started)}"
-        folder.mkdir()
-        started.append(LiveProcess(folder, web_environment(variables)))
-        return started[-1]
 
-    yield start
-    for live in started:
-        live.kill()
+@pytest.fixture(scope="module")
+def module_web_processes(
+    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., WebProcesses]]:
+    """The same for the tests of a module, which use `transactional_db` and override `own_media`."""
+    folder = tmp_path_factory.mktemp("module")
+    yield from _starting(WebProcesses, folder)
+    check_logs(folder)
+
+
+@pytest.fixture(scope="module")
+def module_live_process(
+    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., LiveProcess]]:
+    """The same for the tests of a module, which use `transactional_db` and override `own_media`."""
+    folder = tmp_path_factory.mktemp("module")
+    yield from _starting(LiveProcess, folder)
+    check_logs(folder)

@@ -43,15 +43,25 @@ CAPS: dict[str, tuple[Callable[[Person], Any], tuple[str, str, str]]] = {
 }
 
 
+@pytest.fixture
+def own_media() -> None:
+    """Store files as the settings say: the processes run for longer than a test and share the files."""
+
+
+@pytest.fixture(scope="module")
+def web(module_web_processes: Callable[..., WebProcesses]) -> WebProcesses:
+    return module_web_processes(4)
+
+
+@pytest.mark.usefixtures("transactional_db")
 @pytest.mark.parametrize("name", CAPS)
 def test_exactly_50_of_200_are_accepted(
-    name: str, web_processes: Callable[..., WebProcesses], alice: Person, body: Callable[..., dict[str, Any]]
+    name: str, web: WebProcesses, alice: Person, body: Callable[..., dict[str, Any]]
 ) -> None:
     limit, refusal = CAPS[name]
     headers = alice.headers
     limit(alice)
     before = alice.wallet.balance
-    web = web_processes(4)
     with web.client(headers) as client, ThreadPoolExecutor(16) as pool:
         responses = list(pool.map(lambda _: client.post("/v1/videos", json=body()), range(200)))
     assert Counter(response.status_code for response in responses) == {202: 50, 429: 150}
