@@ -21,6 +21,8 @@ class HasScope(BasePermission):
     of browsers, since a page with many images would exhaust the team's limit per minute.
     """
 
+    throttles = True  # so keys over their limit may be refused before the view is called
+
     def has_permission(self, request: Request, view: "APIView") -> bool:
         principal = principal_of(request)
         if principal.api_key is not None or not getattr(view, "exempt_sessions_from_throttling", False):

@@ -46,7 +46,7 @@ class ReleaseConnectionsMiddleware(SyncAndAsyncMiddleware):
     """
 
     def after(self, request: HttpRequest, response: HttpResponseBase) -> Step | None:
-        return release_connections if self.is_async or response.streaming else None
+        return release_connections if isinstance(request, ASGIRequest) or response.streaming else None
 
 
 class StreamedResponse(StreamingHttpResponse):

@@ -336,3 +336,10 @@ def test_there_is_no_other_way_to_stream() -> None:
     code = {path for folder in ("accounts", "jobs", "platform") for path in (ROOT / folder).rglob("*.py")}
     users = {path.relative_to(ROOT).as_posix() for path in code if OTHER_WAYS.search(path.read_text())}
     assert users == {"platform/common/streaming.py"}
+
+
+@pytest.mark.parametrize(("factory", "releases"), [(AsyncRequestFactory(), True), (RequestFactory(), False)])
+def test_a_synchronous_view_of_live_releases_its_connections_too(factory: RequestFactory, releases: bool) -> None:
+    response = HttpResponse("as slow to read as its client")
+    step = ReleaseConnectionsMiddleware(lambda _request: response).after(factory.get("/"), response)
+    assert step is (release_connections if releases else None)

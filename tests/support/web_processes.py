@@ -1,4 +1,7 @@
-"""Real web processes, as in production, with this test's database: gunicorn's sync workers, and the ASGI process."""
+"""Real web processes with this test's database: gunicorn's sync workers, and the ASGI process.
+
+As in production, except that the workers are forked from a process that has imported the site, to start quickly.
+"""
 
 import sys
 from collections.abc import Callable, Iterator

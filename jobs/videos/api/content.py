@@ -36,6 +36,8 @@ from jobs.videos.selectors import find_video
 class HasScopeOrToken(BasePermission):
     """Allow requests with a token without credentials. The view verifies the token."""
 
+    throttles = HasScope.throttles
+
     def has_permission(self, request: Request, view: APIView) -> bool:
         return "token" in request.query_params or HasScope().has_permission(request, view)
 

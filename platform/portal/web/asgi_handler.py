@@ -4,12 +4,13 @@ import io
 from collections.abc import Mapping
 from typing import IO, Any
 
-from asgiref.sync import iscoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.base import BaseHandler
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import resolve
+
+from portal.web.view_lookup import has_async_view
 
 
 class LiveHandler(ASGIHandler):
@@ -39,11 +40,3 @@ class LiveHandler(ASGIHandler):
             body_file.seek(0)
             scope = {**scope, "headers": [*scope["headers"], (b"content-length", length)]}
         return super().create_request(scope, body_file)
-
-
-def has_async_view(path: str) -> bool:
-    """Return whether the view of this path is asynchronous, since it may wait for long."""
-    try:
-        return iscoroutinefunction(resolve(path).func)
-    except Http404:
-        return False

@@ -1,7 +1,8 @@
-"""Bounds how many requests of one caller `live` handles at the same time.
+"""Bounds how many requests of one caller `live` handles at the same time: of an API key, a session or an IP address.
 
-Otherwise somebody with hundreds of connections would delay the requests of all others. What waits here costs neither
-a thread nor a database connection, and nothing at all once its client has disconnected.
+Otherwise hundreds of connections of one key would delay the requests of all others. What waits here costs neither a
+thread nor a database connection, and nothing at all once its client has disconnected. Keys are not verified yet:
+somebody who sends another one with each request is no single caller, as somebody with many IP addresses is none.
 """
 
 import asyncio
@@ -15,9 +16,9 @@ class CallerSlots:
     """The slots of all callers that have requests."""
 
     def __init__(self) -> None:
-        self._slots: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._slots: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
 
-    def slot_for(self, caller: str) -> "CallerSlot":
+    def slot_for(self, caller: tuple[str, str]) -> "CallerSlot":
         """Return a slot, not yet held, for one request of this caller."""
         return CallerSlot(self._slots.setdefault(caller, asyncio.Semaphore(SLOTS_PER_CALLER)))
 

@@ -15,11 +15,11 @@ from common import temporary_files
 from common.errors import Malformed, MutoscopeError
 from common.ratelimit import RateLimitExceeded, rate_limit_headers
 from jobs.api.presented_keys import presented_key, recent_refusals
-from portal.web.asgi_handler import has_async_view
 from portal.web.body_limits import body_too_large, body_too_slow, max_body_bytes, request_error
 from portal.web.caller_slots import CallerSlot, CallerSlots
-from portal.web.error_handlers import error_response, is_api_path
+from portal.web.error_handlers import error_response
 from portal.web.middleware import accepted_request_id, client_ip_address
+from portal.web.view_lookup import has_async_view, has_throttled_view
 
 log = structlog.get_logger(__name__)
 
@@ -29,20 +29,24 @@ Send = Callable[[Message], Awaitable[None]]
 Environ = dict[str, Any]
 # Small bodies get at least this share of the time for a large one.
 _MIN_TIMEOUT_SHARE = 0.25
+# Health checks, which must not wait for anybody.
+_PROBES = {"/livez", "/readyz", "/health"}
 # Pages of other origins must be able to read a refusal, too.
 _CORS = CorsMiddleware(lambda _request: HttpResponse())
 
 
 def _refuse(
-    error: MutoscopeError, *, method: str, path: str, client_request_id: str, origin: str | None
+    error: MutoscopeError, *, method: str, path: str, client_ip: str, client_request_id: str, origin: str | None
 ) -> HttpResponse:
     request = HttpRequest()
     request.method, request.path, request.path_info = method, path, path
     if origin is not None:
         request.META["HTTP_ORIGIN"] = origin
     request.request_id = response_request_id = accepted_request_id(client_request_id)  # type: ignore[attr-defined]
+    structlog.contextvars.clear_contextvars()  # those of the last request in this thread
     log.info(
         "request_refused",
+        client_ip=client_ip,
         request_id=response_request_id,
         method=method,
         path=path,
@@ -59,19 +63,19 @@ def _refuse(
     return response
 
 
-def _rate_limit_error(headers: Mapping[str, str], path: str) -> MutoscopeError | None:
-    """Return the error of an API request whose key recently exceeded a limit."""
-    key = presented_key(headers, path) if is_api_path(path) else None
-    return recent_refusals.find(key) if key else None
+def _rate_limit_error(headers: Mapping[str, str], path: str, query: str) -> MutoscopeError | None:
+    """Return the error of a request whose key recently exceeded a limit. A signed URL needs no key."""
+    key = presented_key(headers, path)
+    error = recent_refusals.find(key) if key and "token=" not in query else None
+    return error if error and has_throttled_view(path) else None
 
 
-def _caller(scope: Message, headers: Mapping[str, str]) -> str:
-    """Return the API key or session of a request, otherwise its IP address."""
+def _slot_holder(headers: Mapping[str, str], path: str, client_ip: str) -> tuple[str, str]:
+    """Return whose slots a request takes: those of an API key, of a session, or of an IP address."""
+    if key := presented_key(headers, path):
+        return "key", key
     session = parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME)
-    peer = (scope.get("client") or ("", 0))[0]
-    return (
-        presented_key(headers, scope["path"]) or session or client_ip_address(peer, headers.get("x-forwarded-for", ""))
-    )
+    return ("session", session) if session else ("address", client_ip)
 
 
 class AsgiRequestGuard:
@@ -87,12 +91,18 @@ class AsgiRequestGuard:
             return
         headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
         path = scope["path"]
-        error = request_error(headers, path) or _rate_limit_error(headers, path)
+        peer = (scope.get("client") or ("", 0))[0]
+        client_ip = client_ip_address(peer, headers.get("x-forwarded-for", ""))
+        error = request_error(headers, path) or _rate_limit_error(
+            headers, path, scope.get("query_string", b"").decode("latin1")
+        )
         if error is None:
             max_bytes = max_body_bytes(path, headers.get("content-type"))
             share = max_bytes / settings.DATA_UPLOAD_MAX_MEMORY_SIZE
             timeout_seconds = settings.REQUEST_BODY_TIMEOUT_SECONDS * max(share, _MIN_TIMEOUT_SHARE)
-            slot = None if has_async_view(path) else self._slots.slot_for(_caller(scope, headers))
+            slot = None
+            if path not in _PROBES and not has_async_view(path):
+                slot = self._slots.slot_for(_slot_holder(headers, path, client_ip))
             body = _BoundedBody(receive, seconds=timeout_seconds, max_bytes=max_bytes, slot=slot)
             response_guard = _TimedResponse(send, path=path, seconds=settings.RESPONSE_WRITE_TIMEOUT_SECONDS, slot=slot)
             try:
@@ -112,6 +122,7 @@ class AsgiRequestGuard:
             error,
             method=scope["method"],
             path=scope["path"],
+            client_ip=client_ip,
             client_request_id=headers.get("x-request-id", ""),
             origin=headers.get("origin"),
         )
@@ -212,7 +223,7 @@ class WsgiRequestGuard:
         }
         headers = {name: environ[key] for name, key in names.items() if key in environ}
         path = environ.get("PATH_INFO", "")
-        error = request_error(headers, path) or _rate_limit_error(headers, path)
+        error = request_error(headers, path) or _rate_limit_error(headers, path, environ.get("QUERY_STRING", ""))
         if error is None and chunked_body is not None:
             error = _store_chunked_body(environ, path, chunked_body)
         if error is None:
@@ -223,6 +234,7 @@ class WsgiRequestGuard:
                 error,
                 method=environ["REQUEST_METHOD"],
                 path=path,
+                client_ip=client_ip_address(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")),
                 client_request_id=client_request_id,
                 origin=environ.get("HTTP_ORIGIN"),
             )

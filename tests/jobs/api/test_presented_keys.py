@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
@@ -72,8 +71,9 @@ def test_the_oldest_keys_are_forgotten(clock: Clock) -> None:
     assert refusals.find(f"mts_{RecentRefusals.MAX_KEYS}_b")
 
 
-async def not_called(*_: Any) -> None:
-    raise AssertionError("the request reached Django")
+async def application(_scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def send_to_live(path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
@@ -86,17 +86,20 @@ def send_to_live(path: str, headers: dict[str, str]) -> tuple[int, dict[str, str
         return {"type": "http.request", "body": b""}
 
     lines = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": "GET", "path": path, "headers": lines, "client": ("127.0.0.1", 1)}
-    asyncio.run(AsgiRequestGuard(not_called)(scope, receive, send))
+    path, _, query = path.partition("?")
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": query.encode(), "headers": lines}
+    asyncio.run(AsgiRequestGuard(application)(scope, receive, send))
     found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], found, sent[1]["body"]
 
 
 def send_to_web(path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-    def application(_environ: Any, _start: Any) -> Iterator[bytes]:
-        raise AssertionError("the request reached Django")
+    def application(_environ: Any, start: Any) -> list[bytes]:
+        start("204 No Content", [])
+        return []
 
-    environ: dict[str, Any] = {"PATH_INFO": path}
+    path, _, query = path.partition("?")
+    environ: dict[str, Any] = {"PATH_INFO": path, "QUERY_STRING": query}
     environ |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
     setup_testing_defaults(environ)
     started: list[Any] = []
@@ -129,3 +132,15 @@ def test_third_party_sdks_get_their_own_envelope(as_alice: ApiClient, alice: Per
     key = alice.headers["Authorization"].removeprefix("Bearer ")
     status, _, body = send_to_live("/replicate/v1/predictions", {"Authorization": f"Token {key}"})
     assert (status, json.loads(body)["error_type"]) == (429, "rate_limited")
+
+
+@pytest.mark.parametrize("send", [send_to_live, send_to_web])
+@pytest.mark.parametrize("path", ["/v1/auth", "/v1/openapi.json", "/v1/nothing", "/v1/videos/vid_1/content?token=x"])
+def test_requests_that_are_not_counted_are_not_refused(
+    send: Any, path: str, as_alice: ApiClient, alice: Person, db: None
+) -> None:
+    Plan.objects.update(requests_per_minute=1)
+    for _ in range(2):
+        as_alice.get("/v1/models")
+    assert send(path, alice.headers)[0] == 204
+    assert send("/v1/videos/vid_1/content", alice.headers)[0] == 429

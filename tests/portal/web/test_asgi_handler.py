@@ -6,21 +6,7 @@ from typing import Any
 import pytest
 from asgiref.sync import SyncToAsync
 
-from portal.web.asgi_handler import LiveHandler, has_async_view
-
-
-@pytest.mark.parametrize(
-    ("path", "is_async"),
-    [
-        ("/v1/videos/vid_1/events", True),
-        ("/generate", True),
-        ("/v1/videos", False),
-        ("/livez", False),
-        ("/no/such/path", False),
-    ],
-)
-def test_requests_that_may_wait_are_handled_asynchronously(path: str, is_async: bool) -> None:
-    assert has_async_view(path) is is_async
+from portal.web.asgi_handler import LiveHandler
 
 
 def test_middleware_and_view_run_in_one_call(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,8 @@ class Requests:
         async def send(_message: Any) -> None:
             pass
 
-        scope = {"type": "http", "method": "GET", "path": path, "headers": [(b"authorization", caller)]}
+        headers = [(b"authorization", caller)]
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers}
         await self._guard(scope, receive, send)
 
     async def all_finish(self) -> None:
@@ -69,9 +70,14 @@ async def settle() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "at_once"), [("/v1/videos", SLOTS_PER_CALLER), ("/v1/videos/vid_1/events", 3 * SLOTS_PER_CALLER)]
+    ("path", "at_once"),
+    [
+        ("/v1/videos", SLOTS_PER_CALLER),
+        ("/v1/videos/vid_1/events", 3 * SLOTS_PER_CALLER),
+        ("/livez", 3 * SLOTS_PER_CALLER),
+    ],
 )
-def test_requests_of_one_caller_wait_for_each_other_unless_they_stream(path: str, at_once: int) -> None:
+def test_requests_of_one_caller_wait_for_each_other_unless_they_stream_or_probe(path: str, at_once: int) -> None:
     async def run() -> None:
         requests = Requests()
         requests.send(path, ALICE, count=3 * SLOTS_PER_CALLER)
