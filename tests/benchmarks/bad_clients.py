@@ -23,7 +23,7 @@ from tests.benchmarks.streams import process
 from tests.support.bad_clients import BadClients
 from tests.support.images import png
 
-SECONDS, ROUNDS = 30, 3
+SECONDS, ROUNDS = 60, 3
 GOOD_CLIENTS, INTERVAL_SECONDS = 4, 0.5
 FILE_BYTES = 8_000_000
 
