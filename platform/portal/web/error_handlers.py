@@ -21,11 +21,7 @@ def is_api(request: HttpRequest) -> bool:
 
     No route has a second slash or a capital letter there, but a program that sends one needs a JSON response, too.
     """
-    return is_api_path(request.path)
-
-
-def is_api_path(path: str) -> bool:
-    path = f"/{path.lstrip('/').lower()}"
+    path = f"/{request.path.lstrip('/').lower()}"
     return path == "/v1" or path.startswith(_API_PREFIXES)
 
 

@@ -29,8 +29,6 @@ Send = Callable[[Message], Awaitable[None]]
 Environ = dict[str, Any]
 # Small bodies get at least this share of the time for a large one.
 _MIN_TIMEOUT_SHARE = 0.25
-# Health checks, which must not wait for anybody.
-_PROBES = {"/livez", "/readyz", "/health"}
 # Pages of other origins must be able to read a refusal, too.
 _CORS = CorsMiddleware(lambda _request: HttpResponse())
 
@@ -101,7 +99,8 @@ class AsgiRequestGuard:
             share = max_bytes / settings.DATA_UPLOAD_MAX_MEMORY_SIZE
             timeout_seconds = settings.REQUEST_BODY_TIMEOUT_SECONDS * max(share, _MIN_TIMEOUT_SHARE)
             slot = None
-            if path not in _PROBES and not has_async_view(path):
+            # Health checks and scrapes must not wait for anybody.
+            if path not in settings.UNLOGGED_PATHS and not has_async_view(path):
                 slot = self._slots.slot_for(_slot_holder(headers, path, client_ip))
             body = _BoundedBody(receive, seconds=timeout_seconds, max_bytes=max_bytes, slot=slot)
             response_guard = _TimedResponse(send, path=path, seconds=settings.RESPONSE_WRITE_TIMEOUT_SECONDS, slot=slot)
