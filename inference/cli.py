@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL.Image import Image
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -22,7 +21,7 @@ from inference.catalogue import MODELS
 from inference.encoding import write_gif, write_mp4
 from inference.engines.base import Engine, Frames, LatentEngine, OnStep, create_engine
 from inference.errors import ImageError, InferenceError, ModelNotFound, RequestError
-from inference.generation import GenerationRequest
+from inference.generation import GenerationInputs, GenerationRequest
 from inference.image_decoding.decode import decode_image
 from inference.presets import DEFAULT_PRESET
 from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size
@@ -112,17 +111,18 @@ def _generate(options: argparse.Namespace, console: Console) -> None:
         engine.load()
     with _progress(console) as progress:
         task = progress.add_task(f"{request.width}x{request.height}, {request.num_frames} frames", total=None)
-        frames = _run(engine, request, image, options.save_latents, _step_callback(progress, task))
+        on_step = _step_callback(progress, task)
+        frames = _run(engine, request, GenerationInputs(image), options.save_latents, on_step)
     writer(frames, request.fps, options.out)
     _print_line(console, f"Wrote {options.out}")
 
 
 def _run(
-    engine: Engine, request: GenerationRequest, image: Image, latents_path: Path | None, on_step: OnStep
+    engine: Engine, request: GenerationRequest, inputs: GenerationInputs, latents_path: Path | None, on_step: OnStep
 ) -> Frames:
     if latents_path is None or not isinstance(engine, LatentEngine):
-        return engine.generate(request, image, on_step)
-    latents = engine.denoise(request, image, on_step)
+        return engine.generate(request, inputs, on_step)
+    latents = engine.denoise(request, inputs, on_step)
     from safetensors.numpy import save_file  # noqa: PLC0415 - part of the gpu extra, like the engine
 
     save_file({"latents": np.ascontiguousarray(latents)}, latents_path)

@@ -1,7 +1,9 @@
-"""The request that an engine runs."""
+"""What an engine runs: a request, and the images that the video is made from."""
 
 from dataclasses import dataclass
 from math import isfinite
+
+from PIL.Image import Image
 
 from inference import limits
 from inference.errors import RequestError
@@ -60,6 +62,25 @@ class GenerationRequest:
     def duration_seconds(self) -> float:
         """Playing time of the video in seconds."""
         return self.num_frames / self.fps
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationInputs:
+    """The images of one video, RGB and of any size.
+
+    `image` becomes the first frame, or is None for a video from text alone; `last_image` becomes the last frame. Which
+    of them a model takes is checked before its engine runs.
+    """
+
+    image: Image | None
+    last_image: Image | None = None
+
+    @property
+    def required_image(self) -> Image:
+        """The image, for an engine that cannot run without one. Raises RequestError."""
+        if self.image is None:
+            raise RequestError("image", "This model needs an image. Add one, or choose a model that needs only text.")
+        return self.image
 
 
 def _check_text(field: str, text: str) -> None:

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL.Image import Image
 
 from inference.catalogue import MODELS, ModelSpec, get_model
 from inference.devices import choose_device
 from inference.errors import EngineMissing, ModelNotFound
-from inference.generation import GenerationRequest
+from inference.generation import GenerationInputs, GenerationRequest
 
 Frames = NDArray[np.uint8]
 """(num_frames, height, width, 3), RGB."""
@@ -50,9 +49,9 @@ class Engine(ABC):
 
     @abstractmethod
     def generate(
-        self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview
+        self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, on_preview: OnPreview = no_preview
     ) -> Frames:
-        """Generate the frames from an RGB image of any size.
+        """Generate the frames from the images and the prompt.
 
         Calls `on_step` at least once per step; in the last call, step equals total. Exceptions of `on_step` propagate,
         and the engine stays usable. Raises OutOfMemory (the engine stays usable) or DeviceBroken (it does not).
@@ -64,7 +63,7 @@ class LatentEngine(Engine):
 
     @abstractmethod
     def denoise(
-        self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview
+        self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, on_preview: OnPreview = no_preview
     ) -> NDArray[np.float32]:
         """Return the final latents, (1, channels, num_frames, height/8, width/8)."""
 
@@ -73,9 +72,9 @@ class LatentEngine(Engine):
         """Decode latents of `denoise` to frames; the step count continues after its last step."""
 
     def generate(
-        self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview
+        self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, on_preview: OnPreview = no_preview
     ) -> Frames:
-        return self.decode(self.denoise(request, image, on_step, on_preview), request, on_step)
+        return self.decode(self.denoise(request, inputs, on_step, on_preview), request, on_step)
 
 
 def create_engine(model: str, *, device: str = "auto", source: str | None = None) -> Engine:

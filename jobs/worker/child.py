@@ -17,6 +17,7 @@ from common.messages import Message
 from common.parent_death import set_parent_death_signal
 from inference.engines.base import Engine, Frames, PreviewFn, load_engine
 from inference.errors import Canceled, DeviceBroken, InferenceError, OutOfMemory
+from inference.generation import GenerationInputs
 from inference.image_decoding.decode import decode_image
 from inference.images import preview_jpeg
 from jobs.fencing import Fence
@@ -112,8 +113,8 @@ def _generate(
 ) -> GenerationResult | GenerationCancellation | GenerationFailure:
     started, callbacks = time.monotonic(), _RunCallbacks(command.fence, pipe)
     try:
-        image = decode_image(command.image_path.read_bytes())
-        frames = engine.generate(command.request, image, callbacks.on_step, callbacks.on_preview)
+        inputs = GenerationInputs(decode_image(command.image_path.read_bytes()))
+        frames = engine.generate(command.request, inputs, callbacks.on_step, callbacks.on_preview)
         gpu_seconds = time.monotonic() - started
         _save_frames(frames, command.frames_path)
     except Canceled:

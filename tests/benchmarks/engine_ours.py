@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from inference.engines.i2vgenxl.engine import I2VGenXLEngine
-from inference.generation import GenerationRequest
+from inference.generation import GenerationInputs, GenerationRequest
 from inference.image_decoding.decode import decode_image
 
 
@@ -30,13 +30,13 @@ def serve(folder: str, device: str) -> None:
 
 
 def run(engine: I2VGenXLEngine, request: GenerationRequest, image: str, out: str | None) -> dict[str, Any]:
-    source_image = decode_image(Path(image).read_bytes())
+    inputs = GenerationInputs(decode_image(Path(image).read_bytes()))
     on_cuda = engine.device.startswith("cuda")
     if on_cuda:
         torch.cuda.reset_peak_memory_stats()
     times: list[float] = []
     start = time.perf_counter()
-    latents = engine.denoise(request, source_image, lambda _step, _total: times.append(time.perf_counter()))
+    latents = engine.denoise(request, inputs, lambda _step, _total: times.append(time.perf_counter()))
     denoised = time.perf_counter()
     frames = engine.decode(latents, request, lambda _step, _total: None)
     end = time.perf_counter()

@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from inference.encoding import write_mp4
 from inference.engines.base import load_engine
-from inference.generation import GenerationRequest
+from inference.generation import GenerationInputs, GenerationRequest
 from inference.image_decoding.decode import decode_image
 from tests.support.browser import Browser
 from tests.support.odd_images import OddImage, encode, odd_images, profiles
@@ -79,7 +79,7 @@ def test_the_first_frame_of_a_video_has_the_colors_of_its_image(browser: Browser
     request = GenerationRequest(
         prompt="x", width=96, height=64, num_frames=8, fps=8, steps=1, guidance_scale=1.0, seed=1
     )
-    frames = load_engine("camera").generate(request, decode_image(data), lambda _step, _total: None)
+    frames = load_engine("camera").generate(request, GenerationInputs(decode_image(data)), lambda _step, _total: None)
     write_mp4(frames, request.fps, tmp_path / "video.mp4")
     video = base64.b64encode((tmp_path / "video.mp4").read_bytes()).decode()
 

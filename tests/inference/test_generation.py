@@ -6,7 +6,7 @@ import pytest
 
 from inference import limits
 from inference.errors import RequestError
-from inference.generation import GenerationRequest
+from inference.generation import GenerationInputs, GenerationRequest
 from inference.presets import DEFAULT_PRESET, PRESETS
 from inference.sizes import ASPECT_RATIOS, RESOLUTIONS, frame_size, nearest_aspect_ratio, parse_size, resolution_label
 
@@ -26,6 +26,12 @@ def test_smallest_valid_request() -> None:
     request = GenerationRequest(**VALID)
     assert request.negative_prompt == ""
     assert request.duration_seconds == 1
+
+
+def test_an_engine_that_needs_an_image_says_so() -> None:
+    with pytest.raises(RequestError, match="needs an image") as caught:
+        _ = GenerationInputs(None).required_image
+    assert caught.value.field == "image"
 
 
 @pytest.mark.parametrize(

@@ -70,10 +70,11 @@ def test_the_camera_runs_without_torch() -> None:
         f"sys.modules.update(dict.fromkeys({HEAVY!r}))\n"  # None in sys.modules makes the import fail
         "from PIL import Image\n"
         "from inference.engines.base import load_engine\n"
-        "from inference.generation import GenerationRequest\n"
+        "from inference.generation import GenerationInputs, GenerationRequest\n"
         "request = GenerationRequest(prompt='zoom in', width=64, height=64, num_frames=2, fps=8, steps=1,"
         " guidance_scale=1.0, seed=0)\n"
-        "load_engine('camera').generate(request, Image.new('RGB', (80, 80)), lambda step, total: None)\n"
+        "inputs = GenerationInputs(Image.new('RGB', (80, 80)))\n"
+        "load_engine('camera').generate(request, inputs, lambda step, total: None)\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=600)
 

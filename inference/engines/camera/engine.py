@@ -3,12 +3,11 @@
 from functools import partial
 
 import numpy as np
-from PIL.Image import Image
 
 from inference.engines.base import Engine, Frames, OnPreview, OnStep, no_preview
 from inference.engines.camera.motion import read_move
 from inference.engines.camera.shot import Shot, plan_poses
-from inference.generation import GenerationRequest
+from inference.generation import GenerationInputs, GenerationRequest
 
 
 class CameraEngine(Engine):
@@ -18,11 +17,11 @@ class CameraEngine(Engine):
         """Do nothing: there are no weights."""
 
     def generate(
-        self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview
+        self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, on_preview: OnPreview = no_preview
     ) -> Frames:
         move = read_move(request.prompt, request.seed, request.duration_seconds)
         poses = plan_poses(move, request.num_frames, request.fps, request.seed)
-        shot = Shot(image, request.width, request.height, poses)
+        shot = Shot(inputs.required_image, request.width, request.height, poses)
         frames = np.empty((request.num_frames, request.height, request.width, 3), np.uint8)
         for number in range(request.num_frames):
             frames[number] = shot.frame(number)

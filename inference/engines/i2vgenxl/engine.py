@@ -19,7 +19,7 @@ from inference.engines.i2vgenxl.latent_preview import latents_to_rgb
 from inference.engines.i2vgenxl.loading import Components, load_components, make_scheduler
 from inference.engines.i2vgenxl.prompts import apply_guidance, encode_prompts, guidance_prompts
 from inference.errors import ModelNotFound
-from inference.generation import GenerationRequest
+from inference.generation import GenerationInputs, GenerationRequest
 
 LATENT_CHANNELS = 4
 VAE_FACTOR = 8
@@ -51,15 +51,14 @@ class I2VGenXLEngine(LatentEngine):
             self._components = load_components(checkpoint, self.device, self.dtype)
 
     def denoise(
-        self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview
+        self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, on_preview: OnPreview = no_preview
     ) -> NDArray[np.float32]:
         components, guided = self.components, request.guidance_scale > 1
         total = self.total_steps(request)
         with self._inference_context():
             scheduler = make_scheduler(components.scheduler_config, request.steps)
-            conditioning = prepare_conditioning(
-                components.unet, components.denoiser, self.encode_inputs(request, image), scheduler.timesteps
-            )
+            encoded = self.encode_inputs(request, inputs.required_image)
+            conditioning = prepare_conditioning(components.unet, components.denoiser, encoded, scheduler.timesteps)
             latents = initial_noise(request).to(self.device) * scheduler.init_noise_sigma
             for step, timestep in enumerate(scheduler.timesteps.tolist()):
                 prediction = components.denoiser(latents, step, conditioning).float()

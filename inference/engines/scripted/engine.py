@@ -26,11 +26,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from PIL.Image import Image
 
 from inference.engines.base import Engine, Frames, OnPreview, OnStep, no_preview
 from inference.errors import DeviceBroken, InferenceError, OutOfMemory
-from inference.generation import GenerationRequest
+from inference.generation import GenerationInputs, GenerationRequest
 
 
 class ScriptedEngine(Engine):
@@ -41,7 +40,7 @@ class ScriptedEngine(Engine):
         self._leaked: list[bytearray] = []
 
     def generate(
-        self, request: GenerationRequest, image: Image, on_step: OnStep, on_preview: OnPreview = no_preview
+        self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, on_preview: OnPreview = no_preview
     ) -> Frames:
         script = _parse_script(request.prompt)
         is_triggered = random.random() < script.get("chance", 1.0)  # noqa: S311 (not for secrets)

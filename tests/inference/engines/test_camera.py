@@ -11,7 +11,7 @@ from inference.engines.base import Engine, Frames, load_engine
 from inference.engines.camera.depth import estimate_depth
 from inference.engines.camera.motion import ease, read_move
 from inference.errors import Canceled
-from inference.generation import GenerationRequest
+from inference.generation import GenerationInputs, GenerationRequest
 
 Sample = Callable[[str], Image.Image]
 REQUEST = GenerationRequest(
@@ -30,12 +30,14 @@ def engine() -> Engine:
 
 @pytest.fixture
 def generate(engine: Engine, sample: Sample) -> Callable[..., Frames]:
-    return lambda **change: engine.generate(replace(REQUEST, **change), sample("cat.jpg"), ignore)
+    return lambda **change: engine.generate(replace(REQUEST, **change), GenerationInputs(sample("cat.jpg")), ignore)
 
 
 def test_shape_progress_and_repeatability(engine: Engine, sample: Sample, generate: Callable[..., Frames]) -> None:
     seen: list[tuple[int, int]] = []
-    frames = engine.generate(REQUEST, sample("cat.jpg"), lambda step, total: seen.append((step, total)))
+    frames = engine.generate(
+        REQUEST, GenerationInputs(sample("cat.jpg")), lambda step, total: seen.append((step, total))
+    )
     assert frames.shape == (8, 120, 160, 3)
     assert frames.dtype == np.uint8
     assert seen == [(step, 8) for step in range(1, 9)]
@@ -51,7 +53,7 @@ def test_cancel_stops_immediately(engine: Engine, sample: Sample) -> None:
         raise Canceled
 
     with pytest.raises(Canceled):
-        engine.generate(REQUEST, sample("cat.jpg"), cancel)
+        engine.generate(REQUEST, GenerationInputs(sample("cat.jpg")), cancel)
     assert seen == [1]
 
 
@@ -75,7 +77,7 @@ def test_borders_never_show(engine: Engine, prompt: str, size: tuple[int, int]) 
     """A white image stays white up to the corners for every move; a border would be black."""
     request = replace(REQUEST, prompt=prompt, width=size[0], height=size[1], num_frames=12, fps=4)
     for image_size in ((300, 200), (90, 200)):
-        frames = engine.generate(request, Image.new("RGB", image_size, "white"), ignore)
+        frames = engine.generate(request, GenerationInputs(Image.new("RGB", image_size, "white")), ignore)
         assert frames.min() == 255
 
 
@@ -129,11 +131,11 @@ def test_zooming_in_ends_closer(engine: Engine) -> None:
     """A white disc on grey covers more of the last frame than of the first."""
     y, x = np.mgrid[:200, :200]
     disc = np.where((x - 100) ** 2 + (y - 100) ** 2 < 50**2, 255, 90).astype(np.uint8)
-    image = Image.fromarray(disc).convert("RGB")
+    inputs = GenerationInputs(Image.fromarray(disc).convert("RGB"))
     request = replace(REQUEST, width=160, height=160, fps=4)
-    closer = engine.generate(replace(request, prompt="zoom in"), image, ignore) > 180
+    closer = engine.generate(replace(request, prompt="zoom in"), inputs, ignore) > 180
     assert closer[-1].sum() > 1.2 * closer[0].sum()
-    wider = engine.generate(replace(request, prompt="zoom out"), image, ignore) > 180
+    wider = engine.generate(replace(request, prompt="zoom out"), inputs, ignore) > 180
     assert wider[0].sum() > 1.2 * wider[-1].sum()
 
 

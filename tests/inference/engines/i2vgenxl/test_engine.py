@@ -13,14 +13,14 @@ from PIL import Image
 
 from inference.engines.base import LatentEngine, create_engine, load_engine
 from inference.errors import Canceled, DeviceBroken, ModelIncomplete, ModelNotFound, OutOfMemory
-from inference.generation import GenerationRequest
+from inference.generation import GenerationInputs, GenerationRequest
 
 Sample = Callable[[str], Image.Image]
 
 
 @pytest.fixture
-def cat(sample: Sample) -> Image.Image:
-    return sample("cat.jpg")
+def cat(sample: Sample) -> GenerationInputs:
+    return GenerationInputs(sample("cat.jpg"))
 
 
 def ignore(_step: int, _total: int) -> None:
@@ -33,7 +33,9 @@ def load_latent_engine(folder: Path) -> LatentEngine:
     return engine
 
 
-def test_every_step_is_reported(tiny_engine: LatentEngine, small_request: GenerationRequest, cat: Image.Image) -> None:
+def test_every_step_is_reported(
+    tiny_engine: LatentEngine, small_request: GenerationRequest, cat: GenerationInputs
+) -> None:
     seen: list[tuple[int, int]] = []
     frames = tiny_engine.generate(small_request, cat, lambda step, total: seen.append((step, total)))
     assert frames.shape == (4, 48, 64, 3)
@@ -44,7 +46,7 @@ def test_every_step_is_reported(tiny_engine: LatentEngine, small_request: Genera
 
 
 def test_cancel_stops_within_one_step_and_the_engine_stays_usable(
-    tiny_engine: LatentEngine, small_request: GenerationRequest, cat: Image.Image
+    tiny_engine: LatentEngine, small_request: GenerationRequest, cat: GenerationInputs
 ) -> None:
     seen: list[int] = []
 
@@ -61,7 +63,7 @@ def test_cancel_stops_within_one_step_and_the_engine_stays_usable(
 
 
 def test_runs_do_not_influence_each_other(
-    tiny_engine: LatentEngine, small_request: GenerationRequest, cat: Image.Image
+    tiny_engine: LatentEngine, small_request: GenerationRequest, cat: GenerationInputs
 ) -> None:
     first = tiny_engine.denoise(small_request, cat, ignore)
     other = tiny_engine.denoise(replace(small_request, seed=8, num_frames=2, steps=2, fps=24), cat, ignore)
@@ -70,7 +72,7 @@ def test_runs_do_not_influence_each_other(
 
 
 def test_runs_leave_no_tensors_behind(
-    tiny_engine: LatentEngine, small_request: GenerationRequest, cat: Image.Image
+    tiny_engine: LatentEngine, small_request: GenerationRequest, cat: GenerationInputs
 ) -> None:
     import torch
 
@@ -89,7 +91,7 @@ def test_runs_leave_no_tensors_behind(
     "change", [{"num_frames": 1}, {"steps": 1}, {"width": 8, "height": 8}, {"guidance_scale": 0.0}]
 )
 def test_smallest_requests_work(
-    change: dict[str, Any], tiny_engine: LatentEngine, small_request: GenerationRequest, cat: Image.Image
+    change: dict[str, Any], tiny_engine: LatentEngine, small_request: GenerationRequest, cat: GenerationInputs
 ) -> None:
     request = replace(small_request, **change)
     frames = tiny_engine.generate(request, cat, ignore)
@@ -97,7 +99,7 @@ def test_smallest_requests_work(
 
 
 def test_no_guidance_ignores_the_negative_prompt(
-    tiny_engine: LatentEngine, small_request: GenerationRequest, cat: Image.Image
+    tiny_engine: LatentEngine, small_request: GenerationRequest, cat: GenerationInputs
 ) -> None:
     plain = replace(small_request, guidance_scale=1.0)
     np.testing.assert_array_equal(
@@ -107,7 +109,7 @@ def test_no_guidance_ignores_the_negative_prompt(
 
 
 def test_half_precision_is_close_to_full_precision(
-    checkpoint: Path, small_request: GenerationRequest, cat: Image.Image
+    checkpoint: Path, small_request: GenerationRequest, cat: GenerationInputs
 ) -> None:
     import torch
 
@@ -143,7 +145,7 @@ def test_half_precision_weights_are_preferred_if_they_exist() -> None:
 
 
 def test_half_precision_variant_files_load(
-    checkpoint: Path, tmp_path: Path, tiny_engine: LatentEngine, small_request: GenerationRequest, cat: Image.Image
+    checkpoint: Path, tmp_path: Path, tiny_engine: LatentEngine, small_request: GenerationRequest, cat: GenerationInputs
 ) -> None:
     folder = tmp_path / "checkpoint"
     shutil.copytree(checkpoint, folder)

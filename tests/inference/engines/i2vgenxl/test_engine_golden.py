@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from inference.engines.base import LatentEngine
-from inference.generation import GenerationRequest
+from inference.generation import GenerationInputs, GenerationRequest
 
 ENGINE = "inference.engines.i2vgenxl.engine"
 LATENT_TOLERANCE = 1e-3
@@ -48,7 +48,7 @@ def test_reproduces_the_reference(
     reference: Path,
 ) -> None:
     golden, request = load_file(reference / f"{name}.safetensors"), case_request(name)
-    latents = tiny_engine.denoise(request, sample(cases[name]["image"]), ignore)
+    latents = tiny_engine.denoise(request, GenerationInputs(sample(cases[name]["image"])), ignore)
     assert latents.dtype == np.float32
     assert latents.shape == golden["latents"].shape
     assert np.abs(latents - golden["latents"]).max() < LATENT_TOLERANCE
@@ -170,6 +170,6 @@ def test_the_comparison_detects_a_broken_engine(
 ) -> None:
     name = "square"
     mutate(monkeypatch, tiny_engine)
-    latents = tiny_engine.denoise(case_request(name), sample(cases[name]["image"]), ignore)
+    latents = tiny_engine.denoise(case_request(name), GenerationInputs(sample(cases[name]["image"])), ignore)
     deviation = np.abs(latents - load_file(reference / f"{name}.safetensors")["latents"]).max()
     assert deviation > LATENT_TOLERANCE

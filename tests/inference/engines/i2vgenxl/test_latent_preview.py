@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inference.engines.base import PreviewFn, load_engine
-from inference.generation import GenerationRequest
+from inference.generation import GenerationInputs, GenerationRequest
 from inference.images import MAX_PREVIEW_BYTES, MAX_PREVIEW_SIDE, preview_jpeg
 
 TINY = Path(__file__).parents[3] / "reference" / "i2vgen-xl-tiny"
@@ -39,11 +39,11 @@ def test_every_engine_offers_a_preview_after_each_step(
         seen.append(preview())
 
     engine = load_engine(model, device="cpu", source=source)
-    image = Image.linear_gradient("L").convert("RGB")
-    frames = engine.generate(REQUEST, image, lambda _step, _total: None, on_preview)
+    inputs = GenerationInputs(Image.linear_gradient("L").convert("RGB"))
+    frames = engine.generate(REQUEST, inputs, lambda _step, _total: None, on_preview)
     assert len(previews) == count
     assert {(found.shape, found.dtype.name) for found in seen} == {(shape, "uint8")}
-    assert np.array_equal(frames, engine.generate(REQUEST, image, lambda _step, _total: None))
+    assert np.array_equal(frames, engine.generate(REQUEST, inputs, lambda _step, _total: None))
 
 
 def test_a_preview_is_small_even_for_noise() -> None:
