@@ -11,13 +11,14 @@ from PIL.Image import Image
 from torch import Tensor
 
 from inference.engines.base import Frames, LatentEngine, OnPreview, OnStep, no_preview
+from inference.engines.device_errors import translate_device_errors
 from inference.engines.i2vgenxl.checkpoint import find_checkpoint
 from inference.engines.i2vgenxl.conditioning import EncodedInputs, prepare_conditioning
-from inference.engines.i2vgenxl.device_errors import translate_device_errors
 from inference.engines.i2vgenxl.image_conditioning import embed_image, encode_image
 from inference.engines.i2vgenxl.latent_preview import latents_to_rgb
 from inference.engines.i2vgenxl.loading import Components, load_components, make_scheduler
 from inference.engines.i2vgenxl.prompts import apply_guidance, encode_prompts, guidance_prompts
+from inference.engines.pixels import to_uint8
 from inference.errors import ModelNotFound
 from inference.generation import GenerationInputs, GenerationRequest
 
@@ -136,9 +137,3 @@ def initial_noise(request: GenerationRequest) -> Tensor:
 def frames_per_chunk(request: GenerationRequest) -> int:
     """Return how many frames are decoded at a time."""
     return max(1, MAX_PIXELS_PER_DECODE // (request.width * request.height))
-
-
-def to_uint8(pixels: Tensor) -> NDArray[np.uint8]:
-    """Convert (frames, 3, height, width) in -1..1 to (frames, height, width, 3) in 0..255."""
-    scaled = (pixels.float() / 2 + 0.5).clamp_(0, 1).mul_(255).round_()
-    return scaled.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

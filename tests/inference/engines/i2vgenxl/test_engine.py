@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from inference.engines.base import LatentEngine, create_engine, load_engine
-from inference.errors import Canceled, DeviceBroken, ModelIncomplete, ModelNotFound, OutOfMemory
+from inference.errors import Canceled, ModelIncomplete, ModelNotFound
 from inference.generation import GenerationInputs, GenerationRequest
 
 Sample = Callable[[str], Image.Image]
@@ -170,18 +170,3 @@ def test_unknown_models_and_missing_sources() -> None:
         load_engine("i2vgen-xl-tiny", device="cpu")
     with pytest.raises(ModelNotFound, match="neither a folder"):
         load_engine("i2vgen-xl", device="cpu", source="no such folder")
-
-
-def test_device_errors_are_distinguished() -> None:
-    import torch
-
-    from inference.engines.i2vgenxl.device_errors import translate_device_errors
-
-    with pytest.raises(OutOfMemory), translate_device_errors("cpu"):
-        raise torch.OutOfMemoryError("CUDA out of memory")
-    with pytest.raises(OutOfMemory), translate_device_errors("cpu"):
-        torch.empty(1 << 60)
-    with pytest.raises(DeviceBroken, match="illegal memory access"), translate_device_errors("cuda:0"):
-        raise RuntimeError("CUDA error: an illegal memory access was encountered\nmore")
-    with pytest.raises(RuntimeError, match="shapes"), translate_device_errors("cpu"):
-        raise RuntimeError("shapes do not fit")

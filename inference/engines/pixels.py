@@ -1,0 +1,22 @@
+"""Convert tensors to pixels."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def to_uint8(pixels: Tensor) -> NDArray[np.uint8]:
+    """Convert (frames, 3, height, width) in -1..1 to (frames, height, width, 3) in 0..255."""
+    scaled = (pixels.float() / 2 + 0.5).clamp_(0, 1).mul_(255).round_()
+    return scaled.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def project_to_rgb(latent: Tensor, factors: Tensor, bias: float | Tensor = 0.0) -> NDArray[np.uint8]:
+    """Approximate the image of the latents of one frame, (channels, height, width), at the same size.
+
+    factors: (channels, 3), the weights of red, green and blue in -1..1. Returns (height, width, 3) in 0..255.
+    """
+    pixels = torch.einsum("chw,cr->hwr", latent.float(), factors) + bias
+    image: NDArray[np.uint8] = to_uint8(pixels.permute(2, 0, 1).unsqueeze(0))[0]
+    return image
