@@ -13,9 +13,19 @@ _TEXT_FIELDS = ("prompt", "negative_prompt")
 _COUNT_FIELDS = ("num_frames", "fps", "steps")
 
 
+@dataclass(frozen=True, slots=True)
+class LoraWeight:
+    """A LoRA of the model, by the name that its options give it, and how strongly it acts."""
+
+    name: str
+    scale: float = 1.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
     """One video: `num_frames` frames of width x height pixels, played at `fps` frames per second.
+
+    guidance_scale_2: the guidance of a second expert, where the model has one; by default as that of the first.
 
     Rejects only values that no engine supports; the narrower ranges of the site are in `inference.limits`.
     Raises RequestError, which names the field.
@@ -30,6 +40,8 @@ class GenerationRequest:
     steps: int
     guidance_scale: float
     seed: int
+    guidance_scale_2: float | None = None
+    loras: tuple[LoraWeight, ...] = ()
 
     def __post_init__(self) -> None:
         for field in _TEXT_FIELDS:
@@ -53,10 +65,22 @@ class GenerationRequest:
                     "%(field)s must be at most %(maximum)s pixels, not %(side)s.",
                     {"field": field, "maximum": limits.FRAME_SIDE.maximum, "side": side},
                 )
-        if not isfinite(self.guidance_scale) or self.guidance_scale < 0:
-            raise RequestError("guidance_scale", "guidance_scale must be a finite number of at least 0.")
+        self._check_guidance()
+        self._check_loras()
         if self.seed not in limits.SEED:
             raise RequestError("seed", "seed must be an integer in the range %(range)s.", {"range": str(limits.SEED)})
+
+    def _check_guidance(self) -> None:
+        for field in ("guidance_scale", "guidance_scale_2"):
+            scale = getattr(self, field)
+            if scale is not None and (not isfinite(scale) or scale < 0):
+                raise RequestError(field, "%(field)s must be a finite number of at least 0.", {"field": field})
+
+    def _check_loras(self) -> None:
+        if len({lora.name for lora in self.loras}) < len(self.loras):
+            raise RequestError("loras", "A LoRA is named twice. Name each LoRA once.")
+        if not all(isfinite(lora.scale) for lora in self.loras):
+            raise RequestError("loras", "The scale of a LoRA must be a finite number.")
 
     @property
     def duration_seconds(self) -> float:

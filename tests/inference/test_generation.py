@@ -6,7 +6,7 @@ import pytest
 
 from inference import limits
 from inference.errors import RequestError
-from inference.generation import GenerationInputs, GenerationRequest
+from inference.generation import GenerationInputs, GenerationRequest, LoraWeight
 from inference.presets import DEFAULT_PRESET, PRESETS
 from inference.sizes import ASPECT_RATIOS, RESOLUTIONS, frame_size, nearest_aspect_ratio, parse_size, resolution_label
 
@@ -53,6 +53,10 @@ def test_an_engine_that_needs_an_image_says_so() -> None:
         ("guidance_scale", float("nan")),
         ("guidance_scale", float("inf")),
         ("guidance_scale", -0.1),
+        ("guidance_scale_2", float("nan")),
+        ("guidance_scale_2", -0.1),
+        ("loras", (LoraWeight("a"), LoraWeight("a", 0.5))),
+        ("loras", (LoraWeight("a", float("inf")),)),
         ("seed", -1),
         ("seed", 2**63),
     ],
