@@ -6,6 +6,7 @@
     ├── ModelError
     │   ├── ModelNotFound       model_not_found      no such name, folder or hub repository
     │   ├── EngineMissing       engine_missing       packages that the model needs are not installed
+    │   ├── OptionInvalid       option_invalid       an option of the model is unknown or has a bad value
     │   └── ModelIncomplete     model_incomplete     a file of the checkpoint is missing or broken
     ├── DeviceError
     │   ├── DeviceNotFound      device_not_found     the requested device does not exist
@@ -97,6 +98,14 @@ class EngineMissing(ModelError):
 
     def __init__(self, template: str, params: Mapping[str, Param] | None = None) -> None:
         super().__init__("engine_missing", template, params, permanent=True)
+
+
+class OptionInvalid(ModelError):
+    """An option of the model is unknown or has a bad value; `key` is its path in the options."""
+
+    def __init__(self, key: str, template: str, params: Mapping[str, Param] | None = None) -> None:
+        super().__init__("option_invalid", template, params, permanent=True)
+        self.key = key
 
 
 class ModelIncomplete(ModelError):

@@ -17,7 +17,10 @@ Frames = NDArray[np.uint8]
 """(num_frames, height, width, 3), RGB."""
 
 OnStep = Callable[[int, int], None]
-"""`on_step(step, total)` is called after each step, counted 1..total. It may raise Canceled to stop the run."""
+"""`on_step(step, total)` is called after each step, counted 1..total. It may raise Canceled to stop the run.
+
+A long step may be reported several times. Steps that are repeated with less memory are counted anew.
+"""
 
 PreviewFn = Callable[[], NDArray[np.uint8]]
 """Renders a preview of the current state of the video, (height, width, 3) RGB of any size."""

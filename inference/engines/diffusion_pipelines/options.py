@@ -1,0 +1,58 @@
+"""The options of an engine that runs a pipeline. This imports no torch, so the site can check them too."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from inference.errors import OptionInvalid
+
+
+class Offload(StrEnum):
+    """Which parts of a pipeline wait in the memory of the host, in the order of the GPU memory that they leave."""
+
+    NONE = "none"
+    MODEL = "model_offload"
+    """All networks but the one that runs."""
+    GROUP = "group_offload"
+    """All layers but those that run; with CUDA the next ones are copied meanwhile."""
+    SEQUENTIAL = "sequential"
+    """All layers but the one that runs. The slowest."""
+
+
+LoraNetwork = Literal["transformer", "transformer_2"]
+"""A network that LoRAs change. In models with two experts, `transformer_2` makes the steps with little noise."""
+
+
+class PipelineOptions(BaseModel):
+    """How to load a pipeline and run it.
+
+    dtype: precision of the networks; `auto` is bfloat16 on CUDA and float32 on the CPU. variant: the variant of the
+    weights files, such as fp16. revision: commit, tag or branch of the hub repository. local_files_only: never ask the
+    hub. loras: name to the file of each network that the LoRA changes. vae_slicing, vae_tiling: decode videos and
+    parts of frames one after the other.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    variant: str | None = None
+    revision: str | None = None
+    local_files_only: bool = False
+    offload: Offload = Offload.NONE
+    vae_slicing: bool = False
+    vae_tiling: bool = False
+    loras: Mapping[str, Mapping[LoraNetwork, str]] = {}
+
+    @classmethod
+    def parse(cls, options: Mapping[str, Any]) -> Self:
+        """Check the options. Raises OptionInvalid, which names the key."""
+        try:
+            return cls.model_validate(options)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = ".".join(map(str, first["loc"]))
+            raise OptionInvalid(
+                key, "The option %(key)s of the model is invalid: %(reason)s.", {"key": key, "reason": first["msg"]}
+            ) from error

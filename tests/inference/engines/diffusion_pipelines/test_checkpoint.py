@@ -1,0 +1,130 @@
+"""Checkpoints: the class is checked first, damaged files are named, and the hub may be unreachable."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import close_session, constants
+from huggingface_hub._tree_cache import TreeCacheEntry, write_tree_cache
+
+from inference.engines.diffusion_pipelines.options import PipelineOptions
+from inference.errors import ModelIncomplete, ModelNotFound
+from tests.support.ports import own_port
+
+Checkpoint = Callable[[str], Path]
+
+REPOSITORY = "someone/a-model"
+CLASSES = ("WanPipeline", "WanImageToVideoPipeline")
+
+
+def find(source: str, **options: Any) -> Path:
+    from inference.engines.diffusion_pipelines.checkpoint import find_checkpoint
+
+    return find_checkpoint(source, CLASSES, PipelineOptions(**options))
+
+
+def load(folder: Path, variant: str | None = None) -> Any:
+    import torch
+
+    from inference.engines.diffusion_pipelines.checkpoint import load_pipeline
+
+    return load_pipeline(folder, {"default": torch.float32}, variant)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, wan_checkpoint: Checkpoint) -> Path:
+    """A checkpoint that the test may damage."""
+    return Path(shutil.copytree(wan_checkpoint("t2v"), tmp_path / "checkpoint"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "has no model_index.json"),
+        ("{", "not valid JSON"),
+        ('{"_class_name": "FluxPipeline"}', "is for FluxPipeline, but this engine runs WanImageToVideoPipeline or"),
+        ("[]", "is for None"),
+    ],
+)
+def test_the_index_names_a_pipeline_of_the_engine(content: str | None, message: str, folder: Path) -> None:
+    assert find(str(folder)) == folder
+    (folder / "model_index.json").unlink()
+    if content is not None:
+        (folder / "model_index.json").write_text(content)
+    with pytest.raises(ModelIncomplete, match=message):
+        find(str(folder))
+
+
+@pytest.mark.parametrize(
+    "file", ["transformer/diffusion_pytorch_model.safetensors", "vae/config.json", "tokenizer/tokenizer.json"]
+)
+def test_a_missing_or_damaged_file_is_reported(file: str, folder: Path) -> None:
+    assert load(folder)
+    (folder / file).write_bytes(b"damaged")
+    with pytest.raises(ModelIncomplete, match="cannot be loaded: "):
+        load(folder)
+    (folder / file).unlink()
+    with pytest.raises(ModelIncomplete, match="cannot be loaded: "):
+        load(folder)
+
+
+def test_the_variant_of_the_weights_is_loaded(folder: Path) -> None:
+    for weights in folder.glob("*/*.safetensors"):
+        weights.rename(weights.with_suffix(".fp16.safetensors"))
+    assert load(folder, "fp16")
+    with pytest.raises(ModelIncomplete):
+        load(folder)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, and a hub that refuses connections, whatever the environment says of offline use and proxies."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    close_session()  # the next client reads the environment again
+    monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{own_port()}")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub" / f"models--{REPOSITORY.replace('/', '--')}"
+
+
+@pytest.fixture
+def downloaded(cache: Path, folder: Path) -> Path:
+    """An earlier download, in which the hub's README is missing: only files that are read are downloaded."""
+    commit = "0" * 40
+    snapshot = cache / "snapshots" / commit
+    shutil.copytree(folder, snapshot)
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text(commit)
+    files = [*(path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()), "README.md"]
+    write_tree_cache(str(cache), commit, {name: TreeCacheEntry(size=1, blob_id="0") for name in files})
+    return snapshot
+
+
+def test_an_earlier_download_is_used_while_the_hub_is_unreachable(downloaded: Path) -> None:
+    assert find(REPOSITORY) == downloaded
+    assert find(REPOSITORY, local_files_only=True) == downloaded
+
+
+def test_an_incomplete_download_is_not_used(downloaded: Path) -> None:
+    (downloaded / "vae" / "diffusion_pytorch_model.safetensors").unlink()
+    with pytest.raises(ModelNotFound, match=r"could not be downloaded: .* Check the connection to the hub"):
+        find(REPOSITORY)
+
+
+def test_the_class_of_a_download_is_checked(downloaded: Path) -> None:
+    (downloaded / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}))
+    with pytest.raises(ModelIncomplete, match="FluxPipeline"):
+        find(REPOSITORY)
+
+
+@pytest.mark.usefixtures("cache")
+def test_what_is_nowhere_is_not_found() -> None:
+    with pytest.raises(ModelNotFound, match="neither a folder"):
+        find("no such folder")
+    with pytest.raises(ModelNotFound, match="Check the connection to the hub"):
+        find(REPOSITORY)
+    with pytest.raises(ModelNotFound, match="the option local_files_only"):
+        find(REPOSITORY, local_files_only=True)

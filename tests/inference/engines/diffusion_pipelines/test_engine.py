@@ -1,0 +1,185 @@
+"""What all engines of pipelines share: progress, cancellation, previews, less memory, reuse."""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from inference.engines.base import PreviewFn
+from inference.errors import Canceled, DeviceBroken, ModelNotFound, OutOfMemory
+from inference.generation import GenerationInputs, GenerationRequest
+
+LoadWan = Callable[..., Any]
+
+
+def ignore(_step: int, _total: int) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def engine(load_wan: LoadWan) -> Any:
+    return load_wan("ti2v")
+
+
+@pytest.fixture
+def inputs(first_image: Image.Image) -> GenerationInputs:
+    return GenerationInputs(first_image)
+
+
+@contextmanager
+def failing(network: Any, times: int) -> Iterator[list[int]]:
+    """Let a network run out of memory so many times; yields a list with an item for each failure."""
+    import torch
+
+    failures: list[int] = []
+
+    def fail(*_: Any) -> None:
+        if len(failures) < times:
+            failures.append(1)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    hook = network.register_forward_pre_hook(fail)
+    yield failures
+    hook.remove()
+
+
+def test_every_step_is_reported(engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs) -> None:
+    seen: list[tuple[int, int]] = []
+    engine.generate(wan_request, inputs, lambda step, total: seen.append((step, total)))
+    assert seen == [(1, 4), (2, 4), (3, 4), (3, 4), (3, 4), (4, 4)]  # two groups of frames are decoded
+
+
+@pytest.mark.parametrize("calls", [2, 4])
+def test_cancel_stops_denoising_and_decoding_and_the_engine_stays_usable(
+    calls: int, engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs
+) -> None:
+    seen: list[int] = []
+
+    def cancel(step: int, _total: int) -> None:
+        seen.append(step)
+        if len(seen) == calls:
+            raise Canceled
+
+    expected = engine.generate(wan_request, inputs, ignore)
+    with pytest.raises(Canceled):
+        engine.generate(wan_request, inputs, cancel)
+    assert len(seen) == calls
+    assert not any(part is not None for part in engine.pipeline.vae._feat_map)
+    np.testing.assert_array_equal(engine.generate(wan_request, inputs, ignore), expected)
+
+
+def test_runs_do_not_influence_each_other_and_leave_no_tensors_behind(
+    engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs
+) -> None:
+    import torch
+
+    def tensors() -> int:
+        gc.collect()
+        return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+
+    first = engine.generate(wan_request, inputs, ignore)
+    before = tensors()
+    engine.generate(replace(wan_request, seed=8, num_frames=9), inputs, ignore)
+    np.testing.assert_array_equal(engine.generate(wan_request, inputs, ignore), first)
+    assert tensors() == before
+
+
+def test_a_preview_after_each_step_changes_nothing(
+    engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs
+) -> None:
+    seen: list[NDArray[np.uint8]] = []
+
+    def on_preview(preview: PreviewFn) -> None:
+        seen.append(preview())
+
+    frames = engine.generate(wan_request, inputs, ignore, on_preview)
+    assert {(preview.shape, preview.dtype.name) for preview in seen} == {((4, 4, 3), "uint8")}
+    assert len(seen) == wan_request.steps
+    assert len({preview.tobytes() for preview in seen}) == wan_request.steps
+    np.testing.assert_array_equal(engine.generate(wan_request, inputs, ignore), frames)
+
+
+def test_previews_show_the_prediction_without_noise(engine: Any) -> None:
+    import torch
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    from inference.engines.diffusion_pipelines.engine import predicted_original
+
+    scheduler, noisy, clean = engine.pipeline.scheduler, torch.zeros(1), torch.ones(1)
+    scheduler.model_outputs = [None, clean]
+    assert predicted_original(scheduler, noisy) is clean
+    assert predicted_original(FlowMatchEulerDiscreteScheduler(), noisy) is noisy
+
+
+def test_a_stage_without_memory_is_repeated_with_tiles_then_with_offloading(
+    engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs
+) -> None:
+    expected = engine.generate(wan_request, inputs, ignore)
+    vae, steps = engine.pipeline.vae, list[int]()
+    assert not vae.use_tiling
+    with failing(vae.decoder, 1) as failures:
+        frames = engine.generate(wan_request, inputs, lambda step, _total: steps.append(step))
+    assert len(failures) == 1
+    assert vae.use_tiling
+    assert steps == [1, 2, 3, 3, 3, 4]  # denoising is not repeated
+    np.testing.assert_array_equal(frames, expected)
+
+    with failing(engine.pipeline.transformer, 2) as failures:
+        np.testing.assert_array_equal(engine.generate(wan_request, inputs, ignore), expected)
+    assert len(failures) == 2
+    assert hasattr(engine.pipeline.transformer, "_hf_hook")  # offloaded
+
+    engine.generate(wan_request, inputs, ignore)
+    assert not vae.use_tiling
+    assert not hasattr(engine.pipeline.transformer, "_hf_hook")
+
+
+def test_a_video_that_fits_at_no_level_leaves_the_engine_usable(
+    engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs
+) -> None:
+    expected = engine.generate(wan_request, inputs, ignore)
+    with failing(engine.pipeline.text_encoder, 1000) as failures, pytest.raises(OutOfMemory, match="fewer frames"):
+        engine.generate(wan_request, inputs, ignore)
+    assert len(failures) == 5  # as it is, with tiles, and with each way of offloading
+    np.testing.assert_array_equal(engine.generate(wan_request, inputs, ignore), expected)
+
+
+def test_a_lost_device_is_reported(
+    engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: Any, **_options: Any) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(engine.pipeline.transformer, "forward", fail)
+    with pytest.raises(DeviceBroken, match="illegal memory access"):
+        engine.generate(wan_request, inputs, ignore)
+
+
+def test_an_engine_without_checkpoint_says_so() -> None:
+    from inference.engines.wan.engine import WanEngine
+
+    with pytest.raises(ModelNotFound, match="holds the checkpoint"):
+        WanEngine(None, "cpu").load()
+
+
+def test_the_precision_is_that_of_the_options(load_wan: LoadWan) -> None:
+    import torch
+
+    pipeline = load_wan("ti2v", dtype="bfloat16").pipeline
+    assert pipeline.transformer.dtype == torch.bfloat16
+    assert pipeline.vae.dtype == torch.float32
+    assert load_wan("ti2v").pipeline.transformer.dtype == torch.float32
+
+
+def test_the_precision_on_a_gpu_is_bfloat16() -> None:
+    import torch
+
+    from inference.engines.wan.engine import WanEngine
+
+    assert WanEngine(None, "cuda:0").dtypes()["default"] == torch.bfloat16

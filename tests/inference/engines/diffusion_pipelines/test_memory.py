@@ -1,0 +1,92 @@
+"""Memory levels: what they are, that each makes the same frames, and that each can be undone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inference.engines.diffusion_pipelines.options import Offload, PipelineOptions
+from inference.generation import GenerationInputs, GenerationRequest, LoraWeight
+
+LoadWan = Callable[..., Any]
+
+
+def ignore(_step: int, _total: int) -> None:
+    pass
+
+
+def test_leaner_levels_follow_the_configured_one() -> None:
+    from inference.engines.diffusion_pipelines.memory import MemoryLevel, memory_levels
+
+    assert memory_levels(PipelineOptions()) == [
+        MemoryLevel(Offload.NONE, vae_slicing=False, vae_tiling=False),
+        MemoryLevel(Offload.NONE, vae_slicing=True, vae_tiling=True),
+        MemoryLevel(Offload.MODEL, vae_slicing=True, vae_tiling=True),
+        MemoryLevel(Offload.GROUP, vae_slicing=True, vae_tiling=True),
+        MemoryLevel(Offload.SEQUENTIAL, vae_slicing=True, vae_tiling=True),
+    ]
+    assert memory_levels(PipelineOptions(offload=Offload.SEQUENTIAL, vae_slicing=True, vae_tiling=True)) == [
+        MemoryLevel(Offload.SEQUENTIAL, vae_slicing=True, vae_tiling=True)
+    ]
+
+
+@pytest.mark.parametrize("kind", ["ti2v", "i2v-a14b"])
+def test_every_way_of_offloading_makes_the_same_frames(
+    kind: str,
+    load_wan: LoadWan,
+    wan_request: GenerationRequest,
+    first_image: Image.Image,
+    wan_lora: Callable[[int], str],
+) -> None:
+    """Also with LoRAs on both experts, which offloading by diffusers alone had broken once (diffusers#12052)."""
+    from dataclasses import replace
+
+    names = ("transformer", "transformer_2") if kind == "i2v-a14b" else ()
+    options = {"loras": {"style": {name: wan_lora(number) for number, name in enumerate(names)}}}
+    with_lora = replace(wan_request, loras=(LoraWeight("style"),))
+    requests = [wan_request, with_lora, wan_request] if names else [wan_request]
+    seen = {}
+    for offload in Offload:
+        engine = load_wan(kind, offload=offload, **options)
+        seen[offload] = [engine.generate(request, GenerationInputs(first_image), ignore) for request in requests]
+    for offload in Offload:
+        # The rounding of sums depends on where weights lie in the memory.
+        assert np.abs(np.subtract(seen[offload], seen[Offload.NONE], dtype=int)).max() <= 1
+
+
+def hooks(network: Any) -> list[str]:
+    """Return what of accelerate and diffusers moves a network."""
+    parts = list(network.modules())
+    registries = [part._diffusers_hook for part in parts if hasattr(part, "_diffusers_hook")]
+    found = {type(part._hf_hook).__name__ for part in parts if hasattr(part, "_hf_hook")}
+    return sorted(found | {name for registry in registries for name in registry.hooks})
+
+
+@pytest.mark.parametrize(
+    ("offload", "expected"),
+    [
+        (Offload.NONE, []),
+        (Offload.MODEL, ["CpuOffload"]),
+        (Offload.GROUP, ["group_offloading"]),
+        (Offload.SEQUENTIAL, ["AlignDevicesHook"]),
+    ],
+)
+def test_levels_are_applied_and_released(offload: Offload, expected: list[str], load_wan: LoadWan) -> None:
+    engine = load_wan("t2v", offload=offload)
+    transformer = engine.pipeline.transformer
+    assert set(hooks(transformer)) >= set(expected)
+    assert bool(hooks(transformer)) == bool(expected)
+    engine._memory.release()
+    assert hooks(transformer) == []
+    assert {parameter.device.type for parameter in transformer.parameters()} == {"cpu"}
+    engine._memory.apply()
+    assert set(hooks(transformer)) >= set(expected)
+
+
+def test_slicing_and_tiling_are_switched(load_wan: LoadWan) -> None:
+    vae = load_wan("t2v", vae_slicing=True, vae_tiling=True).pipeline.vae
+    assert (vae.use_slicing, vae.use_tiling) == (True, True)
+    vae = load_wan("t2v").pipeline.vae
+    assert (vae.use_slicing, vae.use_tiling) == (False, False)
