@@ -17,14 +17,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from inference.catalogue import MODELS
 from inference.encoding import write_gif, write_mp4
-from inference.engines.base import Engine, Frames, LatentEngine, OnStep, create_engine
+from inference.engines.base import Engine, Frames, LatentEngine, OnStep, create_engine, find_model
 from inference.errors import ImageError, InferenceError, ModelNotFound, RequestError
 from inference.generation import GenerationInputs, GenerationRequest
 from inference.image_decoding.decode import decode_image
-from inference.presets import DEFAULT_PRESET
-from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size
+from inference.models.catalogue import MODELS
+from inference.models.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO
 
 EXIT_USAGE, EXIT_FAILURE = 2, 1
 WRITERS = {".mp4": write_mp4, ".gif": write_gif}
@@ -62,20 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--image", type=Path, required=True, help="a PNG, JPEG, WebP, HEIC or AVIF file")
     generate.add_argument("--prompt", required=True, help="what should move and how")
     generate.add_argument("--negative-prompt", default="", help="what to avoid")
-    generate.add_argument("--width", type=int, help="frame width in pixels, a multiple of 8; needs --height")
-    generate.add_argument("--height", type=int, help="frame height in pixels, a multiple of 8; needs --width")
-    generate.add_argument(
-        "--resolution",
-        choices=RESOLUTIONS,
-        help=f"instead of --width and --height (default: {DEFAULT_PRESET.resolution})",
-    )
+    generate.add_argument("--width", type=int, help="frame width in pixels; needs --height")
+    generate.add_argument("--height", type=int, help="frame height in pixels; needs --width")
+    generate.add_argument("--resolution", help="one of the model's, instead of --width and --height")
     generate.add_argument("--aspect-ratio", choices=[AUTO_ASPECT_RATIO, *ASPECT_RATIOS], default=AUTO_ASPECT_RATIO)
-    generate.add_argument("--frames", type=int, default=DEFAULT_PRESET.num_frames, help="default: %(default)s")
-    generate.add_argument("--fps", type=int, default=8, help="default: %(default)s")
-    generate.add_argument("--steps", type=int, default=DEFAULT_PRESET.steps, help="default: %(default)s")
-    generate.add_argument(
-        "--guidance-scale", type=float, default=DEFAULT_PRESET.guidance_scale, help="default: %(default)s"
-    )
+    generate.add_argument("--frames", type=int, help="default: the model's")
+    generate.add_argument("--fps", type=int, help="default: the model's")
+    generate.add_argument("--steps", type=int, help="default: the model's")
+    generate.add_argument("--guidance-scale", type=float, help="default: the model's")
     generate.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     generate.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     generate.add_argument("--save-latents", type=Path, metavar="F.safetensors", help="also save the final latents")
@@ -89,10 +82,10 @@ def _print_line(console: Console, text: str) -> None:
 
 
 def _list_models(_options: argparse.Namespace, _console: Console) -> None:
-    width = max(len(spec.name) for spec in MODELS.values())
-    for spec in MODELS.values():
-        note = " (tests only)" if spec.test_only else ""
-        sys.stdout.write(f"{spec.name:{width}}  {spec.description}{note}\n")
+    width = max(len(descriptor.name) for descriptor in MODELS.values())
+    for descriptor in MODELS.values():
+        note = " (tests only)" if descriptor.test_only else ""
+        sys.stdout.write(f"{descriptor.name:{width}}  {descriptor.description}{note}\n")
 
 
 def _generate(options: argparse.Namespace, console: Console) -> None:
@@ -130,23 +123,25 @@ def _run(
 
 
 def _request(options: argparse.Namespace, image_width: int, image_height: int) -> GenerationRequest:
+    model, _ = find_model(options.model)
+    preset = model.default
     width, height = options.width, options.height
     if (width is None) != (height is None):
         raise RequestError("size", "Give both --width and --height, or --resolution instead.")
     if width is not None and options.resolution is not None:
         raise RequestError("size", "Give either --width and --height, or --resolution, not both.")
     if width is None:
-        resolution = options.resolution or DEFAULT_PRESET.resolution
-        width, height = frame_size(resolution, options.aspect_ratio, image_width, image_height)
+        resolution = options.resolution or preset.resolution
+        width, height = model.sizes.frame_size(resolution, options.aspect_ratio, (image_width, image_height))
     return GenerationRequest(
         prompt=options.prompt,
         negative_prompt=options.negative_prompt,
         width=width,
         height=height,
-        num_frames=options.frames,
-        fps=options.fps,
-        steps=options.steps,
-        guidance_scale=options.guidance_scale,
+        num_frames=preset.num_frames if options.frames is None else options.frames,
+        fps=model.fps.default if options.fps is None else options.fps,
+        steps=(preset.steps or 1) if options.steps is None else options.steps,
+        guidance_scale=(preset.guidance_scale or 1.0) if options.guidance_scale is None else options.guidance_scale,
         seed=options.seed,
     )
 

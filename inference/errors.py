@@ -53,11 +53,22 @@ def _restore(error_class: type[InferenceError], message: str) -> InferenceError:
 
 
 class RequestError(InferenceError):
-    """A parameter breaks its rule. `field` is its name in the request."""
+    """A parameter breaks its rule.
 
-    def __init__(self, field: str, template: str, params: Mapping[str, Param] | None = None) -> None:
+    field: its name in the request. kind: what is wrong, for programs. nearest: the nearest values that are allowed.
+    """
+
+    def __init__(
+        self,
+        field: str,
+        template: str,
+        params: Mapping[str, Param] | None = None,
+        *,
+        kind: str = "invalid",
+        nearest: tuple[Param, ...] = (),
+    ) -> None:
         super().__init__("request_invalid", template, params, permanent=True)
-        self.field = field
+        self.field, self.kind, self.nearest = field, kind, nearest
 
 
 class ImageErrorCode(StrEnum):

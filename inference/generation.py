@@ -7,7 +7,9 @@ from PIL.Image import Image
 
 from inference import limits
 from inference.errors import RequestError
-from inference.sizes import SIDE_MULTIPLE
+
+SIDE_MULTIPLE = 8
+"""What every engine needs: the factor by which an autoencoder shrinks a side."""
 
 _TEXT_FIELDS = ("prompt", "negative_prompt")
 _COUNT_FIELDS = ("num_frames", "fps", "steps")
@@ -109,11 +111,11 @@ class GenerationInputs:
 
 def _check_text(field: str, text: str) -> None:
     """Reject long texts, NUL and lone surrogates; the last two pass through JSON but fail in the database and UTF-8."""
-    if len(text) > limits.PROMPT_LENGTH.maximum:
+    if len(text) > limits.MAX_PROMPT_LENGTH:
         raise RequestError(
             field,
             "%(field)s has %(length)s characters. At most %(maximum)s are allowed.",
-            {"field": field, "length": len(text), "maximum": limits.PROMPT_LENGTH.maximum},
+            {"field": field, "length": len(text), "maximum": limits.MAX_PROMPT_LENGTH},
         )
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
         raise RequestError(

@@ -1,4 +1,4 @@
-"""The ranges that the site accepts. The command line accepts more: see `inference.generation`."""
+"""What no model exceeds. The ranges of a model are in its descriptor."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -20,14 +20,13 @@ class Range(Generic[Number]):
         return f"{self.minimum}..{self.maximum}"
 
 
-PROMPT_LENGTH = Range(1, 1000)
+MAX_PROMPT_LENGTH = 4000
 """Code points."""
-MAX_PROMPT_TOKENS = 77
-"""Tokens that CLIP reads, its start and end tokens included; later tokens have no effect."""
-NUM_FRAMES = Range(8, 32)
-FPS = Range(4, 24)
-STEPS = Range(10, 100)
-GUIDANCE_SCALE = Range(1.0, 20.0)
+MAX_FRAMES = 721
+"""30 seconds at 24 frames per second."""
+MAX_FPS = 60
+MAX_STEPS = 200
+MAX_GUIDANCE_SCALE = 100.0
 SEED = Range(0, 2**63 - 1)
 
 MAX_IMAGE_PIXELS = 25_000_000

@@ -1,9 +1,21 @@
 from django.apps import AppConfig
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from accounts.signals import access_revoked, member_removal_preview, team_deleted
 from common.tasks.registry import Task, register
+from inference.models.catalogue import load_models_file
+from inference.models.files import ModelsFileError
+
+
+def load_models() -> None:
+    """Add the models of MODELS_FILE. Raise ImproperlyConfigured with the key and how to correct it."""
+    if settings.MODELS_FILE:
+        try:
+            load_models_file(settings.MODELS_FILE)
+        except ModelsFileError as error:
+            raise ImproperlyConfigured(f"MODELS_FILE is not valid.\n{error}") from error
 
 
 class JobsConfig(AppConfig):
@@ -13,6 +25,7 @@ class JobsConfig(AppConfig):
     verbose_name = _("Videos")
 
     def ready(self) -> None:
+        load_models()
         from jobs.queue.ledger_check import check_ledger  # noqa: PLC0415
         from jobs.videos.cleanup import delete_due_files  # noqa: PLC0415
         from jobs.videos.idempotency import delete_expired_keys  # noqa: PLC0415

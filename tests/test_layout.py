@@ -136,7 +136,7 @@ def test_inference_is_not_imported_through_jobs() -> None:
     ],
 )
 def test_a_name_that_passes_through_is_found(line: str, found: set[str]) -> None:
-    names = inference_names(ast.parse("from inference.catalogue import MODELS"))
+    names = inference_names(ast.parse("from inference.models.catalogue import MODELS"))
     assert reexported(ast.parse(line), {"jobs.videos.submission": names}) == found
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.catalogue import MODELS, ModelSpec, get_model
 from inference.devices import choose_device
+from inference.engines.registry import ENGINES
 from inference.errors import EngineMissing, ModelNotFound
 from inference.generation import GenerationInputs, GenerationRequest
+from inference.models.catalogue import MODELS
+from inference.models.descriptor import ModelDescriptor
 
 Frames = NDArray[np.uint8]
 """(num_frames, height, width, 3), RGB."""
@@ -80,41 +82,44 @@ class LatentEngine(Engine):
         return self.decode(self.denoise(request, inputs, on_step, on_preview), request, on_step)
 
 
-def create_engine(model: str, *, device: str = "auto", source: str | None = None) -> Engine:
-    """Create the engine of a model name or a checkpoint folder, without loading it.
+def create_engine(model: ModelDescriptor | str, *, device: str = "auto", source: str | None = None) -> Engine:
+    """Create the engine of a model, a model name or a checkpoint folder, without loading it.
 
-    device: "auto", "cpu", "cuda" or "cuda:N". source: overrides the catalogue's hub repository.
+    device: "auto", "cpu", "cuda" or "cuda:N". source: overrides the descriptor's weights.
     Raises ModelNotFound, DeviceNotFound or EngineMissing.
     """
-    spec, source = _resolve(model, source)
-    device = "cpu" if spec.pool == "cpu" else str(choose_device(device))
-    module, _, name = spec.engine.partition(":")
+    descriptor, own_source = find_model(model) if isinstance(model, str) else (model, model.weights)
+    source = source or own_source
+    device = "cpu" if descriptor.pool == "cpu" else str(choose_device(device))
+    module, _, name = ENGINES[descriptor.engine].partition(":")
     try:
         engine_class: type[Engine] = getattr(import_module(module), name)
     except ImportError as error:
         raise EngineMissing(
             "%(model)s needs packages that are not installed (%(package)s). "
             "Install mutoscope[gpu], as the GPU image and `make` on a machine with a GPU do.",
-            {"model": spec.name, "package": error.name or str(error)},
+            {"model": descriptor.name, "package": error.name or str(error)},
         ) from error
     return engine_class(source, device)
 
 
-def load_engine(model: str, *, device: str = "auto", source: str | None = None) -> Engine:
+def load_engine(model: ModelDescriptor | str, *, device: str = "auto", source: str | None = None) -> Engine:
     """Create and load an engine, see `create_engine` and `Engine.load`."""
     engine = create_engine(model, device=device, source=source)
     engine.load()
     return engine
 
 
-def _resolve(model: str, source: str | None) -> tuple[ModelSpec, str | None]:
-    """Return model and source. Model names take precedence: a folder named `camera` has no effect."""
+def find_model(model: str) -> tuple[ModelDescriptor, str | None]:
+    """Return the descriptor and the weights of a model name or a checkpoint folder.
+
+    Model names take precedence: a folder named `camera` has no effect. Raises ModelNotFound.
+    """
     if model in MODELS:
-        spec = get_model(model)
-        return spec, source or spec.source
+        return MODELS[model], MODELS[model].weights
     if Path(model).is_dir():
-        return get_model(CHECKPOINT_MODEL), model
-    known = ", ".join(spec.name for spec in MODELS.values() if not spec.test_only)
+        return MODELS[CHECKPOINT_MODEL], model
+    known = ", ".join(descriptor.name for descriptor in MODELS.values() if not descriptor.test_only)
     raise ModelNotFound(
         "'%(name)s' is neither a model (%(known)s) nor a folder with a checkpoint.", {"name": model, "known": known}
     )

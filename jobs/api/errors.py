@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Annotated, Any, Literal, TypedDict, cast
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, cast
 
 import structlog
 from django.conf import settings
@@ -15,6 +15,7 @@ from django.core.exceptions import (
 )
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
+from rest_framework import serializers
 from rest_framework.response import Response
 
 from common import temporary_files
@@ -121,6 +122,9 @@ class DetailShape(TypedDict):
     loc: list[str]
     msg: str
     type: str
+    nearest: NotRequired[
+        Annotated[list[Any], {"field": serializers.ListField, "help_text": "the nearest values that the model takes"}]
+    ]
 
 
 class ErrorBodyShape(TypedDict):
@@ -148,7 +152,8 @@ def error_envelope(error: MutoscopeError, request_id: str) -> dict[str, Any]:
 
 
 def _detail_as_json(detail: Detail) -> DetailShape:
-    return {"loc": list(detail.loc), "msg": str(detail.message), "type": detail.type}
+    body: DetailShape = {"loc": list(detail.loc), "msg": str(detail.message), "type": detail.type}
+    return {**body, "nearest": list(detail.nearest)} if detail.nearest else body
 
 
 def storable_error(error: MutoscopeError, request_id: str) -> dict[str, Any]:

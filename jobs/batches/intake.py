@@ -29,7 +29,7 @@ from jobs.models import Job
 from jobs.states import State
 from jobs.videos.admission import check_memory
 from jobs.videos.plan_limits import check_plan
-from jobs.videos.quote import quote_request
+from jobs.videos.quote import quote_settings
 from jobs.videos.services import submit_video
 from jobs.videos.submission import VideoRequest, build_request
 
@@ -71,7 +71,7 @@ class Intake:
                 request = self._build_request(raw_request, names)
                 check_plan(request, effective_limits_of(self._principal.team))
                 check_memory(request)
-                needed += quote_request(request).credits
+                needed += quote_settings(request.descriptor, request).credits
             except Exception as error:
                 errors.append({"index": index, "error": self._as_refusal(error, index)})
         if errors:

@@ -51,10 +51,11 @@ SELECT item.batch_id,
        count(*),
        COALESCE(sum(job.quoted_credits) FILTER (WHERE job.state IN ('queued', 'in_progress')), 0)::bigint,
        COALESCE(sum(job.charged_credits), 0)::bigint,
-       COALESCE(sum(job.steps_done::float8 / job.steps) FILTER (WHERE job.state = 'in_progress'), 0)
+       COALESCE(sum(job.steps_done::float8 / COALESCE(job.steps, job.num_frames))
+                FILTER (WHERE job.state = 'in_progress'), 0)
 FROM batches_batchitem item
 LEFT JOIN LATERAL (
-    SELECT state, deleted_at, quoted_credits, charged_credits, steps_done, steps
+    SELECT state, deleted_at, quoted_credits, charged_credits, steps_done, steps, num_frames
     FROM jobs_job WHERE id = item.job_id OFFSET 0
 ) job ON true
 WHERE item.batch_id = ANY(%s)

@@ -9,7 +9,7 @@ from typing import Any
 from rest_framework.exceptions import ValidationError
 
 from common.errors import MutoscopeError, invalid_field
-from inference.sizes import AUTO_ASPECT_RATIO
+from inference.models.sizes import AUTO_ASPECT_RATIO
 from jobs.api.errors import as_mutoscope_error
 from jobs.compat.uploads import UploadStore
 

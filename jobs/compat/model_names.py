@@ -5,13 +5,13 @@ from contextlib import suppress
 from django.conf import settings
 
 from common.errors import InvalidField, NotFound
-from inference.catalogue import ModelSpec
+from inference.models.descriptor import ModelDescriptor
 from jobs.videos.submission import get_enabled_model
 
 OWNER = "mutoscope"
 
 
-def find_model(reference: str) -> ModelSpec:
+def find_model(reference: str) -> ModelDescriptor:
     """Return the model that MODEL_ALIASES maps the reference to, else the model named after any owner or at the end.
 
     Open models are thereby found under their names on other platforms. Raise NotFound.

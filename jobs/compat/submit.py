@@ -6,7 +6,7 @@ from typing import Any
 from django.urls import reverse
 from rest_framework.request import Request
 
-from inference.catalogue import ModelSpec
+from inference.models.descriptor import ModelDescriptor
 from jobs.api.authentication import principal_of
 from jobs.api.validation import validate
 from jobs.compat.inputs import translate_inputs
@@ -26,7 +26,7 @@ def upload_store_of(request: Request) -> UploadStore:
 def submit(
     request: Request,
     *,
-    spec: ModelSpec,
+    descriptor: ModelDescriptor,
     inputs: Any,
     extra_fields: dict[str, Any],
     webhook_format: str,
@@ -41,7 +41,7 @@ def submit(
     Raises what `submit_video` raises, with the names that the client sent.
     """
     principal = principal_of(request)
-    client_body = {**extra_fields, "input": inputs, "model": spec.name}
+    client_body = {**extra_fields, "input": inputs, "model": descriptor.name}
     idempotency = build_idempotency_key(request.headers.get("Idempotency-Key"), client_body)
     if idempotency is None and joins_running:
         idempotency = build_running_key(principal.user.pk, client_body)
@@ -53,7 +53,7 @@ def submit(
             translation = translate_inputs(inputs, uploads=upload_store_of(request))
             # From here on, errors name our fields.
             renaming.enter_context(translation.rename_error_fields())
-            values = validate(VideoRequestSerializer, {**translation.body, **extra_fields, "model": spec.name})
+            values = validate(VideoRequestSerializer, {**translation.body, **extra_fields, "model": descriptor.name})
             return build_request(
                 values,
                 team=principal.team,

@@ -18,6 +18,7 @@ _COLUMNS = (
     "attempt",
     "steps_done",
     "steps",
+    "num_frames",
     "quoted_credits",
     "seconds_per_credit",
     "error_code",
@@ -34,7 +35,8 @@ class JobSnapshot:
     state: str
     attempt: int
     steps_done: int
-    steps: int
+    steps: int | None
+    num_frames: int
     quoted_credits: int
     seconds_per_credit: float | None
     error_code: str
@@ -49,6 +51,11 @@ class JobSnapshot:
     def event_id(self) -> EventId:
         """Return the id of the job's status event."""
         return EventId(stage_of(self.state, self.attempt))
+
+    @property
+    def total_steps(self) -> int:
+        """Return what `steps_done` counts to, see `Job.total_steps`."""
+        return self.num_frames if self.steps is None else self.steps
 
     @property
     def is_finished(self) -> bool:
@@ -66,8 +73,8 @@ class JobSnapshot:
         """
         if self.state != State.IN_PROGRESS or not self.steps_done:
             return []
-        eta = self.quoted_credits * (self.seconds_per_credit or 1) * (1 - self.steps_done / max(1, self.steps))
-        payload = {"attempt": self.attempt, "step": self.steps_done, "steps": self.steps}
+        eta = self.quoted_credits * (self.seconds_per_credit or 1) * (1 - self.steps_done / max(1, self.total_steps))
+        payload = {"attempt": self.attempt, "step": self.steps_done, "steps": self.total_steps}
         return [progress_event(self.id, **payload, eta_seconds=max(0.0, eta))]
 
 
@@ -108,7 +115,7 @@ def parse_last_event_id(snapshot: JobSnapshot, text: str) -> EventId | None:
 
 def _max_sequence(snapshot: JobSnapshot, event_id: EventId) -> int:
     """Return the largest sequence in the stage of this id: the preview of the last step, if the stage has steps."""
-    return 2 * snapshot.steps + 1 if event_id.is_attempt else 0
+    return 2 * snapshot.total_steps + 1 if event_id.is_attempt else 0
 
 
 def replay(snapshot: JobSnapshot, sequencer: EventSequencer, logged_events: Sequence[Event] | None) -> Iterator[Event]:

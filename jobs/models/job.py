@@ -42,14 +42,15 @@ class Job(models.Model):
     model = models.CharField(_("model"), max_length=60)
     prompt = models.TextField(_("prompt"))
     negative_prompt = models.TextField(_("negative prompt"), blank=True)
-    preset = models.CharField(_("preset"), max_length=12, blank=True)
+    preset = models.CharField(_("preset"), max_length=40, blank=True)
     resolution = models.CharField(_("resolution"), max_length=12)
     width = models.PositiveSmallIntegerField(_("width"))
     height = models.PositiveSmallIntegerField(_("height"))
     num_frames = models.PositiveSmallIntegerField(_("number of frames"))
     fps = models.PositiveSmallIntegerField(_("frames per second"))
-    steps = models.PositiveSmallIntegerField(_("number of steps"))
-    guidance_scale = models.FloatField(_("guidance scale"))
+    # None for models without them.
+    steps = models.PositiveSmallIntegerField(_("number of steps"), null=True)
+    guidance_scale = models.FloatField(_("guidance scale"), null=True)
     seed = models.BigIntegerField(_("seed"))
     output_format = models.CharField(_("format"), max_length=4)
     source_key = models.CharField(_("source image key"), max_length=200)
@@ -160,11 +161,16 @@ class Job(models.Model):
         return self.files_deleted_at is not None or is_past_retention
 
     @property
+    def total_steps(self) -> int:
+        """Return what `steps_done` counts to: the steps, or the frames of a model without steps."""
+        return self.num_frames if self.steps is None else self.steps
+
+    @property
     def progress(self) -> int:
         """Return the progress in whole percent. Only a completed job has 100."""
         if self.state == State.COMPLETED:
             return 100
-        return min(99, 100 * self.steps_done // max(1, self.steps))
+        return min(99, 100 * self.steps_done // max(1, self.total_steps))
 
     @property
     def seconds(self) -> float:

@@ -10,7 +10,7 @@ from accounts import tenancy
 from accounts.models import Team
 from accounts.tenancy.postgres.prepared import fetch_one
 from common.clock import DatabaseNow
-from inference.catalogue import ModelSpec
+from inference.models.descriptor import ModelDescriptor
 from jobs.models import Job, Priority, Worker
 from jobs.states import State
 
@@ -37,9 +37,22 @@ def live_workers(pool: str) -> QuerySet[Worker]:
     )
 
 
-def estimate_wait_for_new(*, team: Team, spec: ModelSpec, priority: Priority, credits: int) -> QueueEstimate:  # noqa: A002
+def estimate_wait_for_new(
+    *,
+    team: Team,
+    descriptor: ModelDescriptor,
+    priority: Priority,
+    credits: int,  # noqa: A002
+) -> QueueEstimate:
     """Estimate how long a video would wait if it were submitted now."""
-    new = Job(team=team, model=spec.name, pool=spec.pool, priority=priority, quoted_credits=credits, state=State.QUEUED)
+    new = Job(
+        team=team,
+        model=descriptor.name,
+        pool=descriptor.pool,
+        priority=priority,
+        quoted_credits=credits,
+        state=State.QUEUED,
+    )
     return estimate_wait(new)
 
 
@@ -65,7 +78,7 @@ FROM (
       AND (priority > %(priority)s::smallint OR priority = %(priority)s::smallint AND id < %(job)s::uuid)
 ) ahead
 CROSS JOIN (
-    SELECT count(*) AS jobs, COALESCE(sum(quoted_credits * (1 - steps_done::float8 / GREATEST(steps, 1))), 0) AS credits
+    SELECT count(*) AS jobs, COALESCE(sum(quoted_credits * (1 - steps_done::float8 / GREATEST(COALESCE(steps, num_frames), 1))), 0) AS credits
     FROM jobs_job WHERE state = 'in_progress' AND pool = %(pool)s::text AND model = %(model)s::text
 ) running
 CROSS JOIN (
@@ -91,7 +104,7 @@ def estimate_wait(job: Job) -> QueueEstimate:
     ignored, because an estimate to the second would be wrong anyway.
     """
     if job.state == State.IN_PROGRESS:
-        credits_left = job.quoted_credits * (1 - job.steps_done / max(1, job.steps))
+        credits_left = job.quoted_credits * (1 - job.steps_done / max(1, job.total_steps))
         return QueueEstimate(0, round(credits_left * (job.seconds_per_credit or 1), 1), None)
     if job.state != State.QUEUED:
         return QueueEstimate(0, None, None)

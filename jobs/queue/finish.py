@@ -33,7 +33,7 @@ _MAX_CRASHES = {OUT_OF_MEMORY: 2}
 _COMPLETE = """
 WITH completed AS (
     UPDATE jobs_job SET state = 'completed', finished_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL,
-           steps_done = steps, result_key = %(result_key)s, poster_key = %(poster_key)s,
+           steps_done = COALESCE(steps, num_frames), result_key = %(result_key)s, poster_key = %(poster_key)s,
            result_bytes = %(result_bytes)s, gpu_seconds = %(gpu_seconds)s,
            charged_credits = LEAST(quoted_credits, GREATEST(1, round(%(gpu_seconds)s))),
            expires_at = clock_timestamp() + make_interval(days => (

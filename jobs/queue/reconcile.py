@@ -13,7 +13,7 @@ from common.clock import DatabaseNow
 from common.messages import Message
 from common.tasks import queues
 from common.tasks.registry import TASKS
-from inference.catalogue import MODELS
+from inference.models.catalogue import MODELS
 from jobs.models import Job, Worker
 from jobs.queue.finish import expire_job, record_crash
 from jobs.states import State
@@ -69,7 +69,7 @@ def expire_deadlines() -> int:
 
 def notify_waiting_pools() -> int:
     """Send a wake-up to every pool with queued jobs, since an earlier one may have been lost."""
-    for pool in {spec.pool for spec in MODELS.values()}:
+    for pool in {descriptor.pool for descriptor in MODELS.values()}:
         if Job.objects.filter(state=State.QUEUED, pool=pool).exists():
             queues.wake_up(pool, repeated=True)
     return 0

@@ -8,8 +8,7 @@ from django.db import connection
 from common.messages import Message
 from jobs.models import Worker
 from jobs.queue.eta import HEARTBEAT_MAX_AGE_SECONDS
-
-_LOADED_STATES = (Worker.State.READY, Worker.State.BUSY)
+from jobs.queue.workers import LOADED_STATES
 
 # The oldest undispatched event has the smallest id.
 _STATUS = """
@@ -52,7 +51,7 @@ def system_status() -> SystemStatus:
     workers = rows or []
     return SystemStatus(
         workers=len(workers),
-        models_loaded=frozenset(model for state, model, *_ in workers if state in _LOADED_STATES),
+        models_loaded=frozenset(model for state, model, *_ in workers if state in LOADED_STATES),
         worker_errors={
             model: Message.from_columns(template, params)
             for state, model, template, params in workers

@@ -1,4 +1,4 @@
-"""Services for administrators: drain, resume and delete a worker."""
+"""The models that workers have loaded, and services for administrators: drain, resume and delete a worker."""
 
 from datetime import timedelta
 
@@ -8,6 +8,15 @@ from common.clock import DatabaseNow
 from common.errors import Conflict
 from jobs.models import Worker
 from jobs.queue.eta import HEARTBEAT_MAX_AGE_SECONDS
+
+LOADED_STATES = (Worker.State.READY, Worker.State.BUSY)
+
+
+def loaded_models() -> frozenset[str]:
+    """Return the models that a live worker has loaded."""
+    oldest_heartbeat = DatabaseNow() - timedelta(seconds=HEARTBEAT_MAX_AGE_SECONDS)
+    workers = Worker.objects.filter(state__in=LOADED_STATES, last_heartbeat_at__gte=oldest_heartbeat)
+    return frozenset(workers.values_list("model", flat=True))
 
 
 @transaction.atomic

@@ -7,8 +7,7 @@ from django.db.models import Max
 
 from common.errors import Detail, InvalidField
 from common.messages import Message
-from inference import limits
-from inference.sizes import RESOLUTIONS
+from inference.models.sizes import nearest_aspect_ratio
 from jobs.queue.eta import live_workers
 from jobs.videos.submission import VideoRequest
 
@@ -26,10 +25,14 @@ def check_memory(request: VideoRequest) -> None:
 
     Without a registered worker the request passes: its job waits for a worker.
     """
-    needed = request.spec.vram_mb(request.width, request.height, request.num_frames)
+    needed = request.descriptor.vram_mb(request.width, request.height, request.num_frames)
     if not needed:  # the model runs on the CPU
         return
-    largest = live_workers(request.spec.pool).filter(model=request.spec.name).aggregate(mb=Max("vram_total_mb"))["mb"]
+    largest = (
+        live_workers(request.descriptor.pool)
+        .filter(model=request.descriptor.name)
+        .aggregate(mb=Max("vram_total_mb"))["mb"]
+    )
     if largest is None or needed <= largest:
         return
     message = Message(
@@ -47,11 +50,13 @@ def check_memory(request: VideoRequest) -> None:
 
 def _fitting_settings(request: VideoRequest, largest_mb: int) -> Iterator[dict[str, Any]]:
     """Yield settings that fit: fewer frames first, then lower resolutions, since people prefer sharpness to length."""
-    aspect = request.width / request.height
-    for resolution, side in sorted(RESOLUTIONS.items(), key=lambda item: -item[1]):
-        if side * side > request.width * request.height * 1.1:
+    descriptor, sizes = request.descriptor, request.descriptor.sizes
+    shape = nearest_aspect_ratio(request.width, request.height)
+    counts = {request.num_frames, descriptor.default.num_frames, descriptor.num_frames.minimum}
+    for resolution in reversed(sizes.resolutions):
+        width, height = sizes.frame_size(resolution, shape, None)
+        if width * height > request.width * request.height * 1.1:
             continue
-        width, height = side * aspect**0.5, side / aspect**0.5
-        for frames in sorted({request.num_frames, 16, limits.NUM_FRAMES.minimum}, reverse=True):
-            if frames <= request.num_frames and request.spec.vram_mb(int(width), int(height), frames) <= largest_mb:
+        for frames in sorted(counts, reverse=True):
+            if frames <= request.num_frames and descriptor.vram_mb(width, height, frames) <= largest_mb:
                 yield {"resolution": resolution, "num_frames": frames}

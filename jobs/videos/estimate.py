@@ -8,7 +8,7 @@ from accounts.quota.effective_limits import effective_limits_of
 from jobs.queue.eta import QueueEstimate, estimate_wait_for_new
 from jobs.videos.admission import GpuMemoryImpossible, check_memory
 from jobs.videos.plan_limits import check_plan
-from jobs.videos.quote import Quote, quote_request
+from jobs.videos.quote import Quote, quote_settings
 from jobs.videos.submission import VideoRequest
 
 
@@ -30,9 +30,9 @@ class Estimate:
 def estimate(*, principal: Principal, request: VideoRequest) -> Estimate:
     """Return the estimate; nothing is written. Raise NotInPlan if the team's plan does not allow the request."""
     check_plan(request, effective_limits_of(principal.team))
-    price = quote_request(request)
+    price = quote_settings(request.descriptor, request)
     queue_estimate = estimate_wait_for_new(
-        team=principal.team, spec=request.spec, priority=request.priority, credits=price.credits
+        team=principal.team, descriptor=request.descriptor, priority=request.priority, credits=price.credits
     )
     try:
         check_memory(request)

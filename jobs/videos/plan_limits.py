@@ -37,14 +37,18 @@ def _exceeded(request: VideoRequest, effective_limits: EffectiveLimits) -> dict[
         messages["num_frames"] = Message(
             "Your team's plan allows up to %(limit)s frames.", {"limit": effective_limits.max_frames}
         )
-    if effective_limits.max_steps is not None and request.steps > effective_limits.max_steps:
+    if (
+        effective_limits.max_steps is not None
+        and request.steps is not None
+        and request.steps > effective_limits.max_steps
+    ):
         messages["steps"] = Message(
             "Your team's plan allows up to %(limit)s steps.", {"limit": effective_limits.max_steps}
         )
     choices = {
         "output_format": (request.output_format, effective_limits.allowed_formats),
         "priority": (request.priority.label, effective_limits.allowed_priorities),
-        "model": (request.spec.name, effective_limits.allowed_models),
+        "model": (request.descriptor.name, effective_limits.allowed_models),
     }
     for name, (chosen, allowed) in choices.items():
         if allowed is not None and chosen not in allowed:

@@ -3,7 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from inference.catalogue import ModelSpec
+from inference.models.descriptor import ModelDescriptor
+from inference.models.presets import Preset
+from inference.models.settings import VideoSettings
 from jobs.videos.submission import VideoRequest
 
 
@@ -16,22 +18,46 @@ class Quote:
     vram_mb: int
 
 
-def quote(*, spec: ModelSpec, width: int, height: int, num_frames: int, steps: int) -> Quote:
+def quote(
+    *,
+    descriptor: ModelDescriptor,
+    width: int,
+    height: int,
+    num_frames: int,
+    steps: int | None,
+    guidance_scale: float | None,
+) -> Quote:
     """Return the price of a video: at least one credit. The charge never exceeds it."""
-    seconds = spec.quote_seconds(width, height, num_frames, steps)
+    seconds = descriptor.quote_seconds(width, height, num_frames, steps, guidance_scale)
     return Quote(
         credits=max(1, math.ceil(seconds)),
         gpu_seconds=round(seconds, 1),
-        vram_mb=spec.vram_mb(width, height, num_frames),
+        vram_mb=descriptor.vram_mb(width, height, num_frames),
     )
 
 
-def quote_request(request: VideoRequest) -> Quote:
-    """Return the price of a request."""
+def quote_settings(descriptor: ModelDescriptor, settings: VideoSettings | VideoRequest) -> Quote:
+    """Return the price of a video with these settings."""
     return quote(
-        spec=request.spec,
-        width=request.width,
-        height=request.height,
-        num_frames=request.num_frames,
-        steps=request.steps,
+        descriptor=descriptor,
+        width=settings.width,
+        height=settings.height,
+        num_frames=settings.num_frames,
+        steps=settings.steps,
+        guidance_scale=settings.guidance_scale,
+    )
+
+
+def quote_preset(
+    descriptor: ModelDescriptor, preset: Preset, *, aspect_ratio: str, image_size: tuple[int, int]
+) -> Quote:
+    """Return the price of a preset for an image of that size."""
+    width, height = descriptor.sizes.frame_size(preset.resolution, aspect_ratio, image_size)
+    return quote(
+        descriptor=descriptor,
+        width=width,
+        height=height,
+        num_frames=preset.num_frames,
+        steps=preset.steps,
+        guidance_scale=preset.guidance_scale,
     )

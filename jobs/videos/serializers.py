@@ -7,8 +7,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from inference import limits
-from inference.presets import PRESETS
-from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS
+from inference.models.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO
 from jobs.api.field_errors import error_detail, field_error
 from jobs.api.fields import (
     Base64Field,
@@ -28,15 +27,15 @@ from jobs.models import Priority
 from jobs.videos.source_images import IMAGE_FIELDS
 
 
-def _integer_field(allowed: limits.Range[int], help_text: str) -> StrictIntegerField:
-    return StrictIntegerField(
-        min_value=allowed.minimum, max_value=allowed.maximum, required=False, help_text=f"{help_text}, {allowed}"
-    )
+def _integer_field(maximum: int, help_text: str, *, minimum: int = 0) -> StrictIntegerField:
+    return StrictIntegerField(min_value=minimum, max_value=maximum, required=False, help_text=help_text)
 
 
 @extend_schema_serializer(component_name="Video")
 class VideoRequestSerializer(StrictSerializer):
-    """The body of a request for a video."""
+    """The body of a request for a video. The bounds of these fields are those of the API: a model has narrower ranges,
+    which are in its `input_schema`, and some fields not at all.
+    """
 
     image_base64 = Base64Field(required=False, help_text="PNG, JPEG, WebP, HEIC or AVIF, plain base64 or a data URI")
     image = ImageFileField(required=False, help_text="the image as a file, in multipart bodies")
@@ -47,24 +46,25 @@ class VideoRequestSerializer(StrictSerializer):
     image_url = HttpUrlField(
         required=False, help_text="the https URL of the image, fetched at once, if the operator allows it"
     )
-    prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, help_text="what should move, and how")
-    negative_prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, required=False, allow_blank=True)
+    prompt = TextField(max_length=limits.MAX_PROMPT_LENGTH, help_text="what should move, and how")
+    negative_prompt = TextField(max_length=limits.MAX_PROMPT_LENGTH, required=False, allow_blank=True)
     model = TextField(max_length=60, required=False, help_text="a name from /v1/models")
-    preset = ChoiceField(choices=sorted(PRESETS), required=False, help_text="defaults of the other fields")
-    resolution = ChoiceField(choices=list(RESOLUTIONS), required=False, help_text="the pixel budget")
+    preset = TextField(max_length=40, required=False, help_text="a preset of the model: defaults of the other fields")
+    resolution = TextField(max_length=12, required=False, help_text="a resolution of the model: the number of pixels")
     aspect_ratio = ChoiceField(choices=[AUTO_ASPECT_RATIO, *ASPECT_RATIOS], required=False)
-    size = TextField(
-        max_length=40, required=False, help_text="WIDTHxHEIGHT, multiples of 8, instead of resolution and aspect_ratio"
-    )
-    num_frames = _integer_field(limits.NUM_FRAMES, "frames of the video")
-    fps = _integer_field(limits.FPS, "frames per second")
+    size = TextField(max_length=40, required=False, help_text="WIDTHxHEIGHT instead of resolution and aspect_ratio")
+    num_frames = _integer_field(limits.MAX_FRAMES, "frames of the video")
+    fps = _integer_field(limits.MAX_FPS, "frames per second")
     seconds = SecondsField(required=False, help_text="length of the video, instead of num_frames")
-    steps = _integer_field(limits.STEPS, "denoising steps")
-    num_inference_steps = _integer_field(limits.STEPS, "an alias of steps")
+    steps = _integer_field(limits.MAX_STEPS, "denoising steps")
+    num_inference_steps = _integer_field(limits.MAX_STEPS, "an alias of steps")
     guidance_scale = StrictFloatField(
-        min_value=limits.GUIDANCE_SCALE.minimum, max_value=limits.GUIDANCE_SCALE.maximum, required=False
+        min_value=0,
+        max_value=limits.MAX_GUIDANCE_SCALE,
+        required=False,
+        help_text="how closely the video follows the prompt",
     )
-    seed = _integer_field(limits.SEED, "random if absent; the response contains it")
+    seed = _integer_field(limits.SEED.maximum, "random if absent; the response contains it")
     output_format = ChoiceField(choices=["mp4", "gif"], required=False)
     priority = ChoiceField(choices=[name.label for name in Priority], required=False)
     metadata = MetadataField(

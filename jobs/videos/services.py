@@ -24,7 +24,7 @@ from jobs.storage.files import delete_folder, job_folder, source_key, store_file
 from jobs.videos.admission import check_memory
 from jobs.videos.idempotency import IdempotencyKey, find_replayed_job, save_key
 from jobs.videos.plan_limits import check_plan
-from jobs.videos.quote import quote_request
+from jobs.videos.quote import quote_settings
 from jobs.videos.submission import VideoRequest
 
 log = structlog.get_logger(__name__)
@@ -162,12 +162,12 @@ def _check_queue(team: Team, effective_limits: EffectiveLimits) -> None:
 
 
 def _build_job(principal: Principal, request: VideoRequest) -> Job:
-    price = quote_request(request)
+    price = quote_settings(request.descriptor, request)
     return Job(
         team=principal.team,
         user=principal.user,
         api_key=principal.api_key,
-        model=request.spec.name,
+        model=request.descriptor.name,
         prompt=request.prompt,
         negative_prompt=request.negative_prompt,
         preset=request.preset,
@@ -185,7 +185,7 @@ def _build_job(principal: Principal, request: VideoRequest) -> Job:
         webhook_format=request.webhook_format,
         remixed_from=request.remixed_from,
         warnings=[warning.as_json() for warning in request.warnings],
-        pool=request.spec.pool,
+        pool=request.descriptor.pool,
         priority=request.priority,
         vram_mb=price.vram_mb,
         max_attempts=settings.MAX_ATTEMPTS,

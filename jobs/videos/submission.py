@@ -5,6 +5,7 @@ be priced and submitted.
 """
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -18,13 +19,13 @@ from accounts.models import Team
 from common.concurrency import ConcurrencyLimiter
 from common.errors import Detail, Overloaded, TooLarge, UnsupportedImage, invalid_field, invalid_fields
 from common.messages import Message
-from inference import limits
-from inference.catalogue import MODELS, ModelSpec
-from inference.errors import ImageError, ImageErrorCode, RequestError
+from inference.errors import ImageError, ImageErrorCode
 from inference.image_decoding.pool import DecodedImage, DecoderPool, DecoderUnavailable
-from inference.presets import PRESETS
+from inference.models.catalogue import MODELS
+from inference.models.descriptor import ModelDescriptor
+from inference.models.settings import InvalidSettings, VideoSettings, resolve_settings
+from inference.prompt_keywords import matches_keywords
 from inference.prompt_tokens import estimate_tokens
-from inference.sizes import AUTO_ASPECT_RATIO, RESOLUTIONS, frame_size, parse_size, resolution_label
 from jobs.models import Priority
 from jobs.videos.source_images import read_image_bytes
 
@@ -32,7 +33,6 @@ log = structlog.get_logger(__name__)
 
 # Images are stored no larger than the largest frame needs, including a slow zoom.
 _MAX_STORED_SIDE_PIXELS = 2048
-_MAX_FRAME_PIXELS = max(RESOLUTIONS.values()) ** 2
 # An image of 25 megapixels occupies up to 800 MB. Others wait: for a slot of their team, then for one of this
 # process.
 _DECODERS = 3
@@ -43,9 +43,12 @@ _DECODER_WAIT_SECONDS, _DECODER_MAX_SECONDS = 5, 30
 
 @dataclass(frozen=True, kw_only=True)
 class VideoRequest:
-    """All parameters of a job. `image_png` is the normalized source image."""
+    """All parameters of a job; None for those that the model does not have.
 
-    spec: ModelSpec
+    image_png: the normalized source image.
+    """
+
+    descriptor: ModelDescriptor
     image_png: bytes = field(repr=False)
     prompt: str
     negative_prompt: str
@@ -55,8 +58,8 @@ class VideoRequest:
     height: int
     num_frames: int
     fps: int
-    steps: int
-    guidance_scale: float
+    steps: int | None
+    guidance_scale: float | None
     seed: int
     output_format: str
     priority: Priority
@@ -83,7 +86,7 @@ class VideoRequest:
             "output_format",
         )
         return {
-            "model": self.spec.name,
+            "model": self.descriptor.name,
             "prompt_length": len(self.prompt),
             **{name: getattr(self, name) for name in names},
         }
@@ -108,39 +111,24 @@ def build_request(
     image: an image that was read before; then the fields need not contain one.
     Raise InvalidField, UnsupportedImage, TooLarge, Overloaded or ConcurrencyLimitExceeded.
     """
-    spec = get_enabled_model(values.get("model", default_model(team)))
-    preset = PRESETS.get(values.get("preset", ""), spec.defaults)
+    descriptor = get_enabled_model(values.get("model", default_model(team)))
     if image is None:
         image = read_source_image(*read_image_bytes(values, team=team), team=team)
-    try:
-        if "size" in values:
-            width, height = _validate_size(*parse_size(values["size"]))
-            resolution = resolution_label(width, height)
-        else:
-            resolution = values.get("resolution", preset.resolution)
-            width, height = frame_size(resolution, values.get("aspect_ratio", AUTO_ASPECT_RATIO), *image.size)
-    except RequestError as error:
-        raise invalid_field(error.field, Message(error.template, error.params)) from error
-    if resolution not in spec.resolutions:
-        raise invalid_field(
-            "resolution",
-            "%(model)s supports only these resolutions: %(resolutions)s.",
-            {"model": spec.name, "resolutions": ", ".join(spec.resolutions)},
-        )
-    fps = values.get("fps") or _default_fps(values, spec)
+    chosen = check_settings(descriptor, values, image.size)
+    preset = descriptor.presets.get(chosen.preset, descriptor.default)
     return VideoRequest(
-        spec=spec,
+        descriptor=descriptor,
         image_png=image.png,
         prompt=values["prompt"],
         negative_prompt=values.get("negative_prompt", ""),
-        preset=values.get("preset", ""),
-        resolution=resolution,
-        width=width,
-        height=height,
-        num_frames=_num_frames(values, fps, preset.num_frames),
-        fps=fps,
-        steps=values.get("steps", values.get("num_inference_steps", preset.steps)),
-        guidance_scale=values.get("guidance_scale", preset.guidance_scale),
+        preset=chosen.preset,
+        resolution=chosen.resolution,
+        width=chosen.width,
+        height=chosen.height,
+        num_frames=chosen.num_frames,
+        fps=chosen.fps,
+        steps=chosen.steps,
+        guidance_scale=chosen.guidance_scale,
         # 53 bits, which JavaScript reads without loss: the seed that it shows reproduces the video.
         seed=values.get("seed", secrets.randbits(53)),
         output_format=values.get("output_format", "mp4"),
@@ -150,16 +138,30 @@ def build_request(
         webhook_format=webhook_format,
         remixed_from=remixed_from,
         deadline=None if cancel_after_seconds is None else timedelta(seconds=cancel_after_seconds),
-        warnings=tuple(_warnings(spec, values["prompt"])),
+        warnings=tuple(_warnings(descriptor, values["prompt"])),
     )
 
 
-def enabled_models() -> list[ModelSpec]:
+def check_settings(
+    descriptor: ModelDescriptor, values: dict[str, Any], image_size: tuple[int, int] | None
+) -> VideoSettings:
+    """Return the settings of a request for this model. Raise InvalidField with a detail for each field to change."""
+    try:
+        return resolve_settings(descriptor, values, image_size, others=enabled_models())
+    except InvalidSettings as invalid:
+        details = (
+            Detail((error.field,), Message(error.template, error.params), error.kind, error.nearest)
+            for error in invalid.errors
+        )
+        raise invalid_fields(*details) from invalid
+
+
+def enabled_models() -> list[ModelDescriptor]:
     """Return the models that this site offers."""
     return [MODELS[name] for name in settings.MODELS_ENABLED if name in MODELS]
 
 
-def get_enabled_model(name: str) -> ModelSpec:
+def get_enabled_model(name: str) -> ModelDescriptor:
     """Return the enabled model of that name or alias. Raise InvalidField."""
     name = settings.MODEL_ALIASES.get(name, name)
     if name not in settings.MODELS_ENABLED or name not in MODELS:
@@ -207,50 +209,16 @@ def _decode(data: bytes, team: Team) -> DecodedImage:
         raise Overloaded("The image could not be decoded at the moment. Try again shortly.") from error
 
 
-def _validate_size(width: int, height: int) -> tuple[int, int]:
-    if width not in limits.FRAME_SIDE or height not in limits.FRAME_SIDE:
-        raise RequestError(
-            "size",
-            "Width and height must be in the range %(range)s pixels.",
-            {"range": str(limits.FRAME_SIDE)},
+def _warnings(descriptor: ModelDescriptor, prompt: str) -> Iterator[Message]:
+    rules = descriptor.prompt
+    if rules.max_tokens and estimate_tokens(prompt) > rules.max_tokens - 2:  # with their start and end
+        yield Message(
+            "The prompt may be longer than the %(tokens)s tokens that %(model)s reads. The rest has no effect.",
+            {"tokens": rules.max_tokens, "model": descriptor.name},
         )
-    if width * height > _MAX_FRAME_PIXELS:
-        raise RequestError(
-            "size",
-            "A frame may have at most %(pixels)s pixels, which is the size of 1024x1024.",
-            {"pixels": _MAX_FRAME_PIXELS},
+    if rules.keywords == "camera" and not matches_keywords(prompt, rules.keywords):
+        yield Message(
+            "The prompt names no camera movement, so one was chosen at random: %(model)s moves only the view, nothing "
+            "in the image. Write for example: slowly zooms in, pans to the left, tilts up.",
+            {"model": descriptor.name},
         )
-    return width, height
-
-
-def _default_fps(values: dict[str, Any], spec: ModelSpec) -> int:
-    """Return the model's frames per second, or fewer if the requested length would otherwise have too many frames."""
-    seconds = float(values.get("seconds", 0))
-    if seconds * spec.default_fps <= limits.NUM_FRAMES.maximum:
-        return spec.default_fps
-    fitting = int(limits.NUM_FRAMES.maximum / seconds)
-    return fitting if fitting in limits.FPS else spec.default_fps
-
-
-def _num_frames(values: dict[str, Any], fps: int, default: int) -> int:
-    if "seconds" not in values:
-        return int(values.get("num_frames", default))
-    frames = round(float(values["seconds"]) * fps)
-    if frames not in limits.NUM_FRAMES:
-        raise invalid_field(
-            "seconds",
-            "%(seconds)s s at %(fps)s frames per second are %(frames)s frames. The range is %(range)s frames.",
-            {"seconds": values["seconds"], "fps": fps, "frames": frames, "range": str(limits.NUM_FRAMES)},
-        )
-    return frames
-
-
-def _warnings(spec: ModelSpec, prompt: str) -> list[Message]:
-    if spec.max_prompt_tokens and estimate_tokens(prompt) > spec.max_prompt_tokens - 2:  # with their start and end
-        return [
-            Message(
-                "The prompt may be longer than the %(tokens)s tokens that %(model)s reads. The rest has no effect.",
-                {"tokens": spec.max_prompt_tokens, "model": spec.name},
-            )
-        ]
-    return []

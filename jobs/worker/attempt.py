@@ -35,7 +35,7 @@ class RunningAttempt:
         self._started = self._last_step = self._last_renewal = now
         self._lease_expires_at = now + settings.LEASE_TIMEOUT_SECONDS
         self._steps_done = 0
-        self._progress_reporter = ProgressReporter(job.fence, job.steps)
+        self._progress_reporter = ProgressReporter(job.fence, job.total_steps)
         self._fenced_off = False
         self.cancel_requested = self.cancel_sent = False
 
@@ -54,8 +54,8 @@ class RunningAttempt:
             height=self.job.height,
             num_frames=self.job.num_frames,
             fps=self.job.fps,
-            steps=self.job.steps,
-            guidance_scale=self.job.guidance_scale,
+            steps=self.job.total_steps,
+            guidance_scale=1.0 if self.job.guidance_scale is None else self.job.guidance_scale,
             seed=self.job.seed,
         )
         return GenerateCommand(self.fence, request, image_path, self.folder / "frames.npy")
@@ -67,7 +67,7 @@ class RunningAttempt:
     def record_step(self, step: int, total: int) -> None:
         """Record the engine's progress, converted to the job's steps: engines also count decoding, or count frames."""
         self._last_step = time.monotonic()
-        self._steps_done = self.job.steps * step // max(1, total)
+        self._steps_done = self.job.total_steps * step // max(1, total)
         self._progress_reporter.report_progress(self._steps_done)
 
     def record_preview(self, jpeg: bytes) -> None:

@@ -20,6 +20,7 @@ from inference.errors import Canceled, DeviceBroken, InferenceError, OutOfMemory
 from inference.generation import GenerationInputs
 from inference.image_decoding.decode import decode_image
 from inference.images import preview_jpeg
+from inference.models.descriptor import ModelDescriptor
 from jobs.fencing import Fence
 from jobs.worker.messages import (
     SCRATCH_FAILED,
@@ -49,7 +50,7 @@ def run_engine(
     *,
     parent_pid: int,
     configure_logs: Callable[[], None],
-    model: str,
+    model: ModelDescriptor,
     device: str,
     source: str | None,
 ) -> None:

@@ -16,6 +16,7 @@ from multiprocessing.context import SpawnProcess
 import structlog
 
 from common.messages import Message
+from inference.models.descriptor import ModelDescriptor
 from jobs.worker.child import run_engine
 from jobs.worker.messages import EngineCommand, EngineMessage, EngineReady, LoadFailure, RunMessage
 
@@ -35,7 +36,10 @@ class EngineExit:
 class EngineProcess:
     """One engine process that can be restarted. This class does not know about jobs."""
 
-    def __init__(self, *, model: str, device: str, source: str | None, configure_logs: Callable[[], None]) -> None:
+    def __init__(
+        self, *, model: ModelDescriptor, device: str, source: str | None, configure_logs: Callable[[], None]
+    ) -> None:
+        self._model_name = model.name
         self._options = {"model": model, "device": device, "source": source, "configure_logs": configure_logs}
         self._process: SpawnProcess | None = None
         self._pipe: connection.Connection[EngineCommand, EngineMessage] | None = None
@@ -62,7 +66,7 @@ class EngineProcess:
             target=run_engine,
             args=(engine_end,),
             kwargs={"parent_pid": os.getpid(), **self._options},
-            name=f"engine {self._options['model']}",
+            name=f"engine {self._model_name}",
             daemon=True,
         )
         self._process.start()

@@ -18,7 +18,7 @@ from rq import Queue
 from common.db_errors import is_transient
 from common.errors import Overloaded
 from common.messages import Message
-from inference.catalogue import ModelSpec
+from inference.models.descriptor import ModelDescriptor
 from jobs.models import Job, Worker
 from jobs.queue.claim import claim_job
 from jobs.queue.finish import OUT_OF_MEMORY, confirm_cancel, fail_job, record_crash, requeue_job
@@ -53,14 +53,21 @@ class GpuWorker(BaseWorker):
     """One worker on one device with one loaded model."""
 
     def __init__(
-        self, queues: list[Queue], *, spec: ModelSpec, pool: str, device: str, source: str | None, **options: Any
+        self,
+        queues: list[Queue],
+        *,
+        descriptor: ModelDescriptor,
+        pool: str,
+        device: str,
+        source: str | None,
+        **options: Any,
     ) -> None:
         super().__init__(queues, **options)
-        self.spec, self.pool = spec, pool
+        self.descriptor, self.pool = descriptor, pool
         self.engine = EngineProcess(
-            model=spec.name, device=device, source=source, configure_logs=settings.CONFIGURE_LOGGING
+            model=descriptor, device=device, source=source, configure_logs=settings.CONFIGURE_LOGGING
         )
-        self.worker_heartbeat = WorkerHeartbeat(name=self.name, pool=pool, model=spec.name, device=device)
+        self.worker_heartbeat = WorkerHeartbeat(name=self.name, pool=pool, model=descriptor.name, device=device)
         self.scratch = Scratch()
         self.publisher = Publisher()
         self.lease_watchdog = LeaseWatchdog(lambda: self.running_attempt)
@@ -138,7 +145,7 @@ class GpuWorker(BaseWorker):
         return claim_job(
             pool=self.pool,
             worker_id=self.worker_heartbeat.id,
-            models=[self.spec.name],
+            models=[self.descriptor.name],
             vram_mb=self.worker_heartbeat.vram_per_job_mb,
         )
 

@@ -25,11 +25,12 @@ from common.messages import Message
 
 @dataclass(frozen=True)
 class Detail:
-    """One invalid field: its location, a message, and a stable code for the kind of error."""
+    """One invalid field: its location, a message, a stable code for the kind of error, and the nearest valid values."""
 
     loc: tuple[str, ...]
     message: Message
     type: str
+    nearest: tuple[str | int | float, ...] = ()
 
 
 class MutoscopeError(Exception):

@@ -84,7 +84,9 @@ class EventFollower:
 
     def new_events(self, video: Video) -> Iterator[Event]:
         """Yields the events that a polled video implies and that were not returned before."""
-        attempt, steps = int(video.raw.get("attempt", 0)), int(video.raw.get("steps", 0))
+        attempt = int(video.raw.get("attempt", 0))
+        # A model without steps counts frames.
+        steps = int(video.raw.get("steps") or video.raw.get("num_frames") or 0)
         if (video.status, attempt) != self._status:
             status = StatusEvent("", video.id, video.status, attempt, video.error_code, video.error_message)
             self._record(status)

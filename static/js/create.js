@@ -6,15 +6,13 @@ const drop = document.getElementById("drop");
 const preview = document.getElementById("preview");
 const pictureName = document.getElementById("picture-name");
 const prompt = document.getElementById("prompt");
-const count = document.getElementById("prompt-count");
-const summary = document.getElementById("advanced-summary");
 const submit = document.getElementById("submit");
 const formKey = document.getElementById("form-key");
 
 // The bytes decide, as on the server: names and types of files are often wrong or missing.
 const SHOWN_BY_BROWSERS = /^\x89PNG\r\n\x1a\n|^\xff\xd8\xff|^RIFF[^]{4}WEBP/;
 const SHOWN_BY_SOME_BROWSERS = /^[^]{4}ftyp[^]*?(?:hei[cxms]|hev[cx]|avi[fs])/;
-const FROM_PRESET = ["resolution", "num_frames", "steps", "guidance_scale"];
+const FROM_PRESET = ["resolution", "num_frames", "fps", "steps", "guidance_scale"];
 const UNPRICED = ["prompt", "negative_prompt", "seed", "output_format", "image"];
 
 // The key belongs to the entry of the history: Back and a reload keep it, a new visit of the page has a new one.
@@ -123,6 +121,7 @@ document.addEventListener("paste", (event) => {
 });
 
 function countPrompt() {
+  const count = document.getElementById("prompt-count"); // the server replaces it with the model
   const length = [...prompt.value.normalize("NFC").trim()].length; // code points, as the server counts
   count.textContent = `${length} / ${count.dataset.maximum}`;
   count.toggleAttribute("data-over", length > Number(count.dataset.maximum));
@@ -130,14 +129,16 @@ function countPrompt() {
 
 function summarise() {
   const { resolution, num_frames: frames, fps, steps } = form.elements;
-  const facts = `${resolution.value} · ${frames.value} ${texts.frames} · ${fps.value} ${texts.fps} · ${steps.value} ${texts.steps}`;
-  summary.textContent = form.elements.settings_of.value ? facts : `${texts.custom} · ${facts}`;
+  const values = [resolution.value, `${frames.value} ${texts.frames}`, `${fps.value} ${texts.fps}`];
+  if (steps) values.push(`${steps.value} ${texts.steps}`); // not every model has steps
+  const facts = values.join(" · ");
+  document.getElementById("advanced-summary").textContent = form.elements.settings_of.value ? facts : `${texts.custom} · ${facts}`;
 }
 
 // A preset is checked only while the settings are its own.
 function checkPreset() {
   const isOwn = (preset) =>
-    FROM_PRESET.every((name) => {
+    FROM_PRESET.filter((name) => name in preset.dataset).every((name) => {
       const [own, now] = [preset.dataset[name], form.elements[name].value];
       return own === now || Number(own) === Number(now);
     });
@@ -151,14 +152,31 @@ function checkPreset() {
 
 form.addEventListener("input", (event) => {
   const { name } = event.target;
-  if (name === "preset") for (const field of FROM_PRESET) form.elements[field].value = event.target.dataset[field];
+  if (name === "preset") {
+    const { dataset } = event.target;
+    for (const field of FROM_PRESET) if (field in dataset) form.elements[field].value = dataset[field];
+  }
   if (name === "preset" || FROM_PRESET.includes(name)) checkPreset();
   if (name === "prompt") countPrompt();
   if (["prompt", "negative_prompt"].includes(name)) setError(name, "");
-  if (name && !UNPRICED.includes(name)) {
+  if (name && name !== "model" && !UNPRICED.includes(name)) {
     summarise();
     reprice();
   }
+});
+
+// Another model has other settings, which the server sends.
+let wasOpen = false;
+document.body.addEventListener("htmx:beforeSwap", ({ target }) => {
+  if (target.id === "settings") wasOpen = document.getElementById("advanced").open;
+});
+document.body.addEventListener("htmx:afterSettle", ({ target }) => {
+  if (target.id !== "settings") return;
+  document.getElementById("advanced").open = wasOpen;
+  countPrompt();
+  checkPreset();
+  summarise();
+  reprice();
 });
 
 for (const idea of document.querySelectorAll("[data-idea]")) {

@@ -186,14 +186,14 @@ def team_of(name: str) -> Any:
 def request_for(**changes: Any) -> Any:
     from PIL import Image
 
-    from inference.catalogue import get_model
     from inference.images import encode_png
+    from inference.models.catalogue import get_model
     from jobs.models import Priority
     from jobs.videos.submission import VideoRequest
 
     values = {"prompt": "fine", "width": 64, "height": 64, "num_frames": 8, "steps": 10, **changes}
     return VideoRequest(
-        spec=get_model("scripted"),
+        descriptor=get_model("scripted"),
         image_png=encode_png(Image.new("RGB", (64, 64))),
         negative_prompt="",
         preset="",

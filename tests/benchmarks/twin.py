@@ -31,7 +31,7 @@ from common.ids import new_id, parse_public_id, public_id  # noqa: E402
 from common.ratelimit import _HIT_SCRIPT  # noqa: E402
 from inference.image_decoding.decode import decode_image  # noqa: E402
 from inference.images import encode_png  # noqa: E402
-from inference.sizes import frame_size  # noqa: E402
+from inference.models.catalogue import MODELS  # noqa: E402
 
 app = FastAPI()
 MEDIA = Path(os.environ["TWIN_MEDIA"])
@@ -101,7 +101,7 @@ async def submit(body: Body, request: Request) -> Response:
     png, size = await asyncio.to_thread(_image, body.image_base64)
     path = MEDIA / str(key["team_id"]) / job_id.hex / "source.png"
     await asyncio.to_thread(_store, path, png)
-    width, height = frame_size(body.resolution, "auto", *size)
+    width, height = MODELS["i2vgen-xl"].sizes.frame_size(body.resolution, "auto", size)
     fingerprint = hashlib.sha256(body.model_dump_json().encode()).digest()
     async with app.state.pool.connection() as connection, connection.transaction():
         run = connection.execute

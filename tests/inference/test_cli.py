@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from inference.catalogue import MODELS
 from inference.encoding import probe
+from inference.models.catalogue import MODELS
 
 pytestmark = pytest.mark.process
 

@@ -11,9 +11,9 @@ from inference import errors
 
 ROOT = Path(__file__).parents[2]
 LIGHT = [
-    "inference.catalogue",
+    "inference.models.catalogue",
     "inference.cli",
-    "inference.costs",
+    "inference.models.costs",
     "inference.devices",
     "inference.encoding",
     "inference.engines.base",
@@ -36,10 +36,10 @@ LIGHT = [
     "inference.image_decoding.process",
     "inference.image_decoding.webp",
     "inference.images",
-    "inference.presets",
+    "inference.models.presets",
     "inference.prompt_tokens",
     "inference.generation",
-    "inference.sizes",
+    "inference.models.sizes",
 ]
 HEAVY = ("torch", "diffusers", "transformers", "django", "redis", "rq")
 # What is named so imports torch, but for its options.

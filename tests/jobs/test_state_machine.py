@@ -25,7 +25,7 @@ from accounts.roles import Role, Scope
 from accounts.teams.services import ensure_personal_team
 from common.errors import Conflict, LimitExceeded
 from common.messages import Message
-from inference.catalogue import MODELS
+from inference.models.catalogue import MODELS
 from jobs.fencing import Fence
 from jobs.models import Job, JobEvent, Priority
 from jobs.queue import reconcile as reconciler
@@ -262,7 +262,7 @@ class JobSystem(RuleBasedStateMachine):
 
 def _request(frames: int, *, has_deadline: bool) -> VideoRequest:
     return VideoRequest(
-        spec=SPEC,
+        descriptor=SPEC,
         image_png=b"png",
         prompt="a",
         negative_prompt="",
@@ -283,7 +283,7 @@ def _request(frames: int, *, has_deadline: bool) -> VideoRequest:
 
 
 def _price(frames: int) -> int:
-    return quote(spec=SPEC, width=256, height=256, num_frames=frames, steps=50).credits
+    return quote(descriptor=SPEC, width=256, height=256, num_frames=frames, steps=50, guidance_scale=9.0).credits
 
 
 def test_the_job_system_behaves_like_its_model(db: None, settings: Any) -> None:

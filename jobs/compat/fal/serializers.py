@@ -70,5 +70,9 @@ def failure_reason(job: Job) -> tuple[Message, str]:
 def _logs(job: Job) -> list[dict[str, Any]]:
     if job.started_at is None:
         return []
-    line = {"message": f"{job.progress}%: step {job.steps_done} of {job.steps}", "level": "INFO", "source": "USER"}
+    line = {
+        "message": f"{job.progress}%: step {job.steps_done} of {job.total_steps}",
+        "level": "INFO",
+        "source": "USER",
+    }
     return [line | {"timestamp": format_iso(job.started_at)}]

@@ -207,7 +207,7 @@ def _submit(request: Request, application: str, *, joins_running: bool = False) 
         extra_fields["priority"] = priority
     return submit(
         request,
-        spec=find_model(application),
+        descriptor=find_model(application),
         inputs=request.data,
         extra_fields=extra_fields,
         webhook_format="fal",

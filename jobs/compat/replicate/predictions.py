@@ -104,7 +104,7 @@ def _create(request: Request, model: str | None) -> Job:
     webhook_url = values.get("webhook") or values.get("webhook_completed")
     return submit(
         request,
-        spec=find_model(model),
+        descriptor=find_model(model),
         inputs=values["input"],
         extra_fields={"webhook_url": webhook_url} if webhook_url else {},
         webhook_format=_webhook_format(values),

@@ -68,9 +68,10 @@ def _logs(job: Job) -> str:
     """Return a line from which the SDK reads the progress."""
     if job.state == State.QUEUED:
         return ""
-    done = job.steps if job.state == State.COMPLETED else min(job.steps_done, job.steps)
-    full = _PROGRESS_BAR_WIDTH * done // job.steps
-    return f"{100 * done // job.steps}%|{'█' * full}{' ' * (_PROGRESS_BAR_WIDTH - full)}| {done}/{job.steps}"
+    total = job.total_steps
+    done = total if job.state == State.COMPLETED else min(job.steps_done, total)
+    full = _PROGRESS_BAR_WIDTH * done // total
+    return f"{100 * done // total}%|{'█' * full}{' ' * (_PROGRESS_BAR_WIDTH - full)}| {done}/{total}"
 
 
 def _error(job: Job) -> str:

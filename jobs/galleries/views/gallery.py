@@ -16,7 +16,7 @@ from accounts.models import Team, User
 from accounts.roles import Scope
 from common.ids import not_found, parse_public_id
 from common.pagination import KeysetPaginator, Page
-from inference.sizes import nearest_aspect_ratio
+from inference.models.sizes import nearest_aspect_ratio
 from jobs.galleries.models import MAX_TAG_LENGTH, Collection, Publication
 from jobs.galleries.search import PublicationFilter, list_publications
 from jobs.galleries.services.curation import may_curate

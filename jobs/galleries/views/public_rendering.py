@@ -15,7 +15,7 @@ from accounts.models import Team
 from common.errors import NotFound
 from common.ids import parse_public_id
 from common.pagination import Page
-from inference.sizes import nearest_aspect_ratio
+from inference.models.sizes import nearest_aspect_ratio
 from jobs.galleries.models import Publication
 from jobs.galleries.views.gallery import cards
 from jobs.models import Job

@@ -16,7 +16,7 @@ from accounts.auth.htmx import htmx_redirect, is_htmx
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import Conflict
-from inference.catalogue import MODELS
+from inference.models.catalogue import MODELS
 from jobs.galleries.models import Collection, Publication, PublicPage
 from jobs.galleries.selectors import find_publication
 from jobs.galleries.services import publishing
@@ -107,14 +107,14 @@ def collect(request: HttpRequest, principal: Principal, publication_id: str) -> 
 
 
 def _context(principal: Principal, found: Publication) -> dict[str, Any]:
-    spec = MODELS.get(found.model)
+    descriptor = MODELS.get(found.model)
     in_collections = list(found.collections.all())
     curator = may_curate(principal)
     return {
         "publication": found,
         "job": found.job,
         "aspect": aspect(found),
-        "model_title": spec.title if spec else found.model,
+        "model_title": descriptor.title if descriptor else found.model,
         "in_collections": in_collections,
         "collections": Collection.objects.for_team(principal.team) if curator else [],
         "values": {"caption": found.caption, "tags": ", ".join(found.tags), "is_public": found.is_public},

@@ -7,9 +7,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from common.tasks.queues import pool_queue
-from inference.catalogue import get_model
 from inference.devices import choose_device
 from inference.errors import InferenceError
+from inference.models.catalogue import get_model
 from jobs.worker.gpu import GpuWorker
 
 
@@ -24,12 +24,12 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
-            spec = get_model(options["model"])
-            device = "cpu" if spec.pool == "cpu" else str(choose_device(options["device"]))
+            descriptor = get_model(options["model"])
+            device = "cpu" if descriptor.pool == "cpu" else str(choose_device(options["device"]))
         except InferenceError as error:
             raise CommandError(error.message) from None
-        pool = options["pool"] or spec.pool
+        pool = options["pool"] or descriptor.pool
         if pool not in settings.WORKER_POOLS:
             raise CommandError(f"Unknown pool {pool!r}. WORKER_POOLS has: {', '.join(settings.WORKER_POOLS)}.")
-        arguments = {"spec": spec, "pool": pool, "device": device, "source": options["source"]}
+        arguments = {"descriptor": descriptor, "pool": pool, "device": device, "source": options["source"]}
         django_rq.get_worker(pool_queue(pool), worker_class=GpuWorker, **arguments).run()

@@ -1,28 +1,31 @@
 """/v1/models and /v1/presets: the available models and presets, their limits and prices."""
 
-from typing import Annotated, Literal, TypedDict
+from collections.abc import Container
+from datetime import UTC, datetime, time
+from typing import Annotated, Any, Literal, TypedDict
 
-from django.conf import settings
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import Team
 from accounts.quota.effective_limits import effective_limits_of
 from accounts.roles import Scope
 from common.errors import InvalidField, NotFound
 from inference import limits
-from inference.catalogue import MODELS, ModelSpec
-from inference.presets import PRESETS, Preset
-from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS
+from inference.models.descriptor import ModelDescriptor
+from inference.models.input_schema import input_schema
+from inference.models.presets import Preset
+from inference.models.ranges import FloatRange, IntegerRange
+from inference.models.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, DEFAULT_ASPECT_RATIO
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.shapes import serializer_of
-from jobs.videos.quote import quote
-from jobs.videos.submission import default_model, get_enabled_model
-
-# OpenAI's SDK requires a creation time. 2026-01-01, the date of the first models.
-_MODELS_CREATED_AT = 1_767_225_600
+from jobs.queue.workers import loaded_models
+from jobs.videos.quote import quote_preset
+from jobs.videos.submission import default_model, enabled_models, get_enabled_model
 
 
 class RangeShape(TypedDict):
@@ -33,10 +36,41 @@ class RangeShape(TypedDict):
 class ModelLimitsShape(TypedDict):
     num_frames: RangeShape
     fps: RangeShape
-    steps: RangeShape
-    guidance_scale: RangeShape
+    steps: RangeShape | None
+    guidance_scale: RangeShape | None
     seed: RangeShape
     prompt_length: RangeShape
+
+
+class LicenseShape(TypedDict):
+    name: str
+    url: str
+    accepted: bool
+
+
+class InputsShape(TypedDict):
+    """Whether a request must have an input (`required`), may have it (`optional`), or must not (`none`)."""
+
+    image: str
+    last_image: str
+    negative_prompt: str
+    guidance_scale: str
+    audio: str
+    loras: list[str]
+
+
+class PresetSettingsShape(TypedDict):
+    """The settings that a preset fills in; null for those that the model does not have."""
+
+    title: str
+    resolution: str
+    size: Annotated[str, {"help_text": "at 16:9"}]
+    num_frames: int
+    fps: int
+    steps: int | None
+    guidance_scale: float | None
+    priority: str
+    credits: Annotated[int, {"help_text": "at a square size"}]
 
 
 class ModelShape(TypedDict):
@@ -46,21 +80,33 @@ class ModelShape(TypedDict):
     owned_by: str
     title: str
     description: str
+    ready: Annotated[bool, {"help_text": "whether a worker has the model loaded"}]
     default: bool
     allowed: Annotated[bool, {"help_text": "whether the team's plan includes the model"}]
+    license: LicenseShape
+    inputs: InputsShape
+    presets: dict[str, PresetSettingsShape]
+    input_schema: Annotated[
+        dict[str, Any], {"field": serializers.DictField, "help_text": "JSON Schema of a request for this model"}
+    ]
     resolutions: list[str]
     aspect_ratios: list[str]
-    limits: ModelLimitsShape
-    prices: Annotated[dict[str, int], {"help_text": "credits by preset, at a square size"}]
+    limits: Annotated[ModelLimitsShape, {"help_text": "deprecated: input_schema has the ranges"}]
+    prices: Annotated[dict[str, int], {"help_text": "deprecated: presets have the credits"}]
 
 
 class PresetShape(TypedDict):
+    """Presets of several models may have the same name."""
+
     id: str
     object: Literal["preset"]
+    model: str
+    title: str
     resolution: str
     num_frames: int
-    steps: int
-    guidance_scale: float
+    fps: int
+    steps: int | None
+    guidance_scale: float | None
     priority: str
     prices: Annotated[dict[str, int], {"help_text": "credits by model, at a square size"}]
 
@@ -81,9 +127,11 @@ class ModelListView(APIView):
     @extend_schema(operation_id="models_list", summary="List models", responses={200: serializer_of(ModelListShape)})
     def get(self, request: Request) -> Response:
         team = principal_of(request).team
-        default, allowed = default_model(team), effective_limits_of(team).allowed_models
-        specs = [MODELS[name] for name in settings.MODELS_ENABLED]
-        body: ModelListShape = {"object": "list", "data": [_model_as_json(spec, default, allowed) for spec in specs]}
+        loaded = loaded_models()
+        body: ModelListShape = {
+            "object": "list",
+            "data": [_model_as_json(descriptor, team, loaded) for descriptor in enabled_models()],
+        }
         return Response(body)
 
 
@@ -98,10 +146,10 @@ class ModelDetailView(APIView):
     def get(self, request: Request, model_id: str) -> Response:
         team = principal_of(request).team
         try:
-            spec = get_enabled_model(model_id)
+            descriptor = get_enabled_model(model_id)
         except InvalidField as error:
             raise NotFound(error.text, code="model_not_found", param="model") from None
-        return Response(_model_as_json(spec, default_model(team), effective_limits_of(team).allowed_models))
+        return Response(_model_as_json(descriptor, team, loaded_models()))
 
 
 class PresetListView(APIView):
@@ -109,53 +157,87 @@ class PresetListView(APIView):
 
     @extend_schema(operation_id="presets_list", summary="List presets", responses={200: serializer_of(PresetListShape)})
     def get(self, request: Request) -> Response:
-        body: PresetListShape = {"object": "list", "data": [preset_as_json(preset) for preset in PRESETS.values()]}
+        presets = [_preset_as_json(descriptor, name) for descriptor in enabled_models() for name in descriptor.presets]
+        body: PresetListShape = {"object": "list", "data": presets}
         return Response(body)
 
 
-def _model_as_json(spec: ModelSpec, default: str, allowed: tuple[str, ...] | None) -> ModelShape:
+def _model_as_json(descriptor: ModelDescriptor, team: Team, loaded: Container[str]) -> ModelShape:
+    allowed = effective_limits_of(team).allowed_models
+    presets = {name: _preset_settings(descriptor, preset) for name, preset in descriptor.presets.items()}
     return {
-        "id": spec.name,
+        "id": descriptor.name,
         "object": "model",
-        "created": _MODELS_CREATED_AT,
-        "owned_by": "mutoscope",
-        "title": spec.title,
-        "description": spec.description,
-        "default": spec.name == default,
+        "created": int(datetime.combine(descriptor.created, time(), UTC).timestamp()),
+        "owned_by": descriptor.owner,
+        "title": descriptor.title,
+        "description": descriptor.description,
+        "ready": descriptor.name in loaded,
+        "default": descriptor.name == default_model(team),
         # Whether the team's plan includes the model. /v1/limits contains the other limits of the plan.
-        "allowed": allowed is None or spec.name in allowed,
-        "resolutions": list(spec.resolutions),
+        "allowed": allowed is None or descriptor.name in allowed,
+        "license": {"name": descriptor.license.name, "url": descriptor.license.url, "accepted": True},
+        "inputs": {
+            "image": descriptor.inputs.image,
+            "last_image": descriptor.inputs.last_image,
+            "negative_prompt": descriptor.inputs.negative_prompt,
+            "guidance_scale": "none" if descriptor.guidance_scale is None else "optional",
+            "audio": descriptor.inputs.audio,
+            "loras": [],
+        },
+        "presets": presets,
+        "input_schema": input_schema(descriptor),
+        "resolutions": [*descriptor.sizes.resolutions],
         "aspect_ratios": [AUTO_ASPECT_RATIO, *ASPECT_RATIOS],
         "limits": {
-            "num_frames": _range(limits.NUM_FRAMES),
-            "fps": _range(limits.FPS),
-            "steps": _range(limits.STEPS),
-            "guidance_scale": _range(limits.GUIDANCE_SCALE),
+            "num_frames": _range(descriptor.num_frames),
+            "fps": _range(descriptor.fps),
+            "steps": _range(descriptor.steps) if descriptor.steps else None,
+            "guidance_scale": _range(descriptor.guidance_scale) if descriptor.guidance_scale else None,
             "seed": _range(limits.SEED),
-            "prompt_length": _range(limits.PROMPT_LENGTH),
+            "prompt_length": {"minimum": 1, "maximum": descriptor.prompt.max_length},
         },
-        "prices": {name: preset_credits(preset, spec) for name, preset in PRESETS.items()},
+        "prices": {name: preset["credits"] for name, preset in presets.items()},
     }
 
 
-def _range(allowed: limits.Range[int] | limits.Range[float]) -> RangeShape:
+def _range(allowed: IntegerRange | FloatRange | limits.Range[int]) -> RangeShape:
     return {"minimum": allowed.minimum, "maximum": allowed.maximum}
 
 
-def preset_as_json(preset: Preset) -> PresetShape:
-    """Return the settings of a preset, and its price in credits for each enabled model at a square size."""
+def _preset_settings(descriptor: ModelDescriptor, preset: Preset) -> PresetSettingsShape:
+    width, height = descriptor.sizes.frame_size(preset.resolution, DEFAULT_ASPECT_RATIO, None)
     return {
-        "id": preset.name,
-        "object": "preset",
+        "title": preset.title,
         "resolution": preset.resolution,
+        "size": f"{width}x{height}",
         "num_frames": preset.num_frames,
+        "fps": preset.fps or descriptor.fps.default,
         "steps": preset.steps,
         "guidance_scale": preset.guidance_scale,
         "priority": preset.priority,
-        "prices": {name: preset_credits(preset, MODELS[name]) for name in settings.MODELS_ENABLED},
+        "credits": quote_preset(descriptor, preset, aspect_ratio="1:1", image_size=(1, 1)).credits,
     }
 
 
-def preset_credits(preset: Preset, spec: ModelSpec) -> int:
-    side = RESOLUTIONS[preset.resolution]
-    return quote(spec=spec, width=side, height=side, num_frames=preset.num_frames, steps=preset.steps).credits
+def _preset_as_json(descriptor: ModelDescriptor, name: str) -> PresetShape:
+    """Return the settings of a preset, and its price for each enabled model with the same preset."""
+    preset = descriptor.presets[name]
+    prices = {
+        other.name: quote_preset(other, other.presets[name], aspect_ratio="1:1", image_size=(1, 1)).credits
+        for other in enabled_models()
+        if name in other.presets
+    }
+    return {
+        "id": name,
+        "object": "preset",
+        "model": descriptor.name,
+        "title": preset.title,
+        "resolution": preset.resolution,
+        "num_frames": preset.num_frames,
+        "fps": preset.fps or descriptor.fps.default,
+        "steps": preset.steps,
+        "guidance_scale": preset.guidance_scale,
+        "priority": preset.priority,
+        "prices": prices,
+    }

@@ -30,7 +30,7 @@ class QuoteShape(TypedDict):
     model: str
     size: str
     num_frames: int
-    steps: int
+    steps: int | None
     credits: Annotated[int, {"help_text": "reserved at submit; the charge never exceeds it"}]
     gpu_seconds: float
     eta_seconds: float | None
@@ -57,7 +57,7 @@ class QuoteView(APIView):
         result = estimate(principal=principal, request=video_request)
         body: QuoteShape = {
             "object": "video.quote",
-            "model": video_request.spec.name,
+            "model": video_request.descriptor.name,
             "size": f"{video_request.width}x{video_request.height}",
             "num_frames": video_request.num_frames,
             "steps": video_request.steps,

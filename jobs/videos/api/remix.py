@@ -9,6 +9,8 @@ from rest_framework.views import APIView
 
 from accounts.roles import Scope
 from inference import limits
+from inference.models.catalogue import MODELS
+from inference.models.settings import accepted_settings
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.fields import TextField
@@ -43,7 +45,7 @@ class RemixSerializer(VideoRequestSerializer):
     image = None  # type: ignore[assignment]
     input_reference = None  # type: ignore[assignment]
     image_url = None  # type: ignore[assignment]
-    prompt = TextField(max_length=limits.PROMPT_LENGTH.maximum, required=False)
+    prompt = TextField(max_length=limits.MAX_PROMPT_LENGTH, required=False)
 
     requires_image = False
 
@@ -82,7 +84,7 @@ class RemixView(APIView):
 
 
 def _inherited_values(original: Job, changes: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of the original that the changes do not override."""
+    """Return the fields of the original that the changes do not override, and that a changed model takes."""
     overridden = {name for change in changes for name in _OVERRIDDEN_FIELDS.get(change, ())}
     fields = {
         "prompt": original.prompt,
@@ -96,4 +98,6 @@ def _inherited_values(original: Job, changes: dict[str, Any]) -> dict[str, Any]:
         "output_format": original.output_format,
         "priority": Priority(original.priority).label,
     }
-    return {name: value for name, value in fields.items() if name not in overridden}
+    inherited = {name: value for name, value in fields.items() if name not in overridden}
+    descriptor = MODELS.get(changes.get("model", original.model))
+    return inherited if descriptor is None else accepted_settings(descriptor, inherited)

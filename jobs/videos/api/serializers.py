@@ -57,8 +57,8 @@ class VideoShape(TypedDict):
     resolution: str
     num_frames: int
     fps: int
-    steps: int
-    guidance_scale: float
+    steps: int | None
+    guidance_scale: float | None
     seed: int
     output_format: Annotated[str, {"choices": ["mp4", "gif"]}]
     priority: Annotated[str, {"choices": [name.label for name in Priority]}]

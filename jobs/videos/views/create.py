@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -17,8 +18,7 @@ from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import MutoscopeError, NotFound
 from inference import limits
-from inference.presets import PRESETS
-from inference.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, RESOLUTIONS
+from inference.models.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO
 from jobs.models import Job
 from jobs.states import State
 from jobs.storage.files import SourceImageMissing, load_source_image
@@ -26,9 +26,18 @@ from jobs.videos.idempotency import build_form_key
 from jobs.videos.selectors import find_video
 from jobs.videos.services import submit_video
 from jobs.videos.submission import build_request, default_model, enabled_models
-from jobs.videos.views.forms import MAX_IMAGE_BYTES, CreateVideoForm, FormValues, VideoSettingsForm, initial_values
+from jobs.videos.views.forms import (
+    MAX_IMAGE_BYTES,
+    CreateVideoForm,
+    FormValues,
+    VideoSettingsForm,
+    adopted_values,
+    chosen_model,
+    initial_values,
+    preset_values,
+)
 from jobs.videos.views.plan_options import OUTPUT_FORMATS, PlanOptions, options_for
-from jobs.videos.views.presets import PRESET_TITLES
+from jobs.videos.views.presets import preset_description, preset_title
 from jobs.videos.views.price_estimate import (
     PriceEstimate,
     cheapest_preset,
@@ -39,6 +48,7 @@ from jobs.videos.views.price_estimate import (
 from jobs.videos.views.video import card_context
 
 _RECENT_COUNT = 3
+_PRESET_ICONS = {"fast": "zap", "standard": "clapperboard", "high": "gem", "batch": "layers"}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -57,10 +67,10 @@ def create(request: HttpRequest, principal: Principal) -> HttpResponseBase:
 @team_member_required(Scope.VIDEOS_WRITE)
 def price(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     """Show a fragment with the price of the current settings and the messages about invalid ones."""
-    form = VideoSettingsForm(request.GET)
+    form = VideoSettingsForm(request.GET, team=principal.team)
     estimate = _estimate(principal, form, parse_image_size(request.GET))
     # A preset that exceeds the plan shows the limits instead of a price.
-    allowed = {preset.name for preset in options_for(principal.team).presets}
+    allowed = options_for(principal.team, form.descriptor).presets
     prices = {name: price for name, price in estimate.presets.items() if name in allowed} if estimate else {}
     messages = form.messages()
     del messages["form"]  # only a submit fills it
@@ -68,10 +78,32 @@ def price(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     return render(request, "jobs/create_price_update.html", context)
 
 
+@require_safe
+@team_member_required(Scope.VIDEOS_WRITE)
+def model_settings(request: HttpRequest, principal: Principal) -> HttpResponseBase:
+    """Show a fragment with the settings of the model that was chosen, with the values that it shares with the former.
+
+    Its default preset is chosen unless it has the preset that was chosen before.
+    """
+    descriptor = chosen_model(principal.team, request.GET.get("model", ""))
+    options = options_for(principal.team, descriptor)
+    values = options.clamp(adopted_values(descriptor, request.GET))
+    form = VideoSettingsForm(values, team=principal.team)
+    estimate = _estimate(principal, form, parse_image_size(request.GET))
+    context = {
+        "values": values,
+        "errors": form.messages(),
+        "price": estimate,
+        "like": _reference_video(principal, request.GET.get("like", "")),
+        **_choices_context(principal, options, values, estimate),
+    }
+    return render(request, "jobs/create_settings_update.html", context)
+
+
 def _submit(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     principal.require(Scope.VIDEOS_WRITE)
     like = _reference_video(principal, request.POST.get("like", ""))
-    form = CreateVideoForm(request.POST, request.FILES, source_image=_source_image(like))
+    form = CreateVideoForm(request.POST, request.FILES, team=principal.team, source_image=_source_image(like))
     form_key = request.POST.get("form_key", "")
     if form.is_valid():
         values = form.cleaned_data
@@ -147,11 +179,11 @@ def _render_form(
     form_key: str = "",
 ) -> HttpResponse:
     """Show the form with these values, and with the messages of `form` if it was submitted and is invalid."""
-    options = options_for(principal.team)
+    options = options_for(principal.team, chosen_model(principal.team, values.get("model", "")))
     if form is None:
         values = options.clamp(values)
     size = (like.width, like.height) if like else parse_image_size(request.POST)
-    settings_form = VideoSettingsForm(values)
+    settings_form = VideoSettingsForm(values, team=principal.team)
     estimate = _estimate(principal, settings_form, size)
     messages = settings_form.messages()
     if form is not None:
@@ -189,32 +221,28 @@ def _choices_context(
     principal: Principal, options: PlanOptions, values: FormValues, estimate: PriceEstimate | None
 ) -> dict[str, Any]:
     """Return the choices of the form, and the limits that the page's script checks before a submit."""
-    preset_texts = {
-        "fast": (PRESET_TITLES["fast"], _("A quick draft to test a prompt."), "zap"),
-        "standard": (PRESET_TITLES["standard"], _("Two seconds, for most purposes."), "clapperboard"),
-        "high": (PRESET_TITLES["high"], _("Finer and longer, for final results."), "gem"),
-        "batch": (PRESET_TITLES["batch"], _("Like standard, with low priority."), "layers"),
-    }
-    presets = []
-    for preset in PRESETS.values():
-        title, text, icon = preset_texts[preset.name]
-        presets.append(
-            {
-                "preset": preset,
-                "title": title,
-                "text": text,
-                "icon": icon,
-                "credits": estimate.presets[preset.name] if estimate else None,
-                "exceeded": options.exceeded[preset.name],
-            }
-        )
+    descriptor = options.descriptor
+    presets = [
+        {
+            "name": name,
+            "preset": preset,
+            "values": preset_values(preset),
+            "title": preset_title(descriptor, name),
+            "text": preset_description(descriptor, name),
+            "icon": _PRESET_ICONS.get(name, "sparkles"),
+            "credits": estimate.presets[name] if estimate else None,
+            "exceeded": options.exceeded[name],
+        }
+        for name, preset in descriptor.presets.items()
+    ]
     return {
         "presets": presets,
         "options": options,
         "models": enabled_models(),
-        "resolutions": list(RESOLUTIONS),
+        "resolutions": [*descriptor.sizes.resolutions],
         "formats": OUTPUT_FORMATS,
-        "model": next((spec for spec in enabled_models() if spec.name == values.get("model")), None),
+        "model": descriptor,
+        "model_description": gettext(descriptor.description),
         "default_model": default_model(principal.team),
         "aspect_ratios": [AUTO_ASPECT_RATIO, *ASPECT_RATIOS],
         "limits": limits,

@@ -1,5 +1,6 @@
 """The forms of the Create page. Their rules are those of the API: a serializer validates the values."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -11,26 +12,26 @@ from accounts.models import Team
 from common.errors import MutoscopeError
 from common.text import normalize_text
 from inference import limits
-from inference.catalogue import MODELS
 from inference.errors import ImageErrorCode
-from inference.presets import PRESETS, Preset
-from inference.sizes import AUTO_ASPECT_RATIO, nearest_aspect_ratio
+from inference.models.catalogue import MODELS
+from inference.models.descriptor import ModelDescriptor
+from inference.models.presets import Preset
+from inference.models.settings import accepted_settings
+from inference.models.sizes import AUTO_ASPECT_RATIO, nearest_aspect_ratio
 from jobs.api.field_errors import message_of
 from jobs.models import Job
 from jobs.videos.serializers import VideoRequestSerializer
-from jobs.videos.submission import default_model, get_enabled_model
+from jobs.videos.submission import check_settings, default_model, enabled_models, get_enabled_model
 from jobs.videos.views.presets import preset_of
 
 # In base64, a file of this size still fits into the body of an API request: one limit for both.
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
-_MAX_ENTERED_LENGTH = 10 * limits.PROMPT_LENGTH.maximum
+_MAX_ENTERED_LENGTH = 3 * limits.MAX_PROMPT_LENGTH
 _IMAGE_FIELDS = ("image", "image_base64", "input_reference")
-_NUMBER_RANGES: dict[str, limits.Range[int] | limits.Range[float]] = {
-    "num_frames": limits.NUM_FRAMES,
-    "fps": limits.FPS,
-    "steps": limits.STEPS,
-    "guidance_scale": limits.GUIDANCE_SCALE,
-}
+_NUMBER_FIELDS = {"num_frames", "fps", "steps", "guidance_scale"}
+# Fields that not every model has. The page does not show those of other models, and the form ignores them: without
+# scripts they are still sent when another model is chosen.
+_OPTIONAL_FIELDS = {"steps", "guidance_scale", "negative_prompt"}
 _NUMBER_ERROR_CODES = {"min_value", "max_value", "invalid", "wrong_type", "not_finite", "max_string_length"}
 
 FormValues = dict[str, str]
@@ -69,17 +70,21 @@ class VideoSettingsForm(forms.Form):
     serializer_class: type[VideoRequestSerializer] = VideoSettingsSerializer
     price_error = ""
 
+    def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.descriptor = chosen_model(team, self.data.get("model", ""))
+
     def clean(self) -> dict[str, Any]:
         """Return the values that the serializer has validated; blank fields have none."""
         serializer = self.serializer_class(data=self._sent_values())
         if serializer.is_valid():
             values: dict[str, Any] = serializer.validated_data
-            self._check_model(values)
+            self._check_settings(values)
             return values
         for name, problems in serializer.errors.items():
             field = self._field_of(name)
             if field is None or not self.has_error(field):
-                self.add_error(field, _field_message(name, problems[0], self.data.get(name, "")))
+                self.add_error(field, _field_message(name, problems[0], self.data.get(name, ""), self.descriptor))
         return {}
 
     def add_service_error(self, error: MutoscopeError) -> None:
@@ -99,7 +104,8 @@ class VideoSettingsForm(forms.Form):
     def entered_values(self) -> FormValues:
         """Return the text of each field as it was entered, up to a length at which it is refused anyway."""
         values = {name: self.data.get(name, "")[:_MAX_ENTERED_LENGTH] for name in self.fields if name != "image"}
-        former, chosen = PRESETS.get(self.data.get("settings_of", "")), PRESETS.get(values["preset"])
+        presets = self.descriptor.presets
+        former, chosen = presets.get(self.data.get("settings_of", "")), presets.get(values["preset"])
         if former and chosen:
             own, filled = preset_values(chosen), preset_values(former)
             values |= {name: own[name] for name in own if values[name] == filled[name]}
@@ -112,14 +118,22 @@ class VideoSettingsForm(forms.Form):
         return {**by_field, "price": self.price_error, "form": str(form_errors[0]) if form_errors else ""}
 
     def _sent_values(self) -> dict[str, Any]:
-        return {name: text for name, text in self.entered_values().items() if text.strip()}
+        hidden = _OPTIONAL_FIELDS - self.descriptor.parameters
+        entered = {name: text for name, text in self.entered_values().items() if text.strip() and name not in hidden}
+        if self._has_preset_of_another_model(entered):
+            del entered["preset"]
+        return entered
 
-    def _check_model(self, values: dict[str, Any]) -> None:
-        if "model" in values:
-            try:
-                get_enabled_model(values["model"])
-            except MutoscopeError as error:
-                self.add_service_error(error)
+    def _has_preset_of_another_model(self, entered: FormValues) -> bool:
+        name = entered.get("preset", "")
+        return name not in self.descriptor.presets and any(name in other.presets for other in enabled_models())
+
+    def _check_settings(self, values: dict[str, Any]) -> None:
+        try:
+            descriptor = get_enabled_model(values["model"]) if "model" in values else self.descriptor
+            check_settings(descriptor, values, None)
+        except MutoscopeError as error:
+            self.add_service_error(error)
 
     def _field_of(self, name: str) -> str | None:
         """Return the form's field for a field of the API, or None if the form has no such field."""
@@ -164,43 +178,67 @@ class CreateVideoForm(VideoSettingsForm):
 
 def preset_values(preset: Preset) -> FormValues:
     """Return the settings that the preset fills in, as the form shows them."""
+    numbers = {
+        "num_frames": preset.num_frames,
+        "fps": preset.fps,
+        "steps": preset.steps,
+        "guidance_scale": preset.guidance_scale,
+    }
     return {
         "resolution": preset.resolution,
-        "num_frames": str(preset.num_frames),
-        "steps": str(preset.steps),
-        "guidance_scale": f"{preset.guidance_scale:g}",
+        **{name: f"{value:g}" for name, value in numbers.items() if value is not None},
     }
+
+
+def default_values(descriptor: ModelDescriptor) -> FormValues:
+    """Return the settings of a form for this model that nobody has changed."""
+    return {
+        "model": descriptor.name,
+        "preset": descriptor.default_preset,
+        "aspect_ratio": AUTO_ASPECT_RATIO,
+        "fps": str(descriptor.fps.default),
+        "output_format": "mp4",
+        **preset_values(descriptor.default),
+    }
+
+
+def adopted_values(descriptor: ModelDescriptor, entered: Mapping[str, str]) -> FormValues:
+    """Return the settings of a form after another model was chosen: its preset of the same name, else its default.
+
+    Of what was entered, the shape, the format and the texts stay.
+    """
+    name = entered.get("preset", "")
+    values = default_values(descriptor)
+    if name in descriptor.presets:
+        values |= {"preset": name, **preset_values(descriptor.presets[name])}
+    kept = ("aspect_ratio", "output_format", "seed", "negative_prompt")
+    return values | {field: entered[field][:_MAX_ENTERED_LENGTH] for field in kept if entered.get(field)}
+
+
+def chosen_model(team: Team, name: str) -> ModelDescriptor:
+    """Return the model that a form names, or the team's if it names none that this site offers."""
+    return MODELS[name if name in settings.MODELS_ENABLED and name in MODELS else default_model(team)]
 
 
 def initial_values(team: Team, like: Job | None) -> FormValues:
     """Return the defaults, or the settings of the video `like` without its seed, so that the new video differs."""
-    spec = MODELS[default_model(team)]
-    preset = spec.defaults
     if like is None:
-        return {
-            "model": spec.name,
-            "preset": preset.name,
-            **preset_values(preset),
-            "aspect_ratio": AUTO_ASPECT_RATIO,
-            "fps": str(spec.default_fps),
-            "output_format": "mp4",
-        }
-    return {
+        return default_values(chosen_model(team, ""))
+    descriptor = chosen_model(team, like.model)
+    numbers = {name: getattr(like, name) for name in ("num_frames", "fps", "steps", "guidance_scale")}
+    inherited = accepted_settings(descriptor, {"negative_prompt": like.negative_prompt, **numbers})
+    resolutions = descriptor.sizes.resolutions
+    return default_values(descriptor) | {
         "prompt": like.prompt,
-        "negative_prompt": like.negative_prompt,
-        "model": like.model if like.model in settings.MODELS_ENABLED else spec.name,
-        "preset": preset_of(like),
-        "resolution": like.resolution,
+        "preset": preset_of(like) if like.model == descriptor.name else "",
+        "resolution": like.resolution if like.resolution in resolutions else descriptor.default.resolution,
         "aspect_ratio": nearest_aspect_ratio(like.width, like.height),
-        "num_frames": str(like.num_frames),
-        "fps": str(like.fps),
-        "steps": str(like.steps),
-        "guidance_scale": f"{like.guidance_scale:g}",
         "output_format": like.output_format,
+        **{name: f"{value:g}" if name in numbers else value for name, value in inherited.items() if value is not None},
     }
 
 
-def _field_message(name: str, problem: Any, entered: str) -> str:
+def _field_message(name: str, problem: Any, entered: str, descriptor: ModelDescriptor) -> str:
     """Return the message for an error of the serializer. Where people need other words than programs, it has them."""
     code = getattr(problem, "code", "")
     if name == "prompt" and code in {"required", "blank"}:
@@ -209,10 +247,10 @@ def _field_message(name: str, problem: Any, entered: str) -> str:
         length = len(entered if len(entered) > _MAX_ENTERED_LENGTH else normalize_text(entered).strip())
         return _("The description has %(length)s characters. Shorten it by %(excess)s.") % {
             "length": length,
-            "excess": length - limits.PROMPT_LENGTH.maximum,
+            "excess": length - descriptor.prompt.max_length,
         }
-    if name in _NUMBER_RANGES and code in _NUMBER_ERROR_CODES:
-        allowed = _NUMBER_RANGES[name]
+    allowed = getattr(descriptor, name) if name in _NUMBER_FIELDS else None
+    if allowed is not None and code in _NUMBER_ERROR_CODES:
         return _("Choose a number from %(minimum)s to %(maximum)s.") % {
             "minimum": f"{allowed.minimum:g}",
             "maximum": f"{allowed.maximum:g}",

@@ -8,10 +8,9 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import Team
 from accounts.quota.effective_limits import EffectiveLimits, effective_limits_of
-from inference import limits
-from inference.catalogue import ModelSpec
-from inference.presets import PRESETS, Preset
-from inference.sizes import RESOLUTIONS
+from inference.models.descriptor import ModelDescriptor
+from inference.models.presets import Preset
+from inference.models.ranges import IntegerRange
 from jobs.videos.submission import enabled_models
 from jobs.videos.views.forms import FormValues
 
@@ -26,15 +25,19 @@ _PRIORITY_MESSAGES = {
 
 @dataclass(frozen=True, kw_only=True)
 class PlanOptions:
-    """The allowed choices. `hints`: the limits of the plan by field. `exceeded`: the limits that exclude a preset."""
+    """The allowed choices for a model. steps: None if it has none.
+
+    hints: the limits of the plan by field. exceeded: the limits that exclude a preset, by its name.
+    """
 
     plan: str
-    models: list[ModelSpec]
-    presets: list[Preset]
+    descriptor: ModelDescriptor
+    models: list[ModelDescriptor]
+    presets: list[str]
     resolutions: list[str]
     formats: list[str]
-    num_frames: limits.Range[int]
-    steps: limits.Range[int]
+    num_frames: IntegerRange
+    steps: IntegerRange | None
     hints: dict[str, str]
     exceeded: dict[str, str]
 
@@ -42,32 +45,39 @@ class PlanOptions:
         """Return initial values of the form, changed to allowed choices."""
         within = dict(values)
         for name, choices in (
-            ("model", [spec.name for spec in self.models]),
+            ("model", [descriptor.name for descriptor in self.models]),
             ("resolution", list(reversed(self.resolutions))),
             ("output_format", self.formats),
         ):
             if choices and within.get(name) not in choices:
                 within[name] = choices[0]
-        if within.get("preset") not in [preset.name for preset in self.presets]:
+        if within.get("preset") not in self.presets:
             within["preset"] = ""
         for name, allowed in (("num_frames", self.num_frames), ("steps", self.steps)):
-            within[name] = str(min(int(within[name]), allowed.maximum))
+            if allowed is not None:
+                within[name] = str(min(int(within[name]), allowed.maximum))
         return within
 
 
-def options_for(team: Team) -> PlanOptions:
-    """Return the options of a team, in one query."""
+def options_for(team: Team, descriptor: ModelDescriptor) -> PlanOptions:
+    """Return the options of a team for a model, in one query."""
     effective_limits = effective_limits_of(team)
-    side = effective_limits.max_resolution
-    exceeded = {preset.name: " · ".join(_exceeded_limits(preset, effective_limits)) for preset in PRESETS.values()}
+    resolutions = descriptor.sizes.resolutions
+    exceeded = {
+        name: " · ".join(_exceeded_limits(descriptor, preset, effective_limits))
+        for name, preset in descriptor.presets.items()
+    }
     options = PlanOptions(
         plan=effective_limits.plan,
-        models=_allowed({spec.name: spec for spec in enabled_models()}, effective_limits.allowed_models),
-        presets=[preset for preset in PRESETS.values() if not exceeded[preset.name]],
-        resolutions=[name for name, each in RESOLUTIONS.items() if side is None or each <= side],
+        descriptor=descriptor,
+        models=_allowed(
+            {descriptor.name: descriptor for descriptor in enabled_models()}, effective_limits.allowed_models
+        ),
+        presets=[name for name, limits in exceeded.items() if not limits],
+        resolutions=[name for name in resolutions if not _is_too_large(descriptor, name, effective_limits)],
         formats=_allowed({name: name for name in OUTPUT_FORMATS}, effective_limits.allowed_formats),
-        num_frames=_capped(limits.NUM_FRAMES, effective_limits.max_frames),
-        steps=_capped(limits.STEPS, effective_limits.max_steps),
+        num_frames=descriptor.num_frames.up_to(effective_limits.max_frames),
+        steps=descriptor.steps.up_to(effective_limits.max_steps) if descriptor.steps else None,
         hints={},
         exceeded=exceeded,
     )
@@ -82,52 +92,55 @@ def _hints(options: PlanOptions, effective_limits: EffectiveLimits) -> dict[str,
         hint_by_field["model"] = rest % {"plan": options.plan}
     if len(options.formats) < len(OUTPUT_FORMATS):
         hint_by_field["output_format"] = rest % {"plan": options.plan}
-    if len(options.resolutions) < len(RESOLUTIONS):
-        maximum = {"plan": options.plan, "limit": _max_resolution_name(effective_limits)}
+    descriptor = options.descriptor
+    if len(options.resolutions) < len(descriptor.sizes.resolutions):
+        maximum = {"plan": options.plan, "limit": _max_resolution_name(descriptor, effective_limits)}
         hint_by_field["resolution"] = _("Your team's plan (%(plan)s) allows up to %(limit)s.") % maximum
-    if options.num_frames != limits.NUM_FRAMES:
+    if options.num_frames != descriptor.num_frames:
         maximum = {"plan": options.plan, "limit": str(options.num_frames.maximum)}
         hint_by_field["num_frames"] = _("Your team's plan (%(plan)s) allows up to %(limit)s frames.") % maximum
-    if options.steps != limits.STEPS:
+    if options.steps is not None and options.steps != descriptor.steps:
         maximum = {"plan": options.plan, "limit": str(options.steps.maximum)}
         hint_by_field["steps"] = _("Your team's plan (%(plan)s) allows up to %(limit)s steps.") % maximum
     return hint_by_field
 
 
-def _max_resolution_name(effective_limits: EffectiveLimits) -> str:
+def _is_too_large(descriptor: ModelDescriptor, resolution: str, effective_limits: EffectiveLimits) -> bool:
+    side = effective_limits.max_resolution
+    return side is not None and descriptor.sizes.resolutions[resolution].pixels > side * side
+
+
+def _max_resolution_name(descriptor: ModelDescriptor, effective_limits: EffectiveLimits) -> str:
     """Return the name of the highest allowed resolution, or the size itself if all named ones are higher."""
     side = effective_limits.max_resolution or 0
-    return next((name for name, each in reversed(RESOLUTIONS.items()) if each <= side), f"{side}x{side}")
+    allowed = (
+        name for name in reversed(descriptor.sizes.resolutions) if not _is_too_large(descriptor, name, effective_limits)
+    )
+    return next(allowed, f"{side}x{side}")
 
 
 def _allowed(choices: dict[str, Choice], names: tuple[str, ...] | None) -> list[Choice]:
     return [choice for name, choice in choices.items() if names is None or name in names]
 
 
-def _capped(allowed: limits.Range[int], maximum: int | None) -> limits.Range[int]:
-    return (
-        allowed
-        if maximum is None or maximum >= allowed.maximum
-        else limits.Range(min(allowed.minimum, maximum), maximum)
-    )
-
-
-def _exceeded_limits(preset: Preset, effective_limits: EffectiveLimits) -> list[str]:
+def _exceeded_limits(descriptor: ModelDescriptor, preset: Preset, effective_limits: EffectiveLimits) -> list[str]:
     """Return the limits of the plan that the preset exceeds. A limit that is None allows everything."""
+    reasons = []
+    if _is_too_large(descriptor, preset.resolution, effective_limits):
+        reasons.append(_("up to %(limit)s") % {"limit": _max_resolution_name(descriptor, effective_limits)})
     bounds = (
-        (
-            RESOLUTIONS[preset.resolution],
-            effective_limits.max_resolution,
-            _("up to %(limit)s") % {"limit": _max_resolution_name(effective_limits)},
-        ),
         (
             preset.num_frames,
             effective_limits.max_frames,
             _("up to %(limit)s frames") % {"limit": effective_limits.max_frames},
         ),
-        (preset.steps, effective_limits.max_steps, _("up to %(limit)s steps") % {"limit": effective_limits.max_steps}),
+        (
+            preset.steps or 0,
+            effective_limits.max_steps,
+            _("up to %(limit)s steps") % {"limit": effective_limits.max_steps},
+        ),
     )
-    reasons = [text for value, maximum, text in bounds if maximum is not None and value > maximum]
+    reasons += [text for value, maximum, text in bounds if maximum is not None and value > maximum]
     if effective_limits.allowed_priorities is not None and preset.priority not in effective_limits.allowed_priorities:
         reasons.append(str(_PRIORITY_MESSAGES[preset.priority]))
     return reasons

@@ -1,17 +1,55 @@
 """The presets on pages."""
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy
 
-from inference.presets import PRESETS
+from inference.models.catalogue import MODELS
+from inference.models.descriptor import ModelDescriptor
 from jobs.models import Job
 
-PRESET_TITLES = {"fast": _("Fast"), "standard": _("Standard"), "high": _("High"), "batch": _("Batch")}
+_TITLES = {
+    "fast": gettext_lazy("Fast"),
+    "standard": gettext_lazy("Standard"),
+    "high": gettext_lazy("High"),
+    "batch": gettext_lazy("Batch"),
+}
+
+_DESCRIPTIONS = {
+    "fast": gettext_lazy("A quick draft to test a prompt."),
+    "standard": gettext_lazy("Two seconds, for most purposes."),
+    "high": gettext_lazy("Finer and longer, for final results."),
+    "batch": gettext_lazy("Like standard, with low priority."),
+}
 
 
 def preset_of(job: Job) -> str:
     """Return the preset of the job's request; "" if there is none, or if the job has other settings than the preset."""
-    preset = PRESETS.get(job.preset)
+    descriptor = MODELS.get(job.model)
+    preset = descriptor.presets.get(job.preset) if descriptor else None
     is_unchanged = preset is not None and preset.matches(
-        resolution=job.resolution, num_frames=job.num_frames, steps=job.steps, guidance_scale=job.guidance_scale
+        resolution=job.resolution,
+        num_frames=job.num_frames,
+        fps=job.fps,
+        steps=job.steps,
+        guidance_scale=job.guidance_scale,
     )
     return job.preset if is_unchanged else ""
+
+
+def preset_title(descriptor: ModelDescriptor, name: str) -> str:
+    """Return the title of a preset: the descriptor's, translated if the site knows it, else one for its name."""
+    if title := descriptor.presets[name].title:
+        return gettext(title)
+    return str(_TITLES.get(name, name))
+
+
+def preset_description(descriptor: ModelDescriptor, name: str) -> str:
+    """Return what a preset is for, or "" for one of the operator's without a description."""
+    if description := descriptor.presets[name].description:
+        return gettext(description)
+    return str(_DESCRIPTIONS.get(name, ""))
+
+
+def preset_title_of(job: Job) -> str:
+    """Return the title of the job's preset, or "" if the job has other settings."""
+    name = preset_of(job)
+    return preset_title(MODELS[job.model], name) if name else ""

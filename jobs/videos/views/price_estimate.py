@@ -13,14 +13,12 @@ from accounts.quota.quotas import NO_CAPS, Quota, check_usage, quotas_of
 from accounts.quota.usage_key import UsageKey
 from accounts.roles import Role
 from common.errors import LimitExceeded
-from inference.catalogue import ModelSpec
-from inference.errors import InferenceError
-from inference.presets import PRESETS
-from inference.sizes import AUTO_ASPECT_RATIO, frame_size
+from inference.models.descriptor import ModelDescriptor
+from inference.models.sizes import AUTO_ASPECT_RATIO, nearest_aspect_ratio
 from jobs.models import Priority
 from jobs.queue.eta import estimate_wait_for_new
-from jobs.videos.quote import quote
-from jobs.videos.submission import default_model, get_enabled_model
+from jobs.videos.quote import quote_preset, quote_settings
+from jobs.videos.submission import check_settings, default_model, get_enabled_model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,38 +49,35 @@ class PriceEstimate:
 
 def estimate_price(principal: Principal, values: dict[str, Any], image_size: tuple[int, int]) -> PriceEstimate:
     """Return the price of validated settings. `image_size`: width and height in pixels."""
-    spec = _model(principal, values)
-    preset = PRESETS.get(values.get("preset", ""), spec.defaults)
-    aspect_ratio = values.get("aspect_ratio", AUTO_ASPECT_RATIO)
-    steps = values.get("steps", preset.steps)
-    num_frames = values.get("num_frames", preset.num_frames)
-    width, height = frame_size(values.get("resolution", preset.resolution), aspect_ratio, *image_size)
-    price = quote(spec=spec, width=width, height=height, num_frames=num_frames, steps=steps).credits
-    member_quotas, quota_error = _member_quotas(principal, spec, price)
+    descriptor = _model(principal, values)
+    chosen = check_settings(descriptor, values, image_size)
+    preset = descriptor.presets.get(chosen.preset, descriptor.default)
+    price = quote_settings(descriptor, chosen).credits
+    member_quotas, quota_error = _member_quotas(principal, descriptor, price)
     queue_estimate = estimate_wait_for_new(
-        team=principal.team, spec=spec, priority=Priority[preset.priority.upper()], credits=price
+        team=principal.team, descriptor=descriptor, priority=Priority[preset.priority.upper()], credits=price
     )
     return PriceEstimate(
         credits=price,
         balance=principal.team.wallet.balance,
-        width=width,
-        height=height,
-        num_frames=num_frames,
-        fps=values.get("fps", spec.default_fps),
+        width=chosen.width,
+        height=chosen.height,
+        num_frames=chosen.num_frames,
+        fps=chosen.fps,
         eta_seconds=queue_estimate.eta_seconds,
-        presets=_preset_prices(spec, aspect_ratio, image_size),
+        presets=_preset_prices(descriptor, values.get("aspect_ratio", AUTO_ASPECT_RATIO), image_size),
         member_quotas=[quota for quota in member_quotas if quota.limit is not None],
         quota_error=quota_error,
     )
 
 
-def _member_quotas(principal: Principal, spec: ModelSpec, price: int) -> tuple[list[Quota], str]:
+def _member_quotas(principal: Principal, descriptor: ModelDescriptor, price: int) -> tuple[list[Quota], str]:
     """Return the member's own quotas, and the message of a submit that would exceed one of theirs or of the team."""
     usage_key = UsageKey(
         team_id=principal.team.pk,
         user_id=principal.user.pk,
         api_key_id=None,
-        model=spec.name,
+        model=descriptor.name,
         day=timezone.now().date(),
     )
     quotas: dict[str, Any] = {
@@ -126,24 +121,22 @@ def insufficient_credits_message(principal: Principal, *, needed: int, balance: 
     return text % values
 
 
-def _model(principal: Principal, values: dict[str, Any]) -> ModelSpec:
+def _model(principal: Principal, values: dict[str, Any]) -> ModelDescriptor:
     return get_enabled_model(values.get("model", default_model(principal.team)))
 
 
-def _preset_prices(spec: ModelSpec, aspect_ratio: str, image_size: tuple[int, int]) -> dict[str, int]:
-    prices = {}
-    for preset in PRESETS.values():
-        width, height = frame_size(preset.resolution, aspect_ratio, *image_size)
-        price = quote(spec=spec, width=width, height=height, num_frames=preset.num_frames, steps=preset.steps)
-        prices[preset.name] = price.credits
-    return prices
+def _preset_prices(descriptor: ModelDescriptor, aspect_ratio: str, image_size: tuple[int, int]) -> dict[str, int]:
+    return {
+        name: quote_preset(descriptor, preset, aspect_ratio=aspect_ratio, image_size=image_size).credits
+        for name, preset in descriptor.presets.items()
+    }
 
 
 def parse_image_size(query: QueryDict) -> tuple[int, int]:
     """Return the width and height of the image that the browser sends; a square if they are missing or invalid."""
     try:
         width, height = int(query.get("image_width", "")), int(query.get("image_height", ""))
-        frame_size("512p", AUTO_ASPECT_RATIO, width, height)
-    except (ValueError, ArithmeticError, InferenceError):
+        nearest_aspect_ratio(width, height)
+    except (ValueError, ArithmeticError):
         return 1, 1
     return width, height

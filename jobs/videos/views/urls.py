@@ -7,6 +7,7 @@ from jobs.videos.views import create, history, video
 urlpatterns = [
     path("", create.create, name="create"),
     path("price", create.price, name="price"),
+    path("create/settings", create.model_settings, name="create_settings"),
     path("history", history.history, name="history"),
     path("history/running", history.running, name="history_running"),
     path("videos/<str:video_id>", video.video, name="video"),

@@ -19,15 +19,15 @@ from accounts.auth.impersonation import Access, impersonation
 from accounts.auth.principals import Principal
 from accounts.roles import Scope
 from common.errors import NotFound
-from inference.catalogue import MODELS
-from inference.sizes import nearest_aspect_ratio
+from inference.models.catalogue import MODELS
+from inference.models.sizes import nearest_aspect_ratio
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job, delete_job
 from jobs.queue.eta import estimate_wait
 from jobs.states import State
 from jobs.storage.files import SourceImageMissing, load_source_image
 from jobs.videos.selectors import find_video
-from jobs.videos.views.presets import PRESET_TITLES, preset_of
+from jobs.videos.views.presets import preset_title_of
 
 # The image behind the progress of a running job, and the preview of "make another".
 _IMAGE_MAX_SIDE, _IMAGE_JPEG_QUALITY = 1024, 85
@@ -108,15 +108,15 @@ def _render_progress(request: HttpRequest, context: dict[str, Any]) -> HttpRespo
 
 
 def _video_context(principal: Principal, job: Job) -> dict[str, Any]:
-    spec = MODELS.get(job.model)
+    descriptor = MODELS.get(job.model)
     processing_time: timedelta | None = None
     if job.started_at and job.finished_at:
         processing_time = job.finished_at - job.started_at
     return {
         "job": job,
         "aspect": nearest_aspect_ratio(job.width, job.height),
-        "model_title": spec.title if spec else job.model,
-        "preset_title": PRESET_TITLES.get(preset_of(job), ""),
+        "model_title": descriptor.title if descriptor else job.model,
+        "preset_title": preset_title_of(job),
         "failure_message": job.error.localized() if job.error else "",
         "warnings": [warning.localized() for warning in job.warning_messages],
         "queue_estimate": None if job.is_finished else estimate_wait(job),

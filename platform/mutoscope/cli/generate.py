@@ -37,17 +37,17 @@ def generate(
     ] = None,
     negative_prompt: Annotated[str | None, typer.Option(help="What the video should not show.")] = None,
     model: Annotated[str | None, typer.Option(help="One of the models that `mutoscope models` lists.")] = None,
-    preset: Annotated[str | None, typer.Option(help="fast, standard, high or batch.")] = None,
-    resolution: Annotated[str | None, typer.Option(help="256p, 512p, 768p or 1024p.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="One of the model's presets, which `mutoscope models` lists.")
+    ] = None,
+    resolution: Annotated[str | None, typer.Option(help="One of the model's resolutions, such as 512p.")] = None,
     aspect_ratio: Annotated[str | None, typer.Option(help="auto, 1:1, 16:9, 9:16, 4:3 or 3:4.")] = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT, instead of --resolution and --aspect-ratio.")] = None,
-    frames: Annotated[int | None, typer.Option(help="Number of frames, 8 to 32.")] = None,
-    fps: Annotated[int | None, typer.Option(help="Frames per second, 4 to 24.")] = None,
+    frames: Annotated[int | None, typer.Option(help="Number of frames.")] = None,
+    fps: Annotated[int | None, typer.Option(help="Frames per second.")] = None,
     seconds: Annotated[str | None, typer.Option(help="Duration, instead of --frames.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps, 10 to 100.")] = None,
-    guidance_scale: Annotated[
-        float | None, typer.Option(help="How closely the video follows the prompt, 1 to 20.")
-    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps, for models that have them.")] = None,
+    guidance_scale: Annotated[float | None, typer.Option(help="How closely the video follows the prompt.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed; the same seed and options give the same video.")] = None,
     output_format: Annotated[str | None, typer.Option("--format", help="mp4 or gif.")] = None,
     priority: Annotated[str | None, typer.Option(help="low, normal or high.")] = None,

@@ -1,10 +1,25 @@
 """Models, queue, workers, maintenance tasks, retention, event streams, webhooks, image URLs."""
 
+import tomllib
+from pathlib import Path
+
 from portal.settings.base import EMBEDDED, VAR_DIR, env
 
+
+def _new_models(path: str) -> list[str]:
+    """Return the names of the models that the operator's file adds; `jobs` reports its errors when it is loaded."""
+    try:
+        tables = tomllib.loads(Path(path).read_text("utf-8")).get("models", {}) if path else {}
+        return [name for name, table in tables.items() if "extends" in table or "engine" in table]
+    except (OSError, ValueError, AttributeError, TypeError):
+        return []
+
+
 # --- Models
+# TOML file with models, presets and changes of shipped models, see docs/models. Its models are offered, too.
+MODELS_FILE = env.str("MODELS_FILE", default="")
 # Models of this site, separated by commas: `camera`, `i2vgen-xl`.
-MODELS_ENABLED = env.list("MODELS_ENABLED", default=["camera"])
+MODELS_ENABLED = [*dict.fromkeys([*env.list("MODELS_ENABLED", default=["camera"]), *_new_models(MODELS_FILE)])]
 # Model of requests without `model`. The default is the first of MODELS_ENABLED.
 DEFAULT_MODEL = env.str("DEFAULT_MODEL", default=next(iter(MODELS_ENABLED), ""))
 # Aliases of these models, for programs that were written for another service:

@@ -13,7 +13,7 @@ JOB = uuid.UUID(int=1)
 
 
 def snapshot(state: str, attempt: int, steps_done: int = 0) -> JobSnapshot:
-    return JobSnapshot(JOB, state, attempt, steps_done, 10, 5, None, "", "", None)
+    return JobSnapshot(JOB, state, attempt, steps_done, 10, 16, 5, None, "", "", None)
 
 
 def ids(events: Iterable[Event]) -> list[str]:

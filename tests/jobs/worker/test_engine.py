@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.conf import settings
 
+from inference.models.catalogue import MODELS
 from jobs.worker.engine import EngineExit, EngineProcess
 from tests.support.workers import wait_until
 
@@ -26,7 +27,7 @@ def source() -> str | None:
 
 @pytest.fixture
 def engine(source: str | None) -> Iterator[EngineProcess]:
-    model = "i2vgen-xl-tiny" if source else "scripted"
+    model = MODELS["i2vgen-xl-tiny" if source else "scripted"]
     process = EngineProcess(model=model, device="cpu", source=source, configure_logs=settings.CONFIGURE_LOGGING)
     yield process
     process.stop()

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.quota.models import LedgerEntry, Wallet
-from inference.catalogue import MODELS
+from inference.models.catalogue import MODELS
 from jobs.models import Job, Priority
 from jobs.states import State
 from jobs.videos.views.price_estimate import _preset_prices

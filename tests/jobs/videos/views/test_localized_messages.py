@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils.translation import override
 
 from common.messages import Message
-from inference.catalogue import MODELS
+from inference.models.catalogue import MODELS
 from jobs.models import Job
 from jobs.states import State
 from jobs.videos.submission import _warnings

@@ -1,0 +1,137 @@
+"""Reads descriptors from TOML: those that are shipped, and those of the operator's file."""
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from inference.models.descriptor import ModelDescriptor
+
+_MAX_FILE_BYTES = 1_000_000
+_MISSING: Any = object()
+
+RawTables = Mapping[str, Mapping[str, Any]]
+"""Tables of models by name, as TOML has them."""
+
+
+class ModelsFileError(Exception):
+    """The operator's file has an error. The message names the file, the key and how to correct it."""
+
+
+def shipped_tables() -> dict[str, dict[str, Any]]:
+    """Return the table of each shipped model: the content of the file that is named after it."""
+    folder = files("inference.models") / "shipped"
+    tables = {
+        Path(file.name).stem: tomllib.loads(file.read_text("utf-8"))
+        for file in folder.iterdir()
+        if file.name.endswith(".toml")
+    }
+    return dict(sorted(tables.items()))
+
+
+def shipped_models() -> dict[str, ModelDescriptor]:
+    """Return the shipped models by name."""
+    tables = shipped_tables()
+    return {name: _descriptor(name, tables, {}, "inference/models/shipped") for name in tables}
+
+
+def read_models_file(path: str) -> dict[str, ModelDescriptor]:
+    """Return the models of the operator's file by name. Raises ModelsFileError.
+
+    A table `[models.NAME]` is a new model, or changes the shipped model of that name. `extends` names the model whose
+    values a table has where it sets none; `without` lists the values (`"memory"`, `"prompt.max_tokens"`) that it does
+    not take over.
+    """
+    document = _read_toml(path)
+    if unknown := [key for key in document if key != "models"]:
+        raise ModelsFileError(f"{path}: {unknown[0]}: unknown key. The file has tables [models.NAME].")
+    tables = document.get("models", {})
+    if not isinstance(tables, dict):
+        raise ModelsFileError(f"{path}: models: write one table [models.NAME] for each model.")
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise ModelsFileError(f"{path}: models.{name}: write a table [models.{name}].")
+    return {name: _descriptor(name, tables, shipped_tables(), path) for name in tables}
+
+
+def _read_toml(path: str) -> dict[str, Any]:
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(_MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ModelsFileError(f"{path} cannot be read: {error.strerror}.") from error
+    if len(content) > _MAX_FILE_BYTES:
+        raise ModelsFileError(f"{path} has more than {_MAX_FILE_BYTES} bytes.")
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ModelsFileError(f"{path} is not UTF-8 (byte {error.start}).") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ModelsFileError(f"{path}: {error}.") from error
+
+
+def _descriptor(name: str, own: RawTables, shipped: RawTables, path: str) -> ModelDescriptor:
+    key = f"models.{name}" if shipped else name
+    table = _complete_table(name, own, shipped, path, ())
+    if "name" in table:
+        raise ModelsFileError(f"{path}: {key}.name: remove it. The name of the table is the name of the model.")
+    try:
+        return ModelDescriptor.model_validate({"name": name, **table})
+    except ValidationError as error:
+        problems = [_problem(key, each) for each in error.errors(include_url=False)]
+        raise ModelsFileError("\n".join(f"{path}: {problem}" for problem in problems)) from error
+
+
+def _problem(key: str, error: Any) -> str:
+    """Return key path and reason of an error of pydantic."""
+    where = ".".join([key, *map(str, error["loc"])])
+    reason = {"extra_forbidden": "unknown key", "missing": "missing"}.get(error["type"], error["msg"])
+    return f"{where}: {reason.removeprefix('Value error, ')}."
+
+
+def _complete_table(
+    name: str, own: RawTables, shipped: RawTables, path: str, followed: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return the table with the values of the model that it extends."""
+    table = {**(own[name] if name in own and name not in followed else shipped[name])}
+    base = table.pop("extends", None)
+    without = table.pop("without", [])
+    if base is None and name in own and name in shipped and name not in followed:
+        base = name
+    if base is None:
+        return table
+    key = f"models.{name}" if shipped else name
+    if base in followed or (base == name and name not in shipped):
+        raise ModelsFileError(f"{path}: {key}.extends: {' extends '.join([*followed, name, base])}.")
+    if base not in own and base not in shipped:
+        known = ", ".join(sorted({*own, *shipped} - {name}))
+        raise ModelsFileError(f"{path}: {key}.extends: there is no model {base!r}. Choose one of: {known}.")
+    inherited = _complete_table(base, own, shipped, path, (*followed, name))
+    if not isinstance(without, list):
+        raise ModelsFileError(f"{path}: {key}.without: write a list of keys.")
+    for removed in without:
+        if not _remove(inherited, str(removed)):
+            raise ModelsFileError(f"{path}: {key}.without: {base} has no {removed!r}.")
+    return _merged(inherited, table)
+
+
+def _remove(table: dict[str, Any], key_path: str) -> bool:
+    """Remove a value by its path and return whether there was one."""
+    *parents, last = key_path.split(".")
+    for parent in parents:
+        table = table.get(parent, _MISSING)
+        if not isinstance(table, dict):
+            return False
+    return table.pop(last, _MISSING) is not _MISSING
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return base with the changes, tables key by key. The tables of `base` stay as they are."""
+    merged = {**base}
+    for key, value in changes.items():
+        known = merged.get(key)
+        merged[key] = _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return merged

@@ -1,0 +1,126 @@
+"""The JSON Schema (2020-12) of a request for a model: its fields with their types, ranges and defaults, no other."""
+
+from typing import Any
+
+from inference import limits
+from inference.models.descriptor import ModelDescriptor
+from inference.models.ranges import FloatRange, IntegerRange
+from inference.models.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO
+
+Schema = dict[str, Any]
+
+_MAX_LISTED_VALUES = 200
+_EXCLUSIVE_FIELDS = (
+    ("size", "resolution"),
+    ("size", "aspect_ratio"),
+    ("seconds", "num_frames"),
+    ("steps", "num_inference_steps"),
+)
+_IMAGE_FIELDS = ("image_base64", "image_url")
+OUTPUT_FORMATS = ("mp4", "gif")
+PRIORITIES = ("low", "normal", "high")
+
+
+def input_schema(model: ModelDescriptor) -> Schema:
+    """Return the schema of a JSON body that asks this model for a video."""
+    properties = input_properties(model)
+    conditions: list[Schema] = [
+        {"not": {"required": [*names]}} for names in _EXCLUSIVE_FIELDS if {*names} <= {*properties}
+    ]
+    if model.inputs.image == "required":
+        conditions.append({"oneOf": [{"required": [name]} for name in _IMAGE_FIELDS]})
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": model.title,
+        "type": "object",
+        "required": ["prompt"],
+        "properties": properties,
+        "allOf": conditions,
+        "additionalProperties": False,
+    }
+
+
+def input_properties(model: ModelDescriptor) -> dict[str, Schema]:
+    """Return the schema of each field that has an effect on this model."""
+    properties: dict[str, Schema] = {
+        "model": {"title": "Model", "const": model.name},
+        "prompt": {"title": "Prompt", "type": "string", "minLength": 1, "maxLength": model.prompt.max_length},
+    }
+    if model.inputs.image != "none":
+        properties["image_base64"] = {"title": "Image", "type": "string", "contentEncoding": "base64"}
+        properties["image_url"] = {"title": "URL of the image", "type": "string", "format": "uri"}
+    if model.inputs.negative_prompt != "none":
+        properties["negative_prompt"] = {
+            "title": "Negative prompt",
+            "type": "string",
+            "maxLength": model.prompt.max_length,
+            "default": "",
+        }
+    default = model.default
+    properties |= {
+        "preset": {"title": "Preset", "enum": [*model.presets]},
+        "resolution": {
+            "title": "Resolution",
+            "enum": [*model.sizes.resolutions],
+            "default": default.resolution,
+        },
+        "aspect_ratio": {
+            "title": "Aspect ratio",
+            "enum": [AUTO_ASPECT_RATIO, *ASPECT_RATIOS],
+            "default": AUTO_ASPECT_RATIO,
+        },
+        "size": {
+            "title": "Size",
+            "type": "string",
+            "pattern": "^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$",
+            "x-size": {
+                "multiple": model.sizes.multiple,
+                "minimum_side": model.sizes.minimum_side,
+                "maximum_side": limits.FRAME_SIDE.maximum,
+                "max_pixels": model.sizes.max_pixels,
+            },
+        },
+        "num_frames": _number("Frames", model.num_frames, default.num_frames),
+        "fps": _number("Frames per second", model.fps, default.fps),
+        "seconds": {
+            "title": "Seconds",
+            "type": "string",
+            "pattern": r"^[0-9]{1,4}(\.[0-9]{1,6})?$",
+            "description": "instead of num_frames: the nearest number of frames",
+        },
+    }
+    if model.steps is not None:
+        properties["steps"] = _number("Steps", model.steps, default.steps)
+        properties["num_inference_steps"] = {**properties["steps"], "description": "an alias of steps"}
+    if model.guidance_scale is not None:
+        properties["guidance_scale"] = _number("Guidance scale", model.guidance_scale, default.guidance_scale)
+    return properties | {
+        "seed": {"title": "Seed", "type": "integer", "minimum": 0, "maximum": limits.SEED.maximum},
+        "output_format": {"title": "Format", "enum": [*OUTPUT_FORMATS], "default": OUTPUT_FORMATS[0]},
+        "priority": {"title": "Priority", "enum": [*PRIORITIES], "default": default.priority},
+        "metadata": {
+            "title": "Metadata",
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "maxProperties": 16,
+        },
+        "webhook_url": {"title": "Webhook URL", "type": "string", "format": "uri"},
+        "user": {"title": "User", "type": "string", "description": "ignored"},
+    }
+
+
+def _number(title: str, allowed: IntegerRange | FloatRange, default: float | None) -> Schema:
+    schema: Schema = {
+        "title": title,
+        "type": "integer" if isinstance(allowed, IntegerRange) else "number",
+        "minimum": allowed.minimum,
+        "maximum": allowed.maximum,
+        "default": allowed.default if default is None else default,
+    }
+    if isinstance(allowed, IntegerRange) and allowed.step > 1:
+        values = range(allowed.minimum, allowed.maximum + 1, allowed.step)
+        if len(values) <= _MAX_LISTED_VALUES:
+            schema["enum"] = [*values]
+        else:
+            schema["x-grid"] = {"step": allowed.step}
+    return schema

@@ -1,0 +1,105 @@
+"""The operator's file of models: what it can change, and what its errors say."""
+
+from pathlib import Path
+
+import pytest
+
+from inference.models.catalogue import MODELS
+from inference.models.files import ModelsFileError, read_models_file, shipped_models
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "models.toml"
+
+
+def test_the_shipped_files_are_valid() -> None:
+    assert {*shipped_models()} >= {"camera", "i2vgen-xl", "i2vgen-xl-tiny", "scripted"}
+
+
+def test_a_new_model_extends_another_one(file: Path) -> None:
+    file.write_text(
+        """
+        [models.our-i2v]
+        extends = "i2vgen-xl"
+        weights = "/models/our-i2v"
+        title = "Our I2V"
+        [models.our-i2v.num_frames]
+        maximum = 24
+        [models.our-i2v.presets.tiny]
+        resolution = "256p"
+        num_frames = 8
+        """
+    )
+    model = read_models_file(str(file))["our-i2v"]
+    shipped = MODELS["i2vgen-xl"]
+    assert (model.name, model.title, model.weights) == ("our-i2v", "Our I2V", "/models/our-i2v")
+    assert (model.num_frames.minimum, model.num_frames.maximum) == (8, 24)
+    assert list(model.presets) == [*shipped.presets, "tiny"]
+    assert model.cost == shipped.cost
+    assert "tiny" not in shipped.presets
+
+
+def test_a_shipped_model_is_changed_by_its_name(file: Path) -> None:
+    file.write_text(
+        '[models.camera.presets.quick]\nresolution = "256p"\nnum_frames = 8\n' + '[models.b]\nextends = "camera"'
+    )
+    models = read_models_file(str(file))
+    assert list(models["camera"].presets) == [*MODELS["camera"].presets, "quick"]
+    assert "quick" in models["b"].presets
+
+
+def test_values_that_are_not_taken_over(file: Path) -> None:
+    file.write_text('[models.mine]\nextends = "i2vgen-xl"\nwithout = ["memory", "presets.high", "guidance_scale"]')
+    with pytest.raises(ModelsFileError, match=r"presets\.fast\.guidance_scale: the model has none"):
+        read_models_file(str(file))
+    file.write_text('[models.mine]\nextends = "i2vgen-xl"\nwithout = ["memory", "presets.high"]')
+    model = read_models_file(str(file))["mine"]
+    assert not model.needs_gpu
+    assert "high" not in model.presets
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a = ", "Invalid value"),
+        ("[models.a]\ntitle = 1 2", "line 2"),
+        ("[model.a]", "model: unknown key"),
+        ("models = 1", "models: write one table"),
+        ("[models]\na = 1", "models.a: write a table"),
+        ('[models.a]\nextends = "b"', "models.a.extends: there is no model 'b'. Choose one of: camera"),
+        ('[models.a]\nextends = "a"', "models.a.extends: a"),
+        ('[models.a]\nextends = "b"\n[models.b]\nextends = "a"', "a extends b extends a"),
+        ('[models.a]\nextends = "camera"\nname = "b"', "models.a.name: remove it"),
+        ('[models.a]\nextends = "camera"\nfoo = 1', "models.a.foo: unknown key"),
+        ('[models.a]\nextends = "camera"\nwithout = ["foo"]', "models.a.without: camera has no 'foo'"),
+        ('[models.a]\nextends = "camera"\nwithout = "foo"', "models.a.without: write a list"),
+        ('[models.A]\nextends = "camera"', "models.A.name"),
+        ('[models.a]\nextends = "camera"\nengine = "sora"', "engine is 'sora', which is none of camera"),
+        ('[models.a]\nextends = "camera"\nnum_frames.maximum = "x"', "models.a.num_frames.maximum: Input should be"),
+        ('[models.a]\nextends = "camera"\nnum_frames.maximum = 5000', "num_frames.maximum must be at most 721"),
+        ('[models.a]\nextends = "camera"\nnum_frames.step = 5', "models.a.num_frames: default must be one of"),
+        ('[models.a]\nextends = "camera"\ndefault_preset = "x"', "default_preset is 'x', which is none of fast"),
+        ('[models.a]\nextends = "camera"\npresets.fast.num_frames = 99', "presets.fast.num_frames is 99, which is not"),
+        ('[models.a]\nextends = "camera"\npresets.fast.resolution = "4k"', "presets.fast.resolution is '4k'"),
+        ('[models.a]\nextends = "camera"\nprompt.max_tokens = 7', "max_tokens and tokenizer need each other"),
+        ('[models.a]\ntitle = "A"', "models.a.engine: missing"),
+    ],
+)
+def test_errors_name_file_and_key(file: Path, text: str, problem: str) -> None:
+    file.write_text(text)
+    with pytest.raises(ModelsFileError) as caught:
+        read_models_file(str(file))
+    assert problem in str(caught.value)
+    assert all(line.startswith(f"{file}: ") for line in str(caught.value).splitlines())
+
+
+def test_files_that_cannot_be_read(file: Path) -> None:
+    with pytest.raises(ModelsFileError, match="cannot be read: No such file"):
+        read_models_file(str(file))
+    file.write_bytes(b"\xff")
+    with pytest.raises(ModelsFileError, match="not UTF-8"):
+        read_models_file(str(file))
+    file.write_bytes(b"#" * 1_000_001)
+    with pytest.raises(ModelsFileError, match="more than 1000000 bytes"):
+        read_models_file(str(file))

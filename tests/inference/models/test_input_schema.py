@@ -1,0 +1,65 @@
+"""The JSON Schema of a model accepts what its settings accept."""
+
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.models.catalogue import MODELS
+from inference.models.input_schema import input_schema
+from inference.models.ranges import IntegerRange
+from inference.models.settings import InvalidSettings, resolve_settings
+
+I2V, CAMERA = MODELS["i2vgen-xl"], MODELS["camera"]
+GRID = I2V.model_copy(update={"num_frames": IntegerRange(minimum=9, maximum=81, default=81, step=4)})
+IMAGE = {"image_base64": "AAAA", "prompt": "x"}
+
+_fields = st.fixed_dictionaries(
+    {},
+    optional={
+        "num_frames": st.integers(0, 100),
+        "fps": st.integers(0, 30),
+        "steps": st.integers(0, 120),
+        "guidance_scale": st.floats(0, 30),
+        "negative_prompt": st.sampled_from(["blurry", "dark"]),
+        "preset": st.sampled_from(["fast", "standard", "ultra"]),
+        "resolution": st.sampled_from(["256p", "512p", "4k"]),
+        "aspect_ratio": st.sampled_from(["auto", "1:1", "2:1"]),
+    },
+)
+
+
+@pytest.mark.parametrize("model", [I2V, CAMERA, GRID], ids=["i2vgen-xl", "camera", "grid"])
+@given(values=_fields)
+def test_the_schema_and_the_settings_agree(model: Any, values: dict[str, Any]) -> None:
+    try:
+        resolve_settings(model, values, (512, 512))
+        accepted = True
+    except InvalidSettings:
+        accepted = False
+    assert jsonschema_rs.validator_for(input_schema(model)).is_valid({**IMAGE, **values}) is accepted
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"unknown": 1},
+        {"image_base64": None},
+        {"image_url": "https://example.com/a.png"},
+        {"size": "512x512", "resolution": "512p"},
+        {"seconds": "2", "num_frames": 16},
+        {"model": "sora"},
+        {"prompt": "x" * 1001},
+    ],
+)
+def test_bodies_that_the_api_refuses(changes: dict[str, Any]) -> None:
+    body = {name: value for name, value in {**IMAGE, **changes}.items() if value is not None}
+    assert not jsonschema_rs.validator_for(input_schema(I2V)).is_valid(body)
+
+
+def test_only_fields_with_an_effect_are_described() -> None:
+    properties = input_schema(CAMERA)["properties"]
+    assert not {"steps", "num_inference_steps", "guidance_scale", "negative_prompt"} & {*properties}
+    assert properties["num_frames"]["default"] == 16
