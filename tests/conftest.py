@@ -29,6 +29,7 @@ pytest_plugins = [
     "tests.support.batches",
     "tests.support.browser",
     "tests.support.identity_provider",
+    "tests.support.offered_models",
     "tests.support.outages",
     "tests.support.people",
     "tests.support.portal_process",

@@ -4,25 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('jobs', '0021_source_key_index'),
+        ("jobs", "0021_source_key_index"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='job',
-            name='guidance_scale',
-            field=models.FloatField(null=True, verbose_name='guidance scale'),
+            model_name="job",
+            name="guidance_scale",
+            field=models.FloatField(null=True, verbose_name="guidance scale"),
         ),
         migrations.AlterField(
-            model_name='job',
-            name='preset',
-            field=models.CharField(blank=True, max_length=40, verbose_name='preset'),
+            model_name="job",
+            name="preset",
+            field=models.CharField(blank=True, max_length=40, verbose_name="preset"),
         ),
         migrations.AlterField(
-            model_name='job',
-            name='steps',
-            field=models.PositiveSmallIntegerField(null=True, verbose_name='number of steps'),
+            model_name="job",
+            name="steps",
+            field=models.PositiveSmallIntegerField(null=True, verbose_name="number of steps"),
         ),
     ]

@@ -211,7 +211,7 @@ def test_errors_on_the_batch_page_are_translated(alice: Person) -> None:
     _key, secret = create_api_key(team=alice.team, creator=alice.user, name="k", scopes=list(Scope))
     valid = {"image_name": "photo", "prompt": "pans left", "custom_id": "one"}
     changes: list[dict[str, Any]] = [
-        {"fps": 99},
+        {"fps": 25},
         {"image_name": "other"},
         {"model": "nobody"},
         {"custom_id": "one"},
@@ -227,7 +227,7 @@ def test_errors_on_the_batch_page_are_translated(alice: Person) -> None:
     alice.client.post("/language", {"language": "zh-hans"})
     page = html.unescape(alice.get(f"/batches/{response.json()['id']}").content.decode())
     for text in (
-        "fps: 请确保该值小于或者等于 24。",
+        "fps: camera 需要 4 到 24 之间的数字。",
         "image_name: 此批次中没有名为“other”的图片。",
         "model: 这里没有模型 'nobody'。",
         "custom_id: “one”已是此批次中前面某个请求的 custom_id。",

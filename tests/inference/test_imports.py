@@ -12,6 +12,14 @@ from inference import errors
 ROOT = Path(__file__).parents[2]
 LIGHT = [
     "inference.models.catalogue",
+    "inference.models.descriptor",
+    "inference.models.files",
+    "inference.models.input_schema",
+    "inference.models.ranges",
+    "inference.models.settings",
+    "inference.models.table",
+    "inference.engines.registry",
+    "inference.prompt_keywords",
     "inference.cli",
     "inference.models.costs",
     "inference.devices",

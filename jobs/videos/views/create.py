@@ -242,6 +242,7 @@ def _choices_context(
         "resolutions": [*descriptor.sizes.resolutions],
         "formats": OUTPUT_FORMATS,
         "model": descriptor,
+        "max_prompt_length": descriptor.prompt.max_length,
         "model_description": gettext(descriptor.description),
         "default_model": default_model(principal.team),
         "aspect_ratios": [AUTO_ASPECT_RATIO, *ASPECT_RATIOS],

@@ -42,7 +42,7 @@ def test_a_submission_counts_the_reserve_by_person_key_and_model(submit: Submit,
 
 
 def test_a_completed_video_counts_its_charge_and_stored_bytes(submit: Submit, alice: Person) -> None:
-    submit(num_frames=32, steps=100, resolution="512p")
+    submit(num_frames=32, resolution="512p")
     complete(claim_next())
     job = Job.objects.get()
     assert job.charged_credits is not None

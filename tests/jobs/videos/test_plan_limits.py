@@ -34,7 +34,7 @@ def finish(gpu_seconds: float = 1, result_bytes: int = 10) -> Job:
         ({"max_resolution": 512}, {"resolution": "768p"}, "resolution", "262144 pixels, the size of 512x512"),
         ({"max_resolution": 512}, {"size": "520x512", "resolution": ...}, "resolution", "512x512"),
         ({"max_frames": 16}, {"num_frames": 17}, "num_frames", "up to 16 frames"),
-        ({"max_steps": 50}, {"steps": 51}, "steps", "up to 50 steps"),
+        ({"max_steps": 50}, {"model": "i2vgen-xl", "steps": 51}, "steps", "up to 50 steps"),
         ({"allowed_formats": ["mp4"]}, {"output_format": "gif"}, "output_format", "mp4"),
         ({"allowed_formats": ["gif"]}, {}, "output_format", "gif"),
         ({"allowed_priorities": ["low", "normal"]}, {"priority": "high"}, "priority", "low, normal"),
@@ -42,6 +42,7 @@ def finish(gpu_seconds: float = 1, result_bytes: int = 10) -> Job:
         ({"allowed_models": []}, {}, "model", "none"),
     ],
 )
+@pytest.mark.usefixtures("both_models")
 def test_values_beyond_the_plan_are_rejected_by_field(
     limits: dict[str, Any],
     changes: dict[str, Any],
@@ -65,11 +66,12 @@ def test_values_beyond_the_plan_are_rejected_by_field(
     [
         ({"max_resolution": 512}, {"size": "1024x256", "resolution": ...}),
         ({"max_resolution": 512}, {"resolution": "512p", "aspect_ratio": "16:9"}),
-        ({"max_frames": 16, "max_steps": 50}, {"num_frames": 16, "steps": 50}),
+        ({"max_frames": 16, "max_steps": 50}, {"model": "i2vgen-xl", "num_frames": 16, "steps": 50}),
         ({"allowed_models": ["camera"], "allowed_formats": ["gif"]}, {"output_format": "gif"}),
         ({"allowed_priorities": ["low"]}, {"preset": "batch"}),
     ],
 )
+@pytest.mark.usefixtures("both_models")
 def test_values_at_the_limit_of_the_plan_are_accepted(
     limits: dict[str, Any], changes: dict[str, Any], as_alice: ApiClient, body: Callable[..., dict[str, Any]]
 ) -> None:
@@ -77,6 +79,7 @@ def test_values_at_the_limit_of_the_plan_are_accepted(
     assert as_alice.post("/v1/videos", body(**changes)).status_code == 202
 
 
+@pytest.mark.usefixtures("i2vgen_xl")
 def test_all_exceeded_limits_are_listed_and_an_override_raises_them(
     as_alice: ApiClient, alice: Person, body: Callable[..., dict[str, Any]]
 ) -> None:

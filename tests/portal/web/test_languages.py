@@ -15,6 +15,8 @@ from django.utils import dates, translation
 from django.utils.translation.template import templatize
 from django.utils.translation.trans_real import translation as loaded_catalogue
 
+from inference.models.catalogue import MODELS
+from inference.models.descriptor import ModelDescriptor
 from tests.support.people import Person
 
 ROOT = Path(settings.ROOT)
@@ -65,8 +67,15 @@ def strings_of_module(path: Path) -> set[str]:
 def used_texts() -> set[str]:
     folders = [*(ROOT / folder for folder in FOLDERS), *PACKAGES]
     modules = [path for folder in folders for path in folder.rglob("*.py") if "migrations" not in path.parts]
+    descriptors = {text for model in MODELS.values() for text in texts_of_model(model)}
     templates = [*TEMPLATES, *(path for folder in PACKAGES for path in folder.rglob("*.html"))]
-    return set().union(*map(strings_of_module, modules), *map(texts_of_template, templates))
+    return descriptors.union(*map(strings_of_module, modules), *map(texts_of_template, templates))
+
+
+def texts_of_model(model: ModelDescriptor) -> list[str]:
+    """Return the texts of a descriptor that pages show."""
+    presets = [text for preset in model.presets.values() for text in (preset.title, preset.description) if text]
+    return [model.description, *presets]
 
 
 def untranslated(texts: set[str]) -> list[str]:
@@ -108,6 +117,11 @@ def test_every_text_of_the_code_is_translated() -> None:
     modules = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
     missing = {path.name: found for path in modules if (found := untranslated(texts_of_module(path)))}
     assert not missing
+
+
+def test_every_text_of_the_shipped_models_is_translated() -> None:
+    offered = [model for model in MODELS.values() if not model.test_only]
+    assert not {model.name: found for model in offered if (found := untranslated({*texts_of_model(model)}))}
 
 
 def test_a_text_without_translation_is_found(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.support.api_client import ApiClient
 from tests.support.people import Person
 
 
+@pytest.mark.usefixtures("i2vgen_xl")
 def test_a_quote_equals_the_reservation_and_writes_nothing(
     as_alice: ApiClient, alice: Person, body: Callable[..., dict[str, Any]]
 ) -> None:
@@ -91,11 +92,11 @@ def test_estimates_use_the_measured_speed_of_workers(
     assert as_alice.post("/v1/videos/quote", big).json()["eta_seconds"] == round(quote["credits"] / 2.5, 1)
     slow.delete()
     # If no worker is free, the running video finishes first.
-    held = submit(resolution="1024p", num_frames=32, steps=50)
+    held = submit(resolution="1024p", num_frames=32)
     Job.objects.filter(pk=held.pk).update(
         state=State.IN_PROGRESS,
         attempt=1,
-        steps_done=25,
+        steps_done=16,
         seconds_per_credit=0.25,
         lease_owner=fast.pk,
         lease_until="2099-01-01T00:00:00Z",
@@ -124,6 +125,7 @@ def test_viewers_may_neither_submit_nor_quote(
     assert as_bob.post(path, body()).status_code == 403
 
 
+@pytest.mark.usefixtures("i2vgen_xl")
 def test_a_remix_keeps_unchanged_fields(as_alice: ApiClient, submit: Callable[..., Job]) -> None:
     first = submit(prompt="first", steps=20, fps=10, seed=7, priority="low")
     response = as_alice.post(f"/v1/videos/{first.public_id}/remix", {"prompt": "second"})
@@ -146,6 +148,7 @@ def test_a_remix_keeps_unchanged_fields(as_alice: ApiClient, submit: Callable[..
     assert second.source_key == source_key(second.team_id, second.id)
 
 
+@pytest.mark.usefixtures("i2vgen_xl")
 def test_a_change_overrides_conflicting_fields(as_alice: ApiClient, submit: Callable[..., Job]) -> None:
     first = submit(num_frames=8, steps=20)
     path = f"/v1/videos/{first.public_id}/remix"

@@ -26,8 +26,9 @@ def photo(data: bytes | None = None) -> SimpleUploadedFile:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"preset": "quick"}, "preset: Choose one of: batch, fast, high, standard."),
-        ({"resolution": "x" * 1000}, "resolution: Choose one of: 256p, 512p, 768p, 1024p."),
+        ({"preset": "quick"}, "preset: camera has no preset 'quick'. Choose one of: fast, standard, high, batch."),
+        ({"resolution": "4096p"}, "resolution: Unknown resolution. Choose one of: 256p, 512p, 768p, 1024p."),
+        ({"resolution": "x" * 1000}, "resolution: Ensure this field has no more than 12 characters."),
         (
             {"image": "cat.png", "image_base64": ...},
             "image: Send the image as a file in multipart/form-data, or as image_base64 in JSON.",

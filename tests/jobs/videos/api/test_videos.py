@@ -238,7 +238,8 @@ def test_models_and_presets(as_alice: ApiClient, as_nobody: ApiClient) -> None:
     assert [(model["id"], model["default"]) for model in models] == [("camera", True)]
     assert models[0]["prices"]["standard"] >= 1
     presets = {preset["id"]: preset for preset in as_alice.get("/v1/presets").json()["data"]}
-    assert (presets["high"]["resolution"], presets["high"]["steps"]) == ("768p", 80)
+    assert (presets["high"]["resolution"], presets["high"]["steps"]) == ("768p", None)
+    assert presets["high"]["model"] == "camera"
     assert as_nobody.get("/v1/models").status_code == 401
 
 

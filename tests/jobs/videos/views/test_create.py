@@ -75,6 +75,7 @@ def test_the_batch_preset_has_low_priority(mia: Person) -> None:
     ],
 )
 @pytest.mark.parametrize("way", ["page", "htmx"])
+@pytest.mark.usefixtures("i2vgen_xl")
 def test_an_invalid_field_has_a_message_and_costs_nothing(
     way: str, name: str, value: Any, says: str, mia: Person
 ) -> None:
@@ -88,6 +89,7 @@ def test_an_invalid_field_has_a_message_and_costs_nothing(
     assert Wallet.objects.get(team=mia.team).reserved == 0
 
 
+@pytest.mark.usefixtures("i2vgen_xl")
 def test_the_page_keeps_the_entered_values(mia: Person) -> None:
     response = mia.post("/", fields(prompt="a very own sentence", fps="99", seed="5", negative_prompt="no haze"))
     page = response.content.decode()
