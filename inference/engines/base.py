@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.devices import choose_device
-from inference.engines.registry import ENGINES
+from inference.engines.registry import ENGINES, OPTIONS
 from inference.errors import EngineMissing, ModelNotFound
 from inference.generation import GenerationInputs, GenerationRequest
 from inference.models.catalogue import MODELS
@@ -100,7 +100,8 @@ def create_engine(model: ModelDescriptor | str, *, device: str = "auto", source:
             "Install mutoscope[gpu], as the GPU image and `make` on a machine with a GPU do.",
             {"model": descriptor.name, "package": error.name or str(error)},
         ) from error
-    return engine_class(source, device)
+    options = {"options": descriptor.engine_options} if descriptor.engine in OPTIONS else {}
+    return engine_class(source, device, **options)
 
 
 def load_engine(model: ModelDescriptor | str, *, device: str = "auto", source: str | None = None) -> Engine:

@@ -2,12 +2,14 @@
 
 import math
 from datetime import date
+from importlib import import_module
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from inference import limits
-from inference.engines.registry import ENGINES
+from inference.engines.registry import ENGINES, OPTIONS
+from inference.errors import OptionInvalid
 from inference.models.costs import VRAM_SLACK_MB, CostModel, MeasuredMemory
 from inference.models.presets import Preset
 from inference.models.ranges import FloatRange, IntegerRange
@@ -93,6 +95,7 @@ class ModelDescriptor(Table):
     def _check(self) -> Self:
         if self.engine not in ENGINES:
             raise ValueError(f"engine is {self.engine!r}, which is none of {', '.join(ENGINES)}")
+        self._check_options()
         if self.num_frames.maximum > limits.MAX_FRAMES:
             raise ValueError(f"num_frames.maximum must be at most {limits.MAX_FRAMES}")
         if self.fps.maximum > limits.MAX_FPS:
@@ -104,6 +107,18 @@ class ModelDescriptor(Table):
         for name, preset in self.presets.items():
             self._check_preset(name, preset)
         return self
+
+    def _check_options(self) -> None:
+        options = OPTIONS.get(self.engine)
+        if options is None:
+            if self.engine_options:
+                raise ValueError(f"engine_options.{next(iter(self.engine_options))}: {self.engine} has no options")
+            return
+        module, _, name = options.partition(":")
+        try:
+            getattr(import_module(module), name).parse(self.engine_options)
+        except OptionInvalid as error:
+            raise ValueError(f"engine_options: {error.message}") from error
 
     def _check_preset(self, name: str, preset: Preset) -> None:
         if preset.resolution not in self.sizes.resolutions:

@@ -79,7 +79,8 @@ FROM (
 ) ahead
 CROSS JOIN (
     SELECT count(*) AS jobs,
-           COALESCE(sum(quoted_credits * (1 - steps_done::float8 / GREATEST(COALESCE(steps, num_frames), 1))), 0) AS credits
+           COALESCE(sum(quoted_credits * (1 - steps_done::float8 / GREATEST(COALESCE(steps, num_frames), 1))), 0)
+               AS credits
     FROM jobs_job WHERE state = 'in_progress' AND pool = %(pool)s::text AND model = %(model)s::text
 ) running
 CROSS JOIN (

@@ -83,6 +83,11 @@ def test_values_that_are_not_taken_over(file: Path) -> None:
         ('[models.a]\nextends = "camera"\npresets.fast.num_frames = 99', "presets.fast.num_frames is 99, which is not"),
         ('[models.a]\nextends = "camera"\npresets.fast.resolution = "4k"', "presets.fast.resolution is '4k'"),
         ('[models.a]\nextends = "camera"\nprompt.max_tokens = 7', "max_tokens and tokenizer need each other"),
+        (
+            '[models.a]\nextends = "camera"\nengine_options.offload = "x"',
+            "engine_options.offload: camera has no options",
+        ),
+        ('[models.a]\nextends = "wan-ti2v-5b"\nengine_options.offload = "x"', "engine_options: The option offload"),
         ('[models.a]\ntitle = "A"', "models.a.engine: missing"),
     ],
 )
