@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import close_session, constants
-from huggingface_hub._tree_cache import TreeCacheEntry, write_tree_cache
 
 from inference.engines.diffusion_pipelines.options import PipelineOptions
 from inference.errors import ModelIncomplete, ModelNotFound
-from tests.support.ports import own_port
+from tests.support.hub import COMMIT, REPOSITORY, add_to_cache, closing_hub, use_empty_cache
 
 Checkpoint = Callable[[str], Path]
 
-REPOSITORY = "someone/a-model"
 CLASSES = ("WanPipeline", "WanImageToVideoPipeline")
 
 
@@ -81,26 +78,12 @@ def test_the_variant_of_the_weights_is_loaded(folder: Path) -> None:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, and a hub that refuses connections, whatever the environment says of offline use and proxies."""
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    close_session()  # the next client reads the environment again
-    monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{own_port()}")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    return tmp_path / "hub" / f"models--{REPOSITORY.replace('/', '--')}"
+    return use_empty_cache(tmp_path / "hub", monkeypatch)
 
 
 @pytest.fixture
 def downloaded(cache: Path, folder: Path) -> Path:
-    """An earlier download, in which the hub's README is missing: only files that are read are downloaded."""
-    commit = "0" * 40
-    snapshot = cache / "snapshots" / commit
-    shutil.copytree(folder, snapshot)
-    (cache / "refs").mkdir()
-    (cache / "refs" / "main").write_text(commit)
-    files = [*(path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()), "README.md"]
-    write_tree_cache(str(cache), commit, {name: TreeCacheEntry(size=1, blob_id="0") for name in files})
-    return snapshot
+    return add_to_cache(cache, folder)
 
 
 def test_an_earlier_download_is_used_while_the_hub_is_unreachable(downloaded: Path) -> None:
@@ -118,6 +101,19 @@ def test_the_class_of_a_download_is_checked(downloaded: Path) -> None:
     (downloaded / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}))
     with pytest.raises(ModelIncomplete, match="FluxPipeline"):
         find(REPOSITORY)
+
+
+def test_the_revision_of_the_options_is_used(downloaded: Path) -> None:
+    assert find(REPOSITORY, revision=COMMIT) == downloaded
+    with pytest.raises(ModelNotFound):
+        find(REPOSITORY, revision="f" * 40)
+
+
+@pytest.mark.usefixtures("cache")
+def test_an_unreachable_hub_is_not_asked_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing_hub(monkeypatch) as connections, pytest.raises(ModelNotFound, match="could not be downloaded: "):
+        find(REPOSITORY)
+    assert 1 <= len(connections) <= 2  # httpx repeats a request on a connection that was closed
 
 
 @pytest.mark.usefixtures("cache")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.errors import ModelIncomplete, RequestError
+from inference.errors import ModelIncomplete, OutOfMemory, RequestError
 from inference.generation import GenerationInputs, GenerationRequest, LoraWeight
 
 LoadWan = Callable[..., Any]
@@ -65,6 +65,7 @@ def test_loras_act_only_while_they_are_wanted(
 def test_loras_stay_for_the_next_video_that_wants_them(
     engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    engine.generate(wan_request, inputs, ignore)  # removes those of other tests
     request = replace(wan_request, loras=(LoraWeight("both"),))
     loads, load = [], engine.pipeline.load_lora_weights
 
@@ -129,6 +130,19 @@ def test_a_lora_that_cannot_be_used_is_named_and_the_engine_stays_usable(
     with pytest.raises(error, match=message):
         engine.generate(replace(wan_request, loras=loras), inputs, ignore)
     np.testing.assert_array_equal(engine.generate(wan_request, inputs, ignore), plain)
+
+
+def test_a_lora_without_memory_for_it(
+    engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    def fail(*_arguments: Any, **_options: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(engine.pipeline, "load_lora_weights", fail)
+    with pytest.raises(OutOfMemory):
+        engine.generate(replace(wan_request, loras=(LoraWeight("low.v1"),)), inputs, ignore)
 
 
 def test_a_lora_for_an_expert_that_the_model_lacks(

@@ -1,6 +1,7 @@
 """Memory levels: what they are, that each makes the same frames, and that each can be undone."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from inference.engines.diffusion_pipelines.options import Offload, PipelineOptions
+from inference.errors import Canceled
 from inference.generation import GenerationInputs, GenerationRequest, LoraWeight
 
 LoadWan = Callable[..., Any]
@@ -41,8 +43,6 @@ def test_every_way_of_offloading_makes_the_same_frames(
     wan_lora: Callable[[int], str],
 ) -> None:
     """Also with LoRAs on both experts, which offloading by diffusers alone had broken once (diffusers#12052)."""
-    from dataclasses import replace
-
     names = ("transformer", "transformer_2") if kind == "i2v-a14b" else ()
     options = {"loras": {"style": {name: wan_lora(number) for number, name in enumerate(names)}}}
     with_lora = replace(wan_request, loras=(LoraWeight("style"),))
@@ -90,3 +90,19 @@ def test_slicing_and_tiling_are_switched(load_wan: LoadWan) -> None:
     assert (vae.use_slicing, vae.use_tiling) == (True, True)
     vae = load_wan("t2v").pipeline.vae
     assert (vae.use_slicing, vae.use_tiling) == (False, False)
+
+
+def test_networks_go_back_to_the_host_when_a_run_was_stopped(
+    load_wan: LoadWan, wan_request: GenerationRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the CPU nothing moves, so the call is what can be seen."""
+
+    def stop(_step: int, _total: int) -> None:
+        raise Canceled
+
+    for offload, count in ((Offload.NONE, 0), (Offload.MODEL, 1)):
+        engine, calls = load_wan("t2v", offload=offload), list[int]()
+        monkeypatch.setattr(engine.pipeline, "maybe_free_model_hooks", lambda calls=calls: calls.append(1))
+        with pytest.raises(Canceled):
+            engine.generate(wan_request, GenerationInputs(None), stop)
+        assert len(calls) == count

@@ -154,6 +154,16 @@ def test_the_flow_shift_of_the_options_replaces_that_of_the_checkpoint(
     assert (frames != by_diffusers("WanPipeline", wan_checkpoint(T2V), wan_request)).any()
 
 
+def test_the_flow_shift_of_an_euler_scheduler(load_wan: LoadWan) -> None:
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    from inference.engines.wan.engine import WanEngine
+
+    pipeline = load_wan(T2V).pipeline
+    pipeline.scheduler = FlowMatchEulerDiscreteScheduler()
+    assert WanEngine(None, "cpu", {"flow_shift": 2.0}).prepare(pipeline).scheduler.config.shift == 2.0
+
+
 def test_an_image_of_another_shape_is_cropped_and_not_stretched(
     engines: dict[str, Any], wan_request: GenerationRequest, first_image: Image.Image
 ) -> None:
