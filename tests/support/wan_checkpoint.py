@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
+import gguf
 import torch
 from diffusers import (
     AutoencoderKLWan,
@@ -55,6 +56,23 @@ def make_lora(file: Path, checkpoint: Path, seed: int) -> None:
     )
 
 
+def make_gguf(file: Path, checkpoint: Path, network: str = "transformer") -> None:
+    """Save the weights of a transformer with eight bits each, where 32 of them are in a row, else as they are."""
+    transformer: Any = WanTransformer3DModel.from_pretrained(checkpoint / network)
+    writer = gguf.GGUFWriter(str(file), "wan")
+    for name, parameter in transformer.state_dict().items():
+        weights = parameter.numpy()
+        if weights.ndim == 2 and weights.shape[1] % 32 == 0 and name.startswith("blocks."):
+            eight_bits = gguf.GGMLQuantizationType.Q8_0
+            writer.add_tensor(name, gguf.quants.quantize(weights, eight_bits), raw_dtype=eight_bits)
+        else:
+            writer.add_tensor(name, weights)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def _tokenizer() -> PreTrainedTokenizerFast:
     words = [*WORDS, *(f"word{number}" for number in range(48 - len(WORDS)))]
     tokenizer = Tokenizer(models.WordLevel({word: id_ for id_, word in enumerate(words)}, unk_token="<unk>"))
@@ -74,12 +92,12 @@ def _transformer(*, in_channels: int, out_channels: int) -> Any:
     return WanTransformer3DModel(
         patch_size=(1, 2, 2),
         num_attention_heads=2,
-        attention_head_dim=12,
+        attention_head_dim=16,
         in_channels=in_channels,
         out_channels=out_channels,
         text_dim=TEXT_WIDTH,
         freq_dim=16,
-        ffn_dim=16,
+        ffn_dim=32,
         num_layers=1,
         rope_max_seq_len=32,
     )

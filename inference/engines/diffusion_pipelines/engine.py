@@ -53,7 +53,7 @@ class DiffusionPipelineEngine(Engine, Generic[Options]):
             raise ModelNotFound("No checkpoint was given. Name the folder or hub repository that holds the checkpoint.")
         folder = find_checkpoint(self.source, self.pipeline_classes, self.options)
         with translate_device_errors(self.device):
-            pipeline = self.prepare(load_pipeline(folder, self.dtypes(), self.options.variant))
+            pipeline = self.prepare(load_pipeline(folder, self.dtypes(), self.options))
             self._memory = PipelineMemory(pipeline, self.device, memory_levels(self.options))
             self._loras = PipelineLoras(pipeline, self.options.loras)
             self._preview = LatentPreview(self._decode_latents)

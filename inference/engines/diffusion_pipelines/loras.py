@@ -7,7 +7,7 @@ from typing import Any
 import peft  # noqa: F401 (LoRAs need it; an environment without it is found out when the engine is imported)
 from safetensors import SafetensorError
 
-from inference.engines.diffusion_pipelines.options import LoraNetwork
+from inference.engines.diffusion_pipelines.options import DenoiserName
 from inference.errors import ModelIncomplete, RequestError
 from inference.generation import LoraWeight
 
@@ -18,7 +18,7 @@ class PipelineLoras:
     files: name of the LoRA to the file of each network that it changes.
     """
 
-    def __init__(self, pipeline: Any, files: Mapping[str, Mapping[LoraNetwork, str]]) -> None:
+    def __init__(self, pipeline: Any, files: Mapping[str, Mapping[DenoiserName, str]]) -> None:
         self._pipeline, self._files = pipeline, files
         self._active: tuple[LoraWeight, ...] = ()
 
@@ -40,7 +40,7 @@ class PipelineLoras:
         """Replace the active LoRAs. No network may be offloaded meanwhile. Raises ModelIncomplete."""
         self._deactivate()
         try:
-            weights: dict[LoraNetwork, dict[str, float]] = {}
+            weights: dict[DenoiserName, dict[str, float]] = {}
             for number, lora in enumerate(loras):
                 for network, file in self._files[lora.name].items():
                     adapter = f"lora_{number}"  # torch allows no dot in it, and names of LoRAs have some
@@ -57,7 +57,7 @@ class PipelineLoras:
         self._active = ()
         self._pipeline.unload_lora_weights()
 
-    def _load(self, network: LoraNetwork, file: Path, adapter: str) -> None:
+    def _load(self, network: DenoiserName, file: Path, adapter: str) -> None:
         model = getattr(self._pipeline, network)
         if model is None:
             raise ModelIncomplete(

@@ -26,7 +26,7 @@ def memory_levels(options: PipelineOptions) -> list[MemoryLevel]:
     """Return the level that the options describe, and those that need less memory, in this order."""
     configured = MemoryLevel(options.offload, options.vae_slicing, options.vae_tiling)
     tiled = replace(configured, vae_slicing=True, vae_tiling=True)
-    offloads = list(Offload)
+    offloads = [offload for offload in Offload if offload is not Offload.SEQUENTIAL or not options.gguf]
     leaner = [replace(tiled, offload=offload) for offload in offloads[offloads.index(options.offload) + 1 :]]
     return list(dict.fromkeys([configured, tiled, *leaner]))
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from inference.errors import OptionInvalid
 
@@ -21,8 +21,8 @@ class Offload(StrEnum):
     """All layers but the one that runs. The slowest."""
 
 
-LoraNetwork = Literal["transformer", "transformer_2"]
-"""A network that LoRAs change. In models with two experts, `transformer_2` makes the steps with little noise."""
+DenoiserName = Literal["transformer", "transformer_2"]
+"""The network that denoises. In models with two experts, `transformer_2` makes the steps with little noise."""
 
 
 class PipelineOptions(BaseModel):
@@ -30,7 +30,8 @@ class PipelineOptions(BaseModel):
 
     dtype: precision of the networks; `auto` is bfloat16 on CUDA and float32 on the CPU. variant: the variant of the
     weights files, such as fp16. revision: commit, tag or branch of the hub repository. local_files_only: never ask the
-    hub. loras: name to the file of each network that the LoRA changes. vae_slicing, vae_tiling: decode videos and
+    hub. gguf: files with quantized weights, in place of those of the checkpoint, which are not downloaded then. loras:
+    name of a LoRA to the file for each network that it changes. vae_slicing, vae_tiling: decode videos and
     parts of frames one after the other.
     """
 
@@ -41,9 +42,17 @@ class PipelineOptions(BaseModel):
     revision: str | None = None
     local_files_only: bool = False
     offload: Offload = Offload.NONE
+    gguf: Mapping[DenoiserName, str] = {}
     vae_slicing: bool = False
     vae_tiling: bool = False
-    loras: Mapping[str, Mapping[LoraNetwork, str]] = {}
+    loras: Mapping[str, Mapping[DenoiserName, str]] = {}
+
+    @field_validator("gguf")
+    @classmethod
+    def _check_gguf(cls, gguf: Mapping[DenoiserName, str], info: ValidationInfo) -> Mapping[DenoiserName, str]:
+        if gguf and info.data.get("offload") is Offload.SEQUENTIAL:
+            raise ValueError("accelerate cannot move these weights layer by layer; use group_offload")
+        return gguf
 
     @classmethod
     def parse(cls, options: Mapping[str, Any]) -> Self:

@@ -14,6 +14,7 @@ from tests.support.hub import COMMIT, REPOSITORY, add_to_cache, closing_hub, use
 
 Checkpoint = Callable[[str], Path]
 
+WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
 CLASSES = ("WanPipeline", "WanImageToVideoPipeline")
 
 
@@ -23,12 +24,12 @@ def find(source: str, **options: Any) -> Path:
     return find_checkpoint(source, CLASSES, PipelineOptions(**options))
 
 
-def load(folder: Path, variant: str | None = None) -> Any:
+def load(folder: Path, **options: Any) -> Any:
     import torch
 
     from inference.engines.diffusion_pipelines.checkpoint import load_pipeline
 
-    return load_pipeline(folder, {"default": torch.float32}, variant)
+    return load_pipeline(folder, {"default": torch.float32}, PipelineOptions(**options))
 
 
 @pytest.fixture
@@ -55,9 +56,7 @@ def test_the_index_names_a_pipeline_of_the_engine(content: str | None, message: 
         find(str(folder))
 
 
-@pytest.mark.parametrize(
-    "file", ["transformer/diffusion_pytorch_model.safetensors", "vae/config.json", "tokenizer/tokenizer.json"]
-)
+@pytest.mark.parametrize("file", [WEIGHTS, "vae/config.json", "tokenizer/tokenizer.json"])
 def test_a_missing_or_damaged_file_is_reported(file: str, folder: Path) -> None:
     assert load(folder)
     (folder / file).write_bytes(b"damaged")
@@ -68,10 +67,34 @@ def test_a_missing_or_damaged_file_is_reported(file: str, folder: Path) -> None:
         load(folder)
 
 
+@pytest.fixture
+def gguf_file(folder: Path, tmp_path: Path) -> str:
+    from tests.support.wan_checkpoint import make_gguf
+
+    make_gguf(tmp_path / "weights.gguf", folder)
+    return str(tmp_path / "weights.gguf")
+
+
+def test_weights_of_a_gguf_file_stay_quantized(folder: Path, gguf_file: str) -> None:
+    import torch
+
+    (folder / WEIGHTS).unlink()
+    pipeline = load(folder, gguf={"transformer": gguf_file})
+    weight = pipeline.transformer.blocks[0].attn1.to_q.weight
+    assert (type(weight).__name__, weight.dtype) == ("GGUFParameter", torch.uint8)
+
+
+def test_a_gguf_file_that_cannot_be_used_is_named(folder: Path, gguf_file: str) -> None:
+    with pytest.raises(ModelIncomplete, match=r"/nonexistent\.gguf cannot be loaded: "):
+        load(folder, gguf={"transformer": "/nonexistent.gguf"})
+    with pytest.raises(ModelIncomplete, match=r"has no transformer_2 for .*weights\.gguf"):
+        load(folder, gguf={"transformer_2": gguf_file})
+
+
 def test_the_variant_of_the_weights_is_loaded(folder: Path) -> None:
     for weights in folder.glob("*/*.safetensors"):
         weights.rename(weights.with_suffix(".fp16.safetensors"))
-    assert load(folder, "fp16")
+    assert load(folder, variant="fp16")
     with pytest.raises(ModelIncomplete):
         load(folder)
 
@@ -95,6 +118,14 @@ def test_an_incomplete_download_is_not_used(downloaded: Path) -> None:
     (downloaded / "vae" / "diffusion_pytorch_model.safetensors").unlink()
     with pytest.raises(ModelNotFound, match=r"could not be downloaded: .* Check the connection to the hub"):
         find(REPOSITORY)
+
+
+def test_weights_in_place_of_which_there_is_a_gguf_file_are_not_downloaded(downloaded: Path) -> None:
+    (downloaded / WEIGHTS).unlink()
+    assert find(REPOSITORY, gguf={"transformer": "weights.gguf"}) == downloaded
+    (downloaded / "transformer" / "config.json").unlink()
+    with pytest.raises(ModelNotFound):
+        find(REPOSITORY, gguf={"transformer": "weights.gguf"})
 
 
 def test_the_class_of_a_download_is_checked(downloaded: Path) -> None:

@@ -140,6 +140,38 @@ def test_a_stage_without_memory_is_repeated_with_tiles_then_with_offloading(
     assert not hasattr(engine.pipeline.transformer, "_hf_hook")
 
 
+def test_a_repeated_stage_starts_without_what_the_failed_one_left(
+    engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    vae, use_less, left = engine.pipeline.vae, engine._memory.use_less, list[int]()
+
+    def count_features() -> bool:
+        left.append(sum(part is not None for part in vae._feat_map))
+        return bool(use_less())
+
+    def fail(*_: Any) -> None:
+        hook.remove()
+        assert any(part is not None for part in vae._feat_map)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(engine._memory, "use_less", count_features)
+    hook = vae.decoder.register_forward_hook(fail)
+    engine.generate(wan_request, inputs, ignore)
+    assert left == [0]
+
+
+def test_networks_are_not_moved_between_videos(
+    engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.generate(wan_request, inputs, ignore)
+    moves: list[Any] = []
+    monkeypatch.setattr(engine.pipeline, "to", moves.append)
+    engine.generate(wan_request, inputs, ignore)
+    assert moves == []
+
+
 def test_a_video_that_fits_at_no_level_leaves_the_engine_usable(
     engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs
 ) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ def test_leaner_levels_follow_the_configured_one() -> None:
     assert memory_levels(PipelineOptions(offload=Offload.SEQUENTIAL, vae_slicing=True, vae_tiling=True)) == [
         MemoryLevel(Offload.SEQUENTIAL, vae_slicing=True, vae_tiling=True)
     ]
+    quantized = memory_levels(PipelineOptions(gguf={"transformer": "file"}))
+    assert [level.offload for level in quantized] == [Offload.NONE, Offload.NONE, Offload.MODEL, Offload.GROUP]
 
 
 @pytest.mark.parametrize("kind", ["ti2v", "i2v-a14b"])
@@ -54,6 +57,30 @@ def test_every_way_of_offloading_makes_the_same_frames(
     for offload in Offload:
         # The rounding of sums depends on where weights lie in the memory.
         assert np.abs(np.subtract(seen[offload], seen[Offload.NONE], dtype=int)).max() <= 1
+
+
+def test_quantized_weights_make_similar_frames_offloaded_or_not_and_with_loras(
+    load_wan: LoadWan,
+    wan_checkpoint: Callable[[str], Path],
+    wan_request: GenerationRequest,
+    first_image: Image.Image,
+    wan_lora: Callable[[int], str],
+    tmp_path: Path,
+) -> None:
+    from tests.support.wan_checkpoint import make_gguf
+
+    files = {name: str(tmp_path / f"{name}.gguf") for name in ("transformer", "transformer_2")}
+    for name, file in files.items():
+        make_gguf(Path(file), wan_checkpoint("i2v-a14b"), name)
+    loras = {"style": {"transformer": wan_lora(1)}}
+    inputs, with_lora = GenerationInputs(first_image), replace(wan_request, loras=(LoraWeight("style"),))
+    exact = load_wan("i2v-a14b", loras=loras)
+    expected = [exact.generate(request, inputs, ignore) for request in (wan_request, with_lora)]
+    for offload in (Offload.NONE, Offload.MODEL, Offload.GROUP):
+        engine = load_wan("i2v-a14b", loras=loras, gguf=files, offload=offload)
+        frames = [engine.generate(request, inputs, ignore) for request in (wan_request, with_lora)]
+        assert np.abs(np.subtract(frames, expected, dtype=int)).mean() < 0.05
+        assert np.abs(np.subtract(frames[0], frames[1], dtype=int)).mean() > 0.2
 
 
 def hooks(network: Any) -> list[str]:

@@ -24,6 +24,8 @@ def test_options_have_defaults_and_are_frozen() -> None:
         ({"boundary_ratio": 2}, "boundary_ratio"),
         ({"loras": {"x": {"transformer_3": "file"}}}, "loras.x.transformer_3"),
         ({"loras": {"x": {"transformer": 3}}}, "loras.x.transformer"),
+        ({"gguf": {"vae": "file"}}, "gguf.vae"),
+        ({"gguf": {"transformer": "file"}, "offload": "sequential"}, "gguf"),
     ],
 )
 def test_the_error_names_the_key(options: dict[str, Any], key: str) -> None:
