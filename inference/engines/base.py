@@ -21,7 +21,8 @@ Frames = NDArray[np.uint8]
 OnStep = Callable[[int, int], None]
 """`on_step(step, total)` is called after each step, counted 1..total. It may raise Canceled to stop the run.
 
-A long step may be reported several times. Steps that are repeated with less memory are counted anew.
+It may also be called within a long step, with the number of steps done so far, which is 0 in the first step. Steps that
+are repeated with less memory are counted anew.
 """
 
 PreviewFn = Callable[[], NDArray[np.uint8]]

@@ -14,7 +14,7 @@ from huggingface_hub.errors import HFValidationError
 from transformers.utils.logging import disable_progress_bar
 
 from inference.engines.diffusion_pipelines.options import PipelineOptions
-from inference.errors import ModelError, ModelIncomplete, ModelNotFound
+from inference.errors import ModelIncomplete, ModelNotFound
 
 INDEX = "model_index.json"
 _HUB_TIMEOUT_SECONDS = 10.0
@@ -39,8 +39,6 @@ def find_checkpoint(source: str, classes: Collection[str], options: PipelineOpti
             "'%(repository)s' is neither a folder on this machine nor the name of a hub repository.",
             {"repository": source},
         ) from error
-    except ModelError:
-        raise
     except Exception as error:  # the hub's library lets errors of its HTTP library through, which are no OSError
         return _find_in_cache(source, classes, options, str(error))
 

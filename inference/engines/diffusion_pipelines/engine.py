@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from inference.engines.base import Engine, Frames, OnPreview, OnStep, no_preview
 from inference.engines.device_errors import translate_device_errors
@@ -108,6 +108,10 @@ class DiffusionPipelineEngine(Engine, Generic[Options]):
         """Return the pipeline that takes these inputs. All of them share their components."""
 
     @abstractmethod
+    def blocks(self) -> list[nn.Module]:
+        """Return the blocks of the networks that denoise: after each of them, the run can be stopped."""
+
+    @abstractmethod
     def arguments(self, request: GenerationRequest, inputs: GenerationInputs) -> dict[str, Any]:
         """Return the arguments of the pipeline beside those of every pipeline."""
 
@@ -121,50 +125,49 @@ class DiffusionPipelineEngine(Engine, Generic[Options]):
         """Return the final latents, in the memory of the host."""
         pipeline = self.pipeline_for(inputs)
 
+        total, done = request.steps + 1, 0
+
         def on_step_end(_pipeline: Any, step: int, _timestep: Tensor, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-            self._report(on_step, step + 1, request)
+            nonlocal done
+            done = step + 1
+            self._synchronize()
+            on_step(done, total)
             on_preview(partial(self._preview.render, predicted_original(pipeline.scheduler, tensors["latents"])))
             return {}
 
-        latents: Tensor = pipeline(
-            **self.arguments(request, inputs),
-            prompt=request.prompt,
-            negative_prompt=request.negative_prompt,
-            width=request.width,
-            height=request.height,
-            num_frames=request.num_frames,
-            num_inference_steps=request.steps,
-            guidance_scale=request.guidance_scale,
-            generator=torch.Generator("cpu").manual_seed(request.seed),
-            callback_on_step_end=on_step_end,
-            output_type="latent",
-            return_dict=False,
-        )[0]
+        with _calling_after(self.blocks(), lambda: on_step(done, total)):
+            latents: Tensor = pipeline(
+                **self.arguments(request, inputs),
+                prompt=request.prompt,
+                negative_prompt=request.negative_prompt,
+                width=request.width,
+                height=request.height,
+                num_frames=request.num_frames,
+                num_inference_steps=request.steps,
+                guidance_scale=request.guidance_scale,
+                generator=torch.Generator("cpu").manual_seed(request.seed),
+                callback_on_step_end=on_step_end,
+                output_type="latent",
+                return_dict=False,
+            )[0]
         return latents.cpu()
 
     def _decode(self, latents: Tensor, request: GenerationRequest, on_step: OnStep) -> Frames:
-        """Decode the frames. `on_step` is also called within, without progress, so that it can stop the run."""
-        hook = self.pipeline.vae.decoder.register_forward_hook(lambda *_: self._report(on_step, request.steps, request))
-        try:
-            pixels = self._decode_latents(latents)
-        finally:
-            hook.remove()
-        frames = to_uint8(pixels[0].transpose(0, 1))
-        on_step(request.steps + 1, request.steps + 1)
+        """Decode the frames, which is the last step."""
+        total = request.steps + 1
+        with _calling_after([self.pipeline.vae.decoder], lambda: on_step(request.steps, total)):
+            frames = to_uint8(self._decode_latents(latents)[0].transpose(0, 1))
+        on_step(total, total)
         return frames
 
     @torch.no_grad()
     def _decode_latents(self, latents: Tensor) -> Tensor:
         return self.decode(latents)
 
-    def _report(self, on_step: OnStep, step: int, request: GenerationRequest) -> None:
-        """Call `on_step` after CUDA has finished the step; decoding is the last step.
-
-        CUDA runs asynchronously: without waiting, progress would be reported, and a cancellation noticed, too late.
-        """
+    def _synchronize(self) -> None:
+        """Wait until CUDA, which runs asynchronously, has finished the step, so that it is not reported too early."""
         if self.device.startswith("cuda"):
             torch.cuda.synchronize(self.device)
-        on_step(step, request.steps + 1)
 
     def _retry_with_less_memory(self, stage: Callable[[], Result]) -> Result:
         while True:
@@ -176,6 +179,17 @@ class DiffusionPipelineEngine(Engine, Generic[Options]):
                 self.end_run()
                 if not self._memory.use_less():
                     raise
+
+
+@contextmanager
+def _calling_after(modules: list[nn.Module], callback: Callable[[], None]) -> Iterator[None]:
+    """Call back whenever one of the modules has run: an exception of the callback stops the run there."""
+    hooks = [module.register_forward_hook(lambda *_: callback()) for module in modules]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def predicted_original(scheduler: Any, latents: Tensor) -> Tensor:

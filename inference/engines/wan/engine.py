@@ -5,7 +5,7 @@ from typing import Any
 import ftfy  # noqa: F401 (the pipelines raise NameError at the first prompt without it)
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, WanImageToVideoPipeline, WanPipeline
-from torch import Tensor
+from torch import Tensor, nn
 
 from inference.engines.diffusion_pipelines.engine import DiffusionPipelineEngine
 from inference.engines.wan.options import WanOptions
@@ -101,6 +101,10 @@ class WanEngine(DiffusionPipelineEngine[WanOptions]):
             )
         if inputs.last_image is not None and frames == 1:
             raise RequestError("num_frames", "A video with a last image needs more than one frame.")
+
+    def blocks(self) -> list[nn.Module]:
+        experts = (self.pipeline.transformer, self.pipeline.transformer_2)
+        return [block for expert in experts if expert is not None for block in expert.blocks]
 
     def arguments(self, request: GenerationRequest, inputs: GenerationInputs) -> dict[str, Any]:
         images = {"image": inputs.image, "last_image": inputs.last_image}

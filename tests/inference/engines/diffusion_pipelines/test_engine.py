@@ -52,11 +52,13 @@ def failing(network: Any, times: int) -> Iterator[list[int]]:
 def test_every_step_is_reported(engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs) -> None:
     seen: list[tuple[int, int]] = []
     engine.generate(wan_request, inputs, lambda step, total: seen.append((step, total)))
-    assert seen == [(1, 4), (2, 4), (3, 4), (3, 4), (3, 4), (4, 4)]  # two groups of frames are decoded
+    # A step runs one block with and one without the prompt; then two groups of frames are decoded.
+    assert [step for step, _ in seen] == [0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4]
+    assert {total for _, total in seen} == {4}
 
 
-@pytest.mark.parametrize("calls", [2, 4])
-def test_cancel_stops_denoising_and_decoding_and_the_engine_stays_usable(
+@pytest.mark.parametrize("calls", [1, 6, 10])
+def test_cancel_stops_within_a_step_of_denoising_and_decoding_and_the_engine_stays_usable(
     calls: int, engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs
 ) -> None:
     seen: list[int] = []
@@ -127,7 +129,7 @@ def test_a_stage_without_memory_is_repeated_with_tiles_then_with_offloading(
         frames = engine.generate(wan_request, inputs, lambda step, _total: steps.append(step))
     assert len(failures) == 1
     assert vae.use_tiling
-    assert steps == [1, 2, 3, 3, 3, 4]  # denoising is not repeated
+    assert steps == [0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4]  # denoising is not repeated
     np.testing.assert_array_equal(frames, expected)
 
     with failing(engine.pipeline.transformer, 2) as failures:

@@ -119,6 +119,24 @@ def test_slicing_and_tiling_are_switched(load_wan: LoadWan) -> None:
     assert (vae.use_slicing, vae.use_tiling) == (False, False)
 
 
+@pytest.mark.parametrize("offload", [Offload.MODEL, Offload.GROUP, Offload.SEQUENTIAL])
+def test_a_run_that_was_stopped_within_a_step_leaves_an_offloaded_engine_usable(
+    offload: Offload, load_wan: LoadWan, wan_request: GenerationRequest
+) -> None:
+    seen: list[int] = []
+
+    def stop_in_the_second_step(step: int, _total: int) -> None:
+        seen.append(step)
+        if seen[-2:] == [1, 1]:
+            raise Canceled
+
+    engine = load_wan("t2v", offload=offload)
+    expected = engine.generate(wan_request, GenerationInputs(None), ignore)
+    with pytest.raises(Canceled):
+        engine.generate(wan_request, GenerationInputs(None), stop_in_the_second_step)
+    np.testing.assert_array_equal(engine.generate(wan_request, GenerationInputs(None), ignore), expected)
+
+
 def test_networks_go_back_to_the_host_when_a_run_was_stopped(
     load_wan: LoadWan, wan_request: GenerationRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
