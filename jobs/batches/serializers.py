@@ -11,7 +11,6 @@ from rest_framework.request import Request
 
 from common.clock import unix_seconds
 from jobs.api.errors import ErrorBodyShape, rendered_error
-from jobs.api.field_errors import error_detail
 from jobs.api.fields import (
     ChoiceField,
     HttpUrlField,
@@ -59,15 +58,8 @@ class BatchRequestSerializer(VideoRequestSerializer):
         help_text="seconds after which the video is canceled if it has not started",
     )
 
-    requires_image = False
     _IMAGE_FIELDS = ("image_base64", "image_name", "source_video", "image_url")
     MUTUALLY_EXCLUSIVE_FIELDS = (_IMAGE_FIELDS, *VideoRequestSerializer.MUTUALLY_EXCLUSIVE_FIELDS[1:])
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if not attrs.keys() & {*self._IMAGE_FIELDS}:
-            detail = error_detail("Send image_base64, image_name, source_video or image_url.", code="required")
-            raise serializers.ValidationError({"image_base64": [detail]})
-        return super().validate(attrs)
 
 
 def read_custom_id(raw_request: Any) -> str:

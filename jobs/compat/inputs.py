@@ -93,8 +93,8 @@ def _translate_length_and_size(body: dict[str, Any]) -> None:
 def _translate_image(translation: Translation, uploads: UploadStore) -> None:
     body, names = translation.body, translation.names
     if "image" not in body:
-        if "image_base64" not in body:
-            raise invalid_field("image", "Send an image: a data URI, or an uploaded file.", code="required")
+        # Whether the model needs an image is checked later, under the name that most clients know.
+        names.setdefault("image_base64", "image")
         return
     value, name = body.pop("image"), names.pop("image")
     field_name, image = _image_field(value, name, uploads)

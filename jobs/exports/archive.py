@@ -46,7 +46,8 @@ def _files_of(job: Job) -> Iterator[tuple[str, str]]:
     """Yield (name in the archive, key in the storage) of the image, and of the video if there is one."""
     if job.is_gone:
         return
-    yield f"videos/{job.public_id}.picture.png", job.source_key
+    if job.has_image:
+        yield f"videos/{job.public_id}.picture.png", job.source_key
     if job.result_key:
         yield f"videos/{job.public_id}.{job.output_format}", job.result_key
 

@@ -53,7 +53,9 @@ class Job(models.Model):
     guidance_scale = models.FloatField(_("guidance scale"), null=True)
     seed = models.BigIntegerField(_("seed"))
     output_format = models.CharField(_("format"), max_length=4)
+    # In the folder of the job's files, also if there is no source image.
     source_key = models.CharField(_("source image key"), max_length=200)
+    has_image = models.BooleanField(_("made from an image"), default=True, db_default=True)
     metadata = models.JSONField(_("metadata"), default=dict)
     # Receives the job's events in addition to the team's webhooks.
     webhook_url = models.CharField(_("webhook URL"), max_length=2000, blank=True)

@@ -18,7 +18,7 @@ RETRIED = "retried"
 _COPIED_FIELDS = (
     "team_id", "user_id", "api_key_id", "model", "prompt", "negative_prompt", "preset", "resolution", "width", "height",
     "num_frames", "fps", "steps", "guidance_scale", "seed", "output_format", "metadata", "warnings", "pool", "priority",
-    "vram_mb", "max_attempts", "quoted_credits", "webhook_url", "webhook_format",
+    "has_image", "vram_mb", "max_attempts", "quoted_credits", "webhook_url", "webhook_format",
 )  # fmt: skip
 
 
@@ -29,8 +29,9 @@ def retry_job(*, job: Job) -> Job:
     LimitExceeded if the team does not have enough credits.
     """
     new_job = Job(**{name: getattr(job, name) for name in _COPIED_FIELDS})
-    image = load_source_image(job, code="source_missing")
-    new_job.source_key = store_file(source_key(job.team_id, new_job.id), image)
+    new_job.source_key = source_key(job.team_id, new_job.id)
+    if job.has_image:
+        store_file(new_job.source_key, load_source_image(job, code="source_missing"))
     try:
         with transaction.atomic():
             _record_retry(job)

@@ -115,7 +115,7 @@ def _outage(error: OSError) -> Overloaded:
 
 
 class SourceImageMissing(Gone):
-    """The source image of a video was deleted, with its video or after its retention period."""
+    """There is no source image: it was deleted with its video or after its retention period, or there never was one."""
 
 
 def load_source_image(job: Job, *, code: str | None = None, param: str | None = None) -> bytes:
@@ -126,6 +126,8 @@ def load_source_image(job: Job, *, code: str | None = None, param: str | None = 
     missing = SourceImageMissing(
         "The image of this video was deleted. Create a new video and send the image again.", code=code, param=param
     )
+    if not job.has_image:
+        raise SourceImageMissing("This video was made without an image.", code=code, param=param)
     if job.is_gone:
         raise missing
     try:

@@ -73,7 +73,6 @@ class VideoRequestSerializer(StrictSerializer):
     webhook_url = HttpUrlField(required=False, help_text="receives the video once it has finished")
     user = TextField(max_length=500, required=False, allow_blank=True, help_text="ignored; OpenAI's SDK has it")
 
-    requires_image = True
     MUTUALLY_EXCLUSIVE_FIELDS = (
         IMAGE_FIELDS,
         ("size", "resolution"),
@@ -106,9 +105,6 @@ class VideoRequestSerializer(StrictSerializer):
                     "Send %(one)s or %(other)s, not both.", {"one": present[0], "other": present[1]}, code="conflict"
                 )
                 raise serializers.ValidationError({present[1]: [detail]})
-        if self.requires_image and not attrs.keys() & set(IMAGE_FIELDS):
-            detail = error_detail("Send an image: image_base64, or image in a form.", code="required")
-            raise serializers.ValidationError({"image_base64": [detail]})
         if isinstance(attrs.get("input_reference"), dict):
             attrs |= attrs.pop("input_reference")
         return attrs

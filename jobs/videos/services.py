@@ -77,7 +77,9 @@ def _submit_new(
     check_plan(request, effective_limits)
     check_memory(request)
     job = _build_job(principal, request)
-    job.source_key = store_file(source_key(principal.team.pk, job.id), request.image_png)
+    job.source_key = source_key(principal.team.pk, job.id)
+    if request.image_png is not None:
+        store_file(job.source_key, request.image_png)
     try:
         return _accept(principal, effective_limits, request, job, idempotency=idempotency, on_accept=on_accept)
     except Exception as error:
@@ -180,6 +182,7 @@ def _build_job(principal: Principal, request: VideoRequest) -> Job:
         guidance_scale=request.guidance_scale,
         seed=request.seed,
         output_format=request.output_format,
+        has_image=request.image_png is not None,
         metadata=request.metadata,
         webhook_url=request.webhook_url,
         webhook_format=request.webhook_format,

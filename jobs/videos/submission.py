@@ -27,7 +27,7 @@ from inference.models.settings import InvalidSettings, VideoSettings, resolve_se
 from inference.prompt_keywords import matches_keywords
 from inference.prompt_tokens import estimate_tokens
 from jobs.models import Priority
-from jobs.videos.source_images import read_image_bytes
+from jobs.videos.source_images import IMAGE_FIELDS, read_image_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -45,11 +45,11 @@ _DECODER_WAIT_SECONDS, _DECODER_MAX_SECONDS = 5, 30
 class VideoRequest:
     """All parameters of a job; None for those that the model does not have.
 
-    image_png: the normalized source image.
+    image_png: the normalized source image, None for a video from the prompt alone.
     """
 
     descriptor: ModelDescriptor
-    image_png: bytes = field(repr=False)
+    image_png: bytes | None = field(repr=False)
     prompt: str
     negative_prompt: str
     preset: str
@@ -113,12 +113,12 @@ def build_request(
     """
     descriptor = get_enabled_model(values.get("model", default_model(team)))
     if image is None:
-        image = read_source_image(*read_image_bytes(values, team=team), team=team)
-    chosen = check_settings(descriptor, values, image.size)
+        image = _read_image(descriptor, values, team)
+    chosen = check_settings(descriptor, values, image.size if image else None)
     preset = descriptor.presets.get(chosen.preset, descriptor.default)
     return VideoRequest(
         descriptor=descriptor,
-        image_png=image.png,
+        image_png=image.png if image else None,
         prompt=values["prompt"],
         negative_prompt=values.get("negative_prompt", ""),
         preset=chosen.preset,
@@ -140,6 +140,24 @@ def build_request(
         deadline=None if cancel_after_seconds is None else timedelta(seconds=cancel_after_seconds),
         warnings=tuple(_warnings(descriptor, values["prompt"])),
     )
+
+
+def _read_image(descriptor: ModelDescriptor, values: dict[str, Any], team: Team) -> DecodedImage | None:
+    """Return the image of a request, or None if it has none and the model needs none. Raise InvalidField."""
+    if sent := next((name for name in IMAGE_FIELDS if name in values), None):
+        if descriptor.inputs.image == "none":
+            raise invalid_field(
+                sent, "%(model)s takes no image. Remove it.", {"model": descriptor.name}, code="not_supported"
+            )
+        return read_source_image(*read_image_bytes(values, team=team), team=team)
+    if descriptor.inputs.image == "required":
+        raise invalid_field(
+            "image_base64",
+            "%(model)s needs an image. Send one, for example as image_base64.",
+            {"model": descriptor.name},
+            code="required",
+        )
+    return None
 
 
 def check_settings(

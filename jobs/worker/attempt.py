@@ -45,8 +45,10 @@ class RunningAttempt:
         Raises what `load_source_image` raises, and OSError if the disk fails.
         """
         self.folder.mkdir(parents=True)
-        image_path = self.folder / "source.png"
-        image_path.write_bytes(load_source_image(self.job))
+        image_path = None
+        if self.job.has_image:
+            image_path = self.folder / "source.png"
+            image_path.write_bytes(load_source_image(self.job))
         request = GenerationRequest(
             prompt=self.job.prompt,
             negative_prompt=self.job.negative_prompt,

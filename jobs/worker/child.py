@@ -114,7 +114,8 @@ def _generate(
 ) -> GenerationResult | GenerationCancellation | GenerationFailure:
     started, callbacks = time.monotonic(), _RunCallbacks(command.fence, pipe)
     try:
-        inputs = GenerationInputs(decode_image(command.image_path.read_bytes()))
+        image = decode_image(command.image_path.read_bytes()) if command.image_path else None
+        inputs = GenerationInputs(image)
         frames = engine.generate(command.request, inputs, callbacks.on_step, callbacks.on_preview)
         gpu_seconds = time.monotonic() - started
         _save_frames(frames, command.frames_path)

@@ -15,11 +15,11 @@ from jobs.fencing import Fence
 
 @dataclass(frozen=True)
 class GenerateCommand:
-    """To the engine: generate this video and save its frames at `frames_path`."""
+    """To the engine: generate this video and save its frames at `frames_path`. image_path: None without an image."""
 
     fence: Fence
     request: GenerationRequest
-    image_path: Path
+    image_path: Path | None
     frames_path: Path
 
 

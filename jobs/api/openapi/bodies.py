@@ -9,6 +9,7 @@ from django.conf import settings
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework.serializers import ListSerializer
 
+from inference.models.catalogue import MODELS
 from jobs.api.fields import StrictSerializer
 
 _MULTIPART = "multipart/form-data"
@@ -111,7 +112,9 @@ def _filter_properties(schema: dict[str, Any], predicate: Any, *, files: bool) -
             for name, rule in rules.items()
             if name in names and (absent := [other for other in rule["properties"] if other in names])
         }
-        image_fields = [name for name in _IMAGE_FIELDS if name in names]
+        # The description has one schema for all models: images are required if every model needs one.
+        needed = all(MODELS[name].inputs.image == "required" for name in settings.MODELS_ENABLED if name in MODELS)
+        image_fields = [name for name in _IMAGE_FIELDS if name in names] if needed else []
         if len(image_fields) == 1:
             filtered["required"] = sorted({*filtered.get("required", ()), *image_fields})
         elif image_fields:

@@ -7,8 +7,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import Team
 from accounts.roles import Scope
 from inference import limits
+from inference.image_decoding.pool import DecodedImage
 from inference.models.catalogue import MODELS
 from inference.models.settings import accepted_settings
 from jobs.api.authentication import principal_of
@@ -47,8 +49,6 @@ class RemixSerializer(VideoRequestSerializer):
     image_url = None  # type: ignore[assignment]
     prompt = TextField(max_length=limits.MAX_PROMPT_LENGTH, required=False)
 
-    requires_image = False
-
 
 class RemixView(APIView):
     parser_classes = JSON_AND_MULTIPART_PARSERS
@@ -74,13 +74,18 @@ class RemixView(APIView):
                 {**_inherited_values(original, changes), **changes},
                 team=principal.team,
                 cancel_after_seconds=cancel_after_seconds,
-                image=read_source_image("image", load_source_image(original), team=principal.team),
+                image=_image_of(original, principal.team),
                 remixed_from=original.id,
             ),
             idempotency=idempotency,
         )
         body = video_as_json(job, request)
         return Response(body, status=202, headers={"Location": body["urls"]["self"], "Retry-After": "1"})
+
+
+def _image_of(original: Job, team: Team) -> DecodedImage | None:
+    """Return the image of the original, None if it was made without one. Raise SourceImageMissing if it is deleted."""
+    return read_source_image("image", load_source_image(original), team=team) if original.has_image else None
 
 
 def _inherited_values(original: Job, changes: dict[str, Any]) -> dict[str, Any]:

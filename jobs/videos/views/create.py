@@ -194,7 +194,7 @@ def _render_form(
         "errors": messages,
         "price": estimate,
         "like": like,
-        "like_has_image": like is not None and not like.is_gone,
+        "like_has_image": like is not None and like.has_image and not like.is_gone,
         "form_key": form_key or _new_form_key(),
         "recent": card_context(recent),
         **_choices_context(principal, options, values, estimate),

@@ -46,8 +46,6 @@ class VideoSettingsSerializer(VideoRequestSerializer):
     image_url = None  # type: ignore[assignment]
     prompt = None  # type: ignore[assignment]
 
-    requires_image = False
-
 
 class VideoSettingsForm(forms.Form):
     """The settings of a video, which determine its price. Its fields only collect text; the serializer validates it.
@@ -163,7 +161,8 @@ class CreateVideoForm(VideoSettingsForm):
     def _check_image(self) -> None:
         image = self._image()
         if image is None:
-            self.add_error("image", _("Choose a picture first."))
+            if self.descriptor.inputs.image == "required":
+                self.add_error("image", _("Choose a picture first."))
         elif (image.size or 0) > MAX_IMAGE_BYTES:
             message = _("The file is larger than %(limit)s MB. Save a smaller copy and choose that.")
             self.add_error("image", message % {"limit": MAX_IMAGE_BYTES // 1024**2})

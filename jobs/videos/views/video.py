@@ -40,7 +40,7 @@ def card_context(jobs: Iterable[Job]) -> list[dict[str, Any]]:
             "job": job,
             "aspect": nearest_aspect_ratio(job.width, job.height),
             "has_video": job.state == State.COMPLETED and not job.is_gone,
-            "has_image": not job.is_gone,
+            "has_image": job.has_image and not job.is_gone,
         }
         for job in jobs
     ]
@@ -87,8 +87,8 @@ def picture(request: HttpRequest, principal: Principal, video_id: str) -> HttpRe
     job = find_video(principal.team, video_id)
     try:
         png = load_source_image(job)
-    except SourceImageMissing:
-        raise NotFound("The image of this video was deleted.") from None
+    except SourceImageMissing as error:
+        raise NotFound(error.text) from None
     with Image.open(io.BytesIO(png)) as image:
         image.thumbnail((_IMAGE_MAX_SIDE, _IMAGE_MAX_SIDE))
         buffer = io.BytesIO()

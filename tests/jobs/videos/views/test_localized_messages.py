@@ -22,8 +22,8 @@ from tests.support.people import Person
     [
         (Message("The engine crashed."), "引擎崩溃了。"),
         (
-            Message("%(model)s supports only these resolutions: %(resolutions)s.", {"model": "x", "resolutions": "y"}),
-            "x 只支持以下分辨率：y。",  # noqa: RUF001
+            Message("%(model)s has no %(field)s. Remove it.", {"model": "x", "field": "y"}),
+            "x 没有 y。请去掉它。",
         ),
         (
             Message(
