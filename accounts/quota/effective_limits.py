@@ -18,9 +18,8 @@ class EffectiveLimits:
     max_queued: int
     monthly_credits: int | None
     rollover: bool
-    max_resolution: int | None
-    max_frames: int | None
-    max_steps: int | None
+    max_pixels: int | None
+    max_seconds: float | None
     allowed_formats: tuple[str, ...] | None
     allowed_priorities: tuple[str, ...] | None
     allowed_models: tuple[str, ...] | None

@@ -27,10 +27,9 @@ class Limits(models.Model):
     # Credits granted at the start of each month (UTC), and whether the unspent part is kept after the month.
     monthly_credits = models.PositiveIntegerField(_("credits per month"), null=True, blank=True)
     rollover = models.BooleanField(_("rollover"), null=True, blank=True)
-    # Pixels per frame, as the side of a square: 512 allows the API's 512p.
-    max_resolution = models.PositiveSmallIntegerField(_("maximum resolution"), null=True, blank=True)
-    max_frames = models.PositiveSmallIntegerField(_("maximum frames"), null=True, blank=True)
-    max_steps = models.PositiveSmallIntegerField(_("maximum steps"), null=True, blank=True)
+    # Width x height of a frame, and the length that a request for these `seconds` gets.
+    max_pixels = models.PositiveIntegerField(_("maximum pixels"), null=True, blank=True)
+    max_seconds = models.FloatField(_("maximum length (seconds)"), null=True, blank=True)
     allowed_formats = ArrayField(
         models.CharField(max_length=8), null=True, blank=True, verbose_name=_("allowed formats")
     )

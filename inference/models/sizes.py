@@ -93,7 +93,7 @@ class Sizes(Table):
             raise RequestError("size", "The size must be WIDTHxHEIGHT in pixels, such as 512x768.")
         width, height = int(match[1]), int(match[2])
         if width % self.multiple or height % self.multiple:
-            nearest = self._nearest(width, height)
+            nearest = self.nearest(width, height)
             raise RequestError(
                 "size",
                 "Width and height must be multiples of %(multiple)s, such as %(example)s.",
@@ -107,14 +107,14 @@ class Sizes(Table):
                 "size",
                 "Width and height must be in the range %(range)s pixels.",
                 {"range": str(allowed)},
-                nearest=(self._nearest(width, height),),
+                nearest=(self.nearest(width, height),),
             )
         if width * height > self.max_pixels:
             raise RequestError(
                 "size",
                 "A frame may have at most %(pixels)s pixels, such as %(example)s.",
-                {"pixels": self.max_pixels, "example": self._nearest(width, height)},
-                nearest=(self._nearest(width, height),),
+                {"pixels": self.max_pixels, "example": self.nearest(width, height)},
+                nearest=(self.nearest(width, height),),
             )
         return width, height
 
@@ -123,12 +123,19 @@ class Sizes(Table):
         pixels = width * height
         return min(self.resolutions, key=lambda name: abs(math.log(self.resolutions[name].pixels / pixels)))
 
-    def _nearest(self, width: int, height: int) -> str:
-        """Return the size of nearly that shape that the model can make."""
+    def nearest(self, width: int, height: int, max_pixels: int | None = None) -> str:
+        """Return the size of nearly that shape that the model can make.
+
+        max_pixels: a limit below that of the model. Sides are never shorter than the model's shortest, whatever it is.
+        """
+        max_pixels = self.max_pixels if max_pixels is None else min(max_pixels, self.max_pixels)
         rounded = self._bounded(width), self._bounded(height)
-        if math.prod(rounded) > self.max_pixels:
-            shrink = math.sqrt(self.max_pixels / (width * height))
+        if math.prod(rounded) > max_pixels:
+            shrink = math.sqrt(max_pixels / (width * height))
             rounded = self._bounded(width * shrink), self._bounded(height * shrink)
+        if math.prod(rounded) > max_pixels:  # one side is the shortest possible, so the other one has to be shorter
+            longest = self._bounded(max_pixels / min(rounded))
+            rounded = min(rounded[0], longest), min(rounded[1], longest)
         return "x".join(map(str, rounded))
 
     def _bounded(self, side: float) -> int:

@@ -1,22 +1,17 @@
 """Models and limits of requests for code outside `jobs`, which may not import `inference`."""
 
-import math
-
 from inference.limits import Range
 from inference.models.catalogue import MODELS
 from inference.models.descriptor import ModelDescriptor
 
 
-def frames_range() -> Range[int]:
-    """Return the numbers of frames that a video of any model can have."""
-    ranges = [descriptor.num_frames for descriptor in _models()]
-    return Range(min(each.minimum for each in ranges), max(each.maximum for each in ranges))
-
-
-def steps_range() -> Range[int]:
-    """Return the numbers of denoising steps that a request for any model can have."""
-    ranges = [descriptor.steps for descriptor in _models() if descriptor.steps is not None]
-    return Range(min(each.minimum for each in ranges), max(each.maximum for each in ranges))
+def seconds_range() -> Range[float]:
+    """Return the lengths in seconds that a video of any model can have."""
+    models = _models()
+    return Range(
+        min(each.num_frames.minimum / each.fps.maximum for each in models),
+        max(each.num_frames.maximum / each.fps.minimum for each in models),
+    )
 
 
 def model_choices() -> list[tuple[str, str]]:
@@ -39,14 +34,14 @@ def needs_gpu(name: str) -> bool:
     return MODELS[name].needs_gpu
 
 
-def resolution_choices() -> list[tuple[int, str]]:
-    """Return side in pixels and name of every resolution, from the smallest to the largest."""
-    sides = {
-        math.isqrt(resolution.pixels): name
-        for descriptor in _models()
-        for name, resolution in descriptor.sizes.resolutions.items()
-    }
-    return sorted(sides.items())
+def pixel_choices() -> dict[int, str]:
+    """Return the names of the resolutions of all models by their number of pixels, from the smallest to the largest."""
+    names: dict[int, list[str]] = {}
+    for descriptor in _models():
+        for name, resolution in descriptor.sizes.resolutions.items():
+            if name not in names.setdefault(resolution.pixels, []):
+                names[resolution.pixels].append(name)
+    return {pixels: ", ".join(names[pixels]) for pixels in sorted(names)}
 
 
 def _models() -> list[ModelDescriptor]:

@@ -1,10 +1,11 @@
 """Reject requests that exceed the plan of a team, field by field."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from accounts.quota.effective_limits import EffectiveLimits
 from common.errors import Detail, InvalidField, invalid_fields
 from common.messages import Message
+from inference.models.descriptor import ModelDescriptor
 from jobs.videos.submission import VideoRequest
 
 
@@ -16,35 +17,40 @@ class NotInPlan(InvalidField):
 
 def check_plan(request: VideoRequest, effective_limits: EffectiveLimits) -> None:
     """Raise NotInPlan with one detail for each field that exceeds the plan."""
-    details = [
-        Detail((name,), message, NotInPlan.default_code)
-        for name, message in _exceeded(request, effective_limits).items()
-    ]
+    details = tuple(_exceeded(request, effective_limits))
     if details:
         raise invalid_fields(*details, family=NotInPlan)
 
 
-def _exceeded(request: VideoRequest, effective_limits: EffectiveLimits) -> dict[str, Message]:
-    """Map each field that exceeds the plan to what the plan allows."""
-    side = effective_limits.max_resolution
-    messages: dict[str, Message] = {}
-    if side is not None and request.width * request.height > side * side:
-        messages["resolution"] = Message(
-            "Your team's plan allows frames of up to %(pixels)s pixels, the size of %(size)s.",
-            {"pixels": side * side, "size": f"{side}x{side}"},
-        )
-    if effective_limits.max_frames is not None and request.num_frames > effective_limits.max_frames:
-        messages["num_frames"] = Message(
-            "Your team's plan allows up to %(limit)s frames.", {"limit": effective_limits.max_frames}
-        )
-    if (
-        effective_limits.max_steps is not None
-        and request.steps is not None
-        and request.steps > effective_limits.max_steps
-    ):
-        messages["steps"] = Message(
-            "Your team's plan allows up to %(limit)s steps.", {"limit": effective_limits.max_steps}
-        )
+def allowed_resolutions(descriptor: ModelDescriptor, effective_limits: EffectiveLimits) -> list[str]:
+    """Return the model's resolutions within the plan, from the smallest to the largest."""
+    limit = effective_limits.max_pixels
+    resolutions = descriptor.sizes.resolutions.items()
+    return [name for name, resolution in resolutions if limit is None or resolution.pixels <= limit]
+
+
+def max_frames(descriptor: ModelDescriptor, effective_limits: EffectiveLimits, fps: int) -> int | None:
+    """Return how many frames the plan allows at this rate: those of a request for `max_seconds`.
+
+    So a plan for 5 seconds allows the 121 frames at 24 fps that a model makes of `seconds: "5"`. None without a limit;
+    fewer than the model makes if even its shortest video is too long.
+    """
+    if effective_limits.max_seconds is None:
+        return None
+    frames = effective_limits.max_seconds * fps
+    if round(frames) < descriptor.num_frames.minimum:
+        return int(frames)
+    return descriptor.num_frames.nearest(frames)
+
+
+def _exceeded(request: VideoRequest, effective_limits: EffectiveLimits) -> Iterator[Detail]:
+    """Yield what the plan allows for each field that exceeds it, with the nearest values that it allows."""
+    max_pixels = effective_limits.max_pixels
+    if max_pixels is not None and request.width * request.height > max_pixels:
+        yield _too_large(request, effective_limits, max_pixels)
+    limit = max_frames(request.descriptor, effective_limits, request.fps)
+    if limit is not None and request.num_frames > limit:
+        yield _too_long(request, effective_limits, limit)
     choices = {
         "output_format": (request.output_format, effective_limits.allowed_formats),
         "priority": (request.priority.label, effective_limits.allowed_priorities),
@@ -52,11 +58,50 @@ def _exceeded(request: VideoRequest, effective_limits: EffectiveLimits) -> dict[
     }
     for name, (chosen, allowed) in choices.items():
         if allowed is not None and chosen not in allowed:
-            messages[name] = _allowed_choices(allowed)
-    return messages
+            yield _detail(name, _allowed_choices(allowed))
+
+
+def _too_large(request: VideoRequest, effective_limits: EffectiveLimits, max_pixels: int) -> Detail:
+    sizes = request.descriptor.sizes
+    if "size" in request.sent_fields:
+        field, nearest = "size", sizes.nearest(request.width, request.height, max_pixels)
+        width, height = sizes.parse(nearest)
+        is_allowed = width * height <= max_pixels
+    else:
+        field, nearest = "resolution", next(reversed(allowed_resolutions(request.descriptor, effective_limits)), "")
+        is_allowed = nearest != ""
+    params = {"pixels": max_pixels, "nearest": nearest, "model": request.descriptor.name, "field": field}
+    if is_allowed:
+        message = Message("Your team's plan allows frames of up to %(pixels)s pixels, such as %(nearest)s.", params)
+        return _detail(field, message, nearest)
+    message = Message(
+        "Your team's plan allows frames of up to %(pixels)s pixels, and %(model)s has no such %(field)s. "
+        "Choose another model.",
+        params,
+    )
+    return _detail(field, message)
+
+
+def _too_long(request: VideoRequest, effective_limits: EffectiveLimits, frames: int) -> Detail:
+    field = "seconds" if "seconds" in request.sent_fields else "num_frames"
+    seconds = f"{effective_limits.max_seconds:g}"
+    params = {"seconds": seconds, "frames": frames, "fps": request.fps, "model": request.descriptor.name}
+    if frames in request.descriptor.num_frames:
+        message = Message("Your team's plan allows up to %(seconds)s s: %(frames)s frames at %(fps)s fps.", params)
+        return _detail(field, message, seconds if field == "seconds" else frames)
+    message = Message(
+        "Your team's plan allows up to %(seconds)s s, and videos of %(model)s at %(fps)s fps are longer. "
+        "Choose a higher fps or another model.",
+        params,
+    )
+    return _detail(field, message)
 
 
 def _allowed_choices(choices: Collection[str]) -> Message:
     if not choices:
         return Message("Your team's plan allows none.")
     return Message("Your team's plan allows %(choices)s.", {"choices": ", ".join(choices)})
+
+
+def _detail(field: str, message: Message, *nearest: str | int) -> Detail:
+    return Detail((field,), message, NotInPlan.default_code, nearest)

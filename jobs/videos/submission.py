@@ -46,6 +46,7 @@ class VideoRequest:
     """All parameters of a job; None for those that the model does not have.
 
     image_png: the normalized source image, None for a video from the prompt alone.
+    sent_fields: the names of the fields that the client sent.
     """
 
     descriptor: ModelDescriptor
@@ -71,6 +72,7 @@ class VideoRequest:
     webhook_format: str = ""
     deadline: timedelta | None = None
     warnings: tuple[Message, ...] = ()
+    sent_fields: frozenset[str] = frozenset()
 
     def log_fields(self) -> dict[str, Any]:
         """Return the parameters for a log line, without the image and with only the length of the prompt."""
@@ -139,6 +141,7 @@ def build_request(
         remixed_from=remixed_from,
         deadline=None if cancel_after_seconds is None else timedelta(seconds=cancel_after_seconds),
         warnings=tuple(_warnings(descriptor, values["prompt"])),
+        sent_fields=frozenset(values),
     )
 
 

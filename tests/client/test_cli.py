@@ -107,6 +107,14 @@ def test_limits_format_storage_as_text_but_not_in_json(shell: Shell) -> None:
     assert ["team", "storage", "52.4", "MB", "no", "limit"] in rows
 
 
+def test_limits_of_the_plan_are_shown_without_their_deprecated_names(shell: Shell) -> None:
+    Plan.objects.update(max_pixels=262_144, max_seconds=1.5)
+    rows = [line.split() for line in shell.run("limits").stdout.splitlines()]
+    assert ["max", "pixels", "262144"] in rows
+    assert ["max", "seconds", "1.5"] in rows
+    assert not {("max", "resolution"), ("max", "frames")} & {tuple(row[:2]) for row in rows}
+
+
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0 bytes"), (14_200, "14 kB"), (2_500_000, "2.5 MB"), (1_200_000_000_000, "1.2 TB")]
 )

@@ -156,7 +156,7 @@ def test_the_catalogue(path: str, check: Check, settings: Any) -> None:
 def test_limits_and_usage(check: Check, submit: Callable[..., Job]) -> None:
     submit()
     assert check("GET", "/v1/limits")["plan"]["allowed_formats"] is None
-    Plan.objects.update(allowed_formats=["mp4"], max_steps=50)
+    Plan.objects.update(allowed_formats=["mp4"], max_pixels=262_144, max_seconds=1.5)
     assert check("GET", "/v1/limits")["plan"]["allowed_formats"] == ["mp4"]
     for group in ("day", "member", "key", "model"):
         assert check("GET", "/v1/usage", query=f"?group_by={group}")["data"]

@@ -1,5 +1,6 @@
 """/v1/limits: the limits that apply to the client, and their remaining amounts."""
 
+import math
 from typing import Annotated, Literal, TypedDict
 
 from django.utils import timezone
@@ -24,9 +25,13 @@ class PlanShape(TypedDict):
     """The limits of the plan for each video. Null means that the plan sets no limit."""
 
     name: str
-    max_resolution: Annotated[int | None, {"help_text": "side of the square whose pixels are the maximum for a frame"}]
-    max_frames: int | None
-    max_steps: int | None
+    max_pixels: Annotated[int | None, {"help_text": "width x height of a frame"}]
+    max_seconds: Annotated[
+        float | None, {"help_text": "length of the longest video: what a request for these `seconds` gets"}
+    ]
+    max_resolution: Annotated[int | None, {"help_text": "deprecated: the square root of `max_pixels`"}]
+    max_frames: Annotated[int | None, {"help_text": "deprecated: the frames of `max_seconds` at 8 fps"}]
+    max_steps: Annotated[int | None, {"help_text": "deprecated: always null, as plans do not limit steps"}]
     allowed_formats: list[str] | None
     allowed_priorities: list[str] | None
     allowed_models: list[str] | None
@@ -67,6 +72,8 @@ _EXAMPLE = {
     "object": "limits",
     "plan": {
         "name": "standard",
+        "max_pixels": 589824,
+        "max_seconds": 3.0,
         "max_resolution": 768,
         "max_frames": 24,
         "max_steps": None,
@@ -84,6 +91,10 @@ _EXAMPLE = {
     ],
     "rates": [{"scope": "team", "requests_per_minute": 600}, {"scope": "key", "requests_per_minute": None}],
 }
+
+
+# The default rate of the models when plans limited frames.
+_FORMER_FPS = 8
 
 
 class LimitsView(APIView):
@@ -109,11 +120,14 @@ class LimitsView(APIView):
 
 
 def _plan(effective_limits: EffectiveLimits) -> PlanShape:
+    pixels, seconds = effective_limits.max_pixels, effective_limits.max_seconds
     return {
         "name": effective_limits.plan,
-        "max_resolution": effective_limits.max_resolution,
-        "max_frames": effective_limits.max_frames,
-        "max_steps": effective_limits.max_steps,
+        "max_pixels": pixels,
+        "max_seconds": seconds,
+        "max_resolution": None if pixels is None else math.isqrt(pixels),
+        "max_frames": None if seconds is None else int(seconds * _FORMER_FPS),
+        "max_steps": None,
         "allowed_formats": _as_list(effective_limits.allowed_formats),
         "allowed_priorities": _as_list(effective_limits.allowed_priorities),
         "allowed_models": _as_list(effective_limits.allowed_models),

@@ -86,8 +86,9 @@ def model_settings(request: HttpRequest, principal: Principal) -> HttpResponseBa
     Its default preset is chosen unless it has the preset that was chosen before.
     """
     descriptor = chosen_model(principal.team, request.GET.get("model", ""))
-    options = options_for(principal.team, descriptor)
-    values = options.clamp(adopted_values(descriptor, request.GET))
+    adopted = adopted_values(descriptor, request.GET)
+    options = options_for(principal.team, descriptor, fps=adopted["fps"])
+    values = options.clamp(adopted)
     form = VideoSettingsForm(values, team=principal.team)
     estimate = _estimate(principal, form, parse_image_size(request.GET))
     context = {
@@ -179,7 +180,8 @@ def _render_form(
     form_key: str = "",
 ) -> HttpResponse:
     """Show the form with these values, and with the messages of `form` if it was submitted and is invalid."""
-    options = options_for(principal.team, chosen_model(principal.team, values.get("model", "")))
+    descriptor = chosen_model(principal.team, values.get("model", ""))
+    options = options_for(principal.team, descriptor, fps=values.get("fps", ""))
     if form is None:
         values = options.clamp(values)
     size = (like.width, like.height) if like else parse_image_size(request.POST)

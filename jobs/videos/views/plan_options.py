@@ -11,6 +11,7 @@ from accounts.quota.effective_limits import EffectiveLimits, effective_limits_of
 from inference.models.descriptor import ModelDescriptor
 from inference.models.presets import Preset
 from inference.models.ranges import IntegerRange
+from jobs.videos.plan_limits import allowed_resolutions, max_frames
 from jobs.videos.submission import enabled_models
 from jobs.videos.views.forms import FormValues
 
@@ -25,7 +26,7 @@ _PRIORITY_MESSAGES = {
 
 @dataclass(frozen=True, kw_only=True)
 class PlanOptions:
-    """The allowed choices for a model. steps: None if it has none.
+    """The allowed choices for a model. num_frames: at the rate that the options were made for.
 
     hints: the limits of the plan by field. exceeded: the limits that exclude a preset, by its name.
     """
@@ -37,7 +38,6 @@ class PlanOptions:
     resolutions: list[str]
     formats: list[str]
     num_frames: IntegerRange
-    steps: IntegerRange | None
     hints: dict[str, str]
     exceeded: dict[str, str]
 
@@ -53,16 +53,18 @@ class PlanOptions:
                 within[name] = choices[0]
         if within.get("preset") not in self.presets:
             within["preset"] = ""
-        for name, allowed in (("num_frames", self.num_frames), ("steps", self.steps)):
-            if allowed is not None:
-                within[name] = str(min(int(within[name]), allowed.maximum))
+        within["num_frames"] = str(min(int(within["num_frames"]), self.num_frames.maximum))
         return within
 
 
-def options_for(team: Team, descriptor: ModelDescriptor) -> PlanOptions:
-    """Return the options of a team for a model, in one query."""
+def options_for(team: Team, descriptor: ModelDescriptor, *, fps: str = "") -> PlanOptions:
+    """Return the options of a team for a model, in one query.
+
+    fps: the rate in the form, on which the allowed number of frames depends; the default if the model has no such rate.
+    """
     effective_limits = effective_limits_of(team)
-    resolutions = descriptor.sizes.resolutions
+    rates = range(descriptor.fps.minimum, descriptor.fps.maximum + 1, descriptor.fps.step)
+    rate = {str(each): each for each in rates}.get(fps, descriptor.fps.default)
     exceeded = {
         name: " · ".join(_exceeded_limits(descriptor, preset, effective_limits))
         for name, preset in descriptor.presets.items()
@@ -74,17 +76,16 @@ def options_for(team: Team, descriptor: ModelDescriptor) -> PlanOptions:
             {descriptor.name: descriptor for descriptor in enabled_models()}, effective_limits.allowed_models
         ),
         presets=[name for name, limits in exceeded.items() if not limits],
-        resolutions=[name for name in resolutions if not _is_too_large(descriptor, name, effective_limits)],
+        resolutions=allowed_resolutions(descriptor, effective_limits),
         formats=_allowed({name: name for name in OUTPUT_FORMATS}, effective_limits.allowed_formats),
-        num_frames=descriptor.num_frames.up_to(effective_limits.max_frames),
-        steps=descriptor.steps.up_to(effective_limits.max_steps) if descriptor.steps else None,
+        num_frames=descriptor.num_frames.up_to(max_frames(descriptor, effective_limits, rate)),
         hints={},
         exceeded=exceeded,
     )
-    return replace(options, hints=_hints(options, effective_limits))
+    return replace(options, hints=_hints(options, effective_limits, rate))
 
 
-def _hints(options: PlanOptions, effective_limits: EffectiveLimits) -> dict[str, str]:
+def _hints(options: PlanOptions, effective_limits: EffectiveLimits, fps: int) -> dict[str, str]:
     """Return the hint for each field that the plan limits."""
     rest = _("Your team's plan (%(plan)s) does not include the other options.")
     hint_by_field = {}
@@ -94,29 +95,24 @@ def _hints(options: PlanOptions, effective_limits: EffectiveLimits) -> dict[str,
         hint_by_field["output_format"] = rest % {"plan": options.plan}
     descriptor = options.descriptor
     if len(options.resolutions) < len(descriptor.sizes.resolutions):
-        maximum = {"plan": options.plan, "limit": _max_resolution_name(descriptor, effective_limits)}
+        maximum = {"plan": options.plan, "limit": _max_size_name(descriptor, effective_limits)}
         hint_by_field["resolution"] = _("Your team's plan (%(plan)s) allows up to %(limit)s.") % maximum
     if options.num_frames != descriptor.num_frames:
-        maximum = {"plan": options.plan, "limit": str(options.num_frames.maximum)}
-        hint_by_field["num_frames"] = _("Your team's plan (%(plan)s) allows up to %(limit)s frames.") % maximum
-    if options.steps is not None and options.steps != descriptor.steps:
-        maximum = {"plan": options.plan, "limit": str(options.steps.maximum)}
-        hint_by_field["steps"] = _("Your team's plan (%(plan)s) allows up to %(limit)s steps.") % maximum
+        hint_by_field["num_frames"] = _(
+            "Your team's plan (%(plan)s) allows up to %(seconds)s s: %(frames)s frames at %(fps)s fps."
+        ) % {
+            "plan": options.plan,
+            "seconds": f"{effective_limits.max_seconds:g}",
+            "frames": max_frames(descriptor, effective_limits, fps),
+            "fps": fps,
+        }
     return hint_by_field
 
 
-def _is_too_large(descriptor: ModelDescriptor, resolution: str, effective_limits: EffectiveLimits) -> bool:
-    side = effective_limits.max_resolution
-    return side is not None and descriptor.sizes.resolutions[resolution].pixels > side * side
-
-
-def _max_resolution_name(descriptor: ModelDescriptor, effective_limits: EffectiveLimits) -> str:
-    """Return the name of the highest allowed resolution, or the size itself if all named ones are higher."""
-    side = effective_limits.max_resolution or 0
-    allowed = (
-        name for name in reversed(descriptor.sizes.resolutions) if not _is_too_large(descriptor, name, effective_limits)
-    )
-    return next(allowed, f"{side}x{side}")
+def _max_size_name(descriptor: ModelDescriptor, effective_limits: EffectiveLimits) -> str:
+    """Return the name of the highest allowed resolution, or the number of pixels if all named ones are higher."""
+    pixels = _("%(pixels)s pixels") % {"pixels": f"{effective_limits.max_pixels or 0:,}"}
+    return next(reversed(allowed_resolutions(descriptor, effective_limits)), pixels)
 
 
 def _allowed(choices: dict[str, Choice], names: tuple[str, ...] | None) -> list[Choice]:
@@ -126,21 +122,11 @@ def _allowed(choices: dict[str, Choice], names: tuple[str, ...] | None) -> list[
 def _exceeded_limits(descriptor: ModelDescriptor, preset: Preset, effective_limits: EffectiveLimits) -> list[str]:
     """Return the limits of the plan that the preset exceeds. A limit that is None allows everything."""
     reasons = []
-    if _is_too_large(descriptor, preset.resolution, effective_limits):
-        reasons.append(_("up to %(limit)s") % {"limit": _max_resolution_name(descriptor, effective_limits)})
-    bounds = (
-        (
-            preset.num_frames,
-            effective_limits.max_frames,
-            _("up to %(limit)s frames") % {"limit": effective_limits.max_frames},
-        ),
-        (
-            preset.steps or 0,
-            effective_limits.max_steps,
-            _("up to %(limit)s steps") % {"limit": effective_limits.max_steps},
-        ),
-    )
-    reasons += [text for value, maximum, text in bounds if maximum is not None and value > maximum]
+    if preset.resolution not in allowed_resolutions(descriptor, effective_limits):
+        reasons.append(_("up to %(limit)s") % {"limit": _max_size_name(descriptor, effective_limits)})
+    limit = max_frames(descriptor, effective_limits, preset.fps or descriptor.fps.default)
+    if limit is not None and preset.num_frames > limit:
+        reasons.append(_("up to %(seconds)s s") % {"seconds": f"{effective_limits.max_seconds:g}"})
     if effective_limits.allowed_priorities is not None and preset.priority not in effective_limits.allowed_priorities:
         reasons.append(str(_PRIORITY_MESSAGES[preset.priority]))
     return reasons

@@ -26,6 +26,8 @@ from mutoscope.options import resolve_options
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 # Quotas with this suffix are measured in bytes.
 _BYTES_SUFFIX = "_bytes"
+# Deprecated limits of a plan, which repeat others in former units.
+_FORMER_LIMITS = ("max_resolution", "max_frames", "max_steps")
 
 
 def login(
@@ -147,7 +149,8 @@ def limits(context: typer.Context, json: Json = False) -> None:
         for quota in body["quotas"]
     ]
     session.print_table(("scope", "quota", "used", "left", "resets in"), rows)
-    plan = {name: value for name, value in body["plan"].items() if value is not None and name != "name"}
+    hidden = {"name", *_FORMER_LIMITS}
+    plan = {name: value for name, value in body["plan"].items() if value is not None and name not in hidden}
     session.out.print()
     session.print_fields(
         [("plan", body["plan"]["name"]), *((_humanize(name), _format_value(plan[name])) for name in plan)]

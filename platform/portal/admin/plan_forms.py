@@ -1,5 +1,6 @@
 """Forms of plans and overrides: every limit with its range, its choices and an explanation."""
 
+import math
 from typing import Any, NamedTuple
 
 from django import forms
@@ -8,13 +9,14 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
 )
 
 from accounts.quota.models import Plan, PlanOverride
-from jobs.videos.model_choices import frames_range, model_choices, resolution_choices, steps_range
+from jobs.videos.model_choices import model_choices, pixel_choices, seconds_range
 from portal.admin.priorities import PRIORITY_LABELS
 
 
@@ -31,14 +33,6 @@ _INTEGER_FIELDS = {
     "max_running": _Range(_("Videos that run at the same time. Further videos wait in the queue."), 1, 10_000),
     "max_queued": _Range(_("Further requests are rejected until queued videos have started."), 0, 1_000_000),
     "monthly_credits": _Range(_("Granted on the first of each month, UTC."), 0, 1_000_000_000),
-    "max_frames": _Range(
-        _("The longest video, from %(minimum)s to %(maximum)s frames."),
-        frames_range().minimum,
-        frames_range().maximum,
-    ),
-    "max_steps": _Range(
-        _("Denoising steps per video, from %(minimum)s to %(maximum)s."), steps_range().minimum, steps_range().maximum
-    ),
     "requests_per_minute": _Range(_("All API keys and people of the team together."), 1, 1_000_000),
     "videos_per_day": _Range(_("From midnight to midnight, UTC."), 0, 1_000_000),
     "gpu_seconds_per_month": _Range(_("Measured time, not the quoted one."), 0, 1_000_000_000),
@@ -52,7 +46,7 @@ _MULTIPLE_CHOICE_FIELDS: dict[str, list[tuple[str, Any]]] = {
 }
 
 LIMIT_FIELDS = [
-    "weight", "max_running", "max_queued", "monthly_credits", "rollover", "max_resolution", "max_frames", "max_steps",
+    "weight", "max_running", "max_queued", "monthly_credits", "rollover", "max_pixels", "max_seconds",
     *_MULTIPLE_CHOICE_FIELDS, "requests_per_minute", "videos_per_day", "gpu_seconds_per_month", "storage_bytes",
     "retention_days",
 ]  # fmt: skip
@@ -67,6 +61,35 @@ def _integer_field(name: str) -> forms.IntegerField:
         validators=[MinValueValidator(minimum), MaxValueValidator(maximum)],
         widget=UnfoldAdminIntegerFieldWidget(attrs={"min": minimum, "max": maximum}),
     )
+
+
+def _seconds_field() -> forms.FloatField:
+    # To a tenth of a second, outward.
+    minimum, maximum = math.floor(seconds_range().minimum * 10) / 10, math.ceil(seconds_range().maximum * 10) / 10
+    help_text = _(
+        "The longest video, from %(minimum)s to %(maximum)s seconds. What a model makes of this length is allowed, "
+        "such as 121 frames at 24 frames per second for 5 seconds."
+    )
+    return forms.FloatField(
+        help_text=str(help_text) % {"minimum": f"{minimum:g}", "maximum": f"{maximum:g}"},
+        required=False,
+        min_value=minimum,
+        max_value=maximum,
+        widget=UnfoldAdminDecimalFieldWidget,
+    )
+
+
+def _pixel_choices(current: int | None) -> list[tuple[int, str]]:
+    """Return the numbers of pixels of all resolutions, and the current one if it is another."""
+    names = pixel_choices()
+    if current is not None:
+        names.setdefault(current, "")
+    return [(pixels, _pixel_label(pixels, names[pixels])) for pixels in sorted(names)]
+
+
+def _pixel_label(pixels: int, name: str) -> str:
+    text = _("%(pixels)s pixels") % {"pixels": f"{pixels:,}"}
+    return f"{name} ({text})" if name else text
 
 
 def _multiple_choice_field(name: str) -> forms.MultipleChoiceField:
@@ -113,14 +136,15 @@ class LimitsForm(forms.ModelForm):  # type: ignore[type-arg] # of plans and over
                 required=False,
                 widget=UnfoldAdminSelectWidget,
             ),
-            "max_resolution": forms.TypedChoiceField(
-                help_text=_("The names are those of the API."),
-                choices=[("", self.empty_text), *resolution_choices()],
+            "max_pixels": forms.TypedChoiceField(
+                help_text=_("Width times height of a frame. The names are those of the models' resolutions."),
+                choices=[("", self.empty_text), *_pixel_choices(self.instance.max_pixels)],
                 coerce=int,
                 empty_value=None,
                 required=False,
                 widget=UnfoldAdminSelectWidget,
             ),
+            "max_seconds": _seconds_field(),
         }
 
     def clean(self) -> dict[str, Any]:

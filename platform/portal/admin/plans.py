@@ -19,7 +19,7 @@ _LIMIT_FIELDSETS = [
         _("Videos"),
         {
             "fields": [
-                ("max_resolution", "max_frames", "max_steps"),
+                ("max_pixels", "max_seconds"),
                 ("allowed_models", "allowed_formats", "allowed_priorities"),
             ]
         },

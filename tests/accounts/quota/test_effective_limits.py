@@ -16,17 +16,17 @@ def team(db: None) -> Team:
 
 
 def test_without_an_override_the_plan_applies(team: Team) -> None:
-    Plan.objects.update(max_frames=24, allowed_formats=["mp4"], rollover=True)
+    Plan.objects.update(max_seconds=1.5, allowed_formats=["mp4"], rollover=True)
     with CaptureQueriesContext(connection) as queries:
         limits = effective_limits_of(team)
     assert len(queries) == 1
     assert (limits.plan, limits.weight, limits.max_running) == ("standard", 1, 4)
-    assert (limits.max_frames, limits.allowed_formats, limits.rollover) == (
-        24,
+    assert (limits.max_seconds, limits.allowed_formats, limits.rollover) == (
+        1.5,
         ("mp4",),
         True,
     )
-    assert (limits.max_steps, limits.allowed_models, limits.storage_bytes) == (
+    assert (limits.max_pixels, limits.allowed_models, limits.storage_bytes) == (
         None,
         None,
         None,
@@ -34,13 +34,13 @@ def test_without_an_override_the_plan_applies(team: Team) -> None:
 
 
 def test_an_override_replaces_the_limits_that_it_sets(team: Team) -> None:
-    Plan.objects.update(max_frames=24, max_steps=50, rollover=True, allowed_models=["camera"])
-    PlanOverride.objects.create(team=team, weight=5, max_frames=0, rollover=False, allowed_models=[])
+    Plan.objects.update(max_seconds=3, max_pixels=65_536, rollover=True, allowed_models=["camera"])
+    PlanOverride.objects.create(team=team, weight=5, max_seconds=0, rollover=False, allowed_models=[])
     limits = effective_limits_of(team)
     assert (
         limits.weight,
-        limits.max_frames,
+        limits.max_seconds,
         limits.rollover,
         limits.allowed_models,
     ) == (5, 0, False, ())
-    assert (limits.max_steps, limits.max_running) == (50, 4)
+    assert (limits.max_pixels, limits.max_running) == (65_536, 4)

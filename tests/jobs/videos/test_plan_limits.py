@@ -12,11 +12,15 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import ApiKey, Membership
+from accounts.quota.effective_limits import effective_limits_of
 from accounts.quota.models import LedgerEntry, Plan, PlanOverride, UsageDay, Wallet
+from inference.models.catalogue import MODELS
+from inference.models.settings import resolve_settings
 from jobs.models import Job
 from jobs.queue.cancel import cancel_job
 from jobs.queue.claim import claim_job
 from jobs.storage.files import TEAMS_FOLDER
+from jobs.videos.plan_limits import max_frames
 from tests.support.api_client import ApiClient
 from tests.support.people import Person
 from tests.support.videos import claim_next, complete
@@ -31,10 +35,21 @@ def finish(gpu_seconds: float = 1, result_bytes: int = 10) -> Job:
 @pytest.mark.parametrize(
     ("limits", "changes", "param", "says"),
     [
-        ({"max_resolution": 512}, {"resolution": "768p"}, "resolution", "262144 pixels, the size of 512x512"),
-        ({"max_resolution": 512}, {"size": "520x512", "resolution": ...}, "resolution", "512x512"),
-        ({"max_frames": 16}, {"num_frames": 17}, "num_frames", "up to 16 frames"),
-        ({"max_steps": 50}, {"model": "i2vgen-xl", "steps": 51}, "steps", "up to 50 steps"),
+        ({"max_pixels": 262_144}, {"resolution": "768p"}, "resolution", "262144 pixels, such as 512p"),
+        ({"max_pixels": 262_144}, {"size": "520x512", "resolution": ...}, "size", "262144 pixels, such as 512x504"),
+        ({"max_pixels": 4000}, {}, "resolution", "4000 pixels, and camera has no such resolution"),
+        (
+            {"max_pixels": 4000},
+            {"size": "64x64", "resolution": ...},
+            "size",
+            "4000 pixels, and camera has no such size",
+        ),
+        ({"max_seconds": 2}, {"num_frames": 17}, "num_frames", "up to 2 s: 16 frames at 8 fps"),
+        ({"max_seconds": 2}, {"seconds": "2.1", "num_frames": ...}, "seconds", "up to 2 s: 16 frames at 8 fps"),
+        ({"max_seconds": 1.5}, {"num_frames": 16, "fps": 10}, "num_frames", "up to 1.5 s: 15 frames at 10 fps"),
+        ({"max_seconds": 1}, {"preset": "standard", "num_frames": ...}, "num_frames", "8 frames at 8 fps"),
+        ({"max_seconds": 0.5}, {}, "num_frames", "up to 0.5 s, and videos of camera at 8 fps are longer"),
+        ({"max_seconds": 0}, {"seconds": "1", "num_frames": ...}, "seconds", "up to 0 s, and videos of camera"),
         ({"allowed_formats": ["mp4"]}, {"output_format": "gif"}, "output_format", "mp4"),
         ({"allowed_formats": ["gif"]}, {}, "output_format", "gif"),
         ({"allowed_priorities": ["low", "normal"]}, {"priority": "high"}, "priority", "low, normal"),
@@ -64,9 +79,12 @@ def test_values_beyond_the_plan_are_rejected_by_field(
 @pytest.mark.parametrize(
     ("limits", "changes"),
     [
-        ({"max_resolution": 512}, {"size": "1024x256", "resolution": ...}),
-        ({"max_resolution": 512}, {"resolution": "512p", "aspect_ratio": "16:9"}),
-        ({"max_frames": 16, "max_steps": 50}, {"model": "i2vgen-xl", "num_frames": 16, "steps": 50}),
+        ({"max_pixels": 262_144}, {"size": "1024x256", "resolution": ...}),
+        ({"max_pixels": 262_144}, {"resolution": "512p", "aspect_ratio": "16:9"}),
+        ({"max_seconds": 2}, {"model": "i2vgen-xl", "num_frames": 16, "steps": 100}),
+        ({"max_seconds": 1}, {"num_frames": 24, "fps": 24}),
+        ({"max_seconds": 0.5}, {"num_frames": 8, "fps": 16}),
+        ({"max_seconds": 1.3}, {"seconds": "1.3", "num_frames": ..., "fps": 9}),
         ({"allowed_models": ["camera"], "allowed_formats": ["gif"]}, {"output_format": "gif"}),
         ({"allowed_priorities": ["low"]}, {"preset": "batch"}),
     ],
@@ -83,12 +101,68 @@ def test_values_at_the_limit_of_the_plan_are_accepted(
 def test_all_exceeded_limits_are_listed_and_an_override_raises_them(
     as_alice: ApiClient, alice: Person, body: Callable[..., dict[str, Any]]
 ) -> None:
-    Plan.objects.update(max_frames=8, max_steps=10)
-    too_large = body(num_frames=9, steps=11)
+    Plan.objects.update(max_seconds=1, max_pixels=4096)
+    too_large = body(num_frames=9)
     details = as_alice.post("/v1/videos", too_large).json()["error"]["details"]
-    assert [detail["loc"] for detail in details] == [["num_frames"], ["steps"]]
-    PlanOverride.objects.create(team=alice.team, max_frames=9, max_steps=11)
+    assert [detail["loc"] for detail in details] == [["resolution"], ["num_frames"]]
+    PlanOverride.objects.create(team=alice.team, max_seconds=1.125, max_pixels=65_536)
     assert as_alice.post("/v1/videos", too_large).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("limits", "changes", "nearest"),
+    [
+        ({"max_pixels": 300_000}, {"resolution": "1024p"}, ["512p"]),
+        ({"max_pixels": 300_000}, {"size": "1024x512", "resolution": ...}, ["768x384"]),
+        ({"max_pixels": 10_000}, {"size": "128x512", "resolution": ...}, ["64x152"]),
+        ({"max_pixels": 4000}, {}, None),
+        ({"max_seconds": 1.25}, {"num_frames": 16, "fps": 10}, [12]),
+        ({"max_seconds": 1.25}, {"seconds": "2", "num_frames": ...}, ["1.25"]),
+        ({"allowed_formats": ["mp4"]}, {"output_format": "gif"}, None),
+        ({"max_seconds": 0.5}, {}, None),
+    ],
+)
+def test_a_refusal_names_the_nearest_value_that_the_plan_allows(
+    limits: dict[str, Any],
+    changes: dict[str, Any],
+    nearest: list[Any] | None,
+    as_alice: ApiClient,
+    body: Callable[..., dict[str, Any]],
+) -> None:
+    Plan.objects.update(**limits)
+    too_large = body(**changes)
+    [detail] = as_alice.post("/v1/videos", too_large).json()["error"]["details"]
+    assert detail.get("nearest") == nearest
+    if nearest:
+        changed = {**too_large, detail["loc"][0]: nearest[0]}
+        assert as_alice.post("/v1/videos", changed).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("max_seconds", "fps", "frames"),
+    [
+        (None, 24, None),
+        (5, 24, 121),
+        (4, 24, 97),
+        (4.9, 24, 117),
+        (60, 24, 121),
+        (0.21, 24, 5),
+        (0.1, 24, 2),
+        (0, 8, 0),
+    ],
+)
+def test_the_frames_that_a_plan_allows(max_seconds: float | None, fps: int, frames: int | None, alice: Person) -> None:
+    """Wan makes 4n+1 frames, at least 5 and at most 121."""
+    Plan.objects.update(max_seconds=max_seconds)
+    assert max_frames(MODELS["wan-ti2v-5b"], effective_limits_of(alice.team), fps) == frames
+
+
+@pytest.mark.parametrize("model", ["wan-ti2v-5b", "camera"])
+@pytest.mark.parametrize(("seconds", "fps"), [("1", 24), ("1.3", 9), ("1.01", 24), ("1.333333", 24), ("0.33333", 24)])
+def test_a_request_for_the_seconds_of_the_plan_is_allowed(model: str, seconds: str, fps: int, alice: Person) -> None:
+    Plan.objects.update(max_seconds=float(seconds))
+    chosen = resolve_settings(MODELS[model], {"seconds": seconds, "fps": fps}, None)
+    assert chosen.num_frames == max_frames(MODELS[model], effective_limits_of(alice.team), fps)
 
 
 @pytest.mark.parametrize("path", ["/v1/videos", "/generate"])

@@ -112,7 +112,7 @@ def test_an_adjustment_removes_credits_but_not_below_zero(adele: Person, alice: 
 
 def test_a_plan_is_validated_created_and_assigned_to_many_teams(adele: Person, alice: Person, charlie: Person) -> None:
     fields = {"name": "studio", "weight": "3", "max_running": "8", "max_queued": "50", "allowed_formats": ["mp4"]}
-    rejected = adele.post("/admin/quota/plan/add/", fields | {"max_frames": "7", "allowed_models": ["nonsense"]})
+    rejected = adele.post("/admin/quota/plan/add/", fields | {"max_seconds": "0", "allowed_models": ["nonsense"]})
     assert rejected.status_code == 422
     assert not Plan.objects.filter(name="studio").exists()
     assert adele.post("/admin/quota/plan/add/", fields).status_code == 302

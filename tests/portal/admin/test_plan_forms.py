@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from accounts.quota.models import Plan
 from portal.admin.plan_forms import _INTEGER_FIELDS, _MULTIPLE_CHOICE_FIELDS, LIMIT_FIELDS, OverrideForm, PlanForm
@@ -66,11 +67,38 @@ def test_what_happens_to_unused_credits(text: str, value: bool, db: None) -> Non
 
 
 def test_a_saved_plan_has_the_limits(db: None) -> None:
-    form = plan_form(monthly_credits="500", max_resolution="512")
+    form = plan_form(monthly_credits="500", max_pixels="262144", max_seconds="1.5")
     assert form.is_valid(), form.errors
     form.save()
     plan = Plan.objects.get(name="studio")
-    assert (plan.max_running, plan.monthly_credits, plan.max_steps) == (4, 500, None)
+    assert (plan.max_running, plan.monthly_credits, plan.videos_per_day) == (4, 500, None)
+    assert (plan.max_pixels, plan.max_seconds) == (262_144, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_valid"), [("", True), ("0.1", True), ("5", True), ("0.05", False), ("9999", False), ("NaN", False)]
+)
+def test_the_length_is_between_those_of_the_shortest_and_the_longest_video(text: str, is_valid: bool, db: None) -> None:
+    form = plan_form(max_seconds=text)
+    assert ("max_seconds" not in form.errors) is is_valid
+    assert "from 0.1 to " in str(form.fields["max_seconds"].help_text)
+
+
+def test_pixels_are_named_by_resolutions_and_those_of_the_plan_stay(db: None) -> None:
+    def choices(form: PlanForm) -> dict[Any, Any]:
+        return dict(form.fields["max_pixels"].choices)  # type: ignore[attr-defined]
+
+    assert choices(PlanForm())[""] == "no limit"
+    assert choices(PlanForm())[262_144] == "512p (262,144 pixels)"
+    assert "max_pixels" in plan_form(max_pixels="16384").errors
+    plan = Plan.objects.create(name="small", max_pixels=16_384)
+    form = PlanForm({**REQUIRED, "max_pixels": "16384"}, instance=plan)
+    assert choices(form)[16_384] == "16,384 pixels"
+    assert form.is_valid(), form.errors
+    assert form.save().max_pixels == 16_384
+    with translation.override("zh-hans"):
+        assert choices(PlanForm())[262_144] == "512p (262,144 像素)"
+        assert "121 帧" in str(PlanForm().fields["max_seconds"].help_text)
 
 
 def test_an_empty_override_leaves_the_plan_as_it_is(alice: Person) -> None:

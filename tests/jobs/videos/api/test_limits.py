@@ -33,7 +33,7 @@ def test_limits_used_and_remaining_amounts(
     as_alice: ApiClient, as_bob: ApiClient, as_charlie: ApiClient, alice: Person, submit: Callable[..., Job]
 ) -> None:
     Plan.objects.update(monthly_credits=500, videos_per_day=9, gpu_seconds_per_month=90, storage_bytes=100)
-    PlanOverride.objects.create(team=alice.team, videos_per_day=5, max_frames=16, allowed_formats=["mp4"])
+    PlanOverride.objects.create(team=alice.team, videos_per_day=5, max_seconds=2, allowed_formats=["mp4"])
     Membership.objects.filter(user=alice.user).update(credits_per_month=30)
     ApiKey.objects.filter(creator=alice.user).update(videos_per_day=1, requests_per_minute=70)
     with time_machine.travel(datetime(2026, 6, 30, 23, tzinfo=UTC), tick=False):
@@ -60,9 +60,9 @@ def test_limits_used_and_remaining_amounts(
         assert quotas(as_bob.get("/v1/limits"))["team", "videos_per_day"] == (5, 1, 4, hour)
         assert quotas(as_charlie.get("/v1/limits"))["team", "videos_per_day"] == (9, 0, 9, hour)
     body = response.json()
-    assert (body["plan"]["name"], body["plan"]["max_frames"], body["plan"]["allowed_formats"]) == (
+    assert (body["plan"]["name"], body["plan"]["max_seconds"], body["plan"]["allowed_formats"]) == (
         "standard",
-        16,
+        2,
         ["mp4"],
     )
     assert body["rates"] == [
@@ -81,6 +81,19 @@ def test_a_browser_has_no_key_and_a_key_needs_the_scope(
     assert limited_key(Scope.VIDEOS_READ).get("/v1/limits").status_code == 403
     assert limited_key(Scope.USAGE_READ).get("/v1/limits").status_code == 200
     assert as_nobody.get("/v1/limits").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("pixels", "seconds", "resolution", "frames"),
+    [(None, None, None, None), (262_144, 1.5, 512, 12), (399_360, 5.05, 631, 40), (0, 0, 0, 0)],
+)
+def test_the_former_limits_follow_from_pixels_and_seconds(
+    pixels: Any, seconds: Any, resolution: Any, frames: Any, as_alice: ApiClient
+) -> None:
+    Plan.objects.update(max_pixels=pixels, max_seconds=seconds)
+    plan = as_alice.get("/v1/limits").json()["plan"]
+    assert (plan["max_pixels"], plan["max_seconds"]) == (pixels, seconds)
+    assert (plan["max_resolution"], plan["max_frames"], plan["max_steps"]) == (resolution, frames, None)
 
 
 def test_models_contain_whether_the_plan_allows_them(as_alice: ApiClient) -> None:

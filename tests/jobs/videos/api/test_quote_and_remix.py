@@ -113,7 +113,7 @@ def test_estimates_use_the_measured_speed_of_workers(
 def test_a_quote_beyond_the_plan_is_rejected_like_a_submit(
     as_alice: ApiClient, body: Callable[..., dict[str, Any]]
 ) -> None:
-    Plan.objects.update(max_frames=8)
+    Plan.objects.update(max_seconds=1)
     response = as_alice.post("/v1/videos/quote", body(num_frames=16))
     assert (response.status_code, response.json()["error"]["param"]) == (422, "num_frames")
 

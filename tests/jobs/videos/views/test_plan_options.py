@@ -42,9 +42,8 @@ def hint(page: str, name: str) -> str:
 
 
 NARROW = {
-    "max_resolution": 512,
-    "max_frames": 12,
-    "max_steps": 40,
+    "max_pixels": 262_144,
+    "max_seconds": 1.5,
     "allowed_formats": ["gif"],
     "allowed_priorities": ["normal"],
 }
@@ -55,7 +54,7 @@ def test_with_everything_allowed_the_plan_is_not_mentioned(mia: Person) -> None:
     assert choices(page, "resolution") == dict.fromkeys(["256p", "512p", "768p", "1024p"], True)
     assert choices(page, "output_format") == {"MP4 video": True, "GIF picture": True}
     assert presets(page) == dict.fromkeys(["fast", "standard", "high", "batch"], "")
-    assert [hint(page, name) for name in ("resolution", "output_format", "num_frames", "steps")] == [""] * 4
+    assert [hint(page, name) for name in ("resolution", "output_format", "num_frames")] == [""] * 3
 
 
 @pytest.mark.usefixtures("i2vgen_xl")
@@ -66,15 +65,14 @@ def test_choices_beyond_the_plan_are_disabled_with_a_hint(mia: Person) -> None:
     assert choices(page, "output_format") == {"MP4 video": False, "GIF picture": True}
     assert presets(page) == {
         "fast": "",
-        "standard": "Plan standard: up to 12 frames · up to 40 steps",
-        "high": "Plan standard: up to 512p · up to 12 frames · up to 40 steps",
-        "batch": "Plan standard: up to 12 frames · up to 40 steps · no low priority",
+        "standard": "Plan standard: up to 1.5 s",
+        "high": "Plan standard: up to 512p · up to 1.5 s",
+        "batch": "Plan standard: up to 1.5 s · no low priority",
     }
     assert re.search(r'name="num_frames"\s+min="8"\s+max="12"\s+step="1"\s+value="12"', page)
-    assert re.search(r'name="steps"\s+min="10"\s+max="40"\s+step="1"\s+value="40"', page)
+    assert re.search(r'name="steps"\s+min="10"\s+max="100"\s+step="1"\s+value="50"', page)
     assert hint(page, "resolution") == "Your team's plan (standard) allows up to 512p."
-    assert hint(page, "num_frames") == "Your team's plan (standard) allows up to 12 frames."
-    assert hint(page, "steps") == "Your team's plan (standard) allows up to 40 steps."
+    assert hint(page, "num_frames") == "Your team's plan (standard) allows up to 1.5 s: 12 frames at 8 fps."
     assert hint(page, "output_format") == "Your team's plan (standard) does not include the other options."
     price = mia.htmx("/price").content.decode()
     assert "price-fast" in price
@@ -95,11 +93,36 @@ def test_a_submitted_choice_beyond_the_plan_stays_selected(mia: Person) -> None:
 
 @pytest.mark.usefixtures("i2vgen_xl")
 def test_hints_are_in_chinese(mia: Person) -> None:
-    Plan.objects.update(**NARROW | {"max_resolution": 128})
+    Plan.objects.update(**NARROW | {"max_pixels": 16_384})
     page = mia.client.get("/", headers={"Accept-Language": "zh-hans"}).content.decode()
-    assert presets(page)["high"] == "套餐 standard：最高 128x128 · 最多 12 帧 · 最多 40 步"  # noqa: RUF001
-    assert hint(page, "resolution") == "团队的套餐（standard）最高允许 128x128。"  # noqa: RUF001
+    assert presets(page)["high"] == "套餐 standard：最高 16,384 像素 · 最长 1.5 秒"  # noqa: RUF001
+    assert hint(page, "resolution") == "团队的套餐（standard）最高允许 16,384 像素。"  # noqa: RUF001
+    assert hint(page, "num_frames") == "团队的套餐（standard）最长允许 1.5 秒：8 fps 时为 12 帧。"  # noqa: RUF001
     assert hint(page, "output_format") == "团队的套餐（standard）不包含其他选项。"  # noqa: RUF001
+
+
+def test_the_number_of_frames_depends_on_the_rate(mia: Person) -> None:
+    Plan.objects.update(max_seconds=1)
+    page = mia.post("/", fields(fps="20", num_frames="25")).content.decode()
+    assert re.search(r'name="num_frames"\s+min="8"\s+max="20"\s', page)
+    assert hint(page, "num_frames") == "Your team's plan (standard) allows up to 1 s: 20 frames at 20 fps."
+    for unusable in ("", "99", "9" * 5000, "x"):
+        page = mia.post("/", fields(fps=unusable, num_frames="25")).content.decode()
+        assert re.search(r'name="num_frames"\s+min="8"\s+max="8"\s', page), unusable
+
+
+def test_the_longest_video_is_one_that_the_model_makes(mia: Person, settings: Any) -> None:
+    settings.MODELS_ENABLED = ["wan-ti2v-5b"]
+    settings.DEFAULT_MODEL = "wan-ti2v-5b"
+    Plan.objects.update(max_seconds=5, max_pixels=901_120)
+    page = mia.get("/").content.decode()
+    assert presets(page) == {"draft": "", "standard": ""}
+    assert hint(page, "num_frames") == ""
+    Plan.objects.update(max_seconds=3, max_pixels=400_000)
+    page = mia.get("/").content.decode()
+    assert presets(page) == {"draft": "", "standard": "Plan standard: up to 480p · up to 3 s"}
+    assert re.search(r'name="num_frames"\s+min="5"\s+max="73"\s+step="\d"\s+value="73"', page)
+    assert choices(page, "resolution") == {"480p": True, "720p": False}
 
 
 def test_a_model_beyond_the_plan_is_disabled(mia: Person, settings: Any) -> None:
@@ -111,10 +134,11 @@ def test_a_model_beyond_the_plan_is_disabled(mia: Person, settings: Any) -> None
 
 
 @pytest.mark.parametrize(
-    ("language", "says"), [("en", "allows up to 12 frames"), ("zh-hans", "团队的套餐最多允许 12 帧")]
+    ("language", "says"),
+    [("en", "allows up to 1.5 s: 12 frames at 8 fps"), ("zh-hans", "最长允许 1.5 秒")],
 )
 def test_submitted_values_beyond_the_plan_are_rejected_at_their_field(language: str, says: str, mia: Person) -> None:
-    Plan.objects.update(max_frames=12)
+    Plan.objects.update(max_seconds=1.5)
     response = mia.client.post(
         "/", fields(num_frames="16"), headers={"HX-Request": "true", "Accept-Language": language}
     )
