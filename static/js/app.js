@@ -139,9 +139,10 @@ document.addEventListener("htmx:sendError", (event) => {
   if (!isRead || !offline?.isConnected) offline = showToast(isRead ? texts.offline : texts.notSubmitted, "error");
 });
 document.addEventListener("htmx:responseError", (event) => {
-  const isUserAction = closeEmptyDialog(event.detail.elt) || event.detail.requestConfig.verb !== "get";
+  const { verb, triggeringEvent } = event.detail.requestConfig;
+  const isUserAction = closeEmptyDialog(event.detail.elt) || verb !== "get" || triggeringEvent?.type === "change";
   // A polled object was deleted elsewhere: reload, so that the page itself shows it.
-  if (event.detail.xhr.status === 404 && event.detail.requestConfig.verb === "get") location.reload();
+  if (event.detail.xhr.status === 404 && verb === "get") location.reload();
   else if (event.detail.xhr.status < 500 || isUserAction) showToast(texts.failed, "error");
 });
 

@@ -6,6 +6,7 @@ const drop = document.getElementById("drop");
 const preview = document.getElementById("preview");
 const pictureName = document.getElementById("picture-name");
 const prompt = document.getElementById("prompt");
+const model = document.querySelector("select[name=model]"); // null if the site offers one model
 const submit = document.getElementById("submit");
 const formKey = document.getElementById("form-key");
 
@@ -129,7 +130,11 @@ function countPrompt() {
 
 function summarise() {
   const { resolution, num_frames: frames, fps, steps } = form.elements;
+  const seconds = frames.value / fps.value;
+  const length = seconds > 0 && Number.isFinite(seconds) ? texts.length.replace("{}", seconds.toFixed(1)) : "";
+  document.getElementById("length").textContent = length && `= ${length}`;
   const values = [resolution.value, `${frames.value} ${texts.frames}`, `${fps.value} ${texts.fps}`];
+  if (length) values.splice(1, 0, length);
   if (steps) values.push(`${steps.value} ${texts.steps}`); // not every model has steps
   const facts = values.join(" · ");
   document.getElementById("advanced-summary").textContent = form.elements.settings_of.value ? facts : `${texts.custom} · ${facts}`;
@@ -165,14 +170,49 @@ form.addEventListener("input", (event) => {
   }
 });
 
-// Another model has other settings, which the server sends.
+// Another model has other settings, which the server sends. Until they are here, those of the former model are shown as
+// outdated, and neither changed nor priced nor submitted.
+const isOutdated = () => form.elements.model.value !== form.elements.settings_model.value;
 let wasOpen = false;
+let negativePrompt = ""; // as long as it is, and as private: no part of a URL
+
+function showOutdated() {
+  form.toggleAttribute("data-outdated", isOutdated());
+  document.getElementById("settings").inert = submit.disabled = isOutdated();
+}
+
+form.addEventListener("htmx:confirm", (event) => {
+  if (event.target !== model && isOutdated()) event.preventDefault();
+});
+model?.addEventListener("change", showOutdated);
+
+// The settings could not be loaded.
+function keepModel() {
+  model.value = form.elements.settings_model.value;
+  showOutdated();
+}
+// At the window, after others may have prevented the request.
+addEventListener("htmx:beforeRequest", (event) => {
+  if (event.target === model && event.defaultPrevented) keepModel();
+});
+for (const failure of ["htmx:sendError", "htmx:responseError"]) {
+  document.body.addEventListener(failure, ({ target }) => target === model && keepModel());
+}
+
 document.body.addEventListener("htmx:beforeSwap", ({ target }) => {
-  if (target.id === "settings") wasOpen = document.getElementById("advanced").open;
+  if (target.id !== "settings") return;
+  wasOpen = document.getElementById("advanced").open;
+  negativePrompt = form.elements.negative_prompt?.value ?? negativePrompt;
 });
 document.body.addEventListener("htmx:afterSettle", ({ target }) => {
   if (target.id !== "settings") return;
   document.getElementById("advanced").open = wasOpen;
+  if (form.elements.negative_prompt) form.elements.negative_prompt.value = negativePrompt;
+  showOutdated();
+  // Back and a reload show the same model.
+  const url = new URL(location);
+  url.searchParams.set("model", form.elements.settings_model.value);
+  history.replaceState(history.state, "", url);
   countPrompt();
   checkPreset();
   summarise();
@@ -204,5 +244,6 @@ addEventListener("pageshow", () => {
   countPrompt();
   checkPreset();
   summarise();
+  if (isOutdated()) model.dispatchEvent(new Event("change", { bubbles: true }));
   if (input.files.length && input.files[0] !== chosen) acceptFile(input.files[0]);
 });

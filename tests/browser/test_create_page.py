@@ -52,6 +52,7 @@ def test_a_preset_is_checked_only_while_the_settings_are_its_own(
     assert Job.objects.get().num_frames == 32
 
 
+@pytest.mark.usefixtures("i2vgen_xl")
 def test_without_scripts_the_chosen_preset_counts(live_server: Any, alice: Person, browser: Browser) -> None:
     def scenario(page: Page) -> None:
         fill(page)

@@ -137,6 +137,7 @@ ROUTES: dict[str, Rule] = {
     # Pages of a team
     "": Page(READ, {"GET": None, "POST": Scope.VIDEOS_WRITE}),
     "price": Page(READ, {"GET": Scope.VIDEOS_WRITE}),
+    "create/settings": Page(READ, {"GET": Scope.VIDEOS_WRITE}),
     "history": Page(READ, {"GET": Scope.VIDEOS_READ}),
     "history/running": Page(READ, {"GET": Scope.VIDEOS_READ}),
     "videos/<str:video_id>": Page(READ, {"GET": Scope.VIDEOS_READ}, of_team=True),
@@ -287,6 +288,7 @@ ROUTES: dict[str, Rule] = {
 QUERIES = {
     "": "like={video_id}",
     "price": "like={video_id}",
+    "create/settings": "like={video_id}",
     "history": "q=dusk&after={video_id}",
     "history/running": "ids={video_id}",
     "v1/videos": "q=dusk&after={video_id}",

@@ -16,3 +16,9 @@ def i2vgen_xl(settings: Any) -> None:
 def both_models(settings: Any) -> None:
     """The site offers I2VGen-XL beside the default model `camera`."""
     settings.MODELS_ENABLED = ["camera", "i2vgen-xl"]
+
+
+@pytest.fixture
+def three_models(settings: Any) -> None:
+    """The site offers two models beside `camera`, each with other presets, ranges and fields."""
+    settings.MODELS_ENABLED = ["camera", "i2vgen-xl", "wan-ti2v-5b"]

@@ -15,9 +15,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.auth.decorators import team_member_required
 from accounts.auth.htmx import htmx_redirect, is_htmx
 from accounts.auth.principals import Principal
+from accounts.models import Team
 from accounts.roles import Scope
 from common.errors import MutoscopeError, NotFound
 from inference import limits
+from inference.models.descriptor import ModelDescriptor
 from inference.models.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO
 from jobs.models import Job
 from jobs.states import State
@@ -54,13 +56,14 @@ _PRESET_ICONS = {"fast": "zap", "standard": "clapperboard", "high": "gem", "batc
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required()
 def create(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """Show the form, with `?like=vid_…` filled in from that video. POST submits it."""
+    """Show the form for `?model=…`, with `?like=vid_…` filled in from that video. POST submits it."""
     if request.method == "POST":
         return _submit(request, principal)
     if Scope.VIDEOS_WRITE not in principal.scopes:
         return render(request, "jobs/create_read_only.html")
     like = _reference_video(principal, request.GET.get("like", ""))
-    return _render_form(request, principal, values=initial_values(principal.team, like), like=like)
+    descriptor = _initial_model(principal.team, request.GET.get("model", like.model if like else ""))
+    return _render_form(request, principal, values=initial_values(descriptor, like), like=like)
 
 
 @require_safe
@@ -99,6 +102,13 @@ def model_settings(request: HttpRequest, principal: Principal) -> HttpResponseBa
         **_choices_context(principal, options, values, estimate),
     }
     return render(request, "jobs/create_settings_update.html", context)
+
+
+def _initial_model(team: Team, name: str) -> ModelDescriptor:
+    """Return the model with this name, else the team's, else another one: the first that the plan allows."""
+    named = chosen_model(team, name)
+    allowed = options_for(team, named).models
+    return next((model for model in (named, chosen_model(team, ""), *allowed) if model in allowed), named)
 
 
 def _submit(request: HttpRequest, principal: Principal) -> HttpResponseBase:
@@ -196,6 +206,7 @@ def _render_form(
         "errors": messages,
         "price": estimate,
         "like": like,
+        "like_model_missing": like is not None and like.model not in {model.name for model in options.models},
         "like_has_image": like is not None and like.has_image and not like.is_gone,
         "form_key": form_key or _new_form_key(),
         "recent": card_context(recent),
@@ -231,6 +242,7 @@ def _choices_context(
             "values": preset_values(preset),
             "title": preset_title(descriptor, name),
             "text": preset_description(descriptor, name),
+            "seconds": preset.num_frames / (preset.fps or descriptor.fps.default),
             "icon": _PRESET_ICONS.get(name, "sparkles"),
             "credits": estimate.presets[name] if estimate else None,
             "exceeded": options.exceeded[name],
@@ -245,7 +257,7 @@ def _choices_context(
         "formats": OUTPUT_FORMATS,
         "model": descriptor,
         "max_prompt_length": descriptor.prompt.max_length,
-        "model_description": gettext(descriptor.description),
+        "model_description": gettext(descriptor.description) if descriptor.description else "",
         "default_model": default_model(principal.team),
         "aspect_ratios": [AUTO_ASPECT_RATIO, *ASPECT_RATIOS],
         "limits": limits,

@@ -21,7 +21,7 @@ from inference.models.sizes import AUTO_ASPECT_RATIO, nearest_aspect_ratio
 from jobs.api.field_errors import message_of
 from jobs.models import Job
 from jobs.videos.serializers import VideoRequestSerializer
-from jobs.videos.submission import check_settings, default_model, enabled_models, get_enabled_model
+from jobs.videos.submission import check_settings, default_model, get_enabled_model
 from jobs.videos.views.presets import preset_of
 
 # In base64, a file of this size still fits into the body of an API request: one limit for both.
@@ -31,7 +31,8 @@ _IMAGE_FIELDS = ("image", "image_base64", "input_reference")
 _NUMBER_FIELDS = {"num_frames", "fps", "steps", "guidance_scale"}
 # Fields that not every model has. The page does not show those of other models, and the form ignores them: without
 # scripts they are still sent when another model is chosen.
-_OPTIONAL_FIELDS = {"steps", "guidance_scale", "negative_prompt"}
+_OPTIONAL_FIELDS = frozenset({"steps", "guidance_scale", "negative_prompt"})
+_PRESET_FIELDS = ("resolution", "num_frames", "fps", "steps", "guidance_scale")
 _NUMBER_ERROR_CODES = {"min_value", "max_value", "invalid", "wrong_type", "not_finite", "max_string_length"}
 
 FormValues = dict[str, str]
@@ -50,8 +51,9 @@ class VideoSettingsSerializer(VideoRequestSerializer):
 class VideoSettingsForm(forms.Form):
     """The settings of a video, which determine its price. Its fields only collect text; the serializer validates it.
 
-    `settings_of` names the preset that filled the settings. Scripts update both when another preset is chosen; without
-    scripts the settings are still those of the former preset, and follow the chosen one here.
+    `settings_of` names the preset that filled the settings, `settings_model` its model. Scripts update them when
+    another preset or model is chosen; without scripts the settings are still those of the former one, and follow the
+    chosen one here.
     """
 
     model = forms.Field(required=False)
@@ -102,29 +104,31 @@ class VideoSettingsForm(forms.Form):
     def entered_values(self) -> FormValues:
         """Return the text of each field as it was entered, up to a length at which it is refused anyway."""
         values = {name: self.data.get(name, "")[:_MAX_ENTERED_LENGTH] for name in self.fields if name != "image"}
-        presets = self.descriptor.presets
-        former, chosen = presets.get(self.data.get("settings_of", "")), presets.get(values["preset"])
+        former_model = MODELS.get(self.data.get("settings_model", ""), self.descriptor)
+        former = former_model.presets.get(self.data.get("settings_of", ""))
+        chosen = self.descriptor.presets.get(values["preset"])
+        if chosen is None and values["preset"] in former_model.presets:
+            chosen, values["preset"] = self.descriptor.default, self.descriptor.default_preset
         if former and chosen:
-            own, filled = preset_values(chosen), preset_values(former)
-            values |= {name: own[name] for name in own if values[name] == filled[name]}
+            filled = default_values(former_model) | preset_values(former)
+            own = default_values(self.descriptor) | preset_values(chosen)
+            unchanged = [name for name in _PRESET_FIELDS if values[name] == filled.get(name)]
+            values |= {name: own.get(name, "") for name in unchanged}
         return values
 
     def messages(self) -> dict[str, str]:
         """Return the message by field, and those for "price" and for the whole "form"; "" where there is none."""
-        by_field = {name: str(self.errors[name][0]) if name in self.errors else "" for name in self.fields}
+        shown = [name for name in self.fields if name not in self._hidden_fields()]
+        by_field = {name: str(self.errors[name][0]) if name in self.errors else "" for name in shown}
         form_errors = self.non_field_errors()
         return {**by_field, "price": self.price_error, "form": str(form_errors[0]) if form_errors else ""}
 
     def _sent_values(self) -> dict[str, Any]:
-        hidden = _OPTIONAL_FIELDS - self.descriptor.parameters
-        entered = {name: text for name, text in self.entered_values().items() if text.strip() and name not in hidden}
-        if self._has_preset_of_another_model(entered):
-            del entered["preset"]
-        return entered
+        hidden = self._hidden_fields()
+        return {name: text for name, text in self.entered_values().items() if text.strip() and name not in hidden}
 
-    def _has_preset_of_another_model(self, entered: FormValues) -> bool:
-        name = entered.get("preset", "")
-        return name not in self.descriptor.presets and any(name in other.presets for other in enabled_models())
+    def _hidden_fields(self) -> frozenset[str]:
+        return _OPTIONAL_FIELDS - self.descriptor.parameters
 
     def _check_settings(self, values: dict[str, Any]) -> None:
         try:
@@ -204,13 +208,13 @@ def default_values(descriptor: ModelDescriptor) -> FormValues:
 def adopted_values(descriptor: ModelDescriptor, entered: Mapping[str, str]) -> FormValues:
     """Return the settings of a form after another model was chosen: its preset of the same name, else its default.
 
-    Of what was entered, the shape, the format and the texts stay.
+    Of what was entered, the shape, the format and the seed stay.
     """
     name = entered.get("preset", "")
     values = default_values(descriptor)
     if name in descriptor.presets:
         values |= {"preset": name, **preset_values(descriptor.presets[name])}
-    kept = ("aspect_ratio", "output_format", "seed", "negative_prompt")
+    kept = ("aspect_ratio", "output_format", "seed")
     return values | {field: entered[field][:_MAX_ENTERED_LENGTH] for field in kept if entered.get(field)}
 
 
@@ -219,11 +223,13 @@ def chosen_model(team: Team, name: str) -> ModelDescriptor:
     return MODELS[name if name in settings.MODELS_ENABLED and name in MODELS else default_model(team)]
 
 
-def initial_values(team: Team, like: Job | None) -> FormValues:
-    """Return the defaults, or the settings of the video `like` without its seed, so that the new video differs."""
+def initial_values(descriptor: ModelDescriptor, like: Job | None) -> FormValues:
+    """Return the defaults of the model, or the settings of the video `like` that it has.
+
+    Without its seed, so that the new video differs.
+    """
     if like is None:
-        return default_values(chosen_model(team, ""))
-    descriptor = chosen_model(team, like.model)
+        return default_values(descriptor)
     numbers = {name: getattr(like, name) for name in ("num_frames", "fps", "steps", "guidance_scale")}
     inherited = accepted_settings(descriptor, {"negative_prompt": like.negative_prompt, **numbers})
     resolutions = descriptor.sizes.resolutions

@@ -45,7 +45,6 @@ class PlanOptions:
         """Return initial values of the form, changed to allowed choices."""
         within = dict(values)
         for name, choices in (
-            ("model", [descriptor.name for descriptor in self.models]),
             ("resolution", list(reversed(self.resolutions))),
             ("output_format", self.formats),
         ):

@@ -17,7 +17,7 @@ _DESCRIPTIONS = {
     "fast": gettext_lazy("A quick draft to test a prompt."),
     "standard": gettext_lazy("Two seconds, for most purposes."),
     "high": gettext_lazy("Finer and longer, for final results."),
-    "batch": gettext_lazy("Like standard, with low priority."),
+    "batch": gettext_lazy("Like standard, at the same price. The team's other videos go first."),
 }
 
 

@@ -97,6 +97,7 @@ def test_the_page_keeps_the_entered_values(mia: Person) -> None:
         assert kept in page
 
 
+@pytest.mark.usefixtures("i2vgen_xl")
 def test_all_messages_are_shown_at_once(mia: Person) -> None:
     response = mia.htmx("/", {"fps": "99"})
     assert message_at(response, "image") == "Choose a picture first."
