@@ -13,7 +13,7 @@ from tests.support.people import Person
 from tests.support.web_processes import WebProcesses
 
 CAT = Path(settings.ROOT) / "samples" / "cat.jpg"
-SMALL: dict[str, Any] = {"resolution": "256p", "num_frames": 8, "steps": 10}
+SMALL: dict[str, Any] = {"resolution": "256p", "num_frames": 8}
 
 
 @pytest.fixture
