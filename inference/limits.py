@@ -27,6 +27,10 @@ MAX_FRAMES = 721
 MAX_FPS = 60
 MAX_STEPS = 200
 MAX_GUIDANCE_SCALE = 100.0
+MAX_LORAS = 8
+"""LoRAs of one video."""
+MAX_LORA_SCALE = 2.0
+"""In both directions."""
 SEED = Range(0, 2**63 - 1)
 
 MAX_IMAGE_PIXELS = 25_000_000

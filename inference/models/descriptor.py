@@ -124,6 +124,10 @@ class ModelDescriptor(Table):
         if preset.resolution not in self.sizes.resolutions:
             known = ", ".join(self.sizes.resolutions)
             raise ValueError(f"presets.{name}.resolution is {preset.resolution!r}, which is none of {known}")
+        for lora in preset.loras:
+            if lora.name not in self.lora_names:
+                known = ", ".join(self.lora_names) or "no LoRA"
+                raise ValueError(f"presets.{name}.loras has {lora.name!r}, but engine_options.loras has {known}")
         numbers: tuple[tuple[str, Any, Any], ...] = (
             ("num_frames", preset.num_frames, self.num_frames),
             ("fps", preset.fps, self.fps),
@@ -148,6 +152,11 @@ class ModelDescriptor(Table):
         return self.memory is not None
 
     @property
+    def lora_names(self) -> tuple[str, ...]:
+        """The LoRAs that a request can name."""
+        return tuple(self.engine_options.get("loras", ()))
+
+    @property
     def parameters(self) -> frozenset[str]:
         """The fields of a request that have an effect, of those that not all models have."""
         optional = {"steps": self.steps, "guidance_scale": self.guidance_scale}
@@ -155,6 +164,7 @@ class ModelDescriptor(Table):
         return frozenset(
             {name for name, allowed in optional.items() if allowed is not None}
             | {name for name, need in inputs.items() if need != "none"}
+            | ({"loras"} if self.lora_names else set())
         )
 
     def quote_seconds(

@@ -94,6 +94,19 @@ def input_properties(model: ModelDescriptor) -> dict[str, Schema]:
         properties["num_inference_steps"] = {**properties["steps"], "description": "an alias of steps"}
     if model.guidance_scale is not None:
         properties["guidance_scale"] = _number("Guidance scale", model.guidance_scale, default.guidance_scale)
+    if model.lora_names:
+        scale = {"type": "number", "minimum": -limits.MAX_LORA_SCALE, "maximum": limits.MAX_LORA_SCALE, "default": 1.0}
+        properties["loras"] = {
+            "title": "LoRAs",
+            "type": "array",
+            "maxItems": limits.MAX_LORAS,
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {"name": {"enum": [*model.lora_names]}, "scale": scale},
+                "additionalProperties": False,
+            },
+        }
     return properties | {
         "seed": {"title": "Seed", "type": "integer", "minimum": 0, "maximum": limits.SEED.maximum},
         "output_format": {"title": "Format", "enum": [*OUTPUT_FORMATS], "default": OUTPUT_FORMATS[0]},

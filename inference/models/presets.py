@@ -1,12 +1,27 @@
 """Named default values for the fields that a request does not set."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from inference import limits
+from inference.generation import LoraWeight
 from inference.models.table import Table
 
 
+class PresetLora(Table):
+    """A LoRA of the model's `engine_options`, and how strongly it acts."""
+
+    name: str
+    scale: Annotated[float, Field(ge=-limits.MAX_LORA_SCALE, le=limits.MAX_LORA_SCALE)] = 1.0
+
+
 class Preset(Table):
-    """Default values. resolution: a name of the model's sizes. steps, guidance_scale: None if the model has none."""
+    """Default values.
+
+    resolution: a name of the model's sizes. steps, guidance_scale: None if the model has none. loras: those of videos
+    that name none themselves.
+    """
 
     title: str = ""
     description: str = ""
@@ -16,6 +31,11 @@ class Preset(Table):
     steps: int | None = None
     guidance_scale: float | None = None
     priority: Literal["low", "normal", "high"] = "normal"
+    loras: Annotated[tuple[PresetLora, ...], Field(strict=False, max_length=limits.MAX_LORAS)] = ()
+
+    @property
+    def lora_weights(self) -> tuple[LoraWeight, ...]:
+        return tuple(LoraWeight(lora.name, lora.scale) for lora in self.loras)
 
     def matches(
         self, *, resolution: str, num_frames: int, fps: int, steps: int | None, guidance_scale: float | None

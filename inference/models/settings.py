@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference.errors import RequestError
+from inference.generation import LoraWeight
 from inference.models.descriptor import ModelDescriptor
 from inference.models.presets import Preset
 from inference.models.ranges import FloatRange, IntegerRange
@@ -17,7 +18,7 @@ ALIASES = {"num_inference_steps": "steps"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoSettings:
-    """The numbers of a video. steps, guidance_scale: None if the model has none."""
+    """The numbers of a video, and its LoRAs. steps, guidance_scale: None if the model has none."""
 
     preset: str
     resolution: str
@@ -27,6 +28,7 @@ class VideoSettings:
     fps: int
     steps: int | None
     guidance_scale: float | None
+    loras: tuple[LoraWeight, ...]
 
 
 class InvalidSettings(Exception):
@@ -50,7 +52,11 @@ def resolve_settings(
     that errors may recommend. Raises InvalidSettings.
     """
     values = {ALIASES.get(name, name): value for name, value in values.items() if value is not None}
-    errors = [*_unsupported_fields(model, values, others), *_invalid_numbers(model, values)]
+    errors = [
+        *_unsupported_fields(model, values, others),
+        *_invalid_numbers(model, values),
+        *_unknown_loras(model, values.get("loras", ())),
+    ]
     preset = model.default
     if (name := values.get("preset", "")) and name not in model.presets:
         errors.append(_unknown_preset(model, name))
@@ -73,12 +79,18 @@ def resolve_settings(
         fps=fps,
         steps=_number(model.steps, values.get("steps"), preset.steps),
         guidance_scale=_number(model.guidance_scale, values.get("guidance_scale"), preset.guidance_scale),
+        loras=_loras(values["loras"]) if "loras" in values else preset.lora_weights,
     )
 
 
 def accepted_settings(model: ModelDescriptor, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values without those that the model does not take, for settings that another model had."""
-    refused = {error.field for error in (*_unsupported_fields(model, values, ()), *_invalid_numbers(model, values))}
+    errors = (
+        *_unsupported_fields(model, values, ()),
+        *_invalid_numbers(model, values),
+        *_unknown_loras(model, values.get("loras", ())),
+    )
+    refused = {error.field for error in errors}
     try:
         if "size" in values:
             model.sizes.parse(values["size"])
@@ -91,8 +103,8 @@ def _unsupported_fields(
     model: ModelDescriptor, values: Mapping[str, Any], others: Collection[ModelDescriptor]
 ) -> Iterator[RequestError]:
     """Yield an error for each field that has no effect on this model. An empty text asks for nothing."""
-    for field in ("steps", "guidance_scale", "negative_prompt"):
-        if field not in model.parameters and values.get(field) not in (None, ""):
+    for field in ("steps", "guidance_scale", "negative_prompt", "loras"):
+        if field not in model.parameters and values.get(field) not in (None, "", []):
             params = {"model": model.name, "field": field}
             if names := [other.name for other in others if field in other.parameters]:
                 yield RequestError(
@@ -124,6 +136,27 @@ def _invalid_numbers(model: ModelDescriptor, values: Mapping[str, Any]) -> Itera
         value = values.get(field)
         if value is not None and allowed is not None and value not in allowed:
             yield _outside(model, field, value, allowed)
+
+
+def _unknown_loras(model: ModelDescriptor, loras: Collection[Mapping[str, Any]]) -> Iterator[RequestError]:
+    names = [str(lora["name"]) for lora in loras]
+    if not model.lora_names:
+        return  # an error of a field that has no effect
+    if len({*names}) < len(names):
+        yield RequestError("loras", "A LoRA is named twice. Name each LoRA once.")
+    for name in names:
+        if name not in model.lora_names:
+            yield RequestError(
+                "loras",
+                "The model has no LoRA %(name)s. Choose one of: %(known)s.",
+                {"name": name, "known": ", ".join(model.lora_names)},
+                kind="invalid_choice",
+            )
+            return
+
+
+def _loras(loras: Collection[Mapping[str, Any]]) -> tuple[LoraWeight, ...]:
+    return tuple(LoraWeight(lora["name"], float(lora.get("scale", 1.0))) for lora in loras)
 
 
 def _outside(model: ModelDescriptor, field: str, value: float, allowed: IntegerRange | FloatRange) -> RequestError:

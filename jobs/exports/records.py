@@ -30,6 +30,7 @@ _VIDEO_FIELDS = [
     "fps",
     "steps",
     "guidance_scale",
+    "loras",
     "seed",
     "output_format",
     "metadata",

@@ -51,6 +51,8 @@ class Job(models.Model):
     # None for models without them.
     steps = models.PositiveSmallIntegerField(_("number of steps"), null=True)
     guidance_scale = models.FloatField(_("guidance scale"), null=True)
+    # Objects with the name of a LoRA of the model and its scale.
+    loras = models.JSONField(_("LoRAs"), default=list, db_default=[])
     seed = models.BigIntegerField(_("seed"))
     output_format = models.CharField(_("format"), max_length=4)
     # In the folder of the job's files, also if there is no source image.

@@ -17,6 +17,7 @@ from jobs.api.fields import (
     InputReferenceField,
     MetadataField,
     SecondsField,
+    ShortListField,
     StrictFloatField,
     StrictIntegerField,
     StrictSerializer,
@@ -29,6 +30,14 @@ from jobs.videos.source_images import IMAGE_FIELDS
 
 def _integer_field(maximum: int, help_text: str, *, minimum: int = 0) -> StrictIntegerField:
     return StrictIntegerField(min_value=minimum, max_value=maximum, required=False, help_text=help_text)
+
+
+@extend_schema_serializer(component_name="Lora")
+class LoraSerializer(StrictSerializer):
+    """A LoRA, and how strongly it acts."""
+
+    name = TextField(max_length=100)
+    scale = StrictFloatField(min_value=-limits.MAX_LORA_SCALE, max_value=limits.MAX_LORA_SCALE, default=1.0)
 
 
 @extend_schema_serializer(component_name="Video")
@@ -63,6 +72,12 @@ class VideoRequestSerializer(StrictSerializer):
         max_value=limits.MAX_GUIDANCE_SCALE,
         required=False,
         help_text="how closely the video follows the prompt",
+    )
+    loras = ShortListField(
+        child=LoraSerializer(),
+        max_length=limits.MAX_LORAS,
+        required=False,
+        help_text="LoRAs of the model, which /v1/models lists; in JSON bodies only",
     )
     seed = _integer_field(limits.SEED.maximum, "random if absent; the response contains it")
     output_format = ChoiceField(choices=["mp4", "gif"], required=False)

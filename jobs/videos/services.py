@@ -180,6 +180,7 @@ def _build_job(principal: Principal, request: VideoRequest) -> Job:
         fps=request.fps,
         steps=request.steps,
         guidance_scale=request.guidance_scale,
+        loras=[{"name": lora.name, "scale": lora.scale} for lora in request.loras],
         seed=request.seed,
         output_format=request.output_format,
         has_image=request.image_png is not None,

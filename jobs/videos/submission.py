@@ -20,6 +20,7 @@ from common.concurrency import ConcurrencyLimiter
 from common.errors import Detail, Overloaded, TooLarge, UnsupportedImage, invalid_field, invalid_fields
 from common.messages import Message
 from inference.errors import ImageError, ImageErrorCode
+from inference.generation import LoraWeight
 from inference.image_decoding.pool import DecodedImage, DecoderPool, DecoderUnavailable
 from inference.models.catalogue import MODELS
 from inference.models.descriptor import ModelDescriptor
@@ -61,6 +62,7 @@ class VideoRequest:
     fps: int
     steps: int | None
     guidance_scale: float | None
+    loras: tuple[LoraWeight, ...]
     seed: int
     output_format: str
     priority: Priority
@@ -131,6 +133,7 @@ def build_request(
         fps=chosen.fps,
         steps=chosen.steps,
         guidance_scale=chosen.guidance_scale,
+        loras=chosen.loras,
         # 53 bits, which JavaScript reads without loss: the seed that it shows reproduces the video.
         seed=values.get("seed", secrets.randbits(53)),
         output_format=values.get("output_format", "mp4"),

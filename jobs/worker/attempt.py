@@ -10,7 +10,7 @@ from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 
 from common.messages import Message
-from inference.generation import GenerationRequest
+from inference.generation import GenerationRequest, LoraWeight
 from jobs.models import Job
 from jobs.queue.lease import renew_lease
 from jobs.storage.files import load_source_image
@@ -59,6 +59,7 @@ class RunningAttempt:
             steps=self.job.total_steps,
             guidance_scale=1.0 if self.job.guidance_scale is None else self.job.guidance_scale,
             seed=self.job.seed,
+            loras=tuple(LoraWeight(lora["name"], lora["scale"]) for lora in self.job.loras),
         )
         return GenerateCommand(self.fence, request, image_path, self.folder / "frames.npy")
 

@@ -169,7 +169,9 @@ def as_json(job: dict[str, Any], base: str) -> dict[str, Any]:
         "id": identifier,
         "object": "video",
         "status": job["state"],
-        "progress": 100 if job["state"] == "completed" else 100 * job["steps_done"] // (job["steps"] or job["num_frames"]),
+        "progress": 100
+        if job["state"] == "completed"
+        else 100 * job["steps_done"] // (job["steps"] or job["num_frames"]),
         **{name: job[name] for name in same},
         **{name: job[column] and int(job[column].timestamp()) for name, column in moments.items()},
         "preset": job["preset"] or None,

@@ -183,7 +183,7 @@ def _model_as_json(descriptor: ModelDescriptor, team: Team, loaded: Container[st
             "negative_prompt": descriptor.inputs.negative_prompt,
             "guidance_scale": "none" if descriptor.guidance_scale is None else "optional",
             "audio": descriptor.inputs.audio,
-            "loras": [],
+            "loras": [*descriptor.lora_names],
         },
         "presets": presets,
         "input_schema": input_schema(descriptor),

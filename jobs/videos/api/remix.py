@@ -29,7 +29,7 @@ from jobs.videos.submission import build_request, read_source_image
 
 # Fields of the original that are dropped if this field is changed.
 _OVERRIDDEN_FIELDS = {
-    "preset": ("steps", "num_frames", "guidance_scale", "size", "priority"),
+    "preset": ("steps", "num_frames", "guidance_scale", "loras", "size", "priority"),
     "resolution": ("size",),
     "aspect_ratio": ("size",),
     "seconds": ("num_frames",),
@@ -100,6 +100,7 @@ def _inherited_values(original: Job, changes: dict[str, Any]) -> dict[str, Any]:
         "fps": original.fps,
         "steps": original.steps,
         "guidance_scale": original.guidance_scale,
+        "loras": original.loras,
         "output_format": original.output_format,
         "priority": Priority(original.priority).label,
     }

@@ -22,6 +22,11 @@ Percent = Annotated[int, {"min_value": 0, "max_value": 100}]
 _URL_NAMES = {"self": "video", "content": "video-content", "cancel": "video-cancel", "events": "video-events"}
 
 
+class LoraShape(TypedDict):
+    name: str
+    scale: float
+
+
 class QueueShape(TypedDict):
     position: int
     eta_seconds: float | None
@@ -59,6 +64,7 @@ class VideoShape(TypedDict):
     fps: int
     steps: int | None
     guidance_scale: float | None
+    loras: list[LoraShape]
     seed: int
     output_format: Annotated[str, {"choices": ["mp4", "gif"]}]
     priority: Annotated[str, {"choices": [name.label for name in Priority]}]
@@ -122,6 +128,7 @@ def _as_json(job: Job, queue_estimate: QueueEstimate | None, base_url: str) -> V
         "fps": job.fps,
         "steps": job.steps,
         "guidance_scale": job.guidance_scale,
+        "loras": job.loras,
         "seed": job.seed,
         "output_format": job.output_format,
         "priority": Priority(job.priority).label,
