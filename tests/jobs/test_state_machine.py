@@ -274,6 +274,7 @@ def _request(frames: int, *, has_deadline: bool) -> VideoRequest:
         fps=8,
         steps=50,
         guidance_scale=9.0,
+        loras=(),
         seed=1,
         output_format="mp4",
         priority=Priority.NORMAL,

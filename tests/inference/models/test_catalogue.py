@@ -10,7 +10,7 @@ from inference.models.costs import VRAM_SLACK_MB, DiffusionCost
 
 def test_names_and_pools() -> None:
     offered = {name: descriptor.pool for name, descriptor in MODELS.items() if not descriptor.test_only}
-    assert offered == {"i2vgen-xl": "gpu", "camera": "cpu", "wan-ti2v-5b": "gpu"}
+    assert offered == {"i2vgen-xl": "gpu", "camera": "cpu", "wan-i2v-a14b": "gpu", "wan-ti2v-5b": "gpu"}
     assert MODELS["i2vgen-xl-tiny"].test_only
     for name, descriptor in MODELS.items():
         assert descriptor.name == name

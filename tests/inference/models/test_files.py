@@ -88,6 +88,10 @@ def test_values_that_are_not_taken_over(file: Path) -> None:
             "engine_options.offload: camera has no options",
         ),
         ('[models.a]\nextends = "wan-ti2v-5b"\nengine_options.offload = "x"', "engine_options: The option offload"),
+        (
+            '[models.a]\nextends = "wan-ti2v-5b"\npresets.draft.loras = [{ name = "b" }]',
+            "presets.draft.loras has 'b', but engine_options.loras has no LoRA",
+        ),
         ('[models.a]\ntitle = "A"', "models.a.engine: missing"),
     ],
 )

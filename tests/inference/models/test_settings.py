@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference.generation import LoraWeight
 from inference.models.catalogue import MODELS
 from inference.models.descriptor import ModelDescriptor
+from inference.models.presets import Preset, PresetLora
 from inference.models.ranges import IntegerRange
 from inference.models.settings import InvalidSettings, accepted_settings, resolve_settings
 
@@ -87,6 +89,41 @@ def test_the_length_of_a_video_gives_its_frames_again(step: int, fps: int) -> No
 def test_long_videos_have_fewer_frames_per_second() -> None:
     settings = resolve_settings(I2V, {"seconds": "5"}, SQUARE)
     assert (settings.num_frames, settings.fps) == (30, 6)
+
+
+LORAS = {"lightning": {"transformer": "l.safetensors"}, "anime": {"transformer": "a.safetensors"}}
+STYLED = MODELS["wan-ti2v-5b"].model_copy(
+    update={
+        "engine_options": {"loras": LORAS},
+        "presets": {
+            "standard": MODELS["wan-ti2v-5b"].presets["standard"],
+            "fast": Preset(
+                resolution="480p", num_frames=49, steps=20, loras=(PresetLora(name="lightning", scale=0.5),)
+            ),
+        },
+    }
+)
+
+
+def test_loras_are_those_of_the_request_else_those_of_the_preset() -> None:
+    assert resolve_settings(STYLED, {}, SQUARE).loras == ()
+    assert resolve_settings(STYLED, {"preset": "fast"}, SQUARE).loras == (LoraWeight("lightning", 0.5),)
+    own = {"preset": "fast", "loras": [{"name": "anime"}]}
+    assert resolve_settings(STYLED, own, SQUARE).loras == (LoraWeight("anime", 1.0),)
+    assert resolve_settings(STYLED, {"preset": "fast", "loras": []}, SQUARE).loras == ()
+
+
+@pytest.mark.parametrize(
+    ("loras", "kind"),
+    [
+        ([{"name": "other"}], "invalid_choice"),
+        ([{"name": "anime"}, {"name": "anime", "scale": 0.5}], "invalid"),
+    ],
+)
+def test_wrong_loras_are_refused(loras: list[dict[str, Any]], kind: str) -> None:
+    assert errors_of(STYLED, {"loras": loras}) == {"loras": (kind, ())}
+    assert errors_of(I2V, {"loras": [{"name": "anime"}]}) == {"loras": ("not_supported", ())}
+    assert "loras" not in accepted_settings(STYLED, {"loras": loras})
 
 
 def test_what_another_model_does_not_take_is_left_out() -> None:
