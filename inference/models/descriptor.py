@@ -15,6 +15,7 @@ from inference.models.presets import Preset
 from inference.models.ranges import FloatRange, IntegerRange
 from inference.models.sizes import Sizes
 from inference.models.table import Table
+from inference.prompt_tokens import Tokenizer
 
 Need = Literal["required", "optional", "none"]
 """Whether a request has to have an input, may have it, or must not have it."""
@@ -24,20 +25,17 @@ MODEL_NAME = r"[a-z0-9][a-z0-9._-]{0,59}"
 
 
 class License(Table):
-    """The licence of the weights. acceptance: an administrator has to accept it before the model is offered."""
+    """The licence of the weights."""
 
     name: str
     url: str = ""
-    acceptance: bool = False
 
 
 class Inputs(Table):
     """What a request contains beside the prompt and the numbers."""
 
     image: Need = "required"
-    last_image: Need = "none"
     negative_prompt: Literal["optional", "none"] = "none"
-    audio: Literal["optional", "none"] = "none"
 
 
 class PromptRules(Table):
@@ -49,7 +47,7 @@ class PromptRules(Table):
 
     max_length: Annotated[int, Field(ge=1, le=limits.MAX_PROMPT_LENGTH)] = 1000
     max_tokens: Annotated[int, Field(ge=1)] | None = None
-    tokenizer: Literal["clip", "t5", "gemma"] | None = None
+    tokenizer: Tokenizer | None = None
     keywords: Literal["camera"] | None = None
 
     @model_validator(mode="after")
@@ -160,10 +158,9 @@ class ModelDescriptor(Table):
     def parameters(self) -> frozenset[str]:
         """The fields of a request that have an effect, of those that not all models have."""
         optional = {"steps": self.steps, "guidance_scale": self.guidance_scale}
-        inputs = {"negative_prompt": self.inputs.negative_prompt, "last_image": self.inputs.last_image}
         return frozenset(
             {name for name, allowed in optional.items() if allowed is not None}
-            | {name for name, need in inputs.items() if need != "none"}
+            | ({"negative_prompt"} if self.inputs.negative_prompt == "optional" else set())
             | ({"loras"} if self.lora_names else set())
         )
 

@@ -26,7 +26,7 @@ from inference.models.catalogue import MODELS
 from inference.models.descriptor import ModelDescriptor
 from inference.models.settings import InvalidSettings, VideoSettings, resolve_settings
 from inference.prompt_keywords import matches_keywords
-from inference.prompt_tokens import estimate_tokens
+from inference.prompt_tokens import SPECIAL_TOKENS, estimate_tokens
 from jobs.models import Priority
 from jobs.videos.source_images import IMAGE_FIELDS, read_image_bytes
 
@@ -235,7 +235,11 @@ def _decode(data: bytes, team: Team) -> DecodedImage:
 
 def _warnings(descriptor: ModelDescriptor, prompt: str) -> Iterator[Message]:
     rules = descriptor.prompt
-    if rules.max_tokens and estimate_tokens(prompt) > rules.max_tokens - 2:  # with their start and end
+    if (
+        rules.max_tokens
+        and rules.tokenizer
+        and estimate_tokens(prompt, rules.tokenizer) > rules.max_tokens - SPECIAL_TOKENS[rules.tokenizer]
+    ):
         yield Message(
             "The prompt may be longer than the %(tokens)s tokens that %(model)s reads. The rest has no effect.",
             {"tokens": rules.max_tokens, "model": descriptor.name},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference.prompt_tokens import estimate_tokens
+from inference.prompt_tokens import Tokenizer, estimate_tokens
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from inference.prompt_tokens import estimate_tokens
     ],
 )
 def test_the_estimate_is_not_below_the_tokens(prompt: str, tokens_of_clip: int) -> None:
-    assert tokens_of_clip <= estimate_tokens(prompt) <= 2 * tokens_of_clip
+    assert tokens_of_clip <= estimate_tokens(prompt, "clip") <= 2 * tokens_of_clip
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_the_estimate_is_not_below_the_tokens(prompt: str, tokens_of_clip: int) 
     ],
 )
 def test_outside_english_each_byte_may_be_a_token(prompt: str) -> None:
-    assert estimate_tokens(prompt) == len("".join(prompt.split()).encode())
+    assert estimate_tokens(prompt, "clip") == len("".join(prompt.split()).encode())
 
 
 def test_the_estimate_is_near_the_tokens_of_an_english_prompt() -> None:
@@ -42,5 +42,12 @@ def test_the_estimate_is_near_the_tokens_of_an_english_prompt() -> None:
         "lanterns sway gently in the warm evening breeze, people turn their heads, and colorful fabrics flutter above "
         "the narrow street as birds fly across the orange sky. Soft focus, shallow depth of field, film grain."
     )
-    assert 63 <= estimate_tokens(prompt) <= 75
-    assert estimate_tokens("") == 0
+    assert 63 <= estimate_tokens(prompt, "clip") <= 75
+    assert estimate_tokens("", "clip") == 0
+
+
+@pytest.mark.parametrize("tokenizer", ["t5", "gemma"])
+def test_vocabularies_of_many_languages_have_one_token_for_a_letter(tokenizer: Tokenizer) -> None:
+    assert estimate_tokens("一只熊猫在竹林里慢慢地吃竹子。", tokenizer) == 15
+    assert estimate_tokens("cat", tokenizer) == 1
+    assert estimate_tokens("cats, dogs", tokenizer) == 3

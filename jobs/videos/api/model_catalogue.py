@@ -179,10 +179,10 @@ def _model_as_json(descriptor: ModelDescriptor, team: Team, loaded: Container[st
         "license": {"name": descriptor.license.name, "url": descriptor.license.url, "accepted": True},
         "inputs": {
             "image": descriptor.inputs.image,
-            "last_image": descriptor.inputs.last_image,
+            "last_image": "none",
             "negative_prompt": descriptor.inputs.negative_prompt,
             "guidance_scale": "none" if descriptor.guidance_scale is None else "optional",
-            "audio": descriptor.inputs.audio,
+            "audio": "none",
             "loras": [*descriptor.lora_names],
         },
         "presets": presets,
