@@ -86,6 +86,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(kind_of(item))
         if is_slow(item):
             item.add_marker("slow")
+    put_long_files_first(items)
+
+
+def put_long_files_first(items: list[pytest.Item]) -> None:
+    """Order the files by the slowest kind of their tests, so that no worker ends with a long file of its own."""
+    order = ("browser", "process", "slow")
+    ranks: dict[Path, int] = {}
+    for item in items:
+        marks = {marker.name for marker in item.iter_markers()}
+        rank = next((rank for rank, mark in enumerate(order) if mark in marks), len(order))
+        ranks[item.path] = min(rank, ranks.get(item.path, len(order)))
+    items.sort(key=lambda item: ranks[item.path])
 
 
 def kind_of(item: pytest.Item) -> str:
