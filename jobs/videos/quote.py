@@ -49,9 +49,9 @@ def quote_settings(descriptor: ModelDescriptor, settings: VideoSettings | VideoR
 
 
 def quote_preset(
-    descriptor: ModelDescriptor, preset: Preset, *, aspect_ratio: str, image_size: tuple[int, int]
+    descriptor: ModelDescriptor, preset: Preset, *, aspect_ratio: str, image_size: tuple[int, int] | None
 ) -> Quote:
-    """Return the price of a preset for an image of that size."""
+    """Return the price of a preset for an image of that size, or without an image."""
     width, height = descriptor.sizes.frame_size(preset.resolution, aspect_ratio, image_size)
     return quote(
         descriptor=descriptor,

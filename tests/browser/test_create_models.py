@@ -160,6 +160,24 @@ def test_without_scripts_the_settings_follow_the_chosen_model(
     browser.console_errors.clear()  # the status 422
 
 
+def test_a_picture_is_marked_as_optional_for_models_that_do_without(
+    live_server: Any, alice: Person, browser: Browser
+) -> None:
+    Wallet.objects.filter(team=alice.team).update(balance=1000)
+
+    def scenario(page: Page) -> None:
+        page.goto("/")
+        expect(page.locator(".picture-optional")).to_be_hidden()
+        choose(page, "wan-ti2v-5b")
+        expect(page.locator(".picture-optional")).to_be_visible()
+        page.get_by_label("What should move?").fill("waves")
+        page.get_by_role("button", name="Make video").click()
+        page.wait_for_url("**/videos/vid_*")
+
+    browser.run(live_server.url, scenario, session=alice.cookie)
+    assert not Job.objects.get().has_image
+
+
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
 def test_the_settings_of_another_model_are_accessible(
     viewport: ViewportSize, live_server: Any, alice: Person, browser: Browser

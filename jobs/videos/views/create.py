@@ -194,7 +194,7 @@ def _render_form(
     options = options_for(principal.team, descriptor, fps=values.get("fps", ""))
     if form is None:
         values = options.clamp(values)
-    size = (like.width, like.height) if like else parse_image_size(request.POST)
+    size = (like.width, like.height) if like and like.has_image else parse_image_size(request.POST)
     settings_form = VideoSettingsForm(values, team=principal.team)
     estimate = _estimate(principal, settings_form, size)
     messages = settings_form.messages()
@@ -215,7 +215,9 @@ def _render_form(
     return render(request, "jobs/create.html", context, status=200 if form is None else 422)
 
 
-def _estimate(principal: Principal, form: VideoSettingsForm, image_size: tuple[int, int]) -> PriceEstimate | None:
+def _estimate(
+    principal: Principal, form: VideoSettingsForm, image_size: tuple[int, int] | None
+) -> PriceEstimate | None:
     """Return the price, or None if settings are invalid. Add the error that a submit would give, if there is one."""
     if not form.is_valid():
         return None

@@ -172,6 +172,8 @@ class CreateVideoForm(VideoSettingsForm):
             self.add_error("image", message % {"limit": MAX_IMAGE_BYTES // 1024**2})
 
     def _image(self) -> "File[bytes] | None":
+        if self.descriptor.inputs.image == "none":
+            return None  # the page hides the field, which may contain an image for another model
         return self.files.get("image") or self._source_image
 
     def _sent_values(self) -> dict[str, Any]:

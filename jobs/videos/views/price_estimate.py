@@ -47,9 +47,13 @@ class PriceEstimate:
         return self.balance - self.credits
 
 
-def estimate_price(principal: Principal, values: dict[str, Any], image_size: tuple[int, int]) -> PriceEstimate:
-    """Return the price of validated settings. `image_size`: width and height in pixels."""
+def estimate_price(principal: Principal, values: dict[str, Any], image_size: tuple[int, int] | None) -> PriceEstimate:
+    """Return the price of validated settings. `image_size`: width and height in pixels, None if there is no image."""
     descriptor = _model(principal, values)
+    if descriptor.inputs.image == "none":
+        image_size = None
+    elif descriptor.inputs.image == "required":
+        image_size = image_size or (1, 1)  # the image is still to be chosen
     chosen = check_settings(descriptor, values, image_size)
     preset = descriptor.presets.get(chosen.preset, descriptor.default)
     price = quote_settings(descriptor, chosen).credits
@@ -125,18 +129,20 @@ def _model(principal: Principal, values: dict[str, Any]) -> ModelDescriptor:
     return get_enabled_model(values.get("model", default_model(principal.team)))
 
 
-def _preset_prices(descriptor: ModelDescriptor, aspect_ratio: str, image_size: tuple[int, int]) -> dict[str, int]:
+def _preset_prices(
+    descriptor: ModelDescriptor, aspect_ratio: str, image_size: tuple[int, int] | None
+) -> dict[str, int]:
     return {
         name: quote_preset(descriptor, preset, aspect_ratio=aspect_ratio, image_size=image_size).credits
         for name, preset in descriptor.presets.items()
     }
 
 
-def parse_image_size(query: QueryDict) -> tuple[int, int]:
-    """Return the width and height of the image that the browser sends; a square if they are missing or invalid."""
+def parse_image_size(query: QueryDict) -> tuple[int, int] | None:
+    """Return the width and height of the image that the browser sends; None if they are missing or invalid."""
     try:
         width, height = int(query.get("image_width", "")), int(query.get("image_height", ""))
         nearest_aspect_ratio(width, height)
     except (ValueError, ArithmeticError):
-        return 1, 1
+        return None
     return width, height

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.template.defaultfilters import striptags
 
-from accounts.quota.models import Plan
+from accounts.quota.models import Plan, Wallet
 from inference.models.catalogue import MODELS
 from jobs.models import Job
 from jobs.states import State
@@ -198,3 +198,28 @@ def test_a_prompt_without_a_camera_movement_has_a_warning(language: str, says: s
         url = mia.post("/", fields(prompt=prompt))["Location"]
         page = mia.client.get(url, headers={"Accept-Language": language}).content.decode()
         assert (says in page) is is_warned
+
+
+def test_the_price_without_an_image_is_that_of_the_submit(mia: Person) -> None:
+    Wallet.objects.filter(team=mia.team).update(balance=1000)
+    query = "model=wan-ti2v-5b&preset=standard"
+    without, square = (
+        mia.htmx(f"/price?{query}{size}").content.decode() for size in ("", "&image_width=9&image_height=9")
+    )
+    assert "1280 × 704 px" in without  # noqa: RUF001
+    assert "1280 × 704 px" not in square  # noqa: RUF001
+    mia.post("/", {"model": "wan-ti2v-5b", "preset": "standard", "prompt": "waves"})
+    assert f"{Job.objects.get().quoted_credits} credits" in without
+
+
+@pytest.mark.parametrize("image", ["optional", "none"])
+def test_the_page_says_whether_the_model_needs_a_picture(
+    image: str, mia: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = MODELS["i2vgen-xl"]
+    inputs = model.inputs.model_copy(update={"image": image})
+    monkeypatch.setitem(MODELS, "i2vgen-xl", model.model_copy(update={"inputs": inputs}))
+    assert f'data-image="{image}"' in settings_of(mia, "model=i2vgen-xl")
+    # A picture that was chosen for another model is no error.
+    assert mia.post("/", fields(model="i2vgen-xl")).status_code == 302
+    assert Job.objects.get().has_image is (image == "optional")
