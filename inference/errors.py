@@ -12,6 +12,9 @@
     │   ├── DeviceNotFound      device_not_found     the requested device does not exist
     │   ├── DeviceBroken        device_broken        the CUDA context is lost: replace the process
     │   └── OutOfMemory         out_of_memory        this video does not fit now; the process stays usable
+    ├── UpstreamError
+    │   ├── UpstreamFailed      upstream_failed      the upstream server refused the video or could not make it
+    │   └── UpstreamUnreachable upstream_unreachable it gave no useful answer in time; the video may still be made there
     ├── Canceled                canceled             the run was stopped by a callback
     └── EncodingError           encoding_failed      a video file could not be written or read
 
@@ -150,6 +153,24 @@ class OutOfMemory(DeviceError):
 
     def __init__(self, template: str, params: Mapping[str, Param] | None = None) -> None:
         super().__init__("out_of_memory", template, params, permanent=False)
+
+
+class UpstreamError(InferenceError):
+    """The server that makes the video in place of this machine is the cause."""
+
+
+class UpstreamFailed(UpstreamError):
+    """The upstream server refused the video, could not make it, or made another one than was asked for."""
+
+    def __init__(self, template: str, params: Mapping[str, Param] | None = None) -> None:
+        super().__init__("upstream_failed", template, params, permanent=True)
+
+
+class UpstreamUnreachable(UpstreamError):
+    """The upstream server gave no useful answer in time. A later attempt may find the video there."""
+
+    def __init__(self, template: str, params: Mapping[str, Param] | None = None) -> None:
+        super().__init__("upstream_unreachable", template, params, permanent=False)
 
 
 class Canceled(InferenceError):

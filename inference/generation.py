@@ -1,4 +1,4 @@
-"""What an engine runs: a request, and the images that the video is made from."""
+"""What an engine runs: a request, the images that the video is made from, and the job of a server that makes it."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -107,6 +107,14 @@ class GenerationInputs:
         if self.image is None:
             raise RequestError("image", "This model needs an image. Add one, or choose a model that needs only text.")
         return self.image
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalJob:
+    """A video as the server knows it that makes it. resends: how often the video was sent again before this job."""
+
+    id: str
+    resends: int = 0
 
 
 def _check_text(field: str, text: str) -> None:

@@ -34,6 +34,7 @@ pytest_plugins = [
     "tests.support.people",
     "tests.support.portal_process",
     "tests.support.secrets_in_logs",
+    "tests.support.upstream_server",
     "tests.support.videos",
     "tests.support.web_processes",
     "tests.support.webhooks",
@@ -52,6 +53,7 @@ PROCESS_FIXTURES = {
     "portal",
     "secure_portal",
     "server",
+    "start_upstream",
     "start_worker",
     "web_processes",
 }

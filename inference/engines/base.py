@@ -1,9 +1,12 @@
 """The interface of every engine: load once, generate many times."""
 
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +14,7 @@ from numpy.typing import NDArray
 from inference.devices import choose_device
 from inference.engines.registry import ENGINES, OPTIONS
 from inference.errors import EngineMissing, ModelNotFound
-from inference.generation import GenerationInputs, GenerationRequest
+from inference.generation import ExternalJob, GenerationInputs, GenerationRequest
 from inference.models.catalogue import MODELS
 from inference.models.descriptor import ModelDescriptor
 
@@ -30,6 +33,8 @@ PreviewFn = Callable[[], NDArray[np.uint8]]
 
 OnPreview = Callable[[PreviewFn], None]
 """`on_preview(preview)` is called after each step. It may call `preview` before it returns; each call costs time."""
+
+_REMOTE_TIMEOUT_SECONDS = 3600.0
 
 CHECKPOINT_MODEL = "i2vgen-xl"
 """The model that runs a checkpoint folder given instead of a model name."""
@@ -62,6 +67,51 @@ class Engine(ABC):
         Calls `on_step` at least once per step; in the last call, step equals total. Exceptions of `on_step` propagate,
         and the engine stays usable. Raises OutOfMemory (the engine stays usable) or DeviceBroken (it does not).
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteRun:
+    """What a remote engine has to know about a video beside its request.
+
+    key: names the video in all attempts. parameters: the fields of the request that have an effect on the model.
+    folder: for temporary files. timeout_seconds: when to give up. external_job: that of an earlier attempt.
+    on_external_job: called with each new one.
+    """
+
+    key: str
+    parameters: frozenset[str]
+    folder: Path
+    timeout_seconds: float
+    external_job: ExternalJob | None
+    on_external_job: Callable[[ExternalJob], None]
+
+
+class RemoteEngine(Engine):
+    """An engine whose videos another server makes. That server goes on when this process dies."""
+
+    @abstractmethod
+    def generate_remotely(
+        self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, run: RemoteRun
+    ) -> Frames:
+        """Send the video, unless `run` has its job, follow it and return its frames.
+
+        Calls `on_step` several times a second; Canceled cancels the video at the server, too. Raises UpstreamFailed,
+        or UpstreamUnreachable: then another call with the last job may return the frames.
+        """
+
+    def generate(
+        self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, on_preview: OnPreview = no_preview
+    ) -> Frames:
+        with tempfile.TemporaryDirectory() as folder:
+            run = RemoteRun(
+                key=uuid4().hex,
+                parameters=frozenset({"steps", "guidance_scale", "negative_prompt"}),
+                folder=Path(folder),
+                timeout_seconds=_REMOTE_TIMEOUT_SECONDS,
+                external_job=None,
+                on_external_job=lambda job: None,
+            )
+            return self.generate_remotely(request, inputs, on_step, run)
 
 
 class LatentEngine(Engine):

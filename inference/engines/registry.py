@@ -4,9 +4,13 @@ ENGINES = {
     "camera": "inference.engines.camera.engine:CameraEngine",
     "i2vgenxl": "inference.engines.i2vgenxl.engine:I2VGenXLEngine",
     "scripted": "inference.engines.scripted.engine:ScriptedEngine",
+    "upstream": "inference.engines.upstream.engine:UpstreamEngine",
     "wan": "inference.engines.wan.engine:WanEngine",
 }
 """Name to `module:Class`, imported only where the model runs."""
 
-OPTIONS = {"wan": "inference.engines.wan.options:WanOptions"}
+OPTIONS = {
+    "upstream": "inference.engines.upstream.options:UpstreamOptions",
+    "wan": "inference.engines.wan.options:WanOptions",
+}
 """Name to the class of the engine's options, which imports no torch. An engine that is missing here takes none."""

@@ -8,10 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from inference.engines.upstream.options import UpstreamOptions
 from inference.models.descriptor import ModelDescriptor
 
 _MAX_FILE_BYTES = 1_000_000
 _MISSING: Any = object()
+# What a model does not take over from one that another engine runs.
+_OF_THE_ENGINE = ("engine_options", "weights", "revision", "memory")
 
 RawTables = Mapping[str, Mapping[str, Any]]
 """Tables of models by name, as TOML has them."""
@@ -43,7 +46,8 @@ def read_models_file(path: str) -> dict[str, ModelDescriptor]:
 
     A table `[models.NAME]` is a new model, or changes the shipped model of that name. `extends` names the model whose
     values a table has where it sets none; `without` lists the values (`"memory"`, `"prompt.max_tokens"`) that it does
-    not take over.
+    not take over. The table of an upstream server may have the options of its engine as own keys, and extends the
+    model that `upstream_model` names if it names none itself.
     """
     document = _read_toml(path)
     if unknown := [key for key in document if key != "models"]:
@@ -99,10 +103,12 @@ def _complete_table(
     table = {**(own[name] if name in own and name not in followed else shipped[name])}
     base = table.pop("extends", None)
     without = table.pop("without", [])
+    if base is None and table.get("engine") == "upstream" and str(table.get("upstream_model")) in shipped:
+        base = table["upstream_model"]
     if base is None and name in own and name in shipped and name not in followed:
         base = name
     if base is None:
-        return table
+        return _with_engine_options(table, table.get("engine"))
     key = f"models.{name}" if shipped else name
     if base in followed or (base == name and name not in shipped):
         raise ModelsFileError(f"{path}: {key}.extends: {' extends '.join([*followed, name, base])}.")
@@ -115,7 +121,20 @@ def _complete_table(
     for removed in without:
         if not _remove(inherited, str(removed)):
             raise ModelsFileError(f"{path}: {key}.without: {base} has no {removed!r}.")
-    return _merged(inherited, table)
+    engine = table.get("engine", inherited.get("engine"))
+    if engine != inherited.get("engine"):
+        inherited = {name: value for name, value in inherited.items() if name not in _OF_THE_ENGINE}
+    return _merged(inherited, _with_engine_options(table, engine))
+
+
+def _with_engine_options(table: dict[str, Any], engine: Any) -> dict[str, Any]:
+    """Return the table of an upstream server with the keys that are options in `engine_options`; others unchanged."""
+    options = table.get("engine_options", {})
+    if engine != "upstream" or not isinstance(options, dict):
+        return table
+    own = {key: value for key, value in table.items() if key in UpstreamOptions.model_fields}
+    rest = {key: value for key, value in table.items() if key not in own}
+    return {"pool": "cpu", **rest, "engine_options": {**own, **options}}
 
 
 def _remove(table: dict[str, Any], key_path: str) -> bool:

@@ -27,6 +27,8 @@ LIGHT = [
     "inference.engines.base",
     "inference.engines.camera.engine",
     "inference.engines.diffusion_pipelines.options",
+    "inference.engines.options",
+    "inference.engines.upstream.options",
     "inference.engines.wan.options",
     "inference.errors",
     "inference.video_files",

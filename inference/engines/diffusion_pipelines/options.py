@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic import ValidationInfo, field_validator
 
-from inference.errors import OptionInvalid
+from inference.engines.options import EngineOptions
 
 
 class Offload(StrEnum):
@@ -25,7 +25,7 @@ DenoiserName = Literal["transformer", "transformer_2"]
 """The network that denoises. In models with two experts, `transformer_2` makes the steps with little noise."""
 
 
-class PipelineOptions(BaseModel):
+class PipelineOptions(EngineOptions):
     """How to load a pipeline and run it.
 
     dtype: precision of the networks; `auto` is bfloat16 on CUDA and float32 on the CPU. variant: the variant of the
@@ -34,8 +34,6 @@ class PipelineOptions(BaseModel):
     name of a LoRA to the file for each network that it changes. vae_slicing, vae_tiling: decode videos and
     parts of frames one after the other.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     variant: str | None = None
@@ -53,15 +51,3 @@ class PipelineOptions(BaseModel):
         if gguf and info.data.get("offload") is Offload.SEQUENTIAL:
             raise ValueError("accelerate cannot move these weights layer by layer; use group_offload")
         return gguf
-
-    @classmethod
-    def parse(cls, options: Mapping[str, Any]) -> Self:
-        """Check the options. Raises OptionInvalid, which names the key."""
-        try:
-            return cls.model_validate(options)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            key = ".".join(map(str, first["loc"]))
-            raise OptionInvalid(
-                key, "The option %(key)s of the model is invalid: %(reason)s.", {"key": key, "reason": first["msg"]}
-            ) from error

@@ -59,6 +59,39 @@ def test_values_that_are_not_taken_over(file: Path) -> None:
     assert "high" not in model.presets
 
 
+STUDIO = """
+    [models.studio]
+    engine = "upstream"
+    url = "https://gpu.example/v1"
+    api_key_file = "/run/secrets/studio"
+    """
+
+
+@pytest.mark.parametrize("base", ['upstream_model = "wan-ti2v-5b"', 'extends = "wan-ti2v-5b"'])
+def test_an_upstream_server_has_the_ranges_of_a_shipped_model(file: Path, base: str) -> None:
+    file.write_text(STUDIO + base)
+    model = read_models_file(str(file))["studio"]
+    shipped = MODELS["wan-ti2v-5b"]
+    assert (model.num_frames, model.sizes, model.presets) == (shipped.num_frames, shipped.sizes, shipped.presets)
+    assert (model.engine, model.pool, model.memory, model.weights) == ("upstream", "cpu", None, None)
+    options = {"url": "https://gpu.example/v1", "api_key_file": "/run/secrets/studio"}
+    assert model.engine_options == options | ({"upstream_model": "wan-ti2v-5b"} if "upstream" in base else {})
+
+
+def test_an_upstream_server_in_place_of_a_shipped_model(file: Path) -> None:
+    file.write_text(
+        '[models.wan-ti2v-5b]\nengine = "upstream"\nengine_options.url = "https://gpu.example/v1"\n'
+        '[models.second]\nextends = "wan-ti2v-5b"\nurl = "https://second.example/v1"'
+    )
+    first, second = read_models_file(str(file)).values()
+    assert (first.title, first.pool, first.engine_options) == (
+        "Wan 2.2 TI2V 5B",
+        "cpu",
+        {"url": "https://gpu.example/v1"},
+    )
+    assert (second.engine, second.engine_options) == ("upstream", {"url": "https://second.example/v1"})
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -92,6 +125,10 @@ def test_values_that_are_not_taken_over(file: Path) -> None:
             '[models.a]\nextends = "wan-ti2v-5b"\npresets.draft.loras = [{ name = "b" }]',
             "presets.draft.loras has 'b', but engine_options.loras has no LoRA",
         ),
+        ('[models.a]\nextends = "wan-ti2v-5b"\nengine = "upstream"', "engine_options: The option url of the model"),
+        ('[models.a]\nextends = "wan-ti2v-5b"\nurl = "https://gpu.example"', "models.a.url: unknown key"),
+        (STUDIO.replace("upstream", "camera"), "models.studio.url: unknown key"),
+        (STUDIO + "engine_options = 1", "models.studio.engine_options: Input should be"),
         ('[models.a]\ntitle = "A"', "models.a.engine: missing"),
     ],
 )

@@ -1,0 +1,184 @@
+"""Calls to an upstream server: bounded in time and size, repeated while the server is away."""
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from inference.engines.upstream.download import Download, Incomplete
+from inference.errors import UpstreamFailed
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+_TIMEOUT = httpx.Timeout(30, connect=5)
+# For a whole call, but not for a download. A socket's timeout applies to each read, and thus perhaps to each byte.
+_CALL_TIMEOUT_SECONDS = 60
+_MAX_ANSWER_BYTES = 1_000_000
+_MAX_REASON_LENGTH = 300
+_INITIAL_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.25, 15.0
+_NOT_FOUND = {404, 405}
+_CONFLICT = 409
+_RETRYABLE = {408, 425, 429}
+
+
+class UpstreamNotFound(Exception):
+    """The server does not know what was asked for."""
+
+
+class _Busy(Exception):
+    """The server could not answer now."""
+
+
+class UpstreamClient:
+    """A connection to one server. Use it as a context manager.
+
+    last_failure: why the last call failed that is being repeated, or None.
+    """
+
+    def __init__(self, url: str, api_key: str | None) -> None:
+        self.last_failure: str | None = None
+        self._url, self._api_key = url, api_key
+        headers = {"User-Agent": "mutoscope"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
+        self._http = httpx.AsyncClient(headers=headers, timeout=_TIMEOUT)
+
+    async def __aenter__(self) -> "UpstreamClient":
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self._http.aclose()
+
+    async def call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        """Return the JSON object of a response. Raises UpstreamNotFound, or UpstreamFailed if the call is refused."""
+        body = await self._repeat(lambda: self._call(method, self._url + path, **options))
+        if not isinstance(body, dict):
+            raise UpstreamFailed("The upstream server gave an answer that is not understood.")
+        return body
+
+    async def get_server_info(self) -> Any:
+        """Return the JSON at `/models` beside `/v1`, or None if there is none."""
+        return await self._get_if_exists(self._url.removesuffix("/v1") + "/models")
+
+    async def get_models(self) -> Any:
+        """Return the JSON of the list of models, or None if there is none."""
+        return await self._get_if_exists(self._url + "/models")
+
+    async def _get_if_exists(self, url: str) -> Any:
+        with suppress(UpstreamNotFound):
+            return await self._repeat(lambda: self._call("GET", url))
+        return None
+
+    async def download(self, path: str, file: Path, *, max_bytes: int) -> None:
+        """Save the content of a response; after a lost connection continue where it stopped.
+
+        Raises UpstreamNotFound, or UpstreamFailed if the server refuses the call or sends more than `max_bytes`.
+        """
+        with file.open("wb") as opened:
+            download = Download(opened, max_bytes=max_bytes)
+            await self._repeat(lambda: self._download(path, download))
+
+    async def _repeat(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Return the result of a call, which is repeated while the server is away; the caller sets the deadline."""
+        for failures in count():
+            try:
+                result = await call()
+            except (httpx.TransportError, _Busy, Incomplete, TimeoutError) as error:
+                if self.last_failure is None:
+                    log.warning("The upstream server is away: %s", _cause(error))
+                self.last_failure = _cause(error)
+                delay = min(_MAX_BACKOFF_SECONDS, _INITIAL_BACKOFF_SECONDS * 2 ** min(failures, 10))
+                await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 (not for secrets)
+            else:
+                self.last_failure = None
+                return result
+        raise AssertionError  # the loop has no end
+
+    async def _call(self, method: str, url: str, **options: Any) -> Any:
+        async with asyncio.timeout(_CALL_TIMEOUT_SECONDS), self._http.stream(method, url, **options) as response:
+            text = await _read(response)
+            self._check(response, text)
+        return _parse(text)
+
+    async def _download(self, path: str, download: Download) -> None:
+        # The server may send us to its storage; httpx does not pass the key on to another host.
+        async with self._http.stream(
+            "GET", self._url + path, headers=download.headers, follow_redirects=True
+        ) as response:
+            if not response.is_success and not download.is_refused(response):
+                self._check(response, await _read(response))
+            await download.receive(response)
+
+    def _check(self, response: httpx.Response, text: bytes) -> None:
+        """Raise the error of a response that is none."""
+        if response.is_success:
+            return
+        status, body = response.status_code, _parse(text)
+        if status in _NOT_FOUND and response.request.method == "GET":
+            raise UpstreamNotFound
+        # Mutoscope's answer while an earlier submit with the same key is still running.
+        is_running = status == _CONFLICT and _error_code(body) == "request_in_progress"
+        if status in _RETRYABLE or response.is_server_error or is_running:
+            raise _Busy(f"HTTP {status}")
+        reason = self.clean(error_message(body)) or f"HTTP {status}"
+        raise UpstreamFailed("The upstream server refused the video: %(reason)s", {"reason": reason})
+
+    def clean(self, text: str) -> str:
+        """Return a text of the server in one printable line of limited length, without our key."""
+        if self._api_key:
+            text = text.replace(self._api_key, "…")
+        text = "".join(character if character.isprintable() else " " for character in text)
+        return " ".join(text[:_MAX_REASON_LENGTH].split())
+
+
+async def _read(response: httpx.Response) -> bytes:
+    content = bytearray()
+    async for chunk in response.aiter_bytes():
+        content += chunk
+        if len(content) > _MAX_ANSWER_BYTES:
+            raise UpstreamFailed("The upstream server gave an answer that is not understood.")
+    return bytes(content)
+
+
+def _parse(text: bytes) -> Any:
+    """Return the JSON, or None if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _cause(error: Exception) -> str:
+    """Return the cause without the address of the server, which users are not to see."""
+    return str(error) if isinstance(error, _Busy) else type(error).__name__
+
+
+def _error_code(body: Any) -> Any:
+    error = body.get("error") if isinstance(body, dict) else None
+    return error.get("code") if isinstance(error, dict) else None
+
+
+def error_message(body: Any) -> str:
+    """Return the message of `{"detail": …}` or `{"error": …}`, or an empty text."""
+    if not isinstance(body, dict):
+        return ""
+    error = body.get("error") or body.get("detail")
+    if isinstance(error, dict):
+        error = error.get("message") or error.get("msg")
+    if isinstance(error, list):  # FastAPI's list of fields
+        error = "; ".join(_field_error(entry) for entry in error)
+    return error if isinstance(error, str) else ""
+
+
+def _field_error(entry: Any) -> str:
+    if not isinstance(entry, dict):
+        return str(entry)
+    location = entry.get("loc")
+    name = ".".join(map(str, location)) if isinstance(location, list) else ""
+    return f"{name}: {entry.get('msg')}" if name else str(entry.get("msg"))

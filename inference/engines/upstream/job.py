@@ -1,0 +1,124 @@
+"""One video at an upstream server: it is sent, followed, downloaded or canceled there."""
+
+import asyncio
+import logging
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from inference.engines.base import RemoteRun
+from inference.engines.upstream.client import UpstreamClient, UpstreamNotFound, error_message
+from inference.engines.upstream.options import ServerKind, UpstreamOptions
+from inference.engines.upstream.servers import (
+    COMPLETED,
+    FAILED,
+    cancel_request,
+    image_field,
+    server_kind_of,
+    submit_fields,
+)
+from inference.errors import InferenceError, UpstreamFailed
+from inference.generation import ExternalJob, GenerationRequest
+
+log = logging.getLogger(__name__)
+
+_EXTERNAL_ID = re.compile(r"[!-~]{1,200}")
+_MAX_RESENDS = 1
+_CANCEL_TIMEOUT_SECONDS = 3
+
+
+class UpstreamJob:
+    """A video that the server makes. progress: in percent, as far as the server says."""
+
+    def __init__(
+        self,
+        client: UpstreamClient,
+        options: UpstreamOptions,
+        request: GenerationRequest,
+        image: bytes | None,
+        run: RemoteRun,
+    ) -> None:
+        self._client, self._options, self._request, self._image, self._run = client, options, request, image, run
+        self._server = options.server
+        self._external = run.external_job
+        self._sending: asyncio.Task[None] | None = None
+        self.progress = 0
+
+    async def finish(self, file: Path, *, max_bytes: int) -> None:
+        """Download the finished video; send it first unless an earlier attempt did. Raises UpstreamFailed."""
+        if self._server == ServerKind.AUTO:
+            self._server = server_kind_of(await self._client.get_models(), await self._client.get_server_info())
+        if self._external is None:
+            await self._send(resends=0)
+        while True:
+            try:
+                await self._follow()
+                await self._client.download(self._path("/content"), file, max_bytes=max_bytes)
+            except UpstreamNotFound:
+                await self._send_again()
+            else:
+                return
+
+    async def cancel(self) -> None:
+        """Cancel the video at the server, if it can be reached soon. Failures are ignored."""
+        with suppress(InferenceError, UpstreamNotFound, TimeoutError):
+            async with asyncio.timeout(_CANCEL_TIMEOUT_SECONDS):
+                if self._sending is not None:  # the server may have accepted it, and only its answer has the id
+                    await self._sending
+                if self._external is not None:
+                    method, action = cancel_request(self._server)
+                    await self._client.call(method, self._path(action))
+
+    async def _follow(self) -> None:
+        """Return when the video is completed. Raises UpstreamFailed; UpstreamNotFound if the server has lost it."""
+        while True:
+            video = await self._client.call("GET", self._path(""))
+            status = video.get("status")
+            if status in COMPLETED:
+                return
+            if status in FAILED:
+                reason = self._client.clean(error_message(video)) or str(status)
+                raise UpstreamFailed("The upstream server could not make the video: %(reason)s", {"reason": reason})
+            self.progress = _percent(video.get("progress"))
+            await asyncio.sleep(self._options.poll_seconds)
+
+    async def _send_again(self) -> None:
+        assert self._external is not None  # noqa: S101 (it was asked for)
+        if self._external.resends >= _MAX_RESENDS:
+            raise UpstreamFailed("The upstream server lost the video twice.")
+        log.warning("The upstream server does not know the video %s any more. It is sent again.", self._external.id)
+        self.progress = 0
+        await self._send(resends=self._external.resends + 1)
+
+    async def _send(self, *, resends: int) -> None:
+        # Shielded, so that `cancel` can wait for the answer.
+        self._sending = asyncio.create_task(self._submit(resends))
+        await asyncio.shield(self._sending)
+        self._sending = None
+
+    async def _submit(self, resends: int) -> None:
+        fields = submit_fields(
+            self._server, self._request, model=self._options.upstream_model, parameters=self._run.parameters
+        )
+        # Parts without a file name are fields; a form that has only such parts would not be multipart otherwise.
+        parts: dict[str, Any] = {name: (None, value) for name, value in fields.items()}
+        if self._image is not None:
+            parts[image_field(self._server)] = ("image.png", self._image, "image/png")
+        headers = {"Idempotency-Key": f"{self._run.key}-{resends}"}
+        video = await self._client.call("POST", "/videos", files=parts, headers=headers)
+        external_id = video.get("id")
+        if not isinstance(external_id, str) or not _EXTERNAL_ID.fullmatch(external_id):
+            raise UpstreamFailed("The upstream server gave an answer that is not understood.")
+        self._external = ExternalJob(external_id, resends)
+        self._run.on_external_job(self._external)
+
+    def _path(self, action: str) -> str:
+        assert self._external is not None  # noqa: S101 (it was sent)
+        return f"/videos/{quote(self._external.id, safe='')}{action}"
+
+
+def _percent(progress: Any) -> int:
+    """Return the progress of a running video; many servers say 0 until the end, or nothing."""
+    return int(min(99, max(0, progress))) if isinstance(progress, int | float) else 0
