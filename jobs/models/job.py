@@ -85,6 +85,10 @@ class Job(models.Model):
     steps_done = models.PositiveSmallIntegerField(_("steps done"), default=0)
     # The speed of the worker at the time of the claim. A copy, so that polling a running video reads only one table.
     seconds_per_credit = models.FloatField(_("seconds per credit"), null=True)
+    # The job of another server that makes the video, and how often the video was sent again before. The next attempt
+    # continues with it.
+    external_id = models.CharField(_("ID at the upstream server"), max_length=200, null=True)  # noqa: DJ001
+    external_resends = models.PositiveSmallIntegerField(_("sent again"), default=0, db_default=0)
 
     # The result
     result_key = models.CharField(_("result key"), max_length=200, blank=True)

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
 
+from inference.generation import ExternalJob
 from jobs.fencing import Fence
 from jobs.models import Job
 from jobs.states import State
@@ -24,16 +25,28 @@ class LeaseRenewal:
     cancel_requested: bool = False
 
 
-def renew_lease(*, fence: Fence, steps_done: int) -> LeaseRenewal:
-    """Renew the lease for LEASE_TIMEOUT_SECONDS of the database's clock and store the progress."""
+def renew_lease(*, fence: Fence, steps_done: int, external_job: ExternalJob | None = None) -> LeaseRenewal:
+    """Renew the lease for LEASE_TIMEOUT_SECONDS of the database's clock and store the progress.
+
+    external_job: the job of another server that makes the video, if there is a new one.
+    """
+    external_id, external_resends = (external_job.id, external_job.resends) if external_job else (None, None)
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE jobs_job SET lease_until = clock_timestamp() + make_interval(secs => %s), steps_done = %s
+            UPDATE jobs_job SET lease_until = clock_timestamp() + make_interval(secs => %s), steps_done = %s,
+                   external_id = COALESCE(%s, external_id), external_resends = COALESCE(%s, external_resends)
             WHERE id = %s AND attempt = %s AND state = 'in_progress'
             RETURNING cancel_requested_at IS NOT NULL
             """,
-            [settings.LEASE_TIMEOUT_SECONDS, steps_done, fence.job_id, fence.attempt],
+            [
+                settings.LEASE_TIMEOUT_SECONDS,
+                steps_done,
+                external_id,
+                external_resends,
+                fence.job_id,
+                fence.attempt,
+            ],
         )
         row = cursor.fetchone()
     return LeaseRenewal(held=False) if row is None else LeaseRenewal(held=True, cancel_requested=row[0])

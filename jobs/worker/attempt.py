@@ -10,7 +10,7 @@ from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections
 
 from common.messages import Message
-from inference.generation import GenerationRequest, LoraWeight
+from inference.generation import ExternalJob, GenerationRequest, LoraWeight
 from jobs.models import Job
 from jobs.queue.lease import renew_lease
 from jobs.storage.files import load_source_image
@@ -19,6 +19,8 @@ from jobs.worker.progress import ProgressReporter
 
 # The attempt is stopped this fraction of the lease before the lease can expire, since the two clocks may drift apart.
 _LEASE_SAFETY_MARGIN = 0.1
+# A remote engine gets this fraction of an attempt's time, so that it can cancel its job before it is killed.
+_REMOTE_TIME = 0.9
 
 
 class RunningAttempt:
@@ -37,6 +39,7 @@ class RunningAttempt:
         self._steps_done = 0
         self._progress_reporter = ProgressReporter(job.fence, job.total_steps)
         self._fenced_off = False
+        self._external_job: ExternalJob | None = None
         self.cancel_requested = self.cancel_sent = False
 
     def prepare(self) -> GenerateCommand:
@@ -61,7 +64,15 @@ class RunningAttempt:
             seed=self.job.seed,
             loras=tuple(LoraWeight(lora["name"], lora["scale"]) for lora in self.job.loras),
         )
-        return GenerateCommand(self.fence, request, image_path, self.folder / "frames.npy")
+        external_id = self.job.external_id
+        return GenerateCommand(
+            self.fence,
+            request,
+            image_path,
+            self.folder / "frames.npy",
+            timeout_seconds=settings.ATTEMPT_TIMEOUT_SECONDS * _REMOTE_TIME,
+            external_job=None if external_id is None else ExternalJob(external_id, self.job.external_resends),
+        )
 
     def remove_files(self) -> None:
         """Delete the scratch files. The published files are in the storage."""
@@ -76,6 +87,11 @@ class RunningAttempt:
     def record_preview(self, jpeg: bytes) -> None:
         """Publish a preview of the video after the last recorded step."""
         self._progress_reporter.report_preview(self._steps_done, jpeg)
+
+    def record_external_job(self, external_job: ExternalJob) -> None:
+        """Store the job of another server with the next renewal of the lease, which is due now."""
+        self._external_job = external_job
+        self._last_renewal = float("-inf")
 
     @property
     def is_lease_lost(self) -> bool:
@@ -102,7 +118,7 @@ class RunningAttempt:
             return
         self._last_renewal = now
         try:
-            renewal = renew_lease(fence=self.fence, steps_done=self._steps_done)
+            renewal = renew_lease(fence=self.fence, steps_done=self._steps_done, external_job=self._external_job)
         except AnyDatabaseError:
             # Retried after the next interval. `is_lease_lost` stops the run before the lease can expire in Postgres.
             close_old_connections()

@@ -15,9 +15,9 @@ import numpy as np
 
 from common.messages import Message
 from common.parent_death import set_parent_death_signal
-from inference.engines.base import Engine, Frames, PreviewFn, load_engine
+from inference.engines.base import Engine, Frames, PreviewFn, RemoteEngine, RemoteRun, load_engine
 from inference.errors import Canceled, DeviceBroken, InferenceError, OutOfMemory
-from inference.generation import GenerationInputs
+from inference.generation import ExternalJob, GenerationInputs
 from inference.image_decoding.decode import decode_image
 from inference.images import preview_jpeg
 from inference.models.descriptor import ModelDescriptor
@@ -28,6 +28,7 @@ from jobs.worker.messages import (
     EngineCommand,
     EngineMessage,
     EngineReady,
+    ExternalJobCreated,
     GenerateCommand,
     GenerationCancellation,
     GenerationFailure,
@@ -80,7 +81,7 @@ def run_engine(
             return
         # A cancel command that arrives between runs is late: its run has finished.
         if isinstance(command, GenerateCommand):
-            outcome = _generate(engine, command, pipe)
+            outcome = _generate(engine, model, command, pipe)
             healthy = not (isinstance(outcome, GenerationFailure) and outcome.broken)
             pipe.send(outcome)
 
@@ -108,15 +109,25 @@ class _RunCallbacks:
             self._preview_sent_at = now
             self._pipe.send(PreviewFrame(self._fence, preview_jpeg(preview())))
 
+    def on_external_job(self, job: ExternalJob) -> None:
+        self._pipe.send(ExternalJobCreated(self._fence, job))
+
 
 def _generate(
-    engine: Engine, command: GenerateCommand, pipe: "Connection[EngineMessage, EngineCommand]"
+    engine: Engine,
+    model: ModelDescriptor,
+    command: GenerateCommand,
+    pipe: "Connection[EngineMessage, EngineCommand]",
 ) -> GenerationResult | GenerationCancellation | GenerationFailure:
     started, callbacks = time.monotonic(), _RunCallbacks(command.fence, pipe)
     try:
         image = decode_image(command.image_path.read_bytes()) if command.image_path else None
         inputs = GenerationInputs(image)
-        frames = engine.generate(command.request, inputs, callbacks.on_step, callbacks.on_preview)
+        if isinstance(engine, RemoteEngine):
+            run = _remote_run(model, command, callbacks)
+            frames = engine.generate_remotely(command.request, inputs, callbacks.on_step, run)
+        else:
+            frames = engine.generate(command.request, inputs, callbacks.on_step, callbacks.on_preview)
         gpu_seconds = time.monotonic() - started
         _save_frames(frames, command.frames_path)
     except Canceled:
@@ -136,6 +147,17 @@ def _generate(
             command.fence, "engine_failed", Message("The engine failed."), permanent=False, broken=True
         )
     return GenerationResult(command.fence, gpu_seconds)
+
+
+def _remote_run(model: ModelDescriptor, command: GenerateCommand, callbacks: _RunCallbacks) -> RemoteRun:
+    return RemoteRun(
+        key=str(command.fence.job_id),
+        parameters=model.parameters,
+        folder=command.frames_path.parent,
+        timeout_seconds=command.timeout_seconds,
+        external_job=command.external_job,
+        on_external_job=callbacks.on_external_job,
+    )
 
 
 def _message(error: InferenceError) -> Message:

@@ -31,6 +31,7 @@ from jobs.worker.lease_watchdog import LeaseWatchdog
 from jobs.worker.messages import (
     SCRATCH_FAILED,
     CancelCommand,
+    ExternalJobCreated,
     GenerationCancellation,
     GenerationFailure,
     GenerationResult,
@@ -180,6 +181,8 @@ class GpuWorker(BaseWorker):
                 self.running_attempt.record_step(message.step, message.total)
             case PreviewFrame():
                 self.running_attempt.record_preview(message.jpeg)
+            case ExternalJobCreated():
+                self.running_attempt.record_external_job(message.external_job)
             case GenerationResult():
                 self.publish_running_attempt(message.gpu_seconds)
             case GenerationCancellation():

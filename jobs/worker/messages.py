@@ -9,18 +9,23 @@ from pathlib import Path
 from typing import Final
 
 from common.messages import Message
-from inference.generation import GenerationRequest
+from inference.generation import ExternalJob, GenerationRequest
 from jobs.fencing import Fence
 
 
 @dataclass(frozen=True)
 class GenerateCommand:
-    """To the engine: generate this video and save its frames at `frames_path`. image_path: None without an image."""
+    """To the engine: generate this video and save its frames at `frames_path`.
+
+    image_path: None without an image. timeout_seconds, external_job: for a remote engine, see `RemoteRun`.
+    """
 
     fence: Fence
     request: GenerationRequest
     image_path: Path | None
     frames_path: Path
+    timeout_seconds: float
+    external_job: ExternalJob | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,14 @@ class PreviewFrame:
 
 
 @dataclass(frozen=True)
+class ExternalJobCreated:
+    """From a remote engine: the server that makes the video knows it as this job."""
+
+    fence: Fence
+    external_job: ExternalJob
+
+
+@dataclass(frozen=True)
 class GenerationResult:
     """From the engine: the frames are saved at `frames_path`, (num_frames, height, width, 3) uint8 as .npy."""
 
@@ -96,5 +109,7 @@ class GenerationFailure:
 
 
 EngineCommand = GenerateCommand | CancelCommand
-RunMessage = StepProgress | PreviewFrame | GenerationResult | GenerationCancellation | GenerationFailure
+RunMessage = (
+    StepProgress | PreviewFrame | ExternalJobCreated | GenerationResult | GenerationCancellation | GenerationFailure
+)
 EngineMessage = EngineReady | LoadFailure | RunMessage
