@@ -259,7 +259,7 @@ def _choices_context(
         "formats": OUTPUT_FORMATS,
         "model": descriptor,
         "max_prompt_length": descriptor.prompt.max_length,
-        "model_description": gettext(descriptor.description) if descriptor.description else "",
+        "model_description": gettext(descriptor.description),
         "default_model": default_model(principal.team),
         "aspect_ratios": [AUTO_ASPECT_RATIO, *ASPECT_RATIOS],
         "limits": limits,

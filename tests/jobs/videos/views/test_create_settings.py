@@ -181,14 +181,6 @@ def test_texts_of_an_operator_are_escaped(mia: Person, monkeypatch: pytest.Monke
         assert "<img src=x" not in page
 
 
-def test_a_model_without_a_description(mia: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The translation of an empty text is the header of the catalog."""
-    monkeypatch.setitem(MODELS, "i2vgen-xl", MODELS["i2vgen-xl"].model_copy(update={"description": ""}))
-    headers: Any = {"HX-Request": "true", "Accept-Language": "zh-hans"}
-    page = mia.client.get("/create/settings?model=i2vgen-xl", headers=headers).content.decode()
-    assert "Content-Type" not in page
-
-
 @pytest.mark.parametrize(
     ("language", "says"),
     [("en", "camera moves only the view, nothing in the image"), ("zh-hans", "只移动视角，不移动图片中的事物")],  # noqa: RUF001
