@@ -51,7 +51,8 @@ def resolve_settings(
     values: fields of the right types. image_size: width and height of the image, None if there is none. others: models
     that errors may recommend. Raises InvalidSettings.
     """
-    values = {ALIASES.get(name, name): value for name, value in values.items() if value is not None}
+    sent_names = {ALIASES.get(name, name): name for name, value in values.items() if value is not None}
+    values = {name: values[sent] for name, sent in sent_names.items()}
     errors = [
         *_unsupported_fields(model, values, others),
         *_invalid_numbers(model, values),
@@ -69,6 +70,8 @@ def resolve_settings(
         errors.append(error)
     fps, num_frames = _timing(model, values, preset, errors)
     if errors:
+        for found in errors:
+            found.field = sent_names.get(found.field, found.field)
         raise InvalidSettings(errors)
     return VideoSettings(
         preset=name,

@@ -10,12 +10,18 @@ from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework.serializers import ListSerializer
 
 from inference.models.catalogue import MODELS
+from inference.models.input_schema import input_properties
 from jobs.api.fields import StrictSerializer
 
 _MULTIPART = "multipart/form-data"
 _IMAGE_FIELDS = ("image_base64", "image_name", "source_video", "image_url")
 # The requests of a batch, which exist only as JSON.
 _BATCH_VIDEO_SCHEMA = "BatchVideoRequest"
+# Fields whose values depend on the model.
+_MODEL_FIELDS = {
+    *("prompt", "negative_prompt", "preset", "resolution", "num_frames", "fps", "steps", "num_inference_steps"),
+    *("guidance_scale", "loras"),
+}
 _SCHEMA_REF_PREFIX = "#/components/schemas/"
 
 
@@ -90,6 +96,21 @@ def require_bodies(document: dict[str, Any]) -> None:
             body["required"] = True
 
 
+def _narrow_to_models(properties: dict[str, Any]) -> None:
+    """Limit fields to what at least one model of this site takes, and remove those that no model has."""
+    models = [input_properties(MODELS[name]) for name in settings.MODELS_ENABLED if name in MODELS]
+    for name in _MODEL_FIELDS & properties.keys():
+        schemas = [model[name] for model in models if name in model]
+        if not schemas:
+            del properties[name]
+            continue
+        for key, choose in (("minimum", min), ("maximum", max), ("maxLength", max)):
+            if all(key in schema for schema in schemas):
+                properties[name][key] = choose(schema[key] for schema in schemas)
+        if all("enum" in schema for schema in schemas):
+            properties[name]["enum"] = [*dict.fromkeys(value for schema in schemas for value in schema["enum"])]
+
+
 def _without_files(schema: dict[str, Any]) -> dict[str, Any]:
     return _filter_properties(schema, lambda field: field.get("format") != "binary", files=False)
 
@@ -99,6 +120,7 @@ def _filter_properties(schema: dict[str, Any], predicate: Any, *, files: bool) -
     filtered["properties"] = {name: field for name, field in filtered["properties"].items() if predicate(field)}
     if not settings.IMAGE_URL_FETCH_ENABLED:
         filtered["properties"].pop("image_url", None)  # disabled on this site
+    _narrow_to_models(filtered["properties"])
     names = filtered["properties"].keys()
     if "model" in names:
         filtered["properties"]["model"]["enum"] = [*settings.MODELS_ENABLED, *settings.MODEL_ALIASES]

@@ -141,9 +141,9 @@ def test_models(client: OpenAI) -> None:
 def test_a_length_lowers_the_default_fps(client: OpenAI) -> None:
     video = client.videos.create(input_reference=CAT, **SMALL | {"seconds": "8"})
     assert (video.seconds, Job.objects.get().fps) == ("8", 4)
-    with pytest.raises(openai.UnprocessableEntityError, match="12 s at 8 frames per second"):
+    with pytest.raises(openai.UnprocessableEntityError, match="12 s at 8 fps"):
         client.videos.create(input_reference=CAT, **SMALL | {"seconds": "12"})
-    with pytest.raises(openai.UnprocessableEntityError, match="8 s at 8 frames per second"):
+    with pytest.raises(openai.UnprocessableEntityError, match="8 s at 8 fps"):
         client.videos.create(input_reference=CAT, extra_body={"fps": 8}, **SMALL | {"seconds": "8"})
 
 
