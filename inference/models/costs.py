@@ -4,9 +4,9 @@ Volumes are counted in standard videos of 512 x 512 pixels x 16 frames.
 """
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from inference.models.table import Table
 
@@ -72,6 +72,12 @@ class MeasuredMemory(Table):
     """Linear interpolation of measured (volume in standard videos, peak in MiB) points, extrapolated at both ends."""
 
     points: Annotated[tuple[_Point, ...], Field(min_length=2, strict=False)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not all(before[0] < after[0] for before, after in pairwise(self.points)):
+            raise ValueError("the volumes of points must be in ascending order")
+        return self
 
     def peak_mb(self, width: int, height: int, num_frames: int) -> float:
         """Return the predicted peak in MiB, without slack."""

@@ -22,6 +22,7 @@ Need = Literal["required", "optional", "none"]
 Pool = Literal["cpu", "gpu"]
 
 MODEL_NAME = r"[a-z0-9][a-z0-9._-]{0,59}"
+PRESET_NAME = r"^[a-z0-9][a-z0-9._-]{0,39}$"
 
 
 class License(Table):
@@ -74,7 +75,6 @@ class ModelDescriptor(Table):
     engine_options: dict[str, Any] = {}
     pool: Pool
     weights: str | None = None
-    revision: str | None = None
     license: License
     inputs: Inputs = Inputs()
     prompt: PromptRules = PromptRules()
@@ -83,7 +83,7 @@ class ModelDescriptor(Table):
     steps: IntegerRange | None = None
     guidance_scale: FloatRange | None = None
     sizes: Sizes
-    presets: Annotated[dict[str, Preset], Field(min_length=1)]
+    presets: Annotated[dict[Annotated[str, Field(pattern=PRESET_NAME)], Preset], Field(min_length=1)]
     default_preset: str
     cost: CostModel
     memory: MeasuredMemory | None = None
@@ -94,6 +94,8 @@ class ModelDescriptor(Table):
         if self.engine not in ENGINES:
             raise ValueError(f"engine is {self.engine!r}, which is none of {', '.join(ENGINES)}")
         self._check_options()
+        if self.guidance_scale and self.guidance_scale.maximum > limits.MAX_GUIDANCE_SCALE:
+            raise ValueError(f"guidance_scale.maximum must be at most {limits.MAX_GUIDANCE_SCALE:g}")
         if self.num_frames.maximum > limits.MAX_FRAMES:
             raise ValueError(f"num_frames.maximum must be at most {limits.MAX_FRAMES}")
         if self.fps.maximum > limits.MAX_FPS:
@@ -104,7 +106,16 @@ class ModelDescriptor(Table):
             raise ValueError(f"default_preset is {self.default_preset!r}, which is none of {', '.join(self.presets)}")
         for name, preset in self.presets.items():
             self._check_preset(name, preset)
+            self.presets[name] = self._complete(preset)
         return self
+
+    def _complete(self, preset: Preset) -> Preset:
+        """Return the preset with the model's defaults for what it does not set."""
+        ranges = {"steps": self.steps, "guidance_scale": self.guidance_scale}
+        missing = {name for name in ranges if getattr(preset, name) is None}
+        return preset.model_copy(
+            update={name: allowed.default for name, allowed in ranges.items() if name in missing and allowed}
+        )
 
     def _check_options(self) -> None:
         options = OPTIONS.get(self.engine)

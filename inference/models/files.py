@@ -93,7 +93,7 @@ def _problem(key: str, error: Any) -> str:
     """Return key path and reason of an error of pydantic."""
     where = ".".join([key, *map(str, error["loc"])])
     reason = {"extra_forbidden": "unknown key", "missing": "missing"}.get(error["type"], error["msg"])
-    return f"{where}: {reason.removeprefix('Value error, ')}."
+    return f"{where}: {reason.removeprefix('Value error, ').removesuffix('.')}."
 
 
 def _complete_table(
@@ -101,20 +101,12 @@ def _complete_table(
 ) -> dict[str, Any]:
     """Return the table with the values of the model that it extends."""
     table = {**(own[name] if name in own and name not in followed else shipped[name])}
-    base = table.pop("extends", None)
+    key = f"models.{name}" if shipped else name
+    base = _base_of(table, own, shipped, f"{path}: {key}.extends", (*followed, name))
+    table.pop("extends", None)
     without = table.pop("without", [])
-    if base is None and table.get("engine") == "upstream" and str(table.get("upstream_model")) in shipped:
-        base = table["upstream_model"]
-    if base is None and name in own and name in shipped and name not in followed:
-        base = name
     if base is None:
         return _with_engine_options(table, table.get("engine"))
-    key = f"models.{name}" if shipped else name
-    if base in followed or (base == name and name not in shipped):
-        raise ModelsFileError(f"{path}: {key}.extends: {' extends '.join([*followed, name, base])}.")
-    if base not in own and base not in shipped:
-        known = ", ".join(sorted({*own, *shipped} - {name}))
-        raise ModelsFileError(f"{path}: {key}.extends: there is no model {base!r}. Choose one of: {known}.")
     inherited = _complete_table(base, own, shipped, path, (*followed, name))
     if not isinstance(without, list):
         raise ModelsFileError(f"{path}: {key}.without: write a list of keys.")
@@ -125,6 +117,29 @@ def _complete_table(
     if engine != inherited.get("engine"):
         inherited = {name: value for name, value in inherited.items() if name not in _OF_THE_ENGINE}
     return _merged(inherited, _with_engine_options(table, engine))
+
+
+def _base_of(
+    table: Mapping[str, Any], own: RawTables, shipped: RawTables, where: str, followed: tuple[str, ...]
+) -> str | None:
+    """Return the model that a table extends, or None. followed: the models up to this one, which is the last."""
+    name, extends = followed[-1], table.get("extends")
+    if extends is None and table.get("engine") == "upstream" and str(table.get("upstream_model")) in shipped:
+        extends = table["upstream_model"]
+    if extends is None and name in own and name in shipped and name not in followed[:-1]:
+        return name
+    if extends is None and table.get("engine") == "upstream":
+        raise ModelsFileError(f"{where}: name a model that has the ranges of the server's model.")
+    if extends is None:
+        return None
+    if not isinstance(extends, str):
+        raise ModelsFileError(f"{where}: write the name of a model.")
+    if extends in followed[:-1] or (extends == name and name not in shipped):
+        raise ModelsFileError(f"{where}: {' extends '.join([*followed, extends])}.")
+    if extends not in own and extends not in shipped:
+        known = ", ".join(sorted({*own, *shipped} - {name}))
+        raise ModelsFileError(f"{where}: there is no model {extends!r}. Choose one of: {known}.")
+    return extends
 
 
 def _with_engine_options(table: dict[str, Any], engine: Any) -> dict[str, Any]:

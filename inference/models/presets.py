@@ -1,5 +1,6 @@
 """Named default values for the fields that a request does not set."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -38,8 +39,24 @@ class Preset(Table):
         return tuple(LoraWeight(lora.name, lora.scale) for lora in self.loras)
 
     def matches(
-        self, *, resolution: str, num_frames: int, fps: int, steps: int | None, guidance_scale: float | None
+        self,
+        *,
+        resolution: str,
+        num_frames: int,
+        fps: int,
+        steps: int | None,
+        guidance_scale: float | None,
+        loras: Sequence[LoraWeight],
     ) -> bool:
-        """Return whether these settings are those of the preset."""
-        own = (self.resolution, self.num_frames, self.fps or fps, self.steps, self.guidance_scale)
-        return own == (resolution, num_frames, fps, steps, guidance_scale)
+        """Return whether these settings are those of the preset, as far as it sets them.
+
+        Older videos of a model without steps have some.
+        """
+        settings = (
+            (self.resolution, resolution),
+            (self.num_frames, num_frames),
+            (self.fps, fps),
+            (self.steps, steps),
+            (self.guidance_scale, guidance_scale),
+        )
+        return all(own in (None, value) for own, value in settings) and [*self.lora_weights] == [*loras]

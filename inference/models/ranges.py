@@ -1,9 +1,9 @@
 """The values that a number of a request can have."""
 
 import math
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from inference.models.table import Table
 
@@ -11,7 +11,7 @@ from inference.models.table import Table
 class IntegerRange(Table):
     """Every `step`-th whole number from `minimum` to `maximum`, and the one of a request without the field."""
 
-    minimum: int
+    minimum: Annotated[int, Field(ge=1)]
     maximum: int
     default: int
     step: int = 1
@@ -61,7 +61,7 @@ class IntegerRange(Table):
 class FloatRange(Table):
     """Every number from `minimum` to `maximum`, and the one of a request without the field."""
 
-    minimum: float
+    minimum: Annotated[float, Field(ge=0)]
     maximum: float
     default: float
 

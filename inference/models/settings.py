@@ -218,7 +218,8 @@ def _timing(
     seconds = float(values["seconds"])
     fps = values.get("fps") or _fps_for(model, seconds, default_fps)
     frames = round(seconds * fps)
-    shortest, longest = model.num_frames.minimum / fps, model.num_frames.maximum / fps
+    slowest, fastest = (fps, fps) if "fps" in values else (model.fps.minimum, model.fps.maximum)
+    shortest, longest = model.num_frames.minimum / fastest, model.num_frames.maximum / slowest
     # A video may be half a step of the grid longer than asked for, as every length of the grid is.
     if not model.num_frames.minimum <= frames <= model.num_frames.maximum:
         nearest = f"{shortest if frames < model.num_frames.minimum else longest:g}"

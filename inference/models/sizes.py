@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from inference import limits
 from inference.errors import RequestError
+from inference.generation import SIDE_MULTIPLE
 from inference.models.table import Table
 
 ASPECT_RATIOS = {"1:1": (1, 1), "16:9": (16, 9), "9:16": (9, 16), "4:3": (4, 3), "3:4": (3, 4)}
@@ -15,6 +16,7 @@ AUTO_ASPECT_RATIO = "auto"
 DEFAULT_ASPECT_RATIO = "16:9"
 """The shape of a video that is made without an image."""
 
+_RESOLUTION_NAME = r"^[A-Za-z0-9._-]{1,12}$"
 _SIZE = re.compile(r"([1-9]\d{0,4})[xX]([1-9]\d{0,4})", re.ASCII)
 
 
@@ -41,10 +43,10 @@ class Sizes(Table):
     resolutions: the named ones, from the smallest to the largest; default: the one of a request without a size.
     """
 
-    multiple: Annotated[int, Field(ge=1)] = 8
+    multiple: Annotated[int, Field(ge=1, multiple_of=SIDE_MULTIPLE)] = SIDE_MULTIPLE
     minimum_side: Annotated[int, Field(ge=1)] = limits.FRAME_SIDE.minimum
     max_pixels: Annotated[int, Field(ge=1)]
-    resolutions: Annotated[dict[str, Resolution], Field(min_length=1)]
+    resolutions: Annotated[dict[Annotated[str, Field(pattern=_RESOLUTION_NAME)], Resolution], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -52,11 +54,17 @@ class Sizes(Table):
             if resolution.pixels > self.max_pixels:
                 raise ValueError(f"resolutions.{name}.pixels must not be greater than max_pixels")
             for size in resolution.sizes.values():
-                try:
-                    self.parse(size)
-                except RequestError as error:
-                    raise ValueError(f"resolutions.{name}.sizes: {error.message}") from error
+                self._check_size(f"resolutions.{name}.sizes", size)
+            for aspect_ratio in ASPECT_RATIOS:
+                width, height = self.frame_size(name, aspect_ratio, None)
+                self._check_size(f"resolutions.{name} at {aspect_ratio}", f"{width}x{height}")
         return self
+
+    def _check_size(self, where: str, size: str) -> None:
+        try:
+            self.parse(size)
+        except RequestError as error:
+            raise ValueError(f"{where}: {size}: {error.message}") from error
 
     def frame_size(self, resolution: str, aspect_ratio: str, image_size: tuple[int, int] | None) -> tuple[int, int]:
         """Return (width, height) with at most as many pixels as `resolution`, rounded down to the multiple.

@@ -58,7 +58,7 @@ class Translation:
 def translate_inputs(inputs: Any, *, uploads: UploadStore) -> Translation:
     """Return the inputs in our names.
 
-    Raise InvalidField if they are not an object, name a field twice or have no image, and NotFound or Gone for an
+    Raise InvalidField if they are not an object, name a field twice, and NotFound or Gone for an
     upload that does not exist. Null inputs count as absent. Unknown inputs pass: validation refuses them by name.
     """
     if not isinstance(inputs, Mapping):

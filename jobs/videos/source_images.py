@@ -15,7 +15,7 @@ from common.errors import MutoscopeError, invalid_field
 from common.messages import Message
 from common.ssrf import ForbiddenIPAddress, TLSError, safe_client
 
-# Every request for a video contains one of these.
+# A request for a video contains one of these if its model takes an image.
 IMAGE_FIELDS = ("image_base64", "image", "input_reference", "image_url")
 
 _MAX_DATA_URI_HEADER = 300

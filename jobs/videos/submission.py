@@ -17,7 +17,7 @@ from django.db import connection
 
 from accounts.models import Team
 from common.concurrency import ConcurrencyLimiter
-from common.errors import Detail, Overloaded, TooLarge, UnsupportedImage, invalid_field, invalid_fields
+from common.errors import Detail, MutoscopeError, Overloaded, TooLarge, UnsupportedImage, invalid_field, invalid_fields
 from common.messages import Message
 from inference.errors import ImageError, ImageErrorCode
 from inference.generation import LoraWeight
@@ -118,6 +118,8 @@ def build_request(
     descriptor = get_enabled_model(values.get("model", default_model(team)))
     if image is None:
         image = _read_image(descriptor, values, team)
+    elif descriptor.inputs.image == "none":
+        raise _takes_no_image(descriptor, next((name for name in values if "image" in name), "model"))
     chosen = check_settings(descriptor, values, image.size if image else None)
     preset = descriptor.presets.get(chosen.preset, descriptor.default)
     return VideoRequest(
@@ -152,9 +154,7 @@ def _read_image(descriptor: ModelDescriptor, values: dict[str, Any], team: Team)
     """Return the image of a request, or None if it has none and the model needs none. Raise InvalidField."""
     if sent := next((name for name in IMAGE_FIELDS if name in values), None):
         if descriptor.inputs.image == "none":
-            raise invalid_field(
-                sent, "%(model)s takes no image. Remove it.", {"model": descriptor.name}, code="not_supported"
-            )
+            raise _takes_no_image(descriptor, sent)
         return read_source_image(*read_image_bytes(values, team=team), team=team)
     if descriptor.inputs.image == "required":
         raise invalid_field(
@@ -164,6 +164,12 @@ def _read_image(descriptor: ModelDescriptor, values: dict[str, Any], team: Team)
             code="required",
         )
     return None
+
+
+def _takes_no_image(descriptor: ModelDescriptor, field_name: str) -> MutoscopeError:
+    return invalid_field(
+        field_name, "%(model)s takes no image. Remove it.", {"model": descriptor.name}, code="not_supported"
+    )
 
 
 def check_settings(

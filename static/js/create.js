@@ -158,7 +158,8 @@ function checkPreset() {
 form.addEventListener("input", (event) => {
   const { name } = event.target;
   if (name === "preset") {
-    const { dataset } = event.target;
+    const { dataset, value } = event.target;
+    form.elements.loras_of.value = value; // they stay when numbers of the preset are changed
     for (const field of FROM_PRESET) if (field in dataset) form.elements[field].value = dataset[field];
   }
   if (name === "preset" || FROM_PRESET.includes(name)) checkPreset();

@@ -80,7 +80,7 @@ def separate_forms(document: dict[str, Any]) -> None:
             form = f"{name.removesuffix('Request')}Form"
             if form not in schemas:
                 schemas[form] = _filter_properties(
-                    schemas[name], lambda field: field.get("type") != "object", files=True
+                    schemas[name], lambda field: field.get("type") not in {"object", "array"}, files=True
                 )
                 schemas[name] = _without_files(schemas[name])
             content[_MULTIPART]["schema"] = {"$ref": f"{_SCHEMA_REF_PREFIX}{form}"}

@@ -91,11 +91,12 @@ def _model(descriptor: ModelDescriptor, request: Request) -> dict[str, Any]:
 
 def _version(descriptor: ModelDescriptor) -> dict[str, Any]:
     properties = input_properties(descriptor)
-    inputs = {"image": {"type": "string", "format": "uri"}} | {
-        name: properties[name] for name in _INPUTS if name in properties
-    }
+    need = descriptor.inputs.image
+    inputs = {} if need == "none" else {"image": {"type": "string", "format": "uri"}}
+    inputs |= {name: properties[name] for name in _INPUTS if name in properties}
+    required = ["image", "prompt"] if need == "required" else ["prompt"]
     schemas = {
-        "Input": {"type": "object", "required": ["image", "prompt"], "properties": inputs},
+        "Input": {"type": "object", "required": required, "properties": inputs},
         "Output": {"type": "string", "format": "uri"},
     }
     return {

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -9,10 +10,13 @@ from rest_framework.views import APIView
 
 from accounts.models import Team
 from accounts.roles import Scope
+from common.errors import invalid_field
 from inference import limits
 from inference.image_decoding.pool import DecodedImage
 from inference.models.catalogue import MODELS
+from inference.models.descriptor import ModelDescriptor
 from inference.models.settings import accepted_settings
+from inference.models.sizes import nearest_aspect_ratio
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.fields import TextField
@@ -29,9 +33,10 @@ from jobs.videos.submission import build_request, read_source_image
 
 # Fields of the original that are dropped if this field is changed.
 _OVERRIDDEN_FIELDS = {
-    "preset": ("steps", "num_frames", "guidance_scale", "loras", "size", "priority"),
+    "preset": ("steps", "num_frames", "fps", "guidance_scale", "loras", "size", "priority"),
     "resolution": ("size",),
-    "aspect_ratio": ("size",),
+    "aspect_ratio": ("size", "aspect_ratio"),
+    "size": ("aspect_ratio",),
     "seconds": ("num_frames",),
     "num_inference_steps": ("steps",),
 }
@@ -74,7 +79,7 @@ class RemixView(APIView):
                 {**_inherited_values(original, changes), **changes},
                 team=principal.team,
                 cancel_after_seconds=cancel_after_seconds,
-                image=_image_of(original, principal.team),
+                image=_image_for(original, changes, principal.team),
                 remixed_from=original.id,
             ),
             idempotency=idempotency,
@@ -83,9 +88,26 @@ class RemixView(APIView):
         return Response(body, status=202, headers={"Location": body["urls"]["self"], "Retry-After": "1"})
 
 
-def _image_of(original: Job, team: Team) -> DecodedImage | None:
-    """Return the image of the original, None if it was made without one. Raise SourceImageMissing if it is deleted."""
-    return read_source_image("image", load_source_image(original), team=team) if original.has_image else None
+def _target_model(original: Job, changes: dict[str, Any]) -> ModelDescriptor | None:
+    name = changes.get("model", original.model)
+    return MODELS.get(settings.MODEL_ALIASES.get(name, name))
+
+
+def _image_for(original: Job, changes: dict[str, Any], team: Team) -> DecodedImage | None:
+    """Return the image of the original; None if it has none, or if the model of the remix takes none.
+
+    Raise SourceImageMissing if it was deleted, and InvalidField if the model needs an image that there never was.
+    """
+    target = _target_model(original, changes)
+    if target is not None and not original.has_image and target.inputs.image == "required":
+        raise invalid_field(
+            "model",
+            "This video was made without an image, and %(model)s needs one. Choose another model.",
+            {"model": target.name},
+        )
+    if not original.has_image or (target is not None and target.inputs.image == "none"):
+        return None
+    return read_source_image("image", load_source_image(original), team=team)
 
 
 def _inherited_values(original: Job, changes: dict[str, Any]) -> dict[str, Any]:
@@ -104,6 +126,9 @@ def _inherited_values(original: Job, changes: dict[str, Any]) -> dict[str, Any]:
         "output_format": original.output_format,
         "priority": Priority(original.priority).label,
     }
+    if "size" in overridden and not original.has_image:
+        # No image gives the shape.
+        fields["aspect_ratio"] = nearest_aspect_ratio(original.width, original.height)
     inherited = {name: value for name, value in fields.items() if name not in overridden}
-    descriptor = MODELS.get(changes.get("model", original.model))
-    return inherited if descriptor is None else accepted_settings(descriptor, inherited)
+    target = _target_model(original, changes)
+    return inherited if target is None else accepted_settings(target, inherited)

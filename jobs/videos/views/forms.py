@@ -22,7 +22,7 @@ from jobs.api.field_errors import message_of
 from jobs.models import Job
 from jobs.videos.serializers import VideoRequestSerializer
 from jobs.videos.submission import check_settings, default_model, get_enabled_model
-from jobs.videos.views.presets import preset_of
+from jobs.videos.views.presets import has_loras_of_preset, preset_of
 
 # In base64, a file of this size still fits into the body of an API request: one limit for both.
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
@@ -51,6 +51,7 @@ class VideoSettingsSerializer(VideoRequestSerializer):
 class VideoSettingsForm(forms.Form):
     """The settings of a video, which determine its price. Its fields only collect text; the serializer validates it.
 
+    `loras_of` names the preset whose LoRAs the video has, also after its numbers were changed.
     `settings_of` names the preset that filled the settings, `settings_model` its model. Scripts update them when
     another preset or model is chosen; without scripts the settings are still those of the former one, and follow the
     chosen one here.
@@ -79,6 +80,7 @@ class VideoSettingsForm(forms.Form):
         serializer = self.serializer_class(data=self._sent_values())
         if serializer.is_valid():
             values: dict[str, Any] = serializer.validated_data
+            values |= self._kept_loras(values)
             self._check_settings(values)
             return values
         for name, problems in serializer.errors.items():
@@ -114,7 +116,7 @@ class VideoSettingsForm(forms.Form):
             own = default_values(self.descriptor) | preset_values(chosen)
             unchanged = [name for name in _PRESET_FIELDS if values[name] == filled.get(name)]
             values |= {name: own.get(name, "") for name in unchanged}
-        return values
+        return values | {"loras_of": self.data.get("loras_of", "")[:_MAX_ENTERED_LENGTH]}
 
     def messages(self) -> dict[str, str]:
         """Return the message by field, and those for "price" and for the whole "form"; "" where there is none."""
@@ -123,8 +125,15 @@ class VideoSettingsForm(forms.Form):
         form_errors = self.non_field_errors()
         return {**by_field, "price": self.price_error, "form": str(form_errors[0]) if form_errors else ""}
 
+    def _kept_loras(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the LoRAs of the preset that was chosen before its numbers were changed."""
+        preset = self.descriptor.presets.get(self.data.get("loras_of", ""))
+        if preset is None or not preset.loras or "preset" in values:
+            return {}
+        return {"loras": [{"name": lora.name, "scale": lora.scale} for lora in preset.loras]}
+
     def _sent_values(self) -> dict[str, Any]:
-        hidden = self._hidden_fields()
+        hidden = {*self._hidden_fields(), "loras_of"}
         return {name: text for name, text in self.entered_values().items() if text.strip() and name not in hidden}
 
     def _hidden_fields(self) -> frozenset[str]:
@@ -203,6 +212,7 @@ def default_values(descriptor: ModelDescriptor) -> FormValues:
         "aspect_ratio": AUTO_ASPECT_RATIO,
         "fps": str(descriptor.fps.default),
         "output_format": "mp4",
+        "loras_of": descriptor.default_preset,
         **preset_values(descriptor.default),
     }
 
@@ -215,7 +225,7 @@ def adopted_values(descriptor: ModelDescriptor, entered: Mapping[str, str]) -> F
     name = entered.get("preset", "")
     values = default_values(descriptor)
     if name in descriptor.presets:
-        values |= {"preset": name, **preset_values(descriptor.presets[name])}
+        values |= {"preset": name, "loras_of": name, **preset_values(descriptor.presets[name])}
     kept = ("aspect_ratio", "output_format", "seed")
     return values | {field: entered[field][:_MAX_ENTERED_LENGTH] for field in kept if entered.get(field)}
 
@@ -238,6 +248,7 @@ def initial_values(descriptor: ModelDescriptor, like: Job | None) -> FormValues:
     return default_values(descriptor) | {
         "prompt": like.prompt,
         "preset": preset_of(like) if like.model == descriptor.name else "",
+        "loras_of": like.preset if like.model == descriptor.name and has_loras_of_preset(like) else "",
         "resolution": like.resolution if like.resolution in resolutions else descriptor.default.resolution,
         "aspect_ratio": nearest_aspect_ratio(like.width, like.height),
         "output_format": like.output_format,

@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext, gettext_lazy
 
+from inference.generation import LoraWeight
 from inference.models.catalogue import MODELS
 from inference.models.descriptor import ModelDescriptor
 from jobs.models import Job
@@ -31,8 +32,20 @@ def preset_of(job: Job) -> str:
         fps=job.fps,
         steps=job.steps,
         guidance_scale=job.guidance_scale,
+        loras=_loras_of(job),
     )
     return job.preset if is_unchanged else ""
+
+
+def has_loras_of_preset(job: Job) -> bool:
+    """Return whether the job has exactly the LoRAs of the preset of its request."""
+    descriptor = MODELS.get(job.model)
+    preset = descriptor.presets.get(job.preset) if descriptor else None
+    return preset is not None and [*preset.lora_weights] == _loras_of(job)
+
+
+def _loras_of(job: Job) -> list[LoraWeight]:
+    return [LoraWeight(lora["name"], lora["scale"]) for lora in job.loras]
 
 
 def preset_title(descriptor: ModelDescriptor, name: str) -> str:

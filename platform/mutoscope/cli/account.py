@@ -184,11 +184,11 @@ def models(context: typer.Context, json: Json = False) -> None:
         catalogue = client.models()
     if session.json:
         return session.print_json({"object": "list", "data": catalogue})
-    names = list(catalogue[0]["prices"]) if catalogue else []
     rows = [
-        (f"{model['id']}{' (default)' if model['default'] else ''}", *model["prices"].values(), model["title"])
+        (f"{model['id']}{' (default)' if model['default'] else ''}", preset, price, model["title"])
         for model in catalogue
+        for preset, price in model["prices"].items()
     ]
-    session.print_table(("model", *names, "title"), rows)
-    session.print_message("Prices in credits for each preset at a square size.", style="dim")
+    session.print_table(("model", "preset", "credits", "title"), rows)
+    session.print_message("Credits at a square size.", style="dim")
     return None

@@ -1,5 +1,6 @@
 """The operator's file of models: what it can change, and what its errors say."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -128,7 +129,26 @@ def test_an_upstream_server_in_place_of_a_shipped_model(file: Path) -> None:
         ('[models.a]\nextends = "wan-ti2v-5b"\nengine = "upstream"', "engine_options: The option url of the model"),
         ('[models.a]\nextends = "wan-ti2v-5b"\nurl = "https://gpu.example"', "models.a.url: unknown key"),
         (STUDIO.replace("upstream", "camera"), "models.studio.url: unknown key"),
-        (STUDIO + "engine_options = 1", "models.studio.engine_options: Input should be"),
+        (STUDIO + 'extends = "camera"\nengine_options = 1', "models.studio.engine_options: Input should be"),
+        ('[models.a]\nextends = ["camera"]', "models.a.extends: write the name of a model"),
+        (
+            '[models.a]\nengine = "upstream"\nurl = "https://gpu.example/v1"\nupstream_model = "other"',
+            "models.a.extends: name a model that has the ranges",
+        ),
+        ('[models.a]\nextends = "camera"\nfps.minimum = 0', "models.a.fps.minimum: Input should be greater than"),
+        (
+            '[models.a]\nextends = "camera"\nsizes.multiple = 4',
+            "models.a.sizes.multiple: Input should",
+        ),
+        ('[models.a]\nextends = "camera"\nsizes.resolutions.tiny.pixels = 100', "resolutions.tiny at 1:1"),
+        ('[models.a]\nextends = "camera"\nsizes.resolutions."cinema-wide-hd".pixels = 65536', "cinema-wide-hd"),
+        ('[models.a]\nextends = "camera"\ncost.base_seconds = inf', "cost.frames.base_seconds"),
+        (
+            '[models.a]\nextends = "i2vgen-xl"\nguidance_scale.maximum = 101.0',
+            "maximum must be at most 100",
+        ),
+        ('[models.a]\nextends = "i2vgen-xl"\nmemory.points = [[1.0, 2.0], [1.0, 3.0]]', "in ascending order"),
+        ('[models.a]\nextends = "camera"\n[models.a.presets."a b"]\nresolution = "256p"\nnum_frames = 8', "a b"),
         ('[models.a]\ntitle = "A"', "models.a.engine: missing"),
     ],
 )
@@ -138,6 +158,21 @@ def test_errors_name_file_and_key(file: Path, text: str, problem: str) -> None:
         read_models_file(str(file))
     assert problem in str(caught.value)
     assert all(line.startswith(f"{file}: ") for line in str(caught.value).splitlines())
+
+
+def test_a_preset_has_the_defaults_of_what_it_does_not_set(file: Path) -> None:
+    file.write_text('[models.wan-ti2v-5b.presets.quick]\nresolution = "480p"\nnum_frames = 49')
+    quick = read_models_file(str(file))["wan-ti2v-5b"].presets["quick"]
+    assert (quick.steps, quick.guidance_scale) == (50, 5.0)
+
+
+def test_the_examples_of_the_guide_are_valid(file: Path) -> None:
+    guide = (Path(__file__).parents[3] / "deploy/docs/models.md").read_text()
+    examples = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
+    assert len(examples) > 3
+    for example in examples:
+        file.write_text(example)
+        assert read_models_file(str(file)), example
 
 
 def test_files_that_cannot_be_read(file: Path) -> None:

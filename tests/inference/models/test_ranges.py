@@ -12,7 +12,7 @@ GRID = IntegerRange(minimum=5, maximum=121, default=121, step=4)
 
 @st.composite
 def integer_ranges(draw: st.DrawFn) -> IntegerRange:
-    minimum, step, count = draw(st.integers(-50, 50)), draw(st.integers(1, 9)), draw(st.integers(0, 40))
+    minimum, step, count = draw(st.integers(1, 50)), draw(st.integers(1, 9)), draw(st.integers(0, 40))
     default = minimum + step * draw(st.integers(0, count))
     return IntegerRange(minimum=minimum, maximum=minimum + step * count, default=default, step=step)
 

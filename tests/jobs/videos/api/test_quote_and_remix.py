@@ -8,6 +8,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.quota.models import LedgerEntry, Plan
+from inference.models.catalogue import MODELS
 from jobs.models import Job, Worker
 from jobs.states import State
 from jobs.storage.files import source_key
@@ -225,3 +226,37 @@ def test_a_response_waits_until_the_state_changes(as_alice: ApiClient, submit: C
     assert time.monotonic() - started < 30
     assert as_alice.get(f"{path}?wait=61").status_code == 422
     assert as_alice.get(f"{path}?wiat=1").status_code == 422
+
+
+def test_a_remix_may_name_an_alias(as_alice: ApiClient, submit: Callable[..., Job], settings: Any) -> None:
+    settings.MODELS_ENABLED = ["i2vgen-xl", "camera"]
+    settings.MODEL_ALIASES = {"sora-2": "camera"}
+    first = submit(model="i2vgen-xl", steps=20)
+    remixed = as_alice.post(f"/v1/videos/{first.public_id}/remix", {"model": "sora-2"})
+    assert (remixed.status_code, remixed.json()["model"], remixed.json()["steps"]) == (202, "camera", None)
+
+
+def test_a_remix_of_a_video_without_an_image(as_alice: ApiClient, submit: Callable[..., Job], settings: Any) -> None:
+    settings.MODELS_ENABLED = ["wan-ti2v-5b", "i2vgen-xl"]
+    portrait = {"model": "wan-ti2v-5b", "size": "480x832", "resolution": ..., "num_frames": 9, "image_base64": ...}
+    path = f"/v1/videos/{submit(**portrait).public_id}/remix"
+    assert as_alice.post(path, {"preset": "standard"}).json()["size"] == "704x1280"
+    assert as_alice.post(path, {"resolution": "480p", "aspect_ratio": "16:9"}).json()["size"] == "832x480"
+    refused = as_alice.post(path, {"model": "i2vgen-xl"}).json()["error"]
+    assert refused["param"] == "model"
+    assert "made without an image" in refused["message"]
+
+
+def test_a_model_that_takes_no_image_gets_none(
+    as_alice: ApiClient, submit: Callable[..., Job], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wan = MODELS["wan-ti2v-5b"]
+    text_only = wan.model_copy(update={"inputs": wan.inputs.model_copy(update={"image": "none"})})
+    monkeypatch.setitem(MODELS, "wan-ti2v-5b", text_only)
+    settings.MODELS_ENABLED = ["camera", "wan-ti2v-5b"]
+    first = submit()
+    remixed = as_alice.post(f"/v1/videos/{first.public_id}/remix", {"model": "wan-ti2v-5b", "num_frames": 9})
+    assert not Job.objects.get(pk=remixed.json()["id"].removeprefix("vid_")).has_image
+    request = {"model": "wan-ti2v-5b", "prompt": "x", "source_video": first.public_id}
+    batch = as_alice.post("/v1/batches", {"requests": [request]}).json()
+    assert batch["counts"]["refused"] == 1

@@ -10,11 +10,13 @@ from django.template.defaultfilters import striptags
 
 from accounts.quota.models import Plan, Wallet
 from inference.models.catalogue import MODELS
+from inference.models.presets import PresetLora
 from jobs.models import Job
 from jobs.states import State
 from tests.jobs.videos.views.test_create import fields, message_at
 from tests.jobs.videos.views.test_plan_options import choices, hint, presets
 from tests.support.people import Person
+from tests.support.videos import finished_video
 
 pytestmark = pytest.mark.usefixtures("three_models")
 OPTIONAL = {"steps", "guidance_scale", "negative_prompt"}
@@ -215,3 +217,38 @@ def test_the_page_says_whether_the_model_needs_a_picture(
     # A picture that was chosen for another model is no error.
     assert mia.post("/", fields(model="i2vgen-xl")).status_code == 302
     assert Job.objects.get().has_image is (image == "optional")
+
+
+@pytest.fixture
+def lightning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wan has a preset with a LoRA."""
+    wan = MODELS["wan-ti2v-5b"]
+    fast = wan.presets["draft"].model_copy(update={"loras": (PresetLora(name="lightning", scale=0.5),)})
+    changes = {
+        "engine_options": {"loras": {"lightning": {"transformer": "l.safetensors"}}},
+        "presets": {**wan.presets, "lightning": fast},
+    }
+    monkeypatch.setitem(MODELS, "wan-ti2v-5b", wan.model_copy(update=changes))
+
+
+@pytest.mark.usefixtures("lightning")
+def test_a_changed_preset_keeps_its_loras(mia: Person) -> None:
+    Wallet.objects.update(balance=10_000)
+    page = settings_of(mia, "model=wan-ti2v-5b&preset=lightning")
+    assert value_of(page, "loras_of") == "lightning"
+    chosen = {"model": "wan-ti2v-5b", "resolution": "480p", "steps": "20", "guidance_scale": "5", "fps": "24"}
+    chosen["preset"] = ""
+    assert mia.post("/", fields(**chosen, loras_of="lightning", num_frames="9")).status_code == 302
+    job = Job.objects.get()
+    assert (job.num_frames, job.preset, job.loras) == (9, "", [{"name": "lightning", "scale": 0.5}])
+    assert mia.post("/", fields(**chosen, loras_of="draft", num_frames="13")).status_code == 302
+    assert Job.objects.get(num_frames=13).loras == []
+
+
+@pytest.mark.usefixtures("lightning")
+def test_a_video_is_copied_with_the_loras_of_its_preset(mia: Person) -> None:
+    settings = {"model": "wan-ti2v-5b", "preset": "lightning", "resolution": "480p", "num_frames": 49, "fps": 24}
+    for loras, expected in (([{"name": "lightning", "scale": 0.5}], "lightning"), ([], "")):
+        video = finished_video(mia, **settings, steps=20, guidance_scale=5.0, loras=loras)
+        page = mia.get(f"/?like={video.public_id}").content.decode()
+        assert (checked_preset(page), value_of(page, "loras_of")) == (expected, expected)
