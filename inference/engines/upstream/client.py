@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx
 
 from inference.engines.upstream.download import Download, Incomplete
-from inference.errors import UpstreamFailed
+from inference.errors import UpstreamFailed, UpstreamUnreachable
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -21,12 +21,16 @@ log = logging.getLogger(__name__)
 _TIMEOUT = httpx.Timeout(30, connect=5)
 # For a whole call, but not for a download. A socket's timeout applies to each read, and thus perhaps to each byte.
 _CALL_TIMEOUT_SECONDS = 60
+# A submit that has arrived is not to be repeated because the server is slow.
+_SUBMIT_TIMEOUT_SECONDS = 300
+_MAX_LOST_ANSWERS = 1
 _MAX_ANSWER_BYTES = 1_000_000
 _MAX_REASON_LENGTH = 300
 _INITIAL_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.25, 15.0
 _NOT_FOUND = {404, 405}
 _CONFLICT = 409
 _RETRYABLE = {408, 425, 429}
+_OVERLOADED = {429, 503}
 
 
 class UpstreamNotFound(Exception):
@@ -35,6 +39,13 @@ class UpstreamNotFound(Exception):
 
 class _Busy(Exception):
     """The server could not answer now."""
+
+
+class _Overloaded(_Busy):
+    """The server did nothing of what it was asked."""
+
+
+_HAD_NO_EFFECT = (httpx.ConnectError, httpx.ConnectTimeout, _Overloaded)
 
 
 class UpstreamClient:
@@ -57,10 +68,21 @@ class UpstreamClient:
 
     async def call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         """Return the JSON object of a response. Raises UpstreamNotFound, or UpstreamFailed if the call is refused."""
-        body = await self._repeat(lambda: self._call(method, self._url + path, **options))
-        if not isinstance(body, dict):
-            raise UpstreamFailed("The upstream server gave an answer that is not understood.")
-        return body
+        return _object(await self._repeat(lambda: self._call(method, self._url + path, **options)))
+
+    async def submit(self, path: str, *, is_idempotent: bool, **options: Any) -> dict[str, Any]:
+        """Return the JSON object of the response to a POST that starts something.
+
+        is_idempotent: whether the server knows it again. Otherwise an unknown outcome is risked once more, and then
+        UpstreamUnreachable is raised. Raises UpstreamFailed if the call is refused.
+        """
+
+        async def call() -> Any:
+            timeout = httpx.Timeout(_SUBMIT_TIMEOUT_SECONDS, connect=_TIMEOUT.connect)
+            async with asyncio.timeout(_SUBMIT_TIMEOUT_SECONDS):
+                return await self._request("POST", self._url + path, timeout=timeout, **options)
+
+        return _object(await self._repeat(call, is_idempotent=is_idempotent))
 
     async def get_server_info(self) -> Any:
         """Return the JSON at `/models` beside `/v1`, or None if there is none."""
@@ -84,8 +106,9 @@ class UpstreamClient:
             download = Download(opened, max_bytes=max_bytes)
             await self._repeat(lambda: self._download(path, download))
 
-    async def _repeat(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def _repeat(self, call: Callable[[], Awaitable[T]], *, is_idempotent: bool = True) -> T:
         """Return the result of a call, which is repeated while the server is away; the caller sets the deadline."""
+        lost_answers = 0
         for failures in count():
             try:
                 result = await call()
@@ -93,6 +116,10 @@ class UpstreamClient:
                 if self.last_failure is None:
                     log.warning("The upstream server is away: %s", _cause(error))
                 self.last_failure = _cause(error)
+                if not isinstance(error, _HAD_NO_EFFECT):
+                    lost_answers += 1
+                if not is_idempotent and lost_answers > _MAX_LOST_ANSWERS:
+                    raise unreachable(self.last_failure) from error
                 delay = min(_MAX_BACKOFF_SECONDS, _INITIAL_BACKOFF_SECONDS * 2 ** min(failures, 10))
                 await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 (not for secrets)
             else:
@@ -101,7 +128,11 @@ class UpstreamClient:
         raise AssertionError  # the loop has no end
 
     async def _call(self, method: str, url: str, **options: Any) -> Any:
-        async with asyncio.timeout(_CALL_TIMEOUT_SECONDS), self._http.stream(method, url, **options) as response:
+        async with asyncio.timeout(_CALL_TIMEOUT_SECONDS):
+            return await self._request(method, url, **options)
+
+    async def _request(self, method: str, url: str, **options: Any) -> Any:
+        async with self._http.stream(method, url, **options) as response:
             text = await _read(response)
             self._check(response, text)
         return _parse(text)
@@ -125,7 +156,7 @@ class UpstreamClient:
         # Mutoscope's answer while an earlier submit with the same key is still running.
         is_running = status == _CONFLICT and _error_code(body) == "request_in_progress"
         if status in _RETRYABLE or response.is_server_error or is_running:
-            raise _Busy(f"HTTP {status}")
+            raise (_Overloaded if status in _OVERLOADED else _Busy)(f"HTTP {status}")
         reason = self.clean(error_message(body)) or f"HTTP {status}"
         raise UpstreamFailed("The upstream server refused the video: %(reason)s", {"reason": reason})
 
@@ -152,6 +183,17 @@ def _parse(text: bytes) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+def _object(body: Any) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise UpstreamFailed("The upstream server gave an answer that is not understood.")
+    return body
+
+
+def unreachable(reason: str) -> UpstreamUnreachable:
+    """Return the error of a server that is away for too long."""
+    return UpstreamUnreachable("The upstream server cannot be reached (%(reason)s).", {"reason": reason})
 
 
 def _cause(error: Exception) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from inference.engines.base import Frames, OnStep, RemoteEngine, RemoteRun
-from inference.engines.upstream.client import UpstreamClient
+from inference.engines.upstream.client import UpstreamClient, unreachable
 from inference.engines.upstream.job import UpstreamJob
 from inference.engines.upstream.options import UpstreamOptions
-from inference.errors import Canceled, EncodingError, ModelIncomplete, UpstreamFailed, UpstreamUnreachable
+from inference.errors import Canceled, EncodingError, ModelIncomplete, UpstreamFailed
 from inference.generation import GenerationInputs, GenerationRequest
 from inference.images import encode_png, fit_image
 from inference.video_files import VideoFile
@@ -59,9 +59,7 @@ class UpstreamEngine(RemoteEngine):
                 raise
             except TimeoutError:
                 if client.last_failure is not None:
-                    raise UpstreamUnreachable(
-                        "The upstream server cannot be reached (%(reason)s).", {"reason": client.last_failure}
-                    ) from None
+                    raise unreachable(client.last_failure) from None
                 await job.cancel()
                 raise UpstreamFailed("The upstream server did not make the video in time.") from None
 

@@ -107,7 +107,9 @@ class UpstreamJob:
         if self._image is not None:
             parts[image_field(self._server)] = ("image.png", self._image, "image/png")
         headers = {"Idempotency-Key": f"{self._run.key}-{resends}"}
-        video = await self._client.call("POST", "/videos", files=parts, headers=headers)
+        # The others ignore the key, and make the video once more for each repeated submit.
+        is_idempotent = self._server == ServerKind.MUTOSCOPE
+        video = await self._client.submit("/videos", is_idempotent=is_idempotent, files=parts, headers=headers)
         external_id = video.get("id")
         if not isinstance(external_id, str) or not _EXTERNAL_ID.fullmatch(external_id):
             raise UpstreamFailed("The upstream server gave an answer that is not understood.")

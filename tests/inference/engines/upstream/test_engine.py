@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -182,7 +183,43 @@ def test_an_answer_that_is_lost(vllm: UpstreamServer, tmp_path: Path) -> None:
     vllm.behave(loses_answer=True)
     later(vllm.behave, lambda: vllm.calls("POST"))
     Run(vllm, tmp_path).generate()
-    assert {call["Idempotency-Key"] for call in vllm.calls("POST")} == {"job-0"}
+    assert [call["Idempotency-Key"] for call in vllm.calls("POST")] == ["job-0", "job-0"]
+
+
+def test_an_answer_that_is_lost_again(vllm: UpstreamServer, tmp_path: Path) -> None:
+    """The server does not know the key, and would make the same video again and again."""
+    vllm.behave(loses_answer=True)
+    with pytest.raises(UpstreamUnreachable, match="RemoteProtocolError"):
+        Run(vllm, tmp_path, server="vllm-omni").generate()
+    assert len(vllm.calls("POST")) == 2
+
+
+def test_a_server_that_knows_the_key_is_sent_the_video_until_it_answers(vllm: UpstreamServer, tmp_path: Path) -> None:
+    vllm.behave(loses_answer=True)
+    later(vllm.behave, lambda: len(vllm.calls("POST")) > 2)
+    Run(vllm, tmp_path, server="mutoscope").generate()
+    assert len(vllm.calls("POST")) > 3
+
+
+def test_a_slow_server_is_sent_the_video_once(
+    vllm: UpstreamServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.engines.upstream.client._TIMEOUT", httpx.Timeout(0.5, connect=5))
+    monkeypatch.setattr("inference.engines.upstream.client._CALL_TIMEOUT_SECONDS", 0.5)
+    vllm.behave(delay=1.5)
+    started = time.monotonic()
+    later(vllm.behave, lambda: time.monotonic() - started > 1)
+    Run(vllm, tmp_path, server="vllm-omni").generate()
+    assert len(vllm.calls("POST")) == 1
+
+
+def test_a_server_that_has_not_taken_the_video_is_sent_it_until_it_does(vllm: UpstreamServer, tmp_path: Path) -> None:
+    vllm.kill()
+    vllm.behave(http_status=503)
+    started = time.monotonic()
+    later(vllm.start, lambda: time.monotonic() - started > 1)
+    later(vllm.behave, lambda: len(vllm.calls("POST")) > 2)
+    assert len(Run(vllm, tmp_path, server="vllm-omni").generate()) == 5
 
 
 @pytest.mark.parametrize("status", [429, 500])
