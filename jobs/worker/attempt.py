@@ -40,6 +40,7 @@ class RunningAttempt:
         self._progress_reporter = ProgressReporter(job.fence, job.total_steps)
         self._fenced_off = False
         self._external_job: ExternalJob | None = None
+        self._is_external_job_stored = True
         self.cancel_requested = self.cancel_sent = False
 
     def prepare(self) -> GenerateCommand:
@@ -90,8 +91,13 @@ class RunningAttempt:
 
     def record_external_job(self, external_job: ExternalJob) -> None:
         """Store the job of another server with the next renewal of the lease, which is due now."""
-        self._external_job = external_job
+        self._external_job, self._is_external_job_stored = external_job, False
         self._last_renewal = float("-inf")
+
+    def store_external_job(self) -> None:
+        """Store the job of another server that is not stored yet, so that the next attempt finds it."""
+        if not self._is_external_job_stored:
+            self.renew_lease_if_due(0)
 
     @property
     def is_lease_lost(self) -> bool:
@@ -123,6 +129,7 @@ class RunningAttempt:
             # Retried after the next interval. `is_lease_lost` stops the run before the lease can expire in Postgres.
             close_old_connections()
             return
+        self._is_external_job_stored = True
         self._fenced_off = not renewal.held
         self.cancel_requested = renewal.cancel_requested
         if renewal.held:

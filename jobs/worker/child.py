@@ -7,15 +7,15 @@ Django nor Redis. The worker starts it with `multiprocessing`'s spawn method.
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import numpy as np
 
 from common.messages import Message
 from common.parent_death import set_parent_death_signal
-from inference.engines.base import Engine, Frames, PreviewFn, RemoteEngine, RemoteRun, load_engine
+from inference.engines.base import Engine, PreviewFn, RemoteEngine, RemoteRun, load_engine
 from inference.errors import Canceled, DeviceBroken, InferenceError, OutOfMemory
 from inference.generation import ExternalJob, GenerationInputs
 from inference.image_decoding.decode import decode_image
@@ -125,11 +125,13 @@ def _generate(
         inputs = GenerationInputs(image)
         if isinstance(engine, RemoteEngine):
             run = _remote_run(model, command, callbacks)
-            frames = engine.generate_remotely(command.request, inputs, callbacks.on_step, run)
+            with _translate_disk_errors():  # it downloads a file
+                frames = engine.generate_remotely(command.request, inputs, callbacks.on_step, run)
         else:
             frames = engine.generate(command.request, inputs, callbacks.on_step, callbacks.on_preview)
         gpu_seconds = time.monotonic() - started
-        _save_frames(frames, command.frames_path)
+        with _translate_disk_errors():
+            np.save(command.frames_path, frames, allow_pickle=False)
     except Canceled:
         return GenerationCancellation(command.fence)
     except MemoryError:
@@ -164,9 +166,10 @@ def _message(error: InferenceError) -> Message:
     return Message(error.template, error.params)
 
 
-def _save_frames(frames: Frames, path: Path) -> None:
+@contextmanager
+def _translate_disk_errors() -> Iterator[None]:
     try:
-        np.save(path, frames, allow_pickle=False)
+        yield
     except OSError as error:
         raise InferenceError(
             SCRATCH_FAILED, "The frames could not be written: %(reason)s", {"reason": str(error)}, permanent=False

@@ -110,12 +110,11 @@ class EngineProcess:
 
     def _record_load(self, seconds: float) -> None:
         self.is_ready, self.error, self._failed_loads = True, None, 0
-        log.info("engine_ready", model=self._options["model"], seconds=round(seconds, 1))
+        log.info("engine_ready", model=self._model_name, seconds=round(seconds, 1))
 
     def _record_load_failure(self, failure: LoadFailure) -> None:
         self.error = failure.message
-        model = self._options["model"]
-        log.error("engine_load_failed", model=model, code=failure.code, reason=str(failure.message))
+        log.error("engine_load_failed", model=self._model_name, code=failure.code, reason=str(failure.message))
 
     def _record_exit(self, exitcode: int | None) -> None:
         """Delay the next start if the model was not loaded. The exit code of a killed process is negative."""

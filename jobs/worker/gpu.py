@@ -248,6 +248,7 @@ class GpuWorker(BaseWorker):
         """
         attempt = self.running_attempt
         assert attempt is not None  # noqa: S101 (callers have checked it)
+        attempt.store_external_job()
         try:
             if not finish():
                 log.warning("attempt_fenced_off", task_id=attempt.job.public_id, attempt=attempt.job.attempt)
@@ -282,6 +283,7 @@ class GpuWorker(BaseWorker):
             unfinished.append(self.running_attempt)
         try:
             for attempt in unfinished:
+                attempt.store_external_job()
                 requeue_job(fence=attempt.fence)
             self.worker_heartbeat.remove()
         except AnyDatabaseError as error:

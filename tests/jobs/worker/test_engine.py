@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.conf import settings
+from structlog.testing import capture_logs
 
 from inference.models.catalogue import MODELS
 from jobs.worker.engine import EngineExit, EngineProcess
@@ -62,7 +63,9 @@ def test_a_model_that_cannot_be_loaded_is_not_loaded_again_at_once(
     monkeypatch.setattr("jobs.worker.engine._MAX_RELOAD_DELAY_SECONDS", float("inf"))
     monkeypatch.setattr(engine, "_failed_loads", 10)
     engine.ensure_started()
-    assert wait_until(receive) == [EngineExit()]
+    with capture_logs() as logs:
+        assert wait_until(receive) == [EngineExit()]
     assert "neither a folder" in str(engine.error)
+    assert logs[0]["model"] == "i2vgen-xl-tiny"
     engine.ensure_started()
     assert (engine.is_ready, engine.pid) == (False, None)

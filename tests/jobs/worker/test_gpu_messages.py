@@ -1,0 +1,57 @@
+"""What the worker makes of the messages of its engine, without the process."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rq import Queue
+
+from common.messages import Message
+from common.redis_client import redis_client
+from inference.generation import ExternalJob
+from inference.models.catalogue import MODELS
+from jobs.models import Job
+from jobs.states import State
+from jobs.worker.engine import EngineExit
+from jobs.worker.gpu import GpuWorker
+from jobs.worker.messages import ExternalJobCreated, GenerationFailure
+from tests.support.workers import refreshed
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_models")]
+
+
+@pytest.fixture
+def worker(settings: Any, tmp_path: Path) -> Iterator[GpuWorker]:
+    settings.SCRATCH_DIR = str(tmp_path)
+    worker = GpuWorker(
+        [Queue("pool.cpu", connection=redis_client())],
+        descriptor=MODELS["scripted"],
+        pool="cpu",
+        device="cpu",
+        source=None,
+        connection=redis_client(),
+    )
+    with worker.publisher.done_signal, worker.publisher._signal:
+        yield worker
+
+
+@pytest.mark.parametrize("outcome", ["exit", "failure", "shutdown"])
+def test_the_job_of_another_server_is_stored_before_the_attempt_ends(
+    outcome: str, worker: GpuWorker, submit: Callable[..., Job]
+) -> None:
+    """The engine may say which job it is, and end, before the lease is renewed."""
+    submit(model="scripted")
+    job = worker.claim()
+    assert job is not None
+    worker.start(job)
+    worker.handle_message(ExternalJobCreated(job.fence, ExternalJob("video-1", 1)))
+    message = Message("The engine failed.")
+    if outcome == "exit":
+        worker.handle_message(EngineExit())
+    elif outcome == "failure":
+        worker.handle_message(GenerationFailure(job.fence, "engine_failed", message, permanent=False, broken=False))
+    else:
+        worker.shut_down()
+    job = refreshed(job)
+    assert (job.state, job.external_id, job.external_resends) == (State.QUEUED, "video-1", 1)
