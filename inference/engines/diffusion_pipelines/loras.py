@@ -74,7 +74,10 @@ class PipelineLoras:
                 local_files_only=True,
                 load_into_transformer_2=network == "transformer_2",
             )
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
+            # Only a LoRA for another size of the model is the fault of the file; torch also raises what devices do.
+            if isinstance(error, RuntimeError) and "size mismatch" not in str(error):
+                raise
             raise ModelIncomplete(
                 str(file),
                 "The LoRA %(file)s cannot be loaded: %(reason)s",

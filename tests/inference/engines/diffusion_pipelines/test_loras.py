@@ -28,12 +28,16 @@ def inputs(first_image: Image.Image) -> GenerationInputs:
 @pytest.fixture(scope="module")
 def engine(load_wan: LoadWan, wan_lora: Lora, tmp_path_factory: pytest.TempPathFactory) -> Any:
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import load_file, save_file
 
     other = tmp_path_factory.mktemp("loras") / "other.safetensors"
     save_file({"unet.lora_A.weight": torch.zeros(1, 1)}, other)
     broken = other.with_name("broken.safetensors")
     broken.write_bytes(b"not weights")
+    wide = other.with_name("wide.safetensors")
+    # Twice the inputs and outputs of each layer, with the same rank.
+    tensors = load_file(wan_lora(1)).items()
+    save_file({name: tensor.repeat((1, 2) if "lora_A" in name else (2, 1)) for name, tensor in tensors}, wide)
     files = {
         "high.v1": {"transformer": wan_lora(1)},
         "low.v1": {"transformer_2": wan_lora(2)},
@@ -41,6 +45,7 @@ def engine(load_wan: LoadWan, wan_lora: Lora, tmp_path_factory: pytest.TempPathF
         "missing": {"transformer": "/nonexistent/lora.safetensors"},
         "broken": {"transformer": str(broken)},
         "other": {"transformer": str(other)},
+        "wide": {"transformer": str(wide)},
     }
     return load_wan("i2v-a14b", loras=files)
 
@@ -129,6 +134,15 @@ def test_a_lora_that_cannot_be_used_is_named_and_the_engine_stays_usable(
     loras = (LoraWeight("high.v1"), LoraWeight(name))
     with pytest.raises(error, match=message):
         engine.generate(replace(wan_request, loras=loras), inputs, ignore)
+    np.testing.assert_array_equal(engine.generate(wan_request, inputs, ignore), plain)
+
+
+def test_a_lora_for_another_size_of_the_model(
+    engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs
+) -> None:
+    plain = engine.generate(wan_request, inputs, ignore)
+    with pytest.raises(ModelIncomplete, match=r"wide\.safetensors cannot be loaded: (.|\n)*size mismatch"):
+        engine.generate(replace(wan_request, loras=(LoraWeight("wide"),)), inputs, ignore)
     np.testing.assert_array_equal(engine.generate(wan_request, inputs, ignore), plain)
 
 
