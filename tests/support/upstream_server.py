@@ -130,6 +130,8 @@ class Handler(BaseHTTPRequestHandler):
         status = self.behavior.get("http_status")
         if self.headers.get("Authorization") != f"Bearer {KEY}":
             self.error(401, f"Invalid key {self.headers.get('Authorization')}")
+        elif self.behavior.get("is_gateway"):
+            self.send(404, "text/html", b"<html>")
         elif status is not None:
             self.error(status, self.behavior.get("message", "not now"))
         elif self.path == "/v1/models":
@@ -166,7 +168,7 @@ class Handler(BaseHTTPRequestHandler):
             answer |= {"status": "failed", "error": {"code": "generation_failed", "message": self.behavior["fail"]}}
         elif self.behavior.get("is_finished", True):
             answer |= {"status": "succeeded" if self.kind == "sglang" else "completed", "progress": 100}
-        self.json(200, answer)
+        self.json(200, self.behavior.get("answer", answer))
 
     def content(self, fields: dict[str, str]) -> None:
         """Send the file: all frames have the color of the seed. `cut_after`: close the connection after N bytes."""
@@ -215,9 +217,12 @@ class Handler(BaseHTTPRequestHandler):
         self.json(status, body)
 
     def json(self, status: int, body: Any) -> None:
-        data = json.dumps(body).encode()
+        self.send(status, "application/json", json.dumps(body).encode())
+
+    def send(self, status: int, content_type: str, data: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Encoding", self.behavior.get("encoding", "identity"))
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

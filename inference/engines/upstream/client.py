@@ -45,6 +45,7 @@ class _Overloaded(_Busy):
     """The server did nothing of what it was asked."""
 
 
+_NEVER_SENT = (httpx.InvalidURL, httpx.LocalProtocolError, httpx.UnsupportedProtocol)
 _HAD_NO_EFFECT = (httpx.ConnectError, httpx.ConnectTimeout, _Overloaded)
 
 
@@ -94,7 +95,7 @@ class UpstreamClient:
 
     async def _get_if_exists(self, url: str) -> Any:
         with suppress(UpstreamNotFound):
-            return await self._repeat(lambda: self._call("GET", url))
+            return await self._repeat(lambda: self._call("GET", url, trusts_any_404=True))
         return None
 
     async def download(self, path: str, file: Path, *, max_bytes: int) -> None:
@@ -112,7 +113,11 @@ class UpstreamClient:
         for failures in count():
             try:
                 result = await call()
-            except (httpx.TransportError, _Busy, Incomplete, TimeoutError) as error:
+            except _NEVER_SENT as error:
+                raise UpstreamFailed(
+                    "The upstream server cannot be reached (%(reason)s).", {"reason": _cause(error)}
+                ) from error
+            except (httpx.RequestError, _Busy, Incomplete, TimeoutError) as error:
                 if self.last_failure is None:
                     log.warning("The upstream server is away: %s", _cause(error))
                 self.last_failure = _cause(error)
@@ -127,14 +132,14 @@ class UpstreamClient:
                 return result
         raise AssertionError  # the loop has no end
 
-    async def _call(self, method: str, url: str, **options: Any) -> Any:
+    async def _call(self, method: str, url: str, *, trusts_any_404: bool = False, **options: Any) -> Any:
         async with asyncio.timeout(_CALL_TIMEOUT_SECONDS):
-            return await self._request(method, url, **options)
+            return await self._request(method, url, trusts_any_404=trusts_any_404, **options)
 
-    async def _request(self, method: str, url: str, **options: Any) -> Any:
+    async def _request(self, method: str, url: str, *, trusts_any_404: bool = False, **options: Any) -> Any:
         async with self._http.stream(method, url, **options) as response:
             text = await _read(response)
-            self._check(response, text)
+            self._check(response, text, trusts_any_404=trusts_any_404)
         return _parse(text)
 
     async def _download(self, path: str, download: Download) -> None:
@@ -146,13 +151,16 @@ class UpstreamClient:
                 self._check(response, await _read(response))
             await download.receive(response)
 
-    def _check(self, response: httpx.Response, text: bytes) -> None:
-        """Raise the error of a response that is none."""
+    def _check(self, response: httpx.Response, text: bytes, *, trusts_any_404: bool = False) -> None:
+        """Raise the error of a response that is none.
+
+        trusts_any_404: whether a 404 may come from a gateway, which also sends it while its server is away.
+        """
         if response.is_success:
             return
         status, body = response.status_code, _parse(text)
         if status in _NOT_FOUND and response.request.method == "GET":
-            raise UpstreamNotFound
+            raise UpstreamNotFound if trusts_any_404 or isinstance(body, dict) else _Busy(f"HTTP {status}")
         # Mutoscope's answer while an earlier submit with the same key is still running.
         is_running = status == _CONFLICT and _error_code(body) == "request_in_progress"
         if status in _RETRYABLE or response.is_server_error or is_running:

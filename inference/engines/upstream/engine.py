@@ -54,7 +54,7 @@ class UpstreamEngine(RemoteEngine):
             job = UpstreamJob(client, self._options, request, image, run)
             try:
                 await self._follow(job, job.finish(file, max_bytes=max_bytes), on_step, run.timeout_seconds)
-            except Canceled:
+            except (Canceled, UpstreamFailed):
                 await job.cancel()
                 raise
             except TimeoutError:

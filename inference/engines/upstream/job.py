@@ -75,11 +75,12 @@ class UpstreamJob:
         """Return when the video is completed. Raises UpstreamFailed; UpstreamNotFound if the server has lost it."""
         while True:
             video = await self._client.call("GET", self._path(""))
-            status = video.get("status")
+            # Some servers say nothing but the error.
+            status = str(video.get("status") or ("error" if video.get("error") else "")).lower()
             if status in COMPLETED:
                 return
             if status in FAILED:
-                reason = self._client.clean(error_message(video)) or str(status)
+                reason = self._client.clean(error_message(video)) or status
                 raise UpstreamFailed("The upstream server could not make the video: %(reason)s", {"reason": reason})
             self.progress = _percent(video.get("progress"))
             await asyncio.sleep(self._options.poll_seconds)

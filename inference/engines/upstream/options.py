@@ -22,7 +22,8 @@ class ServerKind(StrEnum):
 
 def _base_url(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    # Reading the port raises ValueError if it is no number.
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
         raise ValueError("write an address such as https://gpu.example/v1")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("write scheme, host and path alone, and a key into api_key_file")

@@ -262,10 +262,39 @@ def test_a_missing_key(vllm: UpstreamServer, tmp_path: Path) -> None:
         Run(vllm, tmp_path, api_key_file="/nonexistent/key").engine.load()
 
 
-def test_a_video_that_cannot_be_made(server: UpstreamServer, tmp_path: Path) -> None:
-    server.behave(fail="out of memory")
+@pytest.mark.parametrize("behavior", [{"fail": "out of memory"}, {"answer": {"error": {"message": "out of memory"}}}])
+def test_a_video_that_cannot_be_made(server: UpstreamServer, tmp_path: Path, behavior: dict[str, Any]) -> None:
+    server.behave(**behavior)
+    run = Run(server, tmp_path)
     with pytest.raises(UpstreamFailed, match="could not make the video: out of memory"):
-        Run(server, tmp_path).generate()
+        run.generate()
+    assert [call["path"] for call in server.calls("DELETE")] == [f"/v1/videos/{run.external_jobs[0].id}"]
+
+
+def test_a_state_that_is_not_understood(vllm: UpstreamServer, tmp_path: Path) -> None:
+    vllm.behave(answer={"status": []})
+    later(lambda: vllm.behave(answer={"status": "COMPLETED"}), lambda: polls(vllm) > 2)
+    assert len(Run(vllm, tmp_path).generate()) == 5
+
+
+def test_a_gateway_without_its_server_does_not_lose_the_video(vllm: UpstreamServer, tmp_path: Path) -> None:
+    vllm.behave(is_finished=False)
+    later(lambda: vllm.behave(is_gateway=True), lambda: polls(vllm))
+    later(vllm.behave, lambda: polls(vllm) > 3)
+    assert len(Run(vllm, tmp_path).generate()) == 5
+    assert len(vllm.calls("POST")) == 1
+
+
+def test_a_key_that_cannot_be_sent(vllm: UpstreamServer, tmp_path: Path) -> None:
+    (vllm.folder / "key").write_text("two\nlines")
+    with pytest.raises(UpstreamFailed, match=r"cannot be reached \(LocalProtocolError\)"):
+        Run(vllm, tmp_path).generate(timeout_seconds=10)
+
+
+def test_an_answer_that_cannot_be_decoded(vllm: UpstreamServer, tmp_path: Path) -> None:
+    vllm.behave(encoding="gzip")
+    later(vllm.behave, lambda: vllm.calls("GET"))
+    assert len(Run(vllm, tmp_path).generate()) == 5
 
 
 def test_a_cancellation_is_passed_on_at_once(server: UpstreamServer, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ def test_defaults() -> None:
         ({"url": "gpu.example/v1"}, "write an address such as"),
         ({"url": "ftp://gpu.example/v1"}, "write an address such as"),
         ({"url": "https:///v1"}, "write an address such as"),
+        ({"url": "https://gpu.example:port/v1"}, "url of the model is invalid: .*Port"),
         ({"url": "https://me:secret@gpu.example/v1"}, "a key into api_key_file"),
         ({"url": "https://gpu.example/v1?key=secret"}, "a key into api_key_file"),
         ({"url": "https://gpu.example", "server": "sora"}, "server"),
