@@ -231,7 +231,7 @@ def adopted_values(descriptor: ModelDescriptor, entered: Mapping[str, str]) -> F
 
 
 def chosen_model(team: Team, name: str) -> ModelDescriptor:
-    """Return the model that a form names, or the team's if it names none that this site offers."""
+    """Return the model of a form, or the team's if this site does not offer it."""
     return MODELS[name if name in settings.MODELS_ENABLED and name in MODELS else default_model(team)]
 
 
