@@ -1,10 +1,11 @@
-"""Read the frames of a video file and convert them to a GIF or a sprite sheet.
+"""Read the frames of a video file, one or all, and convert them to a GIF or a sprite sheet.
 
 Frames are decoded one at a time, on every iteration: all frames of a video together may be a hundred megabytes.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from math import ceil, isqrt
 from pathlib import Path
 
@@ -33,6 +34,27 @@ class VideoFile:
                 raise EncodingError("%(file)s contains no video.", {"file": self._path.name})
             for frame in container.decode(container.streams.video[0]):
                 yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+
+
+def read_frame(video: Path, number: int) -> NDArray[np.uint8]:
+    """Return one frame, counted from 0, as `VideoFile` yields it. Raises EncodingError.
+
+    A GIF is decoded up to this frame, since each frame may be based on the one before, an MP4 from its key frame on.
+    """
+    with translate_file_errors(video, reading=True), av.open(str(video)) as container:
+        stream = container.streams.video[0]
+        frames = container.decode(stream)
+        if stream.codec_context.name == "gif" or not stream.average_rate or not stream.time_base:
+            found = next(islice(frames, number, None), None)
+        else:
+            ticks_per_frame = 1 / (stream.average_rate * stream.time_base)
+            start = stream.start_time or 0
+            container.seek(round(start + number * ticks_per_frame), stream=stream)
+            numbered = (((frame.pts or 0) - start, frame) for frame in frames)
+            found = next((frame for ticks, frame in numbered if round(ticks / ticks_per_frame) == number), None)
+        if found is None:
+            raise EncodingError("%(file)s has no frame %(number)s.", {"file": video.name, "number": number})
+        return np.asarray(found.to_ndarray(format="rgb24"), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import copy
 import math
 import re
+from decimal import Decimal, InvalidOperation
 from heapq import nsmallest
 from typing import Any, NoReturn
 
@@ -257,6 +258,26 @@ class SecondsField(TextField):
         )
         if not _DECIMAL_SECONDS.match(text):
             raise field_error('Write the length in seconds, such as "2" or "1.5".', code="malformed")
+        return text
+
+
+class FramePositionField(TextField):
+    """A frame of a video: `first`, `last`, or a time in seconds, as a number or a string. Returned as a string."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=_MAX_NUMBER_LENGTH, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        is_number = isinstance(data, int | float) and not isinstance(data, bool)
+        text = str(data) if is_number else super().to_internal_value(data)
+        if text in {"first", "last"}:
+            return text
+        try:
+            seconds = Decimal("NaN" if _is_not_numeric(text) else text)
+        except InvalidOperation:
+            seconds = Decimal("NaN")
+        if not seconds.is_finite() or seconds < 0:
+            raise field_error("Write first, last, or a time in seconds such as 1.5.", code="malformed")
         return text
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.core.files.storage import default_storage
@@ -50,8 +51,7 @@ def _disposition(filename: str, *, as_attachment: bool) -> str:
 
 def file_response(request: HttpRequest, key: str, *, filename: str, as_attachment: bool) -> HttpResponseBase:
     """Return a stored object or the requested range of it, or 304 if the client has it already."""
-    # The content of a key never changes, but the key itself contains more than a client should know.
-    etag = f'"{hashlib.sha256(key.encode()).hexdigest()[:32]}"'
+    etag = _etag(key)
     not_modified = get_conditional_response(request, etag=etag)
     if not_modified is not None:
         return _with_private_headers(not_modified, etag)
@@ -59,10 +59,30 @@ def file_response(request: HttpRequest, key: str, *, filename: str, as_attachmen
         size = default_storage.size(key)
         content_range = _content_range(request, size, etag)
         response = _range_response(request, key, content_range)
-    response["Content-Type"] = mime_type(key)
-    response["Content-Disposition"] = _disposition(filename, as_attachment=as_attachment)
-    response["Accept-Ranges"] = "bytes"
-    return _with_private_headers(response, etag)
+    return _with_file_headers(response, content_range, etag, filename=filename, as_attachment=as_attachment)
+
+
+def rendered_response(
+    request: HttpRequest, name: str, render: Callable[[], bytes], *, filename: str, as_attachment: bool
+) -> HttpResponseBase:
+    """Return the same for bytes that are not stored: `render` makes them, unless the client has them already.
+
+    name: identifies these bytes like a key.
+    """
+    etag = _etag(name)
+    not_modified = get_conditional_response(request, etag=etag)
+    if not_modified is not None:
+        return _with_private_headers(not_modified, etag)
+    content = render()
+    content_range = _content_range(request, len(content), etag)
+    part = b"" if request.method == "HEAD" else content[content_range.start : content_range.stop]
+    response = HttpResponse(part, status=content_range.status)
+    return _with_file_headers(response, content_range, etag, filename=filename, as_attachment=as_attachment)
+
+
+def _etag(key: str) -> str:
+    # The content of a key never changes, but the key itself contains more than a client should know.
+    return f'"{hashlib.sha256(key.encode()).hexdigest()[:32]}"'
 
 
 def storage_redirect(key: str, *, seconds: float, filename: str, as_attachment: bool) -> HttpResponseBase | None:
@@ -82,6 +102,18 @@ def storage_redirect(key: str, *, seconds: float, filename: str, as_attachment: 
     response = HttpResponseRedirect(url)
     response["Cache-Control"] = "private, no-store"
     return response
+
+
+def _with_file_headers(
+    response: HttpResponseBase, content_range: "_ContentRange", etag: str, *, filename: str, as_attachment: bool
+) -> HttpResponseBase:
+    response["Content-Length"] = str(content_range.stop - content_range.start)
+    if content_range.header:
+        response["Content-Range"] = content_range.header
+    response["Content-Type"] = mime_type(filename)
+    response["Content-Disposition"] = _disposition(filename, as_attachment=as_attachment)
+    response["Accept-Ranges"] = "bytes"
+    return _with_private_headers(response, etag)
 
 
 def _with_private_headers(response: HttpResponseBase, etag: str) -> HttpResponseBase:
@@ -119,13 +151,7 @@ def _content_range(request: HttpRequest, size: int, etag: str) -> _ContentRange:
 def _range_response(request: HttpRequest, key: str, content_range: _ContentRange) -> HttpResponseBase:
     """Return the response with these bytes. A small file is read at once, a larger one while it is sent."""
     start, stop = content_range.start, content_range.stop
-    response: HttpResponseBase
     if stop - start > CHUNK_BYTES:
-        response = StreamedResponse(request, file_chunks(key, start, stop), status=content_range.status)
-    else:
-        content = b"" if request.method == "HEAD" else read_range(key, start, stop)
-        response = HttpResponse(content, status=content_range.status)
-    response["Content-Length"] = str(stop - start)
-    if content_range.header:
-        response["Content-Range"] = content_range.header
-    return response
+        return StreamedResponse(request, file_chunks(key, start, stop), status=content_range.status)
+    content = b"" if request.method == "HEAD" else read_range(key, start, stop)
+    return HttpResponse(content, status=content_range.status)

@@ -3,12 +3,10 @@
 Rendering takes about a second of CPU time. A process renders few files at once, and only one process renders a file.
 """
 
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from shutil import copyfileobj
 
 import structlog
 from django.core.files import File
@@ -16,14 +14,12 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from common.advisory_lock import LockTimeout, session_lock
-from common.concurrency import ConcurrencyLimiter
 from common.errors import Conflict, Gone, Overloaded
-from common.messages import Message
 from inference.errors import EncodingError
 from inference.video_files import SpriteSheet, video_to_gif, video_to_sprite_sheet
 from jobs.models import Job, Rendition
-from jobs.states import State
 from jobs.storage.files import translate_storage_errors
+from jobs.videos.video_file import local_file, render_slot, require_file
 
 log = structlog.get_logger(__name__)
 
@@ -32,10 +28,6 @@ VARIANTS = (VIDEO, GIF, THUMBNAIL, SPRITESHEET)
 
 Renderer = Callable[[Job, Path, Path], None]
 
-# Requests that render a file, or wait for another process to render it.
-_RENDER_LIMITER = ConcurrencyLimiter("makers", work=Message("files being rendered"), process_limit=4)
-# For one team, in all processes together.
-_TEAM_LIMIT, _RENDER_TIMEOUT_SECONDS = 2, 90
 _LOCK_TIMEOUT_SECONDS = 20.0
 
 
@@ -45,20 +37,7 @@ def variant_key(job: Job, variant: str) -> str:
     Raise Conflict if the video is not completed, Gone after its retention period, and Overloaded or
     ConcurrencyLimitExceeded while too many files are being rendered.
     """
-    if job.state != State.COMPLETED:
-        if job.is_finished:
-            raise Conflict(
-                "This video has no file because its status is %(status)s. Create another video.",
-                {"status": job.state},
-                code="not_ready",
-            )
-        raise Conflict(
-            "This video is not completed yet. Its status is %(status)s. Try again later.",
-            {"status": job.state},
-            code="not_ready",
-        )
-    if job.is_gone:
-        raise Gone("The video was deleted after its retention period.")
+    require_file(job)
     if variant in {VIDEO, job.output_format}:
         return job.result_key
     if variant == THUMBNAIL:
@@ -105,12 +84,7 @@ def _render_once(job: Job, variant: str) -> str:
     # A lock of the session, not of a transaction: rendering takes long.
     lock = session_lock(f"variant:{job.id}:{variant}", timeout_seconds=_LOCK_TIMEOUT_SECONDS)
     try:
-        with (
-            _RENDER_LIMITER.acquire(
-                team_id=job.team_id, team_limit=_TEAM_LIMIT, expires_after_seconds=_RENDER_TIMEOUT_SECONDS
-            ),
-            lock,
-        ):
+        with render_slot(job.team_id), lock:
             return _stored_key(job, variant) or _render(job, variant)
     except LockTimeout:
         raise Overloaded("This file is still being created. Try again in a moment.") from None
@@ -125,10 +99,8 @@ def _render(job: Job, variant: str) -> str:
     key = _sibling_key(job, name)
     started = time.monotonic()
     try:
-        with translate_storage_errors(), tempfile.TemporaryDirectory(prefix="variant-") as folder:
-            video, path = Path(folder, f"source.{job.output_format}"), Path(folder, name)
-            with default_storage.open(job.result_key) as stored, video.open("wb") as file:
-                copyfileobj(stored, file)
+        with local_file(job) as video:
+            path = video.with_name(name)
             render(job, video, path)
             _store(key, path)
     except EncodingError as error:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from inference.encoding import probe, write_gif, write_mp4
 from inference.errors import EncodingError
-from inference.video_files import SpriteSheet, video_to_gif, video_to_sprite_sheet
+from inference.video_files import SpriteSheet, VideoFile, read_frame, video_to_gif, video_to_sprite_sheet
 
 COLORS = [(200, 40, 40), (40, 200, 40), (40, 40, 200), (200, 200, 40), (40, 200, 200)]
 
@@ -36,6 +36,19 @@ def test_a_gif_has_the_size_frame_count_and_rate_of_the_video(video: Path, tmp_p
             image.seek(number)
             found = np.asarray(image.convert("RGB")).reshape(-1, 3).mean(axis=0)
             assert np.abs(found - color).max() < 12, number
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "gif"])
+def test_each_frame_alone_has_the_same_pixels(suffix: str, tmp_path: Path) -> None:
+    """Several key frames, of which the one before the frame is the start."""
+    path = tmp_path / f"long.{suffix}"
+    noise = np.random.default_rng(0).integers(0, 255, (300, 16, 16, 3), np.uint8)
+    (write_gif if suffix == "gif" else write_mp4)(noise, 24, path)
+    frames = list(VideoFile(path))
+    for number in (0, 1, 100, 249, 250, 251, 298, 299):
+        assert np.array_equal(read_frame(path, number), frames[number]), number
+    with pytest.raises(EncodingError, match="no frame 300"):
+        read_frame(path, 300)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "gif"])

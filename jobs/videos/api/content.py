@@ -22,15 +22,18 @@ from jobs.api.authentication import principal_of
 from jobs.api.conditional import check_precondition
 from jobs.api.error_schema import ERRORS
 from jobs.api.errors import RangeNotSatisfiable, json_error
-from jobs.api.fields import ChoiceField, TextField
+from jobs.api.field_errors import error_detail
+from jobs.api.fields import ChoiceField, FramePositionField, TextField
 from jobs.api.negotiation import IgnoreAccept
 from jobs.api.permissions import HasScope
 from jobs.api.validation import validate
 from jobs.models import Job
-from jobs.storage.file_responses import download_filename, file_response, storage_redirect
+from jobs.storage.file_responses import download_filename, file_response, rendered_response, storage_redirect
 from jobs.storage.signed_urls import verify_token
+from jobs.videos.frames import FIRST_FRAME, decode_frame, frame_number
 from jobs.videos.renditions import GIF, SPRITESHEET, VARIANTS, VIDEO, sprite_sheet_of, variant_key
 from jobs.videos.selectors import find_video
+from jobs.videos.video_file import require_file
 
 
 class HasScopeOrToken(BasePermission):
@@ -42,10 +45,20 @@ class HasScopeOrToken(BasePermission):
         return "token" in request.query_params or HasScope().has_permission(request, view)
 
 
+_FRAME = "frame"
+
+
 class ContentQuerySerializer(serializers.Serializer[Any]):
-    variant = ChoiceField(choices=VARIANTS, default=VIDEO)
+    variant = ChoiceField(choices=[*VARIANTS, _FRAME], default=VIDEO)
+    at = FramePositionField(required=False, help_text="for `frame`: `first` (the default), `last` or seconds")
     download = serializers.BooleanField(default=False, help_text="send the file as an attachment")
     token = TextField(max_length=2000, required=False, help_text="the token of a signed link")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "at" in attrs and attrs["variant"] != _FRAME:
+            detail = error_detail("Only variant=frame has a time. Remove at, or add variant=frame.", code="conflict")
+            raise serializers.ValidationError({"at": [detail]})
+        return attrs
 
 
 _DESCRIPTION = """
@@ -56,6 +69,8 @@ _DESCRIPTION = """
   stored. A tile is the frame with its longer side reduced to 256 pixels; smaller frames keep their size. The number of
   columns is the square root of the number of frames, rounded up. The header `X-Spritesheet` contains the layout:
   `tile=256x192; columns=4; frames=16`.
+* `frame`: one frame as a PNG, with the pixels that a decoder returns. `at` is `first`, `last` or a time in seconds; the
+  frame at a time is the one that is shown then, number `at * fps` rounded down. It is decoded for each request.
 """
 
 
@@ -79,6 +94,7 @@ class ContentView(APIView):
             (200, "video/mp4"): OpenApiResponse(OpenApiTypes.BINARY, description="The whole file"),
             (200, "image/gif"): OpenApiResponse(OpenApiTypes.BINARY),
             (200, "image/jpeg"): OpenApiResponse(OpenApiTypes.BINARY),
+            (200, "image/png"): OpenApiResponse(OpenApiTypes.BINARY),
             (206, "video/mp4"): OpenApiResponse(OpenApiTypes.BINARY, description="The requested range"),
             302: OpenApiResponse(
                 description="Redirect to a signed URL of the storage, valid for minutes; not for HEAD"
@@ -91,16 +107,10 @@ class ContentView(APIView):
         job, seconds_left = _authorized_video(request, query, video_id)
         if query["variant"] in {GIF, SPRITESHEET} and impersonator_of(request._request):
             raise deny(request._request)  # the first request for it renders and stores it
-        key = variant_key(job, query["variant"])
-        # The holder of a link may be outside the team, and the prompt is only for the team.
-        filename = download_filename(job, key, with_prompt="token" not in query)
-        attachment = query["download"]
-        response = None
-        # Pages load content only from this site (CSP), and a signed URL is valid for one method only.
-        if request.method == "GET" and not _is_session_request(request):
-            response = storage_redirect(key, seconds=seconds_left, filename=filename, as_attachment=attachment)
-        if response is None:
-            response = file_response(request._request, key, filename=filename, as_attachment=attachment)
+        if query["variant"] == _FRAME:
+            response = _frame_response(request, query, job)
+        else:
+            response = _variant_response(request, query, job, seconds_left)
         if response.status_code == 416:
             return _range_not_satisfiable(request, response["Content-Range"])
         check_precondition(request._request, response)
@@ -109,6 +119,34 @@ class ContentView(APIView):
             tile = f"{sheet.tile_width}x{sheet.tile_height}"
             response["X-Spritesheet"] = f"tile={tile}; columns={sheet.columns}; frames={sheet.num_frames}"
         return response
+
+
+def _variant_response(request: Request, query: dict[str, Any], job: Job, seconds_left: float) -> HttpResponseBase:
+    key = variant_key(job, query["variant"])
+    filename, attachment = _filename(query, job, key), query["download"]
+    # Pages load content only from this site (CSP), and a signed URL is valid for one method only.
+    if request.method == "GET" and not _is_session_request(request):
+        redirect = storage_redirect(key, seconds=seconds_left, filename=filename, as_attachment=attachment)
+        if redirect is not None:
+            return redirect
+    return file_response(request._request, key, filename=filename, as_attachment=attachment)
+
+
+def _frame_response(request: Request, query: dict[str, Any], job: Job) -> HttpResponseBase:
+    require_file(job)
+    number = frame_number(job, query.get("at", FIRST_FRAME))
+    return rendered_response(
+        request._request,
+        f"{job.result_key}#{number}",
+        lambda: decode_frame(job, number).png,
+        filename=_filename(query, job, "frame.png"),
+        as_attachment=query["download"],
+    )
+
+
+def _filename(query: dict[str, Any], job: Job, key: str) -> str:
+    # The holder of a link may be outside the team, and the prompt is only for the team.
+    return download_filename(job, key, with_prompt="token" not in query)
 
 
 def _authorized_video(request: Request, query: dict[str, Any], video_id: str) -> tuple[Job, float]:

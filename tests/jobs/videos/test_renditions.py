@@ -25,7 +25,7 @@ from jobs.queue.cancel import delete_job
 from jobs.queue.ledger_check import find_discrepancies, find_missing_results
 from jobs.storage.files import job_folder
 from jobs.storage.signed_urls import signed_content_url
-from jobs.videos import renditions
+from jobs.videos import renditions, video_file
 from jobs.videos.cleanup import delete_due_files
 from jobs.videos.orphans import sweep_orphans
 from tests.support.api_client import ApiClient
@@ -220,7 +220,7 @@ def test_a_video_deleted_during_rendering_leaves_no_files(
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_requests_render_once(job: Job, as_alice: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four threads, each with its own connection, like four processes."""
-    monkeypatch.setattr(renditions, "_TEAM_LIMIT", 4)
+    monkeypatch.setattr(video_file, "_TEAM_LIMIT", 4)
     made = []
 
     def render(*args: Any) -> None:
@@ -267,11 +267,11 @@ def slow_gifs(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 def test_requests_beyond_the_limit_of_a_process_get_503(
     job: Job, as_alice: ApiClient, monkeypatch: pytest.MonkeyPatch, slow_gifs: Any
 ) -> None:
-    monkeypatch.setattr(renditions, "_TEAM_LIMIT", 9)
+    monkeypatch.setattr(video_file, "_TEAM_LIMIT", 9)
     with ThreadPoolExecutor(4) as threads:
         waiting = [threads.submit(asked, as_alice, job, "gif") for _ in range(4)]
         try:
-            wait_until(lambda: renditions._RENDER_LIMITER._semaphore._value == 0)
+            wait_until(lambda: video_file._RENDER_LIMITER._semaphore._value == 0)
             refused = asked(as_alice, job, "spritesheet")
         finally:
             slow_gifs.set()
