@@ -21,15 +21,24 @@ Need = Literal["required", "optional", "none"]
 """Whether a request has to have an input, may have it, or must not have it."""
 Pool = Literal["cpu", "gpu"]
 
+MAX_LICENSE_NAME_LENGTH = 200
+MAX_LICENSE_URL_LENGTH = 500
 MODEL_NAME = r"[a-z0-9][a-z0-9._-]{0,59}"
 PRESET_NAME = r"^[a-z0-9][a-z0-9._-]{0,39}$"
 
 
 class License(Table):
-    """The licence of the weights."""
+    """The licence of the weights. requires_acceptance: nobody may use the model until an administrator accepts it."""
 
-    name: str
-    url: str = ""
+    name: Annotated[str, Field(min_length=1, max_length=MAX_LICENSE_NAME_LENGTH)]
+    url: Annotated[str, Field(pattern=r"^(https?://\S+)?$", max_length=MAX_LICENSE_URL_LENGTH)] = ""
+    requires_acceptance: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.requires_acceptance and not self.url:
+            raise ValueError("requires_acceptance needs the url of the licence")
+        return self
 
 
 class Inputs(Table):

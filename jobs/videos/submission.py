@@ -27,6 +27,7 @@ from inference.models.descriptor import ModelDescriptor
 from inference.models.settings import InvalidSettings, VideoSettings, resolve_settings
 from inference.prompt_keywords import matches_keywords
 from inference.prompt_tokens import SPECIAL_TOKENS, estimate_tokens
+from jobs.licenses.selectors import check_license, usable_models
 from jobs.models import Priority
 from jobs.videos.source_images import IMAGE_FIELDS, read_image_bytes
 
@@ -98,7 +99,8 @@ class VideoRequest:
 
 def default_model(team: Team) -> str:
     """Return the model for requests without one: the team's, if this site still offers it, else the site's."""
-    return team.default_model if team.default_model in settings.MODELS_ENABLED else settings.DEFAULT_MODEL
+    own = [model for model in enabled_models() if model.name == team.default_model]
+    return team.default_model if usable_models(own) else settings.DEFAULT_MODEL
 
 
 def build_request(
@@ -115,7 +117,7 @@ def build_request(
     image: an image that was read before; then the fields need not contain one.
     Raise InvalidField, UnsupportedImage, TooLarge, Overloaded or ConcurrencyLimitExceeded.
     """
-    descriptor = get_enabled_model(values.get("model", default_model(team)))
+    descriptor = get_offered_model(values["model"] if "model" in values else default_model(team))
     if image is None:
         image = _read_image(descriptor, values, team)
     elif descriptor.inputs.image == "none":
@@ -177,7 +179,7 @@ def check_settings(
 ) -> VideoSettings:
     """Return the settings of a request for this model. Raise InvalidField with a detail for each field to change."""
     try:
-        return resolve_settings(descriptor, values, image_size, others=enabled_models())
+        return resolve_settings(descriptor, values, image_size, others=offered_models())
     except InvalidSettings as invalid:
         details = (
             Detail((error.field,), Message(error.template, error.params), error.kind, error.nearest)
@@ -187,8 +189,13 @@ def check_settings(
 
 
 def enabled_models() -> list[ModelDescriptor]:
-    """Return the models that this site offers."""
+    """Return the models of this site, including those whose licence has not been accepted yet."""
     return [MODELS[name] for name in settings.MODELS_ENABLED if name in MODELS]
+
+
+def offered_models() -> list[ModelDescriptor]:
+    """Return the models that a request can name: those of this site, except those whose licence is not accepted."""
+    return usable_models(enabled_models())
 
 
 def get_enabled_model(name: str) -> ModelDescriptor:
@@ -201,6 +208,13 @@ def get_enabled_model(name: str) -> ModelDescriptor:
             {"name": repr(name), "models": ", ".join(settings.MODELS_ENABLED)},
         )
     return MODELS[name]
+
+
+def get_offered_model(name: str) -> ModelDescriptor:
+    """Return the offered model of that name or alias. Raise InvalidField, or LicenseNotAccepted."""
+    descriptor = get_enabled_model(name)
+    check_license(descriptor)
+    return descriptor
 
 
 def read_source_image(image_field: str, data: bytes, *, team: Team) -> DecodedImage:

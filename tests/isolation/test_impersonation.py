@@ -44,6 +44,7 @@ ADMIN_PARAMETERS = {
     "job_id": "x",
     "result_id": "x",
     "key": "x",
+    "model_name": "camera",
 }
 
 

@@ -13,7 +13,7 @@ from inference.models.descriptor import ModelDescriptor
 from inference.models.input_schema import input_properties
 from jobs.compat.model_names import OWNER, find_model
 from jobs.compat.views import CompatView
-from jobs.videos.submission import enabled_models
+from jobs.videos.submission import offered_models
 
 # The fields of a request by their names on Replicate, where an image has one name for all its forms.
 _INPUTS = (
@@ -36,7 +36,7 @@ class ModelsView(CompatView):
     scopes = {"GET": Scope.VIDEOS_READ}
 
     def get(self, request: Request) -> Response:
-        return Response(_single_page([_model(descriptor, request) for descriptor in enabled_models()]))
+        return Response(_single_page([_model(descriptor, request) for descriptor in offered_models()]))
 
 
 class ModelView(CompatView):

@@ -1,6 +1,5 @@
 """/v1/models and /v1/presets: the available models and presets, their limits and prices."""
 
-from collections.abc import Container
 from datetime import UTC, datetime, time
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -23,9 +22,10 @@ from inference.models.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, DEFAULT_ASP
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.shapes import serializer_of
+from jobs.licenses.selectors import usable_models
 from jobs.queue.workers import loaded_models
 from jobs.videos.quote import quote_preset
-from jobs.videos.submission import default_model, enabled_models, get_enabled_model
+from jobs.videos.submission import default_model, enabled_models, get_enabled_model, offered_models
 
 
 class RangeShape(TypedDict):
@@ -45,7 +45,7 @@ class ModelLimitsShape(TypedDict):
 class LicenseShape(TypedDict):
     name: str
     url: str
-    accepted: bool
+    accepted: Annotated[bool, {"help_text": "false while an administrator has to accept it: the model cannot be used"}]
 
 
 class InputsShape(TypedDict):
@@ -126,12 +126,7 @@ class ModelListView(APIView):
 
     @extend_schema(operation_id="models_list", summary="List models", responses={200: serializer_of(ModelListShape)})
     def get(self, request: Request) -> Response:
-        team = principal_of(request).team
-        loaded = loaded_models()
-        body: ModelListShape = {
-            "object": "list",
-            "data": [_model_as_json(descriptor, team, loaded) for descriptor in enabled_models()],
-        }
+        body: ModelListShape = {"object": "list", "data": _models_as_json(enabled_models(), principal_of(request).team)}
         return Response(body)
 
 
@@ -144,12 +139,12 @@ class ModelDetailView(APIView):
         responses={200: serializer_of(ModelShape), **ERRORS},
     )
     def get(self, request: Request, model_id: str) -> Response:
-        team = principal_of(request).team
         try:
             descriptor = get_enabled_model(model_id)
         except InvalidField as error:
             raise NotFound(error.text, code="model_not_found", param="model") from None
-        return Response(_model_as_json(descriptor, team, loaded_models()))
+        (body,) = _models_as_json([descriptor], principal_of(request).team)
+        return Response(body)
 
 
 class PresetListView(APIView):
@@ -157,12 +152,23 @@ class PresetListView(APIView):
 
     @extend_schema(operation_id="presets_list", summary="List presets", responses={200: serializer_of(PresetListShape)})
     def get(self, request: Request) -> Response:
-        presets = [_preset_as_json(descriptor, name) for descriptor in enabled_models() for name in descriptor.presets]
+        offered = offered_models()
+        presets = [_preset_as_json(each, name, offered) for each in offered for name in each.presets]
         body: PresetListShape = {"object": "list", "data": presets}
         return Response(body)
 
 
-def _model_as_json(descriptor: ModelDescriptor, team: Team, loaded: Container[str]) -> ModelShape:
+def _models_as_json(descriptors: list[ModelDescriptor], team: Team) -> list[ModelShape]:
+    """Return the models, including those whose licence an administrator has to accept first."""
+    usable = {descriptor.name for descriptor in usable_models(descriptors)}
+    loaded, default = loaded_models() & usable, default_model(team)
+    return [
+        _model_as_json(each, team, loaded=each.name in loaded, default=each.name == default, usable=each.name in usable)
+        for each in descriptors
+    ]
+
+
+def _model_as_json(descriptor: ModelDescriptor, team: Team, *, loaded: bool, default: bool, usable: bool) -> ModelShape:
     allowed = effective_limits_of(team).allowed_models
     presets = {name: _preset_settings(descriptor, preset) for name, preset in descriptor.presets.items()}
     return {
@@ -172,11 +178,11 @@ def _model_as_json(descriptor: ModelDescriptor, team: Team, loaded: Container[st
         "owned_by": descriptor.owner,
         "title": descriptor.title,
         "description": descriptor.description,
-        "ready": descriptor.name in loaded,
-        "default": descriptor.name == default_model(team),
+        "ready": loaded,
+        "default": default,
         # Whether the team's plan includes the model. /v1/limits contains the other limits of the plan.
         "allowed": allowed is None or descriptor.name in allowed,
-        "license": {"name": descriptor.license.name, "url": descriptor.license.url, "accepted": True},
+        "license": {"name": descriptor.license.name, "url": descriptor.license.url, "accepted": usable},
         "inputs": {
             "image": descriptor.inputs.image,
             "last_image": "none",
@@ -220,12 +226,12 @@ def _preset_settings(descriptor: ModelDescriptor, preset: Preset) -> PresetSetti
     }
 
 
-def _preset_as_json(descriptor: ModelDescriptor, name: str) -> PresetShape:
-    """Return the settings of a preset, and its price for each enabled model with the same preset."""
+def _preset_as_json(descriptor: ModelDescriptor, name: str, offered: list[ModelDescriptor]) -> PresetShape:
+    """Return the settings of a preset, and its price for each offered model with the same preset."""
     preset = descriptor.presets[name]
     prices = {
         other.name: quote_preset(other, other.presets[name], aspect_ratio="1:1", image_size=(1, 1)).credits
-        for other in enabled_models()
+        for other in offered
         if name in other.presets
     }
     return {

@@ -27,7 +27,7 @@ from jobs.storage.files import SourceImageMissing, load_source_image
 from jobs.videos.idempotency import build_form_key
 from jobs.videos.selectors import find_video
 from jobs.videos.services import submit_video
-from jobs.videos.submission import build_request, default_model, enabled_models
+from jobs.videos.submission import build_request, default_model, offered_models
 from jobs.videos.views.forms import (
     MAX_IMAGE_BYTES,
     CreateVideoForm,
@@ -254,7 +254,7 @@ def _choices_context(
     return {
         "presets": presets,
         "options": options,
-        "models": enabled_models(),
+        "models": offered_models(),
         "resolutions": [*descriptor.sizes.resolutions],
         "formats": OUTPUT_FORMATS,
         "model": descriptor,

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.core.files.base import File
 from django.utils.translation import gettext as _
 
@@ -21,7 +20,7 @@ from inference.models.sizes import AUTO_ASPECT_RATIO, nearest_aspect_ratio
 from jobs.api.field_errors import message_of
 from jobs.models import Job
 from jobs.videos.serializers import VideoRequestSerializer
-from jobs.videos.submission import check_settings, default_model, get_enabled_model
+from jobs.videos.submission import check_settings, default_model, get_offered_model, offered_models
 from jobs.videos.views.presets import has_loras_of_preset, preset_of
 
 # In base64, a file of this size still fits into the body of an API request: one limit for both.
@@ -141,7 +140,7 @@ class VideoSettingsForm(forms.Form):
 
     def _check_settings(self, values: dict[str, Any]) -> None:
         try:
-            descriptor = get_enabled_model(values["model"]) if "model" in values else self.descriptor
+            descriptor = get_offered_model(values.get("model", self.descriptor.name))
             check_settings(descriptor, values, None)
         except MutoscopeError as error:
             self.add_service_error(error)
@@ -232,7 +231,7 @@ def adopted_values(descriptor: ModelDescriptor, entered: Mapping[str, str]) -> F
 
 def chosen_model(team: Team, name: str) -> ModelDescriptor:
     """Return the model of a form, or the team's if this site does not offer it."""
-    return MODELS[name if name in settings.MODELS_ENABLED and name in MODELS else default_model(team)]
+    return MODELS[name if name in {model.name for model in offered_models()} else default_model(team)]
 
 
 def initial_values(descriptor: ModelDescriptor, like: Job | None) -> FormValues:

@@ -12,7 +12,7 @@ from inference.models.descriptor import ModelDescriptor
 from inference.models.presets import Preset
 from inference.models.ranges import IntegerRange
 from jobs.videos.plan_limits import allowed_resolutions, max_frames
-from jobs.videos.submission import enabled_models
+from jobs.videos.submission import offered_models
 from jobs.videos.views.forms import FormValues
 
 Choice = TypeVar("Choice")
@@ -68,12 +68,11 @@ def options_for(team: Team, descriptor: ModelDescriptor, *, fps: str = "") -> Pl
         name: " · ".join(_exceeded_limits(descriptor, preset, effective_limits))
         for name, preset in descriptor.presets.items()
     }
+    offered = {each.name: each for each in offered_models()}
     options = PlanOptions(
         plan=effective_limits.plan,
         descriptor=descriptor,
-        models=_allowed(
-            {descriptor.name: descriptor for descriptor in enabled_models()}, effective_limits.allowed_models
-        ),
+        models=_allowed(offered, effective_limits.allowed_models),
         presets=[name for name, limits in exceeded.items() if not limits],
         resolutions=allowed_resolutions(descriptor, effective_limits),
         formats=_allowed({name: name for name in OUTPUT_FORMATS}, effective_limits.allowed_formats),
@@ -81,14 +80,14 @@ def options_for(team: Team, descriptor: ModelDescriptor, *, fps: str = "") -> Pl
         hints={},
         exceeded=exceeded,
     )
-    return replace(options, hints=_hints(options, effective_limits, rate))
+    return replace(options, hints=_hints(options, effective_limits, rate, len(offered)))
 
 
-def _hints(options: PlanOptions, effective_limits: EffectiveLimits, fps: int) -> dict[str, str]:
+def _hints(options: PlanOptions, effective_limits: EffectiveLimits, fps: int, model_count: int) -> dict[str, str]:
     """Return the hint for each field that the plan limits."""
     rest = _("Your team's plan (%(plan)s) does not include the other options.")
     hint_by_field = {}
-    if len(options.models) < len(enabled_models()):
+    if len(options.models) < model_count:
         hint_by_field["model"] = rest % {"plan": options.plan}
     if len(options.formats) < len(OUTPUT_FORMATS):
         hint_by_field["output_format"] = rest % {"plan": options.plan}

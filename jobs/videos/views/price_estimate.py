@@ -18,7 +18,7 @@ from inference.models.sizes import AUTO_ASPECT_RATIO, nearest_aspect_ratio
 from jobs.models import Priority
 from jobs.queue.eta import estimate_wait_for_new
 from jobs.videos.quote import quote_preset, quote_settings
-from jobs.videos.submission import check_settings, default_model, get_enabled_model
+from jobs.videos.submission import check_settings, default_model, get_offered_model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +126,7 @@ def insufficient_credits_message(principal: Principal, *, needed: int, balance: 
 
 
 def _model(principal: Principal, values: dict[str, Any]) -> ModelDescriptor:
-    return get_enabled_model(values.get("model", default_model(principal.team)))
+    return get_offered_model(values["model"] if "model" in values else default_model(principal.team))
 
 
 def _preset_prices(

@@ -17,7 +17,7 @@ from portal.admin.base import BaseAdmin, ReadOnlyInline
 from portal.admin.impersonation import can_be_impersonated, start_impersonation
 
 # Apps whose permissions matter on the administration site.
-_PERMISSION_APPS = ("accounts", "quota", "jobs", "desk", "auth", "audit")
+_PERMISSION_APPS = ("accounts", "quota", "jobs", "licenses", "desk", "auth", "audit")
 
 
 class UserMembershipInline(ReadOnlyInline):

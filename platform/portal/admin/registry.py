@@ -7,6 +7,7 @@ from portal.admin import (  # noqa: F401
     impersonation_log,
     keys,
     ledger,
+    licenses,
     memberships,
     people,
     plans,

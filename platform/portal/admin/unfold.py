@@ -22,6 +22,12 @@ _NAVIGATION = [
             _menu_item(_("Videos"), "movie", "admin:jobs_job_changelist", "jobs.view_job"),
             _menu_item(_("Batches"), "stacks", "admin:batches_batch_changelist", "batches.view_batch"),
             _menu_item(_("Workers"), "memory", "admin:jobs_worker_changelist", "jobs.view_worker"),
+            _menu_item(
+                _("Model licences"),
+                "license",
+                "admin:licenses_licenseacceptance_changelist",
+                "licenses.view_licenseacceptance",
+            ),
         ],
     },
     {

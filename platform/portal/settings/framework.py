@@ -16,6 +16,7 @@ INSTALLED_APPS = [
     "accounts.teams",
     "accounts.keys",
     "jobs",
+    "jobs.licenses",
     "jobs.webhooks",
     "jobs.galleries",
     "jobs.batches",

@@ -122,6 +122,7 @@ AUDITED_MODELS = [
     "galleries.Publication",
     "galleries.ShareLink",
     "jobs.Worker",
+    "licenses.LicenseAcceptance",
     "mfa.Authenticator",
     "quota.Plan",
     "quota.PlanOverride",
