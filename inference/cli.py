@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         "--model", default="camera", help="a model name or a checkpoint folder (default: %(default)s)"
     )
     generate.add_argument("--image", type=Path, required=True, help="a PNG, JPEG, WebP, HEIC or AVIF file")
+    generate.add_argument("--last-image", type=Path, help="the last frame, for models that take one")
     generate.add_argument("--prompt", required=True, help="what should move and how")
     generate.add_argument("--negative-prompt", default="", help="what to avoid")
     generate.add_argument("--width", type=int, help="frame width in pixels; needs --height")
@@ -95,8 +96,8 @@ def _generate(options: argparse.Namespace, console: Console) -> None:
     for path in filter(None, (options.out, options.save_latents)):
         if not path.absolute().parent.is_dir():
             raise RequestError("out", "The folder %(folder)s does not exist.", {"folder": str(path.absolute().parent)})
-    image = decode_image(_read(options.image))
-    request = _request(options, image.width, image.height)
+    inputs = _inputs(options)
+    request = _request(options, *inputs.required_image.size)
     engine = create_engine(options.model, device=options.device)
     if options.save_latents and not isinstance(engine, LatentEngine):
         raise RequestError("save_latents", "%(model)s has no latents to save.", {"model": options.model})
@@ -105,7 +106,7 @@ def _generate(options: argparse.Namespace, console: Console) -> None:
     with _progress(console) as progress:
         task = progress.add_task(f"{request.width}x{request.height}, {request.num_frames} frames", total=None)
         on_step = _step_callback(progress, task)
-        frames = _run(engine, request, GenerationInputs(image), options.save_latents, on_step)
+        frames = _run(engine, request, inputs, options.save_latents, on_step)
     writer(frames, request.fps, options.out)
     _print_line(console, f"Wrote {options.out}")
 
@@ -120,6 +121,16 @@ def _run(
 
     save_file({"latents": np.ascontiguousarray(latents)}, latents_path)
     return engine.decode(latents, request, on_step)
+
+
+def _inputs(options: argparse.Namespace) -> GenerationInputs:
+    image = decode_image(_read(options.image))
+    if options.last_image is None:
+        return GenerationInputs(image)
+    model, _ = find_model(options.model)
+    if model.inputs.last_image == "none":
+        raise RequestError("last_image", "%(model)s takes no last image. Remove it.", {"model": model.name})
+    return GenerationInputs(image, decode_image(_read(options.last_image)))
 
 
 def _request(options: argparse.Namespace, image_width: int, image_height: int) -> GenerationRequest:

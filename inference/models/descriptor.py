@@ -42,9 +42,10 @@ class License(Table):
 
 
 class Inputs(Table):
-    """What a request contains beside the prompt and the numbers."""
+    """What a request contains beside the prompt and the numbers. last_image: only together with an image."""
 
     image: Need = "required"
+    last_image: Need = "none"
     negative_prompt: Literal["optional", "none"] = "none"
 
 
@@ -100,6 +101,8 @@ class ModelDescriptor(Table):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.inputs.image == "none" and self.inputs.last_image != "none":
+            raise ValueError('inputs.last_image must be "none": the model takes no image')
         if self.engine not in ENGINES:
             raise ValueError(f"engine is {self.engine!r}, which is none of {', '.join(ENGINES)}")
         self._check_options()

@@ -17,6 +17,7 @@ _EXCLUSIVE_FIELDS = (
     ("steps", "num_inference_steps"),
 )
 _IMAGE_FIELDS = ("image_base64", "image_url")
+_LAST_IMAGE_FIELDS = ("last_image_base64", "last_image_url")
 OUTPUT_FORMATS = ("mp4", "gif")
 PRIORITIES = ("low", "normal", "high")
 
@@ -27,8 +28,7 @@ def input_schema(model: ModelDescriptor) -> Schema:
     conditions: list[Schema] = [
         {"not": {"required": [*names]}} for names in _EXCLUSIVE_FIELDS if {*names} <= {*properties}
     ]
-    if model.inputs.image == "required":
-        conditions.append({"oneOf": [{"required": [name]} for name in _IMAGE_FIELDS]})
+    conditions += _image_conditions(model)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": model.title,
@@ -40,6 +40,20 @@ def input_schema(model: ModelDescriptor) -> Schema:
     }
 
 
+def _image_conditions(model: ModelDescriptor) -> list[Schema]:
+    """Return what says which of the images a request has to have; never more than one in the place of each."""
+    first, last = ([{"required": [name]} for name in names] for names in (_IMAGE_FIELDS, _LAST_IMAGE_FIELDS))
+    conditions: list[Schema] = []
+    for need, fields in ((model.inputs.image, first), (model.inputs.last_image, last)):
+        if need == "required":
+            conditions.append({"oneOf": fields})
+        elif need == "optional":
+            conditions.append({"oneOf": [*fields, {"not": {"anyOf": fields}}]})
+    if model.inputs.image == "optional" and model.inputs.last_image != "none":
+        conditions.append({"if": {"anyOf": last}, "then": {"anyOf": first}})
+    return conditions
+
+
 def input_properties(model: ModelDescriptor) -> dict[str, Schema]:
     """Return the schema of each field that has an effect on this model."""
     properties: dict[str, Schema] = {
@@ -49,6 +63,9 @@ def input_properties(model: ModelDescriptor) -> dict[str, Schema]:
     if model.inputs.image != "none":
         properties["image_base64"] = {"title": "Image", "type": "string", "contentEncoding": "base64"}
         properties["image_url"] = {"title": "URL of the image", "type": "string", "format": "uri"}
+    if model.inputs.last_image != "none":
+        properties["last_image_base64"] = {"title": "Last image", "type": "string", "contentEncoding": "base64"}
+        properties["last_image_url"] = {"title": "URL of the last image", "type": "string", "format": "uri"}
     if model.inputs.negative_prompt != "none":
         properties["negative_prompt"] = {
             "title": "Negative prompt",

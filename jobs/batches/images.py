@@ -15,7 +15,7 @@ from jobs.batches.bodies import BatchBody
 from jobs.storage.files import load_source_image
 from jobs.videos.selectors import find_video
 from jobs.videos.source_images import decode_base64, fetch_image
-from jobs.videos.submission import read_source_image
+from jobs.videos.submission import RequestImage, read_source_image
 
 # The number of decoded images that are kept in memory, of some megabytes each.
 _CACHE_SIZE = 6
@@ -36,15 +36,25 @@ class BatchImages:
         """Delete the file."""
         self._disk_cache.close()
 
-    def for_request(self, values: dict[str, Any]) -> DecodedImage | None:
-        """Return the image; None if the request contains its own. Raise NotFound, Gone or an error of reading it."""
-        if "image_url" in values:
-            return self._fetch_once(values["image_url"])
-        if "image_name" in values:
-            return self._by_name(values["image_name"])
-        return self._by_video(values["source_video"]) if "source_video" in values else None
+    def image_of(self, values: dict[str, Any]) -> RequestImage | None:
+        """Return the image; None if the request contains its own. Reading it raises NotFound, Gone or its error."""
+        if "source_video" in values:
+            return RequestImage("source_video", lambda: self._by_video(values["source_video"]))
+        return self._shared_image(values, "image")
 
-    def _fetch_once(self, url: str) -> DecodedImage:
+    def last_image_of(self, values: dict[str, Any]) -> RequestImage | None:
+        """Do the same for the last image."""
+        return self._shared_image(values, "last_image")
+
+    def _shared_image(self, values: dict[str, Any], image: str) -> RequestImage | None:
+        by_url, by_name = f"{image}_url", f"{image}_name"
+        if by_url in values:
+            return RequestImage(by_url, lambda: self._fetch_once(by_url, values[by_url]))
+        if by_name in values:
+            return RequestImage(by_name, lambda: self._by_name(by_name, values[by_name]))
+        return None
+
+    def _fetch_once(self, field: str, url: str) -> DecodedImage:
         """Return the image at the URL. It is fetched once for validation and all requests, because it may change.
 
         Images are kept on disk, up to the size limit of a batch's body. The images beyond that are fetched again.
@@ -53,7 +63,7 @@ class BatchImages:
             start, end, size = self._by_url[url]
             self._disk_cache.seek(start)
             return DecodedImage(self._disk_cache.read(end - start), size)
-        image = read_source_image("image_url", fetch_image(url, team=self._team), team=self._team)
+        image = read_source_image(field, fetch_image(field, url, team=self._team), team=self._team)
         start = self._disk_cache.seek(0, SEEK_END)
         end = start + len(image.png)
         if end <= settings.MAX_BATCH_BODY_BYTES:
@@ -61,7 +71,7 @@ class BatchImages:
             self._by_url[url] = start, end, image.size
         return image
 
-    def _read_uploaded(self, name: str) -> DecodedImage:
+    def _read_uploaded(self, field: str, name: str) -> DecodedImage:
         uploaded = self._uploaded.get(name)
         if uploaded is None:
             message = Message("This batch was sent without images. Send the image '%(name)s' with it.", {"name": name})
@@ -70,11 +80,11 @@ class BatchImages:
                     "No image '%(name)s' was sent with this batch. Send it, or use one of: %(known)s.",
                     {"name": name, "known": ", ".join(sorted(self._uploaded))[:200]},
                 )
-            raise invalid_fields(Detail(("image_name",), message, "unknown_picture"), code="unknown_picture")
+            raise invalid_fields(Detail((field,), message, "unknown_picture"), code="unknown_picture")
         if isinstance(uploaded, str):
-            return read_source_image("image_name", decode_base64("image_name", uploaded), team=self._team)
+            return read_source_image(field, decode_base64(field, uploaded), team=self._team)
         uploaded.seek(0)
-        return read_source_image("image_name", uploaded.read(), team=self._team)
+        return read_source_image(field, uploaded.read(), team=self._team)
 
     def _read_source(self, video_id: str) -> DecodedImage:
         video = find_video(self._team, video_id)

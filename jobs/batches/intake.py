@@ -153,9 +153,12 @@ class Intake:
             if item is not None:
                 item.custom_id = name
         values = validate(BatchRequestSerializer, raw_request)
-        image = self._images.for_request(values)
         return build_request(
-            values, team=self._principal.team, cancel_after_seconds=values.get("cancel_after"), image=image
+            values,
+            team=self._principal.team,
+            cancel_after_seconds=values.get("cancel_after"),
+            image=self._images.image_of(values),
+            last_image=self._images.last_image_of(values),
         )
 
     def _save_item(self, item: BatchItem, job: Job | None) -> None:

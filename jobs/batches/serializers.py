@@ -44,12 +44,16 @@ class CustomIdField(TextField):
 
 @extend_schema_serializer(component_name="BatchVideo")
 class BatchRequestSerializer(VideoRequestSerializer):
-    """A video to create. `image_name` or `source_video` may replace `image_base64`."""
+    """A video to create. `image_name` or `source_video` may replace `image_base64`, and `last_image_name` may replace
+    `last_image_base64`.
+    """
 
     image = None  # type: ignore[assignment]
     input_reference = None  # type: ignore[assignment]
+    last_image = None  # type: ignore[assignment]
     custom_id = CustomIdField()
     image_name = TextField(max_length=100, required=False, help_text="an image that is sent with the batch")
+    last_image_name = TextField(max_length=100, required=False, help_text="the same for the last image")
     source_video = IdField("vid", required=False, help_text="a video of the team whose image is used")
     cancel_after = StrictIntegerField(
         required=False,
@@ -59,7 +63,12 @@ class BatchRequestSerializer(VideoRequestSerializer):
     )
 
     _IMAGE_FIELDS = ("image_base64", "image_name", "source_video", "image_url")
-    MUTUALLY_EXCLUSIVE_FIELDS = (_IMAGE_FIELDS, *VideoRequestSerializer.MUTUALLY_EXCLUSIVE_FIELDS[1:])
+    _LAST_IMAGE_FIELDS = ("last_image_base64", "last_image_name", "last_image_url")
+    MUTUALLY_EXCLUSIVE_FIELDS = (
+        _IMAGE_FIELDS,
+        _LAST_IMAGE_FIELDS,
+        *VideoRequestSerializer.MUTUALLY_EXCLUSIVE_FIELDS[2:],
+    )
 
 
 def read_custom_id(raw_request: Any) -> str:

@@ -14,12 +14,17 @@ from jobs.api.errors import as_mutoscope_error
 from jobs.compat.uploads import UploadStore
 
 IMAGE_INPUT_NAMES = ("image", "image_url", "input_image", "start_image", "start_image_url", "first_frame_image")
+LAST_IMAGE_INPUT_NAMES = (
+    *("last_image", "last_image_url", "last_frame", "last_frame_image", "last_frame_url", "end_image", "end_image_url"),
+    *("tail_image", "tail_image_url"),
+)
 _INPUT_ALIASES = {
     "frames_per_second": "fps",
     "max_frames": "num_frames",
     "video_length": "num_frames",
     "duration": "seconds",
-} | dict.fromkeys(IMAGE_INPUT_NAMES, "image")
+}
+_INPUT_ALIASES |= dict.fromkeys(IMAGE_INPUT_NAMES, "image") | dict.fromkeys(LAST_IMAGE_INPUT_NAMES, "last_image")
 # Our fields that are not inputs: refused as unknown inputs.
 _NOT_INPUTS = {"model", "webhook_url", "input_reference"}
 _SECONDS_WITH_UNIT = re.compile(r"[0-9.]{1,7}s", re.ASCII)
@@ -73,7 +78,8 @@ def translate_inputs(inputs: Any, *, uploads: UploadStore) -> Translation:
         if field_name in translation.names:
             raise _conflict(name, translation.names[field_name])
         translation.body[field_name], translation.names[field_name] = value, name
-    _translate_image(translation, uploads)
+    for image in ("image", "last_image"):
+        _translate_image(translation, image, uploads)
     _translate_length_and_size(translation.body)
     return translation
 
@@ -90,30 +96,30 @@ def _translate_length_and_size(body: dict[str, Any]) -> None:
         body["aspect_ratio"] = AUTO_ASPECT_RATIO
 
 
-def _translate_image(translation: Translation, uploads: UploadStore) -> None:
+def _translate_image(translation: Translation, image: str, uploads: UploadStore) -> None:
     body, names = translation.body, translation.names
-    if "image" not in body:
+    if image not in body:
         # Whether the model needs an image is checked later, under the name that most clients know.
-        names.setdefault("image_base64", "image")
+        names.setdefault(f"{image}_base64", image)
         return
-    value, name = body.pop("image"), names.pop("image")
-    field_name, image = _image_field(value, name, uploads)
+    value, name = body.pop(image), names.pop(image)
+    field_name, content = _image_field(image, value, name, uploads)
     if field_name in names:
         raise _conflict(name, names[field_name])
-    body[field_name], names[field_name] = image, name
+    body[field_name], names[field_name] = content, name
 
 
-def _image_field(value: Any, name: str, uploads: UploadStore) -> tuple[str, Any]:
+def _image_field(image: str, value: Any, name: str, uploads: UploadStore) -> tuple[str, Any]:
     """Return our field for an image that was sent as text, and its value."""
     if not isinstance(value, str):
         raise invalid_field(
             _field_name(name), "Send the image as a data URI, or upload it as a file.", code="wrong_type"
         )
     if not value[:8].lower().startswith(("http://", "https://")):
-        return "image_base64", value
+        return f"{image}_base64", value
     if (upload := uploads.resolve_url(value)) is not None:
-        return "image", upload
-    return "image_url", value
+        return image, upload
+    return f"{image}_url", value
 
 
 def _field_name(name: str) -> str:

@@ -43,11 +43,13 @@ def _write_records(archive: ZipFile, name: str, records: Iterable[dict[str, Any]
 
 
 def _files_of(job: Job) -> Iterator[tuple[str, str]]:
-    """Yield (name in the archive, key in the storage) of the image, and of the video if there is one."""
+    """Yield (name in the archive, key in the storage) of the images, and of the video if there is one."""
     if job.is_gone:
         return
     if job.has_image:
         yield f"videos/{job.public_id}.picture.png", job.source_key
+    if job.last_image_key:
+        yield f"videos/{job.public_id}.last_picture.png", job.last_image_key
     if job.result_key:
         yield f"videos/{job.public_id}.{job.output_format}", job.result_key
 

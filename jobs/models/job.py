@@ -58,6 +58,8 @@ class Job(models.Model):
     # In the folder of the job's files, also if there is no source image.
     source_key = models.CharField(_("source image key"), max_length=200)
     has_image = models.BooleanField(_("made from an image"), default=True, db_default=True)
+    # Blank if there is no last image.
+    last_image_key = models.CharField(_("last image key"), max_length=200, blank=True, default="", db_default="")
     metadata = models.JSONField(_("metadata"), default=dict)
     # Receives the job's events in addition to the team's webhooks.
     webhook_url = models.CharField(_("webhook URL"), max_length=2000, blank=True)

@@ -9,7 +9,15 @@ from jobs.events.outbox import record_event
 from jobs.models import Job, JobEvent
 from jobs.queue.enqueue import enqueue_job
 from jobs.states import State
-from jobs.storage.files import delete_folder, job_folder, load_source_image, source_key, store_file
+from jobs.storage.files import (
+    delete_folder,
+    job_folder,
+    last_image_key,
+    load_last_image,
+    load_source_image,
+    source_key,
+    store_file,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +40,9 @@ def retry_job(*, job: Job) -> Job:
     new_job.source_key = source_key(job.team_id, new_job.id)
     if job.has_image:
         store_file(new_job.source_key, load_source_image(job, code="source_missing"))
+    if job.last_image_key:
+        new_job.last_image_key = last_image_key(new_job)
+        store_file(new_job.last_image_key, load_last_image(job, code="source_missing"))
     try:
         with transaction.atomic():
             _record_retry(job)

@@ -21,7 +21,7 @@ MIME_TYPES = {"mp4": "video/mp4", "gif": "image/gif", "jpg": "image/jpeg", "png"
 CHUNK_BYTES = 1 << 18
 
 TEAMS_FOLDER = "teams"
-SOURCE_NAME = "source.png"
+SOURCE_NAME, _LAST_IMAGE_NAME = "source.png", "last.png"
 
 
 def source_key(team_id: int, folder_id: uuid.UUID) -> str:
@@ -35,6 +35,11 @@ def source_key(team_id: int, folder_id: uuid.UUID) -> str:
 def job_folder(job: Job) -> str:
     """Return the prefix of all keys of a job."""
     return job.source_key.removesuffix(f"/{SOURCE_NAME}")
+
+
+def last_image_key(job: Job) -> str:
+    """Return the key of the normalized last image of a job that has one."""
+    return f"{job_folder(job)}/{_LAST_IMAGE_NAME}"
 
 
 def attempt_key(job: Job, attempt: int, name: str) -> str:
@@ -115,7 +120,7 @@ def _outage(error: OSError) -> Overloaded:
 
 
 class SourceImageMissing(Gone):
-    """There is no source image: it was deleted with its video or after its retention period, or there never was one."""
+    """There is no such image: it was deleted with its video or after its retention period, or there never was one."""
 
 
 def load_source_image(job: Job, *, code: str | None = None, param: str | None = None) -> bytes:
@@ -123,19 +128,30 @@ def load_source_image(job: Job, *, code: str | None = None, param: str | None = 
 
     Raise SourceImageMissing, with that code and param, or Overloaded if the storage does not respond.
     """
+    if not job.has_image:
+        raise SourceImageMissing("This video was made without an image.", code=code, param=param)
+    return _load_image(job, job.source_key, code=code, param=param)
+
+
+def load_last_image(job: Job, *, code: str | None = None, param: str | None = None) -> bytes:
+    """Do the same for the last image."""
+    if not job.last_image_key:
+        raise SourceImageMissing("This video was made without a last image.", code=code, param=param)
+    return _load_image(job, job.last_image_key, code=code, param=param)
+
+
+def _load_image(job: Job, key: str, *, code: str | None, param: str | None) -> bytes:
     missing = SourceImageMissing(
         "The image of this video was deleted. Create a new video and send the image again.", code=code, param=param
     )
-    if not job.has_image:
-        raise SourceImageMissing("This video was made without an image.", code=code, param=param)
     if job.is_gone:
         raise missing
     try:
-        return load_file(job.source_key, missing=missing)
+        return load_file(key, missing=missing)
     except SourceImageMissing:
-        if is_missing(job.source_key):
+        if is_missing(key):
             raise
-        raise _outage(FileNotFoundError(f"{job.source_key} cannot be read, but is not missing")) from None
+        raise _outage(FileNotFoundError(f"{key} cannot be read, but is not missing")) from None
 
 
 def is_missing(key: str) -> bool:

@@ -1,6 +1,6 @@
 """Delete orphans: objects in the storage that no job refers to.
 
-A submit stores the image before its transaction, and an attempt stores its result before it finishes the job. A process
+A submit stores the images before its transaction, and an attempt its result before it finishes the job. A process
 that is killed in between leaves objects behind. A fenced-off attempt may even write them after the job has finished.
 """
 
@@ -52,12 +52,14 @@ def _sweep_finished_jobs(older_than: timedelta) -> int:
         finished_at__lte=DatabaseNow() - older_than,
         finished_at__gte=DatabaseNow() - older_than - _FENCED_OFF_WRITES_MAX_AGE,
     )
-    jobs = Job.objects.filter(finished, retried).only("id", "team_id", "source_key", "result_key", "poster_key")
+    jobs = Job.objects.filter(finished, retried).only(
+        "id", "team_id", "source_key", "last_image_key", "result_key", "poster_key"
+    )
     return sum(
         prune_folder(
             job_folder(job),
             # An on-demand rendition may be in the making right now.
-            keep={job.source_key, job.result_key, job.poster_key, *on_demand_keys(job)},
+            keep={job.source_key, job.last_image_key, job.result_key, job.poster_key, *on_demand_keys(job)},
         )
         for job in jobs.iterator()
     )

@@ -25,7 +25,7 @@ from jobs.api.fields import (
     nest_form_fields,
 )
 from jobs.models import Priority
-from jobs.videos.source_images import IMAGE_FIELDS
+from jobs.videos.source_images import IMAGE_FIELDS, LAST_IMAGE_FIELDS
 
 
 def _integer_field(maximum: int, help_text: str, *, minimum: int = 0) -> StrictIntegerField:
@@ -55,6 +55,9 @@ class VideoRequestSerializer(StrictSerializer):
     image_url = HttpUrlField(
         required=False, help_text="the https URL of the image, fetched at once, if the operator allows it"
     )
+    last_image_base64 = Base64Field(required=False, help_text="the last frame, for models that take one")
+    last_image = ImageFileField(required=False, help_text="the same as a file, in multipart bodies")
+    last_image_url = HttpUrlField(required=False, help_text="the https URL of the same, if the operator allows it")
     prompt = TextField(max_length=limits.MAX_PROMPT_LENGTH, help_text="what should move, and how")
     negative_prompt = TextField(max_length=limits.MAX_PROMPT_LENGTH, required=False, allow_blank=True)
     model = TextField(max_length=60, required=False, help_text="a name from /v1/models")
@@ -90,6 +93,7 @@ class VideoRequestSerializer(StrictSerializer):
 
     MUTUALLY_EXCLUSIVE_FIELDS = (
         IMAGE_FIELDS,
+        LAST_IMAGE_FIELDS,
         ("size", "resolution"),
         ("size", "aspect_ratio"),
         ("seconds", "num_frames"),
@@ -107,9 +111,12 @@ class VideoRequestSerializer(StrictSerializer):
     def validate_image_url(self, url: str) -> str:
         if not settings.IMAGE_URL_FETCH_ENABLED:
             raise field_error(
-                "image_url is disabled on this site. Send image_base64, or image in a form.", code="not_allowed"
+                "URLs of images are disabled on this site. Send the image in base64, or as a file in a form.",
+                code="not_allowed",
             )
         return url
+
+    validate_last_image_url = validate_image_url
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs.pop("user", None)

@@ -20,7 +20,7 @@ from common.db_errors import is_transient
 from common.errors import Conflict, LimitExceeded
 from jobs.models import Job
 from jobs.queue.enqueue import enqueue_job
-from jobs.storage.files import delete_folder, job_folder, source_key, store_file
+from jobs.storage.files import delete_folder, job_folder, last_image_key, source_key, store_file
 from jobs.videos.admission import check_memory
 from jobs.videos.idempotency import IdempotencyKey, find_replayed_job, save_key
 from jobs.videos.plan_limits import check_plan
@@ -50,7 +50,7 @@ def submit_video(
 
     Raise NotInPlan, GpuMemoryImpossible or LimitExceeded, Conflict if the key was sent with another body or the team is
     scheduled for deletion, and Overloaded if the storage does not respond. In all these cases nothing is written.
-    The image is stored before the transaction, so that no database connection waits for the storage.
+    The images are stored before the transaction, so that no database connection waits for the storage.
     """
     if idempotency and (job := find_replayed_job(team_id=principal.team.pk, idempotency=idempotency)):
         return job
@@ -80,13 +80,16 @@ def _submit_new(
     job.source_key = source_key(principal.team.pk, job.id)
     if request.image_png is not None:
         store_file(job.source_key, request.image_png)
+    if request.last_image_png is not None:
+        job.last_image_key = last_image_key(job)
+        store_file(job.last_image_key, request.last_image_png)
     try:
         return _accept(principal, effective_limits, request, job, idempotency=idempotency, on_accept=on_accept)
     except Exception as error:
         # In an outage the transaction may be committed although its confirmation was lost: then the job needs its
-        # image. If it is not committed, the sweep of orphans deletes the image.
+        # images. If it is not committed, the sweep of orphans deletes them.
         if not is_transient(error):
-            _discard_image(job_folder(job))
+            _discard_images(job_folder(job))
         raise
 
 
@@ -100,8 +103,8 @@ def check_team_not_closing(team: Team) -> None:
         )
 
 
-def _discard_image(folder: str) -> None:
-    """Delete an image that no job refers to. If that fails, the sweep of orphans deletes it later."""
+def _discard_images(folder: str) -> None:
+    """Delete images that no job refers to. If that fails, the sweep of orphans deletes them later."""
     with suppress(OSError):
         delete_folder(folder)
 

@@ -1,4 +1,4 @@
-"""Read the image of a request: from the body itself, or from a URL."""
+"""Read the images of a request: from the body itself, or from a URL."""
 
 import base64
 import binascii
@@ -15,8 +15,10 @@ from common.errors import MutoscopeError, invalid_field
 from common.messages import Message
 from common.ssrf import ForbiddenIPAddress, TLSError, safe_client
 
-# A request for a video contains one of these if its model takes an image.
+# A request for a video contains one of these if its model takes an image, and one of the others if it takes a last
+# image. What a field contains follows from the end of its name: base64, a URL, or else a file.
 IMAGE_FIELDS = ("image_base64", "image", "input_reference", "image_url")
+LAST_IMAGE_FIELDS = ("last_image_base64", "last_image", "last_image_url")
 
 _MAX_DATA_URI_HEADER = 300
 _URL_SAFE_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -27,17 +29,17 @@ _SLOT_MARGIN_SECONDS = 5
 _CHUNK_BYTES = 65_536
 
 
-def read_image_bytes(values: dict[str, Any], *, team: Team) -> tuple[str, bytes]:
-    """Return the name of the field that contains the image, and its bytes, which are not checked yet.
+def read_image_bytes(name: str, value: Any, *, team: Team) -> bytes:
+    """Return the bytes of the image in a field, which are not checked yet.
 
     Raise InvalidField, or Overloaded or ConcurrencyLimitExceeded while too many images are being fetched.
     """
-    for name in ("image", "input_reference"):
-        if name in values:
-            return name, values[name].read()
-    if "image_url" in values:
-        return "image_url", fetch_image(values["image_url"], team=team)
-    return "image_base64", decode_base64("image_base64", values["image_base64"])
+    if name.endswith("_url"):
+        return fetch_image(name, value, team=team)
+    if name.endswith("_base64"):
+        return decode_base64(name, value)
+    content: bytes = value.read()
+    return content
 
 
 def decode_base64(name: str, text: str) -> bytes:
@@ -77,15 +79,15 @@ def _without_data_uri_header(name: str, text: str) -> str:
     return text[len(header) + 1 :]
 
 
-def fetch_image(url: str, *, team: Team) -> bytes:
+def fetch_image(name: str, url: str, *, team: Team) -> bytes:
     """Fetch the file at a URL, within limits of time and size. The headers of the response are not trusted.
 
-    Raise InvalidField, Overloaded or ConcurrencyLimitExceeded.
+    `name` is the field that contains the URL. Raise InvalidField, Overloaded or ConcurrencyLimitExceeded.
     """
     if not url.lower().startswith("https://") and not settings.IMAGE_URL_FETCH_ALLOW_HTTP:
         raise invalid_field(
-            "image_url",
-            "Only https URLs are fetched. Use one, or send the image as image_base64 or as a file.",
+            name,
+            "Only https URLs are fetched. Use one, or send the image in base64 or as a file.",
             code="not_https",
         )
     max_seconds = math.ceil(settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS) + _SLOT_MARGIN_SECONDS
@@ -95,10 +97,10 @@ def fetch_image(url: str, *, team: Team) -> bytes:
         # Return the connection to the pool: it must not wait for a foreign server.
         if not connection.in_atomic_block:
             connection.close()
-        return _fetch(url)
+        return _fetch(name, url)
 
 
-def _fetch(url: str) -> bytes:
+def _fetch(name: str, url: str) -> bytes:
     client_context = safe_client(
         user_agent="Mutoscope-Images/1",
         timeout_seconds=settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS,
@@ -109,26 +111,25 @@ def _fetch(url: str) -> bytes:
     with client_context as client:
         try:
             with client.stream("GET", url, headers=headers) as response:
-                return _read_body(response)
+                return _read_body(name, response)
         except ForbiddenIPAddress:
             raise invalid_field(
-                "image_url",
-                "This URL points to a private network. Use another URL, or send the image as image_base64 or as a "
-                "file.",
+                name,
+                "This URL points to a private network. Use another URL, or send the image in base64 or as a file.",
                 code="private_address",
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            raise _fetch_error(error) from error
+            raise _fetch_error(name, error) from error
 
 
-def _read_body(response: httpx.Response) -> bytes:
+def _read_body(name: str, response: httpx.Response) -> bytes:
     if response.is_redirect:
         raise invalid_field(
-            "image_url", "This URL redirects, and redirects are not followed. Use the final URL.", code="redirect"
+            name, "This URL redirects, and redirects are not followed. Use the final URL.", code="redirect"
         )
     if response.status_code != 200:
         raise invalid_field(
-            "image_url",
+            name,
             "This URL returned status %(status)s. Use a URL that returns the image.",
             {"status": response.status_code},
             code="not_found",
@@ -139,7 +140,7 @@ def _read_body(response: httpx.Response) -> bytes:
         body += chunk
         if len(body) > max_bytes:
             raise invalid_field(
-                "image_url",
+                name,
                 "The file at this URL is larger than %(limit)s MB. Use a smaller image.",
                 {"limit": max_bytes // 1_000_000},
                 code="too_large",
@@ -147,24 +148,23 @@ def _read_body(response: httpx.Response) -> bytes:
     return bytes(body)
 
 
-def _fetch_error(error: Exception) -> MutoscopeError:
+def _fetch_error(name: str, error: Exception) -> MutoscopeError:
     if isinstance(error, httpx.TimeoutException):
         return invalid_field(
-            "image_url",
-            "The image did not arrive within %(seconds)s seconds. Use a faster server, or send the image as "
-            "image_base64 or as a file.",
+            name,
+            "The image did not arrive within %(seconds)s seconds. Use a faster server, or send the image in base64 or "
+            "as a file.",
             {"seconds": f"{settings.IMAGE_URL_FETCH_TIMEOUT_SECONDS:g}"},
             code="too_slow",
         )
     if isinstance(error, TLSError):
         return invalid_field(
-            "image_url",
-            "The TLS certificate of this URL is not valid. Use another URL, or send the image as image_base64 or as a "
-            "file.",
+            name,
+            "The TLS certificate of this URL is not valid. Use another URL, or send the image in base64 or as a file.",
             code="certificate",
         )
     return invalid_field(
-        "image_url",
-        "The image could not be fetched from this URL. Check the URL, or send the image as image_base64 or as a file.",
+        name,
+        "The image could not be fetched from this URL. Check the URL, or send the image in base64 or as a file.",
         code="unreachable",
     )

@@ -5,7 +5,7 @@ be priced and submitted.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -29,7 +29,7 @@ from inference.prompt_keywords import matches_keywords
 from inference.prompt_tokens import SPECIAL_TOKENS, estimate_tokens
 from jobs.licenses.selectors import check_license, usable_models
 from jobs.models import Priority
-from jobs.videos.source_images import IMAGE_FIELDS, read_image_bytes
+from jobs.videos.source_images import IMAGE_FIELDS, LAST_IMAGE_FIELDS, read_image_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -43,16 +43,26 @@ _DECODER_LIMITER = ConcurrencyLimiter("decoders", work=Message("images being dec
 _DECODER_WAIT_SECONDS, _DECODER_MAX_SECONDS = 5, 30
 
 
+@dataclass(frozen=True)
+class RequestImage:
+    """An image of a request that is not read yet: the field that contains or names it, and what reads it."""
+
+    field: str
+    read: Callable[[], DecodedImage]
+
+
 @dataclass(frozen=True, kw_only=True)
 class VideoRequest:
     """All parameters of a job; None for those that the model does not have.
 
-    image_png: the normalized source image, None for a video from the prompt alone.
+    image_png: the normalized source image, None for a video from the prompt alone. last_image_png: the image that the
+    last frame is made of, if there is one.
     sent_fields: the names of the fields that the client sent.
     """
 
     descriptor: ModelDescriptor
     image_png: bytes | None = field(repr=False)
+    last_image_png: bytes | None = field(repr=False, default=None)
     prompt: str
     negative_prompt: str
     preset: str
@@ -109,24 +119,30 @@ def build_request(
     team: Team,
     cancel_after_seconds: int | None = None,
     webhook_format: str = "",
-    image: DecodedImage | None = None,
+    image: RequestImage | None = None,
+    last_image: RequestImage | None = None,
     remixed_from: UUID | None = None,
 ) -> VideoRequest:
-    """Build the request from validated fields: decode the image, apply preset and model, draw a seed.
+    """Build the request from validated fields: decode the images, apply preset and model, draw a seed.
 
-    image: an image that was read before; then the fields need not contain one.
+    image, last_image: images that the fields do not contain themselves.
     Raise InvalidField, UnsupportedImage, TooLarge, Overloaded or ConcurrencyLimitExceeded.
     """
     descriptor = get_offered_model(values["model"] if "model" in values else default_model(team))
-    if image is None:
-        image = _read_image(descriptor, values, team)
-    elif descriptor.inputs.image == "none":
-        raise _takes_no_image(descriptor, next((name for name in values if "image" in name), "model"))
-    chosen = check_settings(descriptor, values, image.size if image else None)
+    image = image or _image_in(values, IMAGE_FIELDS, team)
+    last_image = last_image or _image_in(values, LAST_IMAGE_FIELDS, team)
+    _check_images(descriptor, image, last_image)
+    # Before the images, which take time: what is allowed does not depend on their sizes.
+    chosen = check_settings(descriptor, values, None)
+    first = image.read() if image else None
+    last = last_image.read() if last_image else None
+    if first is not None:
+        chosen = check_settings(descriptor, values, first.size)
     preset = descriptor.presets.get(chosen.preset, descriptor.default)
     return VideoRequest(
         descriptor=descriptor,
-        image_png=image.png if image else None,
+        image_png=first.png if first else None,
+        last_image_png=last.png if last else None,
         prompt=values["prompt"],
         negative_prompt=values.get("negative_prompt", ""),
         preset=chosen.preset,
@@ -152,25 +168,68 @@ def build_request(
     )
 
 
-def _read_image(descriptor: ModelDescriptor, values: dict[str, Any], team: Team) -> DecodedImage | None:
-    """Return the image of a request, or None if it has none and the model needs none. Raise InvalidField."""
-    if sent := next((name for name in IMAGE_FIELDS if name in values), None):
-        if descriptor.inputs.image == "none":
-            raise _takes_no_image(descriptor, sent)
-        return read_source_image(*read_image_bytes(values, team=team), team=team)
-    if descriptor.inputs.image == "required":
+def _image_in(values: dict[str, Any], names: Sequence[str], team: Team) -> RequestImage | None:
+    """Return the image in one of these fields, or None if the request has none of them."""
+    name = next((name for name in names if name in values), None)
+    if name is None:
+        return None
+    return RequestImage(
+        name, lambda: read_source_image(name, read_image_bytes(name, values[name], team=team), team=team)
+    )
+
+
+def _check_images(descriptor: ModelDescriptor, image: RequestImage | None, last_image: RequestImage | None) -> None:
+    """Raise InvalidField if the model needs an image that is missing, or takes none."""
+    params = {"model": descriptor.name}
+    if image is None and descriptor.inputs.image == "required":
         raise invalid_field(
             "image_base64",
             "%(model)s needs an image. Send one, for example as image_base64.",
-            {"model": descriptor.name},
+            params,
             code="required",
         )
-    return None
+    if image is not None and descriptor.inputs.image == "none":
+        raise _takes_no_image(descriptor, image.field)
+    if last_image is None and descriptor.inputs.last_image == "required":
+        raise invalid_field(
+            "last_image_base64",
+            "%(model)s needs a last image. Send one, for example as last_image_base64.",
+            params,
+            code="required",
+        )
+    if last_image is not None and descriptor.inputs.last_image == "none":
+        raise _takes_no_last_image(descriptor, last_image.field)
+    if last_image is not None and image is None:
+        raise invalid_field(
+            "image_base64",
+            "A last image needs a first one. Send it, for example as image_base64, or remove the last image.",
+            code="required",
+        )
 
 
-def _takes_no_image(descriptor: ModelDescriptor, field_name: str) -> MutoscopeError:
+def _takes_no_image(descriptor: ModelDescriptor, name: str) -> MutoscopeError:
+    models = [model.name for model in enabled_models() if model.inputs.image != "none"]
+    params = {"model": descriptor.name, "models": ", ".join(models)}
+    if not models:
+        return invalid_field(name, "%(model)s takes no image. Remove it.", params, code="not_supported")
     return invalid_field(
-        field_name, "%(model)s takes no image. Remove it.", {"model": descriptor.name}, code="not_supported"
+        name,
+        "%(model)s takes no image. Remove it, or choose a model that takes one: %(models)s.",
+        params,
+        code="not_supported",
+    )
+
+
+def _takes_no_last_image(descriptor: ModelDescriptor, name: str) -> MutoscopeError:
+    models = [model.name for model in enabled_models() if model.inputs.last_image != "none"]
+    params = {"model": descriptor.name, "models": ", ".join(models)}
+    if not models:
+        return invalid_field(name, "%(model)s takes no last image. Remove it.", params, code="not_supported")
+    return invalid_field(
+        name,
+        "%(model)s takes no last image. Remove it, or choose a model that takes one: %(models)s.",
+        params,
+        code="not_supported",
     )
 
 
@@ -227,7 +286,7 @@ def read_source_image(image_field: str, data: bytes, *, team: Team) -> DecodedIm
         return _decode(data, team)
     except ImageError as error:
         reason = Message(error.template, error.params)
-        if image_field == "image_url":
+        if image_field.endswith("_url"):
             message = Message("The file at this URL cannot be used. %(reason)s", {"reason": reason})
             raise invalid_field(image_field, message, code=error.code) from error
         family = TooLarge if error.code == ImageErrorCode.TOO_LARGE else UnsupportedImage

@@ -13,7 +13,7 @@ from common.messages import Message
 from inference.generation import ExternalJob, GenerationRequest, LoraWeight
 from jobs.models import Job
 from jobs.queue.lease import renew_lease
-from jobs.storage.files import load_source_image
+from jobs.storage.files import load_last_image, load_source_image
 from jobs.worker.messages import GenerateCommand
 from jobs.worker.progress import ProgressReporter
 
@@ -44,15 +44,18 @@ class RunningAttempt:
         self.cancel_requested = self.cancel_sent = False
 
     def prepare(self) -> GenerateCommand:
-        """Fetch the source image and return the command for the engine.
+        """Fetch the images and return the command for the engine.
 
         Raises what `load_source_image` raises, and OSError if the disk fails.
         """
         self.folder.mkdir(parents=True)
-        image_path = None
+        image_path = last_image_path = None
         if self.job.has_image:
             image_path = self.folder / "source.png"
             image_path.write_bytes(load_source_image(self.job))
+        if self.job.last_image_key:
+            last_image_path = self.folder / "last.png"
+            last_image_path.write_bytes(load_last_image(self.job))
         request = GenerationRequest(
             prompt=self.job.prompt,
             negative_prompt=self.job.negative_prompt,
@@ -70,6 +73,7 @@ class RunningAttempt:
             self.fence,
             request,
             image_path,
+            last_image_path,
             self.folder / "frames.npy",
             timeout_seconds=settings.ATTEMPT_TIMEOUT_SECONDS * _REMOTE_TIME,
             external_job=None if external_id is None else ExternalJob(external_id, self.job.external_resends),

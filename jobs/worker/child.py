@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import numpy as np
+from PIL.Image import Image
 
 from common.messages import Message
 from common.parent_death import set_parent_death_signal
@@ -121,8 +123,7 @@ def _generate(
 ) -> GenerationResult | GenerationCancellation | GenerationFailure:
     started, callbacks = time.monotonic(), _RunCallbacks(command.fence, pipe)
     try:
-        image = decode_image(command.image_path.read_bytes()) if command.image_path else None
-        inputs = GenerationInputs(image)
+        inputs = GenerationInputs(_read_image(command.image_path), _read_image(command.last_image_path))
         if isinstance(engine, RemoteEngine):
             run = _remote_run(model, command, callbacks)
             with _translate_disk_errors():  # it downloads a file
@@ -149,6 +150,10 @@ def _generate(
             command.fence, "engine_failed", Message("The engine failed."), permanent=False, broken=True
         )
     return GenerationResult(command.fence, gpu_seconds)
+
+
+def _read_image(path: Path | None) -> Image | None:
+    return None if path is None else decode_image(path.read_bytes())
 
 
 def _remote_run(model: ModelDescriptor, command: GenerateCommand, callbacks: _RunCallbacks) -> RemoteRun:

@@ -17,12 +17,14 @@ from jobs.fencing import Fence
 class GenerateCommand:
     """To the engine: generate this video and save its frames at `frames_path`.
 
-    image_path: None without an image. timeout_seconds, external_job: for a remote engine, see `RemoteRun`.
+    image_path, last_image_path: None without such an image. timeout_seconds, external_job: for a remote engine, see
+    `RemoteRun`.
     """
 
     fence: Fence
     request: GenerationRequest
     image_path: Path | None
+    last_image_path: Path | None
     frames_path: Path
     timeout_seconds: float
     external_job: ExternalJob | None = None

@@ -53,15 +53,30 @@ def quote(image: ImageInput, prompt: str, *, options: dict[str, Any]) -> Request
 
 
 def _image_parts(image: ImageInput, prompt: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Returns the body as form fields and a file, or as JSON if `image` is a URL or a field is not plain text."""
+    """Returns the body as form fields and files, or as JSON if an image is a URL or a field is not plain text."""
     fields = {name: value for name, value in options.items() if value is not None}
-    if isinstance(image, str) and image.startswith(_URL_PREFIXES):
-        return {"json": {"image_url": image, "prompt": prompt, **fields}}
+    images: dict[str, ImageInput] = {"image": image}
+    if "last_image" in fields:
+        images["last_image"] = fields.pop("last_image")
+    fields["prompt"] = prompt
+    if "metadata" not in fields and not any(map(_is_url, images.values())):
+        return {"data": fields, "files": {name: _image_file(value) for name, value in images.items()}}
+    for name, value in images.items():
+        if _is_url(value):
+            fields[f"{name}_url"] = value
+        else:
+            fields[f"{name}_base64"] = base64.b64encode(_read_image(value)[1]).decode()
+    return {"json": fields}
+
+
+def _is_url(image: ImageInput) -> bool:
+    return isinstance(image, str) and image.startswith(_URL_PREFIXES)
+
+
+def _image_file(image: ImageInput) -> tuple[str, bytes, str]:
+    """Returns a file of a form."""
     name, content = _read_image(image)
-    if "metadata" in fields:
-        return {"json": {"image_base64": base64.b64encode(content).decode(), "prompt": prompt, **fields}}
-    content_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return {"data": {"prompt": prompt, **fields}, "files": {"image": (name, content, content_type)}}
+    return name, content, mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 def _read_image(image: ImageInput) -> tuple[str, bytes]:

@@ -1,7 +1,7 @@
 """Uploads of batches: the requests are JSON Lines in a temporary file, images are read one at a time.
 
 Up to 20 different images are sent as files of a multipart form, each once, even if many requests use them. With more
-images, each request contains its own image in base64.
+images, each request contains its own images in base64.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from mutoscope.errors import BatchError, FileError
 
 # The server accepts 21 files in a form. One of them has the requests.
 _MAX_FILES = 20
+_IMAGES = ("image", "last_image")
 _CHUNK_BYTES = 1 << 16
 _MAX_MEMORY_BYTES = 1 << 20
 
@@ -31,11 +32,11 @@ RequestSource = str | os.PathLike[str] | Iterable[dict[str, Any]]
 def read_requests(requests: RequestSource) -> list[dict[str, Any]]:
     """Returns the requests of a JSON Lines file, or of dictionaries. Raises BatchError and FileError.
 
-    Each has the fields of a video request. Its `image` is the path of an image file, relative to the folder of the
-    JSON Lines file.
+    Each has the fields of a video request. Its `image` and `last_image` are paths of image files, relative to the
+    folder of the JSON Lines file.
     """
     if not isinstance(requests, str | os.PathLike):
-        return [_resolve_image(request, Path()) for request in requests]
+        return [_resolve_images(request, Path()) for request in requests]
     path = Path(requests)
     try:
         text = path.read_text("utf-8-sig")
@@ -44,7 +45,7 @@ def read_requests(requests: RequestSource) -> list[dict[str, Any]]:
     except UnicodeDecodeError:
         raise BatchError(f"{path} is not encoded in UTF-8.") from None
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    return [_resolve_image(_parse_line(path, number, line), path.parent) for number, line in lines]
+    return [_resolve_images(_parse_line(path, number, line), path.parent) for number, line in lines]
 
 
 def _parse_line(path: Path, number: int, line: str) -> dict[str, Any]:
@@ -57,15 +58,17 @@ def _parse_line(path: Path, number: int, line: str) -> dict[str, Any]:
     return request
 
 
-def _resolve_image(request: dict[str, Any], folder: Path) -> dict[str, Any]:
-    if "image" not in request:
-        return request
-    if not isinstance(request["image"], str | os.PathLike):
-        raise BatchError("image: Use the path of an image file.")
-    path = folder / request["image"]
+def _resolve_images(request: dict[str, Any], folder: Path) -> dict[str, Any]:
+    return {**request, **{name: _resolve_path(name, request[name], folder) for name in _IMAGES if name in request}}
+
+
+def _resolve_path(name: str, value: Any, folder: Path) -> Path:
+    if not isinstance(value, str | os.PathLike):
+        raise BatchError(f"{name}: Use the path of an image file.")
+    path = folder / value
     if not path.is_file():
         raise FileError(f"Cannot read the image {path}: the file does not exist.")
-    return {**request, "image": path}
+    return path
 
 
 class BatchUpload:
@@ -77,7 +80,7 @@ class BatchUpload:
     def __init__(self, requests: list[dict[str, Any]], options: dict[str, Any]) -> None:
         self._options = {name: value for name, value in options.items() if value is not None}
         self._stack = ExitStack()
-        paths = {request["image"]: None for request in requests if "image" in request}
+        paths = {request[name]: None for request in requests for name in _IMAGES if name in request}
         is_form = len(paths) <= _MAX_FILES
         self._image_names = {path: f"image-{number}" for number, path in enumerate(paths)} if is_form else {}
         self._lines: IO[bytes] = self._stack.enter_context(tempfile.SpooledTemporaryFile(_MAX_MEMORY_BYTES))  # noqa: SIM115
@@ -119,14 +122,17 @@ class BatchUpload:
         )
 
     def _serialize(self, request: dict[str, Any]) -> dict[str, Any]:
-        if "image" not in request:
-            return request
-        fields = {name: value for name, value in request.items() if name != "image"}
-        path = request["image"]
-        if path in self._image_names:
-            return {**fields, "image_name": self._image_names[path]}
-        with _open_image(path) as file:
-            return {**fields, "image_base64": base64.b64encode(file.read()).decode()}
+        fields = {name: value for name, value in request.items() if name not in _IMAGES}
+        for name in _IMAGES:
+            if name not in request:
+                continue
+            path = request[name]
+            if path in self._image_names:
+                fields[f"{name}_name"] = self._image_names[path]
+            else:
+                with _open_image(path) as file:
+                    fields[f"{name}_base64"] = base64.b64encode(file.read()).decode()
+        return fields
 
 
 def _open_image(path: Path) -> IO[bytes]:

@@ -43,7 +43,7 @@ class Batches:
         """Creates many videos and returns after the server has accepted or refused each request.
 
         requests: the path of a JSON Lines file, or dictionaries. Each has the fields of a video request, and may have
-        `image`, the path of an image file.
+        `image` and `last_image`, paths of image files.
         on_error: `continue` accepts every valid request, `fail_fast` accepts none if one of them is refused.
         `items` returns the result of each request.
         """

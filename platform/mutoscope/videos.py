@@ -43,7 +43,7 @@ class Videos:
 
         image: a path, bytes, an open file, or a URL if the server allows image URLs.
         cancel_after: cancel the video if it has not started after this many seconds.
-        fields: other fields of the API, such as preset, resolution and num_frames.
+        fields: other fields of the API, such as preset, resolution and num_frames. `last_image` is like `image`.
         """
         spec = api_requests.create(
             image, prompt, idempotency_key=idempotency_key, cancel_after=cancel_after, options=fields

@@ -73,6 +73,7 @@ def test_checkpoint_folder_end_to_end(tmp_path: Path, checkpoint: Path, referenc
     ("options", "message"),
     [
         ({"model": "sora"}, "neither a model"),
+        ({"last_image": CAT}, "camera takes no last image"),
         ({"image": str(ROOT / "pyproject.toml")}, "not a PNG, JPEG, WebP, HEIC or AVIF"),
         ({"image": "/no/such/cat.jpg"}, "cannot be read"),
         ({"prompt": " "}, "what should move"),

@@ -46,12 +46,14 @@ class UpstreamEngine(RemoteEngine):
     async def _download(
         self, file: Path, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, run: RemoteRun
     ) -> None:
-        image = None
-        if inputs.image is not None:
-            image = encode_png(fit_image(inputs.image, request.width, request.height))
+        images = {
+            name: encode_png(fit_image(image, request.width, request.height))
+            for name, image in (("image", inputs.image), ("last_image", inputs.last_image))
+            if image is not None
+        }
         max_bytes = request.num_frames * request.height * request.width * 3 + _MAX_INDEX_BYTES
         async with UpstreamClient(self._options.url, self._read_api_key()) as client:
-            job = UpstreamJob(client, self._options, request, image, run)
+            job = UpstreamJob(client, self._options, request, images, run)
             try:
                 await self._follow(job, job.finish(file, max_bytes=max_bytes), on_step, run.timeout_seconds)
             except (Canceled, UpstreamFailed):

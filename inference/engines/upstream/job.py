@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,11 @@ class UpstreamJob:
         client: UpstreamClient,
         options: UpstreamOptions,
         request: GenerationRequest,
-        image: bytes | None,
+        images: Mapping[str, bytes],
         run: RemoteRun,
     ) -> None:
-        self._client, self._options, self._request, self._image, self._run = client, options, request, image, run
+        """images: PNG files under the names that Mutoscope has for them."""
+        self._client, self._options, self._request, self._images, self._run = client, options, request, images, run
         self._server = options.server
         self._external = run.external_job
         self._sending: asyncio.Task[None] | None = None
@@ -105,8 +107,8 @@ class UpstreamJob:
         )
         # Parts without a file name are fields; a form that has only such parts would not be multipart otherwise.
         parts: dict[str, Any] = {name: (None, value) for name, value in fields.items()}
-        if self._image is not None:
-            parts[image_field(self._server)] = ("image.png", self._image, "image/png")
+        for name, image in self._images.items():
+            parts[image_field(self._server, name)] = (f"{name}.png", image, "image/png")
         headers = {"Idempotency-Key": f"{self._run.key}-{resends}"}
         # The others ignore the key, and make the video once more for each repeated submit.
         is_idempotent = self._server == ServerKind.MUTOSCOPE

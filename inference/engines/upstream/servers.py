@@ -3,6 +3,7 @@
 from typing import Any
 
 from inference.engines.upstream.options import ServerKind
+from inference.errors import UpstreamFailed
 from inference.generation import GenerationRequest
 
 COMPLETED = {"completed", "succeeded", "success"}
@@ -18,9 +19,13 @@ def server_kind_of(models: Any, server_info: Any) -> ServerKind:
     return ServerKind.VLLM_OMNI if server_info is None else ServerKind.SGLANG
 
 
-def image_field(server: ServerKind) -> str:
-    """Return the name of the file with the first frame."""
-    return "image" if server == ServerKind.MUTOSCOPE else "input_reference"
+def image_field(server: ServerKind, name: str) -> str:
+    """Return the server's name of the file that Mutoscope calls `image` or `last_image`. Raises UpstreamFailed."""
+    if server == ServerKind.MUTOSCOPE:
+        return name
+    if name != "image":
+        raise UpstreamFailed("The upstream server takes no last image.")
+    return "input_reference"
 
 
 def submit_fields(

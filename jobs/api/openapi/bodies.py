@@ -119,7 +119,8 @@ def _filter_properties(schema: dict[str, Any], predicate: Any, *, files: bool) -
     filtered = deepcopy(schema)
     filtered["properties"] = {name: field for name, field in filtered["properties"].items() if predicate(field)}
     if not settings.IMAGE_URL_FETCH_ENABLED:
-        filtered["properties"].pop("image_url", None)  # disabled on this site
+        for name in ("image_url", "last_image_url"):
+            filtered["properties"].pop(name, None)  # disabled on this site
     _narrow_to_models(filtered["properties"])
     names = filtered["properties"].keys()
     if "model" in names:

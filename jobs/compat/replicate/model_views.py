@@ -91,10 +91,10 @@ def _model(descriptor: ModelDescriptor, request: Request) -> dict[str, Any]:
 
 def _version(descriptor: ModelDescriptor) -> dict[str, Any]:
     properties = input_properties(descriptor)
-    need = descriptor.inputs.image
-    inputs = {} if need == "none" else {"image": {"type": "string", "format": "uri"}}
+    needs = {"image": descriptor.inputs.image, "last_image": descriptor.inputs.last_image}
+    inputs: dict[str, Any] = {name: {"type": "string", "format": "uri"} for name in needs if needs[name] != "none"}
     inputs |= {name: properties[name] for name in _INPUTS if name in properties}
-    required = ["image", "prompt"] if need == "required" else ["prompt"]
+    required = [*(name for name in needs if needs[name] == "required"), "prompt"]
     schemas = {
         "Input": {"type": "object", "required": required, "properties": inputs},
         "Output": {"type": "string", "format": "uri"},

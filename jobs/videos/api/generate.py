@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -51,6 +51,15 @@ _PREFER_WAIT = re.compile(r"\bwait=(\d{1,4})\b")
 _RETRY_AFTER_SECONDS = 5
 
 
+@extend_schema_serializer(component_name="Generate")
+class GenerateSerializer(VideoRequestSerializer):
+    """The fields of a submit without those that came after this endpoint."""
+
+    last_image_base64 = None  # type: ignore[assignment]
+    last_image = None  # type: ignore[assignment]
+    last_image_url = None  # type: ignore[assignment]
+
+
 class GenerateResultShape(TypedDict):
     task_id: str | None
     status: Annotated[str, {"choices": ["success", "pending", "failed"]}]
@@ -69,7 +78,7 @@ class PendingShape(TypedDict):
 _SCHEMA: dict[str, Any] = {
     "summary": "Create a video in one request",
     "description": "Waits up to 85 seconds. If the video takes longer, the response is 202 with the URL of its status.",
-    "request": {"application/json": VideoRequestSerializer, "multipart/form-data": VideoRequestSerializer},
+    "request": {"application/json": GenerateSerializer, "multipart/form-data": GenerateSerializer},
     "responses": {
         200: serializer_of(GenerateResultShape),
         202: serializer_of(PendingShape),
@@ -134,7 +143,7 @@ def _legacy_exception_handler(error: Exception, context: dict[str, Any]) -> Resp
 
 def _submit(request: Request) -> Job:
     principal = principal_of(request)
-    values = validate(VideoRequestSerializer, request.data)
+    values = validate(GenerateSerializer, request.data)
     cancel_after_seconds = parse_cancel_after(request)
     return submit_video(
         principal=principal,

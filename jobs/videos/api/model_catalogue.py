@@ -185,7 +185,7 @@ def _model_as_json(descriptor: ModelDescriptor, team: Team, *, loaded: bool, def
         "license": {"name": descriptor.license.name, "url": descriptor.license.url, "accepted": usable},
         "inputs": {
             "image": descriptor.inputs.image,
-            "last_image": "none",
+            "last_image": descriptor.inputs.last_image,
             "negative_prompt": descriptor.inputs.negative_prompt,
             "guidance_scale": "none" if descriptor.guidance_scale is None else "optional",
             "audio": "none",

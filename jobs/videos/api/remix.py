@@ -12,7 +12,6 @@ from accounts.models import Team
 from accounts.roles import Scope
 from common.errors import invalid_field
 from inference import limits
-from inference.image_decoding.pool import DecodedImage
 from inference.models.catalogue import MODELS
 from inference.models.descriptor import ModelDescriptor
 from inference.models.settings import accepted_settings
@@ -23,13 +22,14 @@ from jobs.api.fields import TextField
 from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS
 from jobs.api.validation import CANCEL_AFTER_PARAMETER, parse_cancel_after, validate
 from jobs.models import Job, Priority
-from jobs.storage.files import load_source_image
+from jobs.storage.files import load_last_image, load_source_image
 from jobs.videos.api.serializers import VideoSerializer, video_as_json
 from jobs.videos.idempotency import build_idempotency_key
 from jobs.videos.selectors import find_video
 from jobs.videos.serializers import VideoRequestSerializer
 from jobs.videos.services import submit_video
-from jobs.videos.submission import build_request, read_source_image
+from jobs.videos.source_images import LAST_IMAGE_FIELDS
+from jobs.videos.submission import RequestImage, build_request, read_source_image
 
 # Fields of the original that are dropped if this field is changed.
 _OVERRIDDEN_FIELDS = {
@@ -44,8 +44,8 @@ _OVERRIDDEN_FIELDS = {
 
 @extend_schema_serializer(component_name="Remix")
 class RemixSerializer(VideoRequestSerializer):
-    """The fields of a submit except the image. Missing fields have the values of the original video, except `metadata`
-    and `webhook_url`. A missing seed is random.
+    """The fields of a submit except the image. Missing fields, also the last image, have the values of the original
+    video, except `metadata` and `webhook_url`. A missing seed is random.
     """
 
     image_base64 = None  # type: ignore[assignment]
@@ -80,6 +80,7 @@ class RemixView(APIView):
                 team=principal.team,
                 cancel_after_seconds=cancel_after_seconds,
                 image=_image_for(original, changes, principal.team),
+                last_image=_last_image_for(original, changes, principal.team),
                 remixed_from=original.id,
             ),
             idempotency=idempotency,
@@ -93,10 +94,11 @@ def _target_model(original: Job, changes: dict[str, Any]) -> ModelDescriptor | N
     return MODELS.get(settings.MODEL_ALIASES.get(name, name))
 
 
-def _image_for(original: Job, changes: dict[str, Any], team: Team) -> DecodedImage | None:
+def _image_for(original: Job, changes: dict[str, Any], team: Team) -> RequestImage | None:
     """Return the image of the original; None if it has none, or if the model of the remix takes none.
 
-    Raise SourceImageMissing if it was deleted, and InvalidField if the model needs an image that there never was.
+    Raise InvalidField if the model needs an image that there never was. Reading one that was deleted raises
+    SourceImageMissing.
     """
     target = _target_model(original, changes)
     if target is not None and not original.has_image and target.inputs.image == "required":
@@ -107,7 +109,16 @@ def _image_for(original: Job, changes: dict[str, Any], team: Team) -> DecodedIma
         )
     if not original.has_image or (target is not None and target.inputs.image == "none"):
         return None
-    return read_source_image("image", load_source_image(original), team=team)
+    return RequestImage("image", lambda: read_source_image("image", load_source_image(original), team=team))
+
+
+def _last_image_for(original: Job, changes: dict[str, Any], team: Team) -> RequestImage | None:
+    """Return the last image of the original, unless the remix has its own, or a model that takes none."""
+    target = _target_model(original, changes)
+    is_kept = original.last_image_key and changes.keys().isdisjoint(LAST_IMAGE_FIELDS)
+    if not is_kept or (target is not None and target.inputs.last_image == "none"):
+        return None
+    return RequestImage("last_image", lambda: read_source_image("last_image", load_last_image(original), team=team))
 
 
 def _inherited_values(original: Job, changes: dict[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,9 @@ class VideoSettingsSerializer(VideoRequestSerializer):
     image = None  # type: ignore[assignment]
     input_reference = None  # type: ignore[assignment]
     image_url = None  # type: ignore[assignment]
+    last_image_base64 = None  # type: ignore[assignment]
+    last_image = None  # type: ignore[assignment]
+    last_image_url = None  # type: ignore[assignment]
     prompt = None  # type: ignore[assignment]
 
 

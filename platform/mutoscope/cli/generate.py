@@ -35,6 +35,10 @@ def generate(
         Path | None,
         typer.Option("--output", "-o", help="File for the video; by default named after the image, in this folder."),
     ] = None,
+    last_image: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, readable=True, help="The last frame, for models that take one."),
+    ] = None,
     negative_prompt: Annotated[str | None, typer.Option(help="What the video should not show.")] = None,
     model: Annotated[str | None, typer.Option(help="One of the models that `mutoscope models` lists.")] = None,
     preset: Annotated[
@@ -76,6 +80,7 @@ def generate(
     """
     session = get_session(context)
     fields: dict[str, Any] = {
+        "last_image": last_image,
         "negative_prompt": negative_prompt,
         "model": model,
         "preset": preset,

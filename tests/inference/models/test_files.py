@@ -113,6 +113,7 @@ def test_an_upstream_server_in_place_of_a_shipped_model(file: Path) -> None:
         ('[models.a]\nextends = "camera"\nnum_frames.maximum = "x"', "models.a.num_frames.maximum: Input should be"),
         ('[models.a]\nextends = "camera"\nnum_frames.maximum = 5000', "num_frames.maximum must be at most 721"),
         ('[models.a]\nextends = "camera"\nnum_frames.step = 5', "models.a.num_frames: default must be one of"),
+        ('[models.a]\nextends = "camera"\ninputs = { image = "none", last_image = "optional" }', "takes no image"),
         ('[models.a]\nextends = "camera"\ndefault_preset = "x"', "default_preset is 'x', which is none of fast"),
         ('[models.a]\nextends = "camera"\npresets.fast.num_frames = 99', "presets.fast.num_frames is 99, which is not"),
         ('[models.a]\nextends = "camera"\npresets.fast.resolution = "4k"', "presets.fast.resolution is '4k'"),

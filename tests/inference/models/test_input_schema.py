@@ -63,3 +63,21 @@ def test_only_fields_with_an_effect_are_described() -> None:
     properties = input_schema(CAMERA)["properties"]
     assert not {"steps", "num_inference_steps", "guidance_scale", "negative_prompt"} & {*properties}
     assert properties["num_frames"]["default"] == 16
+
+
+@pytest.mark.parametrize(
+    ("changes", "accepted"),
+    [
+        ({}, True),
+        ({"last_image_base64": "AAAA"}, True),
+        ({"last_image_base64": "AAAA", "last_image_url": "https://example.com/a.png"}, False),
+        ({"last_image_base64": "AAAA", "image_base64": None}, False),
+    ],
+)
+@pytest.mark.parametrize("image", ["required", "optional"])
+def test_a_last_image_needs_a_first_one(changes: dict[str, Any], accepted: bool, image: str) -> None:
+    model = MODELS["wan-i2v-a14b"]
+    model = model.model_copy(update={"inputs": model.inputs.model_copy(update={"image": image})})
+    body = {name: value for name, value in {**IMAGE, **changes}.items() if value is not None}
+    assert jsonschema_rs.validator_for(input_schema(model)).is_valid(body) is accepted
+    assert "last_image_base64" not in input_schema(I2V)["properties"]

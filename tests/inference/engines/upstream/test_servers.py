@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from inference.engines.upstream.options import ServerKind
-from inference.engines.upstream.servers import server_kind_of
+from inference.engines.upstream.servers import image_field, server_kind_of
+from inference.errors import UpstreamFailed
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,10 @@ from inference.engines.upstream.servers import server_kind_of
 )
 def test_the_server_kind_of_a_server(models: Any, server_info: Any, server: ServerKind) -> None:
     assert server_kind_of(models, server_info) == server
+
+
+def test_only_mutoscope_takes_a_last_image() -> None:
+    assert [image_field(ServerKind.MUTOSCOPE, name) for name in ("image", "last_image")] == ["image", "last_image"]
+    assert image_field(ServerKind.SGLANG, "image") == "input_reference"
+    with pytest.raises(UpstreamFailed, match="no last image"):
+        image_field(ServerKind.SGLANG, "last_image")
