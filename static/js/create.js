@@ -1,10 +1,6 @@
 /* The Create page: choosing an image, presets that fill the settings, the counter, and updates of the price. */
 const form = document.getElementById("create-form");
 const texts = document.getElementById("create-texts").dataset;
-const input = document.getElementById("image");
-const drop = document.getElementById("drop");
-const preview = document.getElementById("preview");
-const pictureName = document.getElementById("picture-name");
 const prompt = document.getElementById("prompt");
 const model = document.querySelector("select[name=model]"); // null if the site offers one model
 const submit = document.getElementById("submit");
@@ -14,7 +10,7 @@ const formKey = document.getElementById("form-key");
 const SHOWN_BY_BROWSERS = /^\x89PNG\r\n\x1a\n|^\xff\xd8\xff|^RIFF[^]{4}WEBP/;
 const SHOWN_BY_SOME_BROWSERS = /^[^]{4}ftyp[^]*?(?:hei[cxms]|hev[cx]|avi[fs])/;
 const FROM_PRESET = ["resolution", "num_frames", "fps", "steps", "guidance_scale"];
-const UNPRICED = ["prompt", "negative_prompt", "seed", "output_format", "image"];
+const UNPRICED = ["prompt", "negative_prompt", "seed", "output_format", "image", "last_image"];
 
 // The key belongs to the entry of the history: Back and a reload keep it, a new visit of the page has a new one.
 const [{ type: visit }] = performance.getEntriesByType("navigation");
@@ -25,22 +21,12 @@ document.body.addEventListener("htmx:oobAfterSwap", ({ target }) => {
   if (target.id === "form-key") history.replaceState({ ...history.state, formKey: target.value }, "");
 });
 
-// The file to restore in the input when a file dialog is canceled or a chosen file is refused.
-let chosen = null;
-let previewUrl = null;
-
 function setError(name, text) {
   const errorElement = document.getElementById(`error-${name}`);
   errorElement.replaceChildren(...(text ? [Object.assign(document.createElement("span"), { textContent: text })] : []));
   const control = document.querySelector(`[aria-describedby~="error-${name}"]`);
   if (text) control.setAttribute("aria-invalid", "true");
   else control.removeAttribute("aria-invalid");
-}
-
-function setInputFile(file) {
-  const files = new DataTransfer();
-  if (file) files.items.add(file);
-  input.files = files.files;
 }
 
 function measure(url) {
@@ -52,73 +38,121 @@ function measure(url) {
   });
 }
 
-function refuse(text) {
-  setInputFile(chosen);
-  setError("image", text);
-}
-
 async function readStart(file) {
   const unreadable = () => new ArrayBuffer(0); // a folder, or a file that is gone
   return String.fromCharCode(...new Uint8Array(await file.slice(0, 64).arrayBuffer().catch(unreadable)));
 }
 
-async function acceptFile(file) {
-  const start = await readStart(file);
-  const isOptional = SHOWN_BY_SOME_BROWSERS.test(start);
-  if (!isOptional && !SHOWN_BY_BROWSERS.test(start)) return refuse(texts.wrongType);
-  if (file.size > Number(form.dataset.maxBytes)) return refuse(texts.tooHeavy);
-  const url = URL.createObjectURL(file);
-  let size;
-  try {
-    size = await measure(url);
-  } catch {
-    if (!isOptional) {
-      URL.revokeObjectURL(url);
-      return refuse(texts.unreadable);
-    }
-    size = ["", ""];
-  }
-  const [width, height] = size;
-  if (width * height > Number(form.dataset.maxPixels) || Math.max(width, height) > Number(form.dataset.maxSide)) {
-    URL.revokeObjectURL(url);
-    return refuse(texts.tooLarge);
-  }
-  if (previewUrl) URL.revokeObjectURL(previewUrl);
-  chosen = file;
-  previewUrl = url;
-  setInputFile(file);
-  setError("image", "");
-  preview.src = url;
-  preview.hidden = !width;
-  drop.dataset.filled = "";
-  pictureName.textContent = width ? `${file.name} · ${width} × ${height}` : file.name;
-  form.elements.image_width.value = width;
-  form.elements.image_height.value = height;
-  reprice();
-}
-
 const reprice = () => form.dispatchEvent(new Event("reprice"));
 
-input.addEventListener("change", () => (input.files.length ? acceptFile(input.files[0]) : setInputFile(chosen)));
+class PictureField {
+  #preview;
+  #name;
+  #previewUrl = null;
+
+  // prefix: of the ids of its elements.
+  constructor(input, prefix) {
+    this.input = input;
+    this.drop = document.getElementById(`${prefix}drop`);
+    // The file to restore in the input when a file dialog is canceled or a chosen file is refused.
+    this.chosen = null;
+    this.#preview = document.getElementById(`${prefix}preview`);
+    this.#name = document.getElementById(`${prefix}picture-name`);
+    input.addEventListener("change", () => (input.files.length ? this.accept(input.files[0]) : this.#fill(this.chosen)));
+    this.drop.querySelector(".drop-remove").addEventListener("click", () => this.remove());
+  }
+
+  async accept(file) {
+    const start = await readStart(file);
+    const isOptional = SHOWN_BY_SOME_BROWSERS.test(start);
+    if (!isOptional && !SHOWN_BY_BROWSERS.test(start)) return this.#refuse(texts.wrongType);
+    const maxBytes = Number(form.dataset.maxBytes);
+    if (file.size > maxBytes) return this.#refuse(texts.tooHeavy);
+    const others = pictures.filter((other) => other !== this && other.chosen);
+    if (others.reduce((sum, other) => sum + other.chosen.size, file.size) > maxBytes)
+      return this.#refuse(texts.tooHeavyTogether);
+    const url = URL.createObjectURL(file);
+    let size;
+    try {
+      size = await measure(url);
+    } catch {
+      if (!isOptional) {
+        URL.revokeObjectURL(url);
+        return this.#refuse(texts.unreadable);
+      }
+      size = ["", ""];
+    }
+    const [width, height] = size;
+    if (width * height > Number(form.dataset.maxPixels) || Math.max(width, height) > Number(form.dataset.maxSide)) {
+      URL.revokeObjectURL(url);
+      return this.#refuse(texts.tooLarge);
+    }
+    this.#fill(file);
+    this.#show(url, width ? `${file.name} · ${width} × ${height}` : file.name, size);
+    this.#preview.hidden = !width;
+  }
+
+  remove() {
+    this.#fill(null);
+    this.#show(null, "", ["", ""]);
+    form.elements[`${this.input.name}_removed`].value = "1"; // also the picture of the video that is copied
+    this.input.focus();
+  }
+
+  #refuse(text) {
+    this.#fill(this.chosen);
+    setError(this.input.name, text);
+  }
+
+  #fill(file) {
+    const files = new DataTransfer();
+    if (file) files.items.add(file);
+    this.input.files = files.files;
+    this.chosen = file;
+  }
+
+  #show(url, name, [width, height]) {
+    if (this.#previewUrl) URL.revokeObjectURL(this.#previewUrl);
+    this.#previewUrl = url;
+    if (url) this.#preview.src = url;
+    else this.#preview.removeAttribute("src");
+    this.#preview.hidden = !url;
+    this.drop.toggleAttribute("data-filled", url !== null);
+    this.#name.textContent = name;
+    setError(this.input.name, "");
+    if (this.input.name !== "image") return; // the first picture gives the shape of the video
+    form.elements.image_width.value = width;
+    form.elements.image_height.value = height;
+    reprice();
+  }
+}
+
+const pictures = [
+  new PictureField(document.getElementById("image"), ""),
+  new PictureField(document.getElementById("last_image"), "last-"),
+];
+const pictureAt = (target) => pictures.find(({ drop }) => drop.contains(target));
+
 for (const kind of ["dragenter", "dragover"]) {
   document.addEventListener(kind, (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault(); // an image dropped outside the area must not replace the page
-    drop.toggleAttribute("data-over", drop.contains(event.target));
+    event.preventDefault(); // an image dropped outside the areas must not replace the page
+    for (const { drop } of pictures) drop.toggleAttribute("data-over", drop.contains(event.target));
   });
 }
-document.addEventListener("dragleave", (event) => event.relatedTarget || drop.removeAttribute("data-over"));
+const endDrag = () => pictures.forEach(({ drop }) => drop.removeAttribute("data-over"));
+document.addEventListener("dragleave", (event) => event.relatedTarget || endDrag());
 document.addEventListener("drop", (event) => {
-  drop.removeAttribute("data-over");
+  endDrag();
   if (!event.dataTransfer?.files.length) return;
   event.preventDefault();
-  acceptFile(event.dataTransfer.files[0]);
+  (pictureAt(event.target) ?? pictures[0]).accept(event.dataTransfer.files[0]);
 });
 document.addEventListener("paste", (event) => {
   const file = event.clipboardData?.files[0];
   if (!file) return;
   event.preventDefault();
-  acceptFile(file);
+  (pictureAt(document.activeElement) ?? pictures[0]).accept(file);
 });
 
 function countPrompt() {
@@ -246,5 +280,8 @@ addEventListener("pageshow", () => {
   checkPreset();
   summarise();
   if (isOutdated()) model.dispatchEvent(new Event("change", { bubbles: true }));
-  if (input.files.length && input.files[0] !== chosen) acceptFile(input.files[0]);
+  for (const picture of pictures) {
+    const [file] = picture.input.files;
+    if (file && file !== picture.chosen) picture.accept(file);
+  }
 });

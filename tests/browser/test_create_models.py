@@ -191,3 +191,36 @@ def test_the_settings_of_another_model_are_accessible(
         return violations(page)
 
     assert browser.run(live_server.url, scenario, session=alice.cookie, viewport=viewport, **FOR_AXE) == []
+
+
+def test_pictures_are_removed_and_the_last_one_follows_the_model(
+    live_server: Any, alice: Person, browser: Browser, settings: Any
+) -> None:
+    settings.MODELS_ENABLED = ["camera", "wan-i2v-a14b"]
+    Wallet.objects.filter(team=alice.team).update(balance=10_000)
+
+    def scenario(page: Page) -> None:
+        fill(page)
+        expect(page.locator(".last-picture-field")).to_be_hidden()
+        choose(page, "wan-i2v-a14b")
+        page.set_input_files("#last_image", SAMPLES / "coffee.jpg")
+        expect(page.locator("#last-preview")).to_be_visible()
+        expect(page.locator("#last-picture-name")).to_contain_text("coffee.jpg · ")
+        last, first = page.locator("#last-drop .drop-remove"), page.locator("#drop .drop-remove")
+        last.click()
+        expect(page.locator("#last-preview")).to_be_hidden()
+        expect(page.locator("[name=last_image_removed]")).to_have_value("1")
+        first.click()
+        expect(page.locator("#preview")).to_be_hidden()
+        expect(page.locator("[name=image_width]")).to_have_value("")
+        expect(first).to_be_hidden()
+        page.set_input_files("#last_image", SAMPLES / "coffee.jpg")
+        page.get_by_role("button", name="Make video").click()
+        expect(page.locator("#error-image")).to_contain_text("Choose a picture first.")
+        page.set_input_files("#image", SAMPLES / "cat.jpg")
+        page.get_by_role("button", name="Make video").click()
+        page.wait_for_url("**/videos/vid_*")
+
+    browser.run(live_server.url, scenario, session=alice.cookie)
+    assert Job.objects.get().last_image_key
+    browser.console_errors.clear()  # the status 422

@@ -143,6 +143,7 @@ ROUTES: dict[str, Rule] = {
     "videos/<str:video_id>": Page(READ, {"GET": Scope.VIDEOS_READ}, of_team=True),
     "videos/<str:video_id>/live": Page(READ, {"GET": Scope.VIDEOS_READ}, of_team=True),
     "videos/<str:video_id>/picture": Page(READ, {"GET": Scope.VIDEOS_READ}, of_team=True),
+    "videos/<str:video_id>/last-picture": Page(READ, {"GET": Scope.VIDEOS_READ}, of_team=True),
     "videos/<str:video_id>/cancel": Page(WRITE, {"POST": Scope.VIDEOS_WRITE}, of_team=True),
     "videos/<str:video_id>/delete": Page(READ, {"POST": Scope.VIDEOS_DELETE}, of_team=True),
     "api-keys": Page(READ, {"GET": None, "POST": Right.MAKE_KEYS}),

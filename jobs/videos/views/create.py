@@ -1,6 +1,8 @@
 """The Create page, which submits a video."""
 
 import uuid
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.core.files.base import ContentFile, File
@@ -23,7 +25,7 @@ from inference.models.descriptor import ModelDescriptor
 from inference.models.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO
 from jobs.models import Job
 from jobs.states import State
-from jobs.storage.files import SourceImageMissing, load_source_image
+from jobs.storage.files import SourceImageMissing, load_last_image, load_source_image
 from jobs.videos.idempotency import build_form_key
 from jobs.videos.selectors import find_video
 from jobs.videos.services import submit_video
@@ -114,7 +116,9 @@ def _initial_model(team: Team, name: str) -> ModelDescriptor:
 def _submit(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     principal.require(Scope.VIDEOS_WRITE)
     like = _reference_video(principal, request.POST.get("like", ""))
-    form = CreateVideoForm(request.POST, request.FILES, team=principal.team, source_image=_source_image(like))
+    form = CreateVideoForm(
+        request.POST, request.FILES, team=principal.team, former_images=_former_images(like, request.POST)
+    )
     form_key = request.POST.get("form_key", "")
     if form.is_valid():
         values = form.cleaned_data
@@ -171,13 +175,14 @@ def _reference_video(principal: Principal, identifier: str) -> Job | None:
         return None
 
 
-def _source_image(like: Job | None) -> "File[bytes] | None":
-    if like is None:
-        return None
-    try:
-        return ContentFile(load_source_image(like), name="source.png")
-    except SourceImageMissing:
-        return None
+def _former_images(like: Job | None, sent: Mapping[str, str]) -> dict[str, "File[bytes]"]:
+    """Return the images of the video `like` that were not removed from the form, by their fields."""
+    images: dict[str, File[bytes]] = {}
+    for name, load in (("image", load_source_image), ("last_image", load_last_image)):
+        if like is not None and not sent.get(f"{name}_removed"):
+            with suppress(SourceImageMissing):
+                images[name] = ContentFile(load(like), name=f"{name}.png")
+    return images
 
 
 def _render_form(
@@ -208,6 +213,7 @@ def _render_form(
         "like": like,
         "like_model_missing": like is not None and like.model not in {model.name for model in options.models},
         "like_has_image": like is not None and like.has_image and not like.is_gone,
+        "like_has_last_image": like is not None and like.last_image_key != "" and not like.is_gone,
         "form_key": form_key or _new_form_key(),
         "recent": card_context(recent),
         **_choices_context(principal, options, values, estimate),

@@ -11,7 +11,6 @@ from accounts.models import Team
 from common.errors import MutoscopeError
 from common.text import normalize_text
 from inference import limits
-from inference.errors import ImageErrorCode
 from inference.models.catalogue import MODELS
 from inference.models.descriptor import ModelDescriptor
 from inference.models.presets import Preset
@@ -26,7 +25,7 @@ from jobs.videos.views.presets import has_loras_of_preset, preset_of
 # In base64, a file of this size still fits into the body of an API request: one limit for both.
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
 _MAX_ENTERED_LENGTH = 3 * limits.MAX_PROMPT_LENGTH
-_IMAGE_FIELDS = ("image", "image_base64", "input_reference")
+_IMAGES = ("image", "last_image")
 _NUMBER_FIELDS = {"num_frames", "fps", "steps", "guidance_scale"}
 # Fields that not every model has. The page does not show those of other models, and the form ignores them: without
 # scripts they are still sent when another model is chosen.
@@ -97,8 +96,6 @@ class VideoSettingsForm(forms.Form):
             self.price_error = error.localized()
         elif error.code == "idempotency_conflict":
             self.add_error(None, _("The video of this form was deleted. Submit the form again to create another one."))
-        elif error.code in set(ImageErrorCode):
-            self.add_error("image", error.details[0].message.localized() if error.details else error.localized())
         elif error.details:
             for detail in error.details:
                 self.add_error(self._field_of(detail.loc[0]), detail.message.localized())
@@ -107,7 +104,7 @@ class VideoSettingsForm(forms.Form):
 
     def entered_values(self) -> FormValues:
         """Return the text of each field as it was entered, up to a length at which it is refused anyway."""
-        values = {name: self.data.get(name, "")[:_MAX_ENTERED_LENGTH] for name in self.fields if name != "image"}
+        values = {name: self.data.get(name, "")[:_MAX_ENTERED_LENGTH] for name in self.fields if name not in _IMAGES}
         former_model = MODELS.get(self.data.get("settings_model", ""), self.descriptor)
         former = former_model.presets.get(self.data.get("settings_of", ""))
         chosen = self.descriptor.presets.get(values["preset"])
@@ -150,8 +147,7 @@ class VideoSettingsForm(forms.Form):
 
     def _field_of(self, name: str) -> str | None:
         """Return the form's field for a field of the API, or None if the form has no such field."""
-        if name in _IMAGE_FIELDS:
-            name = "image"
+        name = name.removesuffix("_base64")
         return name if name in self.fields else None
 
 
@@ -159,37 +155,44 @@ class CreateVideoForm(VideoSettingsForm):
     """The whole form. If it is valid, its cleaned data are the fields of a request for a video."""
 
     image = forms.FileField(required=False, allow_empty_file=True)
+    last_image = forms.FileField(required=False, allow_empty_file=True)
     prompt = forms.Field(required=False)
     negative_prompt = forms.Field(required=False)
 
     serializer_class = VideoRequestSerializer
 
-    def __init__(self, *args: Any, source_image: "File[bytes] | None" = None, **kwargs: Any) -> None:
-        """source_image: the image to use if no file is uploaded."""
+    def __init__(self, *args: Any, former_images: "Mapping[str, File[bytes]]", **kwargs: Any) -> None:
+        """former_images: the images to use where no file is uploaded, by their fields."""
         super().__init__(*args, **kwargs)
-        self._source_image = source_image
+        self._former_images = former_images
 
     def clean(self) -> dict[str, Any]:
-        self._check_image()
+        self._check_images()
         return super().clean()
 
-    def _check_image(self) -> None:
-        image = self._image()
-        if image is None:
-            if self.descriptor.inputs.image == "required":
-                self.add_error("image", _("Choose a picture first."))
-        elif (image.size or 0) > MAX_IMAGE_BYTES:
+    def _check_images(self) -> None:
+        images = self._images()
+        for name in _IMAGES:
+            if name not in images and getattr(self.descriptor.inputs, name) == "required":
+                self.add_error(name, _("Choose a picture first."))
+        if "last_image" in images and "image" not in images:
+            self.add_error("image", _("The last picture needs a first one. Choose it, or remove the last picture."))
+        too_large = [name for name, image in images.items() if (image.size or 0) > MAX_IMAGE_BYTES]
+        if too_large:
             message = _("The file is larger than %(limit)s MB. Save a smaller copy and choose that.")
-            self.add_error("image", message % {"limit": MAX_IMAGE_BYTES // 1024**2})
+            self.add_error(too_large[0], message % {"limit": MAX_IMAGE_BYTES // 1024**2})
 
-    def _image(self) -> "File[bytes] | None":
-        if self.descriptor.inputs.image == "none":
-            return None  # the page hides the field, which may contain an image for another model
-        return self.files.get("image") or self._source_image
+    def _images(self) -> "dict[str, File[bytes]]":
+        """Return the images by their fields, without those that the model does not take, whose fields are hidden."""
+        sent = {name: self.files.get(name) or self._former_images.get(name) for name in _IMAGES}
+        return {
+            name: image
+            for name, image in sent.items()
+            if image is not None and getattr(self.descriptor.inputs, name) != "none"
+        }
 
     def _sent_values(self) -> dict[str, Any]:
-        image = self._image()
-        return super()._sent_values() | ({} if image is None else {"image": image})
+        return super()._sent_values() | self._images()
 
 
 def preset_values(preset: Preset) -> FormValues:
@@ -277,6 +280,6 @@ def _field_message(name: str, problem: Any, entered: str, descriptor: ModelDescr
         }
     if name == "seed" and code in _NUMBER_ERROR_CODES:
         return _("A seed is a whole number from 0 to %(maximum)s.") % {"maximum": limits.SEED.maximum}
-    if name == "image" and code == "empty":
+    if name in _IMAGES and code == "empty":
         return _("The file is empty. Choose another one.")
     return message_of(problem).localized()

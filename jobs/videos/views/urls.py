@@ -13,6 +13,7 @@ urlpatterns = [
     path("videos/<str:video_id>", video.video, name="video"),
     path("videos/<str:video_id>/live", video.progress, name="video_progress"),
     path("videos/<str:video_id>/picture", video.picture, name="video_picture"),
+    path("videos/<str:video_id>/last-picture", video.last_picture, name="video_last_picture"),
     path("videos/<str:video_id>/cancel", video.cancel, name="cancel_video"),
     path("videos/<str:video_id>/delete", video.delete, name="delete_video"),
 ]

@@ -1,7 +1,7 @@
 """The page of a video, with its progress or its player, and the actions cancel and delete."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -25,11 +25,11 @@ from jobs.models import Job
 from jobs.queue.cancel import cancel_job, delete_job
 from jobs.queue.eta import estimate_wait
 from jobs.states import State
-from jobs.storage.files import SourceImageMissing, load_source_image
+from jobs.storage.files import SourceImageMissing, load_last_image, load_source_image
 from jobs.videos.selectors import find_video
 from jobs.videos.views.presets import preset_title_of
 
-# The image behind the progress of a running job, and the preview of "make another".
+# The image behind the progress of a running job, and the previews of "make another".
 _IMAGE_MAX_SIDE, _IMAGE_JPEG_QUALITY = 1024, 85
 
 
@@ -84,9 +84,19 @@ def delete(request: HttpRequest, principal: Principal, video_id: str) -> HttpRes
 @team_member_required(Scope.VIDEOS_READ)
 def picture(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
     """Return the source image of a video at the size of a preview."""
-    job = find_video(principal.team, video_id)
+    return _picture_response(find_video(principal.team, video_id), load_source_image)
+
+
+@require_safe
+@team_member_required(Scope.VIDEOS_READ)
+def last_picture(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
+    """Do the same for the last image."""
+    return _picture_response(find_video(principal.team, video_id), load_last_image)
+
+
+def _picture_response(job: Job, load: Callable[[Job], bytes]) -> HttpResponse:
     try:
-        png = load_source_image(job)
+        png = load(job)
     except SourceImageMissing as error:
         raise NotFound(error.text) from None
     with Image.open(io.BytesIO(png)) as image:

@@ -1,6 +1,7 @@
 """POST /v1/batches: accepted and refused requests, and their credits."""
 
 import base64
+import io
 import json
 from collections.abc import Callable
 from typing import Any
@@ -239,3 +240,25 @@ def test_the_former_name_of_fail_fast_is_still_accepted(send: Callable[..., Any]
 def test_pending_requests_are_counted_under_the_former_name_too(send: Callable[..., Any]) -> None:
     counts = send(video_request()).json()["counts"]
     assert counts["not_taken"] == counts["pending"] == 0
+
+
+def test_a_request_may_name_a_last_image(send: Sent, as_alice: ApiClient, settings: Any) -> None:
+    settings.MODELS_ENABLED = ["camera", "wan-i2v-a14b"]
+    shot = {"model": "wan-i2v-a14b", "resolution": "480p", "num_frames": 5}
+    response = send(
+        video_request(0, **shot, last_image_name="photo"),
+        video_request(1, **shot, last_image_base64=base64.b64encode(png()).decode()),
+        video_request(2, **shot, last_image_name="absent"),
+        video_request(3, last_image_name="photo"),
+        video_request(4, **shot, last_image_name="photo", last_image_url="https://example.com/a.png"),
+    )
+    items = response.json()["items"]
+    refused = [(item["error"]["param"], item["error"]["details"][0]["type"]) for item in items if item["error"]]
+    assert refused == [
+        ("last_image_name", "unknown_picture"),
+        ("last_image_name", "not_supported"),
+        ("last_image_url", "not_allowed"),
+    ]
+    assert [bool(job.last_image_key) for job in Job.objects.all()] == [True, True]
+    form = json_lines([video_request(0, **shot, last_image_name="end")])
+    assert send_form(as_alice, form, end=io.BytesIO(png())).json()["counts"]["queued"] == 1

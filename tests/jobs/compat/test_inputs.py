@@ -1,6 +1,7 @@
 """Requests that no SDK sends: hostile bodies get an error message in the format that the SDKs read."""
 
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from common.redis_client import redis_client
 from jobs.models import Job
 from tests.jobs.compat.test_replicate import small
+from tests.support.images import png
 from tests.support.people import Person
 
 pytestmark = pytest.mark.django_db
@@ -155,3 +157,20 @@ NAMES = st.sampled_from(["image", "image_url", "prompt", "seed", "fps", "duratio
 def test_any_json_gets_a_response(ask: Any, inputs: dict[str, Any], beside: dict[str, Any]) -> None:
     assert ask("POST", QUEUE, inputs) < 500
     assert ask("POST", PREDICTIONS, {"version": "camera", **beside, "input": inputs}) < 500
+
+
+@pytest.mark.parametrize("name", ["last_image", "end_image_url", "tail_image_url"])
+def test_the_names_of_a_last_image(name: str, alice: Person, settings: Any) -> None:
+    settings.MODELS_ENABLED = ["camera", "wan-i2v-a14b"]
+    given = small(num_frames=5, **{name: f"data:image/png;base64,{b64encode(png()).decode()}"})
+    client = Client(headers={"Authorization": f"Bearer {alice.key}"})
+    for url, body in (
+        ("/fal/queue/mutoscope/wan-i2v-a14b", given),
+        (PREDICTIONS, {"version": "wan-i2v-a14b", "input": given}),
+    ):
+        response = client.post(url, body, content_type="application/json")
+        assert response.status_code in {200, 201}, response.content
+    assert all(job.last_image_key for job in Job.objects.all())
+    schema = client.get("/replicate/v1/models/mutoscope/wan-i2v-a14b").json()["latest_version"]["openapi_schema"]
+    assert schema["components"]["schemas"]["Input"]["required"] == ["image", "prompt"]
+    assert "last_image" in schema["components"]["schemas"]["Input"]["properties"]

@@ -208,6 +208,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "range, by the name that was sent": (small(num_frames=None, max_frames=99), "max_frames: "),
     "no image": (small(image=None), "image: camera needs an image"),
     "not of this model": (small(num_inference_steps=20), "num_inference_steps: camera has no steps"),
+    "no last image of this model": (small(tail_image_url="data:,"), "tail_image_url: camera takes no last image"),
     "two images": (small(input_image="data:image/png;base64,AA=="), "Send image or input_image, not both"),
     "no base64": (small(image="data:image/png;base64,*"), "image: This is not valid base64"),
     "no image in it": (small(image=None, input_image="data:image/png;base64,AAAA"), "input_image: "),

@@ -26,7 +26,7 @@ from jobs.exports.services import build_due_exports, delete_expired_exports, req
 from jobs.galleries.models import Publication
 from jobs.models import Job
 from jobs.states import State
-from jobs.storage.files import load_file
+from jobs.storage.files import last_image_key, load_file, store_file
 from tests.support.people import PASSWORD, Person
 
 
@@ -65,6 +65,7 @@ def test_the_export_contains_only_data_of_the_person(
     own, other = make_job(mia, State.COMPLETED, prompt="Mia's own"), make_job(alice, State.COMPLETED)
     deleted, queued = make_job(mia, State.COMPLETED, deleted_at=DatabaseNow()), make_job(mia)
     make_job(charlie, State.COMPLETED)
+    Job.objects.filter(pk=queued.pk).update(last_image_key=store_file(last_image_key(queued), b"last"))
     _, secret = create_api_key(team=alice.team, creator=mia.user, name="Mia's script")
     create_api_key(team=alice.team, creator=alice.user, name="not Mia's")
     Publication.objects.create(
@@ -85,6 +86,7 @@ def test_the_export_contains_only_data_of_the_person(
         f"videos/{own.public_id}.mp4",
         f"videos/{own.public_id}.picture.png",
         f"videos/{queued.public_id}.picture.png",
+        f"videos/{queued.public_id}.last_picture.png",
     }
     everything = b"".join(archive.read(name) for name in archive.namelist() if name.endswith(".json")).decode()
     assert secret.rpartition("_")[2] not in everything
