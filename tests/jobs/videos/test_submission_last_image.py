@@ -10,12 +10,13 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from PIL import Image
 
+from accounts.quota.models import Wallet
 from common.errors import Conflict
 from inference.models.catalogue import MODELS
 from jobs.models import Job
 from jobs.queue.retry import retry_job
 from jobs.states import State
-from jobs.storage.files import load_last_image, load_source_image
+from jobs.storage.files import load_last_image, load_source_image, store_file
 from jobs.videos import services
 from jobs.videos.orphans import sweep_orphans
 from tests.support.api_client import ApiClient
@@ -29,8 +30,9 @@ LAST = base64.b64encode(png(64, 64, "red")).decode()
 
 
 @pytest.fixture(autouse=True)
-def three_models(settings: Any) -> None:
+def three_models(settings: Any, alice: Person) -> None:
     settings.MODELS_ENABLED = ["camera", "wan-ti2v-5b", A14B]
+    Wallet.objects.filter(team=alice.team).update(balance=10_000)
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def test_json_and_forms_take_it_and_the_first_image_gives_the_shape(
     as_alice: ApiClient, alice: Person, client: Client, a14b: Callable[..., dict[str, Any]]
 ) -> None:
     job = job_of(as_alice.post("/v1/videos", a14b()))
-    assert (job.width, job.height) == (728 // 16 * 16, 546 // 16 * 16)  # 96 x 64 is nearest to 4:3
+    assert (job.width, job.height) == (720, 544)  # 96 x 64 is nearest to 4:3
     assert colors(job) == [TEAL, RED]
     form = {"prompt": "x", "model": A14B, "image": image_upload(), "last_image": image_upload((30, 90))}
     assert job_of(client.post("/v1/videos", form, headers=alice.headers)).last_image_key
@@ -164,8 +166,7 @@ def test_a_refused_submit_leaves_no_file(
     as_alice: ApiClient, a14b: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored: list[str] = []
-    store = services.store_file
-    monkeypatch.setattr(services, "store_file", lambda key, content: stored.append(store(key, content)))
+    monkeypatch.setattr(services, "store_file", lambda key, content: stored.append(store_file(key, content)))
 
     def refuse(*_arguments: Any) -> None:
         raise Conflict("no")

@@ -14,7 +14,7 @@ from inference.video_files import VideoFile
 from jobs.models import Job
 from jobs.states import State
 from jobs.storage.files import load_file
-from tests.support.images import png
+from tests.support.images import CAT
 from tests.support.wan_checkpoint import make_wan_checkpoint
 from tests.support.workers import WorkerProcess, wait_for_state
 
@@ -43,15 +43,15 @@ def test_the_last_image_changes_the_last_frame(
     settings.MODELS_ENABLED = ["tiny"]
     settings.DEFAULT_MODEL = "tiny"
     start_worker("--model", "tiny", MODELS_FILE=str(file))
-    small = {"size": "64x64", "resolution": ..., "num_frames": 5, "fps": 8, "steps": 2, "seed": 1}
-    images = ({}, {"last_image_base64": png(80, 40, "red")}, {"last_image_base64": png(80, 40, "blue")})
-    jobs = [submit(**small, **{name: b64encode(data).decode() for name, data in image.items()}) for image in images]
-    last_frames = []
+    small: dict[str, Any] = {"size": "64x64", "resolution": ..., "num_frames": 5, "fps": 8, "steps": 2, "seed": 1}
+    last_image = b64encode(CAT.with_name("coffee.jpg").read_bytes()).decode()
+    jobs = [submit(**small), submit(**small, last_image_base64=last_image)]
+    videos = []
     for job in jobs:
         wait_for_state(job, State.COMPLETED, State.FAILED)
         video = tmp_path / "video.mp4"
         video.write_bytes(load_file(job.result_key))
-        last_frames.append(list(VideoFile(video))[-1].astype(int))
-    without, red, blue = last_frames
-    assert np.abs(without - red).mean() > 1
-    assert np.abs(red - blue).mean() > 1
+        videos.append(np.stack(list(VideoFile(video))).astype(int))
+    changes = np.abs(videos[0] - videos[1]).mean(axis=(1, 2, 3))
+    # The tests of the engine compare its frames with those of diffusers.
+    assert changes[-1] > max(0.5, 2 * changes[0])

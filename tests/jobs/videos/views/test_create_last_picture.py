@@ -30,7 +30,7 @@ def test_a_model_that_takes_one_gets_it_and_another_ignores_it(mia: Person) -> N
 @pytest.mark.parametrize(
     ("changes", "name", "text"),
     [
-        ({"last_image": image_upload(kind="GIF")}, "last_image", "not a PNG"),
+        ({"last_image": image_upload(kind="GIF")}, "last_image", "a file in GIF format"),
         ({"image": ""}, "image", "Choose a picture first."),
     ],
 )
