@@ -208,7 +208,7 @@ def _check_images(descriptor: ModelDescriptor, image: RequestImage | None, last_
 
 
 def _takes_no_image(descriptor: ModelDescriptor, name: str) -> MutoscopeError:
-    models = [model.name for model in enabled_models() if model.inputs.image != "none"]
+    models = [model.name for model in offered_models() if model.inputs.image != "none"]
     params = {"model": descriptor.name, "models": ", ".join(models)}
     if not models:
         return invalid_field(name, "%(model)s takes no image. Remove it.", params, code="not_supported")
@@ -221,7 +221,7 @@ def _takes_no_image(descriptor: ModelDescriptor, name: str) -> MutoscopeError:
 
 
 def _takes_no_last_image(descriptor: ModelDescriptor, name: str) -> MutoscopeError:
-    models = [model.name for model in enabled_models() if model.inputs.last_image != "none"]
+    models = [model.name for model in offered_models() if model.inputs.last_image != "none"]
     params = {"model": descriptor.name, "models": ", ".join(models)}
     if not models:
         return invalid_field(name, "%(model)s takes no last image. Remove it.", params, code="not_supported")
