@@ -7,7 +7,8 @@
     │   ├── ModelNotFound       model_not_found      no such name, folder or hub repository
     │   ├── EngineMissing       engine_missing       packages that the model needs are not installed
     │   ├── OptionInvalid       option_invalid       an option of the model is unknown or has a bad value
-    │   └── ModelIncomplete     model_incomplete     a file of the checkpoint is missing or broken
+    │   ├── ModelIncomplete     model_incomplete     a file of the checkpoint is missing or broken
+    │   └── FetchFailed         fetch_failed         weights could not be written to this machine's disk as they are
     ├── DeviceError
     │   ├── DeviceNotFound      device_not_found     the requested device does not exist
     │   ├── DeviceBroken        device_broken        the CUDA context is lost: replace the process
@@ -128,6 +129,13 @@ class ModelIncomplete(ModelError):
     def __init__(self, file: str, template: str, params: Mapping[str, Param] | None = None) -> None:
         super().__init__("model_incomplete", template, params, permanent=True)
         self.file = file
+
+
+class FetchFailed(ModelError):
+    """Weights could not be put on this machine: there is no space, or what arrived is not what was asked for."""
+
+    def __init__(self, template: str, params: Mapping[str, Param] | None = None) -> None:
+        super().__init__("fetch_failed", template, params, permanent=False)
 
 
 class DeviceError(InferenceError):

@@ -28,6 +28,7 @@ pytest_plugins = [
     "tests.support.administrators",
     "tests.support.batches",
     "tests.support.browser",
+    "tests.support.hub_server",
     "tests.support.identity_provider",
     "tests.support.offered_models",
     "tests.support.outages",
@@ -43,6 +44,7 @@ pytest_plugins = [
 
 # Fixtures that start processes. A test that starts one by itself has the mark `process`.
 PROCESS_FIXTURES = {
+    "hub_process",
     "live_process",
     "module_live_process",
     "module_web_processes",

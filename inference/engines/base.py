@@ -17,6 +17,9 @@ from inference.errors import EngineMissing, ModelNotFound
 from inference.generation import ExternalJob, GenerationInputs, GenerationRequest
 from inference.models.catalogue import MODELS
 from inference.models.descriptor import ModelDescriptor
+from inference.weights.selection import WeightsSelection
+from inference.weights.spec import WeightsSpec
+from inference.weights.store import current_store
 
 Frames = NDArray[np.uint8]
 """(num_frames, height, width, 3), RGB."""
@@ -47,7 +50,7 @@ def no_preview(preview: PreviewFn) -> None:
 class Engine(ABC):
     """One model on one device. No state of a run remains after `generate` has returned or raised.
 
-    source: hub repository or folder of the weights, or None if there are none. device: "cpu" or "cuda:N".
+    source: that of the weights, see `inference.weights`, or None if there are none. device: "cpu" or "cuda:N".
     """
 
     def __init__(self, source: str | None, device: str) -> None:
@@ -56,7 +59,16 @@ class Engine(ABC):
 
     @abstractmethod
     def load(self) -> None:
-        """Load the model. Raises ModelNotFound, ModelIncomplete, OutOfMemory or DeviceBroken."""
+        """Load the model. Raises ModelNotFound, ModelIncomplete, FetchFailed, OutOfMemory or DeviceBroken."""
+
+    def find_weights(self, selection: WeightsSelection) -> Path:
+        """Return the folder of the weights, which are fetched if they are not on this machine.
+
+        Raises ModelNotFound, ModelIncomplete or FetchFailed.
+        """
+        if self.source is None:
+            raise ModelNotFound("No checkpoint was given. Name the folder or hub repository that holds the checkpoint.")
+        return current_store().find_or_fetch(WeightsSpec(self.source, selection))
 
     @abstractmethod
     def generate(
@@ -139,7 +151,7 @@ def create_engine(model: ModelDescriptor | str, *, device: str = "auto", source:
     device: "auto", "cpu", "cuda" or "cuda:N". source: overrides the descriptor's weights.
     Raises ModelNotFound, DeviceNotFound or EngineMissing.
     """
-    descriptor, own_source = find_model(model) if isinstance(model, str) else (model, model.weights)
+    descriptor, own_source = find_model(model) if isinstance(model, str) else (model, model.source)
     source = source or own_source
     device = "cpu" if descriptor.pool == "cpu" else str(choose_device(device))
     module, _, name = ENGINES[descriptor.engine].partition(":")
@@ -168,7 +180,7 @@ def find_model(model: str) -> tuple[ModelDescriptor, str | None]:
     Model names take precedence: a folder named `camera` has no effect. Raises ModelNotFound.
     """
     if model in MODELS:
-        return MODELS[model], MODELS[model].weights
+        return MODELS[model], MODELS[model].source
     if Path(model).is_dir():
         return MODELS[CHECKPOINT_MODEL], model
     known = ", ".join(descriptor.name for descriptor in MODELS.values() if not descriptor.test_only)

@@ -6,12 +6,17 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from inference.errors import OptionInvalid
+from inference.weights.selection import WeightsSelection
 
 
 class EngineOptions(BaseModel):
     """Base of the options of all engines. Unknown keys are errors; the options cannot be changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def weights_selection(self) -> WeightsSelection | None:
+        """Return what the engine reads of a checkpoint; None if it has none."""
+        return None
 
     @classmethod
     def parse(cls, options: Mapping[str, Any]) -> Self:

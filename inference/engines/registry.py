@@ -10,6 +10,7 @@ ENGINES = {
 """Name to `module:Class`, imported only where the model runs."""
 
 OPTIONS = {
+    "i2vgenxl": "inference.engines.i2vgenxl.options:I2VGenXLOptions",
     "upstream": "inference.engines.upstream.options:UpstreamOptions",
     "wan": "inference.engines.wan.options:WanOptions",
 }

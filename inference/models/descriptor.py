@@ -71,8 +71,9 @@ class PromptRules(Table):
 class ModelDescriptor(Table):
     """Everything that depends on a model.
 
-    engine: a name in ENGINES; engine_options: what this engine takes beside the weights. weights: a hub repository or a
-    folder, or None if there are none. pool: which workers run its jobs. steps, guidance_scale: None if the model has
+    engine: a name in ENGINES; engine_options: what this engine takes beside the weights. weights: a hub repository,
+    `s3://bucket/prefix` or a folder, or None if there are none. revision: commit, tag or branch of the repository.
+    pool: which workers run its jobs. steps, guidance_scale: None if the model has
     none. memory: None if it needs no GPU. test_only: hidden from users.
     """
 
@@ -85,6 +86,7 @@ class ModelDescriptor(Table):
     engine_options: dict[str, Any] = {}
     pool: Pool
     weights: str | None = None
+    revision: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)*$", max_length=100)] | None = None
     license: License
     inputs: Inputs = Inputs()
     prompt: PromptRules = PromptRules()
@@ -162,6 +164,11 @@ class ModelDescriptor(Table):
                 raise ValueError(f"presets.{name}.{field}: the model has none")
             if value not in allowed:
                 raise ValueError(f"presets.{name}.{field} is {value}, which is not in {allowed}")
+
+    @property
+    def source(self) -> str | None:
+        """Where the weights come from, with the revision, in the notation of `inference.weights`."""
+        return f"{self.weights}@{self.revision}" if self.weights and self.revision else self.weights
 
     @property
     def default(self) -> Preset:

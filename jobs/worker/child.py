@@ -23,6 +23,7 @@ from inference.generation import ExternalJob, GenerationInputs
 from inference.image_decoding.decode import decode_image
 from inference.images import preview_jpeg
 from inference.models.descriptor import ModelDescriptor
+from inference.weights.store import WeightsStore, use_store
 from jobs.fencing import Fence
 from jobs.worker.messages import (
     SCRATCH_FAILED,
@@ -56,6 +57,7 @@ def run_engine(
     model: ModelDescriptor,
     device: str,
     source: str | None,
+    store: WeightsStore,
 ) -> None:
     """Run the engine process. Returns when the worker closes the pipe or the engine is broken."""
     # SIGTERM and Ctrl-C reach the whole process group. The worker decides what follows from them.
@@ -63,6 +65,7 @@ def run_engine(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_parent_death_signal(signal.SIGKILL, parent_pid=parent_pid)
     configure_logs()
+    use_store(store)
     started = time.monotonic()
     try:
         engine = load_engine(model, device=device, source=source)

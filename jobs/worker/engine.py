@@ -17,6 +17,7 @@ import structlog
 
 from common.messages import Message
 from inference.models.descriptor import ModelDescriptor
+from inference.weights.store import WeightsStore
 from jobs.worker.child import run_engine
 from jobs.worker.messages import EngineCommand, EngineMessage, EngineReady, LoadFailure, RunMessage
 
@@ -37,10 +38,22 @@ class EngineProcess:
     """One engine process that can be restarted. This class does not know about jobs."""
 
     def __init__(
-        self, *, model: ModelDescriptor, device: str, source: str | None, configure_logs: Callable[[], None]
+        self,
+        *,
+        model: ModelDescriptor,
+        device: str,
+        source: str | None,
+        store: WeightsStore,
+        configure_logs: Callable[[], None],
     ) -> None:
         self._model_name = model.name
-        self._options = {"model": model, "device": device, "source": source, "configure_logs": configure_logs}
+        self._options = {
+            "model": model,
+            "device": device,
+            "source": source,
+            "store": store,
+            "configure_logs": configure_logs,
+        }
         self._process: SpawnProcess | None = None
         self._pipe: connection.Connection[EngineCommand, EngineMessage] | None = None
         # Whether the model is loaded, and why the last attempt to load it failed.

@@ -41,6 +41,7 @@ from jobs.worker.messages import (
 )
 from jobs.worker.publish import Publisher
 from jobs.worker.scratch import Scratch
+from jobs.worker.weights import weights_store
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +67,11 @@ class GpuWorker(BaseWorker):
         super().__init__(queues, **options)
         self.descriptor, self.pool = descriptor, pool
         self.engine = EngineProcess(
-            model=descriptor, device=device, source=source, configure_logs=settings.CONFIGURE_LOGGING
+            model=descriptor,
+            device=device,
+            source=source,
+            store=weights_store(),
+            configure_logs=settings.CONFIGURE_LOGGING,
         )
         self.worker_heartbeat = WorkerHeartbeat(name=self.name, pool=pool, model=descriptor.name, device=device)
         self.scratch = Scratch()

@@ -27,6 +27,7 @@ LIGHT = [
     "inference.engines.base",
     "inference.engines.camera.engine",
     "inference.engines.diffusion_pipelines.options",
+    "inference.engines.i2vgenxl.options",
     "inference.engines.options",
     "inference.engines.upstream.options",
     "inference.engines.wan.options",
@@ -50,6 +51,16 @@ LIGHT = [
     "inference.prompt_tokens",
     "inference.generation",
     "inference.models.sizes",
+    "inference.weights.fetching",
+    "inference.weights.hub",
+    "inference.weights.manifest",
+    "inference.weights.s3",
+    "inference.weights.selection",
+    "inference.weights.sources",
+    "inference.weights.spec",
+    "inference.weights.status",
+    "inference.weights.store",
+    "inference.weights.transfer",
 ]
 HEAVY = ("torch", "diffusers", "transformers", "django", "redis", "rq")
 # What is named so imports torch, but for its options.

@@ -1,7 +1,7 @@
 """The engine that runs a pipeline of diffusers; models subclass it."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from inference.engines.base import Engine, Frames, OnPreview, OnStep, no_preview
 from inference.engines.device_errors import translate_device_errors
-from inference.engines.diffusion_pipelines.checkpoint import find_checkpoint, load_pipeline
+from inference.engines.diffusion_pipelines.checkpoint import load_pipeline
 from inference.engines.diffusion_pipelines.loras import PipelineLoras
 from inference.engines.diffusion_pipelines.memory import PipelineMemory, memory_levels
 from inference.engines.diffusion_pipelines.options import PipelineOptions
 from inference.engines.diffusion_pipelines.preview import LatentPreview
 from inference.engines.pixels import to_uint8
-from inference.errors import ModelNotFound, OutOfMemory
+from inference.errors import OutOfMemory
 from inference.generation import GenerationInputs, GenerationRequest
 
 Options = TypeVar("Options", bound=PipelineOptions)
@@ -32,8 +32,6 @@ class DiffusionPipelineEngine(Engine, Generic[Options]):
     """
 
     options_class: ClassVar[type[PipelineOptions]]
-    pipeline_classes: ClassVar[Collection[str]]
-    """Names of the classes in diffusers that the index of a checkpoint may name."""
 
     def __init__(self, source: str | None, device: str, options: Mapping[str, Any] | None = None) -> None:
         """options: those of `options_class`. Raises OptionInvalid."""
@@ -49,9 +47,7 @@ class DiffusionPipelineEngine(Engine, Generic[Options]):
         return self._pipeline
 
     def load(self) -> None:
-        if self.source is None:
-            raise ModelNotFound("No checkpoint was given. Name the folder or hub repository that holds the checkpoint.")
-        folder = find_checkpoint(self.source, self.pipeline_classes, self.options)
+        folder = self.find_weights(self.options.weights_selection())
         with translate_device_errors(self.device):
             pipeline = self.prepare(load_pipeline(folder, self.dtypes(), self.options))
             self._memory = PipelineMemory(pipeline, self.device, memory_levels(self.options))

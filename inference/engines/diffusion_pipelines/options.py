@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import ValidationInfo, field_validator
 
 from inference.engines.options import EngineOptions
+from inference.weights.selection import WeightsSelection
 
 
 class Offload(StrEnum):
@@ -29,21 +30,25 @@ class PipelineOptions(EngineOptions):
     """How to load a pipeline and run it.
 
     dtype: precision of the networks; `auto` is bfloat16 on CUDA and float32 on the CPU. variant: the variant of the
-    weights files, such as fp16. revision: commit, tag or branch of the hub repository. local_files_only: never ask the
-    hub. gguf: files with quantized weights, in place of those of the checkpoint, which are not downloaded then. loras:
-    name of a LoRA to the file for each network that it changes. vae_slicing, vae_tiling: decode videos and
-    parts of frames one after the other.
+    weights files, such as fp16, for networks that have one. gguf: files with quantized weights, in place of those of
+    the checkpoint, which are not fetched then. loras: name of a LoRA to the file for each network that it changes.
+    vae_slicing, vae_tiling: decode videos and parts of frames one after the other.
     """
+
+    pipelines: ClassVar[tuple[str, ...]]
+    """Names of the classes in diffusers that the index of a checkpoint may name."""
 
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     variant: str | None = None
-    revision: str | None = None
-    local_files_only: bool = False
     offload: Offload = Offload.NONE
     gguf: Mapping[DenoiserName, str] = {}
     vae_slicing: bool = False
     vae_tiling: bool = False
     loras: Mapping[str, Mapping[DenoiserName, str]] = {}
+
+    def weights_selection(self) -> WeightsSelection:
+        variants = (self.variant, None) if self.variant else (None,)
+        return WeightsSelection(self.pipelines, variants, frozenset(self.gguf))
 
     @field_validator("gguf")
     @classmethod

@@ -1,8 +1,9 @@
 """The engine of I2VGen-XL with its sampling loop."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,14 +13,14 @@ from torch import Tensor
 
 from inference.engines.base import Frames, LatentEngine, OnPreview, OnStep, no_preview
 from inference.engines.device_errors import translate_device_errors
-from inference.engines.i2vgenxl.checkpoint import find_checkpoint
+from inference.engines.i2vgenxl.checkpoint import open_checkpoint
 from inference.engines.i2vgenxl.conditioning import EncodedInputs, prepare_conditioning
 from inference.engines.i2vgenxl.image_conditioning import embed_image, encode_image
 from inference.engines.i2vgenxl.latent_preview import latents_to_rgb
 from inference.engines.i2vgenxl.loading import Components, load_components, make_scheduler
+from inference.engines.i2vgenxl.options import I2VGenXLOptions
 from inference.engines.i2vgenxl.prompts import apply_guidance, encode_prompts, guidance_prompts
 from inference.engines.pixels import to_uint8
-from inference.errors import ModelNotFound
 from inference.generation import GenerationInputs, GenerationRequest
 
 LATENT_CHANNELS = 4
@@ -31,10 +32,14 @@ MAX_PIXELS_PER_DECODE = 1024 * 1024
 class I2VGenXLEngine(LatentEngine):
     """I2VGen-XL, on the CPU in float32 or on CUDA in half precision."""
 
-    def __init__(self, source: str | None, device: str, dtype: torch.dtype | None = None) -> None:
-        """dtype: by default float16 on CUDA and float32 on the CPU; bfloat16 works on GPUs that support it."""
+    def __init__(self, source: str | None, device: str, options: Mapping[str, Any] | None = None) -> None:
+        """options: those of I2VGenXLOptions. Raises OptionInvalid."""
         super().__init__(source, device)
-        self.dtype = dtype or (torch.float16 if device.startswith("cuda") else torch.float32)
+        self.options = I2VGenXLOptions.parse(options or {})
+        name = self.options.dtype
+        if name == "auto":
+            name = "float16" if device.startswith("cuda") else "float32"
+        self.dtype: torch.dtype = getattr(torch, name)
         self._components: Components | None = None
 
     @property
@@ -45,9 +50,8 @@ class I2VGenXLEngine(LatentEngine):
         return self._components
 
     def load(self) -> None:
-        if self.source is None:
-            raise ModelNotFound("No checkpoint was given. Name the folder or hub repository that holds the checkpoint.")
-        checkpoint = find_checkpoint(self.source, half=self.dtype != torch.float32)
+        folder = self.find_weights(self.options.weights_selection())
+        checkpoint = open_checkpoint(folder, half=self.dtype != torch.float32)
         with translate_device_errors(self.device):
             self._components = load_components(checkpoint, self.device, self.dtype)
 

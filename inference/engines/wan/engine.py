@@ -21,7 +21,6 @@ class WanEngine(DiffusionPipelineEngine[WanOptions]):
     """
 
     options_class = WanOptions
-    pipeline_classes = ("WanImageToVideoPipeline", "WanPipeline")
 
     def dtypes(self) -> dict[str, torch.dtype]:
         return super().dtypes() | {"vae": torch.float32}  # as the model cards of Wan load it

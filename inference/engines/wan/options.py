@@ -12,5 +12,7 @@ class WanOptions(PipelineOptions):
     flow_shift: shifts the steps towards much noise; by default the checkpoint's.
     """
 
+    pipelines = ("WanImageToVideoPipeline", "WanPipeline")
+
     boundary_ratio: float | None = Field(default=None, ge=0, le=1)
     flow_shift: float | None = Field(default=None, gt=0)

@@ -112,6 +112,11 @@ class Environment:
         """A URL without a slash at the end; scheme and host in lower case, since other settings depend on them."""
         return self._read(name, default, _parse_http_url, "an http or https URL, such as https://example.com")
 
+    def location(self, name: _Str) -> _Str:
+        """Where files come from: a folder, a bucket, or a server; empty by default."""
+        expected = "a path such as /mnt/models, s3://bucket/prefix, or an http or https URL"
+        return self._read(name, "", _parse_location, expected)
+
     def redis_url(self, name: _Str) -> _Str:
         return self._read(name, _NO_DEFAULT, _parse_redis_url, "a Redis URL, such as redis://host:6379/0")
 
@@ -208,6 +213,16 @@ def _parse_http_url(text: str) -> str:
         raise ValueError
     _ = parts.port  # raises ValueError for a port that is not a number
     return parts._replace(netloc=parts.netloc.lower()).geturl().rstrip("/")
+
+
+def _parse_location(text: str) -> str:
+    parts = urlsplit(_parse_text(text.strip()))
+    if parts.scheme in {"http", "https"}:
+        return _parse_http_url(text)
+    is_bucket = parts.scheme == "s3" and parts.hostname and not parts.query and not parts.username
+    if not is_bucket and not (parts.scheme == "" and parts.path.startswith("/") and not parts.netloc):
+        raise ValueError
+    return text.strip().rstrip("/") or "/"
 
 
 def _parse_origin(text: str) -> str:

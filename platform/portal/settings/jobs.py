@@ -18,6 +18,11 @@ def _new_models(path: str) -> list[str]:
 # --- Models
 # TOML file with models, presets and changes of shipped models, see docs/models. Its models are offered, too.
 MODELS_FILE = env.str("MODELS_FILE", default="")
+# Folder of the weights that workers and `manage.py models` fetch. Workers of several machines may share it.
+MODELS_DIR = env.str("MODELS_DIR", default=str(VAR_DIR / "models"))
+# Where weights of hub repositories are fetched from instead of the hub: a folder, `s3://bucket/prefix`, or the URL of a
+# server that speaks the hub's protocol. Empty: the hub.
+MODELS_MIRROR = env.location("MODELS_MIRROR")
 # Models of this site, separated by commas: `camera`, `i2vgen-xl`.
 MODELS_ENABLED = [*dict.fromkeys([*env.list("MODELS_ENABLED", default=["camera"]), *_new_models(MODELS_FILE)])]
 # Model of requests without `model`. The default is the first of MODELS_ENABLED.

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from inference.models.catalogue import MODELS
 from jobs.worker.engine import EngineExit, EngineProcess
+from jobs.worker.weights import weights_store
 from tests.support.workers import wait_until
 
 pytestmark = pytest.mark.process
@@ -29,7 +30,9 @@ def source() -> str | None:
 @pytest.fixture
 def engine(source: str | None) -> Iterator[EngineProcess]:
     model = MODELS["i2vgen-xl-tiny" if source else "scripted"]
-    process = EngineProcess(model=model, device="cpu", source=source, configure_logs=settings.CONFIGURE_LOGGING)
+    process = EngineProcess(
+        model=model, device="cpu", source=source, store=weights_store(), configure_logs=settings.CONFIGURE_LOGGING
+    )
     yield process
     process.stop()
 

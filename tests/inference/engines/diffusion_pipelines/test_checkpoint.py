@@ -7,21 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants
 
-from inference.engines.diffusion_pipelines.options import PipelineOptions
+from inference.engines.wan.options import WanOptions
 from inference.errors import ModelIncomplete, ModelNotFound
+from inference.weights.spec import WeightsSpec
+from inference.weights.store import current_store
 from tests.support.hub import COMMIT, REPOSITORY, add_to_cache, closing_hub, use_empty_cache
 
 Checkpoint = Callable[[str], Path]
 
 WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
-CLASSES = ("WanPipeline", "WanImageToVideoPipeline")
 
 
 def find(source: str, **options: Any) -> Path:
-    from inference.engines.diffusion_pipelines.checkpoint import find_checkpoint
-
-    return find_checkpoint(source, CLASSES, PipelineOptions(**options))
+    """Find weights as an engine with these options does."""
+    return current_store().find_or_fetch(WeightsSpec(source, WanOptions(**options).weights_selection()))
 
 
 def load(folder: Path, **options: Any) -> Any:
@@ -29,7 +30,7 @@ def load(folder: Path, **options: Any) -> Any:
 
     from inference.engines.diffusion_pipelines.checkpoint import load_pipeline
 
-    return load_pipeline(folder, {"default": torch.float32}, PipelineOptions(**options))
+    return load_pipeline(folder, {"default": torch.float32}, WanOptions(**options))
 
 
 @pytest.fixture
@@ -101,6 +102,7 @@ def test_the_variant_of_the_weights_is_loaded(folder: Path) -> None:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MODELS_DIR", str(tmp_path / "models"))
     return use_empty_cache(tmp_path / "hub", monkeypatch)
 
 
@@ -111,7 +113,6 @@ def downloaded(cache: Path, folder: Path) -> Path:
 
 def test_an_earlier_download_is_used_while_the_hub_is_unreachable(downloaded: Path) -> None:
     assert find(REPOSITORY) == downloaded
-    assert find(REPOSITORY, local_files_only=True) == downloaded
 
 
 def test_an_incomplete_download_is_not_used(downloaded: Path) -> None:
@@ -128,16 +129,16 @@ def test_weights_in_place_of_which_there_is_a_gguf_file_are_not_downloaded(downl
         find(REPOSITORY, gguf={"transformer": "weights.gguf"})
 
 
-def test_the_class_of_a_download_is_checked(downloaded: Path) -> None:
+def test_a_download_of_another_class_is_not_used(downloaded: Path) -> None:
     (downloaded / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}))
-    with pytest.raises(ModelIncomplete, match="FluxPipeline"):
+    with pytest.raises(ModelNotFound):
         find(REPOSITORY)
 
 
-def test_the_revision_of_the_options_is_used(downloaded: Path) -> None:
-    assert find(REPOSITORY, revision=COMMIT) == downloaded
+def test_the_revision_of_the_source_is_used(downloaded: Path) -> None:
+    assert find(f"{REPOSITORY}@{COMMIT}") == downloaded
     with pytest.raises(ModelNotFound):
-        find(REPOSITORY, revision="f" * 40)
+        find(f"{REPOSITORY}@{'f' * 40}")
 
 
 @pytest.mark.usefixtures("cache")
@@ -148,10 +149,11 @@ def test_an_unreachable_hub_is_not_asked_again_and_again(monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("cache")
-def test_what_is_nowhere_is_not_found() -> None:
+def test_what_is_nowhere_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelNotFound, match="neither a folder"):
         find("no such folder")
     with pytest.raises(ModelNotFound, match="Check the connection to the hub"):
         find(REPOSITORY)
-    with pytest.raises(ModelNotFound, match="the option local_files_only"):
-        find(REPOSITORY, local_files_only=True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelNotFound, match="HF_HUB_OFFLINE"):
+        find(REPOSITORY)

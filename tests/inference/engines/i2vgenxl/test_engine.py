@@ -111,11 +111,9 @@ def test_no_guidance_ignores_the_negative_prompt(
 def test_half_precision_is_close_to_full_precision(
     checkpoint: Path, small_request: GenerationRequest, cat: GenerationInputs
 ) -> None:
-    import torch
-
     from inference.engines.i2vgenxl.engine import I2VGenXLEngine
 
-    engine = I2VGenXLEngine(str(checkpoint), "cpu", torch.bfloat16)
+    engine = I2VGenXLEngine(str(checkpoint), "cpu", {"dtype": "bfloat16"})
     engine.load()
     half = engine.denoise(small_request, cat, ignore)
     full = load_latent_engine(checkpoint).denoise(small_request, cat, ignore)
