@@ -1,5 +1,6 @@
 """The models that workers have loaded, and services for administrators: drain, resume and delete a worker."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.db import transaction
@@ -17,6 +18,13 @@ def loaded_models() -> frozenset[str]:
     oldest_heartbeat = DatabaseNow() - timedelta(seconds=HEARTBEAT_MAX_AGE_SECONDS)
     workers = Worker.objects.filter(state__in=LOADED_STATES, last_heartbeat_at__gte=oldest_heartbeat)
     return frozenset(workers.values_list("model", flat=True))
+
+
+def workers_of_models(models: Collection[str]) -> list[str]:
+    """Return the names of live workers that have one of these models loaded, or are loading it."""
+    oldest_heartbeat = DatabaseNow() - timedelta(seconds=HEARTBEAT_MAX_AGE_SECONDS)
+    workers = Worker.objects.filter(model__in=models, last_heartbeat_at__gte=oldest_heartbeat)
+    return list(workers.order_by("name").values_list("name", flat=True))
 
 
 @transaction.atomic
