@@ -156,7 +156,8 @@ import sys, platform
 import {entry}
 from django.urls import get_resolver
 assert get_resolver().url_patterns
-loaded = {{"torch", "diffusers", "transformers", "inference.engines.i2vgenxl"}} & set(sys.modules)
+engines = {{"inference.engines.i2vgenxl.engine", "inference.engines.wan.engine"}}
+loaded = {{"torch", "diffusers", "transformers", *engines}} & set(sys.modules)
 assert not loaded, loaded
 assert hasattr(platform, "python_version")
 """

@@ -43,7 +43,7 @@ class Manifest(BaseModel):
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """Return the manifest of a folder, or None if there is none that can be used."""
+        """Return the manifest of a folder, or None without a valid one."""
         try:
             return cls.model_validate_json((folder / MANIFEST).read_bytes())
         except (OSError, ValidationError):

@@ -115,7 +115,7 @@ class _ProgressBar:
 
     def __init__(self, name: str, stream: Any) -> None:
         self._name, self._stream = name, stream
-        self._bar: tqdm[Any] | None = None
+        self._bar: Any = None
 
     def __enter__(self) -> "_ProgressBar":
         return self
