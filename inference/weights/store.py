@@ -1,7 +1,7 @@
 """The weights on this machine: found, fetched, verified and removed.
 
-Several processes may use a store at once. Weights are changed under their lock, and the manifest is written last, so that
-a reader sees complete weights or none.
+Several processes may use a store at once. Weights are changed under their lock, and the manifest is written last, so
+that a reader sees complete weights or none.
 """
 
 import os
