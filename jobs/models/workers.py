@@ -14,16 +14,22 @@ class Worker(models.Model):
     """A worker process. It updates its row every few seconds."""
 
     class State(models.TextChoices):
-        STARTING = "starting", _("Starting up")  # loading the model
-        READY = "ready", _("Ready")  # the model is loaded, no job is running
+        STARTING = "starting", _("Starting up")  # no model has been loaded so far
+        READY = "ready", _("Ready")  # no job is running; a model that is not loaded is loaded on demand
         BUSY = "busy", _("Busy")
+        LOADING = "loading", _("Loading a model")  # a model is loaded instead of another, on demand or after a crash
         DRAINING = "draining", _("Draining")  # stopping or drained: finishes its jobs and claims no new ones
         UNHEALTHY = "unhealthy", _("Unhealthy")  # cannot work; `last_error` says why
 
     id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(_("ID"), primary_key=True, default=new_id)
     name = models.CharField(_("name"), max_length=120)
     pool = models.CharField(_("pool"), max_length=40)
-    model = models.CharField(_("model"), max_length=60)
+    # The resident model: the one that is loaded. Empty while none is loaded.
+    model = models.CharField(_("loaded model"), max_length=60, blank=True)
+    loading_model = models.CharField(_("model being loaded"), max_length=60, blank=True, default="", db_default="")
+    # The models that the worker can load, by name: `load_seconds`, how long that took the last time (null before the
+    # first time), and `error`, why it failed the last time (null, or a message as JSON).
+    installed_models = models.JSONField(_("models"), default=dict, db_default={})
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.STARTING)
     # The template of a message and its parameters; a complete text, without parameters, in a row of an earlier release.
     last_error = models.CharField(_("last error"), max_length=300, blank=True)
@@ -49,8 +55,8 @@ class Worker(models.Model):
         triggers = [
             # Heartbeats every few seconds are not recorded; a drain request is.
             AuditTrigger(
-                ignored="state last_error last_error_params device device_name vram_total_mb vram_free_mb "
-                "gpu_utilization_percent jobs_done seconds_per_credit last_heartbeat_at"
+                ignored="state model loading_model installed_models last_error last_error_params device device_name "
+                "vram_total_mb vram_free_mb gpu_utilization_percent jobs_done seconds_per_credit last_heartbeat_at"
             )
         ]
 
@@ -61,3 +67,14 @@ class Worker(models.Model):
     def last_error_message(self) -> Message:
         """Why the worker cannot work, or an empty message."""
         return Message.from_columns(self.last_error, self.last_error_params)
+
+    @property
+    def load_errors(self) -> dict[str, Message]:
+        """Why models of the worker could not be loaded the last time, by model."""
+        errors = {name: facts.get("error") for name, facts in self.installed_models.items()}
+        return {name: Message.from_json(error) for name, error in errors.items() if error}
+
+    @property
+    def served_models(self) -> frozenset[str]:
+        """The models whose jobs the worker claims: the loaded one, and those that it loads on demand."""
+        return frozenset({self.model, *self.installed_models} - {""} - self.load_errors.keys())

@@ -10,12 +10,15 @@ from accounts import tenancy
 from accounts.models import Team
 from accounts.tenancy.postgres.prepared import fetch_one
 from common.clock import DatabaseNow
+from inference.models.catalogue import MODELS
 from inference.models.descriptor import ModelDescriptor
 from jobs.models import Job, Priority, Worker
 from jobs.states import State
 
 # A worker whose last heartbeat is older than this is not counted.
 HEARTBEAT_MAX_AGE_SECONDS = 20
+# How long a model with weights takes to load, until a worker has measured it.
+_DEFAULT_LOAD_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def estimate_wait_for_new(
 
 # Counting the waiting teams costs one index probe per team, whatever the length of their queues. They are counted only
 # if the job's own team has jobs ahead of it.
-_POSITION = """
+_POSITION_TEMPLATE = """
 SELECT ahead.jobs, ahead.credits,
        CASE WHEN ahead.jobs = 0 THEN 1 ELSE (
            WITH RECURSIVE waiting(team_id) AS (
@@ -71,7 +74,8 @@ SELECT ahead.jobs, ahead.credits,
        ) END,
        (SELECT count(*) FROM jobs_job WHERE team_id = %(team)s::bigint AND state = 'in_progress'),
        COALESCE(override.max_running, plan.max_running),
-       workers.live, workers.usable, workers.starting, workers.credits_per_second, running.jobs, running.credits
+       workers.usable, workers.loaded, workers.loading, workers.load_seconds, workers.credits_per_second,
+       running.jobs, running.credits
 FROM (
     SELECT count(*) AS jobs, COALESCE(sum(quoted_credits), 0)::bigint AS credits FROM jobs_job
     WHERE team_id = %(team)s::bigint AND state = 'queued' AND pool = %(pool)s::text
@@ -81,20 +85,29 @@ CROSS JOIN (
     SELECT count(*) AS jobs,
            COALESCE(sum(quoted_credits * (1 - steps_done::float8 / GREATEST(COALESCE(steps, num_frames), 1))), 0)
                AS credits
-    FROM jobs_job WHERE state = 'in_progress' AND pool = %(pool)s::text AND model = %(model)s::text
+    FROM jobs_job WHERE state = 'in_progress' AND pool = %(pool)s::text
+      AND (model = %(model)s::text OR lease_owner IN (SELECT id FROM jobs_worker WHERE {serves_the_model}))
 ) running
 CROSS JOIN (
-    SELECT count(*) AS live, count(*) FILTER (WHERE state NOT IN ('unhealthy', 'draining')) AS usable,
-           count(*) FILTER (WHERE state = 'starting') AS starting,
-           sum(1 / COALESCE(seconds_per_credit, 1)) FILTER (WHERE state NOT IN ('unhealthy', 'draining'))
-               AS credits_per_second
-    FROM jobs_worker WHERE pool = %(pool)s::text AND model = %(model)s::text
-      AND last_heartbeat_at >= clock_timestamp() - make_interval(secs => %(live_seconds)s)
+    SELECT count(*) AS usable,
+           count(*) FILTER (WHERE model = %(model)s::text AND state <> 'starting') AS loaded,
+           count(*) FILTER (WHERE loading_model = %(model)s::text OR state = 'starting') AS loading,
+           min((installed_models -> %(model)s::text ->> 'load_seconds')::float8) AS load_seconds,
+           sum(1 / COALESCE(seconds_per_credit, 1)) AS credits_per_second
+    FROM jobs_worker WHERE {serves_the_model}
 ) workers
 LEFT JOIN quota_wallet wallet ON wallet.team_id = %(team)s::bigint
 LEFT JOIN quota_plan plan ON plan.id = wallet.plan_id
 LEFT JOIN quota_planoverride override ON override.team_id = wallet.team_id
 """
+_POSITION = _POSITION_TEMPLATE.format(
+    serves_the_model="""
+        pool = %(pool)s::text AND state NOT IN ('unhealthy', 'draining')
+        AND (model = %(model)s::text OR installed_models ? %(model)s::text
+                                        AND installed_models -> %(model)s::text ->> 'error' IS NULL)
+        AND last_heartbeat_at >= clock_timestamp() - make_interval(secs => %(live_seconds)s)
+    """
+)
 
 
 @tenancy.unscoped()  # the result depends on other teams only through how many of them wait
@@ -103,7 +116,8 @@ def estimate_wait(job: Job) -> QueueEstimate:
 
     A worker without a measurement counts as the reference GPU. For each job of the same team that is ahead of this one,
     the fair share gives one job to every other waiting team. Weights and the lengths of the other teams' queues are
-    ignored, because an estimate to the second would be wrong anyway.
+    ignored, because an estimate to the second would be wrong anyway. If no worker has the model loaded, one of them
+    loads it first; the videos of other models that run on workers of this one count like those of its own.
     """
     if job.state == State.IN_PROGRESS:
         credits_left = job.quoted_credits * (1 - job.steps_done / max(1, job.total_steps))
@@ -128,9 +142,10 @@ def estimate_wait(job: Job) -> QueueEstimate:
         teams,
         running_of_team,
         max_running,
-        live,
         usable,
-        starting,
+        loaded,
+        loading,
+        load_seconds,
         credits_per_second,
         running,
         running_credits,
@@ -138,10 +153,18 @@ def estimate_wait(job: Job) -> QueueEstimate:
     eta = None
     if usable:
         credits_before = credits_ahead * teams + (running_credits if running >= usable else 0)
-        eta = round((credits_before + job.quoted_credits * usable) / credits_per_second, 1)
+        eta = (credits_before + job.quoted_credits * usable) / credits_per_second
+        if not loaded:
+            eta += _default_load_seconds(job.model) if load_seconds is None else load_seconds
+        eta = round(eta, 1)
     reason = "capacity"
     if running_of_team and running_of_team >= max_running:
         reason = "team_concurrency"
-    elif live and starting == live:
+    elif usable and not loaded and (loading or running < usable):
         reason = "model_loading"
     return QueueEstimate(jobs_ahead * teams, eta, reason)
+
+
+def _default_load_seconds(model: str) -> float:
+    descriptor = MODELS.get(model)
+    return _DEFAULT_LOAD_SECONDS if descriptor and descriptor.weights else 0.0

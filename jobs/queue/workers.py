@@ -1,29 +1,33 @@
-"""The models that workers have loaded, and services for administrators: drain, resume and delete a worker."""
+"""The models that workers serve, and services for administrators: drain, resume and delete a worker."""
 
 from collections.abc import Collection
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from common.clock import DatabaseNow
 from common.errors import Conflict
 from jobs.models import Worker
 from jobs.queue.eta import HEARTBEAT_MAX_AGE_SECONDS
 
-LOADED_STATES = (Worker.State.READY, Worker.State.BUSY)
+# In these states a worker has shown that it can load a model, and claims jobs or will do so in a moment.
+SERVING_STATES = (Worker.State.READY, Worker.State.BUSY, Worker.State.LOADING)
 
 
-def loaded_models() -> frozenset[str]:
-    """Return the models that a live worker has loaded."""
+def ready_models() -> frozenset[str]:
+    """Return the models that a live worker has loaded or loads on demand."""
     oldest_heartbeat = DatabaseNow() - timedelta(seconds=HEARTBEAT_MAX_AGE_SECONDS)
-    workers = Worker.objects.filter(state__in=LOADED_STATES, last_heartbeat_at__gte=oldest_heartbeat)
-    return frozenset(workers.values_list("model", flat=True))
+    workers = Worker.objects.filter(state__in=SERVING_STATES, last_heartbeat_at__gte=oldest_heartbeat)
+    return frozenset().union(*(worker.served_models for worker in workers.only("model", "installed_models")))
 
 
 def workers_of_models(models: Collection[str]) -> list[str]:
-    """Return the names of live workers that have one of these models loaded, or are loading it."""
+    """Return the names of live workers that have one of these models loaded, or may load it."""
     oldest_heartbeat = DatabaseNow() - timedelta(seconds=HEARTBEAT_MAX_AGE_SECONDS)
-    workers = Worker.objects.filter(model__in=models, last_heartbeat_at__gte=oldest_heartbeat)
+    workers = Worker.objects.filter(
+        Q(model__in=models) | Q(installed_models__has_any_keys=list(models)), last_heartbeat_at__gte=oldest_heartbeat
+    )
     return list(workers.order_by("name").values_list("name", flat=True))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from common.errors import Detail, InvalidField
 from common.messages import Message
@@ -28,11 +28,9 @@ def check_memory(request: VideoRequest) -> None:
     needed = request.descriptor.vram_mb(request.width, request.height, request.num_frames)
     if not needed:  # the model runs on the CPU
         return
-    largest = (
-        live_workers(request.descriptor.pool)
-        .filter(model=request.descriptor.name)
-        .aggregate(mb=Max("vram_total_mb"))["mb"]
-    )
+    name = request.descriptor.name
+    workers = live_workers(request.descriptor.pool).filter(Q(model=name) | Q(installed_models__has_key=name))
+    largest = workers.aggregate(mb=Max("vram_total_mb"))["mb"]
     if largest is None or needed <= largest:
         return
     message = Message(

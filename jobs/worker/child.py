@@ -66,7 +66,6 @@ def run_engine(
     set_parent_death_signal(signal.SIGKILL, parent_pid=parent_pid)
     configure_logs()
     use_store(store)
-    started = time.monotonic()
     try:
         engine = load_engine(model, device=device, source=source)
     except InferenceError as error:
@@ -77,7 +76,7 @@ def run_engine(
         message = Message("The model could not be loaded: %(reason)s", {"reason": str(error)})
         pipe.send(LoadFailure("engine_failed", message))
         return
-    pipe.send(EngineReady(time.monotonic() - started))
+    pipe.send(EngineReady())
     healthy = True
     while healthy:
         try:

@@ -1,4 +1,4 @@
-"""The worker's handle on its engine process: starts it, exchanges messages, detects its exit, replaces it.
+"""The worker's handle on the engine process of a model: starts it, exchanges messages, detects its exit, replaces it.
 
 The handle knows whether the model is loaded, why it is not, and when to load it again.
 """
@@ -23,8 +23,6 @@ from jobs.worker.messages import EngineCommand, EngineMessage, EngineReady, Load
 
 log = structlog.get_logger(__name__)
 
-_MAX_RELOAD_DELAY_SECONDS = 30
-
 # Spawned, not forked: a CUDA context does not survive a fork, and the engine must not inherit database connections.
 _context = multiprocessing.get_context("spawn")
 
@@ -45,8 +43,10 @@ class EngineProcess:
         source: str | None,
         store: WeightsStore,
         configure_logs: Callable[[], None],
+        max_reload_delay_seconds: float = 30,
     ) -> None:
-        self._model_name = model.name
+        self.model_name = model.name
+        self._max_reload_delay_seconds = max_reload_delay_seconds
         self._options = {
             "model": model,
             "device": device,
@@ -59,27 +59,39 @@ class EngineProcess:
         # Whether the model is loaded, and why the last attempt to load it failed.
         self.is_ready = False
         self.error: Message | None = None
-        self._next_load_at, self._failed_loads = 0.0, 0
+        # How long the last load took, including the start of the process.
+        self.load_seconds: float | None = None
+        self._load_started_at, self._next_load_at, self._failed_loads = 0.0, 0.0, 0
 
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
+
+    @property
+    def is_loading(self) -> bool:
+        return self._process is not None and not self.is_ready
+
+    @property
+    def may_start(self) -> bool:
+        """Whether the process runs or may be started: not for some time after it has failed to load its model."""
+        return self._process is not None or time.monotonic() >= self._next_load_at
 
     def ensure_started(self) -> None:
         """Start the process if there is none, unless the last one has just failed to load.
 
         Call it from the main thread only: the process dies with the thread that started it.
         """
-        if self._process is None and time.monotonic() >= self._next_load_at:
+        if self._process is None and self.may_start:
             self._start()
 
     def _start(self) -> None:
+        self._load_started_at = time.monotonic()
         worker_end, engine_end = _context.Pipe()
         self._process = _context.Process(
             target=run_engine,
             args=(engine_end,),
             kwargs={"parent_pid": os.getpid(), **self._options},
-            name=f"engine {self._model_name}",
+            name=f"engine {self.model_name}",
             daemon=True,
         )
         self._process.start()
@@ -107,8 +119,8 @@ class EngineProcess:
         try:
             while self._pipe.poll():
                 match self._pipe.recv():
-                    case EngineReady(load_seconds):
-                        self._record_load(load_seconds)
+                    case EngineReady():
+                        self._record_load()
                     case LoadFailure() as failure:
                         self._record_load_failure(failure)
                     case message:
@@ -121,20 +133,21 @@ class EngineProcess:
             self._close_handles()
         return received
 
-    def _record_load(self, seconds: float) -> None:
+    def _record_load(self) -> None:
         self.is_ready, self.error, self._failed_loads = True, None, 0
-        log.info("engine_ready", model=self._model_name, seconds=round(seconds, 1))
+        self.load_seconds = round(time.monotonic() - self._load_started_at, 1)
+        log.info("engine_ready", model=self.model_name, seconds=self.load_seconds)
 
     def _record_load_failure(self, failure: LoadFailure) -> None:
         self.error = failure.message
-        log.error("engine_load_failed", model=self._model_name, code=failure.code, reason=str(failure.message))
+        log.error("engine_load_failed", model=self.model_name, code=failure.code, reason=str(failure.message))
 
     def _record_exit(self, exitcode: int | None) -> None:
         """Delay the next start if the model was not loaded. The exit code of a killed process is negative."""
         log.warning("engine_died", exitcode=exitcode)
         if not self.is_ready:
             self._failed_loads += 1
-            self._next_load_at = time.monotonic() + min(2**self._failed_loads, _MAX_RELOAD_DELAY_SECONDS)
+            self._next_load_at = time.monotonic() + min(2**self._failed_loads, self._max_reload_delay_seconds)
             self.error = self.error or Message("The engine process exits while it loads its model.")
 
     def kill_callback(self) -> Callable[[], None]:

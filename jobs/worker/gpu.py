@@ -5,7 +5,7 @@ hangs. One thread does all of this; only publishing has threads of its own.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -20,12 +20,13 @@ from common.errors import Overloaded
 from common.messages import Message
 from inference.models.descriptor import ModelDescriptor
 from jobs.models import Job, Worker
-from jobs.queue.claim import claim_job
+from jobs.queue.claim import ModelSwap, claim_job_or_swap
 from jobs.queue.finish import OUT_OF_MEMORY, confirm_cancel, fail_job, record_crash, requeue_job
 from jobs.storage.files import SourceImageMissing
 from jobs.worker.attempt import RunningAttempt
 from jobs.worker.base import BaseWorker
-from jobs.worker.engine import EngineExit, EngineProcess
+from jobs.worker.engine import EngineExit
+from jobs.worker.engines import Engines
 from jobs.worker.heartbeat import WorkerHeartbeat
 from jobs.worker.lease_watchdog import LeaseWatchdog
 from jobs.worker.messages import (
@@ -52,28 +53,30 @@ _STORAGE_RETRY_DELAY_SECONDS = 10
 
 
 class GpuWorker(BaseWorker):
-    """One worker on one device with one loaded model."""
+    """One worker on one device with one or several models, of which one at a time is loaded."""
 
     def __init__(
         self,
         queues: list[Queue],
         *,
-        descriptor: ModelDescriptor,
+        models: Sequence[ModelDescriptor],
         pool: str,
         device: str,
         source: str | None,
+        idle_unload_seconds: float | None = None,
         **options: Any,
     ) -> None:
         super().__init__(queues, **options)
-        self.descriptor, self.pool = descriptor, pool
-        self.engine = EngineProcess(
-            model=descriptor,
+        self.pool = pool
+        self.engines = Engines(
+            models,
             device=device,
             source=source,
             store=weights_store(),
             configure_logs=settings.CONFIGURE_LOGGING,
+            idle_unload_seconds=idle_unload_seconds,
         )
-        self.worker_heartbeat = WorkerHeartbeat(name=self.name, pool=pool, model=descriptor.name, device=device)
+        self.worker_heartbeat = WorkerHeartbeat(name=self.name, pool=pool, device=device)
         self.scratch = Scratch()
         self.publisher = Publisher()
         self.lease_watchdog = LeaseWatchdog(lambda: self.running_attempt)
@@ -107,11 +110,12 @@ class GpuWorker(BaseWorker):
     def run_once(self) -> None:
         """Run one iteration of the loop."""
         if not self.stop_requested:
-            self.engine.ensure_started()
+            self.engines.ensure_started()
         timeout = 0 if self.is_idle else _POLL_INTERVAL_SECONDS
-        for message in self.engine.receive(timeout_seconds=timeout, wakeup_socket=self.publisher.done_signal):
+        for message in self.engines.receive(timeout_seconds=timeout, wakeup_socket=self.publisher.done_signal):
             self.handle_message(message)
         self.maintain_attempts()
+        self.engines.unload_if_idle(is_busy=self.running_attempt is not None)
         self.send_heartbeat()
         if self.is_idle:
             self.claim_or_wait()
@@ -123,9 +127,10 @@ class GpuWorker(BaseWorker):
         may_claim = (
             not self.stop_requested
             and not self.worker_heartbeat.drain_requested
-            and not self.worker_heartbeat.last_error
+            and not self.publisher.last_error
+            and not self.scratch.last_error
         )
-        return self.engine.is_ready and has_capacity and may_claim
+        return not self.engines.is_loading and has_capacity and may_claim
 
     @property
     def is_finished(self) -> bool:
@@ -136,9 +141,10 @@ class GpuWorker(BaseWorker):
     def claim_or_wait(self) -> None:
         """Claim and start the next job. If there is none, wait for a wake-up."""
         job = self.claim()
-        if job is None and self.wait_for_wakeup():
+        # After a claim that began to load a model, the worker is no longer idle.
+        if job is None and self.is_idle and self.wait_for_wakeup():
             job = self.claim()
-            if job is None:
+            if job is None and self.is_idle:
                 # All wake-ups so far were for jobs that have been claimed. Jobs submitted before the queue is cleared
                 # are found by the claim below; later ones send a new wake-up.
                 self.clear_wakeups()
@@ -147,18 +153,23 @@ class GpuWorker(BaseWorker):
             self.start(job)
 
     def claim(self) -> Job | None:
-        """Claim the next job for this worker's model, or return None."""
-        return claim_job(
+        """Claim the next job for the loaded model. If another model has to be loaded first, begin to load it."""
+        claimed = claim_job_or_swap(
             pool=self.pool,
             worker_id=self.worker_heartbeat.id,
-            models=[self.descriptor.name],
+            models=self.engines.available,
             vram_mb=self.worker_heartbeat.vram_per_job_mb,
+            residency=self.engines.residency,
         )
+        if isinstance(claimed, ModelSwap):
+            self.engines.load(claimed.model)
+            return None
+        return claimed
 
     def start(self, job: Job) -> None:
         """Send a claimed job to the engine."""
         attempt = RunningAttempt(
-            job=job, folder=self.scratch.folder(job.fence), kill_engine=self.engine.kill_callback()
+            job=job, folder=self.scratch.folder(job.fence), kill_engine=self.engines.kill_callback()
         )
         self.running_attempt = attempt
         log.info("job_started", task_id=job.public_id, attempt=job.attempt, model=job.model)
@@ -173,7 +184,7 @@ class GpuWorker(BaseWorker):
                 lambda: requeue_job(fence=job.fence, delay_seconds=_STORAGE_RETRY_DELAY_SECONDS)
             )
         else:
-            self.engine.send(command)
+            self.engines.send(command)
 
     def handle_message(self, message: RunMessage | EngineExit) -> None:
         """Handle one message of the engine. A message about a run that is not the present one is ignored."""
@@ -215,7 +226,7 @@ class GpuWorker(BaseWorker):
             self.finish_running_attempt(lambda: finish(fence=fence, code=code, message=message))
         # Also after running out of memory: the next attempt needs a process whose memory is not fragmented.
         if failure.broken or code == OUT_OF_MEMORY:
-            self.engine.stop()
+            self.engines.stop()
 
     def publish_running_attempt(self, gpu_seconds: float) -> None:
         """Pass the generated frames to the publisher, so that the engine is free for the next job."""
@@ -236,15 +247,15 @@ class GpuWorker(BaseWorker):
         # More often than the lease needs: a cancellation should be noticed within a second.
         attempt.renew_lease_if_due(min(_CANCEL_CHECK_INTERVAL_SECONDS, settings.HEARTBEAT_INTERVAL_SECONDS))
         if attempt.is_lease_lost:
-            self.engine.stop()
+            self.engines.stop()
             self.finish_running_attempt(lambda: False)
         elif attempt.timeout_error is not None:
             code, message = attempt.timeout_error
-            self.engine.stop()
+            self.engines.stop()
             self.finish_running_attempt(lambda: record_crash(fence=attempt.fence, code=code, message=message))
         elif attempt.cancel_requested and not attempt.cancel_sent:
             attempt.cancel_sent = True
-            self.engine.send(CancelCommand(attempt.fence))
+            self.engines.send(CancelCommand(attempt.fence))
 
     def finish_running_attempt(self, finish: Callable[[], bool]) -> None:
         """Write the outcome of the running attempt to Postgres and drop it.
@@ -265,14 +276,15 @@ class GpuWorker(BaseWorker):
 
     def send_heartbeat(self) -> None:
         """Publish the state of this worker, if it is due."""
-        self.worker_heartbeat.last_error = self.engine.error or self.publisher.last_error or self.scratch.last_error
+        self.worker_heartbeat.last_error = self.engines.error or self.publisher.last_error or self.scratch.last_error
+        self.worker_heartbeat.models = self.engines.columns()
         state = Worker.State.READY
         if self.stop_requested or self.worker_heartbeat.drain_requested:
             state = Worker.State.DRAINING
         elif self.worker_heartbeat.last_error:
             state = Worker.State.UNHEALTHY
-        elif not self.engine.is_ready:
-            state = Worker.State.STARTING
+        elif self.engines.is_loading:
+            state = Worker.State.LOADING if self.engines.has_loaded else Worker.State.STARTING
         elif self.running_attempt is not None:
             state = Worker.State.BUSY
         if self.worker_heartbeat.send_if_due(state):
@@ -281,7 +293,7 @@ class GpuWorker(BaseWorker):
     def shut_down(self) -> None:
         """Requeue unfinished jobs and remove the worker from the registries."""
         self.lease_watchdog.stop()
-        self.engine.stop()
+        self.engines.stop()
         self.publisher.abort()
         unfinished = self.publisher.attempts
         if self.running_attempt is not None:

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Case, Value, When
@@ -23,15 +24,17 @@ _MIN_SECONDS_PER_CREDIT = 0.001
 class WorkerHeartbeat:
     """The row of this process in the table of workers."""
 
-    def __init__(self, *, name: str, pool: str, model: str, device: str) -> None:
+    def __init__(self, *, name: str, pool: str, device: str) -> None:
         self.id: uuid.UUID = new_id()
         # Why the worker cannot work at present.
         self.last_error: Message | None = None
         self.jobs_done = 0
         # Set if an administrator has requested a drain: the worker finishes its jobs and claims no new ones.
         self.drain_requested = False
-        self._identity = {"name": name, "pool": pool, "model": model, "device": device, "version": settings.VERSION}
-        self._state: str | None = None
+        # The columns `model`, `loading_model` and `installed_models`.
+        self.models: dict[str, Any] = {}
+        self._identity = {"name": name, "pool": pool, "device": device, "version": settings.VERSION}
+        self._sent: tuple[Worker.State, dict[str, Any]] | None = None
         self._sent_at = 0.0
         self._device = choose_device(device)
         self._recent_credits = self._recent_seconds = 0.0
@@ -54,19 +57,23 @@ class WorkerHeartbeat:
         return self._device.total_mb
 
     def send_if_due(self, state: Worker.State) -> bool:
-        """Write the row every HEARTBEAT_INTERVAL_SECONDS, and a new state within a second. Return whether it did."""
+        """Write the row every HEARTBEAT_INTERVAL_SECONDS, and a new state within a second. Return whether it did.
+
+        What is loaded belongs to the state.
+        """
         now = time.monotonic()
         # Between short jobs a worker is ready for milliseconds, which is not worth a write each time.
         interval = (
             settings.HEARTBEAT_INTERVAL_SECONDS
-            if state == self._state
+            if (state, self.models) == self._sent
             else min(_STATE_CHANGE_INTERVAL_SECONDS, settings.HEARTBEAT_INTERVAL_SECONDS)
         )
-        if self._state is not None and now - self._sent_at < interval:
+        if self._sent is not None and now - self._sent_at < interval:
             return False
         self._device = choose_device(str(self._device))
         values = {
             **self._identity,
+            **self.models,
             "state": state,
             "last_error": self.last_error.template if self.last_error else "",
             "last_error_params": self.last_error.params_as_json() if self.last_error else None,
@@ -85,7 +92,7 @@ class WorkerHeartbeat:
         if not row.update(**{**values, "state": Case(draining, default=Value(state))}):
             Worker.objects.bulk_create([Worker(pk=self.id, **values)], ignore_conflicts=True)
         self.drain_requested = row.filter(drain_requested_at__isnull=False).exists()
-        self._state, self._sent_at = state, now
+        self._sent, self._sent_at = (state, self.models), now
         return True
 
     def remove(self) -> None:

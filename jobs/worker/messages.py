@@ -41,8 +41,6 @@ class CancelCommand:
 class EngineReady:
     """From the engine: the model is loaded."""
 
-    load_seconds: float
-
 
 @dataclass(frozen=True)
 class LoadFailure:

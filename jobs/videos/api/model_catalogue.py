@@ -23,7 +23,7 @@ from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.shapes import serializer_of
 from jobs.licenses.selectors import usable_models
-from jobs.queue.workers import loaded_models
+from jobs.queue.workers import ready_models
 from jobs.videos.quote import quote_preset
 from jobs.videos.submission import default_model, enabled_models, get_enabled_model, offered_models
 
@@ -80,7 +80,7 @@ class ModelShape(TypedDict):
     owned_by: str
     title: str
     description: str
-    ready: Annotated[bool, {"help_text": "whether a worker has the model loaded"}]
+    ready: Annotated[bool, {"help_text": "whether a worker has the model loaded, or loads it on demand"}]
     default: bool
     allowed: Annotated[bool, {"help_text": "whether the team's plan includes the model"}]
     license: LicenseShape
@@ -161,14 +161,14 @@ class PresetListView(APIView):
 def _models_as_json(descriptors: list[ModelDescriptor], team: Team) -> list[ModelShape]:
     """Return the models, including those whose licence an administrator has to accept first."""
     usable = {descriptor.name for descriptor in usable_models(descriptors)}
-    loaded, default = loaded_models() & usable, default_model(team)
+    ready, default = ready_models() & usable, default_model(team)
     return [
-        _model_as_json(each, team, loaded=each.name in loaded, default=each.name == default, usable=each.name in usable)
+        _model_as_json(each, team, ready=each.name in ready, default=each.name == default, usable=each.name in usable)
         for each in descriptors
     ]
 
 
-def _model_as_json(descriptor: ModelDescriptor, team: Team, *, loaded: bool, default: bool, usable: bool) -> ModelShape:
+def _model_as_json(descriptor: ModelDescriptor, team: Team, *, ready: bool, default: bool, usable: bool) -> ModelShape:
     allowed = effective_limits_of(team).allowed_models
     presets = {name: _preset_settings(descriptor, preset) for name, preset in descriptor.presets.items()}
     return {
@@ -178,7 +178,7 @@ def _model_as_json(descriptor: ModelDescriptor, team: Team, *, loaded: bool, def
         "owned_by": descriptor.owner,
         "title": descriptor.title,
         "description": descriptor.description,
-        "ready": loaded,
+        "ready": ready,
         "default": default,
         # Whether the team's plan includes the model. /v1/limits contains the other limits of the plan.
         "allowed": allowed is None or descriptor.name in allowed,

@@ -10,7 +10,7 @@ from accounts.models import User
 from jobs.states import State
 from portal.admin import statistics
 from portal.admin.columns import time_ago
-from portal.admin.worker_states import STATE_COLORS
+from portal.admin.worker_states import STATE_COLORS, describe_models
 
 DAY_RANGES = {
     1: gettext_lazy("Today"),
@@ -37,7 +37,13 @@ def dashboard_context(days_param: str, administrator: User) -> dict[str, Any]:
         "states": _state_counts(pools, by_day, unsuccessful),
         "pools": [(pool, time_ago(pool.oldest_queued_at)) for pool in pools],
         "workers": [
-            (worker, worker.get_state_display(), STATE_COLORS[worker.state], _vram_usage(worker))
+            (
+                worker,
+                worker.get_state_display(),
+                STATE_COLORS[worker.state],
+                _vram_usage(worker),
+                describe_models(worker),
+            )
             for worker in statistics.list_workers()
         ],
         "sees_teams": sees_teams,

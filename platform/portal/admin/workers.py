@@ -9,7 +9,7 @@ from jobs.queue.workers import delete_worker, drain_worker, resume_worker
 from portal.admin.actions import AdminAction
 from portal.admin.base import BaseAdmin
 from portal.admin.columns import time_ago
-from portal.admin.worker_states import STATE_COLORS
+from portal.admin.worker_states import STATE_COLORS, describe_models
 
 
 def _delete(_request: object, worker: Worker) -> bool:
@@ -23,12 +23,12 @@ class WorkerAdmin(BaseAdmin):
     search_fields = ["name", "device_name"]
     badge_fields = {"state": STATE_COLORS}
     list_display = [
-        "name", "pool", "model", "state_badge", "device_display", "vram_usage", "jobs_done", "last_heartbeat",
+        "name", "pool", "models_display", "state_badge", "device_display", "vram_usage", "jobs_done", "last_heartbeat",
     ]  # fmt: skip
     list_filter = ["pool", "state", "model"]
     fields = [
-        ("name", "pool", "model"),
-        ("state_badge", "translated_last_error"),
+        ("name", "pool", "models_display"),
+        ("state_badge", "translated_last_error", "translated_load_errors"),
         ("device", "device_name", "vram_usage"),
         ("jobs_done", "version", "started_at"),
         ("last_heartbeat", "drain_requested_at"),
@@ -63,6 +63,14 @@ class WorkerAdmin(BaseAdmin):
             success_url="/admin/jobs/worker/",
         ),
     )
+
+    @display(description=_("Models"))
+    def models_display(self, worker: Worker) -> str:
+        return describe_models(worker)
+
+    @display(description=_("Models that could not be loaded"))
+    def translated_load_errors(self, worker: Worker) -> str:
+        return "\n".join(f"{name}: {error.localized()}" for name, error in worker.load_errors.items())
 
     @display(description=_("Device"), ordering="device_name")
     def device_display(self, worker: Worker) -> str:

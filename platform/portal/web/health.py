@@ -58,8 +58,9 @@ def health(request: HttpRequest) -> JsonResponse:
     """Report the state of the whole site for dashboards.
 
     `unhealthy` (503): no job can be accepted, because database or storage is unreachable. `degraded`: the site works,
-    but an operator should check it; `reasons` says why. `healthy`: neither. `worker_errors` says why no worker of a
-    model can work, for requests from this machine only: the errors may name folders and servers.
+    but an operator should check it; `reasons` says why. `healthy`: neither. `model_loaded`: a worker has loaded a
+    model, or loads its models on demand. `worker_errors` says why no worker of a model can work, for requests from
+    this machine only: the errors may name folders and servers.
     """
     results = _run_checks(
         system=SYSTEM_STATUS_CHECK,
@@ -81,7 +82,7 @@ def health(request: HttpRequest) -> JsonResponse:
     body = {
         "status": status,
         "reasons": reasons,
-        "model_loaded": bool(system and system.models_loaded),
+        "model_loaded": bool(system and system.ready_models),
         "gpu_memory_used_gb": None if system is None else round(system.gpu_memory_used_mb / 1024, 1),
         "workers": 0 if system is None else system.workers,
         "queue_depth": None if system is None else system.queued,
@@ -90,7 +91,7 @@ def health(request: HttpRequest) -> JsonResponse:
     }
     if system is not None and _is_local(request):
         body["worker_errors"] = {
-            model: str(error) for model, error in system.worker_errors.items() if model not in system.models_loaded
+            model: str(error) for model, error in system.worker_errors.items() if model not in system.ready_models
         }
     return JsonResponse(body, status=503 if status == "unhealthy" else 200)
 
@@ -115,7 +116,7 @@ def _degradations(system: SystemStatus, *, has_redis: bool) -> list[str]:
     conditions = {
         # Jobs start up to a second later, and rate limits do not apply.
         "redis_unreachable": not has_redis,
-        "model_without_worker": not system.models_loaded >= set(settings.MODELS_ENABLED),
+        "model_without_worker": not system.ready_models >= set(settings.MODELS_ENABLED),
         "worker_unhealthy": bool(system.worker_errors),
         # Webhooks and emails are delayed.
         "maintenance_worker_stalled": system.oldest_pending_event_seconds > _STALLED_AFTER_SECONDS,

@@ -336,7 +336,7 @@ def test_the_claim_statement_never_reads_the_whole_table(submit: Callable[..., J
         "priorities": Priority.values,
         "aging_seconds": 900,
     }
-    params |= {"worker_id": uuid.uuid4(), "lease_seconds": 30}
+    params |= {"worker_id": uuid.uuid4(), "lease_seconds": 30, "first_tag": None}
     with connection.cursor() as cursor:
         cursor.execute("EXPLAIN " + _CLAIM, params)
         plan = "\n".join(row[0] for row in cursor.fetchall())

@@ -63,7 +63,7 @@ def test_an_engine_that_is_stopped_is_not_ready(engine: EngineProcess, receive: 
 def test_a_model_that_cannot_be_loaded_is_not_loaded_again_at_once(
     engine: EngineProcess, receive: Callable[[], list[object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.worker.engine._MAX_RELOAD_DELAY_SECONDS", float("inf"))
+    monkeypatch.setattr(engine, "_max_reload_delay_seconds", float("inf"))
     monkeypatch.setattr(engine, "_failed_loads", 10)
     engine.ensure_started()
     with capture_logs() as logs:

@@ -256,6 +256,29 @@ def test_a_worker_with_a_missing_model_is_unhealthy_and_reports_why(
     assert "model_index.json" in str(found.last_error_message)
 
 
+def test_a_worker_with_several_models_swaps_and_reloads_them(
+    submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess], as_alice: ApiClient, tmp_path: Path
+) -> None:
+    """One model cannot be loaded: it is reported, and does not stop the others."""
+    models_file = tmp_path / "models.toml"
+    models_file.write_text('[models.broken]\nextends = "scripted"\ntitle = "Broken"\nweights = "load=never"\n')
+    options = ("--models", "scripted,broken,camera", "--idle-unload", "0.5")
+    worker = start_worker(*options, MODELS_FILE=models_file, HEARTBEAT_INTERVAL_SECONDS=0.2)
+    assert wait_for_state(submit(), State.COMPLETED, State.FAILED).state == State.COMPLETED
+    unserved = submit(model="scripted")
+    Job.objects.filter(pk=unserved.pk).update(model="broken")
+    row = wait_until(lambda: next((row for row in Worker.objects.all() if row.load_errors), None))
+    assert "The model could not be loaded" in str(row.load_errors["broken"])
+    cancel_job(job=unserved)
+    job = wait_for_state(submit(model="scripted", steps=10), State.COMPLETED, State.FAILED)
+    assert (job.state, job.attempt) == (State.COMPLETED, 1)
+    worker.wait_for("idle_model_unloaded")
+    row = wait_until(lambda: Worker.objects.filter(state=Worker.State.READY, model="", loading_model="").first())
+    assert (row.served_models, row.installed_models["scripted"]["load_seconds"] > 0) == ({"scripted", "camera"}, True)
+    assert as_alice.get("/v1/models/camera").json()["ready"]
+    assert worker.stop() == 0
+
+
 def test_the_diffusion_model_on_its_tiny_checkpoint(
     submit: Callable[..., Job], start_worker: Callable[..., WorkerProcess]
 ) -> None:

@@ -16,6 +16,7 @@ from jobs.states import State
 from jobs.worker.engine import EngineExit
 from jobs.worker.gpu import GpuWorker
 from jobs.worker.messages import ExternalJobCreated, GenerationFailure
+from tests.support.videos import claim_next
 from tests.support.workers import refreshed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_models")]
@@ -26,7 +27,7 @@ def worker(settings: Any, tmp_path: Path) -> Iterator[GpuWorker]:
     settings.SCRATCH_DIR = str(tmp_path)
     worker = GpuWorker(
         [Queue("pool.cpu", connection=redis_client())],
-        descriptor=MODELS["scripted"],
+        models=[MODELS["scripted"]],
         pool="cpu",
         device="cpu",
         source=None,
@@ -42,8 +43,7 @@ def test_the_job_of_another_server_is_stored_before_the_attempt_ends(
 ) -> None:
     """The engine may say which job it is, and end, before the lease is renewed."""
     submit(model="scripted")
-    job = worker.claim()
-    assert job is not None
+    job = claim_next(models=["scripted"])
     worker.start(job)
     worker.handle_message(ExternalJobCreated(job.fence, ExternalJob("video-1", 1)))
     message = Message("The engine failed.")

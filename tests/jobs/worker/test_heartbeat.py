@@ -13,7 +13,7 @@ from jobs.worker.heartbeat import WorkerHeartbeat
 @pytest.mark.django_db
 def test_a_heartbeat_does_not_overwrite_a_requested_drain(settings: Any) -> None:
     settings.HEARTBEAT_INTERVAL_SECONDS = 0  # each call sends a heartbeat
-    heartbeat = WorkerHeartbeat(name="gpu-1", pool="cpu", model="camera", device="cpu")
+    heartbeat = WorkerHeartbeat(name="gpu-1", pool="cpu", device="cpu")
     heartbeat.send_if_due(Worker.State.READY)
     worker = Worker.objects.get()
     assert drain_worker(worker=worker)
@@ -29,7 +29,7 @@ def test_a_heartbeat_does_not_overwrite_a_requested_drain(settings: Any) -> None
 @pytest.mark.django_db
 def test_a_heartbeat_stores_the_error_with_its_parameters(settings: Any) -> None:
     settings.HEARTBEAT_INTERVAL_SECONDS = 0
-    heartbeat = WorkerHeartbeat(name="gpu-1", pool="cpu", model="camera", device="cpu")
+    heartbeat = WorkerHeartbeat(name="gpu-1", pool="cpu", device="cpu")
     heartbeat.last_error = Message("Videos cannot be published: %(reason)s", {"reason": "timeout"})
     heartbeat.send_if_due(Worker.State.UNHEALTHY)
     worker = Worker.objects.get()

@@ -107,7 +107,7 @@ def test_estimates_use_the_measured_speed_of_workers(
     behind = as_alice.post("/v1/videos/quote", big).json()["eta_seconds"]
     assert behind == round((held.quoted_credits / 2 + quote["credits"]) * 0.25, 1)
     # Workers of another model in the same pool process it.
-    Job.objects.filter(pk=held.pk).update(model="scripted")
+    Job.objects.filter(pk=held.pk).update(model="scripted", lease_owner=held.pk)
     assert as_alice.post("/v1/videos/quote", big).json() == quote
 
 
