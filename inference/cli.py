@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,15 +19,16 @@ from rich.progress import (
 )
 
 from inference.encoding import write_gif, write_mp4
-from inference.engines.base import Engine, Frames, LatentEngine, OnStep, create_engine, find_model
+from inference.engines.base import Engine, GeneratedVideo, LatentEngine, OnStep, create_engine, find_model
 from inference.errors import ImageError, InferenceError, ModelNotFound, RequestError
+from inference.frames_file import FramesFile, FramesWriter
 from inference.generation import GenerationInputs, GenerationRequest
 from inference.image_decoding.decode import decode_image
 from inference.models.catalogue import MODELS
 from inference.models.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO
 
 EXIT_USAGE, EXIT_FAILURE = 2, 1
-WRITERS = {".mp4": write_mp4, ".gif": write_gif}
+SUFFIXES = (".mp4", ".gif")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--steps", type=int, help="default: the model's")
     generate.add_argument("--guidance-scale", type=float, help="default: the model's")
     generate.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    generate.add_argument("--audio", action="store_true", help="make sound, if the model does")
     generate.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     generate.add_argument("--save-latents", type=Path, metavar="F.safetensors", help="also save the final latents")
     generate.add_argument("--out", type=Path, required=True, help="the file to write, ending in .mp4 or .gif")
@@ -90,9 +93,9 @@ def _list_models(_options: argparse.Namespace, _console: Console) -> None:
 
 
 def _generate(options: argparse.Namespace, console: Console) -> None:
-    writer = WRITERS.get(options.out.suffix.lower())
-    if writer is None:
-        raise RequestError("out", "The name of --out must end in %(suffixes)s.", {"suffixes": " or ".join(WRITERS)})
+    suffix = options.out.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise RequestError("out", "The name of --out must end in %(suffixes)s.", {"suffixes": " or ".join(SUFFIXES)})
     for path in filter(None, (options.out, options.save_latents)):
         if not path.absolute().parent.is_dir():
             raise RequestError("out", "The folder %(folder)s does not exist.", {"folder": str(path.absolute().parent)})
@@ -103,24 +106,38 @@ def _generate(options: argparse.Namespace, console: Console) -> None:
         raise RequestError("save_latents", "%(model)s has no latents to save.", {"model": options.model})
     with console.status(f"Loading {options.model} on {engine.device}"):
         engine.load()
-    with _progress(console) as progress:
-        task = progress.add_task(f"{request.width}x{request.height}, {request.num_frames} frames", total=None)
-        on_step = _step_callback(progress, task)
-        frames = _run(engine, request, inputs, options.save_latents, on_step)
-    writer(frames, request.fps, options.out)
+    with tempfile.TemporaryDirectory() as folder:
+        with _progress(console) as progress:
+            task = progress.add_task(f"{request.width}x{request.height}, {request.num_frames} frames", total=None)
+            on_step = _step_callback(progress, task)
+            video = _run(engine, request, inputs, options.save_latents, on_step)
+            frames = _save(video, request, Path(folder) / "frames.npy")
+        if suffix == ".gif":
+            write_gif(frames, request.fps, options.out)
+        else:
+            write_mp4(frames, request.fps, options.out, video.audio)
     _print_line(console, f"Wrote {options.out}")
 
 
 def _run(
     engine: Engine, request: GenerationRequest, inputs: GenerationInputs, latents_path: Path | None, on_step: OnStep
-) -> Frames:
+) -> GeneratedVideo:
     if latents_path is None or not isinstance(engine, LatentEngine):
         return engine.generate(request, inputs, on_step)
     latents = engine.denoise(request, inputs, on_step)
     from safetensors.numpy import save_file  # noqa: PLC0415 - part of the gpu extra, like the engine
 
     save_file({"latents": np.ascontiguousarray(latents)}, latents_path)
-    return engine.decode(latents, request, on_step)
+    return GeneratedVideo(engine.decode(latents, request, on_step))
+
+
+def _save(video: GeneratedVideo, request: GenerationRequest, path: Path) -> FramesFile:
+    """Write the frames as they come."""
+    with FramesWriter(path, num_frames=request.num_frames, height=request.height, width=request.width) as writer:
+        for chunk in video.chunks:
+            writer.write(chunk)
+        writer.finish()
+    return FramesFile(path)
 
 
 def _inputs(options: argparse.Namespace) -> GenerationInputs:
@@ -135,6 +152,10 @@ def _inputs(options: argparse.Namespace) -> GenerationInputs:
 
 def _request(options: argparse.Namespace, image_width: int, image_height: int) -> GenerationRequest:
     model, _ = find_model(options.model)
+    if options.audio and "audio" not in model.parameters:
+        raise RequestError("audio", "%(model)s makes no sound. Leave --audio out.", {"model": options.model})
+    if options.audio and options.out.suffix.lower() == ".gif":
+        raise RequestError("audio", "A GIF has no sound. Write an .mp4 file, or leave --audio out.")
     preset = model.default
     width, height = options.width, options.height
     if (width is None) != (height is None):
@@ -154,6 +175,7 @@ def _request(options: argparse.Namespace, image_width: int, image_height: int) -
         steps=(preset.steps or 1) if options.steps is None else options.steps,
         guidance_scale=(preset.guidance_scale or 1.0) if options.guidance_scale is None else options.guidance_scale,
         seed=options.seed,
+        audio=options.audio,
     )
 
 

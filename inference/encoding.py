@@ -1,4 +1,6 @@
-"""Write frames to files that browsers play, one frame at a time: MP4 (H.264), GIF and a JPEG poster.
+"""Write frames to files that browsers play, one frame at a time: MP4 (H.264, AAC), GIF and a JPEG poster.
+
+Each file is marked as generated, see `inference.provenance`.
 
 A full or broken disk raises OSError; every other failure raises EncodingError.
 """
@@ -10,23 +12,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+from av.audio.frame import AudioFrame
+from av.container import OutputContainer
 from av.filter import Graph
 from av.filter.context import FilterContext
+from av.packet import Packet
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
+from inference.audio import Audio
 from inference.errors import EncodingError
+from inference.provenance import XMP_PACKET, mark_gif, mark_mp4
 
-Frames = NDArray[np.uint8]
-"""(num_frames, height, width, 3), RGB. May be a memory map, since frames are read one by one."""
+FrameSource = Iterable[NDArray[np.uint8]]
+"""Arrays of (height, width, 3), RGB. It is iterated more than once, so it must not be an iterator."""
 
 H264_OPTIONS = {"crf": "18", "preset": "medium"}
+AUDIO_RATE = 48_000
+AAC_OPTIONS = {"b": "192k"}
+_LAYOUTS = {1: "mono", 2: "stereo"}
 FASTSTART = {"movflags": "+faststart"}
 BT709 = 1
 """The code of BT.709 in H.264's tables of primaries, transfer characteristics and matrix coefficients."""
@@ -46,13 +57,20 @@ class VideoInfo:
     pixel_format: str
 
 
-def write_mp4(frames: Frames, fps: int, path: Path) -> None:
+def write_mp4(frames: FrameSource, fps: int, path: Path, audio: Audio | None = None) -> None:
     """Write H.264 in yuv420p and BT.709, with the index first so that browsers play the file while it loads.
 
-    4:2:0 subsampling needs even sides: if one is odd, its last row or column is repeated. Raises EncodingError.
+    4:2:0 subsampling needs even sides: if one is odd, its last row or column is repeated. The sound becomes AAC; it is
+    cut or filled with silence to the length of the frames. Raises EncodingError.
     """
-    height, width = (side + side % 2 for side in frames.shape[1:3])
-    with translate_file_errors(path), av.open(str(path), "w", format="mp4", options=dict(FASTSTART)) as container:
+    with translate_file_errors(path):
+        _write_streams(frames, fps, path, audio)
+        mark_mp4(path)
+
+
+def _write_streams(frames: FrameSource, fps: int, path: Path, audio: Audio | None) -> None:
+    height, width = (side + side % 2 for side in _frame_size(frames))
+    with av.open(str(path), "w", format="mp4", options=dict(FASTSTART)) as container:
         stream = container.add_stream("libx264", rate=fps, options=dict(H264_OPTIONS))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
@@ -61,22 +79,56 @@ def write_mp4(frames: Frames, fps: int, path: Path) -> None:
         # One reformatter for all frames, on this thread: setting up a thread pool per frame took longer than all the
         # other work.
         reformatter = VideoReformatter()
-        for frame in _even_frames(frames, fps):
+        track = None if audio is None else _AudioTrack(container, audio, fps)
+        for number, frame in enumerate(_even_frames(frames, fps)):
             yuv = reformatter.reformat(
                 frame, format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG, threads=1
             )
             container.mux(stream.encode(yuv))
+            if track is not None:
+                container.mux(track.encode(number))
         container.mux(stream.encode(None))
+        if track is not None:
+            container.mux(track.finish())
 
 
-def write_gif(frames: Iterable[NDArray[np.uint8]], fps: int, path: Path) -> None:
+class _AudioTrack:
+    """Encodes the sound frame by frame, so that the file has it next to the pictures."""
+
+    def __init__(self, container: OutputContainer, audio: Audio, fps: int) -> None:
+        self._audio, self._fps = audio, fps
+        self._layout = _LAYOUTS[len(audio.samples)]
+        self._stream = container.add_stream("aac", rate=AUDIO_RATE, options=dict(AAC_OPTIONS))
+        self._stream.layout = self._layout
+
+    def encode(self, number: int) -> "list[Packet[Any]]":
+        """Encode the sound of a frame. The encoder resamples it."""
+        start, end = (round(boundary * self._audio.sample_rate / self._fps) for boundary in (number, number + 1))
+        part = self._audio.samples[:, start:end]
+        part = np.pad(part, ((0, 0), (0, end - start - part.shape[1])))
+        frame = AudioFrame.from_ndarray(np.clip(np.nan_to_num(part), -1, 1), format="fltp", layout=self._layout)
+        frame.sample_rate, frame.pts = self._audio.sample_rate, start
+        frame.time_base = Fraction(1, self._audio.sample_rate)
+        return self._stream.encode(frame)
+
+    def finish(self) -> "list[Packet[Any]]":
+        """Return what the encoder has held back."""
+        return self._stream.encode(None)
+
+
+def write_gif(frames: FrameSource, fps: int, path: Path) -> None:
     """Write an endless GIF with one palette of 256 colors, computed from all frames. Raises EncodingError.
 
     GIF delays are hundredths of a second; they alternate if fps does not divide 100.
-    frames: arrays of (height, width, 3), RGB; iterated more than once, so it must not be an iterator.
     """
-    height, width = next(iter(frames)).shape[:2]
-    with translate_file_errors(path), av.open(str(path), "w", format="gif", options={"loop": "0"}) as container:
+    with translate_file_errors(path):
+        _write_gif_stream(frames, fps, path)
+        mark_gif(path)
+
+
+def _write_gif_stream(frames: FrameSource, fps: int, path: Path) -> None:
+    height, width = _frame_size(frames)
+    with av.open(str(path), "w", format="gif", options={"loop": "0"}) as container:
         stream = container.add_stream("gif", rate=fps)
         stream.width, stream.height, stream.pix_fmt = width, height, "pal8"
         for frame in _apply_palette(frames, fps, _palette(frames, fps)):
@@ -88,7 +140,7 @@ def write_poster(frame: NDArray[np.uint8], path: Path) -> None:
     """Write one frame (height, width, 3) as a progressive JPEG. Raises EncodingError."""
     with translate_file_errors(path):
         Image.fromarray(np.ascontiguousarray(frame)).save(
-            path, "JPEG", quality=POSTER_QUALITY, optimize=True, progressive=True
+            path, "JPEG", quality=POSTER_QUALITY, optimize=True, progressive=True, xmp=XMP_PACKET
         )
 
 
@@ -136,6 +188,12 @@ def translate_file_errors(path: Path, *, reading: bool = False) -> Iterator[None
         raise EncodingError("%(file)s could not be written: %(reason)s.", params) from error
 
 
+def _frame_size(frames: FrameSource) -> tuple[int, int]:
+    """Return height and width."""
+    height, width, _ = next(iter(frames)).shape
+    return height, width
+
+
 def _video_frames(frames: Iterable[NDArray[np.uint8]], fps: int) -> Iterator[VideoFrame]:
     for number, pixels in enumerate(frames):
         frame = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
@@ -143,27 +201,29 @@ def _video_frames(frames: Iterable[NDArray[np.uint8]], fps: int) -> Iterator[Vid
         yield frame
 
 
-def _even_frames(frames: Frames, fps: int) -> Iterator[VideoFrame]:
-    odd_rows, odd_columns = frames.shape[1] % 2, frames.shape[2] % 2
+def _even_frames(frames: FrameSource, fps: int) -> Iterator[VideoFrame]:
+    odd_rows, odd_columns = (side % 2 for side in _frame_size(frames))
     if not odd_rows and not odd_columns:
         return _video_frames(frames, fps)
     padding = ((0, odd_rows), (0, odd_columns), (0, 0))
     return _video_frames((np.pad(frame, padding, mode="edge") for frame in frames), fps)
 
 
-def _palette(frames: Iterable[NDArray[np.uint8]], fps: int) -> VideoFrame:
+def _palette(frames: FrameSource, fps: int) -> VideoFrame:
     """Compute the 256 colors that fit all frames best."""
     graph = Graph()
     source, sink = _source(graph, frames, fps), graph.add("buffersink")
     graph.link_nodes(source, graph.add("palettegen"), sink).configure()
     for frame in _video_frames(frames, fps):
         source.push(frame)
+        for _ in _pull_frames(sink):  # there is none yet, but otherwise the graph would keep all frames
+            pass
     source.push(None)
     (palette,) = _pull_frames(sink)
     return palette
 
 
-def _apply_palette(frames: Iterable[NDArray[np.uint8]], fps: int, palette: VideoFrame) -> Iterator[VideoFrame]:
+def _apply_palette(frames: FrameSource, fps: int, palette: VideoFrame) -> Iterator[VideoFrame]:
     graph = Graph()
     source, palette_use, sink = _source(graph, frames, fps), graph.add("paletteuse"), graph.add("buffersink")
     colors = graph.add_buffer(
@@ -182,8 +242,8 @@ def _apply_palette(frames: Iterable[NDArray[np.uint8]], fps: int, palette: Video
     yield from _pull_frames(sink)
 
 
-def _source(graph: Graph, frames: Iterable[NDArray[np.uint8]], fps: int) -> FilterContext:
-    height, width = next(iter(frames)).shape[:2]
+def _source(graph: Graph, frames: FrameSource, fps: int) -> FilterContext:
+    height, width = _frame_size(frames)
     return graph.add_buffer(width=width, height=height, format=VideoFormat("rgb24"), time_base=Fraction(1, fps))
 
 

@@ -28,6 +28,7 @@ class GenerationRequest:
     """One video: `num_frames` frames of width x height pixels, played at `fps` frames per second.
 
     guidance_scale_2: the guidance of a second expert, where the model has one; by default as that of the first.
+    audio: whether the video gets sound, where the model makes it.
 
     Rejects only values that no engine supports; the narrower ranges of the site are in `inference.limits`.
     Raises RequestError, which names the field.
@@ -44,6 +45,7 @@ class GenerationRequest:
     seed: int
     guidance_scale_2: float | None = None
     loras: tuple[LoraWeight, ...] = ()
+    audio: bool = False
 
     def __post_init__(self) -> None:
         for field in _TEXT_FIELDS:

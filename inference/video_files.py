@@ -11,12 +11,15 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.Image import Resampling
 
-from inference.encoding import translate_file_errors, write_gif
+from inference.audio import Audio
+from inference.encoding import AUDIO_RATE, translate_file_errors, write_gif
 from inference.errors import EncodingError
+from inference.provenance import XMP_PACKET
 
 SPRITE_SHEET_QUALITY = 85
 MAX_TILE_SIDE = 256
@@ -55,6 +58,22 @@ def read_frame(video: Path, number: int) -> NDArray[np.uint8]:
         if found is None:
             raise EncodingError("%(file)s has no frame %(number)s.", {"file": video.name, "number": number})
         return np.asarray(found.to_ndarray(format="rgb24"), np.uint8)
+
+
+def read_audio(path: Path, *, max_seconds: float) -> Audio | None:
+    """Return the sound of a video file up to this time, in stereo; None if it has none. Raises EncodingError."""
+    resampler = AudioResampler(format="fltp", layout="stereo", rate=AUDIO_RATE)
+    missing, parts = ceil(max_seconds * AUDIO_RATE), []
+    with translate_file_errors(path, reading=True), av.open(str(path)) as container:
+        if not container.streams.audio:
+            return None
+        for frame in container.decode(container.streams.audio[0]):
+            for resampled in resampler.resample(frame):
+                parts.append(resampled.to_ndarray()[:, :missing])
+                missing -= parts[-1].shape[1]
+            if missing <= 0:
+                break
+    return Audio(np.concatenate([np.zeros((2, 0), np.float32), *parts], axis=1), AUDIO_RATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +116,4 @@ def video_to_sprite_sheet(video: Path, sprite_sheet: SpriteSheet, path: Path) ->
     for number, frame in zip(range(sprite_sheet.num_frames), VideoFile(video), strict=False):
         canvas.paste(Image.fromarray(frame).resize(tile, Resampling.BOX), sprite_sheet.tile_position(number))
     with translate_file_errors(path):
-        canvas.save(path, "JPEG", quality=SPRITE_SHEET_QUALITY, optimize=True)
+        canvas.save(path, "JPEG", quality=SPRITE_SHEET_QUALITY, optimize=True, xmp=XMP_PACKET)

@@ -2,8 +2,9 @@
 
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from uuid import uuid4
@@ -11,18 +12,17 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.audio import Audio
 from inference.devices import choose_device
 from inference.engines.registry import ENGINES, OPTIONS
 from inference.errors import EngineMissing, ModelNotFound
+from inference.frames_file import Frames
 from inference.generation import ExternalJob, GenerationInputs, GenerationRequest
 from inference.models.catalogue import MODELS
 from inference.models.descriptor import ModelDescriptor
 from inference.weights.selection import WeightsSelection
 from inference.weights.spec import WeightsSpec
 from inference.weights.store import current_store
-
-Frames = NDArray[np.uint8]
-"""(num_frames, height, width, 3), RGB."""
 
 OnStep = Callable[[int, int], None]
 """`on_step(step, total)` is called after each step, counted 1..total. It may raise Canceled to stop the run.
@@ -47,8 +47,21 @@ def no_preview(preview: PreviewFn) -> None:
     """Ignore the preview: the default of `Engine.generate`."""
 
 
+@dataclass(frozen=True, slots=True)
+class GeneratedVideo:
+    """The result of a run.
+
+    chunks: the frames in order, some at a time, so that nobody has to hold all of them. It can be consumed once. What
+    is left of the work, such as decoding, is done meanwhile: it calls `on_step` and raises what `generate` raises.
+    audio: the sound, or None if the request asks for none or the model makes none.
+    """
+
+    chunks: Iterator[Frames]
+    audio: Audio | None = None
+
+
 class Engine(ABC):
-    """One model on one device. No state of a run remains after `generate` has returned or raised.
+    """One model on one device. No state of a run remains after it has raised or its last frame was consumed.
 
     source: that of the weights, see `inference.weights`, or None if there are none. device: "cpu" or "cuda:N".
     """
@@ -73,8 +86,8 @@ class Engine(ABC):
     @abstractmethod
     def generate(
         self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, on_preview: OnPreview = no_preview
-    ) -> Frames:
-        """Generate the frames from the images and the prompt.
+    ) -> GeneratedVideo:
+        """Generate the frames, and the sound if the request asks for it, from the images and the prompt.
 
         Calls `on_step` at least once per step; in the last call, step equals total. Exceptions of `on_step` propagate,
         and the engine stays usable. Raises OutOfMemory (the engine stays usable) or DeviceBroken (it does not).
@@ -104,8 +117,8 @@ class RemoteEngine(Engine):
     @abstractmethod
     def generate_remotely(
         self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, run: RemoteRun
-    ) -> Frames:
-        """Send the video, unless `run` has its job, follow it and return its frames.
+    ) -> GeneratedVideo:
+        """Send the video, unless `run` has its job, follow it and return it; files in `run.folder` hold its frames.
 
         Calls `on_step` several times a second; Canceled cancels the video at the server, too. Raises UpstreamFailed,
         or UpstreamUnreachable: then another call with the last job may return the frames.
@@ -113,17 +126,18 @@ class RemoteEngine(Engine):
 
     def generate(
         self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, on_preview: OnPreview = no_preview
-    ) -> Frames:
-        with tempfile.TemporaryDirectory() as folder:
+    ) -> GeneratedVideo:
+        with ExitStack() as files:
             run = RemoteRun(
                 key=uuid4().hex,
-                parameters=frozenset({"steps", "guidance_scale", "negative_prompt"}),
-                folder=Path(folder),
+                parameters=frozenset({"steps", "guidance_scale", "negative_prompt", "audio"}),
+                folder=Path(files.enter_context(tempfile.TemporaryDirectory())),
                 timeout_seconds=_REMOTE_TIMEOUT_SECONDS,
                 external_job=None,
                 on_external_job=lambda job: None,
             )
-            return self.generate_remotely(request, inputs, on_step, run)
+            video = self.generate_remotely(request, inputs, on_step, run)
+            return replace(video, chunks=_closing(files.pop_all(), video.chunks))
 
 
 class LatentEngine(Engine):
@@ -136,13 +150,20 @@ class LatentEngine(Engine):
         """Return the final latents, (1, channels, num_frames, height/8, width/8)."""
 
     @abstractmethod
-    def decode(self, latents: NDArray[np.float32], request: GenerationRequest, on_step: OnStep) -> Frames:
-        """Decode latents of `denoise` to frames; the step count continues after its last step."""
+    def decode(self, latents: NDArray[np.float32], request: GenerationRequest, on_step: OnStep) -> Iterator[Frames]:
+        """Decode latents of `denoise` to chunks of frames; the step count continues after its last step."""
 
     def generate(
         self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, on_preview: OnPreview = no_preview
-    ) -> Frames:
-        return self.decode(self.denoise(request, inputs, on_step, on_preview), request, on_step)
+    ) -> GeneratedVideo:
+        latents = self.denoise(request, inputs, on_step, on_preview)
+        return GeneratedVideo(self.decode(latents, request, on_step))
+
+
+def _closing(files: ExitStack, chunks: Iterator[Frames]) -> Iterator[Frames]:
+    """Yield the chunks, and close the files after the last one."""
+    with files:
+        yield from chunks
 
 
 def create_engine(model: ModelDescriptor | str, *, device: str = "auto", source: str | None = None) -> Engine:

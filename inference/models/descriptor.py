@@ -42,11 +42,15 @@ class License(Table):
 
 
 class Inputs(Table):
-    """What a request contains beside the prompt and the numbers. last_image: only together with an image."""
+    """What a request contains beside the prompt and the numbers.
+
+    last_image: only together with an image. audio: whether it may ask for sound.
+    """
 
     image: Need = "required"
     last_image: Need = "none"
     negative_prompt: Literal["optional", "none"] = "none"
+    audio: Literal["optional", "none"] = "none"
 
 
 class PromptRules(Table):
@@ -192,6 +196,7 @@ class ModelDescriptor(Table):
             {name for name, allowed in optional.items() if allowed is not None}
             | ({"negative_prompt"} if self.inputs.negative_prompt == "optional" else set())
             | ({"loras"} if self.lora_names else set())
+            | ({"audio"} if self.inputs.audio == "optional" else set())
         )
 
     def quote_seconds(

@@ -124,6 +124,8 @@ def input_properties(model: ModelDescriptor) -> dict[str, Schema]:
                 "additionalProperties": False,
             },
         }
+    if model.inputs.audio != "none":
+        properties["audio"] = {"title": "Sound", "type": "boolean", "default": False}
     return properties | {
         "seed": {"title": "Seed", "type": "integer", "minimum": 0, "maximum": limits.SEED.maximum},
         "output_format": {"title": "Format", "enum": [*OUTPUT_FORMATS], "default": OUTPUT_FORMATS[0]},

@@ -18,7 +18,7 @@ ALIASES = {"num_inference_steps": "steps"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoSettings:
-    """The numbers of a video, and its LoRAs. steps, guidance_scale: None if the model has none."""
+    """The numbers of a video, its LoRAs and its sound. steps, guidance_scale: None if the model has none."""
 
     preset: str
     resolution: str
@@ -29,6 +29,7 @@ class VideoSettings:
     steps: int | None
     guidance_scale: float | None
     loras: tuple[LoraWeight, ...]
+    audio: bool
 
 
 class InvalidSettings(Exception):
@@ -57,6 +58,7 @@ def resolve_settings(
         *_unsupported_fields(model, values, others),
         *_invalid_numbers(model, values),
         *_unknown_loras(model, values.get("loras", ())),
+        *_impossible_audio(values),
     ]
     preset = model.default
     if (name := values.get("preset", "")) and name not in model.presets:
@@ -83,6 +85,7 @@ def resolve_settings(
         steps=_number(model.steps, values.get("steps"), preset.steps),
         guidance_scale=_number(model.guidance_scale, values.get("guidance_scale"), preset.guidance_scale),
         loras=_loras(values["loras"]) if "loras" in values else preset.lora_weights,
+        audio=bool(values.get("audio")),
     )
 
 
@@ -105,9 +108,9 @@ def accepted_settings(model: ModelDescriptor, values: Mapping[str, Any]) -> dict
 def _unsupported_fields(
     model: ModelDescriptor, values: Mapping[str, Any], others: Collection[ModelDescriptor]
 ) -> Iterator[RequestError]:
-    """Yield an error for each field that has no effect on this model. An empty text asks for nothing."""
-    for field in ("steps", "guidance_scale", "negative_prompt", "loras"):
-        if field not in model.parameters and values.get(field) not in (None, "", []):
+    """Yield an error for each field that has no effect on this model."""
+    for field in ("steps", "guidance_scale", "negative_prompt", "loras", "audio"):
+        if field not in model.parameters and not _asks_for_nothing(values.get(field)):
             params = {"model": model.name, "field": field}
             if names := [other.name for other in others if field in other.parameters]:
                 yield RequestError(
@@ -126,6 +129,15 @@ def _unsupported_fields(
                 {"length": length, "excess": length - model.prompt.max_length},
                 kind="max_length",
             )
+
+
+def _asks_for_nothing(value: Any) -> bool:
+    return value in (None, "", []) or value is False
+
+
+def _impossible_audio(values: Mapping[str, Any]) -> Iterator[RequestError]:
+    if values.get("audio") and values.get("output_format") == "gif":
+        yield RequestError("audio", "A GIF has no sound. Choose mp4, or leave audio out.", kind="conflict")
 
 
 def _invalid_numbers(model: ModelDescriptor, values: Mapping[str, Any]) -> Iterator[RequestError]:

@@ -34,7 +34,7 @@ _COMPLETE = """
 WITH completed AS (
     UPDATE jobs_job SET state = 'completed', finished_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL,
            steps_done = COALESCE(steps, num_frames), result_key = %(result_key)s, poster_key = %(poster_key)s,
-           result_bytes = %(result_bytes)s, gpu_seconds = %(gpu_seconds)s,
+           result_bytes = %(result_bytes)s, has_audio = %(has_audio)s, gpu_seconds = %(gpu_seconds)s,
            charged_credits = LEAST(quoted_credits, GREATEST(1, round(%(gpu_seconds)s))),
            expires_at = clock_timestamp() + make_interval(days => (
                -- The shorter of the site's and the plan's retention. LEAST ignores NULL.
@@ -60,6 +60,7 @@ class AttemptResult:
     poster_key: str
     result_bytes: int
     gpu_seconds: float
+    has_audio: bool = False
 
 
 @transaction.atomic

@@ -67,6 +67,7 @@ class RunningAttempt:
             guidance_scale=1.0 if self.job.guidance_scale is None else self.job.guidance_scale,
             seed=self.job.seed,
             loras=tuple(LoraWeight(lora["name"], lora["scale"]) for lora in self.job.loras),
+            audio=self.job.audio,
         )
         external_id = self.job.external_id
         return GenerateCommand(
@@ -75,6 +76,7 @@ class RunningAttempt:
             image_path,
             last_image_path,
             self.folder / "frames.npy",
+            self.folder / "audio.npz",
             timeout_seconds=settings.ATTEMPT_TIMEOUT_SECONDS * _REMOTE_TIME,
             external_job=None if external_id is None else ExternalJob(external_id, self.job.external_resends),
         )

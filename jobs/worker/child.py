@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import numpy as np
 from PIL.Image import Image
 
 from common.messages import Message
 from common.parent_death import set_parent_death_signal
-from inference.engines.base import Engine, PreviewFn, RemoteEngine, RemoteRun, load_engine
+from inference.audio import save_audio
+from inference.engines.base import Engine, GeneratedVideo, PreviewFn, RemoteEngine, RemoteRun, load_engine
 from inference.errors import Canceled, DeviceBroken, InferenceError, OutOfMemory
+from inference.frames_file import FramesWriter
 from inference.generation import ExternalJob, GenerationInputs
 from inference.image_decoding.decode import decode_image
 from inference.images import preview_jpeg
@@ -97,11 +98,15 @@ class _RunCallbacks:
         self._fence, self._pipe = fence, pipe
         self._progress_sent_at = self._preview_sent_at = time.monotonic()
 
-    def on_step(self, step: int, total: int) -> None:
-        """Report progress. Raises Canceled if the worker has canceled this run."""
+    def check_canceled(self) -> None:
+        """Raise Canceled if the worker has canceled this run."""
         while self._pipe.poll():
             if _is_cancel_of(self._pipe.recv(), self._fence):
                 raise Canceled
+
+    def on_step(self, step: int, total: int) -> None:
+        """Report progress. Raises Canceled if the worker has canceled this run."""
+        self.check_canceled()
         now = time.monotonic()
         if now - self._progress_sent_at >= _PROGRESS_INTERVAL_SECONDS:
             self._progress_sent_at = now
@@ -129,12 +134,10 @@ def _generate(
         if isinstance(engine, RemoteEngine):
             run = _remote_run(model, command, callbacks)
             with _translate_disk_errors():  # it downloads a file
-                frames = engine.generate_remotely(command.request, inputs, callbacks.on_step, run)
+                video = engine.generate_remotely(command.request, inputs, callbacks.on_step, run)
         else:
-            frames = engine.generate(command.request, inputs, callbacks.on_step, callbacks.on_preview)
-        gpu_seconds = time.monotonic() - started
-        with _translate_disk_errors():
-            np.save(command.frames_path, frames, allow_pickle=False)
+            video = engine.generate(command.request, inputs, callbacks.on_step, callbacks.on_preview)
+        _save(video, command, callbacks)
     except Canceled:
         return GenerationCancellation(command.fence)
     except MemoryError:
@@ -151,7 +154,25 @@ def _generate(
         return GenerationFailure(
             command.fence, "engine_failed", Message("The engine failed."), permanent=False, broken=True
         )
-    return GenerationResult(command.fence, gpu_seconds)
+    return GenerationResult(command.fence, time.monotonic() - started)
+
+
+def _save(video: GeneratedVideo, command: GenerateCommand, callbacks: _RunCallbacks) -> None:
+    """Write the sound, and the frames as they come."""
+    request = command.request
+    with _translate_disk_errors():
+        if video.audio is not None:
+            save_audio(video.audio, command.audio_path)
+        writer = FramesWriter(
+            command.frames_path, num_frames=request.num_frames, height=request.height, width=request.width
+        )
+    with writer:
+        for chunk in video.chunks:
+            with _translate_disk_errors():
+                writer.write(chunk)
+            callbacks.check_canceled()
+        with _translate_disk_errors():
+            writer.finish()
 
 
 def _read_image(path: Path | None) -> Image | None:

@@ -15,7 +15,7 @@ from jobs.fencing import Fence
 
 @dataclass(frozen=True)
 class GenerateCommand:
-    """To the engine: generate this video and save its frames at `frames_path`.
+    """To the engine: generate this video, save its frames at `frames_path`, and its sound, if any, at `audio_path`.
 
     image_path, last_image_path: None without such an image. timeout_seconds, external_job: for a remote engine, see
     `RemoteRun`.
@@ -26,6 +26,7 @@ class GenerateCommand:
     image_path: Path | None
     last_image_path: Path | None
     frames_path: Path
+    audio_path: Path
     timeout_seconds: float
     external_job: ExternalJob | None = None
 
@@ -77,7 +78,7 @@ class ExternalJobCreated:
 
 @dataclass(frozen=True)
 class GenerationResult:
-    """From the engine: the frames are saved at `frames_path`, (num_frames, height, width, 3) uint8 as .npy."""
+    """From the engine: the video is saved, see `FramesFile` and `load_audio`."""
 
     fence: Fence
     gpu_seconds: float

@@ -15,7 +15,6 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 import structlog
 from django.conf import settings
 from django.core.files import File
@@ -25,8 +24,10 @@ from django.db import connection
 
 from common.db_errors import is_transient
 from common.messages import Message
+from inference.audio import load_audio
 from inference.encoding import write_gif, write_mp4, write_poster
 from inference.errors import EncodingError
+from inference.frames_file import FramesFile
 from jobs.fencing import Fence
 from jobs.models import Job
 from jobs.queue.finish import AttemptResult, complete_job, record_crash, requeue_job
@@ -98,11 +99,15 @@ class Publisher:
         """Publish and return True, or return False if the attempt was fenced off, failed or was requeued."""
         job = attempt.job
         try:
-            video, poster = self._retry_while_unavailable(attempt, lambda: _encode(job, attempt.folder))
+            video, poster, has_audio = self._retry_while_unavailable(attempt, lambda: _encode(job, attempt.folder))
             result_key = self._retry_while_unavailable(attempt, lambda: _store(job, video))
             poster_key = self._retry_while_unavailable(attempt, lambda: _store(job, poster))
             result = AttemptResult(
-                result_key=result_key, poster_key=poster_key, result_bytes=video.stat().st_size, gpu_seconds=gpu_seconds
+                result_key=result_key,
+                poster_key=poster_key,
+                result_bytes=video.stat().st_size,
+                gpu_seconds=gpu_seconds,
+                has_audio=has_audio,
             )
             if self._retry_while_unavailable(attempt, lambda: complete_job(fence=job.fence, result=result)):
                 return True
@@ -157,13 +162,17 @@ class Publisher:
         raise AssertionError("the delays never end")
 
 
-def _encode(job: Job, folder: Path) -> tuple[Path, Path]:
-    frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
+def _encode(job: Job, folder: Path) -> tuple[Path, Path, bool]:
+    """Return the files of the video and its poster, and whether the video has sound."""
+    frames, audio = FramesFile(folder / "frames.npy"), None
     video, poster = folder / f"video.{job.output_format}", folder / "poster.jpg"
-    write = write_gif if job.output_format == "gif" else write_mp4
-    write(frames, job.fps, video)
-    write_poster(frames[0], poster)
-    return video, poster
+    if job.output_format == "gif":
+        write_gif(frames, job.fps, video)
+    else:
+        audio = load_audio(folder / "audio.npz")
+        write_mp4(frames, job.fps, video, audio)
+    write_poster(next(iter(frames)), poster)
+    return video, poster, audio is not None
 
 
 def _store(job: Job, path: Path) -> str:

@@ -38,7 +38,7 @@ def run(engine: I2VGenXLEngine, request: GenerationRequest, image: str, out: str
     start = time.perf_counter()
     latents = engine.denoise(request, inputs, lambda _step, _total: times.append(time.perf_counter()))
     denoised = time.perf_counter()
-    frames = engine.decode(latents, request, lambda _step, _total: None)
+    frames = np.concatenate([*engine.decode(latents, request, lambda _step, _total: None)])
     end = time.perf_counter()
     if out:
         np.savez(out, latents=latents, frames=frames)

@@ -13,6 +13,7 @@ from inference.engines.base import load_engine
 from inference.generation import GenerationInputs, GenerationRequest
 from inference.image_decoding.decode import decode_image
 from tests.support.browser import Browser
+from tests.support.frames import generate_frames
 from tests.support.odd_images import OddImage, encode, odd_images, profiles
 
 MAX_MEAN_DIFFERENCE = 12
@@ -79,7 +80,9 @@ def test_the_first_frame_of_a_video_has_the_colors_of_its_image(browser: Browser
     request = GenerationRequest(
         prompt="x", width=96, height=64, num_frames=8, fps=8, steps=1, guidance_scale=1.0, seed=1
     )
-    frames = load_engine("camera").generate(request, GenerationInputs(decode_image(data)), lambda _step, _total: None)
+    frames = generate_frames(
+        load_engine("camera"), request, GenerationInputs(decode_image(data)), lambda _step, _total: None
+    )
     write_mp4(frames, request.fps, tmp_path / "video.mp4")
     video = base64.b64encode((tmp_path / "video.mp4").read_bytes()).decode()
 

@@ -6,9 +6,11 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 from safetensors.numpy import load_file
 
+from inference.cli import main
 from inference.encoding import probe
 from inference.models.catalogue import MODELS
 
@@ -44,6 +46,19 @@ def test_camera_end_to_end(tmp_path: Path) -> None:
     assert "4/4" in result.stderr
     info = probe(tmp_path / "video.mp4")
     assert (info.width, info.height, info.num_frames, info.fps) == (288, 216, 4, Fraction(5))
+
+
+def test_sound_is_written_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--image", CAT, "--prompt", "x", "--width", "64", "--height", "48", "--frames", "8", "--audio"]
+    video = str(tmp_path / "video.mp4")
+    assert main(["generate", *options, "--model", "scripted", "--out", video]) == 0
+    with av.open(video) as container:
+        assert len(container.streams.audio) == 1
+    assert main(["generate", *options, "--model", "camera", "--out", video]) == 2
+    assert main(["generate", *options, "--model", "scripted", "--out", str(tmp_path / "video.gif")]) == 2
+    errors = capsys.readouterr().err
+    assert "camera makes no sound" in errors
+    assert "A GIF has no sound" in errors
 
 
 def test_checkpoint_folder_end_to_end(tmp_path: Path, checkpoint: Path, reference: Path) -> None:

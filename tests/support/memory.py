@@ -11,7 +11,10 @@ class PeakMemory:
         self._before = _megabytes("VmRSS")
 
     def growth_mb(self) -> float:
-        return _megabytes("VmHWM") - self._before
+        return self.peak_mb() - self._before
+
+    def peak_mb(self) -> float:
+        return _megabytes("VmHWM")
 
 
 def _megabytes(name: str) -> float:

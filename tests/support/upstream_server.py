@@ -22,6 +22,7 @@ import numpy as np
 import psutil
 import pytest
 
+from inference.audio import Audio
 from inference.encoding import write_mp4
 from inference.engines.scripted.engine import color_of
 from tests.support.ports import own_port
@@ -177,7 +178,8 @@ class Handler(BaseHTTPRequestHandler):
         frames[:] = color_of(int(fields["seed"]))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "video.mp4"
-            write_mp4(frames, int(fields["fps"]), path)
+            audio = Audio(np.full((1, 24_000), 0.5, np.float32), 24_000) if self.behavior.get("has_audio") else None
+            write_mp4(frames, int(fields["fps"]), path, audio)
             data = path.read_bytes() if self.behavior.get("is_video", True) else b"<html>"
         start = 0
         if (requested := self.headers.get("Range")) and self.behavior.get("has_ranges", True):

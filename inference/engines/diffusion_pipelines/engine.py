@@ -9,15 +9,16 @@ from typing import Any, ClassVar, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from inference.engines.base import Engine, Frames, OnPreview, OnStep, no_preview
+from inference.engines.base import Engine, GeneratedVideo, OnPreview, OnStep, no_preview
 from inference.engines.device_errors import translate_device_errors
 from inference.engines.diffusion_pipelines.checkpoint import load_pipeline
 from inference.engines.diffusion_pipelines.loras import PipelineLoras
 from inference.engines.diffusion_pipelines.memory import PipelineMemory, memory_levels
 from inference.engines.diffusion_pipelines.options import PipelineOptions
 from inference.engines.diffusion_pipelines.preview import LatentPreview
-from inference.engines.pixels import to_uint8
+from inference.engines.pixels import frames_of
 from inference.errors import OutOfMemory
+from inference.frames_file import Frames
 from inference.generation import GenerationInputs, GenerationRequest
 
 Options = TypeVar("Options", bound=PipelineOptions)
@@ -62,7 +63,7 @@ class DiffusionPipelineEngine(Engine, Generic[Options]):
         inputs: GenerationInputs,
         on_step: OnStep,
         on_preview: OnPreview = no_preview,
-    ) -> Frames:
+    ) -> GeneratedVideo:
         self.check_request(request, inputs)
         self._loras.check(request.loras)
         self._memory.reset()
@@ -71,7 +72,8 @@ class DiffusionPipelineEngine(Engine, Generic[Options]):
                 self._memory.release()
                 self._loras.activate(request.loras)
             latents = self._retry_with_less_memory(lambda: self._denoise(request, inputs, on_step, on_preview))
-            return self._retry_with_less_memory(lambda: self._decode(latents, request, on_step))
+            pixels = self._retry_with_less_memory(lambda: self._decode(latents, request, on_step))
+        return GeneratedVideo(self._frames(pixels))
 
     @contextmanager
     def _run(self) -> Iterator[None]:
@@ -148,13 +150,17 @@ class DiffusionPipelineEngine(Engine, Generic[Options]):
             )[0]
         return latents.cpu()
 
-    def _decode(self, latents: Tensor, request: GenerationRequest, on_step: OnStep) -> Frames:
-        """Decode the frames, which is the last step."""
+    def _decode(self, latents: Tensor, request: GenerationRequest, on_step: OnStep) -> Tensor:
+        """Decode the pixels, (frames, 3, height, width) in -1..1, which is the last step."""
         total = request.steps + 1
         with _calling_after([self.pipeline.vae.decoder], lambda: on_step(request.steps, total)):
-            frames = to_uint8(self._decode_latents(latents)[0].transpose(0, 1))
+            pixels = self._decode_latents(latents)[0].transpose(0, 1)
         on_step(total, total)
-        return frames
+        return pixels
+
+    def _frames(self, pixels: Tensor) -> Iterator[Frames]:
+        with translate_device_errors(self.device):
+            yield from frames_of(pixels)
 
     @torch.no_grad()
     def _decode_latents(self, latents: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor
 
-from inference.engines.base import Frames, LatentEngine, OnPreview, OnStep, no_preview
+from inference.engines.base import LatentEngine, OnPreview, OnStep, no_preview
 from inference.engines.device_errors import translate_device_errors
 from inference.engines.i2vgenxl.checkpoint import open_checkpoint
 from inference.engines.i2vgenxl.conditioning import EncodedInputs, prepare_conditioning
@@ -21,6 +21,7 @@ from inference.engines.i2vgenxl.loading import Components, load_components, make
 from inference.engines.i2vgenxl.options import I2VGenXLOptions
 from inference.engines.i2vgenxl.prompts import apply_guidance, encode_prompts, guidance_prompts
 from inference.engines.pixels import to_uint8
+from inference.frames_file import Frames
 from inference.generation import GenerationInputs, GenerationRequest
 
 LATENT_CHANNELS = 4
@@ -74,16 +75,14 @@ class I2VGenXLEngine(LatentEngine):
             final: NDArray[np.float32] = latents.transpose(0, 1).unsqueeze(0).cpu().numpy()
         return final
 
-    def decode(self, latents: NDArray[np.float32], request: GenerationRequest, on_step: OnStep) -> Frames:
+    def decode(self, latents: NDArray[np.float32], request: GenerationRequest, on_step: OnStep) -> Iterator[Frames]:
         total, done = self.total_steps(request), request.steps
-        frames = np.empty((request.num_frames, request.height, request.width, 3), np.uint8)
-        chunk = frames_per_chunk(request)
-        with self._inference_context():
-            scaled = torch.from_numpy(latents)[0].transpose(0, 1) / self.components.vae.config.scaling_factor
-            for number, part in enumerate(torch.split(scaled, chunk)):
-                frames[number * chunk :][: len(part)] = self._decode_chunk(part)
+        scaled = torch.from_numpy(latents)[0].transpose(0, 1) / self.components.vae.config.scaling_factor
+        for number, part in enumerate(torch.split(scaled, frames_per_chunk(request))):
+            with self._inference_context():  # a mode of the thread, so it must not last while the caller has a chunk
+                frames = self._decode_chunk(part)
                 self._report(on_step, done + number + 1, total)
-        return frames
+            yield frames
 
     def total_steps(self, request: GenerationRequest) -> int:
         """Return the number of steps that `on_step` counts: the denoising steps and the chunks of the decoder."""

@@ -13,6 +13,7 @@ The script consists of words `name=value`; other words are ignored.
 | `segfault_at=N` | dies of SIGSEGV at step N |
 | `hang_at=N` | hangs at step N |
 | `leak_mb=N` | leaks N MiB of memory |
+| `flash_at=N` | frame N, counted from 0, is white, and the sound is silent before and after it |
 | `chance=P` | runs the actions at steps with probability P (default 1) |
 
 Delays are skipped as soon as the file exists whose path is in the environment variable SCRIPT_SKIP_DELAYS_FILE. A test
@@ -23,17 +24,22 @@ import os
 import random
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from inference.engines.base import Engine, Frames, OnPreview, OnStep, no_preview
+from inference.audio import Audio
+from inference.engines.base import Engine, GeneratedVideo, OnPreview, OnStep, no_preview
 from inference.errors import DeviceBroken, InferenceError, OutOfMemory
+from inference.frames_file import Frames
 from inference.generation import GenerationInputs, GenerationRequest
+
+_SAMPLE_RATE, _TONE_HERTZ = 24_000, 440
 
 
 class ScriptedEngine(Engine):
-    """Follows the script in the prompt; all its frames have one color, which is derived from the seed."""
+    """Follows the script in the prompt. The color of the frames is derived from the seed; the sound is a tone."""
 
     def load(self) -> None:
         time.sleep(_parse_script(self.source or "").get("load", 0.0))
@@ -41,7 +47,7 @@ class ScriptedEngine(Engine):
 
     def generate(
         self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, on_preview: OnPreview = no_preview
-    ) -> Frames:
+    ) -> GeneratedVideo:
         script = _parse_script(request.prompt)
         is_triggered = random.random() < script.get("chance", 1.0)  # noqa: S311 (not for secrets)
         self._leaked.append(bytearray(int(script.get("leak_mb", 0)) << 20))
@@ -52,9 +58,22 @@ class ScriptedEngine(Engine):
                 _run_actions(script, step)
             on_step(step, request.steps)
             on_preview(lambda: np.full((48, 64, 3), color_of(request.seed), np.uint8))
-        frames = np.empty((request.num_frames, request.height, request.width, 3), np.uint8)
-        frames[:] = color_of(request.seed)
-        return frames
+        flash_at = script.get("flash_at")
+        return GeneratedVideo(_frames(request, flash_at), _tone(request, flash_at) if request.audio else None)
+
+
+def _frames(request: GenerationRequest, flash_at: float | None) -> Iterator[Frames]:
+    frame = np.full((1, request.height, request.width, 3), color_of(request.seed), np.uint8)
+    for number in range(request.num_frames):
+        yield np.full_like(frame, 255) if number == flash_at else frame
+
+
+def _tone(request: GenerationRequest, flash_at: float | None) -> Audio:
+    seconds = np.arange(round(request.duration_seconds * _SAMPLE_RATE)) / _SAMPLE_RATE
+    tone = 0.5 * np.sin(2 * np.pi * _TONE_HERTZ * seconds)
+    if flash_at is not None:
+        tone[seconds * request.fps // 1 != flash_at] = 0
+    return Audio(np.stack([tone, tone]).astype(np.float32), _SAMPLE_RATE)
 
 
 def color_of(seed: int) -> tuple[int, int, int]:

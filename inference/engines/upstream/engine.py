@@ -1,20 +1,22 @@
 """The engine that lets an upstream server make its videos."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from inference.engines.base import Frames, OnStep, RemoteEngine, RemoteRun
+from inference.audio import Audio
+from inference.engines.base import GeneratedVideo, OnStep, RemoteEngine, RemoteRun
 from inference.engines.upstream.client import UpstreamClient, unreachable
 from inference.engines.upstream.job import UpstreamJob
 from inference.engines.upstream.options import UpstreamOptions
 from inference.errors import Canceled, EncodingError, ModelIncomplete, UpstreamFailed
+from inference.frames_file import Frames
 from inference.generation import GenerationInputs, GenerationRequest
 from inference.images import encode_png, fit_image
-from inference.video_files import VideoFile
+from inference.video_files import VideoFile, read_audio
 
 # How soon a cancellation is noticed.
 _TICK_SECONDS = 0.25
@@ -36,12 +38,11 @@ class UpstreamEngine(RemoteEngine):
 
     def generate_remotely(
         self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, run: RemoteRun
-    ) -> Frames:
+    ) -> GeneratedVideo:
         file = run.folder / "upstream.mp4"
         asyncio.run(self._download(file, request, inputs, on_step, run))
-        frames = _read_frames(file, request, on_step)
-        on_step(_PERCENT, _PERCENT)
-        return frames
+        audio = _read_audio(file, request) if request.audio else None
+        return GeneratedVideo(_read_frames(file, request, on_step), audio)
 
     async def _download(
         self, file: Path, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, run: RemoteRun
@@ -92,27 +93,34 @@ class UpstreamEngine(RemoteEngine):
             ) from error
 
 
-def _read_frames(file: Path, request: GenerationRequest, on_step: OnStep) -> Frames:
-    """Return the frames of the file. Raises UpstreamFailed if they are not those that were asked for."""
-    frames = np.empty((request.num_frames, request.height, request.width, 3), np.uint8)
+def _read_audio(file: Path, request: GenerationRequest) -> Audio | None:
+    try:
+        return read_audio(file, max_seconds=request.duration_seconds)
+    except EncodingError as error:
+        raise UpstreamFailed("The file of the upstream server is no video.") from error
+
+
+def _read_frames(file: Path, request: GenerationRequest, on_step: OnStep) -> Iterator[Frames]:
+    """Yield the frames of the file. Raises UpstreamFailed if they are not those that were asked for."""
+    frame_shape = (request.height, request.width, 3)
     count = 0
     try:
         for frame in VideoFile(file):
             on_step(_PERCENT - 1, _PERCENT)
-            if frame.shape != frames.shape[1:]:
-                expected, actual = (f"{width}x{height}" for height, width, _ in (frames.shape[1:], frame.shape))
+            if frame.shape != frame_shape:
+                expected, actual = (f"{width}x{height}" for height, width, _ in (frame_shape, frame.shape))
                 raise UpstreamFailed(
                     "The upstream server made frames of %(actual)s instead of %(expected)s pixels.",
                     {"actual": actual, "expected": expected},
                 )
-            if count < len(frames):
-                frames[count] = frame
             count += 1
+            if count <= request.num_frames:
+                yield frame[np.newaxis]
     except EncodingError as error:
         raise UpstreamFailed("The file of the upstream server is no video.") from error
-    if count != len(frames):
+    if count != request.num_frames:
         raise UpstreamFailed(
             "The upstream server made %(actual)s instead of %(expected)s frames.",
-            {"actual": count, "expected": len(frames)},
+            {"actual": count, "expected": request.num_frames},
         )
-    return frames
+    on_step(_PERCENT, _PERCENT)

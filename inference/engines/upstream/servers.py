@@ -51,6 +51,8 @@ def submit_fields(
         fields["guidance_scale"] = request.guidance_scale
     if "steps" in parameters:
         fields["num_inference_steps"] = request.steps
+    if "audio" in parameters and server == ServerKind.MUTOSCOPE:  # with others, the model decides
+        fields["audio"] = "true" if request.audio else "false"
     return {name: str(value) for name, value in fields.items()}
 
 

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.engines.base import Engine, Frames, load_engine
+from inference.engines.base import Engine, load_engine
 from inference.engines.camera.depth import estimate_depth
 from inference.engines.camera.motion import ease, read_move
 from inference.errors import Canceled
+from inference.frames_file import Frames
 from inference.generation import GenerationInputs, GenerationRequest
+from tests.support.frames import generate_frames
 
 Sample = Callable[[str], Image.Image]
 REQUEST = GenerationRequest(
@@ -30,13 +32,15 @@ def engine() -> Engine:
 
 @pytest.fixture
 def generate(engine: Engine, sample: Sample) -> Callable[..., Frames]:
-    return lambda **change: engine.generate(replace(REQUEST, **change), GenerationInputs(sample("cat.jpg")), ignore)
+    return lambda **change: generate_frames(
+        engine, replace(REQUEST, **change), GenerationInputs(sample("cat.jpg")), ignore
+    )
 
 
 def test_shape_progress_and_repeatability(engine: Engine, sample: Sample, generate: Callable[..., Frames]) -> None:
     seen: list[tuple[int, int]] = []
-    frames = engine.generate(
-        REQUEST, GenerationInputs(sample("cat.jpg")), lambda step, total: seen.append((step, total))
+    frames = generate_frames(
+        engine, REQUEST, GenerationInputs(sample("cat.jpg")), lambda step, total: seen.append((step, total))
     )
     assert frames.shape == (8, 120, 160, 3)
     assert frames.dtype == np.uint8
@@ -53,7 +57,7 @@ def test_cancel_stops_immediately(engine: Engine, sample: Sample) -> None:
         raise Canceled
 
     with pytest.raises(Canceled):
-        engine.generate(REQUEST, GenerationInputs(sample("cat.jpg")), cancel)
+        generate_frames(engine, REQUEST, GenerationInputs(sample("cat.jpg")), cancel)
     assert seen == [1]
 
 
@@ -77,7 +81,7 @@ def test_borders_never_show(engine: Engine, prompt: str, size: tuple[int, int]) 
     """A white image stays white up to the corners for every move; a border would be black."""
     request = replace(REQUEST, prompt=prompt, width=size[0], height=size[1], num_frames=12, fps=4)
     for image_size in ((300, 200), (90, 200)):
-        frames = engine.generate(request, GenerationInputs(Image.new("RGB", image_size, "white")), ignore)
+        frames = generate_frames(engine, request, GenerationInputs(Image.new("RGB", image_size, "white")), ignore)
         assert frames.min() == 255
 
 
@@ -133,9 +137,9 @@ def test_zooming_in_ends_closer(engine: Engine) -> None:
     disc = np.where((x - 100) ** 2 + (y - 100) ** 2 < 50**2, 255, 90).astype(np.uint8)
     inputs = GenerationInputs(Image.fromarray(disc).convert("RGB"))
     request = replace(REQUEST, width=160, height=160, fps=4)
-    closer = engine.generate(replace(request, prompt="zoom in"), inputs, ignore) > 180
+    closer = generate_frames(engine, replace(request, prompt="zoom in"), inputs, ignore) > 180
     assert closer[-1].sum() > 1.2 * closer[0].sum()
-    wider = engine.generate(replace(request, prompt="zoom out"), inputs, ignore) > 180
+    wider = generate_frames(engine, replace(request, prompt="zoom out"), inputs, ignore) > 180
     assert wider[0].sum() > 1.2 * wider[-1].sum()
 
 

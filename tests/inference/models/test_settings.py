@@ -51,6 +51,19 @@ def test_fields_without_an_effect_are_refused_with_the_models_that_have_them() -
         resolve_settings(CAMERA, {"steps": 20}, SQUARE)
 
 
+def test_sound_is_for_models_that_make_it_and_not_for_gifs() -> None:
+    scripted = MODELS["scripted"]
+    assert resolve_settings(scripted, {"audio": True}, SQUARE).audio
+    for model in (scripted, CAMERA):
+        assert not resolve_settings(model, {"audio": False, "output_format": "gif"}, SQUARE).audio
+        assert not resolve_settings(model, {}, SQUARE).audio
+    with pytest.raises(InvalidSettings, match=r"camera has no audio.*: scripted\."):
+        resolve_settings(CAMERA, {"audio": True}, SQUARE, others=[CAMERA, scripted])
+    assert errors_of(scripted, {"audio": True, "output_format": "gif"}) == {"audio": ("conflict", ())}
+    assert accepted_settings(CAMERA, {"audio": True, "fps": 8}) == {"fps": 8}
+    assert errors_of(CAMERA, {"guidance_scale": 0.0}) == {"guidance_scale": ("not_supported", ())}
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

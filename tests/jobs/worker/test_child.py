@@ -37,7 +37,9 @@ class FullDisk(RemoteEngine):
 
 
 def test_a_download_that_does_not_fit_on_the_disk_is_no_crash(tmp_path: Path) -> None:
-    command = GenerateCommand(Fence(uuid4(), 1), REQUEST, None, None, tmp_path / "frames.npy", timeout_seconds=60)
+    command = GenerateCommand(
+        Fence(uuid4(), 1), REQUEST, None, None, tmp_path / "frames.npy", tmp_path / "audio.npz", timeout_seconds=60
+    )
     ours, theirs = Pipe()
     with ours, theirs:
         outcome = child._generate(FullDisk(None, "cpu"), MODELS["camera"], command, theirs)

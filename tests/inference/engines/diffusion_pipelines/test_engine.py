@@ -14,6 +14,7 @@ from PIL import Image
 from inference.engines.base import PreviewFn
 from inference.errors import Canceled, DeviceBroken, ModelNotFound, OutOfMemory
 from inference.generation import GenerationInputs, GenerationRequest
+from tests.support.frames import generate_frames
 
 LoadWan = Callable[..., Any]
 
@@ -51,7 +52,7 @@ def failing(network: Any, times: int) -> Iterator[list[int]]:
 
 def test_every_step_is_reported(engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs) -> None:
     seen: list[tuple[int, int]] = []
-    engine.generate(wan_request, inputs, lambda step, total: seen.append((step, total)))
+    generate_frames(engine, wan_request, inputs, lambda step, total: seen.append((step, total)))
     # A step runs one block with and one without the prompt; then two groups of frames are decoded.
     assert [step for step, _ in seen] == [0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4]
     assert {total for _, total in seen} == {4}
@@ -68,12 +69,12 @@ def test_cancel_stops_within_a_step_of_denoising_and_decoding_and_the_engine_sta
         if len(seen) == calls:
             raise Canceled
 
-    expected = engine.generate(wan_request, inputs, ignore)
+    expected = generate_frames(engine, wan_request, inputs, ignore)
     with pytest.raises(Canceled):
-        engine.generate(wan_request, inputs, cancel)
+        generate_frames(engine, wan_request, inputs, cancel)
     assert len(seen) == calls
     assert not any(part is not None for part in engine.pipeline.vae._feat_map)
-    np.testing.assert_array_equal(engine.generate(wan_request, inputs, ignore), expected)
+    np.testing.assert_array_equal(generate_frames(engine, wan_request, inputs, ignore), expected)
 
 
 def test_runs_do_not_influence_each_other_and_leave_no_tensors_behind(
@@ -85,10 +86,10 @@ def test_runs_do_not_influence_each_other_and_leave_no_tensors_behind(
         gc.collect()
         return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
 
-    first = engine.generate(wan_request, inputs, ignore)
+    first = generate_frames(engine, wan_request, inputs, ignore)
     before = tensors()
-    engine.generate(replace(wan_request, seed=8, num_frames=9), inputs, ignore)
-    np.testing.assert_array_equal(engine.generate(wan_request, inputs, ignore), first)
+    generate_frames(engine, replace(wan_request, seed=8, num_frames=9), inputs, ignore)
+    np.testing.assert_array_equal(generate_frames(engine, wan_request, inputs, ignore), first)
     assert tensors() == before
 
 
@@ -100,11 +101,11 @@ def test_a_preview_after_each_step_changes_nothing(
     def on_preview(preview: PreviewFn) -> None:
         seen.append(preview())
 
-    frames = engine.generate(wan_request, inputs, ignore, on_preview)
+    frames = generate_frames(engine, wan_request, inputs, ignore, on_preview)
     assert {(preview.shape, preview.dtype.name) for preview in seen} == {((4, 4, 3), "uint8")}
     assert len(seen) == wan_request.steps
     assert len({preview.tobytes() for preview in seen}) == wan_request.steps
-    np.testing.assert_array_equal(engine.generate(wan_request, inputs, ignore), frames)
+    np.testing.assert_array_equal(generate_frames(engine, wan_request, inputs, ignore), frames)
 
 
 def test_previews_show_the_prediction_without_noise(engine: Any) -> None:
@@ -122,22 +123,22 @@ def test_previews_show_the_prediction_without_noise(engine: Any) -> None:
 def test_a_stage_without_memory_is_repeated_with_tiles_then_with_offloading(
     engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs
 ) -> None:
-    expected = engine.generate(wan_request, inputs, ignore)
+    expected = generate_frames(engine, wan_request, inputs, ignore)
     vae, steps = engine.pipeline.vae, list[int]()
     assert not vae.use_tiling
     with failing(vae.decoder, 1) as failures:
-        frames = engine.generate(wan_request, inputs, lambda step, _total: steps.append(step))
+        frames = generate_frames(engine, wan_request, inputs, lambda step, _total: steps.append(step))
     assert len(failures) == 1
     assert vae.use_tiling
     assert steps == [0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4]  # denoising is not repeated
     np.testing.assert_array_equal(frames, expected)
 
     with failing(engine.pipeline.transformer, 2) as failures:
-        np.testing.assert_array_equal(engine.generate(wan_request, inputs, ignore), expected)
+        np.testing.assert_array_equal(generate_frames(engine, wan_request, inputs, ignore), expected)
     assert len(failures) == 2
     assert hasattr(engine.pipeline.transformer, "_hf_hook")  # offloaded
 
-    engine.generate(wan_request, inputs, ignore)
+    generate_frames(engine, wan_request, inputs, ignore)
     assert not vae.use_tiling
     assert not hasattr(engine.pipeline.transformer, "_hf_hook")
 
@@ -160,28 +161,28 @@ def test_a_repeated_stage_starts_without_what_the_failed_one_left(
 
     monkeypatch.setattr(engine._memory, "use_less", count_features)
     hook = vae.decoder.register_forward_hook(fail)
-    engine.generate(wan_request, inputs, ignore)
+    generate_frames(engine, wan_request, inputs, ignore)
     assert left == [0]
 
 
 def test_networks_are_not_moved_between_videos(
     engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine.generate(wan_request, inputs, ignore)
+    generate_frames(engine, wan_request, inputs, ignore)
     moves: list[Any] = []
     monkeypatch.setattr(engine.pipeline, "to", moves.append)
-    engine.generate(wan_request, inputs, ignore)
+    generate_frames(engine, wan_request, inputs, ignore)
     assert moves == []
 
 
 def test_a_video_that_fits_at_no_level_leaves_the_engine_usable(
     engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs
 ) -> None:
-    expected = engine.generate(wan_request, inputs, ignore)
+    expected = generate_frames(engine, wan_request, inputs, ignore)
     with failing(engine.pipeline.text_encoder, 1000) as failures, pytest.raises(OutOfMemory, match="fewer frames"):
-        engine.generate(wan_request, inputs, ignore)
+        generate_frames(engine, wan_request, inputs, ignore)
     assert len(failures) == 5  # as it is, with tiles, and with each way of offloading
-    np.testing.assert_array_equal(engine.generate(wan_request, inputs, ignore), expected)
+    np.testing.assert_array_equal(generate_frames(engine, wan_request, inputs, ignore), expected)
 
 
 def test_a_lost_device_is_reported(
@@ -192,7 +193,7 @@ def test_a_lost_device_is_reported(
 
     monkeypatch.setattr(engine.pipeline.transformer, "forward", fail)
     with pytest.raises(DeviceBroken, match="illegal memory access"):
-        engine.generate(wan_request, inputs, ignore)
+        generate_frames(engine, wan_request, inputs, ignore)
 
 
 def test_an_engine_without_checkpoint_says_so() -> None:

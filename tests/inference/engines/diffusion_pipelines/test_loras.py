@@ -11,6 +11,7 @@ from PIL import Image
 
 from inference.errors import ModelIncomplete, OutOfMemory, RequestError
 from inference.generation import GenerationInputs, GenerationRequest, LoraWeight
+from tests.support.frames import generate_frames
 
 LoadWan = Callable[..., Any]
 Lora = Callable[[int], str]
@@ -54,7 +55,7 @@ def test_loras_act_only_while_they_are_wanted(
     engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs
 ) -> None:
     def generate(*loras: LoraWeight) -> bytes:
-        frames = engine.generate(replace(wan_request, loras=loras), inputs, ignore)
+        frames = generate_frames(engine, replace(wan_request, loras=loras), inputs, ignore)
         return bytes(frames.tobytes())
 
     plain = generate()
@@ -70,7 +71,7 @@ def test_loras_act_only_while_they_are_wanted(
 def test_loras_stay_for_the_next_video_that_wants_them(
     engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine.generate(wan_request, inputs, ignore)  # removes those of other tests
+    generate_frames(engine, wan_request, inputs, ignore)  # removes those of other tests
     request = replace(wan_request, loras=(LoraWeight("both"),))
     loads, load = [], engine.pipeline.load_lora_weights
 
@@ -79,8 +80,8 @@ def test_loras_stay_for_the_next_video_that_wants_them(
         load(*arguments, **options)
 
     monkeypatch.setattr(engine.pipeline, "load_lora_weights", count)
-    first = engine.generate(request, inputs, ignore)
-    np.testing.assert_array_equal(engine.generate(request, inputs, ignore), first)
+    first = generate_frames(engine, request, inputs, ignore)
+    np.testing.assert_array_equal(generate_frames(engine, request, inputs, ignore), first)
     assert len(loads) == 2  # one file for each expert
 
 
@@ -109,7 +110,7 @@ def test_the_frames_equal_those_of_diffusers(
         guidance_scale=wan_request.guidance_scale,
         generator=torch.Generator("cpu").manual_seed(wan_request.seed),
     ).frames[0]
-    frames = engine.generate(replace(wan_request, loras=(LoraWeight("both"),)), inputs, ignore)
+    frames = generate_frames(engine, replace(wan_request, loras=(LoraWeight("both"),)), inputs, ignore)
     np.testing.assert_array_equal(frames, (expected * 255).round().astype(np.uint8))
 
 
@@ -130,20 +131,20 @@ def test_a_lora_that_cannot_be_used_is_named_and_the_engine_stays_usable(
     wan_request: GenerationRequest,
     inputs: GenerationInputs,
 ) -> None:
-    plain = engine.generate(wan_request, inputs, ignore)
+    plain = generate_frames(engine, wan_request, inputs, ignore)
     loras = (LoraWeight("high.v1"), LoraWeight(name))
     with pytest.raises(error, match=message):
-        engine.generate(replace(wan_request, loras=loras), inputs, ignore)
-    np.testing.assert_array_equal(engine.generate(wan_request, inputs, ignore), plain)
+        generate_frames(engine, replace(wan_request, loras=loras), inputs, ignore)
+    np.testing.assert_array_equal(generate_frames(engine, wan_request, inputs, ignore), plain)
 
 
 def test_a_lora_for_another_size_of_the_model(
     engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs
 ) -> None:
-    plain = engine.generate(wan_request, inputs, ignore)
+    plain = generate_frames(engine, wan_request, inputs, ignore)
     with pytest.raises(ModelIncomplete, match=r"wide\.safetensors cannot be loaded: (.|\n)*size mismatch"):
-        engine.generate(replace(wan_request, loras=(LoraWeight("wide"),)), inputs, ignore)
-    np.testing.assert_array_equal(engine.generate(wan_request, inputs, ignore), plain)
+        generate_frames(engine, replace(wan_request, loras=(LoraWeight("wide"),)), inputs, ignore)
+    np.testing.assert_array_equal(generate_frames(engine, wan_request, inputs, ignore), plain)
 
 
 def test_a_lora_without_memory_for_it(
@@ -156,7 +157,7 @@ def test_a_lora_without_memory_for_it(
 
     monkeypatch.setattr(engine.pipeline, "load_lora_weights", fail)
     with pytest.raises(OutOfMemory):
-        engine.generate(replace(wan_request, loras=(LoraWeight("low.v1"),)), inputs, ignore)
+        generate_frames(engine, replace(wan_request, loras=(LoraWeight("low.v1"),)), inputs, ignore)
 
 
 def test_a_lora_for_an_expert_that_the_model_lacks(
@@ -164,4 +165,4 @@ def test_a_lora_for_an_expert_that_the_model_lacks(
 ) -> None:
     engine = load_wan("t2v", loras={"low": {"transformer_2": wan_lora(2)}})
     with pytest.raises(ModelIncomplete, match="no transformer_2"):
-        engine.generate(replace(wan_request, loras=(LoraWeight("low"),)), GenerationInputs(None), ignore)
+        generate_frames(engine, replace(wan_request, loras=(LoraWeight("low"),)), GenerationInputs(None), ignore)

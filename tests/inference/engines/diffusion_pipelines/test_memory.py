@@ -12,6 +12,7 @@ from PIL import Image
 from inference.engines.diffusion_pipelines.options import Offload, PipelineOptions
 from inference.errors import Canceled
 from inference.generation import GenerationInputs, GenerationRequest, LoraWeight
+from tests.support.frames import generate_frames
 
 LoadWan = Callable[..., Any]
 
@@ -53,7 +54,9 @@ def test_every_way_of_offloading_makes_the_same_frames(
     seen = {}
     for offload in Offload:
         engine = load_wan(kind, offload=offload, **options)
-        seen[offload] = [engine.generate(request, GenerationInputs(first_image), ignore) for request in requests]
+        seen[offload] = [
+            generate_frames(engine, request, GenerationInputs(first_image), ignore) for request in requests
+        ]
     for offload in Offload:
         # The rounding of sums depends on where weights lie in the memory.
         assert np.abs(np.subtract(seen[offload], seen[Offload.NONE], dtype=int)).max() <= 1
@@ -75,10 +78,10 @@ def test_quantized_weights_make_similar_frames_offloaded_or_not_and_with_loras(
     loras = {"style": {"transformer": wan_lora(1)}}
     inputs, with_lora = GenerationInputs(first_image), replace(wan_request, loras=(LoraWeight("style"),))
     exact = load_wan("i2v-a14b", loras=loras)
-    expected = [exact.generate(request, inputs, ignore) for request in (wan_request, with_lora)]
+    expected = [generate_frames(exact, request, inputs, ignore) for request in (wan_request, with_lora)]
     for offload in (Offload.NONE, Offload.MODEL, Offload.GROUP):
         engine = load_wan("i2v-a14b", loras=loras, gguf=files, offload=offload)
-        frames = [engine.generate(request, inputs, ignore) for request in (wan_request, with_lora)]
+        frames = [generate_frames(engine, request, inputs, ignore) for request in (wan_request, with_lora)]
         assert np.abs(np.subtract(frames, expected, dtype=int)).mean() < 0.05
         assert np.abs(np.subtract(frames[0], frames[1], dtype=int)).mean() > 0.2
 
@@ -131,10 +134,10 @@ def test_a_run_that_was_stopped_within_a_step_leaves_an_offloaded_engine_usable(
             raise Canceled
 
     engine = load_wan("t2v", offload=offload)
-    expected = engine.generate(wan_request, GenerationInputs(None), ignore)
+    expected = generate_frames(engine, wan_request, GenerationInputs(None), ignore)
     with pytest.raises(Canceled):
-        engine.generate(wan_request, GenerationInputs(None), stop_in_the_second_step)
-    np.testing.assert_array_equal(engine.generate(wan_request, GenerationInputs(None), ignore), expected)
+        generate_frames(engine, wan_request, GenerationInputs(None), stop_in_the_second_step)
+    np.testing.assert_array_equal(generate_frames(engine, wan_request, GenerationInputs(None), ignore), expected)
 
 
 def test_networks_go_back_to_the_host_when_a_run_was_stopped(
@@ -149,5 +152,5 @@ def test_networks_go_back_to_the_host_when_a_run_was_stopped(
         engine, calls = load_wan("t2v", offload=offload), list[int]()
         monkeypatch.setattr(engine.pipeline, "maybe_free_model_hooks", lambda calls=calls: calls.append(1))
         with pytest.raises(Canceled):
-            engine.generate(wan_request, GenerationInputs(None), stop)
+            generate_frames(engine, wan_request, GenerationInputs(None), stop)
         assert len(calls) == count

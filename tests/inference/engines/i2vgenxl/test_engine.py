@@ -14,6 +14,7 @@ from PIL import Image
 from inference.engines.base import LatentEngine, create_engine, load_engine
 from inference.errors import Canceled, ModelIncomplete, ModelNotFound
 from inference.generation import GenerationInputs, GenerationRequest
+from tests.support.frames import generate_frames
 
 Sample = Callable[[str], Image.Image]
 
@@ -37,7 +38,7 @@ def test_every_step_is_reported(
     tiny_engine: LatentEngine, small_request: GenerationRequest, cat: GenerationInputs
 ) -> None:
     seen: list[tuple[int, int]] = []
-    frames = tiny_engine.generate(small_request, cat, lambda step, total: seen.append((step, total)))
+    frames = generate_frames(tiny_engine, small_request, cat, lambda step, total: seen.append((step, total)))
     assert frames.shape == (4, 48, 64, 3)
     assert frames.dtype == np.uint8
     total = seen[0][1]
@@ -55,11 +56,11 @@ def test_cancel_stops_within_one_step_and_the_engine_stays_usable(
         if step == 2:
             raise Canceled
 
-    expected = tiny_engine.generate(small_request, cat, ignore)
+    expected = generate_frames(tiny_engine, small_request, cat, ignore)
     with pytest.raises(Canceled):
-        tiny_engine.generate(small_request, cat, cancel_at_second)
+        generate_frames(tiny_engine, small_request, cat, cancel_at_second)
     assert seen == [1, 2]
-    np.testing.assert_array_equal(tiny_engine.generate(small_request, cat, ignore), expected)
+    np.testing.assert_array_equal(generate_frames(tiny_engine, small_request, cat, ignore), expected)
 
 
 def test_runs_do_not_influence_each_other(
@@ -80,10 +81,10 @@ def test_runs_leave_no_tensors_behind(
         gc.collect()
         return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
 
-    tiny_engine.generate(small_request, cat, ignore)
+    generate_frames(tiny_engine, small_request, cat, ignore)
     before = tensors()
     for seed in range(3):
-        tiny_engine.generate(replace(small_request, seed=seed), cat, ignore)
+        generate_frames(tiny_engine, replace(small_request, seed=seed), cat, ignore)
     assert tensors() == before
 
 
@@ -94,7 +95,7 @@ def test_smallest_requests_work(
     change: dict[str, Any], tiny_engine: LatentEngine, small_request: GenerationRequest, cat: GenerationInputs
 ) -> None:
     request = replace(small_request, **change)
-    frames = tiny_engine.generate(request, cat, ignore)
+    frames = generate_frames(tiny_engine, request, cat, ignore)
     assert frames.shape == (request.num_frames, request.height, request.width, 3)
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from inference.engines.base import PreviewFn, load_engine
 from inference.generation import GenerationInputs, GenerationRequest
 from inference.images import MAX_PREVIEW_BYTES, MAX_PREVIEW_SIDE, preview_jpeg
+from tests.support.frames import generate_frames
 
 TINY = Path(__file__).parents[3] / "reference" / "i2vgen-xl-tiny"
 
@@ -40,10 +41,10 @@ def test_every_engine_offers_a_preview_after_each_step(
 
     engine = load_engine(model, device="cpu", source=source)
     inputs = GenerationInputs(Image.linear_gradient("L").convert("RGB"))
-    frames = engine.generate(REQUEST, inputs, lambda _step, _total: None, on_preview)
+    frames = generate_frames(engine, REQUEST, inputs, lambda _step, _total: None, on_preview)
     assert len(previews) == count
     assert {(found.shape, found.dtype.name) for found in seen} == {(shape, "uint8")}
-    assert np.array_equal(frames, engine.generate(REQUEST, inputs, lambda _step, _total: None))
+    assert np.array_equal(frames, generate_frames(engine, REQUEST, inputs, lambda _step, _total: None))
 
 
 def test_a_preview_is_small_even_for_noise() -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from inference.engines.scripted.engine import color_of
 from inference.engines.upstream.engine import UpstreamEngine
 from inference.errors import Canceled, ModelIncomplete, UpstreamFailed, UpstreamUnreachable
 from inference.generation import ExternalJob, GenerationInputs, GenerationRequest
+from tests.support.frames import generate_frames
 from tests.support.upstream_server import KEY, UpstreamServer
 
 pytestmark = pytest.mark.process
@@ -68,7 +70,7 @@ class Run:
             external_job=external_job,
             on_external_job=self.external_jobs.append,
         )
-        return self.engine.generate_remotely(request, inputs, self.on_step, run)
+        return np.concatenate([*self.engine.generate_remotely(request, inputs, self.on_step, run).chunks])
 
 
 def later(action: Callable[[], Any], condition: Callable[[], Any]) -> None:
@@ -131,9 +133,22 @@ def test_only_what_the_model_has_is_sent(vllm: UpstreamServer, tmp_path: Path) -
     assert {*vllm.calls("POST")[0]["fields"]} == {"prompt", "size", "num_frames", "fps", "seed"}
 
 
+@pytest.mark.parametrize(("has_audio", "is_wanted"), [(True, True), (True, False), (False, True)])
+def test_sound_of_the_server_is_taken_if_it_is_wanted(
+    vllm: UpstreamServer, tmp_path: Path, has_audio: bool, is_wanted: bool
+) -> None:
+    vllm.behave(has_audio=has_audio)
+    run = Run(vllm, tmp_path)
+    video = run.engine.generate(replace(REQUEST, audio=is_wanted), IMAGE, run.on_step)
+    assert sum(len(chunk) for chunk in video.chunks) == 5
+    assert (video.audio is not None) == (has_audio and is_wanted)
+    if video.audio is not None:
+        assert video.audio.samples.shape == (2, round(5 / 8 * video.audio.sample_rate))
+
+
 def test_without_a_worker(vllm: UpstreamServer, tmp_path: Path) -> None:
     run = Run(vllm, tmp_path)
-    assert len(run.engine.generate(REQUEST, IMAGE, run.on_step)) == 5
+    assert len(generate_frames(run.engine, REQUEST, IMAGE, run.on_step)) == 5
 
 
 def test_a_known_kind_of_server_is_not_asked_for(vllm: UpstreamServer, tmp_path: Path) -> None:

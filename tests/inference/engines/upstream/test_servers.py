@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from inference.engines.upstream.options import ServerKind
-from inference.engines.upstream.servers import image_field, server_kind_of
+from inference.engines.upstream.servers import image_field, server_kind_of, submit_fields
 from inference.errors import UpstreamFailed
+from inference.generation import GenerationRequest
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,20 @@ def test_only_mutoscope_takes_a_last_image() -> None:
     assert image_field(ServerKind.SGLANG, "image") == "input_reference"
     with pytest.raises(UpstreamFailed, match="no last image"):
         image_field(ServerKind.SGLANG, "last_image")
+
+
+@pytest.mark.parametrize(
+    ("server", "parameters", "expected"),
+    [
+        (ServerKind.MUTOSCOPE, {"audio"}, "true"),
+        (ServerKind.MUTOSCOPE, set(), None),
+        (ServerKind.SGLANG, {"audio"}, None),
+        (ServerKind.VLLM_OMNI, {"audio"}, None),
+    ],
+)
+def test_another_mutoscope_is_asked_for_sound(server: ServerKind, parameters: set[str], expected: str | None) -> None:
+    request = GenerationRequest(
+        prompt="x", width=64, height=64, num_frames=8, fps=8, steps=1, guidance_scale=1.0, seed=1, audio=True
+    )
+    fields = submit_fields(server, request, model=None, parameters=frozenset(parameters))
+    assert fields.get("audio") == expected

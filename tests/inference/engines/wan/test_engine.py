@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.engines.base import Frames
 from inference.errors import OptionInvalid, RequestError
+from inference.frames_file import Frames
 from inference.generation import GenerationInputs, GenerationRequest
+from tests.support.frames import generate_frames
 
 Checkpoint = Callable[[str], Path]
 LoadWan = Callable[..., Any]
@@ -68,7 +69,7 @@ def test_image_to_video_equals_diffusers(
     first_image: Image.Image,
 ) -> None:
     request = replace(wan_request, negative_prompt="red dog", width=96)
-    frames = engines[kind].generate(request, GenerationInputs(first_image.resize((96, 64))), ignore)
+    frames = generate_frames(engines[kind], request, GenerationInputs(first_image.resize((96, 64))), ignore)
     expected = by_diffusers(
         "WanImageToVideoPipeline", wan_checkpoint(kind), request, image=first_image.resize((96, 64))
     )
@@ -81,7 +82,7 @@ def test_image_to_video_equals_diffusers(
 def test_text_to_video_equals_diffusers(
     kind: str, engines: dict[str, Any], wan_checkpoint: Checkpoint, wan_request: GenerationRequest
 ) -> None:
-    frames = engines[kind].generate(wan_request, GenerationInputs(None), ignore)
+    frames = generate_frames(engines[kind], wan_request, GenerationInputs(None), ignore)
     np.testing.assert_array_equal(frames, by_diffusers("WanPipeline", wan_checkpoint(kind), wan_request))
 
 
@@ -92,13 +93,12 @@ def test_first_and_last_image_equal_diffusers(
     first_image: Image.Image,
     last_image: Image.Image,
 ) -> None:
-    generate = engines[A14B].generate
-    frames = generate(wan_request, GenerationInputs(first_image, last_image), ignore)
+    frames = generate_frames(engines[A14B], wan_request, GenerationInputs(first_image, last_image), ignore)
     expected = by_diffusers(
         "WanImageToVideoPipeline", wan_checkpoint(A14B), wan_request, image=first_image, last_image=last_image
     )
     np.testing.assert_array_equal(frames, expected)
-    without = generate(wan_request, GenerationInputs(first_image), ignore)
+    without = generate_frames(engines[A14B], wan_request, GenerationInputs(first_image), ignore)
     assert np.abs(frames[-1].astype(int) - without[-1]).max() > 0
 
 
@@ -111,16 +111,16 @@ def test_a_second_guidance_scale_and_a_boundary_act_on_the_second_expert(
 ) -> None:
     inputs = GenerationInputs(first_image)
     request = replace(wan_request, guidance_scale_2=8.0)
-    frames = engines[A14B].generate(request, inputs, ignore)
+    frames = generate_frames(engines[A14B], request, inputs, ignore)
     expected = by_diffusers(
         "WanImageToVideoPipeline", wan_checkpoint(A14B), request, image=first_image, guidance_scale_2=8.0
     )
     np.testing.assert_array_equal(frames, expected)
-    assert (frames != engines[A14B].generate(wan_request, inputs, ignore)).any()
+    assert (frames != generate_frames(engines[A14B], wan_request, inputs, ignore)).any()
     # The second expert makes no step.
     first_alone = load_wan(A14B, boundary_ratio=0.0)
     np.testing.assert_array_equal(
-        first_alone.generate(request, inputs, ignore), first_alone.generate(wan_request, inputs, ignore)
+        generate_frames(first_alone, request, inputs, ignore), generate_frames(first_alone, wan_request, inputs, ignore)
     )
 
 
@@ -137,7 +137,7 @@ def test_smallest_requests_work(
 ) -> None:
     request = replace(wan_request, **change)
     for inputs in (GenerationInputs(first_image), GenerationInputs(None)):
-        frames = engines[TI2V].generate(request, inputs, ignore)
+        frames = generate_frames(engines[TI2V], request, inputs, ignore)
         assert frames.shape == (request.num_frames, request.height, request.width, 3)
 
 
@@ -148,7 +148,7 @@ def test_the_flow_shift_of_the_options_replaces_that_of_the_checkpoint(
         scheduler = pipeline.scheduler
         pipeline.scheduler = type(scheduler).from_config(scheduler.config, flow_shift=1.0)
 
-    frames = load_wan(T2V, flow_shift=1.0).generate(wan_request, GenerationInputs(None), ignore)
+    frames = generate_frames(load_wan(T2V, flow_shift=1.0), wan_request, GenerationInputs(None), ignore)
     expected = by_diffusers("WanPipeline", wan_checkpoint(T2V), wan_request, change=shift)
     np.testing.assert_array_equal(frames, expected)
     assert (frames != by_diffusers("WanPipeline", wan_checkpoint(T2V), wan_request)).any()
@@ -170,8 +170,8 @@ def test_an_image_of_another_shape_is_cropped_and_not_stretched(
     wide = Image.new("RGB", (128, 64))
     wide.paste(first_image, (32, 0))
     np.testing.assert_array_equal(
-        engines[TI2V].generate(wan_request, GenerationInputs(wide), ignore),
-        engines[TI2V].generate(wan_request, GenerationInputs(first_image), ignore),
+        generate_frames(engines[TI2V], wan_request, GenerationInputs(wide), ignore),
+        generate_frames(engines[TI2V], wan_request, GenerationInputs(first_image), ignore),
     )
 
 
@@ -210,5 +210,5 @@ def test_what_a_pipeline_would_ignore_or_round_is_refused(
     wan_request: GenerationRequest,
 ) -> None:
     with pytest.raises(RequestError, match=message) as caught:
-        engines[kind].generate(replace(wan_request, **change), inputs, ignore)
+        generate_frames(engines[kind], replace(wan_request, **change), inputs, ignore)
     assert caught.value.field == field
