@@ -211,6 +211,17 @@ class StrictBooleanField(MessageFieldMixin, serializers.BooleanField):
         return data
 
 
+class FormBooleanField(StrictBooleanField):
+    """`true` or `false`, in JSON or in a form."""
+
+    default_empty_html = serializers.empty  # absent from a form means absent, since no page has an unchecked box for it
+
+    def to_internal_value(self, data: Any) -> bool:
+        return super().to_internal_value(
+            {"true": True, "false": False}.get(data, data) if isinstance(data, str) else data
+        )
+
+
 def _is_not_numeric(data: Any) -> bool:
     """Return whether this is neither a number nor a string that JSON or a form would use for one.
 

@@ -23,6 +23,7 @@ _INPUT_ALIASES = {
     "max_frames": "num_frames",
     "video_length": "num_frames",
     "duration": "seconds",
+    "generate_audio": "audio",
 }
 _INPUT_ALIASES |= dict.fromkeys(IMAGE_INPUT_NAMES, "image") | dict.fromkeys(LAST_IMAGE_INPUT_NAMES, "last_image")
 # Our fields that are not inputs: refused as unknown inputs.

@@ -53,6 +53,8 @@ class Job(models.Model):
     guidance_scale = models.FloatField(_("guidance scale"), null=True)
     # Objects with the name of a LoRA of the model and its scale.
     loras = models.JSONField(_("LoRAs"), default=list, db_default=[])
+    # Whether sound was asked for. `has_audio` is whether the file has it.
+    audio = models.BooleanField(_("sound requested"), default=False, db_default=False)
     seed = models.BigIntegerField(_("seed"))
     output_format = models.CharField(_("format"), max_length=4)
     # In the folder of the job's files, also if there is no source image.
@@ -96,6 +98,7 @@ class Job(models.Model):
     result_key = models.CharField(_("result key"), max_length=200, blank=True)
     poster_key = models.CharField(_("poster key"), max_length=200, blank=True)
     result_bytes = models.PositiveBigIntegerField(_("result size (bytes)"), null=True)
+    has_audio = models.BooleanField(_("has sound"), default=False, db_default=False)
     quoted_credits = models.PositiveIntegerField(_("quoted credits"))
     charged_credits = models.PositiveIntegerField(_("charged credits"), null=True)
     gpu_seconds = models.FloatField(_("GPU seconds"), null=True)

@@ -25,7 +25,7 @@ RETRIED = "retried"
 # The request and its price. All other fields start with their defaults.
 _COPIED_FIELDS = (
     "team_id", "user_id", "api_key_id", "model", "prompt", "negative_prompt", "preset", "resolution", "width", "height",
-    "num_frames", "fps", "steps", "guidance_scale", "loras", "seed", "output_format", "metadata", "warnings",
+    "num_frames", "fps", "steps", "guidance_scale", "loras", "audio", "seed", "output_format", "metadata", "warnings",
     "pool", "priority", "has_image", "vram_mb", "max_attempts", "quoted_credits", "webhook_url", "webhook_format",
 )  # fmt: skip
 

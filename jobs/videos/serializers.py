@@ -12,6 +12,7 @@ from jobs.api.field_errors import error_detail, field_error
 from jobs.api.fields import (
     Base64Field,
     ChoiceField,
+    FormBooleanField,
     HttpUrlField,
     ImageFileField,
     InputReferenceField,
@@ -82,6 +83,7 @@ class VideoRequestSerializer(StrictSerializer):
         required=False,
         help_text="LoRAs of the model, which /v1/models lists; in JSON bodies only",
     )
+    audio = FormBooleanField(required=False, help_text="whether the video gets sound; by default it gets none")
     seed = _integer_field(limits.SEED.maximum, "random if absent; the response contains it")
     output_format = ChoiceField(choices=["mp4", "gif"], required=False)
     priority = ChoiceField(choices=[name.label for name in Priority], required=False)

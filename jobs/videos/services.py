@@ -184,6 +184,7 @@ def _build_job(principal: Principal, request: VideoRequest) -> Job:
         steps=request.steps,
         guidance_scale=request.guidance_scale,
         loras=[{"name": lora.name, "scale": lora.scale} for lora in request.loras],
+        audio=request.audio,
         seed=request.seed,
         output_format=request.output_format,
         has_image=request.image_png is not None,

@@ -74,6 +74,7 @@ class VideoRequest:
     steps: int | None
     guidance_scale: float | None
     loras: tuple[LoraWeight, ...]
+    audio: bool
     seed: int
     output_format: str
     priority: Priority
@@ -154,6 +155,7 @@ def build_request(
         steps=chosen.steps,
         guidance_scale=chosen.guidance_scale,
         loras=chosen.loras,
+        audio=chosen.audio,
         # 53 bits, which JavaScript reads without loss: the seed that it shows reproduces the video.
         seed=values.get("seed", secrets.randbits(53)),
         output_format=values.get("output_format", "mp4"),

@@ -10,7 +10,7 @@ const formKey = document.getElementById("form-key");
 const SHOWN_BY_BROWSERS = /^\x89PNG\r\n\x1a\n|^\xff\xd8\xff|^RIFF[^]{4}WEBP/;
 const SHOWN_BY_SOME_BROWSERS = /^[^]{4}ftyp[^]*?(?:hei[cxms]|hev[cx]|avi[fs])/;
 const FROM_PRESET = ["resolution", "num_frames", "fps", "steps", "guidance_scale"];
-const UNPRICED = ["prompt", "negative_prompt", "seed", "output_format", "image", "last_image"];
+const UNPRICED = ["prompt", "negative_prompt", "audio", "seed", "output_format", "image", "last_image"];
 
 // The key belongs to the entry of the history: Back and a reload keep it, a new visit of the page has a new one.
 const [{ type: visit }] = performance.getEntriesByType("navigation");

@@ -1,4 +1,4 @@
-"""Sound on its way from an engine to an encoder."""
+"""Sound between an engine and an encoder: what is saved is loaded."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Frames on their way from an engine to an encoder: what is written is read, and no file is incomplete."""
+"""Frames between an engine and an encoder: what is written is read, and no file is incomplete."""
 
 from pathlib import Path
 

@@ -275,6 +275,7 @@ def _request(frames: int, *, has_deadline: bool) -> VideoRequest:
         steps=50,
         guidance_scale=9.0,
         loras=(),
+        audio=False,
         seed=1,
         output_format="mp4",
         priority=Priority.NORMAL,

@@ -20,7 +20,7 @@ _BATCH_VIDEO_SCHEMA = "BatchVideoRequest"
 # Fields whose values depend on the model.
 _MODEL_FIELDS = {
     *("prompt", "negative_prompt", "preset", "resolution", "num_frames", "fps", "steps", "num_inference_steps"),
-    *("guidance_scale", "loras"),
+    *("guidance_scale", "loras", "audio"),
 }
 _SCHEMA_REF_PREFIX = "#/components/schemas/"
 

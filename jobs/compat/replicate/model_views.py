@@ -25,6 +25,7 @@ _INPUTS = (
     "fps",
     "num_inference_steps",
     "guidance_scale",
+    "audio",
     "seed",
     "output_format",
 )

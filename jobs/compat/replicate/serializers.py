@@ -59,6 +59,7 @@ def _input(job: Job) -> dict[str, Any]:
         "fps": job.fps,
         "num_inference_steps": job.steps,
         "guidance_scale": job.guidance_scale,
+        "audio": job.audio,
         "seed": job.seed,
         "output_format": job.output_format,
     }

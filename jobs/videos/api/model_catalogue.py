@@ -188,7 +188,7 @@ def _model_as_json(descriptor: ModelDescriptor, team: Team, *, ready: bool, defa
             "last_image": descriptor.inputs.last_image,
             "negative_prompt": descriptor.inputs.negative_prompt,
             "guidance_scale": "none" if descriptor.guidance_scale is None else "optional",
-            "audio": "none",
+            "audio": descriptor.inputs.audio,
             "loras": [*descriptor.lora_names],
         },
         "presets": presets,

@@ -134,6 +134,7 @@ def _inherited_values(original: Job, changes: dict[str, Any]) -> dict[str, Any]:
         "steps": original.steps,
         "guidance_scale": original.guidance_scale,
         "loras": original.loras,
+        "audio": original.audio and changes.get("output_format") != "gif",
         "output_format": original.output_format,
         "priority": Priority(original.priority).label,
     }

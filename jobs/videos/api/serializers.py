@@ -67,6 +67,7 @@ class VideoShape(TypedDict):
     loras: list[LoraShape]
     seed: int
     output_format: Annotated[str, {"choices": ["mp4", "gif"]}]
+    has_audio: Annotated[bool, {"help_text": "whether the file has sound; false until it is completed"}]
     priority: Annotated[str, {"choices": [name.label for name in Priority]}]
     created_at: int
     started_at: int | None
@@ -131,6 +132,7 @@ def _as_json(job: Job, queue_estimate: QueueEstimate | None, base_url: str) -> V
         "loras": job.loras,
         "seed": job.seed,
         "output_format": job.output_format,
+        "has_audio": job.has_audio,
         "priority": Priority(job.priority).label,
         "created_at": unix_seconds(job.created_at),
         "started_at": unix_seconds(job.started_at),

@@ -29,7 +29,7 @@ _IMAGES = ("image", "last_image")
 _NUMBER_FIELDS = {"num_frames", "fps", "steps", "guidance_scale"}
 # Fields that not every model has. The page does not show those of other models, and the form ignores them: without
 # scripts they are still sent when another model is chosen.
-_OPTIONAL_FIELDS = frozenset({"steps", "guidance_scale", "negative_prompt"})
+_OPTIONAL_FIELDS = frozenset({"steps", "guidance_scale", "negative_prompt", "audio"})
 _PRESET_FIELDS = ("resolution", "num_frames", "fps", "steps", "guidance_scale")
 _NUMBER_ERROR_CODES = {"min_value", "max_value", "invalid", "wrong_type", "not_finite", "max_string_length"}
 
@@ -66,6 +66,7 @@ class VideoSettingsForm(forms.Form):
     fps = forms.Field(required=False)
     steps = forms.Field(required=False)
     guidance_scale = forms.Field(required=False)
+    audio = forms.Field(required=False)
     seed = forms.Field(required=False)
     output_format = forms.Field(required=False)
 
@@ -225,13 +226,13 @@ def default_values(descriptor: ModelDescriptor) -> FormValues:
 def adopted_values(descriptor: ModelDescriptor, entered: Mapping[str, str]) -> FormValues:
     """Return the settings of a form after another model was chosen: its preset of the same name, else its default.
 
-    Of what was entered, the shape, the format and the seed stay.
+    Of what was entered, the shape, the format, the sound and the seed stay.
     """
     name = entered.get("preset", "")
     values = default_values(descriptor)
     if name in descriptor.presets:
         values |= {"preset": name, "loras_of": name, **preset_values(descriptor.presets[name])}
-    kept = ("aspect_ratio", "output_format", "seed")
+    kept = ("aspect_ratio", "output_format", "audio", "seed")
     return values | {field: entered[field][:_MAX_ENTERED_LENGTH] for field in kept if entered.get(field)}
 
 
@@ -248,7 +249,8 @@ def initial_values(descriptor: ModelDescriptor, like: Job | None) -> FormValues:
     if like is None:
         return default_values(descriptor)
     numbers = {name: getattr(like, name) for name in ("num_frames", "fps", "steps", "guidance_scale")}
-    inherited = accepted_settings(descriptor, {"negative_prompt": like.negative_prompt, **numbers})
+    inherited = accepted_settings(descriptor, {"negative_prompt": like.negative_prompt, "audio": like.audio, **numbers})
+    audio = inherited.pop("audio", False)
     resolutions = descriptor.sizes.resolutions
     return default_values(descriptor) | {
         "prompt": like.prompt,
@@ -257,6 +259,7 @@ def initial_values(descriptor: ModelDescriptor, like: Job | None) -> FormValues:
         "resolution": like.resolution if like.resolution in resolutions else descriptor.default.resolution,
         "aspect_ratio": nearest_aspect_ratio(like.width, like.height),
         "output_format": like.output_format,
+        "audio": "true" if audio else "",
         **{name: f"{value:g}" if name in numbers else value for name, value in inherited.items() if value is not None},
     }
 

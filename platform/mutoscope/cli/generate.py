@@ -52,6 +52,9 @@ def generate(
     seconds: Annotated[str | None, typer.Option(help="Duration, instead of --frames.")] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps, for models that have them.")] = None,
     guidance_scale: Annotated[float | None, typer.Option(help="How closely the video follows the prompt.")] = None,
+    audio: Annotated[
+        bool | None, typer.Option("--audio/--no-audio", help="Whether the video gets sound, for models that make it.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed; the same seed and options give the same video.")] = None,
     output_format: Annotated[str | None, typer.Option("--format", help="mp4 or gif.")] = None,
     priority: Annotated[str | None, typer.Option(help="low, normal or high.")] = None,
@@ -92,6 +95,7 @@ def generate(
         "seconds": seconds,
         "steps": steps,
         "guidance_scale": guidance_scale,
+        "audio": audio,
         "seed": seed,
         "output_format": output_format,
         "priority": priority,
