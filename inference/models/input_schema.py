@@ -16,8 +16,22 @@ _EXCLUSIVE_FIELDS = (
     ("seconds", "num_frames"),
     ("steps", "num_inference_steps"),
 )
-_IMAGE_FIELDS = ("image_base64", "image_url")
-_LAST_IMAGE_FIELDS = ("last_image_base64", "last_image_url")
+_IMAGE_FIELDS = ("image_base64", "image_url", "image_video")
+_LAST_IMAGE_FIELDS = ("last_image_base64", "last_image_url", "last_image_video")
+_FRAME = {
+    "type": "object",
+    "required": ["id"],
+    "properties": {
+        "id": {"title": "Id of the video", "type": "string"},
+        "at": {
+            "title": "Frame",
+            "description": "first, last, or a time in seconds",
+            "anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}],
+            "default": "last",
+        },
+    },
+    "additionalProperties": False,
+}
 OUTPUT_FORMATS = ("mp4", "gif")
 PRIORITIES = ("low", "normal", "high")
 
@@ -63,9 +77,11 @@ def input_properties(model: ModelDescriptor) -> dict[str, Schema]:
     if model.inputs.image != "none":
         properties["image_base64"] = {"title": "Image", "type": "string", "contentEncoding": "base64"}
         properties["image_url"] = {"title": "URL of the image", "type": "string", "format": "uri"}
+        properties["image_video"] = {"title": "Frame of a video", **_FRAME}
     if model.inputs.last_image != "none":
         properties["last_image_base64"] = {"title": "Last image", "type": "string", "contentEncoding": "base64"}
         properties["last_image_url"] = {"title": "URL of the last image", "type": "string", "format": "uri"}
+        properties["last_image_video"] = {"title": "Frame of a video as the last image", **_FRAME}
     if model.inputs.negative_prompt != "none":
         properties["negative_prompt"] = {
             "title": "Negative prompt",

@@ -14,7 +14,7 @@ from inference.image_decoding.pool import DecodedImage
 from jobs.batches.bodies import BatchBody
 from jobs.storage.files import load_source_image
 from jobs.videos.selectors import find_video
-from jobs.videos.source_images import decode_base64, fetch_image
+from jobs.videos.source_images import decode_base64, fetch_image, read_video_frame
 from jobs.videos.submission import RequestImage, read_source_image
 
 # The number of decoded images that are kept in memory, of some megabytes each.
@@ -28,6 +28,7 @@ class BatchImages:
         self._uploaded, self._team = batch_body.images, team
         self._by_name = lru_cache(_CACHE_SIZE)(self._read_uploaded)
         self._by_video = lru_cache(_CACHE_SIZE)(self._read_source)
+        self._by_frame = lru_cache(_CACHE_SIZE)(self._read_frame)
         self._disk_cache = TemporaryFile()  # noqa: SIM115 (see close)
         # By URL: start and end in the file, and the size of the image.
         self._by_url: dict[str, tuple[int, int, tuple[int, int]]] = {}
@@ -47,11 +48,13 @@ class BatchImages:
         return self._shared_image(values, "last_image")
 
     def _shared_image(self, values: dict[str, Any], image: str) -> RequestImage | None:
-        by_url, by_name = f"{image}_url", f"{image}_name"
+        by_url, by_name, by_frame = f"{image}_url", f"{image}_name", f"{image}_video"
         if by_url in values:
             return RequestImage(by_url, lambda: self._fetch_once(by_url, values[by_url]))
         if by_name in values:
             return RequestImage(by_name, lambda: self._by_name(by_name, values[by_name]))
+        if by_frame in values:
+            return RequestImage(by_frame, lambda: self._by_frame(by_frame, **values[by_frame]))
         return None
 
     def _fetch_once(self, field: str, url: str) -> DecodedImage:
@@ -85,6 +88,9 @@ class BatchImages:
             return read_source_image(field, decode_base64(field, uploaded), team=self._team)
         uploaded.seek(0)
         return read_source_image(field, uploaded.read(), team=self._team)
+
+    def _read_frame(self, field: str, *, id: str, at: str) -> DecodedImage:  # noqa: A002 (the name of the field)
+        return read_video_frame(field, {"id": id, "at": at}, team=self._team)
 
     def _read_source(self, video_id: str) -> DecodedImage:
         video = find_video(self._team, video_id)

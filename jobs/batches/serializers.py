@@ -62,8 +62,8 @@ class BatchRequestSerializer(VideoRequestSerializer):
         help_text="seconds after which the video is canceled if it has not started",
     )
 
-    _IMAGE_FIELDS = ("image_base64", "image_name", "source_video", "image_url")
-    _LAST_IMAGE_FIELDS = ("last_image_base64", "last_image_name", "last_image_url")
+    _IMAGE_FIELDS = ("image_base64", "image_name", "source_video", "image_url", "image_video")
+    _LAST_IMAGE_FIELDS = ("last_image_base64", "last_image_name", "last_image_url", "last_image_video")
     MUTUALLY_EXCLUSIVE_FIELDS = (
         _IMAGE_FIELDS,
         _LAST_IMAGE_FIELDS,

@@ -13,7 +13,9 @@ from jobs.api.fields import (
     Base64Field,
     ChoiceField,
     FormBooleanField,
+    FramePositionField,
     HttpUrlField,
+    IdField,
     ImageFileField,
     InputReferenceField,
     MetadataField,
@@ -28,6 +30,9 @@ from jobs.api.fields import (
 from jobs.models import Priority
 from jobs.videos.source_images import IMAGE_FIELDS, LAST_IMAGE_FIELDS
 
+# In a form, each of their parts is a field.
+_NESTED_IN_FORMS = {"metadata", "input_reference", "image_video", "last_image_video"}
+
 
 def _integer_field(maximum: int, help_text: str, *, minimum: int = 0) -> StrictIntegerField:
     return StrictIntegerField(min_value=minimum, max_value=maximum, required=False, help_text=help_text)
@@ -39,6 +44,14 @@ class LoraSerializer(StrictSerializer):
 
     name = TextField(max_length=100)
     scale = StrictFloatField(min_value=-limits.MAX_LORA_SCALE, max_value=limits.MAX_LORA_SCALE, default=1.0)
+
+
+@extend_schema_serializer(component_name="VideoFrame")
+class VideoFrameSerializer(StrictSerializer):
+    """A frame of a completed video of the team."""
+
+    id = IdField("vid")
+    at = FramePositionField(default="last", help_text="`first`, `last` or a time in seconds")
 
 
 @extend_schema_serializer(component_name="Video")
@@ -58,7 +71,11 @@ class VideoRequestSerializer(StrictSerializer):
     )
     last_image_base64 = Base64Field(required=False, help_text="the last frame, for models that take one")
     last_image = ImageFileField(required=False, help_text="the same as a file, in multipart bodies")
+    image_video = VideoFrameSerializer(
+        required=False, help_text="a frame of a video, which is copied; in a form, image_video[id] and image_video[at]"
+    )
     last_image_url = HttpUrlField(required=False, help_text="the https URL of the same, if the operator allows it")
+    last_image_video = VideoFrameSerializer(required=False, help_text="the same from a video, as in image_video")
     prompt = TextField(max_length=limits.MAX_PROMPT_LENGTH, help_text="what should move, and how")
     negative_prompt = TextField(max_length=limits.MAX_PROMPT_LENGTH, required=False, allow_blank=True)
     model = TextField(max_length=60, required=False, help_text="a name from /v1/models")
@@ -103,7 +120,9 @@ class VideoRequestSerializer(StrictSerializer):
     )
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        return super().to_internal_value(nest_form_fields("metadata", nest_form_fields("input_reference", data)))
+        for name in _NESTED_IN_FORMS & self.fields.keys():
+            data = nest_form_fields(name, data)
+        return super().to_internal_value(data)
 
     def validate_input_reference(self, reference: Any) -> Any:
         if isinstance(reference, dict) and "image_url" in reference:

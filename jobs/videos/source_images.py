@@ -1,4 +1,4 @@
-"""Read the images of a request: from the body itself, or from a URL."""
+"""Read the images of a request: from the body itself, from a URL, or from a video of the team."""
 
 import base64
 import binascii
@@ -14,11 +14,15 @@ from common.concurrency import ConcurrencyLimiter
 from common.errors import MutoscopeError, invalid_field
 from common.messages import Message
 from common.ssrf import ForbiddenIPAddress, TLSError, safe_client
+from inference.image_decoding.pool import DecodedImage
+from jobs.videos.frames import decode_frame, frame_number
+from jobs.videos.selectors import find_video
+from jobs.videos.video_file import require_file
 
 # A request for a video contains one of these if its model takes an image, and one of the others if it takes a last
-# image. What a field contains follows from the end of its name: base64, a URL, or else a file.
-IMAGE_FIELDS = ("image_base64", "image", "input_reference", "image_url")
-LAST_IMAGE_FIELDS = ("last_image_base64", "last_image", "last_image_url")
+# image. What a field contains follows from the end of its name: base64, a URL, a frame of a video, or else a file.
+IMAGE_FIELDS = ("image_base64", "image", "input_reference", "image_url", "image_video")
+LAST_IMAGE_FIELDS = ("last_image_base64", "last_image", "last_image_url", "last_image_video")
 
 _MAX_DATA_URI_HEADER = 300
 _URL_SAFE_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -26,6 +30,8 @@ _LINE_BREAKS = b"\t\n\v\f\r"
 # Each fetch occupies a thread for up to IMAGE_URL_FETCH_TIMEOUT_SECONDS.
 _FETCH_LIMITER = ConcurrencyLimiter("fetches", work=Message("images being fetched"), process_limit=8)
 _SLOT_MARGIN_SECONDS = 5
+# How long a request waits while other files of its team are being decoded.
+_SLOT_WAIT_SECONDS = 5
 _CHUNK_BYTES = 65_536
 
 
@@ -40,6 +46,22 @@ def read_image_bytes(name: str, value: Any, *, team: Team) -> bytes:
         return decode_base64(name, value)
     content: bytes = value.read()
     return content
+
+
+def is_video_field(name: str) -> bool:
+    """Return whether the field names a frame of a video."""
+    return name.endswith("_video")
+
+
+def read_video_frame(name: str, reference: dict[str, str], *, team: Team) -> DecodedImage:
+    """Return the frame of a video that a field names.
+
+    Raise NotFound, Conflict if the video is not completed, Gone, InvalidField beyond its end, and Overloaded or
+    ConcurrencyLimitExceeded while too many files are being decoded.
+    """
+    job = find_video(team, reference["id"], param=name)
+    require_file(job, param=name)
+    return decode_frame(job, frame_number(job, reference["at"], param=name), wait_seconds=_SLOT_WAIT_SECONDS)
 
 
 def decode_base64(name: str, text: str) -> bytes:

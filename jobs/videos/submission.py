@@ -29,7 +29,13 @@ from inference.prompt_keywords import matches_keywords
 from inference.prompt_tokens import SPECIAL_TOKENS, estimate_tokens
 from jobs.licenses.selectors import check_license, usable_models
 from jobs.models import Priority
-from jobs.videos.source_images import IMAGE_FIELDS, LAST_IMAGE_FIELDS, read_image_bytes
+from jobs.videos.source_images import (
+    IMAGE_FIELDS,
+    LAST_IMAGE_FIELDS,
+    is_video_field,
+    read_image_bytes,
+    read_video_frame,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -175,6 +181,8 @@ def _image_in(values: dict[str, Any], names: Sequence[str], team: Team) -> Reque
     name = next((name for name in names if name in values), None)
     if name is None:
         return None
+    if is_video_field(name):
+        return RequestImage(name, lambda: read_video_frame(name, values[name], team=team))
     return RequestImage(
         name, lambda: read_source_image(name, read_image_bytes(name, values[name], team=team), team=team)
     )

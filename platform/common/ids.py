@@ -40,28 +40,29 @@ def public_id(prefix: str, identifier: uuid.UUID) -> str:
     return f"{prefix}_{identifier.hex}"
 
 
-def not_found(prefix: str, text: str) -> NotFound:
+def not_found(prefix: str, text: str, *, param: str | None = None) -> NotFound:
     """Return the one error for a row that does not exist, belongs to another team, or has an invalid id."""
     return NotFound(
         "No %(resource)s with the id %(id)s.",
         {"resource": _RESOURCE_NAMES.get(prefix, prefix), "id": repr(text[:_MAX_QUOTED_LENGTH])},
+        param=param,
     )
 
 
-def parse_public_id(prefix: str, text: str) -> uuid.UUID:
+def parse_public_id(prefix: str, text: str, *, param: str | None = None) -> uuid.UUID:
     """Return the UUID of `vid_0197…`. Any other text raises NotFound, as an unknown id does."""
     head, _, digits = text.partition("_")
     if head != prefix or not re.fullmatch(HEX, digits):
-        raise not_found(prefix, text)
+        raise not_found(prefix, text, param=param)
     return uuid.UUID(hex=digits)
 
 
-def find_by_public_id(rows: QuerySet[Row], prefix: str, identifier: str) -> Row:
+def find_by_public_id(rows: QuerySet[Row], prefix: str, identifier: str, *, param: str | None = None) -> Row:
     """Return the row with this public id. Raises NotFound.
 
-    rows: limited to those that the caller may see.
+    rows: limited to those that the caller may see. param: the field of a body that contains the id.
     """
-    row = rows.filter(pk=parse_public_id(prefix, identifier)).first()
+    row = rows.filter(pk=parse_public_id(prefix, identifier, param=param)).first()
     if row is None:
-        raise not_found(prefix, identifier)
+        raise not_found(prefix, identifier, param=param)
     return row

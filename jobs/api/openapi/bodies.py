@@ -14,7 +14,7 @@ from inference.models.input_schema import input_properties
 from jobs.api.fields import StrictSerializer
 
 _MULTIPART = "multipart/form-data"
-_IMAGE_FIELDS = ("image_base64", "image_name", "source_video", "image_url")
+_IMAGE_FIELDS = ("image_base64", "image_name", "source_video", "image_url", "image_video")
 # The requests of a batch, which exist only as JSON.
 _BATCH_VIDEO_SCHEMA = "BatchVideoRequest"
 # Fields whose values depend on the model.
@@ -80,10 +80,19 @@ def separate_forms(document: dict[str, Any]) -> None:
             form = f"{name.removesuffix('Request')}Form"
             if form not in schemas:
                 schemas[form] = _filter_properties(
-                    schemas[name], lambda field: field.get("type") not in {"object", "array"}, files=True
+                    schemas[name], lambda field: not _is_nested(field, schemas), files=True
                 )
                 schemas[name] = _without_files(schemas[name])
             content[_MULTIPART]["schema"] = {"$ref": f"{_SCHEMA_REF_PREFIX}{form}"}
+
+
+def _is_nested(field: dict[str, Any], schemas: dict[str, Any]) -> bool:
+    """Return whether the field is an object or a list, which a form cannot contain."""
+    for part in (field, *field.get("allOf", ())):
+        resolved = schemas[part["$ref"].removeprefix(_SCHEMA_REF_PREFIX)] if "$ref" in part else part
+        if resolved.get("type") in {"object", "array"}:
+            return True
+    return False
 
 
 def require_bodies(document: dict[str, Any]) -> None:

@@ -50,6 +50,11 @@ class SecondsFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
     extra_schema = {"pattern": r"^[0-9]{1,3}(\.[0-9]{1,20})?$", "examples": ["2", "1.5"]}
 
 
+class FramePositionFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "jobs.api.fields.FramePositionField"
+    extra_schema = {"pattern": r"^(first|last|[0-9]{1,20}(\.[0-9]{1,15})?)$", "examples": ["first", "last", "1.5"]}
+
+
 class MetadataFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
     target_class = "jobs.api.fields.MetadataField"
     extra_schema = {

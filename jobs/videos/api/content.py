@@ -22,7 +22,6 @@ from jobs.api.authentication import principal_of
 from jobs.api.conditional import check_precondition
 from jobs.api.error_schema import ERRORS
 from jobs.api.errors import RangeNotSatisfiable, json_error
-from jobs.api.field_errors import error_detail
 from jobs.api.fields import ChoiceField, FramePositionField, TextField
 from jobs.api.negotiation import IgnoreAccept
 from jobs.api.permissions import HasScope
@@ -50,15 +49,9 @@ _FRAME = "frame"
 
 class ContentQuerySerializer(serializers.Serializer[Any]):
     variant = ChoiceField(choices=[*VARIANTS, _FRAME], default=VIDEO)
-    at = FramePositionField(required=False, help_text="for `frame`: `first` (the default), `last` or seconds")
+    at = FramePositionField(default=FIRST_FRAME, help_text="for `frame`: `first` (the default), `last` or seconds")
     download = serializers.BooleanField(default=False, help_text="send the file as an attachment")
     token = TextField(max_length=2000, required=False, help_text="the token of a signed link")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "at" in attrs and attrs["variant"] != _FRAME:
-            detail = error_detail("Only variant=frame has a time. Remove at, or add variant=frame.", code="conflict")
-            raise serializers.ValidationError({"at": [detail]})
-        return attrs
 
 
 _DESCRIPTION = """
@@ -134,7 +127,7 @@ def _variant_response(request: Request, query: dict[str, Any], job: Job, seconds
 
 def _frame_response(request: Request, query: dict[str, Any], job: Job) -> HttpResponseBase:
     require_file(job)
-    number = frame_number(job, query.get("at", FIRST_FRAME))
+    number = frame_number(job, query["at"])
     return rendered_response(
         request._request,
         f"{job.result_key}#{number}",

@@ -55,6 +55,8 @@ _RETRY_AFTER_SECONDS = 5
 class GenerateSerializer(VideoRequestSerializer):
     """The fields of a submit without those that came after this endpoint."""
 
+    image_video = None  # type: ignore[assignment]
+    last_image_video = None  # type: ignore[assignment]
     last_image_base64 = None  # type: ignore[assignment]
     last_image = None  # type: ignore[assignment]
     last_image_url = None  # type: ignore[assignment]

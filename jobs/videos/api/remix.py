@@ -52,6 +52,7 @@ class RemixSerializer(VideoRequestSerializer):
     image = None  # type: ignore[assignment]
     input_reference = None  # type: ignore[assignment]
     image_url = None  # type: ignore[assignment]
+    image_video = None  # type: ignore[assignment]
     prompt = TextField(max_length=limits.MAX_PROMPT_LENGTH, required=False)
 
 

@@ -3,9 +3,10 @@
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
-from django.core.files.base import ContentFile, File
+from django.core.files.base import ContentFile
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -26,6 +27,7 @@ from inference.models.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO
 from jobs.models import Job
 from jobs.states import State
 from jobs.storage.files import SourceImageMissing, load_last_image, load_source_image
+from jobs.videos.frames import LAST_FRAME
 from jobs.videos.idempotency import build_form_key
 from jobs.videos.selectors import find_video
 from jobs.videos.services import submit_video
@@ -33,6 +35,7 @@ from jobs.videos.submission import build_request, default_model, offered_models
 from jobs.videos.views.forms import (
     MAX_IMAGE_BYTES,
     CreateVideoForm,
+    FormImage,
     FormValues,
     VideoSettingsForm,
     adopted_values,
@@ -58,14 +61,18 @@ _PRESET_ICONS = {"fast": "zap", "standard": "clapperboard", "high": "gem", "batc
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_member_required()
 def create(request: HttpRequest, principal: Principal) -> HttpResponseBase:
-    """Show the form for `?model=…`, with `?like=vid_…` filled in from that video. POST submits it."""
+    """Show the form for `?model=…`, with `?like=vid_…` filled in from that video. POST submits it.
+
+    With `?image_video=vid_…&at=last` its picture is that frame of a video.
+    """
     if request.method == "POST":
         return _submit(request, principal)
     if Scope.VIDEOS_WRITE not in principal.scopes:
         return render(request, "jobs/create_read_only.html")
-    like = _reference_video(principal, request.GET.get("like", ""))
-    descriptor = _initial_model(principal.team, request.GET.get("model", like.model if like else ""))
-    return _render_form(request, principal, values=initial_values(descriptor, like), like=like)
+    like, frame = _reference_video(principal, request.GET.get("like", "")), _frame(principal, request.GET)
+    model = like.model if like else frame.video.model if frame else ""
+    descriptor = _initial_model(principal.team, request.GET.get("model", model))
+    return _render_form(request, principal, values=initial_values(descriptor, like), like=like, frame=frame)
 
 
 @require_safe
@@ -115,9 +122,9 @@ def _initial_model(team: Team, name: str) -> ModelDescriptor:
 
 def _submit(request: HttpRequest, principal: Principal) -> HttpResponseBase:
     principal.require(Scope.VIDEOS_WRITE)
-    like = _reference_video(principal, request.POST.get("like", ""))
+    like, frame = _reference_video(principal, request.POST.get("like", "")), _frame(principal, request.POST)
     form = CreateVideoForm(
-        request.POST, request.FILES, team=principal.team, former_images=_former_images(like, request.POST)
+        request.POST, request.FILES, team=principal.team, former_images=_former_images(like, frame, request.POST)
     )
     form_key = request.POST.get("form_key", "")
     if form.is_valid():
@@ -142,7 +149,9 @@ def _submit(request: HttpRequest, principal: Principal) -> HttpResponseBase:
         # Only the messages are replaced, so the form keeps the chosen image and the entered text.
         context = {"field_errors": form.messages().items(), "form_key": form_key}
         return render(request, "jobs/create_errors.html", context, status=422)
-    return _render_form(request, principal, values=form.entered_values(), like=like, form=form, form_key=form_key)
+    return _render_form(
+        request, principal, values=form.entered_values(), like=like, frame=frame, form=form, form_key=form_key
+    )
 
 
 def _submit_form(principal: Principal, form_key: str, values: dict[str, Any]) -> Job:
@@ -175,11 +184,29 @@ def _reference_video(principal: Principal, identifier: str) -> Job | None:
         return None
 
 
-def _former_images(like: Job | None, sent: Mapping[str, str]) -> dict[str, "File[bytes]"]:
-    """Return the images of the video `like` that were not removed from the form, by their fields."""
-    images: dict[str, File[bytes]] = {}
+@dataclass(frozen=True)
+class _Frame:
+    """A frame of a video, as the field `image_video` of the API names it."""
+
+    video: Job
+    at: str
+
+
+def _frame(principal: Principal, parameters: Mapping[str, str]) -> _Frame | None:
+    """Return the frame that the page was opened with; None if its video was deleted."""
+    video = _reference_video(principal, parameters.get("image_video", ""))
+    if video is None or video.state != State.COMPLETED or video.is_gone:
+        return None
+    return _Frame(video, parameters.get("at", LAST_FRAME))
+
+
+def _former_images(like: Job | None, frame: _Frame | None, sent: Mapping[str, str]) -> dict[str, FormImage]:
+    """Return the images that the page was opened with and that were not removed, by their fields."""
+    images: dict[str, FormImage] = {}
+    if frame is not None and not sent.get("image_removed"):
+        images["image"] = {"id": frame.video.public_id, "at": frame.at}
     for name, load in (("image", load_source_image), ("last_image", load_last_image)):
-        if like is not None and not sent.get(f"{name}_removed"):
+        if like is not None and name not in images and not sent.get(f"{name}_removed"):
             with suppress(SourceImageMissing):
                 images[name] = ContentFile(load(like), name=f"{name}.png")
     return images
@@ -191,6 +218,7 @@ def _render_form(
     *,
     values: FormValues,
     like: Job | None,
+    frame: _Frame | None,
     form: CreateVideoForm | None = None,
     form_key: str = "",
 ) -> HttpResponse:
@@ -199,7 +227,8 @@ def _render_form(
     options = options_for(principal.team, descriptor, fps=values.get("fps", ""))
     if form is None:
         values = options.clamp(values)
-    size = (like.width, like.height) if like and like.has_image else parse_image_size(request.POST)
+    shown = frame.video if frame else like if like and like.has_image else None
+    size = (shown.width, shown.height) if shown else parse_image_size(request.POST)
     settings_form = VideoSettingsForm(values, team=principal.team)
     estimate = _estimate(principal, settings_form, size)
     messages = settings_form.messages()
@@ -211,6 +240,7 @@ def _render_form(
         "errors": messages,
         "price": estimate,
         "like": like,
+        "frame": frame,
         "like_model_missing": like is not None and like.model not in {model.name for model in options.models},
         "like_has_image": like is not None and like.has_image and not like.is_gone,
         "like_has_last_image": like is not None and like.last_image_key != "" and not like.is_gone,

@@ -1,7 +1,7 @@
 """The forms of the Create page. Their rules are those of the API: a serializer validates the values."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from django import forms
 from django.core.files.base import File
@@ -34,6 +34,8 @@ _PRESET_FIELDS = ("resolution", "num_frames", "fps", "steps", "guidance_scale")
 _NUMBER_ERROR_CODES = {"min_value", "max_value", "invalid", "wrong_type", "not_finite", "max_string_length"}
 
 FormValues = dict[str, str]
+# A file, or a frame of a video, as in the field `image_video` of the API.
+FormImage: TypeAlias = "File[bytes] | dict[str, str]"
 
 
 class VideoSettingsSerializer(VideoRequestSerializer):
@@ -43,9 +45,11 @@ class VideoSettingsSerializer(VideoRequestSerializer):
     image = None  # type: ignore[assignment]
     input_reference = None  # type: ignore[assignment]
     image_url = None  # type: ignore[assignment]
+    image_video = None  # type: ignore[assignment]
     last_image_base64 = None  # type: ignore[assignment]
     last_image = None  # type: ignore[assignment]
     last_image_url = None  # type: ignore[assignment]
+    last_image_video = None  # type: ignore[assignment]
     prompt = None  # type: ignore[assignment]
 
 
@@ -148,7 +152,7 @@ class VideoSettingsForm(forms.Form):
 
     def _field_of(self, name: str) -> str | None:
         """Return the form's field for a field of the API, or None if the form has no such field."""
-        name = name.removesuffix("_base64")
+        name = name.removesuffix("_base64").removesuffix("_video")
         return name if name in self.fields else None
 
 
@@ -162,7 +166,7 @@ class CreateVideoForm(VideoSettingsForm):
 
     serializer_class = VideoRequestSerializer
 
-    def __init__(self, *args: Any, former_images: "Mapping[str, File[bytes]]", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, former_images: Mapping[str, FormImage], **kwargs: Any) -> None:
         """former_images: the images to use where no file is uploaded, by their fields."""
         super().__init__(*args, **kwargs)
         self._former_images = former_images
@@ -178,12 +182,13 @@ class CreateVideoForm(VideoSettingsForm):
                 self.add_error(name, _("Choose a picture first."))
         if "last_image" in images and "image" not in images:
             self.add_error("image", _("The last picture needs a first one. Choose it, or remove the last picture."))
-        too_large = [name for name, image in images.items() if (image.size or 0) > MAX_IMAGE_BYTES]
+        files = {name: image for name, image in images.items() if isinstance(image, File)}
+        too_large = [name for name, file in files.items() if (file.size or 0) > MAX_IMAGE_BYTES]
         if too_large:
             message = _("The file is larger than %(limit)s MB. Save a smaller copy and choose that.")
             self.add_error(too_large[0], message % {"limit": MAX_IMAGE_BYTES // 1024**2})
 
-    def _images(self) -> "dict[str, File[bytes]]":
+    def _images(self) -> dict[str, FormImage]:
         """Return the images by their fields, without those that the model does not take, whose fields are hidden."""
         sent = {name: self.files.get(name) or self._former_images.get(name) for name in _IMAGES}
         return {
@@ -193,7 +198,10 @@ class CreateVideoForm(VideoSettingsForm):
         }
 
     def _sent_values(self) -> dict[str, Any]:
-        return super()._sent_values() | self._images()
+        images = self._images().items()
+        return super()._sent_values() | {
+            name if isinstance(image, File) else f"{name}_video": image for name, image in images
+        }
 
 
 def preset_values(preset: Preset) -> FormValues:

@@ -73,11 +73,6 @@ def test_an_invalid_time_is_refused(at: str, finished: Job, as_alice: ApiClient)
     assert (response.status_code, response.json()["error"]["param"]) == (422, "at")
 
 
-def test_a_time_needs_the_variant_frame(finished: Job, as_alice: ApiClient) -> None:
-    response = as_alice.get(f"/v1/videos/{finished.public_id}/content?variant=gif&at=first")
-    assert (response.status_code, response.json()["error"]["param"]) == (422, "at")
-
-
 def test_etag_range_head_and_file_name(video: Job, as_alice: ApiClient) -> None:
     whole = as_alice.get(f"/v1/videos/{video.public_id}/content?variant=frame&download=1")
     assert whole["Content-Disposition"] == 'attachment; filename="the-camera-pans-left.png"'
