@@ -102,12 +102,10 @@ class FolderSource(CopySource):
 
     def list_copies(self) -> dict[str, RemoteFile]:
         with _reading(self.folder):
-            found = {path.relative_to(self.folder).as_posix(): path.stat() for path in self.folder.rglob("*")}
-        return {
-            path: RemoteFile(stat.st_size, version=str(stat.st_mtime_ns))
-            for path, stat in found.items()
-            if (self.folder / path).is_file()
-        }
+            # `rglob` would not enter a component that is a link to a folder.
+            paths = (*self.folder.glob("*"), *self.folder.glob("*/*"))
+            found = {path.relative_to(self.folder).as_posix(): path.stat() for path in paths if path.is_file()}
+        return {path: RemoteFile(stat.st_size, version=str(stat.st_mtime_ns)) for path, stat in found.items()}
 
     @contextmanager
     def open(self, path: str, offset: int) -> Iterator[tuple[int, Iterator[bytes]]]:

@@ -72,7 +72,9 @@ def select_in(folder: Path, spec: WeightsSpec) -> list[str]:
             "'%(repository)s' is neither a folder on this machine nor the name of a hub repository.",
             {"repository": spec.source},
         )
-    available = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    # `rglob` would not enter a component that is a link to a folder.
+    paths = (*folder.glob("*"), *folder.glob("*/*"))
+    available = {path.relative_to(folder).as_posix() for path in paths if path.is_file()}
     selected = spec.selection.select(available, _read_index(folder, spec), spec.source)
     manifest = Manifest.read(folder)  # of the store that the folder is a copy of
     damaged = set(manifest.damaged_files(folder)).intersection(selected) if manifest else ()

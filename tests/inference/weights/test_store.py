@@ -175,6 +175,9 @@ def test_a_folder_is_checked_and_left_alone(tmp_path: Path, store: WeightsStore,
     assert (store.status(own).state, files_in(folder)) == (State.IN_PLACE, before)
     with pytest.raises(ModelNotFound, match="not fetched by Mutoscope"):
         store.remove(own)
+    (folder / "vae").rename(tmp_path / "shared-vae")
+    (folder / "vae").symlink_to(tmp_path / "shared-vae", target_is_directory=True)
+    assert store.find_or_fetch(own) == folder
     (folder / "vae" / "config.json").unlink()
     with pytest.raises(ModelIncomplete, match=r"has no vae/config\.json"):
         store.find_or_fetch(own)
