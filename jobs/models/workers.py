@@ -30,6 +30,8 @@ class Worker(models.Model):
     # The models that the worker can load, by name: `load_seconds`, how long that took the last time (null before the
     # first time), and `error`, why it failed the last time (null, or a message as JSON).
     installed_models = models.JSONField(_("models"), default=dict, db_default={})
+    # The weights that were fetched on the machine of the worker: a list with `source`, `commit` and `size_bytes`.
+    installed_weights = models.JSONField(_("weights on this machine"), default=list, db_default=[])
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.STARTING)
     # The template of a message and its parameters; a complete text, without parameters, in a row of an earlier release.
     last_error = models.CharField(_("last error"), max_length=300, blank=True)
@@ -55,8 +57,9 @@ class Worker(models.Model):
         triggers = [
             # Heartbeats every few seconds are not recorded; a drain request is.
             AuditTrigger(
-                ignored="state model loading_model installed_models last_error last_error_params device device_name "
-                "vram_total_mb vram_free_mb gpu_utilization_percent jobs_done seconds_per_credit last_heartbeat_at"
+                ignored="state model loading_model installed_models installed_weights last_error last_error_params "
+                "device device_name vram_total_mb vram_free_mb gpu_utilization_percent jobs_done seconds_per_credit "
+                "last_heartbeat_at"
             )
         ]
 

@@ -12,6 +12,7 @@ from common.ids import new_id
 from common.messages import Message
 from inference.devices import choose_device
 from jobs.models import Worker
+from jobs.worker.weights import describe_installed_weights
 
 _STATE_CHANGE_INTERVAL_SECONDS = 1.0
 # The weight of a video in the measured speed shrinks by this factor with each later video: the latest ten make up two
@@ -34,6 +35,7 @@ class WorkerHeartbeat:
         # The columns `model`, `loading_model` and `installed_models`.
         self.models: dict[str, Any] = {}
         self._identity = {"name": name, "pool": pool, "device": device, "version": settings.VERSION}
+        self._installed_weights: list[dict[str, Any]] = []
         self._sent: tuple[Worker.State, dict[str, Any]] | None = None
         self._sent_at = 0.0
         self._device = choose_device(device)
@@ -71,9 +73,13 @@ class WorkerHeartbeat:
         if self._sent is not None and now - self._sent_at < interval:
             return False
         self._device = choose_device(str(self._device))
+        if self._sent is None or self.models != self._sent[1]:
+            # Now, since loading a model may have fetched them, and not every time: the disk may be a slow share.
+            self._installed_weights = describe_installed_weights()
         values = {
             **self._identity,
             **self.models,
+            "installed_weights": self._installed_weights,
             "state": state,
             "last_error": self.last_error.template if self.last_error else "",
             "last_error_params": self.last_error.params_as_json() if self.last_error else None,

@@ -19,6 +19,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
@@ -71,7 +72,8 @@ class Benchmark:
     def run(self) -> int:
         """Measure all models, and return the exit code: 1 if a section failed."""
         for name in self.options.models.split(","):
-            self.result["models"][name] = found = {}
+            found: dict[str, Any] = {}
+            self.result["models"][name] = found
             with tempfile.TemporaryDirectory(dir=self.options.scratch) as folder:
                 try:
                     ModelBenchmark(self, MODELS[name], Path(folder) / "checkpoint", found).run()
@@ -110,7 +112,7 @@ class Benchmark:
         return "one layer of the published width" if self.options.small_text_encoder else "of the published size"
 
     def _machine(self) -> dict[str, Any]:
-        packages = {}
+        packages: dict[str, str | None] = {}
         for package in PACKAGES:
             try:
                 packages[package] = version(package)
@@ -142,7 +144,7 @@ class ModelBenchmark:
         presets = self.found["presets"] = {}
         shapes = self.shapes()
         for name, shape in shapes.items():
-            section(presets, name, lambda shape=shape: self.measure_preset(shape))
+            section(presets, name, partial(self.measure_preset, shape))
         smallest = next(iter(shapes.values()))
         section(self.found, "cancel", lambda: self.measure_cancel(smallest))
         section(self.found, "complete", lambda: self.measure_complete(shapes))

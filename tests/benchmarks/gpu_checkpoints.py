@@ -116,13 +116,13 @@ class Builder:
     def _build_wan_5b(self, folder: Path) -> None:
         transformer = self._network(WanTransformer3DModel, WAN_5B, WAN_TRANSFORMER_TINY)
         vae = self._network(AutoencoderKLWan, WAN_VAE_5B, WAN_VAE_5B_TINY)
-        pipeline = WanPipeline(**self._wan_parts(), vae=vae, transformer=transformer, expand_timesteps=True)
+        pipeline: Any = WanPipeline(**self._wan_parts(), vae=vae, transformer=transformer, expand_timesteps=True)
         pipeline.save_pretrained(folder)
 
     def _build_wan_14b(self, folder: Path) -> None:
         transformer = self._network(WanTransformer3DModel, WAN_14B, WAN_TRANSFORMER_TINY)
         vae = self._network(AutoencoderKLWan, WAN_VAE_14B, WAN_VAE_14B_TINY)
-        pipeline = WanImageToVideoPipeline(
+        pipeline: Any = WanImageToVideoPipeline(
             **self._wan_parts(), vae=vae, transformer=transformer, transformer_2=None, boundary_ratio=0.9
         )
         pipeline.save_pretrained(folder)

@@ -1,6 +1,9 @@
 """Workers: their device, state and heartbeat; actions drain, resume and remove them."""
 
 from django.contrib import admin
+from django.template.defaultfilters import filesizeformat
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -30,6 +33,7 @@ class WorkerAdmin(BaseAdmin):
         ("name", "pool", "models_display"),
         ("state_badge", "translated_last_error", "translated_load_errors"),
         ("device", "device_name", "vram_usage"),
+        ("weights_display",),
         ("jobs_done", "version", "started_at"),
         ("last_heartbeat", "drain_requested_at"),
     ]
@@ -75,6 +79,14 @@ class WorkerAdmin(BaseAdmin):
     @display(description=_("Device"), ordering="device_name")
     def device_display(self, worker: Worker) -> str:
         return worker.device_name or worker.device
+
+    @display(description=_("Weights on this machine"))
+    def weights_display(self, worker: Worker) -> str | None:
+        lines = [
+            (weights["source"], weights["commit"][:12], filesizeformat(weights["size_bytes"]))
+            for weights in worker.installed_weights
+        ]
+        return format_html_join(mark_safe("<br>"), "{} ({}, {})", lines) if lines else None
 
     @display(description=_("Last error"))
     def translated_last_error(self, worker: Worker) -> str:

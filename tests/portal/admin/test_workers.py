@@ -51,3 +51,10 @@ def test_the_memory_in_use_is_shown_for_gpus_only(total: int, free: int, shown: 
     content = adele.get("/admin/jobs/worker/").content.decode()
     assert (" GB" in content) is (shown is not None)
     assert shown is None or shown in content
+
+
+def test_the_weights_of_the_machine_are_shown(adele: Person) -> None:
+    weights = {"source": "someone/<model>", "commit": "5" * 40, "size_bytes": 34_200_000_000}
+    worker = make_worker(installed_weights=[weights, {**weights, "source": "someone/another"}])
+    content = adele.get(f"/admin/jobs/worker/{worker.pk}/change/").content.decode()
+    assert f"someone/&lt;model&gt; ({'5' * 12}, 31.9\xa0GB)<br>someone/another (" in content
