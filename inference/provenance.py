@@ -2,7 +2,7 @@
 
 The packet is stored where Adobe's XMP Specification, Part 3, says: in a top-level `uuid` box of an MP4 file and in an
 application extension of a GIF file. Both may be at the end, so nothing has to be copied or moved. Pillow writes the
-packet of a JPEG file (`xmp=XMP_PACKET`).
+packet of JPEG and PNG files.
 """
 
 import struct

@@ -9,6 +9,7 @@ from common.errors import Conflict, invalid_field
 from inference.errors import EncodingError
 from inference.image_decoding.pool import DecodedImage
 from inference.images import encode_png
+from inference.provenance import XMP_PACKET
 from inference.video_files import read_frame
 from jobs.models import Job
 from jobs.videos.video_file import local_file, render_slot, require_file
@@ -57,4 +58,4 @@ def decode_frame(job: Job, number: int, *, wait_seconds: float = 0) -> DecodedIm
             "The frame cannot be read because the file of this video is damaged. Create the video again.",
             code="file_damaged",
         ) from error
-    return DecodedImage(encode_png(image), image.size)
+    return DecodedImage(encode_png(image, xmp=XMP_PACKET), image.size)

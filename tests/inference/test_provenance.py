@@ -11,6 +11,8 @@ import pytest
 from PIL import GifImagePlugin, Image
 
 from inference.encoding import probe, write_gif, write_mp4, write_poster
+from inference.images import encode_png
+from inference.provenance import XMP_PACKET
 from inference.video_files import SpriteSheet, video_to_gif, video_to_sprite_sheet
 
 FRAMES = np.random.default_rng(1).integers(0, 256, (7, 48, 64, 3), np.uint8)
@@ -64,6 +66,18 @@ def xmp_of_jpeg(data: bytes) -> bytes:
     return packet
 
 
+def xmp_of_png(data: bytes) -> bytes:
+    position, packets = 8, []
+    while position < len(data):
+        size, kind = struct.unpack_from(">I4s", data, position)
+        content = data[position + 8 : position + 8 + size]
+        if kind == b"iTXt" and content.startswith(b"XML:com.adobe.xmp\0\0\0\0\0"):
+            packets.append(content.removeprefix(b"XML:com.adobe.xmp\0\0\0\0\0"))
+        position += 12 + size
+    (packet,) = packets
+    return packet
+
+
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
     path = tmp_path / "source.mp4"
@@ -77,10 +91,11 @@ def video(tmp_path: Path) -> Path:
         (lambda path, _: write_mp4(FRAMES, 8, path), xmp_of_mp4),
         (lambda path, _: write_gif(FRAMES, 8, path), xmp_of_gif),
         (lambda path, _: write_poster(FRAMES[0], path), xmp_of_jpeg),
+        (lambda path, _: path.write_bytes(encode_png(Image.fromarray(FRAMES[0]), xmp=XMP_PACKET)), xmp_of_png),
         (lambda path, video: video_to_gif(video, 8, path), xmp_of_gif),
         (lambda path, video: video_to_sprite_sheet(video, SHEET, path), xmp_of_jpeg),
     ],
-    ids=["video", "gif", "poster", "gif_of_video", "sprite_sheet"],
+    ids=["video", "gif", "poster", "frame", "gif_of_video", "sprite_sheet"],
 )
 def test_every_file_is_marked_as_generated(
     write: Callable[[Path, Path], None], read: Callable[[bytes], bytes], video: Path, tmp_path: Path

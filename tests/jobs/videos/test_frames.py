@@ -53,6 +53,7 @@ def test_a_frame_has_the_pixels_of_the_decoded_video(video: Job, as_alice: ApiCl
     for at, number in numbers.items():
         response = as_alice.get(path(video, at))
         assert (response.status_code, response["Content-Type"]) == (200, "image/png"), at
+        assert b"digitalsourcetype/trainedAlgorithmicMedia" in response.content
         with Image.open(io.BytesIO(response.content)) as image:
             assert image.mode == "RGB"
             assert np.array_equal(np.asarray(image), frames[number]), at
