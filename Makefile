@@ -33,8 +33,8 @@ test: $(DEV)  ## Run all tests; needs Chromium and nginx (ARGS="-k name" passes 
 test-fast: $(DEV)  ## Run the quick unit and database tests, in less than a minute
 	@$(BIN)/python -m pytest -m "(unit or db) and not slow" $(ARGS)
 
-chaos: $(DEV)  ## Kill processes of a test site and check that nothing is lost (KILLS=200 JOBS=1000 SEED=1)
-	@$(BIN)/python -m tests.chaos --kills $(or $(KILLS),200) --jobs $(or $(JOBS),1000) --seed $(or $(SEED),1)
+chaos: $(DEV)  ## Kill processes of a test site and check that nothing is lost (KILLS=200 JOBS=1000 SEED=1 MODELS=2)
+	@$(BIN)/python -m tests.chaos --kills $(or $(KILLS),200) --jobs $(or $(JOBS),1000) --seed $(or $(SEED),1) --models $(or $(MODELS),1)
 
 fuzz: $(DEV)  ## Test the API against its OpenAPI description with generated requests (EXAMPLES=2000 SCENARIOS=100 SEED="1 2 3")
 	@$(BIN)/python -m tests.schema --examples $(or $(EXAMPLES),2000) --scenarios $(or $(SCENARIOS),100) --seed $(or $(SEED),1)

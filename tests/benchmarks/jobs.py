@@ -1,8 +1,12 @@
 """Measures the job system: `python tests/benchmarks/jobs.py`, or with names of its functions, such as `claim busy`.
 
+`fairness --models 2 --teams 10` measures the waits behind one worker that swaps its models, on a simulated clock.
+
 Two noisy cores share the work with PostgreSQL and the workers: read medians and ratios. Results of record: RESULTS.md.
 """
 
+import argparse
+import random
 import statistics
 import subprocess
 import sys
@@ -156,6 +160,94 @@ def fairness() -> None:
     print(f"a late team's single job behind a flood of 20,000 is claim number {position}")
 
 
+def residency(*, models: int, teams: int) -> None:
+    """Measure the waits, swaps and shares of teams behind one worker that has one of its models loaded at a time.
+
+    The claims are real; a video takes as long as its quote, and a swap 30 seconds. Compared with a worker that swaps
+    for each video whose turn it is, and with one that swaps when no video of its loaded model is left.
+    """
+    from jobs.queue.residency import Residency
+
+    class SwapAtOnce(Residency):
+        def may_overtake(self, *_: object) -> bool:
+            return False
+
+    class KeepLoaded(Residency):
+        def may_overtake(self, *_: object) -> bool:
+            return True
+
+    names = [f"model-{number}" for number in range(models)]
+    print(f"{models} models, {teams} teams, quotes of 5 to 60 s, a swap takes {_SWAP_SECONDS:.0f} s")
+    principals = [team_of(f"resident{number}") for number in range(teams)]
+    policies = {"the rule": Residency, "swap at once": SwapAtOnce, "swap when idle": KeepLoaded}
+    for queue, mixed in (("each team uses one model", False), ("each team uses all models", True)):
+        for policy, residency_class in policies.items():
+            fill_for_models(principals, names, jobs_per_team=60, mixed=mixed)
+            print(f"{queue}, {policy}: {run_simulation(principals, names, residency_class())}", flush=True)
+    for policy, residency_class in policies.items():
+        print(f"a late team, {policy}: {late_wait(principals, names, residency_class()):.0f} s", flush=True)
+
+
+_SWAP_SECONDS = 30.0
+
+
+def run_simulation(teams: list[Any], models: list[str], residency: Any) -> str:
+    """Run the queue with a simulated worker and describe the result."""
+    from tests.support.simulated_worker import SimulatedWorker
+
+    simulated = SimulatedWorker(models, _SWAP_SECONDS, residency)
+    starts = list(simulated.run())
+    waits = sorted(start.wait for start in starts if start.first)
+    beyond = max(start.wait - _SWAP_SECONDS - start.first.credits for start in starts if start.first)
+    half = [start for start in starts if start.at < simulated.now / 2]
+    served = Counter({team.team.pk: 0 for team in teams})
+    for start in half:
+        served[start.job.team_id] += start.job.quoted_credits
+    work = sum(start.job.quoted_credits for start in starts)
+    return (
+        f"{len(starts) / max(1, simulated.swaps):.1f} videos a swap, GPU busy {100 * work / simulated.now:.0f} %, "
+        f"wait after the turn p50 {statistics.median(waits):.0f} s, longest {waits[-1]:.0f} s "
+        f"({max(0.0, beyond):.0f} s more than one job and one swap), "
+        f"served in the first half {min(served.values())} to {max(served.values())} credits a team"
+    )
+
+
+def late_wait(teams: list[Any], models: list[str], residency: Any) -> float:
+    """Return the wait of a single video that is queued behind the backlog of all other teams for another model."""
+    from tests.support.simulated_worker import SimulatedWorker
+
+    fill_for_models(teams[1:], models[:1], jobs_per_team=60, mixed=False)
+    simulated = SimulatedWorker(models, _SWAP_SECONDS, residency)
+    for number, start in enumerate(simulated.run()):
+        if number == 100:
+            fill_for_models(teams[:1], models[1:2], jobs_per_team=1, mixed=False)
+            queued_at = start.at
+        if start.job.model != models[0]:
+            late_start = start.at
+    return late_start - queued_at
+
+
+def fill_for_models(teams: list[Any], models: list[str], *, jobs_per_team: int, mixed: bool) -> None:
+    """Queue jobs with quotes of 5 to 60 credits in a random order, without their credits and files."""
+    from accounts.quota.models import Plan
+    from jobs.models import Job, Pool, TeamShare
+    from jobs.videos.services import _build_job
+
+    Plan.objects.update(max_running=1_000_000)
+    if not Job.objects.filter(state="queued").exists():  # no team has an advantage from the run before
+        TeamShare.objects.all().delete()
+        Pool.objects.all().delete()
+    rng = random.Random(1)
+    request, jobs = request_for(), []
+    for _ in range(jobs_per_team):
+        for number, team in enumerate(teams):
+            job = _build_job(team, request)
+            job.model = models[rng.randrange(len(models)) if mixed else number % len(models)]
+            job.quoted_credits = rng.choice([5, 10, 20, 30, 60])
+            jobs.append(job)
+    Job.objects.bulk_create(jobs)
+
+
 def recovery() -> None:
     """Measure the time from kill -9 of the engine child until its job is queued again."""
     team = team_of("recovery")
@@ -200,6 +292,7 @@ def request_for(**changes: Any) -> Any:
         resolution="256p",
         fps=8,
         guidance_scale=9.0,
+        loras=(),
         seed=1,
         output_format="mp4",
         priority=Priority.NORMAL,
@@ -294,10 +387,18 @@ def report(what: str, values: list[float], unit: str) -> None:
 BENCHMARKS = {bench.__name__: bench for bench in (claim, history, latency, throughput, busy, fairness, recovery)}
 
 if __name__ == "__main__":
-    names = sys.argv[1:] or list(BENCHMARKS)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], default=[])
+    parser.add_argument("--models", type=int, default=1, help="of `fairness`: the models of one worker")
+    parser.add_argument("--teams", type=int, default=10, help="of `fairness` with several models")
+    options = parser.parse_args()
+    names = options.names or list(BENCHMARKS)
     if len(names) == 1:
         with benchmark_site():
-            BENCHMARKS[names[0]]()
+            if options.models > 1:
+                residency(models=options.models, teams=options.teams)
+            else:
+                BENCHMARKS[names[0]]()
     for name in names if len(names) > 1 else []:
         # Each on its own servers: a quarter of a million queued jobs would affect the next measurement.
         subprocess.run([sys.executable, __file__, name], check=True)

@@ -14,13 +14,14 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=100)
     parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--models", type=int, default=1, help="models of each worker, which it swaps")
     options = parser.parse_args()
     from tests.chaos.report import summary
     from tests.chaos.run import Plan, Run
     from tests.chaos.world import World
 
     plan = Plan(seed=options.seed, kills=options.kills, jobs=options.jobs, workers=options.workers)
-    with World() as world:
+    with World(models=options.models) as world:
         run = Run(world, plan)
         outcome = run.execute()
         print(summary(run), flush=True)

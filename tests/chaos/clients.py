@@ -51,7 +51,7 @@ SCRIPTS = {
 }
 
 
-def draw_submission(rng: random.Random, *, team: Team, number: int) -> Submission:
+def draw_submission(rng: random.Random, *, team: Team, number: int, models: Sequence[str]) -> Submission:
     script = rng.choices(list(SCRIPTS), list(SCRIPTS.values()))[0]
     prompt = f"delay={rng.choice([0, 0.005, 0.02, 0.05, 0.1])}"
     prompt += {
@@ -63,6 +63,7 @@ def draw_submission(rng: random.Random, *, team: Team, number: int) -> Submissio
         team=team, number=number, script=script, prompt=prompt, colors=rng.choices(_COLORS, k=3)
     )
     submission.body |= {
+        "model": models[(team.id + number) % len(models)],
         "steps": rng.choice([10, 12, 20]),
         "output_format": "gif" if rng.random() < 0.1 else "mp4",
         "priority": rng.choice(["low", "normal", "normal", "high"]),
@@ -105,8 +106,17 @@ _IMAGE = _image()
 class Client:
     """One team's program."""
 
-    def __init__(self, *, team: Team, site: str, seed: int, jobs: int, may_send: Callable[[int], bool]) -> None:
-        self.team, self.jobs, self.may_send = team, jobs, may_send
+    def __init__(
+        self,
+        *,
+        team: Team,
+        site: str,
+        seed: int,
+        jobs: int,
+        may_send: Callable[[int], bool],
+        models: Sequence[str] = ("scripted",),
+    ) -> None:
+        self.team, self.jobs, self.may_send, self.models = team, jobs, may_send, models
         self.rng = random.Random(f"{seed} client {team.id}")
         self.submissions: list[Submission] = []
         self.responses: dict[str, int] = {}
@@ -119,7 +129,7 @@ class Client:
 
     def _run(self) -> None:
         for number in range(self.jobs):
-            submission = draw_submission(self.rng, team=self.team, number=number)
+            submission = draw_submission(self.rng, team=self.team, number=number, models=self.models)
             pause = self.rng.uniform(0, 0.1)
             late = self.rng.uniform(0.1, 3)
             while not self.may_send(number) and not self.give_up.is_set():

@@ -76,7 +76,14 @@ class Run:
         share, rest = divmod(self.plan.jobs, self.plan.teams)
         for number, team in enumerate(self.world.teams):
             jobs = share + (number < rest)
-            client = Client(team=team, site=self.world.site, seed=self.plan.seed, jobs=jobs, may_send=self._may_send)
+            client = Client(
+                team=team,
+                site=self.world.site,
+                seed=self.plan.seed,
+                jobs=jobs,
+                may_send=self._may_send,
+                models=self.world.models,
+            )
             self.outcome.clients.append(client)
             client.thread.start()
 

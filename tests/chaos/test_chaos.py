@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_twenty_kills_violate_no_invariant() -> None:
-    command = [sys.executable, "-m", "tests.chaos", "--kills", "20", "--jobs", "70", "--seed", "1"]
+    """With two models, so that faults hit swaps, too."""
+    command = [sys.executable, "-m", "tests.chaos", "--kills", "20", "--jobs", "70", "--seed", "1", "--models", "2"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
     assert run.returncode == 0, run.stdout + run.stderr[-3000:]
     assert "violations  none" in run.stdout

@@ -42,9 +42,13 @@ def _postgres_and_valkey(servers: EmbeddedServers) -> tuple[Postgres, Valkey]:
 
 
 class World:
-    """A context manager that runs the servers. `start` starts the processes."""
+    """A context manager that runs the servers. `start` starts the processes.
 
-    def __init__(self) -> None:
+    models: how many models the workers have. Those beside `scripted` differ in their names only.
+    """
+
+    def __init__(self, *, models: int = 1) -> None:
+        self.models = ["scripted", *(f"scripted-{number}" for number in range(2, models + 1))]
         # A short name, since it becomes part of the path of Unix sockets.
         self.folder = Path(tempfile.mkdtemp(prefix="mtc-"))
         self.run_id = secrets.token_hex(8)
@@ -69,6 +73,9 @@ class World:
         self.folder.chmod(0o711)  # PostgreSQL runs as a user of its own when we are root
         for folder in (self.media, self.folder / "static", self.folder / "log"):
             folder.mkdir()
+        (self.folder / "models.toml").write_text(
+            "".join(f'[models.{name}]\nextends = "scripted"\ntitle = "{name}"\n' for name in self.models[1:])
+        )
         self.servers.start()
         os.environ.update(self.environment())
         os.environ.pop("DATABASE_POOL_SIZE", None)
@@ -105,6 +112,7 @@ class World:
             "STATIC_ROOT": str(self.folder / "static"),
             "ALLOWED_HOSTS": "127.0.0.1",
             "MODELS_ENABLED": "scripted",
+            "MODELS_FILE": str(self.folder / "models.toml"),
             # Beside those of the models, one for each run of a scenario.
             "WORKER_POOLS": ",".join(["gpu", "cpu", *(f"scenario{number}" for number in range(MAX_SCENARIO_RUNS))]),
             "EMBEDDED": "0",
@@ -147,7 +155,7 @@ class World:
         return self.add("web", [PYTHON, *uvicorn.split(), *address.split()], DATABASE_POOL_SIZE="8")
 
     def add_worker(self, name: str, *, pool: str = "cpu", **env: str) -> Process:
-        arguments = ["gpuworker", "--model", "scripted", "--device", "cpu", "--pool", pool]
+        arguments = ["gpuworker", "--models", ",".join(self.models), "--device", "cpu", "--pool", pool]
         return self.add(name, [*LAUNCH, *arguments], **env)
 
     def add_reconciler(self, name: str, **env: str) -> Process:
