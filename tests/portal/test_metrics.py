@@ -128,8 +128,8 @@ def test_videos_are_counted_once_by_outcome(submit: Callable[..., Job], alice: P
     submit()
     work = {"pool": "cpu", "model": "camera"}
     before = scrape()
-    assert value(before, "mutoscope_jobs", pool="cpu", state="queued") == 1
-    assert value(before, "mutoscope_queue_oldest_job_age_seconds", pool="cpu") >= 0
+    assert value(before, "mutoscope_jobs", **work, state="queued") == 1
+    assert value(before, "mutoscope_queue_oldest_job_age_seconds", **work) >= 0
     assert value(before, "mutoscope_outbox_events") == 9  # 4 queued, 2 started, 3 ends
     assert not dispatch_outbox()
     text = scrape()
@@ -190,6 +190,20 @@ def test_workers_show_their_gpus() -> None:
     assert value(text, "mutoscope_worker_videos_total", **who) == 3
     for state, count in (("busy", 1), ("unhealthy", 0)):
         assert value(text, "mutoscope_workers", pool="gpu", model="i2vgen-xl", state=state) == count
+
+
+def test_workers_show_their_models() -> None:
+    models = {"wan-ti2v-5b": {"load_seconds": 41.5, "error": None}, "i2vgen-xl": {"load_seconds": None, "error": None}}
+    facts = {"name": "gpu-1", "pool": "gpu", "device": "cuda:0", "state": "loading", "vram_total_mb": 24_000}
+    Worker.objects.create(installed_models=models, model="wan-ti2v-5b", last_heartbeat_at=timezone.now(), **facts)
+    text = scrape()
+    for model, loaded in (("wan-ti2v-5b", 1), ("i2vgen-xl", 0)):
+        assert value(text, "mutoscope_worker_model_loaded", worker="gpu-1", pool="gpu", model=model) == loaded
+        assert value(text, "mutoscope_workers", pool="gpu", model=model, state="loading") == 1
+    seconds = [dict(labels)["model"] for name, labels in series(text) if name == "mutoscope_worker_model_load_seconds"]
+    assert seconds == ["wan-ti2v-5b"]  # nobody has measured the other one
+    labels = {"worker": "gpu-1", "pool": "gpu", "model": "i2vgen-xl,wan-ti2v-5b", "device": "cuda:0"}
+    assert value(text, "mutoscope_gpu_memory_bytes", **labels) == 24_000 * 2**20
 
 
 def test_labels_are_bounded_and_name_no_person(submit: Callable[..., Job], alice: Person) -> None:

@@ -127,7 +127,7 @@ class EmbeddedPortal:
             "webhooks_mail": ["maintenance_worker", "webhooks", "mail"],
             "files_exports": ["maintenance_worker", "files", "exports"],
         }
-        commands |= {model: ["gpuworker", "--model", model] for model in settings.MODELS_ENABLED}
+        commands |= _worker_commands(settings.MODELS_ENABLED)
         python = [sys.executable, "-m"]
         return [
             ManagedProcess("web", [*python, *web], console=console, env={**env, "DATABASE_POOL_SIZE": WEB_POOL_SIZE}),
@@ -136,6 +136,16 @@ class EmbeddedPortal:
                 for name, arguments in commands.items()
             ),
         ]
+
+
+def _worker_commands(models: list[str]) -> dict[str, list[str]]:
+    """Return the commands of the workers: one for all models that need the GPU, and one for each of the others."""
+    on_gpu = ",".join(filter(needs_gpu, models))
+    return {
+        names: ["gpuworker", "--models", names]
+        for names in (on_gpu, *(name for name in models if not needs_gpu(name)))
+        if names
+    }
 
 
 def _interrupt(*_: object) -> None:

@@ -8,10 +8,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 _QUEUED_SQL = """
-SELECT pool, count(*), EXTRACT(EPOCH FROM clock_timestamp() - min(queued_at))
-FROM jobs_job WHERE state = 'queued' GROUP BY pool
+SELECT pool, model, count(*), EXTRACT(EPOCH FROM clock_timestamp() - min(queued_at))
+FROM jobs_job WHERE state = 'queued' GROUP BY pool, model
 """
-_IN_PROGRESS_SQL = "SELECT pool, count(*) FROM jobs_job WHERE state = 'in_progress' GROUP BY pool"
+_IN_PROGRESS_SQL = "SELECT pool, model, count(*) FROM jobs_job WHERE state = 'in_progress' GROUP BY pool, model"
 _OUTBOX_SQL = """
 SELECT (SELECT count(*) FROM jobs_jobevent WHERE dispatched_at IS NULL),
        COALESCE((SELECT EXTRACT(EPOCH FROM clock_timestamp() - created_at) FROM jobs_jobevent
@@ -27,15 +27,19 @@ FROM quota_wallet
 
 def collect() -> Iterator[Metric]:
     queued, in_progress = _rows(_QUEUED_SQL), _rows(_IN_PROGRESS_SQL)
-    videos = GaugeMetricFamily("mutoscope_jobs", "Videos that are queued or in progress.", labels=["pool", "state"])
-    oldest = GaugeMetricFamily(
-        "mutoscope_queue_oldest_job_age_seconds", "Seconds since the oldest queued video was queued.", labels=["pool"]
+    videos = GaugeMetricFamily(
+        "mutoscope_jobs", "Videos that are queued or in progress.", labels=["pool", "model", "state"]
     )
-    for pool, count, seconds in queued:
-        videos.add_metric([pool, "queued"], count)
-        oldest.add_metric([pool], float(seconds))
-    for pool, count in in_progress:
-        videos.add_metric([pool, "in_progress"], count)
+    oldest = GaugeMetricFamily(
+        "mutoscope_queue_oldest_job_age_seconds",
+        "Seconds since the oldest queued video was queued.",
+        labels=["pool", "model"],
+    )
+    for pool, model, count, seconds in queued:
+        videos.add_metric([pool, model, "queued"], count)
+        oldest.add_metric([pool, model], float(seconds))
+    for pool, model, count in in_progress:
+        videos.add_metric([pool, model, "in_progress"], count)
     yield from (videos, oldest)
     ((events, oldest_event, deliveries),) = _rows(_OUTBOX_SQL)
     yield GaugeMetricFamily("mutoscope_outbox_events", "Events of videos that are not dispatched yet.", events)

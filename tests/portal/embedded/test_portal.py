@@ -1,4 +1,4 @@
-"""After a kill -9 of everything, `manage.py up` retries the interrupted jobs at once."""
+"""The workers that `manage.py up` starts, and what it does after a kill -9 of everything."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from common.ids import new_id
 from jobs.models import Job, Worker
 from jobs.queue.reconcile import recover_expired_leases
 from jobs.states import State
-from portal.embedded.portal import release_workers
+from portal.embedded.portal import _worker_commands, release_workers
 
 
 def test_an_interrupted_job_is_queued_at_once(db: None) -> None:
@@ -38,3 +38,12 @@ def test_an_interrupted_job_is_queued_at_once(db: None) -> None:
     job.refresh_from_db()
     assert (job.state, job.crash_count) == (State.QUEUED, 1)
     assert not Worker.objects.exists()
+
+
+def test_models_that_need_the_gpu_share_one_worker() -> None:
+    commands = _worker_commands(["i2vgen-xl", "camera", "wan-ti2v-5b"])
+    assert list(commands.values()) == [
+        ["gpuworker", "--models", "i2vgen-xl,wan-ti2v-5b"],
+        ["gpuworker", "--models", "camera"],
+    ]
+    assert list(_worker_commands(["camera"])) == ["camera"]
