@@ -6,7 +6,7 @@ Frames are decoded one at a time, on every iteration: all frames of a video toge
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from math import ceil, isqrt
+from math import ceil, isqrt, sqrt
 from pathlib import Path
 
 import av
@@ -23,20 +23,28 @@ from inference.provenance import XMP_PACKET
 
 SPRITE_SHEET_QUALITY = 85
 MAX_TILE_SIDE = 256
+MAX_GIF_PIXELS = 200_000_000
+"""Of all frames together. A GIF of 30 seconds at 1280x720 would take a minute and have hundreds of megabytes."""
 
 
 class VideoFile:
-    """Iterable of the frames of a video file, (height, width, 3) RGB. Iteration raises EncodingError."""
+    """Iterable of the frames of a video file, (height, width, 3) RGB. Iteration raises EncodingError.
 
-    def __init__(self, path: Path) -> None:
+    size: width and height to which the frames are scaled; by default they keep theirs.
+    """
+
+    def __init__(self, path: Path, *, size: tuple[int, int] | None = None) -> None:
         self._path = path
+        self._width: int | None
+        self._height: int | None
+        self._width, self._height = size or (None, None)
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         with translate_file_errors(self._path, reading=True), av.open(str(self._path)) as container:
             if not container.streams.video:
                 raise EncodingError("%(file)s contains no video.", {"file": self._path.name})
             for frame in container.decode(container.streams.video[0]):
-                yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+                yield np.asarray(frame.to_ndarray(format="rgb24", width=self._width, height=self._height), np.uint8)
 
 
 def read_frame(video: Path, number: int) -> NDArray[np.uint8]:
@@ -103,8 +111,18 @@ class SpriteSheet:
 
 
 def video_to_gif(video: Path, fps: int, path: Path) -> None:
-    """Convert the video to an endless GIF, see `write_gif`. Raises EncodingError."""
-    write_gif(VideoFile(video), fps, path)
+    """Convert the video to an endless GIF, see `write_gif`, scaled down to MAX_GIF_PIXELS. Raises EncodingError."""
+    write_gif(VideoFile(video, size=_gif_size(video)), fps, path)
+
+
+def _gif_size(video: Path) -> tuple[int, int] | None:
+    """Return the size of the frames of a GIF, or None if it is that of the video."""
+    with translate_file_errors(video, reading=True), av.open(str(video)) as container:
+        stream = next(iter(container.streams.video), None)
+        if stream is None or (pixels := stream.width * stream.height * stream.frames) <= MAX_GIF_PIXELS:
+            return None
+        scale = sqrt(MAX_GIF_PIXELS / pixels)
+        return max(1, int(stream.width * scale)), max(1, int(stream.height * scale))
 
 
 def video_to_sprite_sheet(video: Path, sprite_sheet: SpriteSheet, path: Path) -> None:

@@ -51,6 +51,14 @@ def test_each_frame_alone_has_the_same_pixels(suffix: str, tmp_path: Path) -> No
         read_frame(path, 300)
 
 
+def test_the_gif_of_a_long_video_is_smaller(video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.video_files.MAX_GIF_PIXELS", 5 * 48 * 24)
+    gif = tmp_path / "video.gif"
+    video_to_gif(video, 8, gif)
+    info = probe(gif)
+    assert (info.width, info.height, info.num_frames) == (48, 24, 5)
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "gif"])
 def test_a_sprite_sheet_shows_all_frames_row_by_row(suffix: str, video: Path, tmp_path: Path) -> None:
     if suffix == "gif":
