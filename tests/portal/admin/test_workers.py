@@ -58,3 +58,24 @@ def test_the_weights_of_the_machine_are_shown(adele: Person) -> None:
     worker = make_worker(installed_weights=[weights, {**weights, "source": "someone/another"}])
     content = adele.get(f"/admin/jobs/worker/{worker.pk}/change/").content.decode()
     assert f"someone/&lt;model&gt; ({'5' * 12}, 31.9\xa0GB)<br>someone/another (" in content
+
+
+@pytest.mark.parametrize("page", ["/admin/", "/admin/jobs/worker/", "/admin/jobs/worker/{pk}/change/"])
+def test_the_models_of_a_worker_are_shown(page: str, adele: Person) -> None:
+    error = Message("The model could not be loaded: %(reason)s", {"reason": "timeout"})
+    models = {
+        "i2vgen-xl": {"load_seconds": 12.5, "error": None},
+        "wan-ti2v-5b": {"load_seconds": None, "error": None},
+        "wan-i2v-a14b": {"load_seconds": None, "error": error.as_json()},
+    }
+    worker = make_worker(installed_models=models, loading_model="wan-ti2v-5b", state=Worker.State.LOADING)
+    content = adele.get(page.format(pk=worker.pk)).content.decode()
+    assert "i2vgen-xl (loaded), wan-ti2v-5b (being loaded), wan-i2v-a14b (could not be loaded)" in content
+    if "change" in page:
+        assert "wan-i2v-a14b: The model could not be loaded: timeout" in content
+
+
+def test_a_worker_with_one_model_shows_its_name(adele: Person) -> None:
+    make_worker(installed_models={"i2vgen-xl": {"load_seconds": 12.5, "error": None}})
+    content = adele.get("/admin/jobs/worker/").content.decode()
+    assert ">i2vgen-xl<" in content.replace(" ", "").replace("\n", "")

@@ -89,6 +89,8 @@ def test_the_wait_reason_of_a_queued_job_is_shown(mia: Person, make_job: Make) -
     )
     assert "Next in the queue" in page_of(mia, first)
     assert "1 video is ahead in the queue" in page_of(mia, second)
+    Worker.objects.update(model="", loading_model="camera", installed_models={"camera": {"load_seconds": 9.0}})
+    assert "The model is being loaded" in page_of(mia, first)
 
 
 def test_cancel_of_a_queued_job_releases_its_credits(mia: Person, make_job: Make) -> None:
