@@ -11,6 +11,7 @@ from diffusers import GGUFQuantizationConfig
 from transformers.utils.logging import disable_progress_bar
 
 from inference.engines.diffusion_pipelines.options import PipelineOptions
+from inference.engines.diffusion_pipelines.quantization import quantization_config
 from inference.errors import ModelIncomplete
 from inference.weights.selection import INDEX, parse_index
 
@@ -28,9 +29,16 @@ def load_pipeline(folder: Path, dtypes: dict[str, torch.dtype], options: Pipelin
         name: _load_gguf(folder, name, index.get(name), Path(file), dtypes["default"])
         for name, file in options.gguf.items()
     }
+    quantization = quantization_config(index, options.quantization)
     with _loading(INDEX, str(folder)):
         pipeline: Any = getattr(diffusers, index["_class_name"]).from_pretrained(
-            folder, dtype=dtypes, variant=options.variant, use_safetensors=True, local_files_only=True, **denoisers
+            folder,
+            dtype=dtypes,
+            variant=options.variant,
+            use_safetensors=True,
+            local_files_only=True,
+            quantization_config=quantization,
+            **denoisers,
         )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

@@ -26,13 +26,19 @@ DenoiserName = Literal["transformer", "transformer_2"]
 """The network that denoises. In models with two experts, `transformer_2` makes the steps with little noise."""
 
 
+QuantizedName = Literal["transformer", "transformer_2", "text_encoder"]
+Precision = Literal["int8", "float8"]
+"""How the weights of a network are stored: one byte each, which is converted when a layer runs."""
+
+
 class PipelineOptions(EngineOptions):
     """How to load a pipeline and run it.
 
     dtype: precision of the networks; `auto` is bfloat16 on CUDA and float32 on the CPU. variant: the variant of the
     weights files, such as fp16, for networks that have one. gguf: files with quantized weights, in place of those of
-    the checkpoint, which are not fetched then. loras: name of a LoRA to the file for each network that it changes.
-    vae_slicing, vae_tiling: decode videos and parts of frames one after the other.
+    the checkpoint, which are not fetched then. quantization: networks whose weights are quantized when they are loaded.
+    loras: name of a LoRA to the file for each network that it changes. vae_slicing, vae_tiling: decode videos and parts
+    of frames one after the other.
     """
 
     pipelines: ClassVar[tuple[str, ...]]
@@ -42,6 +48,7 @@ class PipelineOptions(EngineOptions):
     variant: str | None = None
     offload: Offload = Offload.NONE
     gguf: Mapping[DenoiserName, str] = {}
+    quantization: Mapping[QuantizedName, Precision] = {}
     vae_slicing: bool = False
     vae_tiling: bool = False
     loras: Mapping[str, Mapping[DenoiserName, str]] = {}
@@ -56,3 +63,12 @@ class PipelineOptions(EngineOptions):
         if gguf and info.data.get("offload") is Offload.SEQUENTIAL:
             raise ValueError("accelerate cannot move these weights layer by layer; use group_offload")
         return gguf
+
+    @field_validator("quantization")
+    @classmethod
+    def _check_quantization(
+        cls, quantization: Mapping[QuantizedName, Precision], info: ValidationInfo
+    ) -> Mapping[QuantizedName, Precision]:
+        if both := sorted(set(info.data.get("gguf", {})) & set(quantization)):
+            raise ValueError(f"the weights of {both[0]} are quantized already, by its file in gguf")
+        return quantization

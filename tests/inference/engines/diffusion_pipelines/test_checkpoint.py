@@ -33,6 +33,11 @@ def load(folder: Path, **options: Any) -> Any:
     return load_pipeline(folder, {"default": torch.float32}, WanOptions(**options))
 
 
+def test_a_network_that_is_missing_cannot_be_quantized(wan_checkpoint: Checkpoint) -> None:
+    with pytest.raises(ModelIncomplete, match="no transformer_2 to quantize"):
+        load(wan_checkpoint("t2v"), quantization={"transformer_2": "int8"})
+
+
 @pytest.fixture
 def folder(tmp_path: Path, wan_checkpoint: Checkpoint) -> Path:
     """A checkpoint that the test may damage."""

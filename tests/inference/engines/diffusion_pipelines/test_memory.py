@@ -86,6 +86,30 @@ def test_quantized_weights_make_similar_frames_offloaded_or_not_and_with_loras(
         assert np.abs(np.subtract(frames[0], frames[1], dtype=int)).mean() > 0.2
 
 
+@pytest.mark.parametrize("offload", Offload)
+def test_weights_that_torchao_quantizes_make_similar_frames_offloaded_or_not_and_with_loras(
+    offload: Offload,
+    load_wan: LoadWan,
+    wan_request: GenerationRequest,
+    first_image: Image.Image,
+    wan_lora: Callable[[int], str],
+) -> None:
+    from torchao.quantization import Float8Tensor, Int8Tensor
+
+    loras = {"style": {"transformer": wan_lora(1)}}
+    precisions = {"transformer": "int8", "transformer_2": "float8", "text_encoder": "int8"}
+    inputs, with_lora = GenerationInputs(first_image), replace(wan_request, loras=(LoraWeight("style"),))
+    exact = load_wan("i2v-a14b", loras=loras)
+    expected = [generate_frames(exact, request, inputs, ignore) for request in (wan_request, with_lora)]
+    engine = load_wan("i2v-a14b", loras=loras, quantization=precisions, offload=offload)
+    experts = ("transformer", "transformer_2")
+    weights = {name: type(getattr(engine.pipeline, name).blocks[0].attn1.to_q.weight.data) for name in experts}
+    assert weights == {"transformer": Int8Tensor, "transformer_2": Float8Tensor}
+    frames = [generate_frames(engine, request, inputs, ignore) for request in (wan_request, with_lora)]
+    assert np.abs(np.subtract(frames, expected, dtype=int)).mean() < 0.2
+    assert np.abs(np.subtract(frames[0], frames[1], dtype=int)).mean() > 0.2
+
+
 def hooks(network: Any) -> list[str]:
     """Return what of accelerate and diffusers moves a network."""
     parts = list(network.modules())

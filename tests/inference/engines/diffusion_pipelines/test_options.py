@@ -26,6 +26,8 @@ def test_options_have_defaults_and_are_frozen() -> None:
         ({"loras": {"x": {"transformer": 3}}}, "loras.x.transformer"),
         ({"gguf": {"vae": "file"}}, "gguf.vae"),
         ({"gguf": {"transformer": "file"}, "offload": "sequential"}, "gguf"),
+        ({"quantization": {"vae": "int8"}}, "quantization.vae"),
+        ({"gguf": {"transformer": "file"}, "quantization": {"transformer": "int8"}}, "quantization"),
     ],
 )
 def test_the_error_names_the_key(options: dict[str, Any], key: str) -> None:
