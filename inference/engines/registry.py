@@ -3,6 +3,7 @@
 ENGINES = {
     "camera": "inference.engines.camera.engine:CameraEngine",
     "i2vgenxl": "inference.engines.i2vgenxl.engine:I2VGenXLEngine",
+    "ltx2": "inference.engines.ltx2.engine:LTX2Engine",
     "scripted": "inference.engines.scripted.engine:ScriptedEngine",
     "upstream": "inference.engines.upstream.engine:UpstreamEngine",
     "wan": "inference.engines.wan.engine:WanEngine",
@@ -11,6 +12,7 @@ ENGINES = {
 
 OPTIONS = {
     "i2vgenxl": "inference.engines.i2vgenxl.options:I2VGenXLOptions",
+    "ltx2": "inference.engines.ltx2.options:LTX2Options",
     "upstream": "inference.engines.upstream.options:UpstreamOptions",
     "wan": "inference.engines.wan.options:WanOptions",
 }

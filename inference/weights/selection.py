@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,12 +31,14 @@ class WeightsSelection:
 
     pipelines: the classes that the index may name. variants: the variants of weights files in the order of preference,
     None for files without one. replaced: networks whose weights come from another file; of them only the configuration
-    is read.
+    is read. unused: components that are not read. extra: networks that are read and that the index does not name.
     """
 
     pipelines: tuple[str, ...]
     variants: tuple[str | None, ...] = (None,)
     replaced: frozenset[str] = frozenset()
+    unused: frozenset[str] = frozenset()
+    extra: tuple[str, ...] = ()
 
     def select(self, available: Collection[str], index: dict[str, Any], source: str) -> list[str]:
         """Return the files to read, sorted.
@@ -46,13 +48,18 @@ class WeightsSelection:
         """
         self._check_class(index, source)
         selected = [INDEX]
-        for component, entry in index.items():
-            if not _COMPONENT.fullmatch(component) or not _is_component(entry):
-                continue
+        for component, class_name in self._components(index):
             files = {path.removeprefix(f"{component}/") for path in available if path.startswith(f"{component}/")}
-            names = self._select_component(component, str(entry[1]), files, source)
+            names = self._select_component(component, class_name, files, source)
             selected += [f"{component}/{name}" for name in names]
         return sorted(selected)
+
+    def _components(self, index: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield name and class of each component to read, with no class for those that the index does not name."""
+        for component, entry in index.items():
+            if _COMPONENT.fullmatch(component) and _is_component(entry) and component not in self.unused:
+                yield component, str(entry[1])
+        yield from ((component, "") for component in self.extra)
 
     def _check_class(self, index: dict[str, Any], source: str) -> None:
         name = str(index.get("_class_name"))

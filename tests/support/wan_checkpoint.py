@@ -26,7 +26,7 @@ def make_wan_checkpoint(folder: Path, kind: Kind) -> None:
     """Save a pipeline: Wan 2.2 TI2V-5B, Wan 2.2 I2V-A14B with its two experts, or a model for text alone."""
     torch.manual_seed(0)
     common: dict[str, Any] = {
-        "tokenizer": _tokenizer(),
+        "tokenizer": make_tokenizer(),
         "text_encoder": _text_encoder(),
         "scheduler": UniPCMultistepScheduler(
             prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=5.0, num_train_timesteps=1000
@@ -73,7 +73,7 @@ def make_gguf(file: Path, checkpoint: Path, network: str = "transformer") -> Non
     writer.close()
 
 
-def _tokenizer() -> PreTrainedTokenizerFast:
+def make_tokenizer() -> PreTrainedTokenizerFast:
     words = [*WORDS, *(f"word{number}" for number in range(48 - len(WORDS)))]
     tokenizer = Tokenizer(models.WordLevel({word: id_ for id_, word in enumerate(words)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

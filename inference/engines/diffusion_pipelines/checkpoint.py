@@ -25,7 +25,7 @@ def load_pipeline(folder: Path, dtypes: dict[str, torch.dtype], options: Pipelin
     quiet()  # transformers and diffusers show progress bars, which overwrite the output of the caller
     diffusers.utils.logging.disable_progress_bar()
     index = parse_index((folder / INDEX).read_bytes())
-    denoisers = {
+    parts: dict[str, Any] = dict.fromkeys(index.keys() & options.unused) | {
         name: _load_gguf(folder, name, index.get(name), Path(file), dtypes["default"])
         for name, file in options.gguf.items()
     }
@@ -38,10 +38,16 @@ def load_pipeline(folder: Path, dtypes: dict[str, torch.dtype], options: Pipelin
             use_safetensors=True,
             local_files_only=True,
             quantization_config=quantization,
-            **denoisers,
+            **parts,
         )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def load_network(network_class: Any, folder: Path, dtype: torch.dtype) -> Any:
+    """Load a network that is not in the index of the checkpoint. Raises ModelIncomplete."""
+    with _loading(str(folder), str(folder)):
+        return network_class.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
 
 
 def _load_gguf(folder: Path, name: str, entry: list[str | None] | None, file: Path, dtype: torch.dtype) -> Any:

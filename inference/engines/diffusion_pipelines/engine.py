@@ -3,12 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from inference.audio import Audio
 from inference.engines.base import Engine, GeneratedVideo, OnPreview, OnStep, no_preview
 from inference.engines.device_errors import translate_device_errors
 from inference.engines.diffusion_pipelines.checkpoint import load_pipeline
@@ -23,6 +25,20 @@ from inference.generation import GenerationInputs, GenerationRequest
 
 Options = TypeVar("Options", bound=PipelineOptions)
 Result = TypeVar("Result")
+
+RunPipeline = Callable[..., tuple[Tensor, ...]]
+"""`run(pipeline, **arguments)` calls a pipeline with the arguments, and with those of every pipeline that are missing.
+
+It reports the steps and returns the latents that the pipeline returns.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Latents:
+    """What a run has denoised: the video, and the sound if the request asks for it."""
+
+    video: Tensor
+    audio: Tensor | None = None
 
 
 class DiffusionPipelineEngine(Engine, Generic[Options]):
@@ -50,10 +66,10 @@ class DiffusionPipelineEngine(Engine, Generic[Options]):
     def load(self) -> None:
         folder = self.find_weights(self.options.weights_selection())
         with translate_device_errors(self.device):
-            pipeline = self.prepare(load_pipeline(folder, self.dtypes(), self.options))
+            pipeline = self.prepare(load_pipeline(folder, self.dtypes(), self.options), folder)
             self._memory = PipelineMemory(pipeline, self.device, memory_levels(self.options))
             self._loras = PipelineLoras(pipeline, self.options.loras)
-            self._preview = LatentPreview(self._decode_latents)
+            self._preview = LatentPreview(self._decode_preview)
             self._memory.apply()
         self._pipeline = pipeline
 
@@ -72,8 +88,9 @@ class DiffusionPipelineEngine(Engine, Generic[Options]):
                 self._memory.release()
                 self._loras.activate(request.loras)
             latents = self._retry_with_less_memory(lambda: self._denoise(request, inputs, on_step, on_preview))
-            pixels = self._retry_with_less_memory(lambda: self._decode(latents, request, on_step))
-        return GeneratedVideo(self._frames(pixels))
+            audio = self._retry_with_less_memory(lambda: self._decode_audio(latents.audio))
+            pixels = self._retry_with_less_memory(lambda: self._decode(latents.video, request, on_step))
+        return GeneratedVideo(self._frames(pixels), audio)
 
     @contextmanager
     def _run(self) -> Iterator[None]:
@@ -94,12 +111,16 @@ class DiffusionPipelineEngine(Engine, Generic[Options]):
         return {"default": getattr(torch, name)}
 
     @abstractmethod
-    def prepare(self, pipeline: Any) -> Any:
-        """Apply options to the loaded pipeline, and return the one that holds all its components."""
+    def prepare(self, pipeline: Any, folder: Path) -> Any:
+        """Apply options to the pipeline that was loaded of a folder, and return the one that holds all components."""
 
     @abstractmethod
     def check_request(self, request: GenerationRequest, inputs: GenerationInputs) -> None:
         """Raise RequestError for what the pipeline would refuse, or ignore, or round."""
+
+    def count_steps(self, request: GenerationRequest) -> int:
+        """Return how many steps a run makes before it decodes."""
+        return request.steps
 
     @abstractmethod
     def pipeline_for(self, inputs: GenerationInputs) -> Any:
@@ -113,47 +134,73 @@ class DiffusionPipelineEngine(Engine, Generic[Options]):
     def arguments(self, request: GenerationRequest, inputs: GenerationInputs) -> dict[str, Any]:
         """Return the arguments of the pipeline beside those of every pipeline."""
 
+    def denoise(self, request: GenerationRequest, inputs: GenerationInputs, run: RunPipeline) -> Latents:
+        """Return the final latents. A model that needs more than one call of a pipeline overrides this."""
+        return Latents(run(self.pipeline_for(inputs), **self.arguments(request, inputs))[0])
+
     @abstractmethod
     def decode(self, latents: Tensor) -> Tensor:
         """Decode latents of the pipeline to pixels, (videos, 3, frames, height, width) in -1..1."""
 
+    def decode_audio(self, latents: Tensor) -> Audio:
+        """Decode latents of sound, for a model whose `denoise` returns some."""
+        raise NotImplementedError
+
+    def preview_latents(self, pipeline: Any, latents: Tensor, arguments: Mapping[str, Any]) -> Tensor:
+        """Return latents that `decode_preview` can decode, (videos, channels, frames, height, width).
+
+        latents: those that the pipeline passes to its callback. arguments: those that the pipeline was called with.
+        """
+        return predicted_original(pipeline.scheduler, latents)
+
+    def decode_preview(self, latents: Tensor) -> Tensor:
+        """Decode latents of a step to pixels as `decode` does. Their values are about -1..1."""
+        return self.decode(latents)
+
     def _denoise(
         self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, on_preview: OnPreview
-    ) -> Tensor:
+    ) -> Latents:
         """Return the final latents, in the memory of the host."""
-        pipeline = self.pipeline_for(inputs)
+        total, done = self.count_steps(request) + 1, 0
+        common = {
+            "prompt": request.prompt,
+            "negative_prompt": request.negative_prompt,
+            "width": request.width,
+            "height": request.height,
+            "num_frames": request.num_frames,
+            "num_inference_steps": request.steps,
+            "guidance_scale": request.guidance_scale,
+            "generator": torch.Generator("cpu").manual_seed(request.seed),
+            "output_type": "latent",
+            "return_dict": False,
+        }
 
-        total, done = request.steps + 1, 0
+        def run(pipeline: Any, **arguments: Any) -> tuple[Tensor, ...]:
+            arguments = common | arguments
 
-        def on_step_end(_pipeline: Any, step: int, _timestep: Tensor, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-            nonlocal done
-            done = step + 1
-            self._synchronize()
-            on_step(done, total)
-            on_preview(partial(self._preview.render, predicted_original(pipeline.scheduler, tensors["latents"])))
-            return {}
+            def on_step_end(_pipeline: Any, _step: int, _time: Tensor, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+                nonlocal done
+                done += 1
+                self._synchronize()
+                on_step(done, total)
+                on_preview(lambda: self._preview.render(self.preview_latents(pipeline, tensors["latents"], arguments)))
+                return {}
+
+            return tuple(pipeline(**arguments, callback_on_step_end=on_step_end))
 
         with _calling_after(self.blocks(), lambda: on_step(done, total)):
-            latents: Tensor = pipeline(
-                **self.arguments(request, inputs),
-                prompt=request.prompt,
-                negative_prompt=request.negative_prompt,
-                width=request.width,
-                height=request.height,
-                num_frames=request.num_frames,
-                num_inference_steps=request.steps,
-                guidance_scale=request.guidance_scale,
-                generator=torch.Generator("cpu").manual_seed(request.seed),
-                callback_on_step_end=on_step_end,
-                output_type="latent",
-                return_dict=False,
-            )[0]
-        return latents.cpu()
+            latents = self.denoise(request, inputs, run)
+        return Latents(latents.video.cpu(), None if latents.audio is None else latents.audio.cpu())
+
+    @torch.no_grad()
+    def _decode_audio(self, latents: Tensor | None) -> Audio | None:
+        return None if latents is None else self.decode_audio(latents)
 
     def _decode(self, latents: Tensor, request: GenerationRequest, on_step: OnStep) -> Tensor:
         """Decode the pixels, (frames, 3, height, width) in -1..1, which is the last step."""
-        total = request.steps + 1
-        with _calling_after([self.pipeline.vae.decoder], lambda: on_step(request.steps, total)):
+        steps = self.count_steps(request)
+        total = steps + 1
+        with _calling_after([self.pipeline.vae.decoder], lambda: on_step(steps, total)):
             pixels = self._decode_latents(latents)[0].transpose(0, 1)
         on_step(total, total)
         return pixels
@@ -165,6 +212,10 @@ class DiffusionPipelineEngine(Engine, Generic[Options]):
     @torch.no_grad()
     def _decode_latents(self, latents: Tensor) -> Tensor:
         return self.decode(latents)
+
+    @torch.no_grad()
+    def _decode_preview(self, latents: Tensor) -> Tensor:
+        return self.decode_preview(latents)
 
     def _synchronize(self) -> None:
         """Wait until CUDA, which runs asynchronously, has finished the step, so that it is not reported too early."""

@@ -58,7 +58,7 @@ class PipelineLoras:
         self._pipeline.unload_lora_weights()
 
     def _load(self, network: DenoiserName, file: Path, adapter: str) -> None:
-        model = getattr(self._pipeline, network)
+        model = getattr(self._pipeline, network, None)
         if model is None:
             raise ModelIncomplete(
                 str(file),

@@ -43,6 +43,8 @@ class PipelineOptions(EngineOptions):
 
     pipelines: ClassVar[tuple[str, ...]]
     """Names of the classes in diffusers that the index of a checkpoint may name."""
+    unused: ClassVar[frozenset[str]] = frozenset()
+    """Optional components of a checkpoint that are neither fetched nor loaded."""
 
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     variant: str | None = None
@@ -55,7 +57,7 @@ class PipelineOptions(EngineOptions):
 
     def weights_selection(self) -> WeightsSelection:
         variants = (self.variant, None) if self.variant else (None,)
-        return WeightsSelection(self.pipelines, variants, frozenset(self.gguf))
+        return WeightsSelection(self.pipelines, variants, replaced=frozenset(self.gguf), unused=self.unused)
 
     @field_validator("gguf")
     @classmethod

@@ -5,7 +5,7 @@ from typing import Any
 
 import diffusers
 import transformers
-from diffusers import PipelineQuantizationConfig
+from diffusers.quantizers.pipe_quant_config import PipelineQuantizationConfig
 from torchao.quantization import Float8WeightOnlyConfig, Int8WeightOnlyConfig
 
 from inference.engines.diffusion_pipelines.options import Precision, QuantizedName
@@ -20,7 +20,7 @@ def quantization_config(index: Mapping[str, Any], precisions: Mapping[QuantizedN
     """
     if not precisions:
         return None
-    configs = {}
+    configs: dict[str, Any] = {}
     for name, precision in precisions.items():
         library, class_name = index.get(name) or (None, None)
         if class_name is None:

@@ -1,5 +1,6 @@
 """Wan as an engine: WanImageToVideoPipeline and WanPipeline of diffusers over the same networks."""
 
+from pathlib import Path
 from typing import Any
 
 import ftfy  # noqa: F401 (the pipelines raise NameError at the first prompt without it)
@@ -8,6 +9,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler, WanImageToVideoPipeline, 
 from torch import Tensor, nn
 
 from inference.engines.diffusion_pipelines.engine import DiffusionPipelineEngine
+from inference.engines.diffusion_pipelines.shapes import check_shape
 from inference.engines.wan.options import WanOptions
 from inference.errors import OptionInvalid, RequestError
 from inference.generation import GenerationInputs, GenerationRequest
@@ -25,7 +27,7 @@ class WanEngine(DiffusionPipelineEngine[WanOptions]):
     def dtypes(self) -> dict[str, torch.dtype]:
         return super().dtypes() | {"vae": torch.float32}  # as the model cards of Wan load it
 
-    def prepare(self, pipeline: Any) -> Any:
+    def prepare(self, pipeline: Any, folder: Path) -> Any:
         config = {name: pipeline.config[name] for name in ("boundary_ratio", "expand_timesteps")}
         if self.options.boundary_ratio is not None:
             if pipeline.components["transformer_2"] is None:
@@ -56,7 +58,11 @@ class WanEngine(DiffusionPipelineEngine[WanOptions]):
 
     def check_request(self, request: GenerationRequest, inputs: GenerationInputs) -> None:
         self._check_images(inputs)
-        self._check_shape(request, inputs)
+        pipeline = self.pipeline
+        _, *patch_sides = pipeline.transformer.config.patch_size
+        height, width = (pipeline.vae_scale_factor_spatial * side for side in patch_sides)
+        frame_multiple = pipeline.vae_scale_factor_temporal
+        check_shape(request, inputs, side_multiples=(height, width), frame_multiple=frame_multiple)
         self._check_guidance(request)
 
     def _check_guidance(self, request: GenerationRequest) -> None:
@@ -76,30 +82,6 @@ class WanEngine(DiffusionPipelineEngine[WanOptions]):
             raise RequestError("image", "This model makes videos from text alone. Leave the image out.")
         if inputs.last_image is not None and (inputs.image is None or self._takes_image_and_text):
             raise RequestError("last_image", "This model takes no last image, or only together with a first one.")
-
-    def _check_shape(self, request: GenerationRequest, inputs: GenerationInputs) -> None:
-        pipeline = self.pipeline
-        _, *patch_sides = pipeline.transformer.config.patch_size
-        for field, patch_side in zip(("height", "width"), patch_sides, strict=True):
-            side, multiple = getattr(request, field), pipeline.vae_scale_factor_spatial * patch_side
-            if side % multiple:
-                below = side // multiple * multiple
-                raise RequestError(
-                    field,
-                    "%(field)s must be a multiple of %(multiple)s, not %(side)s. The nearest are %(nearest)s.",
-                    {"field": field, "multiple": multiple, "side": side, "nearest": _either(below, multiple)},
-                )
-        frames, step = request.num_frames, pipeline.vae_scale_factor_temporal
-        if frames % step != 1:
-            below = (frames - 1) // step * step + 1
-            raise RequestError(
-                "num_frames",
-                "num_frames must be 1 more than a multiple of %(multiple)s, not %(frames)s. "
-                "The nearest are %(nearest)s.",
-                {"multiple": step, "frames": frames, "nearest": _either(below, step)},
-            )
-        if inputs.last_image is not None and frames == 1:
-            raise RequestError("num_frames", "A video with a last image needs more than one frame.")
 
     def blocks(self) -> list[nn.Module]:
         experts = (self.pipeline.transformer, self.pipeline.transformer_2)
@@ -132,7 +114,3 @@ def _build(pipeline_class: Any, loaded: Any, names: tuple[str, ...], config: dic
     pipeline = pipeline_class(**{name: loaded.components.get(name) for name in names}, **config)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
-
-
-def _either(below: int, step: int) -> str:
-    return f"{below}, {below + step}" if below > 0 else str(below + step)

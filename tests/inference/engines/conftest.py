@@ -1,4 +1,4 @@
-"""Fixtures: tiny checkpoints of Wan, engines for them, a request and two images."""
+"""Fixtures: tiny checkpoints of Wan and LTX-2, engines for them, a request and two images."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +56,43 @@ def load_wan(wan_checkpoint: Checkpoint) -> LoadWan:
         from inference.engines.wan.engine import WanEngine
 
         engine = WanEngine(str(wan_checkpoint(kind)), "cpu", options)
+        engine.load()
+        return engine
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def ltx2_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a checkpoint of LTX-2 with its latent upsampler."""
+    import torch
+
+    from tests.support.ltx2_checkpoint import make_ltx2_checkpoint
+
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("ltx2")
+    make_ltx2_checkpoint(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ltx2_lora(ltx2_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The file of a LoRA for LTX-2 with random weights."""
+    from tests.support.ltx2_checkpoint import make_ltx2_lora
+
+    file = tmp_path_factory.mktemp("ltx2_loras") / "style.safetensors"
+    make_ltx2_lora(file, ltx2_checkpoint)
+    return str(file)
+
+
+@pytest.fixture(scope="session")
+def load_ltx2(ltx2_checkpoint: Path) -> Callable[..., Any]:
+    """A call loads an engine for the checkpoint of LTX-2, with options."""
+
+    def load(**options: Any) -> Any:
+        from inference.engines.ltx2.engine import LTX2Engine
+
+        engine = LTX2Engine(str(ltx2_checkpoint), "cpu", options)
         engine.load()
         return engine
 

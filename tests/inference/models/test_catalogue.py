@@ -10,7 +10,8 @@ from inference.models.costs import VRAM_SLACK_MB, DiffusionCost
 
 def test_names_and_pools() -> None:
     offered = {name: descriptor.pool for name, descriptor in MODELS.items() if not descriptor.test_only}
-    assert offered == {"i2vgen-xl": "gpu", "camera": "cpu", "wan-i2v-a14b": "gpu", "wan-ti2v-5b": "gpu"}
+    gpu = ("i2vgen-xl", "ltx-2", "ltx-2-distilled", "wan-i2v-a14b", "wan-ti2v-5b")
+    assert offered == {"camera": "cpu", **dict.fromkeys(gpu, "gpu")}
     assert MODELS["i2vgen-xl-tiny"].test_only
     for name, descriptor in MODELS.items():
         assert descriptor.name == name
@@ -19,7 +20,7 @@ def test_names_and_pools() -> None:
 
 
 def test_unknown_model() -> None:
-    with pytest.raises(ModelNotFound, match="camera, i2vgen-xl, wan"):
+    with pytest.raises(ModelNotFound, match="camera, i2vgen-xl, ltx-2, ltx-2-distilled, wan"):
         get_model("sora")
 
 

@@ -50,6 +50,17 @@ def test_of_a_replaced_network_only_the_configuration_is_read(files: set[str], i
     assert [path for path in selected if path.startswith("transformer")] == ["transformer/config.json"]
 
 
+def test_components_are_left_out_and_networks_that_the_index_does_not_name_added(
+    files: set[str], index: dict[str, Any]
+) -> None:
+    added = ["latent_upsampler/config.json", "latent_upsampler/diffusion_pytorch_model.safetensors"]
+    selection = WeightsSelection(("WanPipeline",), unused=frozenset({"vae"}), extra=("latent_upsampler",))
+    selected = selection.select(files | {*added}, index, "here")
+    assert selected == sorted([*(path for path in NEEDED if not path.startswith("vae/")), *added])
+    with pytest.raises(ModelIncomplete, match=r"has no latent_upsampler/config\.json"):
+        selection.select(files, index, "here")
+
+
 @pytest.mark.parametrize(
     ("missing", "message"),
     [

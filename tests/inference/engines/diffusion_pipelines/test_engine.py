@@ -1,8 +1,7 @@
 """What all engines of pipelines share: progress, cancellation, previews, less memory, reuse."""
 
 import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +14,7 @@ from inference.engines.base import PreviewFn
 from inference.errors import Canceled, DeviceBroken, ModelNotFound, OutOfMemory
 from inference.generation import GenerationInputs, GenerationRequest
 from tests.support.frames import generate_frames
+from tests.support.networks import failing
 
 LoadWan = Callable[..., Any]
 
@@ -31,23 +31,6 @@ def engine(load_wan: LoadWan) -> Any:
 @pytest.fixture
 def inputs(first_image: Image.Image) -> GenerationInputs:
     return GenerationInputs(first_image)
-
-
-@contextmanager
-def failing(network: Any, times: int) -> Iterator[list[int]]:
-    """Let a network run out of memory so many times; yields a list with an item for each failure."""
-    import torch
-
-    failures: list[int] = []
-
-    def fail(*_: Any) -> None:
-        if len(failures) < times:
-            failures.append(1)
-            raise torch.OutOfMemoryError("CUDA out of memory")
-
-    hook = network.register_forward_pre_hook(fail)
-    yield failures
-    hook.remove()
 
 
 def test_every_step_is_reported(engine: Any, wan_request: GenerationRequest, inputs: GenerationInputs) -> None:

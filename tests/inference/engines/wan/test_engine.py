@@ -161,7 +161,7 @@ def test_the_flow_shift_of_an_euler_scheduler(load_wan: LoadWan) -> None:
 
     pipeline = load_wan(T2V).pipeline
     pipeline.scheduler = FlowMatchEulerDiscreteScheduler()
-    assert WanEngine(None, "cpu", {"flow_shift": 2.0}).prepare(pipeline).scheduler.config.shift == 2.0
+    assert WanEngine(None, "cpu", {"flow_shift": 2.0}).prepare(pipeline, Path()).scheduler.config.shift == 2.0
 
 
 def test_an_image_of_another_shape_is_cropped_and_not_stretched(
