@@ -6,27 +6,51 @@ somebody who sends another one with each request is no single caller, as somebod
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from weakref import WeakValueDictionary
 
 SLOTS_PER_CALLER = 4
+SLOTS_BESIDE_OTHERS = 2
+"""Fewer while there are other callers: the threads of one process share a processor, so each request of a busy caller
+makes those of the others slower."""
+OTHERS_SECONDS = 10.0
+"""How long a caller counts as present after its last request."""
+
+
+class _Slots:
+    """The slots of one caller: `alone` for requests that came while it was the only one, `shared` for the others."""
+
+    def __init__(self) -> None:
+        self.alone = asyncio.Semaphore(SLOTS_PER_CALLER)
+        self.shared = asyncio.Semaphore(SLOTS_BESIDE_OTHERS)
 
 
 class CallerSlots:
     """The slots of all callers that have requests."""
 
-    def __init__(self) -> None:
-        self._slots: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._slots: WeakValueDictionary[tuple[str, str], _Slots] = WeakValueDictionary()
+        self._clock = clock
+        self._last_caller: tuple[str, str] | None = None
+        self._last_seen = self._other_seen = float("-inf")  # the last caller, and any caller before it
 
     def slot_for(self, caller: tuple[str, str]) -> "CallerSlot":
         """Return a slot, not yet held, for one request of this caller."""
-        return CallerSlot(self._slots.setdefault(caller, asyncio.Semaphore(SLOTS_PER_CALLER)))
+        now = self._clock()
+        if caller != self._last_caller:
+            self._last_caller, self._other_seen = caller, self._last_seen
+        self._last_seen = now
+        slots = self._slots.setdefault(caller, _Slots())
+        has_others = now - self._other_seen < OTHERS_SECONDS
+        return CallerSlot(slots, slots.shared if has_others else slots.alone)
 
 
 class CallerSlot:
     """The slot of one request: held from its last byte to the first byte of the response."""
 
-    def __init__(self, slots: asyncio.Semaphore) -> None:
+    def __init__(self, owner: _Slots, slots: asyncio.Semaphore) -> None:
+        self._owner = owner  # kept alive as long as the caller has requests
         self._slots = slots
         self._is_held = False
 

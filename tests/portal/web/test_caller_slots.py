@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from portal.web.caller_slots import SLOTS_PER_CALLER
+from portal.web.caller_slots import OTHERS_SECONDS, SLOTS_BESIDE_OTHERS, SLOTS_PER_CALLER, CallerSlots
 from portal.web.request_guards import AsgiRequestGuard
 
 ALICE, BOB = b"Bearer mts_alice_x", b"Bearer mts_bob_x"
@@ -105,5 +105,39 @@ def test_who_disconnects_while_waiting_costs_nothing() -> None:
         requests.send("/v1/videos", ALICE, count=SLOTS_PER_CALLER)
         await settle()
         assert requests.application.waiting == {ALICE: 2 * SLOTS_PER_CALLER}
+
+    asyncio.run(run())
+
+
+def test_a_caller_has_fewer_slots_while_there_are_others() -> None:
+    now = 0.0
+
+    async def at_once(slots: CallerSlots, caller: str) -> int:
+        """Return how many of many requests get a slot without waiting."""
+
+        async def connected() -> None:
+            await asyncio.Event().wait()
+
+        requests = [slots.slot_for(("key", caller)) for _ in range(3 * SLOTS_PER_CALLER)]
+        tasks = [asyncio.create_task(each.acquire(connected)) for each in requests]
+        await settle()
+        held = sum(task.done() for task in tasks)
+        for task in tasks:
+            task.cancel()
+        await settle()
+        for each in requests:
+            each.release()
+        return held
+
+    async def run() -> None:
+        nonlocal now
+        slots = CallerSlots(clock=lambda: now)
+        assert await at_once(slots, "alice") == SLOTS_PER_CALLER
+        assert await at_once(slots, "bob") == SLOTS_BESIDE_OTHERS
+        assert await at_once(slots, "alice") == SLOTS_BESIDE_OTHERS
+        now += OTHERS_SECONDS / 2
+        assert await at_once(slots, "alice") == SLOTS_BESIDE_OTHERS
+        now += OTHERS_SECONDS / 2
+        assert await at_once(slots, "alice") == SLOTS_PER_CALLER
 
     asyncio.run(run())
