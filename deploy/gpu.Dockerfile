@@ -1,4 +1,5 @@
-# Worker with the diffusion model. It can also run the camera model. Requires the NVIDIA container runtime.
+# Worker with the diffusion models. It can also run the camera model. Requires the NVIDIA container runtime, and for
+# PyTorch's build for CUDA 13 an NVIDIA driver r580 or newer and a GPU of the Turing generation (2018) or newer.
 #   docker build -f deploy/gpu.Dockerfile -t mutoscope-gpu .
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
@@ -15,6 +16,8 @@ COPY static static
 RUN /venv/bin/pip install --no-cache-dir -c constraints.txt '.[gpu,s3]'
 
 FROM python:3.11-slim-bookworm
+# Triton and torch.compile build their launchers with a C compiler when they run.
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/mutoscope mutoscope \
     && install --directory --owner mutoscope /var/lib/mutoscope/media /var/lib/mutoscope/models
 COPY --from=build /venv /venv
