@@ -13,6 +13,7 @@
     │   ├── DeviceNotFound      device_not_found     the requested device does not exist
     │   ├── DeviceBroken        device_broken        the CUDA context is lost: replace the process
     │   └── OutOfMemory         out_of_memory        this video does not fit now; the process stays usable
+    ├── OutputInvalid           output_invalid       the model computed NaN or infinity, in every precision that it has
     ├── UpstreamError
     │   ├── UpstreamFailed      upstream_failed      the upstream server refused the video or could not make it
     │   └── UpstreamUnreachable upstream_unreachable it gave no useful answer in time; the video may still be made there
@@ -161,6 +162,17 @@ class OutOfMemory(DeviceError):
 
     def __init__(self, template: str, params: Mapping[str, Param] | None = None) -> None:
         super().__init__("out_of_memory", template, params, permanent=False)
+
+
+class OutputInvalid(InferenceError):
+    """The latents or pixels of a video are not finite: it would be black. The engine stays usable."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "output_invalid",
+            "The model computed values that are no numbers. Change the prompt, the seed or the size.",
+            permanent=True,
+        )
 
 
 class UpstreamError(InferenceError):

@@ -7,13 +7,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inference.errors import OutputInvalid
+
 _FRAMES_PER_CHUNK = 8
 
 
 def to_uint8(pixels: Tensor) -> NDArray[np.uint8]:
-    """Convert (frames, 3, height, width) in -1..1 to (frames, height, width, 3) in 0..255."""
+    """Convert (frames, 3, height, width) in -1..1 to (frames, height, width, 3) in 0..255. Raises OutputInvalid."""
+    check_finite(pixels)
     scaled = (pixels.float() / 2 + 0.5).clamp_(0, 1).mul_(255).round_()
     return scaled.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def check_finite(values: Tensor) -> None:
+    """Raise OutputInvalid for NaN and infinity, which half precision gives when it overflows."""
+    if not values.isfinite().all():
+        raise OutputInvalid
 
 
 def frames_of(pixels: Tensor) -> Iterator[NDArray[np.uint8]]:

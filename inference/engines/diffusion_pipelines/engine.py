@@ -18,7 +18,7 @@ from inference.engines.diffusion_pipelines.loras import PipelineLoras
 from inference.engines.diffusion_pipelines.memory import PipelineMemory, memory_levels
 from inference.engines.diffusion_pipelines.options import PipelineOptions
 from inference.engines.diffusion_pipelines.preview import LatentPreview
-from inference.engines.pixels import frames_of
+from inference.engines.pixels import check_finite, frames_of
 from inference.errors import OutOfMemory
 from inference.frames_file import Frames
 from inference.generation import GenerationInputs, GenerationRequest
@@ -195,6 +195,22 @@ class DiffusionPipelineEngine(Engine, Generic[Options]):
     @torch.no_grad()
     def _decode_audio(self, latents: Tensor | None) -> Audio | None:
         return None if latents is None else self.decode_audio(latents)
+            latents: Tensor = pipeline(
+                **self.arguments(request, inputs),
+                prompt=request.prompt,
+                negative_prompt=request.negative_prompt,
+                width=request.width,
+                height=request.height,
+                num_frames=request.num_frames,
+                num_inference_steps=request.steps,
+                guidance_scale=request.guidance_scale,
+                generator=torch.Generator("cpu").manual_seed(request.seed),
+                callback_on_step_end=on_step_end,
+                output_type="latent",
+                return_dict=False,
+            )[0]
+        check_finite(latents)
+        return latents.cpu()
 
     def _decode(self, latents: Tensor, request: GenerationRequest, on_step: OnStep) -> Tensor:
         """Decode the pixels, (frames, 3, height, width) in -1..1, which is the last step."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL.Image import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from inference.engines.base import LatentEngine, OnPreview, OnStep, no_preview
 from inference.engines.device_errors import translate_device_errors
@@ -20,7 +20,8 @@ from inference.engines.i2vgenxl.latent_preview import latents_to_rgb
 from inference.engines.i2vgenxl.loading import Components, load_components, make_scheduler
 from inference.engines.i2vgenxl.options import I2VGenXLOptions
 from inference.engines.i2vgenxl.prompts import apply_guidance, encode_prompts, guidance_prompts
-from inference.engines.pixels import to_uint8
+from inference.engines.pixels import check_finite, to_uint8
+from inference.errors import OutputInvalid
 from inference.frames_file import Frames
 from inference.generation import GenerationInputs, GenerationRequest
 
@@ -51,13 +52,33 @@ class I2VGenXLEngine(LatentEngine):
         return self._components
 
     def load(self) -> None:
+        self._load(self.dtype)
+
+    def _load(self, dtype: torch.dtype) -> None:
+        self._components = None  # its memory is needed
         folder = self.find_weights(self.options.weights_selection())
-        checkpoint = open_checkpoint(folder, half=self.dtype != torch.float32)
+        checkpoint = open_checkpoint(folder, half=dtype != torch.float32)
         with translate_device_errors(self.device):
-            self._components = load_components(checkpoint, self.device, self.dtype)
+            self._components = load_components(checkpoint, self.device, dtype)
 
     def denoise(
         self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, on_preview: OnPreview = no_preview
+    ) -> NDArray[np.float32]:
+        """Return the final latents, see LatentEngine. An overflow of half precision is repeated in a wider one."""
+        try:
+            return self._denoise(request, inputs, on_step, on_preview)
+        except OutputInvalid:
+            if self.dtype != torch.float16:
+                raise
+        # As large as float16, where the CPU has no fast kernels for it.
+        self._load(torch.bfloat16 if self.device.startswith("cuda") else torch.float32)
+        try:
+            return self._denoise(request, inputs, on_step, on_preview)
+        finally:
+            self._load(self.dtype)
+
+    def _denoise(
+        self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, on_preview: OnPreview
     ) -> NDArray[np.float32]:
         components, guided = self.components, request.guidance_scale > 1
         total = self.total_steps(request)
@@ -72,6 +93,7 @@ class I2VGenXLEngine(LatentEngine):
                 latents, predicted_original = scheduler.step(prediction, timestep, latents, return_dict=False)
                 self._report(on_step, step + 1, total)
                 on_preview(partial(latents_to_rgb, predicted_original[len(predicted_original) // 2]))
+            check_finite(latents)
             final: NDArray[np.float32] = latents.transpose(0, 1).unsqueeze(0).cpu().numpy()
         return final
 
@@ -104,8 +126,22 @@ class I2VGenXLEngine(LatentEngine):
     def _decode_chunk(self, latents: Tensor) -> Frames:
         """Decode latents (frames, 4, height/8, width/8): together on a GPU, singly on a CPU because of its cache."""
         at_once = 1 if self.device == "cpu" else len(latents)
-        batches = torch.split(latents.to(self.device, self.dtype), at_once)
-        return np.concatenate([to_uint8(self.components.vae.decode(batch, return_dict=False)[0]) for batch in batches])
+        try:
+            return self._decode_batches(latents, at_once)
+        except OutputInvalid:
+            if self.dtype == torch.float32:
+                raise
+        # Not by diffusers' `to`, which warns about modules of other models.
+        vae = nn.Module.to(self.components.vae, torch.float32)
+        try:
+            return self._decode_batches(latents, 1)
+        finally:
+            nn.Module.to(vae, self.dtype)  # exactly as before, since float32 has all values of both half precisions
+
+    def _decode_batches(self, latents: Tensor, at_once: int) -> Frames:
+        vae = self.components.vae
+        batches = torch.split(latents.to(self.device, vae.dtype), at_once)
+        return np.concatenate([to_uint8(vae.decode(batch, return_dict=False)[0]) for batch in batches])
 
     @contextmanager
     def _inference_context(self) -> Iterator[None]:

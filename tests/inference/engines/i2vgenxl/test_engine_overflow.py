@@ -44,7 +44,7 @@ def half_engine(folder: Path) -> Engine:
     from inference.engines.i2vgenxl.engine import I2VGenXLEngine
 
     torch.set_num_threads(1)
-    engine = I2VGenXLEngine(str(folder), "cpu", torch.float16)
+    engine = I2VGenXLEngine(str(folder), "cpu", {"dtype": "float16"})
     engine.load()
     return engine
 
