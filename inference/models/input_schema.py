@@ -1,5 +1,12 @@
-"""The JSON Schema (2020-12) of a request for a model: its fields with their types, ranges and defaults, no other."""
+"""The JSON Schema (2020-12) of a request for a model: its fields with their types, ranges and defaults, no other.
 
+Rules that JSON Schema cannot say have names: `x-grid` (a number is a multiple of `step` from its minimum), `x-size`
+(multiples of both sides, and the number of pixels) and `x-frames` (seconds x fps, rounded, is in this range; without
+`fps`, a video that would be too long gets the highest rate at which it is not). Null is the same as a missing field,
+and not described.
+"""
+
+from collections.abc import Container
 from typing import Any
 
 from inference import limits
@@ -16,6 +23,16 @@ _EXCLUSIVE_FIELDS = (
     ("seconds", "num_frames"),
     ("steps", "num_inference_steps"),
 )
+ANY_TEXT = r"^[^\u0000]*$"
+NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
+"""Text that is not blank without the whitespace around it, and that PostgreSQL can store."""
+METADATA: Schema = {
+    "type": "object",
+    "maxProperties": 16,
+    "propertyNames": {"minLength": 1, "maxLength": 64, "pattern": ANY_TEXT},
+    "additionalProperties": {"type": "string", "maxLength": 500, "pattern": ANY_TEXT},
+}
+SECONDS = r"^[0-9]{1,9}(\.[0-9]{1,20})?$"
 _IMAGE_FIELDS = ("image_base64", "image_url", "image_video")
 _LAST_IMAGE_FIELDS = ("last_image_base64", "last_image_url", "last_image_video")
 _FRAME = {
@@ -36,13 +53,30 @@ OUTPUT_FORMATS = ("mp4", "gif")
 PRIORITIES = ("low", "normal", "high")
 
 
-def input_schema(model: ModelDescriptor) -> Schema:
-    """Return the schema of a JSON body that asks this model for a video."""
+def input_schema(model: ModelDescriptor, *, url: Schema, takes_image_urls: bool) -> Schema:
+    """Return the schema of a JSON body that asks this model for a video.
+
+    url: the schema of a URL. takes_image_urls: whether the site fetches images.
+    """
     properties = input_properties(model)
+    properties["webhook_url"] = {"title": "Webhook URL", **url}
+    titles = {"image": "URL of the image", "last_image": "URL of the last image"}
+    for name, title in titles.items():
+        if takes_image_urls and f"{name}_base64" in properties:
+            properties[f"{name}_url"] = {"title": title, **url}
     conditions: list[Schema] = [
         {"not": {"required": [*names]}} for names in _EXCLUSIVE_FIELDS if {*names} <= {*properties}
     ]
-    conditions += _image_conditions(model)
+    conditions += _image_conditions(model, properties)
+    # Each LoRA once, with any scale.
+    conditions += [
+        {
+            "properties": {
+                "loras": {"contains": {"properties": {"name": {"const": name}}}, "minContains": 0, "maxContains": 1}
+            }
+        }
+        for name in model.lora_names
+    ]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": model.title,
@@ -54,9 +88,11 @@ def input_schema(model: ModelDescriptor) -> Schema:
     }
 
 
-def _image_conditions(model: ModelDescriptor) -> list[Schema]:
+def _image_conditions(model: ModelDescriptor, properties: Container[str]) -> list[Schema]:
     """Return what says which of the images a request has to have; never more than one in the place of each."""
-    first, last = ([{"required": [name]} for name in names] for names in (_IMAGE_FIELDS, _LAST_IMAGE_FIELDS))
+    first, last = (
+        [{"required": [name]} for name in names if name in properties] for names in (_IMAGE_FIELDS, _LAST_IMAGE_FIELDS)
+    )
     conditions: list[Schema] = []
     for need, fields in ((model.inputs.image, first), (model.inputs.last_image, last)):
         if need == "required":
@@ -69,24 +105,30 @@ def _image_conditions(model: ModelDescriptor) -> list[Schema]:
 
 
 def input_properties(model: ModelDescriptor) -> dict[str, Schema]:
-    """Return the schema of each field that has an effect on this model."""
+    """Return the schema of each field that has an effect on this model, without URLs."""
     properties: dict[str, Schema] = {
         "model": {"title": "Model", "const": model.name},
-        "prompt": {"title": "Prompt", "type": "string", "minLength": 1, "maxLength": model.prompt.max_length},
+        "prompt": {
+            "title": "Prompt",
+            "type": "string",
+            "minLength": 1,
+            "maxLength": model.prompt.max_length,
+            "pattern": NOT_BLANK,
+        },
     }
+    image = {"type": "string", "minLength": 1, "contentEncoding": "base64"}
     if model.inputs.image != "none":
-        properties["image_base64"] = {"title": "Image", "type": "string", "contentEncoding": "base64"}
-        properties["image_url"] = {"title": "URL of the image", "type": "string", "format": "uri"}
+        properties["image_base64"] = {"title": "Image", **image}
         properties["image_video"] = {"title": "Frame of a video", **_FRAME}
     if model.inputs.last_image != "none":
-        properties["last_image_base64"] = {"title": "Last image", "type": "string", "contentEncoding": "base64"}
-        properties["last_image_url"] = {"title": "URL of the last image", "type": "string", "format": "uri"}
+        properties["last_image_base64"] = {"title": "Last image", **image}
         properties["last_image_video"] = {"title": "Frame of a video as the last image", **_FRAME}
     if model.inputs.negative_prompt != "none":
         properties["negative_prompt"] = {
             "title": "Negative prompt",
             "type": "string",
             "maxLength": model.prompt.max_length,
+            "pattern": ANY_TEXT,
             "default": "",
         }
     default = model.default
@@ -105,7 +147,7 @@ def input_properties(model: ModelDescriptor) -> dict[str, Schema]:
         "size": {
             "title": "Size",
             "type": "string",
-            "pattern": "^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$",
+            "pattern": "^[1-9][0-9]{1,3}[xX][1-9][0-9]{1,3}$",
             "x-size": {
                 "multiple": model.sizes.multiple,
                 "minimum_side": model.sizes.minimum_side,
@@ -117,9 +159,10 @@ def input_properties(model: ModelDescriptor) -> dict[str, Schema]:
         "fps": _number("Frames per second", model.fps, default.fps),
         "seconds": {
             "title": "Seconds",
-            "type": "string",
-            "pattern": r"^[0-9]{1,4}(\.[0-9]{1,6})?$",
+            "type": ["string", "number"],
+            "pattern": SECONDS,
             "description": "instead of num_frames: the nearest number of frames",
+            "x-frames": {"minimum": model.num_frames.minimum, "maximum": model.num_frames.maximum},
         },
     }
     if model.steps is not None:
@@ -146,14 +189,8 @@ def input_properties(model: ModelDescriptor) -> dict[str, Schema]:
         "seed": {"title": "Seed", "type": "integer", "minimum": 0, "maximum": limits.SEED.maximum},
         "output_format": {"title": "Format", "enum": [*OUTPUT_FORMATS], "default": OUTPUT_FORMATS[0]},
         "priority": {"title": "Priority", "enum": [*PRIORITIES], "default": default.priority},
-        "metadata": {
-            "title": "Metadata",
-            "type": "object",
-            "additionalProperties": {"type": "string"},
-            "maxProperties": 16,
-        },
-        "webhook_url": {"title": "Webhook URL", "type": "string", "format": "uri"},
-        "user": {"title": "User", "type": "string", "description": "ignored"},
+        "metadata": {"title": "Metadata", **METADATA},
+        "user": {"title": "User", "type": "string", "maxLength": 500, "pattern": ANY_TEXT, "description": "ignored"},
     }
 
 

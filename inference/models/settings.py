@@ -228,9 +228,11 @@ def _timing(
     if "seconds" not in values:
         return values.get("fps", default_fps), values.get("num_frames", preset.num_frames)
     seconds = float(values["seconds"])
-    fps = values.get("fps") or _fps_for(model, seconds, default_fps)
+    # A rate outside the range has an error of its own.
+    sent_fps = values["fps"] if values.get("fps", 0) in model.fps else None
+    fps = sent_fps or _fps_for(model, seconds, default_fps)
     frames = round(seconds * fps)
-    slowest, fastest = (fps, fps) if "fps" in values else (model.fps.minimum, model.fps.maximum)
+    slowest, fastest = (fps, fps) if sent_fps else (model.fps.minimum, model.fps.maximum)
     shortest, longest = model.num_frames.minimum / fastest, model.num_frames.maximum / slowest
     # A video may be half a step of the grid longer than asked for, as every length of the grid is.
     if not model.num_frames.minimum <= frames <= model.num_frames.maximum:

@@ -17,7 +17,8 @@ DEFAULT_ASPECT_RATIO = "16:9"
 """The shape of a video that is made without an image."""
 
 _RESOLUTION_NAME = r"^[A-Za-z0-9._-]{1,12}$"
-_SIZE = re.compile(r"([1-9]\d{0,4})[xX]([1-9]\d{0,4})", re.ASCII)
+# More digits than a side can have, so that the error of a size that is too large names one that is not.
+_SIZE = re.compile(r"([1-9]\d{0,8})[xX]([1-9]\d{0,8})", re.ASCII)
 
 
 class Resolution(Table):

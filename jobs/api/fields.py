@@ -18,11 +18,11 @@ from common.urls import HTTP_URL
 from jobs.api.field_errors import MessageFieldMixin, error_detail, field_error
 
 # As many decimal places as a response, or any program that divides frames by their rate, writes.
-_DECIMAL_SECONDS = re.compile(r"^\d{1,3}(\.\d{1,20})?$", re.ASCII)
+_DECIMAL_SECONDS = re.compile(r"^\d{1,9}(\.\d{1,20})?$", re.ASCII)
 _SLOW_CHARACTER_VALIDATORS = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
 UNSTORABLE_CHARACTERS = re.compile("[\0\ud800-\udfff]")
 _MAX_METADATA_KEYS, _MAX_METADATA_VALUE_LENGTH = 16, 500
-_MAX_URL_LENGTH = 2000
+MAX_URL_LENGTH = 2000
 _MAX_ID_LENGTH = 100
 _MAX_NUMBER_LENGTH = 40
 _MAX_TRIMMED_WHITESPACE = 1000
@@ -56,6 +56,17 @@ class StrictSerializer(serializers.Serializer[dict[str, Any]]):
                 raise serializers.ValidationError({name[:60]: [detail] for name in unknown})
         values: dict[str, Any] = super().to_internal_value(data)
         return values
+
+
+class NullableSerializer(StrictSerializer):
+    """A strict body in which null is the same as leaving out an optional field."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if isinstance(data, dict):
+            nulls = {name for name, field in self.fields.items() if not field.required and data.get(name, ...) is None}
+            if nulls:
+                data = {name: value for name, value in data.items() if name not in nulls}
+        return super().to_internal_value(data)
 
 
 class TextField(MessageFieldMixin, serializers.CharField):
@@ -120,7 +131,7 @@ class HttpUrlField(TextField):
     normalizes = False
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=_MAX_URL_LENGTH, **kwargs)
+        super().__init__(max_length=MAX_URL_LENGTH, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)

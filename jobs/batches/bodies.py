@@ -21,6 +21,7 @@ from common.messages import Message
 from common.text import MAX_EXPANSION, normalize_text
 from jobs.api.fields import UNSTORABLE_CHARACTERS
 from jobs.api.parsers import BoundedMultiPartParser, StrictJSONParser, body_too_large, parse_json_object
+from jobs.videos.idempotency import without_nulls
 
 MAX_ITEMS = 500
 # A JSON body is kept in memory as a whole, more than once.
@@ -58,7 +59,7 @@ class JsonRequests:
             yield row if isinstance(row, dict) else Malformed("A request must be a JSON object.")
 
     def fingerprint_input(self) -> Any:
-        return self._rows
+        return [without_nulls(row) for row in self._rows]
 
     def close(self) -> None:
         pass

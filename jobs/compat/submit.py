@@ -12,7 +12,7 @@ from jobs.api.validation import validate
 from jobs.compat.inputs import translate_inputs
 from jobs.compat.uploads import UploadStore
 from jobs.models import Job
-from jobs.videos.idempotency import build_idempotency_key, build_running_key, release_finished_key
+from jobs.videos.idempotency import build_idempotency_key, build_running_key, release_finished_key, without_nulls
 from jobs.videos.serializers import VideoRequestSerializer
 from jobs.videos.services import submit_video
 from jobs.videos.submission import VideoRequest, build_request
@@ -41,7 +41,7 @@ def submit(
     Raises what `submit_video` raises, with the names that the client sent.
     """
     principal = principal_of(request)
-    client_body = {**extra_fields, "input": inputs, "model": descriptor.name}
+    client_body = {**extra_fields, "input": without_nulls(inputs), "model": descriptor.name}
     idempotency = build_idempotency_key(request.headers.get("Idempotency-Key"), client_body)
     if idempotency is None and joins_running:
         idempotency = build_running_key(principal.user.pk, client_body)

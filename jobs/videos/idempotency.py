@@ -55,6 +55,13 @@ def build_idempotency_key(key: str | None, values: Mapping[str, Any]) -> Idempot
     return IdempotencyKey(key, _fingerprint(values))
 
 
+def without_nulls(body: Any) -> Any:
+    """Return a body as a client sent it, without its nulls: they are the same as missing fields."""
+    if not isinstance(body, dict):
+        return body
+    return {name: value for name, value in body.items() if value is not None}
+
+
 def build_form_key(form_key: str, values: Mapping[str, Any]) -> IdempotencyKey:
     """Return the key of a form that was rendered with `form_key`, for this content.
 

@@ -19,11 +19,11 @@ from jobs.api.fields import (
     ImageFileField,
     InputReferenceField,
     MetadataField,
+    NullableSerializer,
     SecondsField,
     ShortListField,
     StrictFloatField,
     StrictIntegerField,
-    StrictSerializer,
     TextField,
     nest_form_fields,
 )
@@ -34,12 +34,8 @@ from jobs.videos.source_images import IMAGE_FIELDS, LAST_IMAGE_FIELDS
 _NESTED_IN_FORMS = {"metadata", "input_reference", "image_video", "last_image_video"}
 
 
-def _integer_field(maximum: int, help_text: str, *, minimum: int = 0) -> StrictIntegerField:
-    return StrictIntegerField(min_value=minimum, max_value=maximum, required=False, help_text=help_text)
-
-
 @extend_schema_serializer(component_name="Lora")
-class LoraSerializer(StrictSerializer):
+class LoraSerializer(NullableSerializer):
     """A LoRA, and how strongly it acts."""
 
     name = TextField(max_length=100)
@@ -55,9 +51,9 @@ class VideoFrameSerializer(StrictSerializer):
 
 
 @extend_schema_serializer(component_name="Video")
-class VideoRequestSerializer(StrictSerializer):
-    """The body of a request for a video. The bounds of these fields are those of the API: a model has narrower ranges,
-    which are in its `input_schema`, and some fields not at all.
+class VideoRequestSerializer(NullableSerializer):
+    """The body of a request for a video. A model has ranges for the numbers, which are in its `input_schema`, and some
+    fields not at all.
     """
 
     image_base64 = Base64Field(required=False, help_text="PNG, JPEG, WebP, HEIC or AVIF, plain base64 or a data URI")
@@ -83,17 +79,13 @@ class VideoRequestSerializer(StrictSerializer):
     resolution = TextField(max_length=12, required=False, help_text="a resolution of the model: the number of pixels")
     aspect_ratio = ChoiceField(choices=[AUTO_ASPECT_RATIO, *ASPECT_RATIOS], required=False)
     size = TextField(max_length=40, required=False, help_text="WIDTHxHEIGHT instead of resolution and aspect_ratio")
-    num_frames = _integer_field(limits.MAX_FRAMES, "frames of the video")
-    fps = _integer_field(limits.MAX_FPS, "frames per second")
+    # Without bounds, since the error of a model names the nearest values that it takes.
+    num_frames = StrictIntegerField(required=False, help_text="frames of the video")
+    fps = StrictIntegerField(required=False, help_text="frames per second")
     seconds = SecondsField(required=False, help_text="length of the video, instead of num_frames")
-    steps = _integer_field(limits.MAX_STEPS, "denoising steps")
-    num_inference_steps = _integer_field(limits.MAX_STEPS, "an alias of steps")
-    guidance_scale = StrictFloatField(
-        min_value=0,
-        max_value=limits.MAX_GUIDANCE_SCALE,
-        required=False,
-        help_text="how closely the video follows the prompt",
-    )
+    steps = StrictIntegerField(required=False, help_text="denoising steps")
+    num_inference_steps = StrictIntegerField(required=False, help_text="an alias of steps")
+    guidance_scale = StrictFloatField(required=False, help_text="how closely the video follows the prompt")
     loras = ShortListField(
         child=LoraSerializer(),
         max_length=limits.MAX_LORAS,
@@ -101,7 +93,12 @@ class VideoRequestSerializer(StrictSerializer):
         help_text="LoRAs of the model, which /v1/models lists; in JSON bodies only",
     )
     audio = FormBooleanField(required=False, help_text="whether the video gets sound; by default it gets none")
-    seed = _integer_field(limits.SEED.maximum, "random if absent; the response contains it")
+    seed = StrictIntegerField(
+        min_value=limits.SEED.minimum,
+        max_value=limits.SEED.maximum,
+        required=False,
+        help_text="random if absent; the response contains it",
+    )
     output_format = ChoiceField(choices=["mp4", "gif"], required=False)
     priority = ChoiceField(choices=[name.label for name in Priority], required=False)
     metadata = MetadataField(

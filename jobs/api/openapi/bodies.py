@@ -1,6 +1,6 @@
 """Request bodies: no unknown fields, mutually exclusive fields, and separate schemas for JSON and forms."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from inspect import getdoc
 from typing import Any
@@ -10,11 +10,15 @@ from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework.serializers import ListSerializer
 
 from inference.models.catalogue import MODELS
+from inference.models.descriptor import ModelDescriptor
 from inference.models.input_schema import input_properties
 from jobs.api.fields import StrictSerializer
 
 _MULTIPART = "multipart/form-data"
 _IMAGE_FIELDS = ("image_base64", "image_name", "source_video", "image_url", "image_video")
+_LAST_IMAGE_FIELDS = (
+    *("last_image_base64", "last_image", "last_image_name", "last_image_url", "last_image_video"),
+)
 # The requests of a batch, which exist only as JSON.
 _BATCH_VIDEO_SCHEMA = "BatchVideoRequest"
 # Fields whose values depend on the model.
@@ -105,9 +109,21 @@ def require_bodies(document: dict[str, Any]) -> None:
             body["required"] = True
 
 
+def _models() -> list[ModelDescriptor]:
+    return [MODELS[name] for name in settings.MODELS_ENABLED if name in MODELS]
+
+
+def _fields_without_use() -> Iterator[str]:
+    """Yield the fields of images that this site has disabled, or that none of its models takes."""
+    if not settings.IMAGE_URL_FETCH_ENABLED:
+        yield from ("image_url", "last_image_url")
+    if all(model.inputs.last_image == "none" for model in _models()):
+        yield from _LAST_IMAGE_FIELDS
+
+
 def _narrow_to_models(properties: dict[str, Any]) -> None:
     """Limit fields to what at least one model of this site takes, and remove those that no model has."""
-    models = [input_properties(MODELS[name]) for name in settings.MODELS_ENABLED if name in MODELS]
+    models = [input_properties(model) for model in _models()]
     for name in _MODEL_FIELDS & properties.keys():
         schemas = [model[name] for model in models if name in model]
         if not schemas:
@@ -127,9 +143,8 @@ def _without_files(schema: dict[str, Any]) -> dict[str, Any]:
 def _filter_properties(schema: dict[str, Any], predicate: Any, *, files: bool) -> dict[str, Any]:
     filtered = deepcopy(schema)
     filtered["properties"] = {name: field for name, field in filtered["properties"].items() if predicate(field)}
-    if not settings.IMAGE_URL_FETCH_ENABLED:
-        for name in ("image_url", "last_image_url"):
-            filtered["properties"].pop(name, None)  # disabled on this site
+    for name in _fields_without_use():
+        filtered["properties"].pop(name, None)
     _narrow_to_models(filtered["properties"])
     names = filtered["properties"].keys()
     if "model" in names:
@@ -140,15 +155,33 @@ def _filter_properties(schema: dict[str, Any], predicate: Any, *, files: bool) -
     if not files:
         # Only for JSON: tools cannot check rules about fields that are files.
         filtered["dependentSchemas"] = {
-            name: {"properties": dict.fromkeys(absent, False)}
+            name: {"anyOf": [_nulls([name]), _nulls(absent)]}
             for name, rule in rules.items()
             if name in names and (absent := [other for other in rule["properties"] if other in names])
         }
         # The description has one schema for all models: images are required if every model needs one.
-        needed = all(MODELS[name].inputs.image == "required" for name in settings.MODELS_ENABLED if name in MODELS)
+        needed = all(model.inputs.image == "required" for model in _models())
         image_fields = [name for name in _IMAGE_FIELDS if name in names] if needed else []
         if len(image_fields) == 1:
             filtered["required"] = sorted({*filtered.get("required", ()), *image_fields})
         elif image_fields:
-            filtered["anyOf"] = [{"required": [name]} for name in image_fields]
+            filtered["anyOf"] = [
+                {"required": [name], "not": _nulls([name])} for name in image_fields
+            ]
+        required = filtered.get("required", ())
+        filtered["properties"] = {
+            name: field if name in required else _or_null(field) for name, field in filtered["properties"].items()
+        }
     return filtered
+
+
+def _nulls(names: Iterable[str]) -> dict[str, Any]:
+    return {"properties": {name: {"type": "null"} for name in names}}
+
+
+def _or_null(field: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an optional field, which may be null (`NullableSerializer`)."""
+    if not isinstance(field.get("type"), str):
+        return {"anyOf": [field, {"type": "null"}]}
+    enumeration = {"enum": [*field["enum"], None]} if "enum" in field else {}
+    return {**field, "type": [field["type"], "null"], **enumeration}

@@ -6,10 +6,7 @@ from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 
 from common.ids import HEX
 from common.urls import HTTP_URL
-
-# Text that is not blank after `str.strip`, and that PostgreSQL can store.
-_NOT_BLANK = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
-_ANY_TEXT = r"^[^\u0000]*$"
+from inference.models.input_schema import ANY_TEXT, METADATA, NOT_BLANK, SECONDS
 
 
 class _FieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
@@ -30,7 +27,7 @@ class TextFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
     def extra_rules(self) -> dict[str, Any]:
         # Without trimming, blank text is valid.
         may_be_blank = self.target.allow_blank or not self.target.trim_whitespace
-        return {"pattern": _ANY_TEXT if may_be_blank else _NOT_BLANK}
+        return {"pattern": ANY_TEXT if may_be_blank else NOT_BLANK}
 
 
 class HttpUrlFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
@@ -47,7 +44,7 @@ class IdFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
 
 class SecondsFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
     target_class = "jobs.api.fields.SecondsField"
-    extra_schema = {"pattern": r"^[0-9]{1,3}(\.[0-9]{1,20})?$", "examples": ["2", "1.5"]}
+    extra_schema = {"pattern": SECONDS, "examples": ["2", "1.5"]}
 
 
 class FramePositionFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
@@ -57,12 +54,7 @@ class FramePositionFieldExtension(_FieldExtension):  # type: ignore[no-untyped-c
 
 class MetadataFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]
     target_class = "jobs.api.fields.MetadataField"
-    extra_schema = {
-        "type": "object",
-        "maxProperties": 16,
-        "propertyNames": {"minLength": 1, "maxLength": 64, "pattern": _ANY_TEXT},
-        "additionalProperties": {"type": "string", "maxLength": 500, "pattern": _ANY_TEXT},
-    }
+    extra_schema = METADATA
 
 
 class ListFieldExtension(_FieldExtension):  # type: ignore[no-untyped-call]

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, time
 from typing import Annotated, Any, Literal, TypedDict
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,6 +14,7 @@ from accounts.models import Team
 from accounts.quota.effective_limits import effective_limits_of
 from accounts.roles import Scope
 from common.errors import InvalidField, NotFound
+from common.urls import HTTP_URL
 from inference import limits
 from inference.models.descriptor import ModelDescriptor
 from inference.models.input_schema import input_schema
@@ -21,11 +23,14 @@ from inference.models.ranges import FloatRange, IntegerRange
 from inference.models.sizes import ASPECT_RATIOS, AUTO_ASPECT_RATIO, DEFAULT_ASPECT_RATIO
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
+from jobs.api.fields import MAX_URL_LENGTH
 from jobs.api.shapes import serializer_of
 from jobs.licenses.selectors import usable_models
 from jobs.queue.workers import ready_models
 from jobs.videos.quote import quote_preset
 from jobs.videos.submission import default_model, enabled_models, get_enabled_model, offered_models
+
+URL_SCHEMA = {"type": "string", "format": "uri", "pattern": HTTP_URL, "maxLength": MAX_URL_LENGTH}
 
 
 class RangeShape(TypedDict):
@@ -192,7 +197,7 @@ def _model_as_json(descriptor: ModelDescriptor, team: Team, *, ready: bool, defa
             "loras": [*descriptor.lora_names],
         },
         "presets": presets,
-        "input_schema": input_schema(descriptor),
+        "input_schema": input_schema(descriptor, url=URL_SCHEMA, takes_image_urls=settings.IMAGE_URL_FETCH_ENABLED),
         "resolutions": [*descriptor.sizes.resolutions],
         "aspect_ratios": [AUTO_ASPECT_RATIO, *ASPECT_RATIOS],
         "limits": {

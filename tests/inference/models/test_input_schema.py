@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.models.catalogue import MODELS
+from inference.models.descriptor import ModelDescriptor
 from inference.models.input_schema import input_schema
 from inference.models.ranges import IntegerRange
 from inference.models.settings import InvalidSettings, resolve_settings
@@ -15,6 +16,11 @@ from inference.models.settings import InvalidSettings, resolve_settings
 I2V, CAMERA = MODELS["i2vgen-xl"], MODELS["camera"]
 GRID = I2V.model_copy(update={"num_frames": IntegerRange(minimum=9, maximum=81, default=81, step=4)})
 IMAGE = {"image_base64": "AAAA", "prompt": "x"}
+
+
+def schema_of(model: ModelDescriptor) -> dict[str, Any]:
+    return input_schema(model, url={"type": "string"}, takes_image_urls=True)
+
 
 _fields = st.fixed_dictionaries(
     {},
@@ -39,7 +45,7 @@ def test_the_schema_and_the_settings_agree(model: Any, values: dict[str, Any]) -
         accepted = True
     except InvalidSettings:
         accepted = False
-    assert jsonschema_rs.validator_for(input_schema(model)).is_valid({**IMAGE, **values}) is accepted
+    assert jsonschema_rs.validator_for(schema_of(model)).is_valid({**IMAGE, **values}) is accepted
 
 
 @pytest.mark.parametrize(
@@ -56,11 +62,11 @@ def test_the_schema_and_the_settings_agree(model: Any, values: dict[str, Any]) -
 )
 def test_bodies_that_the_api_refuses(changes: dict[str, Any]) -> None:
     body = {name: value for name, value in {**IMAGE, **changes}.items() if value is not None}
-    assert not jsonschema_rs.validator_for(input_schema(I2V)).is_valid(body)
+    assert not jsonschema_rs.validator_for(schema_of(I2V)).is_valid(body)
 
 
 def test_only_fields_with_an_effect_are_described() -> None:
-    properties = input_schema(CAMERA)["properties"]
+    properties = schema_of(CAMERA)["properties"]
     assert not {"steps", "num_inference_steps", "guidance_scale", "negative_prompt"} & {*properties}
     assert properties["num_frames"]["default"] == 16
 
@@ -79,5 +85,5 @@ def test_a_last_image_needs_a_first_one(changes: dict[str, Any], accepted: bool,
     model = MODELS["wan-i2v-a14b"]
     model = model.model_copy(update={"inputs": model.inputs.model_copy(update={"image": image})})
     body = {name: value for name, value in {**IMAGE, **changes}.items() if value is not None}
-    assert jsonschema_rs.validator_for(input_schema(model)).is_valid(body) is accepted
-    assert "last_image_base64" not in input_schema(I2V)["properties"]
+    assert jsonschema_rs.validator_for(schema_of(model)).is_valid(body) is accepted
+    assert "last_image_base64" not in schema_of(I2V)["properties"]
