@@ -62,7 +62,9 @@ def make_world() -> World:
     viewer = person(f"viewer-{MARKER}", team=owner.team, role=Role.VIEWER)
     mallory = person("mallory")
     key, _ = create_api_key(team=owner.team, creator=owner.user, name=f"key {MARKER}")
-    done, queued = make_job(owner, State.COMPLETED), make_job(member, State.QUEUED)
+    last_image_key = f"teams/{owner.team.pk}/last.png"
+    done = make_job(owner, State.COMPLETED, last_image_key=last_image_key)
+    queued = make_job(member, State.QUEUED)
     shown = make_gallery(owner, done)
     hook = Endpoint.objects.create(
         team=owner.team, url=f"https://example.com/{MARKER}", kinds=[], secret=f"whsec_{MARKER}"
@@ -104,8 +106,8 @@ def make_gallery(someone: Person, job: Job) -> tuple[Publication, Collection, Sh
     return publication, collection, link
 
 
-def make_job(someone: Person, state: State, prompt: str = f"a {MARKER} at dusk") -> Job:
-    columns: dict[str, Any] = {"prompt": prompt, "metadata": {"note": prompt}}
+def make_job(someone: Person, state: State, prompt: str = f"a {MARKER} at dusk", **columns: Any) -> Job:
+    columns |= {"prompt": prompt, "metadata": {"note": prompt}}
     if state == State.COMPLETED:
         columns["started_at"] = DatabaseNow()
     return store_job(someone.team, someone.user, state, f"video of {MARKER}".encode(), **columns)

@@ -122,7 +122,8 @@ def store_job(team: Team, user: User, state: State, content: bytes, **columns: A
     job.source_key = source_key(team.pk, job.pk)
     for name, value in columns.items():
         setattr(job, name, value)
-    default_storage.save(job.source_key, ContentFile(png()))
+    for key in filter(None, (job.source_key, job.last_image_key)):
+        default_storage.save(key, ContentFile(png()))
     if state == State.IN_PROGRESS:
         job.lease_owner, job.lease_until, job.attempt = job.pk, DatabaseNow(), 1
     if job.is_finished:

@@ -1,5 +1,6 @@
 """What the headers of a request say of its body: its maximum size, and the errors of bodies that are not received."""
 
+import re
 from collections.abc import Mapping
 
 from django.conf import settings
@@ -12,6 +13,7 @@ _BATCH_PATHS = {"/v1/batches"}
 # Requests for a video, whose body may contain the image.
 _IMAGE_PATHS = {"/", "/price", "/v1/videos", "/v1/videos/quote", "/v1/generate", "/generate"}
 _IMAGE_PREFIXES = ("/replicate/v1/", "/fal/")
+_REMIX_PATH = re.compile(r"/v1/videos/[^/]+/remix")
 
 
 class BodyTimeout(MutoscopeError):
@@ -26,7 +28,7 @@ def max_body_bytes(path: str, content_type: str | None) -> int:
         return max_bytes
     if path in _BATCH_PATHS:
         max_bytes = settings.MAX_BATCH_BODY_BYTES
-    elif path in _IMAGE_PATHS or path.startswith(_IMAGE_PREFIXES):
+    elif path in _IMAGE_PATHS or path.startswith(_IMAGE_PREFIXES) or _REMIX_PATH.fullmatch(path):
         max_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     return max_bytes
 
