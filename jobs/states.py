@@ -20,7 +20,7 @@ TERMINAL = (State.COMPLETED, State.FAILED, State.CANCELED, State.EXPIRED)
 ACTIVE = (State.QUEUED, State.IN_PROGRESS)
 
 TRANSITIONS: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.IN_PROGRESS, State.CANCELED, State.EXPIRED}),
+    State.QUEUED: frozenset({State.IN_PROGRESS, State.FAILED, State.CANCELED, State.EXPIRED}),
     State.IN_PROGRESS: frozenset({State.QUEUED, State.COMPLETED, State.FAILED, State.CANCELED}),
     State.COMPLETED: frozenset(),
     State.FAILED: frozenset(),

@@ -152,6 +152,12 @@ def requeue_job(*, fence: Fence, delay_seconds: float = 0) -> bool:
 
 
 @transaction.atomic
+def fail_queued(*, job: Job, code: str, message: Message) -> bool:
+    """Fail a queued job that no worker can make. Return False if a worker has claimed it first."""
+    return _finish_without_charge(Job.objects.filter(pk=job.pk, state=State.QUEUED), State.FAILED, code, message)
+
+
+@transaction.atomic
 def cancel_queued(*, job: Job) -> bool:
     """Cancel a queued job. Return False if a worker has claimed it first."""
     return _finish_without_charge(Job.objects.filter(pk=job.pk, state=State.QUEUED), State.CANCELED)

@@ -3,10 +3,13 @@
 Several instances may run: rows that another one has locked are skipped.
 """
 
+from collections.abc import Container
 from datetime import timedelta
 
 import structlog
 from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
 
 from common.advisory_lock import try_lock_in_transaction
 from common.clock import DatabaseNow
@@ -15,12 +18,15 @@ from common.tasks import queues
 from common.tasks.registry import TASKS
 from inference.models.catalogue import MODELS
 from jobs.models import Job, Worker
-from jobs.queue.finish import expire_job, record_crash
+from jobs.queue.finish import expire_job, fail_queued, record_crash
+from jobs.queue.workers import loaded_models
 from jobs.states import State
 
 log = structlog.get_logger(__name__)
 
 _BATCH_SIZE = 100
+# During an upgrade, this process may not know a model yet that others have.
+_REMOVED_MODEL_GRACE = timedelta(minutes=5)
 # The row of a worker without a heartbeat for this long is deleted.
 DEAD_WORKER_RETENTION_SECONDS = 60
 
@@ -30,6 +36,7 @@ def reconcile() -> None:
     for step in (
         recover_expired_leases,
         expire_deadlines,
+        follow_changed_models,
         notify_waiting_pools,
         delete_dead_workers,
         enqueue_due_tasks,
@@ -65,6 +72,30 @@ def expire_deadlines() -> int:
     """Expire queued jobs whose deadline passed before a worker claimed them."""
     late = Job.objects.filter(state=State.QUEUED, started_at=None, deadline_at__lte=DatabaseNow())
     return sum(expire_job(job=job) for job in late.select_for_update(skip_locked=True)[:_BATCH_SIZE])
+
+
+@transaction.atomic
+def follow_changed_models() -> int:
+    """Move queued jobs to the pool in which their model runs now, and fail those of models that were removed."""
+    in_place = Q()
+    for pool in {descriptor.pool for descriptor in MODELS.values()}:
+        in_place |= Q(pool=pool, model__in=[name for name, model in MODELS.items() if model.pool == pool])
+    displaced = Job.objects.filter(~in_place, state=State.QUEUED).order_by("pk").select_for_update(skip_locked=True)
+    loaded = loaded_models()
+    return sum(_follow_model(job, loaded) for job in displaced[:_BATCH_SIZE])
+
+
+def _follow_model(job: Job, loaded: Container[str]) -> bool:
+    descriptor = MODELS.get(job.model)
+    if descriptor is not None:
+        vram_mb = descriptor.vram_mb(job.width, job.height, job.num_frames)
+        Job.objects.filter(pk=job.pk, state=State.QUEUED).update(pool=descriptor.pool, vram_mb=vram_mb)
+        queues.wake_up_on_commit(descriptor.pool)
+        return True
+    if job.model in loaded or timezone.now() - job.queued_at < _REMOVED_MODEL_GRACE:
+        return False
+    message = Message("This site no longer has the model %(model)s. Choose another one.", {"model": job.model})
+    return fail_queued(job=job, code="model_removed", message=message)
 
 
 def notify_waiting_pools() -> int:

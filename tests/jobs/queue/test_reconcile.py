@@ -1,19 +1,24 @@
 """The reconciler enqueues due maintenance tasks, and a step that fails does not keep it from the others."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 from structlog.testing import capture_logs
 
 from common.redis_client import redis_client
 from common.tasks.queues import TASK_QUEUES
 from common.tasks.registry import TASKS
-from jobs.models import Job
+from inference.models.catalogue import MODELS
+from jobs.models import Job, Worker
 from jobs.queue import reconcile
 from jobs.queue.reconcile import enqueue_due_tasks
+from jobs.states import State
+from tests.support.people import Person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,3 +83,33 @@ def test_the_intervals_of_tasks_are_settings() -> None:
     for name in ("delete_due_teams", "delete_expired_idempotency_keys", "purge_audit_log"):
         assert intervals[name] == settings.MAINTENANCE_INTERVAL_SECONDS
     assert intervals["grant_due_monthly_credits"] == settings.QUOTA_INTERVAL_SECONDS
+
+
+def test_a_job_of_a_removed_model_fails_and_costs_nothing(
+    submit: Callable[..., Job], alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new, old, loaded = submit(), submit(), submit()
+    for job, model, minutes in ((new, "gone", 0), (old, "gone", 10), (loaded, "elsewhere", 10)):
+        queued_at = job.queued_at - timedelta(minutes=minutes)
+        Job.objects.filter(pk=job.pk).update(model=model, queued_at=queued_at)
+    Worker.objects.create(
+        name="w", pool="cpu", model="elsewhere", state="ready", device="cpu", last_heartbeat_at=timezone.now()
+    )
+    assert reconcile.follow_changed_models() == 1
+    old.refresh_from_db()
+    assert (old.state, old.error_code) == (State.FAILED, "model_removed")
+    assert "the model gone" in str(old.error)
+    assert set(Job.objects.filter(state=State.QUEUED)) == {new, loaded}
+    assert alice.wallet.reserved == new.quoted_credits + loaded.quoted_credits
+    assert reconcile.follow_changed_models() == 0
+
+
+def test_a_job_follows_its_model_to_another_pool(submit: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    job = submit()
+    wan = MODELS["wan-ti2v-5b"].model_copy(update={"name": "camera"})
+    monkeypatch.setitem(MODELS, "camera", wan)
+    assert reconcile.follow_changed_models() == 1
+    job.refresh_from_db()
+    assert (job.state, job.pool) == (State.QUEUED, "gpu")
+    assert job.vram_mb == wan.vram_mb(job.width, job.height, job.num_frames) > 0
+    assert reconcile.follow_changed_models() == 0
