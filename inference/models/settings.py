@@ -157,14 +157,17 @@ def _unknown_loras(model: ModelDescriptor, loras: Collection[Mapping[str, Any]])
     names = [str(lora["name"]) for lora in loras]
     if not model.lora_names:
         return  # an error of a field that has no effect
-    if len({*names}) < len(names):
-        yield RequestError("loras", "A LoRA is named twice. Name each LoRA once.")
+    twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
+    if twice is not None:
+        yield RequestError(
+            "loras", "The LoRA %(name)s is named twice. Name each LoRA once.", {"name": twice}, kind="invalid"
+        )
     for name in names:
         if name not in model.lora_names:
             yield RequestError(
                 "loras",
-                "The model has no LoRA %(name)s. Choose one of: %(known)s.",
-                {"name": name, "known": ", ".join(model.lora_names)},
+                "%(model)s has no LoRA %(name)s. Choose one of: %(known)s.",
+                {"model": model.name, "name": repr(name), "known": ", ".join(model.lora_names)},
                 kind="invalid_choice",
             )
             return

@@ -47,14 +47,15 @@ def check_memory(request: VideoRequest) -> None:
 
 
 def _fitting_settings(request: VideoRequest, largest_mb: int) -> Iterator[dict[str, Any]]:
-    """Yield settings that fit: fewer frames first, then lower resolutions, since people prefer sharpness to length."""
+    """Yield the longest video that fits for each resolution, the highest first: people prefer sharpness to length."""
     descriptor, sizes = request.descriptor, request.descriptor.sizes
     shape = nearest_aspect_ratio(request.width, request.height)
-    counts = {request.num_frames, descriptor.default.num_frames, descriptor.num_frames.minimum}
+    shortest, step = descriptor.num_frames.minimum, descriptor.num_frames.step
     for resolution in reversed(sizes.resolutions):
         width, height = sizes.frame_size(resolution, shape, None)
         if width * height > request.width * request.height * 1.1:
             continue
-        for frames in sorted(counts, reverse=True):
-            if frames <= request.num_frames and descriptor.vram_mb(width, height, frames) <= largest_mb:
+        for frames in range(request.num_frames, shortest - 1, -step):
+            if descriptor.vram_mb(width, height, frames) <= largest_mb:
                 yield {"resolution": resolution, "num_frames": frames}
+                break

@@ -1,5 +1,6 @@
 """Reject requests that exceed the plan of a team, field by field."""
 
+import math
 from collections.abc import Collection, Iterator
 
 from accounts.quota.effective_limits import EffectiveLimits
@@ -63,17 +64,23 @@ def _exceeded(request: VideoRequest, effective_limits: EffectiveLimits) -> Itera
 
 def _too_large(request: VideoRequest, effective_limits: EffectiveLimits, max_pixels: int) -> Detail:
     sizes = request.descriptor.sizes
+    size = sizes.nearest(request.width, request.height, max_pixels)
+    has_size = math.prod(sizes.parse(size)) <= max_pixels
     if "size" in request.sent_fields:
-        field, nearest = "size", sizes.nearest(request.width, request.height, max_pixels)
-        width, height = sizes.parse(nearest)
-        is_allowed = width * height <= max_pixels
+        field, nearest = "size", size if has_size else ""
     else:
         field, nearest = "resolution", next(reversed(allowed_resolutions(request.descriptor, effective_limits)), "")
-        is_allowed = nearest != ""
-    params = {"pixels": max_pixels, "nearest": nearest, "model": request.descriptor.name, "field": field}
-    if is_allowed:
+    params = {"pixels": max_pixels, "nearest": nearest or size, "model": request.descriptor.name, "field": field}
+    if nearest:
         message = Message("Your team's plan allows frames of up to %(pixels)s pixels, such as %(nearest)s.", params)
         return _detail(field, message, nearest)
+    if has_size:
+        message = Message(
+            "Your team's plan allows frames of up to %(pixels)s pixels, and %(model)s has no such %(field)s. "
+            "Send a size instead, such as %(nearest)s.",
+            params,
+        )
+        return _detail(field, message)
     message = Message(
         "Your team's plan allows frames of up to %(pixels)s pixels, and %(model)s has no such %(field)s. "
         "Choose another model.",

@@ -83,7 +83,8 @@ class VideoSettingsForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         """Return the values that the serializer has validated; blank fields have none."""
-        serializer = self.serializer_class(data=self._sent_values())
+        sent = self._sent_values()
+        serializer = self.serializer_class(data=sent)
         if serializer.is_valid():
             values: dict[str, Any] = serializer.validated_data
             values |= self._kept_loras(values)
@@ -93,6 +94,12 @@ class VideoSettingsForm(forms.Form):
             field = self._field_of(name)
             if field is None or not self.has_error(field):
                 self.add_error(field, _field_message(name, problems[0], self.data.get(name, ""), self.descriptor))
+        # Errors of the other fields are shown at once, too.
+        others = self.serializer_class(
+            data={name: value for name, value in sent.items() if name not in serializer.errors}, partial=True
+        )
+        if others.is_valid():
+            self._check_settings(others.validated_data)
         return {}
 
     def add_service_error(self, error: MutoscopeError) -> None:

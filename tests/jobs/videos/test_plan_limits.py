@@ -138,6 +138,16 @@ def test_a_refusal_names_the_nearest_value_that_the_plan_allows(
         assert as_alice.post("/v1/videos", changed).status_code == 202
 
 
+def test_a_size_is_named_where_no_resolution_is_small_enough(
+    as_alice: ApiClient, body: Callable[..., dict[str, Any]]
+) -> None:
+    Plan.objects.update(max_pixels=10_000)
+    error = as_alice.post("/v1/videos", body(resolution="512p")).json()["error"]
+    assert error["param"] == "resolution"
+    assert "Send a size instead, such as 112x80." in error["message"]
+    assert as_alice.post("/v1/videos", body(resolution=..., size="112x80")).status_code == 202
+
+
 @pytest.mark.parametrize(
     ("max_seconds", "fps", "frames"),
     [
