@@ -68,6 +68,9 @@ def input_schema(model: ModelDescriptor, *, url: Schema, takes_image_urls: bool)
         {"not": {"required": [*names]}} for names in _EXCLUSIVE_FIELDS if {*names} <= {*properties}
     ]
     conditions += _image_conditions(model, properties)
+    if "audio" in properties:
+        of_gif = {"audio": {"const": True}, "output_format": {"const": "gif"}}
+        conditions.append({"not": {"required": [*of_gif], "properties": of_gif}})
     # Each LoRA once, with any scale.
     conditions += [
         {

@@ -19,7 +19,7 @@ from common.tasks.registry import TASKS
 from inference.models.catalogue import MODELS
 from jobs.models import Job, Worker
 from jobs.queue.finish import expire_job, fail_queued, record_crash
-from jobs.queue.workers import loaded_models
+from jobs.queue.workers import ready_models
 from jobs.states import State
 
 log = structlog.get_logger(__name__)
@@ -81,18 +81,18 @@ def follow_changed_models() -> int:
     for pool in {descriptor.pool for descriptor in MODELS.values()}:
         in_place |= Q(pool=pool, model__in=[name for name, model in MODELS.items() if model.pool == pool])
     displaced = Job.objects.filter(~in_place, state=State.QUEUED).order_by("pk").select_for_update(skip_locked=True)
-    loaded = loaded_models()
-    return sum(_follow_model(job, loaded) for job in displaced[:_BATCH_SIZE])
+    ready = ready_models()
+    return sum(_follow_model(job, ready) for job in displaced[:_BATCH_SIZE])
 
 
-def _follow_model(job: Job, loaded: Container[str]) -> bool:
+def _follow_model(job: Job, ready: Container[str]) -> bool:
     descriptor = MODELS.get(job.model)
     if descriptor is not None:
         vram_mb = descriptor.vram_mb(job.width, job.height, job.num_frames)
         Job.objects.filter(pk=job.pk, state=State.QUEUED).update(pool=descriptor.pool, vram_mb=vram_mb)
         queues.wake_up_on_commit(descriptor.pool)
         return True
-    if job.model in loaded or timezone.now() - job.queued_at < _REMOVED_MODEL_GRACE:
+    if job.model in ready or timezone.now() - job.queued_at < _REMOVED_MODEL_GRACE:
         return False
     message = Message("This site no longer has the model %(model)s. Choose another one.", {"model": job.model})
     return fail_queued(job=job, code="model_removed", message=message)
