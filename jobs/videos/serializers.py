@@ -43,7 +43,7 @@ class LoraSerializer(NullableSerializer):
 
 
 @extend_schema_serializer(component_name="VideoFrame")
-class VideoFrameSerializer(StrictSerializer):
+class VideoFrameSerializer(NullableSerializer):
     """A frame of a completed video of the team."""
 
     id = IdField("vid")

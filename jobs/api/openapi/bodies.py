@@ -16,9 +16,7 @@ from jobs.api.fields import StrictSerializer
 
 _MULTIPART = "multipart/form-data"
 _IMAGE_FIELDS = ("image_base64", "image_name", "source_video", "image_url", "image_video")
-_LAST_IMAGE_FIELDS = (
-    *("last_image_base64", "last_image", "last_image_name", "last_image_url", "last_image_video"),
-)
+_LAST_IMAGE_FIELDS = (*("last_image_base64", "last_image", "last_image_name", "last_image_url", "last_image_video"),)
 # The requests of a batch, which exist only as JSON.
 _BATCH_VIDEO_SCHEMA = "BatchVideoRequest"
 # Fields whose values depend on the model.
@@ -165,9 +163,7 @@ def _filter_properties(schema: dict[str, Any], predicate: Any, *, files: bool) -
         if len(image_fields) == 1:
             filtered["required"] = sorted({*filtered.get("required", ()), *image_fields})
         elif image_fields:
-            filtered["anyOf"] = [
-                {"required": [name], "not": _nulls([name])} for name in image_fields
-            ]
+            filtered["anyOf"] = [{"required": [name], "not": _nulls([name])} for name in image_fields]
         required = filtered.get("required", ())
         filtered["properties"] = {
             name: field if name in required else _or_null(field) for name, field in filtered["properties"].items()
