@@ -190,27 +190,14 @@ class DiffusionPipelineEngine(Engine, Generic[Options]):
 
         with _calling_after(self.blocks(), lambda: on_step(done, total)):
             latents = self.denoise(request, inputs, run)
+        for tensor in (latents.video, latents.audio):
+            if tensor is not None:
+                check_finite(tensor)
         return Latents(latents.video.cpu(), None if latents.audio is None else latents.audio.cpu())
 
     @torch.no_grad()
     def _decode_audio(self, latents: Tensor | None) -> Audio | None:
         return None if latents is None else self.decode_audio(latents)
-            latents: Tensor = pipeline(
-                **self.arguments(request, inputs),
-                prompt=request.prompt,
-                negative_prompt=request.negative_prompt,
-                width=request.width,
-                height=request.height,
-                num_frames=request.num_frames,
-                num_inference_steps=request.steps,
-                guidance_scale=request.guidance_scale,
-                generator=torch.Generator("cpu").manual_seed(request.seed),
-                callback_on_step_end=on_step_end,
-                output_type="latent",
-                return_dict=False,
-            )[0]
-        check_finite(latents)
-        return latents.cpu()
 
     def _decode(self, latents: Tensor, request: GenerationRequest, on_step: OnStep) -> Tensor:
         """Decode the pixels, (frames, 3, height, width) in -1..1, which is the last step."""
