@@ -7,10 +7,12 @@ A full or broken disk raises OSError; every other failure raises EncodingError.
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +39,13 @@ FrameSource = Iterable[NDArray[np.uint8]]
 H264_OPTIONS = {"crf": "18", "preset": "medium"}
 AUDIO_RATE = 48_000
 AAC_OPTIONS = {"b": "192k"}
-_LAYOUTS = {1: "mono", 2: "stereo"}
+AUDIO_LAYOUTS = {1: "mono", 2: "stereo"}
 FASTSTART = {"movflags": "+faststart"}
 BT709 = 1
 """The code of BT.709 in H.264's tables of primaries, transfer characteristics and matrix coefficients."""
 POSTER_QUALITY = 88
+MAX_COLORS = 256
+"""Of a GIF's palette."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +61,27 @@ class VideoInfo:
     pixel_format: str
 
 
-def write_mp4(frames: FrameSource, fps: int, path: Path, audio: Audio | None = None) -> None:
+def write_mp4(
+    frames: FrameSource, fps: int, path: Path, audio: Audio | None = None, *, parameter_set_id: int = 0
+) -> None:
     """Write H.264 in yuv420p and BT.709, with the index first so that browsers play the file while it loads.
 
     4:2:0 subsampling needs even sides: if one is odd, its last row or column is repeated. The sound becomes AAC; it is
     cut or filled with silence to the length of the frames. Raises EncodingError.
+
+    parameter_set_id: the id of the parameter sets, by which a file can have those of several encoders.
     """
     with translate_file_errors(path):
-        _write_streams(frames, fps, path, audio)
+        _write_streams(frames, fps, path, audio, {**H264_OPTIONS, "x264-params": f"sps-id={parameter_set_id}"})
         mark_mp4(path)
 
 
-def _write_streams(frames: FrameSource, fps: int, path: Path, audio: Audio | None) -> None:
+def _write_streams(
+    frames: FrameSource, fps: int, path: Path, audio: Audio | None, video_options: dict[str, str]
+) -> None:
     height, width = (side + side % 2 for side in _frame_size(frames))
     with av.open(str(path), "w", format="mp4", options=dict(FASTSTART)) as container:
-        stream = container.add_stream("libx264", rate=fps, options=dict(H264_OPTIONS))
+        stream = container.add_stream("libx264", rate=fps, options=video_options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
         context.color_primaries = context.color_trc = context.colorspace = BT709
@@ -79,7 +89,7 @@ def _write_streams(frames: FrameSource, fps: int, path: Path, audio: Audio | Non
         # One reformatter for all frames, on this thread: setting up a thread pool per frame took longer than all the
         # other work.
         reformatter = VideoReformatter()
-        track = None if audio is None else _AudioTrack(container, audio, fps)
+        track = None if audio is None else AudioTrack(container, audio, fps)
         for number, frame in enumerate(_even_frames(frames, fps)):
             yuv = reformatter.reformat(
                 frame, format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG, threads=1
@@ -92,12 +102,12 @@ def _write_streams(frames: FrameSource, fps: int, path: Path, audio: Audio | Non
             container.mux(track.finish())
 
 
-class _AudioTrack:
+class AudioTrack:
     """Encodes the sound frame by frame, so that the file has it next to the pictures."""
 
     def __init__(self, container: OutputContainer, audio: Audio, fps: int) -> None:
         self._audio, self._fps = audio, fps
-        self._layout = _LAYOUTS[len(audio.samples)]
+        self._layout = AUDIO_LAYOUTS[len(audio.samples)]
         self._stream = container.add_stream("aac", rate=AUDIO_RATE, options=dict(AAC_OPTIONS))
         self._stream.layout = self._layout
 
@@ -116,24 +126,42 @@ class _AudioTrack:
         return self._stream.encode(None)
 
 
-def write_gif(frames: FrameSource, fps: int, path: Path) -> None:
+def write_gif(frames: FrameSource, fps: int, path: Path, *, before: Sequence[FrameSource] = ()) -> None:
     """Write an endless GIF with one palette of 256 colors, computed from all frames. Raises EncodingError.
 
     GIF delays are hundredths of a second; they alternate if fps does not divide 100.
+    before: frames that come first, in parts of at most 256 colors each, which stay exactly as they are.
     """
     with translate_file_errors(path):
-        _write_gif_stream(frames, fps, path)
+        parts = [*((part, _exact_palette(part)) for part in before), (frames, _palette(frames, fps))]
+        _write_gif_stream(parts, fps, path)
         mark_gif(path)
 
 
-def _write_gif_stream(frames: FrameSource, fps: int, path: Path) -> None:
-    height, width = _frame_size(frames)
+def _write_gif_stream(parts: Sequence[tuple[FrameSource, VideoFrame]], fps: int, path: Path) -> None:
+    height, width = _frame_size(parts[0][0])
     with av.open(str(path), "w", format="gif", options={"loop": "0"}) as container:
         stream = container.add_stream("gif", rate=fps)
         stream.width, stream.height, stream.pix_fmt = width, height, "pal8"
-        for frame in _apply_palette(frames, fps, _palette(frames, fps)):
+        frames = chain.from_iterable(_apply_palette(part, fps, palette) for part, palette in parts)
+        for number, frame in enumerate(frames):
+            frame.pts = number
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def colors_of(frame: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Return the distinct colors of a frame, as numbers 0xRRGGBB in ascending order."""
+    red, green, blue = np.moveaxis(frame.astype(np.uint32), -1, 0)
+    return np.unique(red << 16 | green << 8 | blue)
+
+
+def _exact_palette(frames: FrameSource) -> VideoFrame:
+    """Return a palette of exactly the colors of these frames; the rest of it is transparent."""
+    palette = np.zeros(MAX_COLORS, np.uint32)
+    colors = reduce(np.union1d, map(colors_of, frames))
+    palette[: len(colors)] = colors | 0xFF << 24
+    return VideoFrame.from_ndarray(palette.view(np.uint8).reshape(16, 16, 4), format="bgra")
 
 
 def write_poster(frame: NDArray[np.uint8], path: Path) -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 from PIL.Image import Resampling
 
 from inference.audio import Audio
-from inference.encoding import AUDIO_RATE, translate_file_errors, write_gif
+from inference.encoding import AUDIO_LAYOUTS, AUDIO_RATE, translate_file_errors, write_gif
 from inference.errors import EncodingError
 from inference.provenance import XMP_PACKET
 
@@ -69,19 +69,22 @@ def read_frame(video: Path, number: int) -> NDArray[np.uint8]:
 
 
 def read_audio(path: Path, *, max_seconds: float) -> Audio | None:
-    """Return the sound of a video file up to this time, in stereo; None if it has none. Raises EncodingError."""
-    resampler = AudioResampler(format="fltp", layout="stereo", rate=AUDIO_RATE)
+    """Return the sound of a video file up to this time, mono or stereo; None if it has none. Raises EncodingError."""
     missing, parts = ceil(max_seconds * AUDIO_RATE), []
     with translate_file_errors(path, reading=True), av.open(str(path)) as container:
         if not container.streams.audio:
             return None
-        for frame in container.decode(container.streams.audio[0]):
+        stream = container.streams.audio[0]
+        # As it is: in stereo, a mono sound would be quieter.
+        channels = min(stream.codec_context.channels, 2)
+        resampler = AudioResampler(format="fltp", layout=AUDIO_LAYOUTS[channels], rate=AUDIO_RATE)
+        for frame in container.decode(stream):
             for resampled in resampler.resample(frame):
                 parts.append(resampled.to_ndarray()[:, :missing])
                 missing -= parts[-1].shape[1]
             if missing <= 0:
                 break
-    return Audio(np.concatenate([np.zeros((2, 0), np.float32), *parts], axis=1), AUDIO_RATE)
+    return Audio(np.concatenate([np.zeros((channels, 0), np.float32), *parts], axis=1), AUDIO_RATE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ _VIDEO_FIELDS = [
     "width",
     "height",
     "num_frames",
+    "total_frames",
     "fps",
     "steps",
     "guidance_scale",

@@ -46,6 +46,12 @@ INDEXES = [
         condition=Q(expires_at__isnull=False, files_deleted_at=None),
         name="job_retention",
     ),
+    # The files that are kept for videos that are joined with theirs
+    models.Index(
+        fields=["extends"],
+        condition=Q(state__in=ACTIVE, leading_frames__gt=0),
+        name="job_joined_with",
+    ),
     # The dashboard of the administration: jobs that finished without a video, by state and error
     models.Index(
         fields=["finished_at"],

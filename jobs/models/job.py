@@ -46,6 +46,7 @@ class Job(models.Model):
     resolution = models.CharField(_("resolution"), max_length=12)
     width = models.PositiveSmallIntegerField(_("width"))
     height = models.PositiveSmallIntegerField(_("height"))
+    # What the model makes; `total_frames` is what the file has.
     num_frames = models.PositiveSmallIntegerField(_("number of frames"))
     fps = models.PositiveSmallIntegerField(_("frames per second"))
     # None for models without them.
@@ -69,6 +70,10 @@ class Job(models.Model):
     webhook_format = models.CharField(_("webhook format"), max_length=40, blank=True)
     # The id of the video that this one was remixed from. That one may be deleted.
     remixed_from = models.UUIDField(_("remixed from"), null=True)
+    # The id of the video that this one continues. With `leading_frames` the file begins with all frames of that video;
+    # the first of `num_frames` is then left out, since it shows the same as the last of them.
+    extends = models.UUIDField(_("continues"), null=True)
+    leading_frames = models.PositiveSmallIntegerField(_("frames of the continued video"), default=0, db_default=0)
     warnings = models.JSONField(_("warnings"), default=list)
 
     # The queue
@@ -186,6 +191,11 @@ class Job(models.Model):
         return min(99, 100 * self.steps_done // max(1, self.total_steps))
 
     @property
+    def total_frames(self) -> int:
+        """Return the number of frames of the file."""
+        return self.leading_frames + self.num_frames - 1 if self.leading_frames else self.num_frames
+
+    @property
     def seconds(self) -> float:
         """Return the length of the video in seconds."""
-        return self.num_frames / self.fps
+        return self.total_frames / self.fps

@@ -27,6 +27,7 @@ _COPIED_FIELDS = (
     "team_id", "user_id", "api_key_id", "model", "prompt", "negative_prompt", "preset", "resolution", "width", "height",
     "num_frames", "fps", "steps", "guidance_scale", "loras", "audio", "seed", "output_format", "metadata", "warnings",
     "pool", "priority", "has_image", "vram_mb", "max_attempts", "quoted_credits", "webhook_url", "webhook_format",
+    "extends", "leading_frames",
 )  # fmt: skip
 
 

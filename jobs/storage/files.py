@@ -6,6 +6,8 @@ Each attempt writes under its own prefix, so that a fenced-off worker can never 
 import uuid
 from collections.abc import Generator, Iterator, Set
 from contextlib import contextmanager
+from pathlib import Path
+from shutil import copyfileobj
 
 import structlog
 from django.core.files.base import ContentFile
@@ -152,6 +154,25 @@ def _load_image(job: Job, key: str, *, code: str | None, param: str | None) -> b
         if is_missing(key):
             raise
         raise _outage(FileNotFoundError(f"{key} cannot be read, but is not missing")) from None
+
+
+class ExtendedVideoMissing(Exception):
+    """The video that a job continues was deleted, so that nothing can be joined with it."""
+
+
+def copy_extended_video(job: Job, path: Path) -> None:
+    """Copy the video that the job continues to a file.
+
+    Raise ExtendedVideoMissing, or OSError if the storage or the disk fails.
+    """
+    key = Job.objects.values_list("result_key", flat=True).get(pk=job.extends, team=job.team_id)
+    try:
+        with default_storage.open(key) as stored, path.open("wb") as file:
+            copyfileobj(stored, file)
+    except FileNotFoundError:
+        if is_missing(key):
+            raise ExtendedVideoMissing from None
+        raise
 
 
 def is_missing(key: str) -> bool:

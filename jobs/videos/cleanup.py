@@ -2,12 +2,12 @@
 
 import structlog
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.quota.services import free_storage
 from common.clock import DatabaseNow
 from jobs.models import Job, Rendition
-from jobs.states import TERMINAL
+from jobs.states import ACTIVE, TERMINAL
 from jobs.storage.files import delete_folder, job_folder
 
 log = structlog.get_logger(__name__)
@@ -18,9 +18,14 @@ def delete_due_files() -> int:
 
     Files that cannot be deleted are left for the next run; the others are deleted all the same.
     """
-    # A running job may still write files. They are deleted after it has finished.
+    # A running job may still write files. They are deleted after it has finished. Another one may need the file, to
+    # join it with its own.
+    needed = Job.objects.filter(extends=OuterRef("pk"), leading_frames__gt=0, state__in=ACTIVE)
     due = Job.objects.filter(
-        Q(deleted_at__isnull=False) | Q(expires_at__lte=DatabaseNow()), state__in=TERMINAL, files_deleted_at=None
+        Q(deleted_at__isnull=False) | Q(expires_at__lte=DatabaseNow()),
+        ~Exists(needed),
+        state__in=TERMINAL,
+        files_deleted_at=None,
     )
     return sum(_delete_files(job) for job in due.only("id", "team_id", "source_key", "result_bytes").iterator())
 

@@ -29,10 +29,10 @@ def frame_number(job: Job, at: str, *, param: str = "at") -> int:
     if at == FIRST_FRAME:
         return 0
     if at == LAST_FRAME:
-        return job.num_frames - 1
+        return job.total_frames - 1
     seconds = Decimal(at)
     # Compared first: the product may be too large for a number.
-    if seconds >= job.num_frames or (number := int(seconds * job.fps)) >= job.num_frames:
+    if seconds >= job.total_frames or (number := int(seconds * job.fps)) >= job.total_frames:
         raise invalid_field(
             param,
             "The video ends after %(seconds)s seconds. Choose an earlier time, or last.",

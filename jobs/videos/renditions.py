@@ -47,7 +47,7 @@ def variant_key(job: Job, variant: str) -> str:
 
 def sprite_sheet_of(job: Job) -> SpriteSheet:
     """Return the layout of a video's sprite sheet."""
-    return SpriteSheet.of(width=job.width, height=job.height, num_frames=job.num_frames)
+    return SpriteSheet.of(width=job.width, height=job.height, num_frames=job.total_frames)
 
 
 def _render_gif(job: Job, video: Path, path: Path) -> None:

@@ -192,6 +192,8 @@ def _build_job(principal: Principal, request: VideoRequest) -> Job:
         webhook_url=request.webhook_url,
         webhook_format=request.webhook_format,
         remixed_from=request.remixed_from,
+        extends=request.extends,
+        leading_frames=request.leading_frames,
         warnings=[warning.as_json() for warning in request.warnings],
         pool=request.descriptor.pool,
         priority=request.priority,

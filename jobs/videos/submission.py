@@ -88,6 +88,9 @@ class VideoRequest:
     webhook_url: str = ""
     # The video whose image and fields this request has.
     remixed_from: UUID | None = None
+    # The video that this one continues, and the number of its frames with which the file begins.
+    extends: UUID | None = None
+    leading_frames: int = 0
     # Payload format for `webhook_url`, see `jobs.webhooks.payloads`.
     webhook_format: str = ""
     deadline: timedelta | None = None

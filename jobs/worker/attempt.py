@@ -13,7 +13,7 @@ from common.messages import Message
 from inference.generation import ExternalJob, GenerationRequest, LoraWeight
 from jobs.models import Job
 from jobs.queue.lease import renew_lease
-from jobs.storage.files import load_last_image, load_source_image
+from jobs.storage.files import copy_extended_video, load_last_image, load_source_image
 from jobs.worker.messages import GenerateCommand
 from jobs.worker.progress import ProgressReporter
 
@@ -44,9 +44,9 @@ class RunningAttempt:
         self.cancel_requested = self.cancel_sent = False
 
     def prepare(self) -> GenerateCommand:
-        """Fetch the images and return the command for the engine.
+        """Fetch the images, and the video to join with, and return the command for the engine.
 
-        Raises what `load_source_image` raises, and OSError if the disk fails.
+        Raises what `load_source_image` and `copy_extended_video` raise, and OSError if the disk fails.
         """
         self.folder.mkdir(parents=True)
         image_path = last_image_path = None
@@ -56,6 +56,8 @@ class RunningAttempt:
         if self.job.last_image_key:
             last_image_path = self.folder / "last.png"
             last_image_path.write_bytes(load_last_image(self.job))
+        if self.job.leading_frames:
+            copy_extended_video(self.job, self.extended_video_path)
         request = GenerationRequest(
             prompt=self.job.prompt,
             negative_prompt=self.job.negative_prompt,
@@ -80,6 +82,11 @@ class RunningAttempt:
             timeout_seconds=settings.ATTEMPT_TIMEOUT_SECONDS * _REMOTE_TIME,
             external_job=None if external_id is None else ExternalJob(external_id, self.job.external_resends),
         )
+
+    @property
+    def extended_video_path(self) -> Path:
+        """Return where the video is that this one is joined with."""
+        return self.folder / f"extended.{self.job.output_format}"
 
     def remove_files(self) -> None:
         """Delete the scratch files. The published files are in the storage."""

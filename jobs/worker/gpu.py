@@ -22,7 +22,7 @@ from inference.models.descriptor import ModelDescriptor
 from jobs.models import Job, Worker
 from jobs.queue.claim import ModelSwap, claim_job_or_swap
 from jobs.queue.finish import OUT_OF_MEMORY, confirm_cancel, fail_job, record_crash, requeue_job
-from jobs.storage.files import SourceImageMissing
+from jobs.storage.files import ExtendedVideoMissing, SourceImageMissing
 from jobs.worker.attempt import RunningAttempt
 from jobs.worker.base import BaseWorker
 from jobs.worker.engine import EngineExit
@@ -177,6 +177,9 @@ class GpuWorker(BaseWorker):
             command = attempt.prepare()
         except SourceImageMissing:
             message = Message("The source image of this video no longer exists.")
+            self.finish_running_attempt(lambda: fail_job(fence=job.fence, code="source_missing", message=message))
+        except ExtendedVideoMissing:
+            message = Message("The video that this one continues was deleted.")
             self.finish_running_attempt(lambda: fail_job(fence=job.fence, code="source_missing", message=message))
         except (OSError, Overloaded) as error:
             log.error("storage_failed", task_id=job.public_id, reason=str(error))

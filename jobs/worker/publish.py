@@ -28,6 +28,8 @@ from inference.audio import load_audio
 from inference.encoding import write_gif, write_mp4, write_poster
 from inference.errors import EncodingError
 from inference.frames_file import FramesFile
+from inference.joining import join_gif, join_mp4
+from inference.video_files import read_frame
 from jobs.fencing import Fence
 from jobs.models import Job
 from jobs.queue.finish import AttemptResult, complete_job, record_crash, requeue_job
@@ -99,7 +101,7 @@ class Publisher:
         """Publish and return True, or return False if the attempt was fenced off, failed or was requeued."""
         job = attempt.job
         try:
-            video, poster, has_audio = self._retry_while_unavailable(attempt, lambda: _encode(job, attempt.folder))
+            video, poster, has_audio = self._retry_while_unavailable(attempt, lambda: _encode(attempt))
             result_key = self._retry_while_unavailable(attempt, lambda: _store(job, video))
             poster_key = self._retry_while_unavailable(attempt, lambda: _store(job, poster))
             result = AttemptResult(
@@ -162,17 +164,23 @@ class Publisher:
         raise AssertionError("the delays never end")
 
 
-def _encode(job: Job, folder: Path) -> tuple[Path, Path, bool]:
+def _encode(attempt: RunningAttempt) -> tuple[Path, Path, bool]:
     """Return the files of the video and its poster, and whether the video has sound."""
-    frames, audio = FramesFile(folder / "frames.npy"), None
+    job, folder = attempt.job, attempt.folder
+    frames, audio = FramesFile(folder / "frames.npy"), load_audio(folder / "audio.npz")
     video, poster = folder / f"video.{job.output_format}", folder / "poster.jpg"
-    if job.output_format == "gif":
+    has_audio = False
+    if job.leading_frames and job.output_format == "gif":
+        join_gif(attempt.extended_video_path, frames, job.fps, video)
+    elif job.leading_frames:
+        has_audio = join_mp4(attempt.extended_video_path, frames, job.fps, video, audio)
+    elif job.output_format == "gif":
         write_gif(frames, job.fps, video)
     else:
-        audio = load_audio(folder / "audio.npz")
         write_mp4(frames, job.fps, video, audio)
-    write_poster(next(iter(frames)), poster)
-    return video, poster, audio is not None
+        has_audio = audio is not None
+    write_poster(read_frame(attempt.extended_video_path, 0) if job.leading_frames else next(iter(frames)), poster)
+    return video, poster, has_audio
 
 
 def _store(job: Job, path: Path) -> str:

@@ -34,6 +34,8 @@ LIGHT = [
     "inference.engines.wan.options",
     "inference.errors",
     "inference.frames_file",
+    "inference.joining",
+    "inference.parameter_sets",
     "inference.provenance",
     "inference.video_files",
     "inference.limits",

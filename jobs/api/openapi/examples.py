@@ -38,6 +38,7 @@ _VIDEO = {
     "error": None,
     "warnings": [],
     "remixed_from_video_id": None,
+    "extends": None,
     "metadata": {"order": "1042"},
     "urls": {
         "self": f"{_SITE_URL}/v1/videos/{_ID}",

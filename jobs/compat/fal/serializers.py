@@ -50,7 +50,7 @@ def result_as_json(job: Job, origin: Origin) -> dict[str, Any]:
             "width": job.width,
             "height": job.height,
             "fps": job.fps,
-            "num_frames": job.num_frames,
+            "num_frames": job.total_frames,
             "duration": job.seconds,
         },
         "prompt": job.prompt,

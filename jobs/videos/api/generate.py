@@ -194,7 +194,7 @@ def _success_body(http: HttpRequest, job: Job) -> GenerateResultShape:
             "resolution": job.resolution,
             "width": job.width,
             "height": job.height,
-            "num_frames": job.num_frames,
+            "num_frames": job.total_frames,
             "fps": job.fps,
             "steps": job.steps,
             "guidance_scale": job.guidance_scale,

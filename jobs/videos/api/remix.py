@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,34 +11,21 @@ from accounts.models import Team
 from accounts.roles import Scope
 from common.errors import invalid_field
 from inference import limits
-from inference.models.catalogue import MODELS
-from inference.models.descriptor import ModelDescriptor
-from inference.models.settings import accepted_settings
-from inference.models.sizes import nearest_aspect_ratio
 from jobs.api.authentication import principal_of
 from jobs.api.error_schema import ERRORS
 from jobs.api.fields import TextField
 from jobs.api.parsers import JSON_AND_MULTIPART_PARSERS
 from jobs.api.validation import CANCEL_AFTER_PARAMETER, parse_cancel_after, validate
-from jobs.models import Job, Priority
+from jobs.models import Job
 from jobs.storage.files import load_last_image, load_source_image
 from jobs.videos.api.serializers import VideoSerializer, video_as_json
 from jobs.videos.idempotency import build_idempotency_key
+from jobs.videos.inherited_values import inherited_values, target_model
 from jobs.videos.selectors import find_video
 from jobs.videos.serializers import VideoRequestSerializer
 from jobs.videos.services import submit_video
 from jobs.videos.source_images import LAST_IMAGE_FIELDS
 from jobs.videos.submission import RequestImage, build_request, read_source_image
-
-# Fields of the original that are dropped if this field is changed.
-_OVERRIDDEN_FIELDS = {
-    "preset": ("steps", "num_frames", "fps", "guidance_scale", "loras", "size", "priority"),
-    "resolution": ("size",),
-    "aspect_ratio": ("size", "aspect_ratio"),
-    "size": ("aspect_ratio",),
-    "seconds": ("num_frames",),
-    "num_inference_steps": ("steps",),
-}
 
 
 @extend_schema_serializer(component_name="Remix")
@@ -77,7 +63,7 @@ class RemixView(APIView):
         job = submit_video(
             principal=principal,
             build=lambda: build_request(
-                {**_inherited_values(original, changes), **changes},
+                {**inherited_values(original, changes), **changes},
                 team=principal.team,
                 cancel_after_seconds=cancel_after_seconds,
                 image=_image_for(original, changes, principal.team),
@@ -90,18 +76,13 @@ class RemixView(APIView):
         return Response(body, status=202, headers={"Location": body["urls"]["self"], "Retry-After": "1"})
 
 
-def _target_model(original: Job, changes: dict[str, Any]) -> ModelDescriptor | None:
-    name = changes.get("model", original.model)
-    return MODELS.get(settings.MODEL_ALIASES.get(name, name))
-
-
 def _image_for(original: Job, changes: dict[str, Any], team: Team) -> RequestImage | None:
     """Return the image of the original; None if it has none, or if the model of the remix takes none.
 
     Raise InvalidField if the model needs an image that there never was. Reading one that was deleted raises
     SourceImageMissing.
     """
-    target = _target_model(original, changes)
+    target = target_model(original, changes)
     if target is not None and not original.has_image and target.inputs.image == "required":
         raise invalid_field(
             "model",
@@ -115,33 +96,8 @@ def _image_for(original: Job, changes: dict[str, Any], team: Team) -> RequestIma
 
 def _last_image_for(original: Job, changes: dict[str, Any], team: Team) -> RequestImage | None:
     """Return the last image of the original, unless the remix has its own, or a model that takes none."""
-    target = _target_model(original, changes)
+    target = target_model(original, changes)
     is_kept = original.last_image_key and changes.keys().isdisjoint(LAST_IMAGE_FIELDS)
     if not is_kept or (target is not None and target.inputs.last_image == "none"):
         return None
     return RequestImage("last_image", lambda: read_source_image("last_image", load_last_image(original), team=team))
-
-
-def _inherited_values(original: Job, changes: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of the original that the changes do not override, and that a changed model takes."""
-    overridden = {name for change in changes for name in _OVERRIDDEN_FIELDS.get(change, ())}
-    fields = {
-        "prompt": original.prompt,
-        "negative_prompt": original.negative_prompt,
-        "model": original.model,
-        "size": f"{original.width}x{original.height}",
-        "num_frames": original.num_frames,
-        "fps": original.fps,
-        "steps": original.steps,
-        "guidance_scale": original.guidance_scale,
-        "loras": original.loras,
-        "audio": original.audio and changes.get("output_format") != "gif",
-        "output_format": original.output_format,
-        "priority": Priority(original.priority).label,
-    }
-    if "size" in overridden and not original.has_image:
-        # No image gives the shape.
-        fields["aspect_ratio"] = nearest_aspect_ratio(original.width, original.height)
-    inherited = {name: value for name, value in fields.items() if name not in overridden}
-    target = _target_model(original, changes)
-    return inherited if target is None else accepted_settings(target, inherited)

@@ -79,6 +79,7 @@ class VideoShape(TypedDict):
     error: JobErrorShape | None
     warnings: list[str]
     remixed_from_video_id: str | None
+    extends: Annotated[str | None, {"help_text": "the video that this one continues"}]
     metadata: dict[str, str]
     urls: UrlsShape
 
@@ -125,7 +126,7 @@ def _as_json(job: Job, queue_estimate: QueueEstimate | None, base_url: str) -> V
         "size": f"{job.width}x{job.height}",
         "seconds": f"{job.seconds:g}",
         "resolution": job.resolution,
-        "num_frames": job.num_frames,
+        "num_frames": job.total_frames,
         "fps": job.fps,
         "steps": job.steps,
         "guidance_scale": job.guidance_scale,
@@ -148,6 +149,7 @@ def _as_json(job: Job, queue_estimate: QueueEstimate | None, base_url: str) -> V
         "error": {"code": job.error_code, "message": str(job.error)} if job.error else None,
         "warnings": [str(warning) for warning in job.warning_messages],
         "remixed_from_video_id": public_id("vid", job.remixed_from) if job.remixed_from else None,
+        "extends": public_id("vid", job.extends) if job.extends else None,
         "metadata": job.metadata,
         "urls": _urls(base_url, identifier),
     }

@@ -8,6 +8,7 @@ from accounts.auth.impersonation import Access, impersonation
 from jobs.api.auth_check import AuthCheckView
 from jobs.videos.api.content import ContentView
 from jobs.videos.api.events import EventsView
+from jobs.videos.api.extend import ExtendView, ExtensionsView
 from jobs.videos.api.generate import GenerateView, UnversionedGenerateView
 from jobs.videos.api.limits import LimitsView
 from jobs.videos.api.model_catalogue import ModelDetailView, ModelListView, PresetListView
@@ -22,11 +23,13 @@ video = LongPollingVideoView if settings.LONG_POLLING_ENABLED else VideoView
 urlpatterns = [
     path("v1/videos", VideosView.as_view(), name="videos"),
     path("v1/videos/quote", QuoteView.as_view(), name="video-quote"),
+    path("v1/videos/extensions", ExtensionsView.as_view(), name="video-extensions"),
     path("v1/videos/<str:video_id>", video.as_view(), name="video"),
     path("v1/videos/<str:video_id>/content", ContentView.as_view(), name="video-content"),
     path("v1/videos/<str:video_id>/events", EventsView.as_view(), name="video-events"),
     path("v1/videos/<str:video_id>/cancel", CancelVideoView.as_view(), name="video-cancel"),
     path("v1/videos/<str:video_id>/remix", RemixView.as_view(), name="video-remix"),
+    path("v1/videos/<str:video_id>/extend", ExtendView.as_view(), name="video-extend"),
     path("v1/models", ModelListView.as_view(), name="models"),
     path("v1/models/<str:model_id>", ModelDetailView.as_view(), name="model"),
     path("v1/presets", PresetListView.as_view(), name="presets"),

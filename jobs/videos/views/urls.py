@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from jobs.videos.views import create, history, video
+from jobs.videos.views import create, extend, history, video
 
 urlpatterns = [
     path("", create.create, name="create"),
@@ -15,5 +15,6 @@ urlpatterns = [
     path("videos/<str:video_id>/picture", video.picture, name="video_picture"),
     path("videos/<str:video_id>/last-picture", video.last_picture, name="video_last_picture"),
     path("videos/<str:video_id>/cancel", video.cancel, name="cancel_video"),
+    path("videos/<str:video_id>/extend", extend.extend, name="extend_video"),
     path("videos/<str:video_id>/delete", video.delete, name="delete_video"),
 ]

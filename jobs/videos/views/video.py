@@ -27,6 +27,7 @@ from jobs.queue.eta import estimate_wait
 from jobs.states import State
 from jobs.storage.files import SourceImageMissing, load_last_image, load_source_image
 from jobs.videos.selectors import find_video
+from jobs.videos.views.extension_form import extension_form
 from jobs.videos.views.presets import preset_title_of
 
 # The image behind the progress of a running job, and the previews of "make another".
@@ -49,7 +50,7 @@ def card_context(jobs: Iterable[Job]) -> list[dict[str, Any]]:
 @require_safe
 @team_member_required(Scope.VIDEOS_READ)
 def video(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
-    return render(request, "jobs/video.html", _video_context(principal, find_video(principal.team, video_id)))
+    return render(request, "jobs/video.html", video_context(principal, find_video(principal.team, video_id)))
 
 
 @require_safe
@@ -57,7 +58,7 @@ def video(request: HttpRequest, principal: Principal, video_id: str) -> HttpResp
 def progress(request: HttpRequest, principal: Principal, video_id: str) -> HttpResponseBase:
     """Show the progress of a running job, polled about every second; the whole content once the job has finished."""
     job = find_video(principal.team, video_id)
-    return _render_progress(request, _video_context(principal, job) | {"seen": request.GET.get("seen", "")})
+    return _render_progress(request, video_context(principal, job) | {"seen": request.GET.get("seen", "")})
 
 
 @impersonation(Access.WRITE)
@@ -69,7 +70,7 @@ def cancel(request: HttpRequest, principal: Principal, video_id: str) -> HttpRes
     if not is_htmx(request):
         return redirect("video", video_id)
     job.refresh_from_db()
-    return _render_progress(request, _video_context(principal, job))
+    return _render_progress(request, video_context(principal, job))
 
 
 @require_POST
@@ -117,7 +118,8 @@ def _render_progress(request: HttpRequest, context: dict[str, Any]) -> HttpRespo
     return response
 
 
-def _video_context(principal: Principal, job: Job) -> dict[str, Any]:
+def video_context(principal: Principal, job: Job) -> dict[str, Any]:
+    """Return the context of the page of a video."""
     descriptor = MODELS.get(job.model)
     processing_time: timedelta | None = None
     if job.started_at and job.finished_at:
@@ -132,6 +134,13 @@ def _video_context(principal: Principal, job: Job) -> dict[str, Any]:
         "queue_estimate": None if job.is_finished else estimate_wait(job),
         "files_expired": job.state == State.COMPLETED and job.is_gone,
         "processing_seconds": processing_time.total_seconds() if processing_time else None,
+        "extends": _extended_video(principal, job),
+        "extension_form": extension_form(job) if Scope.VIDEOS_WRITE in principal.scopes else None,
         "may_write": Scope.VIDEOS_WRITE in principal.scopes,
         "may_delete": Scope.VIDEOS_DELETE in principal.scopes,
     }
+
+
+def _extended_video(principal: Principal, job: Job) -> Job | None:
+    """Return the video that this one continues, or None if there is none any more."""
+    return Job.objects.for_team(principal.team).filter(pk=job.extends).first() if job.extends else None

@@ -179,7 +179,7 @@ class JobAdmin(BaseAdmin):
 
     @display(description=_("Frames"))
     def frames_and_fps(self, job: Job) -> str:
-        return f"{job.num_frames} / {job.fps} fps"
+        return f"{job.total_frames} / {job.fps} fps"
 
     @display(description=_("Attempts"))
     def attempts(self, job: Job) -> str:

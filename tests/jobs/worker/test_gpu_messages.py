@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
 from rq import Queue
 
 from common.messages import Message
@@ -35,6 +36,20 @@ def worker(settings: Any, tmp_path: Path) -> Iterator[GpuWorker]:
     )
     with worker.publisher.done_signal, worker.publisher._signal:
         yield worker
+
+
+def test_a_continuation_fails_without_a_charge_if_the_video_is_gone(
+    worker: GpuWorker, finished: Job, submit: Callable[..., Job]
+) -> None:
+    job = submit(model="scripted")
+    Job.objects.filter(pk=job.pk).update(extends=finished.pk, leading_frames=8)
+    default_storage.delete(finished.result_key)
+    claimed = claim_next(models=["scripted"])
+    worker.start(claimed)
+    job = refreshed(job)
+    assert (job.state, job.error_code, job.charged_credits) == (State.FAILED, "source_missing", None)
+    assert str(job.error) == "The video that this one continues was deleted."
+    assert worker.running_attempt is None
 
 
 @pytest.mark.parametrize("outcome", ["exit", "failure", "shutdown"])
