@@ -55,8 +55,9 @@ def test_from_fetch_to_remove(capfd: pytest.CaptureFixture[str], settings: Any) 
     assert after["verified_at"]
     table = run("list")
     assert "camera" not in table
-    assert f"own-wan       {REPOSITORY}" in table
-    assert f"{COMMIT[:12]}  0.6 MB  installed, verified 20" in table
+    (line,) = [line for line in table.splitlines() if line.startswith("own-wan ")]
+    assert line.split()[:3] == ["own-wan", REPOSITORY, COMMIT[:12]]
+    assert f"{COMMIT[:12]}  0.6 MB  installed, verified 20" in line
     assert "all files have their checksums" in run("verify", "own-wan")
     file = Path(after["folder"]) / LARGEST
     file.write_bytes(bytes(file.stat().st_size))
