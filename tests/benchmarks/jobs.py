@@ -238,7 +238,8 @@ def fill_for_models(teams: list[Any], models: list[str], *, jobs_per_team: int, 
         TeamShare.objects.all().delete()
         Pool.objects.all().delete()
     rng = random.Random(1)
-    request, jobs = request_for(), []
+    request = request_for()
+    jobs: list[Job] = []
     for _ in range(jobs_per_team):
         for number, team in enumerate(teams):
             job = _build_job(team, request)
