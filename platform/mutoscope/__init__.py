@@ -10,6 +10,7 @@
 `AsyncMutoscope` has the same methods as coroutines.
 """
 
+from mutoscope.api_requests import VideoFrame
 from mutoscope.async_client import AsyncMutoscope
 from mutoscope.client import Mutoscope
 from mutoscope.errors import (
@@ -61,6 +62,7 @@ __all__ = [
     "StatusEvent",
     "Video",
     "VideoFailed",
+    "VideoFrame",
     "VideoNotMade",
     "WaitTimeout",
     "__version__",

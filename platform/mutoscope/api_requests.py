@@ -13,7 +13,17 @@ from urllib.parse import quote as quote_path
 
 from mutoscope.errors import FileError
 
-ImageInput = str | os.PathLike[str] | bytes | IO[bytes]
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """A frame of a completed video of the team, as an image. at: `first`, `last` or a time in seconds."""
+
+    video_id: str
+    at: str | float = "last"
+
+
+FileInput = str | os.PathLike[str] | bytes | IO[bytes]
+ImageInput = FileInput | VideoFrame
 
 _MAX_PAGE_SIZE = 100
 _URL_PREFIXES = ("https://", "http://")
@@ -53,15 +63,18 @@ def quote(image: ImageInput, prompt: str, *, options: dict[str, Any]) -> Request
 
 
 def _image_parts(image: ImageInput, prompt: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Returns the body as form fields and files, or as JSON if an image is a URL or a field is not plain text."""
+    """Returns the body as form fields and files, or as JSON if an image is no file or a field is not plain text."""
     fields = {name: value for name, value in options.items() if value is not None}
     images: dict[str, ImageInput] = {"image": image}
     if "last_image" in fields:
         images["last_image"] = fields.pop("last_image")
     fields["prompt"] = prompt
-    if "metadata" not in fields and not any(map(_is_url, images.values())):
-        return {"data": fields, "files": {name: _image_file(value) for name, value in images.items()}}
-    for name, value in images.items():
+    frames = {name: value for name, value in images.items() if isinstance(value, VideoFrame)}
+    files = {name: value for name, value in images.items() if not isinstance(value, VideoFrame)}
+    if "metadata" not in fields and not frames and not any(map(_is_url, files.values())):
+        return {"data": fields, "files": {name: _image_file(value) for name, value in files.items()}}
+    fields |= {f"{name}_video": {"id": frame.video_id, "at": frame.at} for name, frame in frames.items()}
+    for name, value in files.items():
         if _is_url(value):
             fields[f"{name}_url"] = value
         else:
@@ -69,17 +82,17 @@ def _image_parts(image: ImageInput, prompt: str, options: dict[str, Any]) -> dic
     return {"json": fields}
 
 
-def _is_url(image: ImageInput) -> bool:
+def _is_url(image: FileInput) -> bool:
     return isinstance(image, str) and image.startswith(_URL_PREFIXES)
 
 
-def _image_file(image: ImageInput) -> tuple[str, bytes, str]:
+def _image_file(image: FileInput) -> tuple[str, bytes, str]:
     """Returns a file of a form."""
     name, content = _read_image(image)
     return name, content, mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
-def _read_image(image: ImageInput) -> tuple[str, bytes]:
+def _read_image(image: FileInput) -> tuple[str, bytes]:
     """Returns a file name and the content, in memory so that the request can be sent again."""
     if isinstance(image, bytes):
         return "image", image
@@ -112,12 +125,18 @@ def remix(video_id: str, changes: dict[str, Any], *, idempotency_key: str | None
     return RequestSpec("POST", f"{_video_path(video_id)}/remix", json=changes, headers=headers)
 
 
+def extend(video_id: str, changes: dict[str, Any], *, idempotency_key: str | None) -> RequestSpec:
+    headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+    return RequestSpec("POST", f"{_video_path(video_id)}/extend", json=changes, headers=headers)
+
+
 def delete(video_id: str) -> RequestSpec:
     return RequestSpec("DELETE", _video_path(video_id))
 
 
-def content(video_id: str, variant: str) -> RequestSpec:
-    return RequestSpec("GET", f"{_video_path(video_id)}/content", params={"variant": variant}, follow_redirects=True)
+def content(video_id: str, variant: str, at: str | float | None = None) -> RequestSpec:
+    params = {"variant": variant} | ({} if at is None else {"at": str(at)})
+    return RequestSpec("GET", f"{_video_path(video_id)}/content", params=params, follow_redirects=True)
 
 
 def events(video_id: str, last_event_id: str) -> RequestSpec:

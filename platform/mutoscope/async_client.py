@@ -71,9 +71,16 @@ class AsyncMutoscope:
             await self.videos.create(image, prompt, **fields), timeout=timeout, on_progress=on_progress
         )
 
-    async def download(self, video: str | Video, path: str | os.PathLike[str], *, variant: str = "video") -> Path:
+    async def download(
+        self,
+        video: str | Video,
+        path: str | os.PathLike[str],
+        *,
+        variant: str = "video",
+        at: str | float | None = None,
+    ) -> Path:
         """Downloads a completed video to a file. `videos.download` can report progress."""
-        return await self.videos.download(video, path, variant=variant)
+        return await self.videos.download(video, path, variant=variant, at=at)
 
     async def models(self) -> list[dict[str, Any]]:
         return list((await self._transport.json(api_requests.catalogue("models")))["data"])

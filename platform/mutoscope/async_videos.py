@@ -39,7 +39,7 @@ class AsyncVideos:
     ) -> Video:
         """Creates a video and returns without waiting for it.
 
-        image: a path, bytes, an open file, or a URL if the server allows image URLs.
+        image: a path, bytes, an open file, a VideoFrame, or a URL if the server allows image URLs.
         cancel_after: cancel the video if it has not started after this many seconds.
         fields: other fields of the API, such as preset, resolution and num_frames. `last_image` is like `image`.
         """
@@ -129,6 +129,11 @@ class AsyncVideos:
         spec = api_requests.remix(get_id(video), changes, idempotency_key=idempotency_key)
         return Video.from_json(await self._transport.json(spec))
 
+    async def extend(self, video: str | Video, *, idempotency_key: str | None = None, **changes: Any) -> Video:
+        """Creates a video that begins with the last frame of this one. With `join=True` the file contains both."""
+        spec = api_requests.extend(get_id(video), changes, idempotency_key=idempotency_key)
+        return Video.from_json(await self._transport.json(spec))
+
     async def delete(self, video: str | Video) -> None:
         await self._transport.json(api_requests.delete(get_id(video)))
 
@@ -138,14 +143,15 @@ class AsyncVideos:
         path: str | os.PathLike[str],
         *,
         variant: str = "video",
+        at: str | float | None = None,
         on_bytes: OnBytes | None = None,
     ) -> Path:
         """Downloads a video to a file, which is replaced only by a complete download. Resumes after a lost connection.
 
-        variant: video, gif, thumbnail or spritesheet.
+        variant: video, gif, thumbnail, spritesheet or frame. at: for a frame, `first`, `last` or a time in seconds.
         on_bytes: called with the number of bytes so far, and the total number or None.
         """
-        return await self._transport.download(api_requests.content(get_id(video), variant), path, on_bytes=on_bytes)
+        return await self._transport.download(api_requests.content(get_id(video), variant, at), path, on_bytes=on_bytes)
 
     def _follower(self, video_id: str, last_event_id: str | None = None) -> EventFollower:
         return EventFollower(video_id, last_event_id, max_failures=self._transport.max_retries)

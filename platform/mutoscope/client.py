@@ -72,9 +72,16 @@ class Mutoscope:
         """Creates a video and waits until it is completed: `videos.create` and `videos.wait`."""
         return self.videos.wait(self.videos.create(image, prompt, **fields), timeout=timeout, on_progress=on_progress)
 
-    def download(self, video: str | Video, path: str | os.PathLike[str], *, variant: str = "video") -> Path:
+    def download(
+        self,
+        video: str | Video,
+        path: str | os.PathLike[str],
+        *,
+        variant: str = "video",
+        at: str | float | None = None,
+    ) -> Path:
         """Downloads a completed video to a file. `videos.download` can report progress."""
-        return self.videos.download(video, path, variant=variant)
+        return self.videos.download(video, path, variant=variant, at=at)
 
     def models(self) -> list[dict[str, Any]]:
         return list(self._transport.json(api_requests.catalogue("models"))["data"])

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from rich.console import Console
 
 from accounts.quota.models import Plan, Wallet
 from jobs.models import Job
 from jobs.states import State
+from mutoscope.api_requests import VideoFrame
 from mutoscope.cli import formatting
+from mutoscope.cli.generate import _parse_image
 from mutoscope.cli.session import Session
 from tests.client.conftest import CAT
 from tests.client.faulty_proxy import FaultyProxy
@@ -323,3 +326,15 @@ def test_login_accepts_a_url_with_v1_and_reports_a_wrong_one(tmp_path: Path, liv
     assert Shell(tmp_path).run("whoami").stdout.split()[1] == live.url
     wrong = Shell(tmp_path).run("login", "--url", f"{live.url}/docs", input=f"{key}\n")
     assert f"{live.url}/docs/v1/limits returned " in wrong.stderr
+
+
+def test_an_image_is_a_file_or_a_frame_of_a_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    video_id = f"vid_{'0a' * 16}"
+    assert _parse_image(video_id) == VideoFrame(video_id)
+    assert _parse_image(f"{video_id}@1.5") == VideoFrame(video_id, "1.5")
+    Path(video_id).touch()
+    assert _parse_image(video_id) == Path(video_id)
+    for text in ("missing.png", "vid_1", "."):
+        with pytest.raises(typer.BadParameter):
+            _parse_image(text)

@@ -20,6 +20,7 @@ from mutoscope import (
     Quote,
     Video,
     VideoFailed,
+    VideoFrame,
     WaitTimeout,
 )
 from tests.client.conftest import CAT, SMALL
@@ -37,6 +38,11 @@ def test_generate_and_download(client: Mutoscope, start_worker: Callable[..., ob
     poster = client.download(video, tmp_path / "cat.jpg", variant="thumbnail")
     assert poster.read_bytes()[:2] == b"\xff\xd8"
     assert sorted(path.name for path in tmp_path.glob("*cat*")) == ["cat.jpg", "cat.mp4"]
+    frame = client.download(video, tmp_path / "last.png", variant="frame", at="last")
+    assert frame.read_bytes()[1:4] == b"PNG"
+    continued = client.videos.create(VideoFrame(video.id, 0), "the camera zooms in", **SMALL)
+    assert (continued.status, continued.raw["extends"]) == ("queued", None)
+    assert client.videos.extend(video, join=True).raw["extends"] == video.id
 
 
 def test_image_can_be_a_url(client: Mutoscope) -> None:

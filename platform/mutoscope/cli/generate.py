@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mutoscope.api_requests import VideoFrame
 from mutoscope.cli import exit_codes, formatting
 from mutoscope.cli.progress_display import VideoDisplay, download_progress
 from mutoscope.cli.session import Json, Session, get_session
@@ -21,12 +23,25 @@ from mutoscope.models import Quote, Video
 Preview = Annotated[bool, typer.Option("--preview/--no-preview", help="Show previews of the unfinished video.")]
 
 
+def _parse_image(text: str) -> Path | VideoFrame:
+    """Returns the image file, or the frame of a video, unless there is a file of that name."""
+    path = Path(text)
+    if path.is_file() and os.access(path, os.R_OK):
+        return path
+    video_id, _, at = text.partition("@")
+    if re.fullmatch("vid_[0-9a-f]{32}", video_id):
+        return VideoFrame(video_id, at or "last")
+    raise typer.BadParameter(f"Cannot read the file {text!r}.", param_hint="IMAGE")
+
+
 def generate(
     context: typer.Context,
     image: Annotated[
-        Path,
+        Any,
         typer.Argument(
-            metavar="IMAGE", exists=True, dir_okay=False, readable=True, help="PNG, JPEG, WebP, HEIC or AVIF."
+            metavar="IMAGE",
+            parser=_parse_image,
+            help="PNG, JPEG, WebP, HEIC or AVIF; or a frame of a video: vid_…, which is its last, or vid_…@SECONDS.",
         ),
     ],
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What happens in the video.")],
@@ -231,9 +246,10 @@ def _cancel(session: Session, client: Mutoscope, video: Video) -> None:
         session.print_message(completed if current.is_completed else "Canceled. No credits are charged.")
 
 
-def _unused_path(image: Path, video: Video) -> Path:
+def _unused_path(image: Path | VideoFrame, video: Video) -> Path:
     """Returns the name of a file that does not exist yet, in this folder."""
-    names = (f"{image.stem}{number}.{video.output_format}" for number in ("", *(f"-{n}" for n in range(2, 1000))))
+    stem = image.stem if isinstance(image, Path) else video.id
+    names = (f"{stem}{number}.{video.output_format}" for number in ("", *(f"-{n}" for n in range(2, 1000))))
     return next((Path(name) for name in names if not Path(name).exists()), Path(f"{video.id}.{video.output_format}"))
 
 

@@ -14,7 +14,7 @@ from mutoscope.cli.session import Json, get_session
 from mutoscope.models import Video
 
 VideoId = Annotated[str, typer.Argument(metavar="VIDEO", help="Id of the video, vid_…")]
-_SUFFIXES = {"gif": "gif", "thumbnail": "jpg", "spritesheet": "jpg"}
+_SUFFIXES = {"gif": "gif", "thumbnail": "jpg", "spritesheet": "jpg", "frame": "png"}
 
 
 def list_(
@@ -99,7 +99,10 @@ def download(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File for the video; by default named after its id.")
     ] = None,
-    variant: Annotated[str, typer.Option(help="video, gif, thumbnail or spritesheet.")] = "video",
+    variant: Annotated[str, typer.Option(help="video, gif, thumbnail, spritesheet or frame.")] = "video",
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="With --variant frame: first, last or seconds.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Download a completed video, or another file of it."""
@@ -109,5 +112,5 @@ def download(
             suffix = _SUFFIXES.get(variant) or client.videos.retrieve(video).output_format
             output = Path(f"{video}.{suffix}" if variant in {"video", "gif"} else f"{video}-{variant}.{suffix}")
         with download_progress(session.err, output.name) as on_bytes:
-            path = client.videos.download(video, output, variant=variant, on_bytes=on_bytes)
+            path = client.videos.download(video, output, variant=variant, at=at, on_bytes=on_bytes)
     session.print_result(f"Saved {path}.", {"id": video, "variant": variant, "file": str(path)})
