@@ -16,7 +16,8 @@
     ├── OutputInvalid           output_invalid       the model computed NaN or infinity, in every precision that it has
     ├── UpstreamError
     │   ├── UpstreamFailed      upstream_failed      the upstream server refused the video or could not make it
-    │   └── UpstreamUnreachable upstream_unreachable it gave no useful answer in time; the video may still be made there
+    │   ├── UpstreamUnreachable upstream_unreachable it gave no useful answer in time; the video may still be made there
+    │   └── UpstreamDenied      upstream_denied      it rejects the key or the account: an operator has to act
     ├── Canceled                canceled             the run was stopped by a callback
     └── EncodingError           encoding_failed      a video file could not be written or read
 
@@ -28,7 +29,7 @@ whenever it is retried.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 Param = str | int | float
 
@@ -175,6 +176,9 @@ class OutputInvalid(InferenceError):
         )
 
 
+UPSTREAM_DENIED: Final = "upstream_denied"
+
+
 class UpstreamError(InferenceError):
     """The server that makes the video in place of this machine is the cause."""
 
@@ -191,6 +195,13 @@ class UpstreamUnreachable(UpstreamError):
 
     def __init__(self, template: str, params: Mapping[str, Param] | None = None) -> None:
         super().__init__("upstream_unreachable", template, params, permanent=False)
+
+
+class UpstreamDenied(UpstreamError):
+    """The upstream server rejects our key or our account. No video is to blame, and an operator has to act."""
+
+    def __init__(self, template: str, params: Mapping[str, Param] | None = None) -> None:
+        super().__init__(UPSTREAM_DENIED, template, params, permanent=False)
 
 
 class Canceled(InferenceError):

@@ -113,10 +113,14 @@ class GenerationInputs:
 
 @dataclass(frozen=True, slots=True)
 class ExternalJob:
-    """A video as the server knows it that makes it. resends: how often the video was sent again before this job."""
+    """A video as the server knows it that makes it. resends: how often the video was sent again before this job.
+
+    is_open: whether the server may still work on it, as far as we know.
+    """
 
     id: str
     resends: int = 0
+    is_open: bool = True
 
 
 def _check_text(field: str, text: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.audio.resampler import AudioResampler
+from av.container import InputContainer
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.Image import Resampling
@@ -70,20 +71,25 @@ def read_frame(video: Path, number: int) -> NDArray[np.uint8]:
 
 def read_audio(path: Path, *, max_seconds: float) -> Audio | None:
     """Return the sound of a video file up to this time, mono or stereo; None if it has none. Raises EncodingError."""
-    missing, parts = ceil(max_seconds * AUDIO_RATE), []
     with translate_file_errors(path, reading=True), av.open(str(path)) as container:
-        if not container.streams.audio:
-            return None
-        stream = container.streams.audio[0]
-        # As it is: in stereo, a mono sound would be quieter.
-        channels = min(stream.codec_context.channels, 2)
-        resampler = AudioResampler(format="fltp", layout=AUDIO_LAYOUTS[channels], rate=AUDIO_RATE)
-        for frame in container.decode(stream):
-            for resampled in resampler.resample(frame):
-                parts.append(resampled.to_ndarray()[:, :missing])
-                missing -= parts[-1].shape[1]
-            if missing <= 0:
-                break
+        return decode_audio(container, max_seconds=max_seconds)
+
+
+def decode_audio(container: InputContainer, *, max_seconds: float) -> Audio | None:
+    """Do the same for a file that is open. Raises FFmpegError."""
+    if not container.streams.audio:
+        return None
+    stream = container.streams.audio[0]
+    # As it is: in stereo, a mono sound would be quieter.
+    channels = max(1, min(stream.codec_context.channels, 2))
+    resampler = AudioResampler(format="fltp", layout=AUDIO_LAYOUTS[channels], rate=AUDIO_RATE)
+    missing, parts = ceil(max_seconds * AUDIO_RATE), []
+    for frame in container.decode(stream):
+        for resampled in resampler.resample(frame):
+            parts.append(resampled.to_ndarray()[:, :missing])
+            missing -= parts[-1].shape[1]
+        if missing <= 0:
+            break
     return Audio(np.concatenate([np.zeros((channels, 0), np.float32), *parts], axis=1), AUDIO_RATE)
 
 

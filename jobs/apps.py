@@ -26,6 +26,7 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         load_models()
+        from jobs.queue.external_jobs import cancel_external_jobs  # noqa: PLC0415
         from jobs.queue.ledger_check import check_ledger  # noqa: PLC0415
         from jobs.videos.cleanup import delete_due_files  # noqa: PLC0415
         from jobs.videos.idempotency import delete_expired_keys  # noqa: PLC0415
@@ -41,6 +42,7 @@ class JobsConfig(AppConfig):
         team_deleted.connect(delete_jobs_of_team)
         register(Task("delete_due_files", "files", delete_due_files, 5))
         register(Task("sweep_orphans", "files", sweep_old_orphans, settings.ORPHAN_SWEEP_INTERVAL_SECONDS))
+        register(Task("cancel_external_jobs", "files", cancel_external_jobs, 10))
         interval_seconds = settings.MAINTENANCE_INTERVAL_SECONDS
         register(Task("delete_expired_idempotency_keys", "files", delete_expired_keys, interval_seconds))
         register(Task("check_ledger", "files", check_ledger, settings.LEDGER_CHECK_INTERVAL_SECONDS))

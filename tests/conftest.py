@@ -35,6 +35,7 @@ pytest_plugins = [
     "tests.support.people",
     "tests.support.portal_process",
     "tests.support.secrets_in_logs",
+    "tests.support.studio",
     "tests.support.upstream_server",
     "tests.support.videos",
     "tests.support.web_processes",
@@ -57,6 +58,7 @@ PROCESS_FIXTURES = {
     "server",
     "start_upstream",
     "start_worker",
+    "studio_server",
     "web_processes",
 }
 

@@ -100,7 +100,7 @@ class RemoteRun:
 
     key: names the video in all attempts. parameters: the fields of the request that have an effect on the model.
     folder: for temporary files. timeout_seconds: when to give up. external_job: that of an earlier attempt.
-    on_external_job: called with each new one.
+    on_external_job: called with each new one, and when it is no longer open.
     """
 
     key: str
@@ -111,17 +111,29 @@ class RemoteRun:
     on_external_job: Callable[[ExternalJob], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteVideo(GeneratedVideo):
+    """A video that another server made.
+
+    gpu_seconds: how long that server worked on it: as it reports, or else as measured, without its queue.
+    waiting_seconds: how long the video waited in its queue, or None if an earlier attempt sent it.
+    """
+
+    gpu_seconds: float
+    waiting_seconds: float | None
+
+
 class RemoteEngine(Engine):
     """An engine whose videos another server makes. That server goes on when this process dies."""
 
     @abstractmethod
     def generate_remotely(
         self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, run: RemoteRun
-    ) -> GeneratedVideo:
+    ) -> RemoteVideo:
         """Send the video, unless `run` has its job, follow it and return it; files in `run.folder` hold its frames.
 
-        Calls `on_step` several times a second; Canceled cancels the video at the server, too. Raises UpstreamFailed,
-        or UpstreamUnreachable: then another call with the last job may return the frames.
+        Calls `on_step` several times a second; Canceled cancels the video at the server, too. Raises UpstreamFailed, or
+        UpstreamUnreachable or UpstreamDenied: then another call with the last job may return the frames.
         """
 
     def generate(

@@ -59,6 +59,12 @@ INDEXES = [
         condition=Q(state__in=("failed", "canceled", "expired")),
         name="job_ended_without_video",
     ),
+    # Videos that upstream servers may still make for nobody
+    models.Index(
+        fields=["finished_at"],
+        condition=Q(external_is_open=True, state__in=("failed", "canceled", "expired")),
+        name="job_external_to_cancel",
+    ),
     # The sweep of orphans, which looks up the folders that are in the storage
     HashIndex(fields=["source_key"], name="job_source_key"),
     # History: a team's videos, newest first (ids are ordered by time)
@@ -94,7 +100,9 @@ TRIGGERS = [
     pgtrigger.Protect(
         name="terminal_rows_are_immutable",
         operation=pgtrigger.Update,
-        condition=FinishedRowChanged(exclude=["deleted_at", "files_deleted_at", "expires_at", "user", "api_key"]),
+        condition=FinishedRowChanged(
+            exclude=["deleted_at", "files_deleted_at", "expires_at", "external_is_open", "user", "api_key"]
+        ),
     ),
     pgtrigger.Protect(
         name="terminal_rows_stay",

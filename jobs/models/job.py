@@ -98,6 +98,10 @@ class Job(models.Model):
     # continues with it.
     external_id = models.CharField(_("ID at the upstream server"), max_length=200, null=True)  # noqa: DJ001
     external_resends = models.PositiveSmallIntegerField(_("sent again"), default=0, db_default=0)
+    # Whether the server may still work on it: changes after the job is finished, once it is canceled there.
+    external_is_open = models.BooleanField(
+        _("may be in progress at the upstream server"), default=False, db_default=False
+    )
 
     # The result
     result_key = models.CharField(_("result key"), max_length=200, blank=True)

@@ -45,6 +45,13 @@ class Worker(models.Model):
     jobs_done = models.PositiveIntegerField(_("videos completed"), default=0)
     # Measured on the latest videos of this worker; None before the first one.
     seconds_per_credit = models.FloatField(_("seconds per credit"), null=True)
+    # How many videos the worker runs at once: more than one only if another server makes them.
+    concurrency = models.PositiveSmallIntegerField(_("videos at once"), default=1, db_default=1)
+    # Whether the upstream server of the model can be used, and since when it can or cannot. None without such a server.
+    server_is_available = models.BooleanField(_("upstream server available"), null=True)
+    server_changed_at = models.DateTimeField(_("upstream server available or unavailable since"), null=True)
+    # How long the latest video waited in the queue of that server.
+    server_waiting_seconds = models.FloatField(_("seconds in the upstream server's queue"), null=True)
     version = models.CharField(_("version"), max_length=40, blank=True)
     started_at = models.DateTimeField(_("started"), auto_now_add=True)
     last_heartbeat_at = models.DateTimeField(_("last heartbeat"))
@@ -59,7 +66,7 @@ class Worker(models.Model):
             AuditTrigger(
                 ignored="state model loading_model installed_models installed_weights last_error last_error_params "
                 "device device_name vram_total_mb vram_free_mb gpu_utilization_percent jobs_done seconds_per_credit "
-                "last_heartbeat_at"
+                "server_is_available server_changed_at server_waiting_seconds last_heartbeat_at"
             )
         ]
 

@@ -89,11 +89,11 @@ CROSS JOIN (
       AND (model = %(model)s::text OR lease_owner IN (SELECT id FROM jobs_worker WHERE {serves_the_model}))
 ) running
 CROSS JOIN (
-    SELECT count(*) AS usable,
+    SELECT COALESCE(sum(concurrency), 0) AS usable,
            count(*) FILTER (WHERE model = %(model)s::text AND state <> 'starting') AS loaded,
            count(*) FILTER (WHERE loading_model = %(model)s::text OR state = 'starting') AS loading,
            min((installed_models -> %(model)s::text ->> 'load_seconds')::float8) AS load_seconds,
-           sum(1 / COALESCE(seconds_per_credit, 1)) AS credits_per_second
+           sum(concurrency / COALESCE(seconds_per_credit, 1)) AS credits_per_second
     FROM jobs_worker WHERE {serves_the_model}
 ) workers
 LEFT JOIN quota_wallet wallet ON wallet.team_id = %(team)s::bigint

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from accounts.quota import services as quota
 from common.clock import DatabaseNow
 from common.messages import Message
-from common.tasks.queues import wake_up_on_commit
+from common.tasks.queues import enqueue_on_commit, wake_up_on_commit
 from jobs.events.outbox import dispatch_outbox_on_commit, record_event
 from jobs.events.publisher import publish_status_on_commit
 from jobs.fencing import Fence
@@ -33,7 +33,8 @@ _MAX_CRASHES = {OUT_OF_MEMORY: 2}
 _COMPLETE = """
 WITH completed AS (
     UPDATE jobs_job SET state = 'completed', finished_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL,
-           steps_done = COALESCE(steps, num_frames), result_key = %(result_key)s, poster_key = %(poster_key)s,
+           external_is_open = false, steps_done = COALESCE(steps, num_frames),
+           result_key = %(result_key)s, poster_key = %(poster_key)s,
            result_bytes = %(result_bytes)s, has_audio = %(has_audio)s, gpu_seconds = %(gpu_seconds)s,
            charged_credits = LEAST(quoted_credits, GREATEST(1, round(%(gpu_seconds)s))),
            expires_at = clock_timestamp() + make_interval(days => (
@@ -134,18 +135,20 @@ def record_crash(*, fence: Fence, code: str, message: Message) -> bool:
 
 
 @transaction.atomic
-def requeue_job(*, fence: Fence, delay_seconds: float = 0) -> bool:
+def requeue_job(*, fence: Fence, delay_seconds: float = 0, was_refused: bool = False) -> bool:
     """Return an unfinished job to the queue without counting a crash (drain, storage outage).
 
     It is not claimed again before `delay_seconds` have passed. A job whose cancellation was requested in the meantime
-    is canceled. Return False if the attempt was fenced off.
+    is canceled. was_refused: the upstream server did not take the job, so that its deadline for starting applies again,
+    unless an earlier attempt started it. Return False if the attempt was fenced off.
     """
     job = job_leased_by(fence).select_for_update().first()
     if job is None:
         return False
     if job.cancel_requested_at is not None:
         return confirm_cancel(fence=fence)
-    _requeue(fence, delay_seconds=delay_seconds)
+    started_at = None if was_refused and job.external_id is None else job.started_at
+    _requeue(fence, delay_seconds=delay_seconds, started_at=started_at)
     log.info("job_requeued", task_id=job.public_id, attempt=job.attempt)
     wake_up_on_commit(job.pool)
     return True
@@ -184,6 +187,8 @@ def _finish_without_charge(rows: QuerySet[Job], state: State, code: str = "", me
         error_message=message.template,
         error_params=message.params_as_json(),
     )
+    if job.external_is_open:
+        enqueue_on_commit("cancel_external_jobs")
     quota.release(usage_key=job.usage_key, job_id=job.id, reserved=job.quoted_credits)
     record_event(job.id, state.value)
     dispatch_outbox_on_commit()

@@ -28,14 +28,17 @@ class LeaseRenewal:
 def renew_lease(*, fence: Fence, steps_done: int, external_job: ExternalJob | None = None) -> LeaseRenewal:
     """Renew the lease for LEASE_TIMEOUT_SECONDS of the database's clock and store the progress.
 
-    external_job: the job of another server that makes the video, if there is a new one.
+    external_job: the job of another server that makes the video, if there is a new one or it has changed.
     """
-    external_id, external_resends = (external_job.id, external_job.resends) if external_job else (None, None)
+    external_id, external_resends, external_is_open = (
+        (external_job.id, external_job.resends, external_job.is_open) if external_job else (None, None, None)
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE jobs_job SET lease_until = clock_timestamp() + make_interval(secs => %s), steps_done = %s,
-                   external_id = COALESCE(%s, external_id), external_resends = COALESCE(%s, external_resends)
+                   external_id = COALESCE(%s, external_id), external_resends = COALESCE(%s, external_resends),
+                   external_is_open = COALESCE(%s, external_is_open)
             WHERE id = %s AND attempt = %s AND state = 'in_progress'
             RETURNING cancel_requested_at IS NOT NULL
             """,
@@ -44,6 +47,7 @@ def renew_lease(*, fence: Fence, steps_done: int, external_job: ExternalJob | No
                 steps_done,
                 external_id,
                 external_resends,
+                external_is_open,
                 fence.job_id,
                 fence.attempt,
             ],

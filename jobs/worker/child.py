@@ -17,7 +17,7 @@ from PIL.Image import Image
 from common.messages import Message
 from common.parent_death import set_parent_death_signal
 from inference.audio import save_audio
-from inference.engines.base import Engine, GeneratedVideo, PreviewFn, RemoteEngine, RemoteRun, load_engine
+from inference.engines.base import Engine, GeneratedVideo, PreviewFn, RemoteEngine, RemoteRun, RemoteVideo, load_engine
 from inference.errors import Canceled, DeviceBroken, InferenceError, OutOfMemory
 from inference.frames_file import FramesWriter
 from inference.generation import ExternalJob, GenerationInputs
@@ -32,7 +32,7 @@ from jobs.worker.messages import (
     EngineCommand,
     EngineMessage,
     EngineReady,
-    ExternalJobCreated,
+    ExternalJobChanged,
     GenerateCommand,
     GenerationCancellation,
     GenerationFailure,
@@ -119,7 +119,7 @@ class _RunCallbacks:
             self._pipe.send(PreviewFrame(self._fence, preview_jpeg(preview())))
 
     def on_external_job(self, job: ExternalJob) -> None:
-        self._pipe.send(ExternalJobCreated(self._fence, job))
+        self._pipe.send(ExternalJobChanged(self._fence, job))
 
 
 def _generate(
@@ -134,7 +134,7 @@ def _generate(
         if isinstance(engine, RemoteEngine):
             run = _remote_run(model, command, callbacks)
             with _translate_disk_errors():  # it downloads a file
-                video = engine.generate_remotely(command.request, inputs, callbacks.on_step, run)
+                video: GeneratedVideo = engine.generate_remotely(command.request, inputs, callbacks.on_step, run)
         else:
             video = engine.generate(command.request, inputs, callbacks.on_step, callbacks.on_preview)
         _save(video, command, callbacks)
@@ -154,7 +154,10 @@ def _generate(
         return GenerationFailure(
             command.fence, "engine_failed", Message("The engine failed."), permanent=False, broken=True
         )
-    return GenerationResult(command.fence, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    if isinstance(video, RemoteVideo):
+        return GenerationResult(command.fence, seconds, video.gpu_seconds, video.waiting_seconds)
+    return GenerationResult(command.fence, seconds, gpu_seconds=seconds)
 
 
 def _save(video: GeneratedVideo, command: GenerateCommand, callbacks: _RunCallbacks) -> None:

@@ -98,6 +98,11 @@ class EngineProcess:
         engine_end.close()
         self._pipe = worker_end
 
+    @property
+    def waitables(self) -> list["connection.Connection[EngineCommand, EngineMessage] | int"]:
+        """What becomes readable when there is something to `receive`, for `multiprocessing.connection.wait`."""
+        return [self._pipe, self._process.sentinel] if self._process is not None and self._pipe is not None else []
+
     def send(self, command: EngineCommand) -> None:
         """Send a command. If the process has died in the meantime, the next `receive` reports it."""
         try:

@@ -119,6 +119,11 @@ class Engines:
             self._unload()  # the other models go on; the next job of this one loads it again
         return received
 
+    @property
+    def waitables(self) -> list[Any]:
+        """What becomes readable when there is something to `receive`, for `multiprocessing.connection.wait`."""
+        return [] if self.current is None else self.current.waitables
+
     def send(self, command: EngineCommand) -> None:
         """Send a command to the current process."""
         if self.current is not None:

@@ -32,7 +32,7 @@ from jobs.worker.lease_watchdog import LeaseWatchdog
 from jobs.worker.messages import (
     SCRATCH_FAILED,
     CancelCommand,
-    ExternalJobCreated,
+    ExternalJobChanged,
     GenerationCancellation,
     GenerationFailure,
     GenerationResult,
@@ -79,7 +79,7 @@ class GpuWorker(BaseWorker):
         self.worker_heartbeat = WorkerHeartbeat(name=self.name, pool=pool, device=device)
         self.scratch = Scratch()
         self.publisher = Publisher()
-        self.lease_watchdog = LeaseWatchdog(lambda: self.running_attempt)
+        self.lease_watchdog = LeaseWatchdog(lambda: self.running_attempts)
         self.running_attempt: RunningAttempt | None = None
         self.drain_deadline = float("inf")
 
@@ -133,9 +133,15 @@ class GpuWorker(BaseWorker):
         return not self.engines.is_loading and has_capacity and may_claim
 
     @property
+    def running_attempts(self) -> list[RunningAttempt]:
+        """Return the attempts whose videos are being generated. Another thread reads them."""
+        attempt = self.running_attempt
+        return [] if attempt is None else [attempt]
+
+    @property
     def is_finished(self) -> bool:
         """Whether a stop was requested, and all jobs are finished or DRAIN_TIMEOUT_SECONDS have passed."""
-        has_jobs = self.running_attempt is not None or self.publisher.attempts
+        has_jobs = self.running_attempts or self.publisher.attempts
         return self.stop_requested and (not has_jobs or time.monotonic() > self.drain_deadline)
 
     def claim_or_wait(self) -> None:
@@ -200,10 +206,10 @@ class GpuWorker(BaseWorker):
                 self.running_attempt.record_step(message.step, message.total)
             case PreviewFrame():
                 self.running_attempt.record_preview(message.jpeg)
-            case ExternalJobCreated():
+            case ExternalJobChanged():
                 self.running_attempt.record_external_job(message.external_job)
             case GenerationResult():
-                self.publish_running_attempt(message.gpu_seconds)
+                self.publish_running_attempt(message)
             case GenerationCancellation():
                 fence = message.fence
                 self.finish_running_attempt(lambda: confirm_cancel(fence=fence))
@@ -231,13 +237,13 @@ class GpuWorker(BaseWorker):
         if failure.broken or code == OUT_OF_MEMORY:
             self.engines.stop()
 
-    def publish_running_attempt(self, gpu_seconds: float) -> None:
+    def publish_running_attempt(self, result: GenerationResult) -> None:
         """Pass the generated frames to the publisher, so that the engine is free for the next job."""
         attempt = self.running_attempt
         assert attempt is not None  # noqa: S101 (`handle_message` has checked it)
         self.running_attempt = None
-        self.worker_heartbeat.record_completion(credits=attempt.job.quoted_credits, seconds=gpu_seconds)
-        self.publisher.submit(attempt, gpu_seconds=gpu_seconds)
+        self.worker_heartbeat.record_completion(credits=attempt.job.quoted_credits, seconds=result.seconds)
+        self.publisher.submit(attempt, gpu_seconds=result.gpu_seconds)
 
     def maintain_attempts(self) -> None:
         """Renew leases, forward cancellations, stop runs that hang, and drop attempts that are published."""
@@ -277,9 +283,14 @@ class GpuWorker(BaseWorker):
         self.running_attempt = None
         attempt.remove_files()
 
+    @property
+    def last_error(self) -> Message | None:
+        """Return why the worker cannot work at present, or None."""
+        return self.engines.error or self.publisher.last_error or self.scratch.last_error
+
     def send_heartbeat(self) -> None:
         """Publish the state of this worker, if it is due."""
-        self.worker_heartbeat.last_error = self.engines.error or self.publisher.last_error or self.scratch.last_error
+        self.worker_heartbeat.last_error = self.last_error
         self.worker_heartbeat.models = self.engines.columns()
         state = Worker.State.READY
         if self.stop_requested or self.worker_heartbeat.drain_requested:
@@ -298,11 +309,8 @@ class GpuWorker(BaseWorker):
         self.lease_watchdog.stop()
         self.engines.stop()
         self.publisher.abort()
-        unfinished = self.publisher.attempts
-        if self.running_attempt is not None:
-            unfinished.append(self.running_attempt)
         try:
-            for attempt in unfinished:
+            for attempt in (*self.publisher.attempts, *self.running_attempts):
                 attempt.store_external_job()
                 requeue_job(fence=attempt.fence)
             self.worker_heartbeat.remove()

@@ -2,6 +2,8 @@
 
 import time
 import uuid
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -22,11 +24,25 @@ _DECAY = 0.9
 _MIN_SECONDS_PER_CREDIT = 0.001
 
 
+@dataclass
+class UpstreamServerState:
+    """Whether the server of the model can be used. changed_at: since when, on this machine's monotonic clock.
+
+    waiting_seconds: how long the latest video waited in its queue, or None before the first one.
+    """
+
+    is_available: bool | None
+    changed_at: float
+    waiting_seconds: float | None = None
+
+
 class WorkerHeartbeat:
     """The row of this process in the table of workers."""
 
     def __init__(self, *, name: str, pool: str, device: str) -> None:
         self.id: uuid.UUID = new_id()
+        self.concurrency = 1
+        self.server: UpstreamServerState | None = None
         # Why the worker cannot work at present.
         self.last_error: Message | None = None
         self.jobs_done = 0
@@ -90,6 +106,8 @@ class WorkerHeartbeat:
             "gpu_utilization_percent": self._device.utilization_percent,
             "jobs_done": self.jobs_done,
             "seconds_per_credit": self.seconds_per_credit,
+            "concurrency": self.concurrency,
+            **self._server_columns(),
             "last_heartbeat_at": DatabaseNow(),
         }
         row = Worker.objects.filter(pk=self.id)
@@ -100,6 +118,17 @@ class WorkerHeartbeat:
         self.drain_requested = row.filter(drain_requested_at__isnull=False).exists()
         self._sent, self._sent_at = (state, self.models), now
         return True
+
+    def _server_columns(self) -> dict[str, object]:
+        if self.server is None:
+            return {}
+        # By the database's clock: how long ago the check measured it.
+        seconds = time.monotonic() - self.server.changed_at
+        return {
+            "server_is_available": self.server.is_available,
+            "server_changed_at": DatabaseNow() - timedelta(seconds=seconds),
+            "server_waiting_seconds": self.server.waiting_seconds,
+        }
 
     def remove(self) -> None:
         """Delete the row."""

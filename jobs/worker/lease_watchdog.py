@@ -6,7 +6,7 @@ engines generate the same video.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -18,22 +18,24 @@ _CHECK_INTERVAL_SECONDS = 0.25
 
 
 class LeaseWatchdog(threading.Thread):
-    """A thread that checks the worker's running attempt and kills the engine process once its lease is lost."""
+    """A thread that checks the worker's running attempts and kills the engine process of each whose lease is lost."""
 
-    def __init__(self, current_attempt: Callable[[], RunningAttempt | None]) -> None:
+    def __init__(self, running_attempts: Callable[[], Sequence[RunningAttempt]]) -> None:
         super().__init__(name="lease-watchdog", daemon=True)
-        self._current_attempt = current_attempt
+        self._running_attempts = running_attempts
         self._stopped = threading.Event()
-        self._killed: RunningAttempt | None = None
+        self._killed: list[RunningAttempt] = []
 
     def run(self) -> None:
         while not self._stopped.wait(_CHECK_INTERVAL_SECONDS):
-            attempt = self._current_attempt()
-            if attempt is not None and attempt is not self._killed and attempt.is_lease_lost:
-                log.warning("lease_expired", task_id=attempt.job.public_id, attempt=attempt.job.attempt)
-                # Kills the process of this run, never a later one. The worker notices once Postgres responds.
-                attempt.kill_engine()
-                self._killed = attempt
+            attempts = self._running_attempts()
+            self._killed = [attempt for attempt in self._killed if attempt in attempts]
+            for attempt in attempts:
+                if attempt not in self._killed and attempt.is_lease_lost:
+                    log.warning("lease_expired", task_id=attempt.job.public_id, attempt=attempt.job.attempt)
+                    # Kills the process of this run, never a later one. The worker notices once Postgres responds.
+                    attempt.kill_engine()
+                    self._killed.append(attempt)
 
     def stop(self) -> None:
         self._stopped.set()

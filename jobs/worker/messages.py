@@ -69,8 +69,8 @@ class PreviewFrame:
 
 
 @dataclass(frozen=True)
-class ExternalJobCreated:
-    """From a remote engine: the server that makes the video knows it as this job."""
+class ExternalJobChanged:
+    """From a remote engine: the server that makes the video knows it as this job, or has ended it."""
 
     fence: Fence
     external_job: ExternalJob
@@ -78,10 +78,16 @@ class ExternalJobCreated:
 
 @dataclass(frozen=True)
 class GenerationResult:
-    """From the engine: the video is saved, see `FramesFile` and `load_audio`."""
+    """From the engine: the video is saved, see `FramesFile` and `load_audio`.
+
+    seconds: how long the engine took. gpu_seconds: what is charged for. waiting_seconds: how long the video waited in
+    the queue of another server, if one made it.
+    """
 
     fence: Fence
+    seconds: float
     gpu_seconds: float
+    waiting_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,6 @@ class GenerationFailure:
 
 EngineCommand = GenerateCommand | CancelCommand
 RunMessage = (
-    StepProgress | PreviewFrame | ExternalJobCreated | GenerationResult | GenerationCancellation | GenerationFailure
+    StepProgress | PreviewFrame | ExternalJobChanged | GenerationResult | GenerationCancellation | GenerationFailure
 )
 EngineMessage = EngineReady | LoadFailure | RunMessage

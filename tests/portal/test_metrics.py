@@ -206,6 +206,17 @@ def test_workers_show_their_models() -> None:
     assert value(text, "mutoscope_gpu_memory_bytes", **labels) == 24_000 * 2**20
 
 
+def test_upstream_servers() -> None:
+    facts: dict[str, Any] = {"pool": "cpu", "device": "cpu", "last_heartbeat_at": timezone.now()}
+    facts["server_changed_at"] = timezone.now()
+    Worker.objects.create(name="a", model="studio", server_is_available=True, server_waiting_seconds=1.5, **facts)
+    Worker.objects.create(name="b", model="other", server_is_available=False, **facts)
+    text = scrape()
+    assert value(text, "mutoscope_upstream_up", model="studio") == 1
+    assert value(text, "mutoscope_upstream_up", model="other") == 0
+    assert value(text, "mutoscope_upstream_queue_duration_seconds", model="studio") == 1.5
+
+
 def test_labels_are_bounded_and_name_no_person(submit: Callable[..., Job], alice: Person) -> None:
     def requests_in(text: str) -> list[Any]:
         return [labels for name, labels in series(text) if name == "mutoscope_http_requests_total"]

@@ -39,6 +39,7 @@ class UpstreamServer:
         folder.mkdir()
         (folder / "key").write_text(KEY + "\n")
         (folder / "calls").touch()
+        self.concurrency = 1
         self.behave()
         self.process: psutil.Popen | None = None
 
@@ -54,7 +55,8 @@ class UpstreamServer:
     @property
     def table(self) -> str:
         """The table of MODELS_FILE with the model `studio` of this server."""
-        options = "\n".join(f"{name} = {json.dumps(value)}" for name, value in self.options.items())
+        values = self.options | {"concurrency": self.concurrency}
+        options = "\n".join(f"{name} = {json.dumps(value)}" for name, value in values.items())
         sizes = "[models.studio.sizes]\nminimum_side = 32\n"
         return f'[models.studio]\nengine = "upstream"\nextends = "wan-ti2v-5b"\n{options}\n{sizes}'
 
@@ -225,6 +227,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Encoding", self.behavior.get("encoding", "identity"))
+        for name, value in self.behavior.get("headers", {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

@@ -39,8 +39,13 @@ class WorkerProcess:
     @property
     def engine(self) -> psutil.Process:
         """The engine child."""
+        return self.engines[0]
+
+    @property
+    def engines(self) -> list[psutil.Process]:
+        """The engine children of a worker that runs several videos at once."""
         children = psutil.Process(self.process.pid).children()
-        return next(child for child in children if "spawn_main" in " ".join(child.cmdline()))
+        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
     def wait_for(self, event: str, seconds: float = WAIT_TIMEOUT_SECONDS) -> None:
         """Wait until the worker has logged an event."""

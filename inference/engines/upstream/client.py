@@ -6,6 +6,8 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +15,7 @@ from typing import Any, TypeVar
 import httpx
 
 from inference.engines.upstream.download import Download, Incomplete
-from inference.errors import UpstreamFailed, UpstreamUnreachable
+from inference.errors import UpstreamDenied, UpstreamFailed, UpstreamUnreachable
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -23,13 +25,18 @@ _TIMEOUT = httpx.Timeout(30, connect=5)
 _CALL_TIMEOUT_SECONDS = 60
 # A submit that has arrived is not to be repeated because the server is slow.
 _SUBMIT_TIMEOUT_SECONDS = 300
+_HEALTH_TIMEOUT_SECONDS = 5
 _MAX_LOST_ANSWERS = 1
 _MAX_ANSWER_BYTES = 1_000_000
 _MAX_REASON_LENGTH = 300
+_MAX_REPORTED_SECONDS = 1e6
 _INITIAL_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.25, 15.0
+_MAX_RETRY_AFTER_SECONDS = 60.0
+_DENIED = {401, 402, 403}
 _NOT_FOUND = {404, 405}
 _CONFLICT = 409
-_RETRYABLE = {408, 425, 429}
+_INFERENCE_TIME_HEADER = "x-inference-time-s"
+_RETRYABLE = {408, 425}
 _OVERLOADED = {429, 503}
 
 
@@ -42,7 +49,11 @@ class _Busy(Exception):
 
 
 class _Overloaded(_Busy):
-    """The server did nothing of what it was asked."""
+    """The server did nothing of what it was asked. retry_after_seconds: when to ask again, as it says."""
+
+    def __init__(self, reason: str, retry_after_seconds: float) -> None:
+        super().__init__(reason)
+        self.retry_after_seconds = retry_after_seconds
 
 
 _NEVER_SENT = (httpx.InvalidURL, httpx.LocalProtocolError, httpx.UnsupportedProtocol)
@@ -52,11 +63,13 @@ _HAD_NO_EFFECT = (httpx.ConnectError, httpx.ConnectTimeout, _Overloaded)
 class UpstreamClient:
     """A connection to one server. Use it as a context manager.
 
-    last_failure: why the last call failed that is being repeated, or None.
+    last_failure: why the last call failed that is being repeated, or None. inference_seconds: how long the server
+    worked on a video, as it says in the header of a response, or None.
     """
 
     def __init__(self, url: str, api_key: str | None) -> None:
         self.last_failure: str | None = None
+        self.inference_seconds: float | None = None
         self._url, self._api_key = url, api_key
         headers = {"User-Agent": "mutoscope"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
         self._http = httpx.AsyncClient(headers=headers, timeout=_TIMEOUT)
@@ -68,7 +81,10 @@ class UpstreamClient:
         await self._http.aclose()
 
     async def call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        """Return the JSON object of a response. Raises UpstreamNotFound, or UpstreamFailed if the call is refused."""
+        """Return the JSON object of a response.
+
+        Raises UpstreamNotFound, UpstreamFailed if the call is refused, or UpstreamDenied, as the other calls do.
+        """
         return _object(await self._repeat(lambda: self._call(method, self._url + path, **options)))
 
     async def submit(self, path: str, *, is_idempotent: bool, **options: Any) -> dict[str, Any]:
@@ -93,6 +109,16 @@ class UpstreamClient:
         """Return the JSON of the list of models, or None if there is none."""
         return await self._get_if_exists(self._url + "/models")
 
+    async def check_health(self) -> None:
+        """Ask for something small, once. Raises UpstreamUnreachable or UpstreamDenied if no video can be sent."""
+        try:
+            async with asyncio.timeout(_HEALTH_TIMEOUT_SECONDS):
+                # A server without such a list responds, too.
+                with suppress(UpstreamNotFound, UpstreamFailed):
+                    await self._request("GET", self._url + "/models")
+        except (httpx.InvalidURL, httpx.RequestError, _Busy, TimeoutError) as error:
+            raise unreachable(_cause(error)) from error
+
     async def _get_if_exists(self, url: str) -> Any:
         with suppress(UpstreamNotFound):
             return await self._repeat(lambda: self._call("GET", url, trusts_any_404=True))
@@ -114,7 +140,8 @@ class UpstreamClient:
             try:
                 result = await call()
             except _NEVER_SENT as error:
-                raise UpstreamFailed(
+                # The key cannot be sent.
+                raise UpstreamDenied(
                     "The upstream server cannot be reached (%(reason)s).", {"reason": _cause(error)}
                 ) from error
             except (httpx.RequestError, _Busy, Incomplete, TimeoutError) as error:
@@ -126,7 +153,10 @@ class UpstreamClient:
                 if not is_idempotent and lost_answers > _MAX_LOST_ANSWERS:
                     raise unreachable(self.last_failure) from error
                 delay = min(_MAX_BACKOFF_SECONDS, _INITIAL_BACKOFF_SECONDS * 2 ** min(failures, 10))
-                await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 (not for secrets)
+                delay *= random.uniform(0.5, 1)  # noqa: S311 (not for secrets)
+                if isinstance(error, _Overloaded):
+                    delay = max(delay, error.retry_after_seconds)
+                await asyncio.sleep(delay)
             else:
                 self.last_failure = None
                 return result
@@ -140,6 +170,7 @@ class UpstreamClient:
         async with self._http.stream(method, url, **options) as response:
             text = await _read(response)
             self._check(response, text, trusts_any_404=trusts_any_404)
+        self._note_inference_seconds(response)
         return _parse(text)
 
     async def _download(self, path: str, download: Download) -> None:
@@ -149,7 +180,12 @@ class UpstreamClient:
         ) as response:
             if not response.is_success and not download.is_refused(response):
                 self._check(response, await _read(response))
+            self._note_inference_seconds(response)
             await download.receive(response)
+
+    def _note_inference_seconds(self, response: httpx.Response) -> None:
+        with suppress(KeyError, ValueError):
+            self.inference_seconds = valid_seconds(float(response.headers[_INFERENCE_TIME_HEADER]))
 
     def _check(self, response: httpx.Response, text: bytes, *, trusts_any_404: bool = False) -> None:
         """Raise the error of a response that is none.
@@ -161,10 +197,17 @@ class UpstreamClient:
         status, body = response.status_code, _parse(text)
         if status in _NOT_FOUND and response.request.method == "GET":
             raise UpstreamNotFound if trusts_any_404 or isinstance(body, dict) else _Busy(f"HTTP {status}")
+        if status in _DENIED:
+            if response.history:  # the storage of the server, whose signed address has expired
+                raise _Busy(f"HTTP {status}")
+            reason = self.clean(error_message(body)) or f"HTTP {status}"
+            raise UpstreamDenied("The upstream server denies access: %(reason)s", {"reason": reason})
         # Mutoscope's answer while an earlier submit with the same key is still running.
         is_running = status == _CONFLICT and _error_code(body) == "request_in_progress"
+        if status in _OVERLOADED:
+            raise _Overloaded(f"HTTP {status}", _retry_after_seconds(response.headers.get("Retry-After", "")))
         if status in _RETRYABLE or response.is_server_error or is_running:
-            raise (_Overloaded if status in _OVERLOADED else _Busy)(f"HTTP {status}")
+            raise _Busy(f"HTTP {status}")
         reason = self.clean(error_message(body)) or f"HTTP {status}"
         raise UpstreamFailed("The upstream server refused the video: %(reason)s", {"reason": reason})
 
@@ -191,6 +234,23 @@ def _parse(text: bytes) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+def _retry_after_seconds(value: str) -> float:
+    """Return the seconds that a Retry-After header asks for, a number or a date, within our limit."""
+    seconds = 0.0
+    if value.isdecimal():
+        seconds = float(value)
+    else:
+        with suppress(ValueError):
+            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+    return min(_MAX_RETRY_AFTER_SECONDS, max(0.0, seconds))
+
+
+def valid_seconds(seconds: Any) -> float | None:
+    """Return a duration that a server reports, or None if it is none."""
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    return float(seconds) if is_number and 0 <= seconds <= _MAX_REPORTED_SECONDS else None
 
 
 def _object(body: Any) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import re
+import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,8 +17,10 @@ from inference.engines.upstream.options import ServerKind, UpstreamOptions
 from inference.engines.upstream.servers import (
     COMPLETED,
     FAILED,
+    QUEUED,
     cancel_request,
     image_field,
+    reported_seconds,
     server_kind_of,
     submit_fields,
 )
@@ -31,7 +35,10 @@ _CANCEL_TIMEOUT_SECONDS = 3
 
 
 class UpstreamJob:
-    """A video that the server makes. progress: in percent, as far as the server says."""
+    """A video that the server makes.
+
+    progress: in percent, as far as the server says. gpu_seconds, waiting_seconds: see `RemoteVideo`.
+    """
 
     def __init__(
         self,
@@ -47,11 +54,22 @@ class UpstreamJob:
         self._external = run.external_job
         self._sending: asyncio.Task[None] | None = None
         self.progress = 0
+        self._reported_seconds: float | None = None
+        self._sent_at: float | None = None
+        self._started_at = self._completed_at = time.monotonic()
+
+    @property
+    def gpu_seconds(self) -> float:
+        reported = self._client.inference_seconds if self._reported_seconds is None else self._reported_seconds
+        return self._completed_at - self._started_at if reported is None else reported
+
+    @property
+    def waiting_seconds(self) -> float | None:
+        return None if self._sent_at is None else self._started_at - self._sent_at
 
     async def finish(self, file: Path, *, max_bytes: int) -> None:
         """Download the finished video; send it first unless an earlier attempt did. Raises UpstreamFailed."""
-        if self._server == ServerKind.AUTO:
-            self._server = server_kind_of(await self._client.get_models(), await self._client.get_server_info())
+        self._server = await detect_server(self._client, self._server)
         if self._external is None:
             await self._send(resends=0)
         while True:
@@ -65,13 +83,13 @@ class UpstreamJob:
 
     async def cancel(self) -> None:
         """Cancel the video at the server, if it can be reached soon. Failures are ignored."""
-        with suppress(InferenceError, UpstreamNotFound, TimeoutError):
+        with suppress(InferenceError, TimeoutError):
             async with asyncio.timeout(_CANCEL_TIMEOUT_SECONDS):
                 if self._sending is not None:  # the server may have accepted it, and only its answer has the id
                     await self._sending
                 if self._external is not None:
-                    method, action = cancel_request(self._server)
-                    await self._client.call(method, self._path(action))
+                    await cancel_video(self._client, self._server, self._external.id)
+                    self._run.on_external_job(replace(self._external, is_open=False))
 
     async def _follow(self) -> None:
         """Return when the video is completed. Raises UpstreamFailed; UpstreamNotFound if the server has lost it."""
@@ -80,11 +98,14 @@ class UpstreamJob:
             # Some servers say nothing but the error.
             status = str(video.get("status") or ("error" if video.get("error") else "")).lower()
             if status in COMPLETED:
+                self._completed_at, self._reported_seconds = time.monotonic(), reported_seconds(video)
                 return
             if status in FAILED:
                 reason = self._client.clean(error_message(video)) or status
                 raise UpstreamFailed("The upstream server could not make the video: %(reason)s", {"reason": reason})
             self.progress = _percent(video.get("progress"))
+            if status in QUEUED and not self.progress:
+                self._started_at = time.monotonic()
             await asyncio.sleep(self._options.poll_seconds)
 
     async def _send_again(self) -> None:
@@ -116,12 +137,31 @@ class UpstreamJob:
         external_id = video.get("id")
         if not isinstance(external_id, str) or not _EXTERNAL_ID.fullmatch(external_id):
             raise UpstreamFailed("The upstream server gave an answer that is not understood.")
+        self._sent_at = self._started_at = time.monotonic()
         self._external = ExternalJob(external_id, resends)
         self._run.on_external_job(self._external)
 
     def _path(self, action: str) -> str:
         assert self._external is not None  # noqa: S101 (it was sent)
-        return f"/videos/{quote(self._external.id, safe='')}{action}"
+        return video_path(self._external.id) + action
+
+
+async def detect_server(client: UpstreamClient, server: ServerKind) -> ServerKind:
+    """Return which server it is; ask it if that is unknown."""
+    if server != ServerKind.AUTO:
+        return server
+    return server_kind_of(await client.get_models(), await client.get_server_info())
+
+
+async def cancel_video(client: UpstreamClient, server: ServerKind, external_id: str) -> None:
+    """Cancel a video at the server. One that it does not know, or does not cancel any more, is over."""
+    method, action = cancel_request(await detect_server(client, server))
+    with suppress(UpstreamNotFound, UpstreamFailed):
+        await client.call(method, video_path(external_id) + action)
+
+
+def video_path(external_id: str) -> str:
+    return f"/videos/{quote(external_id, safe='')}"
 
 
 def _percent(progress: Any) -> int:

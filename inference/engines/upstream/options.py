@@ -8,6 +8,9 @@ from pydantic import AfterValidator, Field
 
 from inference.engines.options import EngineOptions
 
+# A worker has a process of about 100 MB for each of the videos that it sends at once.
+MAX_CONCURRENCY = 32
+
 
 class ServerKind(StrEnum):
     """Which server it is: their `/v1/videos` differ."""
@@ -34,12 +37,13 @@ class UpstreamOptions(EngineOptions):
     """Where videos are made instead of here.
 
     url: what `/videos` is appended to. api_key_file: file with the key for the server. upstream_model: the name of the
-    model there; by default the server's own. server: which one it is. poll_seconds: interval between questions about
-    a video.
+    model there; by default the server's own. server: which one it is. concurrency: how many videos a worker sends at
+    once. poll_seconds: interval between questions about a video.
     """
 
     url: Annotated[str, AfterValidator(_base_url)]
     api_key_file: str | None = None
     upstream_model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     server: ServerKind = ServerKind.AUTO
+    concurrency: Annotated[int, Field(strict=True, ge=1, le=MAX_CONCURRENCY)] = 1
     poll_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0

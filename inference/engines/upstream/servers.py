@@ -1,14 +1,17 @@
 """How the servers that speak `/v1/videos` differ: names of fields, states, how a video is canceled."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from inference.engines.upstream.client import valid_seconds
 from inference.engines.upstream.options import ServerKind
 from inference.errors import UpstreamFailed
 from inference.generation import GenerationRequest
 
 COMPLETED = {"completed", "succeeded", "success"}
 FAILED = {"failed", "error", "canceled", "cancelled", "expired"}
-"""Every other word means that the server still works on the video."""
+QUEUED = {"queued", "pending", "waiting", "submitted", "created", "accepted"}
+"""Every other word means that the server works on the video."""
 
 
 def server_kind_of(models: Any, server_info: Any) -> ServerKind:
@@ -54,6 +57,13 @@ def submit_fields(
     if "audio" in parameters and server == ServerKind.MUTOSCOPE:  # with others, the model decides
         fields["audio"] = "true" if request.audio else "false"
     return {name: str(value) for name, value in fields.items()}
+
+
+def reported_seconds(video: Mapping[str, Any]) -> float | None:
+    """Return how long the server worked on the video, if it reports that: SGLang or Mutoscope."""
+    usage = video.get("usage")
+    seconds = video.get("inference_time_s") or (usage.get("gpu_seconds") if isinstance(usage, dict) else None)
+    return valid_seconds(seconds)
 
 
 def cancel_request(server: ServerKind) -> tuple[str, str]:

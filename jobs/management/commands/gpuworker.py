@@ -11,6 +11,7 @@ from inference.devices import choose_device
 from inference.errors import InferenceError
 from inference.models.catalogue import get_model
 from jobs.worker.gpu import GpuWorker
+from jobs.worker.remote import RemoteWorker
 
 
 class Command(BaseCommand):
@@ -49,9 +50,13 @@ class Command(BaseCommand):
             raise CommandError(f"The models of a worker need to be in the same pool: {listed}.")
         if options["source"] and len(models) > 1:
             raise CommandError("--source is the checkpoint of one model. Set `weights` of each model in MODELS_FILE.")
+        is_remote = any(model.engine == "upstream" for model in models)
+        if is_remote and len(models) > 1:
+            raise CommandError("The model of an upstream server needs a worker of its own.")
         pool = options["pool"] or models[0].pool
         if pool not in settings.WORKER_POOLS:
             raise CommandError(f"Unknown pool {pool!r}. WORKER_POOLS has: {', '.join(settings.WORKER_POOLS)}.")
         arguments = {"models": models, "pool": pool, "device": device, "source": options["source"]}
         arguments["idle_unload_seconds"] = options["idle_unload"] or None
-        django_rq.get_worker(pool_queue(pool), worker_class=GpuWorker, **arguments).run()
+        worker_class = RemoteWorker if is_remote else GpuWorker
+        django_rq.get_worker(pool_queue(pool), worker_class=worker_class, **arguments).run()

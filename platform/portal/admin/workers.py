@@ -26,7 +26,8 @@ class WorkerAdmin(BaseAdmin):
     search_fields = ["name", "device_name"]
     badge_fields = {"state": STATE_COLORS}
     list_display = [
-        "name", "pool", "models_display", "state_badge", "device_display", "vram_usage", "jobs_done", "last_heartbeat",
+        "name", "pool", "models_display", "state_badge", "device_display", "vram_usage", "upstream_server", "jobs_done",
+        "last_heartbeat",
     ]  # fmt: skip
     list_filter = ["pool", "state", "model"]
     fields = [
@@ -34,6 +35,7 @@ class WorkerAdmin(BaseAdmin):
         ("state_badge", "translated_last_error", "translated_load_errors"),
         ("device", "device_name", "vram_usage"),
         ("weights_display",),
+        ("upstream_server", "concurrency"),
         ("jobs_done", "version", "started_at"),
         ("last_heartbeat", "drain_requested_at"),
     ]
@@ -98,6 +100,16 @@ class WorkerAdmin(BaseAdmin):
             return None
         used = worker.vram_total_mb - worker.vram_free_mb
         return f"{used / 1024:.1f} / {worker.vram_total_mb / 1024:.1f} GB"
+
+    @display(description=_("Upstream server"))
+    def upstream_server(self, worker: Worker) -> str | None:
+        if worker.server_is_available is None:
+            return None
+        texts = {True: _("available, last change %(time)s"), False: _("unavailable, last change %(time)s")}
+        parts = [texts[worker.server_is_available] % {"time": time_ago(worker.server_changed_at)}]
+        if worker.server_waiting_seconds is not None:
+            parts.append(_("%(seconds)s s in its queue") % {"seconds": round(worker.server_waiting_seconds)})
+        return "; ".join(parts)
 
     @display(description=_("Last heartbeat"), ordering="last_heartbeat_at")
     def last_heartbeat(self, worker: Worker) -> str | None:

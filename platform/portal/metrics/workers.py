@@ -10,6 +10,7 @@ from prometheus_client.metrics_core import Metric
 from common.clock import DatabaseNow
 from jobs.models import Worker
 from jobs.queue.eta import HEARTBEAT_MAX_AGE_SECONDS
+from jobs.queue.upstream_servers import upstream_servers
 
 # A worker with several models has the names of all of them in `model`, separated by commas.
 _LABELS = ["worker", "pool", "model", "device"]
@@ -52,7 +53,24 @@ def collect() -> Iterator[Metric]:
         if worker.gpu_utilization_percent is not None:
             utilization.add_metric(labels, worker.gpu_utilization_percent / 100)
     yield from (states, total, used, utilization, videos, loaded, load_seconds)
+    yield from _upstream_metrics()
 
 
 def _models(worker: Worker) -> list[str]:
     return sorted({worker.model, *worker.installed_models} - {""})
+
+
+def _upstream_metrics() -> Iterator[Metric]:
+    up = GaugeMetricFamily(
+        "mutoscope_upstream_up", "Whether videos can be sent to the upstream server of a model.", labels=["model"]
+    )
+    waiting = GaugeMetricFamily(
+        "mutoscope_upstream_queue_duration_seconds",
+        "How long the latest video of a model waited in the queue of its upstream server.",
+        labels=["model"],
+    )
+    for server in upstream_servers():
+        up.add_metric([server.model], server.is_available)
+        if server.waiting_seconds is not None:
+            waiting.add_metric([server.model], server.waiting_seconds)
+    yield from (up, waiting)

@@ -22,6 +22,7 @@ from accounts.auth.impersonation import Access, impersonation
 from common.redis_client import redis_client
 from common.tasks.queues import TASK_QUEUES, QueueStats, queue_stats
 from jobs.queue.system_status import SystemStatus, system_status
+from jobs.queue.upstream_servers import UpstreamServer, upstream_servers
 from portal.web.timed_check import TimedCheck
 
 log = structlog.get_logger(__name__)
@@ -60,7 +61,8 @@ def health(request: HttpRequest) -> JsonResponse:
     `unhealthy` (503): no job can be accepted, because database or storage is unreachable. `degraded`: the site works,
     but an operator should check it; `reasons` says why. `healthy`: neither. `model_loaded`: a worker has loaded a
     model, or loads its models on demand. `worker_errors` says why no worker of a model can work, for requests from
-    this machine only: the errors may name folders and servers.
+    this machine only: the errors may name folders and servers. `upstreams` says of each model of an upstream server
+    whether it is available and how long its videos wait there.
     """
     results = _run_checks(
         system=SYSTEM_STATUS_CHECK,
@@ -68,6 +70,7 @@ def health(request: HttpRequest) -> JsonResponse:
         storage=DEPENDENCY_CHECKS["storage"],
         temporary_folder=TEMPORARY_FOLDER_CHECK,
         queues=QUEUE_STATS_CHECK,
+        upstreams=UPSTREAM_SERVERS_CHECK,
     )
     system: SystemStatus | None = results["system"]
     reasons = [] if results["storage"] else ["storage_unreachable"]
@@ -86,14 +89,28 @@ def health(request: HttpRequest) -> JsonResponse:
         "gpu_memory_used_gb": None if system is None else round(system.gpu_memory_used_mb / 1024, 1),
         "workers": 0 if system is None else system.workers,
         "queue_depth": None if system is None else system.queued,
+        "upstreams": {server.model: _upstream_fields(server) for server in results["upstreams"] or []},
         "queues": {stats.pop("name"): stats for stats in map(asdict, queues)},
-        "timestamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "timestamp": _format_time(datetime.now(UTC)),
     }
     if system is not None and _is_local(request):
         body["worker_errors"] = {
             model: str(error) for model, error in system.worker_errors.items() if model not in system.ready_models
         }
     return JsonResponse(body, status=503 if status == "unhealthy" else 200)
+
+
+def _upstream_fields(server: UpstreamServer) -> dict[str, Any]:
+    waiting = server.waiting_seconds
+    return {
+        "available": server.is_available,
+        "since": _format_time(server.changed_at),
+        "waiting_seconds": None if waiting is None else round(waiting, 1),
+    }
+
+
+def _format_time(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _is_local(request: HttpRequest) -> bool:
@@ -160,6 +177,7 @@ def _check_temporary_folder() -> bool:
 
 TEMPORARY_FOLDER_CHECK = TimedCheck(_check_temporary_folder, timeout_seconds=_TIMEOUT_SECONDS)
 SYSTEM_STATUS_CHECK = TimedCheck(system_status, timeout_seconds=_TIMEOUT_SECONDS)
+UPSTREAM_SERVERS_CHECK = TimedCheck(upstream_servers, timeout_seconds=_TIMEOUT_SECONDS)
 QUEUE_STATS_CHECK = TimedCheck(queue_stats, timeout_seconds=_TIMEOUT_SECONDS)
 DEPENDENCY_CHECKS: dict[str, TimedCheck[bool]] = {
     "database": TimedCheck(_check_database, timeout_seconds=_TIMEOUT_SECONDS),

@@ -16,7 +16,7 @@ from jobs.models import Job
 from jobs.states import State
 from jobs.worker.engine import EngineExit
 from jobs.worker.gpu import GpuWorker
-from jobs.worker.messages import ExternalJobCreated, GenerationFailure
+from jobs.worker.messages import ExternalJobChanged, GenerationFailure
 from tests.support.videos import claim_next
 from tests.support.workers import refreshed
 
@@ -60,7 +60,7 @@ def test_the_job_of_another_server_is_stored_before_the_attempt_ends(
     submit(model="scripted")
     job = claim_next(models=["scripted"])
     worker.start(job)
-    worker.handle_message(ExternalJobCreated(job.fence, ExternalJob("video-1", 1)))
+    worker.handle_message(ExternalJobChanged(job.fence, ExternalJob("video-1", 1)))
     message = Message("The engine failed.")
     if outcome == "exit":
         worker.handle_message(EngineExit())

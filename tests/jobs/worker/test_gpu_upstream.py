@@ -1,13 +1,10 @@
 """The worker of an upstream server: both are real processes, which are killed while they work."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from inference.models.catalogue import MODELS
-from inference.models.files import read_models_file
 from jobs.models import Job
 from jobs.queue import reconcile
 from jobs.queue.cancel import cancel_job
@@ -22,24 +19,8 @@ SMALL: dict[str, Any] = {"model": "studio", "resolution": ..., "size": "64x64", 
 
 
 @pytest.fixture
-def server(start_upstream: Callable[[str], UpstreamServer]) -> UpstreamServer:
-    return start_upstream("vllm-omni")
-
-
-@pytest.fixture
-def start_studio(
-    server: UpstreamServer,
-    tmp_path: Path,
-    start_worker: Callable[..., WorkerProcess],
-    settings: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[..., WorkerProcess]:
-    """Start workers of the model `studio`, which the server has; keywords are environment variables."""
-    file = tmp_path / "models.toml"
-    file.write_text(server.table)
-    monkeypatch.setitem(MODELS, "studio", read_models_file(str(file))["studio"])
-    settings.MODELS_ENABLED = ["camera", "studio"]
-    return lambda **variables: start_worker("--model", "studio", MODELS_FILE=str(file), **variables)
+def server(studio_server: UpstreamServer) -> UpstreamServer:
+    return studio_server
 
 
 def running(job: Job) -> str | None:
@@ -155,10 +136,13 @@ def test_cancel_reaches_the_server(
 def test_a_server_that_stays_away_fails_the_video(
     server: UpstreamServer, submit: Callable[..., Job], start_studio: Callable[..., WorkerProcess]
 ) -> None:
-    server.kill()
-    start_studio(ATTEMPT_TIMEOUT_SECONDS=2)
+    """It goes away when the worker has claimed the video."""
+    server.behave(is_finished=False)
+    start_studio(ATTEMPT_TIMEOUT_SECONDS=10)
     job = submit(**SMALL)
-    Job.objects.filter(pk=job.pk).update(max_attempts=2)
+    Job.objects.filter(pk=job.pk).update(max_attempts=1)
+    wait_until(lambda: running(job))
+    server.kill()
     wait_for_state(job, State.COMPLETED, State.FAILED)
-    assert (job.state, job.error_code, job.crash_count) == (State.FAILED, "upstream_unreachable", 2)
+    assert (job.state, job.error_code, job.crash_count) == (State.FAILED, "upstream_unreachable", 1)
     assert is_released(job)

@@ -79,3 +79,13 @@ def test_a_worker_with_one_model_shows_its_name(adele: Person) -> None:
     make_worker(installed_models={"i2vgen-xl": {"load_seconds": 12.5, "error": None}})
     content = adele.get("/admin/jobs/worker/").content.decode()
     assert ">i2vgen-xl<" in content.replace(" ", "").replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("en", "unavailable, last change 0\xa0minutes ago; 3 s in its queue"), ("zh-hans", "上次变化")],
+)
+def test_the_upstream_server_is_shown(language: str, text: str, adele: Person) -> None:
+    make_worker(server_is_available=False, server_changed_at=timezone.now(), server_waiting_seconds=3.2)
+    adele.client.post("/language", {"language": language})
+    assert text in adele.get("/admin/jobs/worker/").content.decode()

@@ -63,6 +63,7 @@ def test_a_site_with_a_ready_worker_is_healthy() -> None:
             "gpu_memory_used_gb": 13.2,
             "workers": 2,
             "queue_depth": 0,
+            "upstreams": {},
             "worker_errors": {},
         },
     )
@@ -102,6 +103,18 @@ def test_the_error_of_a_worker_is_not_that_of_its_model_while_another_works(stat
     worker(name="gpu-2", state=state)
     payload = get("/health")[1]
     assert (payload["reasons"], payload["worker_errors"]) == (["worker_unhealthy"], {})
+
+
+def test_upstream_servers() -> None:
+    """A server is available if one of its workers can use it."""
+    since = timezone.now() - timedelta(hours=1)
+    facts: dict[str, Any] = {"model": "studio", "server_changed_at": since}
+    worker(name="a", state="unhealthy", server_is_available=False, **facts)
+    server = {"available": False, "since": f"{since:%Y-%m-%dT%H:%M:%S}Z", "waiting_seconds": None}
+    assert get("/health")[1]["upstreams"] == {"studio": server}
+    worker(name="b", server_is_available=True, server_waiting_seconds=2.04, **facts)
+    worker(name="c", server_is_available=True, server_waiting_seconds=4, **facts)
+    assert get("/health")[1]["upstreams"] == {"studio": server | {"available": True, "waiting_seconds": 3.0}}
 
 
 def test_the_queues_of_tasks() -> None:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.engines.base import RemoteRun
+from inference.engines.base import RemoteRun, RemoteVideo
 from inference.engines.scripted.engine import color_of
 from inference.engines.upstream.engine import UpstreamEngine
-from inference.errors import Canceled, ModelIncomplete, UpstreamFailed, UpstreamUnreachable
+from inference.errors import Canceled, ModelIncomplete, UpstreamDenied, UpstreamFailed, UpstreamUnreachable
 from inference.generation import ExternalJob, GenerationInputs, GenerationRequest
 from tests.support.frames import generate_frames
 from tests.support.upstream_server import KEY, UpstreamServer
@@ -47,6 +47,7 @@ class Run:
         self.external_jobs: list[ExternalJob] = []
         self.steps: list[tuple[int, int]] = []
         self.is_canceled = False
+        self.result: RemoteVideo | None = None
 
     def on_step(self, step: int, total: int) -> None:
         self.steps.append((step, total))
@@ -70,7 +71,8 @@ class Run:
             external_job=external_job,
             on_external_job=self.external_jobs.append,
         )
-        return np.concatenate([*self.engine.generate_remotely(request, inputs, self.on_step, run).chunks])
+        self.result = self.engine.generate_remotely(request, inputs, self.on_step, run)
+        return np.concatenate([*self.result.chunks])
 
 
 def later(action: Callable[[], Any], condition: Callable[[], Any]) -> None:
@@ -237,6 +239,58 @@ def test_a_server_that_has_not_taken_the_video_is_sent_it_until_it_does(vllm: Up
     assert len(Run(vllm, tmp_path, server="vllm-omni").generate()) == 5
 
 
+@pytest.mark.parametrize("status", [402, 403])
+def test_a_server_that_rejects_our_account(vllm: UpstreamServer, tmp_path: Path, status: int) -> None:
+    """The video is not to blame, and goes on when the operator has paid: it is not canceled there."""
+    vllm.behave(is_finished=False)
+    later(lambda: vllm.behave(http_status=status, message="no credits"), lambda: polls(vllm))
+    with pytest.raises(UpstreamDenied, match="no credits"):
+        Run(vllm, tmp_path).generate()
+    assert vllm.calls("DELETE") == []
+
+
+def test_a_server_is_asked_again_when_it_says(vllm: UpstreamServer, tmp_path: Path) -> None:
+    vllm.behave(http_status=429, headers={"Retry-After": "2"})
+    later(vllm.behave, lambda: vllm.calls("POST"))
+    started = time.monotonic()
+    Run(vllm, tmp_path, server="vllm-omni").generate()
+    assert time.monotonic() - started > 2
+    assert len(vllm.calls("POST")) == 2
+
+
+@pytest.mark.parametrize(
+    ("behavior", "seconds"),
+    [
+        ({"answer": {"status": "completed", "inference_time_s": 2.5}}, 2.5),
+        ({"answer": {"status": "completed", "usage": {"gpu_seconds": 3.5}}}, 3.5),
+        ({"headers": {"x-inference-time-s": "4.5"}}, 4.5),
+    ],
+)
+def test_the_time_that_the_server_reports(
+    vllm: UpstreamServer, tmp_path: Path, behavior: dict[str, Any], seconds: float
+) -> None:
+    vllm.behave(**behavior)
+    run = Run(vllm, tmp_path, server="vllm-omni")
+    run.generate()
+    assert run.result is not None
+    assert run.result.gpu_seconds == seconds
+
+
+@pytest.mark.parametrize("seconds", [-1, "3", True, None, 1e300])
+def test_a_time_that_makes_no_sense_is_measured(vllm: UpstreamServer, tmp_path: Path, seconds: Any) -> None:
+    """The time in the server's queue does not count."""
+    headers = {"x-inference-time-s": "nan"}
+    vllm.behave(answer={"status": "queued", "progress": 0}, headers=headers)
+    later(
+        lambda: vllm.behave(answer={"status": "completed", "inference_time_s": seconds}, headers=headers),
+        lambda: polls(vllm) > 15,
+    )
+    run = Run(vllm, tmp_path, server="vllm-omni")
+    run.generate()
+    assert run.result is not None
+    assert run.result.gpu_seconds < (run.result.waiting_seconds or 0)
+
+
 @pytest.mark.parametrize("status", [429, 500])
 def test_a_server_that_stays_away(vllm: UpstreamServer, tmp_path: Path, status: int) -> None:
     vllm.behave(http_status=status)
@@ -267,8 +321,9 @@ def test_the_fields_of_a_validation_error(vllm: UpstreamServer, tmp_path: Path) 
 
 def test_a_wrong_key_is_not_shown(server: UpstreamServer, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (server.folder / "key").write_text("another-secret")
-    with pytest.raises(UpstreamFailed, match="Invalid key Bearer …"):
+    with pytest.raises(UpstreamDenied, match="denies access: Invalid key Bearer …") as caught:
         Run(server, tmp_path).generate()
+    assert not caught.value.permanent
     assert "another-secret" not in caplog.text
 
 
@@ -302,7 +357,7 @@ def test_a_gateway_without_its_server_does_not_lose_the_video(vllm: UpstreamServ
 
 def test_a_key_that_cannot_be_sent(vllm: UpstreamServer, tmp_path: Path) -> None:
     (vllm.folder / "key").write_text("two\nlines")
-    with pytest.raises(UpstreamFailed, match=r"cannot be reached \(LocalProtocolError\)"):
+    with pytest.raises(UpstreamDenied, match=r"cannot be reached \(LocalProtocolError\)"):
         Run(vllm, tmp_path).generate(timeout_seconds=10)
 
 
