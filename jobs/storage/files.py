@@ -165,6 +165,7 @@ def copy_extended_video(job: Job, path: Path) -> None:
 
     Raise ExtendedVideoMissing, or OSError if the storage or the disk fails.
     """
+    assert job.extends is not None  # noqa: S101 (the caller has a job that continues a video)
     key = Job.objects.values_list("result_key", flat=True).get(pk=job.extends, team=job.team_id)
     try:
         with default_storage.open(key) as stored, path.open("wb") as file:

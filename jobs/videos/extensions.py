@@ -8,6 +8,7 @@ from accounts.models import Team
 from common.errors import Detail, invalid_field, invalid_fields
 from common.messages import Message
 from inference import limits
+from inference.errors import Param
 from inference.image_decoding.pool import DecodedImage
 from jobs.models import Job
 from jobs.videos.frames import decode_frame
@@ -63,7 +64,7 @@ def _check_model(source: Job, changes: dict[str, Any]) -> None:
 
 def _differences(source: Job, request: VideoRequest) -> Iterator[Detail]:
     """Yield an error for each field in which the continuation differs, so that one file cannot contain both."""
-    needed = {
+    needed: dict[str, tuple[Param, Param]] = {
         "size": (f"{request.width}x{request.height}", f"{source.width}x{source.height}"),
         "fps": (request.fps, source.fps),
         "output_format": (request.output_format, source.output_format),

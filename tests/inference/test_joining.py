@@ -74,7 +74,8 @@ def check(joined: Path, expected: list[NDArray[np.uint8]]) -> None:
 def test_the_sound_changes_with_the_frames(has_sound: tuple[bool, bool], tmp_path: Path) -> None:
     def tone(hertz: int, seconds: float, rate: int) -> Audio:
         times = np.arange(int(seconds * rate)) / rate
-        return Audio(np.sin(2 * np.pi * hertz * times)[None].astype(np.float32) / 2, rate)
+        samples: NDArray[np.float32] = np.float32(0.5) * np.sin(2 * np.pi * hertz * times)[None].astype(np.float32)
+        return Audio(samples, rate)
 
     video, joined = tmp_path / "0.mp4", tmp_path / "1.mp4"
     write_mp4(moving(8), FPS, video, tone(440, 1, 16_000) if has_sound[0] else None)

@@ -109,7 +109,7 @@ def test_the_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
         with ours, theirs:
             outcome = child._generate(engine, MODELS["scripted"], command, theirs)
         assert isinstance(outcome, GenerationResult)
-        return _encode(job, folder)[0]
+        return _encode(RunningAttempt(job=job, folder=folder, kill_engine=lambda: None))[0]
 
     generate_and_encode(60)
     peak = PeakMemory()
