@@ -163,7 +163,7 @@ def _filter_properties(schema: dict[str, Any], predicate: Any, *, files: bool) -
         if len(image_fields) == 1:
             filtered["required"] = sorted({*filtered.get("required", ()), *image_fields})
         elif image_fields:
-            filtered["anyOf"] = [{"required": [name], "not": _nulls([name])} for name in image_fields]
+            filtered["anyOf"] = [_given(name, filtered["properties"][name]) for name in image_fields]
         required = filtered.get("required", ())
         filtered["properties"] = {
             name: field if name in required else _or_null(field) for name, field in filtered["properties"].items()
@@ -173,6 +173,11 @@ def _filter_properties(schema: dict[str, Any], predicate: Any, *, files: bool) -
 
 def _nulls(names: Iterable[str]) -> dict[str, Any]:
     return {"properties": {name: {"type": "null"} for name in names}}
+
+
+def _given(name: str, field: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an object with the field, which is not null. Tools that generate types know no `not`."""
+    return {"required": [name], "properties": {name: {"type": field.get("type", "object")}}}
 
 
 def _or_null(field: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 ROOT = Path(settings.ROOT)
 _SOURCES = ("accounts", "jobs", "platform/common", "platform/portal")
 # Functions that finish a video with a failure code.
-_FAILURE_FUNCTIONS = {"fail_job", "record_crash", "_finish_without_charge"}
+_FAILURE_FUNCTIONS = {"fail_job", "fail_queued", "record_crash", "_finish_without_charge"}
 
 
 def subclasses(base: type[T]) -> Iterator[type[T]]:
