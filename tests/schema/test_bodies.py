@@ -23,7 +23,7 @@ def test_no_body_causes_a_server_error_or_partial_data(world: World, client: Cli
     ids, seen = ids_of_owner(world), set[tuple[str, int]]()
     initial_discrepancies = _discrepancies()
 
-    @settings(max_examples=400, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=500, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(body_cases())
     def send(case: BodyCase) -> None:
         before, url = _counts(world), case.url(ids)

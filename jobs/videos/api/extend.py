@@ -54,7 +54,7 @@ class VideoReferenceSerializer(StrictSerializer):
 class ExtensionSerializer(ExtendSerializer):
     """OpenAI's body: the continuation is always joined with the video. The other fields are those of `extend`."""
 
-    video = VideoReferenceSerializer(help_text="the completed video")
+    video = VideoReferenceSerializer(help_text="the completed video; in a form, video[id]")
     prompt = TextField(max_length=limits.MAX_PROMPT_LENGTH)
     join = None  # type: ignore[assignment]
 
@@ -95,9 +95,9 @@ class ExtensionsView(APIView):
         summary="Continue a video, as in OpenAI's API",
         description=(
             "The same as `extend` with `join`. `seconds` is the length of the continuation in the request, and that of "
-            "the whole file in the response."
+            "the whole file in the response. OpenAI's SDK sends a form, with a field `video[id]`; it is accepted, too."
         ),
-        request={"application/json": ExtensionSerializer, "multipart/form-data": ExtensionSerializer},
+        request={"application/json": ExtensionSerializer},
         responses={202: VideoSerializer, **ERRORS},
         parameters=_PARAMETERS,
     )
