@@ -131,7 +131,7 @@ def test_a_worker_with_one_model_runs_its_videos_in_the_fair_order(teams: list[T
         ({"model": "scripted", "pool": "gpu"}, False),
         ({"model": "camera"}, False),
     ],
-    ids=str,
+    ids=["ready", "loading", "busy", "small", "draining", "dead", "other-pool", "other-model"],
 )
 def test_a_worker_leaves_a_video_to_one_that_is_ready_for_its_model(
     columns: dict[str, Any], waits: bool, teams: list[Team], queue: Queue
