@@ -294,8 +294,8 @@ def test_on_a_phone_the_button_is_visible_and_targets_are_large(
         page.goto("/")
         button = page.locator("#submit").bounding_box()
         bar = page.locator(".bottombar").bounding_box()
-        expect(page.get_by_text("Choose a picture", exact=True)).to_be_visible()
-        expect(page.get_by_text("Drop a picture here")).to_be_hidden()
+        expect(page.locator("#drop").get_by_text("Choose a picture", exact=True)).to_be_visible()
+        expect(page.locator("#drop").get_by_text("Drop a picture here")).to_be_hidden()
         assert button
         assert bar
         assert button["y"] + button["height"] <= bar["y"] <= PHONE["height"]
