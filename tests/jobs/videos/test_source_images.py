@@ -304,11 +304,15 @@ def test_only_loopback_is_allowed_by_the_setting(ask: Any, host: Receiver) -> No
         "https://example.com/" + "x" * 3000,
         "",
         7,
-        None,
     ],
 )
 def test_invalid_urls_are_rejected(url: Any, ask: Any, allowed: None) -> None:
-    assert refused(ask(url)) in {"malformed", "blank", "wrong_type", "not_text", "null", "max_length"}
+    assert refused(ask(url)) in {"malformed", "blank", "wrong_type", "not_text", "max_length"}
+
+
+def test_null_is_no_url(ask: Any, allowed: None) -> None:
+    error = ask(None).json()["error"]
+    assert (error["param"], error["details"][0]["type"]) == ("image_base64", "required")
 
 
 def test_exactly_one_image(as_alice: ApiClient, body: Callable[..., dict[str, Any]], host: Receiver) -> None:
