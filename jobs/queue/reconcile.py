@@ -77,8 +77,10 @@ def expire_deadlines() -> int:
 @transaction.atomic
 def follow_changed_models() -> int:
     """Move queued jobs to the pool in which their model runs now, and fail those of models that were removed."""
-    in_place = Q()
-    for pool in {descriptor.pool for descriptor in MODELS.values()}:
+    pools = {descriptor.pool for descriptor in MODELS.values()}
+    # What an operator has put into a pool that is no model's own stays there.
+    in_place = Q(model__in=list(MODELS)) & ~Q(pool__in=pools)
+    for pool in pools:
         in_place |= Q(pool=pool, model__in=[name for name, model in MODELS.items() if model.pool == pool])
     displaced = Job.objects.filter(~in_place, state=State.QUEUED).order_by("pk").select_for_update(skip_locked=True)
     ready = ready_models()

@@ -113,3 +113,11 @@ def test_a_job_follows_its_model_to_another_pool(submit: Callable[..., Job], mon
     assert (job.state, job.pool) == (State.QUEUED, "gpu")
     assert job.vram_mb == wan.vram_mb(job.width, job.height, job.num_frames) > 0
     assert reconcile.follow_changed_models() == 0
+
+
+def test_a_job_in_a_pool_of_the_operator_stays_there(submit: Callable[..., Job]) -> None:
+    job = submit()
+    Job.objects.filter(pk=job.pk).update(pool="night")
+    assert reconcile.follow_changed_models() == 0
+    job.refresh_from_db()
+    assert (job.state, job.pool) == (State.QUEUED, "night")
