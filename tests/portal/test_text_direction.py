@@ -101,12 +101,15 @@ def test_the_direction_of_user_texts_follows_their_script() -> None:
 def elements_written_by(script: str) -> list[str]:
     """Return what the tags of the elements contain that a script fills with user text: `id="…"`, or the attribute."""
     ids = dict(re.findall(r'const (\w+) = document\.getElementById\("([\w-]+)"\)', script))
+    # One class fills the fields of both pictures.
+    fields = re.findall(r"this\.#(\w+) = document\.getElementById\(`\$\{(\w+)\}([\w-]+)`\)", script)
+    ids |= {field: f"{{{{ {prefix} }}}}{name}" for field, prefix, name in fields}
     return [attribute or f'id="{ids[variable]}"' for variable, attribute in WRITTEN_BY_SCRIPT.findall(script)]
 
 
 def test_the_direction_of_user_texts_of_scripts_follows_their_script() -> None:
     written = [each for path in sorted(SCRIPTS.glob("*.js")) for each in elements_written_by(path.read_text())]
-    assert {'id="picture-name"', "data-now"} <= {*written}
+    assert {'id="{{ prefix }}picture-name"', "data-now"} <= {*written}
     templates = "".join(path.read_text() for path in sorted(TEMPLATES.rglob("*.html")))
     for element in written:
         tags = re.findall(rf"<[^<>]*[\s]{re.escape(element)}[\s>][^<>]*>?", templates)

@@ -34,7 +34,11 @@ class UpstreamEngine(RemoteEngine):
         try:
             read_api_key(self._options.api_key_file)
         except UpstreamDenied as error:
-            raise ModelIncomplete(str(self._options.api_key_file), error.template, error.params) from error
+            raise ModelIncomplete(
+                str(self._options.api_key_file),
+                "The key for the upstream server cannot be read: %(reason)s.",
+                error.params,
+            ) from error
 
     def generate_remotely(
         self, request: GenerationRequest, inputs: GenerationInputs, on_step: OnStep, run: RemoteRun
